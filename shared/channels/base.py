@@ -1,0 +1,47 @@
+"""What a platform's module promises: payload → events, answer → HTTP, error → meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import httpx
+
+from shared.model import InboundEvent, Me, Rate, SendOutcome
+
+
+class Platform(Protocol):
+    name: str
+
+    def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
+        """Whether the request comes from the platform, under any of the app's secrets (several while one
+        is rotated). headers: names in lower case. Constant time in each secret; malformed headers are False.
+        """
+        ...
+
+    def shard_key(self, body: Mapping[str, Any]) -> str:
+        """What must stay in order: the chat or sender where it is cheaply known, else ''. Never raises."""
+        ...
+
+    def parse(self, body: Mapping[str, Any], me: Me) -> list[InboundEvent]:
+        """All events in a body, at least one, in order. Never raises on a JSON object of any shape: what is
+        not understood is an event of kind `other` with a reason.
+        """
+        ...
+
+    def split(self, text: str) -> list[str]:
+        """The text as parts that the platform takes, none empty; never inside a grapheme cluster."""
+        ...
+
+    def rates(self, channel: str, chat: str) -> tuple[Rate, ...]:
+        """The limits that one send to `chat` of `channel` (its id in our database) counts against."""
+        ...
+
+    async def send(self, http: httpx.AsyncClient, token: str, chat: str, text: str) -> SendOutcome:
+        """Send one part. Never raises on what the network or the platform does; the caller sets the deadline
+        and treats its own cancellation of this call as `uncertain`."""
+        ...
+
+    async def typing(self, http: httpx.AsyncClient, token: str, chat: str) -> None:
+        """Show that an answer is being written. A courtesy: failures are swallowed."""
+        ...

@@ -1,0 +1,46 @@
+"""The two roots of every error: they say what the row that failed should do next."""
+
+from __future__ import annotations
+
+
+class SwitchboardError(Exception):
+    """Root of all errors of this project. Messages carry ids and meanings, never message text or keys."""
+
+
+class Transient(SwitchboardError):
+    """Try again later. `retry_after_s` is what the other side asked for, None if it did not say."""
+
+    def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(message or type(self).__name__)
+        self.retry_after_s = retry_after_s
+
+
+class Permanent(SwitchboardError):
+    """Trying again cannot help. `reason` is a static word for ledger and metrics."""
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+
+
+class JournalUnavailable(Transient):
+    """The journal did not take a request; the platform must send it again (503)."""
+
+
+class DatabaseUnavailable(Transient):
+    """PostgreSQL cannot be reached or cannot take work just now."""
+
+
+class ModelUnavailable(Transient):
+    """No model answered: the next step of the ladder takes over."""
+
+
+class Cancelled(SwitchboardError):
+    """The work was called off: a newer message moved the turn's epoch, or a person took over."""
+
+
+class SettingsError(Permanent):
+    """A setting is missing or contradicts another; the message names the variable and the change."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("settings", message)

@@ -1,0 +1,13 @@
+"""The one place with queue names; they are named as the stations.
+
+A test holds that every queue is consumed by a row of workers/fleet.py and that every task is routed to one.
+"""
+
+from __future__ import annotations
+
+UNREAD = "unread"
+REPLY = "reply"
+DELIVER = "deliver"
+MAINTENANCE = "maintenance"
+
+ALL = (UNREAD, REPLY, DELIVER, MAINTENANCE)

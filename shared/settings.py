@@ -1,0 +1,191 @@
+"""Every setting, typed, with units in the names, cross-checked at start.
+
+Only processes load settings (`load()`); everything below gets values. Sources, first wins: environment,
+then `<DATA_DIR>/run.env`, which `./switchboard up` writes so that a second terminal finds the running system.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import SettingsError
+
+RUN_ENV = "run.env"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    # Services. Unset means: `./switchboard up` starts embedded ones.
+    database_url: str | None = None  # application role: owns nothing, cannot bypass row-level security
+    database_admin_url: str | None = None  # owner: migrations, partitions, operators' commands
+    redis_url: str | None = None
+    journal_url: str | None = None  # noeviction and append-only; default REDIS_URL
+    broker_url: str | None = None  # noeviction and append-only; default REDIS_URL
+    cache_url: str | None = None  # default REDIS_URL
+    data_dir: Path = PROJECT_ROOT / ".data"
+    encryption_keys: SecretStr = SecretStr("")  # Fernet keys, newest first, divided by commas
+
+    # Models. No LLM_BASE_URL: passages are quoted instead of written up.
+    llm_base_url: str | None = None  # OpenAI-compatible, with /v1
+    llm_api_key: SecretStr = SecretStr("")
+    llm_model: str | None = None
+    embeddings_base_url: str | None = None
+    embeddings_api_key: SecretStr = SecretStr("")
+    embeddings_model: str | None = None
+    llm_call_deadline_s: float = Field(30.0, gt=0)
+    turn_deadline_s: float = Field(55.0, gt=0)
+    llm_max_tokens: int = Field(600, gt=0)
+    llm_connections: int = Field(200, gt=0)
+
+    # Platforms
+    telegram_api_url: str = "https://api.telegram.org"
+    send_deadline_s: float = Field(10.0, gt=0)
+
+    # Edge
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(8400, ge=0, le=65535)
+    gateway_max_body_bytes: int = Field(4 * 1024 * 1024, gt=0)
+    journal_write_timeout_s: float = Field(2.0, gt=0)
+    journal_max_waiting_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    app_cache_ttl_s: float = Field(30.0, ge=0)  # how long a rotated or disabled secret may still count
+
+    # Journal and intake
+    journal_shards: int = Field(16, ge=1, le=256)
+    journal_batch: int = Field(200, ge=1, le=1000)
+
+    # Turns and delivery
+    quiet_window_s: float = Field(0.8, ge=0)
+    quiet_window_max_s: float = Field(5.0, ge=0)
+    lease_s: float = Field(10.0, ge=2)
+    turn_cancels_max: int = Field(2, ge=0)
+    turn_cancel_window_s: float = Field(15.0, ge=0)
+    relevance_threshold: float = Field(0.3, ge=0, le=1)
+    record_deadline_s: float = Field(30.0, gt=0)  # a send that could not be recorded for so long is uncertain
+    uncertain_unblock_s: float = Field(60.0, ge=0)
+    sweep_every_s: float = Field(2.0, gt=0)
+
+    # Processes
+    reply_threads: int = Field(32, ge=1)
+    deliver_threads: int = Field(16, ge=1)
+    database_pool_max: int = Field(8, ge=1)  # per process
+    database_pool_timeout_s: float = Field(5.0, gt=0)
+    visibility_timeout_s: int = Field(300, ge=5)
+    grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
+    flower_port: int = Field(5555, ge=0, le=65535)
+    flower_password: SecretStr = SecretStr("")
+    raw_retention_days: int = Field(7, ge=1)
+    log_level: str = "INFO"
+
+    # Tests and drills
+    faults: str = ""
+    faults_dir: Path | None = None
+
+    @model_validator(mode="after")
+    def _cross_check(self) -> Self:
+        problems = [*self._url_problems(), *self._model_problems(), *self._time_problems(), *self._key_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _url_problems(self) -> list[str]:
+        found = []
+        for name, schemes in (
+            ("database_url", ("postgresql", "postgres")),
+            ("database_admin_url", ("postgresql", "postgres")),
+            ("redis_url", ("redis", "rediss")),
+            ("journal_url", ("redis", "rediss")),
+            ("broker_url", ("redis", "rediss", "amqp", "amqps", "sentinel")),
+            ("cache_url", ("redis", "rediss")),
+            ("llm_base_url", ("http", "https")),
+            ("embeddings_base_url", ("http", "https")),
+            ("telegram_api_url", ("http", "https")),
+        ):
+            value = getattr(self, name)
+            if value is not None and urlsplit(value).scheme not in schemes:
+                found.append(f"{name.upper()} should begin with {' or '.join(s + '://' for s in schemes)}")
+        if self.database_url and not self.database_admin_url:
+            found.append("DATABASE_URL is set but DATABASE_ADMIN_URL is not: set both (application and owner role)")
+        if self.database_url and self.database_url == self.database_admin_url:
+            found.append("DATABASE_URL and DATABASE_ADMIN_URL are the same: the application role must own nothing")
+        if self.database_url and not self.redis_url:
+            found.append("DATABASE_URL is set but REDIS_URL is not: set both, or neither for embedded services")
+        return found
+
+    def _model_problems(self) -> list[str]:
+        found = []
+        for prefix in ("llm", "embeddings"):
+            url, model = getattr(self, f"{prefix}_base_url"), getattr(self, f"{prefix}_model")
+            if bool(url) != bool(model):
+                found.append(f"set both {prefix.upper()}_BASE_URL and {prefix.upper()}_MODEL, or neither")
+        return found
+
+    def _time_problems(self) -> list[str]:
+        found = []
+        if self.quiet_window_max_s < self.quiet_window_s:
+            found.append("QUIET_WINDOW_MAX_S is below QUIET_WINDOW_S")
+        if self.database_pool_timeout_s >= self.lease_s:
+            found.append("DATABASE_POOL_TIMEOUT_S must be below LEASE_S, or a waiting renewal loses its lease")
+        if self.turn_deadline_s < self.llm_call_deadline_s:
+            found.append("TURN_DEADLINE_S is below LLM_CALL_DEADLINE_S")
+        if self.send_deadline_s >= self.record_deadline_s:
+            found.append("RECORD_DEADLINE_S must be above SEND_DEADLINE_S")
+        if self.quiet_window_max_s > 60:
+            found.append("QUIET_WINDOW_MAX_S must be at most 60: longer countdowns do not fit the broker")
+        if self.visibility_timeout_s < self.quiet_window_max_s + 4:
+            found.append("VISIBILITY_TIMEOUT_S must be above the longest countdown")
+        return found
+
+    def _key_problems(self) -> list[str]:
+        for number, key in enumerate(self.fernet_keys, 1):
+            try:
+                Fernet(key)
+            except ValueError:
+                return [f"ENCRYPTION_KEYS: key {number} is no Fernet key (32 bytes in url-safe base64)"]
+        return []
+
+    @property
+    def fernet_keys(self) -> list[str]:
+        return [key.strip() for key in self.encryption_keys.get_secret_value().split(",") if key.strip()]
+
+    def need(self, name: str) -> str:
+        """A setting that this process cannot do without. Raises SettingsError naming it."""
+        value = getattr(self, name)
+        if value is None and name in ("journal_url", "broker_url", "cache_url"):
+            return self.need("redis_url")
+        if not value:
+            raise SettingsError(
+                f"{name.upper()} is not set: start the embedded system with ./switchboard up, "
+                f"or set {name.upper()} to use a service of your own"
+            )
+        return str(value)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings of this process. Raises SettingsError naming each variable that is wrong."""
+    data_dir = Path(overrides.get("data_dir") or os.environ.get("DATA_DIR") or PROJECT_ROOT / ".data")
+    run_env = data_dir / RUN_ENV
+    # A readable file only: another user's data folder must not break `--help`.
+    env_file = run_env if os.access(run_env, os.R_OK) else None
+    try:
+        return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]
+    except ValidationError as e:
+        lines = []
+        for error in e.errors():
+            name = ".".join(str(part) for part in error["loc"]).upper()
+            # input values stay out: they may be passwords
+            lines.append(f"{name}: {error['msg']}" if name else error["msg"].removeprefix("Value error, "))
+        raise SettingsError("; ".join(lines)) from None
+
+
+def child_environment(values: dict[str, str]) -> dict[str, str]:
+    """The environment for a process started by us: ours, with `values` on top, finding our packages."""
+    return {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1", **values}
