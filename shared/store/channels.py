@@ -1,0 +1,82 @@
+"""Apps (a registration with a platform) and channels (a company's page, bot, number under an app)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.model import Me, Route
+from shared.store.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class AppRow:
+    """secrets: encrypted, as stored."""
+
+    id: int
+    platform: str
+    slug: str
+    secrets: bytes
+    state: str
+
+
+def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
+    row = conn.execute(
+        "/* channels.app_by_slug */ SELECT id, platform, slug, secrets, state FROM apps"
+        " WHERE platform = %s AND slug = %s",
+        (platform, slug),
+    ).fetchone()
+    return AppRow(*row) if row else None  # type: ignore[arg-type]
+
+
+def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
+    """All channels under these apps that are not disabled, of whatever company."""
+    rows = conn.execute(
+        "/* channels.routes */ SELECT app_id, platform, channel_id, company_id, external_id, handle"
+        " FROM routes_of(%s::bigint[])",
+        (list(app_ids),),
+    ).fetchall()
+    return [
+        Route(app_id, platform, channel_id, company_id, Me(external_id, handle))  # type: ignore[arg-type]
+        for app_id, platform, channel_id, company_id, external_id, handle in rows
+    ]
+
+
+def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
+    """Move a channel to `active` or `needs_reauth`; false if it was there already. Never wakes a disabled one."""
+    cursor = conn.execute(
+        "/* channels.set_state */ UPDATE channels SET state = %s"
+        " WHERE company_id = %s AND id = %s AND state NOT IN (%s, 'disabled')",
+        (state, company_id, channel_id, state),
+    )
+    return cursor.rowcount == 1
+
+
+def add_app(conn: Conn, platform: str, slug: str, secrets: bytes) -> int:
+    """Insert or replace an app's secrets (encrypted); returns its id. For the owner role."""
+    row = conn.execute(
+        "/* channels.add_app */ INSERT INTO apps (platform, slug, secrets) VALUES (%s, %s, %s)"
+        " ON CONFLICT (slug) DO UPDATE SET secrets = excluded.secrets WHERE apps.platform = excluded.platform"
+        " RETURNING id",
+        (platform, slug, secrets),
+    ).fetchone()
+    if row is None:
+        raise ValueError(f"the app {slug!r} exists on another platform: choose another name")
+    return int(str(row[0]))
+
+
+def add_channel(
+    conn: Conn, company_id: int, app_id: int, platform: str, me: Me, credentials: bytes
+) -> int:
+    """Connect a page, bot or number; connecting it again renews its credentials. Returns its id."""
+    row = conn.execute(
+        "/* channels.add_channel */ INSERT INTO channels (company_id, app_id, platform, external_id, handle,"
+        " credentials) VALUES (%s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (app_id, external_id) DO UPDATE SET handle = excluded.handle,"
+        " credentials = excluded.credentials, state = 'active' WHERE channels.company_id = excluded.company_id"
+        " RETURNING id",
+        (company_id, app_id, platform, me.external_id, me.handle, credentials),
+    ).fetchone()
+    if row is None:
+        raise ValueError(f"{me.external_id} is connected to another company already: disconnect it there first")
+    return int(str(row[0]))

@@ -1,0 +1,74 @@
+"""Companies and their agents (the people who answer)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from shared.store.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    id: int
+    name: str
+    handover_text: str
+    notice_text: str
+
+
+def ensure(conn: Conn, name: str) -> Company:
+    """The company of this name, made if there is none. For the owner role."""
+    conn.execute(
+        "/* companies.ensure */ INSERT INTO companies (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (name,)
+    )
+    company = by_name(conn, name)
+    assert company is not None
+    conn.execute(
+        "/* companies.ensure */ INSERT INTO company_totals (company_id) VALUES (%s) ON CONFLICT DO NOTHING",
+        (company.id,),
+    )
+    return company
+
+
+def by_name(conn: Conn, name: str) -> Company | None:
+    row = conn.execute(
+        "/* companies.by_name */ SELECT id, name, handover_text, notice_text FROM companies WHERE name = %s", (name,)
+    ).fetchone()
+    return Company(*row) if row else None  # type: ignore[arg-type]
+
+
+def get(conn: Conn, company_id: int) -> Company:
+    row = conn.execute(
+        "/* companies.get */ SELECT id, name, handover_text, notice_text FROM companies WHERE id = %s", (company_id,)
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"company {company_id} does not exist")
+    return Company(*row)  # type: ignore[arg-type]
+
+
+def ids(conn: Conn) -> list[int]:
+    """Every company's id; works without a company set."""
+    return [int(str(row[0])) for row in conn.execute("/* companies.ids */ SELECT company_id FROM company_ids()")]
+
+
+def hash_key(api_key: str) -> bytes:
+    """Keys are 256 random bits, so one round of SHA-256 is enough: there is nothing to guess."""
+    return hashlib.sha256(api_key.encode()).digest()
+
+
+def add_agent(conn: Conn, company_id: int, name: str, api_key: str) -> int:
+    """For the owner role. Returns the agent's id."""
+    row = conn.execute(
+        "/* companies.add_agent */ INSERT INTO agents (company_id, name, key_hash) VALUES (%s, %s, %s) RETURNING id",
+        (company_id, name, hash_key(api_key)),
+    ).fetchone()
+    assert row is not None
+    return int(str(row[0]))
+
+
+def agent_of_key(conn: Conn, api_key: str) -> tuple[int, int] | None:
+    """(company_id, agent_id) of a key that is in force, None otherwise."""
+    row = conn.execute(
+        "/* companies.agent_of_key */ SELECT company_id, agent_id FROM agent_of_key(%s)", (hash_key(api_key),)
+    ).fetchone()
+    return (int(str(row[0])), int(str(row[1]))) if row else None

@@ -1,0 +1,280 @@
+"""Contacts and conversations: who writes, where, and how much of it nobody has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.store.pool import Conn
+
+PREVIEW_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class ContactKey:
+    company_id: int
+    channel_id: int
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatKey:
+    company_id: int
+    channel_id: int
+    chat: str
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A conversation's row, locked until the transaction ends."""
+
+    company_id: int
+    id: int
+    channel_id: int
+    message_count: int
+    customer_seq: int
+    bot_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a batch adds to one conversation: new counts (absolute) and its newest message."""
+
+    company_id: int
+    id: int
+    message_count: int
+    customer_seq: int
+    last_message_id: int
+    last_role: str
+    last_text: str
+
+
+def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[ContactKey, int]:
+    """Ids of these contacts, made or renamed where needed. Sorted, so that two writers never wait in a circle."""
+    if not names:
+        return {}
+    keys = sorted(names, key=lambda k: (k.company_id, k.channel_id, k.external_id))
+    values = [
+        [k.company_id for k in keys],
+        [k.channel_id for k in keys],
+        [k.external_id for k in keys],
+        [names[k] for k in keys],
+    ]
+    conn.execute(
+        "/* conversations.ensure_contacts */ INSERT INTO contacts AS c (company_id, channel_id, external_id, name)"
+        " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])"
+        " ON CONFLICT (company_id, channel_id, external_id) DO UPDATE SET name = excluded.name"
+        " WHERE excluded.name IS NOT NULL AND c.name IS DISTINCT FROM excluded.name",
+        values,
+    )
+    rows = conn.execute(
+        "/* conversations.ensure_contacts */ SELECT c.company_id, c.channel_id, c.external_id, c.id FROM contacts c"
+        " JOIN unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, external_id)"
+        " USING (company_id, channel_id, external_id)",
+        values[:3],
+    ).fetchall()
+    return {ContactKey(*row[:3]): int(str(row[3])) for row in rows}  # type: ignore[arg-type]
+
+
+def ensure_locked(conn: Conn, contacts: dict[ChatKey, int | None]) -> dict[ChatKey, Locked]:
+    """The conversations of these chats, made where needed, locked in one order.
+
+    contacts: chat → the contact who writes in it (kept for a conversation that is made now).
+    """
+    if not contacts:
+        return {}
+    keys = sorted(contacts, key=lambda k: (k.company_id, k.channel_id, k.chat))
+    values = [
+        [k.company_id for k in keys],
+        [k.channel_id for k in keys],
+        [k.chat for k in keys],
+        [contacts[k] for k in keys],
+    ]
+    conn.execute(
+        "/* conversations.ensure_locked */ INSERT INTO conversations (company_id, channel_id, chat, contact_id)"
+        " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[])"
+        " ON CONFLICT (company_id, channel_id, chat) DO NOTHING",
+        values,
+    )
+    rows = conn.execute(
+        "/* conversations.ensure_locked */ SELECT c.chat, c.company_id, c.id, c.channel_id, c.message_count,"
+        " c.customer_seq, c.bot_enabled FROM conversations c"
+        " JOIN unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)"
+        " USING (company_id, channel_id, chat) ORDER BY c.company_id, c.id FOR UPDATE OF c",
+        values[:3],
+    ).fetchall()
+    found = {}
+    for chat, *rest in rows:
+        locked = Locked(*rest)  # type: ignore[arg-type]
+        found[ChatKey(locked.company_id, locked.channel_id, str(chat))] = locked
+    return found
+
+
+def advance(conn: Conn, heads: Sequence[Head]) -> None:
+    """Move locked conversations to their new counts and newest message."""
+    if not heads:
+        return
+    conn.execute(
+        "/* conversations.advance */ UPDATE conversations c SET message_count = h.message_count,"
+        " customer_seq = h.customer_seq, last_message_id = h.last_message_id, last_message_at = now(),"
+        " last_message_role = h.last_role, last_message_preview = h.preview"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"
+        " AS h (company_id, id, message_count, customer_seq, last_message_id, last_role, preview)"
+        " WHERE c.company_id = h.company_id AND c.id = h.id",
+        [
+            [h.company_id for h in heads],
+            [h.id for h in heads],
+            [h.message_count for h in heads],
+            [h.customer_seq for h in heads],
+            [h.last_message_id for h in heads],
+            [h.last_role for h in heads],
+            [h.last_text[:PREVIEW_CHARS] for h in heads],
+        ],
+    )
+
+
+def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
+    """Lock one conversation. Whoever changes its turns or appends to it comes through here first."""
+    row = conn.execute(
+        "/* conversations.lock */ SELECT company_id, id, channel_id, message_count, customer_seq, bot_enabled"
+        " FROM conversations WHERE company_id = %s AND id = %s FOR UPDATE",
+        (company_id, conversation_id),
+    ).fetchone()
+    return Locked(*row) if row else None  # type: ignore[arg-type]
+
+
+def migrate_chat(conn: Conn, key: ChatKey, new_chat: str) -> bool:
+    """The platform moved a chat: sends go to its new id, and what is written there belongs to it.
+
+    Where the new id has a conversation of its own already, only the sends follow. False: chat unknown.
+    """
+    taken = conn.execute(
+        "/* conversations.migrate_chat */ SELECT 1 FROM conversations"
+        " WHERE company_id = %s AND channel_id = %s AND chat = %s",
+        (key.company_id, key.channel_id, new_chat),
+    ).fetchone()
+    column_chat = key.chat if taken else new_chat
+    cursor = conn.execute(
+        "/* conversations.migrate_chat */ UPDATE conversations SET chat = %s, migrated_to = %s"
+        " WHERE company_id = %s AND channel_id = %s AND chat = %s",
+        (column_chat, new_chat, key.company_id, key.channel_id, key.chat),
+    )
+    return cursor.rowcount == 1
+
+
+def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool) -> bool:
+    """Give a conversation to a person (False) or back to the bot (True). False: it does not exist."""
+    cursor = conn.execute(
+        "/* conversations.set_bot */ UPDATE conversations SET bot_enabled = %s, status = %s"
+        " WHERE company_id = %s AND id = %s",
+        (enabled, "open" if enabled else "handed_over", company_id, conversation_id),
+    )
+    return cursor.rowcount == 1
+
+
+def mark_read(conn: Conn, company_id: int, conversation_id: int, up_to: int | None = None) -> int | None:
+    """An agent has seen customer messages up to this customer_seq (None: all). Returns what is left unread.
+
+    Only ever forward, and never past what has arrived, so that a message that comes in meanwhile stays unread.
+    """
+    row = conn.execute(
+        "/* conversations.mark_read */ WITH before AS (SELECT read_seq FROM conversations"
+        "   WHERE company_id = %(company)s AND id = %(id)s FOR UPDATE),"
+        " after AS (UPDATE conversations c"
+        "   SET read_seq = greatest(c.read_seq, least(coalesce(%(up_to)s::bigint, c.customer_seq), c.customer_seq))"
+        "   FROM before WHERE c.company_id = %(company)s AND c.id = %(id)s RETURNING c.customer_seq, c.read_seq)"
+        " SELECT after.customer_seq - after.read_seq, after.read_seq - before.read_seq FROM after, before",
+        {"company": company_id, "id": conversation_id, "up_to": up_to},
+    ).fetchone()
+    if row is None:
+        return None
+    unread, newly_read = int(str(row[0])), int(str(row[1]))
+    if newly_read:
+        add_totals(conn, {company_id: (0, -newly_read)})
+    return unread
+
+
+def add_totals(conn: Conn, deltas: dict[int, tuple[int, int]]) -> None:
+    """company → (customer messages, unread) to add. The hottest rows: touch them last, in one order."""
+    if not deltas:
+        return
+    companies = sorted(deltas)
+    conn.execute(
+        "/* conversations.add_totals */ INSERT INTO company_totals AS t (company_id, customer_messages, unread)"
+        " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
+        " ON CONFLICT (company_id) DO UPDATE SET customer_messages = t.customer_messages"
+        " + excluded.customer_messages, unread = t.unread + excluded.unread",
+        (companies, [deltas[c][0] for c in companies], [deltas[c][1] for c in companies]),
+    )
+
+
+def reconcile_totals(conn: Conn, company_id: int) -> bool:
+    """Bring a company's totals to what its conversations say; true if they had drifted.
+
+    The totals row is locked first: a batch that is just being stored adds its share afterwards.
+    """
+    conn.execute(
+        "/* conversations.reconcile_totals */ INSERT INTO company_totals (company_id) VALUES (%s)"
+        " ON CONFLICT DO NOTHING",
+        (company_id,),
+    )
+    conn.execute(
+        "/* conversations.reconcile_totals */ SELECT 1 FROM company_totals WHERE company_id = %s FOR UPDATE",
+        (company_id,),
+    )
+    cursor = conn.execute(
+        "/* conversations.reconcile_totals */ UPDATE company_totals t SET customer_messages = s.messages,"
+        " unread = s.unread FROM (SELECT coalesce(sum(customer_seq), 0) AS messages,"
+        " coalesce(sum(customer_seq - read_seq), 0) AS unread FROM conversations WHERE company_id = %s) s"
+        " WHERE t.company_id = %s AND (t.customer_messages, t.unread) IS DISTINCT FROM (s.messages, s.unread)",
+        (company_id, company_id),
+    )
+    return cursor.rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of the inbox."""
+
+    id: int
+    channel_id: int
+    chat: str
+    contact: str | None
+    status: str
+    bot_enabled: bool
+    unread: int
+    message_count: int
+    last_message_at: datetime | None
+    last_message_role: str | None
+    last_message_preview: str | None
+
+
+def recent(conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None) -> list[Listed]:
+    """The newest conversations of a company: one index scan, whatever its size. before: for the next page."""
+    rows = conn.execute(
+        "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
+        " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
+        " c.last_message_preview FROM conversations c"
+        " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
+        " WHERE c.company_id = %s AND c.last_message_at < coalesce(%s::timestamptz, 'infinity')"
+        " ORDER BY c.last_message_at DESC, c.id DESC LIMIT %s",
+        (company_id, before, limit),
+    ).fetchall()
+    return [Listed(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def unread_total(conn: Conn, company_id: int) -> int:
+    row = conn.execute(
+        "/* conversations.unread_total */ SELECT unread FROM company_totals WHERE company_id = %s", (company_id,)
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def unread_of(conn: Conn, company_id: int, conversation_ids: Iterable[int]) -> dict[int, int]:
+    rows = conn.execute(
+        "/* conversations.unread_of */ SELECT id, customer_seq - read_seq FROM conversations"
+        " WHERE company_id = %s AND id = ANY (%s::bigint[])",
+        (company_id, list(conversation_ids)),
+    ).fetchall()
+    return {int(str(id_)): int(str(unread)) for id_, unread in rows}

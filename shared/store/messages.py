@@ -1,0 +1,116 @@
+"""Messages: what was said, in order, each once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from shared.model import Attachment, ChatLine
+from shared.store.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A customer's message with its place in the conversation (seq, from 1, without gaps)."""
+
+    company_id: int
+    conversation_id: int
+    channel_id: int
+    seq: int
+    contact_id: int | None
+    dedupe_key: str
+    external_id: str | None
+    reply_to: str | None
+    text: str | None
+    attachments: tuple[Attachment, ...]
+    sent_at: datetime | None
+
+
+Key = tuple[int, int, str]
+"""(company, channel, dedupe key)"""
+
+
+def existing_keys(conn: Conn, keys: Sequence[Key]) -> set[Key]:
+    """Which of these are stored already. The conversations must be locked, so that the answer stays true."""
+    if not keys:
+        return set()
+    rows = conn.execute(
+        "/* messages.existing_keys */ SELECT m.company_id, m.channel_id, m.dedupe_key FROM messages m"
+        " JOIN unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, dedupe_key)"
+        " USING (company_id, channel_id, dedupe_key)",
+        [list(column) for column in zip(*keys, strict=True)],
+    ).fetchall()
+    return {(int(str(c)), int(str(h)), str(k)) for c, h, k in rows}
+
+
+def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
+    """Insert customer messages; returns their ids. A second copy is a UniqueViolation: look first."""
+    if not new:
+        return {}
+    rows = conn.execute(
+        "/* messages.add */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, contact_id,"
+        " dedupe_key, external_id, reply_to, text, attachments, sent_at)"
+        " SELECT company_id, conversation_id, channel_id, seq, 'customer', contact_id, dedupe_key, external_id,"
+        " reply_to, text, attachments::jsonb, sent_at FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
+        " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])"
+        " AS n (company_id, conversation_id, channel_id, seq, contact_id, dedupe_key, external_id, reply_to, text,"
+        " attachments, sent_at) RETURNING company_id, channel_id, dedupe_key, id",
+        [
+            [m.company_id for m in new],
+            [m.conversation_id for m in new],
+            [m.channel_id for m in new],
+            [m.seq for m in new],
+            [m.contact_id for m in new],
+            [m.dedupe_key for m in new],
+            [m.external_id for m in new],
+            [m.reply_to for m in new],
+            [m.text for m in new],
+            [json.dumps([asdict(a) for a in m.attachments]) if m.attachments else None for m in new],
+            [m.sent_at for m in new],
+        ],
+    ).fetchall()
+    return {(int(str(c)), int(str(h)), str(k)): int(str(i)) for c, h, k, i in rows}
+
+
+def add_own(conn: Conn, company_id: int, conversation_id: int, channel_id: int, seq: int, role: str, text: str) -> int:
+    """Insert a message of the bot's or of an agent's; returns its id."""
+    row = conn.execute(
+        "/* messages.add_own */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text)"
+        " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
+        (company_id, conversation_id, channel_id, seq, role, text),
+    ).fetchone()
+    assert row is not None
+    return int(str(row[0]))
+
+
+def lines(conn: Conn, company_id: int, conversation_id: int, *, up_to_seq: int, limit: int) -> list[tuple[int, ChatLine]]:
+    """The newest lines up to a seq, oldest first, as (seq, line). Messages without text have an empty one."""
+    rows = conn.execute(
+        "/* messages.lines */ SELECT seq, role, coalesce(text, '') FROM messages"
+        " WHERE company_id = %s AND conversation_id = %s AND seq <= %s ORDER BY seq DESC LIMIT %s",
+        (company_id, conversation_id, up_to_seq, limit),
+    ).fetchall()
+    return [(int(str(seq)), ChatLine(str(role), str(text))) for seq, role, text in reversed(rows)]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as the inbox shows it."""
+
+    id: int
+    seq: int
+    role: str
+    text: str | None
+    attachments: list[dict[str, str | None]] | None
+    created_at: datetime
+
+
+def page(conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 0, limit: int = 100) -> list[Shown]:
+    rows = conn.execute(
+        "/* messages.page */ SELECT id, seq, role, text, attachments, created_at FROM messages"
+        " WHERE company_id = %s AND conversation_id = %s AND seq > %s ORDER BY seq LIMIT %s",
+        (company_id, conversation_id, after_seq, limit),
+    ).fetchall()
+    return [Shown(*row) for row in rows]  # type: ignore[arg-type]

@@ -1,0 +1,134 @@
+"""Connections to PostgreSQL: bounded, checked, and safe behind a transaction pooler."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from shared.errors import DatabaseUnavailable, SettingsError
+
+Conn = Connection[tuple[object, ...]]
+
+# psycopg's own pool logs carry connection strings' errors at WARNING each second while a database is down.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+CONNECT_TIMEOUT_S = 3
+STATEMENT_TIMEOUT_MS = 30_000
+# A transaction that died with its process' network must not hold a shard's or a row's lock for ever.
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """A pool of connections as one role. Never open it before a fork.
+
+    max_size: connections at most. timeout_s: how long a caller waits for one.
+    """
+
+    def __init__(self, url: str, *, max_size: int, timeout_s: float, name: str = "switchboard") -> None:
+        self._timeout_s = timeout_s
+        self._pool: ConnectionPool[Conn] = ConnectionPool(
+            url,
+            min_size=0,
+            max_size=max_size,
+            timeout=timeout_s,
+            max_idle=60,
+            reconnect_timeout=5,
+            open=False,
+            check=None,
+            kwargs={
+                # A transaction pooler hands each transaction another server connection: nothing prepared, no
+                # state of ours. psycopg would prepare a statement the fifth time it sees it.
+                "prepare_threshold": None,
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "application_name": name,
+                "autocommit": True,
+                "keepalives": 1,
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+            },
+        )
+
+    def open(self) -> None:
+        self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close(timeout=2)
+
+    @contextmanager
+    def connection(self) -> Iterator[Conn]:
+        """A connection outside any transaction. Raises DatabaseUnavailable when there is none or it broke."""
+        try:
+            with self._pool.connection() as conn:
+                yield conn
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as e:
+            raise DatabaseUnavailable(describe(e), retry_after_s=1.0) from e
+
+    @contextmanager
+    def transaction(self, *companies: int) -> Iterator[Conn]:
+        """One transaction for these companies (none: only functions that look after themselves)."""
+        with self.connection() as conn, conn.transaction():
+            set_companies(conn, companies)
+            yield conn
+
+    def stats(self) -> dict[str, int]:
+        return dict(self._pool.get_stats())
+
+
+def set_companies(conn: Conn, companies: Iterator[int] | tuple[int, ...] | list[int] | set[int]) -> None:
+    """Say whom the running transaction works for, and bound it. SET LOCAL: gone with the transaction."""
+    conn.execute(
+        "/* pool.set_companies */ SELECT set_config('switchboard.companies', %s, true),"
+        " set_config('statement_timeout', %s, true),"
+        " set_config('idle_in_transaction_session_timeout', %s, true)",
+        (
+            "{" + ",".join(str(int(company)) for company in companies) + "}",
+            str(STATEMENT_TIMEOUT_MS),
+            str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+        ),
+    )
+
+
+def describe(error: BaseException) -> str:
+    """An error's class and SQLSTATE. Never its text: psycopg's DETAIL quotes the row, message and all."""
+    state = getattr(error, "sqlstate", None)
+    return f"{type(error).__name__}({state})" if state else type(error).__name__
+
+
+def check_role(conn: Conn) -> None:
+    """Refuse a role that row-level security does not hold. Raises SettingsError."""
+    row = conn.execute(
+        "/* pool.check_role */ SELECT r.rolsuper, r.rolbypassrls,"
+        " EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "         WHERE n.nspname = 'public' AND pg_has_role(current_user, c.relowner, 'USAGE'))"
+        " FROM pg_roles r WHERE r.rolname = current_user"
+    ).fetchone()
+    assert row is not None
+    superuser, bypass, owns = row
+    if superuser or bypass or owns:
+        what = "is a superuser" if superuser else "has BYPASSRLS" if bypass else "owns tables"
+        raise SettingsError(
+            f"DATABASE_URL: its role {what}, so row-level security would not hold it; "
+            "name the application role there and the owner in DATABASE_ADMIN_URL"
+        )
+
+
+def check_connections(conn: Conn, needed: int) -> None:
+    """Refuse to start when all pools together cannot fit. Raises SettingsError."""
+    row = conn.execute(
+        "/* pool.check_connections */ SELECT current_setting('max_connections')::int"
+        " - current_setting('superuser_reserved_connections')::int"
+        " - current_setting('reserved_connections')::int"
+    ).fetchone()
+    assert row is not None
+    (available,) = row
+    if needed > int(str(available)):
+        raise SettingsError(
+            f"the pools of all processes need {needed} connections and the database allows {available}: lower "
+            "DATABASE_POOL_MAX, raise max_connections, or put a pooler between"
+        )

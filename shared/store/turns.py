@@ -1,0 +1,182 @@
+"""Turns: a customer's burst that wants one reply. States: waiting, answering, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.store.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A conversation in which the newest answerable messages want a reply."""
+
+    company_id: int
+    conversation_id: int
+    channel_id: int
+    first_seq: int
+    last_seq: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on a turn; the epoch fences it."""
+
+    company_id: int
+    turn_id: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    company_id: int
+    id: int
+    conversation_id: int
+    channel_id: int
+    epoch: int
+    attempts: int
+    first_seq: int
+    last_seq: int
+    received_at: datetime
+    due_at: datetime
+    chat: str
+    platform: str
+    bot_enabled: bool
+
+
+def want(
+    conn: Conn, wanted: Sequence[Wanted], *, quiet_s: float, quiet_max_s: float, cancels_max: int, cancel_window_s: float
+) -> None:
+    """Open a turn, or extend the open one, for each conversation (locked, each at most once).
+
+    A waiting turn waits for quiet again, at most quiet_max_s after its first message. A turn being answered is
+    called back (its epoch moves, so the answer in the making is fenced off), at most cancels_max times and
+    never later than cancel_window_s after its first message; otherwise a new turn stands behind it.
+    """
+    if not wanted:
+        return
+    conn.execute(
+        "/* turns.want */ WITH w AS (SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
+        "   %(channel)s::bigint[], %(first)s::bigint[], %(last)s::bigint[], %(received)s::timestamptz[])"
+        "   AS w (company_id, conversation_id, channel_id, first_seq, last_seq, received_at)),"
+        " extended AS (UPDATE turns t SET state = 'waiting', epoch = t.epoch + 1,"
+        "   cancels = t.cancels + (t.state = 'answering')::int, last_seq = w.last_seq, received_at = w.received_at,"
+        "   due_at = greatest(clock_timestamp(), least(clock_timestamp() + make_interval(secs => %(quiet)s),"
+        "     t.first_at + make_interval(secs => CASE WHEN t.state = 'waiting' AND t.cancels = 0"
+        "       THEN %(quiet_max)s ELSE %(window)s END)))"
+        "   FROM w WHERE t.company_id = w.company_id AND t.conversation_id = w.conversation_id"
+        "   AND (t.state = 'waiting' OR (t.state = 'answering' AND t.cancels < %(cancels)s"
+        "        AND t.first_at > clock_timestamp() - make_interval(secs => %(window)s)"
+        # a clock set back could make the turn in front of a waiting one young again
+        "        AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.company_id = t.company_id"
+        "          AND n.conversation_id = t.conversation_id AND n.state = 'waiting')))"
+        "   RETURNING t.company_id, t.conversation_id)"
+        " INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq, received_at, first_at,"
+        "   due_at)"
+        " SELECT w.company_id, w.conversation_id, w.channel_id, w.first_seq, w.last_seq, w.received_at,"
+        "   clock_timestamp(), clock_timestamp() + make_interval(secs => %(quiet)s)"
+        " FROM w WHERE NOT EXISTS (SELECT 1 FROM extended e"
+        "   WHERE e.company_id = w.company_id AND e.conversation_id = w.conversation_id)",
+        {
+            "company": [w.company_id for w in wanted],
+            "conversation": [w.conversation_id for w in wanted],
+            "channel": [w.channel_id for w in wanted],
+            "first": [w.first_seq for w in wanted],
+            "last": [w.last_seq for w in wanted],
+            "received": [w.received_at for w in wanted],
+            "quiet": quiet_s,
+            "quiet_max": quiet_max_s,
+            "cancels": cancels_max,
+            "window": cancel_window_s,
+        },
+    )
+
+
+def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:
+    """Lease the next due turn of a company after this one, wrapping round; None if nothing is due."""
+    for start in (after_company, 0) if after_company else (0,):
+        row = conn.execute(
+            "/* turns.claim */ SELECT company_id, id, epoch FROM claim_turn(%s, %s)", (start, lease_s)
+        ).fetchone()
+        if row is not None:
+            return Claim(*row)  # type: ignore[arg-type]
+    return None
+
+
+def renew(conn: Conn, claims: Sequence[Claim], *, lease_s: float) -> set[Claim]:
+    """Renew leases in one statement; what is not returned is lost."""
+    if not claims:
+        return set()
+    rows = conn.execute(
+        "/* turns.renew */ SELECT company_id, id FROM renew_turns(%s::bigint[], %s::bigint[], %s::int[], %s)",
+        ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims], lease_s),
+    ).fetchall()
+    held = {(int(str(company)), int(str(turn))) for company, turn in rows}
+    return {c for c in claims if (c.company_id, c.turn_id) in held}
+
+
+def load(conn: Conn, claim: Claim) -> Turn | None:
+    """The claimed turn with what answering needs; None if the lease is gone."""
+    row = conn.execute(
+        "/* turns.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
+        " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
+        " c.bot_enabled FROM turns t"
+        " JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id"
+        " JOIN channels h ON h.company_id = t.company_id AND h.id = t.channel_id"
+        " WHERE t.company_id = %s AND t.id = %s AND t.epoch = %s AND t.state = 'answering'",
+        (claim.company_id, claim.turn_id, claim.epoch),
+    ).fetchone()
+    return Turn(*row) if row else None  # type: ignore[arg-type]
+
+
+def finish(conn: Conn, claim: Claim, state: str) -> bool:
+    """End a turn as `answered`, `handed_over` or `cancelled`; false if the lease is gone. Lock the
+    conversation first."""
+    cursor = conn.execute(
+        "/* turns.finish */ UPDATE turns SET state = %s, finished_at = now(), error = NULL"
+        " WHERE company_id = %s AND id = %s AND epoch = %s AND state = 'answering'",
+        (state, claim.company_id, claim.turn_id, claim.epoch),
+    )
+    return cursor.rowcount == 1
+
+
+def retry(conn: Conn, claim: Claim, *, delay_s: float, error: str) -> bool:
+    """Put a turn back after a failed attempt; false if the lease is gone.
+
+    It stays `answering` with a lease that nobody holds and that ends in delay_s: its conversation may have a
+    waiting turn behind it, and there is only one of each.
+    """
+    cursor = conn.execute(
+        "/* turns.retry */ UPDATE turns SET epoch = epoch + 1, error = %s,"
+        " due_at = clock_timestamp() + make_interval(secs => %s)"
+        " WHERE company_id = %s AND id = %s AND epoch = %s AND state = 'answering'",
+        (error, delay_s, claim.company_id, claim.turn_id, claim.epoch),
+    )
+    return cursor.rowcount == 1
+
+
+def give_back(conn: Conn, claims: Sequence[Claim]) -> int:
+    """Return leases at once, attempts uncounted: the process is stopping. Returns how many were still ours."""
+    given = 0
+    for claim in claims:
+        cursor = conn.execute(
+            "/* turns.give_back */ UPDATE turns SET due_at = clock_timestamp(), epoch = epoch + 1,"
+            " attempts = greatest(attempts - 1, 0)"
+            " WHERE company_id = %s AND id = %s AND epoch = %s AND state = 'answering'",
+            (claim.company_id, claim.turn_id, claim.epoch),
+        )
+        given += cursor.rowcount
+    return given
+
+
+def cancel_open(conn: Conn, company_id: int, conversation_id: int) -> int:
+    """A person has taken over: nothing open is answered by the bot. Lock the conversation first."""
+    cursor = conn.execute(
+        "/* turns.cancel_open */ UPDATE turns SET state = 'cancelled', epoch = epoch + 1, finished_at = now()"
+        " WHERE company_id = %s AND conversation_id = %s AND state IN ('waiting', 'answering')",
+        (company_id, conversation_id),
+    )
+    return cursor.rowcount
