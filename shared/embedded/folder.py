@@ -1,0 +1,178 @@
+"""The data folder: one owner at a time, secrets made once, logs, and the place that root needs beside it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from shared.errors import SettingsError
+
+SECRETS_FILE = "secrets.json"
+LOCK_FILE = "lock"
+LOG_KEPT_BYTES = 10 * 1024 * 1024
+# Root's own folders are closed to the unprivileged account that PostgreSQL insists on, so as root the cluster and
+# a copy of its programs live under the first of these that can be written.
+PLACES_FOR_ROOT = (Path("/var/lib/switchboard"), Path("/var/tmp/switchboard"))
+
+
+def new_secret() -> str:
+    """144 bits, safe inside a URL without escaping."""
+    return secrets.token_urlsafe(24).replace("-", "x").replace("_", "y")
+
+
+class DataFolder:
+    """DATA_DIR, held by one process between open() and close(), or as a context manager.
+
+    places_for_root: where a cluster goes when the caller is root.
+    Raises SettingsError naming DATA_DIR when it cannot be used or another process holds it.
+    """
+
+    def __init__(self, path: Path, *, places_for_root: tuple[Path, ...] = PLACES_FOR_ROOT) -> None:
+        self.path = path.resolve()
+        self.places_for_root = places_for_root
+        self._lock: int | None = None
+
+    def open(self) -> Self:
+        try:
+            self._make()
+            self._lock = _take_lock(self.path / LOCK_FILE)
+        except OSError as e:
+            raise SettingsError(f"DATA_DIR: {self.path} cannot be used: {e.strerror}") from e
+        return self
+
+    def close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _make(self) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ours = (self.path / LOCK_FILE).exists() or not any(self.path.iterdir())
+        # Somebody's home folder given by mistake keeps its mode; what we put into it is closed anyway.
+        if ours and self.path.stat().st_mode & 0o077:
+            self.path.chmod(0o700)
+        self.subfolder("log")
+
+    def subfolder(self, name: str) -> Path:
+        """A folder inside, for our eyes only."""
+        folder = self.path / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def log_file(self, name: str) -> Path:
+        """Where a server's output is appended. A file that grew large is kept once as `<name>.log.1`."""
+        log = self.subfolder("log") / f"{name}.log"
+        if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        return log
+
+    def secret(self, name: str, make: Callable[[], str] = new_secret) -> str:
+        """The secret of that name, made on first use and kept in secrets.json (mode 0600). Needs open()."""
+        if self._lock is None:
+            raise RuntimeError("secrets need the folder's lock: open() it first")
+        kept = self._read_secrets()
+        if name not in kept:
+            kept[name] = make()
+            _write_private(self.path / SECRETS_FILE, json.dumps(kept, indent=1).encode())
+        return kept[name]
+
+    def _read_secrets(self) -> dict[str, str]:
+        try:
+            kept: dict[str, str] = json.loads((self.path / SECRETS_FILE).read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError as e:
+            raise SettingsError(f"DATA_DIR: {self.path / SECRETS_FILE} is damaged: put back a copy of it") from e
+        return kept
+
+    def place_for_root(self) -> Path:
+        """The folder that stands in for this one where an unprivileged account must reach; made on first use.
+
+        Raises SettingsError when none of the places can be written, or when this folder was moved.
+        """
+        name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
+        link = self.path / "postgres"
+        if link.is_dir() and not link.is_symlink():
+            owner = link.stat().st_uid
+            raise SettingsError(f"DATA_DIR: {self.path} was made by user id {owner}: run as that user, not as root")
+        if link.is_symlink() and link.readlink().parent.name != name:
+            old = link.readlink().parent
+            raise SettingsError(
+                f"DATA_DIR: the folder was moved here, its database still is in {old}: "
+                f"move that to {old.with_name(name)} and delete {link}"
+            )
+        if link.is_symlink() and not link.exists():
+            raise SettingsError(
+                f"DATA_DIR: the database in {link.readlink()} is gone: "
+                f"put it back, or delete {link} to begin with an empty one"
+            )
+        for parent in sorted(self.places_for_root, key=lambda p: not (p / name).is_dir()):
+            if _make_for_root(parent) and _make_for_root(parent / name):
+                return parent / name
+        tried = ", ".join(map(str, self.places_for_root))
+        raise SettingsError(f"DATA_DIR: as root the database needs a writable folder of root's own in one of {tried}")
+
+    def discard(self) -> None:
+        """Delete the folder and its place for root. The servers must have been stopped."""
+        link = self.path / "postgres"
+        if link.is_symlink() and link.readlink().parent.parent in self.places_for_root:
+            shutil.rmtree(link.readlink().parent, ignore_errors=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.close()
+
+
+def _take_lock(path: Path) -> int:
+    """A descriptor that holds the lock until it is closed; children do not inherit it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(fd, 20).decode().strip() or "unknown"
+        os.close(fd)
+        raise SettingsError(
+            f"DATA_DIR: {path.parent} is in use by a running system (process {holder}): "
+            "stop that one first, or set DATA_DIR to another folder"
+        ) from None
+    os.ftruncate(fd, 0)
+    os.write(fd, f"{os.getpid()}\n".encode())
+    return fd
+
+
+def _make_for_root(folder: Path) -> bool:
+    """Make a folder that others may pass through and not list or write; False if it cannot be trusted."""
+    try:
+        folder.mkdir(mode=0o711, exist_ok=True)
+    except OSError:
+        return False  # a read-only or missing parent: the next place is tried
+    found = folder.lstat()
+    # In a folder like /var/tmp anybody may have made it before us, to get at the database.
+    safe = folder.is_dir() and not folder.is_symlink() and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    if safe and found.st_mode & 0o111 != 0o111:
+        folder.chmod(0o711)  # a strict umask took the passage away
+    return safe and os.access(folder, os.W_OK)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Replace a file as a whole, readable by its owner only, safe against power loss."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

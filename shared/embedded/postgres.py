@@ -1,0 +1,231 @@
+"""An embedded PostgreSQL 18 with pgvector, and the roles and the database that Switchboard expects."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from psycopg import sql
+
+from shared.embedded import programs
+from shared.embedded.cluster import SUPERUSER, ensure_cluster
+from shared.embedded.folder import DataFolder
+from shared.embedded.process import Account, ServerProcess, ServiceFailed, choose_port, stop_leftover
+
+PREFERRED_PORT = 15432
+PORT_ATTEMPTS = 5
+STOP_WITHIN_S = 30.0
+ADMIN, APP = "switchboard_admin", "switchboard_app"
+DATABASE = "switchboard"
+# Only what differs from PostgreSQL's defaults. Each is a choice for a small machine or for privacy.
+SERVER_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # a socket's path would have to be short, and reachable for two accounts
+    "password_encryption": "scram-sha-256",
+    "max_connections": "100",
+    "shared_buffers": "192MB",
+    "maintenance_work_mem": "128MB",  # an HNSW index that fits is built several times faster
+    "effective_cache_size": "1GB",
+    "random_page_cost": "1.1",  # SSD
+    "max_wal_size": "2GB",
+    "wal_compression": "on",
+    "jit": "off",  # it costs more than it saves on statements of milliseconds
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    # An error's detail and its statement can hold what customers wrote; neither may stand in a log.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+}
+UNSAFE_AND_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database of the embedded server. url: as switchboard_app. admin_url: as switchboard_admin."""
+
+    name: str
+    url: str
+    admin_url: str
+
+
+class Postgres:
+    """The server of one data folder; the folder must be open. start() returns when everything is usable.
+
+    port: preferred one, None for 15432; another is taken if it is in use, and then kept across restarts.
+    fsync: False for tests only; a power loss then loses or corrupts data.
+    extra: further server settings. Raises ServiceFailed with the last lines of the log.
+    """
+
+    def __init__(
+        self, folder: DataFolder, *, port: int | None = None, fsync: bool = True, extra: dict[str, str] | None = None
+    ) -> None:
+        self._folder = folder
+        self._preferred_port = port or PREFERRED_PORT
+        self._fsync = fsync
+        self._settings = {**SERVER_SETTINGS, **({} if fsync else UNSAFE_AND_FAST), **(extra or {})}
+        self._process: ServerProcess | None = None
+        self.port: int | None = None
+
+    def start(self, within_s: float = 60.0) -> Self:
+        account = programs.unprivileged_account()
+        place = self._folder.place_for_root() if account else self._folder.path
+        cluster = place / "postgres"
+        stop_leftover(cluster / "postmaster.pid", str(cluster), signal.SIGINT, STOP_WITHIN_S)
+        binaries = programs.copied_postgres_programs(place) if account else programs.postgres_programs()
+        ensure_cluster(self._folder, binaries, cluster, account, sync=self._fsync)
+        self._launch(binaries, cluster, account, time.monotonic() + within_s)
+        try:
+            self._provision()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Fast shutdown: open transactions are rolled back, everything committed is on disk."""
+        if self._process is not None:
+            self._process.stop(STOP_WITHIN_S)
+
+    def kill(self) -> None:
+        """SIGKILL to the server, as a fault does it; start() recovers on the same port."""
+        if self._process is not None:
+            self._process.kill()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def superuser_url(self) -> str:
+        return self._url(SUPERUSER, "postgres")
+
+    @property
+    def database_admin_url(self) -> str:
+        return self._url(ADMIN, DATABASE)
+
+    @property
+    def database_url(self) -> str:
+        return self._url(APP, DATABASE)
+
+    def database(self, name: str) -> Database:
+        return Database(name, url=self._url(APP, name), admin_url=self._url(ADMIN, name))
+
+    def create_database(self, name: str, template: str | None = None) -> Database:
+        """Make a database owned by switchboard_admin, with pgvector; from a template it has all of that one.
+
+        Nobody may be connected to the template. Raises psycopg.errors.DuplicateDatabase.
+        """
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(
+                # Copying files beats writing a copy of the template to the WAL, and needs a checkpoint, which
+                # is cheap without fsync only.
+                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY {}").format(
+                    sql.Identifier(name),
+                    sql.Identifier(ADMIN),
+                    sql.Identifier(template or "template1"),
+                    sql.SQL("wal_log" if self._fsync else "file_copy"),
+                )
+            )
+        if template is None:
+            self._furnish(name)
+        return self.database(name)
+
+    def drop_database(self, name: str) -> None:
+        """Delete a database if it exists; connections to it are ended."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _url(self, role: str, database: str) -> str:
+        if self.port is None:
+            raise RuntimeError("the server has no address before start()")
+        return f"postgresql://{role}:{self._folder.secret(role)}@127.0.0.1:{self.port}/{database}"
+
+    def _launch(self, binaries: Path, cluster: Path, account: Account | None, ends_at: float) -> None:
+        """Start the program until it answers; on another port or once more where that can help."""
+        first_start = self.port is None
+        preferred: int | None = self._preferred_port
+        while True:
+            if first_start:
+                self.port = choose_port(preferred)
+            argv = [str(binaries / "postgres"), "-D", str(cluster), "-p", str(self.port)]
+            argv += [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+            self._process = ServerProcess("PostgreSQL", self._folder.log_file("postgres"), signal.SIGINT)
+            self._process.start(argv, cwd=cluster, account=account)
+            try:
+                self._process.wait_ready(self._answers, max(ends_at - time.monotonic(), 0.0))
+                return
+            except ServiceFailed as e:
+                # After a SIGKILL its children need a moment to notice and to let go of the shared memory.
+                passing = "shared memory block" in e.log or (first_start and "Address already in use" in e.log)
+                if not passing or time.monotonic() > ends_at:
+                    raise
+                preferred = None
+                time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.superuser_url, connect_timeout=2).close()
+        except psycopg.OperationalError as e:
+            if "password authentication failed" in str(e):
+                secrets = self._folder.path / "secrets.json"
+                raise ServiceFailed(f"the passwords in {secrets} are not those of its database") from e
+            return False  # not listening yet, or still recovering
+        return True
+
+    def _provision(self) -> None:
+        """Roles and database as they must be, whatever was there."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            roles = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+            for role, attributes in (
+                # Maintenance and the operators' commands see all companies.
+                (ADMIN, "LOGIN NOSUPERUSER BYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"),
+                (APP, "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"),
+            ):
+                # The verifier instead of the password: no log can show what was never sent.
+                verifier = connection.pgconn.encrypt_password(
+                    self._folder.secret(role).encode(), role.encode(), b"scram-sha-256"
+                ).decode()
+                connection.execute(
+                    sql.SQL("{} ROLE {} WITH {} PASSWORD {}").format(
+                        sql.SQL("ALTER" if role in roles else "CREATE"),
+                        sql.Identifier(role),
+                        sql.SQL(attributes),
+                        sql.Literal(verifier),
+                    )
+                )
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if known:
+            self._furnish(DATABASE)
+        else:
+            self.create_database(DATABASE)
+
+    def _furnish(self, name: str) -> None:
+        """What only a superuser can do inside a database: pgvector is no trusted extension."""
+        with psycopg.connect(self._url(SUPERUSER, name), autocommit=True) as connection:
+            connection.execute("SET client_min_messages = warning")
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(ADMIN)))
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(ADMIN))
+            )

