@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 
 from shared.embedded.folder import DataFolder
-from shared.embedded.process import SERVER_ENVIRONMENT, Account, ServiceFailed
+from shared.embedded.process import Account, ServiceFailed, spawn
 from shared.embedded.programs import POSTGRES_MAJOR
 
 SUPERUSER = "postgres"
+INITDB_WITHIN_S = 120.0
 
 
 def ensure_cluster(folder: DataFolder, binaries: Path, cluster: Path, account: Account | None, *, sync: bool) -> None:
@@ -24,8 +25,11 @@ def ensure_cluster(folder: DataFolder, binaries: Path, cluster: Path, account: A
     link = folder.path / "postgres"
     if not (cluster / "PG_VERSION").exists() or (account and not link.is_symlink()):
         if cluster.exists():
-            # The data folder was deleted and its passwords with it. Keeping what is left is not ours to end.
-            cluster.rename(_unused(cluster.with_name("postgres-abandoned")))
+            # The data folder was deleted, and its passwords with it. Should that have been a mistake, the
+            # latest database can still be rescued.
+            abandoned = cluster.with_name("postgres-abandoned")
+            shutil.rmtree(abandoned, ignore_errors=True)
+            cluster.rename(abandoned)
         _make(folder, binaries, cluster, account, sync=sync)
         if account:
             link.unlink(missing_ok=True)
@@ -56,26 +60,30 @@ def _make(folder: DataFolder, binaries: Path, cluster: Path, account: Account | 
 def _initdb(binaries: Path, cluster: Path, password_file: Path, account: Account | None, *, sync: bool) -> None:
     argv = [str(binaries / "initdb"), "-D", str(cluster), "-U", SUPERUSER, "--pwfile", str(password_file)]
     # The builtin provider sorts and folds case alike on every machine, whatever locales that has.
-    argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
-    argv += ["--builtin-locale=C.UTF-8", "--no-instructions", *([] if sync else ["--no-sync"])]
+    argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    argv += ["--locale=C", "--no-instructions", *([] if sync else ["--no-sync"])]
+    # Full-text search asks the system's ctype what a letter is: under plain C a dash or a typographic quote is
+    # one. A system without C.UTF-8 still gets a database.
+    problem = ""
+    for ctype in ("C.UTF-8", "C"):
+        problem = _run([*argv, f"--lc-ctype={ctype}"], cluster.parent, account)
+        if not problem:
+            return
+        if "invalid locale name" not in problem:
+            break
+    raise ServiceFailed(f"initdb could not make {cluster}", problem)
+
+
+def _run(argv: list[str], cwd: Path, account: Account | None) -> str:
+    """Run a program to its end; what it complained of if it failed, else ''."""
     try:
-        made = subprocess.run(
-            argv,
-            cwd=cluster.parent,
-            env=SERVER_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise ServiceFailed(f"initdb could not make {cluster}: {e}") from e
-    if made.returncode != 0:
-        raise ServiceFailed(f"initdb could not make {cluster}", made.stderr or made.stdout)
+        process = spawn(argv, cwd=cwd, account=account, output=subprocess.PIPE)
+        output, _ = process.communicate(timeout=INITDB_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return f"no end after {INITDB_WITHIN_S:.0f} s"
+    return "" if process.returncode == 0 else output.decode(errors="replace") or f"exit code {process.returncode}"
 
 
 def _check_version(cluster: Path) -> None:
@@ -85,12 +93,3 @@ def _check_version(cluster: Path) -> None:
             f"{cluster} was made by PostgreSQL {found}, this is {POSTGRES_MAJOR}: "
             "dump it with the old programs and load it into an empty data folder"
         )
-
-
-def _unused(path: Path) -> Path:
-    """The path itself or the first of `<path>-2`, `<path>-3` … that does not exist."""
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate

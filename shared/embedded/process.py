@@ -138,7 +138,7 @@ def spawn(
             env=SERVER_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=output,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
             user=account.uid if account else None,
             group=account.gid if account else None,

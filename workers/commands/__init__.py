@@ -1,0 +1,61 @@
+"""The command line: a module per group of commands, imported when one of them is called."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """Where a command is (`module:attribute`) and what the overview says about it."""
+
+    target: str
+    summary: str
+
+
+class LazyGroup(click.Group):
+    """Commands that are imported when they are called: parsing a message should not wait for Celery."""
+
+    def __init__(self, *, lazy: Mapping[str, Lazy], name: str, help: str) -> None:
+        super().__init__(name=name, help=help, no_args_is_help=True)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._lazy:
+            return None
+        module, _, attribute = self._lazy[cmd_name].target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{self._lazy[cmd_name].target} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.summary) for name, lazy in self._lazy.items()])
+
+
+COMMANDS = {
+    "up": Lazy("workers.commands.run:up", "Start the whole system on this machine and stay."),
+    "demo": Lazy("workers.commands.run:demo", "Start it, send webhooks from a stand-in platform, show the answers."),
+    "worker": Lazy("workers.commands.run:worker", "Run one process of the fleet on your own services."),
+    "migrate": Lazy("workers.commands.setup:migrate", "Bring the database's schema up to date."),
+    "company": Lazy("workers.commands.setup:company", "Add and list companies."),
+    "app": Lazy("workers.commands.setup:app", "Register a platform application or bot."),
+    "channel": Lazy("workers.commands.setup:channel", "Connect a page, number or bot to a company."),
+    "documents": Lazy("workers.commands.data:documents", "Load a company's knowledge."),
+    "conversation": Lazy("workers.commands.ops:conversation", "Show a conversation, take it over, give it back."),
+    "balance": Lazy("workers.commands.ops:balance", "Where every received event is: nothing may be missing."),
+    "parked": Lazy("workers.commands.ops:parked", "List, show, redrive or discard what could not be handled."),
+    "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
+}
+
+switchboard = LazyGroup(
+    name="switchboard", help="The worker system behind an AI inbox: webhooks in, grounded answers out.", lazy=COMMANDS
+)

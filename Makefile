@@ -1,0 +1,41 @@
+# The two to begin with: `make demo` and `make test`. Everything sets up the environment on first use.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check format lock clean
+PYTHON_BIN := .venv/bin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv from requirements.lock (the other targets do it by themselves)
+	@scripts/setup.sh
+
+demo: ## Start everything on this machine, send webhooks, show the answers, stop
+	@./switchboard demo
+
+up: ## Start everything on this machine and stay until Ctrl-C
+	@./switchboard up
+
+test: setup ## Run the tests, on real PostgreSQL and Valkey
+	$(PYTHON_BIN)/python -m pytest -q
+
+check: setup ## Lint, format, types, and who may import whom
+	$(PYTHON_BIN)/ruff check
+	$(PYTHON_BIN)/ruff format --check
+	$(PYTHON_BIN)/mypy
+	$(PYTHON_BIN)/lint-imports --no-logo
+
+format: setup ## Let ruff put the code into its form
+	$(PYTHON_BIN)/ruff check --fix-only --quiet
+	$(PYTHON_BIN)/ruff format
+
+# No addresses of package registries in the locks: everybody has their own.
+COMPILE := $(PYTHON_BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+lock: setup ## Resolve pyproject.toml again into the hashed locks
+	$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
+	sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-uv.lock | $(COMPILE) - --output-file requirements-uv.lock
+
+clean: ## Delete what can be made again: the environment and caches, never the data folder
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +
