@@ -42,6 +42,17 @@ def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
     ]
 
 
+def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
+    """A channel's credentials, encrypted as stored. Raises LookupError."""
+    row = conn.execute(
+        "/* channels.credentials */ SELECT credentials FROM channels WHERE company_id = %s AND id = %s",
+        (company_id, channel_id),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"channel {channel_id} does not exist")
+    return bytes(row[0])  # type: ignore[call-overload, no-any-return]
+
+
 def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
     """Move a channel to `active` or `needs_reauth`; false if it was there already. Never wakes a disabled one."""
     cursor = conn.execute(

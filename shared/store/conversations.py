@@ -33,18 +33,18 @@ class Locked:
     id: int
     channel_id: int
     message_count: int
-    customer_seq: int
     bot_enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a batch adds to one conversation: new counts (absolute) and its newest message."""
+    """What a conversation's newest messages do to its row. message_count: the last one's seq.
+    customer_added: how many of them a customer wrote."""
 
     company_id: int
     id: int
     message_count: int
-    customer_seq: int
+    customer_added: int
     last_message_id: int
     last_role: str
     last_text: str
@@ -99,7 +99,7 @@ def ensure_locked(conn: Conn, contacts: dict[ChatKey, int | None]) -> dict[ChatK
     )
     rows = conn.execute(
         "/* conversations.ensure_locked */ SELECT c.chat, c.company_id, c.id, c.channel_id, c.message_count,"
-        " c.customer_seq, c.bot_enabled FROM conversations c"
+        " c.bot_enabled FROM conversations c"
         " JOIN unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)"
         " USING (company_id, channel_id, chat) ORDER BY c.company_id, c.id FOR UPDATE OF c",
         values[:3],
@@ -112,21 +112,21 @@ def ensure_locked(conn: Conn, contacts: dict[ChatKey, int | None]) -> dict[ChatK
 
 
 def advance(conn: Conn, heads: Sequence[Head]) -> None:
-    """Move locked conversations to their new counts and newest message."""
+    """Move locked conversations to their newest messages."""
     if not heads:
         return
     conn.execute(
         "/* conversations.advance */ UPDATE conversations c SET message_count = h.message_count,"
-        " customer_seq = h.customer_seq, last_message_id = h.last_message_id, last_message_at = now(),"
+        " customer_seq = c.customer_seq + h.customer_added, last_message_id = h.last_message_id, last_message_at = now(),"
         " last_message_role = h.last_role, last_message_preview = h.preview"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"
-        " AS h (company_id, id, message_count, customer_seq, last_message_id, last_role, preview)"
+        " AS h (company_id, id, message_count, customer_added, last_message_id, last_role, preview)"
         " WHERE c.company_id = h.company_id AND c.id = h.id",
         [
             [h.company_id for h in heads],
             [h.id for h in heads],
             [h.message_count for h in heads],
-            [h.customer_seq for h in heads],
+            [h.customer_added for h in heads],
             [h.last_message_id for h in heads],
             [h.last_role for h in heads],
             [h.last_text[:PREVIEW_CHARS] for h in heads],
@@ -137,7 +137,7 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
 def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
     """Lock one conversation. Whoever changes its turns or appends to it comes through here first."""
     row = conn.execute(
-        "/* conversations.lock */ SELECT company_id, id, channel_id, message_count, customer_seq, bot_enabled"
+        "/* conversations.lock */ SELECT company_id, id, channel_id, message_count, bot_enabled"
         " FROM conversations WHERE company_id = %s AND id = %s FOR UPDATE",
         (company_id, conversation_id),
     ).fetchone()

@@ -97,6 +97,14 @@ def add_progress(conn: Conn, stream: str, *, requests: int, redrives: int, repea
     )
 
 
+def consumed(conn: Conn, stream: str) -> int:
+    """Requests and redrives that the ledger has from this stream, ever."""
+    row = conn.execute(
+        "/* ledger.consumed */ SELECT requests + redrives FROM journal_progress WHERE stream = %s", (stream,)
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
 def unpark(conn: Conn, place: str, row: LedgerRow) -> bool:
     """Give a parked event its new outcome; false if it was not parked any more.
 

@@ -1,0 +1,250 @@
+"""Answering a turn: passages, a model, the ladder below it, and one transaction that makes it a reply."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from time import perf_counter
+
+import structlog
+
+from shared import faults
+from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent
+from shared.flow.leases import Lease, Leases
+from shared.knowledge import search as knowledge
+from shared.llm import prompt
+from shared.model import Answer, ChatLine, Completion, Passage
+from shared.resilience.backoff import delay_s
+from shared.resources import Resources
+from shared.store import channels, companies, conversations, messages, outbound, receipts, turns
+from shared.store.companies import Company
+from shared.store.pool import describe
+from shared.store.turns import Claim, Turn
+
+log = structlog.get_logger(__name__)
+
+HISTORY_LINES = 20
+PASSAGES = 6
+PROMPT_BUDGET_CHARS = 24_000
+ATTEMPTS_MAX = 5
+"""After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
+
+
+class Result(Enum):
+    NOTHING_DUE = "nothing_due"
+    ANSWERED = "answered"
+    CALLED_OFF = "called_off"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a turn's answer is made from."""
+
+    turn: Turn
+    company: Company
+    burst: tuple[ChatLine, ...]
+    history: tuple[ChatLine, ...]
+    passages: tuple[Passage, ...]
+    token: str
+
+    @property
+    def question(self) -> str:
+        return "\n".join(line.text for line in self.burst if line.text)
+
+
+def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[Result, int]:
+    """Claim the next due turn and answer it. Returns how it went and the company it was of (the cursor for the
+    next call). Raises DatabaseUnavailable when nothing could be claimed."""
+    if leases.stopping:
+        return Result.NOTHING_DUE, after_company
+    with r.db.transaction() as conn:
+        claim = turns.claim(conn, after_company, lease_s=r.settings.lease_s)
+    if claim is None:
+        return Result.NOTHING_DUE, 0
+    faults.reach("reply.claimed")
+    with leases.hold(claim) as lease:
+        return _answer(r, lease), claim.company_id
+
+
+def _answer(r: Resources, lease: Lease) -> Result:
+    claim = lease.claim
+    bound = {"turn_id": claim.turn_id, "company_id": claim.company_id}
+    try:
+        started = perf_counter()
+        case = _gather(r, claim)
+        if case is None:
+            return Result.CALLED_OFF
+        answer = _compose(r, lease, case)
+        answer.ms["total"] = _ms(started)
+        lease.guard(None)
+        _store(r, claim, case, answer)
+    except Cancelled:
+        _give_back(r, claim)
+        log.info("turn_called_off", **bound)
+        return Result.CALLED_OFF
+    except DatabaseUnavailable:
+        # the lease ends by itself, and the turn is found again
+        log.warning("turn_left", **bound, reason="database_unavailable")
+        return Result.RETRY
+    except Exception as e:
+        _put_back(r, claim, e)
+        log.warning("turn_failed", **bound, exc_info=e)
+        return Result.RETRY
+    faults.reach("reply.after_commit")
+    log.info("turn_answered", **bound, step=answer.step, reason=answer.step_reason, **_numbers(answer))
+    return Result.ANSWERED
+
+
+def _numbers(answer: Answer) -> dict[str, int]:
+    return {f"{stage}_ms": ms for stage, ms in answer.ms.items()} | {"passages": len(answer.passages)}
+
+
+def _gather(r: Resources, claim: Claim) -> _Case | None:
+    """Everything the answer needs, in one short transaction. None: the lease is gone, or a person has taken
+    over."""
+    started = perf_counter()
+    with r.db.transaction(claim.company_id) as conn:
+        turn = turns.load(conn, claim)
+        if turn is None:
+            return None
+        if not turn.bot_enabled:
+            turns.finish(conn, claim, "cancelled")
+            return None
+        company = companies.get(conn, claim.company_id)
+        lines = messages.lines(
+            conn, claim.company_id, turn.conversation_id, up_to_seq=turn.last_seq,
+            limit=HISTORY_LINES + turn.last_seq - turn.first_seq + 1,
+        )  # fmt: skip
+        burst = tuple(line for seq, line in lines if seq >= turn.first_seq and line.role == "customer")
+        history = tuple(line for seq, line in lines if seq < turn.first_seq and line.text)
+        sealed = channels.credentials(conn, claim.company_id, turn.channel_id)
+        case = _Case(turn, company, burst, history, (), str(r.vault.open(sealed).get("token", "")))
+        if case.question and turn.attempts <= ATTEMPTS_MAX:
+            found = knowledge.search(conn, claim.company_id, case.question, limit=PASSAGES)
+            case = replace(case, passages=tuple(found))
+    log.debug("turn_gathered", turn_id=claim.turn_id, ms=_ms(started))
+    return case
+
+
+def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:
+    """Go down the ladder until a step holds: a model's answer, quoted passages, a person."""
+    if case.turn.attempts > ATTEMPTS_MAX:
+        return Answer(case.company.handover_text, "handover", "failed_attempts")
+    if not case.question:
+        return Answer(case.company.notice_text, "notice", "no_text")
+    relevant = [p for p in case.passages if p.relevance >= r.settings.relevance_threshold]
+    if not relevant:
+        return Answer(case.company.handover_text, "handover", "nothing_relevant", passages=case.passages)
+    if r.router is None:
+        return _quote(case, relevant, "no_model")
+    started = perf_counter()
+    try:
+        completion = _complete(r, lease, case, relevant)
+    except (ModelUnavailable, Permanent, TimeoutError) as e:
+        answer = _quote(case, relevant, "model_unavailable" if not isinstance(e, Permanent) else e.reason)
+        attempts = getattr(e, "attempts", ())
+        return replace(answer, attempts=tuple(attempts), ms={"model": _ms(started)})
+    text, citations = prompt.check_citations(completion.text, relevant)
+    ms = {"model": _ms(started)}
+    if not citations:
+        # An answer that points at no passage is not grounded; better a person than a guess.
+        return Answer(
+            case.company.handover_text, "handover", "uncited", tuple(relevant), attempts=completion.attempts, ms=ms
+        )
+    return Answer(text, "full", "model", tuple(relevant), citations, completion.attempts, ms)
+
+
+def _complete(r: Resources, lease: Lease, case: _Case, relevant: Sequence[Passage]) -> Completion:
+    """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline."""
+    assert r.router is not None
+    lines = prompt.build(case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS)
+    call = r.loop.spawn(_with_typing(r, case, r.router.complete(lines, deadline_s=r.settings.turn_deadline_s)))
+    lease.guard(call.cancel)
+    faults.reach("reply.asking")
+    try:
+        return call.result(r.settings.turn_deadline_s + 2)
+    finally:
+        lease.guard(None)
+
+
+TYPING_EVERY_S = 4.5
+"""Telegram shows it for five seconds."""
+
+
+async def _with_typing(r: Resources, case: _Case, completion) -> Completion:  # type: ignore[no-untyped-def]
+    async def show() -> None:
+        while True:
+            await platform.typing(r.http, case.token, case.turn.chat)
+            await asyncio.sleep(TYPING_EVERY_S)
+
+    platform = r.platforms[case.turn.platform]
+    typing = asyncio.create_task(show())
+    try:
+        return await completion  # type: ignore[no-any-return]
+    finally:
+        typing.cancel()
+
+
+def _quote(case: _Case, relevant: Sequence[Passage], reason: str) -> Answer:
+    text, citations = prompt.check_citations(prompt.quote(relevant, case.question), relevant)
+    return Answer(text, "passages", reason, tuple(relevant), citations)
+
+
+def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> None:
+    """Make the answer a reply: message, parts to deliver, receipt, heads; all or nothing, fenced by the epoch.
+
+    Raises Cancelled when the turn is not ours any more.
+    """
+    turn = case.turn
+    handover = answer.step == "handover"
+    with r.db.transaction(claim.company_id) as conn:
+        # the conversation first, like everybody who changes its turns
+        conversation = conversations.lock(conn, claim.company_id, turn.conversation_id)
+        if conversation is None:
+            raise Cancelled
+        if not conversation.bot_enabled:
+            turns.finish(conn, claim, "cancelled")
+            return
+        if not turns.finish(conn, claim, "handed_over" if handover else "answered"):
+            raise Cancelled
+        seq = conversation.message_count + 1
+        message_id = messages.add_own(
+            conn, claim.company_id, conversation.id, conversation.channel_id, seq, "bot", answer.text
+        )
+        parts = r.platforms[turn.platform].split(answer.text)
+        outbound.add_parts(
+            conn, claim.company_id, conversation.id, conversation.channel_id, turn.id, message_id, parts
+        )
+        receipts.add(conn, claim.company_id, turn.id, message_id, answer)
+        conversations.advance(
+            conn,
+            [conversations.Head(claim.company_id, conversation.id, seq, 0, message_id, "bot", answer.text)],
+        )
+        if handover:
+            conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
+        faults.reach("reply.before_commit")
+
+
+def _put_back(r: Resources, claim: Claim, error: Exception) -> None:
+    retry_after_s = getattr(error, "retry_after_s", None)
+    with r.db.transaction(claim.company_id) as conn:
+        turn = turns.load(conn, claim)
+        if turn is not None:
+            wait_s = retry_after_s or delay_s(turn.attempts, base_s=1.0, cap_s=60.0, rng=r.rng)
+            turns.retry(conn, claim, delay_s=wait_s, error=describe(error))
+
+
+def _give_back(r: Resources, claim: Claim) -> None:
+    """Return a lease that may still be ours (the process stops); if it is not, the fence says so."""
+    try:
+        with r.db.transaction(claim.company_id) as conn:
+            turns.give_back(conn, [claim])
+    except DatabaseUnavailable:
+        pass  # it ends by itself
+
+
+def _ms(started: float) -> int:
+    return round((perf_counter() - started) * 1000)

@@ -1,0 +1,109 @@
+"""What a process holds open, built in one place and closed in one order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import httpx
+import redis
+
+from shared import channels as platforms_registry
+from shared.channels.base import Platform
+from shared.clock import Clock, SystemClock
+from shared.llm import router as llm_router
+from shared.resilience.limiter import Limiter
+from shared.resilience.loop import Loop
+from shared.settings import Settings
+from shared.store.journal import Reader
+from shared.store.pool import Database, check_role
+from shared.store.redis import connect
+from shared.store.vault import Vault
+
+PLATFORM_CONNECTIONS = 100
+KEEPALIVE_S = 5.0
+"""Shorter than the servers' own: a request on a connection that the other side just closed has no known outcome."""
+
+
+@dataclass(slots=True)
+class Resources:
+    """Everything a worker process works with. Build it with `open_resources`, never before a fork."""
+
+    settings: Settings
+    clock: Clock
+    rng: random.Random
+    db: Database
+    journal: Reader
+    cache: redis.Redis
+    limiter: Limiter
+    vault: Vault
+    loop: Loop
+    http: httpx.AsyncClient
+    llm_http: httpx.AsyncClient
+    router: llm_router.Router | None
+    platforms: dict[str, Platform]
+    _closed: bool = field(default=False)
+
+    def close(self) -> None:
+        """Close in the order in which things depend on each other. Twice is once."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.loop.run(self._close_clients(), timeout_s=2)
+        except TimeoutError:
+            pass  # sockets go with the process
+        self.loop.stop()
+        self.db.close()
+        self.cache.close()
+
+    async def _close_clients(self) -> None:
+        await self.http.aclose()
+        await self.llm_http.aclose()
+
+
+def open_resources(settings: Settings, *, name: str, clock: Clock | None = None) -> Resources:
+    """Open a worker's resources and check the database role. Raises SettingsError, DatabaseUnavailable."""
+    clock = clock or SystemClock()
+    db = Database(
+        settings.need("database_url"),
+        max_size=settings.database_pool_max,
+        timeout_s=settings.database_pool_timeout_s,
+        name=f"switchboard {name}",
+    )
+    db.open()
+    with db.connection() as conn:
+        check_role(conn)
+    cache = connect(settings.need("cache_url"), socket_timeout_s=1.0)
+    loop = Loop()
+    loop.start()
+    llm_http = httpx.AsyncClient(
+        limits=httpx.Limits(
+            max_connections=settings.llm_connections,
+            max_keepalive_connections=settings.llm_connections,
+            keepalive_expiry=KEEPALIVE_S,
+        ),
+        timeout=httpx.Timeout(settings.llm_call_deadline_s, connect=5.0, pool=2.0),
+    )
+    return Resources(
+        settings=settings,
+        clock=clock,
+        rng=random.Random(),
+        db=db,
+        journal=Reader(connect(settings.need("journal_url")), settings.journal_shards),
+        cache=cache,
+        limiter=Limiter(cache, clock),
+        vault=Vault(settings.fernet_keys),
+        loop=loop,
+        http=httpx.AsyncClient(
+            limits=httpx.Limits(
+                max_connections=PLATFORM_CONNECTIONS,
+                max_keepalive_connections=PLATFORM_CONNECTIONS,
+                keepalive_expiry=KEEPALIVE_S,
+            ),
+            timeout=httpx.Timeout(settings.send_deadline_s, connect=3.0, pool=2.0),
+        ),
+        llm_http=llm_http,
+        router=llm_router.from_settings(settings, llm_http),
+        platforms=platforms_registry.build(settings),
+    )

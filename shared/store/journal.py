@@ -1,0 +1,244 @@
+"""The journal: Redis streams that hold every accepted request until its transaction has committed.
+
+Sharded, so that several holders drain it side by side and what belongs together stays in order. Never trimmed:
+an entry leaves by XDEL after the commit, and the backlog is XLEN. The stream is its own doorbell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.exceptions import RedisError, ResponseError
+
+from shared.errors import JournalUnavailable
+from shared.model import JournalEntry
+
+PREFIX = "sb:journal:"
+BASE_PREFIX = "sb:journal-base:"
+GROUP = "intake"
+CONSUMER = "holder"
+"""One fixed name a shard: whoever holds the shard is this consumer, and finds its predecessor's pending list."""
+
+PIPELINE_ENTRIES = 256
+PIPELINE_BYTES = 4 * 1024 * 1024
+
+
+def stream_of(shard: int) -> str:
+    return f"{PREFIX}{shard}"
+
+
+def streams(shards: int) -> list[str]:
+    return [stream_of(shard) for shard in range(shards)]
+
+
+def shard_of(app_id: int, key: str, shards: int) -> int:
+    """The same chat of the same app always comes to the same shard. CRC32: the same in every process."""
+    return zlib.crc32(f"{app_id}:{key}".encode("utf-8", "replace")) % shards
+
+
+def fields(platform: str, app_id: int, received_ms: int, raw: bytes, redrive: str | None = None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"p": platform, "a": app_id, "t": received_ms, "b": raw}
+    if redrive:
+        entry["r"] = redrive
+    return entry
+
+
+def _entry(stream: str, entry_id: bytes, values: dict[bytes, bytes]) -> JournalEntry:
+    return JournalEntry(
+        stream=stream,
+        entry_id=entry_id.decode(),
+        platform=values[b"p"].decode(),
+        app_id=int(values[b"a"]),
+        received_at=datetime.fromtimestamp(int(values[b"t"]) / 1000, UTC),
+        raw=values[b"b"],
+        redrive=values[b"r"].decode() if b"r" in values else None,
+    )
+
+
+class Reader:
+    """The intake's side. Every method raises redis' own errors; the caller stands still and comes back."""
+
+    def __init__(self, client: redis.Redis, shards: int) -> None:
+        self._client = client
+        self.streams = streams(shards)
+
+    def ensure_group(self, stream: str, base: int) -> None:
+        """Make the stream's consumer group if it is missing (first start, or a flushed Redis).
+
+        base: requests and redrives that the ledger has from this stream so far. It is kept beside the stream,
+        written before the group, so that both vanish together and the balance knows where counting began.
+        """
+        self._client.set(f"{BASE_PREFIX}{stream.removeprefix(PREFIX)}", base, nx=True)
+        try:
+            self._client.xgroup_create(stream, GROUP, id="0", mkstream=True)
+        except ResponseError as e:
+            if "BUSYGROUP" not in str(e):
+                raise
+
+    def heads(self) -> dict[str, str]:
+        """stream → its newest entry's id, `0-0` where it is empty."""
+        pipe = self._client.pipeline(transaction=False)
+        for stream in self.streams:
+            pipe.xrevrange(stream, count=1)
+        return {
+            stream: (found[0][0].decode() if found else "0-0")
+            for stream, found in zip(self.streams, pipe.execute(), strict=True)
+        }
+
+    def wait(self, heads: dict[str, str], timeout_ms: int) -> bool:
+        """Block until something comes after these heads; holds neither lock nor database connection."""
+        return bool(self._client.xread(dict(heads), count=1, block=timeout_ms))  # type: ignore[arg-type]
+
+    def pending(self, stream: str, limit: int) -> list[JournalEntry]:
+        """Entries that an earlier holder read and did not finish, oldest first."""
+        return self._read(stream, "0", limit)
+
+    def new(self, stream: str, limit: int) -> list[JournalEntry]:
+        return self._read(stream, ">", limit)
+
+    def _read(self, stream: str, start: str, limit: int) -> list[JournalEntry]:
+        answer: Any = self._client.xreadgroup(GROUP, CONSUMER, {stream: start}, count=limit)
+        if not answer:
+            return []
+        # RESP2 gives a list of pairs, RESP3 a mapping with one more list inside
+        batch = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
+        if ghosts := [entry_id for entry_id, values in batch if not values]:
+            self._client.xack(stream, GROUP, *ghosts)  # deleted while pending: nothing is left to store
+        return [_entry(stream, entry_id, values) for entry_id, values in batch if values]
+
+    def done(self, stream: str, entry_ids: Sequence[str]) -> None:
+        """The transaction has committed: the entries leave the journal, both ways at once."""
+        if not entry_ids:
+            return
+        pipe = self._client.pipeline(transaction=True)
+        pipe.xack(stream, GROUP, *entry_ids)
+        pipe.xdel(stream, *entry_ids)
+        pipe.execute()
+
+    def append(self, stream: str, entry: dict[str, Any]) -> str:
+        return str(self._client.xadd(stream, entry).decode())
+
+    def facts(self, stream: str) -> StreamFacts:
+        """What the balance needs of one stream; lock the shard first, or it moves while being read."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.execute_command("XINFO", "STREAM", stream)
+        pipe.get(f"{BASE_PREFIX}{stream.removeprefix(PREFIX)}")
+        try:
+            info, base = pipe.execute()
+        except ResponseError as e:
+            if "no such key" in str(e):
+                return StreamFacts(0, 0, 0, ())
+            raise
+        info = _as_dict(info)
+        pending: Any = []
+        if int(info["groups"]):
+            pending = self._client.xpending_range(stream, GROUP, "-", "+", 10_000)
+        return StreamFacts(
+            added=int(info["entries-added"]),
+            length=int(info["length"]),
+            base=int(base or 0),
+            pending=tuple(item["message_id"].decode() for item in pending),
+        )
+
+    def backlog(self) -> int:
+        pipe = self._client.pipeline(transaction=False)
+        for stream in self.streams:
+            pipe.xlen(stream)
+        return sum(pipe.execute())
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """added: entries ever appended since the stream began. length: entries in it now. base: what the ledger
+    held of the stream when it began. pending: ids read and not finished."""
+
+    added: int
+    length: int
+    base: int
+    pending: tuple[str, ...]
+
+
+def _as_dict(info: Any) -> dict[str, Any]:
+    if isinstance(info, dict):
+        return {k.decode() if isinstance(k, bytes) else str(k): v for k, v in info.items()}
+    return {bytes(info[i]).decode(): info[i + 1] for i in range(0, len(info), 2)}
+
+
+class Writer:
+    """The gateway's side: requests that arrive together share one pipelined write.
+
+    While a write is under way what comes in gathers; the next write takes all of it. An idle gateway so adds no
+    delay, and a busy one pays for few round trips.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, shards: int, *, max_waiting_bytes: int) -> None:
+        self._client = client
+        self._shards = shards
+        self._max_waiting_bytes = max_waiting_bytes
+        self._waiting: list[tuple[str, dict[str, Any], asyncio.Future[str]]] = []
+        self._waiting_bytes = 0
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def append(self, app_id: int, key: str, platform: str, received_ms: int, raw: bytes) -> str:
+        """Returns the entry's id once the journal has it. Raises JournalUnavailable when it has it not, or
+        when nobody knows: the platform will send the request again, and a duplicate is harmless."""
+        if self._waiting_bytes + len(raw) > self._max_waiting_bytes:
+            raise JournalUnavailable("too many bytes wait for the journal", retry_after_s=1)
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        stream = stream_of(shard_of(app_id, key, self._shards))
+        self._waiting.append((stream, fields(platform, app_id, received_ms, raw), future))
+        self._waiting_bytes += len(raw)
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush())
+        return await future
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                await self._write(self._take())
+        finally:
+            self._flusher = None
+
+    def _take(self) -> list[tuple[str, dict[str, Any], asyncio.Future[str]]]:
+        size = count = 0
+        for _, entry, _ in self._waiting[:PIPELINE_ENTRIES]:
+            if count and size + len(entry["b"]) > PIPELINE_BYTES:
+                break
+            size += len(entry["b"])
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._waiting_bytes -= size
+        return batch
+
+    async def _write(self, batch: list[tuple[str, dict[str, Any], asyncio.Future[str]]]) -> None:
+        results: Sequence[Any]
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for stream, entry, _ in batch:
+                pipe.xadd(stream, entry)
+            results = await pipe.execute(raise_on_error=False)
+        except (RedisError, OSError, asyncio.TimeoutError) as e:
+            results = [e] * len(batch)
+        for (_, _, future), result in zip(batch, results, strict=True):
+            if future.done():  # its client has left
+                continue
+            if isinstance(result, BaseException):
+                error = JournalUnavailable(type(result).__name__, retry_after_s=1)
+                error.__cause__ = result
+                future.set_exception(error)
+            else:
+                future.set_result(result.decode())
+
+    async def ping(self) -> None:
+        """Raises JournalUnavailable unless the journal answers."""
+        try:
+            await self._client.ping()
+        except (RedisError, OSError, asyncio.TimeoutError) as e:
+            raise JournalUnavailable(type(e).__name__) from e

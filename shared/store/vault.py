@@ -1,0 +1,33 @@
+"""Credentials at rest: encrypted with Fernet keys, newest first, so that keys can be rotated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from shared.errors import SettingsError
+
+
+class Vault:
+    def __init__(self, keys: Sequence[str]) -> None:
+        """keys: url-safe base64 Fernet keys; the first one encrypts, all decrypt."""
+        if not keys:
+            raise SettingsError(
+                "ENCRYPTION_KEYS is not set: ./switchboard up makes one in DATA_DIR, or set your own Fernet key"
+            )
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def seal(self, value: Any) -> bytes:
+        return self._fernet.encrypt(orjson.dumps(value))
+
+    def open(self, sealed: bytes) -> Any:
+        """Raises SettingsError when none of the keys fits."""
+        try:
+            return orjson.loads(self._fernet.decrypt(bytes(sealed)))
+        except InvalidToken:
+            raise SettingsError(
+                "ENCRYPTION_KEYS: no key opens what is stored; put the key that sealed it back into the list"
+            ) from None
