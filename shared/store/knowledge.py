@@ -1,0 +1,174 @@
+"""Documents and their chunks, and the search over them. The counts that BM25 needs are kept by triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row, scalar_row
+
+from shared.model import Passage
+from shared.store.pool import Conn
+
+LANGUAGES = frozenset(
+    "simple arabic armenian basque catalan danish dutch english estonian finnish french german greek hindi "
+    "hungarian indonesian irish italian lithuanian nepali norwegian portuguese romanian russian serbian spanish "
+    "swedish tamil turkish yiddish".split()
+)
+"""PostgreSQL's text search configurations: how words are stemmed. `simple` stems nothing and drops nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A part of a document. start_char: where text begins in the document's text, in characters."""
+
+    title: str
+    text: str
+    start_char: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    id: int
+    collection: str
+    source: str
+    title: str
+    language: str
+    chunk_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """changed: whether anything was written; False when the same content stood there already."""
+
+    document_id: int
+    changed: bool
+
+
+def add_document(
+    conn: Conn,
+    company_id: int,
+    *,
+    source: str,
+    title: str,
+    text: str,
+    content_hash: bytes,
+    chunks: Sequence[NewChunk],
+    language: str = "english",
+    collection: str = "default",
+) -> Added:
+    """Store a document under its source; the same source with another hash replaces text and chunks.
+
+    content_hash: of everything that the chunks are made from. All texts without NUL and lone surrogates.
+    Raises ValueError for a language that is not in LANGUAGES. Call inside a transaction.
+    """
+    if language not in LANGUAGES:
+        raise ValueError(f"unknown language {language!r}: one of {', '.join(sorted(LANGUAGES))}")
+    collection_id = _collection(conn, company_id, collection)
+    document_id = _upsert(conn, company_id, (collection_id, source, title, language, text, content_hash, len(chunks)))
+    if document_id is None:
+        return Added(_id_of(conn, company_id, source), changed=False)
+    conn.execute(
+        "/* knowledge.drop_chunks */ DELETE FROM chunks WHERE company_id = %s AND document_id = %s",
+        (company_id, document_id),
+    )
+    conn.execute(
+        "/* knowledge.add_chunks */ INSERT INTO chunks"
+        " (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)"
+        " SELECT %s, %s, part.place - 1, %s, part.title, part.text, part.start_char, words.tsv,"
+        " knowledge_length(words.tsv)"
+        " FROM unnest(%s::text[], %s::text[], %s::int[]) WITH ORDINALITY AS part(title, text, start_char, place)"
+        " CROSS JOIN LATERAL knowledge_tsvector(%s, part.title || E'\\n' || part.text) AS words(tsv)"
+        " ORDER BY part.place",
+        (
+            company_id,
+            document_id,
+            language,
+            [chunk.title for chunk in chunks],
+            [chunk.text for chunk in chunks],
+            [chunk.start_char for chunk in chunks],
+            language,
+        ),
+    )
+    return Added(document_id, changed=True)
+
+
+def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
+    """Remove a document with its chunks; False if there is none."""
+    return (
+        conn.execute(
+            "/* knowledge.delete_document */ DELETE FROM documents WHERE company_id = %s AND id = %s",
+            (company_id, document_id),
+        ).rowcount
+        > 0
+    )
+
+
+def list_documents(conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100) -> list[Document]:
+    """Documents in the order of their ids, from behind after_id on."""
+    with conn.cursor(row_factory=class_row(Document)) as cursor:
+        return cursor.execute(
+            "/* knowledge.list_documents */ SELECT d.id, c.name AS collection, d.source, d.title, d.language,"
+            " d.chunk_count, d.created_at, d.updated_at"
+            " FROM documents d JOIN collections c ON c.company_id = d.company_id AND c.id = d.collection_id"
+            " WHERE d.company_id = %s AND d.id > %s ORDER BY d.id LIMIT %s",
+            (company_id, after_id, limit),
+        ).fetchall()
+
+
+def search(conn: Conn, company_id: int, question: str, limit: int) -> list[Passage]:
+    """The company's best chunks for a question, best first; none if no word of it is known.
+
+    question: without NUL and lone surrogates; what stands behind 4096 characters is not read.
+    Raises psycopg's InsufficientPrivilege if the transaction does not work for the company.
+    """
+    with conn.cursor(row_factory=class_row(Passage)) as cursor:
+        return cursor.execute(
+            "/* knowledge.search */ SELECT chunk_id, document_id, title, ordinal, text, score, relevance"
+            " FROM knowledge_search(%s, %s, %s)",
+            (company_id, question, limit),
+        ).fetchall()
+
+
+def _collection(conn: Conn, company_id: int, name: str) -> int:
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        cursor.execute(
+            "/* knowledge.add_collection */ INSERT INTO collections (company_id, name) VALUES (%s, %s)"
+            " ON CONFLICT (company_id, name) DO NOTHING",
+            (company_id, name),
+        )
+        return int(
+            cursor.execute(
+                "/* knowledge.collection */ SELECT id FROM collections WHERE company_id = %s AND name = %s",
+                (company_id, name),
+            ).fetchone()
+        )
+
+
+def _upsert(conn: Conn, company_id: int, values: tuple[int, str, str, str, str, bytes, int]) -> int | None:
+    """The document's id if it is new or differs from what was stored, else None."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            "/* knowledge.add_document */ INSERT INTO documents AS d"
+            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (company_id, source) DO UPDATE SET collection_id = EXCLUDED.collection_id,"
+            " title = EXCLUDED.title, language = EXCLUDED.language, text = EXCLUDED.text,"
+            " content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count, updated_at = now()"
+            " WHERE d.content_hash <> EXCLUDED.content_hash"
+            " RETURNING d.id",
+            (company_id, *values),
+        ).fetchone()
+
+
+def _id_of(conn: Conn, company_id: int, source: str) -> int:
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return int(
+            cursor.execute(
+                "/* knowledge.document_id */ SELECT id FROM documents WHERE company_id = %s AND source = %s",
+                (company_id, source),
+            ).fetchone()
+        )
