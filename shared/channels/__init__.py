@@ -1,0 +1,46 @@
+"""The platforms that we speak with, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from shared.channels.base import Platform
+from shared.channels.telegram import Telegram
+from shared.errors import Permanent
+
+
+class ChannelSettings(Protocol):
+    """What the platforms need of the settings."""
+
+    @property
+    def telegram_api_url(self) -> str: ...
+
+
+def build(settings: ChannelSettings) -> dict[str, Platform]:
+    """Every platform, sending to the addresses in the settings."""
+    return {"telegram": Telegram(settings.telegram_api_url)}
+
+
+_DEFAULTS: Mapping[str, Platform] = MappingProxyType({"telegram": Telegram()})
+
+NAMES: tuple[str, ...] = tuple(_DEFAULTS)
+
+
+class UnknownPlatform(Permanent):
+    """No platform has that name; the message lists those that there are."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("unknown_platform", f"unknown platform {name[:64]!a}: known are {', '.join(NAMES)}")
+
+
+def platform(name: str) -> Platform:
+    """The platform of that name, for reading webhooks: it sends to the platform's public address (see `build`).
+
+    Raises UnknownPlatform.
+    """
+    found = _DEFAULTS.get(name)
+    if found is None:
+        raise UnknownPlatform(name)
+    return found

@@ -1,0 +1,67 @@
+"""The Telegram Bot API as a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from shared.channels import telegram_send, telegram_update
+from shared.channels.markup import to_html
+from shared.channels.signature import equals_any
+from shared.channels.text import split_utf16, storable
+from shared.model import InboundEvent, Me, Rate, SendOutcome
+
+API_URL = "https://api.telegram.org"
+PART_LIMIT_UNITS = 4096  # of UTF-16, after Telegram has taken the markup out
+
+
+class Telegram:
+    """api_url: without the token, as `https://api.telegram.org`."""
+
+    name = "telegram"
+
+    def __init__(self, api_url: str = API_URL) -> None:
+        self.api_url = api_url
+
+    def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
+        return equals_any(headers.get("x-telegram-bot-api-secret-token"), secrets)
+
+    def shard_key(self, body: Mapping[str, Any]) -> str:
+        return telegram_update.shard_key(body)
+
+    def parse(self, body: Mapping[str, Any], me: Me) -> list[InboundEvent]:
+        return telegram_update.parse(body, me)
+
+    def split(self, text: str) -> list[str]:
+        return split_utf16(text, PART_LIMIT_UNITS)
+
+    def rates(self, channel: str, chat: str) -> tuple[Rate, ...]:
+        bot = Rate(f"telegram:{channel}", 30, 1.0, burst=30)
+        one_chat = Rate(f"telegram:{channel}:{chat}", 1, 1.0)
+        if not chat.startswith("-"):
+            return bot, one_chat
+        return bot, one_chat, Rate(f"telegram:{channel}:{chat}:group", 20, 60.0, burst=20)
+
+    async def send(self, http: httpx.AsyncClient, token: str, chat: str, text: str) -> SendOutcome:
+        url = telegram_send.method_url(self.api_url, token, "sendMessage")
+        text = storable(text)
+        fields = {
+            **telegram_send.addressee(chat),
+            "text": text,
+            "link_preview_options": {"is_disabled": True},
+        }
+        formatted = to_html(text)
+        if formatted is not None:
+            result = await telegram_send.deliver(http, url, {**fields, "text": formatted, "parse_mode": "HTML"})
+            if result.meaning not in telegram_send.MARKUP_REFUSED:
+                return result
+        return await telegram_send.deliver(http, url, fields)
+
+    async def typing(self, http: httpx.AsyncClient, token: str, chat: str) -> None:
+        url = telegram_send.method_url(self.api_url, token, "sendChatAction")
+        try:
+            await telegram_send.post(http, url, {**telegram_send.addressee(chat), "action": "typing"})
+        except telegram_send.BROKEN:
+            return  # a courtesy: the answer itself will meet whatever is wrong

@@ -1,0 +1,207 @@
+"""What a Telegram message holds, and whether the bot may answer it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from shared.channels.fields import bounded, inner, number_id, opaque_id, written
+from shared.model import Attachment, Kind, Me
+
+ChatType = Literal["private", "group", "channel", "unknown"]
+
+_CHAT_TYPES: dict[str, ChatType] = {
+    "private": "private",
+    "group": "group",
+    "supergroup": "group",
+    "channel": "channel",
+}
+_FILES = ("animation", "audio", "document", "live_photo", "sticker", "video", "video_note", "voice")
+_THINGS = ("checklist", "contact", "dice", "game", "location", "paid_media", "poll", "venue")
+# Telegram repeats these for clients that do not know the newer field.
+_REPEATED_AS = {"animation": "document", "venue": "location"}
+
+_PAYMENT = {"successful_payment", "refunded_payment", "invoice"}
+_SERVICE = {
+    "new_chat_members", "new_chat_member", "new_chat_participant", "left_chat_member", "left_chat_participant",
+    "new_chat_title", "new_chat_photo", "delete_chat_photo", "group_chat_created", "supergroup_chat_created",
+    "channel_chat_created", "message_auto_delete_timer_changed", "migrate_to_chat_id", "migrate_from_chat_id",
+    "pinned_message", "users_shared", "user_shared", "chat_shared", "gift", "unique_gift", "gift_upgrade_sent",
+    "connected_website", "write_access_allowed", "passport_data", "proximity_alert_triggered", "boost_added",
+    "chat_background_set", "checklist_tasks_done", "checklist_tasks_added", "direct_message_price_changed",
+    "paid_message_price_changed", "giveaway_created", "giveaway_completed", "web_app_data", "managed_bot_created",
+}  # fmt: skip
+_SERVICE_PREFIXES = (
+    "forum_topic_", "general_forum_topic_", "video_chat_", "voice_chat_", "suggested_post_", "chat_owner_",
+    "poll_option_",
+)  # fmt: skip
+
+_CONNECTION = re.compile(r"[A-Za-z0-9_+/=-]{1,128}")
+
+
+def chat_type(chat: dict[str, Any]) -> ChatType:
+    """What kind of chat it is; where Telegram does not say, people have positive ids and groups negative ones."""
+    named = chat.get("type")
+    if isinstance(named, str):
+        return _CHAT_TYPES.get(named, "unknown")
+    number = number_id(chat.get("id"))
+    if number is None:
+        return "unknown"
+    return "group" if number.startswith("-") else "private"
+
+
+def chat_address(message: dict[str, Any]) -> str | None:
+    """Where an answer goes: the chat's id, or `business:<connection>:<id>` for the chats of a business account,
+    which Telegram keeps apart from the bot's own chat with the same person under the same id."""
+    number = number_id(inner(message, "chat").get("id"))
+    connection = message.get("business_connection_id")
+    if number is None or connection is None:
+        return number
+    well_formed = isinstance(connection, str) and _CONNECTION.fullmatch(connection)
+    return f"business:{connection}:{number}" if well_formed else None
+
+
+def text(message: dict[str, Any]) -> str | None:
+    return written(message.get("text")) or written(message.get("caption"))
+
+
+def attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:
+    found = {name: message[name] for name in (*_FILES, *_THINGS) if isinstance(message.get(name), dict)}
+    for newer, older in _REPEATED_AS.items():
+        if newer in found:
+            found.pop(older, None)
+    photo = _largest(message.get("photo"))
+    if photo is not None:
+        found = {"photo": photo, **found}
+    return tuple(_attachment(name, value) for name, value in found.items())
+
+
+def _largest(sizes: Any) -> dict[str, Any] | None:
+    """Of a photo's sizes the one with the most bytes, else the most pixels, else the last."""
+    known = [size for size in sizes if isinstance(size, dict)] if isinstance(sizes, list) else []
+    return max(reversed(known), key=_size, default=None)
+
+
+def _size(photo: dict[str, Any]) -> tuple[int, int]:
+    size, width, height = (int(number_id(photo.get(name)) or 0) for name in ("file_size", "width", "height"))
+    return size, width * height
+
+
+def _attachment(name: str, value: dict[str, Any]) -> Attachment:
+    platform_id = opaque_id(value.get("file_id")) or (opaque_id(value.get("id")) if name == "poll" else None)
+    return Attachment(type=name, id=bounded(platform_id), mime=written(value.get("mime_type"), 128))
+
+
+def judge(message: dict[str, Any], me: Me) -> tuple[Kind, str | None]:
+    """What a new message is, and why the bot must not answer it (None if it may)."""
+    service = _service(message)
+    if service:
+        return "other", service
+    kind_of_chat = chat_type(inner(message, "chat"))
+    if kind_of_chat == "channel":
+        return "other", "channel_post"
+    if _is_ours(message, me):
+        return "echo", "echo"
+    return "message", _author_forbids(message) or _place_forbids(message, kind_of_chat, me)
+
+
+def _service(message: dict[str, Any]) -> str | None:
+    for name, value in message.items():
+        if value is None or value is False:
+            continue
+        if name in _PAYMENT:
+            return "payment"
+        if name in _SERVICE or name.startswith(_SERVICE_PREFIXES):
+            return "service_message"
+    return None
+
+
+def _is_ours(message: dict[str, Any], me: Me) -> bool:
+    """Written by us, or in a business account's chat by anybody on our side of it: the owner or a bot of theirs."""
+    sender = inner(message, "from")
+    if is_me(sender, me):
+        return True
+    if message.get("business_connection_id") is None:
+        return False
+    if message.get("sender_business_bot"):
+        return True
+    sender_id = number_id(sender.get("id"))
+    return sender_id is not None and sender_id != number_id(inner(message, "chat").get("id"))
+
+
+def _author_forbids(message: dict[str, Any]) -> str | None:
+    if message.get("is_automatic_forward"):
+        return "automatic_forward"
+    if message.get("sender_chat"):
+        return "sender_chat"
+    sender = inner(message, "from")
+    if sender.get("is_bot"):
+        return "from_bot"
+    return "no_sender" if number_id(sender.get("id")) is None else None
+
+
+def _place_forbids(message: dict[str, Any], kind_of_chat: ChatType, me: Me) -> str | None:
+    if chat_address(message) is None:
+        return "no_chat"
+    if text(message) is None and not attachments(message):
+        return "no_content"
+    if kind_of_chat == "unknown":
+        return "unknown_chat"
+    if kind_of_chat == "group" and not _addresses(message, me):
+        return "group_without_mention"
+    return None
+
+
+def is_me(user: dict[str, Any], me: Me) -> bool:
+    """By id where both are known, else by user name."""
+    user_id = number_id(user.get("id"))
+    if me.external_id and user_id:
+        return user_id == me.external_id
+    return _is_our_handle(user.get("username"), me)
+
+
+def _is_our_handle(name: Any, me: Me) -> bool:
+    handle = (me.handle or "").removeprefix("@")
+    return bool(handle) and isinstance(name, str) and name.casefold() == handle.casefold()
+
+
+def _addresses(message: dict[str, Any], me: Me) -> bool:
+    """Whether a message in a group is meant for us: a reply to us, or a mention in text or caption."""
+    replied_to = inner(message, "reply_to_message")
+    if is_me(inner(replied_to, "from"), me) and not _opens_topic(message, replied_to):
+        return True
+    return _mentions(message.get("text"), message.get("entities"), me) or _mentions(
+        message.get("caption"), message.get("caption_entities"), me
+    )
+
+
+def _opens_topic(message: dict[str, Any], replied_to: dict[str, Any]) -> bool:
+    """In a forum every message formally answers the one that opened its topic, which may be ours."""
+    if replied_to.get("forum_topic_created") is not None:
+        return True
+    thread = number_id(message.get("message_thread_id"))
+    in_topic = message.get("is_topic_message") is True
+    return in_topic and thread is not None and thread == number_id(replied_to.get("message_id"))
+
+
+def _mentions(whole: Any, entities: Any, me: Me) -> bool:
+    if not isinstance(whole, str) or not isinstance(entities, list):
+        return False
+    encoded = whole.encode("utf-16-le", "surrogatepass")
+    return any(_is_mention(encoded, entity, me) for entity in entities if isinstance(entity, dict))
+
+
+def _is_mention(encoded: bytes, entity: dict[str, Any], me: Me) -> bool:
+    """encoded: the text in UTF-16, because Telegram counts offsets and lengths in its units."""
+    if entity.get("type") == "text_mention":
+        return is_me(inner(entity, "user"), me)
+    offset, length = entity.get("offset"), entity.get("length")
+    # No name is that long; without the bound many entities over a long text would take quadratic time.
+    if type(offset) is not int or type(length) is not int or offset < 0 or not 1 < length <= 128:
+        return False
+    word = encoded[2 * offset : 2 * (offset + length)].decode("utf-16-le", "replace")
+    if entity.get("type") == "mention" and word.startswith("@"):
+        return _is_our_handle(word[1:], me)
+    if entity.get("type") == "bot_command" and word.startswith("/"):
+        return "@" in word and _is_our_handle(word.partition("@")[2], me)
+    return False

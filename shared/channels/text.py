@@ -1,0 +1,114 @@
+"""Text between platforms and us: what can be stored, and how a long answer becomes parts."""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate, takewhile
+
+import regex
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_CLUSTER = regex.compile(r"\X")
+# \X alone looks back over a whole run of flags at each of them: quadratic. Pairs are taken first.
+_CLUSTERS = regex.compile(r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*|\X")
+
+# From the best place to cut to the worst. Each separator ends in a character that joins with nothing but
+# combining marks, so that looking at two characters tells whether a cluster begins after it.
+_PARAGRAPH = ("\n\n", "\r\n\r\n")
+_LINE = ("\n", "\u2028")
+_SENTENCE = (". ", "! ", "? ", "… ", "。", "\uff01", "\uff1f")  # the last two: fullwidth
+_WORD = (" ", "\t", "\u3000")
+_LOOK_AHEAD = 5  # the longest separator and one character more
+
+
+def storable(text: str) -> str:
+    """The text with NUL and lone surrogates replaced by U+FFFD: PostgreSQL and UTF-8 take neither."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def utf16_units(text: str) -> int:
+    """How long platforms that count in UTF-16 think the text is."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def split_utf16(text: str, limit: int) -> list[str]:
+    """The text as parts of at most `limit` UTF-16 units (2 or more), in linear time.
+
+    Cuts at paragraphs, else lines, sentences, words, and never inside a grapheme cluster; only a cluster that
+    is longer than a part is cut, between code points. No part is empty or whitespace only; whitespace at the
+    cuts is lost, and nothing else.
+    """
+    text = _LONE_SURROGATE.sub("\ufffd", text)
+    parts = []
+    start = _skip_space(text, 0)
+    while start < len(text):
+        room = _fitting(text[start : start + limit], limit)
+        rest_fits = start + room >= len(text)
+        end = len(text) if rest_fits else start + _best_cut(text[start : start + room + _LOOK_AHEAD], room)
+        parts.append(text[start : _back_over_space(text, start, end)])
+        start = _skip_space(text, end)
+    return parts
+
+
+def _fitting(window: str, limit: int) -> int:
+    """How many code points of the window fit in `limit` units."""
+    if window.isascii():
+        return len(window)
+    encoded = window.encode("utf-16-le")
+    if len(encoded) <= 2 * limit:
+        return len(window)
+    # "ignore" drops half a surrogate pair at the end
+    return len(encoded[: 2 * limit].decode("utf-16-le", "ignore"))
+
+
+def _best_cut(window: str, room: int) -> int:
+    """Where to end a part: an index above 0, beyond `room` only by whitespace, which the part loses."""
+    for separators, least in ((_PARAGRAPH, room // 8), (_LINE, room // 8), (_SENTENCE, room // 8), (_WORD, 0)):
+        cut = max(_last_after(window, separator, least, room) for separator in separators)
+        if cut:
+            return cut
+    if window.isascii():
+        return room
+    lengths = map(len, _CLUSTERS.findall(window[: room + 1]))
+    last = max(takewhile(lambda end: end <= room, accumulate(lengths)), default=0)
+    return last or room
+
+
+def _last_after(window: str, separator: str, least: int, room: int) -> int:
+    """The last index that follows the separator and is no place inside a cluster, 0 if none is above `least`."""
+    end = room + len(separator) - len(separator.rstrip())
+    while (found := window.rfind(separator, 0, end)) >= 0:
+        cut = found + len(separator)
+        if cut <= least:
+            return 0
+        if not _joined(window, found) and not _joined(window, cut):
+            return cut
+        end = cut - 1
+    return 0
+
+
+def _joined(text: str, index: int) -> bool:
+    """Whether the characters around `index` are one cluster, as far as the two alone can tell."""
+    pair = text[index - 1 : index + 1] if index else ""
+    if len(pair) < 2 or (pair.isascii() and pair != "\r\n"):
+        return False
+    match = _CLUSTER.match(pair)
+    return match is not None and match.end() == 2
+
+
+def _skip_space(text: str, start: int) -> int:
+    """The first index from `start` that is no whitespace; a space that carries a combining mark stays."""
+    index = start
+    while index < len(text):
+        window = text[index : index + 4096]
+        index += len(window) - len(window.lstrip())
+        if window.lstrip():
+            break
+    return index - 1 if index > start and _joined(text, index) else index
+
+
+def _back_over_space(text: str, start: int, end: int) -> int:
+    """Where text[start:end] ends without its trailing whitespace; one that is part of a cluster stays."""
+    stripped = start + len(text[start:end].rstrip())
+    return stripped + 1 if stripped < end and _joined(text, stripped) else stripped

@@ -1,0 +1,57 @@
+"""`./switchboard parse PLATFORM`: what a webhook's body means, one line per event."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from shared.channels import UnknownPlatform, platform
+from shared.channels.body import decode_object
+from shared.model import InboundEvent, Me
+
+# JSON leaves these as they are, but readers of lines and terminals take them for line ends or commands.
+_STILL_CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+
+
+@click.command()
+@click.argument("platform_name", metavar="PLATFORM")
+@click.option("--me", "handle", metavar="@BOT", help="Our user name there, to see mentions of us.")
+@click.option("--me-id", metavar="ID", help="Our own id there, to see replies to us and our own echoes.")
+def parse(platform_name: str, handle: str | None, me_id: str | None) -> None:
+    """Read a webhook's raw body from stdin and print one JSON object per event.
+
+    Exits 2 if the body is no JSON object or nobody knows the platform.
+    """
+    me = Me(external_id=me_id or None, handle=(handle or "").removeprefix("@") or None)
+    raw = sys.stdin.buffer.read() if sys.stdin else b""  # None where stdin is closed
+    try:
+        reader = platform(platform_name)
+        body = decode_object(raw)
+    except (UnknownPlatform, ValueError) as e:
+        click.echo(str(e), err=True)
+        raise click.exceptions.Exit(2) from None
+    for event in reader.parse(body, me):
+        click.echo(_line(event))
+
+
+def _line(event: InboundEvent) -> bytes:
+    """Bytes, because a terminal's encoding must not decide what can be printed."""
+    text = json.dumps(_shown(event), ensure_ascii=False, separators=(",", ":"))
+    return text.translate(_STILL_CONTROL).encode("utf-8", "replace")
+
+
+def _shown(event: InboundEvent) -> dict[str, Any]:
+    return {
+        "kind": event.kind,
+        "reply": event.reply,
+        "reason": event.reason,
+        "sender": event.sender,
+        "external_id": event.external_id,
+        "dedupe_key": event.dedupe_key,
+        "text": event.text,
+        "attachments": [{"type": a.type, "id": a.id, "url": a.url, "mime": a.mime} for a in event.attachments],
+        "reply_to": event.reply_to,
+    }
