@@ -163,6 +163,15 @@ def migrate_chat(conn: Conn, key: ChatKey, new_chat: str) -> bool:
     return cursor.rowcount == 1
 
 
+def chat_of(conn: Conn, company_id: int, conversation_id: int) -> str | None:
+    """The conversation's id on the platform, as its customers' messages name it."""
+    row = conn.execute(
+        "/* conversations.chat_of */ SELECT chat FROM conversations WHERE company_id = %s AND id = %s",
+        (company_id, conversation_id),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool) -> bool:
     """Give a conversation to a person (False) or back to the bot (True). False: it does not exist."""
     cursor = conn.execute(

@@ -1,0 +1,33 @@
+"""SCHEDULE: the one timetable. Each entry says why this hour; hours are UTC.
+
+`expires`: a run that nobody picked up by then is dropped, because the next one does all of its work too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.schedules import crontab
+
+from shared import queues
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "make-partitions": {
+        # Every six hours although a week is made ahead: a fleet that was down for days catches up at once.
+        "task": "maintenance.make_partitions",
+        "schedule": crontab(minute=10, hour="*/6"),
+        "options": {"queue": queues.MAINTENANCE, "expires": 3 * 3600},
+    },
+    "purge-raw": {
+        # 02:00: the quietest hour of most inboxes, and after midnight, so that a whole day has become old.
+        "task": "maintenance.purge_raw",
+        "schedule": crontab(minute=0, hour=2),
+        "options": {"queue": queues.MAINTENANCE, "expires": 12 * 3600},
+    },
+    "reconcile-totals": {
+        # 03:30: after the purge, before anybody looks at the morning's numbers.
+        "task": "unread.reconcile_totals",
+        "schedule": crontab(minute=30, hour=3),
+        "options": {"queue": queues.UNREAD, "expires": 12 * 3600},
+    },
+}

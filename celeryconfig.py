@@ -1,0 +1,68 @@
+"""Celery's settings, each with its reason. A message is a doorbell: losing one delays, doubling one does nothing."""
+
+from __future__ import annotations
+
+from kombu import Queue
+
+from beat_schedule import SCHEDULE as beat_schedule  # noqa: F401  a module of that name would become the setting
+from shared import queues, settings
+
+_settings = settings.load()
+
+broker_url = _settings.need("broker_url")
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # a broker that is away for an hour must not end the fleet
+broker_channel_error_retry = True  # Redis at maxmemory answers a pop with an error, which would end the worker
+broker_pool_limit = 32
+broker_pool_acquire_timeout = 5  # a publisher fails rather than waits for ever
+broker_transport_options = {
+    "global_keyprefix": "sb:celery:",
+    # Redelivery is not our safety net, the rows are; but it must stay above the longest countdown (60 s).
+    "visibility_timeout": _settings.visibility_timeout_s,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,  # the default of 10 turned 5 s into 101 s
+    # kombu passes no timeout by itself: a publish could hang for ever
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 15,
+    "retry_on_timeout": False,  # it would replay an LPUSH
+}
+
+task_serializer = "json"
+accept_content = ["json"]
+result_backend = None
+task_ignore_result = True
+task_store_errors_even_if_ignored = False
+
+# Early acknowledgement: the broker redelivers nothing, the sweeper finds what a killed worker left.
+task_acks_late = False
+task_default_queue = queues.MAINTENANCE
+task_queues = [Queue(name) for name in queues.ALL]
+task_create_missing_queues = False  # a typo would make a queue that nobody reads
+task_publish_retry = True
+task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
+task_inherit_parent_priority = False
+
+worker_prefetch_multiplier = 1  # a ring held by a busy worker is a ring that an idle one does not hear
+worker_eta_task_limit = 20_000  # countdowns are held in memory
+worker_cancel_long_running_tasks_on_connection_loss = False  # the row, not the broker, owns the work
+worker_hijack_root_logger = False  # logs are ours, as JSON
+worker_redirect_stdouts = False
+worker_log_color = False
+worker_max_tasks_per_child = 200  # prefork only: what a library leaks goes with the child
+worker_soft_shutdown_timeout = 10.0
+worker_enable_soft_shutdown_on_idle = False
+
+task_time_limit = 900  # prefork only; threads end by deadlines inside the work
+task_soft_time_limit = 840
+
+# Flower sees names, ids, times and states; doorbells carry no arguments to see.
+worker_send_task_events = True
+task_send_sent_event = False
+event_queue_expires = 60
+control_queue_expires = 300
+
+timezone = "UTC"
+enable_utc = True
+beat_max_loop_interval = 30

@@ -1,0 +1,167 @@
+"""Delivering a part: lease it, respect the platform's rate, say that it leaves, send, write down what became of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+
+from shared import faults
+from shared.errors import DatabaseUnavailable
+from shared.model import SendOutcome
+from shared.resilience.backoff import delay_s
+from shared.resources import Resources
+from shared.store import channels, conversations, outbound
+from shared.store.conversations import ChatKey
+from shared.store.outbound import Claim, Outbound
+from shared.store.pool import Conn
+
+log = structlog.get_logger(__name__)
+
+CLAIM_LEASE_S = 15.0
+"""From the claim until the request leaves: two short transactions and no waiting."""
+ATTEMPTS_MAX = 12
+REAUTH_RETRY_S = 300.0
+RECORD_RETRY_S = 0.5
+
+
+class Result(Enum):
+    NOTHING_DUE = "nothing_due"
+    SENT = "sent"
+    POSTPONED = "postponed"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How it went. company: the cursor for the next call. again_in_s: when this conversation has more to send,
+    None if it has not."""
+
+    result: Result
+    company: int
+    again_in_s: float | None = None
+
+
+def deliver_next_part(r: Resources, after_company: int) -> Delivered:
+    """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
+    with r.db.transaction() as conn:
+        claim = outbound.claim(
+            conn, after_company, lease_s=CLAIM_LEASE_S, unblock_s=r.settings.uncertain_unblock_s
+        )
+    if claim is None:
+        return Delivered(Result.NOTHING_DUE, 0)
+    faults.reach("deliver.claimed")
+    with r.db.transaction(claim.company_id) as conn:
+        part = outbound.load(conn, claim)
+        if part is None:
+            return Delivered(Result.UNSENT, claim.company_id)
+        refused = _refusal(part)
+        if refused is not None:
+            outbound.give_up(conn, claim, meaning=refused)
+            outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
+            log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
+            return Delivered(Result.UNSENT, claim.company_id)
+        platform = r.platforms[part.platform]
+        wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
+        if wait_s > 0:
+            outbound.postpone(conn, claim, delay_s=wait_s, meaning="rate_limited")
+            return Delivered(Result.POSTPONED, claim.company_id, wait_s)
+        attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
+    if attempt is None:
+        return Delivered(Result.UNSENT, claim.company_id)
+    return _send(r, claim, part, attempt)
+
+
+def _refusal(part: Outbound) -> str | None:
+    if part.channel_state == "disabled":
+        return "channel_disabled"
+    if part.age_s > outbound.EXPIRES_AFTER_S or part.attempts >= ATTEMPTS_MAX:
+        return "expired"
+    return None
+
+
+def _send(r: Resources, claim: Claim, part: Outbound, attempt: int) -> Delivered:
+    platform = r.platforms[part.platform]
+    token = str(r.vault.open(part.credentials).get("token", ""))
+    started = time.monotonic()
+    try:
+        outcome = r.loop.run(
+            platform.send(r.http, token, part.chat, part.text), timeout_s=r.settings.send_deadline_s
+        )
+    except TimeoutError:
+        outcome = SendOutcome("uncertain", "timeout")
+    faults.reach("deliver.before_record")
+    duration_ms = round((time.monotonic() - started) * 1000)
+    wait_s = _wait_s(r, part, attempt, outcome)
+    recorded = _record_until(r, claim, part, attempt, outcome, wait_s, duration_ms)
+    fields = {"outbound_id": part.id, "company_id": part.company_id, "part": part.part, "attempt": attempt}
+    log.info("part_delivered", **fields, status=outcome.status, meaning=outcome.meaning, duration_ms=duration_ms)
+    if not recorded:
+        log.warning("part_not_recorded", **fields)
+        return Delivered(Result.UNSENT, claim.company_id)
+    faults.reach("deliver.after_record")
+    if outcome.status == "sent":
+        return Delivered(Result.SENT, claim.company_id, _more_in_s(r, part))
+    if outcome.status in ("retry", "reauth"):
+        return Delivered(Result.POSTPONED, claim.company_id, wait_s)
+    return Delivered(Result.UNSENT, claim.company_id)
+
+
+def _wait_s(r: Resources, part: Outbound, attempt: int, outcome: SendOutcome) -> float:
+    """When to try again, for outcomes that want it."""
+    if outcome.status == "reauth":
+        return REAUTH_RETRY_S
+    if outcome.retry_after_s is not None:
+        return outcome.retry_after_s
+    return delay_s(attempt, base_s=1.0, cap_s=300.0, rng=r.rng)
+
+
+def _record_until(
+    r: Resources, claim: Claim, part: Outbound, attempt: int, outcome: SendOutcome, wait_s: float, duration_ms: int
+) -> bool:
+    """Write the result down, trying again while the database is away. After the deadline somebody else takes
+    the send for uncertain, and what is written later still settles it."""
+    until = time.monotonic() + r.settings.record_deadline_s
+    while True:
+        try:
+            with r.db.transaction(claim.company_id) as conn:
+                recorded = outbound.record(conn, claim, attempt, outcome, delay_s=wait_s, duration_ms=duration_ms)
+                _follow(conn, part, outcome)
+            return recorded
+        except DatabaseUnavailable:
+            if time.monotonic() > until:
+                return False
+            time.sleep(RECORD_RETRY_S)
+
+
+def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> None:
+    """What an outcome means beyond its own part."""
+    if outcome.migrated_to is not None:
+        key = conversations.chat_of(conn, part.company_id, part.conversation_id)
+        if key is not None:
+            conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
+    if outcome.status == "failed":
+        outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
+    if outcome.status == "reauth" and channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
+        log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
+    if outcome.status == "sent" and part.channel_state == "needs_reauth":
+        channels.set_state(conn, part.company_id, part.channel_id, "active")
+
+
+def _more_in_s(r: Resources, part: Outbound) -> float | None:
+    try:
+        with r.db.transaction(part.company_id) as conn:
+            return outbound.next_due_s(conn, part.company_id, part.conversation_id)
+    except DatabaseUnavailable:
+        return None  # the sweeper finds it
+
+
+def expire_unrecorded(r: Resources) -> int:
+    """Take sends whose result nobody wrote down for uncertain; returns how many."""
+    with r.db.transaction() as conn:
+        expired = outbound.expire_sending(conn)
+    for company_id, outbound_id in expired:
+        log.error("part_uncertain", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
+    return len(expired)

@@ -1,0 +1,8 @@
+"""The Celery app. `workers.app` is what `celery -A` finds; it adds the worker's resident threads."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+app = Celery("switchboard", include=["tasks.reply", "tasks.deliver", "tasks.unread", "tasks.maintenance"])
+app.config_from_object("celeryconfig")  # read when first needed, not at import

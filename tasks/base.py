@@ -1,0 +1,44 @@
+"""Step: the one place that logs, measures and cleans a task's errors. It retries nothing: the row does."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from celery import Task
+
+from shared.errors import SwitchboardError
+from shared.store.pool import describe
+from tasks import context
+
+log = structlog.get_logger(__name__)
+
+
+class StepFailed(Exception):
+    """What Celery, its events and Flower see of an error: its class. psycopg's DETAIL would carry message text."""
+
+
+class Step(Task):  # type: ignore[misc]
+    """Base of every task. A task is thin: policy, one call of the flow, the next doorbell."""
+
+    abstract = True
+    acks_late = False  # the row holds the work: a redelivery could only do nothing twice
+    ignore_result = True
+    max_retries = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception as e:
+            duration_ms = round((time.perf_counter() - started) * 1000)
+            log.error("task_failed", task=self.name, duration_ms=duration_ms, exc_info=e)
+            what = str(e) if isinstance(e, SwitchboardError) else describe(e)
+            # `from None`: the cause's text would be pickled into the event
+            raise StepFailed(what) from None
+
+    @property
+    def process(self) -> context.Process:
+        """What this worker process holds open. Raises RuntimeError outside a worker."""
+        return context.current()

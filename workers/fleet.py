@@ -1,0 +1,60 @@
+"""One table: which processes there are, what they consume, and how much they may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared import queues
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A kind of Celery worker.
+
+    queues: what it consumes. pool: threads for work that waits, prefork for work that may need killing.
+    concurrency: threads or children. threads: resident ones beside the pool. connections: to the database,
+    for all its processes together. max_memory_kb: a prefork child above it is replaced after its task.
+    """
+
+    name: str
+    queues: tuple[str, ...]
+    pool: Literal["threads", "prefork"]
+    concurrency: int
+    threads: tuple[str, ...]
+    connections: int
+    max_memory_kb: int | None = None
+
+
+def table(settings: Settings) -> dict[str, Row]:
+    pool_max = settings.database_pool_max
+    rows = (
+        # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
+        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper"), pool_max),
+        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("sweeper",), pool_max),
+        Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper",), pool_max),
+        # No resident thread: its parent must not hold connections across a fork. One child; each job opens
+        # one more connection as the owner.
+        Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),
+    )
+    return {row.name: row for row in rows}
+
+
+GATEWAY_CONNECTIONS = 2
+OPERATOR_CONNECTIONS = 4
+"""Left free for the command line and migrations."""
+
+
+def connections_needed(settings: Settings) -> int:
+    """All pools of one fleet together, which must fit into max_connections."""
+    return sum(row.connections for row in table(settings).values()) + GATEWAY_CONNECTIONS + OPERATOR_CONNECTIONS
+
+
+PROCESSES = ("gateway", "intake", "reply", "deliver", "maintenance", "beat", "flower")
+"""Everything that `./switchboard worker NAME` can run, in the order in which a fleet stops."""
+
+
+def row_of(hostname: str, settings: Settings) -> Row | None:
+    """The row of a running worker, from its node name `<row>@<host>`."""
+    return table(settings).get(hostname.partition("@")[0].partition("-")[0])

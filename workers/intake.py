@@ -1,0 +1,67 @@
+"""The journal's drain as a resident thread of the intake worker. Waiting holds neither lock nor connection."""
+
+from __future__ import annotations
+
+import structlog
+from redis.exceptions import ResponseError
+
+from shared.flow.drain import Drain
+from shared.flow.intake import Stored
+from tasks import context, reply
+from tasks.doorbell import ring
+from workers.resident import Resident, ResidentStep
+
+log = structlog.get_logger(__name__)
+
+WAIT_MS = 1_000
+"""How long to block for news. Also how long what a dead holder left may lie: the next round looks everywhere."""
+
+
+class IntakeThread(Resident):
+    def __init__(self, process: context.Process) -> None:
+        super().__init__("intake")
+        r = process.resources
+        self._reader = r.journal
+        self._drain = Drain(r.db, r.journal, r.platforms, r.settings)
+        self._quiet_s = r.settings.quiet_window_s
+        self._groups_known = False
+
+    def step(self) -> float:
+        """One round over the streams that hold something; then wait for news."""
+        if not self._groups_known:
+            self._drain.ensure_groups()
+            self._groups_known = True
+        try:
+            heads = self._reader.heads()
+            stored = [self._drain_one(stream) for stream, head in heads.items() if head != "0-0"]
+            if not any(stored):
+                self._reader.wait(heads, WAIT_MS)
+        except ResponseError as e:
+            if "NOGROUP" in str(e):  # Redis was flushed: begin its streams anew
+                self._groups_known = False
+            raise
+        return 0.0
+
+    def _drain_one(self, stream: str) -> bool:
+        """Store one batch of a stream and ring for the replies it wants; whether there was anything."""
+        if self.stopping.is_set():
+            return False
+        stored = self._drain.drain(stream)
+        if stored is None or not stored.requests:
+            return False
+        self._log(stream, stored)
+        ring(reply.answer_due, stored.turns, countdown_s=self._quiet_s)
+        return True
+
+    def _log(self, stream: str, stored: Stored) -> None:
+        log.info(
+            "batch_stored", stream=stream, requests=stored.requests, repeats=stored.repeats,
+            effected=stored.effected, dropped=stored.dropped, parked=stored.parked, turns=stored.turns,
+        )  # fmt: skip
+
+
+class IntakeStep(ResidentStep):
+    resident_name = "intake"
+
+    def make(self, process: context.Process) -> Resident:
+        return IntakeThread(process)

@@ -1,0 +1,76 @@
+"""Celery's signals → open and close what a worker process holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery import signals
+
+from shared import faults, settings
+from shared.flow.leases import Leases
+from shared.resources import open_resources
+from shared.store.pool import check_connections
+from shared.telemetry import logs
+from tasks import context
+from workers import fleet
+
+log = structlog.get_logger(__name__)
+
+
+def open_process(name: str, config: settings.Settings) -> context.Process:
+    """Open resources and leases and make them this process' own. Raises SettingsError when they do not fit."""
+    resources = open_resources(config, name=name)
+    with resources.db.connection() as conn:
+        check_connections(conn, fleet.connections_needed(config))
+    leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
+    leases.start()
+    process = context.Process(resources, leases)
+    context.set_current(process)
+    return process
+
+
+def close_process(*_: Any, **__: Any) -> None:
+    try:
+        process = context.current()
+    except RuntimeError:
+        return
+    context.set_current(None)
+    process.leases.stop()
+    process.resources.close()
+
+
+def connect() -> None:
+    """Connect the signals; called once, by workers.app."""
+
+    @signals.setup_logging.connect(weak=False)
+    def setup_logging(**_: Any) -> None:
+        logs.configure(settings.load().log_level)
+
+    @signals.worker_init.connect(weak=False)
+    def worker_init(sender: Any, **_: Any) -> None:
+        # sent by every pool, in the parent: only a pool of threads works there
+        config = settings.load()
+        structlog.contextvars.bind_contextvars(worker=sender.hostname)
+        faults.configure(config.faults, config.faults_dir)
+        row = fleet.row_of(sender.hostname, config)
+        if row is not None and row.pool == "threads":
+            open_process(row.name, config)
+
+    @signals.worker_process_init.connect(weak=False)
+    def worker_process_init(**_: Any) -> None:
+        # sent in each prefork child, after the fork
+        config = settings.load()
+        faults.configure(config.faults, config.faults_dir)
+        open_process("maintenance", config)
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def worker_shutting_down(**_: Any) -> None:
+        # a pool of threads waits for its tasks: call off what would take longer than the grace period
+        try:
+            context.current().leases.call_off()
+        except RuntimeError:
+            return
+
+    signals.worker_process_shutdown.connect(close_process, weak=False)
+    signals.worker_shutdown.connect(close_process, weak=False)

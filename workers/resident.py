@@ -1,0 +1,77 @@
+"""A resident thread of a worker: what it does again and again, and how it stands still when something is away."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import structlog
+from celery import bootsteps
+
+from shared import settings
+from shared.store.pool import describe
+from tasks import context
+from workers import fleet
+
+log = structlog.get_logger(__name__)
+
+STANDSTILL_S = (0.2, 0.5, 1.0, 2.0)
+"""Pauses after failures in a row: short first, because most outages are restarts."""
+STOP_TIMEOUT_S = 10.0
+
+
+class Resident(threading.Thread):
+    """Runs `step` until stopped. A step that raises is logged and tried again after a pause; it never ends
+    the thread."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.stopping = threading.Event()
+        self._failures = 0
+
+    def step(self) -> float:
+        """One round; returns how many seconds to wait before the next."""
+        raise NotImplementedError  # abc would clash with Thread's own metaclass-free protocol
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                pause_s = self.step()
+                self._failures = 0
+            except Exception as e:
+                pause_s = STANDSTILL_S[min(self._failures, len(STANDSTILL_S) - 1)]
+                self._failures += 1
+                log.warning("resident_stands_still", thread=self.name, failures=self._failures, error=describe(e))
+            if pause_s > 0:
+                self.stopping.wait(pause_s)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        if self.is_alive():
+            self.join(timeout=STOP_TIMEOUT_S)
+
+
+class ResidentStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Starts a Resident in the workers whose row of the fleet names it."""
+
+    requires = {"celery.worker.components:Pool"}
+    resident_name = ""
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        row = fleet.row_of(parent.hostname, settings.load())
+        self.enabled = row is not None and self.resident_name in row.threads
+        self._resident: Resident | None = None
+
+    def make(self, process: context.Process) -> Resident:
+        raise NotImplementedError  # subclasses say which thread
+
+    def start(self, parent: Any) -> None:
+        self._resident = self.make(context.current())
+        self._resident.start()
+
+    def stop(self, parent: Any) -> None:
+        if self._resident is not None:
+            self._resident.stop()
+
+    terminate = stop
