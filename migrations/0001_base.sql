@@ -297,6 +297,16 @@ CREATE TABLE delivery_attempts (
 ) PARTITION BY RANGE (day);
 SELECT switchboard_isolate('delivery_attempts');
 
+-- When the fleet's sweeper looks next; one row, which is also its lock.
+CREATE TABLE sweeps (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    next_at  timestamptz NOT NULL DEFAULT now(),
+    pause_s  double precision NOT NULL DEFAULT 0,
+    overdue  bigint NOT NULL DEFAULT 0
+);
+INSERT INTO sweeps DEFAULT VALUES;
+REVOKE INSERT, DELETE ON sweeps FROM switchboard_app;
+
 -- ------------------------------------------------------------------ partitions by day
 -- The default partition takes what has no day of its own (a clock that jumped): nothing is refused.
 -- A partition reached directly would not ask the parent's policy, so the application role may not.

@@ -47,9 +47,7 @@ class Delivered:
 def deliver_next_part(r: Resources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
     with r.db.transaction() as conn:
-        claim = outbound.claim(
-            conn, after_company, lease_s=CLAIM_LEASE_S, unblock_s=r.settings.uncertain_unblock_s
-        )
+        claim = outbound.claim(conn, after_company, lease_s=CLAIM_LEASE_S, unblock_s=r.settings.uncertain_unblock_s)
     if claim is None:
         return Delivered(Result.NOTHING_DUE, 0)
     faults.reach("deliver.claimed")
@@ -87,9 +85,7 @@ def _send(r: Resources, claim: Claim, part: Outbound, attempt: int) -> Delivered
     token = str(r.vault.open(part.credentials).get("token", ""))
     started = time.monotonic()
     try:
-        outcome = r.loop.run(
-            platform.send(r.http, token, part.chat, part.text), timeout_s=r.settings.send_deadline_s
-        )
+        outcome = r.loop.run(platform.send(r.http, token, part.chat, part.text), timeout_s=r.settings.send_deadline_s)
     except TimeoutError:
         outcome = SendOutcome("uncertain", "timeout")
     faults.reach("deliver.before_record")

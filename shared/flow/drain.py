@@ -85,9 +85,7 @@ class Drain:
             if not entries:
                 return Stored()
             faults.reach("intake.after_read")
-            return intake.store_batch(
-                conn, stream, entries, self._platforms, self._settings, recovering=recovering
-            )
+            return intake.store_batch(conn, stream, entries, self._platforms, self._settings, recovering=recovering)
 
     def _read(self, stream: str, limit: int, entries: list[JournalEntry]) -> bool:
         """Fill `entries`: what an earlier holder left first, then new ones. True if they were left over."""
@@ -134,4 +132,3 @@ def _names_the_entry(error: Exception) -> bool:
     if isinstance(error, psycopg.Error):
         return isinstance(error, psycopg.DataError | psycopg.IntegrityError) or (error.sqlstate or "") == "P0001"
     return isinstance(error, ValueError | TypeError | LookupError)
-

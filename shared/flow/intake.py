@@ -237,7 +237,9 @@ def _heads(new: Sequence[messages.NewMessage], ids: Mapping[messages.Key, int]) 
     return list(heads.values())
 
 
-def _wanted(accepted: Sequence[tuple[Placed, messages.NewMessage]], locked: dict[ChatKey, Locked]) -> list[turns.Wanted]:
+def _wanted(
+    accepted: Sequence[tuple[Placed, messages.NewMessage]], locked: dict[ChatKey, Locked]
+) -> list[turns.Wanted]:
     wanted: dict[tuple[int, int], turns.Wanted] = {}
     for p, message in accepted:
         if not p.event.reply or not locked[_chat_key(p)].bot_enabled:

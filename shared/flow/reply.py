@@ -215,9 +215,7 @@ def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> None:
             conn, claim.company_id, conversation.id, conversation.channel_id, seq, "bot", answer.text
         )
         parts = r.platforms[turn.platform].split(answer.text)
-        outbound.add_parts(
-            conn, claim.company_id, conversation.id, conversation.channel_id, turn.id, message_id, parts
-        )
+        outbound.add_parts(conn, claim.company_id, conversation.id, conversation.channel_id, turn.id, message_id, parts)
         receipts.add(conn, claim.company_id, turn.id, message_id, answer)
         conversations.advance(
             conn,

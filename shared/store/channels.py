@@ -76,9 +76,7 @@ def add_app(conn: Conn, platform: str, slug: str, secrets: bytes) -> int:
     return int(str(row[0]))
 
 
-def add_channel(
-    conn: Conn, company_id: int, app_id: int, platform: str, me: Me, credentials: bytes
-) -> int:
+def add_channel(conn: Conn, company_id: int, app_id: int, platform: str, me: Me, credentials: bytes) -> int:
     """Connect a page, bot or number; connecting it again renews its credentials. Returns its id."""
     row = conn.execute(
         "/* channels.add_channel */ INSERT INTO channels (company_id, app_id, platform, external_id, handle,"

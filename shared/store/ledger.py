@@ -47,9 +47,20 @@ def add_events(conn: Conn, rows: Sequence[LedgerRow]) -> None:
         zip(
             *(
                 (
-                    day_of(r.entry.entry_id), r.entry.stream, r.entry.entry_id, r.ordinal, r.entry.received_at,
-                    r.entry.platform, r.entry.app_id, r.company_id, r.channel_id, r.kind, r.dedupe_key,
-                    r.outcome, r.reason, r.message_id,
+                    day_of(r.entry.entry_id),
+                    r.entry.stream,
+                    r.entry.entry_id,
+                    r.ordinal,
+                    r.entry.received_at,
+                    r.entry.platform,
+                    r.entry.app_id,
+                    r.company_id,
+                    r.channel_id,
+                    r.kind,
+                    r.dedupe_key,
+                    r.outcome,
+                    r.reason,
+                    r.message_id,
                 )  # fmt: skip
                 for r in rows
             ),

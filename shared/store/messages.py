@@ -85,7 +85,9 @@ def add_own(conn: Conn, company_id: int, conversation_id: int, channel_id: int, 
     return int(str(row[0]))
 
 
-def lines(conn: Conn, company_id: int, conversation_id: int, *, up_to_seq: int, limit: int) -> list[tuple[int, ChatLine]]:
+def lines(
+    conn: Conn, company_id: int, conversation_id: int, *, up_to_seq: int, limit: int
+) -> list[tuple[int, ChatLine]]:
     """The newest lines up to a seq, oldest first, as (seq, line). Messages without text have an empty one."""
     rows = conn.execute(
         "/* messages.lines */ SELECT seq, role, coalesce(text, '') FROM messages"

@@ -146,8 +146,13 @@ def record(conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, dela
         "/* outbound.record */ UPDATE delivery_attempts SET status = %s, meaning = %s, http_status = %s,"
         " duration_ms = %s WHERE company_id = %s AND outbound_id = %s AND attempt = %s",
         (
-            outcome.status, outcome.meaning, outcome.http_status, duration_ms,
-            claim.company_id, claim.outbound_id, attempt,
+            outcome.status,
+            outcome.meaning,
+            outcome.http_status,
+            duration_ms,
+            claim.company_id,
+            claim.outbound_id,
+            attempt,
         ),  # fmt: skip
     )
     return cursor.rowcount == 1

@@ -23,7 +23,12 @@ def add(conn: Conn, company_id: int, turn_id: int, message_id: int, answer: Answ
             answer.step_reason,
             json.dumps(
                 [
-                    {"chunk": p.chunk_id, "title": p.title, "score": round(p.score, 4), "relevance": round(p.relevance, 4)}
+                    {
+                        "chunk": p.chunk_id,
+                        "title": p.title,
+                        "score": round(p.score, 4),
+                        "relevance": round(p.relevance, 4),
+                    }
                     for p in answer.passages
                 ]
             ),

@@ -1,4 +1,4 @@
-"""What is overdue, and who looks."""
+"""What is overdue, and who looks when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from shared.store.pool import Conn
 
-_LOCK = 7_349_202
+PAUSE_MAX_S = 8.0
+"""A fleet that is behind is rung less often, but a ring that was lost is made up for within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,34 @@ class Overdue:
     outbound: int
 
 
-def try_lock(conn: Conn) -> bool:
-    """One sweeper of the fleet at a time; freed with the transaction."""
-    row = conn.execute("/* sweep.try_lock */ SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone()
-    return bool(row and row[0])
+def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue | None:
+    """Count what is overdue if it is time to; None if somebody else looks, or has lately.
 
-
-def overdue(conn: Conn, *, grace_s: float, limit: int) -> Overdue:
-    row = conn.execute("/* sweep.overdue */ SELECT turns, outbound FROM overdue(%s, %s)", (grace_s, limit)).fetchone()
+    One row for the whole fleet says when to look next: after every_s, or later while as much is overdue as
+    before (the rings are heard, the workers are behind).
+    """
+    state = conn.execute(
+        "/* sweep.look */ SELECT overdue, pause_s FROM sweeps WHERE next_at <= clock_timestamp() FOR UPDATE SKIP LOCKED"
+    ).fetchone()
+    if state is None:
+        return None
+    row = conn.execute("/* sweep.look */ SELECT turns, outbound FROM overdue(%s, %s)", (grace_s, limit)).fetchone()
     assert row is not None
-    return Overdue(int(str(row[0])), int(str(row[1])))
+    found = Overdue(int(str(row[0])), int(str(row[1])))
+    total, before, pause_s = found.turns + found.outbound, int(str(state[0])), float(str(state[1]))
+    behind = total >= before > 0
+    conn.execute(
+        "/* sweep.look */ UPDATE sweeps SET overdue = %(total)s, pause_s = %(pause)s,"
+        " next_at = clock_timestamp() + make_interval(secs => %(pause)s)",
+        {"total": total, "pause": min(pause_s * 2, PAUSE_MAX_S) if behind else every_s},
+    )
+    return found
+
+
+def look_again_soon(conn: Conn, *, every_s: float) -> None:
+    """The rings did not go out: backing off would only delay."""
+    conn.execute(
+        "/* sweep.look_again_soon */ UPDATE sweeps SET pause_s = %s, overdue = 0, next_at = least(next_at,"
+        " clock_timestamp() + make_interval(secs => %s))",
+        (every_s, every_s),
+    )

@@ -48,7 +48,13 @@ class Turn:
 
 
 def want(
-    conn: Conn, wanted: Sequence[Wanted], *, quiet_s: float, quiet_max_s: float, cancels_max: int, cancel_window_s: float
+    conn: Conn,
+    wanted: Sequence[Wanted],
+    *,
+    quiet_s: float,
+    quiet_max_s: float,
+    cancels_max: int,
+    cancel_window_s: float,
 ) -> None:
     """Open a turn, or extend the open one, for each conversation (locked, each at most once).
 

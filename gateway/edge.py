@@ -1,0 +1,81 @@
+"""What a gateway process holds open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import redis.asyncio
+
+from gateway.apps import AppDirectory
+from shared import channels as platforms_registry
+from shared import faults
+from shared.channels.base import Platform
+from shared.clock import Clock, SystemClock
+from shared.errors import DatabaseUnavailable
+from shared.settings import Settings
+from shared.store.journal import Writer
+from shared.store.pool import Database, check_role
+from shared.store.redis import connect_async
+from shared.store.vault import Vault
+
+T = TypeVar("T")
+
+DATABASE_THREADS = 2
+
+
+@dataclass(slots=True)
+class Edge:
+    settings: Settings
+    clock: Clock
+    db: Database
+    threads: ThreadPoolExecutor
+    redis: redis.asyncio.Redis
+    journal: Writer
+    apps: AppDirectory
+    platforms: dict[str, Platform]
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run blocking database work beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    async def close(self) -> None:
+        await self.redis.aclose()
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.db.close()
+
+
+def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
+    """Raises SettingsError when a setting is missing or the database role is not held by row-level security.
+
+    A database that is away does not keep the edge from starting: what it knows of apps it learns later.
+    """
+    clock = clock or SystemClock()
+    faults.configure(settings.faults, settings.faults_dir)
+    db = Database(
+        settings.need("database_url"),
+        max_size=DATABASE_THREADS,
+        timeout_s=settings.database_pool_timeout_s,
+        name="switchboard gateway",
+    )
+    db.open()
+    try:
+        with db.connection() as conn:
+            check_role(conn)
+    except DatabaseUnavailable:
+        pass  # readiness says so until it is back; with nothing known every webhook gets a 503 until then
+    client = connect_async(settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s)
+    threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
+    return Edge(
+        settings=settings,
+        clock=clock,
+        db=db,
+        threads=threads,
+        redis=client,
+        journal=Writer(client, settings.journal_shards, max_waiting_bytes=settings.journal_max_waiting_bytes),
+        apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
+        platforms=platforms_registry.build(settings),
+    )

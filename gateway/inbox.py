@@ -1,0 +1,131 @@
+"""The agents' inbox, first cut: conversations, messages, marking as read, taking over. `Authorization: Bearer KEY`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.edge import Edge
+from shared.errors import DatabaseUnavailable
+from shared.flow import takeover
+from shared.store import companies, conversations, messages
+from shared.store.pool import Conn
+
+T = TypeVar("T")
+
+PAGE_MAX = 200
+
+
+class Refused(Exception):
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+async def _as_agent(request: Request, work: Callable[[Conn, int], T]) -> T:
+    """Run `work(conn, company_id)` for the company whose key the request bears. Raises Refused(401)."""
+    edge: Edge = request.app.state.edge
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Refused(401, "send Authorization: Bearer and the agent's API key")
+
+    def run() -> T:
+        with edge.db.transaction() as conn:
+            agent = companies.agent_of_key(conn, key.strip())
+        if agent is None:
+            raise Refused(401, "no agent has this API key")
+        with edge.db.transaction(agent[0]) as conn:
+            return work(conn, agent[0])
+
+    return await edge.in_thread(run)
+
+
+def _number(request: Request, name: str, default: int, highest: int) -> int:
+    raw = request.query_params.get(name, str(default))
+    if not raw.isdigit() or not 0 <= int(raw) <= highest:
+        raise Refused(422, f"{name} should be a number up to {highest}")
+    return int(raw)
+
+
+async def list_conversations(request: Request) -> Response:
+    limit = _number(request, "limit", 50, PAGE_MAX)
+    raw_before = request.query_params.get("before")
+    try:
+        before = datetime.fromisoformat(raw_before) if raw_before else None
+    except ValueError:
+        raise Refused(422, "before should be a time such as 2026-01-31T12:00:00+00:00") from None
+
+    def work(conn: Conn, company_id: int) -> dict[str, Any]:
+        return {
+            "unread": conversations.unread_total(conn, company_id),
+            "conversations": conversations.recent(conn, company_id, limit=limit, before=before),
+        }
+
+    return _json(await _as_agent(request, work))
+
+
+async def list_messages(request: Request) -> Response:
+    conversation_id = int(request.path_params["conversation"])
+    after_seq = _number(request, "after_seq", 0, 2**53)
+    limit = _number(request, "limit", 100, PAGE_MAX)
+
+    def work(conn: Conn, company_id: int) -> Any:
+        if conversations.chat_of(conn, company_id, conversation_id) is None:
+            raise Refused(404, "this company has no such conversation")
+        return {"messages": messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=limit)}
+
+    return _json(await _as_agent(request, work))
+
+
+async def mark_read(request: Request) -> Response:
+    conversation_id = int(request.path_params["conversation"])
+
+    def work(conn: Conn, company_id: int) -> Any:
+        unread = conversations.mark_read(conn, company_id, conversation_id)
+        if unread is None:
+            raise Refused(404, "this company has no such conversation")
+        return {"unread": unread}
+
+    return _json(await _as_agent(request, work))
+
+
+async def set_bot(request: Request) -> Response:
+    conversation_id = int(request.path_params["conversation"])
+    if request.path_params["who"] not in ("take-over", "hand-back"):
+        raise Refused(404, "the ways are take-over and hand-back")
+    enabled = request.path_params["who"] == "hand-back"
+
+    def work(conn: Conn, company_id: int) -> Any:
+        if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
+            raise Refused(404, "this company has no such conversation")
+        return {"bot_enabled": enabled}
+
+    return _json(await _as_agent(request, work))
+
+
+def _json(value: Any) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return JSONResponse({"ok": False, "error": str(error)}, status_code=error.status)
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    return JSONResponse({"ok": False, "error": "try again shortly"}, status_code=503, headers={"retry-after": "1"})
+
+
+ROUTES = [
+    Route("/inbox/conversations", list_conversations),
+    Route("/inbox/conversations/{conversation:int}/messages", list_messages),
+    Route("/inbox/conversations/{conversation:int}/read", mark_read, methods=["POST"]),
+    Route("/inbox/conversations/{conversation:int}/{who:str}", set_bot, methods=["POST"]),
+]
+EXCEPTION_HANDLERS: dict[Any, Any] = {Refused: _refuse, DatabaseUnavailable: _away}
