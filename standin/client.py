@@ -1,0 +1,153 @@
+"""The control API from outside, for tests, the demo and benchmarks."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+Record = dict[str, Any]
+
+ANSWER_S = 10.0  # beyond what the stand-in was asked to wait
+
+
+class ControlError(RuntimeError):
+    """The stand-in did not take a request; the message says why."""
+
+
+class NotReached(AssertionError):
+    """Waiting ended before enough had happened; the message says how much had."""
+
+
+class Standin:
+    """A running stand-in. base_url: what it printed after `ready`.
+
+    telegram_url and openai_url are what a product would be configured with.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.telegram_url = self.base_url
+        self.openai_url = f"{self.base_url}/v1"
+        # Loopback only: a proxy of the surroundings must not see it.
+        self._http = httpx.Client(base_url=f"{self.base_url}/_control/", timeout=ANSWER_S, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Who may call
+
+    def register_bot(self, token: str, username: str) -> None:
+        """token: `<number>:<letters>`, as Telegram makes them."""
+        self._call("POST", "tokens", token=token, username=username)
+
+    def revoke_bot(self, token: str) -> None:
+        """From now on 401 Unauthorized."""
+        self._call("DELETE", "tokens", token=token)
+
+    def register_key(self, key: str) -> None:
+        self._call("POST", "keys", key=key)
+
+    def revoke_key(self, key: str) -> None:
+        self._call("DELETE", "keys", key=key)
+
+    # What should go wrong
+
+    def fault(self, target: str, kind: str, *, count: int | None = 1, **fields: Any) -> int:
+        """Add a fault (fields: see standin.faults.Fault) for the next `count` requests that match, None until it
+        is cleared. target: telegram or openai; without `method` it means sendMessage or chat.completions, with
+        `*` every one. Returns its id."""
+        return int(self._call("POST", "faults", target=target, kind=kind, count=count, **fields)["id"])
+
+    def faults(self) -> list[Record]:
+        """Those still to come."""
+        return list(self._call("GET", "faults")["faults"])
+
+    def clear(self, fault_id: int | None = None) -> None:
+        """Take back one fault, or all."""
+        self._call("DELETE", "faults", **({} if fault_id is None else {"id": fault_id}))
+
+    def chat_state(self, chat_id: int | str, state: str, migrate_to_chat_id: int | None = None) -> None:
+        """state: ok, blocked, kicked, deactivated, migrated (with the new id), not_found."""
+        self._call("POST", "chats", chat_id=chat_id, state=state, migrate_to_chat_id=migrate_to_chat_id)
+
+    def limits(self, **limits: float | bool) -> None:
+        """enforced (True at first), chat_per_s, chat_burst, bot_per_s, group_per_min, context_tokens."""
+        self._call("POST", "limits", **limits)
+
+    def set_latency(
+        self, first_byte_s: float = 0.0, chunk_s: float = 0.0, *, target: str = "openai", model: str | None = None
+    ) -> None:
+        """Seconds until an answer begins, and before each streamed piece (a whole answer takes the sum)."""
+        self._call("POST", "latency", target=target, model=model, first_byte_s=first_byte_s, chunk_s=chunk_s)
+
+    def script(self, *texts: str, model: str | None = None) -> None:
+        """What the next completions say, one each, in this order."""
+        self._call("POST", "script", texts=list(texts), model=model)
+
+    def reset(self, *, keep_registrations: bool = False) -> None:
+        """Forget faults, chats, limits, scripts and records; requests in flight are cut off without effect."""
+        self._call("POST", "reset", keep_registrations=keep_registrations)
+
+    # What happened
+
+    def messages(self, chat_id: int | str | None = None, **filters: Any) -> list[Record]:
+        """Telegram messages that were accepted, in order: token, chat_id, text, parse_mode, message_id, index, at."""
+        return self.effects(target="telegram", kind="message", chat_id=chat_id, **filters)
+
+    def completions(self, **filters: Any) -> list[Record]:
+        """Requests for a chat completion, refused and abandoned ones too: model, messages, stream, text (None where
+        none was made), outcome (open, ok, error, dropped, client_gone), fault, status."""
+        return self.attempts(target="openai", method="chat.completions", **filters)
+
+    def effects(self, **filters: Any) -> list[Record]:
+        """Whatever took effect; kind: message, edit, chat_action, callback_answer, webhook, completion, embedding.
+        Filters: target, kind, token, chat_id, model, key, since (an index), limit."""
+        return list(self._call("GET", "effects", **filters)["items"])
+
+    def attempts(self, **filters: Any) -> list[Record]:
+        """Every request. Filters: target, method, token, chat_id, model, key, outcome, fault, since, limit."""
+        return list(self._call("GET", "attempts", **filters)["items"])
+
+    def wait_messages(
+        self, count: int, chat_id: int | str | None = None, timeout_s: float = 10, **filters: Any
+    ) -> list[Record]:
+        """Accepted messages as soon as there are at least `count`. Raises NotReached after timeout_s."""
+        return self.wait_effects(count, timeout_s, target="telegram", kind="message", chat_id=chat_id, **filters)
+
+    def wait_effects(self, count: int, timeout_s: float = 10, **filters: Any) -> list[Record]:
+        return list(self._wait("effects", count, timeout_s, filters)["items"])
+
+    def wait_attempts(self, count: int, timeout_s: float = 10, **filters: Any) -> list[Record]:
+        """Requests, counted as they arrive: with outcome="client_gone" those that were abandoned, and so on."""
+        return list(self._wait("attempts", count, timeout_s, filters)["items"])
+
+    def wait_count(self, count: int, timeout_s: float = 10, **filters: Any) -> int:
+        """How many effects there are, once at least `count`; for benchmarks, which do not want the records."""
+        return int(self._wait("effects", count, timeout_s, {**filters, "items": 0})["count"])
+
+    def _wait(self, log: str, count: int, timeout_s: float, filters: Record) -> Record:
+        answer = self._call("GET", "wait", timeout_s=timeout_s, log=log, count=count, **filters)
+        if not answer["reached"]:
+            wanted = ", ".join(f"{name}={value}" for name, value in filters.items() if value is not None)
+            raise NotReached(f"{answer['count']} of {count} {log} within {timeout_s} s ({wanted})")
+        return answer
+
+    def _call(self, verb: str, path: str, **values: Any) -> Record:
+        given = {name: value for name, value in values.items() if value is not None or name == "count"}
+        query, body = (given, None) if verb == "GET" else (None, given)
+        wait_s = ANSWER_S + float(values.get("timeout_s", 0))
+        response = self._http.request(verb, path, timeout=wait_s, params=query, json=body)
+        if response.status_code != 200:
+            raise ControlError(f"{verb} {path}: {response.status_code} {response.text}")
+        answer: Record = response.json()
+        return answer

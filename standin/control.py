@@ -1,0 +1,186 @@
+"""The control API below `/_control`: what tests, the demo and benchmarks set up, break and look at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from standin import faults
+from standin.records import Log
+from standin.wire import Exchange
+from standin.world import CONDITIONS, Bot, Chat, Latency, Script, World
+
+FILTERS = ("target", "kind", "method", "token", "chat_id", "model", "outcome", "fault", "key")
+WAIT_S_MAX = 600.0
+
+Values = dict[str, Any]
+
+
+async def handle(world: World, exchange: Exchange) -> None:
+    """200 with JSON; 400 with {"error": …} on a value or name that does not exist; 404 on an unknown path."""
+    request = exchange.request
+    perform = ENDPOINTS.get((request.method, request.path.removeprefix("/_control/")))
+    if perform is None:
+        return await exchange.answer(404, orjson.dumps({"error": f"no {request.method} {request.path}"}))
+    try:
+        values = orjson.loads(request.body) if request.body else {}
+        answer = await perform(world, {**request.query, **values})
+    except (ValueError, TypeError, KeyError) as e:
+        words = f"missing: {e.args[0]}" if isinstance(e, KeyError) else str(e)
+        return await exchange.answer(400, orjson.dumps({"error": words}))
+    return await exchange.answer(200, orjson.dumps(answer))
+
+
+def _only(values: Values, *known: str) -> None:
+    """A misspelt name would make a test pass for nothing."""
+    if unknown := set(values) - set(known):
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+
+
+async def _register_bot(world: World, values: Values) -> Values:
+    """{token, username, first_name?}. A bot that is known keeps its messages."""
+    _only(values, "token", "username", "first_name")
+    bot = Bot(values["token"], values["username"], values.get("first_name") or values["username"])
+    known = world.bots.setdefault(bot.token, bot)
+    known.username, known.first_name = bot.username, bot.first_name
+    return {"id": bot.id, "username": bot.username}
+
+
+async def _revoke_bot(world: World, values: Values) -> Values:
+    """{token}: from now on it is unknown (401)."""
+    return {"revoked": world.bots.pop(values["token"], None) is not None}
+
+
+async def _register_key(world: World, values: Values) -> Values:
+    _only(values, "key")
+    world.keys.add(values["key"])
+    return {}
+
+
+async def _revoke_key(world: World, values: Values) -> Values:
+    world.keys.discard(values["key"])
+    return {}
+
+
+async def _add_fault(world: World, values: Values) -> Values:
+    """The fields of faults.Fault."""
+    return {"id": world.faults.add(faults.from_json(values))}
+
+
+async def _list_faults(world: World, values: Values) -> Values:
+    return {"faults": [asdict(fault) for fault in world.faults.waiting()]}
+
+
+async def _clear_faults(world: World, values: Values) -> Values:
+    """{id?}: one, or all. Requests that hang already go on hanging."""
+    _only(values, "id")
+    world.faults.clear(int(values["id"]) if "id" in values else None)
+    return {}
+
+
+async def _set_chat(world: World, values: Values) -> Values:
+    """{chat_id, state: ok | blocked | kicked | deactivated | migrated | not_found, migrate_to_chat_id?}."""
+    _only(values, "chat_id", "state", "migrate_to_chat_id")
+    if values["state"] not in CONDITIONS:
+        raise ValueError(f"state {values['state']!r} should be one of {', '.join(CONDITIONS)}")
+    if (values["state"] == "migrated") != bool(values.get("migrate_to_chat_id")):
+        raise ValueError("migrate_to_chat_id belongs to the state migrated, and to no other")
+    world.chats[str(values["chat_id"])] = Chat(values["state"], values.get("migrate_to_chat_id"))
+    return {}
+
+
+async def _set_limits(world: World, values: Values) -> Values:
+    """{enforced?, chat_per_s?, chat_burst?, bot_per_s?, group_per_min?, context_tokens?}."""
+    world.context_tokens = int(values.pop("context_tokens", world.context_tokens))
+    world.limits.change(**values)
+    return {}
+
+
+async def _set_latency(world: World, values: Values) -> Values:
+    """{target, model?, first_byte_s?, chunk_s?}; zeros take it back."""
+    _only(values, "target", "model", "first_byte_s", "chunk_s")
+    if values["target"] not in faults.DEFAULT_METHODS:
+        raise ValueError(f"target {values['target']!r} should be one of {', '.join(faults.DEFAULT_METHODS)}")
+    latency = Latency(float(values.get("first_byte_s", 0)), float(values.get("chunk_s", 0)))
+    world.latencies[values["target"], values.get("model")] = latency
+    return {}
+
+
+async def _add_scripts(world: World, values: Values) -> Values:
+    """{texts, model?}: what the next completions say, first in first out."""
+    _only(values, "texts", "model")
+    if not isinstance(values["texts"], list) or not all(isinstance(text, str) for text in values["texts"]):
+        raise ValueError("texts should be a list of texts")
+    world.scripts.extend(Script(text, values.get("model")) for text in values["texts"])
+    return {"waiting": len(world.scripts)}
+
+
+async def _reset(world: World, values: Values) -> Values:
+    """{keep_registrations?}: true keeps bots and keys."""
+    _only(values, "keep_registrations")
+    world.reset(bool(values.get("keep_registrations")))
+    return {}
+
+
+async def _health(world: World, values: Values) -> Values:
+    return {"ok": True, "open_requests": len(world.open)}
+
+
+async def _wait(world: World, values: Values) -> Values:
+    """{count, timeout_s?, log?: effects | attempts, items?: 0 leaves the records out, since?, filters}: answers as
+    soon as so many match."""
+    _only(values, "count", "timeout_s", "log", "items", "since", *FILTERS)
+    log = _log(world, values.get("log", "effects"))
+    filters, since = _filters(values), int(values.get("since", 0))
+    count, timeout_s = int(values["count"]), min(float(values.get("timeout_s", 10)), WAIT_S_MAX)
+    found = await log.wait(filters, count, timeout_s, since)
+    wanted = str(values.get("items", "1")) != "0"
+    items = log.select(filters, since) if wanted else []
+    return {"reached": found >= count, "count": found, "items": items}
+
+
+async def _effects(world: World, values: Values) -> Values:
+    return _select(world.effects, values)
+
+
+async def _attempts(world: World, values: Values) -> Values:
+    return _select(world.attempts, values)
+
+
+def _select(log: Log, values: Values) -> Values:
+    _only(values, "since", "limit", *FILTERS)
+    limit = int(values["limit"]) if "limit" in values else None
+    return {"items": log.select(_filters(values), int(values.get("since", 0)), limit)}
+
+
+def _filters(values: Values) -> dict[str, str]:
+    return {name: str(values[name]) for name in FILTERS if name in values}
+
+
+def _log(world: World, name: str) -> Log:
+    if name not in ("effects", "attempts"):
+        raise ValueError(f"log {name!r} should be effects or attempts")
+    return world.effects if name == "effects" else world.attempts
+
+
+ENDPOINTS: dict[tuple[str, str], Callable[[World, Values], Awaitable[Values]]] = {
+    ("GET", "health"): _health,
+    ("POST", "tokens"): _register_bot,
+    ("DELETE", "tokens"): _revoke_bot,
+    ("POST", "keys"): _register_key,
+    ("DELETE", "keys"): _revoke_key,
+    ("POST", "faults"): _add_fault,
+    ("GET", "faults"): _list_faults,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "chats"): _set_chat,
+    ("POST", "limits"): _set_limits,
+    ("POST", "latency"): _set_latency,
+    ("POST", "script"): _add_scripts,
+    ("POST", "reset"): _reset,
+    ("GET", "effects"): _effects,
+    ("GET", "attempts"): _attempts,
+    ("GET", "wait"): _wait,
+}

@@ -1,0 +1,96 @@
+"""What becomes of one request: the fault that meets it, its effect, its answer, its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from standin.faults import Fault
+from standin.records import Record
+from standin.wire import Exchange, Gone
+from standin.world import NO_LATENCY, Latency, World
+
+Act = Callable[[Fault | None], "Reply"]
+Refuse = Callable[[Fault], "Reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer ready to leave. pieces: a streamed body, piece by piece, instead of `body`."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    pieces: Sequence[bytes] = ()
+    latency: Latency = NO_LATENCY
+    content_type: str = "application/json"
+
+
+async def serve(world: World, exchange: Exchange, attempt: Record, act: Act, refuse: Refuse) -> None:
+    """Let `act` happen and answer, unless a fault says otherwise.
+
+    act: validates the request, has its effect if it is good, and makes the answer; given the fault, for those
+    that change what is made. refuse: words a `status` fault as the service would.
+    The attempt's outcome becomes ok, error (an answer of 400 and above), dropped or client_gone.
+    """
+    fault = world.faults.take(attempt)
+    world.attempts.update(attempt, fault=fault.kind if fault else None)
+    world.open.add(exchange)
+    try:
+        reply = await _suffer(fault, exchange, act, refuse) if fault else act(None)
+        await _send(exchange, reply)
+        outcome = "ok" if reply.status < 400 else "error"
+        world.attempts.update(attempt, status=reply.status, outcome=outcome)
+    except Gone:
+        world.attempts.update(attempt, outcome="dropped" if exchange.dropped else "client_gone")
+    finally:
+        world.open.discard(exchange)
+
+
+async def _suffer(fault: Fault, exchange: Exchange, act: Act, refuse: Refuse) -> Reply:
+    if fault.latency_s > 0:
+        await exchange.sleep(fault.latency_s)
+    if fault.kind == "status":
+        return refuse(fault)
+    if not fault.after_effect:
+        await _leave_unanswered(fault, exchange)
+        return act(fault)
+    reply = act(fault)
+    await _leave_unanswered(fault, exchange)
+    if fault.kind == "drip":
+        exchange.drip = (fault.bytes_each, fault.interval_s)
+    elif fault.kind == "drop_midway":
+        exchange.cut_after_bytes = fault.cut_after_bytes
+    elif fault.kind == "malformed":
+        return _malformed(reply, fault)
+    return reply
+
+
+async def _leave_unanswered(fault: Fault, exchange: Exchange) -> None:
+    """Returns only for faults of another kind."""
+    if fault.kind.startswith("timeout_"):
+        await exchange.sleep(fault.seconds)
+        exchange.drop()
+    if fault.kind in ("drop_before_effect", "drop_after_effect"):
+        exchange.drop()
+
+
+def _malformed(reply: Reply, fault: Fault) -> Reply:
+    if fault.variant == "wrong_shape":
+        return replace(reply, status=200, body=orjson.dumps({"ok": True, "choices": "none"}), pieces=())
+    page = b"<html><head><title>Welcome</title></head><body>Please sign in to this network.</body></html>"
+    return replace(reply, status=200, body=page, pieces=(), content_type="text/html")
+
+
+async def _send(exchange: Exchange, reply: Reply) -> None:
+    await exchange.sleep(reply.latency.first_byte_s)
+    if not reply.pieces:
+        return await exchange.answer(reply.status, reply.body, reply.headers, reply.content_type)
+    exchange.begin(reply.status, reply.headers, reply.content_type)
+    for piece in reply.pieces:
+        await exchange.sleep(reply.latency.chunk_s)
+        await exchange.write(piece)
+        exchange.flush()
+    return exchange.end()

@@ -1,0 +1,106 @@
+"""Everything the stand-in knows: who may call, how chats stand, what should fail and what has happened."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from standin.faults import Faults
+from standin.limits import FloodLimits
+from standin.records import Log, Record
+from standin.wire import Exchange
+
+ChatCondition = Literal["ok", "blocked", "kicked", "deactivated", "migrated", "not_found"]
+CONDITIONS: tuple[str, ...] = get_args(ChatCondition)
+
+PROMPTS_KEPT = 5_000  # prompts are the bulk of the memory; older requests keep everything else
+
+
+@dataclass(slots=True)
+class Bot:
+    """A registered bot. texts: (chat, message id) → its text now."""
+
+    token: str
+    username: str
+    first_name: str
+    webhook: dict[str, Any] = field(default_factory=dict)
+    last_message_id: int = 0
+    texts: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> int:
+        return int(self.token.partition(":")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """How a chat stands. migrate_to_chat_id: the new id when it is `migrated`."""
+
+    condition: str = "ok"
+    migrate_to_chat_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Seconds until the first byte, and before every streamed piece (a whole answer takes the sum)."""
+
+    first_byte_s: float = 0.0
+    chunk_s: float = 0.0
+
+
+NO_LATENCY = Latency()
+
+
+@dataclass(slots=True)
+class Script:
+    """The text of a completion to come; of any model when None."""
+
+    text: str
+    model: str | None = None
+
+
+@dataclass
+class World:
+    bots: dict[str, Bot] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    chats: dict[str, Chat] = field(default_factory=dict)
+    limits: FloodLimits = field(default_factory=FloodLimits)
+    context_tokens: int = 128_000
+    faults: Faults = field(default_factory=Faults)
+    latencies: dict[tuple[str, str | None], Latency] = field(default_factory=dict)
+    scripts: list[Script] = field(default_factory=list)
+    effects: Log = field(default_factory=Log)
+    attempts: Log = field(default_factory=Log)
+    open: set[Exchange] = field(default_factory=set)
+    _prompts: deque[Record] = field(default_factory=deque)
+
+    def latency(self, target: str, model: str | None = None) -> Latency:
+        """What was set for the model, else for the target."""
+        return self.latencies.get((target, model)) or self.latencies.get((target, None)) or NO_LATENCY
+
+    def next_script(self, model: str) -> str | None:
+        for script in self.scripts:
+            if script.model in (None, model):
+                self.scripts.remove(script)
+                return script.text
+        return None
+
+    def keep_prompt(self, attempt: Record) -> None:
+        """Let go of the oldest prompt once there are too many."""
+        self._prompts.append(attempt)
+        if len(self._prompts) > PROMPTS_KEPT:
+            self._prompts.popleft()["messages"] = None
+
+    def reset(self, keep_registrations: bool) -> None:
+        """Forget what happened and what should fail; cut requests in flight, so that none has an effect later."""
+        for exchange in list(self.open):
+            exchange.cut()
+        self.faults.clear()
+        self.limits = FloodLimits()
+        self.context_tokens = World.context_tokens
+        for kept in (self.chats, self.latencies, self.scripts, self.effects, self.attempts, self._prompts):
+            kept.clear()
+        if not keep_registrations:
+            self.bots.clear()
+            self.keys.clear()
