@@ -173,7 +173,7 @@ BEGIN
         candidates := candidates || ARRAY(
             SELECT c.id FROM chunks c
             WHERE c.company_id = company AND c.language = part.language AND c.tsv @@ part.query
-            ORDER BY ts_rank(c.tsv, part.query, 1) DESC, c.id LIMIT 200);
+            ORDER BY ts_rank(c.tsv, part.query, 1) DESC, c.id LIMIT 100);  -- 50 ranked as well as 1000 in trials
     END LOOP;
     RETURN QUERY
     WITH words AS MATERIALIZED (SELECT * FROM knowledge_words(company, asked)),

@@ -140,12 +140,17 @@ def _collection(conn: Conn, company_id: int, name: str) -> int:
             " ON CONFLICT (company_id, name) DO NOTHING",
             (company_id, name),
         )
-        return int(
+        return _one_id(
             cursor.execute(
                 "/* knowledge.collection */ SELECT id FROM collections WHERE company_id = %s AND name = %s",
                 (company_id, name),
             ).fetchone()
         )
+
+
+def _one_id(row: object) -> int:
+    assert isinstance(row, int)  # stands there: written a moment ago in this transaction
+    return row
 
 
 def _upsert(conn: Conn, company_id: int, values: tuple[int, str, str, str, str, bytes, int]) -> int | None:
@@ -166,7 +171,7 @@ def _upsert(conn: Conn, company_id: int, values: tuple[int, str, str, str, str, 
 
 def _id_of(conn: Conn, company_id: int, source: str) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return int(
+        return _one_id(
             cursor.execute(
                 "/* knowledge.document_id */ SELECT id FROM documents WHERE company_id = %s AND source = %s",
                 (company_id, source),

@@ -1,0 +1,174 @@
+"""Which model answers: the providers in order, each behind its breaker, within one deadline."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import httpx
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from shared.clock import Clock, SystemClock
+from shared.errors import ModelUnavailable, Permanent
+from shared.llm.provider import CallFailed, Provider, is_neutral
+from shared.model import Completion, ModelAttempt
+from shared.resilience import backoff
+from shared.resilience.breaker import BreakerOpen, Breakers
+from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS_MAX = 3
+"""Calls to one provider for one answer."""
+BACKOFF_BASE_S = 0.5
+BACKOFF_CAP_S = 4.0
+PATIENCE_S = 2.0
+"""A provider that asks for a longer wait is passed over while there is another one to ask."""
+WORTHWHILE_S = 1.0
+"""With less than so much time left no further call is begun."""
+
+
+class NoModelAnswered(ModelUnavailable):
+    """Every provider failed or was left alone. attempts: what was tried, in order, for the receipt."""
+
+    def __init__(self, message: str, attempts: tuple[ModelAttempt, ...], retry_after_s: float | None) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.attempts = attempts
+
+
+class Router:
+    """providers: the first that answers wins. breakers: shared by all routers of a process; it should have been
+    made with neutral=provider.is_neutral. call_deadline_s: for one call."""
+
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        breakers: Breakers | None = None,
+        *,
+        call_deadline_s: float = 30.0,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        if not providers:
+            raise ValueError("a router needs a provider")
+        self._clock = clock or SystemClock()
+        self._providers = tuple(providers)
+        self._breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
+        self._call_deadline_s = call_deadline_s
+        self._rng = rng or Random()
+
+    async def complete(self, messages: Sequence[dict[str, Any]], deadline_s: float) -> Completion:
+        """An answer within deadline_s, retries and fallbacks included; with every attempt on it.
+
+        Raises NoModelAnswered, whatever went wrong: the caller's next step of the ladder is the same.
+        """
+        ends_at_s = self._clock.monotonic_s() + deadline_s
+        attempts: list[ModelAttempt] = []
+        waits: list[float] = []
+        for number, provider in enumerate(self._providers):
+            if number and self._left_s(ends_at_s) < WORTHWHILE_S:
+                break
+            try:
+                last = number == len(self._providers) - 1
+                completion = await self._ask(provider, messages, ends_at_s, attempts, math.inf if last else PATIENCE_S)
+            except (ModelUnavailable, Permanent) as error:
+                if isinstance(error, ModelUnavailable) and error.retry_after_s is not None:
+                    waits.append(error.retry_after_s)
+                continue
+            return Completion(
+                text=completion.text,
+                model=completion.model,
+                tokens_in=completion.tokens_in,
+                tokens_out=completion.tokens_out,
+                attempts=tuple(attempts),
+            )
+        outcomes = ", ".join(attempt.outcome for attempt in attempts)
+        raise NoModelAnswered(f"no model answered ({outcomes})", tuple(attempts), min(waits, default=None))
+
+    async def _ask(
+        self,
+        provider: Provider,
+        messages: Sequence[dict[str, Any]],
+        ends_at_s: float,
+        attempts: list[ModelAttempt],
+        patience_s: float,
+    ) -> Completion:
+        """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(lambda e: isinstance(e, CallFailed) and e.retry),
+            wait=self._wait_s,
+            stop=lambda state: stop_after_attempt(ATTEMPTS_MAX)(state) or not self._fits(state, ends_at_s, patience_s),
+            reraise=True,
+        )
+        return await retrying(self._attempt, provider, messages, ends_at_s, attempts)
+
+    async def _attempt(
+        self, provider: Provider, messages: Sequence[dict[str, Any]], ends_at_s: float, attempts: list[ModelAttempt]
+    ) -> Completion:
+        began_s = time.monotonic()
+        deadline_s = max(0.0, min(self._call_deadline_s, self._left_s(ends_at_s)))
+        outcome, completion = "cancelled", None
+        try:
+            with self._breakers.of(provider.name, provider.model).calling():
+                completion = await provider.complete(messages, deadline_s)
+            outcome = "ok"
+            return completion
+        except BreakerOpen:
+            outcome = "breaker_open"
+            raise
+        except CallFailed as error:
+            outcome = error.outcome
+            raise
+        except Permanent as error:
+            outcome = error.reason
+            raise
+        finally:
+            attempts.append(_recorded(provider, outcome, began_s, completion))
+
+    def _left_s(self, ends_at_s: float) -> float:
+        return ends_at_s - self._clock.monotonic_s()
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_s = error.retry_after_s if isinstance(error, ModelUnavailable) else None
+        jitter_s = backoff.delay_s(state.attempt_number, BACKOFF_BASE_S, BACKOFF_CAP_S, self._rng)
+        # Never earlier than asked, and not all at the same moment.
+        return jitter_s if asked_s is None else asked_s + min(jitter_s, 0.25)
+
+    def _fits(self, state: RetryCallState, ends_at_s: float, patience_s: float) -> bool:
+        """Whether the wait is worth it and leaves enough time for another call."""
+        wait_s = state.upcoming_sleep
+        return wait_s <= patience_s and self._left_s(ends_at_s) - wait_s >= WORTHWHILE_S
+
+
+def _recorded(provider: Provider, outcome: str, began_s: float, completion: Completion | None) -> ModelAttempt:
+    attempt = ModelAttempt(
+        provider=provider.name,
+        model=provider.model,
+        outcome=outcome,
+        duration_ms=round((time.monotonic() - began_s) * 1000),
+        tokens_in=completion.tokens_in if completion else 0,
+        tokens_out=completion.tokens_out if completion else 0,
+    )
+    if outcome != "ok":
+        log.info("model_call_failed", provider=attempt.provider, model=attempt.model, outcome=outcome)
+    return attempt
+
+
+def from_settings(settings: Settings, http: httpx.AsyncClient, breakers: Breakers | None = None) -> Router | None:
+    """The router of this process; None where no model is configured, and passages are quoted instead."""
+    if settings.llm_base_url is None or settings.llm_model is None:
+        return None
+    provider = Provider(
+        http,
+        name=httpx.URL(settings.llm_base_url).host or "llm",
+        base_url=settings.llm_base_url,
+        api_key=settings.llm_api_key.get_secret_value(),
+        model=settings.llm_model,
+        max_tokens=settings.llm_max_tokens,
+    )
+    return Router([provider], breakers, call_deadline_s=settings.llm_call_deadline_s)

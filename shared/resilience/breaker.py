@@ -1,0 +1,166 @@
+"""Circuit breakers: after repeated failures a service is left alone for a while, then tried with one call.
+
+pybreaker keeps state and counts. Three things stand here, because it has them not: exactly one trial call
+while half-open (it lets everybody through), outcomes that say nothing about the service (its excluded exceptions
+count as successes), and no lock while a call runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import pybreaker
+import structlog
+
+from shared.clock import Clock, SystemClock
+from shared.errors import Cancelled, ModelUnavailable
+
+log = structlog.get_logger(__name__)
+
+State = Literal["closed", "open", "half-open"]
+
+FAILURES_TO_OPEN = 5
+OPEN_FOR_S = 60.0
+PROBE_RETRY_AFTER_S = 1.0
+"""What a caller is told while another one's trial call is under way."""
+
+
+class BreakerOpen(ModelUnavailable):
+    """The call was not made. retry_after_s: until the next trial call is allowed."""
+
+
+class _Outcome(Exception):
+    """What pybreaker is told that a call raised; nobody else sees it."""
+
+
+def _succeed() -> None:
+    return None
+
+
+def _fail() -> None:
+    raise _Outcome
+
+
+class Breaker:
+    """One service's breaker, for all threads and event loops of a process.
+
+    neutral(error): True for an error that says nothing about the service; calling off is always neutral.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        failures: int = FAILURES_TO_OPEN,
+        open_for_s: float = OPEN_FOR_S,
+        clock: Clock | None = None,
+        neutral: Callable[[BaseException], bool] = lambda error: False,
+    ) -> None:
+        self.name = name
+        self._open_for_s = open_for_s
+        self._clock = clock or SystemClock()
+        self._neutral = neutral
+        self._lock = threading.Lock()
+        self._machine = pybreaker.CircuitBreaker(
+            # Its own timer reads the wall clock, which jumps; ours opens the half, so its must never be due.
+            fail_max=failures, reset_timeout=10**9, throw_new_error_on_trip=False, name=name
+        )  # fmt: skip
+        self._opened_at_s = 0.0
+        self._era = 0  # grows with each change of state, so that a call from before it cannot undo it
+        self._probing = False
+
+    @property
+    def state(self) -> State:
+        """As the next caller would find it: an open breaker whose time is over is half-open."""
+        with self._lock:
+            if self._machine.current_state == pybreaker.STATE_OPEN and self._wait_s() <= 0:
+                return "half-open"
+            return self._machine.current_state  # type: ignore[return-value]
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Around one call, in sync or async code: `with breaker.calling(): await call()`.
+
+        Raises BreakerOpen without running the block while the breaker is open or its trial call is under way.
+        """
+        era = self._admit()
+        try:
+            yield
+        except (asyncio.CancelledError, Cancelled, GeneratorExit, KeyboardInterrupt, SystemExit):
+            self._settle(era, None)
+            raise
+        except BaseException as error:
+            self._settle(era, None if self._neutral(error) else False)
+            raise
+        self._settle(era, True)
+
+    def _wait_s(self) -> float:
+        return self._opened_at_s + self._open_for_s - self._clock.monotonic_s()
+
+    def _admit(self) -> int:
+        with self._lock:
+            if self._machine.current_state == pybreaker.STATE_OPEN:
+                wait_s = self._wait_s()
+                if wait_s > 0:
+                    raise BreakerOpen(f"{self.name}: breaker open", retry_after_s=wait_s)
+                self._machine.half_open()
+                self._change()
+            if self._machine.current_state == pybreaker.STATE_HALF_OPEN:
+                if self._probing:
+                    raise BreakerOpen(f"{self.name}: trial call under way", retry_after_s=PROBE_RETRY_AFTER_S)
+                self._probing = True
+            return self._era
+
+    def _settle(self, era: int, succeeded: bool | None) -> None:
+        """succeeded: None if the call told nothing; then a trial call's place is free for the next."""
+        with self._lock:
+            if era != self._era:
+                return
+            self._probing = False
+            if succeeded is None:
+                return
+            before = self._machine.current_state
+            try:
+                self._machine.call(_succeed if succeeded else _fail)  # type: ignore[no-untyped-call]
+            except _Outcome:
+                pass  # our own, thrown to be counted
+            if self._machine.current_state != before:
+                if self._machine.current_state == pybreaker.STATE_OPEN:
+                    self._opened_at_s = self._clock.monotonic_s()
+                self._change()
+
+    def _change(self) -> None:
+        self._era += 1
+        self._probing = False
+        log.warning("breaker_changed", breaker=self.name, state=self._machine.current_state)
+
+
+class Breakers:
+    """The breakers of a process, one for each (provider, model)."""
+
+    def __init__(
+        self,
+        *,
+        failures: int = FAILURES_TO_OPEN,
+        open_for_s: float = OPEN_FOR_S,
+        clock: Clock | None = None,
+        neutral: Callable[[BaseException], bool] = lambda error: False,
+    ) -> None:
+        self._make = lambda name: Breaker(name, failures=failures, open_for_s=open_for_s, clock=clock, neutral=neutral)
+        self._lock = threading.Lock()
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+
+    def of(self, provider: str, model: str) -> Breaker:
+        with self._lock:
+            if (provider, model) not in self._breakers:
+                self._breakers[provider, model] = self._make(f"{provider}/{model}")
+            return self._breakers[provider, model]
+
+    def states(self) -> dict[tuple[str, str], State]:
+        with self._lock:
+            breakers = dict(self._breakers)
+        return {key: breaker.state for key, breaker in breakers.items()}
