@@ -94,6 +94,7 @@ install_packages() {
 
 hold_lock() {
     mkdir -p "$venv"
+    [ -w "$venv" ] || fail "$venv is another user's: the set-up has to be run by that user"
     if command -v flock >/dev/null 2>&1; then
         exec 9>"$venv/setup.lock"
         flock -n 9 || {
