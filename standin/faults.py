@@ -62,6 +62,8 @@ class Fault:
             raise ValueError(f"status {self.status} should be from 400 to 599")
         if self.count is not None and self.count < 1:
             raise ValueError("count should be at least 1, or null for until cleared")
+        if min(self.latency_s, self.interval_s, self.seconds or 0, self.cut_after_bytes) < 0 or self.bytes_each < 1:
+            raise ValueError("times and sizes should not be negative, bytes_each at least 1")
         self.method = self.method or DEFAULT_METHODS[self.target]
         self.chat_id = None if self.chat_id is None else str(self.chat_id)
 
@@ -70,7 +72,9 @@ class Fault:
         return self.kind in AFTER_EFFECT
 
     def matches(self, attempt: Mapping[str, Any]) -> bool:
-        if self.target != attempt["target"] or self.method not in (ANY_METHOD, attempt["method"]):
+        if self.target != attempt["target"]:
+            return False
+        if self.method != ANY_METHOD and str(self.method).lower() != attempt["method"].lower():
             return False
         wanted = {"token": self.token, "chat_id": self.chat_id, "model": self.model}
         return all(value is None or str(attempt.get(name)) == value for name, value in wanted.items())

@@ -170,6 +170,8 @@ def _prompt(body: Body) -> list[tuple[str, str]]:
             raise Refused(400, f"Invalid value for 'messages[{number}].role'.", param=f"messages[{number}].role")
         content = message.get("content") or ""
         parts = [{"text": content}] if isinstance(content, str) else content
+        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+            raise Refused(400, f"Invalid type for 'messages[{number}].content'.", param=f"messages[{number}].content")
         found.append((role, "\n".join(str(part.get("text", "")) for part in parts)))
     return found
 
@@ -187,9 +189,11 @@ def _text(world: World, model: str, prompt: list[tuple[str, str]], fault: Fault 
 def _cut(text: str, body: Body) -> tuple[str, str]:
     """The text as far as the request's token limit goes, and the finish reason."""
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    if not limit or extractive.tokens(text) <= int(limit):
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise Refused(400, "Invalid 'max_tokens': expected an integer of at least 1.", param="max_tokens")
+    if limit is None or extractive.tokens(text) <= limit:
         return text, "stop"
-    return text.encode()[: int(limit) * 4].decode(errors="ignore"), "length"
+    return text.encode()[: limit * 4].decode(errors="ignore"), "length"
 
 
 def _events(head: Body, text: str, finish_reason: str, usage: Body | None) -> Iterator[bytes]:

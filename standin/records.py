@@ -24,6 +24,7 @@ class Log:
         self._clock = clock
         self._records: deque[Record] = deque(maxlen=KEPT)
         self._index = 0
+        self._forgotten = 0
         self._waiters: set[_Waiter] = set()
 
     def append(self, **fields: Any) -> Record:
@@ -36,7 +37,8 @@ class Log:
     def update(self, record: Record, **fields: Any) -> None:
         """Change a record; who waits for its new values is woken."""
         record.update(fields)
-        self._tell(record)
+        if record["index"] > self._forgotten:
+            self._tell(record)
 
     def select(self, filters: Filters, since: int = 0, limit: int | None = None) -> list[Record]:
         """Matching records after index `since`, oldest first, at most `limit`."""
@@ -44,7 +46,7 @@ class Log:
         return found if limit is None else found[:limit]
 
     async def wait(self, filters: Filters, count: int, timeout_s: float, since: int = 0) -> int:
-        """Return as soon as `count` records match, or after `timeout_s`: how many do."""
+        """Return as soon as `count` records match, or after `timeout_s`: how many have matched by then."""
         waiter = _Waiter(filters, count, since, asyncio.get_running_loop().create_future())
         for record in self._records:
             waiter.see(record)
@@ -61,6 +63,7 @@ class Log:
     def clear(self) -> None:
         """Forget everything; the index goes on growing."""
         self._records.clear()
+        self._forgotten = self._index
         for waiter in self._waiters:
             waiter.seen.clear()
 

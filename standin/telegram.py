@@ -80,7 +80,7 @@ def _params(request: Request) -> Params | None:
 def _chat_id(params: Params) -> int | str | None:
     """Numeric ids as numbers, however they were written."""
     value = params.get("chat_id")
-    if isinstance(value, str) and re.fullmatch(r"-?\d+", value):
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
         return int(value)
     return value if isinstance(value, int | str) else None
 
