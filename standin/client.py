@@ -87,7 +87,7 @@ class Standin:
     def set_latency(
         self, first_byte_s: float = 0.0, chunk_s: float = 0.0, *, target: str = "openai", model: str | None = None
     ) -> None:
-        """Seconds until an answer begins, and before each streamed piece (a whole answer takes the sum)."""
+        """Seconds until an answer begins, and between streamed pieces (a whole answer takes the sum)."""
         self._call("POST", "latency", target=target, model=model, first_byte_s=first_byte_s, chunk_s=chunk_s)
 
     def script(self, *texts: str, model: str | None = None) -> None:

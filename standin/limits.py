@@ -64,7 +64,7 @@ class FloodLimits:
             buckets.append(self._bucket(("group", token, chat_id), self.group_per_min, self.group_per_min / 60, now))
         wait_s = max(bucket.wait_s(now) for bucket in buckets)
         if wait_s > 0:
-            return math.ceil(wait_s)
+            return math.ceil(wait_s - 1e-9)  # a rounding error is no second more
         for bucket in buckets:
             bucket.tokens -= 1
         return None

@@ -197,7 +197,8 @@ def _cut(text: str, body: Body) -> tuple[str, str]:
 
 
 def _events(head: Body, text: str, finish_reason: str, usage: Body | None) -> Iterator[bytes]:
-    """The stream's events: role, one piece of text each, the finish, the usage if it was asked for, the end."""
+    """The stream's pieces: the role, one piece of text each, and at last together the finish, the usage if it was
+    asked for, and the end."""
     frame = {**head, "object": "chat.completion.chunk"}
     extra: Body = {} if usage is None else {"usage": None}
 
@@ -208,10 +209,10 @@ def _events(head: Body, text: str, finish_reason: str, usage: Body | None) -> It
     yield event({"role": "assistant", "content": ""})
     for piece in _PIECE.findall(text):
         yield event({"content": piece})
-    yield event({}, finish_reason)
+    last = event({}, finish_reason)
     if usage is not None:
-        yield b"data: " + orjson.dumps({**frame, "choices": [], "usage": usage}) + b"\n\n"
-    yield b"data: [DONE]\n\n"
+        last += b"data: " + orjson.dumps({**frame, "choices": [], "usage": usage}) + b"\n\n"
+    yield last + b"data: [DONE]\n\n"
 
 
 def _embeddings(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:

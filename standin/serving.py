@@ -89,8 +89,8 @@ async def _send(exchange: Exchange, reply: Reply) -> None:
     if not reply.pieces:
         return await exchange.answer(reply.status, reply.body, reply.headers, reply.content_type)
     exchange.begin(reply.status, reply.headers, reply.content_type)
-    for piece in reply.pieces:
-        await exchange.sleep(reply.latency.chunk_s)
+    for number, piece in enumerate(reply.pieces):
+        await exchange.sleep(reply.latency.chunk_s if number else 0)
         await exchange.write(piece)
         exchange.flush()
     return exchange.end()

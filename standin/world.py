@@ -43,7 +43,7 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds until the first byte, and before every streamed piece (a whole answer takes the sum)."""
+    """Seconds until the first byte, and between streamed pieces (a whole answer takes the sum)."""
 
     first_byte_s: float = 0.0
     chunk_s: float = 0.0
