@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 _BOM = b"\xef\xbb\xbf"
-_INT_DIGITS = 19  # what fits 64 bits; more is read as a float, as orjson does
+_INT_DIGITS = 20  # what 64 bits hold, sign included; more is read as a float, as orjson does
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:

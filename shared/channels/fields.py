@@ -94,6 +94,8 @@ def _canonical(value: Any) -> str:
         elif isinstance(value, list):
             pieces.append(f"l{len(value)}")
             waiting += value
+        elif isinstance(value, int) and value.bit_length() > 64:
+            pieces.append(hex(value))  # Python refuses to spell thousands of decimal digits
         else:
             pieces.append(json.dumps(value))
     return "\n".join(pieces)

@@ -42,7 +42,7 @@ class Telegram:
         one_chat = Rate(f"telegram:{channel}:{chat}", 1, 1.0)
         if not chat.startswith("-"):
             return bot, one_chat
-        return bot, one_chat, Rate(f"telegram:{channel}:{chat}:group", 20, 60.0, burst=20)
+        return bot, one_chat, Rate(f"telegram:{channel}:{chat}:group", 20, 60.0)
 
     async def send(self, http: httpx.AsyncClient, token: str, chat: str, text: str) -> SendOutcome:
         url = telegram_send.method_url(self.api_url, token, "sendMessage")

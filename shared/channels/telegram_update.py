@@ -125,8 +125,7 @@ def _message_key(update: Update, *more: str) -> str:
     chat, message_id = content.chat_address(update.value), _message_id(update.value)
     if chat is None or message_id is None:
         return update.fallback_key()
-    name = "message" if update.name == "business_message" else update.name
-    return key(name, chat, message_id, *more)
+    return key(update.name, chat, message_id, *more)
 
 
 def _message(update: Update, me: Me) -> list[InboundEvent]:
