@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     flower_password: SecretStr = SecretStr("")
     raw_retention_days: int = Field(7, ge=1)
     log_level: str = "INFO"
+    run_dir: Path | None = None  # where a process says that it is ready
 
     # Tests and drills
     faults: str = ""
@@ -169,12 +170,15 @@ class Settings(BaseSettings):
         return str(value)
 
 
-def load(**overrides: Any) -> Settings:
-    """Read the settings of this process. Raises SettingsError naming each variable that is wrong."""
+def load(*, of_running_system: bool = True, **overrides: Any) -> Settings:
+    """Read the settings of this process. Raises SettingsError naming each variable that is wrong.
+
+    of_running_system: also what a running `./switchboard up` has written for other terminals.
+    """
     data_dir = Path(overrides.get("data_dir") or os.environ.get("DATA_DIR") or PROJECT_ROOT / ".data")
     run_env = data_dir / RUN_ENV
     # A readable file only: another user's data folder must not break `--help`.
-    env_file = run_env if os.access(run_env, os.R_OK) else None
+    env_file = run_env if of_running_system and os.access(run_env, os.R_OK) else None
     try:
         return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]
     except ValidationError as e:

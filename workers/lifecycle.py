@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import structlog
@@ -40,6 +41,13 @@ def close_process(*_: Any, **__: Any) -> None:
     process.resources.close()
 
 
+def _say_ready(name: str) -> None:
+    """Whoever waits for this process finds its number in RUN_DIR."""
+    run_dir = settings.load().run_dir
+    if run_dir is not None:
+        (run_dir / f"{name}.ready").write_text(str(os.getpid()))
+
+
 def connect() -> None:
     """Connect the signals; called once, by workers.app."""
 
@@ -63,6 +71,14 @@ def connect() -> None:
         config = settings.load()
         faults.configure(config.faults, config.faults_dir)
         open_process("maintenance", config)
+
+    @signals.worker_ready.connect(weak=False)
+    def worker_ready(sender: Any, **_: Any) -> None:
+        _say_ready(sender.hostname.partition("@")[0])
+
+    @signals.beat_init.connect(weak=False)
+    def beat_init(**_: Any) -> None:
+        _say_ready("beat")
 
     @signals.worker_shutting_down.connect(weak=False)
     def worker_shutting_down(**_: Any) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,10 +63,17 @@ class ServerProcess:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def start(self, argv: Sequence[str], *, cwd: Path, account: Account | None = None) -> None:
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        account: Account | None = None,
+        environment: Mapping[str, str] = SERVER_ENVIRONMENT,
+    ) -> None:
         with open(os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
             self._log_from = log.tell()
-            self._process = spawn(argv, cwd=cwd, account=account, output=log.fileno())
+            self._process = spawn(argv, cwd=cwd, account=account, output=log.fileno(), environment=environment)
         self._guard = subprocess.Popen(
             ["/bin/sh", "-c", GUARD, "guard", self._gently.name.removeprefix("SIG"), str(self._process.pid)],
             stdin=subprocess.PIPE,
@@ -128,14 +135,19 @@ class ServerProcess:
 
 
 def spawn(
-    argv: Sequence[str], *, cwd: Path, account: Account | None, output: int = subprocess.DEVNULL
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    account: Account | None,
+    output: int = subprocess.DEVNULL,
+    environment: Mapping[str, str] = SERVER_ENVIRONMENT,
 ) -> subprocess.Popen[bytes]:
     """Start a program in its own session, without our groups if it runs as another account."""
     try:
         return subprocess.Popen(
             argv,
             cwd=cwd,
-            env=SERVER_ENVIRONMENT,
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -49,6 +49,7 @@ class _Case:
     history: tuple[ChatLine, ...]
     passages: tuple[Passage, ...]
     token: str
+    ms: dict[str, int]
 
     @property
     def question(self) -> str:
@@ -78,6 +79,7 @@ def _answer(r: Resources, lease: Lease) -> Result:
         if case is None:
             return Result.CALLED_OFF
         answer = _compose(r, lease, case)
+        answer.ms.update(case.ms)
         answer.ms["total"] = _ms(started)
         lease.guard(None)
         _store(r, claim, case, answer)
@@ -121,11 +123,13 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         burst = tuple(line for seq, line in lines if seq >= turn.first_seq and line.role == "customer")
         history = tuple(line for seq, line in lines if seq < turn.first_seq and line.text)
         sealed = channels.credentials(conn, claim.company_id, turn.channel_id)
-        case = _Case(turn, company, burst, history, (), str(r.vault.open(sealed).get("token", "")))
+        waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
+        token = str(r.vault.open(sealed).get("token", ""))
+        case = _Case(turn, company, burst, history, (), token, {"waited": waited_ms})
         if case.question and turn.attempts <= ATTEMPTS_MAX:
             found = knowledge.search(conn, claim.company_id, case.question, limit=PASSAGES)
             case = replace(case, passages=tuple(found))
-    log.debug("turn_gathered", turn_id=claim.turn_id, ms=_ms(started))
+    case.ms["gather"] = _ms(started)
     return case
 
 

@@ -36,11 +36,12 @@ _MARK = re.compile(
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\s*\n+\s*")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_COMMON = frozenset(
-    "a an and are as at be but by can could did do does for from had has have how i if in is it its me my no not of "
-    "on or our please so some than that the their them then there they this to was we were what when where which "
-    "who why will with would you your hello hi thanks thank need want".split()
-)
+_COMMON_WORDS = """
+    a an and are as at be but by can could did do does for from had has have how i if in is it its me my no not of
+    on or our please so some than that the their them then there they this to was we were what when where which
+    who why will with would you your hello hi thanks thank need want
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def build(

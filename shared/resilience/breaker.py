@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 import pybreaker
@@ -66,9 +67,12 @@ class Breaker:
         self._neutral = neutral
         self._lock = threading.Lock()
         self._machine = pybreaker.CircuitBreaker(
-            # Its own timer reads the wall clock, which jumps; ours opens the half, so its must never be due.
-            fail_max=failures, reset_timeout=10**9, throw_new_error_on_trip=False, name=name
-        )  # fmt: skip
+            # Its own timer reads the wall clock, which jumps; _admit() half-opens, so this one must never be due.
+            fail_max=failures,
+            reset_timeout=10**9,
+            throw_new_error_on_trip=False,
+            name=name,
+        )
         self._opened_at_s = 0.0
         self._era = 0  # grows with each change of state, so that a call from before it cannot undo it
         self._probing = False
@@ -125,7 +129,7 @@ class Breaker:
                 return
             before = self._machine.current_state
             try:
-                self._machine.call(_succeed if succeeded else _fail)  # type: ignore[no-untyped-call]
+                self._machine.call(_succeed if succeeded else _fail)
             except _Outcome:
                 pass  # our own, thrown to be counted
             if self._machine.current_state != before:
@@ -150,7 +154,9 @@ class Breakers:
         clock: Clock | None = None,
         neutral: Callable[[BaseException], bool] = lambda error: False,
     ) -> None:
-        self._make = lambda name: Breaker(name, failures=failures, open_for_s=open_for_s, clock=clock, neutral=neutral)
+        self._make: Callable[[str], Breaker] = partial(
+            Breaker, failures=failures, open_for_s=open_for_s, clock=clock, neutral=neutral
+        )
         self._lock = threading.Lock()
         self._breakers: dict[tuple[str, str], Breaker] = {}
 

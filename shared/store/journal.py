@@ -224,7 +224,7 @@ class Writer:
             for stream, entry, _ in batch:
                 pipe.xadd(stream, entry)
             results = await pipe.execute(raise_on_error=False)
-        except (RedisError, OSError, asyncio.TimeoutError) as e:
+        except (TimeoutError, RedisError, OSError) as e:
             results = [e] * len(batch)
         for (_, _, future), result in zip(batch, results, strict=True):
             if future.done():  # its client has left
@@ -240,5 +240,5 @@ class Writer:
         """Raises JournalUnavailable unless the journal answers."""
         try:
             await self._client.ping()
-        except (RedisError, OSError, asyncio.TimeoutError) as e:
+        except (TimeoutError, RedisError, OSError) as e:
             raise JournalUnavailable(type(e).__name__) from e

@@ -11,11 +11,12 @@ from psycopg.rows import class_row, scalar_row
 from shared.model import Passage
 from shared.store.pool import Conn
 
-LANGUAGES = frozenset(
-    "simple arabic armenian basque catalan danish dutch english estonian finnish french german greek hindi "
-    "hungarian indonesian irish italian lithuanian nepali norwegian portuguese romanian russian serbian spanish "
-    "swedish tamil turkish yiddish".split()
-)
+_LANGUAGE_NAMES = """
+    simple arabic armenian basque catalan danish dutch english estonian finnish french german greek hindi hungarian
+    indonesian irish italian lithuanian nepali norwegian portuguese romanian russian serbian spanish swedish tamil
+    turkish yiddish
+"""
+LANGUAGES = frozenset(_LANGUAGE_NAMES.split())
 """PostgreSQL's text search configurations: how words are stemmed. `simple` stems nothing and drops nothing."""
 
 

@@ -47,11 +47,11 @@ COMMANDS = {
     "worker": Lazy("workers.commands.run:worker", "Run one process of the fleet on your own services."),
     "migrate": Lazy("workers.commands.setup:migrate", "Bring the database's schema up to date."),
     "company": Lazy("workers.commands.setup:company", "Add and list companies."),
-    "app": Lazy("workers.commands.setup:app", "Register a platform application or bot."),
     "channel": Lazy("workers.commands.setup:channel", "Connect a page, number or bot to a company."),
     "documents": Lazy("workers.commands.data:documents", "Load a company's knowledge."),
     "conversation": Lazy("workers.commands.ops:conversation", "Show a conversation, take it over, give it back."),
     "balance": Lazy("workers.commands.ops:balance", "Where every received event is: nothing may be missing."),
+    "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
     "parked": Lazy("workers.commands.ops:parked", "List, show, redrive or discard what could not be handled."),
     "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
 }

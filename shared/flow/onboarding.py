@@ -1,0 +1,52 @@
+"""Making companies, agents, apps and channels. For the owner role: what is made here decides who sees what."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.model import Me
+from shared.store import channels, companies
+from shared.store.pool import Conn
+from shared.store.vault import Vault
+
+SECRET_BYTES = 24
+"""Telegram takes 1 to 256 characters of A-Z a-z 0-9 _ -, which is what token_urlsafe writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    company_id: int
+    app_id: int
+    channel_id: int
+
+
+def new_agent(conn: Conn, company_id: int, name: str) -> str:
+    """Make an agent and return its API key, which is stored only as a hash: this is the one time it is seen."""
+    key = f"sbk_{secrets.token_urlsafe(32)}"
+    companies.add_agent(conn, company_id, name, key)
+    return key
+
+
+def new_secret() -> str:
+    return secrets.token_urlsafe(SECRET_BYTES)
+
+
+def connect_bot(
+    conn: Conn,
+    vault: Vault,
+    *,
+    platform: str,
+    company_id: int,
+    slug: str,
+    webhook_secrets: Sequence[str],
+    token: str,
+    me: Me,
+) -> Connected:
+    """Connect a bot that is its own app (Telegram): app and channel in one transaction. Connecting it again
+    renews secrets and credentials. Raises ValueError when the slug or the bot belongs to somebody else."""
+    with conn.transaction():
+        app_id = channels.add_app(conn, platform, slug, vault.seal(list(webhook_secrets)))
+        channel_id = channels.add_channel(conn, company_id, app_id, platform, me, vault.seal({"token": token}))
+    return Connected(company_id, app_id, channel_id)

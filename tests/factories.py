@@ -1,0 +1,131 @@
+"""Arranging: companies, bots and webhooks as a test needs them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from cryptography.fernet import Fernet
+
+from shared.embedded import Database as Server
+from shared.flow import onboarding
+from shared.flow.drain import Drain
+from shared.flow.intake import Stored
+from shared.model import Me
+from shared.settings import Settings
+from shared.store import companies, journal
+from shared.store.journal import Reader
+from shared.store.pool import Database
+from shared.store.redis import connect
+from shared.store.vault import Vault
+
+ENCRYPTION_KEY = Fernet.generate_key().decode()
+BOT = Me("700", "demo_bot")
+_ids = itertools.count(1)
+
+
+def settings(**values: Any) -> Settings:
+    """Settings of a test: nothing from the environment's files, an encryption key, and what is given."""
+    return Settings(_env_file=None, encryption_keys=ENCRYPTION_KEY, **values)  # type: ignore[call-arg]
+
+
+def settings_for(server: Server, redis_url: str, **values: Any) -> Settings:
+    return settings(database_url=server.url, database_admin_url=server.admin_url, redis_url=redis_url, **values)
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A company's connected Telegram bot."""
+
+    company_id: int
+    app_id: int
+    channel_id: int
+    slug: str
+    secret: str
+    token: str
+
+
+def make_bot(admin_url: str, name: str | None = None, token: str | None = None) -> Bot:
+    number = next(_ids)
+    name = name or f"company {number}"
+    token = token or f"{7000 + number}:AAtesttokentesttokentesttokentestt"
+    with psycopg.connect(admin_url, autocommit=True) as conn:
+        company = companies.ensure(conn, name)
+        secret = onboarding.new_secret()
+        slug = f"bot-{number}"
+        connected = onboarding.connect_bot(
+            conn,
+            Vault([ENCRYPTION_KEY]),
+            platform="telegram",
+            company_id=company.id,
+            slug=slug,
+            webhook_secrets=[secret],
+            token=token,
+            me=Me(token.partition(":")[0], f"bot{number}_bot"),
+        )
+    return Bot(company.id, connected.app_id, connected.channel_id, slug, secret, token)
+
+
+def update(text: str | None, *, chat: int = 1, message_id: int | None = None, **more: Any) -> dict[str, Any]:
+    """A Telegram update with a private message."""
+    number = next(_ids)
+    message: dict[str, Any] = {
+        "message_id": message_id or number,
+        "from": {"id": chat, "is_bot": False, "first_name": f"Customer {chat}"},
+        "chat": {"id": chat, "type": "private", "first_name": f"Customer {chat}"},
+        "date": 1_780_000_000,
+    }
+    if text is not None:
+        message["text"] = text
+    return {"update_id": number, "message": {**message, **more}}
+
+
+class Inbox:
+    """The way in without HTTP: journal a body, drain the journal, look at the tables."""
+
+    def __init__(self, server: Server, redis_url: str, **values: Any) -> None:
+        self.server = server
+        self.settings = settings_for(server, redis_url, **values)
+        self.db = Database(server.url, max_size=4, timeout_s=4)
+        self.db.open()
+        self.client = connect(redis_url)
+        self.reader = Reader(self.client, self.settings.journal_shards)
+        self.drain = self.new_drain()
+        self.drain.ensure_groups()
+
+    def new_drain(self) -> Drain:
+        from shared import channels
+
+        return Drain(self.db, self.reader, channels.build(self.settings), self.settings)
+
+    def close(self) -> None:
+        self.db.close()
+        self.client.close()
+
+    def journal(self, bot: Bot, body: dict[str, Any] | bytes, *, key: str | None = None) -> str:
+        """Append one request as the gateway would; returns the stream it went to."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if key is None:
+            key = str(json.loads(raw).get("message", {}).get("chat", {}).get("id", ""))
+        stream = journal.stream_of(journal.shard_of(bot.app_id, key, self.settings.journal_shards))
+        self.reader.append(stream, journal.fields("telegram", bot.app_id, 1_780_000_000_000, raw))
+        return stream
+
+    def drain_all(self) -> Stored:
+        """Drain every stream until it is empty."""
+        total = Stored()
+        for stream in self.reader.streams:
+            while True:
+                stored = self.drain.drain(stream)
+                if stored is None or (not stored.requests and not self.client.xlen(stream)):
+                    break
+                total.add(stored)
+        return total
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask as the owner."""
+        with psycopg.connect(self.server.admin_url, autocommit=True) as conn:
+            return conn.execute(query, values).fetchall()  # type: ignore[call-overload]

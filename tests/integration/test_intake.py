@@ -1,0 +1,210 @@
+"""Intake against real PostgreSQL and Valkey: what a webhook becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.store import balance
+from tests.factories import Inbox, make_bot, update
+
+
+@pytest.fixture
+def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
+    inbox = Inbox(database, redis_url)
+    yield inbox
+    inbox.close()
+
+
+def _balance(inbox: Inbox) -> balance.Balance:
+    with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
+        return balance.take(conn, inbox.reader)
+
+
+def test_a_message_becomes_a_conversation_with_one_unread_and_a_turn(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    inbox.journal(bot, update("When do you open?", chat=5))
+
+    stored = inbox.drain_all()
+
+    assert (stored.effected, stored.turns) == (1, 1)
+    assert inbox.rows(
+        "SELECT customer_seq - read_seq, message_count, last_message_preview, bot_enabled FROM conversations"
+    ) == [(1, 1, "When do you open?", True)]
+    assert inbox.rows("SELECT state, first_seq, last_seq FROM turns") == [("waiting", 1, 1)]
+    assert inbox.rows("SELECT customer_messages, unread FROM company_totals") == [(1, 1)]
+    assert inbox.client.xlen(inbox.reader.streams[0]) == 0
+
+
+def test_the_same_webhook_three_times_stores_one_message(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    body = update("hello", chat=5)
+    inbox.journal(bot, body)
+    inbox.drain_all()
+    inbox.journal(bot, body)
+    inbox.journal(bot, body)
+
+    stored = inbox.drain_all()
+
+    assert (stored.effected, stored.dropped) == (0, 2)
+    assert inbox.rows("SELECT count(*) FROM messages") == [(1,)]
+    assert inbox.rows("SELECT reason, count(*) FROM webhook_events WHERE outcome = 'dropped' GROUP BY 1") == [
+        ("duplicate", 2)
+    ]
+
+
+def test_copies_inside_one_batch_are_duplicates_too(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    body = update("hello", chat=5)
+    for _ in range(3):
+        inbox.journal(bot, body)
+
+    inbox.drain_all()
+
+    assert inbox.rows("SELECT seq FROM messages") == [(1,)]
+    assert inbox.rows("SELECT customer_seq FROM conversations") == [(1,)]
+
+
+def test_a_burst_in_a_chat_is_one_turn_in_order(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    for text in ("I bought shoes", "they are too small", "can I return them?"):
+        inbox.journal(bot, update(text, chat=5))
+
+    inbox.drain_all()
+
+    assert inbox.rows("SELECT seq, text FROM messages ORDER BY seq") == [
+        (1, "I bought shoes"), (2, "they are too small"), (3, "can I return them?"),
+    ]  # fmt: skip
+    assert inbox.rows("SELECT first_seq, last_seq FROM turns") == [(1, 3)]
+
+
+def test_a_batch_of_several_companies_lands_with_each_of_them(inbox: Inbox) -> None:
+    bots = [make_bot(inbox.server.admin_url) for _ in range(3)]
+    for number, bot in enumerate(bots):
+        for copy in range(number + 1):
+            inbox.journal(bot, update(f"{number}/{copy}", chat=5))
+
+    inbox.drain_all()
+
+    assert inbox.rows("SELECT company_id, unread FROM company_totals WHERE unread > 0 ORDER BY 1") == [
+        (bot.company_id, number + 1) for number, bot in enumerate(bots)
+    ]
+
+
+def test_an_app_without_a_channel_drops_its_events_with_a_reason(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    inbox.rows("UPDATE channels SET state = 'disabled' RETURNING 1")
+    inbox.journal(bot, update("anybody there?"))
+
+    inbox.drain_all()
+
+    assert inbox.rows("SELECT outcome, reason, company_id FROM webhook_events") == [("dropped", "no_channel", None)]
+
+
+def test_a_crash_between_commit_and_acknowledgement_repeats_nothing(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    stream = inbox.journal(bot, update("hello"))
+    [entry] = inbox.reader.new(stream, 10)  # a holder reads …
+    from shared import channels
+    from shared.flow import intake
+
+    with inbox.db.transaction() as conn:  # … commits …
+        intake.store_batch(conn, stream, [entry], channels.build(inbox.settings), inbox.settings, recovering=False)
+    # … and dies before XACK: the next holder finds the entry pending
+
+    stored = inbox.drain_all()
+
+    assert (stored.repeats, stored.effected) == (1, 0)
+    assert inbox.rows("SELECT count(*) FROM messages") == [(1,)]
+    found = _balance(inbox)
+    assert found.closes
+    assert (found.requests_received, found.requests_stored, found.requests_in_flight, found.repeats) == (1, 1, 0, 1)
+
+
+def test_the_balance_closes_with_requests_in_flight_and_after_a_flush(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    for chat in range(10):
+        inbox.journal(bot, update("stored", chat=chat))
+    inbox.drain_all()
+    inbox.client.flushdb()
+    inbox.drain.ensure_groups()
+    for chat in range(7):
+        inbox.journal(bot, update("in flight", chat=chat))
+
+    found = _balance(inbox)
+
+    assert found.closes
+    assert (found.requests_received, found.requests_stored, found.requests_in_flight) == (17, 10, 7)
+
+
+def test_a_poison_event_is_parked_alone_and_its_batch_goes_on(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'poison')")
+    for text in ["a", "b", "c", "poison", "d", "e", "f"]:
+        inbox.journal(bot, update(text, chat=5))
+
+    stored = inbox.drain_all()
+
+    assert stored.parked == 1
+    assert inbox.rows("SELECT string_agg(text, '' ORDER BY seq) FROM messages") == [("abcdef",)]
+    assert inbox.rows("SELECT outcome, reason FROM webhook_events WHERE outcome = 'parked'") == [
+        ("parked", "CheckViolation(23514)")
+    ]
+    assert _balance(inbox).closes
+
+
+def test_a_parked_event_is_redriven_once_however_often_it_is_asked(inbox: Inbox) -> None:
+    from datetime import UTC, datetime
+
+    from shared.store import parked
+
+    bot = make_bot(inbox.server.admin_url)
+    with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'poison')")
+        inbox.journal(bot, update("poison", chat=5))
+        inbox.drain_all()
+        conn.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
+        [row] = parked.all_parked(conn)
+
+        asked = [parked.redrive(conn, inbox.reader, row.place, datetime.now(UTC)) for _ in range(2)]
+        inbox.drain_all()
+
+        assert asked == [True, True]
+        assert not parked.redrive(conn, inbox.reader, row.place, datetime.now(UTC))
+        assert parked.all_parked(conn) == []
+    assert inbox.rows("SELECT text FROM messages") == [("poison",)]
+    found = _balance(inbox)
+    assert found.closes
+    assert found.redrives == 2
+
+
+def test_a_body_that_is_no_json_any_more_is_parked_with_its_bytes(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    inbox.journal(bot, b"\xff\xfe not json", key="5")
+
+    inbox.drain_all()
+
+    from shared.store import parked
+
+    with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
+        [row] = parked.all_parked(conn)
+        assert row.reason == "ValueError"
+        assert parked.raw_body(conn, row.place) == b"\xff\xfe not json"
+
+
+def test_a_conversation_that_a_person_has_gets_no_turn(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    inbox.journal(bot, update("hello", chat=5))
+    inbox.drain_all()
+    inbox.rows("UPDATE conversations SET bot_enabled = false RETURNING 1")
+    inbox.rows("UPDATE turns SET state = 'cancelled' RETURNING 1")
+    inbox.journal(bot, update("are you there?", chat=5))
+
+    stored = inbox.drain_all()
+
+    assert (stored.effected, stored.turns) == (1, 0)
+    assert inbox.rows("SELECT customer_seq - read_seq FROM conversations") == [(2,)]

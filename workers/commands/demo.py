@@ -1,0 +1,205 @@
+"""The demo: real webhooks to the gateway, answers awaited at the stand-in, and each promise held against the rows."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+import httpx
+import psycopg
+
+from shared.store import balance, conversations, receipts
+from shared.store.journal import Reader
+from shared.store.redis import connect
+from workers.commands.setup import as_owner
+from workers.local import System, control
+
+ANSWER_WITHIN_S = 30.0
+REST_WITHIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One customer and what should become of it. cites: a title that the answer must point at."""
+
+    chat: int
+    says: tuple[str, ...]
+    step: str
+    cites: str | None = None
+
+
+KEY = (
+    Scene(101, ("How many days do I have to return shoes?",), "full", "Returns"),
+    Scene(102, ("Do you deliver to Norway?",), "full", "Shipping"),
+    Scene(103, ("Who won the chess world championship in 1972?",), "handover"),
+    Scene(
+        104,
+        ("Hello!", "I bought a backpack last year", "Its zipper is broken, does the warranty cover that?"),
+        "full",
+        "Warranty",
+    ),
+)
+WHILE_THE_MODEL_FAILS = Scene(105, ("What are the opening hours of your shops on Saturday?",), "passages", "Shops")
+
+
+@dataclass(slots=True)
+class _Show:
+    system: System
+    owner: psycopg.Connection
+    http: httpx.Client
+    failures: list[str] = field(default_factory=list)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def expect(self, promise: str, held: bool) -> None:
+        if not held:
+            self.failures.append(promise)
+
+    def update(self, chat: int, text: str) -> dict[str, Any]:
+        """A Telegram update as the platform posts it."""
+        number = next(self._numbers)
+        who = {"id": chat, "first_name": f"Customer {chat}"}
+        return {
+            "update_id": 10_000 + number,
+            "message": {
+                "message_id": number,
+                "date": 1_780_000_000 + number,
+                "from": {**who, "is_bot": False, "language_code": "en"},
+                "chat": {**who, "type": "private"},
+                "text": text,
+            },
+        }
+
+    def post(self, body: dict[str, Any], secret: str | None = None) -> int:
+        headers = {"x-telegram-bot-api-secret-token": secret or self.system.webhook_secret}
+        return self.http.post(self.system.webhook_url, json=body, headers=headers).status_code
+
+    def arrived(self, chat: int) -> list[dict[str, Any]]:
+        """The bot's messages in a chat, as soon as there is one."""
+        assert self.system.standin_url is not None
+        answer = control(
+            self.system.standin_url, "GET", "wait",
+            target="telegram", kind="message", chat_id=chat, count=1, timeout_s=ANSWER_WITHIN_S,
+        )  # fmt: skip
+        return list(answer["items"])
+
+    def play(self, scene: Scene) -> None:
+        for text in scene.says:
+            status = self.post(self.update(scene.chat, text))
+            self.expect(f"the webhook of chat {scene.chat} is accepted (got {status})", status == 200)
+
+    def check(self, scene: Scene) -> None:
+        """The answer arrived once, came from the right step, and cites what the key names."""
+        messages = self.arrived(scene.chat)
+        listed = self._conversation(scene.chat)
+        found = receipts.of_conversation(self.owner, self.system.company_id, listed.id) if listed else []
+        self.expect(f"chat {scene.chat} got one reply (got {len(messages)})", len(messages) == 1)
+        self.expect(f"chat {scene.chat} has one receipt (has {len(found)})", len(found) == 1)
+        if not (messages and found and listed):
+            return
+        receipt = found[0]
+        titles = [citation["title"] for citation in receipt["citations"]]
+        self.expect(
+            f"chat {scene.chat} answered by step {scene.step} (got {receipt['step']})", receipt["step"] == scene.step
+        )
+        if scene.cites is not None:
+            cited = any(scene.cites in title for title in titles)
+            self.expect(f"chat {scene.chat} cites {scene.cites!r} (got {titles})", cited)
+        self.expect(f"chat {scene.chat} counts its unread", listed.unread == len(scene.says))
+        _print(scene, messages[0]["text"], titles, listed, receipt)
+
+    def _conversation(self, chat: int) -> conversations.Listed | None:
+        rows = conversations.recent(self.owner, self.system.company_id)
+        return next((row for row in rows if row.chat == str(chat)), None)
+
+    def balance(self) -> balance.Balance:
+        config = self.system.settings
+        return balance.take(self.owner, Reader(connect(config.need("journal_url")), config.journal_shards))
+
+
+def _print(scene: Scene, answer: str, titles: list[str], listed: conversations.Listed, receipt: dict[str, Any]) -> None:
+    click.echo(f"\n── conversation {listed.id} " + "─" * 60)
+    for text in scene.says:
+        click.echo(f"customer  {text}")
+    click.echo("answer    " + answer.replace("\n", "\n          "))
+    click.echo("sources   " + ("; ".join(dict.fromkeys(titles)) or "none"))
+    ms = receipt["ms"]
+    stages = ("waited", "gather", "model", "total", "send")
+    click.echo("time      " + ", ".join(f"{stage} {ms[stage]} ms" for stage in stages if ms.get(stage) is not None))
+    click.echo(f"step      {receipt['step']} ({receipt['reason']})   unread {listed.unread}")
+
+
+def show(system: System) -> list[str]:
+    """Play every scene; returns the promises that were not held."""
+    with as_owner(system.settings) as owner, httpx.Client(timeout=10, trust_env=False) as http:
+        stage = _Show(system, owner, http)
+        for scene in KEY:
+            stage.play(scene)
+        for scene in KEY:
+            stage.check(scene)
+        _forged(stage)
+        _repeated(stage)
+        _model_fails(stage)
+        _at_rest(stage)
+        return stage.failures
+
+
+def _forged(stage: _Show) -> None:
+    status = stage.post(stage.update(106, "let me in"), secret="not-the-secret")
+    click.echo(f"\nforged webhook: {status}")
+    stage.expect(f"a forged webhook gets 401 (got {status})", status == 401)
+
+
+def _repeated(stage: _Show) -> None:
+    """The same webhook three times more: accepted, because the platform must stop, and without effect."""
+    body = stage.update(107, "Are gift cards valid for ever?")
+    stage.post(body)
+    stage.arrived(107)
+    before = _effects(stage)
+    for _ in range(3):
+        stage.expect("a repeated webhook is accepted", stage.post(body) == 200)
+    _wait(stage, lambda found: found.dropped.get("duplicate", 0) >= 3)
+    after = _effects(stage)
+    click.echo(f"repeated webhook: {after[0] - before[0]} new messages, {after[1] - before[1]} new turns")
+    stage.expect("a repeated webhook changes nothing", after == before)
+
+
+def _effects(stage: _Show) -> tuple[int, ...]:
+    row = stage.owner.execute(
+        "/* demo.effects */ SELECT (SELECT count(*) FROM messages WHERE role = 'customer'),"
+        " (SELECT count(*) FROM turns), (SELECT sum(unread) FROM company_totals)::bigint"
+    ).fetchone()
+    assert row is not None
+    return tuple(int(str(value)) for value in row)
+
+
+def _model_fails(stage: _Show) -> None:
+    assert stage.system.standin_url is not None
+    control(stage.system.standin_url, "POST", "faults", target="openai", kind="status", status=500, count=None)
+    try:
+        stage.play(WHILE_THE_MODEL_FAILS)
+        stage.check(WHILE_THE_MODEL_FAILS)
+    finally:
+        control(stage.system.standin_url, "DELETE", "faults")
+
+
+def _at_rest(stage: _Show) -> None:
+    found = _wait(stage, lambda found: found.at_rest)
+    click.echo(
+        f"\nbalance: {found.requests_received} requests received = {found.requests_stored} stored"
+        f" + {found.requests_in_flight} in flight; events {found.events}; parts {found.outbound}"
+    )
+    stage.expect("the balance closes and nothing is under way", found.at_rest)
+
+
+def _wait(stage: _Show, enough: Callable[[balance.Balance], bool]) -> balance.Balance:
+    """The balance as soon as it is as wanted, or as it is when the time is over."""
+    ends_at = time.monotonic() + REST_WITHIN_S
+    while True:
+        found = stage.balance()
+        if enough(found) or time.monotonic() > ends_at:
+            return found
+        time.sleep(0.1)

@@ -1,0 +1,117 @@
+"""Running: one process of the fleet, or the whole system on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from shared import settings
+from shared.settings import PROJECT_ROOT, Settings, child_environment
+from workers import fleet
+from workers.local import System, running_system
+from workers.supervisor import argv_of, secret_environment
+
+
+@click.command()
+@click.argument("name", type=click.Choice(fleet.PROCESSES))
+def worker(name: str) -> None:
+    """Run one process of the fleet in the foreground, on the services that the settings name."""
+    config = settings.load()
+    for needed in ("database_url", "broker_url", "journal_url"):
+        config.need(needed)
+    if name == "flower" and not config.flower_password.get_secret_value():
+        raise click.UsageError("FLOWER_PASSWORD is not set: Flower is never run open")
+    argv = argv_of(name, config)
+    os.chdir(PROJECT_ROOT)
+    os.execve(argv[0], argv, child_environment(secret_environment(name, config)))
+
+
+@click.command()
+@click.option("--standin/--no-standin", default=True, show_default=True, help="A local Telegram and model to try with.")
+def up(standin: bool) -> None:
+    """Start the whole system on this machine and stay until Ctrl-C."""
+    stop = _stop_on_signals()
+    with running_system(_data_dir(), with_standin=standin) as system:
+        _introduce(system)
+        stop.wait()
+        click.echo("stopping …")
+    click.echo("stopped; what was under way goes on at the next start")
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Keep the demo's data folder, with its logs.")
+def demo(keep: bool) -> None:
+    """Start it, send webhooks from a stand-in platform, show the answers, stop. Exits 1 unless all is as promised."""
+    from workers.commands.demo import show
+
+    folder = _data_dir() / f"demo-{os.getpid()}"
+    with running_system(folder) as system:
+        failures = show(system)
+        logs = system.folder
+    if failures:
+        for failure in failures:
+            click.echo(f"NOT AS PROMISED: {failure}", err=True)
+        raise SystemExit(f"the demo failed; its logs are in {folder / 'log'}")
+    if not keep:
+        logs.open().discard()
+    click.echo("everything is as promised")
+
+
+def _data_dir() -> Path:
+    return settings.load(of_running_system=False).data_dir
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C and SIGTERM set; a second one interrupts whatever hangs."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    return stop
+
+
+def _introduce(system: System) -> None:
+    """Addresses, keys, and something to try."""
+    config = system.settings
+    click.echo(f"gateway     {system.gateway_url}   (health: /health/ready)")
+    click.echo(f"inbox       {system.gateway_url}/inbox/conversations   API key: {system.api_key}")
+    click.echo(f"flower      {system.flower_url}   user admin, password {config.flower_password.get_secret_value()}")
+    services = "embedded" if system.embedded else "yours"
+    click.echo(f"services    PostgreSQL and Redis: {services}; data and logs: {system.folder.path}")
+    click.echo(f"answers     {_ladder(config, system.standin_url)}")
+    if system.standin_url is not None:
+        click.echo(f"stand-in    {system.standin_url}   (plays Telegram{_plays_model(config, system.standin_url)})")
+    update = (
+        '{"update_id":1,"message":{"message_id":1,"date":1780000000,"text":"How long can I return shoes?",'
+        '"from":{"id":42,"is_bot":false,"first_name":"Ada"},"chat":{"id":42,"type":"private"}}}'
+    )
+    click.echo("\ntry         a customer writes:")
+    click.echo(
+        f"  curl -X POST {system.webhook_url} -H 'content-type: application/json' \\\n"
+        f"    -H 'x-telegram-bot-api-secret-token: {system.webhook_secret}' -d '{update}'"
+    )
+    click.echo("            and an agent sees it, with the answer:")
+    click.echo(f"  curl -H 'authorization: Bearer {system.api_key}' {system.gateway_url}/inbox/conversations")
+    click.echo("\nCtrl-C stops everything in order.")
+
+
+def _plays_model(config: Settings, standin_url: str) -> str:
+    return " and the model" if (config.llm_base_url or "").startswith(standin_url) else ""
+
+
+def _ladder(config: Settings, standin_url: str | None) -> str:
+    """Which step of the ladder answers begin at, and why."""
+    if config.llm_base_url is None:
+        return "step `passages`: the best passages, quoted, because no LLM_BASE_URL is set"
+    if standin_url is not None and config.llm_base_url.startswith(standin_url):
+        return "step `full`, written by the stand-in's model, because no LLM_BASE_URL is set"
+    return f"step `full`, written by {config.llm_model}, because LLM_BASE_URL is set"

@@ -1,0 +1,184 @@
+"""A whole system on this machine: services, stand-in, a connected demo bot and the fleet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from cryptography.fernet import Fernet
+
+from shared import settings
+from shared.embedded import DataFolder, Postgres, Valkey
+from shared.embedded.process import choose_port
+from shared.flow import onboarding
+from shared.model import Me
+from shared.settings import RUN_ENV, Settings
+from shared.store import companies
+from shared.store.vault import Vault
+from workers.commands.data import add_file
+from workers.commands.setup import as_owner, prepare
+from workers.supervisor import Supervisor
+
+COMPANY = "Demo shop"
+SLUG = "demo"
+BOT = Me("700001", "demo_shop_bot")
+KNOWLEDGE = Path(__file__).parent / "commands" / "demo_knowledge"
+
+
+@dataclass(slots=True)
+class System:
+    """A running system. standin_url: None when real platforms are used. settings: what every process was given."""
+
+    settings: Settings
+    folder: DataFolder
+    embedded: bool
+    standin_url: str | None
+    company_id: int
+    webhook_secret: str
+    api_key: str
+    bot_token: str
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{self.settings.gateway_host}:{self.settings.gateway_port}"
+
+    @property
+    def webhook_url(self) -> str:
+        return f"{self.gateway_url}/webhooks/telegram/{SLUG}"
+
+    @property
+    def flower_url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.flower_port}"
+
+
+@contextmanager
+def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[System]:
+    """Start everything, each part once the one below it works, and stop it in the opposite order.
+
+    Services that the environment names (DATABASE_URL …, REDIS_URL) are used, the others are embedded. Raises
+    SettingsError and ServiceFailed, which name what to change.
+    """
+    with ExitStack() as running:
+        folder = running.enter_context(DataFolder(data_dir))
+        run_env = folder.path / RUN_ENV
+        run_env.unlink(missing_ok=True)  # of a system that was killed
+        given = settings.load(of_running_system=False, data_dir=folder.path)
+        environment = _environment(given, folder)
+        environment |= _services(given, folder, running)
+        standin_port = choose_port(8500) if with_standin else None
+        if standin_port is not None:
+            environment |= _standin_environment(given, folder, f"http://127.0.0.1:{standin_port}")
+        config = _settings_of(environment)
+        _write_private(run_env, environment)
+        running.callback(run_env.unlink, missing_ok=True)
+        prepare(config)
+
+        supervisor = Supervisor(folder, config, environment)
+        running.callback(supervisor.stop)
+        standin_url = None
+        if standin_port is not None:
+            standin_url = f"http://127.0.0.1:{standin_port}"
+            _start_standin(supervisor, standin_port, folder)
+        system = _connect_demo(config, folder, standin_url, embedded=given.database_url is None)
+        supervisor.start()
+        yield system
+
+
+def _environment(given: Settings, folder: DataFolder) -> dict[str, str]:
+    """Settings that every process of this system shares; what the user gave stays in the environment as it is."""
+    keys = given.encryption_keys.get_secret_value() or folder.secret("encryption_keys", _new_key)
+    flower = given.flower_password.get_secret_value() or folder.secret("flower_password")
+    gateway_port = choose_port(given.gateway_port)
+    return {
+        "DATA_DIR": str(folder.path),
+        "ENCRYPTION_KEYS": keys,
+        "FLOWER_PASSWORD": flower,
+        "FLOWER_PORT": str(choose_port(given.flower_port)),
+        "GATEWAY_PORT": str(gateway_port),
+        "RUN_DIR": str(folder.subfolder("run")),
+    }
+
+
+def _new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def _services(given: Settings, folder: DataFolder, running: ExitStack) -> dict[str, str]:
+    """Start what the user does not bring."""
+    if given.database_url is not None and given.redis_url is not None:
+        return {}
+    found = {}
+    if given.database_url is None:
+        postgres = running.enter_context(Postgres(folder))
+        found |= {"DATABASE_URL": postgres.database_url, "DATABASE_ADMIN_URL": postgres.database_admin_url}
+    if given.redis_url is None:
+        found["REDIS_URL"] = running.enter_context(Valkey(folder)).redis_url
+    return found
+
+
+def _standin_environment(given: Settings, folder: DataFolder, url: str) -> dict[str, str]:
+    """Telegram is the stand-in; so is the model, unless a real one is configured."""
+    found = {"TELEGRAM_API_URL": url}
+    if given.llm_base_url is None:
+        found |= {"LLM_BASE_URL": f"{url}/v1", "LLM_MODEL": "standin-1", "LLM_API_KEY": folder.secret("standin_key")}
+    return found
+
+
+def _settings_of(environment: Mapping[str, str]) -> Settings:
+    return settings.load(of_running_system=False, **{name.lower(): value for name, value in environment.items()})
+
+
+def _write_private(path: Path, environment: Mapping[str, str]) -> None:
+    """For the command line in another terminal; holds passwords, so only its owner may read it."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.writelines(f'{name}="{value}"\n' for name, value in environment.items())
+
+
+def _start_standin(supervisor: Supervisor, port: int, folder: DataFolder) -> None:
+    marker = folder.subfolder("run") / "standin.port"
+    marker.unlink(missing_ok=True)
+    argv = [sys.executable, "-P", "-m", "standin", "--host", "127.0.0.1", "--port", str(port)]
+    supervisor.start_other("standin", [*argv, "--port-file", str(marker)], marker.exists)
+
+
+def control(standin_url: str, verb: str, path: str, **values: Any) -> dict[str, Any]:
+    """Ask the stand-in's control API. Raises httpx.HTTPError when it refuses."""
+    query, body = (values, None) if verb == "GET" else (None, values)
+    answer = httpx.request(verb, f"{standin_url}/_control/{path}", params=query, json=body, timeout=60, trust_env=False)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _connect_demo(config: Settings, folder: DataFolder, standin_url: str | None, *, embedded: bool) -> System:
+    """The demo company with an agent, a bot and a little knowledge; made once a data folder."""
+    token = f"{BOT.external_id}:{folder.secret('demo_bot_token')}"
+    secret = folder.secret("demo_webhook_secret")
+    if standin_url is not None:
+        control(standin_url, "POST", "tokens", token=token, username=BOT.handle)
+        control(standin_url, "POST", "keys", key=config.llm_api_key.get_secret_value() or "none")
+    with as_owner(config) as conn:
+        company = companies.ensure(conn, COMPANY)
+        api_key = folder.secret("demo_api_key", lambda: onboarding.new_agent(conn, company.id, "demo agent"))
+        _keep_agent(conn, company.id, api_key)
+        onboarding.connect_bot(
+            conn, Vault(config.fernet_keys), platform="telegram", company_id=company.id, slug=SLUG,
+            webhook_secrets=[secret], token=token, me=BOT,
+        )  # fmt: skip
+        for path in sorted(KNOWLEDGE.glob("*.md")):
+            add_file(conn, company.id, path)
+    return System(config, folder, embedded, standin_url, company.id, secret, api_key, token)
+
+
+def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> None:
+    """A data folder's key must open whatever database it is used with."""
+    if companies.agent_of_key(conn, api_key) is None:
+        companies.add_agent(conn, company_id, "demo agent", api_key)

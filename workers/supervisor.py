@@ -1,0 +1,186 @@
+"""The fleet on one machine: its processes started, watched, begun again when they die, stopped in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from shared.embedded.folder import DataFolder
+from shared.embedded.process import ServerProcess, ServiceFailed
+from shared.settings import PROJECT_ROOT, Settings, child_environment
+from workers import fleet
+
+log = structlog.get_logger(__name__)
+
+READY_WITHIN_S = 60.0
+WATCH_EVERY_S = 0.5
+RESTART_PAUSE_S = 1.0
+STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "maintenance", "beat", "flower"))
+"""Nothing new comes in first; then what has come in is stored; then the rest together."""
+
+
+def argv_of(name: str, config: Settings) -> list[str]:
+    """How a process of the fleet is run, without secrets: everybody on the machine can see this."""
+    python = [sys.executable, "-P", "-m"]
+    celery = [*python, "celery", "-A", "workers.app"]
+    if name == "gateway":
+        return [
+            *python, "granian", "--interface", "asgi", "--host", config.gateway_host,
+            "--port", str(config.gateway_port), "--workers", "1", "--no-ws", "--log-level", "warning",
+            "--workers-kill-timeout", "5", "gateway.main:app",
+        ]  # fmt: skip
+    if name == "beat":
+        return [*celery, "beat", "--schedule", str(config.data_dir / "beat-schedule"), "--pidfile="]
+    if name == "flower":
+        return [
+            *celery, "flower", "--address=127.0.0.1", f"--port={config.flower_port}", "--read_only=True",
+            "--max_tasks=10000", "--persistent=True", f"--db={config.data_dir / 'flower.db'}",
+            "--state_save_interval=60000", "--purge_offline_workers=300",
+        ]  # fmt: skip
+    row = fleet.table(config)[name]
+    argv = [
+        *celery, "worker", "-n", f"{name}@%h", "-Q", ",".join(row.queues), "-P", row.pool,
+        "-c", str(row.concurrency), "-E", "--without-gossip", "--without-mingle",
+    ]  # fmt: skip
+    if row.max_memory_kb is not None:
+        argv.append(f"--max-memory-per-child={row.max_memory_kb}")
+    return argv
+
+
+def secret_environment(name: str, config: Settings) -> dict[str, str]:
+    """What a process needs beyond our settings and must not stand on its command line."""
+    if name != "flower":
+        return {}
+    password = config.flower_password.get_secret_value()
+    return {"FLOWER_BASIC_AUTH": f"admin:{password}", "FLOWER_UNAUTHENTICATED_API": ""}
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the fleet. ready: whether it says that it works."""
+
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    ready: Callable[[], bool]
+    process: ServerProcess
+    restarts: int = 0
+
+    def start(self) -> None:
+        self.process.start(self.argv, cwd=PROJECT_ROOT, environment=self.environment)
+
+    def stop(self, within_s: float) -> None:
+        pid = self.process.pid
+        self.process.stop(within_s)
+        if pid is not None:
+            _end_group(pid)
+
+
+def _end_group(pid: int) -> None:
+    """Nothing of a process' own session may outlive it (prefork children of a killed worker)."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # nobody is left, as it should be
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs children until stopped. environment: the settings that they share."""
+
+    folder: DataFolder
+    config: Settings
+    environment: Mapping[str, str]
+    children: list[Child] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _watcher: threading.Thread | None = None
+
+    def start(self, names: Sequence[str] = fleet.PROCESSES) -> None:
+        """Start these processes and wait until each says that it is ready. Raises ServiceFailed."""
+        run_dir = self.folder.subfolder("run")
+        for name in names:
+            marker = run_dir / f"{name}.ready"
+            marker.unlink(missing_ok=True)
+            self._add(name, argv_of(name, self.config), self._readiness(name, marker))
+        self.wait_ready()
+        self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        self._watcher.start()
+
+    def start_other(self, name: str, argv: Sequence[str], ready: Callable[[], bool]) -> None:
+        """Start a process that is no part of the fleet, before it, and wait for it."""
+        child = self._add(name, argv, ready)
+        child.process.wait_ready(ready, READY_WITHIN_S)
+
+    def _add(self, name: str, argv: Sequence[str], ready: Callable[[], bool]) -> Child:
+        environment = child_environment({**self.environment, **secret_environment(name, self.config)})
+        process = ServerProcess(name, self.folder.log_file(name), signal.SIGTERM)
+        child = Child(name, argv, environment, ready, process)
+        child.start()
+        self.children.append(child)
+        return child
+
+    def _readiness(self, name: str, marker: Path) -> Callable[[], bool]:
+        if name == "gateway":
+            return lambda: _answers(f"http://{self.config.gateway_host}:{self.config.gateway_port}/health/ready")
+        if name == "flower":
+            return lambda: _answers(f"http://127.0.0.1:{self.config.flower_port}/healthcheck")
+        return marker.exists
+
+    def wait_ready(self) -> None:
+        ends_at = time.monotonic() + READY_WITHIN_S
+        for child in self.children:
+            child.process.wait_ready(child.ready, max(1.0, ends_at - time.monotonic()))
+
+    def _watch(self) -> None:
+        """A process that dies is begun again: its work is in rows, so a new one simply goes on."""
+        while not self._stopping.wait(WATCH_EVERY_S):
+            for child in self.children:
+                if child.process.alive or self._stopping.is_set():
+                    continue
+                log.warning("process_died", name=child.name, restarts=child.restarts)
+                if child.process.pid is not None:
+                    _end_group(child.process.pid)
+                if self._stopping.wait(RESTART_PAUSE_S):
+                    return
+                child.restarts += 1
+                child.process.kill()  # reaps it and its guard
+                child.start()
+
+    def stop(self) -> None:
+        """Stop in stages, all within the grace period; whoever is not gone by then is killed."""
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join(timeout=READY_WITHIN_S)
+        ends_at = time.monotonic() + self.config.grace_s
+        staged = {name for stage in STOP_STAGES for name in stage}
+        others = tuple(child.name for child in self.children if child.name not in staged)
+        for stage in (*STOP_STAGES, others):
+            self._stop_together([c for c in self.children if c.name in stage], ends_at)
+
+    def _stop_together(self, children: Sequence[Child], ends_at: float) -> None:
+        within_s = max(0.5, ends_at - time.monotonic())
+        threads = [threading.Thread(target=child.stop, args=(within_s,)) for child in children]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+__all__ = ["ServiceFailed", "Supervisor", "argv_of", "secret_environment"]
