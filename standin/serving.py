@@ -79,7 +79,8 @@ async def _leave_unanswered(fault: Fault, exchange: Exchange) -> None:
 
 def _malformed(reply: Reply, fault: Fault) -> Reply:
     if fault.variant == "wrong_shape":
-        return replace(reply, status=200, body=orjson.dumps({"ok": True, "choices": "none"}), pieces=())
+        shape = orjson.dumps({"ok": True, "choices": "none"})
+        return replace(reply, status=200, body=shape, pieces=(), content_type="application/json")
     page = b"<html><head><title>Welcome</title></head><body>Please sign in to this network.</body></html>"
     return replace(reply, status=200, body=page, pieces=(), content_type="text/html")
 
