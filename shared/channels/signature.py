@@ -16,6 +16,5 @@ def equals_any(given: str | None, secrets: Sequence[str]) -> bool:
     candidate = given.encode("utf-8", "surrogatepass")
     matched = False
     for secret in secrets:
-        same = hmac.compare_digest(candidate, secret.encode("utf-8", "surrogatepass"))
-        matched |= same and bool(secret)
+        matched |= hmac.compare_digest(candidate, secret.encode("utf-8", "surrogatepass"))
     return matched

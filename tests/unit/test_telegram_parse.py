@@ -280,6 +280,11 @@ def test_a_message_in_a_topic_that_we_opened_is_no_reply_to_us(opening: dict[str
     assert (event.reply, event.reason) == (False, "group_without_mention")
 
 
+def test_a_message_that_answers_the_opening_of_our_topic_is_no_reply_to_us_without_a_thread_either() -> None:
+    root = in_group(message_id=33, text=None, forum_topic_created={"name": "Berths"}, **{"from": OURSELVES})
+    assert not read_in_group(reply_to_message=root).reply
+
+
 def test_forum_topics_share_the_conversation_of_their_group() -> None:
     assert read_in_group(message_thread_id=33, is_topic_message=True).chat == "-100200300"
 
