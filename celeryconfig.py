@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kombu import Queue
+from kombu.entity import Queue
 
 from beat_schedule import SCHEDULE as beat_schedule  # noqa: F401  a module of that name would become the setting
 from shared import queues, settings
@@ -38,7 +38,7 @@ task_store_errors_even_if_ignored = False
 # Early acknowledgement: the broker redelivers nothing, the sweeper finds what a killed worker left.
 task_acks_late = False
 task_default_queue = queues.MAINTENANCE
-task_queues = [Queue(name) for name in queues.ALL]
+task_queues = [Queue(name) for name in queues.ALL]  # type: ignore[no-untyped-call]
 task_create_missing_queues = False  # a typo would make a queue that nobody reads
 task_publish_retry = True
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}

@@ -19,7 +19,7 @@ class StepFailed(Exception):
     """What Celery, its events and Flower see of an error: its class. psycopg's DETAIL would carry message text."""
 
 
-class Step(Task):  # type: ignore[misc]
+class Step(Task):
     """Base of every task. A task is thin: policy, one call of the flow, the next doorbell."""
 
     abstract = True

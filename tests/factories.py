@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from shared.embedded import Database as Server
 from shared.flow import onboarding
@@ -29,7 +30,7 @@ _ids = itertools.count(1)
 
 def settings(**values: Any) -> Settings:
     """Settings of a test: nothing from the environment's files, an encryption key, and what is given."""
-    return Settings(_env_file=None, encryption_keys=ENCRYPTION_KEY, **values)  # type: ignore[call-arg]
+    return Settings(_env_file=None, encryption_keys=SecretStr(ENCRYPTION_KEY), **values)  # type: ignore[call-arg]
 
 
 def settings_for(server: Server, redis_url: str, **values: Any) -> Settings:
@@ -128,4 +129,4 @@ class Inbox:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask as the owner."""
         with psycopg.connect(self.server.admin_url, autocommit=True) as conn:
-            return conn.execute(query, values).fetchall()  # type: ignore[call-overload]
+            return conn.execute(query, values).fetchall()

@@ -114,7 +114,7 @@ def _services(given: Settings, folder: DataFolder, running: ExitStack) -> dict[s
     """Start what the user does not bring."""
     if given.database_url is not None and given.redis_url is not None:
         return {}
-    found = {}
+    found: dict[str, str] = {}
     if given.database_url is None:
         postgres = running.enter_context(Postgres(folder))
         found |= {"DATABASE_URL": postgres.database_url, "DATABASE_ADMIN_URL": postgres.database_admin_url}

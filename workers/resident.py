@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from celery import bootsteps
@@ -38,7 +38,7 @@ class Resident(threading.Thread):
             try:
                 pause_s = self.step()
                 self._failures = 0
-            except Exception as e:
+            except Exception as e:  # noqa: BLE001  whatever it was, the thread goes on; it is logged and counted
                 pause_s = STANDSTILL_S[min(self._failures, len(STANDSTILL_S) - 1)]
                 self._failures += 1
                 log.warning("resident_stands_still", thread=self.name, failures=self._failures, error=describe(e))
@@ -51,11 +51,11 @@ class Resident(threading.Thread):
             self.join(timeout=STOP_TIMEOUT_S)
 
 
-class ResidentStep(bootsteps.StartStopStep):  # type: ignore[misc]
+class ResidentStep(bootsteps.StartStopStep):
     """Starts a Resident in the workers whose row of the fleet names it."""
 
-    requires = {"celery.worker.components:Pool"}
-    resident_name = ""
+    requires: ClassVar[set[str]] = {"celery.worker.components:Pool"}
+    resident_name: ClassVar[str] = ""
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)

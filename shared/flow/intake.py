@@ -177,12 +177,14 @@ def _store_messages(conn: Conn, batch: _Batch, settings: Settings, stored: Store
 
 
 def _contact_key(p: Placed) -> ContactKey:
-    assert p.route is not None and p.event.sender is not None
+    assert p.route is not None
+    assert p.event.sender is not None
     return ContactKey(p.route.company_id, p.route.channel_id, p.event.sender)
 
 
 def _chat_key(p: Placed) -> ChatKey:
-    assert p.route is not None and p.event.chat is not None
+    assert p.route is not None
+    assert p.event.chat is not None
     return ChatKey(p.route.company_id, p.route.channel_id, p.event.chat)
 
 

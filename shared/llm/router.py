@@ -70,7 +70,7 @@ class Router:
         attempts: list[ModelAttempt] = []
         waits: list[float] = []
         for number, provider in enumerate(self._providers):
-            if number and self._left_s(ends_at_s) < WORTHWHILE_S:
+            if self._left_s(ends_at_s) < (WORTHWHILE_S if number else 1e-3):
                 break
             try:
                 last = number == len(self._providers) - 1

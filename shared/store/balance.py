@@ -77,5 +77,5 @@ def _stored(conn: Conn, stream: str, pending: tuple[str, ...]) -> list[str]:
 
 
 def _counts(conn: Conn, query: str) -> dict[str, int]:
-    rows = conn.execute(query).fetchall()  # type: ignore[call-overload]
+    rows = conn.execute(query).fetchall()
     return {str(name): int(str(count)) for name, count in sorted(rows)}

@@ -117,8 +117,8 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
         return
     conn.execute(
         "/* conversations.advance */ UPDATE conversations c SET message_count = h.message_count,"
-        " customer_seq = c.customer_seq + h.customer_added, last_message_id = h.last_message_id, last_message_at = now(),"
-        " last_message_role = h.last_role, last_message_preview = h.preview"
+        " customer_seq = c.customer_seq + h.customer_added, last_message_id = h.last_message_id,"
+        " last_message_at = now(), last_message_role = h.last_role, last_message_preview = h.preview"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"
         " AS h (company_id, id, message_count, customer_added, last_message_id, last_role, preview)"
         " WHERE c.company_id = h.company_id AND c.id = h.id",

@@ -123,12 +123,13 @@ class Reader:
         pipe.execute()
 
     def append(self, stream: str, entry: dict[str, Any]) -> str:
-        return str(self._client.xadd(stream, entry).decode())
+        entry_id: Any = self._client.xadd(stream, entry)  # type: ignore[arg-type]
+        return str(entry_id.decode())
 
     def facts(self, stream: str) -> StreamFacts:
         """What the balance needs of one stream; lock the shard first, or it moves while being read."""
         pipe = self._client.pipeline(transaction=True)
-        pipe.execute_command("XINFO", "STREAM", stream)
+        pipe.execute_command("XINFO", "STREAM", stream)  # type: ignore[no-untyped-call]
         pipe.get(f"{BASE_PREFIX}{stream.removeprefix(PREFIX)}")
         try:
             info, base = pipe.execute()
@@ -222,7 +223,7 @@ class Writer:
         try:
             pipe = self._client.pipeline(transaction=False)
             for stream, entry, _ in batch:
-                pipe.xadd(stream, entry)
+                pipe.xadd(stream, entry)  # type: ignore[arg-type]
             results = await pipe.execute(raise_on_error=False)
         except (TimeoutError, RedisError, OSError) as e:
             results = [e] * len(batch)

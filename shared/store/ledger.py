@@ -61,7 +61,7 @@ def add_events(conn: Conn, rows: Sequence[LedgerRow]) -> None:
                     r.outcome,
                     r.reason,
                     r.message_id,
-                )  # fmt: skip
+                )
                 for r in rows
             ),
             strict=True,

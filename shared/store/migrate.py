@@ -41,7 +41,7 @@ def migrate(admin_url: str, folder: Path = FOLDER) -> list[str]:
             "CREATE TABLE IF NOT EXISTS schema_migrations"
             " (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        applied = dict(conn.execute("SELECT name, checksum FROM schema_migrations").fetchall())
+        applied: dict[str, str] = dict(conn.execute("SELECT name, checksum FROM schema_migrations").fetchall())
         done = []
         for name, sql in files(folder):
             if name in applied:

@@ -153,7 +153,7 @@ def record(conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, dela
             claim.company_id,
             claim.outbound_id,
             attempt,
-        ),  # fmt: skip
+        ),
     )
     return cursor.rowcount == 1
 

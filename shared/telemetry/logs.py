@@ -10,7 +10,7 @@ import structlog
 
 def configure(level: str = "INFO", process: str = "") -> None:
     """Send structlog and the standard library's logs to stderr as JSON. Call once a process."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
