@@ -28,7 +28,8 @@ def add(
     """Chunk a text or Markdown document and make it findable; adding the same again changes nothing.
 
     source: the owner's key of the document, unique in the company; adding another text under it replaces it.
-    Raises ValueError for an unknown language. Call inside a transaction that works for the company.
+    Raises ValueError for an unknown language. Call inside a transaction that works for the company, one document
+    in each: two writers with several could wait for each other in a circle.
     """
     source, title, text = chunk.clean(source).strip(), chunk.clean(title).strip(), chunk.clean(text)
     parts = (str(chunk.VERSION), collection, language, title, text)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.clock import FixedClock
+from shared.errors import Cancelled, ModelUnavailable, Permanent
+from shared.resilience.breaker import Breaker, BreakerOpen, Breakers
+
+
+@pytest.fixture
+def clock() -> Iterator[FixedClock]:
+    yield FixedClock(datetime(2030, 1, 1, tzinfo=UTC))
+
+
+def fail(breaker: Breaker, times: int = 1, error: BaseException | None = None) -> None:
+    for _ in range(times):
+        with pytest.raises((ModelUnavailable, Permanent, Cancelled, asyncio.CancelledError)), breaker.calling():
+            raise error or ModelUnavailable("down")
+
+
+def opened(clock: FixedClock) -> Breaker:
+    breaker = Breaker("x", clock=clock)
+    fail(breaker, 5)
+    return breaker
+
+
+def refused(breaker: Breaker) -> bool:
+    try:
+        with breaker.calling():
+            return False
+    except BreakerOpen:
+        return True
+
+
+def test_five_failures_in_a_row_open_it(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    fail(breaker, 4)
+    assert breaker.state == "closed"
+    fail(breaker)
+    assert breaker.state == "open"
+
+
+def test_the_caller_sees_the_error_itself_also_when_it_opens_the_breaker(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    for number in range(5):
+        with pytest.raises(ModelUnavailable, match=f"number {number}") as caught, breaker.calling():
+            raise ModelUnavailable(f"number {number}")
+        assert not isinstance(caught.value, BreakerOpen)
+
+
+def test_a_success_between_starts_the_count_again(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    fail(breaker, 4)
+    with breaker.calling():
+        pass
+    fail(breaker, 4)
+    assert breaker.state == "closed"
+
+
+def test_an_open_breaker_says_when_to_come_back_and_does_not_call(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    clock.advance(20)
+    with pytest.raises(BreakerOpen) as caught, breaker.calling():
+        pytest.fail("it called")
+    assert caught.value.retry_after_s == pytest.approx(40)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), Cancelled("off")])
+def test_calling_off_counts_neither_as_failure_nor_as_success(clock: FixedClock, error: BaseException) -> None:
+    breaker = Breaker("x", clock=clock)
+    fail(breaker, 4)
+    fail(breaker, 20, error)
+    assert breaker.state == "closed"
+    fail(breaker)  # the fifth real one: the cancelled ones have not cleared the count
+    assert breaker.state == "open"
+
+
+def test_neutral_errors_count_neither_way(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock, neutral=lambda e: isinstance(e, Permanent))
+    fail(breaker, 4)
+    fail(breaker, 20, Permanent("rejected"))
+    assert breaker.state == "closed"
+    fail(breaker)
+    assert breaker.state == "open"
+
+
+def test_a_successful_trial_closes_it(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    assert breaker.state == "half-open"
+    with breaker.calling():
+        pass
+    assert breaker.state == "closed"
+    fail(breaker, 4)
+    assert breaker.state == "closed"
+
+
+def test_a_failed_trial_opens_it_for_the_whole_time_again(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    fail(breaker)
+    clock.advance(59)
+    assert refused(breaker)
+    clock.advance(1)
+    assert not refused(breaker)
+
+
+def test_a_cancelled_trial_leaves_its_place_to_the_next(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    fail(breaker, 1, Cancelled("off"))
+    assert breaker.state == "half-open"
+    assert not refused(breaker)
+    assert breaker.state == "closed"
+
+
+def test_of_twenty_threads_exactly_one_makes_the_trial_call(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    start, all_asked = threading.Barrier(20), threading.Semaphore(0)
+    through: list[int] = []
+
+    def ask(number: int) -> None:
+        start.wait(10)
+        try:
+            with breaker.calling():
+                through.append(number)
+                for _ in range(19):  # stays inside until all others were refused
+                    assert all_asked.acquire(timeout=10)
+        except BreakerOpen:
+            all_asked.release()
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(through) == 1
+    assert breaker.state == "closed"
+
+
+def test_calls_run_side_by_side_while_it_is_closed(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    together = threading.Barrier(4)
+
+    def call() -> None:
+        with breaker.calling():
+            together.wait(10)  # breaks unless all four are inside at once
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not together.broken
+
+
+def test_a_call_from_before_the_opening_cannot_close_it(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    with breaker.calling():
+        fail(breaker, 5)
+        clock.advance(60)
+    assert breaker.state == "half-open"
+
+
+def test_each_model_of_a_provider_has_a_breaker_of_its_own(clock: FixedClock) -> None:
+    breakers = Breakers(clock=clock)
+    fail(breakers.of("a", "large"), 5)
+    assert breakers.states() == {("a", "large"): "open"}
+    assert breakers.of("a", "small").state == "closed"
+    assert breakers.of("a", "large").state == "open"

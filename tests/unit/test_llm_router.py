@@ -1,0 +1,235 @@
+"""Retries, fallbacks and breakers as the caller sees them: the answer, the attempts, and how often was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from shared.clock import FixedClock
+from shared.llm import router as module
+from shared.llm.provider import Provider, http_client, is_neutral
+from shared.llm.router import NoModelAnswered, Router, from_settings
+from shared.model import Completion
+from shared.resilience.breaker import Breakers
+from shared.settings import Settings
+
+T = TypeVar("T")
+MESSAGES = [{"role": "user", "content": "question"}]
+ANSWER = httpx.Response(
+    200,
+    content=b"data: "
+    + json.dumps({"choices": [{"delta": {"content": "Yes [1]."}, "finish_reason": "stop"}]}).encode()
+    + b"\n\ndata: [DONE]\n\n",
+)
+
+
+def run(coro: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(asyncio.wait_for(coro, 20))
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries without waiting; tests that are about waiting read Retry-After."""
+    monkeypatch.setattr(module, "BACKOFF_BASE_S", 0.0)
+
+
+class World:
+    """Providers whose answers are given by host, and a count of what each was asked."""
+
+    def __init__(self, *hosts: str, **router: Any) -> None:
+        self.clock = FixedClock(datetime(2030, 1, 1, tzinfo=UTC))
+        self.answers: dict[str, Callable[[int], httpx.Response]] = {}
+        self.asked: dict[str, int] = dict.fromkeys(hosts, 0)
+        self.breakers = Breakers(clock=self.clock, neutral=is_neutral)
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        providers = [
+            Provider(http, name=host, base_url=f"http://{host}/v1", api_key="k", model="m", max_tokens=9)
+            for host in hosts
+        ]
+        self.router = Router(providers, self.breakers, clock=self.clock, rng=Random(1), **router)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        self.asked[host] += 1
+        return self.answers.get(host, lambda number: ANSWER)(self.asked[host])
+
+    def ask(self, deadline_s: float = 55.0) -> Completion:
+        return run(self.router.complete(MESSAGES, deadline_s))
+
+    def fail(self, deadline_s: float = 55.0) -> NoModelAnswered:
+        with pytest.raises(NoModelAnswered) as caught:
+            self.ask(deadline_s)
+        return caught.value
+
+
+def outcomes(of: Completion | NoModelAnswered) -> list[tuple[str, str]]:
+    return [(attempt.provider, attempt.outcome) for attempt in of.attempts]
+
+
+def down(number: int) -> httpx.Response:
+    return httpx.Response(503)
+
+
+def test_an_answer_carries_its_attempt() -> None:
+    completion = World("one").ask()
+    assert completion.text == "Yes [1]."
+    assert outcomes(completion) == [("one", "ok")]
+
+
+def test_a_passing_failure_is_tried_again_and_both_attempts_are_told() -> None:
+    world = World("one")
+    world.answers["one"] = lambda number: httpx.Response(500) if number == 1 else ANSWER
+    assert outcomes(world.ask()) == [("one", "http_5xx"), ("one", "ok")]
+
+
+def test_a_provider_that_stays_down_hands_over_to_the_next() -> None:
+    world = World("one", "two")
+    world.answers["one"] = down
+    assert outcomes(world.ask()) == [("one", "http_5xx")] * 3 + [("two", "ok")]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_what_waiting_cannot_mend_is_not_tried_again_but_the_next_is_asked(status: int) -> None:
+    world = World("one", "two")
+    world.answers["one"] = lambda number: httpx.Response(status)
+    world.ask()
+    assert world.asked == {"one": 1, "two": 1}
+
+
+def test_an_empty_answer_goes_to_the_next_provider() -> None:
+    world = World("one", "two")
+    world.answers["one"] = lambda number: httpx.Response(200, content=b"data: [DONE]\n\n")
+    assert outcomes(world.ask()) == [("one", "empty"), ("two", "ok")]
+
+
+def test_when_all_fail_every_attempt_is_told() -> None:
+    world = World("one", "two")
+    world.answers.update(one=down, two=lambda number: httpx.Response(401))
+    assert outcomes(world.fail()) == [("one", "http_5xx")] * 3 + [("two", "llm_credentials")]
+
+
+def test_retry_after_that_does_not_fit_the_deadline_is_not_waited_for() -> None:
+    world = World("one")
+    world.answers["one"] = lambda number: httpx.Response(429, headers={"retry-after": "54.5"})
+    error = world.fail(deadline_s=55)
+    assert world.asked["one"] == 1
+    assert error.retry_after_s == 54.5
+
+
+def test_a_long_retry_after_is_passed_over_while_another_provider_is_there() -> None:
+    world = World("one", "two")
+    world.answers["one"] = lambda number: httpx.Response(429, headers={"retry-after": "20"})
+    assert outcomes(world.ask()) == [("one", "rate_limited"), ("two", "ok")]
+
+
+def test_a_short_retry_after_is_honoured() -> None:
+    world = World("one")
+    limited = httpx.Response(429, headers={"retry-after": "0.05"})
+    world.answers["one"] = lambda number: limited if number == 1 else ANSWER
+    assert outcomes(world.ask()) == [("one", "rate_limited"), ("one", "ok")]
+
+
+def test_an_open_breaker_is_neither_called_nor_tried_again() -> None:
+    world = World("one")
+    world.answers["one"] = down
+    world.fail()
+    world.fail()  # its second failure opens the breaker: five in all
+    assert world.asked["one"] == 5
+    error = world.fail()
+    assert world.asked["one"] == 5
+    assert outcomes(error) == [("one", "breaker_open")]
+    assert error.retry_after_s == 60
+
+
+def test_after_a_minute_one_call_finds_out_and_closes_the_breaker() -> None:
+    world = World("one")
+    world.answers["one"] = lambda number: down(number) if number <= 5 else ANSWER
+    world.fail()
+    world.fail()
+    world.clock.advance(60)
+    assert world.ask().text == "Yes [1]."
+    assert world.breakers.states() == {("one", "m"): "closed"}
+
+
+def test_refused_credentials_open_the_breaker_and_a_rejected_prompt_does_not() -> None:
+    world = World("keyless", "strict")
+    world.answers.update(keyless=lambda n: httpx.Response(401), strict=lambda n: httpx.Response(400))
+    for _ in range(6):
+        world.fail()
+    assert world.breakers.states() == {("keyless", "m"): "open", ("strict", "m"): "closed"}
+
+
+def test_nothing_is_asked_when_no_time_is_left() -> None:
+    world = World("one")
+    assert outcomes(world.fail(deadline_s=0.0)) == []
+    assert world.asked["one"] == 0
+
+
+def test_a_call_that_hangs_ends_with_the_calls_deadline() -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the client is gone
+        writer.close()
+
+    async def talk() -> None:
+        listening = await asyncio.start_server(hang, "127.0.0.1", 0)
+        async with listening, http_client(2) as http:
+            url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+            provider = Provider(http, name="one", base_url=url, api_key="", model="m", max_tokens=9)
+            await Router([provider], call_deadline_s=0.1).complete(MESSAGES, 10)
+
+    with pytest.raises(NoModelAnswered) as caught:
+        run(talk())
+    assert outcomes(caught.value) == [("one", "timeout")]
+
+
+def test_a_cancelled_call_leaves_the_breaker_as_it_was() -> None:
+    async def talk() -> Breakers:
+        asked = asyncio.Event()
+
+        async def hang(request: httpx.Request) -> httpx.Response:
+            asked.set()
+            await asyncio.Event().wait()
+            return ANSWER
+
+        breakers = Breakers(neutral=is_neutral)
+        http = httpx.AsyncClient(transport=httpx.MockTransport(hang))
+        provider = Provider(http, name="one", base_url="http://one/v1", api_key="k", model="m", max_tokens=9)
+        for _ in range(6):
+            asked.clear()
+            call = asyncio.create_task(Router([provider], breakers).complete(MESSAGES, 10))
+            await asked.wait()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        return breakers
+
+    assert run(talk()).states() == {("one", "m"): "closed"}
+
+
+def test_without_a_configured_model_there_is_no_router() -> None:
+    assert from_settings(Settings(), httpx.AsyncClient()) is None
+
+
+def test_the_configured_model_is_asked() -> None:
+    settings = Settings(llm_base_url="http://model.test/v1", llm_model="m-9", llm_api_key="k")  # type: ignore[arg-type]
+
+    async def talk() -> Completion:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: ANSWER)) as http:
+            router = from_settings(settings, http)
+            assert router is not None
+            return await router.complete(MESSAGES, 5)
+
+    (attempt,) = run(talk()).attempts
+    assert (attempt.provider, attempt.model, attempt.outcome) == ("model.test", "m-9", "ok")
+
+
+def test_a_router_without_providers_is_a_mistake() -> None:
+    with pytest.raises(ValueError):
+        Router([])
