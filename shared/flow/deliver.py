@@ -20,8 +20,6 @@ from shared.store.pool import Conn
 
 log = structlog.get_logger(__name__)
 
-CLAIM_LEASE_S = 15.0
-"""From the claim until the request leaves: two short transactions and no waiting."""
 ATTEMPTS_MAX = 12
 REAUTH_RETRY_S = 300.0
 RECORD_RETRY_S = 0.5
@@ -47,7 +45,7 @@ class Delivered:
 def deliver_next_part(r: Resources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
     with r.db.transaction() as conn:
-        claim = outbound.claim(conn, after_company, lease_s=CLAIM_LEASE_S, unblock_s=r.settings.uncertain_unblock_s)
+        claim = outbound.claim(conn, after_company, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s)
     if claim is None:
         return Delivered(Result.NOTHING_DUE, 0)
     faults.reach("deliver.claimed")

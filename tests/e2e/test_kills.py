@@ -1,0 +1,94 @@
+"""SIGKILL at every named point of the journey: nothing lost, nothing twice; uncertain only between send and record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.checks import check_one_reply_a_turn, check_unread
+from tests.e2e.system import System, private_system, wait_until
+from tests.factories import update
+
+FLEET = ("gateway", "intake", "reply", "deliver")
+SAFE = [
+    ("intake", "intake.after_read"),
+    ("intake", "intake.locked"),
+    ("intake", "intake.before_commit"),
+    ("intake", "intake.after_commit"),
+    ("reply", "reply.claimed"),
+    ("reply", "reply.asking"),
+    ("reply", "reply.before_commit"),
+    ("reply", "reply.after_commit"),
+    ("deliver", "deliver.claimed"),
+    ("deliver", "deliver.after_record"),
+]
+# From the moment a send is said to leave until its result is written down nobody can know.
+UNKNOWABLE = [
+    ("deliver", "deliver.before_write"),
+    ("deliver", "deliver.after_write"),
+    ("deliver", "deliver.before_record"),
+]
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    with private_system() as system:
+        system.start(*FLEET)
+        yield system
+
+
+def _kill_at(system: System, process: str, point: str, marks: Path) -> int:
+    """Send customers' questions through a system whose `process` dies at `point`, and begin it again; returns how
+    many. To the sender only one: another thread of it may be between send and record when it dies."""
+    customers = 1 if process == "deliver" else 2
+    system.kill(process)
+    system.start(process, faults=f"{point}=kill", marks=marks)
+    bot = system.new_bot()
+    bodies = [update("How many days do I have to return shoes?", chat=chat) for chat in range(1, customers + 1)]
+    system.post_all([(bot, body) for body in bodies])
+    wait_until((marks / f"{point}.reached").exists, f"{point} is reached", 20)
+    assert system.wait_dead(process) == -9
+    system.start(process)
+    return customers
+
+
+@pytest.mark.parametrize(("process", "point"), SAFE, ids=[point for _, point in SAFE])
+def test_a_kill_at_a_safe_point_loses_nothing_and_repeats_nothing(
+    system: System, process: str, point: str, tmp_path: Path
+) -> None:
+    uncertain_before = system.balance().outbound.get("uncertain", 0)
+
+    customers = _kill_at(system, process, point, tmp_path)
+
+    found = system.wait_at_rest()
+    assert found.outbound.get("uncertain", 0) == uncertain_before
+    _check(system, customers)
+    assert len(system.standin.messages(token=system.bots[-1].token)) == customers
+
+
+@pytest.mark.parametrize(("process", "point"), UNKNOWABLE, ids=[point for _, point in UNKNOWABLE])
+def test_a_kill_between_send_and_record_is_uncertain_and_never_sent_again(
+    system: System, process: str, point: str, tmp_path: Path
+) -> None:
+    uncertain_before = system.balance().outbound.get("uncertain", 0)
+
+    customers = _kill_at(system, process, point, tmp_path)
+
+    found = system.wait_at_rest()
+    assert found.outbound.get("uncertain", 0) - uncertain_before == 1
+    _check(system, customers)
+    arrived = len(system.standin.messages(token=system.bots[-1].token))
+    assert arrived == (0 if point == "deliver.before_write" else 1)
+
+
+def _check(system: System, customers: int) -> None:
+    bot = system.bots[-1]
+    stored = system.rows(
+        "SELECT count(*), count(DISTINCT dedupe_key) FROM messages WHERE role = 'customer' AND channel_id = %s",
+        bot.channel_id,
+    )
+    assert stored == [(customers, customers)]
+    check_one_reply_a_turn(system)
+    check_unread(system)
