@@ -133,12 +133,14 @@ CREATE TRIGGER chunks_removed AFTER DELETE ON chunks REFERENCING OLD TABLE AS ch
 CREATE FUNCTION knowledge_words(company bigint, question text)
 RETURNS TABLE (language text, lexeme text, known boolean, idf double precision, mean_length double precision)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT s.language, word.lexeme, l.lexeme IS NOT NULL,
-           ln(1 + (s.chunks - coalesce(l.chunks, 0) + 0.5) / (coalesce(l.chunks, 0) + 0.5)),
+    SELECT s.language, word.lexeme, df.chunks > 0, ln(1 + (s.chunks - df.chunks + 0.5) / (df.chunks + 0.5)),
            greatest(s.total_length::double precision / s.chunks, 1)
     FROM knowledge_stats s
     CROSS JOIN LATERAL unnest(tsvector_to_array(knowledge_tsvector(s.language, question))) AS word(lexeme)
-    LEFT JOIN lexemes l ON l.company_id = s.company_id AND l.language = s.language AND l.lexeme = word.lexeme
+    -- One index look-up a word, whatever the planner believes of a table that was never analysed.
+    CROSS JOIN LATERAL (SELECT coalesce((
+        SELECT l.chunks FROM lexemes l
+        WHERE l.company_id = s.company_id AND l.language = s.language AND l.lexeme = word.lexeme), 0)) AS df(chunks)
     WHERE s.company_id = company AND s.chunks > 0
 $$;
 

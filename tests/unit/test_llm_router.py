@@ -18,7 +18,7 @@ from shared.llm.provider import Provider, http_client, is_neutral
 from shared.llm.router import NoModelAnswered, Router, from_settings
 from shared.model import Completion
 from shared.resilience.breaker import Breakers
-from shared.settings import Settings
+from tests.factories import settings
 
 T = TypeVar("T")
 MESSAGES = [{"role": "user", "content": "question"}]
@@ -40,6 +40,10 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_BASE_S", 0.0)
 
 
+def up(number: int) -> httpx.Response:
+    return ANSWER
+
+
 class World:
     """Providers whose answers are given by host, and a count of what each was asked."""
 
@@ -58,7 +62,7 @@ class World:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
         self.asked[host] += 1
-        return self.answers.get(host, lambda number: ANSWER)(self.asked[host])
+        return self.answers.get(host, up)(self.asked[host])
 
     def ask(self, deadline_s: float = 55.0) -> Completion:
         return run(self.router.complete(MESSAGES, deadline_s))
@@ -214,15 +218,15 @@ def test_a_cancelled_call_leaves_the_breaker_as_it_was() -> None:
 
 
 def test_without_a_configured_model_there_is_no_router() -> None:
-    assert from_settings(Settings(), httpx.AsyncClient()) is None
+    assert from_settings(settings(), httpx.AsyncClient()) is None
 
 
 def test_the_configured_model_is_asked() -> None:
-    settings = Settings(llm_base_url="http://model.test/v1", llm_model="m-9", llm_api_key="k")  # type: ignore[arg-type]
+    configured = settings(llm_base_url="http://model.test/v1", llm_model="m-9", llm_api_key="k")
 
     async def talk() -> Completion:
         async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: ANSWER)) as http:
-            router = from_settings(settings, http)
+            router = from_settings(configured, http)
             assert router is not None
             return await router.complete(MESSAGES, 5)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -107,7 +108,7 @@ def test_the_budget_holds_and_roles_take_turns(
     roles = [message["role"] for message in messages]
     assert roles[0] == "system"
     assert roles[-1] == "user"
-    assert all(a != b for a, b in zip(roles, roles[1:], strict=False))
+    assert all(a != b for a, b in pairwise(roles))
 
 
 def test_a_question_longer_than_the_budget_keeps_its_end() -> None:
