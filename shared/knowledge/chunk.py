@@ -107,22 +107,17 @@ def _blocks(text: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _atoms(text: str, span: Span, limit: int) -> list[Span]:
-    """A paragraph as spans no longer than limit: itself, else its lines and sentences, else words, else cuts."""
-    for boundary in (None, _SENTENCE_END, _WORD_END):
-        pieces = [span] if boundary is None else _cut(text, span, boundary)
-        if all(end - start <= limit for start, end in pieces):
-            return pieces
-        if boundary is _SENTENCE_END:
-            return [part for piece in pieces for part in _fitting(text, piece, limit)]
-    raise AssertionError("the sentence step always returns")
+    """A paragraph as spans no longer than limit: itself, else its sentences and lines, else words, else cuts."""
+    atoms = []
+    for sentence in _pieces(text, span, _SENTENCE_END, limit):
+        for start, end in _pieces(text, sentence, _WORD_END, limit):
+            atoms += [(at, min(at + limit, end)) for at in range(start, end, limit)]
+    return atoms
 
 
-def _fitting(text: str, span: Span, limit: int) -> list[Span]:
-    start, end = span
-    if end - start <= limit:
-        return [span]
-    words = _cut(text, span, _WORD_END)
-    return [(at, min(at + limit, stop)) for begin, stop in words for at in range(begin, stop, limit)]
+def _pieces(text: str, span: Span, boundary: re.Pattern[str], limit: int) -> list[Span]:
+    """The span itself if it fits, else what the boundaries divide it into."""
+    return [span] if span[1] - span[0] <= limit else _cut(text, span, boundary)
 
 
 def _cut(text: str, span: Span, boundary: re.Pattern[str]) -> list[Span]:
