@@ -127,7 +127,7 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         token = str(r.vault.open(sealed).get("token", ""))
         case = _Case(turn, company, burst, history, (), token, {"waited": waited_ms})
         if case.question and turn.attempts <= ATTEMPTS_MAX:
-            found = knowledge.search(conn, claim.company_id, case.question, limit=PASSAGES)
+            found = knowledge.search_burst(conn, claim.company_id, [line.text for line in burst], limit=PASSAGES)
             case = replace(case, passages=tuple(found))
     case.ms["gather"] = _ms(started)
     return case

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from shared.knowledge import chunk
+from shared.knowledge import chunk, rank
 from shared.model import Passage
 from shared.store import knowledge
 from shared.store.pool import Conn
@@ -13,6 +14,23 @@ from shared.store.pool import Conn
 def search(conn: Conn, company_id: int, question: str, limit: int = 8) -> list[Passage]:
     """The company's best passages for a question, best first. The transaction must work for the company."""
     return knowledge.search(conn, company_id, chunk.clean(question), limit)
+
+
+LINES_MAX = 3
+"""Of a burst only the newest lines are also asked one by one: each is a search."""
+
+
+def search_burst(conn: Conn, company_id: int, lines: Sequence[str], limit: int = 8) -> list[Passage]:
+    """The best passages for a burst of messages, which may ask several things.
+
+    The burst as a whole and its newest lines are asked and the rankings fused: four questions in one would leave
+    each passage with a quarter of the words, and none relevant. score: reciprocal rank where several were asked.
+    """
+    asked = [line for line in lines if line.strip()]
+    whole = search(conn, company_id, "\n".join(asked), limit)
+    if len(asked) < 2:
+        return whole
+    return rank.fuse([whole, *(search(conn, company_id, line, limit) for line in asked[-LINES_MAX:])], limit)
 
 
 def add(

@@ -237,7 +237,8 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
     """PostgreSQL, Valkey and stand-in of its own, migrated, no process of the fleet yet."""
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder()).path
-        postgres = stack.enter_context(private_postgres())
+        # without fsync a killed server loses nothing, as the system lives on; without waiting for the commit it does
+        postgres = stack.enter_context(private_postgres(extra={"synchronous_commit": "on"}))
         valkey = stack.enter_context(private_valkey(**(valkey_options or {})))
         standin = stack.enter_context(StandinProcess()).client
         standin.register_key("standin-key")
