@@ -227,6 +227,10 @@ CREATE TABLE turns (
     FOREIGN KEY (company_id, conversation_id) REFERENCES conversations
 ) WITH (fillfactor = 70);
 CREATE INDEX turns_due ON turns (company_id, due_at) WHERE state IN ('waiting', 'answering');
+-- What stands before a turn in its conversation, and which turn a new message belongs to: asked with every claim
+-- and every batch of messages, and without this index answered by reading all open turns of the company.
+CREATE INDEX turns_open ON turns (company_id, conversation_id, id) WHERE state IN ('waiting', 'answering');
+CREATE INDEX turns_of_conversation ON turns (company_id, conversation_id, id);
 CREATE UNIQUE INDEX turns_one_waiting ON turns (company_id, conversation_id) WHERE state = 'waiting';
 CREATE UNIQUE INDEX turns_one_answering ON turns (company_id, conversation_id) WHERE state = 'answering';
 SELECT switchboard_isolate('turns');
@@ -279,6 +283,8 @@ CREATE TABLE outbound (
 CREATE INDEX outbound_due ON outbound (company_id, due_at) WHERE state IN ('queued', 'sending');
 CREATE INDEX outbound_open ON outbound (company_id, conversation_id, id)
     WHERE state IN ('queued', 'sending', 'uncertain');
+-- Few rows however long the queue is: the sweeper looks for sends without a result every few seconds.
+CREATE INDEX outbound_sending ON outbound (due_at) WHERE state = 'sending';
 -- One turn has one reply, whatever else goes wrong.
 CREATE UNIQUE INDEX outbound_one_reply ON outbound (company_id, turn_id, part) WHERE turn_id IS NOT NULL;
 SELECT switchboard_isolate('outbound');

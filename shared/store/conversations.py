@@ -69,9 +69,11 @@ def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[Con
         values,
     )
     rows = conn.execute(
-        "/* conversations.ensure_contacts */ SELECT c.company_id, c.channel_id, c.external_id, c.id FROM contacts c"
-        " JOIN unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, external_id)"
-        " USING (company_id, channel_id, external_id)",
+        # LIMIT: one look into the index for each key. As a join the planner reads all of a company's contacts.
+        "/* conversations.ensure_contacts */ SELECT k.company_id, k.channel_id, k.external_id, c.id"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, external_id)"
+        " CROSS JOIN LATERAL (SELECT c.id FROM contacts c WHERE c.company_id = k.company_id"
+        "   AND c.channel_id = k.channel_id AND c.external_id = k.external_id LIMIT 1) c",
         values[:3],
     ).fetchall()
     return {ContactKey(*row[:3]): int(str(row[3])) for row in rows}  # type: ignore[arg-type]
@@ -98,10 +100,12 @@ def ensure_locked(conn: Conn, contacts: dict[ChatKey, int | None]) -> dict[ChatK
         values,
     )
     rows = conn.execute(
-        "/* conversations.ensure_locked */ SELECT c.chat, c.company_id, c.id, c.channel_id, c.message_count,"
-        " c.bot_enabled FROM conversations c"
-        " JOIN unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)"
-        " USING (company_id, channel_id, chat) ORDER BY c.company_id, c.id FOR UPDATE OF c",
+        # One look into the index for each key, locked in the keys' order. As a join the planner reads all of a
+        # company's conversations.
+        "/* conversations.ensure_locked */ SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count,"
+        " c.bot_enabled FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)"
+        " CROSS JOIN LATERAL (SELECT * FROM conversations c WHERE c.company_id = k.company_id"
+        "   AND c.channel_id = k.channel_id AND c.chat = k.chat FOR UPDATE) c",
         values[:3],
     ).fetchall()
     found = {}
@@ -121,7 +125,8 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
         " last_message_at = now(), last_message_role = h.last_role, last_message_preview = h.preview"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"
         " AS h (company_id, id, message_count, customer_added, last_message_id, last_role, preview)"
-        " WHERE c.company_id = h.company_id AND c.id = h.id",
+        # the ids once more: with them alone the planner goes to these rows instead of reading the company's
+        " WHERE c.company_id = h.company_id AND c.id = h.id AND c.id = ANY (%s::bigint[])",
         [
             [h.company_id for h in heads],
             [h.id for h in heads],
@@ -130,6 +135,7 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
             [h.last_message_id for h in heads],
             [h.last_role for h in heads],
             [h.last_text[:PREVIEW_CHARS] for h in heads],
+            [h.id for h in heads],
         ],
     )
 

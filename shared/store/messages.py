@@ -37,9 +37,11 @@ def existing_keys(conn: Conn, keys: Sequence[Key]) -> set[Key]:
     if not keys:
         return set()
     rows = conn.execute(
-        "/* messages.existing_keys */ SELECT m.company_id, m.channel_id, m.dedupe_key FROM messages m"
-        " JOIN unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, dedupe_key)"
-        " USING (company_id, channel_id, dedupe_key)",
+        # LIMIT: one look into the index for each key. As a join the planner reads all of a company's keys.
+        "/* messages.existing_keys */ SELECT k.company_id, k.channel_id, k.dedupe_key"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, dedupe_key)"
+        " CROSS JOIN LATERAL (SELECT 1 FROM messages m WHERE m.company_id = k.company_id"
+        "   AND m.channel_id = k.channel_id AND m.dedupe_key = k.dedupe_key LIMIT 1) m",
         [list(column) for column in zip(*keys, strict=True)],
     ).fetchall()
     return {(int(str(c)), int(str(h)), str(k)) for c, h, k in rows}
