@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import psycopg
+
 from shared.clock import Clock
 from shared.errors import DatabaseUnavailable, Transient
 from shared.store import channels
-from shared.store.pool import Database
+from shared.store.pool import Database, describe
 from shared.store.vault import Vault
 
 KNOWN_MAX = 100_000
 UNKNOWN_MAX = 10_000
 LOOKUPS_MAX = 200
+UNKNOWN_TTL_S = 5.0
+STALE_AFTER_S = 0.5
+"""How long an app that is known may wait to be looked up again; then what is known of it counts."""
+AWAY_S = 1.0
+"""For so long after a failure the database is not asked: each try could hold a thread for the pool's timeout."""
+SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ class KnownApp:
 
 class AppDirectory:
     """Looks apps up by platform and slug. What is older than the ttl is looked up again; while the database
-    is away the old answer still counts, so that its outage refuses nobody's webhooks."""
+    is away or slow the old answer still counts, so that its outage refuses nobody's webhooks."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock, threads: ThreadPoolExecutor, *, ttl_s: float) -> None:
         self._db = db
@@ -40,24 +49,28 @@ class AppDirectory:
         self._known: OrderedDict[tuple[str, str], tuple[float, KnownApp]] = OrderedDict()
         self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lookups: dict[tuple[str, str], asyncio.Task[KnownApp | None]] = {}
+        self._away_until_s: float | None = None
 
     async def find(self, platform: str, slug: str) -> KnownApp | None:
         """None: no such app, or it is disabled. Raises Transient when nobody can say."""
+        if not SLUG.fullmatch(slug):
+            return None  # nothing that the table could hold
         key = (platform, slug)
         now_s = self._clock.monotonic_s()
         held = self._known.get(key)
         if held is not None and now_s - held[0] < self._ttl_s:
             return held[1]
         refused_at_s = self._unknown.get(key)
-        if refused_at_s is not None and now_s - refused_at_s < min(self._ttl_s, 5.0):
+        if refused_at_s is not None and now_s - refused_at_s < min(self._ttl_s, UNKNOWN_TTL_S):
             return None
-        try:
+        if held is None:
             return await self._look_up_once(key)
-        except DatabaseUnavailable:
-            if held is not None:
-                self._keep(key, held[1])
-                return held[1]
-            raise
+        try:
+            # a look-up that takes longer goes on, and the requests after it meet what it finds
+            return await asyncio.wait_for(self._look_up_once(key), STALE_AFTER_S)
+        except (Transient, TimeoutError):
+            self._keep(key, held[1])
+            return held[1]
 
     async def _look_up_once(self, key: tuple[str, str]) -> KnownApp | None:
         """One look-up a key at a time, and not too many together: made-up slugs must not bury the database."""
@@ -83,8 +96,19 @@ class AppDirectory:
         return app
 
     def _read(self, key: tuple[str, str]) -> channels.AppRow | None:
-        with self._db.transaction() as conn:
-            return channels.app_by_slug(conn, *key)
+        if self._away_until_s is not None and self._clock.monotonic_s() < self._away_until_s:
+            raise DatabaseUnavailable("it was away a moment ago", retry_after_s=AWAY_S)
+        try:
+            with self._db.transaction() as conn:
+                row = channels.app_by_slug(conn, *key)
+        except (DatabaseUnavailable, psycopg.Error) as e:
+            self._away_until_s = self._clock.monotonic_s() + AWAY_S
+            if isinstance(e, DatabaseUnavailable):
+                raise
+            # a lost grant or a missing column: no app is to blame, and what is known still counts
+            raise DatabaseUnavailable(describe(e), retry_after_s=AWAY_S) from e
+        self._away_until_s = None
+        return row
 
     def _keep(self, key: tuple[str, str], app: KnownApp) -> None:
         self._unknown.pop(key, None)
