@@ -75,7 +75,12 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         db=db,
         threads=threads,
         redis=client,
-        journal=Writer(client, settings.journal_shards, max_waiting_bytes=settings.journal_max_waiting_bytes),
+        journal=Writer(
+            client,
+            settings.journal_shards,
+            max_waiting_bytes=settings.journal_max_waiting_bytes,
+            timeout_s=settings.journal_write_timeout_s,
+        ),
         apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
         platforms=platforms_registry.build(settings),
     )

@@ -179,9 +179,13 @@ class Writer:
     delay, and a busy one pays for few round trips.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, shards: int, *, max_waiting_bytes: int) -> None:
+    def __init__(
+        self, client: redis.asyncio.Redis, shards: int, *, max_waiting_bytes: int, timeout_s: float = 2.0
+    ) -> None:
+        """timeout_s: the client's own socket timeout; nobody waits for the journal longer than for two writes."""
         self._client = client
         self._shards = shards
+        self._timeout_s = timeout_s
         self._max_waiting_bytes = max_waiting_bytes
         self._waiting: list[tuple[str, dict[str, Any], asyncio.Future[str]]] = []
         self._waiting_bytes = 0
@@ -198,7 +202,11 @@ class Writer:
         self._waiting_bytes += len(raw)
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())
-        return await future
+        try:
+            # The write before ours may hang for its whole timeout, and with many waiting there is more than one.
+            return await asyncio.wait_for(future, 2 * self._timeout_s)
+        except TimeoutError as e:
+            raise JournalUnavailable("the journal hangs", retry_after_s=1) from e
 
     async def _flush(self) -> None:
         try:
@@ -216,10 +224,12 @@ class Writer:
             count += 1
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         self._waiting_bytes -= size
-        return batch
+        return [waiting for waiting in batch if not waiting[2].done()]  # others were told 503 or have left
 
     async def _write(self, batch: list[tuple[str, dict[str, Any], asyncio.Future[str]]]) -> None:
         results: Sequence[Any]
+        if not batch:
+            return
         try:
             pipe = self._client.pipeline(transaction=False)
             for stream, entry, _ in batch:
