@@ -20,6 +20,7 @@ from shared.store.pool import Conn
 T = TypeVar("T")
 
 PAGE_MAX = 200
+ID_MAX = 2**63 - 1
 
 
 class Refused(Exception):
@@ -48,9 +49,21 @@ async def _as_agent(request: Request, work: Callable[[Conn, int], T]) -> T:
 
 def _number(request: Request, name: str, default: int, highest: int) -> int:
     raw = request.query_params.get(name, str(default))
-    if not raw.isdigit() or not 0 <= int(raw) <= highest:
+    # isdecimal alone takes other scripts' digits, and int() gives up on very many
+    if not (raw.isascii() and raw.isdecimal() and len(raw) <= 20) or not 0 <= int(raw) <= highest:
         raise Refused(422, f"{name} should be a number up to {highest}")
     return int(raw)
+
+
+def _conversation(request: Request) -> int:
+    conversation_id = int(request.path_params["conversation"])
+    if conversation_id > ID_MAX:
+        raise _no_such_conversation()
+    return conversation_id
+
+
+def _no_such_conversation() -> Refused:
+    return Refused(404, "this company has no such conversation")
 
 
 async def list_conversations(request: Request) -> Response:
@@ -71,39 +84,39 @@ async def list_conversations(request: Request) -> Response:
 
 
 async def list_messages(request: Request) -> Response:
-    conversation_id = int(request.path_params["conversation"])
+    conversation_id = _conversation(request)
     after_seq = _number(request, "after_seq", 0, 2**53)
     limit = _number(request, "limit", 100, PAGE_MAX)
 
     def work(conn: Conn, company_id: int) -> Any:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
-            raise Refused(404, "this company has no such conversation")
+            raise _no_such_conversation()
         return {"messages": messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=limit)}
 
     return _json(await _as_agent(request, work))
 
 
 async def mark_read(request: Request) -> Response:
-    conversation_id = int(request.path_params["conversation"])
+    conversation_id = _conversation(request)
 
     def work(conn: Conn, company_id: int) -> Any:
         unread = conversations.mark_read(conn, company_id, conversation_id)
         if unread is None:
-            raise Refused(404, "this company has no such conversation")
+            raise _no_such_conversation()
         return {"unread": unread}
 
     return _json(await _as_agent(request, work))
 
 
 async def set_bot(request: Request) -> Response:
-    conversation_id = int(request.path_params["conversation"])
+    conversation_id = _conversation(request)
     if request.path_params["who"] not in ("take-over", "hand-back"):
         raise Refused(404, "the ways are take-over and hand-back")
     enabled = request.path_params["who"] == "hand-back"
 
     def work(conn: Conn, company_id: int) -> Any:
         if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
-            raise Refused(404, "this company has no such conversation")
+            raise _no_such_conversation()
         return {"bot_enabled": enabled}
 
     return _json(await _as_agent(request, work))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -17,6 +18,8 @@ from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
 from shared.telemetry import logs
+
+log = structlog.get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,7 +46,13 @@ class Gateway:
         if scope["type"] == "http" and scope["path"].startswith("/webhooks/") and self._webhooks is not None:
             await self._webhooks(scope, receive, send)
         else:
-            await self._pages(scope, receive, send)
+            try:
+                await self._pages(scope, receive, send)
+            except Exception as e:
+                if scope["type"] != "http":
+                    raise
+                # Starlette has answered 500 and raises again; the server would print the error's text
+                log.error("request_failed", exc_info=e)
 
     @asynccontextmanager
     async def _lifespan(self, pages: Starlette) -> AsyncIterator[None]:

@@ -53,6 +53,10 @@ class Webhooks:
             await _refuse(send, refused)
         except ClientLeft:
             return
+        except Exception as e:
+            # the server would print the error's text, which may quote content
+            log.error("webhook_failed", exc_info=e)
+            await _refuse(send, _Refused(500, "internal error"))
         else:
             await _answer(send, 200, [_JSON], _OK)
 
