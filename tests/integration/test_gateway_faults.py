@@ -1,0 +1,214 @@
+"""The edge while what it depends on is away, full or hanging: nothing accepted is lost, 503 is the last resort."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from shared.embedded import Database, Valkey
+from shared.store import journal
+from tests.factories import Bot, make_bot, settings_for, update
+from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
+from tests.services import Services
+
+WRITE_TIMEOUT_S = 0.3
+POOL_TIMEOUT_S = 0.5
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    return make_bot(database.admin_url)
+
+
+@pytest.fixture
+def valkey(make_valkey: Callable[..., Valkey]) -> Valkey:
+    return make_valkey()
+
+
+@pytest.fixture
+def gateway(database: Database, valkey: Valkey) -> Iterator[RunningGateway]:
+    with running_gateway(_settings(database, valkey.redis_url)) as running:
+        yield running
+
+
+def _settings(database: Database, redis_url: str, **values: Any) -> Any:
+    bounds = {"journal_write_timeout_s": WRITE_TIMEOUT_S, "database_pool_timeout_s": POOL_TIMEOUT_S}
+    return settings_for(database, redis_url, **{**bounds, **values})
+
+
+def _backlog(valkey: Valkey) -> int:
+    with redis.Redis.from_url(valkey.redis_url) as client:
+        return journal.Reader(client, 16).backlog()
+
+
+def _must_retry(answer: httpx.Response) -> bool:
+    return answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1
+
+
+@contextmanager
+def _hanging(valkey: Valkey) -> Iterator[None]:
+    """The server takes connections and bytes and answers nothing."""
+    assert valkey.pid is not None
+    os.kill(valkey.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(valkey.pid, signal.SIGCONT)
+
+
+def test_a_journal_that_is_away_means_503_until_it_is_back(gateway: RunningGateway, bot: Bot, valkey: Valkey) -> None:
+    assert gateway.post(bot, update("before")).status_code == 200
+
+    valkey.stop()
+    assert _must_retry(gateway.post(bot, update("meanwhile")))
+    assert gateway.get("/health/ready").status_code == 503
+    assert gateway.get("/health/live").status_code == 200
+
+    valkey.start()
+    assert gateway.post(bot, update("after")).status_code == 200
+    assert gateway.get("/health/ready").status_code == 200
+    assert _backlog(valkey) == 2
+
+
+def test_a_journal_that_is_full_means_503_until_there_is_room(
+    gateway: RunningGateway, bot: Bot, valkey: Valkey
+) -> None:
+    with redis.Redis.from_url(valkey.redis_url) as client:
+        client.config_set("maxmemory", "1")
+        assert _must_retry(gateway.post(bot, update("meanwhile")))
+
+        client.config_set("maxmemory", "0")
+        assert gateway.post(bot, update("after")).status_code == 200
+    assert _backlog(valkey) == 1
+
+
+def test_a_journal_that_hangs_keeps_nobody_waiting(gateway: RunningGateway, bot: Bot, valkey: Valkey) -> None:
+    assert gateway.post(bot, update("before")).status_code == 200
+
+    with _hanging(valkey):
+        answers = gateway.together([gateway.webhook(bot, update("meanwhile", chat=n)) for n in range(20)])
+        assert all(map(_must_retry, answers))
+        assert gateway.get("/health/ready").status_code == 503
+
+    assert gateway.post(bot, update("after")).status_code == 200
+
+
+def test_a_long_queue_at_a_hanging_journal_is_refused_as_soon_as_a_short_one(valkey: Valkey) -> None:
+    """Batch after batch would wait for its own timeout: forty of them, twelve seconds."""
+
+    async def crowd() -> list[BaseException | str]:
+        client = journal_client(valkey.redis_url)
+        writer = journal.Writer(client, 16, max_waiting_bytes=2**30, timeout_s=WRITE_TIMEOUT_S)
+        with _hanging(valkey):
+            asks = [writer.append(1, str(n), "telegram", 0, b"{}") for n in range(40 * journal.PIPELINE_ENTRIES)]
+            async with asyncio.timeout(6):
+                answers = await asyncio.gather(*asks, return_exceptions=True)
+        await client.aclose()
+        return answers
+
+    answers = asyncio.run(crowd())
+
+    assert {type(answer).__name__ for answer in answers} == {"JournalUnavailable"}
+
+
+def test_requests_that_arrive_together_share_round_trips(gateway: RunningGateway, bot: Bot, valkey: Valkey) -> None:
+    gateway.post(bot, update("warm"))
+    with redis.Redis.from_url(valkey.redis_url) as client:
+        reads_before = client.info("stats")["total_reads_processed"]
+
+        answers = gateway.together([gateway.webhook(bot, update("hi", chat=n)) for n in range(200)])
+
+        reads = client.info("stats")["total_reads_processed"] - reads_before
+        writes = client.info("commandstats")["cmdstat_xadd"]["calls"]
+    assert {answer.status_code for answer in answers} == {200}
+    assert writes == 201
+    assert reads < 50
+
+
+def test_with_the_database_down_known_bots_are_taken_and_strangers_retry(
+    services: Services, database: Database, valkey: Valkey, bot: Bot
+) -> None:
+    stranger = make_bot(database.admin_url)
+    with running_gateway(_settings(database, valkey.redis_url, app_cache_ttl_s=0)) as gateway:
+        assert gateway.post(bot, update("before")).status_code == 200
+
+        with cut_off(services, database) as open_again:
+            # what is known is old by now, and still counts
+            assert [gateway.post(bot, update(f"meanwhile {n}")).status_code for n in range(3)] == [200] * 3
+            assert gateway.post(bot, update("forged"), headers={}).status_code == 401
+            assert _must_retry(gateway.post(stranger, update("meanwhile")))
+            ready = gateway.get("/health/ready")
+            assert (ready.status_code, ready.json()["checks"]["database"]) == (200, "unavailable")
+            open_again()
+
+        _until(lambda: gateway.post(stranger, update("after")).status_code == 200)
+        assert gateway.get("/health/ready").json()["checks"]["database"] == "ok"
+    assert _backlog(valkey) == 5
+
+
+def test_a_gateway_that_starts_without_its_database_serves_once_it_is_back(
+    services: Services, database: Database, valkey: Valkey, bot: Bot
+) -> None:
+    with cut_off(services, database) as open_again, running_gateway(_settings(database, valkey.redis_url)) as gateway:
+        assert gateway.get("/health/ready").status_code == 200
+        assert _must_retry(gateway.post(bot, update("early")))
+
+        open_again()
+
+        _until(lambda: gateway.post(bot, update("late")).status_code == 200)
+
+
+def test_a_grant_that_was_lost_is_no_reason_to_refuse_known_bots(database: Database, valkey: Valkey, bot: Bot) -> None:
+    with running_gateway(_settings(database, valkey.redis_url, app_cache_ttl_s=0)) as gateway:
+        gateway.post(bot, update("before"))
+        stranger = make_bot(database.admin_url)
+        with psycopg.connect(database.admin_url, autocommit=True) as conn:
+            conn.execute("REVOKE SELECT ON apps FROM switchboard_app")
+
+        assert gateway.post(bot, update("meanwhile")).status_code == 200
+        assert _must_retry(gateway.post(stranger, update("meanwhile")))
+
+
+def test_many_made_up_bots_bury_neither_the_database_nor_the_real_ones(
+    database: Database, valkey: Valkey, bot: Bot
+) -> None:
+    with running_gateway(_settings(database, valkey.redis_url, app_cache_ttl_s=0)) as gateway:
+        assert gateway.post(bot, update("before")).status_code == 200
+        made_up = [gateway.webhook(bot, {}, path=f"/webhooks/telegram/made-up-{n}") for n in range(1000)]
+        real = [gateway.webhook(bot, update("hello", chat=n)) for n in range(20)]
+
+        answers = gateway.together([*made_up, *real])
+
+        assert {answer.status_code for answer in answers[:1000]} == {404, 503}
+        assert all(_must_retry(answer) for answer in answers if answer.status_code == 503)
+        assert {answer.status_code for answer in answers[1000:]} == {200}
+        with psycopg.connect(database.admin_url) as conn:
+            [(connections,)] = conn.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'switchboard gateway'"
+                " AND datname = current_database()"
+            )
+        assert connections <= 2
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    """Pools and look-ups come back after a pause of their own."""
+    ends_at = time.monotonic() + 15
+    while not reached():
+        assert time.monotonic() < ends_at, "it never became so"
+        time.sleep(0.05)
+
+
+def journal_client(url: str) -> Any:
+    from shared.store.redis import connect_async
+
+    return connect_async(url, socket_timeout_s=WRITE_TIMEOUT_S)
