@@ -210,15 +210,19 @@ class System:
             seen.append(self.balance())
             return seen[-1].at_rest
 
-        wait_until(rests, "the system comes to rest", within_s, lambda: str(seen[-1:]))
+        wait_until(rests, "the system comes to rest", within_s, lambda: f"{seen[-1:]}\n{self.log_tails()}")
         return seen[-1]
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
             return conn.execute(query, values).fetchall()
 
-    def logs(self) -> str:
-        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+    def log_tails(self, lines: int = 12) -> str:
+        """The end of every process' log, for a failure's message."""
+        tails = []
+        for path in sorted(self.folder.glob("*.log")):
+            tails.append(f"--- {path.stem}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
+        return "\n".join(tails)
 
 
 def wait_until(
