@@ -24,21 +24,23 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
-    # Services. Unset means: `./switchboard up` starts embedded ones.
-    database_url: str | None = None  # application role: owns nothing, cannot bypass row-level security
-    database_admin_url: str | None = None  # owner: migrations, partitions, operators' commands
-    redis_url: str | None = None
-    journal_url: str | None = None  # noeviction and append-only; default REDIS_URL
-    broker_url: str | None = None  # noeviction and append-only; default REDIS_URL
-    cache_url: str | None = None  # default REDIS_URL
+    # Services. Unset means: `./switchboard up` starts embedded ones. Addresses hold passwords: never shown.
+    database_url: str | None = Field(
+        None, repr=False
+    )  # application role: owns nothing, cannot bypass row-level security
+    database_admin_url: str | None = Field(None, repr=False)  # owner: migrations, partitions, operators' commands
+    redis_url: str | None = Field(None, repr=False)
+    journal_url: str | None = Field(None, repr=False)  # noeviction and append-only; default REDIS_URL
+    broker_url: str | None = Field(None, repr=False)  # noeviction and append-only; default REDIS_URL
+    cache_url: str | None = Field(None, repr=False)  # default REDIS_URL
     data_dir: Path = PROJECT_ROOT / ".data"
     encryption_keys: SecretStr = SecretStr("")  # Fernet keys, newest first, divided by commas
 
     # Models. No LLM_BASE_URL: passages are quoted instead of written up.
-    llm_base_url: str | None = None  # OpenAI-compatible, with /v1
+    llm_base_url: str | None = Field(None, repr=False)  # OpenAI-compatible, with /v1
     llm_api_key: SecretStr = SecretStr("")
     llm_model: str | None = None
-    embeddings_base_url: str | None = None
+    embeddings_base_url: str | None = Field(None, repr=False)
     embeddings_api_key: SecretStr = SecretStr("")
     embeddings_model: str | None = None
     llm_call_deadline_s: float = Field(30.0, gt=0)
@@ -111,7 +113,14 @@ class Settings(BaseSettings):
             ("telegram_api_url", ("http", "https")),
         ):
             value = getattr(self, name)
-            if value is not None and urlsplit(value).scheme not in schemes:
+            if value is None:
+                continue
+            try:
+                scheme = urlsplit(value).scheme
+            except ValueError:  # its words may quote the password that the bracket stands in
+                found.append(f"{name.upper()} is no address: write [ and ] in a password as %5B and %5D")
+                continue
+            if scheme not in schemes:
                 found.append(f"{name.upper()} should begin with {' or '.join(s + '://' for s in schemes)}")
         if self.database_url and not self.database_admin_url:
             found.append("DATABASE_URL is set but DATABASE_ADMIN_URL is not: set both (application and owner role)")
