@@ -1,0 +1,190 @@
+"""The agents' inbox over HTTP: whoever has a company's key sees that company, and nothing of any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.flow import onboarding
+from tests.factories import Bot, Inbox, make_bot, update
+from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
+from tests.services import Services
+
+
+@dataclass
+class Agent:
+    """Somebody with an API key at a running gateway."""
+
+    gateway: RunningGateway
+    key: str
+
+    def get(self, path: str) -> httpx.Response:
+        return self.gateway.get(path, headers={"authorization": f"Bearer {self.key}"})
+
+    def post(self, path: str) -> httpx.Response:
+        return self.gateway.request("POST", path, headers={"authorization": f"Bearer {self.key}"})
+
+    def listed(self, query: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"/inbox/conversations{query}").json()
+        return found
+
+    def conversation_of(self, chat: int) -> int:
+        return next(int(c["id"]) for c in self.listed()["conversations"] if c["chat"] == str(chat))
+
+
+@pytest.fixture
+def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
+    inbox = Inbox(database, redis_url, database_pool_timeout_s=0.5)
+    yield inbox
+    inbox.close()
+
+
+@pytest.fixture
+def gateway(inbox: Inbox) -> Iterator[RunningGateway]:
+    with running_gateway(inbox.settings) as running:
+        yield running
+
+
+@pytest.fixture
+def bot(inbox: Inbox) -> Bot:
+    return make_bot(inbox.server.admin_url)
+
+
+@pytest.fixture
+def agent(inbox: Inbox, gateway: RunningGateway, bot: Bot) -> Agent:
+    return _agent(inbox, gateway, bot)
+
+
+def _agent(inbox: Inbox, gateway: RunningGateway, bot: Bot) -> Agent:
+    with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
+        return Agent(gateway, onboarding.new_agent(conn, bot.company_id, "agent"))
+
+
+def _customers_write(inbox: Inbox, bot: Bot, *words: tuple[int, str]) -> None:
+    for chat, text in words:
+        inbox.journal(bot, update(text, chat=chat))
+    inbox.drain_all()
+
+
+def test_the_list_shows_the_newest_first_with_what_is_unread(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (1, "first"), (1, "second"))
+    _customers_write(inbox, bot, (2, "hello"))
+
+    listed = agent.listed()
+
+    assert listed["unread"] == 3
+    shown = [(c["chat"], c["contact"], c["unread"], c["last_message_preview"]) for c in listed["conversations"]]
+    assert shown == [("2", "Customer 2", 1, "hello"), ("1", "Customer 1", 2, "second")]
+
+
+def test_the_list_goes_on_where_a_page_ended(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    for chat in range(1, 6):
+        _customers_write(inbox, bot, (chat, "hello"))
+
+    seen: list[str] = []
+    query = "?limit=2"
+    while page := agent.listed(query)["conversations"]:
+        seen += [c["chat"] for c in page]
+        query = str(httpx.URL("", params={"limit": 2, "before": page[-1]["last_message_at"]}))
+
+    assert seen == ["5", "4", "3", "2", "1"]
+
+
+def test_messages_come_in_pages_in_order(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, *((7, f"word {n}") for n in range(5)))
+    path = f"/inbox/conversations/{agent.conversation_of(7)}/messages"
+
+    first = agent.get(f"{path}?limit=3").json()["messages"]
+    rest = agent.get(f"{path}?after_seq={first[-1]['seq']}").json()["messages"]
+
+    assert [m["text"] for m in first + rest] == [f"word {n}" for n in range(5)]
+    assert {m["role"] for m in first} == {"customer"}
+
+
+def test_reading_makes_read_and_a_later_message_is_unread_again(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "one"), (7, "two"), (8, "other"))
+    conversation = agent.conversation_of(7)
+
+    assert agent.post(f"/inbox/conversations/{conversation}/read").json() == {"unread": 0}
+    assert agent.listed()["unread"] == 1
+
+    _customers_write(inbox, bot, (7, "three"))
+    assert agent.listed()["unread"] == 2
+
+
+def test_taking_over_silences_the_bot_until_it_is_handed_back(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "hello"))
+    path = f"/inbox/conversations/{agent.conversation_of(7)}"
+
+    assert agent.post(f"{path}/take-over").json() == {"bot_enabled": False}
+    _customers_write(inbox, bot, (7, "still there?"))
+    assert inbox.rows("SELECT state, count(*) FROM turns GROUP BY 1") == [("cancelled", 1)]
+    assert agent.listed()["conversations"][0]["status"] == "handed_over"
+
+    assert agent.post(f"{path}/hand-back").json() == {"bot_enabled": True}
+    _customers_write(inbox, bot, (7, "and now?"))
+    assert ("waiting", 1) in inbox.rows("SELECT state, count(*) FROM turns GROUP BY 1")
+
+
+@pytest.mark.parametrize(
+    ("method", "what"), [("GET", "messages"), ("POST", "read"), ("POST", "take-over"), ("POST", "hand-back")]
+)
+def test_another_companys_conversation_does_not_exist(
+    inbox: Inbox, bot: Bot, gateway: RunningGateway, method: str, what: str
+) -> None:
+    _customers_write(inbox, bot, (7, "a secret"))
+    [(conversation,)] = inbox.rows("SELECT id FROM conversations")
+    stranger = _agent(inbox, gateway, make_bot(inbox.server.admin_url))
+
+    answer = gateway.request(
+        method, f"/inbox/conversations/{conversation}/{what}", headers={"authorization": f"Bearer {stranger.key}"}
+    )
+
+    assert (answer.status_code, answer.json()["error"]) == (404, "this company has no such conversation")
+    assert stranger.listed() == {"unread": 0, "conversations": []}
+    assert inbox.rows("SELECT bot_enabled, customer_seq - read_seq FROM conversations") == [(True, 1)]
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer sbk_nobody", "Basic {key}", "{key}"])
+def test_without_a_key_in_force_nothing_is_told(gateway: RunningGateway, agent: Agent, header: str | None) -> None:
+    headers = {} if header is None else {"authorization": header.format(key=agent.key)}
+
+    for method, path in (("GET", ""), ("GET", "/1/messages"), ("POST", "/1/read"), ("POST", "/1/take-over")):
+        assert gateway.request(method, f"/inbox/conversations{path}", headers=headers).status_code == 401
+
+
+def test_an_agent_who_was_disabled_is_out_at_once(inbox: Inbox, agent: Agent) -> None:
+    assert agent.get("/inbox/conversations").status_code == 200
+    inbox.rows("UPDATE agents SET disabled_at = now() RETURNING 1")
+
+    assert agent.get("/inbox/conversations").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/9999/messages", "/99999999999999999999/messages", "/9223372036854775807/messages"])
+def test_a_conversation_that_is_none_is_a_404(agent: Agent, path: str) -> None:
+    assert agent.get(f"/inbox/conversations{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["?limit=201", "?limit=-1", "?limit=%C2%B2", "?limit=many", "?before=yesterday", "?limit=" + "9" * 5000]
+)
+def test_a_question_that_is_none_is_a_422_that_names_it(agent: Agent, query: str) -> None:
+    answer = agent.get(f"/inbox/conversations{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(query[1:].partition("=")[0])
+
+
+def test_while_the_database_is_away_agents_are_asked_to_come_back(
+    services: Services, inbox: Inbox, agent: Agent
+) -> None:
+    with cut_off(services, inbox.server):
+        answer = agent.get("/inbox/conversations")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
