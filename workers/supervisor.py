@@ -31,7 +31,7 @@ STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "maintenance", "b
 def argv_of(name: str, config: Settings) -> list[str]:
     """How a process of the fleet is run, without secrets: everybody on the machine can see this."""
     python = [sys.executable, "-P", "-m"]
-    celery = [*python, "celery", "-A", "workers.app"]
+    celery = [*python, "celery", "--quiet", "-A", "workers.app"]
     if name == "gateway":
         return [
             *python, "granian", "--interface", "asgi", "--host", config.gateway_host,

@@ -32,8 +32,8 @@ def configure(level: str = "INFO", process: str = "") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # one line a request, with the token in the address
-    for noisy in ("httpx", "httpcore"):
+    # httpx: a line a request, with the token in the address. Celery: two lines a ring; the flows say what came of it.
+    for noisy in ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if process:
         structlog.contextvars.bind_contextvars(process=process)
