@@ -9,13 +9,14 @@ ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO switchboard_app;
 GRANT USAGE ON SCHEMA public TO switchboard_app;
 
 -- The companies that the current transaction works for. Raising is the point: without it a forgotten
--- SET LOCAL would find nothing and look like an empty inbox.
+-- SET LOCAL would find nothing and look like an empty inbox. The same goes for an empty list, which a
+-- transaction for no company sets: such a one calls only the functions that look after themselves.
 CREATE FUNCTION switchboard_companies() RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
 DECLARE
     ids text := current_setting('switchboard.companies', true);
 BEGIN
-    IF ids IS NULL OR ids = '' THEN
+    IF ids IS NULL OR ids IN ('', '{}') THEN
         RAISE EXCEPTION 'no company is set for this transaction'
             USING ERRCODE = 'insufficient_privilege', HINT = 'open it through shared.store.tenancy';
     END IF;
