@@ -1,0 +1,289 @@
+"""The hot statements on 200,000 messages of 50 companies, as the application role: by index, a few rows each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.model import JournalEntry, SendOutcome
+from shared.store import balance, conversations, knowledge, ledger, messages, outbound, receipts, sweep, turns
+from shared.store.conversations import ChatKey, ContactKey, Head
+from shared.store.pool import Conn, set_companies
+from tests.integration import load
+from tests.integration.explain import Explaining, Touched, read_by
+from tests.integration.load import BIG_CHANNEL, BIG_COMPANY, BIG_TABLES, ONE_CONVERSATION
+
+pytestmark = pytest.mark.timeout(180)  # the first test waits for the load
+SOME = sorted((n * 7919) % 10_000 + 1 for n in range(200))
+"""200 conversations of the big company, evenly spread."""
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def loaded(module_database: Database) -> Database:
+    load.load(module_database.admin_url)
+    return module_database
+
+
+@pytest.fixture(scope="module")
+def app(loaded: Database) -> Iterator[Conn]:
+    with psycopg.connect(loaded.url, autocommit=True, prepare_threshold=None) as conn:
+        yield conn
+
+
+@contextmanager
+def _undone(conn: Conn, *companies: int) -> Iterator[None]:
+    with conn.transaction(force_rollback=True):
+        set_companies(conn, companies)
+        yield
+
+
+Use = Callable[[Any], object]
+STATEMENTS: list[tuple[str, Use, set[str], int]] = [
+    # name, the store's function, the indexes that it should use, index entries that it may read at most
+    (
+        "conversations.recent",
+        lambda c: conversations.recent(c, BIG_COMPANY),
+        {"conversations_recent", "contacts_pkey"},
+        120,
+    ),
+    (
+        "conversations.recent, a later page",
+        lambda c: conversations.recent(c, BIG_COMPANY, before=NOW - timedelta(hours=5)),
+        {"conversations_recent", "contacts_pkey"},
+        120,
+    ),
+    (
+        "messages.page",
+        lambda c: messages.page(c, BIG_COMPANY, ONE_CONVERSATION),
+        {"messages_company_id_conversation_id_seq_key"},
+        10,
+    ),
+    (
+        "messages.lines",
+        lambda c: messages.lines(c, BIG_COMPANY, ONE_CONVERSATION, up_to_seq=9, limit=20),
+        {"messages_company_id_conversation_id_seq_key"},
+        10,
+    ),
+    (
+        "messages.existing_keys",
+        lambda c: messages.existing_keys(c, [(BIG_COMPANY, BIG_CHANNEL, f"m:{n}:1") for n in SOME]),
+        {"messages_company_id_channel_id_dedupe_key_key"},
+        200,
+    ),
+    (
+        "conversations.ensure_contacts",
+        lambda c: conversations.ensure_contacts(c, {ContactKey(BIG_COMPANY, BIG_CHANNEL, str(n)): None for n in SOME}),
+        {"contacts_company_id_channel_id_external_id_key"},
+        800,
+    ),
+    (
+        "conversations.ensure_locked",
+        lambda c: conversations.ensure_locked(c, {ChatKey(BIG_COMPANY, BIG_CHANNEL, str(n)): None for n in SOME}),
+        {"conversations_company_id_channel_id_chat_key"},
+        800,
+    ),
+    (
+        "conversations.advance",
+        lambda c: conversations.advance(c, [Head(BIG_COMPANY, n, 11, 1, 1, "customer", "x") for n in SOME]),
+        {"conversations_pkey"},
+        400,
+    ),
+    (
+        "turns.want",
+        lambda c: turns.want(
+            c,
+            [turns.Wanted(BIG_COMPANY, n, BIG_CHANNEL, 11, 11, NOW) for n in SOME],
+            quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15,
+        ),
+        {"turns_open"},
+        900,  # with the foreign keys of what is new
+    ),
+    (
+        "conversations.unread_of",
+        lambda c: conversations.unread_of(c, BIG_COMPANY, SOME),
+        {"conversations_pkey"},
+        400,
+    ),
+    (
+        "conversations.mark_read",
+        lambda c: conversations.mark_read(c, BIG_COMPANY, ONE_CONVERSATION),
+        {"conversations_pkey"},
+        20,
+    ),
+    (
+        "receipts.of_conversation",
+        lambda c: receipts.of_conversation(c, BIG_COMPANY, ONE_CONVERSATION),
+        {"turns_of_conversation", "receipts_pkey", "messages_pkey", "outbound_company_id_message_id_part_key"},
+        20,
+    ),
+    (
+        "turns.cancel_open",
+        lambda c: turns.cancel_open(c, BIG_COMPANY, ONE_CONVERSATION),
+        {"turns_open"},
+        10,
+    ),
+    (
+        "outbound.next_due_s",
+        lambda c: outbound.next_due_s(c, BIG_COMPANY, ONE_CONVERSATION),
+        {"outbound_open"},
+        10,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("use", "indexes", "entries"), [s[1:] for s in STATEMENTS], ids=[s[0] for s in STATEMENTS])
+def test_a_hot_statement_goes_by_its_index_and_reads_little(
+    app: Conn, use: Use, indexes: set[str], entries: int
+) -> None:
+    with _undone(app, BIG_COMPANY):
+        explaining = Explaining(app)
+        use(explaining)
+    with _undone(app, BIG_COMPANY):
+        read = read_by(app, use)
+
+    assert explaining.read_whole(BIG_TABLES) == []
+    assert explaining.sorts() == []
+    assert indexes <= explaining.indexes()
+    assert sum(read.whole.get(table, 0) for table in BIG_TABLES) == 0
+    assert read.entries <= entries, read
+
+
+def _big_whole(read: Touched) -> int:
+    return sum(read.whole.get(table, 0) for table in BIG_TABLES)
+
+
+@pytest.mark.parametrize("after_company", [0, 25, 50])
+def test_claiming_a_turn_among_twelve_thousand_open_ones_reads_a_handful(app: Conn, after_company: int) -> None:
+    with _undone(app):
+        read = read_by(app, lambda c: turns.claim(c, after_company, lease_s=10))
+
+    assert _big_whole(read) == 0
+    assert {"turns_due", "turns_open"} <= set(read.indexes)
+    assert read.entries < 20, read
+
+
+def test_claiming_a_part_among_ten_thousand_queued_ones_reads_a_handful(app: Conn) -> None:
+    with _undone(app):
+        read = read_by(app, lambda c: outbound.claim(c, 25, lease_s=15, unblock_s=60))
+
+    assert _big_whole(read) == 0
+    assert {"outbound_due", "outbound_open"} <= set(read.indexes)
+    assert read.entries < 20, read
+
+
+def test_looking_for_what_is_overdue_stops_at_its_bound(app: Conn) -> None:
+    with _undone(app):
+        read = read_by(app, lambda c: sweep.look(c, every_s=2, grace_s=1, limit=200))
+
+    assert _big_whole(read) == 0
+    assert {"turns_due", "outbound_due"} <= set(read.indexes)
+    assert read.entries <= 2 * 200 + 10, read
+
+
+def test_sends_without_a_result_are_found_without_reading_the_queue(app: Conn) -> None:
+    with _undone(app):
+        read = read_by(app, outbound.expire_sending)
+
+    assert _big_whole(read) == 0
+    assert read.entries == 0, read
+
+
+def test_renewing_a_process_leases_reads_only_these(app: Conn) -> None:
+    with _undone(app):
+        held = []
+        for _ in range(50):
+            claim = turns.claim(app, 0, lease_s=10)
+            assert claim is not None
+            held.append(claim)
+        read = read_by(app, lambda c: turns.renew(c, held, lease_s=10))
+
+    assert _big_whole(read) == 0
+    assert read.entries <= 10 * 50, read  # foreign keys too: these rows changed twice in one transaction
+
+
+def test_a_claimed_turn_and_its_end_cost_a_few_rows(app: Conn) -> None:
+    with _undone(app, BIG_COMPANY):
+        claim = turns.claim(app, 0, lease_s=10)
+        assert claim is not None
+        explaining = Explaining(app)
+        assert turns.load(explaining, claim) is not None  # type: ignore[arg-type]
+        assert turns.finish(explaining, claim, "answered")  # type: ignore[arg-type]
+
+    assert explaining.read_whole(BIG_TABLES) == []
+    assert {"turns_pkey", "conversations_pkey"} <= explaining.indexes()
+
+
+def test_a_part_from_claim_to_record_costs_a_few_rows(app: Conn) -> None:
+    with _undone(app, BIG_COMPANY):
+        claim = outbound.claim(app, 0, lease_s=15, unblock_s=60)
+        assert claim is not None
+        explaining: Any = Explaining(app)
+        assert outbound.load(explaining, claim) is not None
+        attempt = outbound.begin_send(explaining, claim, record_deadline_s=30)
+        assert attempt is not None
+        assert outbound.record(explaining, claim, attempt, SendOutcome("failed", "x"), delay_s=0, duration_ms=1)
+        assert outbound.fail_rest(explaining, claim.company_id, claim.outbound_id, "x") == 1
+
+    assert explaining.read_whole((*BIG_TABLES, "delivery_attempts_default")) == []
+    assert explaining.sorts() == []
+
+
+def test_a_crashed_batch_is_looked_up_in_the_ledger_by_its_key(app: Conn) -> None:
+    ms = int(NOW.timestamp() * 1000)
+    entries = [JournalEntry("sb:journal:1", f"{ms}-{n}", "telegram", 1, NOW, b"") for n in range(200)]
+    with _undone(app):
+        read = read_by(app, lambda c: ledger.known(c, "sb:journal:1", entries))
+
+    assert _big_whole(read) == 0
+    assert "webhook_events_default_pkey" in read.indexes
+
+
+def test_a_search_reads_the_chunks_that_have_the_words(app: Conn) -> None:
+    with _undone(app, BIG_COMPANY):
+        found: list[Any] = []
+        read = read_by(app, lambda c: found.extend(knowledge.search(c, BIG_COMPANY, "topic7 and rareword123", 8)))
+
+    assert found[0].text.split()[2] == "rareword123"
+    assert _big_whole(read) == 0
+    assert "chunks_words" in read.indexes
+    assert read.entries < 600, read
+
+
+def test_the_bodies_of_the_claims_are_planned_by_index_in_the_order_they_want(loaded: Database) -> None:
+    with psycopg.connect(loaded.admin_url, autocommit=True) as owner:
+        plans = Explaining(owner)
+        for name, values in (
+            ("claim_turn", {"after_company": "0::bigint", "lease_s": "10::float8"}),
+            ("claim_outbound", {"after_company": "0::bigint", "lease_s": "15::float8", "unblock_s": "60::float8"}),
+            ("overdue", {"grace_s": "1::float8", "lim": "200"}),
+        ):
+            with owner.transaction(force_rollback=True):
+                plans.execute(_body(owner, name, values))
+
+    assert plans.read_whole(BIG_TABLES) == []
+    assert plans.sorts() == []
+    assert {"turns_due", "turns_open", "outbound_due", "outbound_open"} <= plans.indexes()
+
+
+def _body(owner: Conn, name: str, values: dict[str, str]) -> str:
+    """A function's statement with values instead of its arguments."""
+    row = owner.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", (name,)).fetchone()
+    assert row is not None
+    return re.sub(rf"\b({'|'.join(values)})\b", lambda match: values[match[1]], str(row[0]))
+
+
+def test_the_balance_reads_each_stream_without_the_whole_ledger(loaded: Database) -> None:
+    # its sums over states may read everything: an operator asks them, seldom
+    with psycopg.connect(loaded.admin_url, autocommit=True) as owner, owner.transaction():
+        explaining = Explaining(owner)
+        assert balance._stored(explaining, "sb:journal:1", ("1-0",)) == []  # type: ignore[arg-type]
+
+    assert explaining.read_whole(BIG_TABLES) == []

@@ -1,0 +1,340 @@
+"""Row-level security, table by table as the catalogue names them: nobody reaches another company's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from psycopg import errors, sql
+
+from shared.embedded import Database, Postgres
+from shared.errors import SettingsError
+from shared.knowledge import search as knowledge
+from shared.model import Answer
+from shared.store import companies, messages, outbound, receipts, turns
+from shared.store.pool import Conn, check_connections, check_role, set_companies
+from tests.factories import Bot, Inbox, make_bot, update
+
+OPERATORS_ONLY = {"apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies"}
+"""Tables without a company_id. Whoever adds another one says here why it needs no company."""
+
+LOOKS_OVER_THE_FENCE = {
+    "agent_of_key", "claim_outbound", "claim_turn", "company_ids", "expire_sending", "knowledge_search",
+    "ledger_known", "ledger_unpark", "overdue", "renew_turns", "routes_of",
+}  # fmt: skip
+"""SECURITY DEFINER functions that the application role may call."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """names: every table with a company, and `companies`; key: the column that says whose a row is."""
+
+    server: Database
+    ours: Bot
+    foreign: Bot
+    names: list[str]
+    partitions: list[str]
+
+    @staticmethod
+    def key(table: str) -> str:
+        return "id" if table == "companies" else "company_id"
+
+
+@pytest.fixture(scope="module")
+def tables(services: object, module_database: Database) -> Iterator[Tables]:
+    server = module_database
+    ours, foreign = make_bot(server.admin_url), make_bot(server.admin_url)
+    with services.redis_database() as redis_url:  # type: ignore[attr-defined]
+        inbox = Inbox(server, redis_url)
+        try:
+            inbox.journal(ours, update("hello", chat=5))
+            inbox.drain_all()
+        finally:
+            inbox.close()
+    with psycopg.connect(server.admin_url) as conn:
+        _seed(conn, ours)
+        yield Tables(server, ours, foreign, *_catalogue(conn))
+
+
+def _catalogue(conn: Conn) -> tuple[list[str], list[str]]:
+    rows = conn.execute(
+        "SELECT c.relname::text, c.relispartition FROM pg_class c"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+        " AND (c.relispartition OR c.relname = 'companies' OR EXISTS (SELECT 1 FROM pg_attribute a"
+        "   WHERE a.attrelid = c.oid AND a.attname = 'company_id' AND NOT a.attisdropped)) ORDER BY 1"
+    ).fetchall()
+    return [str(n) for n, partition in rows if not partition], [str(n) for n, partition in rows if partition]
+
+
+def _seed(conn: Conn, bot: Bot) -> None:
+    """What a webhook alone does not fill."""
+    company = bot.company_id
+    set_companies(conn, [company])
+    companies.add_agent(conn, company, "Ann", "key")
+    knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.")
+    claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
+    turn = turns.load(conn, claim)
+    assert turn is not None
+    message = messages.add_own(conn, company, turn.conversation_id, turn.channel_id, 2, "bot", "At nine.")
+    receipts.add(conn, company, turn.id, message, Answer("At nine.", "full", "model"))
+    outbound.add_parts(conn, company, turn.conversation_id, turn.channel_id, turn.id, message, ["At nine."])
+    part = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
+    assert part is not None
+    outbound.begin_send(conn, part, record_deadline_s=30)
+    conn.commit()
+
+
+def _make_due(conn: Conn) -> turns.Claim:
+    conn.execute("UPDATE turns SET due_at = now()")
+    claim = turns.claim(conn, 0, lease_s=10)
+    assert claim is not None
+    return claim
+
+
+@pytest.fixture
+def app(tables: Tables) -> Iterator[Conn]:
+    """The application role, in a transaction that is undone."""
+    with psycopg.connect(tables.server.url) as conn:
+        yield conn
+        conn.rollback()
+
+
+def test_every_tenant_table_holds_rows_to_try_with(tables: Tables) -> None:
+    assert {"companies", "messages", "turns", "outbound", "webhook_events", "chunks"} <= set(tables.names)
+    with psycopg.connect(tables.server.admin_url) as owner:
+        empty = [
+            table
+            for table in tables.names
+            if owner.execute(_sql("SELECT 1 FROM {0} WHERE {1} = %s", table), (tables.ours.company_id,)).fetchone()
+            is None
+        ]
+    assert empty == [], "a new tenant table: seed a row of it in _seed, so that the tests below try it"
+
+
+def test_every_table_without_a_company_is_one_that_needs_none(tables: Tables) -> None:
+    with psycopg.connect(tables.server.admin_url) as owner:
+        every = owner.execute(
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p') AND NOT relispartition"
+        ).fetchall()
+
+    assert {str(row[0]) for row in every} - set(tables.names) == OPERATORS_ONLY - {"companies"}
+
+
+def test_every_tenant_table_and_its_partitions_have_row_level_security(tables: Tables) -> None:
+    with psycopg.connect(tables.server.admin_url) as owner:
+        open_ = owner.execute(
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND NOT relrowsecurity"
+            " AND relname = ANY (%s)",
+            (tables.names + tables.partitions,),
+        ).fetchall()
+
+    assert open_ == []
+
+
+def test_another_company_s_rows_cannot_be_seen_changed_or_deleted(tables: Tables, app: Conn) -> None:
+    set_companies(app, [tables.foreign.company_id])
+    own = {"companies", "channels", "company_totals"}  # the foreign company has rows of its own here
+
+    for table in tables.names:
+        for statement in (
+            "SELECT 1 FROM {0} WHERE {1} = %s",
+            "UPDATE {0} SET {2} = {2} WHERE {1} = %s",
+            "DELETE FROM {0} WHERE {1} = %s",
+        ):
+            assert _touched(app, _sql(statement, table), tables.ours.company_id) == 0, (table, statement)
+        if table not in own:
+            assert _touched(app, _sql("SELECT {1} FROM {0}", table)) == 0, table
+
+
+def test_a_row_cannot_be_written_for_another_company(tables: Tables, app: Conn) -> None:
+    for table in tables.names:
+        with psycopg.connect(tables.server.admin_url) as owner:
+            columns = sql.SQL(", ").join(sql.Identifier(c) for c in _insertable(owner, table))
+        set_companies(app, [tables.ours.company_id])
+        # a copy of our row, read while we may, written while we may not
+        app.execute(
+            sql.SQL("CREATE TEMP TABLE stolen ON COMMIT DROP AS SELECT {} FROM {} LIMIT 1").format(
+                columns, sql.Identifier(table)
+            )
+        )
+        set_companies(app, [tables.foreign.company_id])
+        with pytest.raises(errors.InsufficientPrivilege):
+            app.execute(
+                sql.SQL("INSERT INTO {} ({}) SELECT {} FROM stolen").format(sql.Identifier(table), columns, columns)
+            )
+        app.rollback()
+
+
+def test_without_a_company_every_tenant_table_refuses_to_answer(tables: Tables, app: Conn) -> None:
+    for table in tables.names:
+        for statement in ("SELECT {1} FROM {0}", "UPDATE {0} SET {2} = {2}", "DELETE FROM {0}"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                app.execute(_sql(statement, table))
+            app.rollback()
+
+
+def test_with_an_empty_list_of_companies_every_tenant_table_refuses_to_answer(tables: Tables, app: Conn) -> None:
+    for table in tables.names:
+        set_companies(app, [])
+        with pytest.raises(errors.InsufficientPrivilege):
+            app.execute(_sql("SELECT {1} FROM {0}", table))
+        app.rollback()
+
+
+def test_a_company_set_once_is_forgotten_with_its_transaction(tables: Tables, app: Conn) -> None:
+    set_companies(app, [tables.ours.company_id])
+    assert app.execute("SELECT count(*) FROM messages").fetchone() == (2,)
+    app.commit()
+
+    with pytest.raises(errors.InsufficientPrivilege):
+        app.execute("SELECT count(*) FROM messages")
+
+
+def test_a_partition_cannot_be_reached_directly(tables: Tables, app: Conn) -> None:
+    assert len(tables.partitions) >= 3
+    for partition in tables.partitions:
+        for statement in ("SELECT 1 FROM {}", "DELETE FROM {}", "INSERT INTO {} SELECT * FROM {}"):
+            set_companies(app, [tables.ours.company_id])
+            with pytest.raises(errors.InsufficientPrivilege):
+                app.execute(sql.SQL(statement).format(*[sql.Identifier(partition)] * statement.count("{}")))
+            app.rollback()
+
+
+def test_a_partition_made_later_cannot_be_reached_directly_either(tables: Tables, app: Conn) -> None:
+    with psycopg.connect(tables.server.admin_url, autocommit=True) as owner:
+        owner.execute("SELECT switchboard_make_partition('webhook_events', '2031-05-06')")
+
+    set_companies(app, [tables.ours.company_id])
+    with pytest.raises(errors.InsufficientPrivilege):
+        app.execute("SELECT 1 FROM webhook_events_20310506")
+
+
+def test_the_application_role_cannot_read_raw_bodies_or_make_itself_a_company(tables: Tables, app: Conn) -> None:
+    for statement in (
+        "SELECT body FROM webhook_raw",
+        "INSERT INTO companies (name) VALUES ('mine')",
+        "UPDATE companies SET name = 'mine'",
+        "INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'mine', '')",
+        "CREATE TABLE mine (id int)",
+        "ALTER TABLE messages DISABLE ROW LEVEL SECURITY",
+    ):
+        set_companies(app, [tables.ours.company_id])
+        with pytest.raises(errors.InsufficientPrivilege):
+            app.execute(statement)
+        app.rollback()
+
+
+def test_only_the_known_functions_look_over_the_fence_and_none_is_anybody_s(tables: Tables) -> None:
+    with psycopg.connect(tables.server.admin_url) as owner:
+        rows = owner.execute(
+            "SELECT proname::text, has_function_privilege('switchboard_app', oid, 'EXECUTE'),"
+            " coalesce(array_to_string(proconfig, ' '), '') LIKE '%search_path=%',"
+            " EXISTS (SELECT 1 FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)"
+            " FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+        ).fetchall()
+        anybodys = owner.execute(
+            "SELECT proname::text FROM pg_proc p WHERE pronamespace = 'public'::regnamespace"
+            " AND pg_get_userbyid(proowner) = current_user"
+            " AND EXISTS (SELECT 1 FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)"
+        ).fetchall()
+
+    assert {str(name) for name, callable_, *_ in rows if callable_} == LOOKS_OVER_THE_FENCE
+    assert [name for name, _, fixed, public in rows if not fixed or public] == []
+    assert anybodys == []
+
+
+def test_knowledge_of_another_company_is_refused_and_not_just_empty(tables: Tables, app: Conn) -> None:
+    set_companies(app, [tables.foreign.company_id])
+
+    with pytest.raises(errors.InsufficientPrivilege):
+        knowledge.search(app, tables.ours.company_id, "when do you open?")
+
+
+def _sql(statement: str, table: str) -> sql.Composed:
+    """{0} is the table, {1} the column that says whose a row is, {2} one that may be updated at all."""
+    key = Tables.key(table)
+    any_column = "name" if table == "companies" else key
+    return sql.SQL(statement).format(*map(sql.Identifier, (table, key, any_column)))
+
+
+def _touched(conn: Conn, statement: sql.Composed, *values: object) -> int:
+    """Rows that a statement reaches; 0 where the role may not run it at all."""
+    try:
+        with conn.transaction():
+            return conn.execute(statement, values).rowcount
+    except errors.InsufficientPrivilege:
+        return 0
+
+
+def _insertable(owner: Conn, table: str) -> list[str]:
+    rows = owner.execute(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND attidentity = ''",
+        (table,),
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+# ------------------------------------------------------------------ which roles may run the system
+
+
+@pytest.fixture(scope="module")
+def role_server(services: object) -> Postgres:
+    return services.postgres  # type: ignore[attr-defined]
+
+
+def _refusal(url: str) -> str:
+    with psycopg.connect(url, autocommit=True) as conn, pytest.raises(SettingsError) as refused:
+        check_role(conn)
+    return str(refused.value)
+
+
+def test_the_application_role_may_run_the_system(tables: Tables) -> None:
+    with psycopg.connect(tables.server.url, autocommit=True) as conn:
+        check_role(conn)
+
+
+def test_a_superuser_may_not_run_the_system(role_server: Postgres) -> None:
+    assert "is a superuser" in _refusal(role_server.superuser_url)
+
+
+def test_the_owner_and_a_role_that_bypasses_may_not_run_the_system(tables: Tables, role_server: Postgres) -> None:
+    assert "has BYPASSRLS" in _refusal(tables.server.admin_url)
+    with _role(role_server, tables.server, "IN ROLE switchboard_admin") as url:
+        assert "owns tables" in _refusal(url)
+
+
+def test_a_member_of_the_application_role_may_run_the_system(tables: Tables, role_server: Postgres) -> None:
+    with _role(role_server, tables.server, "IN ROLE switchboard_app") as url, psycopg.connect(url) as conn:
+        check_role(conn)
+        set_companies(conn, [tables.foreign.company_id])
+        assert conn.execute("SELECT count(*) FROM messages").fetchone() == (0,)
+
+
+class _role:  # noqa: N801 (reads like a function where it is used)
+    """A login of its own while it is needed."""
+
+    def __init__(self, server: Postgres, database: Database, attributes: str) -> None:
+        self._superuser_url, self._database, self._attributes = server.superuser_url, database, attributes
+
+    def __enter__(self) -> str:
+        with psycopg.connect(self._superuser_url, autocommit=True) as conn:
+            conn.execute(f"CREATE ROLE visitor LOGIN PASSWORD 'visiting' {self._attributes}".encode())
+        host = self._database.url.partition("@")[2]
+        return f"postgresql://visitor:visiting@{host}"
+
+    def __exit__(self, *_: object) -> None:
+        with psycopg.connect(self._superuser_url, autocommit=True) as conn:
+            conn.execute("DROP ROLE visitor")
+
+
+def test_pools_that_cannot_all_fit_are_refused_at_start(tables: Tables) -> None:
+    with psycopg.connect(tables.server.url, autocommit=True) as conn:
+        row = conn.execute("SELECT current_setting('max_connections')::int").fetchone()
+        assert row is not None
+        check_connections(conn, int(str(row[0])) - 10)
+        with pytest.raises(SettingsError, match="DATABASE_POOL_MAX"):
+            check_connections(conn, int(str(row[0])))
