@@ -13,6 +13,7 @@ from shared.errors import SettingsError
 FOLDER = Path(__file__).resolve().parent.parent.parent / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK = 7_349_201  # any number, the same for all
+APPLICATION_ROLE = "switchboard_app"  # as the files name it
 
 
 def files(folder: Path = FOLDER) -> list[tuple[str, str]]:
@@ -66,8 +67,8 @@ def pending(admin_or_app_url: str, folder: Path = FOLDER) -> list[str]:
 
 
 def _need_application_role(conn: psycopg.Connection) -> None:
-    if conn.execute("SELECT 1 FROM pg_roles WHERE rolname = 'switchboard_app'").fetchone() is None:
+    if conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APPLICATION_ROLE,)).fetchone() is None:
         raise SettingsError(
-            "the role switchboard_app does not exist: create it once with "
-            "CREATE ROLE switchboard_app LOGIN PASSWORD '…' and name it in DATABASE_URL"
+            f"the role {APPLICATION_ROLE} does not exist: create it once with "
+            f"CREATE ROLE {APPLICATION_ROLE} LOGIN PASSWORD '…' and name it in DATABASE_URL"
         )
