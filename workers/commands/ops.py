@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+from redis.exceptions import RedisError
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import JournalUnavailable, Permanent
 from shared.flow import takeover
 from shared.store import balance as balance_store
 from shared.store import conversations, outbound
@@ -20,8 +23,15 @@ from shared.store.redis import connect
 from workers.commands.setup import as_owner
 
 
-def _reader(config: settings.Settings) -> Reader:
-    return Reader(connect(config.need("journal_url")), config.journal_shards)
+@contextmanager
+def _journal(config: settings.Settings) -> Iterator[Reader]:
+    client = connect(config.need("journal_url"))
+    try:
+        yield Reader(client, config.journal_shards)
+    except RedisError as e:
+        raise JournalUnavailable(f"JOURNAL_URL or REDIS_URL: the journal did not take it: {type(e).__name__}") from e
+    finally:
+        client.close()
 
 
 def _print(value: Any) -> None:
@@ -33,8 +43,8 @@ def _print(value: Any) -> None:
 def balance(as_json: bool) -> None:
     """Received = stored + in flight; and what became of every event, turn and part. Exits 1 if it does not close."""
     config = settings.load()
-    with as_owner(config) as conn:
-        found = balance_store.take(conn, _reader(config))
+    with as_owner(config) as conn, _journal(config) as reader:
+        found = balance_store.take(conn, reader)
     if as_json:
         _print({**asdict(found), "closes": found.closes, "at_rest": found.at_rest})
     else:
@@ -113,8 +123,7 @@ def _redacted(value: Any) -> Any:
 def parked_redrive(places: tuple[str, ...], everything: bool) -> None:
     """Send parked requests through the journal again. Doing it twice does nothing twice."""
     config = settings.load()
-    reader = _reader(config)
-    with as_owner(config) as conn:
+    with as_owner(config) as conn, _journal(config) as reader:
         if everything:
             places = tuple(row.place for row in store.all_parked(conn, limit=100_000))
         for place in places:

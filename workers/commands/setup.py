@@ -11,23 +11,45 @@ import httpx
 import psycopg
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import DatabaseUnavailable, Permanent
 from shared.flow import onboarding
 from shared.model import Me
 from shared.store import companies, maintenance
 from shared.store.migrate import migrate as apply_migrations
+from shared.store.pool import describe
 from shared.store.vault import Vault
+
+MIGRATE = "run ./switchboard migrate"
 
 
 @contextmanager
 def as_owner(config: settings.Settings) -> Iterator[psycopg.Connection]:
-    """A connection of the owner role, for people who set up and look after."""
-    with psycopg.connect(config.need("database_admin_url"), autocommit=True, connect_timeout=5) as conn:
-        yield conn
+    """A connection of the owner role, for people who set up and look after. Raises errors of one line, without
+    psycopg's words once it is connected: they quote rows."""
+    with _connect(config) as conn:
+        try:
+            yield conn
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as e:
+            raise Permanent("schema", f"the database's schema is missing or old ({describe(e)}): {MIGRATE}") from e
+        except psycopg.OperationalError as e:
+            raise DatabaseUnavailable(f"the database of DATABASE_ADMIN_URL went away: {describe(e)}") from e
+        except psycopg.Error as e:
+            raise Permanent("database", f"the database refused: {describe(e)}") from e
+
+
+def _connect(config: settings.Settings) -> psycopg.Connection:
+    try:
+        return psycopg.connect(config.need("database_admin_url"), autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError as e:  # names host, port, database and role
+        told = " ".join(str(e).split())
+        raise DatabaseUnavailable(f"DATABASE_ADMIN_URL: the database cannot be reached: {told}") from e
+    except psycopg.Error as e:  # an address that libpq cannot read; it would quote all of it
+        raise Permanent("database", f"DATABASE_ADMIN_URL: not an address ({describe(e)})") from e
 
 
 def prepare(config: settings.Settings) -> list[str]:
     """Bring the schema up to date and make the coming week's partitions; returns the migrations applied."""
+    _connect(config).close()  # what keeps us from it is told in one line; a broken migration with all it says
     applied = apply_migrations(config.need("database_admin_url"))
     with as_owner(config) as conn:
         maintenance.make_partitions(conn, datetime.now(UTC).date())
