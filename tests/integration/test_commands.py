@@ -1,0 +1,412 @@
+"""The command line on real services: what an operator types, and what stands there afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from shared.embedded import Database, Valkey
+from shared.model import SendOutcome
+from shared.settings import Settings
+from shared.store import outbound
+from shared.store.migrate import files
+from standin.process import StandinProcess
+from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
+from tests.integration.gateway_client import cut_off
+from tests.services import Services
+from workers.commands.__main__ import main
+
+SENT = "words of a customer"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path,
+    database: Database, redis_url: str,
+) -> Run:  # fmt: skip
+    """`./switchboard …` inside this process, on the test's own services."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in {
+        "DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
+        "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    def run(*words: object, given: bytes = b"") -> Ended:
+        monkeypatch.setattr(sys, "argv", ["switchboard", *map(str, words)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        capsysbinary.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as e:
+            code = e.code if isinstance(e.code, int) else int(e.code is not None)
+        out, err = capsysbinary.readouterr()
+        return Ended(code, out.decode(), err.decode())
+
+    return run
+
+
+@pytest.fixture
+def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
+    inbox = Inbox(database, redis_url)
+    yield inbox
+    inbox.close()
+
+
+@pytest.fixture
+def bot(inbox: Inbox) -> Bot:
+    return make_bot(inbox.server.admin_url, "Shoe shop")
+
+
+def _park(inbox: Inbox, bot: Bot) -> str:
+    """Park a request; returns its place."""
+    with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'words of a customer')")
+        inbox.journal(bot, update(SENT, chat=5))
+        inbox.drain_all()
+        conn.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
+    [(place,)] = inbox.rows("SELECT day || '/' || stream || '/' || entry_id || '/' || ordinal FROM webhook_events")
+    return str(place)
+
+
+def _uncertain(inbox: Inbox, bot: Bot) -> str:
+    """A send whose outcome nobody knows; returns its place."""
+    inbox.journal(bot, update("hello", chat=5))
+    inbox.drain_all()
+    [(conversation,)] = inbox.rows("SELECT id FROM conversations")
+    with inbox.db.transaction(bot.company_id) as conn:
+        outbound.add_parts(conn, bot.company_id, conversation, bot.channel_id, None, 1, ["an answer"])
+    with inbox.db.transaction() as conn:
+        claim = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
+    assert claim is not None
+    with inbox.db.transaction(bot.company_id) as conn:
+        attempt = outbound.begin_send(conn, claim, record_deadline_s=30)
+        assert attempt is not None
+        assert outbound.record(conn, claim, attempt, SendOutcome("uncertain", "timeout"), delay_s=0, duration_ms=1)
+    return f"{claim.company_id}/{claim.outbound_id}"
+
+
+def test_migrating_twice_says_that_there_is_nothing_left(
+    run: Run, monkeypatch: pytest.MonkeyPatch, empty_database: Database
+) -> None:
+    monkeypatch.setenv("DATABASE_ADMIN_URL", empty_database.admin_url)
+
+    first, second = run("migrate"), run("migrate")
+
+    assert first.lines == [f"applied {name}" for name, _ in files()]
+    assert second.lines == ["the schema is up to date"]
+    with psycopg.connect(empty_database.admin_url) as conn:
+        partitions = conn.execute("SELECT count(*) FROM pg_inherits").fetchone()
+    assert partitions is not None
+    assert partitions[0] > 7
+
+
+def test_a_company_is_made_once_and_gets_a_key_each_time(run: Run, inbox: Inbox) -> None:
+    first, second = run("company", "create", "Bücher & mehr"), run("company", "create", "Bücher & mehr")
+
+    assert first.lines[0] == second.lines[0]
+    assert inbox.rows("SELECT name FROM companies") == [("Bücher & mehr",)]
+    keys = [ended.lines[1].rpartition(" ")[2] for ended in (first, second)]
+    assert keys[0] != keys[1]
+    stored = inbox.rows("SELECT key_hash FROM agents")
+    assert len(stored) == 2
+    assert all(key.encode() not in bytes(row[0]) for key in keys for row in stored)
+
+
+def test_documents_are_added_once_listed_and_found(run: Run, tmp_path: Path, bot: Bot) -> None:
+    folder = tmp_path / "knowledge"
+    folder.mkdir()
+    (folder / "returns.md").write_text("# Returns\n\nYou can return shoes within 30 days.")
+    (folder / "hours.txt").write_text("We open at nine.")
+    (folder / "logo.png").write_bytes(b"\x89PNG")
+
+    added = run("documents", "add", folder, "--company", "Shoe shop")
+    again = run("documents", "add", folder, "--company", "Shoe shop")
+    (folder / "hours.txt").write_text("We open at ten.")
+    changed = run("documents", "add", folder, "--company", "Shoe shop")
+
+    assert [line.rpartition(" ")[2] for line in added.lines] == ["added", "added"]
+    assert [line.rpartition(" ")[2] for line in again.lines] == ["unchanged", "unchanged"]
+    assert [line.rpartition(" ")[2] for line in changed.lines] == ["added", "unchanged"]
+    listed = run("documents", "list", "--company", "Shoe shop", "--json").json
+    assert sorted((d["source"], d["title"]) for d in listed) == [("hours.txt", "hours"), ("returns.md", "Returns")]
+    found = run("documents", "search", "How long can I return shoes?", "--company", "Shoe shop").lines
+    assert found[0].startswith("[1] Returns")
+    assert "30 days" in found[1]
+    assert run("documents", "search", "xylophone", "--company", "Shoe shop").lines == ["nothing found"]
+
+
+def test_a_conversation_is_taken_over_read_and_handed_back(run: Run, inbox: Inbox, bot: Bot) -> None:
+    inbox.journal(bot, update("hello", chat=5))
+    inbox.drain_all()
+    [(conversation,)] = inbox.rows("SELECT id FROM conversations")
+    place = (bot.company_id, conversation)
+
+    def listed() -> tuple[bool, int]:
+        [row] = run("conversation", "list", bot.company_id, "--json").json
+        return row["bot_enabled"], row["unread"]
+
+    assert listed() == (True, 1)
+    assert run("conversation", "take-over", *place).lines == [f"conversation {conversation}: a person answers"]
+    assert listed() == (False, 1)
+    assert inbox.rows("SELECT state FROM turns") == [("cancelled",)]
+    assert run("conversation", "mark-read", *place).lines == [f"conversation {conversation}: unread 0"]
+    assert run("conversation", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
+    assert listed() == (True, 0)
+    assert "hello" in run("conversation", "list", bot.company_id).out
+
+
+def test_a_parked_request_is_listed_shown_without_words_and_redriven(run: Run, inbox: Inbox, bot: Bot) -> None:
+    place = _park(inbox, bot)
+
+    assert run("parked", "list").out.startswith(place)
+    [row] = run("parked", "list", "--json").json
+    assert (row["place"], row["reason"], row["platform"]) == (place, "CheckViolation(23514)", "telegram")
+    assert SENT not in run("parked", "list").out + run("parked", "show", place).out
+    assert '"chat"' in run("parked", "show", place).out
+    assert json.loads(run("parked", "show", place, "--content").out)["message"]["text"] == SENT
+
+    assert run("parked", "redrive", "--all").lines == [f"{place}  redriven"]
+    inbox.drain_all()
+    assert inbox.rows("SELECT text FROM messages") == [(SENT,)]
+    assert run("parked", "list").lines == ["nothing is parked"]
+    assert run("parked", "redrive", place).lines == [f"{place}  is not parked"]
+
+
+def test_a_parked_request_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot: Bot) -> None:
+    place = _park(inbox, bot)
+
+    assert run("parked", "discard", place, "--reason", "spam").lines == [f"{place}  discarded"]
+    assert run("parked", "discard", place, "--reason", "spam").lines == [f"{place}  is not parked"]
+    assert run("balance", "--json").json["dropped"] == {"discarded: spam": 1}
+
+
+@pytest.mark.parametrize(("said", "state"), [("--sent", "sent"), ("--not-sent", "queued")])
+def test_an_uncertain_send_is_settled_once(run: Run, inbox: Inbox, bot: Bot, said: str, state: str) -> None:
+    place = _uncertain(inbox, bot)
+
+    assert run("outbound", "uncertain").out.startswith(f"{place}  ")
+    assert run("outbound", "uncertain", "--json").json[0]["meaning"] == "timeout"
+    assert run("outbound", "settle", place, said).lines == [f"{place}  settled"]
+    assert run("outbound", "settle", place, said).lines == [f"{place}  is not uncertain"]
+    assert inbox.rows("SELECT state FROM outbound") == [(state,)]
+    assert run("outbound", "uncertain").lines == ["no send is uncertain"]
+
+
+def test_the_balance_exits_1_when_something_is_missing(run: Run, inbox: Inbox, bot: Bot) -> None:
+    for chat in range(3):
+        inbox.journal(bot, update("hello", chat=chat))
+    inbox.drain_all()
+    inbox.journal(bot, update("in flight", chat=9))
+    closing = run("balance", "--json")
+    inbox.rows("UPDATE journal_progress SET requests = requests - 1 WHERE requests > 0 RETURNING 1")
+
+    missing = run("balance", "--json")
+
+    assert (closing.code, closing.json["closes"], closing.json["at_rest"]) == (0, True, False)
+    assert (closing.json["requests_received"], closing.json["requests_in_flight"]) == (4, 1)
+    assert (missing.code, missing.json["closes"]) == (1, False)
+    assert "DOES NOT CLOSE" in run("balance").out
+
+
+def test_a_webhook_body_is_parsed_without_any_service(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"):
+        monkeypatch.setenv(name, "")
+
+    ended = run("parse", "telegram", given=json.dumps(update("hello")).encode())
+
+    assert (ended.code, ended.json["kind"], ended.json["text"]) == (0, "message", "hello")
+    assert run("parse", "telegram", given=b"nonsense").code == 2
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[StandinProcess]:
+    with StandinProcess() as process:
+        yield process
+
+
+TOKEN = "4711:AAplantedplantedplantedplantedplant"
+
+
+@pytest.fixture
+def telegram(standin: StandinProcess, monkeypatch: pytest.MonkeyPatch) -> StandinProcess:
+    standin.client.reset()
+    standin.client.register_bot(TOKEN, "shoe_bot")
+    monkeypatch.setenv("TELEGRAM_API_URL", standin.client.telegram_url)
+    return standin
+
+
+CONNECT = ("channel", "connect-telegram", "--company", "Shoe shop", "--slug", "shoes")
+
+
+def test_connecting_a_bot_asks_telegram_and_registers_the_webhook(
+    run: Run, telegram: StandinProcess, inbox: Inbox
+) -> None:
+    run("company", "create", "Shoe shop")
+
+    ended = run(*CONNECT, "--token", TOKEN, "--public-url", "https://shop.example/")
+
+    address = "https://shop.example/webhooks/telegram/shoes"
+    assert ended.lines == ["connected @shoe_bot to Shoe shop", f"Telegram now posts to {address}"]
+    [webhook] = telegram.client.effects(kind="webhook")
+    assert webhook["url"] == address
+    assert inbox.rows("SELECT external_id, handle FROM channels") == [("4711", "shoe_bot")]
+    [(sealed, credentials)] = inbox.rows("SELECT a.secrets, c.credentials FROM apps a, channels c")
+    assert TOKEN.encode() not in bytes(credentials)
+    assert str(webhook["secret_token"]).encode() not in bytes(sealed)
+
+
+def test_connecting_without_an_address_shows_the_secret_once(run: Run, telegram: StandinProcess, bot: Bot) -> None:
+    ended = run(*CONNECT, "--token", TOKEN)
+
+    assert ended.lines[1] == "webhook path: /webhooks/telegram/shoes"
+    assert ended.lines[2].startswith("secret_token (shown once")
+    assert telegram.client.effects(kind="webhook") == []
+
+
+def _one_line(ended: Ended, *words: str) -> None:
+    """An error for people: one line, exit code 2, naming what is wrong."""
+    assert (ended.code, ended.out) == (2, ""), ended
+    assert len(ended.err.splitlines()) == 1, ended.err
+    assert ended.err.startswith("error: ")
+    for word in words:
+        assert word in ended.err
+
+
+def test_a_token_that_telegram_refuses_is_named_as_such(run: Run, telegram: StandinProcess, bot: Bot) -> None:
+    refused = run(*CONNECT, "--token", "4712:AAnobodynobodynobodynobodynobodynob")
+
+    _one_line(refused, "getMe", "Unauthorized", "token")
+    assert "4712" not in refused.err
+
+
+def test_a_telegram_that_is_away_is_told_without_the_token(run: Run, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_API_URL", "http://127.0.0.1:1")
+
+    ended = run(*CONNECT, "--token", TOKEN)
+
+    _one_line(ended, "did not answer", "http://127.0.0.1:1")
+    assert TOKEN not in ended.err
+
+
+def test_a_slug_that_is_none_and_a_bot_of_somebody_else_are_refused(
+    run: Run, telegram: StandinProcess, bot: Bot
+) -> None:
+    run("company", "create", "Other shop")
+    assert run(*CONNECT, "--token", TOKEN).code == 0
+
+    _one_line(run(*CONNECT[:-1], "no good/slug", "--token", TOKEN), "slug")
+    _one_line(run(*CONNECT[:3], "Other shop", *CONNECT[4:], "--token", TOKEN), "another company")
+
+
+MISTAKES = {
+    "no company is named 'Nobody'": ("documents", "list", "--company", "Nobody"),
+    "has no conversation 99": ("conversation", "take-over", "1", "99"),
+    "company 1 has no conversation": ("conversation", "mark-read", "1", 10**30),
+    "is no place of a parked event": ("parked", "show", "somewhere"),
+    "there is no body": ("parked", "show", "2026-01-01/sb:journal:0/1-0/0"),
+    "COMPANY/ID": ("outbound", "settle", "17", "--sent"),
+    "cannot be read as UTF-8": ("documents", "add", "{latin1}", "--company", "Shoe shop"),
+}
+
+
+@pytest.mark.parametrize(("told", "words"), MISTAKES.items(), ids=MISTAKES)
+def test_a_mistake_is_one_line_that_says_what_is_wrong(
+    run: Run, bot: Bot, tmp_path: Path, told: str, words: tuple[object, ...]
+) -> None:
+    latin1 = tmp_path / "latin1.txt"
+    latin1.write_bytes(b"caf\xe9")
+
+    _one_line(run(*(str(word).format(latin1=latin1) for word in words)), told)
+
+
+COMMANDS = (
+    ("migrate",),
+    ("balance",),
+    ("company", "create", "Shop"),
+    ("parked", "list"),
+    ("outbound", "uncertain"),
+    ("conversation", "list", "1"),
+    ("documents", "list", "--company", "Shop"),
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_database_that_is_away_is_one_line_without_a_password(
+    run: Run, services: Services, database: Database, words: tuple[str, ...]
+) -> None:
+    with cut_off(services, database):
+        ended = run(*words)
+
+    _one_line(ended, "DATABASE_ADMIN_URL")
+    assert database.admin_url.split("@")[0].rpartition(":")[2] not in ended.err
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words[0] != "migrate"], ids=" ".join)
+def test_a_database_without_a_schema_says_migrate(
+    run: Run, empty_database: Database, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DATABASE_ADMIN_URL", empty_database.admin_url)
+
+    _one_line(run(*words), "./switchboard migrate")
+
+
+@pytest.mark.parametrize("words", [("balance",), ("parked", "redrive", "--all")], ids=" ".join)
+def test_a_journal_that_is_away_is_one_line_without_a_password(
+    run: Run, inbox: Inbox, bot: Bot, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...],
+    make_valkey: Callable[..., Valkey],
+) -> None:  # fmt: skip
+    _park(inbox, bot)
+    valkey = make_valkey()
+    monkeypatch.setenv("JOURNAL_URL", valkey.redis_url)
+    valkey.stop()
+
+    ended = run(*words)
+
+    _one_line(ended, "JOURNAL_URL")
+    assert valkey.redis_url.split("@")[0].rpartition(":")[2] not in ended.err
+
+
+def test_a_setting_that_is_missing_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"):
+        monkeypatch.setenv(name, "")
+
+    _one_line(run("balance"), "DATABASE_ADMIN_URL is not set", "./switchboard up")
+    _one_line(run("worker", "gateway"), "DATABASE_URL is not set")
+
+
+def test_flower_is_never_run_open(run: Run) -> None:
+    ended = run("worker", "flower")
+
+    assert ended.code == 2
+    assert "FLOWER_PASSWORD is not set" in ended.err
