@@ -1,4 +1,4 @@
-"""The agents' inbox, first cut: conversations, messages, marking as read, taking over. `Authorization: Bearer KEY`."""
+"""The agents' inbox, first cut: conversations, messages, writing, reading, taking over. `Authorization: Bearer KEY`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.edge import Edge
+from shared.channels.body import decode_object
+from shared.channels.text import storable
 from shared.errors import DatabaseUnavailable
 from shared.flow import takeover
 from shared.store import companies, conversations, messages
 from shared.store.pool import Conn
+from tasks import deliver
+from tasks.doorbell import ring
 
 T = TypeVar("T")
 
 PAGE_MAX = 200
+BODY_MAX_BYTES = 64 * 1024
+KEY_MAX = 128
 ID_MAX = 2**63 - 1
 
 
@@ -122,6 +128,42 @@ async def set_bot(request: Request) -> Response:
     return _json(await _as_agent(request, work))
 
 
+async def write(request: Request) -> Response:
+    """An agent's message: `{"text": "…"}`; an `Idempotency-Key` header makes sending it twice write it once."""
+    conversation_id = _conversation(request)
+    text, key = await _text(request), request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= KEY_MAX:
+        raise Refused(422, f"Idempotency-Key should have up to {KEY_MAX} characters")
+    platforms = request.app.state.edge.platforms
+
+    def work(conn: Conn, company_id: int) -> takeover.Written:
+        written = takeover.write(conn, platforms, company_id, conversation_id, text, key=key)
+        if written is None:
+            raise _no_such_conversation()
+        return written
+
+    written = await _as_agent(request, work)
+    if not written.repeated:
+        await request.app.state.edge.in_thread(lambda: ring(deliver.send_due))
+    return _json(written)
+
+
+async def _text(request: Request) -> str:
+    """The text that a request's body brings. Raises Refused(413, 422)."""
+    chunks: list[bytes] = []
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        if sum(map(len, chunks)) > BODY_MAX_BYTES:
+            raise Refused(413, f"the body may have {BODY_MAX_BYTES} bytes")
+    try:
+        text = decode_object(b"".join(chunks)).get("text")
+    except ValueError:
+        text = None
+    if not isinstance(text, str) or not text.strip():
+        raise Refused(422, 'send {"text": "…"} with something in it')
+    return storable(text)
+
+
 def _json(value: Any) -> Response:
     return Response(orjson.dumps(value), media_type="application/json")
 
@@ -138,6 +180,7 @@ async def _away(request: Request, error: Exception) -> Response:
 ROUTES = [
     Route("/inbox/conversations", list_conversations),
     Route("/inbox/conversations/{conversation:int}/messages", list_messages),
+    Route("/inbox/conversations/{conversation:int}/messages", write, methods=["POST"]),
     Route("/inbox/conversations/{conversation:int}/read", mark_read, methods=["POST"]),
     Route("/inbox/conversations/{conversation:int}/{who:str}", set_bot, methods=["POST"]),
 ]

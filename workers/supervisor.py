@@ -130,9 +130,9 @@ class Supervisor:
 
     def _readiness(self, name: str, marker: Path) -> Callable[[], bool]:
         if name == "gateway":
-            return lambda: _answers(f"http://{self.config.gateway_host}:{self.config.gateway_port}/health/ready")
+            return lambda: answers(f"http://{self.config.gateway_host}:{self.config.gateway_port}/health/ready")
         if name == "flower":
-            return lambda: _answers(f"http://127.0.0.1:{self.config.flower_port}/healthcheck")
+            return lambda: answers(f"http://127.0.0.1:{self.config.flower_port}/healthcheck")
         return marker.exists
 
     def wait_ready(self) -> None:
@@ -175,7 +175,7 @@ class Supervisor:
             thread.join()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1) as response:
             return bool(response.status == 200)
@@ -183,4 +183,4 @@ def _answers(url: str) -> bool:
         return False
 
 
-__all__ = ["ServiceFailed", "Supervisor", "argv_of", "secret_environment"]
+__all__ = ["ServiceFailed", "Supervisor", "answers", "argv_of", "secret_environment"]

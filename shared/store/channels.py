@@ -53,6 +53,17 @@ def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
     return bytes(row[0])  # type: ignore[call-overload, no-any-return]
 
 
+def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
+    """Raises LookupError."""
+    row = conn.execute(
+        "/* channels.platform_of */ SELECT platform FROM channels WHERE company_id = %s AND id = %s",
+        (company_id, channel_id),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"channel {channel_id} does not exist")
+    return str(row[0])
+
+
 def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
     """Move a channel to `active` or `needs_reauth`; false if it was there already. Never wakes a disabled one."""
     cursor = conn.execute(

@@ -76,15 +76,35 @@ def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
     return {(int(str(c)), int(str(h)), str(k)): int(str(i)) for c, h, k, i in rows}
 
 
-def add_own(conn: Conn, company_id: int, conversation_id: int, channel_id: int, seq: int, role: str, text: str) -> int:
+def add_own(
+    conn: Conn,
+    company_id: int,
+    conversation_id: int,
+    channel_id: int,
+    seq: int,
+    role: str,
+    text: str,
+    *,
+    dedupe_key: str | None = None,
+) -> int:
     """Insert a message of the bot's or of an agent's; returns its id."""
     row = conn.execute(
-        "/* messages.add_own */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text)"
-        " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
-        (company_id, conversation_id, channel_id, seq, role, text),
+        "/* messages.add_own */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text,"
+        " dedupe_key) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        (company_id, conversation_id, channel_id, seq, role, text, dedupe_key),
     ).fetchone()
     assert row is not None
     return int(str(row[0]))
+
+
+def id_of_key(conn: Conn, company_id: int, channel_id: int, dedupe_key: str) -> int | None:
+    """The message that was stored under this key."""
+    row = conn.execute(
+        "/* messages.id_of_key */ SELECT id FROM messages WHERE company_id = %s AND channel_id = %s"
+        " AND dedupe_key = %s",
+        (company_id, channel_id, dedupe_key),
+    ).fetchone()
+    return int(str(row[0])) if row else None
 
 
 def lines(

@@ -19,7 +19,7 @@ import psycopg
 from shared.embedded import Postgres, Valkey
 from shared.embedded.process import choose_port
 from shared.settings import PROJECT_ROOT, Settings, child_environment
-from shared.store import balance
+from shared.store.balance import Balance, take
 from shared.store.journal import Reader
 from shared.store.redis import connect
 from standin.client import Standin
@@ -29,7 +29,7 @@ from tests.services import private_postgres, private_valkey, temporary_folder
 from workers.commands.data import add_file
 from workers.commands.setup import prepare
 from workers.local import KNOWLEDGE
-from workers.supervisor import argv_of
+from workers.supervisor import answers, argv_of, secret_environment
 
 READY_WITHIN_S = 40.0
 END_WITHIN_S = 30.0
@@ -85,6 +85,7 @@ class System:
         for name in names:
             (self.folder / f"{name}.ready").unlink(missing_ok=True)
             environment = self.environment() | ({"FAULTS": faults, "FAULTS_DIR": str(marks)} if marks else {})
+            environment |= secret_environment(name, self.config)
             log = self.folder / f"{name}.log"
             with log.open("ab") as output:
                 process = subprocess.Popen(
@@ -101,6 +102,8 @@ class System:
         def ready() -> bool:
             if not running.alive:
                 raise AssertionError(f"{name} ended while starting:\n{running.log.read_text()[-3000:]}")
+            if name == "flower":
+                return answers(f"http://127.0.0.1:{self.config.flower_port}/healthcheck")
             return self._answers() if name == "gateway" else (self.folder / f"{name}.ready").exists()
 
         wait_until(ready, f"{name} is ready", READY_WITHIN_S)
@@ -194,17 +197,17 @@ class System:
 
     # ------------------------------------------------------------ what became of it
 
-    def balance(self) -> balance.Balance:
+    def balance(self) -> Balance:
         client = connect(str(self.config.redis_url))
         try:
             with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
-                return balance.take(conn, Reader(client, self.config.journal_shards))
+                return take(conn, Reader(client, self.config.journal_shards))
         finally:
             client.close()
 
-    def wait_at_rest(self, within_s: float = 45.0) -> balance.Balance:
+    def wait_at_rest(self, within_s: float = 45.0) -> Balance:
         """The balance once it closes and nothing is under way."""
-        seen: list[balance.Balance] = []
+        seen: list[Balance] = []
 
         def rests() -> bool:
             seen.append(self.balance())
@@ -217,12 +220,15 @@ class System:
         with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
             return conn.execute(query, values).fetchall()
 
+    def all_logs(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
     def log_tails(self, lines: int = 12) -> str:
         """The end of every process' log, for a failure's message."""
-        tails = []
-        for path in sorted(self.folder.glob("*.log")):
-            tails.append(f"--- {path.stem}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
-        return "\n".join(tails)
+        return "\n".join(
+            "\n".join([f"--- {path.stem}", *path.read_text(errors="replace").splitlines()[-lines:]])
+            for path in sorted(self.folder.glob("*.log"))
+        )
 
 
 def wait_until(

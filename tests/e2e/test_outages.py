@@ -86,7 +86,7 @@ def test_redis_at_maxmemory_under_load(system: System) -> None:
     seen: list[int] = []
 
     def fault() -> None:
-        used = int(client.info("memory")["used_memory"])  # type: ignore[index]
+        used = int(client.info("memory")["used_memory"])
         system.post_until_accepted(bot, before)
         client.config_set("maxmemory", str(max(1, used // 2)))
         wait_until(lambda: _refused(system, bot, seen), "a webhook is refused", 20)

@@ -1,0 +1,175 @@
+"""The whole way with every process running: what a customer, an agent and an operator see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from shared.embedded.process import choose_port
+from shared.flow import onboarding
+from shared.store.redis import connect
+from tests.e2e.checks import check_one_reply_a_turn, check_unread
+from tests.e2e.system import System, private_system, wait_until
+from tests.factories import Bot, update
+
+PASSWORD = "flower-password"
+SECRET_TEXT = "my card is 4929-1234-heliotrope"
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    with private_system(flower_port=choose_port(None), flower_password=PASSWORD) as system:
+        system.start("gateway", "intake", "reply", "deliver", "maintenance", "beat")
+        yield system
+
+
+@pytest.fixture
+def bot(system: System) -> Bot:
+    return system.new_bot()
+
+
+class Agent:
+    """A person with the company's API key."""
+
+    def __init__(self, system: System, bot: Bot) -> None:
+        with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+            key = onboarding.new_agent(conn, bot.company_id, "Ada")
+        self._http = system.http
+        self._headers = {"authorization": f"Bearer {key}"}
+
+    def conversations(self) -> list[dict[str, Any]]:
+        found: dict[str, Any] = self._http.get("/inbox/conversations", headers=self._headers).json()
+        return list(found["conversations"])
+
+    def write(self, conversation: int, text: str, key: str) -> httpx.Response:
+        return self._http.post(
+            f"/inbox/conversations/{conversation}/messages",
+            json={"text": text},
+            headers={**self._headers, "idempotency-key": key},
+        )
+
+    def do(self, conversation: int, what: str) -> int:
+        path = f"/inbox/conversations/{conversation}/{what}"
+        return self._http.post(path, headers=self._headers).status_code
+
+
+def test_a_question_is_answered_from_the_documents_with_its_source(system: System, bot: Bot) -> None:
+    system.post_until_accepted(bot, update("How many days do I have to return shoes?", chat=1))
+
+    [message] = system.standin.wait_messages(1, chat_id=1, token=bot.token)
+    assert "30 days" in message["text"]
+    assert "[1]" in message["text"]
+    [(step, title)] = system.rows(
+        "SELECT step, citations->0->>'title' FROM receipts WHERE company_id = %s", bot.company_id
+    )
+    assert step == "full"
+    assert title.startswith("Returns")
+
+
+def test_an_agents_message_is_delivered_once_and_reads_the_conversation(system: System, bot: Bot) -> None:
+    system.post_until_accepted(bot, update("Do you deliver to Norway?", chat=1))
+    system.standin.wait_messages(1, chat_id=1, token=bot.token)
+    agent = Agent(system, bot)
+    [conversation] = agent.conversations()
+
+    answers = [agent.write(conversation["id"], "This is Ada, I will look into it.", key="k1") for _ in range(2)]
+
+    assert [a.json()["repeated"] for a in answers] == [False, True]
+    messages = system.standin.wait_messages(2, chat_id=1, token=bot.token)
+    system.wait_at_rest()
+    assert [m["text"] for m in messages][1:] == ["This is Ada, I will look into it."]
+    [after] = agent.conversations()
+    assert (after["unread"], after["bot_enabled"]) == (0, False)
+    assert (conversation["unread"], conversation["bot_enabled"]) == (1, True)
+
+
+def test_a_person_who_takes_over_stops_the_answer_in_the_making(system: System, bot: Bot) -> None:
+    agent = Agent(system, bot)
+    system.standin.fault("openai", "latency", latency_s=20.0)
+    system.post_until_accepted(bot, update("What does the warranty cover?", chat=1))
+    system.standin.wait_attempts(1, 10, target="openai", outcome="open")
+
+    assert agent.do(agent.conversations()[0]["id"], "take-over") == 200
+
+    system.standin.wait_attempts(1, 10, target="openai", outcome="client_gone")
+    system.wait_at_rest()
+    assert system.standin.messages(chat_id=1, token=bot.token) == []
+    assert system.rows("SELECT state FROM turns WHERE company_id = %s", bot.company_id) == [("cancelled",)]
+
+
+def test_a_message_during_the_answer_calls_it_back_and_one_reply_covers_both(system: System, bot: Bot) -> None:
+    system.standin.fault("openai", "latency", latency_s=20.0)
+    system.post_until_accepted(bot, update("How long does the delivery take?", chat=1))
+    system.standin.wait_attempts(1, 10, target="openai", outcome="open")
+
+    system.post_until_accepted(bot, update("I mean express delivery", chat=1))
+
+    [message] = system.standin.wait_messages(1, chat_id=1, token=bot.token, timeout_s=15)
+    system.wait_at_rest()
+    assert "Express" in message["text"]
+    assert system.rows("SELECT first_seq, last_seq, state, cancels FROM turns WHERE company_id = %s",
+                       bot.company_id) == [(1, 2, "answered", 1)]  # fmt: skip
+    check_one_reply_a_turn(system)
+
+
+def test_what_customers_write_shows_neither_in_logs_nor_in_flower_nor_stays_in_redis(system: System, bot: Bot) -> None:
+    system.start("flower")
+    system.post_until_accepted(bot, update(f"{SECRET_TEXT}: how do I return shoes?", chat=1))
+    system.standin.wait_messages(1, chat_id=1, token=bot.token)
+    system.wait_at_rest()
+    flower = httpx.Client(
+        base_url=f"http://127.0.0.1:{system.config.flower_port}", auth=("admin", PASSWORD), trust_env=False
+    )
+    wait_until(lambda: _names(flower) >= {"reply.answer_due", "deliver.send_due"}, "Flower has seen the tasks", 20)
+
+    shown = flower.get("/api/tasks").text + flower.get("/tasks").text + flower.get("/api/workers").text
+    kept = _everything_in(system)
+    logs = system.all_logs()
+
+    for planted in ("heliotrope", bot.token.partition(":")[2], bot.secret, "standin-key"):
+        assert planted not in shown
+        assert planted not in logs
+        assert planted.encode() not in kept
+    assert "turn_answered" in logs
+    check_unread(system)
+
+
+def _names(flower: httpx.Client) -> set[str]:
+    return {str(task["name"]) for task in flower.get("/api/tasks").json().values()}
+
+
+def test_flower_is_closed_and_runs_nothing(system: System) -> None:
+    base = f"http://127.0.0.1:{system.config.flower_port}"
+    if "flower" not in system.processes:
+        system.start("flower")
+
+    strangers = httpx.get(f"{base}/api/tasks", trust_env=False)
+    asked = httpx.post(
+        f"{base}/api/task/async-apply/maintenance.purge_raw", auth=("admin", PASSWORD), json={}, trust_env=False
+    )
+
+    assert strangers.status_code == 401
+    assert asked.status_code == 403
+
+
+def _everything_in(system: System) -> bytes:
+    """All that Redis holds now, whatever its type."""
+    client = connect(str(system.config.redis_url))
+    readers: dict[bytes, Callable[[bytes], Any]] = {
+        b"string": client.get,
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+        b"hash": client.hgetall,
+        b"stream": client.xrange,
+    }
+    try:
+        kept = {key: client.type(key) for key in client.scan_iter()}
+        # KeyError: a type that nobody thought of is a test that looks away
+        return repr([(key, readers[kind](key)) for key, kind in kept.items() if kind != b"none"]).encode()
+    finally:
+        client.close()
