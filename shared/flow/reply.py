@@ -11,7 +11,7 @@ from time import perf_counter
 import structlog
 
 from shared import faults
-from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent
+from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent, SettingsError
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
 from shared.llm import prompt
@@ -48,7 +48,7 @@ class _Case:
     burst: tuple[ChatLine, ...]
     history: tuple[ChatLine, ...]
     passages: tuple[Passage, ...]
-    token: str
+    sealed: bytes
     ms: dict[str, int]
 
     @property
@@ -82,7 +82,9 @@ def _answer(r: Resources, lease: Lease) -> Result:
         answer.ms.update(case.ms)
         answer.ms["total"] = _ms(started)
         lease.guard(None)
-        _store(r, claim, case, answer)
+        if not _store(r, claim, case, answer):
+            log.info("turn_called_off", **bound, reason="taken_over")
+            return Result.CALLED_OFF
     except Cancelled:
         _give_back(r, claim)
         log.info("turn_called_off", **bound)
@@ -117,15 +119,15 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
             return None
         company = companies.get(conn, claim.company_id)
         lines = messages.lines(
-            conn, claim.company_id, turn.conversation_id, up_to_seq=turn.last_seq,
-            limit=HISTORY_LINES + turn.last_seq - turn.first_seq + 1,
+            conn, claim.company_id, turn.conversation_id, up_to_seq=turn.message_count,
+            limit=HISTORY_LINES + turn.message_count - turn.first_seq + 1,
         )  # fmt: skip
-        burst = tuple(line for seq, line in lines if seq >= turn.first_seq and line.role == "customer")
-        history = tuple(line for seq, line in lines if seq < turn.first_seq and line.text)
+        burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
+        # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
+        history = tuple(line for seq, line in lines if line.text and (seq < turn.first_seq or line.role != "customer"))
         sealed = channels.credentials(conn, claim.company_id, turn.channel_id)
         waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
-        token = str(r.vault.open(sealed).get("token", ""))
-        case = _Case(turn, company, burst, history, (), token, {"waited": waited_ms})
+        case = _Case(turn, company, burst, history, (), sealed, {"waited": waited_ms})
         if case.question and turn.attempts <= ATTEMPTS_MAX:
             found = knowledge.search_burst(conn, claim.company_id, [line.text for line in burst], limit=PASSAGES)
             case = replace(case, passages=tuple(found))
@@ -165,7 +167,11 @@ def _complete(r: Resources, lease: Lease, case: _Case, relevant: Sequence[Passag
     """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline."""
     assert r.router is not None
     lines = prompt.build(case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS)
-    call = r.loop.spawn(_with_typing(r, case, r.router.complete(lines, deadline_s=r.settings.turn_deadline_s)))
+    try:
+        token = str(r.vault.open(case.sealed).get("token", ""))
+    except SettingsError:
+        token = ""  # only typing needs it here; the delivery meets the lost key and says so
+    call = r.loop.spawn(_with_typing(r, case, token, r.router.complete(lines, deadline_s=r.settings.turn_deadline_s)))
     lease.guard(call.cancel)
     faults.reach("reply.asking")
     try:
@@ -178,10 +184,10 @@ TYPING_EVERY_S = 4.5
 """Telegram shows it for five seconds."""
 
 
-async def _with_typing(r: Resources, case: _Case, completion) -> Completion:  # type: ignore[no-untyped-def]
+async def _with_typing(r: Resources, case: _Case, token: str, completion) -> Completion:  # type: ignore[no-untyped-def]
     async def show() -> None:
         while True:
-            await platform.typing(r.http, case.token, case.turn.chat)
+            await platform.typing(r.http, token, case.turn.chat)
             await asyncio.sleep(TYPING_EVERY_S)
 
     platform = r.platforms[case.turn.platform]
@@ -197,10 +203,10 @@ def _quote(case: _Case, relevant: Sequence[Passage], reason: str) -> Answer:
     return Answer(text, "passages", reason, tuple(relevant), citations)
 
 
-def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> None:
+def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> bool:
     """Make the answer a reply: message, parts to deliver, receipt, heads; all or nothing, fenced by the epoch.
 
-    Raises Cancelled when the turn is not ours any more.
+    False: a person has the conversation. Raises Cancelled when the turn is not ours any more.
     """
     turn = case.turn
     handover = answer.step == "handover"
@@ -211,7 +217,7 @@ def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> None:
             raise Cancelled
         if not conversation.bot_enabled:
             turns.finish(conn, claim, "cancelled")
-            return
+            return False
         if not turns.finish(conn, claim, "handed_over" if handover else "answered"):
             raise Cancelled
         seq = conversation.message_count + 1
@@ -228,6 +234,7 @@ def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> None:
         if handover:
             conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
         faults.reach("reply.before_commit")
+    return True
 
 
 def _put_back(r: Resources, claim: Claim, error: Exception) -> None:

@@ -45,6 +45,7 @@ class Turn:
     chat: str
     platform: str
     bot_enabled: bool
+    message_count: int
 
 
 def want(
@@ -69,7 +70,10 @@ def want(
         "   %(channel)s::bigint[], %(first)s::bigint[], %(last)s::bigint[], %(received)s::timestamptz[])"
         "   AS w (company_id, conversation_id, channel_id, first_seq, last_seq, received_at)),"
         " extended AS (UPDATE turns t SET state = 'waiting', epoch = t.epoch + 1,"
-        "   cancels = t.cancels + (t.state = 'answering')::int, last_seq = w.last_seq, received_at = w.received_at,"
+        "   cancels = t.cancels + (t.state = 'answering')::int,"
+        # an attempt that is called back has not failed; one that waits for its retry has
+        "   attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,"
+        "   last_seq = w.last_seq, received_at = w.received_at,"
         "   due_at = greatest(clock_timestamp(), least(clock_timestamp() + make_interval(secs => %(quiet)s),"
         "     t.first_at + make_interval(secs => CASE WHEN t.state = 'waiting' AND t.cancels = 0"
         "       THEN %(quiet_max)s ELSE %(window)s END)))"
@@ -129,7 +133,7 @@ def load(conn: Conn, claim: Claim) -> Turn | None:
     row = conn.execute(
         "/* turns.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
         " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
-        " c.bot_enabled FROM turns t"
+        " c.bot_enabled, c.message_count FROM turns t"
         " JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id"
         " JOIN channels h ON h.company_id = t.company_id AND h.id = t.channel_id"
         " WHERE t.company_id = %s AND t.id = %s AND t.epoch = %s AND t.state = 'answering'",

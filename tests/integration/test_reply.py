@@ -1,0 +1,376 @@
+"""Answering turns: one reply for what was asked, whatever happens while it is being written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from shared.embedded import Database
+from shared.errors import DatabaseUnavailable
+from shared.flow import takeover
+from shared.flow.reply import ATTEMPTS_MAX, Result
+from shared.store import turns
+from tests.factories import Bot, make_bot
+from tests.integration.station import Station
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    bot = make_bot(station.inbox.server.admin_url)
+    station.learn(bot)
+    return bot
+
+
+def _steps(station: Station) -> list[tuple[str, str]]:
+    """(ladder step, reason) of every reply, in order."""
+    return [(step, reason) for step, reason in station.rows("SELECT step, reason FROM receipts ORDER BY turn_id")]
+
+
+def _replies(station: Station) -> list[str]:
+    return [text for (text,) in station.rows("SELECT text FROM messages WHERE role = 'bot' ORDER BY id")]
+
+
+def _turns(station: Station) -> list[str]:
+    return [state for (state,) in station.rows("SELECT state FROM turns ORDER BY id")]
+
+
+def _take_over(station: Station, bot: Bot) -> None:
+    with station.r.db.transaction(bot.company_id) as conn:
+        takeover.set_bot(conn, bot.company_id, station.conversation(), enabled=False)
+
+
+# ------------------------------------------------------------------ the ladder
+
+
+def test_a_question_gets_a_model_s_answer_with_its_receipt(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+
+    assert station.answer() is Result.ANSWERED
+
+    assert _replies(station) == ["We open at nine [1]."]
+    assert _steps(station) == [("full", "model")]
+    assert station.rows("SELECT jsonb_array_length(citations), tokens_in, tokens_out FROM receipts") == [(1, 20, 5)]
+    assert station.rows("SELECT state, text, part FROM outbound") == [("queued", "We open at nine [1].", 1)]
+    assert station.rows("SELECT message_count, last_message_role, customer_seq - read_seq FROM conversations") == [
+        (2, "bot", 1)
+    ]
+    assert station.answer() is Result.NOTHING_DUE
+
+
+def test_an_answer_that_cites_nothing_goes_to_a_person(station: Station, bot: Bot) -> None:
+    station.model.text = "I am sure that it is nine."
+    station.receive(bot, "When does the shop open?")
+
+    station.answer()
+
+    assert _steps(station) == [("handover", "uncited")]
+    assert "asked a colleague" in _replies(station)[0]
+    assert station.rows("SELECT bot_enabled, status FROM conversations") == [(False, "handed_over")]
+    assert _turns(station) == ["handed_over"]
+
+
+def test_a_question_about_nothing_we_know_goes_to_a_person_without_asking_a_model(station: Station, bot: Bot) -> None:
+    station.receive(bot, "Quantum chromodynamics?")
+
+    station.answer()
+
+    assert _steps(station) == [("handover", "nothing_relevant")]
+    assert station.model.asked == []
+
+
+def test_after_a_handover_the_bot_is_silent_until_a_person_gives_the_conversation_back(
+    station: Station, bot: Bot
+) -> None:
+    station.receive(bot, "Quantum chromodynamics?")
+    station.answer()
+    station.receive(bot, "When does the shop open?")
+    assert station.answer() is Result.NOTHING_DUE
+
+    with station.r.db.transaction(bot.company_id) as conn:
+        takeover.set_bot(conn, bot.company_id, station.conversation(), enabled=True)
+    station.receive(bot, "And when does the shop open tomorrow?")
+
+    assert station.answer() is Result.ANSWERED
+    assert _steps(station)[-1] == ("full", "model")
+
+
+def test_a_model_that_is_down_leaves_quoted_passages(station: Station, bot: Bot) -> None:
+    station.model.status = 401  # no retry can help
+    station.receive(bot, "When does the shop open?")
+
+    station.answer()
+
+    [(step, _)] = _steps(station)
+    assert step == "passages"
+    assert "The shop opens at nine in the morning." in _replies(station)[0]
+    assert station.rows("SELECT attempts->0->>'outcome' FROM receipts") == [("llm_credentials",)]
+
+
+def test_without_a_model_passages_are_quoted(station: Station, bot: Bot) -> None:
+    station.r.router = None
+    station.receive(bot, "When does the shop open?")
+
+    station.answer()
+
+    assert _steps(station) == [("passages", "no_model")]
+
+
+def test_nothing_but_a_picture_gets_a_notice_and_leaves_the_bot_on(station: Station, bot: Bot) -> None:
+    station.receive(bot, None)
+
+    station.answer()
+
+    assert _steps(station) == [("notice", "no_text")]
+    assert station.rows("SELECT bot_enabled FROM conversations") == [(True,)]
+
+
+# ------------------------------------------------------------------ what happens meanwhile
+
+
+def test_a_newer_message_during_the_answer_gets_one_reply_for_both(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+
+    def meanwhile() -> None:
+        station.receive(bot, "I mean on Sundays")
+        station.leases.renew()
+
+    station.model.meanwhile.append(meanwhile)
+
+    assert station.answer() is Result.CALLED_OFF
+    assert _replies(station) == []
+    assert station.answer() is Result.ANSWERED
+
+    assert len(_replies(station)) == 1
+    assert "When does the shop open?" in station.model.questions()[1]
+    assert "I mean on Sundays" in station.model.questions()[1]
+    assert _turns(station) == ["answered"]
+
+
+def test_an_answer_that_was_overtaken_is_fenced_off_even_if_nobody_called_it_off(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))  # no renewal learns of it
+
+    assert station.answer() is Result.CALLED_OFF
+
+    assert _replies(station) == []
+    assert station.answer() is Result.ANSWERED
+    assert len(_replies(station)) == 1
+
+
+def test_after_two_cancels_the_third_answer_stands_and_the_next_message_gets_its_own(
+    station: Station, bot: Bot
+) -> None:
+    station.receive(bot, "When does the shop open?")
+    for number in range(3):
+        station.model.meanwhile.append(lambda n=number: station.receive(bot, f"and the shop, addition {n}"))  # type: ignore[misc]
+
+    results = [station.answer() for _ in range(4)]
+
+    assert results == [Result.CALLED_OFF, Result.CALLED_OFF, Result.ANSWERED, Result.ANSWERED]
+    assert len(_replies(station)) == 2
+    assert "addition 1" in station.model.questions()[2]
+    assert "addition 2" not in station.model.questions()[2]
+    assert station.model.questions()[3].endswith("and the shop, addition 2")
+
+
+def test_a_second_turn_sees_the_answer_to_the_first(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.execute("UPDATE turns SET first_at = now() - interval '20 seconds'")  # too late to call it back
+    station.model.meanwhile.append(lambda: station.receive(bot, "And does the shop open on Sundays?"))
+    station.answer()
+
+    station.answer()
+
+    assert [line["content"] for line in station.model.asked[1][1:]] == [
+        "When does the shop open?",
+        "We open at nine.",
+        "And does the shop open on Sundays?",
+    ]
+
+
+def test_the_reply_to_a_second_turn_waits_for_the_first(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.execute("UPDATE turns SET first_at = now() - interval '20 seconds'")
+    second: list[Result] = []
+
+    def meanwhile() -> None:
+        station.receive(bot, "And does the shop open on Sundays?")
+        second.append(station.answer())  # another thread of the fleet looks for work
+
+    station.model.meanwhile.append(meanwhile)
+
+    assert station.answer() is Result.ANSWERED
+    assert second == [Result.NOTHING_DUE]
+    assert station.answer() is Result.ANSWERED
+    assert station.rows("SELECT turn_id FROM outbound ORDER BY id") == station.rows("SELECT id FROM turns ORDER BY id")
+
+
+def test_a_person_who_takes_over_during_the_answer_is_not_spoken_over(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.model.meanwhile.append(lambda: _take_over(station, bot))
+
+    assert station.answer() is Result.CALLED_OFF
+
+    assert _replies(station) == []
+    assert _turns(station) == ["cancelled"]
+    assert station.answer() is Result.NOTHING_DUE
+
+
+def test_a_conversation_taken_over_between_storing_and_claiming_gets_no_reply(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.execute("UPDATE conversations SET bot_enabled = false")
+
+    assert station.answer() is Result.CALLED_OFF
+
+    assert _turns(station) == ["cancelled"]
+    assert station.model.asked == []
+
+
+def test_a_lease_lost_to_another_worker_gives_one_reply(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    other: list[Result] = []
+
+    def meanwhile() -> None:
+        station.time_passes()  # the lease ends, nobody renewed it
+        other.append(station.answer())
+
+    station.model.meanwhile.append(meanwhile)
+
+    assert station.answer() is Result.CALLED_OFF
+    assert other == [Result.ANSWERED]
+    assert len(_replies(station)) == 1
+
+
+def test_a_renewed_lease_is_not_claimed_by_anybody_else(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    other: list[Result] = []
+
+    def meanwhile() -> None:
+        station.time_passes()
+        station.leases.renew()
+        other.append(station.answer())
+
+    station.model.meanwhile.append(meanwhile)
+
+    assert station.answer() is Result.ANSWERED
+    assert other == [Result.NOTHING_DUE]
+
+
+def test_a_process_that_stops_gives_its_turn_back_uncounted(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.model.meanwhile.append(station.leases.call_off)
+
+    assert station.answer() is Result.CALLED_OFF
+    assert station.rows("SELECT state, attempts, due_at <= clock_timestamp() FROM turns") == [("answering", 0, True)]
+    assert station.answer() is Result.NOTHING_DUE  # it takes no new work
+
+    station.leases = station.new_leases()
+    assert station.answer() is Result.ANSWERED
+    assert len(_replies(station)) == 1
+
+
+# ------------------------------------------------------------------ failing
+
+
+def test_a_failed_attempt_puts_the_turn_back_for_later_with_its_error(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.execute("ALTER TABLE receipts ADD CONSTRAINT broken CHECK (false)")
+
+    assert station.answer() is Result.RETRY
+
+    assert station.rows("SELECT state, attempts, error FROM turns") == [("answering", 1, "CheckViolation(23514)")]
+    assert _replies(station) == []
+    station.execute("ALTER TABLE receipts DROP CONSTRAINT broken")
+    station.time_passes()
+    assert station.answer() is Result.ANSWERED
+    assert station.rows("SELECT error FROM turns") == [(None,)]
+
+
+def test_a_turn_that_keeps_failing_goes_to_a_person(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.execute("ALTER TABLE receipts ADD CONSTRAINT broken CHECK (step = 'handover')")
+    for _ in range(ATTEMPTS_MAX):
+        assert station.answer() is Result.RETRY
+        station.time_passes()
+
+    assert station.answer() is Result.ANSWERED
+
+    assert _steps(station) == [("handover", "failed_attempts")]
+    assert station.rows("SELECT bot_enabled FROM conversations") == [(False,)]
+
+
+def test_an_answer_is_written_also_where_no_key_opens_the_channel_s_credentials(station: Station, bot: Bot) -> None:
+    station.execute("UPDATE channels SET credentials = 'sealed with a key that is gone'")
+    station.receive(bot, "When does the shop open?")
+
+    assert station.answer() is Result.ANSWERED
+
+    assert _steps(station) == [("full", "model")]
+
+
+def test_a_message_that_comes_while_a_turn_waits_for_its_retry_is_answered_with_it(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    station.execute("ALTER TABLE receipts ADD CONSTRAINT broken CHECK (false)")
+    station.answer()
+    station.execute("ALTER TABLE receipts DROP CONSTRAINT broken")
+
+    station.receive(bot, "I mean on Sundays")
+
+    assert station.answer() is Result.ANSWERED
+    assert _turns(station) == ["answered"]
+    assert "I mean on Sundays" in station.model.questions()[-1]
+
+
+def test_messages_that_call_an_answer_back_do_not_use_up_its_attempts(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    for _ in range(2):
+        station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))
+        station.answer()
+
+    assert station.rows("SELECT attempts FROM turns") == [(0,)]
+
+
+def test_with_the_database_down_nothing_is_claimed_and_the_caller_hears_it(station: Station, bot: Bot) -> None:
+    station.r.db.close()
+
+    with pytest.raises(DatabaseUnavailable):
+        station.answer()
+
+
+def test_threads_of_one_worker_answer_every_conversation_once(station: Station, bot: Bot) -> None:
+    for chat in range(20):
+        station.receive(bot, "When does the shop open?", chat=chat)
+    results: list[Result] = []
+
+    def work() -> None:
+        while (result := station.answer()) is not Result.NOTHING_DUE:
+            results.append(result)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert results == [Result.ANSWERED] * 20
+    assert station.rows("SELECT count(*), count(DISTINCT conversation_id) FROM outbound") == [(20, 20)]
+
+
+def test_a_reply_cannot_be_stored_twice_for_one_turn(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    with station.r.db.transaction() as conn:
+        claim = turns.claim(conn, 0, lease_s=10)
+        assert claim is not None
+    with station.r.db.transaction(bot.company_id) as conn:
+        first, second = (turns.finish(conn, claim, "answered") for _ in range(2))
+
+    assert (first, second) == (True, False)
