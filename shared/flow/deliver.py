@@ -9,7 +9,7 @@ from enum import Enum
 import structlog
 
 from shared import faults
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, SettingsError
 from shared.model import SendOutcome
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
@@ -45,7 +45,9 @@ class Delivered:
 def deliver_next_part(r: Resources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
     with r.db.transaction() as conn:
-        claim = outbound.claim(conn, after_company, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s)
+        claim = outbound.claim(
+            conn, after_company, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s
+        )
     if claim is None:
         return Delivered(Result.NOTHING_DUE, 0)
     faults.reach("deliver.claimed")
@@ -59,6 +61,12 @@ def deliver_next_part(r: Resources, after_company: int) -> Delivered:
             outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
             log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
             return Delivered(Result.UNSENT, claim.company_id)
+        try:
+            token = str(r.vault.open(part.credentials).get("token", ""))
+        except SettingsError:
+            outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
+            _need_reauth(conn, part)
+            return Delivered(Result.POSTPONED, claim.company_id, REAUTH_RETRY_S)
         platform = r.platforms[part.platform]
         wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
         if wait_s > 0:
@@ -67,7 +75,7 @@ def deliver_next_part(r: Resources, after_company: int) -> Delivered:
         attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
     if attempt is None:
         return Delivered(Result.UNSENT, claim.company_id)
-    return _send(r, claim, part, attempt)
+    return _send(r, claim, part, attempt, token)
 
 
 def _refusal(part: Outbound) -> str | None:
@@ -78,9 +86,8 @@ def _refusal(part: Outbound) -> str | None:
     return None
 
 
-def _send(r: Resources, claim: Claim, part: Outbound, attempt: int) -> Delivered:
+def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, token: str) -> Delivered:
     platform = r.platforms[part.platform]
-    token = str(r.vault.open(part.credentials).get("token", ""))
     started = time.monotonic()
     try:
         outcome = r.loop.run(platform.send(r.http, token, part.chat, part.text), timeout_s=r.settings.send_deadline_s)
@@ -138,10 +145,15 @@ def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> None:
             conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
     if outcome.status == "failed":
         outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
-    if outcome.status == "reauth" and channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
-        log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
+    if outcome.status == "reauth":
+        _need_reauth(conn, part)
     if outcome.status == "sent" and part.channel_state == "needs_reauth":
         channels.set_state(conn, part.company_id, part.channel_id, "active")
+
+
+def _need_reauth(conn: Conn, part: Outbound) -> None:
+    if channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
+        log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
 
 
 def _more_in_s(r: Resources, part: Outbound) -> float | None:
