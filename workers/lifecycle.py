@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import structlog
@@ -15,6 +14,7 @@ from shared.store.pool import check_connections
 from shared.telemetry import logs
 from tasks import context
 from workers import fleet
+from workers.ready import say_ready
 
 log = structlog.get_logger(__name__)
 
@@ -39,13 +39,6 @@ def close_process(*_: Any, **__: Any) -> None:
     context.set_current(None)
     process.leases.stop()
     process.resources.close()
-
-
-def _say_ready(name: str) -> None:
-    """Whoever waits for this process finds its number in RUN_DIR."""
-    run_dir = settings.load().run_dir
-    if run_dir is not None:
-        (run_dir / f"{name}.ready").write_text(str(os.getpid()))
 
 
 def connect() -> None:
@@ -74,11 +67,7 @@ def connect() -> None:
 
     @signals.worker_ready.connect(weak=False)
     def worker_ready(sender: Any, **_: Any) -> None:
-        _say_ready(sender.hostname.partition("@")[0])
-
-    @signals.beat_init.connect(weak=False)
-    def beat_init(**_: Any) -> None:
-        _say_ready("beat")
+        say_ready(sender.hostname.partition("@")[0])
 
     @signals.worker_shutting_down.connect(weak=False)
     def worker_shutting_down(**_: Any) -> None:

@@ -31,7 +31,7 @@ STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "maintenance", "b
 def argv_of(name: str, config: Settings) -> list[str]:
     """How a process of the fleet is run, without secrets: everybody on the machine can see this."""
     python = [sys.executable, "-P", "-m"]
-    celery = [*python, "celery", "--quiet", "-A", "workers.app"]
+    celery = [*python, "celery", "--quiet", "-A"]
     if name == "gateway":
         return [
             *python, "granian", "--interface", "asgi", "--host", config.gateway_host,
@@ -39,16 +39,16 @@ def argv_of(name: str, config: Settings) -> list[str]:
             "--workers-kill-timeout", "5", "gateway.main:app",
         ]  # fmt: skip
     if name == "beat":
-        return [*celery, "beat", "--schedule", str(config.data_dir / "beat-schedule"), "--pidfile="]
+        return [*celery, "workers.beat", "beat", "--schedule", str(config.data_dir / "beat-schedule"), "--pidfile="]
     if name == "flower":
         return [
-            *celery, "flower", "--address=127.0.0.1", f"--port={config.flower_port}", "--read_only=True",
+            *celery, "tasks.app", "flower", "--address=127.0.0.1", f"--port={config.flower_port}", "--read_only=True",
             "--max_tasks=10000", "--persistent=True", f"--db={config.data_dir / 'flower.db'}",
             "--state_save_interval=60000", "--purge_offline_workers=300",
         ]  # fmt: skip
     row = fleet.table(config)[name]
     argv = [
-        *celery, "worker", "-n", f"{name}@%h", "-Q", ",".join(row.queues), "-P", row.pool,
+        *celery, "workers.app", "worker", "-n", f"{name}@%h", "-Q", ",".join(row.queues), "-P", row.pool,
         "-c", str(row.concurrency), "-E", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
     if row.max_memory_kb is not None:

@@ -94,6 +94,7 @@ class _Show:
     def check(self, scene: Scene) -> None:
         """The answer arrived once, came from the right step, and cites what the key names."""
         messages = self.arrived(scene.chat)
+        _wait(self, lambda found: found.at_rest)  # so that the time of the send is written down
         listed = self._conversation(scene.chat)
         found = receipts.of_conversation(self.owner, self.system.company_id, listed.id) if listed else []
         self.expect(f"chat {scene.chat} got one reply (got {len(messages)})", len(messages) == 1)

@@ -1,0 +1,14 @@
+"""How a process of the fleet says that it works."""
+
+from __future__ import annotations
+
+import os
+
+from shared import settings
+
+
+def say_ready(name: str) -> None:
+    """Whoever waits for this process finds its number in RUN_DIR; nothing happens where that is not set."""
+    run_dir = settings.load().run_dir
+    if run_dir is not None:
+        (run_dir / f"{name}.ready").write_text(str(os.getpid()))
