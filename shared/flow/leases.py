@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import structlog
 
 from shared.clock import Clock
 from shared.errors import Cancelled, DatabaseUnavailable
 from shared.store import turns
-from shared.store.pool import Database
+from shared.store.pool import Database, describe
 from shared.store.turns import Claim
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,8 @@ class Leases:
         try:
             with self._db.transaction() as conn:
                 kept = turns.renew(conn, [lease.claim for lease in held], lease_s=self._lease_s)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, psycopg.Error) as e:
+            log.warning("leases_not_renewed", leases=len(held), error=describe(e))
             # Others may claim what we could not renew in time; the fence would refuse us anyway.
             for lease in held:
                 if asked_at_s - lease.renewed_at_s > self._lease_s:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 
 import structlog
 
@@ -35,8 +36,16 @@ def configure(level: str = "INFO", process: str = "") -> None:
     # httpx: a line a request, with the token in the address. Celery: two lines a ring; the flows say what came of it.
     for noisy in ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    threading.excepthook = _thread_died
     if process:
         structlog.contextvars.bind_contextvars(process=process)
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    """Python would print the error's text."""
+    if died.exc_value is not None and died.exc_type is not SystemExit:
+        name = died.thread.name if died.thread is not None else ""
+        structlog.get_logger(__name__).error("thread_died", thread=name, exc_info=died.exc_value)
 
 
 def _without_values(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
