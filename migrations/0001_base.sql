@@ -408,12 +408,12 @@ $$;
 -- Renew the leases of one process in one statement; what is not returned is lost. A row that is locked just
 -- now counts as held: whoever holds the lock decides, and the next renewal sees it.
 CREATE FUNCTION renew_turns(companies bigint[], ids bigint[], epochs int[], lease_s double precision)
-RETURNS TABLE (company_id bigint, id bigint)
+RETURNS TABLE (company_id bigint, id bigint, epoch int)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY
     WITH mine AS (
-        SELECT t.company_id, t.id
+        SELECT t.company_id, t.id, t.epoch
         FROM unnest(companies, ids, epochs) AS held (company_id, id, epoch)
         JOIN turns t ON t.company_id = held.company_id AND t.id = held.id
         WHERE t.epoch = held.epoch AND t.state = 'answering'),
@@ -426,7 +426,7 @@ BEGIN
         WHERE t.company_id = free.company_id AND t.id = free.id
           AND held.company_id = t.company_id AND held.id = t.id
           AND t.epoch = held.epoch AND t.state = 'answering')
-    SELECT mine.company_id, mine.id FROM mine;
+    SELECT mine.company_id, mine.id, mine.epoch FROM mine;
 END $$;
 
 -- The next due outbound row after a company: a conversation's oldest open one. An uncertain one blocks

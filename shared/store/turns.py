@@ -121,11 +121,11 @@ def renew(conn: Conn, claims: Sequence[Claim], *, lease_s: float) -> set[Claim]:
     if not claims:
         return set()
     rows = conn.execute(
-        "/* turns.renew */ SELECT company_id, id FROM renew_turns(%s::bigint[], %s::bigint[], %s::int[], %s)",
+        "/* turns.renew */ SELECT company_id, id, epoch FROM renew_turns(%s::bigint[], %s::bigint[], %s::int[], %s)",
         ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims], lease_s),
     ).fetchall()
-    held = {(int(str(company)), int(str(turn))) for company, turn in rows}
-    return {c for c in claims if (c.company_id, c.turn_id) in held}
+    # with the epoch: one process may hold a turn and an earlier claim of it that it has lost
+    return {Claim(*row) for row in rows}  # type: ignore[arg-type]
 
 
 def load(conn: Conn, claim: Claim) -> Turn | None:

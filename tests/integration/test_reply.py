@@ -250,6 +250,30 @@ def test_a_lease_lost_to_another_worker_gives_one_reply(station: Station, bot: B
     assert len(_replies(station)) == 1
 
 
+def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_off_at_the_next_renewal(
+    station: Station, bot: Bot
+) -> None:
+    station.receive(bot, "When does the shop open?")
+    leases_of_the_process = station.leases
+    lost: list[bool] = []
+
+    def first() -> None:
+        station.receive(bot, "I mean on Sundays")  # calls the answer back
+        station.answer()  # another thread takes the turn, during which …
+
+    def second() -> None:
+        held_before = set(leases_of_the_process._held)
+        leases_of_the_process.renew()  # … the process renews
+        lost.extend(sorted(lease.lost.is_set() for lease in held_before))
+
+    station.model.meanwhile.extend((first, second))
+
+    assert station.answer() is Result.CALLED_OFF
+
+    assert lost == [False, True]
+    assert len(_replies(station)) == 1
+
+
 def test_a_renewed_lease_is_not_claimed_by_anybody_else(station: Station, bot: Bot) -> None:
     station.receive(bot, "When does the shop open?")
     other: list[Result] = []
