@@ -31,29 +31,19 @@ STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "maintenance", "b
 def argv_of(name: str, config: Settings) -> list[str]:
     """How a process of the fleet is run, without secrets: everybody on the machine can see this."""
     python = [sys.executable, "-P", "-m"]
-    celery = [*python, "celery", "--quiet", "-A"]
     if name == "gateway":
         return [
             *python, "granian", "--interface", "asgi", "--host", config.gateway_host,
             "--port", str(config.gateway_port), "--workers", "1", "--no-ws", "--log-level", "warning",
             "--workers-kill-timeout", "5", "gateway.main:app",
         ]  # fmt: skip
-    if name == "beat":
-        return [*celery, "workers.beat", "beat", "--schedule", str(config.data_dir / "beat-schedule"), "--pidfile="]
     if name == "flower":
         return [
-            *celery, "tasks.app", "flower", "--address=127.0.0.1", f"--port={config.flower_port}", "--read_only=True",
-            "--max_tasks=10000", "--persistent=True", f"--db={config.data_dir / 'flower.db'}",
-            "--state_save_interval=60000", "--purge_offline_workers=300",
+            *python, "celery", "--quiet", "-A", "tasks.app", "flower", "--address=127.0.0.1",
+            f"--port={config.flower_port}", "--read_only=True", "--max_tasks=10000", "--persistent=True",
+            f"--db={config.data_dir / 'flower.db'}", "--state_save_interval=60000", "--purge_offline_workers=300",
         ]  # fmt: skip
-    row = fleet.table(config)[name]
-    argv = [
-        *celery, "workers.app", "worker", "-n", f"{name}@%h", "-Q", ",".join(row.queues), "-P", row.pool,
-        "-c", str(row.concurrency), "-E", "--without-gossip", "--without-mingle",
-    ]  # fmt: skip
-    if row.max_memory_kb is not None:
-        argv.append(f"--max-memory-per-child={row.max_memory_kb}")
-    return argv
+    return [*python, "workers.main", name]
 
 
 def secret_environment(name: str, config: Settings) -> dict[str, str]:

@@ -1,0 +1,54 @@
+"""`python -m workers.main NAME`: one of the fleet's Celery processes.
+
+The same as `celery -A workers.app worker …` with the fleet's options, without that command line, which imports
+every other command and Flower with it: a second of each process' start.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from celery import concurrency
+
+from shared import settings
+from workers import fleet
+
+
+def run_worker(row: fleet.Row) -> int:
+    """Until a signal; returns the exit code."""
+    from workers.app import app
+
+    worker = app.Worker(
+        hostname=f"{row.name}@{socket.gethostname()}",
+        pool_cls=concurrency.get_implementation(row.pool),
+        queues=list(row.queues),
+        concurrency=row.concurrency,
+        task_events=True,
+        without_gossip=True,  # workers need not know of each other
+        without_mingle=True,
+        max_memory_per_child=row.max_memory_kb,
+        loglevel=settings.load().log_level,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def run_beat(config: settings.Settings) -> int:
+    from workers.beat import app
+
+    app.Beat(
+        schedule=str(config.data_dir / "beat-schedule"), loglevel=config.log_level, redirect_stdouts=False, quiet=True
+    ).run()
+    return 0
+
+
+def main() -> int:
+    name = sys.argv[1]
+    config = settings.load()
+    return run_beat(config) if name == "beat" else run_worker(fleet.table(config)[name])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
