@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,13 @@ class Agent:
     def get(self, path: str) -> httpx.Response:
         return self.gateway.get(path, headers={"authorization": f"Bearer {self.key}"})
 
-    def post(self, path: str) -> httpx.Response:
-        return self.gateway.request("POST", path, headers={"authorization": f"Bearer {self.key}"})
+    def post(self, path: str, *, content: bytes = b"", **headers: str) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.key}", **headers}
+        return self.gateway.request("POST", path, headers=headers, content=content)
+
+    def write(self, conversation: int, text: str, **headers: str) -> httpx.Response:
+        body = json.dumps({"text": text}).encode()
+        return self.post(f"/inbox/conversations/{conversation}/messages", content=body, **headers)
 
     def listed(self, query: str = "") -> dict[str, Any]:
         found: dict[str, Any] = self.get(f"/inbox/conversations{query}").json()
@@ -39,7 +45,8 @@ class Agent:
 
 
 @pytest.fixture
-def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
+def inbox(database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
+    monkeypatch.setenv("REDIS_URL", redis_url)  # an agent's message rings for delivery
     inbox = Inbox(database, redis_url, database_pool_timeout_s=0.5)
     yield inbox
     inbox.close()
@@ -132,8 +139,59 @@ def test_taking_over_silences_the_bot_until_it_is_handed_back(inbox: Inbox, bot:
     assert ("waiting", 1) in inbox.rows("SELECT state, count(*) FROM turns GROUP BY 1")
 
 
+def test_an_agent_who_writes_has_the_conversation_and_has_read_it(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "hello"))
+    conversation = agent.conversation_of(7)
+
+    answer = agent.write(conversation, "This is Ada, how can I help?")
+
+    assert (answer.status_code, answer.json()["repeated"]) == (200, False)
+    [listed] = agent.listed()["conversations"]
+    assert (listed["unread"], listed["bot_enabled"], listed["last_message_role"]) == (0, False, "agent")
+    assert inbox.rows("SELECT state, text FROM outbound") == [("queued", "This is Ada, how can I help?")]
+    assert inbox.rows("SELECT state FROM turns") == [("cancelled",)]
+
+
+def test_a_message_sent_twice_under_one_key_is_written_once(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "hello"), (8, "hello"))
+    one, other = agent.conversation_of(7), agent.conversation_of(8)
+
+    answers = [agent.write(one, "hi", **{"idempotency-key": "k"}).json() for _ in range(2)]
+    elsewhere = agent.write(other, "hi", **{"idempotency-key": "k"}).json()
+
+    assert answers == [{**answers[0], "repeated": False}, {**answers[0], "repeated": True}]
+    assert not elsewhere["repeated"]
+    assert inbox.rows("SELECT conversation_id, count(*) FROM outbound GROUP BY 1 ORDER BY 1") == sorted(
+        [(one, 1), (other, 1)]
+    )
+
+
 @pytest.mark.parametrize(
-    ("method", "what"), [("GET", "messages"), ("POST", "read"), ("POST", "take-over"), ("POST", "hand-back")]
+    ("status", "body"),
+    [(422, b""), (422, b"{}"), (422, b'{"text": 5}'), (422, b'{"text": " \\n"}'), (422, b"[]"), (422, b"\xff"),
+     (413, b'{"text": "' + b"x" * 70_000 + b'"}')],
+)  # fmt: skip
+def test_a_message_that_is_none_is_refused_and_changes_nothing(
+    inbox: Inbox, bot: Bot, agent: Agent, status: int, body: bytes
+) -> None:
+    _customers_write(inbox, bot, (7, "hello"))
+
+    answer = agent.post(f"/inbox/conversations/{agent.conversation_of(7)}/messages", content=body)
+
+    assert answer.status_code == status
+    assert inbox.rows("SELECT bot_enabled, customer_seq - read_seq FROM conversations") == [(True, 1)]
+
+
+def test_text_that_no_table_holds_is_made_storable(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "hello"))
+
+    assert agent.write(agent.conversation_of(7), "a\x00b\ud800c").status_code == 200
+    assert inbox.rows("SELECT text FROM outbound") == [("a\ufffdb\ufffdc",)]
+
+
+@pytest.mark.parametrize(
+    ("method", "what"),
+    [("GET", "messages"), ("POST", "messages"), ("POST", "read"), ("POST", "take-over"), ("POST", "hand-back")],
 )
 def test_another_companys_conversation_does_not_exist(
     inbox: Inbox, bot: Bot, gateway: RunningGateway, method: str, what: str
@@ -142,9 +200,9 @@ def test_another_companys_conversation_does_not_exist(
     [(conversation,)] = inbox.rows("SELECT id FROM conversations")
     stranger = _agent(inbox, gateway, make_bot(inbox.server.admin_url))
 
-    answer = gateway.request(
-        method, f"/inbox/conversations/{conversation}/{what}", headers={"authorization": f"Bearer {stranger.key}"}
-    )
+    headers = {"authorization": f"Bearer {stranger.key}"}
+    path = f"/inbox/conversations/{conversation}/{what}"
+    answer = gateway.request(method, path, headers=headers, content=b'{"text": "a stranger"}')
 
     assert (answer.status_code, answer.json()["error"]) == (404, "this company has no such conversation")
     assert stranger.listed() == {"unread": 0, "conversations": []}
@@ -155,8 +213,15 @@ def test_another_companys_conversation_does_not_exist(
 def test_without_a_key_in_force_nothing_is_told(gateway: RunningGateway, agent: Agent, header: str | None) -> None:
     headers = {} if header is None else {"authorization": header.format(key=agent.key)}
 
-    for method, path in (("GET", ""), ("GET", "/1/messages"), ("POST", "/1/read"), ("POST", "/1/take-over")):
-        assert gateway.request(method, f"/inbox/conversations{path}", headers=headers).status_code == 401
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/1/messages"),
+        ("POST", "/1/read"),
+        ("POST", "/1/take-over"),
+        ("POST", "/1/messages"),
+    ):
+        answer = gateway.request(method, f"/inbox/conversations{path}", headers=headers, content=b'{"text": "hi"}')
+        assert answer.status_code == 401
 
 
 def test_an_agent_who_was_disabled_is_out_at_once(inbox: Inbox, agent: Agent) -> None:

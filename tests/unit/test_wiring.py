@@ -163,16 +163,14 @@ def test_every_process_stops_in_exactly_one_stage_the_way_in_first() -> None:
     assert staged[:2] == ["gateway", "intake"]
 
 
-def test_every_worker_row_is_a_process_with_its_own_queues() -> None:
+def test_every_worker_row_is_a_process_and_is_found_by_its_node_name() -> None:
     config = settings()
     for name, row in fleet.table(config).items():
-        argv = argv_of(name, config)
-        argv = argv[argv.index("worker") :]
         assert name in fleet.PROCESSES
-        assert argv[argv.index("-Q") + 1].split(",") == list(row.queues)
-        assert argv[argv.index("-P") + 1] == row.pool
+        assert any(word.partition("@")[0] == name for word in argv_of(name, config))
         assert fleet.row_of(f"{name}@some-host", config) == row
         assert fleet.row_of(f"{name}-2@some-host", config) == row
+    assert fleet.row_of("somebody-else@some-host", config) is None
 
 
 def test_flower_wants_a_password_changes_nothing_and_listens_at_home() -> None:
