@@ -75,6 +75,7 @@ def _no_such_conversation() -> Refused:
 
 async def list_conversations(request: Request) -> Response:
     limit = _number(request, "limit", 50, PAGE_MAX)
+    before_id = _number(request, "before_id", 0, ID_MAX)
     raw_before = request.query_params.get("before")
     try:
         before = datetime.fromisoformat(raw_before) if raw_before else None
@@ -84,7 +85,7 @@ async def list_conversations(request: Request) -> Response:
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
         return {
             "unread": conversations.unread_total(conn, company_id),
-            "conversations": conversations.recent(conn, company_id, limit=limit, before=before),
+            "conversations": conversations.recent(conn, company_id, limit=limit, before=before, before_id=before_id),
         }
 
     return _json(await _as_agent(request, work))

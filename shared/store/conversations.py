@@ -265,16 +265,23 @@ class Listed:
     last_message_preview: str | None
 
 
-def recent(conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None) -> list[Listed]:
-    """The newest conversations of a company: one index scan, whatever its size. before: for the next page."""
+def recent(
+    conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None, before_id: int | None = None
+) -> list[Listed]:
+    """The newest conversations of a company: one index scan, whatever its size.
+
+    before, before_id: for the next page, both of the last conversation listed. What is stored in one batch has
+    one time, so that the time alone would leave conversations out.
+    """
     rows = conn.execute(
         "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
         " c.last_message_preview FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
-        " WHERE c.company_id = %s AND c.last_message_at < coalesce(%s::timestamptz, 'infinity')"
+        " WHERE c.company_id = %s"
+        " AND (c.last_message_at, c.id) < (coalesce(%s::timestamptz, 'infinity'), coalesce(%s::bigint, 0))"
         " ORDER BY c.last_message_at DESC, c.id DESC LIMIT %s",
-        (company_id, before, limit),
+        (company_id, before, before_id, limit),
     ).fetchall()
     return [Listed(*row) for row in rows]  # type: ignore[arg-type]
 
