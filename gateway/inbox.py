@@ -105,10 +105,12 @@ async def list_messages(request: Request) -> Response:
 
 
 async def mark_read(request: Request) -> Response:
+    """`?up_to=` the listing's customer_seq: a message that came after it was shown stays unread. Without: all."""
     conversation_id = _conversation(request)
+    up_to = _number(request, "up_to", ID_MAX, ID_MAX)
 
     def work(conn: Conn, company_id: int) -> Any:
-        unread = conversations.mark_read(conn, company_id, conversation_id)
+        unread = conversations.mark_read(conn, company_id, conversation_id, up_to)
         if unread is None:
             raise _no_such_conversation()
         return {"unread": unread}
