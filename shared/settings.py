@@ -124,9 +124,12 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value)
+            found = json.loads(value)
         except ValueError:
-            raise ValueError('no JSON; write [{"base_url": "https://…/v1", "api_key": "…", "model": "…"}]') from None
+            found = None
+        if not isinstance(found, list):
+            raise ValueError('no JSON list; write [{"base_url": "https://…/v1", "api_key": "…", "model": "…"}]')
+        return found
 
     @model_validator(mode="after")
     def _cross_check(self) -> Self:

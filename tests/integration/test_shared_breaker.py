@@ -230,6 +230,22 @@ def test_a_call_from_before_the_opening_neither_closes_nor_prolongs_it(redis_url
     run(talk())
 
 
+def test_a_failure_of_a_call_from_before_the_opening_does_not_count_after_the_closing(redis_url: str) -> None:
+    async def talk() -> None:
+        async with registries(redis_url, open_for_s=TINY_S) as (one, two):
+            late = two.of("a", "m").guarding()
+            await late.__aenter__()
+            await opened(one.of("a", "m"))
+            await until(lambda: _is(one.of("a", "m"), "half-open"))
+            assert await call(one.of("a", "m")) == "answered"
+            for _ in range(4):
+                await call(one.of("a", "m"), down())
+            await late.__aexit__(ModelUnavailable, down(), None)
+            assert await call(one.of("a", "m")) == "answered"
+
+    run(talk())
+
+
 def test_without_redis_each_process_counts_alone_and_tells_when_it_is_back(make_valkey: Callable[..., Valkey]) -> None:
     valkey = make_valkey()
     valkey.stop()  # also down while the breakers are made
