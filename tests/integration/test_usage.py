@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
 from shared.embedded import Database
+from shared.flow import reply
+from shared.flow.leases import Leases
 from shared.flow.reply import Result
-from shared.llm.provider import Provider, is_neutral
-from shared.llm.router import Router
-from shared.resilience.shared_breaker import SharedBreakers
+from shared.resources import open_resources
 from shared.store import usage
-from shared.store.redis import connect_async
 from standin.process import StandinProcess
-from tests.factories import Bot, make_bot
+from tests.factories import Bot, make_bot, settings_for
 from tests.integration.station import FakeModel, Station
 
 QUESTION = "When does the shop open?"
@@ -120,26 +120,26 @@ def test_what_nobody_knows_is_told_as_such(station: Station, bot: Bot) -> None:
 
 
 def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(
-    station: Station, bot: Bot, redis_url: str
+    station: Station, bot: Bot, database: Database, redis_url: str
 ) -> None:
-    with StandinProcess() as standin:
+    with ExitStack() as stack:
+        standin = stack.enter_context(StandinProcess())
         standin.client.register_key("key")
         standin.client.fault("openai", "status", count=None, model="large", status=503)
-        breakers = [SharedBreakers(connect_async(redis_url, socket_timeout_s=0.25), neutral=is_neutral, refresh_s=0.0)
-                    for _ in range(2)]  # fmt: skip
-        http = httpx.AsyncClient()
-        providers = [
-            Provider(http, name="standin", base_url=f"{standin.base_url}/v1", api_key="key", model=model, max_tokens=99)
-            for model in ("large", "small")
-        ]
-        try:
-            for number in range(3):  # two processes in turn: three failures, two, none
-                station.r.router = Router(providers, breakers[number % 2])
-                station.receive(bot, QUESTION, chat=number + 1)
-                assert station.answer() is Result.ANSWERED
-        finally:
-            for closing in (http.aclose(), *(registry.aclose() for registry in breakers)):
-                station.r.loop.run(closing, timeout_s=5)
+        api = {"base_url": f"{standin.base_url}/v1", "api_key": "key", "model": "small"}
+        configured = settings_for(
+            database, redis_url, llm_base_url=api["base_url"], llm_api_key="key", llm_model="large",
+            llm_fallbacks=json.dumps([api]), telegram_api_url=standin.base_url, relevance_threshold=0.05,
+        )  # fmt: skip
+        processes = [open_resources(configured, name=f"test {number}") for number in range(2)]
+        for r in processes:
+            stack.callback(r.close)
+        one, two = processes
+        for number, r in enumerate((one, two, two)):  # three failures, the fourth and the fifth, none
+            station.receive(bot, QUESTION, chat=number + 1)
+            answered, _ = reply.answer_next_turn(r, Leases(r.db, r.clock, lease_s=configured.lease_s), 0)
+            assert answered is Result.ANSWERED
+
         assert len(standin.client.completions(model="large")) == 5
         assert len(standin.client.completions(model="small", outcome="ok")) == 3
     assert [step for step, _ in _steps(station)] == ["cheaper"] * 3
