@@ -4,11 +4,13 @@
 ALTER TABLE turns ADD COLUMN wanted_at timestamptz, ADD COLUMN claimed_at timestamptz;
 
 -- ladder: the steps that were tried, [{"step", "left"}], the last one held. cost_micros: millionths of the currency
--- that the prices are in; null where a model has no price. stored_at: the end of the transaction, near enough.
+-- that the prices are in; null where a model has no price. stored_at: the end of the transaction, near enough; null
+-- for receipts from before, so that adding it rewrites no table.
 ALTER TABLE receipts
     ADD COLUMN ladder jsonb NOT NULL DEFAULT '[]',
     ADD COLUMN cost_micros bigint,
-    ADD COLUMN stored_at timestamptz NOT NULL DEFAULT clock_timestamp();
+    ADD COLUMN stored_at timestamptz;
+ALTER TABLE receipts ALTER COLUMN stored_at SET DEFAULT clock_timestamp();
 
 ALTER TABLE companies ADD COLUMN daily_token_budget bigint CHECK (daily_token_budget >= 0);  -- null: none
 

@@ -183,7 +183,7 @@ class Settings(BaseSettings):
             found.append("LLM_FALLBACKS is set but LLM_BASE_URL is not: the first provider stands there")
         known = {(provider.label, provider.model) for provider in self.model_providers[:1]}
         for number, provider in enumerate(self.llm_fallbacks, 1):
-            entry, key = f"LLM_FALLBACKS: entry {number}", provider.api_key.get_secret_value()
+            entry, key = f"LLM_FALLBACKS: entry {number}", provider.api_key.get_secret_value().strip()
             if not provider.label:
                 found.append(f"{entry}: base_url should be an address that begins with http:// or https://")
             if not (key.isascii() and key.isprintable()):

@@ -97,6 +97,24 @@ def test_a_turn_without_an_answer_is_told_as_far_as_it_came(run: Run, station: S
     assert shown.lines[-1].startswith("stored")
 
 
+def test_an_answer_from_before_these_times_were_kept_is_shown_without_them(
+    run: Run, station: Station, bot: Bot
+) -> None:
+    turn = _answered(station, bot)
+    station.execute("UPDATE turns SET wanted_at = NULL, claimed_at = NULL")
+    station.execute(
+        "UPDATE receipts SET stored_at = NULL, ladder = '[]', cost_micros = NULL,"
+        " attempts = jsonb_build_array((attempts->0) - 'step' - 'offset_ms')"
+    )
+
+    shown = run("receipt", turn)
+
+    assert (shown.code, shown.err) == (0, "")
+    assert "ladder    full" in shown.out
+    assert "cost      unknown" in shown.out
+    assert "part 1 sent" in shown.out
+
+
 def test_calls_of_overtaken_answers_stand_on_the_receipt(run: Run, station: Station, bot: Bot) -> None:
     _price(station, "small", 1_000_000, 1_000_000)
     station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))
