@@ -13,9 +13,9 @@ Kind = Literal[
 
 SendStatus = Literal["sent", "retry", "uncertain", "failed", "reauth"]
 
-Ladder = Literal["full", "passages", "handover", "notice"]
-"""Steps of degrading: a model wrote the answer; the best passages, quoted; a person was asked to take
-over; a fixed notice (nothing but attachments arrived, which nobody here can read)."""
+Ladder = Literal["full", "cheaper", "passages", "handover", "notice"]
+"""Steps of degrading: the first model wrote the answer; a later one did; the best passages, quoted; a person was
+asked to take over; a fixed notice (nothing but attachments arrived, which nobody here can read)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ModelAttempt:
-    """One request to a model, for the receipt. outcome: `ok` or a static word for the failure."""
+    """One request to a model, for the receipt. outcome: `ok` or a static word for the failure.
+
+    step: which step of the ladder it was for. offset_ms: when it began, since the models were first asked.
+    """
 
     provider: str
     model: str
@@ -155,17 +158,28 @@ class ModelAttempt:
     duration_ms: int
     tokens_in: int = 0
     tokens_out: int = 0
+    step: Ladder = "full"
+    offset_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A step of the ladder that was tried. left: the static word for why it did not hold, None for the last one."""
+
+    step: Ladder
+    left: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote."""
+    """What a model wrote. step: `full` if the first provider did, `cheaper` if a later one."""
 
     text: str
     model: str
     tokens_in: int
     tokens_out: int
     attempts: tuple[ModelAttempt, ...] = ()
+    step: Ladder = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +195,7 @@ class Answer:
     """A reply to a turn, with its receipt.
 
     citations: 1-based numbers used in the text → the passage each stands for, in the order of use.
-    ms: time per stage in milliseconds.
+    ladder: the steps in the order in which they were tried, this one last. ms: time per stage in milliseconds.
     """
 
     text: str
@@ -190,4 +204,5 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     citations: tuple[tuple[int, Passage], ...] = ()
     attempts: tuple[ModelAttempt, ...] = ()
+    ladder: tuple[Tried, ...] = ()
     ms: dict[str, int] = field(default_factory=dict)

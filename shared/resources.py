@@ -12,17 +12,21 @@ from shared import channels as platforms_registry
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
 from shared.llm import router as llm_router
+from shared.llm.provider import is_neutral
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
+from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
 from shared.store.journal import Reader
 from shared.store.pool import Database, check_role
-from shared.store.redis import connect
+from shared.store.redis import connect, connect_async
 from shared.store.vault import Vault
 
 PLATFORM_CONNECTIONS = 100
 KEEPALIVE_S = 5.0
 """Shorter than the servers' own: a request on a connection that the other side just closed has no known outcome."""
+PROBE_MARGIN_S = 5.0
+"""A breaker's trial call holds its place for the call's deadline and so much more."""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Resources:
     loop: Loop
     http: httpx.AsyncClient
     llm_http: httpx.AsyncClient
+    breakers: SharedBreakers
     router: llm_router.Router | None
     platforms: dict[str, Platform]
     _closed: bool = field(default=False)
@@ -60,6 +65,7 @@ class Resources:
     async def _close_clients(self) -> None:
         await self.http.aclose()
         await self.llm_http.aclose()
+        await self.breakers.aclose()
 
 
 def open_resources(settings: Settings, *, name: str, clock: Clock | None = None) -> Resources:
@@ -85,6 +91,12 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         ),
         timeout=httpx.Timeout(settings.llm_call_deadline_s, connect=5.0, pool=2.0),
     )
+    breakers = SharedBreakers(
+        connect_async(settings.need("cache_url"), socket_timeout_s=ANSWER_WITHIN_S),
+        probe_ttl_s=settings.llm_call_deadline_s + PROBE_MARGIN_S,
+        clock=clock,
+        neutral=is_neutral,
+    )
     return Resources(
         settings=settings,
         clock=clock,
@@ -104,6 +116,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
             timeout=httpx.Timeout(settings.send_deadline_s, connect=3.0, pool=2.0),
         ),
         llm_http=llm_http,
-        router=llm_router.from_settings(settings, llm_http),
+        breakers=breakers,
+        router=llm_router.from_settings(settings, llm_http, breakers),
         platforms=platforms_registry.build(settings),
     )

@@ -6,19 +6,42 @@ then `<DATA_DIR>/run.env`, which `./switchboard up` writes so that a second term
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import SettingsError
 
 RUN_ENV = "run.env"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class ModelProvider(BaseModel):
+    """One OpenAI-compatible chat API. base_url: with /v1. name: for receipts and breakers; its host if it has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str = Field(repr=False)
+    api_key: SecretStr = SecretStr("")
+    model: str = Field(min_length=1)
+    name: str | None = Field(default=None, min_length=1)
+
+    @property
+    def label(self) -> str:
+        """What it is called; empty if base_url is no address."""
+        try:
+            parts = urlsplit(self.base_url)
+        except ValueError:  # its words may quote a password
+            return ""
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return ""
+        return self.name or parts.hostname
 
 
 class Settings(BaseSettings):
@@ -40,6 +63,8 @@ class Settings(BaseSettings):
     llm_base_url: str | None = Field(None, repr=False)  # OpenAI-compatible, with /v1
     llm_api_key: SecretStr = SecretStr("")
     llm_model: str | None = None
+    # JSON list of {"base_url", "api_key", "model", "name"?}: asked in this order when the first one fails
+    llm_fallbacks: Annotated[tuple[ModelProvider, ...], NoDecode] = ()
     embeddings_base_url: str | None = Field(None, repr=False)
     embeddings_api_key: SecretStr = SecretStr("")
     embeddings_model: str | None = None
@@ -92,6 +117,20 @@ class Settings(BaseSettings):
     faults: str = ""
     faults_dir: Path | None = None
 
+    @field_validator("llm_fallbacks", mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        """Read here: the library's own error for a broken list would quote it, keys and all."""
+        if not isinstance(value, str):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, list):
+            raise ValueError('no JSON list; write [{"base_url": "https://…/v1", "api_key": "…", "model": "…"}]')
+        return found
+
     @model_validator(mode="after")
     def _cross_check(self) -> Self:
         problems = [*self._url_problems(), *self._model_problems(), *self._time_problems(), *self._key_problems()]
@@ -136,6 +175,22 @@ class Settings(BaseSettings):
             url, model = getattr(self, f"{prefix}_base_url"), getattr(self, f"{prefix}_model")
             if bool(url) != bool(model):
                 found.append(f"set both {prefix.upper()}_BASE_URL and {prefix.upper()}_MODEL, or neither")
+        return [*found, *self._fallback_problems()]
+
+    def _fallback_problems(self) -> list[str]:
+        found = []
+        if self.llm_fallbacks and not self.llm_base_url:
+            found.append("LLM_FALLBACKS is set but LLM_BASE_URL is not: the first provider stands there")
+        known = {(provider.label, provider.model) for provider in self.model_providers[:1]}
+        for number, provider in enumerate(self.llm_fallbacks, 1):
+            entry, key = f"LLM_FALLBACKS: entry {number}", provider.api_key.get_secret_value().strip()
+            if not provider.label:
+                found.append(f"{entry}: base_url should be an address that begins with http:// or https://")
+            if not (key.isascii() and key.isprintable()):
+                found.append(f"{entry}: api_key holds characters that no HTTP header can carry")
+            if (provider.label, provider.model) in known:
+                found.append(f"{entry} has the provider and model of an earlier one: give it a name of its own")
+            known.add((provider.label, provider.model))
         return found
 
     def _time_problems(self) -> list[str]:
@@ -161,6 +216,14 @@ class Settings(BaseSettings):
             except ValueError:
                 return [f"ENCRYPTION_KEYS: key {number} is no Fernet key (32 bytes in url-safe base64)"]
         return []
+
+    @property
+    def model_providers(self) -> tuple[ModelProvider, ...]:
+        """Every configured chat API in the order in which they are asked; empty where none is."""
+        if self.llm_base_url is None or self.llm_model is None:
+            return ()
+        first = ModelProvider(base_url=self.llm_base_url, api_key=self.llm_api_key, model=self.llm_model)
+        return (first, *self.llm_fallbacks)
 
     @property
     def fernet_keys(self) -> list[str]:

@@ -12,13 +12,14 @@ import structlog
 
 from shared import faults
 from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent, SettingsError
+from shared.flow import ladder
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
 from shared.llm import prompt
-from shared.model import Answer, ChatLine, Completion, Passage
+from shared.model import Answer, ChatLine, Completion, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
-from shared.store import channels, companies, conversations, messages, outbound, receipts, turns
+from shared.store import channels, companies, conversations, messages, outbound, receipts, turns, usage
 from shared.store.companies import Company
 from shared.store.pool import describe
 from shared.store.turns import Claim, Turn
@@ -54,6 +55,7 @@ class _Case:
     passages: tuple[Passage, ...]
     sealed: bytes
     ms: dict[str, int]
+    over_budget: bool = False
 
     @property
     def question(self) -> str:
@@ -131,7 +133,10 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         history = tuple(line for seq, line in lines if line.text and (seq < turn.first_seq or line.role != "customer"))
         sealed = channels.credentials(conn, claim.company_id, turn.channel_id)
         waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
-        case = _Case(turn, company, burst, history, (), sealed, {"waited": waited_ms})
+        over = company.daily_token_budget is not None and (
+            usage.tokens_today(conn, claim.company_id) >= company.daily_token_budget
+        )
+        case = _Case(turn, company, burst, history, (), sealed, {"waited": waited_ms}, over_budget=over)
         if case.question and turn.attempts <= ATTEMPTS_MAX:
             asked = [line.text[-QUESTION_LINE_CHARS:] for line in burst[-QUESTION_LINES_MAX:]]
             found = knowledge.search_burst(conn, claim.company_id, asked, limit=PASSAGES)
@@ -143,29 +148,31 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
 def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:
     """Go down the ladder until a step holds: a model's answer, quoted passages, a person."""
     if case.turn.attempts > ATTEMPTS_MAX:
-        return Answer(case.company.handover_text, "handover", "failed_attempts")
+        tried = ladder.without_models("failed_attempts", "handover")
+        return Answer(case.company.handover_text, "handover", "failed_attempts", ladder=tried)
     if not case.question:
-        return Answer(case.company.notice_text, "notice", "no_text")
+        tried = ladder.without_models("no_text", "notice")
+        return Answer(case.company.notice_text, "notice", "no_text", ladder=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.relevance_threshold]
     if not relevant:
-        return Answer(case.company.handover_text, "handover", "nothing_relevant", passages=case.passages)
-    if r.router is None:
-        return _quote(case, relevant, "no_model")
+        tried = ladder.without_models("nothing_relevant", "handover")
+        return Answer(case.company.handover_text, "handover", "nothing_relevant", passages=case.passages, ladder=tried)
+    if r.router is None or case.over_budget:
+        return _quote(case, relevant, "no_model" if r.router is None else "budget")
     started = perf_counter()
     try:
         completion = _complete(r, lease, case, relevant)
     except (ModelUnavailable, Permanent, TimeoutError) as e:
-        answer = _quote(case, relevant, "model_unavailable" if not isinstance(e, Permanent) else e.reason)
-        attempts = getattr(e, "attempts", ())
-        return replace(answer, attempts=tuple(attempts), ms={"model": _ms(started)})
+        reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
+        answer = _quote(case, relevant, reason, tuple(getattr(e, "attempts", ())))
+        return replace(answer, ms={"model": _ms(started)})
     text, citations = prompt.check_citations(completion.text, relevant)
-    ms = {"model": _ms(started)}
+    step, reason, attempts = completion.step, "model", completion.attempts
     if not citations:
         # An answer that points at no passage is not grounded; better a person than a guess.
-        return Answer(
-            case.company.handover_text, "handover", "uncited", tuple(relevant), attempts=completion.attempts, ms=ms
-        )
-    return Answer(text, "full", "model", tuple(relevant), citations, completion.attempts, ms)
+        text, step, reason = case.company.handover_text, "handover", "uncited"
+    tried = ladder.by_models(attempts, step, reason)
+    return Answer(text, step, reason, tuple(relevant), citations, attempts, tried, {"model": _ms(started)})
 
 
 def _complete(r: Resources, lease: Lease, case: _Case, relevant: Sequence[Passage]) -> Completion:
@@ -203,12 +210,33 @@ async def _with_typing(r: Resources, case: _Case, token: str, completion) -> Com
         typing.cancel()
 
 
-def _quote(case: _Case, relevant: Sequence[Passage], reason: str) -> Answer:
+def _quote(case: _Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = ()) -> Answer:
     text, citations = prompt.check_citations(prompt.quote(relevant, case.question), relevant)
-    return Answer(text, "passages", reason, tuple(relevant), citations)
+    tried = ladder.by_models(attempts, "passages", reason)
+    return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
 
 
 def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> bool:
+    """As _make_reply(); an answer that comes to nothing has cost what it cost all the same."""
+    try:
+        stored = _make_reply(r, claim, case, answer)
+    except Cancelled:
+        _charge(r, claim, answer)
+        raise
+    if not stored:
+        _charge(r, claim, answer)
+    return stored
+
+
+def _charge(r: Resources, claim: Claim, answer: Answer) -> None:
+    if not answer.attempts:
+        return
+    with r.db.transaction(claim.company_id) as conn:
+        cost_micros = usage.add_calls(conn, claim.company_id, claim.turn_id, claim.epoch, answer.attempts)
+        usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
+
+
+def _make_reply(r: Resources, claim: Claim, case: _Case, answer: Answer) -> bool:
     """Make the answer a reply: message, parts to deliver, receipt, heads; all or nothing, fenced by the epoch.
 
     False: a person has the conversation. Raises Cancelled when the turn is not ours any more.
@@ -231,13 +259,15 @@ def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> bool:
         )
         parts = r.platforms[turn.platform].split(answer.text)
         outbound.add_parts(conn, claim.company_id, conversation.id, conversation.channel_id, turn.id, message_id, parts)
-        receipts.add(conn, claim.company_id, turn.id, message_id, answer)
+        cost_micros = usage.add_calls(conn, claim.company_id, turn.id, claim.epoch, answer.attempts)
+        receipts.add(conn, claim.company_id, turn.id, message_id, answer, cost_micros)
         conversations.advance(
             conn,
             [conversations.Head(claim.company_id, conversation.id, seq, 0, message_id, "bot", answer.text)],
         )
         if handover:
             conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
+        usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
         faults.reach("reply.before_commit")
     return True
 

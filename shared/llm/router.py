@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,9 +17,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from shared.clock import Clock, SystemClock
 from shared.errors import ModelUnavailable, Permanent
 from shared.llm.provider import CallFailed, Provider, is_neutral
-from shared.model import Completion, ModelAttempt
+from shared.model import Completion, Ladder, ModelAttempt
 from shared.resilience import backoff
 from shared.resilience.breaker import BreakerOpen, Breakers
+from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -41,13 +44,14 @@ class NoModelAnswered(ModelUnavailable):
 
 
 class Router:
-    """providers: the first that answers wins. breakers: shared by all routers of a process; it should have been
-    made with neutral=provider.is_neutral. call_deadline_s: for one call."""
+    """providers: the first that answers wins; an answer of a later one is the ladder's step `cheaper`. breakers:
+    shared by all routers of a process, and with SharedBreakers by the fleet; made with neutral=provider.is_neutral.
+    call_deadline_s: for one call."""
 
     def __init__(
         self,
         providers: Sequence[Provider],
-        breakers: Breakers | None = None,
+        breakers: Breakers | SharedBreakers | None = None,
         *,
         call_deadline_s: float = 30.0,
         clock: Clock | None = None,
@@ -69,23 +73,20 @@ class Router:
         ends_at_s = self._clock.monotonic_s() + deadline_s
         attempts: list[ModelAttempt] = []
         waits: list[float] = []
+        began_s = time.monotonic()
         for number, provider in enumerate(self._providers):
             if self._left_s(ends_at_s) < (WORTHWHILE_S if number else 1e-3):
                 break
+            step: Ladder = "cheaper" if number else "full"
+            record = partial(_record, attempts, provider, step, began_s)
             try:
                 last = number == len(self._providers) - 1
-                completion = await self._ask(provider, messages, ends_at_s, attempts, math.inf if last else PATIENCE_S)
+                completion = await self._ask(provider, messages, ends_at_s, record, math.inf if last else PATIENCE_S)
             except (ModelUnavailable, Permanent) as error:
                 if isinstance(error, ModelUnavailable) and error.retry_after_s is not None:
                     waits.append(error.retry_after_s)
                 continue
-            return Completion(
-                text=completion.text,
-                model=completion.model,
-                tokens_in=completion.tokens_in,
-                tokens_out=completion.tokens_out,
-                attempts=tuple(attempts),
-            )
+            return replace(completion, attempts=tuple(attempts), step=step)
         outcomes = ", ".join(attempt.outcome for attempt in attempts)
         raise NoModelAnswered(f"no model answered ({outcomes})", tuple(attempts), min(waits, default=None))
 
@@ -94,7 +95,7 @@ class Router:
         provider: Provider,
         messages: Sequence[dict[str, Any]],
         ends_at_s: float,
-        attempts: list[ModelAttempt],
+        record: Record,
         patience_s: float,
     ) -> Completion:
         """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
@@ -104,16 +105,16 @@ class Router:
             stop=lambda state: stop_after_attempt(ATTEMPTS_MAX)(state) or not self._fits(state, ends_at_s, patience_s),
             reraise=True,
         )
-        return await retrying(self._attempt, provider, messages, ends_at_s, attempts)
+        return await retrying(self._attempt, provider, messages, ends_at_s, record)
 
     async def _attempt(
-        self, provider: Provider, messages: Sequence[dict[str, Any]], ends_at_s: float, attempts: list[ModelAttempt]
+        self, provider: Provider, messages: Sequence[dict[str, Any]], ends_at_s: float, record: Record
     ) -> Completion:
         began_s = time.monotonic()
         deadline_s = max(0.0, min(self._call_deadline_s, self._left_s(ends_at_s)))
         outcome, completion = "cancelled", None
         try:
-            with self._breakers.of(provider.name, provider.model).calling():
+            async with self._breakers.of(provider.name, provider.model).guarding():
                 completion = await provider.complete(messages, deadline_s)
             outcome = "ok"
             return completion
@@ -127,7 +128,7 @@ class Router:
             outcome = error.reason
             raise
         finally:
-            attempts.append(_recorded(provider, outcome, began_s, completion))
+            record(began_s, outcome, completion)
 
     def _left_s(self, ends_at_s: float) -> float:
         return ends_at_s - self._clock.monotonic_s()
@@ -145,7 +146,14 @@ class Router:
         return wait_s <= patience_s and self._left_s(ends_at_s) - wait_s >= WORTHWHILE_S
 
 
-def _recorded(provider: Provider, outcome: str, began_s: float, completion: Completion | None) -> ModelAttempt:
+Record = Callable[[float, str, Completion | None], None]
+"""Writes an attempt down: when it began (monotonic), how it went, what it gave."""
+
+
+def _record(
+    attempts: list[ModelAttempt], provider: Provider, step: Ladder, asked_s: float,
+    began_s: float, outcome: str, completion: Completion | None,
+) -> None:  # fmt: skip
     attempt = ModelAttempt(
         provider=provider.name,
         model=provider.model,
@@ -153,22 +161,27 @@ def _recorded(provider: Provider, outcome: str, began_s: float, completion: Comp
         duration_ms=round((time.monotonic() - began_s) * 1000),
         tokens_in=completion.tokens_in if completion else 0,
         tokens_out=completion.tokens_out if completion else 0,
+        step=step,
+        offset_ms=round((began_s - asked_s) * 1000),
     )
+    attempts.append(attempt)
     if outcome != "ok":
         log.info("model_call_failed", provider=attempt.provider, model=attempt.model, outcome=outcome)
-    return attempt
 
 
-def from_settings(settings: Settings, http: httpx.AsyncClient, breakers: Breakers | None = None) -> Router | None:
+def from_settings(
+    settings: Settings, http: httpx.AsyncClient, breakers: Breakers | SharedBreakers | None = None
+) -> Router | None:
     """The router of this process; None where no model is configured, and passages are quoted instead."""
-    if settings.llm_base_url is None or settings.llm_model is None:
-        return None
-    provider = Provider(
-        http,
-        name=httpx.URL(settings.llm_base_url).host or "llm",
-        base_url=settings.llm_base_url,
-        api_key=settings.llm_api_key.get_secret_value(),
-        model=settings.llm_model,
-        max_tokens=settings.llm_max_tokens,
-    )
-    return Router([provider], breakers, call_deadline_s=settings.llm_call_deadline_s)
+    providers = [
+        Provider(
+            http,
+            name=configured.label,
+            base_url=configured.base_url,
+            api_key=configured.api_key.get_secret_value(),
+            model=configured.model,
+            max_tokens=settings.llm_max_tokens,
+        )
+        for configured in settings.model_providers
+    ]
+    return Router(providers, breakers, call_deadline_s=settings.llm_call_deadline_s) if providers else None

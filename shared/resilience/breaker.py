@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Literal
 
@@ -66,8 +66,10 @@ class Breaker:
         self._clock = clock or SystemClock()
         self._neutral = neutral
         self._lock = threading.Lock()
+        self._counts = pybreaker.CircuitMemoryStorage(pybreaker.STATE_CLOSED)
         self._machine = pybreaker.CircuitBreaker(
-            # Its own timer reads the wall clock, which jumps; _admit() half-opens, so this one must never be due.
+            state_storage=self._counts,
+            # Its own timer reads the wall clock, which jumps; admit() half-opens, so this one must never be due.
             fail_max=failures,
             reset_timeout=10**9,
             throw_new_error_on_trip=False,
@@ -91,21 +93,59 @@ class Breaker:
 
         Raises BreakerOpen without running the block while the breaker is open or its trial call is under way.
         """
-        era = self._admit()
+        era = self.admit()
         try:
             yield
         except (asyncio.CancelledError, Cancelled, GeneratorExit, KeyboardInterrupt, SystemExit):
-            self._settle(era, None)
+            self.settle(era, None)
             raise
         except BaseException as error:
-            self._settle(era, None if self._neutral(error) else False)
+            self.settle(era, None if self._neutral(error) else False)
             raise
-        self._settle(era, True)
+        self.settle(era, True)
+
+    @asynccontextmanager
+    async def guarding(self) -> AsyncIterator[None]:
+        """As calling(), with the face of a breaker that has to ask others first."""
+        with self.calling():
+            yield
+
+    def align(self, *, failures: int, open_for_s: float | None) -> None:
+        """Stand where somebody else's breaker stands: closed with so many failures, or open for so long yet (0: a
+        trial is due). Calls under way count no more if that is a change."""
+        with self._lock:
+            before = self._machine.current_state
+            if open_for_s is not None:
+                self._opened_at_s = self._clock.monotonic_s() - self._open_for_s + open_for_s
+                if before != pybreaker.STATE_OPEN:
+                    self._machine.open()
+            else:
+                if before != pybreaker.STATE_CLOSED:
+                    self._machine.close()
+                self._counts.reset_counter()
+                for _ in range(failures):
+                    self._counts.increment_counter()
+            if self._machine.current_state != before:
+                self._change()
+
+    @property
+    def failures(self) -> int:
+        """In a row, while closed."""
+        return int(self._counts.counter)
+
+    def open_for_s(self) -> float | None:
+        """Seconds until a trial is due, 0 if one is; None while closed."""
+        with self._lock:
+            if self._machine.current_state == pybreaker.STATE_CLOSED:
+                return None
+            return max(0.0, self._wait_s())
 
     def _wait_s(self) -> float:
         return self._opened_at_s + self._open_for_s - self._clock.monotonic_s()
 
-    def _admit(self) -> int:
+    def admit(self) -> int:
+        """Let a call through; what is returned goes to settle(). For whoever cannot use calling(). Raises
+        BreakerOpen."""
         with self._lock:
             if self._machine.current_state == pybreaker.STATE_OPEN:
                 wait_s = self._wait_s()
@@ -119,10 +159,12 @@ class Breaker:
                 self._probing = True
             return self._era
 
-    def _settle(self, era: int, succeeded: bool | None) -> None:
-        """succeeded: None if the call told nothing; then a trial call's place is free for the next."""
+    def settle(self, era: int | None, succeeded: bool | None) -> None:
+        """succeeded: None if the call told nothing; then a trial call's place is free for the next. era: None for a
+        call that somebody else let through: it counts while this breaker is closed."""
         with self._lock:
-            if era != self._era:
+            closed = self._machine.current_state == pybreaker.STATE_CLOSED
+            if era != self._era and not (era is None and closed):
                 return
             self._probing = False
             if succeeded is None:

@@ -14,6 +14,7 @@ class Company:
     name: str
     handover_text: str
     notice_text: str
+    daily_token_budget: int | None = None
 
 
 def ensure(conn: Conn, name: str) -> Company:
@@ -39,7 +40,9 @@ def by_name(conn: Conn, name: str) -> Company | None:
 
 def get(conn: Conn, company_id: int) -> Company:
     row = conn.execute(
-        "/* companies.get */ SELECT id, name, handover_text, notice_text FROM companies WHERE id = %s", (company_id,)
+        "/* companies.get */ SELECT id, name, handover_text, notice_text, daily_token_budget FROM companies"
+        " WHERE id = %s",
+        (company_id,),
     ).fetchone()
     if row is None:
         raise LookupError(f"company {company_id} does not exist")

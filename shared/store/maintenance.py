@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import psycopg
 from psycopg import sql
 
-PARTITIONED = ("webhook_events", "webhook_raw", "delivery_attempts")
+PARTITIONED = ("webhook_events", "webhook_raw", "delivery_attempts", "llm_calls")
 DAYS_AHEAD = 7
 LOCK_TIMEOUT_MS = 2_000
 """Attaching and dropping wait for readers of the table; giving up and coming back beats stopping the intake."""

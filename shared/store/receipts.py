@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from shared.model import Answer
 from shared.store.pool import Conn
 
 
-def add(conn: Conn, company_id: int, turn_id: int, message_id: int, answer: Answer) -> None:
+def add(
+    conn: Conn, company_id: int, turn_id: int, message_id: int, answer: Answer, cost_micros: int | None = 0
+) -> None:
+    """cost_micros: millionths of a currency, None where a model has no price."""
     conn.execute(
         "/* receipts.add */ INSERT INTO receipts (company_id, turn_id, message_id, step, reason, passages, citations,"
-        " attempts, tokens_in, tokens_out, ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s::jsonb)",
+        " attempts, tokens_in, tokens_out, ms, ladder, cost_micros)"
+        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s::jsonb, %s::jsonb, %s)",
         (
             company_id,
             turn_id,
@@ -37,6 +41,8 @@ def add(conn: Conn, company_id: int, turn_id: int, message_id: int, answer: Answ
             sum(a.tokens_in for a in answer.attempts),
             sum(a.tokens_out for a in answer.attempts),
             json.dumps(answer.ms),
+            json.dumps([asdict(tried) for tried in answer.ladder]),
+            cost_micros,
         ),
     )
 
@@ -56,3 +62,73 @@ def of_conversation(conn: Conn, company_id: int, conversation_id: int) -> list[d
         (company_id, conversation_id),
     ).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the answer. attempts: [{started_at, duration_ms, status, meaning}], oldest first."""
+
+    part: int
+    state: str
+    meaning: str | None
+    queued_at: datetime
+    attempts: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that is known of a turn, without a word of what was said. receipt: None while there is no answer;
+    overtaken: calls of models whose answers were overtaken, with their cost."""
+
+    company_id: int
+    turn_id: int
+    conversation_id: int
+    state: str
+    attempts: int
+    error: str | None
+    received_at: datetime
+    stored_at: datetime | None
+    wanted_at: datetime | None
+    claimed_at: datetime | None
+    finished_at: datetime | None
+    answer_stored_at: datetime | None
+    receipt: dict[str, Any] | None
+    overtaken: dict[str, Any]
+    parts: list[Part]
+
+
+def story(conn: Conn, turn_id: int, company_id: int | None = None) -> Story | None:
+    """For the owner role; company_id: None if the turn's is not known."""
+    row = conn.execute(
+        "/* receipts.story */ SELECT t.company_id, t.id, t.conversation_id, t.state, t.attempts, t.error,"
+        " t.received_at, m.created_at, t.wanted_at, t.claimed_at, t.finished_at, r.stored_at,"
+        " CASE WHEN r.turn_id IS NOT NULL THEN jsonb_build_object('step', r.step, 'reason', r.reason,"
+        "   'ladder', r.ladder, 'passages', r.passages, 'citations', r.citations, 'attempts', r.attempts,"
+        "   'tokens_in', r.tokens_in, 'tokens_out', r.tokens_out, 'cost_micros', r.cost_micros, 'ms', r.ms) END,"
+        " (SELECT jsonb_build_object('calls', count(*), 'cost_micros', coalesce(sum(c.cost_micros), 0))"
+        "  FROM llm_calls c"
+        "  WHERE c.company_id = t.company_id AND c.turn_id = t.id AND (c.epoch <> t.epoch OR r.turn_id IS NULL)),"
+        " coalesce(r.message_id, 0)"
+        " FROM turns t LEFT JOIN receipts r ON r.company_id = t.company_id AND r.turn_id = t.id"
+        " LEFT JOIN messages m ON m.company_id = t.company_id AND m.conversation_id = t.conversation_id"
+        "   AND m.seq = t.last_seq"
+        " WHERE t.id = %(turn)s AND (%(company)s::bigint IS NULL OR t.company_id = %(company)s)",
+        {"turn": turn_id, "company": company_id},
+    ).fetchone()
+    if row is None:
+        return None
+    known: list[Any] = list(row)
+    known.append(_parts(conn, known[0], message_id=known.pop()))
+    return Story(*known)
+
+
+def _parts(conn: Conn, company_id: int, message_id: int) -> list[Part]:
+    rows = conn.execute(
+        "/* receipts.parts */ SELECT o.part, o.state, o.meaning, o.created_at, coalesce((SELECT jsonb_agg("
+        "   jsonb_build_object('started_at', a.started_at, 'duration_ms', a.duration_ms, 'status', a.status,"
+        "     'meaning', a.meaning) ORDER BY a.attempt)"
+        "   FROM delivery_attempts a WHERE a.company_id = o.company_id AND a.outbound_id = o.id), '[]')"
+        " FROM outbound o WHERE o.company_id = %s AND o.message_id = %s ORDER BY o.part",
+        (company_id, message_id),
+    ).fetchall()
+    return [Part(*row) for row in rows]  # type: ignore[arg-type]

@@ -190,3 +190,33 @@ def cancel_open(conn: Conn, company_id: int, conversation_id: int) -> int:
         (company_id, conversation_id),
     )
     return cursor.rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A turn as operators see it in a list. step, reason, cost_micros: of its receipt, if it has one."""
+
+    company_id: int
+    id: int
+    conversation_id: int
+    state: str
+    attempts: int
+    error: str | None
+    step: str | None
+    reason: str | None
+    cost_micros: int | None
+    received_at: datetime
+    finished_at: datetime | None
+
+
+def newest(conn: Conn, *, company_id: int | None = None, state: str | None = None, limit: int = 50) -> list[Listed]:
+    """For the owner role, newest first."""
+    rows = conn.execute(
+        "/* turns.newest */ SELECT t.company_id, t.id, t.conversation_id, t.state, t.attempts, t.error, r.step,"
+        " r.reason, r.cost_micros, t.received_at, t.finished_at FROM turns t"
+        " LEFT JOIN receipts r ON r.company_id = t.company_id AND r.turn_id = t.id"
+        " WHERE (%(company)s::bigint IS NULL OR t.company_id = %(company)s)"
+        " AND (%(state)s::text IS NULL OR t.state = %(state)s) ORDER BY t.id DESC LIMIT %(limit)s",
+        {"company": company_id, "state": state, "limit": limit},
+    ).fetchall()
+    return [Listed(*row) for row in rows]  # type: ignore[arg-type]

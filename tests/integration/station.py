@@ -113,6 +113,21 @@ class Station:
         )
         return Router([provider], Breakers(neutral=is_neutral))
 
+    def add_cheaper_model(self) -> FakeModel:
+        """A second provider behind the station's own, whose model is `large` from now on; this one's is `small`."""
+        cheaper = FakeModel()
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            return await (self.model if request.url.host == "first" else cheaper)(request)
+
+        self.r.llm_http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        providers = [
+            Provider(self.r.llm_http, name=host, base_url=f"http://{host}/v1", api_key="k", model=model, max_tokens=50)
+            for host, model in (("first", "large"), ("second", "small"))
+        ]
+        self.r.router = Router(providers, Breakers(neutral=is_neutral))
+        return cheaper
+
     def new_leases(self) -> Leases:
         """Another process' leases; nothing renews them by itself."""
         return Leases(self.r.db, self.r.clock, lease_s=self.r.settings.lease_s)

@@ -125,6 +125,12 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         20,
     ),
     (
+        "turns.newest of a company",
+        lambda c: turns.newest(c, company_id=BIG_COMPANY),
+        {"turns_pkey", "receipts_pkey"},
+        120,
+    ),
+    (
         "turns.cancel_open",
         lambda c: turns.cancel_open(c, BIG_COMPANY, ONE_CONVERSATION),
         {"turns_open"},
@@ -154,6 +160,15 @@ def test_a_hot_statement_goes_by_its_index_and_reads_little(
     assert indexes <= explaining.indexes()
     assert sum(read.whole.get(table, 0) for table in BIG_TABLES) == 0
     assert read.entries <= entries, read
+
+
+def test_the_story_of_a_turn_is_found_by_its_company_and_number(app: Conn) -> None:
+    with _undone(app, BIG_COMPANY):
+        read = read_by(app, lambda c: receipts.story(c, 1, BIG_COMPANY))
+
+    assert _big_whole(read) == 0
+    assert {"turns_pkey", "receipts_pkey", "outbound_company_id_message_id_part_key"} <= set(read.indexes)
+    assert read.entries < 20, read
 
 
 def _big_whole(read: Touched) -> int:

@@ -12,12 +12,12 @@ from psycopg import errors, sql
 from shared.embedded import Database, Postgres
 from shared.errors import SettingsError
 from shared.knowledge import search as knowledge
-from shared.model import Answer
-from shared.store import companies, messages, outbound, receipts, turns
+from shared.model import Answer, ModelAttempt
+from shared.store import companies, messages, outbound, receipts, turns, usage
 from shared.store.pool import Conn, check_connections, check_role, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
 
-OPERATORS_ONLY = {"apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies"}
+OPERATORS_ONLY = {"apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices"}
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
@@ -79,6 +79,8 @@ def _seed(conn: Conn, bot: Bot) -> None:
     assert turn is not None
     message = messages.add_own(conn, company, turn.conversation_id, turn.channel_id, 2, "bot", "At nine.")
     receipts.add(conn, company, turn.id, message, Answer("At nine.", "full", "model"))
+    asked = [ModelAttempt("one", "m", "ok", 5, 20, 5)]
+    usage.count_day(conn, company, asked, usage.add_calls(conn, company, turn.id, turn.epoch, asked))
     outbound.add_parts(conn, company, turn.conversation_id, turn.channel_id, turn.id, message, ["At nine."])
     part = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
     assert part is not None

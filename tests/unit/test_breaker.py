@@ -177,3 +177,25 @@ def test_each_model_of_a_provider_has_a_breaker_of_its_own(clock: FixedClock) ->
     assert breakers.states() == {("a", "large"): "open"}
     assert state(breakers.of("a", "small")) == "closed"
     assert state(breakers.of("a", "large")) == "open"
+
+
+def test_it_can_stand_where_another_one_stands(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    breaker.align(failures=4, open_for_s=None)
+    fail(breaker)
+    assert state(breaker) == "open"
+    breaker.align(failures=0, open_for_s=None)
+    fail(breaker, 4)
+    assert (state(breaker), breaker.failures) == ("closed", 4)
+    breaker.align(failures=0, open_for_s=20)
+    assert (state(breaker), breaker.open_for_s()) == ("open", 20)
+    clock.advance(20)
+    assert not refused(breaker)
+    assert (state(breaker), breaker.open_for_s()) == ("closed", None)
+
+
+def test_a_call_from_before_it_was_aligned_counts_no_more(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    with breaker.calling():
+        breaker.align(failures=0, open_for_s=20)
+    assert state(breaker) == "open"

@@ -107,6 +107,17 @@ def test_what_waiting_cannot_mend_is_not_tried_again_but_the_next_is_asked(statu
     assert world.asked == {"one": 1, "two": 1}
 
 
+def test_an_answer_of_the_first_provider_is_full_and_one_of_a_later_provider_cheaper() -> None:
+    world = World("one", "two", "three")
+    assert world.ask().step == "full"
+    world.answers.update(one=lambda number: httpx.Response(401), two=lambda number: httpx.Response(404))
+    completion = world.ask()
+    assert (completion.step, completion.text) == ("cheaper", "Yes [1].")
+    assert [attempt.step for attempt in completion.attempts] == ["full", "cheaper", "cheaper"]
+    offsets = [attempt.offset_ms for attempt in completion.attempts]
+    assert offsets == sorted(offsets)
+
+
 def test_an_empty_answer_goes_to_the_next_provider() -> None:
     world = World("one", "two")
     world.answers["one"] = lambda number: httpx.Response(200, content=b"data: [DONE]\n\n")
@@ -232,6 +243,33 @@ def test_the_configured_model_is_asked() -> None:
 
     (attempt,) = run(talk()).attempts
     assert (attempt.provider, attempt.model, attempt.outcome) == ("model.test", "m-9", "ok")
+
+
+def test_the_fallbacks_are_asked_in_their_order_each_with_its_own_key() -> None:
+    configured = settings(
+        llm_base_url="http://first.test/v1", llm_model="large", llm_api_key="k1",
+        llm_fallbacks='[{"base_url": "http://second.test/v1", "api_key": "k2", "model": "small"},'
+        ' {"base_url": "http://first.test/v1", "model": "tiny", "name": "last"}]',
+    )  # fmt: skip
+    asked: list[tuple[str, str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        model = json.loads(request.content)["model"]
+        asked.append((request.url.host, model, request.headers.get("authorization")))
+        return ANSWER if model == "tiny" else httpx.Response(401)
+
+    async def talk() -> Completion:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            router = from_settings(configured, http)
+            assert router is not None
+            return await router.complete(MESSAGES, 5)
+
+    assert outcomes(run(talk())) == [
+        ("first.test", "llm_credentials"), ("second.test", "llm_credentials"), ("last", "ok"),
+    ]  # fmt: skip
+    assert asked == [
+        ("first.test", "large", "Bearer k1"), ("second.test", "small", "Bearer k2"), ("first.test", "tiny", None),
+    ]  # fmt: skip
 
 
 def test_a_router_without_providers_is_a_mistake() -> None:

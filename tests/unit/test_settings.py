@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,13 @@ def test_nothing_needs_to_be_set() -> None:
     assert settings.load().need("telegram_api_url") == "https://api.telegram.org"
 
 
+MODEL = {"LLM_BASE_URL": "http://h/v1", "LLM_MODEL": "m"}
+
+
+def fallback(**fields: object) -> str:
+    return json.dumps([{"base_url": "http://other/v1", "api_key": PASSWORD, "model": "small", **fields}])
+
+
 WRONG = {
     "DATABASE_URL": {**SERVICES, "DATABASE_URL": f"mysql://u:{PASSWORD}@h/db"},
     "DATABASE_ADMIN_URL": {**SERVICES, "DATABASE_ADMIN_URL": ""},
@@ -54,6 +62,17 @@ WRONG = {
     "CACHE_URL": {"CACHE_URL": f"memcached://u:{PASSWORD}@h"},
     "LLM_BASE_URL": {"LLM_BASE_URL": f"ftp://u:{PASSWORD}@h", "LLM_MODEL": "m"},
     "LLM_MODEL": {"LLM_BASE_URL": "http://h/v1", "LLM_API_KEY": PASSWORD},
+    "LLM_FALLBACKS: Value error, no JSON list": {**MODEL, "LLM_FALLBACKS": f'[{{"api_key": "{PASSWORD}"'},
+    "no JSON list; write": {**MODEL, "LLM_FALLBACKS": f'"{PASSWORD}"'},
+    "LLM_FALLBACKS.0: Input": {**MODEL, "LLM_FALLBACKS": f'["{PASSWORD}"]'},
+    "LLM_FALLBACKS.0.MODEL": {**MODEL, "LLM_FALLBACKS": f'[{{"base_url": "http://h", "api_key": "{PASSWORD}"}}]'},
+    "LLM_FALLBACKS.0.API_KEY": {**MODEL, "LLM_FALLBACKS": fallback(api_key=[PASSWORD])},
+    "LLM_FALLBACKS.0.KEY": {**MODEL, "LLM_FALLBACKS": fallback(key=PASSWORD)},
+    "LLM_FALLBACKS: entry 1: base_url": {**MODEL, "LLM_FALLBACKS": fallback(base_url=f"http://u:[{PASSWORD}@h/v1")},
+    "begins with http:// or https://": {**MODEL, "LLM_FALLBACKS": fallback(base_url=f"ftp://u:{PASSWORD}@h")},
+    "no HTTP header can carry": {**MODEL, "LLM_FALLBACKS": fallback(api_key=f"{PASSWORD}é")},
+    "entry 1 has the provider and model": {**MODEL, "LLM_FALLBACKS": fallback(base_url="http://h/v2", model="m")},
+    "LLM_FALLBACKS is set but": {"LLM_FALLBACKS": fallback(api_key=PASSWORD)},
     "EMBEDDINGS_MODEL": {"EMBEDDINGS_BASE_URL": "http://h/v1", "EMBEDDINGS_API_KEY": PASSWORD},
     "TELEGRAM_API_URL": {"TELEGRAM_API_URL": f"bot{PASSWORD}"},
     "QUIET_WINDOW_MAX_S is below": {"QUIET_WINDOW_MAX_S": "0.5", "QUIET_WINDOW_S": "0.8"},
@@ -102,13 +121,25 @@ def test_every_mistake_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(name in str(refused.value) for name in ("LLM_BASE_URL", "TURN_DEADLINE_S", "CACHE_URL"))
 
 
+def test_the_model_providers_stand_in_the_order_in_which_they_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load().model_providers == ()
+    _set(monkeypatch, **MODEL, LLM_API_KEY="k", LLM_FALLBACKS=fallback(name="spare"))
+
+    providers = settings.load().model_providers
+
+    assert [(p.label, p.model, p.api_key.get_secret_value()) for p in providers] == [
+        ("h", "m", "k"), ("spare", "small", PASSWORD),
+    ]  # fmt: skip
+
+
 def test_printing_the_settings_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [Fernet.generate_key().decode() for _ in range(2)]
     secrets = dict.fromkeys(("LLM_API_KEY", "EMBEDDINGS_API_KEY", "FLOWER_PASSWORD"), PASSWORD)
     urls = dict.fromkeys(("JOURNAL_URL", "BROKER_URL", "CACHE_URL"), SERVICES["REDIS_URL"])
     models = {f"{kind}_{field}": value for kind in ("LLM", "EMBEDDINGS")
               for field, value in (("BASE_URL", f"http://u:{PASSWORD}@h/v1"), ("MODEL", "m"))}  # fmt: skip
-    _set(monkeypatch, **SERVICES, **secrets, **urls, **models, ENCRYPTION_KEYS=",".join(keys))
+    _set(monkeypatch, **SERVICES, **secrets, **urls, **models, ENCRYPTION_KEYS=",".join(keys),
+         LLM_FALLBACKS=fallback(base_url=f"http://u:{PASSWORD}@other/v1"))  # fmt: skip
 
     shown = repr(settings.load()) + str(settings.load())
 

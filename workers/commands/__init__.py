@@ -52,6 +52,10 @@ COMMANDS = {
     "conversation": Lazy("workers.commands.ops:conversation", "Show a conversation, take it over, give it back."),
     "balance": Lazy("workers.commands.ops:balance", "Where every received event is: nothing may be missing."),
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
+    "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
+    "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn came to be, station by station."),
+    "price": Lazy("workers.commands.receipts:price", "What models cost."),
+    "budget": Lazy("workers.commands.receipts:budget", "How many tokens a company may use a day."),
     "parked": Lazy("workers.commands.ops:parked", "List, show, redrive or discard what could not be handled."),
     "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
 }

@@ -1,0 +1,180 @@
+"""What operators see of a turn: the receipt with its waterfall, lists, prices and budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.flow.reply import Result
+from shared.store import usage
+from tests.factories import Bot, make_bot
+from tests.integration import test_commands
+from tests.integration.station import FakeModel, Station
+
+Run = Callable[..., test_commands.Ended]
+run = test_commands.run
+QUESTION = "When does the shop open?"
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def second(station: Station) -> FakeModel:
+    """A cheaper model behind the station's own."""
+    return station.add_cheaper_model()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    bot = make_bot(station.inbox.server.admin_url, "Shoe shop")
+    station.learn(bot)
+    return bot
+
+
+def _price(station: Station, *price: object) -> None:
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+        usage.set_price(conn, usage.Price(*price))  # type: ignore[arg-type]
+
+
+def _answered(station: Station, bot: Bot) -> int:
+    station.receive(bot, QUESTION)
+    assert station.answer() is Result.ANSWERED
+    station.deliver_all()
+    [(turn,)] = station.rows("SELECT id FROM turns ORDER BY id DESC LIMIT 1")
+    return int(turn)
+
+
+def test_the_receipt_shows_the_whole_way_of_an_answer(run: Run, station: Station, bot: Bot) -> None:
+    _price(station, "small", 150_000, 600_000)
+    turn = _answered(station, bot)
+
+    shown = run("receipt", turn)
+
+    assert (shown.code, shown.err) == (0, "")
+    order = ["turn", "step", "ladder", "cost", "accepted", "stored", "quiet window", "claimed", "gathered", "model 1",
+             "answer stored", "part 1 queued", "part 1 sent", "passages"]  # fmt: skip
+    places = [next(n for n, line in enumerate(shown.lines) if line.startswith(word)) for word in order]
+    assert places == sorted(places)
+    assert "full, reason model" in shown.out
+    assert "0.000006   tokens 20 in, 5 out" in shown.out
+    assert "model/small: ok" in shown.out
+    assert "cited  Opening hours" in shown.out
+    assert QUESTION not in shown.out
+    assert "nine" not in shown.out
+
+
+def test_the_receipt_is_there_for_programs_too(run: Run, station: Station, bot: Bot, second: FakeModel) -> None:
+    station.model.status = 401
+    turn = _answered(station, bot)
+
+    told = run("receipt", turn, "--company", bot.company_id, "--json").json
+
+    assert told["receipt"]["ladder"] == [
+        {"step": "full", "left": "llm_credentials"}, {"step": "cheaper", "left": None},
+    ]  # fmt: skip
+    assert [a["outcome"] for a in told["receipt"]["attempts"]] == ["llm_credentials", "ok"]
+    spans = {span["name"]: span for span in told["spans"]}
+    assert {"accepted", "stored", "claimed", "model 1", "model 2", "part 1 sent"} <= spans.keys()
+    assert spans["claimed"]["offset_ms"] + spans["claimed"]["duration_ms"] <= spans["part 1 sent"]["offset_ms"]
+    assert told["parts"][0]["state"] == "sent"
+
+
+def test_a_turn_without_an_answer_is_told_as_far_as_it_came(run: Run, station: Station, bot: Bot) -> None:
+    station.receive(bot, QUESTION)
+    [(turn,)] = station.rows("SELECT id FROM turns")
+
+    shown = run("receipt", turn)
+
+    assert (shown.code, "waiting" in shown.lines[0]) == (0, True)
+    assert shown.lines[-1].startswith("stored")
+
+
+def test_an_answer_from_before_these_times_were_kept_is_shown_without_them(
+    run: Run, station: Station, bot: Bot
+) -> None:
+    turn = _answered(station, bot)
+    station.execute("UPDATE turns SET wanted_at = NULL, claimed_at = NULL")
+    station.execute(
+        "UPDATE receipts SET stored_at = NULL, ladder = '[]', cost_micros = NULL,"
+        " attempts = jsonb_build_array((attempts->0) - 'step' - 'offset_ms')"
+    )
+
+    shown = run("receipt", turn)
+
+    assert (shown.code, shown.err) == (0, "")
+    assert "ladder    full" in shown.out
+    assert "cost      unknown" in shown.out
+    assert "part 1 sent" in shown.out
+
+
+def test_calls_of_overtaken_answers_stand_on_the_receipt(run: Run, station: Station, bot: Bot) -> None:
+    _price(station, "small", 1_000_000, 1_000_000)
+    station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))
+    station.receive(bot, QUESTION)
+    station.answer()
+    station.time_passes()
+    station.answer()
+    [(turn,)] = station.rows("SELECT turn_id FROM receipts")
+
+    assert "overtaken 1 calls, 0.000025" in run("receipt", turn).out
+
+
+def test_turns_are_listed_newest_first_by_company_and_state(run: Run, station: Station, bot: Bot) -> None:
+    other = make_bot(station.inbox.server.admin_url)
+    turn = _answered(station, bot)
+    station.receive(other, QUESTION, chat=9)
+
+    assert [row["state"] for row in run("turns", "list", "--json").json] == ["waiting", "answered"]
+    assert [row["id"] for row in run("turns", "list", "--company", bot.company_id, "--json").json] == [turn]
+    assert [row["company_id"] for row in run("turns", "list", "--state", "waiting", "--json").json] == [
+        other.company_id
+    ]
+    line = run("turns", "list", "--state", "answered").out
+    assert line.startswith(f"{turn}  company {bot.company_id}")
+    assert "full (model)" in line
+    assert run("turns", "list", "--state", "cancelled").out == "no turns\n"
+
+
+def test_prices_and_budgets_are_set_from_the_command_line(run: Run, station: Station, bot: Bot) -> None:
+    assert run("price", "list").out == "no model has a price\n"
+    assert run("price", "set", "small", "0.15", "0.6").out == "small: 0.15 in, 0.6 out, a million tokens\n"
+    run("price", "set", "small", "1", "2.5")
+    assert run("price", "list", "--json").json == [{"model": "small", "in_micros": 1_000_000, "out_micros": 2_500_000}]
+    assert run("budget", "Shoe shop", "1000").out == "Shoe shop: 1000 tokens a day\n"
+    assert station.rows("SELECT daily_token_budget FROM companies") == [(1000,)]
+    assert run("budget", "Shoe shop", "none").code == 0
+    assert station.rows("SELECT daily_token_budget FROM companies") == [(None,)]
+
+
+MISTAKES = {
+    "there is no turn 99: see `turns list`": ("receipt", "99"),
+    "there is no turn 99 of company 1": ("receipt", "99", "--company", "1"),
+    "is no amount with at most six decimals": ("price", "set", "m", "1", "0.0000001"),
+    "is no amount": ("price", "set", "m", "NaN", "1"),
+    "should be a number of tokens, or none": ("budget", "Shoe shop", "many"),
+    "no company is named 'Nobody'": ("budget", "Nobody", "5"),
+    "Invalid value for '--state'": ("turns", "list", "--state", "lost"),
+}
+
+
+@pytest.mark.parametrize(("told", "words"), MISTAKES.items(), ids=MISTAKES)
+def test_a_mistake_is_told_and_not_a_traceback(
+    run: Run,
+    station: Station,
+    bot: Bot,
+    told: str,
+    words: tuple[str, ...],
+) -> None:
+    ended = run(*words)
+
+    assert ended.code == 2
+    assert told in ended.err
+    assert "Traceback" not in ended.err

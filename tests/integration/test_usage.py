@@ -1,0 +1,255 @@
+"""The ladder with several models, what answers cost, and a company's budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.flow import reply
+from shared.flow.leases import Leases
+from shared.flow.reply import Result
+from shared.resources import open_resources
+from shared.store import usage
+from standin.process import StandinProcess
+from tests.factories import Bot, make_bot, settings_for
+from tests.integration.station import FakeModel, Station
+
+QUESTION = "When does the shop open?"
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def second(station: Station) -> FakeModel:
+    """A cheaper model behind the station's own."""
+    return station.add_cheaper_model()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    bot = make_bot(station.inbox.server.admin_url, "Shoe shop")
+    station.learn(bot)
+    return bot
+
+
+def _price(station: Station, *prices: tuple[str, int, int]) -> None:
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+        for price in prices:
+            usage.set_price(conn, usage.Price(*price))
+
+
+def _budget(station: Station, bot: Bot, tokens: int | None) -> None:
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+        usage.set_budget(conn, bot.company_id, tokens)
+
+
+def _ladders(station: Station) -> list[list[tuple[str, str | None]]]:
+    found = station.rows("SELECT ladder FROM receipts ORDER BY turn_id")
+    return [[(tried["step"], tried["left"]) for tried in ladder] for (ladder,) in found]
+
+
+def _steps(station: Station) -> list[tuple[str, str]]:
+    return [(step, reason) for step, reason in station.rows("SELECT step, reason FROM receipts ORDER BY turn_id")]
+
+
+def _usage(station: Station) -> list[tuple[Any, ...]]:
+    return station.rows("SELECT company_id, calls, tokens_in, tokens_out, cost_micros FROM usage_daily")
+
+
+# ------------------------------------------------------------------ the ladder
+
+
+def test_a_second_model_s_answer_is_a_step_of_its_own_and_every_attempt_is_told(
+    station: Station, bot: Bot, second: FakeModel
+) -> None:
+    station.model.status = 401
+    station.receive(bot, QUESTION)
+
+    assert station.answer() is Result.ANSWERED
+
+    assert _steps(station) == [("cheaper", "model")]
+    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", None)]]
+    assert station.rows(
+        "SELECT attempt, provider, model, step, outcome, tokens_in, tokens_out FROM llm_calls ORDER BY attempt"
+    ) == [
+        (1, "first", "large", "full", "llm_credentials", 0, 0),
+        (2, "second", "small", "cheaper", "ok", 20, 5),
+    ]
+
+
+def test_when_every_model_fails_the_way_down_to_the_passages_is_told(
+    station: Station, bot: Bot, second: FakeModel
+) -> None:
+    station.model.status, second.status = 401, 404
+    station.receive(bot, QUESTION)
+
+    station.answer()
+
+    assert _steps(station) == [("passages", "model_unavailable")]
+    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", "llm_not_found"), ("passages", None)]]
+
+
+def test_an_answer_of_the_cheaper_model_that_cites_nothing_goes_to_a_person(
+    station: Station, bot: Bot, second: FakeModel
+) -> None:
+    station.model.status, second.text = 401, "I am sure that it is nine."
+    station.receive(bot, QUESTION)
+
+    station.answer()
+
+    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", "uncited"), ("handover", None)]]
+
+
+def test_what_nobody_knows_is_told_as_such(station: Station, bot: Bot) -> None:
+    station.receive(bot, "Quantum chromodynamics?")
+
+    station.answer()
+
+    assert _ladders(station) == [[("full", "nothing_relevant"), ("passages", "nothing_relevant"), ("handover", None)]]
+
+
+def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(
+    station: Station, bot: Bot, database: Database, redis_url: str
+) -> None:
+    with ExitStack() as stack:
+        standin = stack.enter_context(StandinProcess())
+        standin.client.register_key("key")
+        standin.client.fault("openai", "status", count=None, model="large", status=503)
+        api = {"base_url": f"{standin.base_url}/v1", "api_key": "key", "model": "small"}
+        configured = settings_for(
+            database, redis_url, llm_base_url=api["base_url"], llm_api_key="key", llm_model="large",
+            llm_fallbacks=json.dumps([api]), telegram_api_url=standin.base_url, relevance_threshold=0.05,
+        )  # fmt: skip
+        processes = [open_resources(configured, name=f"test {number}") for number in range(2)]
+        for r in processes:
+            stack.callback(r.close)
+        one, two = processes
+        for number, r in enumerate((one, two, two)):  # three failures, the fourth and the fifth, none
+            station.receive(bot, QUESTION, chat=number + 1)
+            answered, _ = reply.answer_next_turn(r, Leases(r.db, r.clock, lease_s=configured.lease_s), 0)
+            assert answered is Result.ANSWERED
+
+        assert len(standin.client.completions(model="large")) == 5
+        assert len(standin.client.completions(model="small", outcome="ok")) == 3
+    assert [step for step, _ in _steps(station)] == ["cheaper"] * 3
+    assert _ladders(station)[-1] == [("full", "breaker_open"), ("cheaper", None)]
+
+
+# ------------------------------------------------------------------ what it costs
+
+
+def test_an_answer_s_cost_stands_on_its_receipt_and_in_the_company_s_day(station: Station, bot: Bot) -> None:
+    _price(station, ("small", 150_000, 600_000))
+    for chat in (1, 2):
+        station.receive(bot, QUESTION, chat=chat)
+        station.answer()
+
+    # 20 tokens in at 0.15 and 5 out at 0.60 a million: 3 + 3 millionths
+    assert station.rows("SELECT cost_micros FROM receipts") == [(6,), (6,)]
+    assert station.rows("SELECT cost_micros FROM llm_calls") == [(6,), (6,)]
+    assert _usage(station) == [(bot.company_id, 2, 40, 10, 12)]
+
+
+def test_a_model_without_a_price_costs_an_unknown_sum_and_an_answer_without_a_model_nothing(
+    station: Station, bot: Bot
+) -> None:
+    station.receive(bot, QUESTION, "Quantum chromodynamics?")
+    station.answer()
+    station.receive(bot, "Quantum chromodynamics?", chat=6)
+    station.answer()
+
+    assert station.rows("SELECT cost_micros FROM receipts ORDER BY turn_id") == [(None,), (0,)]
+    assert _usage(station) == [(bot.company_id, 1, 20, 5, 0)]
+
+
+def test_an_answer_that_was_overtaken_is_paid_for_too(station: Station, bot: Bot) -> None:
+    _price(station, ("small", 1_000_000, 1_000_000))
+    station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))
+    station.receive(bot, QUESTION)
+    assert station.answer() is Result.CALLED_OFF
+    assert _usage(station) == [(bot.company_id, 1, 20, 5, 25)]
+    station.time_passes()
+
+    assert station.answer() is Result.ANSWERED
+
+    assert _usage(station) == [(bot.company_id, 2, 40, 10, 50)]
+    assert station.rows("SELECT cost_micros FROM receipts") == [(25,)]
+
+
+def test_calls_that_were_never_made_are_told_and_not_counted(station: Station, bot: Bot) -> None:
+    station.model.status = 401
+    for chat in range(6):  # five refusals open the breaker
+        station.receive(bot, QUESTION, chat=chat + 1)
+        station.answer()
+
+    assert station.rows("SELECT outcome FROM llm_calls ORDER BY turn_id")[-1] == ("breaker_open",)
+    assert _usage(station) == [(bot.company_id, 5, 0, 0, 0)]
+
+
+def test_a_receipt_that_cannot_be_stored_leaves_no_trace_of_usage(station: Station, bot: Bot) -> None:
+    station.execute("ALTER TABLE usage_daily ADD CONSTRAINT broken CHECK (false)")
+    station.receive(bot, QUESTION)
+
+    assert station.answer() is Result.RETRY
+
+    assert station.rows("SELECT 1 FROM receipts") == station.rows("SELECT 1 FROM llm_calls") == []
+
+
+def test_calls_are_kept_by_day(station: Station, bot: Bot) -> None:
+    station.execute("SELECT switchboard_make_partition('llm_calls', (now() AT TIME ZONE 'UTC')::date)")
+    station.receive(bot, QUESTION)
+
+    station.answer()
+
+    [(partition,)] = station.rows("SELECT tableoid::regclass::text FROM llm_calls")
+    assert partition.startswith("llm_calls_2")
+
+
+# ------------------------------------------------------------------ the budget
+
+
+def test_a_company_over_its_budget_gets_passages_and_another_company_its_model(station: Station, bot: Bot) -> None:
+    other = make_bot(station.inbox.server.admin_url)
+    station.learn(other)
+    _budget(station, bot, 25)
+    for number, whose in enumerate((bot, bot, other), 1):
+        station.receive(whose, QUESTION, chat=number)
+        station.answer()
+
+    assert _steps(station) == [("full", "model"), ("passages", "budget"), ("full", "model")]
+    assert _ladders(station)[1] == [("full", "budget"), ("passages", None)]
+    assert len(station.model.asked) == 2
+
+
+def test_yesterday_s_tokens_and_a_lifted_budget_bind_nobody(station: Station, bot: Bot) -> None:
+    _budget(station, bot, 25)
+    station.receive(bot, QUESTION)
+    station.answer()
+    station.execute("UPDATE usage_daily SET day = day - 1")
+    station.receive(bot, QUESTION, chat=2)
+    station.answer()
+    _budget(station, bot, None)
+    station.receive(bot, QUESTION, chat=3)
+    station.answer()
+
+    assert _steps(station) == [("full", "model")] * 3
+
+
+def test_a_budget_of_nothing_asks_no_model(station: Station, bot: Bot) -> None:
+    _budget(station, bot, 0)
+    station.receive(bot, QUESTION)
+
+    station.answer()
+
+    assert (_steps(station), station.model.asked) == ([("passages", "budget")], [])
