@@ -19,6 +19,7 @@ from shared.model import Completion, ModelAttempt
 from shared.resilience import backoff
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.settings import Settings
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -154,9 +155,17 @@ def _recorded(provider: Provider, outcome: str, began_s: float, completion: Comp
         tokens_in=completion.tokens_in if completion else 0,
         tokens_out=completion.tokens_out if completion else 0,
     )
+    _count(attempt)
     if outcome != "ok":
         log.info("model_call_failed", provider=attempt.provider, model=attempt.model, outcome=outcome)
     return attempt
+
+
+def _count(attempt: ModelAttempt) -> None:
+    metrics.MODEL_ATTEMPTS.inc(attempt.provider, attempt.model, attempt.outcome)
+    metrics.MODEL_ATTEMPT.observe(attempt.duration_ms / 1000, attempt.provider, attempt.model)
+    metrics.TOKENS.inc(attempt.provider, attempt.model, "in", by=attempt.tokens_in)
+    metrics.TOKENS.inc(attempt.provider, attempt.model, "out", by=attempt.tokens_out)
 
 
 def from_settings(settings: Settings, http: httpx.AsyncClient, breakers: Breakers | None = None) -> Router | None:
