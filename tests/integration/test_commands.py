@@ -173,17 +173,17 @@ def test_a_conversation_is_taken_over_read_and_handed_back(run: Run, inbox: Inbo
     place = (bot.company_id, conversation)
 
     def listed() -> tuple[bool, int]:
-        [row] = run("conversation", "list", bot.company_id, "--json").json
+        [row] = run("conversations", "list", bot.company_id, "--json").json
         return row["bot_enabled"], row["unread"]
 
     assert listed() == (True, 1)
-    assert run("conversation", "take-over", *place).lines == [f"conversation {conversation}: a person answers"]
+    assert run("conversations", "take-over", *place).lines == [f"conversation {conversation}: a person answers"]
     assert listed() == (False, 1)
     assert inbox.rows("SELECT state FROM turns") == [("cancelled",)]
-    assert run("conversation", "mark-read", *place).lines == [f"conversation {conversation}: unread 0"]
-    assert run("conversation", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
+    assert run("conversations", "mark-read", *place).lines == [f"conversation {conversation}: unread 0"]
+    assert run("conversations", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
     assert listed() == (True, 0)
-    assert "hello" in run("conversation", "list", bot.company_id).out
+    assert "hello" in run("conversations", "list", bot.company_id).out
 
 
 def test_a_parked_request_is_listed_shown_without_words_and_redriven(run: Run, inbox: Inbox, bot: Bot) -> None:
@@ -215,12 +215,12 @@ def test_a_parked_request_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot:
 def test_an_uncertain_send_is_settled_once(run: Run, inbox: Inbox, bot: Bot, said: str, state: str) -> None:
     place = _uncertain(inbox, bot)
 
-    assert run("outbound", "uncertain").out.startswith(f"{place}  ")
-    assert run("outbound", "uncertain", "--json").json[0]["meaning"] == "timeout"
-    assert run("outbound", "settle", place, said).lines == [f"{place}  settled"]
-    assert run("outbound", "settle", place, said).lines == [f"{place}  is not uncertain"]
+    assert run("outbound", "uncertain", "list").out.startswith(f"{place}  ")
+    assert run("outbound", "uncertain", "list", "--json").json[0]["meaning"] == "timeout"
+    assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  settled"]
+    assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  is not uncertain"]
     assert inbox.rows("SELECT state FROM outbound") == [(state,)]
-    assert run("outbound", "uncertain").lines == ["no send is uncertain"]
+    assert run("outbound", "uncertain", "list").lines == ["no send is uncertain"]
 
 
 def test_the_balance_exits_1_when_something_is_missing(run: Run, inbox: Inbox, bot: Bot) -> None:
@@ -331,11 +331,11 @@ def test_a_slug_that_is_none_and_a_bot_of_somebody_else_are_refused(
 
 MISTAKES = {
     "no company is named 'Nobody'": ("documents", "list", "--company", "Nobody"),
-    "has no conversation 99": ("conversation", "take-over", "1", "99"),
-    "company 1 has no conversation": ("conversation", "mark-read", "1", 10**30),
+    "has no conversation 99": ("conversations", "take-over", "1", "99"),
+    "company 1 has no conversation": ("conversations", "mark-read", "1", 10**30),
     "is no place of a parked event": ("parked", "show", "somewhere"),
     "there is no body": ("parked", "show", "2026-01-01/sb:journal:0/1-0/0"),
-    "COMPANY/ID": ("outbound", "settle", "17", "--sent"),
+    "COMPANY/ID": ("outbound", "uncertain", "settle", "17", "--sent"),
     "cannot be read as UTF-8": ("documents", "add", "{latin1}", "--company", "Shoe shop"),
 }
 
@@ -355,8 +355,8 @@ COMMANDS = (
     ("balance",),
     ("company", "create", "Shop"),
     ("parked", "list"),
-    ("outbound", "uncertain"),
-    ("conversation", "list", "1"),
+    ("outbound", "uncertain", "list"),
+    ("conversations", "list", "1"),
     ("documents", "list", "--company", "Shop"),
 )
 
