@@ -54,7 +54,7 @@ class _Visit:
         self.received_ms = received_ms
         self.request_id = f"{received_ms:x}-{os.urandom(5).hex()}"
         self.began = perf_counter()
-        self.platform = ""  # until it is one that we know
+        self.platform = "unknown"  # until it is one that we know
         self.app_id: int | None = None
         self.size_bytes = 0
 

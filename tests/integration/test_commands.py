@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from shared.embedded import Database, Valkey
 from shared.model import SendOutcome
-from shared.settings import Settings
 from shared.store import outbound
 from shared.store.migrate import files
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
+from tests.integration.command_line import Run, command_line, one_line
 from tests.integration.gateway_client import cut_off
 from tests.services import Services
-from workers.commands.__main__ import main
 
 SENT = "words of a customer"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        return self.out.splitlines()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -53,27 +28,11 @@ def run(
     database: Database, redis_url: str,
 ) -> Run:  # fmt: skip
     """`./switchboard …` inside this process, on the test's own services."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in {
-        "DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
-        "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path),
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-
-    def run(*words: object, given: bytes = b"") -> Ended:
-        monkeypatch.setattr(sys, "argv", ["switchboard", *map(str, words)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
-        capsysbinary.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as e:
-            code = e.code if isinstance(e.code, int) else int(e.code is not None)
-        out, err = capsysbinary.readouterr()
-        return Ended(code, out.decode(), err.decode())
-
-    return run
+    return command_line(
+        monkeypatch, capsysbinary,
+        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
+         "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -294,19 +253,10 @@ def test_connecting_without_an_address_shows_the_secret_once(run: Run, telegram:
     assert telegram.client.effects(kind="webhook") == []
 
 
-def _one_line(ended: Ended, *words: str) -> None:
-    """An error for people: one line, exit code 2, naming what is wrong."""
-    assert (ended.code, ended.out) == (2, ""), ended
-    assert len(ended.err.splitlines()) == 1, ended.err
-    assert ended.err.startswith("error: ")
-    for word in words:
-        assert word in ended.err
-
-
 def test_a_token_that_telegram_refuses_is_named_as_such(run: Run, telegram: StandinProcess, bot: Bot) -> None:
     refused = run(*CONNECT, "--token", "4712:AAnobodynobodynobodynobodynobodynob")
 
-    _one_line(refused, "getMe", "Unauthorized", "token")
+    one_line(refused, "getMe", "Unauthorized", "token")
     assert "4712" not in refused.err
 
 
@@ -315,7 +265,7 @@ def test_a_telegram_that_is_away_is_told_without_the_token(run: Run, bot: Bot, m
 
     ended = run(*CONNECT, "--token", TOKEN)
 
-    _one_line(ended, "did not answer", "http://127.0.0.1:1")
+    one_line(ended, "did not answer", "http://127.0.0.1:1")
     assert TOKEN not in ended.err
 
 
@@ -325,8 +275,8 @@ def test_a_slug_that_is_none_and_a_bot_of_somebody_else_are_refused(
     run("company", "create", "Other shop")
     assert run(*CONNECT, "--token", TOKEN).code == 0
 
-    _one_line(run(*CONNECT[:-1], "no good/slug", "--token", TOKEN), "slug")
-    _one_line(run(*CONNECT[:3], "Other shop", *CONNECT[4:], "--token", TOKEN), "another company")
+    one_line(run(*CONNECT[:-1], "no good/slug", "--token", TOKEN), "slug")
+    one_line(run(*CONNECT[:3], "Other shop", *CONNECT[4:], "--token", TOKEN), "another company")
 
 
 MISTAKES = {
@@ -347,7 +297,7 @@ def test_a_mistake_is_one_line_that_says_what_is_wrong(
     latin1 = tmp_path / "latin1.txt"
     latin1.write_bytes(b"caf\xe9")
 
-    _one_line(run(*(str(word).format(latin1=latin1) for word in words)), told)
+    one_line(run(*(str(word).format(latin1=latin1) for word in words)), told)
 
 
 COMMANDS = (
@@ -368,7 +318,7 @@ def test_a_database_that_is_away_is_one_line_without_a_password(
     with cut_off(services, database):
         ended = run(*words)
 
-    _one_line(ended, "DATABASE_ADMIN_URL")
+    one_line(ended, "DATABASE_ADMIN_URL")
     assert database.admin_url.split("@")[0].rpartition(":")[2] not in ended.err
 
 
@@ -378,7 +328,7 @@ def test_a_database_without_a_schema_says_migrate(
 ) -> None:
     monkeypatch.setenv("DATABASE_ADMIN_URL", empty_database.admin_url)
 
-    _one_line(run(*words), "./switchboard migrate")
+    one_line(run(*words), "./switchboard migrate")
 
 
 @pytest.mark.parametrize("words", [("balance",), ("parked", "redrive", "--all")], ids=" ".join)
@@ -393,7 +343,7 @@ def test_a_journal_that_is_away_is_one_line_without_a_password(
 
     ended = run(*words)
 
-    _one_line(ended, "JOURNAL_URL")
+    one_line(ended, "JOURNAL_URL")
     assert valkey.redis_url.split("@")[0].rpartition(":")[2] not in ended.err
 
 
@@ -401,8 +351,8 @@ def test_a_setting_that_is_missing_is_named(run: Run, monkeypatch: pytest.Monkey
     for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"):
         monkeypatch.setenv(name, "")
 
-    _one_line(run("balance"), "DATABASE_ADMIN_URL is not set", "./switchboard up")
-    _one_line(run("worker", "gateway"), "DATABASE_URL is not set")
+    one_line(run("balance"), "DATABASE_ADMIN_URL is not set", "./switchboard up")
+    one_line(run("worker", "gateway"), "DATABASE_URL is not set")
 
 
 def test_flower_is_never_run_open(run: Run) -> None:

@@ -54,6 +54,7 @@ COMMANDS = {
     "documents": Lazy("workers.commands.data:documents", "Load a company's knowledge."),
     "conversations": Lazy("workers.commands.conversations:conversations", "Show them, take one over, give it back."),
     "doctor": Lazy("workers.commands.doctor:doctor", "What is well, what is not, and what to do about it."),
+    "request": Lazy("workers.commands.requests:request", "From a webhook's id to its turn, answer and delivery."),
     "balance": Lazy("workers.commands.ops:balance", "Where every received event is: nothing may be missing."),
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
     "parked": Lazy("workers.commands.ops:parked", "List, show, redrive or discard what could not be handled."),

@@ -46,6 +46,6 @@ def _findings() -> Iterable[Finding]:
 
 def _show(finding: Finding) -> None:
     colour = {"ok": "green", "warn": "yellow", "FAIL": "red"}[finding.level]
-    click.echo(f"{click.style(f'{finding.level:<4}', fg=colour)}  {finding.check:<16}  {finding.found}")
+    click.echo(f"{click.style(f'{finding.level:<4}', fg=colour)}  {finding.check:<17}  {finding.found}")
     if finding.do:
-        click.echo(f"{'':<24}→ {finding.do.replace(os.linesep, ' ')}")
+        click.echo(f"{'':<25}→ {finding.do.replace(os.linesep, ' ')}")

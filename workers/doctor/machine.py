@@ -28,8 +28,7 @@ def configuration(visit: Visit) -> Iterator[Finding]:
         yield warn("configuration", "no model: answers are quoted passages", "set LLM_BASE_URL and LLM_MODEL")
     if not config.ops_token.get_secret_value():
         yield warn("configuration", "no OPS_TOKEN: GET /metrics is closed", "set OPS_TOKEN to have metrics")
-    services = "of your own" if config.database_url else "embedded, and not running"
-    yield ok("configuration", f"the settings fit together; services {services}")
+    yield ok("configuration", "the settings fit together")
 
 
 def packages(visit: Visit) -> Iterator[Finding]:

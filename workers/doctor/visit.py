@@ -71,8 +71,8 @@ class Visit:
             url = self.config.need("database_url" if role == "application" else "database_admin_url")
             conn = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, prepare_threshold=None)
             conn.execute("SELECT set_config('statement_timeout', %s, false)", (str(STATEMENT_MS),))
-        except SettingsError as e:
-            return str(e)
+        except SettingsError:
+            return "not set"
         except psycopg.OperationalError as e:  # names host, port, database and role
             return " ".join(str(e).split())[:300]
         except psycopg.Error as e:  # an address that libpq cannot read; it would quote all of it
@@ -93,8 +93,8 @@ class Visit:
         """Raises Away where it is not set or names something else."""
         try:
             url = self.config.need(f"{role}_url")
-        except SettingsError as e:
-            raise Away(str(e)) from None
+        except SettingsError:
+            raise Away("not set") from None
         if urlsplit(url).scheme not in REDIS_SCHEMES:
             raise Away(f"{role.upper()}_URL is no Redis: its own tools look after it")
         return url
