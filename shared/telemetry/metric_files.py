@@ -105,15 +105,7 @@ class Book:
 
     def _open(self, kind: str) -> None:
         path = self.folder / f"{kind}_{self._identity}.db"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            # A sparse file on a full disk would end this process at some later write, with SIGBUS.
-            os.posix_fallocate(fd, 0, FILE_BYTES)
-        except OSError:
-            path.unlink()
-            raise
-        finally:
-            os.close(fd)
+        _make(path)
         self._values[kind] = {}
         self._files[kind] = _File(str(path))
 
@@ -157,8 +149,9 @@ def _retire(folder: Path) -> None:
     for mark in folder.glob(f"*{_LIVE}"):
         if _is_held(mark):
             continue
-        for kind in SUMMED:
-            _fold(folder / f"{kind}_{mark.stem}.db", folder / f"{kind}_retired.db")
+        folded = [_fold(folder / f"{kind}_{mark.stem}.db", folder / f"{kind}_retired.db") for kind in SUMMED]
+        if not all(folded):
+            continue
         for gauges in folder.glob(f"gauge_*_{mark.stem}.db"):
             gauges.unlink()
         mark.unlink()
@@ -175,23 +168,44 @@ def _is_held(mark: Path) -> bool:
     return False
 
 
-def _fold(dead: Path, retired: Path) -> None:
-    """Into a copy that replaces the old file: whoever dies in between leaves one of the two whole."""
+def _fold(dead: Path, retired: Path) -> bool:
+    """Into a copy that replaces the old file: whoever dies in between leaves one of the two whole. False: it could
+    not be done now."""
     if not dead.exists():
-        return
+        return True
     new = retired.with_suffix(".new")
     new.unlink(missing_ok=True)
-    # Too large: names of models and the like that changed over the years. Counting begins anew, as after a reset.
-    if retired.exists() and retired.stat().st_size <= RETIRED_MAX_BYTES:
-        shutil.copyfile(retired, new)
     try:
+        # Too large: names of models and the like that changed over the years. Counting begins anew, as after a reset.
+        if retired.exists() and retired.stat().st_size <= RETIRED_MAX_BYTES:
+            shutil.copy(retired, new)
+        else:
+            _make(new)
         total = _File(str(new))
         for key, value, _, _ in _File.read_all_values_from_file(str(dead)):
             total.write_value(key, total.read_value(key)[0] + value, 0.0)
         total.close()
         new.replace(retired)
+    except OSError as e:  # a full disk: it is tried again, and meanwhile the file is read where it is
+        log.warning("metrics_not_folded", file=dead.name, error=type(e).__name__)
+        new.unlink(missing_ok=True)
+        return False
     except (RuntimeError, ValueError, struct.error) as e:
         # torn by a power loss; numbers are not worth keeping a process from its work
         log.warning("metrics_file_damaged", file=dead.name, error=type(e).__name__)
         retired.unlink(missing_ok=True)
     dead.unlink()
+    return True
+
+
+def _make(path: Path) -> None:
+    """A new file that has its room on the disk: a sparse one on a full disk would end this process at some later
+    write, with SIGBUS. Raises OSError."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, FILE_BYTES)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(fd)

@@ -130,7 +130,7 @@ def test_restarts_do_not_fill_the_disk(folder: Path) -> None:
 
     assert _webhooks(folder) == 20
     assert len(list(folder.iterdir())) <= 4
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 2 * metric_files.FILE_BYTES
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 2 * metric_files.FILE_BYTES
 
 
 def test_a_histogram_shows_all_its_buckets_each_holding_those_below(folder: Path) -> None:
@@ -188,8 +188,9 @@ def test_a_folder_that_cannot_be_had_keeps_no_process_from_its_work(tmp_path: Pa
 
 
 def test_the_files_are_for_our_eyes_only(folder: Path) -> None:
-    metrics.configure(folder)
-    metrics.BREAKERS_OPEN.set(1, "host/model")
+    for _ in range(2):  # the second one finds a dead one to fold
+        metrics.configure(folder)
+        metrics.BREAKERS_OPEN.set(1, "host/model")
 
     assert {path.stat().st_mode & 0o077 for path in [folder, *folder.iterdir()]} == {0}
     assert os.listdir(folder)
