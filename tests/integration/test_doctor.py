@@ -24,26 +24,21 @@ from workers.doctor.checks import CHECKS, examine
 
 
 @pytest.fixture
-def valkey(make_valkey: Callable[..., Valkey]) -> Valkey:
-    return make_valkey()
-
-
-@pytest.fixture
 def run(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path,
-    database: Database, valkey: Valkey,
+    database: Database, redis_url: str,
 ) -> Run:  # fmt: skip
     tmp_path.chmod(0o700)
     return command_line(
         monkeypatch, capsysbinary,
-        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": valkey.redis_url,
+        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
          "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path), "GATEWAY_PORT": "1", "OPS_TOKEN": "t"},
     )  # fmt: skip
 
 
 @pytest.fixture
-def station(database: Database, valkey: Valkey) -> Iterator[Station]:
-    station = Station(database, valkey.redis_url)
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
     prepare(station.inbox.settings)
     yield station
     station.close()
@@ -88,9 +83,12 @@ def test_a_system_that_is_well_has_no_fail_and_exits_0(run: Run, station: Statio
 
 
 def test_with_nothing_running_it_says_what_it_can(
-    run: Run, services: Services, database: Database, valkey: Valkey
-) -> None:
+    run: Run, monkeypatch: pytest.MonkeyPatch, services: Services, database: Database,
+    make_valkey: Callable[..., Valkey],
+) -> None:  # fmt: skip
+    valkey = make_valkey()
     valkey.stop()
+    monkeypatch.setenv("REDIS_URL", valkey.redis_url)
     with cut_off(services, database):
         ended = run("doctor", "--json")
 

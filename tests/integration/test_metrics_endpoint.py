@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded import Database, Valkey
+from shared.settings import Settings
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.integration.station import Station
@@ -19,17 +20,15 @@ TOKEN = "the-operators-token"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.fixture
-def valkey(make_valkey: Callable[..., Valkey]) -> Valkey:
-    return make_valkey()
+def _settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
+    return settings_for(
+        database, redis_url, ops_token=TOKEN, metrics_dir=tmp_path / "metrics", database_pool_timeout_s=0.5
+    )
 
 
 @pytest.fixture
-def gateway(database: Database, valkey: Valkey, tmp_path: Path) -> Iterator[RunningGateway]:
-    settings = settings_for(
-        database, valkey.redis_url, ops_token=TOKEN, metrics_dir=tmp_path / "metrics", database_pool_timeout_s=0.5,
-    )  # fmt: skip
-    with running_gateway(settings) as running:
+def gateway(database: Database, redis_url: str, tmp_path: Path) -> Iterator[RunningGateway]:
+    with running_gateway(_settings(database, redis_url, tmp_path)) as running:
         yield running
 
 
@@ -82,9 +81,9 @@ def test_webhooks_are_counted_by_how_they_were_answered(gateway: RunningGateway,
 
 
 def test_the_state_of_journal_queues_and_tables_is_asked_for(
-    gateway: RunningGateway, bot: Bot, database: Database, valkey: Valkey
+    gateway: RunningGateway, bot: Bot, database: Database, redis_url: str
 ) -> None:
-    station = Station(database, valkey.redis_url)
+    station = Station(database, redis_url)
     try:
         station.receive(bot, "hello")
         gateway.post(bot, update("still in the journal"))
@@ -105,11 +104,15 @@ def test_the_state_of_journal_queues_and_tables_is_asked_for(
     assert {shown["service_reachable_bool", name] for name in ("journal", "broker", "database")} == {1}
 
 
-def test_while_the_journal_is_away_the_rest_is_still_shown(gateway: RunningGateway, bot: Bot, valkey: Valkey) -> None:
-    valkey.stop()
-    assert gateway.post(bot, update("hello")).status_code == 503
+def test_while_the_journal_is_away_the_rest_is_still_shown(
+    database: Database, bot: Bot, make_valkey: Callable[..., Valkey], tmp_path: Path
+) -> None:
+    valkey = make_valkey()
+    with running_gateway(_settings(database, valkey.redis_url, tmp_path)) as gateway:
+        valkey.stop()
+        assert gateway.post(bot, update("hello")).status_code == 503
 
-    shown = _shown(gateway)
+        shown = _shown(gateway)
 
     assert shown["service_reachable_bool", "journal"] == 0
     assert shown["service_reachable_bool", "database"] == 1
