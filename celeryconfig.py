@@ -16,7 +16,7 @@ broker_channel_error_retry = True  # Redis at maxmemory answers a pop with an er
 broker_pool_limit = 32
 broker_pool_acquire_timeout = 5  # a publisher fails rather than waits for ever
 broker_transport_options = {
-    "global_keyprefix": "sb:celery:",
+    "global_keyprefix": queues.REDIS_PREFIX,
     # Redelivery is not our safety net, the rows are; but it must stay above the longest countdown (60 s).
     "visibility_timeout": _settings.visibility_timeout_s,
     "unacked_restore_interval": 10,

@@ -51,14 +51,17 @@ class AppDirectory:
         self._lookups: dict[tuple[str, str], asyncio.Task[KnownApp | None]] = {}
         self._away_until_s: float | None = None
 
-    async def find(self, platform: str, slug: str) -> KnownApp | None:
-        """None: no such app, or it is disabled. Raises Transient when nobody can say."""
+    async def find(self, platform: str, slug: str, *, within_s: float | None = None) -> KnownApp | None:
+        """None: no such app, or it is disabled. Raises Transient when nobody can say.
+
+        within_s: how old the answer may be, where that is less than the ttl.
+        """
         if not SLUG.fullmatch(slug):
             return None  # nothing that the table could hold
         key = (platform, slug)
         now_s = self._clock.monotonic_s()
         held = self._known.get(key)
-        if held is not None and now_s - held[0] < self._ttl_s:
+        if held is not None and now_s - held[0] < min(self._ttl_s, self._ttl_s if within_s is None else within_s):
             return held[1]
         refused_at_s = self._unknown.get(key)
         if refused_at_s is not None and now_s - refused_at_s < min(self._ttl_s, UNKNOWN_TTL_S):

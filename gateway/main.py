@@ -13,11 +13,12 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox
+from gateway import health, inbox, metrics
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
 from shared.telemetry import logs
+from shared.telemetry import metrics as telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ class Gateway:
             routes=[
                 Route("/health/live", health.live),
                 Route("/health/ready", health.ready),
+                Route("/metrics", metrics.show),
                 *inbox.ROUTES,
             ],
             lifespan=self._lifespan,
@@ -60,12 +62,16 @@ class Gateway:
         logs.configure(config.log_level, process="gateway")
         edge: Edge = open_edge(config)
         pages.state.edge = edge
+        telemetry.configure(config.metrics_folder)
+        watch = pages.state.watch = metrics.Watch(edge)
         self._webhooks = Webhooks(edge)
         try:
             yield
         finally:
             self._webhooks = None
+            watch.close()
             await edge.close()
+            telemetry.close()
 
 
 app = Gateway()

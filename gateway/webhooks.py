@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -15,6 +17,7 @@ import structlog
 from gateway.edge import Edge
 from shared.channels.body import decode_object
 from shared.errors import Transient
+from shared.telemetry import logs, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +27,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _JSON = (b"content-type", b"application/json")
 _OK = b'{"ok":true}'
+FRESH_S = 1.0
+"""A wrong secret may be a new one: then what is known of the app may be no older than this."""
 
 
 class _Refused(Exception):
@@ -40,44 +45,79 @@ class ClientLeft(Exception):
     """The platform hung up before its body was whole; there is nobody to answer."""
 
 
+class _Visit:
+    """One request while it is here. request_id: `<ms in hex>-<random>`, by which the ledger is asked for it."""
+
+    __slots__ = ("app_id", "began", "platform", "received_ms", "request_id", "size_bytes")
+
+    def __init__(self, received_ms: int) -> None:
+        self.received_ms = received_ms
+        self.request_id = f"{received_ms:x}-{os.urandom(5).hex()}"
+        self.began = perf_counter()
+        self.platform = "unknown"  # until it is one that we know
+        self.app_id: int | None = None
+        self.size_bytes = 0
+
+    @property
+    def id_header(self) -> tuple[bytes, bytes]:
+        return (b"x-request-id", self.request_id.encode())
+
+
 class Webhooks:
     """ASGI handler of `POST /webhooks/{platform}/{app}`."""
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
+        self._log = logs.Lines(__name__, "gateway")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = _Visit(int(self._edge.clock.now().timestamp() * 1000))
         try:
-            await self._accept(scope, receive)
+            await self._accept(scope, receive, visit)
         except _Refused as refused:
-            await _refuse(send, refused)
+            await self._end(send, visit, refused)
         except ClientLeft:
             return
         except Exception as e:
             # the server would print the error's text, which may quote content
-            log.error("webhook_failed", exc_info=e)
-            await _refuse(send, _Refused(500, "internal error"))
+            log.error("webhook_failed", request_id=visit.request_id, exc_info=e)
+            await self._end(send, visit, _Refused(500, "internal error"))
         else:
-            await _answer(send, 200, [_JSON], _OK)
+            await self._end(send, visit, None)
 
-    async def _accept(self, scope: Scope, receive: Receive) -> None:
+    async def _end(self, send: Send, visit: _Visit, refused: _Refused | None) -> None:
+        """Answer, count, and write one line: the first of those that bear this request's id."""
+        status = refused.status if refused else 200
+        if refused:
+            await _refuse(send, refused, visit.id_header)
+        else:
+            await _answer(send, 200, [_JSON, visit.id_header], _OK)
+        metrics.WEBHOOKS.inc(visit.platform, str(status))
+        self._log.write(
+            "webhook_answered", request_id=visit.request_id, status=status, platform=visit.platform,
+            app_id=visit.app_id, size_bytes=visit.size_bytes,
+            duration_ms=round((perf_counter() - visit.began) * 1000, 2),
+        )  # fmt: skip
+
+    async def _accept(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
         """Returns once the journal has the request. Raises _Refused, ClientLeft."""
         parts = scope["path"].split("/")
         if len(parts) != 4 or parts[2] not in self._edge.platforms:
             raise _Refused(404, "the address is /webhooks/{platform}/{app}")
         if scope["method"] != "POST":
             raise _Refused(405, "post to this address")
-        name = parts[2]
+        name = visit.platform = parts[2]
         platform = self._edge.platforms[name]
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         raw = await self._body(headers, receive)
+        visit.size_bytes = len(raw)
         try:
             app = await self._edge.apps.find(name, parts[3])
         except Transient as e:
             raise _unavailable(e) from e
         if app is None:
             raise _Refused(404, "no such app is connected")
-        if not platform.verify(headers, raw, app.secrets):
+        if not platform.verify(headers, raw, app.secrets) and not await self._newly(name, parts[3], headers, raw):
             raise _Refused(401, "the signature or secret does not fit this app")
         try:
             body = decode_object(raw)
@@ -85,11 +125,24 @@ class Webhooks:
             if "json" in headers.get("content-type", "application/json"):
                 raise _Refused(422, "the body should be a JSON object") from None
             raise _Refused(415, "the body should be application/json") from None
-        received_ms = int(self._edge.clock.now().timestamp() * 1000)
+        visit.app_id = app.id
+        began = perf_counter()
         try:
-            await self._edge.journal.append(app.id, platform.shard_key(body), name, received_ms, raw)
+            await self._edge.journal.append(
+                app.id, platform.shard_key(body), name, visit.received_ms, raw, visit.request_id
+            )
         except Transient as e:
             raise _unavailable(e) from e
+        finally:
+            metrics.JOURNAL_APPEND.observe(perf_counter() - began)
+
+    async def _newly(self, name: str, slug: str, headers: dict[str, str], raw: bytes) -> bool:
+        """Whether a secret fits that was made a moment ago. Strangers so cause one look-up a second, and no more."""
+        try:
+            app = await self._edge.apps.find(name, slug, within_s=FRESH_S)
+        except Transient:
+            return False
+        return app is not None and self._edge.platforms[name].verify(headers, raw, app.secrets)
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         limit = self._edge.settings.gateway_max_body_bytes
@@ -116,8 +169,8 @@ def _unavailable(error: Transient) -> _Refused:
     return _Refused(503, "try again shortly", retry_after_s=max(1, round(error.retry_after_s or 1)))
 
 
-async def _refuse(send: Send, refused: _Refused) -> None:
-    headers = [_JSON]
+async def _refuse(send: Send, refused: _Refused, id_header: tuple[bytes, bytes]) -> None:
+    headers = [_JSON, id_header]
     if refused.retry_after_s is not None:
         headers.append((b"retry-after", str(refused.retry_after_s).encode()))
     if refused.status == 405:

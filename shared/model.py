@@ -75,6 +75,7 @@ class JournalEntry:
 
     stream: the shard's key. entry_id: `<ms>-<seq>`, given by the server. raw: the body's bytes as received.
     redrive: for a parked event sent round again, `<day>/<stream>/<entry>/<ordinal>` of its ledger row.
+    request_id: the gateway's name for the request, None for entries that did not come through it.
     """
 
     stream: str
@@ -84,6 +85,7 @@ class JournalEntry:
     received_at: datetime
     raw: bytes
     redrive: str | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

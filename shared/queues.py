@@ -5,6 +5,9 @@ A test holds that every queue is consumed by a row of workers/fleet.py and that 
 
 from __future__ import annotations
 
+REDIS_PREFIX = "sb:celery:"
+"""Before the names of lists in the broker, where that is Redis."""
+
 UNREAD = "unread"
 REPLY = "reply"
 DELIVER = "deliver"

@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     flower_password: SecretStr = SecretStr("")
     raw_retention_days: int = Field(7, ge=1)
     log_level: str = "INFO"
+    ops_token: SecretStr = SecretStr("")  # for GET /metrics; unset: there is none
+    metrics_dir: Path | None = None  # one for all processes of a machine; default DATA_DIR/metrics
     run_dir: Path | None = None  # where a process says that it is ready
 
     # Tests and drills
@@ -216,6 +218,10 @@ class Settings(BaseSettings):
             except ValueError:
                 return [f"ENCRYPTION_KEYS: key {number} is no Fernet key (32 bytes in url-safe base64)"]
         return []
+
+    @property
+    def metrics_folder(self) -> Path:
+        return self.metrics_dir or self.data_dir / "metrics"
 
     @property
     def model_providers(self) -> tuple[ModelProvider, ...]:

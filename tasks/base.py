@@ -10,6 +10,7 @@ from celery import Task
 
 from shared.errors import SwitchboardError
 from shared.store.pool import describe
+from shared.telemetry import metrics
 from tasks import context
 
 log = structlog.get_logger(__name__)
@@ -29,14 +30,20 @@ class Step(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
+        outcome = "failed"
         try:
-            return super().__call__(*args, **kwargs)
+            result = super().__call__(*args, **kwargs)
+            outcome = "ok"
+            return result
         except Exception as e:
             duration_ms = round((time.perf_counter() - started) * 1000)
             log.error("task_failed", task=self.name, duration_ms=duration_ms, exc_info=e)
             what = str(e) if isinstance(e, SwitchboardError) else describe(e)
             # `from None`: the cause's text would be pickled into the event
             raise StepFailed(what) from None
+        finally:
+            metrics.TASKS.inc(self.name, outcome)
+            metrics.TASK.observe(time.perf_counter() - started, self.name)
 
     @property
     def process(self) -> context.Process:

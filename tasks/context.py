@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shared.flow.leases import Leases
@@ -12,11 +13,12 @@ from shared.resources import Resources
 @dataclass(slots=True)
 class Process:
     """resources and leases of a worker process. cursors: per thread, the company that was served last, so that
-    threads go round the companies instead of all beginning at the first."""
+    threads go round the companies instead of all beginning at the first. closing: called first when it closes."""
 
     resources: Resources
     leases: Leases
     cursors: threading.local = field(default_factory=threading.local)
+    closing: list[Callable[[], None]] = field(default_factory=list)
 
 
 _current: Process | None = None

@@ -7,6 +7,7 @@ from celery import Task
 from kombu.exceptions import OperationalError
 
 from shared.store.pool import describe
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,7 @@ def ring(task: Task, times: int = 1, *, countdown_s: float = 0.0) -> int:
             task.apply_async(countdown=countdown_s or None)
         except (OperationalError, OSError) as e:
             # the first refusal speaks for all: a broker that is full or away would cost a timeout for each
+            metrics.RINGS_LOST.inc(task.name, by=times - rung)
             log.warning("ring_lost", task=task.name, rings=times - rung, error=describe(e))
             return rung
     return times

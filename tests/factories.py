@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,12 +27,15 @@ from shared.store.vault import Vault
 
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 BOT = Me("700", "demo_bot")
+METRICS = tempfile.TemporaryDirectory(prefix="switchboard-test-metrics-")
 _ids = itertools.count(1)
 
 
 def settings(**values: Any) -> Settings:
     """Settings of a test: nothing from the environment's files, an encryption key, and what is given."""
-    return Settings(_env_file=None, encryption_keys=SecretStr(ENCRYPTION_KEY), **values)  # type: ignore[call-arg]
+    # never the project's own data folder
+    given = {"metrics_dir": Path(METRICS.name), "encryption_keys": SecretStr(ENCRYPTION_KEY), **values}
+    return Settings(_env_file=None, **given)  # type: ignore[call-arg]
 
 
 def settings_for(server: Server, redis_url: str, **values: Any) -> Settings:

@@ -7,6 +7,7 @@ from redis.exceptions import ResponseError
 
 from shared.flow.drain import Drain
 from shared.flow.intake import Stored
+from shared.telemetry import metrics
 from tasks import context, reply
 from tasks.doorbell import ring
 from workers.resident import Resident, ResidentStep
@@ -49,11 +50,16 @@ class IntakeThread(Resident):
         stored = self._drain.drain(stream)
         if stored is None or not stored.requests:
             return False
-        self._log(stream, stored)
+        self._tell(stream, stored)
         ring(reply.answer_due, stored.turns, countdown_s=self._quiet_s)
         return True
 
-    def _log(self, stream: str, stored: Stored) -> None:
+    def _tell(self, stream: str, stored: Stored) -> None:
+        metrics.BATCHES.inc()
+        metrics.BATCH_SIZE.observe(stored.requests)
+        metrics.REPEATS.inc(by=stored.repeats)
+        for ending, count in stored.endings.items():
+            metrics.EVENTS.inc(*ending, by=count)
         log.info(
             "batch_stored", stream=stream, requests=stored.requests, repeats=stored.repeats,
             effected=stored.effected, dropped=stored.dropped, parked=stored.parked, turns=stored.turns,

@@ -11,7 +11,7 @@ from shared import faults, settings
 from shared.flow.leases import Leases
 from shared.resources import open_resources
 from shared.store.pool import check_connections
-from shared.telemetry import logs
+from shared.telemetry import logs, metrics
 from tasks import context
 from workers import fleet
 from workers.ready import say_ready
@@ -27,8 +27,17 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
     process = context.Process(resources, leases)
+    _measure(name, process)
     context.set_current(process)
     return process
+
+
+def _measure(name: str, process: context.Process) -> None:
+    """Keep this process' numbers, and look at its pool now and then."""
+    metrics.configure(process.resources.settings.metrics_folder)
+    sampler = metrics.Sampler(lambda: metrics.pool_stats(name, process.resources.db.stats()))
+    process.closing.append(sampler.stop)
+    sampler.start()
 
 
 def close_process(*_: Any, **__: Any) -> None:
@@ -37,6 +46,8 @@ def close_process(*_: Any, **__: Any) -> None:
     except RuntimeError:
         return
     context.set_current(None)
+    for close in process.closing:
+        close()
     process.leases.stop()
     process.resources.close()
 

@@ -95,6 +95,7 @@ def _environment(given: Settings, folder: DataFolder) -> dict[str, str]:
     """Settings that every process of this system shares; what the user gave stays in the environment as it is."""
     keys = given.encryption_keys.get_secret_value() or folder.secret("encryption_keys", _new_key)
     flower = given.flower_password.get_secret_value() or folder.secret("flower_password")
+    ops_token = given.ops_token.get_secret_value() or folder.secret("ops_token")
     gateway_port = choose_port(given.gateway_port)
     return {
         "DATA_DIR": str(folder.path),
@@ -102,6 +103,7 @@ def _environment(given: Settings, folder: DataFolder) -> dict[str, str]:
         "FLOWER_PASSWORD": flower,
         "FLOWER_PORT": str(choose_port(given.flower_port)),
         "GATEWAY_PORT": str(gateway_port),
+        "OPS_TOKEN": ops_token,
         "RUN_DIR": str(folder.subfolder("run")),
     }
 

@@ -10,6 +10,7 @@ from celery import bootsteps
 
 from shared import settings
 from shared.store.pool import describe
+from shared.telemetry import metrics
 from tasks import context
 from workers import fleet
 
@@ -41,6 +42,7 @@ class Resident(threading.Thread):
             except Exception as e:  # noqa: BLE001  whatever it was, the thread goes on; it is logged and counted
                 pause_s = STANDSTILL_S[min(self._failures, len(STANDSTILL_S) - 1)]
                 self._failures += 1
+                metrics.STANDSTILLS.inc(self.name)
                 log.warning("resident_stands_still", thread=self.name, failures=self._failures, error=describe(e))
             if pause_s > 0:
                 self.stopping.wait(pause_s)

@@ -12,6 +12,7 @@ from celery import Task
 from shared.errors import DatabaseUnavailable
 from shared.flow import deliver as deliver_flow
 from shared.store import sweep
+from shared.telemetry import metrics
 from tasks import context, deliver, reply
 from tasks.doorbell import ring
 from workers.resident import Resident, ResidentStep
@@ -56,6 +57,8 @@ class Sweeper(Resident):
         if not overdue:
             return True
         rung = ring(task, overdue)
+        metrics.SWEPT.inc(station, "rung", by=rung)
+        metrics.SWEPT.inc(station, "by_hand", by=overdue - rung)
         log.info("swept", station=station, overdue=overdue, rung=rung)
         if rung < overdue:
             self._work_here(overdue - rung, work)

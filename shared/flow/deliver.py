@@ -17,6 +17,7 @@ from shared.store import channels, conversations, outbound
 from shared.store.conversations import ChatKey
 from shared.store.outbound import Claim, Outbound
 from shared.store.pool import Conn
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -59,18 +60,21 @@ def deliver_next_part(r: Resources, after_company: int) -> Delivered:
         if refused is not None:
             outbound.give_up(conn, claim, meaning=refused)
             outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
+            metrics.GIVEN_UP.inc(part.platform, refused)
             log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
             return Delivered(Result.UNSENT, claim.company_id)
         try:
             token = str(r.vault.open(part.credentials).get("token", ""))
         except SettingsError:
             outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
+            metrics.POSTPONED.inc(part.platform, "credentials_sealed")
             _need_reauth(conn, part)
             return Delivered(Result.POSTPONED, claim.company_id, REAUTH_RETRY_S)
         platform = r.platforms[part.platform]
         wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
         if wait_s > 0:
             outbound.postpone(conn, claim, delay_s=wait_s, meaning="rate_limited")
+            metrics.POSTPONED.inc(part.platform, "rate_limited")
             return Delivered(Result.POSTPONED, claim.company_id, wait_s)
         attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
     if attempt is None:
@@ -95,6 +99,8 @@ def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, token: str) 
         outcome = SendOutcome("uncertain", "timeout")
     faults.reach("deliver.before_record")
     duration_ms = round((time.monotonic() - started) * 1000)
+    metrics.SENDS.inc(part.platform, outcome.status, outcome.meaning)
+    metrics.SEND.observe(duration_ms / 1000, part.platform)
     wait_s = _wait_s(r, part, attempt, outcome)
     recorded = _record_until(r, claim, part, attempt, outcome, wait_s, duration_ms)
     fields = {"outbound_id": part.id, "company_id": part.company_id, "part": part.part, "attempt": attempt}
@@ -170,4 +176,5 @@ def expire_unrecorded(r: Resources) -> int:
         expired = outbound.expire_sending(conn)
     for company_id, outbound_id in expired:
         log.error("part_uncertain", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
+    metrics.UNRECORDED.inc(by=len(expired))
     return len(expired)

@@ -111,7 +111,8 @@ class Drain:
         del shard.attempts[entry.entry_id]
         stored = self._park(stream, entry, describe(error))
         shard.limit = self._settings.journal_batch
-        log.error("intake_entry_parked", stream=stream, entry_id=entry.entry_id, error=describe(error))
+        log.error("intake_entry_parked", stream=stream, entry_id=entry.entry_id, error=describe(error),
+                  request_id=entry.request_id)  # fmt: skip
         return stored
 
     def _park(self, stream: str, entry: JournalEntry, reason: str) -> Stored:

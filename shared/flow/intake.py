@@ -5,6 +5,7 @@ Everything here is set-based: a batch costs the same dozen statements whether it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -31,7 +32,8 @@ class Placed:
 
 @dataclass(slots=True)
 class Stored:
-    """What a batch came to. turns: replies now wanted, the number of doorbells to ring."""
+    """What a batch came to. turns: replies now wanted, the number of doorbells to ring. endings: how many events
+    ended with this (kind, outcome, reason)."""
 
     requests: int = 0
     repeats: int = 0
@@ -39,10 +41,12 @@ class Stored:
     dropped: int = 0
     parked: int = 0
     turns: int = 0
+    endings: Counter[tuple[str, str, str]] = field(default_factory=Counter, compare=False)
 
     def add(self, other: Stored) -> None:
         for name in ("requests", "repeats", "effected", "dropped", "parked", "turns"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.endings.update(other.endings)
 
 
 @dataclass(slots=True)
@@ -255,6 +259,7 @@ def _wanted(
             first_seq=message.seq,
             last_seq=message.seq,
             received_at=p.entry.received_at,
+            request_id=p.entry.request_id,
         )
         wanted[place] = replace(one, first_seq=before.first_seq) if before else one
     return list(wanted.values())
@@ -281,6 +286,7 @@ def _write_ledger(conn: Conn, stream: str, fresh: Sequence[JournalEntry], batch:
     ledger.add_progress(conn, stream, requests=len(first_time), redrives=len(again), repeats=stored.repeats)
     stored.effected = sum(row.outcome == "effected" for row in batch.ledger)
     stored.dropped = len(batch.ledger) - stored.effected
+    stored.endings.update((row.kind, row.outcome, row.reason or "") for row in batch.ledger)
 
 
 def _redrive_mark(entry: JournalEntry) -> LedgerRow:
@@ -301,4 +307,4 @@ def park(conn: Conn, stream: str, entry: JournalEntry, reason: str, *, recoverin
     else:  # it stays parked where it was
         ledger.add_events(conn, [_redrive_mark(entry)])
         ledger.add_progress(conn, stream, requests=0, redrives=1, repeats=0)
-    return Stored(requests=1, parked=1)
+    return Stored(requests=1, parked=1, endings=Counter([("other", "parked", reason)]))

@@ -14,6 +14,7 @@ from shared.errors import Cancelled, DatabaseUnavailable
 from shared.store import turns
 from shared.store.pool import Database, describe
 from shared.store.turns import Claim
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -116,5 +117,6 @@ class Leases:
             if lease.claim in kept:
                 lease.renewed_at_s = asked_at_s
             else:
+                metrics.LEASES_LOST.inc()
                 log.info("lease_lost", turn_id=lease.claim.turn_id, company_id=lease.claim.company_id)
                 lease.lose()

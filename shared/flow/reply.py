@@ -9,6 +9,7 @@ from enum import Enum
 from time import perf_counter
 
 import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from shared import faults
 from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent, SettingsError
@@ -23,6 +24,7 @@ from shared.store import channels, companies, conversations, messages, outbound,
 from shared.store.companies import Company
 from shared.store.pool import describe
 from shared.store.turns import Claim, Turn
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -72,13 +74,14 @@ def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[
     if claim is None:
         return Result.NOTHING_DUE, 0
     faults.reach("reply.claimed")
-    with leases.hold(claim) as lease:
+    ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
+    with leases.hold(claim) as lease, ids:
         return _answer(r, lease), claim.company_id
 
 
 def _answer(r: Resources, lease: Lease) -> Result:
+    """Logs on the way carry turn_id and company_id, and request_id once the turn is loaded."""
     claim = lease.claim
-    bound = {"turn_id": claim.turn_id, "company_id": claim.company_id}
     try:
         started = perf_counter()
         case = _gather(r, claim)
@@ -89,23 +92,34 @@ def _answer(r: Resources, lease: Lease) -> Result:
         answer.ms["total"] = _ms(started)
         lease.guard(None)
         if not _store(r, claim, case, answer):
-            log.info("turn_called_off", **bound, reason="taken_over")
+            metrics.TURNS.inc("called_off", "")
+            log.info("turn_called_off", reason="taken_over")
             return Result.CALLED_OFF
     except Cancelled:
         _give_back(r, claim)
-        log.info("turn_called_off", **bound)
+        metrics.TURNS.inc("called_off", "")
+        log.info("turn_called_off")
         return Result.CALLED_OFF
     except DatabaseUnavailable:
         # the lease ends by itself, and the turn is found again
-        log.warning("turn_left", **bound, reason="database_unavailable")
+        metrics.TURNS.inc("left", "")
+        log.warning("turn_left", reason="database_unavailable")
         return Result.RETRY
     except Exception as e:
         _put_back(r, claim, e)
-        log.warning("turn_failed", **bound, exc_info=e)
+        metrics.TURNS.inc("failed", "")
+        log.warning("turn_failed", exc_info=e)
         return Result.RETRY
     faults.reach("reply.after_commit")
-    log.info("turn_answered", **bound, step=answer.step, reason=answer.step_reason, **_numbers(answer))
+    _count(answer)
+    log.info("turn_answered", step=answer.step, reason=answer.step_reason, **_numbers(answer))
     return Result.ANSWERED
+
+
+def _count(answer: Answer) -> None:
+    metrics.TURNS.inc("handed_over" if answer.step == "handover" else "answered", answer.step)
+    for stage, ms in answer.ms.items():
+        metrics.STAGE.observe(ms / 1000, stage)
 
 
 def _numbers(answer: Answer) -> dict[str, int]:
@@ -120,6 +134,7 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         turn = turns.load(conn, claim)
         if turn is None:
             return None
+        bind_contextvars(request_id=turn.request_id)
         if not turn.bot_enabled:
             turns.finish(conn, claim, "cancelled")
             return None

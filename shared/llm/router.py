@@ -22,6 +22,7 @@ from shared.resilience import backoff
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -165,8 +166,16 @@ def _record(
         offset_ms=round((began_s - asked_s) * 1000),
     )
     attempts.append(attempt)
+    _count(attempt)
     if outcome != "ok":
         log.info("model_call_failed", provider=attempt.provider, model=attempt.model, outcome=outcome)
+
+
+def _count(attempt: ModelAttempt) -> None:
+    metrics.MODEL_ATTEMPTS.inc(attempt.provider, attempt.model, attempt.outcome)
+    metrics.MODEL_ATTEMPT.observe(attempt.duration_ms / 1000, attempt.provider, attempt.model)
+    metrics.TOKENS.inc(attempt.provider, attempt.model, "in", by=attempt.tokens_in)
+    metrics.TOKENS.inc(attempt.provider, attempt.model, "out", by=attempt.tokens_out)
 
 
 def from_settings(

@@ -19,6 +19,7 @@ import structlog
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +183,10 @@ class Breaker:
     def _change(self) -> None:
         self._era += 1
         self._probing = False
-        log.warning("breaker_changed", breaker=self.name, state=self._machine.current_state)
+        state = str(self._machine.current_state)
+        log.warning("breaker_changed", breaker=self.name, state=state)
+        metrics.BREAKER_CHANGES.inc(self.name, state)
+        metrics.BREAKERS_OPEN.set(float(state == pybreaker.STATE_OPEN), self.name)
 
 
 class Breakers:

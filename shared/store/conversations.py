@@ -271,6 +271,18 @@ class Listed:
     customer_seq: int
 
 
+def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
+    row = conn.execute(
+        "/* conversations.one */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
+        " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
+        " c.last_message_preview, c.customer_seq FROM conversations c"
+        " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
+        " WHERE c.company_id = %s AND c.id = %s",
+        (company_id, conversation_id),
+    ).fetchone()
+    return Listed(*row) if row else None  # type: ignore[arg-type]
+
+
 def recent(
     conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None, before_id: int | None = None
 ) -> list[Listed]:

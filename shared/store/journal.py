@@ -43,10 +43,14 @@ def shard_of(app_id: int, key: str, shards: int) -> int:
     return zlib.crc32(f"{app_id}:{key}".encode("utf-8", "replace")) % shards
 
 
-def fields(platform: str, app_id: int, received_ms: int, raw: bytes, redrive: str | None = None) -> dict[str, Any]:
+def fields(
+    platform: str, app_id: int, received_ms: int, raw: bytes, redrive: str | None = None, request_id: str | None = None
+) -> dict[str, Any]:
     entry: dict[str, Any] = {"p": platform, "a": app_id, "t": received_ms, "b": raw}
     if redrive:
         entry["r"] = redrive
+    if request_id:
+        entry["q"] = request_id
     return entry
 
 
@@ -59,6 +63,7 @@ def _entry(stream: str, entry_id: bytes, values: dict[bytes, bytes]) -> JournalE
         received_at=datetime.fromtimestamp(int(values[b"t"]) / 1000, UTC),
         raw=values[b"b"],
         redrive=values[b"r"].decode() if b"r" in values else None,
+        request_id=values[b"q"].decode() if b"q" in values else None,
     )
 
 
@@ -148,6 +153,16 @@ class Reader:
             pending=tuple(item["message_id"].decode() for item in pending),
         )
 
+    def oldest_age_s(self) -> float:
+        """How long the oldest entry has waited, by the server's own clock; 0 where nothing waits."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.time()
+        for stream in self.streams:
+            pipe.xrange(stream, count=1)
+        (seconds, micros), *firsts = pipe.execute()
+        added_ms = [int(found[0][0].partition(b"-")[0]) for found in firsts if found]
+        return max(0.0, seconds + micros / 1e6 - min(added_ms) / 1000) if added_ms else 0.0
+
     def backlog(self) -> int:
         pipe = self._client.pipeline(transaction=False)
         for stream in self.streams:
@@ -191,14 +206,16 @@ class Writer:
         self._waiting_bytes = 0
         self._flusher: asyncio.Task[None] | None = None
 
-    async def append(self, app_id: int, key: str, platform: str, received_ms: int, raw: bytes) -> str:
+    async def append(
+        self, app_id: int, key: str, platform: str, received_ms: int, raw: bytes, request_id: str | None = None
+    ) -> str:
         """Returns the entry's id once the journal has it. Raises JournalUnavailable when it has it not, or
         when nobody knows: the platform will send the request again, and a duplicate is harmless."""
         if self._waiting_bytes + len(raw) > self._max_waiting_bytes:
             raise JournalUnavailable("too many bytes wait for the journal", retry_after_s=1)
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         stream = stream_of(shard_of(app_id, key, self._shards))
-        self._waiting.append((stream, fields(platform, app_id, received_ms, raw), future))
+        self._waiting.append((stream, fields(platform, app_id, received_ms, raw, request_id=request_id), future))
         self._waiting_bytes += len(raw)
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())

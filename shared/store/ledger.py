@@ -61,6 +61,7 @@ def add_events(conn: Conn, rows: Sequence[LedgerRow]) -> None:
                     r.outcome,
                     r.reason,
                     r.message_id,
+                    r.entry.request_id,
                 )
                 for r in rows
             ),
@@ -71,9 +72,10 @@ def add_events(conn: Conn, rows: Sequence[LedgerRow]) -> None:
         return
     conn.execute(
         "/* ledger.add_events */ INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform,"
-        " app_id, company_id, channel_id, kind, dedupe_key, outcome, reason, message_id)"
+        " app_id, company_id, channel_id, kind, dedupe_key, outcome, reason, message_id, request_id)"
         " SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::text[],"
-        " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
+        " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
+        " %s::text[])",
         [list(column) for column in columns],
     )
 

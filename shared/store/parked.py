@@ -53,7 +53,7 @@ def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
     """
     day, stream, entry_id, ordinal = ledger.split_place(place)
     row = conn.execute(
-        "/* parked.redrive */ SELECT platform, app_id FROM webhook_events"
+        "/* parked.redrive */ SELECT platform, app_id, request_id FROM webhook_events"
         " WHERE day = %s AND stream = %s AND entry_id = %s AND ordinal = %s AND outcome = 'parked'",
         (day, stream, entry_id, ordinal),
     ).fetchone()
@@ -63,7 +63,11 @@ def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
     if raw is None:
         raise ValueError(f"{place}: its body is older than RAW_RETENTION_DAYS and gone: discard it")
     received_ms = int(now.timestamp() * 1000)
-    reader.append(stream, journal.fields(str(row[0]), int(str(row[1])), received_ms, raw, redrive=place))
+    request_id = str(row[2]) if row[2] else None
+    reader.append(
+        stream,
+        journal.fields(str(row[0]), int(str(row[1])), received_ms, raw, redrive=place, request_id=request_id),
+    )
     return True
 
 

@@ -19,6 +19,7 @@ class Wanted:
     first_seq: int
     last_seq: int
     received_at: datetime
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Turn:
     platform: str
     bot_enabled: bool
     message_count: int
+    request_id: str | None = None
 
 
 def want(
@@ -67,13 +69,14 @@ def want(
         return
     conn.execute(
         "/* turns.want */ WITH w AS (SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
-        "   %(channel)s::bigint[], %(first)s::bigint[], %(last)s::bigint[], %(received)s::timestamptz[])"
-        "   AS w (company_id, conversation_id, channel_id, first_seq, last_seq, received_at)),"
+        "   %(channel)s::bigint[], %(first)s::bigint[], %(last)s::bigint[], %(received)s::timestamptz[],"
+        "   %(request)s::text[])"
+        "   AS w (company_id, conversation_id, channel_id, first_seq, last_seq, received_at, request_id)),"
         " extended AS (UPDATE turns t SET state = 'waiting', epoch = t.epoch + 1,"
         "   cancels = t.cancels + (t.state = 'answering')::int,"
         # an attempt that is called back has not failed; one that waits for its retry has
         "   attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,"
-        "   last_seq = w.last_seq, received_at = w.received_at,"
+        "   last_seq = w.last_seq, received_at = w.received_at, request_id = w.request_id,"
         "   due_at = greatest(clock_timestamp(), least(clock_timestamp() + make_interval(secs => %(quiet)s),"
         "     t.first_at + make_interval(secs => CASE WHEN t.state = 'waiting' AND t.cancels = 0"
         "       THEN %(quiet_max)s ELSE %(window)s END)))"
@@ -85,9 +88,9 @@ def want(
         "          AND n.conversation_id = t.conversation_id AND n.state = 'waiting')))"
         "   RETURNING t.company_id, t.conversation_id)"
         " INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq, received_at, first_at,"
-        "   due_at)"
+        "   request_id, due_at)"
         " SELECT w.company_id, w.conversation_id, w.channel_id, w.first_seq, w.last_seq, w.received_at,"
-        "   clock_timestamp(), clock_timestamp() + make_interval(secs => %(quiet)s)"
+        "   clock_timestamp(), w.request_id, clock_timestamp() + make_interval(secs => %(quiet)s)"
         " FROM w WHERE NOT EXISTS (SELECT 1 FROM extended e"
         "   WHERE e.company_id = w.company_id AND e.conversation_id = w.conversation_id)",
         {
@@ -97,6 +100,7 @@ def want(
             "first": [w.first_seq for w in wanted],
             "last": [w.last_seq for w in wanted],
             "received": [w.received_at for w in wanted],
+            "request": [w.request_id for w in wanted],
             "quiet": quiet_s,
             "quiet_max": quiet_max_s,
             "cancels": cancels_max,
@@ -133,7 +137,7 @@ def load(conn: Conn, claim: Claim) -> Turn | None:
     row = conn.execute(
         "/* turns.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
         " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
-        " c.bot_enabled, c.message_count FROM turns t"
+        " c.bot_enabled, c.message_count, t.request_id FROM turns t"
         " JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id"
         " JOIN channels h ON h.company_id = t.company_id AND h.id = t.channel_id"
         " WHERE t.company_id = %s AND t.id = %s AND t.epoch = %s AND t.state = 'answering'",

@@ -18,10 +18,19 @@ class Vault:
             raise SettingsError(
                 "ENCRYPTION_KEYS is not set: ./switchboard up makes one in DATA_DIR, or set your own Fernet key"
             )
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._newest = Fernet(keys[0])
+        self._fernet = MultiFernet([self._newest, *(Fernet(key) for key in keys[1:])])
 
     def seal(self, value: Any) -> bytes:
         return self._fernet.encrypt(orjson.dumps(value))
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the newest key sealed it."""
+        try:
+            self._newest.decrypt(bytes(sealed))
+        except InvalidToken:
+            return False
+        return True
 
     def open(self, sealed: bytes) -> Any:
         """Raises SettingsError when none of the keys fits."""

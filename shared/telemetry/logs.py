@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from datetime import UTC, datetime
 
+import orjson
 import structlog
 
 
@@ -39,6 +41,21 @@ def configure(level: str = "INFO", process: str = "") -> None:
     threading.excepthook = _thread_died
     if process:
         structlog.contextvars.bind_contextvars(process=process)
+
+
+class Lines:
+    """Lines as the others, for what happens thousands of times a second: 5 µs instead of 60. Plain fields only."""
+
+    def __init__(self, name: str, process: str) -> None:
+        self._logger = logging.getLogger(name)
+        self._fixed = {"logger": name, "process": process, "level": "info"}
+
+    def write(self, event: str, **fields: str | float | None) -> None:
+        if self._logger.isEnabledFor(logging.INFO):
+            now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            line = {**fields, **self._fixed, "event": event, "timestamp": now}
+            sys.stderr.buffer.write(orjson.dumps(line) + b"\n")
+            sys.stderr.buffer.flush()
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:

@@ -255,6 +255,8 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
         config = settings(
             **{
                 **QUICK,
+                "metrics_dir": folder / "metrics",
+                "ops_token": "ops-token",
                 "database_url": postgres.database_url,
                 "database_admin_url": postgres.database_admin_url,
                 "redis_url": valkey.redis_url,

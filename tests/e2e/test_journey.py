@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded.process import choose_port
 from shared.flow import onboarding
@@ -116,7 +118,9 @@ def test_a_message_during_the_answer_calls_it_back_and_one_reply_covers_both(sys
     check_one_reply_a_turn(system)
 
 
-def test_what_customers_write_shows_neither_in_logs_nor_in_flower_nor_stays_in_redis(system: System, bot: Bot) -> None:
+def test_what_customers_write_shows_neither_in_logs_flower_and_metrics_nor_stays_in_redis(
+    system: System, bot: Bot
+) -> None:
     flower = httpx.Client(
         base_url=f"http://127.0.0.1:{system.config.flower_port}", auth=("admin", PASSWORD), trust_env=False
     )
@@ -133,6 +137,7 @@ def test_what_customers_write_shows_neither_in_logs_nor_in_flower_nor_stays_in_r
     system.wait_at_rest()
 
     shown = flower.get("/api/tasks").text + flower.get("/tasks").text + flower.get("/api/workers").text
+    shown += _metrics(system) + flower.get("/metrics").text
     kept = _everything_in(system)
     logs = system.all_logs()
 
@@ -141,7 +146,72 @@ def test_what_customers_write_shows_neither_in_logs_nor_in_flower_nor_stays_in_r
         assert planted not in logs
         assert planted.encode() not in kept
     assert "turn_answered" in logs
+    assert "switchboard_turns_total" in shown
     check_unread(system)
+
+
+def _metrics(system: System) -> str:
+    token = system.config.ops_token.get_secret_value()
+    return system.http.get("/metrics", headers={"authorization": f"Bearer {token}"}).text
+
+
+def _counted(system: System) -> dict[str, float]:
+    """Sums over labels, by name."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(_metrics(system)):
+        for sample in family.samples:
+            name = sample.name.removeprefix("switchboard_")
+            found[name] = found.get(name, 0.0) + sample.value
+    return found
+
+
+def test_one_endpoint_shows_what_every_process_has_done_also_one_that_was_killed(system: System, bot: Bot) -> None:
+    before = _counted(system)
+    system.post_until_accepted(bot, update("How many days do I have to return shoes?", chat=1))
+    system.standin.wait_messages(1, chat_id=1, token=bot.token)
+    system.wait_at_rest()
+
+    def grown(name: str) -> float:
+        return _counted(system).get(name, 0.0) - before.get(name, 0.0)
+
+    names = (
+        "webhooks_total", "journal_append_seconds_count", "events_total", "batches_total", "model_attempts_total",
+        "turns_total", "sends_total", "send_seconds_count",
+    )  # fmt: skip
+    # a process writes its line and its number before it rings or commits, or right after: the last ones may lag
+    wait_until(lambda: all(grown(name) >= 1 for name in names), "every stage has counted", 10, lambda: _metrics(system))
+    assert (grown("turns_total"), grown("sends_total"), grown("events_total")) == (1, 1, 1)
+
+    system.kill("deliver")
+    system.start("deliver")
+
+    assert grown("sends_total") == 1
+    assert _counted(system)["service_reachable_bool"] == 3
+
+
+def test_one_id_leads_from_the_answer_through_the_logs_to_the_reply(system: System, bot: Bot) -> None:
+    system.post_until_accepted(bot, update("Hello", chat=2))  # the gateway knows the app from here on
+    system.standin.wait_messages(1, chat_id=2, token=bot.token)
+    answer = system.http.post(
+        f"/webhooks/telegram/{bot.slug}",
+        json=update("How many days do I have to return shoes?", chat=1),
+        headers={"x-telegram-bot-api-secret-token": bot.secret},
+    )
+    system.standin.wait_messages(1, chat_id=1, token=bot.token)
+    system.wait_at_rest()
+
+    request_id = answer.headers["x-request-id"]
+    [(turn_id, step)] = system.rows(
+        "SELECT t.id, r.step FROM webhook_events e"
+        " JOIN messages m ON m.company_id = e.company_id AND m.id = e.message_id"
+        " JOIN turns t ON t.company_id = m.company_id AND t.request_id = e.request_id"
+        " JOIN receipts r ON r.company_id = t.company_id AND r.turn_id = t.id WHERE e.request_id = %s",
+        request_id,
+    )
+    assert step == "full"
+    lines = [json.loads(line) for line in system.all_logs().splitlines() if request_id in line]
+    assert {line["event"] for line in lines} >= {"webhook_answered", "turn_answered"}
+    assert {line["turn_id"] for line in lines if line["event"] == "turn_answered"} == {turn_id}
 
 
 def _names(flower: httpx.Client) -> set[str]:

@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from shared.embedded import Database, Valkey
 from shared.model import SendOutcome
-from shared.settings import Settings
 from shared.store import outbound
 from shared.store.migrate import files
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
+from tests.integration.command_line import Run, command_line, one_line
 from tests.integration.gateway_client import cut_off
 from tests.services import Services
-from workers.commands.__main__ import main
 
 SENT = "words of a customer"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        return self.out.splitlines()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -53,27 +28,11 @@ def run(
     database: Database, redis_url: str,
 ) -> Run:  # fmt: skip
     """`./switchboard …` inside this process, on the test's own services."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in {
-        "DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
-        "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path),
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-
-    def run(*words: object, given: bytes = b"") -> Ended:
-        monkeypatch.setattr(sys, "argv", ["switchboard", *map(str, words)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
-        capsysbinary.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as e:
-            code = e.code if isinstance(e.code, int) else int(e.code is not None)
-        out, err = capsysbinary.readouterr()
-        return Ended(code, out.decode(), err.decode())
-
-    return run
+    return command_line(
+        monkeypatch, capsysbinary,
+        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
+         "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -173,17 +132,17 @@ def test_a_conversation_is_taken_over_read_and_handed_back(run: Run, inbox: Inbo
     place = (bot.company_id, conversation)
 
     def listed() -> tuple[bool, int]:
-        [row] = run("conversation", "list", bot.company_id, "--json").json
+        [row] = run("conversations", "list", bot.company_id, "--json").json
         return row["bot_enabled"], row["unread"]
 
     assert listed() == (True, 1)
-    assert run("conversation", "take-over", *place).lines == [f"conversation {conversation}: a person answers"]
+    assert run("conversations", "take-over", *place).lines == [f"conversation {conversation}: a person answers"]
     assert listed() == (False, 1)
     assert inbox.rows("SELECT state FROM turns") == [("cancelled",)]
-    assert run("conversation", "mark-read", *place).lines == [f"conversation {conversation}: unread 0"]
-    assert run("conversation", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
+    assert run("conversations", "mark-read", *place).lines == [f"conversation {conversation}: unread 0"]
+    assert run("conversations", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
     assert listed() == (True, 0)
-    assert "hello" in run("conversation", "list", bot.company_id).out
+    assert "hello" in run("conversations", "list", bot.company_id).out
 
 
 def test_a_parked_request_is_listed_shown_without_words_and_redriven(run: Run, inbox: Inbox, bot: Bot) -> None:
@@ -215,12 +174,12 @@ def test_a_parked_request_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot:
 def test_an_uncertain_send_is_settled_once(run: Run, inbox: Inbox, bot: Bot, said: str, state: str) -> None:
     place = _uncertain(inbox, bot)
 
-    assert run("outbound", "uncertain").out.startswith(f"{place}  ")
-    assert run("outbound", "uncertain", "--json").json[0]["meaning"] == "timeout"
-    assert run("outbound", "settle", place, said).lines == [f"{place}  settled"]
-    assert run("outbound", "settle", place, said).lines == [f"{place}  is not uncertain"]
+    assert run("outbound", "uncertain", "list").out.startswith(f"{place}  ")
+    assert run("outbound", "uncertain", "list", "--json").json[0]["meaning"] == "timeout"
+    assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  settled"]
+    assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  is not uncertain"]
     assert inbox.rows("SELECT state FROM outbound") == [(state,)]
-    assert run("outbound", "uncertain").lines == ["no send is uncertain"]
+    assert run("outbound", "uncertain", "list").lines == ["no send is uncertain"]
 
 
 def test_the_balance_exits_1_when_something_is_missing(run: Run, inbox: Inbox, bot: Bot) -> None:
@@ -294,19 +253,10 @@ def test_connecting_without_an_address_shows_the_secret_once(run: Run, telegram:
     assert telegram.client.effects(kind="webhook") == []
 
 
-def _one_line(ended: Ended, *words: str) -> None:
-    """An error for people: one line, exit code 2, naming what is wrong."""
-    assert (ended.code, ended.out) == (2, ""), ended
-    assert len(ended.err.splitlines()) == 1, ended.err
-    assert ended.err.startswith("error: ")
-    for word in words:
-        assert word in ended.err
-
-
 def test_a_token_that_telegram_refuses_is_named_as_such(run: Run, telegram: StandinProcess, bot: Bot) -> None:
     refused = run(*CONNECT, "--token", "4712:AAnobodynobodynobodynobodynobodynob")
 
-    _one_line(refused, "getMe", "Unauthorized", "token")
+    one_line(refused, "getMe", "Unauthorized", "token")
     assert "4712" not in refused.err
 
 
@@ -315,7 +265,7 @@ def test_a_telegram_that_is_away_is_told_without_the_token(run: Run, bot: Bot, m
 
     ended = run(*CONNECT, "--token", TOKEN)
 
-    _one_line(ended, "did not answer", "http://127.0.0.1:1")
+    one_line(ended, "did not answer", "http://127.0.0.1:1")
     assert TOKEN not in ended.err
 
 
@@ -325,17 +275,17 @@ def test_a_slug_that_is_none_and_a_bot_of_somebody_else_are_refused(
     run("company", "create", "Other shop")
     assert run(*CONNECT, "--token", TOKEN).code == 0
 
-    _one_line(run(*CONNECT[:-1], "no good/slug", "--token", TOKEN), "slug")
-    _one_line(run(*CONNECT[:3], "Other shop", *CONNECT[4:], "--token", TOKEN), "another company")
+    one_line(run(*CONNECT[:-1], "no good/slug", "--token", TOKEN), "slug")
+    one_line(run(*CONNECT[:3], "Other shop", *CONNECT[4:], "--token", TOKEN), "another company")
 
 
 MISTAKES = {
     "no company is named 'Nobody'": ("documents", "list", "--company", "Nobody"),
-    "has no conversation 99": ("conversation", "take-over", "1", "99"),
-    "company 1 has no conversation": ("conversation", "mark-read", "1", 10**30),
+    "has no conversation 99": ("conversations", "take-over", "1", "99"),
+    "company 1 has no conversation": ("conversations", "mark-read", "1", 10**30),
     "is no place of a parked event": ("parked", "show", "somewhere"),
     "there is no body": ("parked", "show", "2026-01-01/sb:journal:0/1-0/0"),
-    "COMPANY/ID": ("outbound", "settle", "17", "--sent"),
+    "COMPANY/ID": ("outbound", "uncertain", "settle", "17", "--sent"),
     "cannot be read as UTF-8": ("documents", "add", "{latin1}", "--company", "Shoe shop"),
 }
 
@@ -347,7 +297,7 @@ def test_a_mistake_is_one_line_that_says_what_is_wrong(
     latin1 = tmp_path / "latin1.txt"
     latin1.write_bytes(b"caf\xe9")
 
-    _one_line(run(*(str(word).format(latin1=latin1) for word in words)), told)
+    one_line(run(*(str(word).format(latin1=latin1) for word in words)), told)
 
 
 COMMANDS = (
@@ -355,8 +305,8 @@ COMMANDS = (
     ("balance",),
     ("company", "create", "Shop"),
     ("parked", "list"),
-    ("outbound", "uncertain"),
-    ("conversation", "list", "1"),
+    ("outbound", "uncertain", "list"),
+    ("conversations", "list", "1"),
     ("documents", "list", "--company", "Shop"),
 )
 
@@ -368,7 +318,7 @@ def test_a_database_that_is_away_is_one_line_without_a_password(
     with cut_off(services, database):
         ended = run(*words)
 
-    _one_line(ended, "DATABASE_ADMIN_URL")
+    one_line(ended, "DATABASE_ADMIN_URL")
     assert database.admin_url.split("@")[0].rpartition(":")[2] not in ended.err
 
 
@@ -378,7 +328,7 @@ def test_a_database_without_a_schema_says_migrate(
 ) -> None:
     monkeypatch.setenv("DATABASE_ADMIN_URL", empty_database.admin_url)
 
-    _one_line(run(*words), "./switchboard migrate")
+    one_line(run(*words), "./switchboard migrate")
 
 
 @pytest.mark.parametrize("words", [("balance",), ("parked", "redrive", "--all")], ids=" ".join)
@@ -393,7 +343,7 @@ def test_a_journal_that_is_away_is_one_line_without_a_password(
 
     ended = run(*words)
 
-    _one_line(ended, "JOURNAL_URL")
+    one_line(ended, "JOURNAL_URL")
     assert valkey.redis_url.split("@")[0].rpartition(":")[2] not in ended.err
 
 
@@ -401,8 +351,8 @@ def test_a_setting_that_is_missing_is_named(run: Run, monkeypatch: pytest.Monkey
     for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"):
         monkeypatch.setenv(name, "")
 
-    _one_line(run("balance"), "DATABASE_ADMIN_URL is not set", "./switchboard up")
-    _one_line(run("worker", "gateway"), "DATABASE_URL is not set")
+    one_line(run("balance"), "DATABASE_ADMIN_URL is not set", "./switchboard up")
+    one_line(run("worker", "gateway"), "DATABASE_URL is not set")
 
 
 def test_flower_is_never_run_open(run: Run) -> None:

@@ -22,7 +22,7 @@ OPERATORS_ONLY = {"apps", "journal_progress", "sweeps", "schema_migrations", "we
 
 LOOKS_OVER_THE_FENCE = {
     "agent_of_key", "claim_outbound", "claim_turn", "company_ids", "expire_sending", "knowledge_search",
-    "ledger_known", "ledger_unpark", "overdue", "renew_turns", "routes_of",
+    "ledger_known", "ledger_unpark", "operations_state", "overdue", "renew_turns", "routes_of",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 

@@ -1,4 +1,4 @@
-"""The operator's hands: the balance, parked events, uncertain sends, conversations."""
+"""The operator's hands: the balance, parked events, uncertain sends."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 
 from shared import settings
 from shared.errors import JournalUnavailable, Permanent
-from shared.flow import takeover
 from shared.store import balance as balance_store
-from shared.store import conversations, outbound
+from shared.store import outbound
 from shared.store import parked as store
 from shared.store.journal import Reader
 from shared.store.redis import connect
+from workers.commands.printing import as_json_option, print_json, print_rows, split_place
 from workers.commands.setup import as_owner
 
 
@@ -34,19 +34,15 @@ def _journal(config: settings.Settings) -> Iterator[Reader]:
         client.close()
 
 
-def _print(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
-
-
 @click.command()
-@click.option("--json", "as_json", is_flag=True)
+@as_json_option
 def balance(as_json: bool) -> None:
     """Received = stored + in flight; and what became of every event, turn and part. Exits 1 if it does not close."""
     config = settings.load()
     with as_owner(config) as conn, _journal(config) as reader:
         found = balance_store.take(conn, reader)
     if as_json:
-        _print({**asdict(found), "closes": found.closes, "at_rest": found.at_rest})
+        print_json({**asdict(found), "closes": found.closes, "at_rest": found.at_rest})
     else:
         _show(found)
     if not found.closes:
@@ -75,19 +71,17 @@ def parked() -> None:
 
 @parked.command("list")
 @click.option("--limit", default=100, show_default=True)
-@click.option("--json", "as_json", is_flag=True)
+@as_json_option
 def parked_list(limit: int, as_json: bool) -> None:
     """Oldest first."""
     with as_owner(settings.load()) as conn:
         rows = store.all_parked(conn, limit=limit)
-    if as_json:
-        _print([asdict(row) for row in rows])
-        return
-    for row in rows:
-        size = f"{row.size} bytes" if row.size is not None else "body purged"
-        click.echo(f"{row.place}  {row.received_at:%Y-%m-%d %H:%M:%S}  {row.platform}  {row.reason}  {size}")
-    if not rows:
-        click.echo("nothing is parked")
+    print_rows(rows, _parked_line, empty="nothing is parked", as_json=as_json)
+
+
+def _parked_line(row: store.Parked) -> str:
+    size = f"{row.size} bytes" if row.size is not None else "body purged"
+    return f"{row.place}  {row.received_at:%Y-%m-%d %H:%M:%S}  {row.platform}  {row.reason}  {size}"
 
 
 @parked.command("show")
@@ -153,86 +147,33 @@ def outbound_group() -> None:
     """Sends whose outcome nobody knows."""
 
 
-@outbound_group.command("uncertain")
-@click.option("--json", "as_json", is_flag=True)
-def uncertain(as_json: bool) -> None:
-    """List them; ask the customer or look at the chat, then settle."""
+@outbound_group.group("uncertain")
+def uncertain() -> None:
+    """Sends that may have arrived or not; they are never sent again blindly."""
+
+
+@uncertain.command("list")
+@as_json_option
+def uncertain_list(as_json: bool) -> None:
+    """Oldest first. Ask the customer or look at the chat, then settle."""
     with as_owner(settings.load()) as conn:
         rows = outbound.list_uncertain(conn)
-    if as_json:
-        _print([asdict(row) for row in rows])
-        return
-    for row in rows:
-        click.echo(f"{row.company_id}/{row.id}  conversation {row.conversation_id}  part {row.part}  {row.meaning}"
-                   f"  since {row.uncertain_at:%Y-%m-%d %H:%M:%S}")  # fmt: skip
-    if not rows:
-        click.echo("no send is uncertain")
+    print_rows(rows, _uncertain_line, empty="no send is uncertain", as_json=as_json)
 
 
-@outbound_group.command("settle")
+def _uncertain_line(row: outbound.Uncertain) -> str:
+    return (
+        f"{row.company_id}/{row.id}  conversation {row.conversation_id}  part {row.part}  {row.meaning}"
+        f"  since {row.uncertain_at:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+@uncertain.command("settle")
 @click.argument("place", metavar="COMPANY/ID")
 @click.option("--sent/--not-sent", required=True, help="It arrived; or it did not, and goes out again.")
 def settle(place: str, sent: bool) -> None:
     """Say what became of an uncertain send."""
-    company_id, _, outbound_id = place.partition("/")
-    if not (company_id.isdigit() and outbound_id.isdigit()):
-        raise Permanent("outbound", f"{place!r} should be COMPANY/ID, as `outbound uncertain` prints it")
+    company_id, outbound_id = split_place(place, "outbound uncertain list")
     with as_owner(settings.load()) as conn:
-        went = outbound.settle(conn, int(company_id), int(outbound_id), sent=sent)
+        went = outbound.settle(conn, company_id, outbound_id, sent=sent)
     click.echo(f"{place}  {'settled' if went else 'is not uncertain'}")
-
-
-@click.group()
-def conversation() -> None:
-    """Conversations: list them, take one over, hand it back to the bot, mark it as read."""
-
-
-@conversation.command("list")
-@click.argument("company_id", type=int)
-@click.option("--limit", default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True)
-def conversation_list(company_id: int, limit: int, as_json: bool) -> None:
-    """Newest first, with unread counts. Shows previews: for the company's own people."""
-    with as_owner(settings.load()) as conn:
-        rows = conversations.recent(conn, company_id, limit=limit)
-    if as_json:
-        _print([asdict(row) for row in rows])
-        return
-    for row in rows:
-        bot = "bot" if row.bot_enabled else "person"
-        click.echo(f"{row.id}  {row.contact or row.chat}  unread {row.unread}  {bot}  {row.last_message_preview or ''}")
-
-
-@conversation.command("take-over")
-@click.argument("company_id", type=int)
-@click.argument("conversation_id", type=int)
-def take_over(company_id: int, conversation_id: int) -> None:
-    """A person answers from now on."""
-    _set_bot(company_id, conversation_id, enabled=False)
-
-
-@conversation.command("hand-back")
-@click.argument("company_id", type=int)
-@click.argument("conversation_id", type=int)
-def hand_back(company_id: int, conversation_id: int) -> None:
-    """The bot answers again."""
-    _set_bot(company_id, conversation_id, enabled=True)
-
-
-def _set_bot(company_id: int, conversation_id: int, *, enabled: bool) -> None:
-    with as_owner(settings.load()) as conn, conn.transaction():
-        if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
-            raise Permanent("conversation", f"company {company_id} has no conversation {conversation_id}")
-    click.echo(f"conversation {conversation_id}: {'the bot answers' if enabled else 'a person answers'}")
-
-
-@conversation.command("mark-read")
-@click.argument("company_id", type=int)
-@click.argument("conversation_id", type=int)
-def mark_read(company_id: int, conversation_id: int) -> None:
-    """An agent has seen everything that has arrived."""
-    with as_owner(settings.load()) as conn, conn.transaction():
-        unread = conversations.mark_read(conn, company_id, conversation_id)
-    if unread is None:
-        raise Permanent("conversation", f"company {company_id} has no conversation {conversation_id}")
-    click.echo(f"conversation {conversation_id}: unread {unread}")

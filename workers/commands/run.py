@@ -85,6 +85,7 @@ def _introduce(system: System) -> None:
     click.echo(f"gateway     {system.gateway_url}   (health: /health/ready)")
     click.echo(f"inbox       {system.gateway_url}/inbox/conversations   API key: {system.api_key}")
     click.echo(f"flower      {system.flower_url}   user admin, password {config.flower_password.get_secret_value()}")
+    click.echo(f"metrics     {system.gateway_url}/metrics   bearer token: {config.ops_token.get_secret_value()}")
     services = "embedded" if system.embedded else "yours"
     click.echo(f"services    PostgreSQL and Redis: {services}; data and logs: {system.folder.path}")
     click.echo(f"answers     {_ladder(config, system.standin_url)}")

@@ -1,4 +1,4 @@
-"""Setting up: the schema, companies, agents, and connected bots."""
+"""Setting up: the schema, and bots to connect (channels.py has the rest of that group)."""
 
 from __future__ import annotations
 
@@ -67,22 +67,6 @@ def migrate() -> None:
 
 
 @click.group()
-def company() -> None:
-    """Companies, and the people who answer for them."""
-
-
-@company.command("create")
-@click.argument("name")
-def company_create(name: str) -> None:
-    """Make a company (once) and an agent's API key for it (each time)."""
-    with as_owner(settings.load()) as conn:
-        made = companies.ensure(conn, name)
-        key = onboarding.new_agent(conn, made.id, "first agent")
-    click.echo(f"company {made.id}: {made.name}")
-    click.echo(f"API key (shown once): {key}")
-
-
-@click.group()
 def channel() -> None:
     """Connected bots."""
 
@@ -115,9 +99,14 @@ def connect_telegram(company_name: str, token: str, slug: str, public_url: str |
         click.echo(f"webhook path: /webhooks/telegram/{slug}")
         click.echo(f"secret_token (shown once; give it to setWebhook): {secret}")
         return
+    click.echo(f"Telegram now posts to {register_webhook(config, token, public_url, slug, secret)}")
+
+
+def register_webhook(config: settings.Settings, token: str, public_url: str, slug: str, secret: str) -> str:
+    """Have Telegram post here from now on; returns the address. Raises Permanent when it does not take it."""
     address = f"{public_url.rstrip('/')}/webhooks/telegram/{slug}"
     _call(config, token, "setWebhook", {"url": address, "secret_token": secret})
-    click.echo(f"Telegram now posts to {address}")
+    return address
 
 
 def _who_is(config: settings.Settings, token: str) -> Me:

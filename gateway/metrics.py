@@ -1,0 +1,135 @@
+"""`GET /metrics` for Prometheus: what all processes of this machine counted, and the state of things now.
+
+Behind a token of its own (OPS_TOKEN), because it tells how much business there is. The state is asked for at most
+every few seconds, however many ask, and a service that is away costs a bounded wait and its own numbers only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import redis
+from prometheus_client import CONTENT_TYPE_LATEST, Metric
+from prometheus_client.core import GaugeMetricFamily
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from gateway.edge import Edge
+from shared.errors import DatabaseUnavailable
+from shared.settings import Settings
+from shared.store import state
+from shared.store.journal import Reader
+from shared.store.redis import connect
+from shared.telemetry import metrics
+
+KEPT_S = 5.0
+WITHIN_S = 3.0
+SOCKET_S = 1.0
+STATEMENT_MS = 2_000
+
+
+class Watch:
+    """The state of services and tables, as gauges. One look at a time, in a thread of its own: it must not hold
+    the ones that look up webhooks' apps."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
+        self._journal = connect(edge.settings.need("journal_url"), socket_timeout_s=SOCKET_S)
+        self._broker = _redis_broker(edge.settings)
+        self._look: asyncio.Task[list[Metric]] | None = None
+        self._looked_at_s = -KEPT_S
+
+    async def metrics(self) -> list[Metric]:
+        """The newest look; empty when it takes too long (it goes on, and the next scrape has it)."""
+        now_s = self._edge.clock.monotonic_s()
+        if self._look is None or (self._look.done() and now_s - self._looked_at_s >= KEPT_S):
+            self._looked_at_s = now_s
+            self._look = asyncio.create_task(self._in_thread())
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._look), WITHIN_S)
+        except TimeoutError:
+            return []
+
+    async def _in_thread(self) -> list[Metric]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: list(self._ask()))
+
+    def _ask(self) -> Iterator[Metric]:
+        reachable = _gauge("service_reachable_bool", "Whether the gateway could ask this service just now.", "service")
+        for service, ask in (("journal", self._of_journal), ("broker", self._of_broker), ("database", self._of_rows)):
+            try:
+                yield from list(ask())
+                reachable.add_metric([service], 1)
+            except (redis.RedisError, OSError, DatabaseUnavailable, psycopg.Error):
+                reachable.add_metric([service], 0)
+        yield reachable
+
+    def _of_journal(self) -> Iterator[Metric]:
+        found = state.of_journal(Reader(self._journal, self._edge.settings.journal_shards))
+        yield _single("journal_backlog_entries", "Accepted requests that are not stored yet.", found.entries)
+        yield _single("journal_oldest_entry_age_seconds", "Since when the oldest of them waits.", found.oldest_s)
+
+    def _of_broker(self) -> Iterator[Metric]:
+        if self._broker is None:
+            return
+        depth = _gauge("queue_depth_messages", "Doorbells that no worker has taken yet.", "queue")
+        for name, length in state.of_queues(self._broker).items():
+            depth.add_metric([name], length)
+        yield depth
+
+    def _of_rows(self) -> Iterator[Metric]:
+        with self._edge.db.transaction() as conn:
+            conn.execute("/* metrics.bound */ SELECT set_config('statement_timeout', %s, true)", (str(STATEMENT_MS),))
+            found = state.of_database(conn)
+        yield _single("overdue_turns", "Turns that are due and not under a lease.", found.overdue_turns)
+        yield _single("overdue_turn_age_seconds", "Since when the oldest of them is due.", found.overdue_turn_s)
+        yield _single("overdue_parts", "Parts that are due and not sent.", found.overdue_parts)
+        yield _single("overdue_part_age_seconds", "Since when the oldest of them is due.", found.overdue_part_s)
+        yield _single("uncertain_parts", "Sends whose outcome nobody knows; a person settles them.",
+                      found.uncertain_parts)  # fmt: skip
+        yield _single("parked_requests", "Requests set aside with their error; a person redrives them.",
+                      found.parked_requests)  # fmt: skip
+        yield _single("needing_reauth_channels", "Channels whose credentials are refused.",
+                      found.needing_reauth)  # fmt: skip
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._journal.close()
+        if self._broker is not None:
+            self._broker.close()
+
+
+def _redis_broker(settings: Settings) -> redis.Redis | None:
+    url = settings.need("broker_url")
+    return connect(url, socket_timeout_s=SOCKET_S) if url.startswith(("redis://", "rediss://")) else None
+
+
+def _gauge(name: str, help_text: str, label: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(metrics.PREFIX + name, help_text, labels=[label])
+
+
+def _single(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(metrics.PREFIX + name, help_text, value=value)
+
+
+async def show(request: Request) -> Response:
+    """200 with the text format; 401 without the token; 404 where no OPS_TOKEN is set."""
+    edge: Edge = request.app.state.edge
+    token = edge.settings.ops_token.get_secret_value()
+    if not token:
+        return PlainTextResponse("set OPS_TOKEN to have metrics\n", status_code=404)
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+        return PlainTextResponse(
+            "send Authorization: Bearer and OPS_TOKEN\n", status_code=401, headers={"www-authenticate": "Bearer"}
+        )
+    watch: Watch = request.app.state.watch
+    now = await watch.metrics()
+    metrics.pool_stats("gateway", edge.db.stats())
+    folder = edge.settings.metrics_folder
+    text = await asyncio.to_thread(metrics.exposition, folder, now)
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})

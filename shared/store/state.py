@@ -1,0 +1,59 @@
+"""What operators watch: how much waits, since when, and what needs a person. Counts and ages, never content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from shared import queues
+from shared.store.journal import Reader
+from shared.store.pool import Conn
+
+COUNTED_MAX = 10_000
+"""Beyond it the exact number tells nobody more, and counting costs the database something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Of the tables; counts up to COUNTED_MAX. …_s: since when the oldest of those counted is due."""
+
+    overdue_turns: int
+    overdue_turn_s: float
+    overdue_parts: int
+    overdue_part_s: float
+    uncertain_parts: int
+    parked_requests: int
+    needing_reauth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Of the journal."""
+
+    entries: int
+    oldest_s: float
+
+
+def of_database(conn: Conn) -> Rows:
+    """As either role, without a company set."""
+    row = conn.execute(
+        "/* state.of_database */ SELECT overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts,"
+        " parked_requests, needing_reauth FROM operations_state(%s)",
+        (COUNTED_MAX,),
+    ).fetchone()
+    assert row is not None
+    return Rows(*row)  # type: ignore[arg-type]
+
+
+def of_journal(reader: Reader) -> Backlog:
+    """Raises redis' errors."""
+    return Backlog(reader.backlog(), reader.oldest_age_s())
+
+
+def of_queues(broker: redis.Redis) -> dict[str, int]:
+    """Queue → rings that nobody has taken yet, where the broker is Redis. Raises redis' errors."""
+    pipe = broker.pipeline(transaction=False)
+    for name in queues.ALL:
+        pipe.llen(queues.REDIS_PREFIX + name)
+    return dict(zip(queues.ALL, (int(length) for length in pipe.execute()), strict=True))

@@ -1,0 +1,201 @@
+"""The journey in numbers. Names end in their unit; labels are words of ours and names from the settings, never ids.
+
+Nothing is kept before `configure`, which a process calls once it runs (after any fork); then each number costs about
+a microsecond. `exposition` shows all processes together.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from shared.telemetry.metric_files import Book, exposition, series_key
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "switchboard_"
+WEBHOOK_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
+STAGE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+REQUESTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+LABEL_CHARS_MAX = 60
+
+_book: Book | None = None
+K = TypeVar("K")
+
+
+def configure(folder: Path) -> None:
+    """Keep this process' numbers in the folder. Where that cannot be, it runs on without: numbers are not its work."""
+    global _book
+    close()
+    try:
+        _book = Book(folder)
+    except OSError as e:
+        log.warning("metrics_not_kept", error=type(e).__name__)
+
+
+def close() -> None:
+    global _book
+    book, _book = _book, None
+    if book is not None:
+        book.close()
+
+
+class _Metric(Generic[K]):
+    """name without the prefix, ending in its unit. labels: names; each use gives their values in that order."""
+
+    kind = ""
+
+    def __init__(self, name: str, help_text: str, labels: tuple[str, ...] = ()) -> None:
+        self.name = PREFIX + name
+        self.help_text = help_text
+        self.labels = labels
+        self._keys: dict[tuple[str, ...], K] = {}
+
+    def _key(self, values: tuple[str, ...]) -> K:
+        try:
+            return self._keys[values]
+        except KeyError:
+            if len(values) != len(self.labels):
+                raise ValueError(f"{self.name} has the labels {', '.join(self.labels) or '(none)'}") from None
+            key = self._keys[values] = self._make_key([value[:LABEL_CHARS_MAX] for value in values])
+            return key
+
+    def _make_key(self, values: list[str]) -> K:
+        raise NotImplementedError
+
+
+class Counter(_Metric[tuple[str]]):
+    kind = "counter"
+
+    def inc(self, *labels: str, by: float = 1.0) -> None:
+        book = _book
+        if book is not None:
+            book.add("counter", self._key(labels), (by,))
+
+    def _make_key(self, values: list[str]) -> tuple[str]:
+        return (series_key(self.name.removesuffix("_total"), self.name, list(self.labels), values, self.help_text),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Buckets:
+    """pairs: for each bucket, the keys of its count and of the sum. every: all keys of the series."""
+
+    pairs: tuple[tuple[str, str], ...]
+    every: tuple[str, ...]
+
+
+class Histogram(_Metric[_Buckets]):
+    """buckets: upper bounds, ascending; one more takes the rest."""
+
+    kind = "histogram"
+
+    def __init__(self, name: str, help_text: str, labels: tuple[str, ...] = (), *, buckets: tuple[float, ...]) -> None:
+        super().__init__(name, help_text, labels)
+        self.buckets = buckets
+
+    def observe(self, amount: float, *labels: str) -> None:
+        book = _book
+        if book is not None:
+            keys = self._key(labels)
+            book.add("histogram", keys.pairs[bisect_left(self.buckets, amount)], (1.0, amount), keys.every)
+
+    def _make_key(self, values: list[str]) -> _Buckets:
+        total = series_key(self.name, f"{self.name}_sum", list(self.labels), values, self.help_text)
+        counts = [
+            series_key(self.name, f"{self.name}_bucket", [*self.labels, "le"], [*values, le], self.help_text)
+            for le in (*(str(float(bound)) for bound in self.buckets), "+Inf")
+        ]
+        return _Buckets(tuple((count, total) for count in counts), (total, *counts))
+
+
+class Gauge(_Metric[str]):
+    """A state of each process, summed over those that live."""
+
+    kind = "gauge_livesum"
+
+    def set(self, value: float, *labels: str) -> None:
+        book = _book
+        if book is not None:
+            try:
+                book.put(self.kind, self._key(labels), value)
+            except OSError as e:  # the first gauge makes the file; a full disk must not end what was being done
+                log.warning("metrics_not_kept", error=type(e).__name__)
+
+    def _make_key(self, values: list[str]) -> str:
+        return series_key(self.name, self.name, list(self.labels), values, self.help_text)
+
+
+class Sampler(threading.Thread):
+    """Calls `sample` every few seconds until stopped: for states that no event tells."""
+
+    def __init__(self, sample: Callable[[], None], every_s: float = 5.0) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self._sample = sample
+        self._every_s = every_s
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        self._sample()
+        while not self._stopping.wait(self._every_s):
+            self._sample()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+
+def pool_stats(process: str, stats: dict[str, int]) -> None:
+    """A database pool as psycopg_pool tells of it."""
+    for state, key in (("open", "pool_size"), ("idle", "pool_available")):
+        POOL_CONNECTIONS.set(stats.get(key, 0), process, state)
+    POOL_WAITING.set(stats.get("requests_waiting", 0), process)
+    POOL_ERRORS.set(stats.get("requests_errors", 0), process)
+
+
+# ------------------------------------------------------------------ the way in
+WEBHOOKS = Counter("webhooks_total", "Webhooks answered, accepted (200) and refused.", ("platform", "status"))
+JOURNAL_APPEND = Histogram(
+    "journal_append_seconds", "From a checked request until the journal has it.", buckets=WEBHOOK_S
+)
+BATCHES = Counter("batches_total", "Batches of journal entries stored.")
+BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buckets=REQUESTS)
+EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
+REPEATS = Counter("repeated_requests_total", "Requests read again after a crash, without effect.")
+
+# ------------------------------------------------------------------ turns and models
+TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the step of the ladder.", ("end", "step"))
+STAGE = Histogram("turn_stage_seconds", "Time of an answered turn, by stage.", ("stage",), buckets=STAGE_S)
+MODEL_ATTEMPTS = Counter("model_attempts_total", "Calls of models.", ("provider", "model", "outcome"))
+MODEL_ATTEMPT = Histogram("model_attempt_seconds", "Time of a call.", ("provider", "model"), buckets=STAGE_S)
+TOKENS = Counter("model_tokens_total", "Tokens read (in) and written (out).", ("provider", "model", "direction"))
+BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
+BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))
+
+# ------------------------------------------------------------------ the way out
+SENDS = Counter("sends_total", "Requests to send APIs by what became of them.", ("platform", "status", "meaning"))
+SEND = Histogram("send_seconds", "Time of a request to a send API.", ("platform",), buckets=STAGE_S)
+POSTPONED = Counter("parts_postponed_total", "Parts put off without an attempt.", ("platform", "meaning"))
+GIVEN_UP = Counter("parts_given_up_total", "Parts that will not be sent.", ("platform", "meaning"))
+UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain because nobody recorded their result.")
+
+# ------------------------------------------------------------------ the house
+TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
+TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
+RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))
+SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
+STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
+LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
+POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
+POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))
+POOL_ERRORS = Gauge("database_pool_failed_requests", "Callers that got no connection, since start.", ("process",))
+
+ALL: tuple[Counter | Histogram | Gauge, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Counter | Histogram | Gauge)
+)
+
+__all__ = ["ALL", "Counter", "Gauge", "Histogram", "Sampler", "close", "configure", "exposition", "pool_stats"]

@@ -1,0 +1,68 @@
+"""`./switchboard …` inside the test's process."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from shared.settings import Settings
+from workers.commands.__main__ import main
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+def command_line(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], environment: Mapping[str, str]
+) -> Run:
+    """Runs commands with these settings and no others."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: object, given: bytes = b"") -> Ended:
+        monkeypatch.setattr(sys, "argv", ["switchboard", *map(str, words)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        capsysbinary.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as e:
+            code = e.code if isinstance(e.code, int) else int(e.code is not None)
+        out, err = capsysbinary.readouterr()
+        return Ended(code, out.decode(), err.decode())
+
+    return run
+
+
+def one_line(ended: Ended, *words: str) -> None:
+    """An error for people: one line, exit code 2, naming what is wrong."""
+    assert (ended.code, ended.out) == (2, ""), ended
+    assert len(ended.err.splitlines()) == 1, ended.err
+    assert ended.err.startswith("error: ")
+    for word in words:
+        assert word in ended.err

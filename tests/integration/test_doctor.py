@@ -1,0 +1,273 @@
+"""The doctor: a line for everything, what to do about it, and an answer also when nothing runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from shared.embedded import Database, Valkey
+from shared.store.vault import Vault
+from standin.process import StandinProcess
+from tests.factories import ENCRYPTION_KEY, Bot, make_bot, update
+from tests.integration.command_line import Ended, Run, command_line
+from tests.integration.gateway_client import cut_off
+from tests.integration.station import Station
+from tests.services import Services
+from workers.commands.setup import prepare
+from workers.doctor import Visit, ok
+from workers.doctor.checks import CHECKS, examine
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path,
+    database: Database, redis_url: str,
+) -> Run:  # fmt: skip
+    tmp_path.chmod(0o700)
+    return command_line(
+        monkeypatch, capsysbinary,
+        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
+         "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path), "GATEWAY_PORT": "1", "OPS_TOKEN": "t"},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
+    prepare(station.inbox.settings)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    return make_bot(station.inbox.server.admin_url)
+
+
+def _found(ended: Ended, *checks: str) -> list[tuple[str, str]]:
+    """(level, what was found) of these checks."""
+    return [(one["level"], one["found"]) for one in ended.json if one["check"] in checks]
+
+
+def _level(ended: Ended, check: str) -> str:
+    levels = [level for level, _ in _found(ended, check)]
+    return next((level for level in ("FAIL", "warn", "ok") if level in levels), "none")
+
+
+def _healthy(ended: Ended) -> None:
+    assert [one for one in ended.json if one["level"] == "FAIL"] == []
+    assert ended.code == 0
+
+
+def test_a_system_that_is_well_has_no_fail_and_exits_0(run: Run, station: Station, bot: Bot) -> None:
+    ended = run("doctor", "--json")
+
+    _healthy(ended)
+    checks = {one["check"] for one in ended.json}
+    assert checks >= {
+        "configuration", "packages", "data folder", "metrics", "postgres", "postgres version", "pgvector", "role",
+        "migrations", "connections", "postgres clock", "partitions", "credentials", "redis", "redis policy",
+        "redis durability", "redis clock", "journal", "queues", "work", "people",
+    }  # fmt: skip
+    # no model and no gateway, in this test
+    assert {one["check"] for one in ended.json if one["level"] == "warn"} == {"configuration", "gateway"}
+    assert all(one["do"] for one in ended.json if one["level"] != "ok")
+    lines = run("doctor").lines
+    assert lines[0].startswith("warn  configuration")
+    assert lines[-1].endswith("2 warn, 0 FAIL")
+
+
+def test_with_nothing_running_it_says_what_it_can(
+    run: Run, monkeypatch: pytest.MonkeyPatch, services: Services, database: Database,
+    make_valkey: Callable[..., Valkey],
+) -> None:  # fmt: skip
+    valkey = make_valkey()
+    valkey.stop()
+    monkeypatch.setenv("REDIS_URL", valkey.redis_url)
+    with cut_off(services, database):
+        ended = run("doctor", "--json")
+
+    assert ended.code == 1
+    assert [level for level, _ in _found(ended, "postgres")] == ["FAIL", "FAIL"]
+    assert [level for level, _ in _found(ended, "redis")] == ["FAIL"] * 3
+    assert _level(ended, "packages") == "ok"
+    [(level, told)] = _found(ended, "not looked at")
+    assert level == "warn"
+    assert "migrations" in told
+    assert "journal" in told
+    for secret in (database.admin_url, database.url, valkey.redis_url):
+        assert secret.split("@")[0].rpartition(":")[2] not in ended.out
+
+
+def test_settings_that_do_not_load_are_one_fail(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASE_S", "soon")
+
+    ended = run("doctor", "--json")
+
+    assert ended.code == 1
+    [(level, told)] = _found(ended, "configuration")
+    assert level == "FAIL"
+    assert "LEASE_S" in told
+
+
+def test_a_schema_that_is_behind_says_migrate(
+    run: Run, monkeypatch: pytest.MonkeyPatch, empty_database: Database
+) -> None:
+    monkeypatch.setenv("DATABASE_ADMIN_URL", empty_database.admin_url)
+    monkeypatch.setenv("DATABASE_URL", empty_database.url)
+
+    ended = run("doctor", "--json")
+
+    assert _level(ended, "migrations") == "FAIL"
+    assert [one["do"] for one in ended.json if one["check"] == "migrations"] == ["./switchboard migrate"]
+    assert _level(ended, "partitions") == "FAIL"
+
+
+def test_a_role_that_row_level_security_does_not_hold_is_a_fail(
+    run: Run, monkeypatch: pytest.MonkeyPatch, services: Services, database: Database
+) -> None:
+    superuser = psycopg.conninfo.conninfo_to_dict(services.postgres.superuser_url)
+    password = superuser.get("password") or ""
+    url = f"postgresql://{superuser['user']}:{password}@{superuser['host']}:{superuser['port']}/{database.name}"
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    ended = run("doctor", "--json")
+
+    assert _level(ended, "role") == "FAIL"
+    assert ended.code == 1
+
+
+def test_partitions_that_run_out_are_told_before_they_do(run: Run, station: Station) -> None:
+    for (name,) in station.rows(
+        "SELECT relname FROM pg_class WHERE relname ~ '^webhook_raw_[0-9]{8}$'"
+        " AND right(relname, 8) > to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')"
+    ):
+        station.execute(f"DROP TABLE {name}")
+
+    ended = run("doctor", "--json")
+
+    assert ("warn", "webhook_raw has 0 days ahead") in _found(ended, "partitions")
+    assert ended.code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "check", "level"),
+    [
+        ({"extra": {"maxmemory-policy": "allkeys-lru"}}, "redis policy", "FAIL"),
+        ({"extra": {"appendonly": "no"}}, "redis durability", "FAIL"),
+        ({"extra": {"appendfsync": "no"}}, "redis durability", "warn"),
+        ({"extra": {"appendfsync": "always"}}, "redis durability", "ok"),
+    ],
+)
+def test_a_journal_that_may_forget_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, make_valkey: Callable[..., Valkey], options: dict[str, Any], check: str,
+    level: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("JOURNAL_URL", make_valkey(**options).redis_url)
+
+    assert _level(run("doctor", "--json"), check) == level
+
+
+def test_a_cache_of_its_own_may_forget(
+    run: Run, monkeypatch: pytest.MonkeyPatch, station: Station, make_valkey: Callable[..., Valkey]
+) -> None:
+    cache = make_valkey(extra={"maxmemory-policy": "allkeys-lru", "appendonly": "no"})
+    monkeypatch.setenv("CACHE_URL", cache.redis_url)
+
+    _healthy(run("doctor", "--json"))
+
+
+def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station: Station, bot: Bot) -> None:
+    station.receive(bot, "hello")
+    station.queue(bot, "an answer", chat=6)
+    station.execute("UPDATE turns SET due_at = now() - interval '5 minutes'")
+    station.execute("UPDATE outbound SET state = 'uncertain', uncertain_at = now()")
+    station.execute("UPDATE channels SET state = 'needs_reauth'")
+    old = f"{int((station.r.clock.now().timestamp() - 600) * 1000)}-0"
+    station.inbox.client.xadd("sb:journal:0", {"p": "telegram"}, id=old)
+
+    ended = run("doctor", "--json")
+
+    assert ended.code == 1
+    assert _found(ended, "journal")[0][0] == "FAIL"
+    assert _found(ended, "journal")[0][1].startswith("1 requests wait")
+    told = {what: level for level, what in _found(ended, "work", "people")}
+    assert told["1 sends of unknown outcome"] == "warn"
+    assert told["1 channels whose credentials are refused"] == "warn"
+    assert told["no parked requests"] == "ok"
+    assert [level for what, level in told.items() if what.startswith("1 turns are due")] == ["warn"]
+    assert "hello" not in ended.out
+
+
+def test_secrets_that_others_may_read_are_a_fail(run: Run, station: Station, tmp_path: Path) -> None:
+    for name in ("secrets.json", "run.env"):
+        (tmp_path / name).write_text("{}" if name == "secrets.json" else "")
+        (tmp_path / name).chmod(0o644)
+
+    opened = run("doctor", "--json")
+    for name in ("secrets.json", "run.env"):
+        (tmp_path / name).chmod(0o600)
+
+    assert [level for level, _ in _found(opened, "data folder")] == ["FAIL", "FAIL"]
+    assert f"chmod 600 {tmp_path / 'run.env'}" in [one["do"] for one in opened.json]
+    assert _level(run("doctor", "--json"), "data folder") == "ok"
+    assert os.access(tmp_path, os.W_OK)
+
+
+def test_credentials_that_no_key_opens_are_a_fail_and_older_keys_a_warning(
+    run: Run, monkeypatch: pytest.MonkeyPatch, station: Station, bot: Bot
+) -> None:
+    from cryptography.fernet import Fernet
+
+    newest = Fernet.generate_key().decode()
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{newest},{ENCRYPTION_KEY}")
+    assert _level(run("doctor", "--json"), "credentials") == "warn"
+
+    monkeypatch.setenv("ENCRYPTION_KEYS", newest)
+    assert _level(run("doctor", "--json"), "credentials") == "FAIL"
+
+    sealed = Vault([newest]).seal(["s"])
+    station.execute("UPDATE apps SET secrets = %s", sealed)
+    station.execute("UPDATE channels SET credentials = %s", sealed)
+    assert _level(run("doctor", "--json"), "credentials") == "ok"
+
+
+def test_a_model_is_asked_for_its_list(run: Run, monkeypatch: pytest.MonkeyPatch, station: Station) -> None:
+    with StandinProcess() as standin:
+        standin.client.register_key("a-key")
+        monkeypatch.setenv("LLM_BASE_URL", standin.client.openai_url)
+        monkeypatch.setenv("LLM_MODEL", "no-such-model")
+        monkeypatch.setenv("LLM_API_KEY", "a-key")
+        unlisted = run("doctor", "--json")
+        monkeypatch.setenv("LLM_API_KEY", "another-key")
+        refused = run("doctor", "--json")
+    away = run("doctor", "--json")
+
+    assert [_level(ended, "model") for ended in (unlisted, refused, away)] == ["warn", "FAIL", "FAIL"]
+    assert "another-key" not in refused.out + away.out
+
+
+def test_a_check_that_breaks_ends_no_other(station: Station) -> None:
+    def breaks(visit: Visit) -> Iterator[Any]:
+        visit.database("owner").execute("SELECT 1/0")
+        yield ok("never", "reached")
+
+    found = list(examine(station.inbox.settings, [breaks, CHECKS[0]]))
+
+    assert (found[0].level, found[0].found) == ("warn", "ended half way: DivisionByZero(22012)")
+    assert "configuration" in {finding.check for finding in found[1:]}
+
+
+def test_it_changes_nothing(run: Run, station: Station, bot: Bot) -> None:
+    station.inbox.journal(bot, update("hello"))
+    before = (station.rows("SELECT * FROM apps"), station.inbox.client.dbsize(), station.inbox.reader.backlog())
+
+    run("doctor")
+
+    after = (station.rows("SELECT * FROM apps"), station.inbox.client.dbsize(), station.inbox.reader.backlog())
+    assert after == before

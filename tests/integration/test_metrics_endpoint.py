@@ -1,0 +1,145 @@
+"""`GET /metrics`: closed without its token, whole with it, and answering while services are away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from shared.embedded import Database, Valkey
+from shared.settings import Settings
+from tests.factories import Bot, make_bot, settings_for, update
+from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
+from tests.integration.station import Station
+from tests.services import Services
+
+TOKEN = "the-operators-token"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+def _settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
+    return settings_for(
+        database, redis_url, ops_token=TOKEN, metrics_dir=tmp_path / "metrics", database_pool_timeout_s=0.5
+    )
+
+
+@pytest.fixture
+def gateway(database: Database, redis_url: str, tmp_path: Path) -> Iterator[RunningGateway]:
+    with running_gateway(_settings(database, redis_url, tmp_path)) as running:
+        yield running
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    return make_bot(database.admin_url)
+
+
+def _shown(gateway: RunningGateway) -> dict[tuple[str, ...], float]:
+    answer = gateway.get("/metrics", headers=BEARER)
+    assert answer.status_code == 200
+    families = text_string_to_metric_families(answer.text)
+    return {
+        (sample.name.removeprefix("switchboard_"), *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer wrong", f"Basic {TOKEN}", "Bearer ä"])
+def test_without_the_token_there_is_nothing_to_see(gateway: RunningGateway, header: str | None) -> None:
+    headers = {"authorization": header.encode()} if header else {}
+
+    answer = gateway.get("/metrics", headers=headers)
+
+    assert answer.status_code == 401
+    assert "switchboard" not in answer.text
+
+
+def test_where_no_token_is_set_there_are_no_metrics(database: Database, redis_url: str) -> None:
+    with running_gateway(settings_for(database, redis_url)) as gateway:
+        assert gateway.get("/metrics", headers={"authorization": "Bearer "}).status_code == 404
+
+
+def test_webhooks_are_counted_by_how_they_were_answered(gateway: RunningGateway, bot: Bot) -> None:
+    statuses = [
+        gateway.post(bot, update("hello")),
+        gateway.post(bot, update("hello")),
+        gateway.post(bot, update("hello"), headers={}),
+        gateway.post(bot, update("hello"), path="/webhooks/pigeon/post"),
+    ]
+
+    shown = _shown(gateway)
+
+    assert [answer.status_code for answer in statuses] == [200, 200, 401, 404]
+    assert shown["webhooks_total", "telegram", "200"] == 2
+    assert shown["webhooks_total", "telegram", "401"] == 1
+    assert shown["webhooks_total", "unknown", "404"] == 1
+    assert shown["journal_append_seconds_count",] == 2
+
+
+def test_the_state_of_journal_queues_and_tables_is_asked_for(
+    gateway: RunningGateway, bot: Bot, database: Database, redis_url: str
+) -> None:
+    station = Station(database, redis_url)
+    try:
+        station.receive(bot, "hello")
+        gateway.post(bot, update("still in the journal"))
+        station.inbox.client.rpush("sb:celery:reply", "a ring", "another")
+        station.execute("UPDATE turns SET due_at = now() - interval '90 seconds'")
+        station.execute("UPDATE channels SET state = 'needs_reauth'")
+    finally:
+        station.close()
+
+    shown = _shown(gateway)
+
+    assert shown["journal_backlog_entries",] == 1
+    assert shown["queue_depth_messages", "reply"] == 2
+    assert shown["overdue_turns",] == 1
+    assert 90 <= shown["overdue_turn_age_seconds",] < 300
+    assert (shown["overdue_parts",], shown["parked_requests",], shown["uncertain_parts",]) == (0, 0, 0)
+    assert shown["needing_reauth_channels",] == 1
+    assert {shown["service_reachable_bool", name] for name in ("journal", "broker", "database")} == {1}
+
+
+def test_while_the_journal_is_away_the_rest_is_still_shown(
+    database: Database, bot: Bot, make_valkey: Callable[..., Valkey], tmp_path: Path
+) -> None:
+    valkey = make_valkey()
+    with running_gateway(_settings(database, valkey.redis_url, tmp_path)) as gateway:
+        valkey.stop()
+        assert gateway.post(bot, update("hello")).status_code == 503
+
+        shown = _shown(gateway)
+
+    assert shown["service_reachable_bool", "journal"] == 0
+    assert shown["service_reachable_bool", "database"] == 1
+    assert shown["webhooks_total", "telegram", "503"] == 1
+    assert "journal_backlog_entries" not in {name for name, *_ in shown}
+
+
+def test_while_the_database_is_away_the_rest_is_still_shown(
+    gateway: RunningGateway, bot: Bot, services: Services, database: Database
+) -> None:
+    with cut_off(services, database):
+        shown = _shown(gateway)
+
+    assert shown["service_reachable_bool", "database"] == 0
+    assert shown["journal_backlog_entries",] == 0
+
+
+def test_many_scrapes_look_once(gateway: RunningGateway, bot: Bot) -> None:
+    before = _shown(gateway)
+    gateway.post(bot, update("hello"))
+
+    answers: list[httpx.Response] = gateway.together(
+        [gateway.ask("GET", "/metrics", headers=BEARER) for _ in range(20)]
+    )
+
+    assert {answer.status_code for answer in answers} == {200}
+    # what was looked at a moment ago is shown again; what was counted is counted at once
+    assert before["journal_backlog_entries",] == 0
+    assert all("switchboard_journal_backlog_entries 0.0" in answer.text for answer in answers)
+    assert all('switchboard_webhooks_total{platform="telegram",status="200"} 1.0' in a.text for a in answers)

@@ -1,0 +1,258 @@
+"""The operator's hands on real services: who is served, secrets and keys changed without a pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from shared.embedded import Database
+from shared.store.requests import received_ms
+from shared.store.vault import Vault
+from standin.process import StandinProcess
+from tests.e2e.system import wait_until
+from tests.factories import ENCRYPTION_KEY, Bot, make_bot, update
+from tests.integration.command_line import Run, command_line, one_line
+from tests.integration.gateway_client import SECRET_HEADER, RunningGateway, running_gateway
+from tests.integration.station import Station
+
+NEW_KEY = Fernet.generate_key().decode()
+ASKED = "When do you open in the morning?"
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path,
+    database: Database, redis_url: str,
+) -> Run:  # fmt: skip
+    return command_line(
+        monkeypatch, capsysbinary,
+        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
+         "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    return make_bot(station.inbox.server.admin_url, "Shoe shop")
+
+
+@pytest.fixture
+def gateway(station: Station) -> Iterator[RunningGateway]:
+    """With its usual memory of apps: 30 s."""
+    with running_gateway(station.inbox.settings) as running:
+        yield running
+
+
+def _ask_inbox(gateway: RunningGateway, key: str) -> int:
+    return gateway.get("/inbox/conversations", headers={"authorization": f"Bearer {key}"}).status_code
+
+
+def _post(gateway: RunningGateway, bot: Bot, secret: str) -> int:
+    return gateway.post(bot, update("hello"), headers={SECRET_HEADER: secret}).status_code
+
+
+def test_an_agent_s_key_opens_the_inbox_until_it_is_disabled(run: Run, gateway: RunningGateway, bot: Bot) -> None:
+    made = run("agent", "create", "Ada", "--company", "Shoe shop")
+    place, key = made.lines[0].split()[1].rstrip(":"), made.lines[1].rpartition(" ")[2]
+
+    assert _ask_inbox(gateway, key) == 200
+    assert run("agent", "disable", place).lines == [f"{place}  disabled"]
+    assert _ask_inbox(gateway, key) == 401
+    [listed] = run("agent", "list", "--company", "Shoe shop", "--json").json
+    assert (listed["name"], listed["disabled_at"] is None) == ("Ada", False)
+    assert key not in run("agent", "list").out
+    assert "no agent whose key counts" in run("agent", "disable", place).out
+
+
+def test_companies_are_listed_shown_and_renamed(run: Run, station: Station, bot: Bot) -> None:
+    station.receive(bot, "hello")
+    run("company", "create", "Other")
+
+    rows = run("company", "list", "--json").json
+    assert [(row["name"], row["channels"], row["unread"]) for row in rows] == [("Shoe shop", 1, 1), ("Other", 0, 0)]
+    assert run("company", "rename", "Shoe shop", "Boots").lines == ["Shoe shop is now Boots"]
+    shown = run("company", "show", "Boots", "--json").json
+    assert [channel["slug"] for channel in shown["channels"]] == [bot.slug]
+    assert "colleague" in shown["handover_text"]
+    assert bot.slug in run("company", "show", "Boots").out
+    one_line(run("company", "rename", "Boots", "Other"), "another company")
+    one_line(run("company", "show", "Shoe shop"), "no company is named")
+
+
+def test_a_rotated_secret_counts_at_once_beside_the_old_one_until_that_is_dropped(
+    run: Run, gateway: RunningGateway, station: Station, bot: Bot
+) -> None:
+    assert _post(gateway, bot, bot.secret) == 200
+
+    rotated = run("app", "rotate-secret", bot.slug)
+    new = rotated.lines[-1].rpartition(" ")[2]
+
+    # FRESH_S after it was looked up, a secret that does not fit is looked up again
+    wait_until(lambda: _post(gateway, bot, new) == 200, "the new secret counts", 5)
+    assert [_post(gateway, bot, secret) for secret in (new, bot.secret, "neither")] == [200, 200, 401]
+    assert run("app", "show", bot.slug, "--json").json["secrets_in_force"] == 2
+    assert new not in run("app", "show", bot.slug).out
+    assert run("app", "drop-old-secret", bot.slug).lines == [f"{bot.slug}  the old secret is dropped"]
+    assert run("app", "drop-old-secret", bot.slug).lines == [f"{bot.slug}  has one secret only"]
+    with running_gateway(station.inbox.settings) as another:
+        assert [_post(another, bot, secret) for secret in (new, bot.secret)] == [200, 401]
+
+
+def test_a_second_rotation_ends_the_first_secret(run: Run, gateway: RunningGateway, bot: Bot) -> None:
+    newest = [run("app", "rotate-secret", bot.slug).lines[-1].rpartition(" ")[2] for _ in range(2)]
+
+    assert [_post(gateway, bot, secret) for secret in (*newest, bot.secret)] == [200, 200, 401]
+
+
+def test_a_disabled_app_takes_nothing_until_it_is_enabled(run: Run, station: Station, bot: Bot) -> None:
+    assert run("app", "disable", bot.slug).out.startswith(f"{bot.slug}  disabled")
+    with running_gateway(station.inbox.settings) as gateway:
+        assert _post(gateway, bot, bot.secret) == 404
+    assert [row["state"] for row in run("app", "list", "--json").json] == ["disabled"]
+    run("app", "enable", bot.slug)
+    with running_gateway(station.inbox.settings) as gateway:
+        assert _post(gateway, bot, bot.secret) == 200
+    one_line(run("app", "show", "nobody"), "app list")
+
+
+def test_a_disabled_channel_stores_and_sends_nothing(run: Run, station: Station, bot: Bot) -> None:
+    station.queue(bot, "an answer")
+    place = f"{bot.company_id}/{bot.channel_id}"
+
+    assert run("channel", "disable", place).lines == [f"{place}  disabled"]
+    station.receive(bot, "hello")
+    station.deliver()
+
+    assert station.rows("SELECT reason FROM webhook_events") == [("no_channel",)]
+    assert station.rows("SELECT state, meaning FROM outbound") == [("failed", "channel_disabled")]
+    assert run("channel", "disable", place).lines == [f"{place}  was disabled already"]
+    assert run("channel", "enable", place).lines == [f"{place}  enabled"]
+    station.receive(bot, "hello again")
+    assert station.rows("SELECT text FROM messages WHERE role = 'customer'") == [("hello again",)]
+    [listed] = run("channel", "list", "--company", "Shoe shop", "--json").json
+    assert (listed["slug"], listed["state"]) == (bot.slug, "active")
+
+
+def test_a_channel_that_needs_a_person_says_what_to_do(run: Run, station: Station, bot: Bot) -> None:
+    station.execute("UPDATE channels SET state = 'needs_reauth'")
+
+    shown = run("channel", "show", f"{bot.company_id}/{bot.channel_id}")
+
+    assert "connect it again" in shown.out
+    assert bot.token not in shown.out
+    one_line(run("channel", "show", "1/999999"), "channel list")
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[StandinProcess]:
+    with StandinProcess() as process:
+        yield process
+
+
+def test_a_rotation_with_an_address_tells_telegram(
+    run: Run, standin: StandinProcess, monkeypatch: pytest.MonkeyPatch, gateway: RunningGateway, bot: Bot
+) -> None:
+    monkeypatch.setenv("TELEGRAM_API_URL", standin.client.telegram_url)
+    standin.client.register_bot(bot.token, "shoe_bot")
+
+    ended = run("app", "rotate-secret", bot.slug, "--public-url", "https://shop.example")
+
+    [webhook] = standin.client.effects(kind="webhook")
+    assert webhook["url"] == f"https://shop.example/webhooks/telegram/{bot.slug}"
+    assert str(webhook["secret_token"]) not in ended.out
+    assert _post(gateway, bot, str(webhook["secret_token"])) == 200
+
+
+def test_a_telegram_that_is_away_during_a_rotation_leaves_the_old_secret_in_force(
+    run: Run, monkeypatch: pytest.MonkeyPatch, gateway: RunningGateway, bot: Bot
+) -> None:
+    monkeypatch.setenv("TELEGRAM_API_URL", "http://127.0.0.1:1")
+
+    ended = run("app", "rotate-secret", bot.slug, "--public-url", "https://shop.example")
+
+    assert ended.code == 2
+    assert f"app register {bot.slug} --public-url" in ended.err
+    assert _post(gateway, bot, bot.secret) == 200
+
+
+def test_keys_rotate_seals_everything_anew_and_finds_nothing_left(
+    run: Run, monkeypatch: pytest.MonkeyPatch, station: Station
+) -> None:
+    bots = [make_bot(station.inbox.server.admin_url) for _ in range(5)]
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{NEW_KEY},{ENCRYPTION_KEY}")
+
+    counted = run("keys", "rotate", "--dry-run", "--json")
+    first, second = (run("keys", "rotate", "--batch", 2, "--json") for _ in range(2))
+
+    assert (counted.code, counted.json["changed"]) == (1, 10)
+    assert (first.code, first.json["changed"], first.json["already"]) == (0, 10, 0)
+    assert (second.code, second.json["changed"], second.json["already"]) == (0, 0, 10)
+    vault = Vault([NEW_KEY])
+    rows = station.rows("SELECT secrets, credentials FROM apps a JOIN channels h ON h.app_id = a.id ORDER BY a.id")
+    opened = [(vault.open(secrets)[0], vault.open(credentials)["token"]) for secrets, credentials in rows]
+    assert opened == [(bot.secret, bot.token) for bot in bots]
+
+
+def test_keys_rotate_goes_on_where_it_was_ended_and_names_what_no_key_opens(
+    run: Run, monkeypatch: pytest.MonkeyPatch, station: Station, bot: Bot
+) -> None:
+    other = make_bot(station.inbox.server.admin_url)
+    station.execute("UPDATE apps SET secrets = %s WHERE id = %s", Vault([NEW_KEY]).seal(["s"]), bot.app_id)
+    station.execute("UPDATE channels SET credentials = 'rubbish' WHERE id = %s", other.channel_id)
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{NEW_KEY},{ENCRYPTION_KEY}")
+
+    ended = run("keys", "rotate", "--json")
+
+    assert ended.code == 1
+    assert (ended.json["already"], ended.json["changed"]) == (1, 2)
+    assert ended.json["sealed_shut"] == [f"channels/{other.channel_id}"]
+    assert f"NO KEY OPENS channels/{other.channel_id}" in run("keys", "rotate").out
+
+
+def test_a_conversation_is_shown_without_words_unless_they_are_asked_for(run: Run, station: Station, bot: Bot) -> None:
+    station.learn(bot)
+    station.receive(bot, ASKED)
+    station.answer()
+    place = (bot.company_id, station.conversation())
+
+    shown = run("conversations", "show", *place)
+
+    assert ASKED not in shown.out
+    assert "open at nine" not in run("conversations", "show", *place, "--json").out
+    assert "turn" in shown.out
+    assert "full" in shown.out
+    with_words = run("conversations", "show", *place, "--content", "--json").json
+    assert [line["role"] for line in with_words["messages"]] == ["customer", "bot"]
+    assert with_words["messages"][0]["text"] == ASKED
+    one_line(run("conversations", "show", bot.company_id, 10**30), "has no conversation")
+
+
+def test_a_request_s_id_leads_to_its_turn_answer_and_delivery(
+    run: Run, gateway: RunningGateway, station: Station, bot: Bot
+) -> None:
+    station.learn(bot)
+    request_id = gateway.post(bot, update(ASKED, chat=5)).headers["x-request-id"]
+    assert run("request", request_id).lines[0].startswith("not in the ledger")
+    station.inbox.drain_all()
+    station.answer()
+    station.deliver_all()
+
+    [traced] = run("request", request_id, "--json").json
+
+    assert (traced["kind"], traced["outcome"], traced["turn_state"], traced["step"], traced["parts"]) == (
+        "message", "effected", "answered", "full", ["sent"]
+    )  # fmt: skip
+    assert "answered full  parts sent" in run("request", request_id).out
+    assert ASKED not in run("request", request_id, "--json").out
+    assert run("request", f"{received_ms(request_id):x}-0000", "--json").json == []
+    one_line(run("request", "nonsense"), "x-request-id")

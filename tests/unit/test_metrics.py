@@ -1,0 +1,196 @@
+"""Numbers of several processes in one place: summed, surviving their process, bounded, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from shared.settings import PROJECT_ROOT, child_environment
+from shared.telemetry import metric_files, metrics
+
+UNITS = (
+    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_tokens_total",
+)  # fmt: skip
+# What a label may say: words of ours, and names that stand in the settings. Nothing that grows with customers.
+LABELS = {
+    "platform", "status", "kind", "outcome", "reason", "end", "step", "stage", "provider", "model", "direction",
+    "breaker", "state", "meaning", "task", "station", "how", "thread", "process",
+}  # fmt: skip
+
+COUNTING = """
+import pathlib, sys
+from shared.telemetry import metrics
+metrics.configure(pathlib.Path(sys.argv[1]))
+metrics.WEBHOOKS.inc("telegram", "200", by=3)
+metrics.SEND.observe(0.2, "telegram")
+metrics.BREAKERS_OPEN.set(1, "host/model")
+print("counted", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "metrics"
+    metrics.close()
+
+
+def _shown(folder: Path) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = text_string_to_metric_families(metrics.exposition(folder).decode())
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def _value(folder: Path, name: str, **labels: str) -> float | None:
+    return _shown(folder).get((f"switchboard_{name}", frozenset(labels.items())))
+
+
+def _webhooks(folder: Path) -> float | None:
+    return _value(folder, "webhooks_total", platform="telegram", status="200")
+
+
+class Other:
+    """Another process that has counted three webhooks, a send and an open breaker, and lives on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", COUNTING, str(folder)], cwd=PROJECT_ROOT, env=child_environment({}),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"counted\n"
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.communicate(timeout=10)
+
+
+@pytest.fixture
+def other(folder: Path) -> Iterator[Other]:
+    other = Other(folder)
+    yield other
+    other.kill()
+
+
+def test_names_end_in_their_unit_and_are_all_different() -> None:
+    names = [metric.name for metric in metrics.ALL]
+    assert len(names) == len(set(names)) > 20
+    for metric in metrics.ALL:
+        assert metric.name.endswith(UNITS), metric.name
+        assert metric.name.endswith("_total") == isinstance(metric, metrics.Counter), metric.name
+
+
+def test_labels_are_words_of_ours() -> None:
+    assert {label for metric in metrics.ALL for label in metric.labels} <= LABELS
+
+
+def test_before_it_is_configured_nothing_is_kept_and_nothing_fails(folder: Path) -> None:
+    metrics.WEBHOOKS.inc("telegram", "200")
+    metrics.SEND.observe(1, "telegram")
+    metrics.BREAKERS_OPEN.set(1, "host/model")
+
+    assert metrics.exposition(folder) == b""
+    assert not folder.exists()
+
+
+def test_processes_are_summed(folder: Path, other: Other) -> None:
+    metrics.configure(folder)
+    metrics.WEBHOOKS.inc("telegram", "200")
+    metrics.SEND.observe(0.3, "telegram")
+    metrics.BREAKERS_OPEN.set(1, "host/model")
+
+    assert _webhooks(folder) == 4
+    assert _value(folder, "send_seconds_count", platform="telegram") == 2
+    assert _value(folder, "send_seconds_sum", platform="telegram") == 0.5
+    assert _value(folder, "breaker_open_processes", breaker="host/model") == 2
+
+
+def test_a_killed_process_leaves_what_it_counted_and_takes_its_gauges_along(folder: Path, other: Other) -> None:
+    assert _value(folder, "breaker_open_processes", breaker="host/model") == 1
+
+    other.kill()
+
+    assert _webhooks(folder) == 3
+    assert _value(folder, "send_seconds_bucket", platform="telegram", le="0.25") == 1
+    assert _value(folder, "breaker_open_processes", breaker="host/model") is None
+
+
+def test_restarts_do_not_fill_the_disk(folder: Path) -> None:
+    for _ in range(20):
+        metrics.configure(folder)
+        metrics.WEBHOOKS.inc("telegram", "200")
+        metrics.BREAKERS_OPEN.set(1, "host/model")
+        metrics.close()
+
+    assert _webhooks(folder) == 20
+    assert len(list(folder.iterdir())) <= 4
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 2 * metric_files.FILE_BYTES
+
+
+def test_a_histogram_shows_all_its_buckets_each_holding_those_below(folder: Path) -> None:
+    metrics.configure(folder)
+    for amount in (0.0005, 0.001, 0.3, 99.0):
+        metrics.JOURNAL_APPEND.observe(amount)
+
+    def bucket(le: str) -> float | None:
+        return _value(folder, "journal_append_seconds_bucket", le=le)
+
+    assert [bucket(le) for le in ("0.001", "0.25", "1.0", "5.0", "+Inf")] == [2, 2, 3, 3, 4]
+
+
+def test_a_label_that_is_forgotten_is_an_error_and_a_long_one_is_cut(folder: Path) -> None:
+    metrics.configure(folder)
+
+    with pytest.raises(ValueError, match="platform, status"):
+        metrics.WEBHOOKS.inc("telegram")
+    metrics.EVENTS.inc("message", "parked", "x" * 500)
+
+    assert _value(folder, "events_total", kind="message", outcome="parked", reason="x" * 60) == 1
+
+
+def test_series_beyond_the_bound_are_not_kept_and_the_others_go_on(folder: Path) -> None:
+    metrics.configure(folder)
+    metrics.WEBHOOKS.inc("telegram", "200")
+    for number in range(metric_files.SERIES_MAX + 10):
+        metrics.EVENTS.inc("message", "parked", str(number))
+    metrics.WEBHOOKS.inc("telegram", "200")
+
+    assert _webhooks(folder) == 2
+    assert sum(name == "switchboard_events_total" for name, _ in _shown(folder)) == metric_files.SERIES_MAX - 1
+    assert max(path.stat().st_size for path in folder.glob("*.db")) == metric_files.FILE_BYTES
+
+
+def test_a_file_torn_by_a_power_loss_is_left_out(folder: Path, other: Other) -> None:
+    other.kill()
+    [torn] = folder.glob("counter_*.db")
+    torn.write_bytes(b"\xff" * 4096)
+
+    metrics.configure(folder)
+    metrics.WEBHOOKS.inc("telegram", "200")
+
+    assert _webhooks(folder) == 1
+    assert _value(folder, "send_seconds_count", platform="telegram") == 1
+
+
+def test_a_folder_that_cannot_be_had_keeps_no_process_from_its_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    metrics.configure(tmp_path / "file" / "metrics")
+
+    metrics.WEBHOOKS.inc("telegram", "200")
+    assert metrics.exposition(tmp_path / "file" / "metrics") == b""
+
+
+def test_the_files_are_for_our_eyes_only(folder: Path) -> None:
+    for _ in range(2):  # the second one finds a dead one to fold
+        metrics.configure(folder)
+        metrics.BREAKERS_OPEN.set(1, "host/model")
+
+    assert {path.stat().st_mode & 0o077 for path in [folder, *folder.iterdir()]} == {0}
+    assert os.listdir(folder)

@@ -1,0 +1,222 @@
+"""Apps (a registration with a platform: slug and webhook secret) and channels (a company's bot, page or number)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+import psycopg
+
+from shared import settings
+from shared.errors import Permanent
+from shared.flow import rotation
+from shared.store import channels as store
+from shared.store import registry
+from shared.store.channels import AppRow
+from shared.store.vault import Vault
+from workers.commands.printing import as_json_option, print_json, print_rows, split_place
+from workers.commands.setup import as_owner, channel, register_webhook
+
+
+@click.group()
+def app() -> None:
+    """A platform's view of us: an address and the secret that its webhooks bear."""
+
+
+def _app(conn: psycopg.Connection, slug: str) -> AppRow:
+    found = registry.apps(conn, slug)
+    row = store.app_by_slug(conn, found[0].platform, slug) if found else None
+    if row is None:
+        raise Permanent("app", f"no app has the slug {slug!r}: `app list` shows them")
+    return row
+
+
+@app.command("list")
+@as_json_option
+def app_list(as_json: bool) -> None:
+    """All apps."""
+    with as_owner(settings.load()) as conn:
+        rows = registry.apps(conn)
+    print_rows(rows, _app_line, empty="there is no app yet: channel connect-telegram makes one", as_json=as_json)
+
+
+def _app_line(row: registry.AppLine) -> str:
+    return f"{row.id}  {row.platform}  {row.slug}  {row.state}  channels {row.channels}"
+
+
+@app.command("show")
+@click.argument("slug")
+@as_json_option
+def app_show(slug: str, as_json: bool) -> None:
+    """One app: its address, how many secrets count, and its channels. Never the secrets themselves."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        row = _app(conn, slug)
+        secrets = len(rotation.secrets_of(Vault(config.fernet_keys), row))
+        channels = registry.channels(conn, slug=slug)
+    path = f"/webhooks/{row.platform}/{row.slug}"
+    if as_json:
+        places = [f"{c.company_id}/{c.id}" for c in channels]
+        print_json({"id": row.id, "platform": row.platform, "slug": slug, "state": row.state, "webhook_path": path,
+                    "secrets_in_force": secrets, "channels": places})  # fmt: skip
+        return
+    old = "   (the old one too: app drop-old-secret ends that)" if secrets > 1 else ""
+    click.echo(f"{row.id}  {row.platform}  {slug}  {row.state}\nwebhook path: {path}\nsecrets in force: {secrets}{old}")
+    for one in channels:
+        click.echo(f"channel  {_channel_line(one)}")
+
+
+@app.command("rotate-secret")
+@click.argument("slug")
+@click.option("--public-url", help="This gateway as the platform reaches it, https://…; registers the webhook anew.")
+def app_rotate_secret(slug: str, public_url: str | None) -> None:
+    """Make a new webhook secret. The old one counts beside it until `app drop-old-secret` or the next rotation."""
+    config = settings.load()
+    vault = Vault(config.fernet_keys)
+    with as_owner(config) as conn:
+        row = _app(conn, slug)
+        if public_url is not None:
+            _token(conn, vault, row)  # before anything changes
+        secret = rotation.rotate_secret(conn, vault, row)
+        click.echo(f"{slug} has a new secret; the old one still counts until `app drop-old-secret {slug}`")
+        if public_url is not None:
+            _register(config, conn, vault, row, public_url, secret)
+            return
+    click.echo(f"webhook path: /webhooks/{row.platform}/{slug}")
+    click.echo(f"secret_token (shown once; give it to setWebhook): {secret}")
+
+
+@app.command("register")
+@click.argument("slug")
+@click.option("--public-url", required=True, help="This gateway as the platform reaches it, https://….")
+def app_register(slug: str, public_url: str) -> None:
+    """Tell the platform the address and the newest secret again."""
+    config = settings.load()
+    vault = Vault(config.fernet_keys)
+    with as_owner(config) as conn:
+        row = _app(conn, slug)
+        _register(config, conn, vault, row, public_url, rotation.secrets_of(vault, row)[0])
+
+
+def _register(
+    config: settings.Settings, conn: psycopg.Connection, vault: Vault, row: AppRow, public_url: str, secret: str
+) -> None:
+    token = _token(conn, vault, row)
+    try:
+        address = register_webhook(config, token, public_url, row.slug, secret)
+    except Permanent as e:
+        again = f"what counted before still counts; then: app register {row.slug} --public-url {public_url}"
+        raise Permanent(e.reason, f"{e} ({again})") from None
+    click.echo(f"Telegram now posts to {address}")
+
+
+def _token(conn: psycopg.Connection, vault: Vault, row: AppRow) -> str:
+    """The bot's token. Raises Permanent where the app has not exactly one bot to ask."""
+    found = registry.channels(conn, slug=row.slug)
+    if row.platform != "telegram" or len(found) != 1:
+        raise Permanent("app", f"only a Telegram bot's webhook is registered from here: register {row.slug} by hand")
+    sealed = store.credentials(conn, found[0].company_id, found[0].id)
+    return str(vault.open(sealed).get("token", ""))
+
+
+@app.command("drop-old-secret")
+@click.argument("slug")
+def app_drop_old_secret(slug: str) -> None:
+    """Only the newest secret counts from now on."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        dropped = rotation.drop_old_secrets(conn, Vault(config.fernet_keys), _app(conn, slug))
+    click.echo(f"{slug}  {'the old secret is dropped' if dropped else 'has one secret only'}")
+
+
+@app.command("disable")
+@click.argument("slug")
+def app_disable(slug: str) -> None:
+    """Refuse the app's webhooks (404), within APP_CACHE_TTL_S."""
+    _set_app(slug, "disabled")
+
+
+@app.command("enable")
+@click.argument("slug")
+def app_enable(slug: str) -> None:
+    """Take the app's webhooks again."""
+    _set_app(slug, "active")
+
+
+def _set_app(slug: str, state: Literal["active", "disabled"]) -> None:
+    config = settings.load()
+    with as_owner(config) as conn:
+        _app(conn, slug)
+        registry.set_app_state(conn, slug, state)
+    click.echo(f"{slug}  {state} (known to every gateway within {config.app_cache_ttl_s:g} s)")
+
+
+@channel.command("list")
+@click.option("--company", "company_name", help="Only this company's.")
+@as_json_option
+def channel_list(company_name: str | None, as_json: bool) -> None:
+    """Connected bots, pages and numbers, and whether they work."""
+    with as_owner(settings.load()) as conn:
+        rows = registry.channels(conn, company=company_name)
+    print_rows(rows, _channel_line, empty="no channel is connected: channel connect-telegram", as_json=as_json)
+
+
+def _channel_line(row: registry.ChannelLine) -> str:
+    handle = f"@{row.handle}" if row.handle else row.external_id
+    return f"{row.company_id}/{row.id}  {row.company}  {row.platform}  {row.slug}  {handle}  {row.state}"
+
+
+@channel.command("show")
+@click.argument("place", metavar="COMPANY/ID")
+@as_json_option
+def channel_show(place: str, as_json: bool) -> None:
+    """One channel. Never its credentials; whether a key of ours opens them."""
+    config = settings.load()
+    company_id, channel_id = split_place(place, "channel list")
+    with as_owner(config) as conn:
+        row = _channel(conn, company_id, channel_id)
+        sealed = store.credentials(conn, company_id, channel_id)
+    newest = Vault(config.fernet_keys).is_newest(sealed)
+    if as_json:
+        fields = {name: getattr(row, name) for name in row.__dataclass_fields__}
+        print_json({**fields, "sealed_by_newest_key": newest})
+        return
+    click.echo(_channel_line(row))
+    click.echo(f"connected {row.created_at:%Y-%m-%d %H:%M}, external id {row.external_id}")
+    if row.state == "needs_reauth":
+        click.echo(f"the platform refuses its credentials: connect it again (slug {row.slug}) with a new token")
+    if not newest:
+        click.echo("its credentials are not sealed by the newest key: keys rotate")
+
+
+def _channel(conn: psycopg.Connection, company_id: int, channel_id: int) -> registry.ChannelLine:
+    for row in registry.channels(conn):
+        if (row.company_id, row.id) == (company_id, channel_id):
+            return row
+    raise Permanent("channel", f"there is no channel {company_id}/{channel_id}: `channel list` shows them")
+
+
+@channel.command("disable")
+@click.argument("place", metavar="COMPANY/ID")
+def channel_disable(place: str) -> None:
+    """Store and send nothing for this channel from now on; what is queued is given up."""
+    _set_channel(place, enabled=False)
+
+
+@channel.command("enable")
+@click.argument("place", metavar="COMPANY/ID")
+def channel_enable(place: str) -> None:
+    """Let a disabled channel work again."""
+    _set_channel(place, enabled=True)
+
+
+def _set_channel(place: str, *, enabled: bool) -> None:
+    company_id, channel_id = split_place(place, "channel list")
+    with as_owner(settings.load()) as conn:
+        _channel(conn, company_id, channel_id)
+        went = registry.set_channel_enabled(conn, company_id, channel_id, enabled=enabled)
+    state = "enabled" if enabled else "disabled"
+    click.echo(f"{place}  {state if went else f'was {state} already'}")
+
+
+__all__ = ["app", "channel"]

@@ -1,0 +1,121 @@
+"""Conversations: list and show them, take one over, hand it back to the bot, mark it as read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+import psycopg
+
+from shared import settings
+from shared.errors import Permanent
+from shared.flow import takeover
+from shared.store import conversations as store
+from shared.store import messages, receipts
+from workers.commands.printing import as_json_option, print_json, print_rows
+from workers.commands.setup import as_owner
+
+SHOWN_MESSAGES = 200
+
+
+@click.group()
+def conversations() -> None:
+    """Conversations: list them, take one over, hand it back to the bot, mark it as read."""
+
+
+def _missing(company_id: int, conversation_id: int) -> Permanent:
+    return Permanent("conversation", f"company {company_id} has no conversation {conversation_id}")
+
+
+@conversations.command("list")
+@click.argument("company_id", metavar="COMPANY", type=int)
+@click.option("--limit", default=50, show_default=True)
+@as_json_option
+def list_(company_id: int, limit: int, as_json: bool) -> None:
+    """Newest first, with unread counts. Shows previews: for the company's own people."""
+    with as_owner(settings.load()) as conn:
+        rows = store.recent(conn, company_id, limit=limit)
+    print_rows(rows, _line, empty="no conversations", as_json=as_json)
+
+
+def _line(row: store.Listed) -> str:
+    bot = "bot" if row.bot_enabled else "person"
+    return f"{row.id}  {row.contact or row.chat}  unread {row.unread}  {bot}  {row.last_message_preview or ''}"
+
+
+@conversations.command("show")
+@click.argument("company_id", metavar="COMPANY", type=int)
+@click.argument("conversation_id", metavar="CONVERSATION", type=int)
+@click.option("--content", is_flag=True, help="With what was said.")
+@as_json_option
+def show(company_id: int, conversation_id: int, content: bool, as_json: bool) -> None:
+    """One conversation: who wrote when, and how each answer came to be. Words only with --content."""
+    with as_owner(settings.load()) as conn:
+        found = _one(conn, company_id, conversation_id)
+        after_seq = max(0, found.message_count - SHOWN_MESSAGES)
+        lines = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=SHOWN_MESSAGES)
+        answers = receipts.of_conversation(conn, company_id, conversation_id)
+    head = asdict(found)
+    said = [asdict(line) for line in lines]
+    if not content:
+        head.pop("last_message_preview")
+        said = [{**line, "text": _length(line["text"])} for line in said]
+        answers = [{**answer, "answer": _length(answer["answer"])} for answer in answers]
+    if as_json:
+        print_json({**head, "messages": said, "answers": answers})
+        return
+    click.echo(f"{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
+               f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
+    for line in said:
+        click.echo(f"  {line['seq']}  {line['created_at']:%Y-%m-%d %H:%M:%S}  {line['role']}  {line['text'] or ''}")
+    for answer in answers:
+        click.echo(f"  turn {answer['turn']}  {answer['state']}  {answer['step']}  {answer['reason']}")
+
+
+def _length(text: str | None) -> str:
+    return f"<{len(text or '')} characters>"
+
+
+def _one(conn: psycopg.Connection, company_id: int, conversation_id: int) -> store.Listed:
+    try:
+        found = store.one(conn, company_id, conversation_id)
+    except psycopg.errors.NumericValueOutOfRange:
+        found = None
+    if found is None:
+        raise _missing(company_id, conversation_id)
+    return found
+
+
+@conversations.command("take-over")
+@click.argument("company_id", metavar="COMPANY", type=int)
+@click.argument("conversation_id", metavar="CONVERSATION", type=int)
+def take_over(company_id: int, conversation_id: int) -> None:
+    """A person answers from now on."""
+    _set_bot(company_id, conversation_id, enabled=False)
+
+
+@conversations.command("hand-back")
+@click.argument("company_id", metavar="COMPANY", type=int)
+@click.argument("conversation_id", metavar="CONVERSATION", type=int)
+def hand_back(company_id: int, conversation_id: int) -> None:
+    """The bot answers again."""
+    _set_bot(company_id, conversation_id, enabled=True)
+
+
+def _set_bot(company_id: int, conversation_id: int, *, enabled: bool) -> None:
+    with as_owner(settings.load()) as conn, conn.transaction():
+        if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
+            raise _missing(company_id, conversation_id)
+    click.echo(f"conversation {conversation_id}: {'the bot answers' if enabled else 'a person answers'}")
+
+
+@conversations.command("mark-read")
+@click.argument("company_id", metavar="COMPANY", type=int)
+@click.argument("conversation_id", metavar="CONVERSATION", type=int)
+def mark_read(company_id: int, conversation_id: int) -> None:
+    """An agent has seen everything that has arrived."""
+    with as_owner(settings.load()) as conn, conn.transaction():
+        unread = store.mark_read(conn, company_id, conversation_id)
+    if unread is None:
+        raise _missing(company_id, conversation_id)
+    click.echo(f"conversation {conversation_id}: unread {unread}")

@@ -1,0 +1,51 @@
+"""`./switchboard doctor`: what is well, what is not, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import click
+
+from shared import settings
+from shared.errors import SettingsError
+from workers.commands.printing import as_json_option, print_json
+from workers.doctor import Finding, fail
+from workers.doctor.checks import examine
+
+
+@click.command()
+@as_json_option
+def doctor(as_json: bool) -> None:
+    """Look at configuration, services and work, a line each: ok, warn or FAIL with what to do. Exits 1 on FAIL.
+
+    Changes nothing, and says what it can when services are down.
+    """
+    found = []
+    for finding in _findings():
+        found.append(finding)
+        if not as_json:
+            _show(finding)
+    levels = [finding.level for finding in found]
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        click.echo(f"{levels.count('ok')} ok, {levels.count('warn')} warn, {levels.count('FAIL')} FAIL")
+    if "FAIL" in levels:
+        raise SystemExit(1)
+
+
+def _findings() -> Iterable[Finding]:
+    try:
+        config = settings.load()
+    except SettingsError as e:
+        return [fail("configuration", str(e), "mend these settings; the rest can be looked at then")]
+    return examine(config)
+
+
+def _show(finding: Finding) -> None:
+    colour = {"ok": "green", "warn": "yellow", "FAIL": "red"}[finding.level]
+    click.echo(f"{click.style(f'{finding.level:<4}', fg=colour)}  {finding.check:<17}  {finding.found}")
+    if finding.do:
+        click.echo(f"{'':<25}→ {finding.do.replace(os.linesep, ' ')}")

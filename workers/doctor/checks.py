@@ -1,0 +1,61 @@
+"""The registry: every check, in the order in which one thing stands on another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import psycopg
+import redis
+
+from shared.settings import Settings
+from shared.store.pool import describe
+from workers.doctor import database, machine, servers, work
+from workers.doctor.visit import Away, Finding, Visit, warn
+
+Check = Callable[[Visit], Iterable[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    machine.configuration,
+    machine.packages,
+    machine.data_dir,
+    machine.metrics_folder,
+    database.connections,
+    database.versions,
+    database.role,
+    database.migrations,
+    database.room,
+    database.clock,
+    database.partitions,
+    database.sealed,
+    servers.connections,
+    servers.policy,
+    servers.clock,
+    servers.model,
+    servers.gateway,
+    work.journal,
+    work.rings,
+    work.rows,
+)
+
+
+def examine(config: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Finding]:
+    """Run every check; one that meets a service that is away, or goes wrong, ends itself and no other."""
+    visit = Visit(config)
+    left_out: list[str] = []
+    try:
+        for check in checks:
+            yield from _run(check, visit, left_out)
+    finally:
+        visit.close()
+    if left_out:
+        yield warn("not looked at", ", ".join(left_out), "what they ask is away: see the lines above")
+
+
+def _run(check: Check, visit: Visit, left_out: list[str]) -> Iterator[Finding]:
+    name = f"{check.__module__.rpartition('.')[2]} {check.__name__}"
+    try:
+        yield from check(visit)
+    except Away:
+        left_out.append(name)
+    except (psycopg.Error, redis.RedisError, OSError) as e:
+        yield warn(name, f"ended half way: {describe(e)}", "the service went away or refuses; look again")

@@ -1,0 +1,136 @@
+"""PostgreSQL: versions, roles, schema, room, clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from shared.errors import SettingsError
+from shared.flow import rotation
+from shared.store import maintenance, migrate
+from shared.store.pool import check_connections, check_role, describe
+from shared.store.vault import Vault
+from workers import fleet
+from workers.doctor.visit import Away, DatabaseRole, Finding, Visit, fail, ok, warn
+
+POSTGRES_MIN = 16
+CLOCK_WARN_S = 1.0
+CLOCK_FAIL_S = 30.0
+PARTITIONS_MIN = 3
+MAKE_PARTITIONS = "./switchboard migrate makes them; is beat running?"
+
+
+def clock_finding(check: str, difference_s: float) -> Finding:
+    found = f"its clock and ours differ by {abs(difference_s):.2f} s"
+    if abs(difference_s) >= CLOCK_FAIL_S:
+        return fail(check, found, "run NTP on both: due times and partitions of the day follow the clocks")
+    if abs(difference_s) >= CLOCK_WARN_S:
+        return warn(check, found, "run NTP on both")
+    return ok(check, found)
+
+
+def connections(visit: Visit) -> Iterator[Finding]:
+    """Both roles can log in."""
+    role: DatabaseRole
+    for role, variable in (("application", "DATABASE_URL"), ("owner", "DATABASE_ADMIN_URL")):
+        try:
+            conn = visit.database(role)
+        except Away as e:
+            yield fail("postgres", f"{variable}: {e}", f"start PostgreSQL (./switchboard up), or mend {variable}")
+            continue
+        yield ok("postgres", f"{variable} answers as {conn.info.user} at {conn.info.host}:{conn.info.port}")
+
+
+def versions(visit: Visit) -> Iterator[Finding]:
+    conn = visit.database("owner")
+    major = conn.info.server_version // 10_000
+    if major < POSTGRES_MIN:
+        yield fail("postgres version", f"PostgreSQL {major}", f"use {POSTGRES_MIN} or newer")
+    else:
+        yield ok("postgres version", f"PostgreSQL {major}")
+    row = conn.execute("/* doctor */ SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    if row is None:
+        yield fail("pgvector", "the extension is not in this database", "as a superuser: CREATE EXTENSION vector")
+    else:
+        yield ok("pgvector", f"pgvector {row[0]}")
+
+
+def role(visit: Visit) -> Iterator[Finding]:
+    """The application role is held by row-level security."""
+    try:
+        check_role(visit.database("application"))
+    except SettingsError as e:
+        yield fail("role", str(e), "see scripts/postgres-roles.sh")
+        return
+    yield ok("role", "the application role owns nothing and is held by row-level security")
+
+
+def migrations(visit: Visit) -> Iterator[Finding]:
+    visit.database("owner")  # Away before the next line tries again
+    pending = migrate.pending(visit.config.need("database_admin_url"))
+    if pending:
+        yield fail("migrations", f"not applied: {', '.join(pending)}", "./switchboard migrate")
+    else:
+        yield ok("migrations", "all applied")
+
+
+def room(visit: Visit) -> Iterator[Finding]:
+    """All pools of a fleet fit into max_connections."""
+    needed = fleet.connections_needed(visit.config)
+    try:
+        check_connections(visit.database("owner"), needed)
+    except SettingsError as e:
+        yield fail("connections", str(e), "lower DATABASE_POOL_MAX or raise max_connections")
+        return
+    yield ok("connections", f"the fleet's pools need {needed} connections, which fit into max_connections")
+
+
+def clock(visit: Visit) -> Iterator[Finding]:
+    conn = visit.database("owner")
+    before = time.time()
+    row = conn.execute("/* doctor */ SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+    assert row is not None
+    yield clock_finding("postgres clock", float(row[0]) - (before + time.time()) / 2)
+
+
+def partitions(visit: Visit) -> Iterator[Finding]:
+    """Tomorrow's rows have a place of their own."""
+    conn = visit.database("owner")
+    today = datetime.now(UTC).date()
+    for parent in maintenance.PARTITIONED:
+        ahead = 0
+        while ahead < maintenance.DAYS_AHEAD and _exists(conn, f"{parent}_{today + timedelta(days=ahead + 1):%Y%m%d}"):
+            ahead += 1
+        if not _exists(conn, f"{parent}_{today:%Y%m%d}"):
+            yield fail("partitions", f"{parent} has none for today", MAKE_PARTITIONS)
+        elif ahead < PARTITIONS_MIN:
+            yield warn("partitions", f"{parent} has {ahead} days ahead", MAKE_PARTITIONS)
+        else:
+            yield ok("partitions", f"{parent} has {ahead} days ahead")
+
+
+def _exists(conn: psycopg.Connection, table: str) -> bool:
+    row = conn.execute("/* doctor */ SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
+    return bool(row and row[0])
+
+
+def sealed(visit: Visit) -> Iterator[Finding]:
+    """Our keys open what is encrypted."""
+    conn = visit.database("owner")
+    try:
+        seen = rotation.reseal_all(conn, Vault(visit.config.fernet_keys), batch=1_000, dry_run=True)
+    except SettingsError:
+        return  # no keys: told with the configuration
+    except psycopg.Error as e:
+        yield warn("credentials", f"could not be read: {describe(e)}", "./switchboard migrate")
+        return
+    if seen.sealed_shut:
+        yield fail("credentials", f"no key opens {', '.join(seen.sealed_shut[:5])}",
+                   "put the key that sealed them back into ENCRYPTION_KEYS, or connect the channels again")  # fmt: skip
+    if seen.changed:
+        yield warn("credentials", f"{seen.changed} are sealed by an older key", "./switchboard keys rotate")
+    if not seen.sealed_shut and not seen.changed:
+        yield ok("credentials", f"the newest key seals all {seen.already}")

@@ -1,0 +1,105 @@
+"""What needs no service: settings, packages, the data folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from shared.embedded.folder import SECRETS_FILE
+from shared.settings import PROJECT_ROOT, RUN_ENV
+from workers.doctor.visit import Finding, Visit, fail, ok, warn
+
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\]*)", re.MULTILINE)
+SPACE_MIN_BYTES = 1024**3
+
+
+def configuration(visit: Visit) -> Iterator[Finding]:
+    """That the settings load and fit together was seen before; here is what they leave out."""
+    config = visit.config
+    if not config.fernet_keys:
+        yield fail("configuration", "ENCRYPTION_KEYS is not set", "set a Fernet key; ./switchboard up makes one")
+    if config.llm_base_url is None:
+        yield warn("configuration", "no model: answers are quoted passages", "set LLM_BASE_URL and LLM_MODEL")
+    if not config.ops_token.get_secret_value():
+        yield warn("configuration", "no OPS_TOKEN: GET /metrics is closed", "set OPS_TOKEN to have metrics")
+    yield ok("configuration", "the settings fit together")
+
+
+def packages(visit: Visit) -> Iterator[Finding]:
+    """What is installed against requirements.lock."""
+    lock = PROJECT_ROOT / "requirements.lock"
+    wrong = [f"{name} {have or 'missing'} instead of {want}" for name, want, have in _deviations(lock)]
+    if wrong:
+        yield warn("packages", "; ".join(wrong[:5]) + ("; …" if wrong[5:] else ""), "run scripts/setup.sh")
+    else:
+        yield ok("packages", f"as in requirements.lock, on Python {sys.version.split()[0]}")
+
+
+def _deviations(lock: Path) -> Iterator[tuple[str, str, str | None]]:
+    """(name, wanted, installed) of unconditional pins that are not met."""
+    for name, want, marker in PIN.findall(lock.read_text("utf-8")):
+        if ";" in marker:
+            continue  # for another platform or Python, perhaps
+        try:
+            have: str | None = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            have = None
+        if have != want:
+            yield name, want, have
+
+
+def data_dir(visit: Visit) -> Iterator[Finding]:
+    """The folder with secrets and embedded services: ours, closed to others, with room."""
+    folder = visit.config.data_dir
+    if not folder.exists():
+        yield ok("data folder", f"{folder} does not exist yet: it is made when it is needed")
+        return
+    closed = True
+    for path in (folder, folder / SECRETS_FILE, folder / RUN_ENV, folder / "log"):
+        problem = _too_open(path)
+        if problem is not None:
+            closed = False
+            yield problem
+    if not os.access(folder, os.W_OK):
+        yield fail("data folder", f"{folder} cannot be written by user id {os.geteuid()}",
+                   "run as its owner, or set DATA_DIR to another folder")  # fmt: skip
+        return
+    free = shutil.disk_usage(folder).free
+    if free < SPACE_MIN_BYTES:
+        yield warn("data folder", f"{free // 1024**2} MiB are free on its disk", "make room: a full disk stops it all")
+    if closed:
+        yield ok("data folder", f"{folder} is closed to others, {free // 1024**3} GiB free")
+
+
+def _too_open(path: Path) -> Finding | None:
+    """Secrets that others may read are no secrets: FAIL for the files, warn for the folders around them."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        return fail("data folder", f"{path} cannot be looked at: {e.strerror}", "run as its owner")
+    others = stat.S_IMODE(found.st_mode) & 0o077
+    if not others:
+        return None
+    mode = f"{path} has mode {stat.S_IMODE(found.st_mode):04o}"
+    if path.is_dir():
+        return warn("data folder", mode, f"chmod 700 {path}")
+    return fail("data folder", f"{mode} and holds secrets", f"chmod 600 {path}")
+
+
+def metrics_folder(visit: Visit) -> Iterator[Finding]:
+    """Where processes write their numbers side by side."""
+    folder = visit.config.metrics_folder
+    nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    if not os.access(nearest, os.W_OK):
+        yield warn("metrics", f"{folder} cannot be written: processes run on and count nothing", "set METRICS_DIR")
+        return
+    size = sum(path.stat().st_size for path in folder.glob("*.db")) if folder.is_dir() else 0
+    yield ok("metrics", f"{folder}, {size // 1024} KiB")
