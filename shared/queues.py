@@ -8,6 +8,7 @@ from __future__ import annotations
 UNREAD = "unread"
 REPLY = "reply"
 DELIVER = "deliver"
+INDEX = "index"
 MAINTENANCE = "maintenance"
 
-ALL = (UNREAD, REPLY, DELIVER, MAINTENANCE)
+ALL = (UNREAD, REPLY, DELIVER, INDEX, MAINTENANCE)

@@ -11,6 +11,8 @@ import redis
 from shared import channels as platforms_registry
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
+from shared.knowledge import embed
+from shared.knowledge.embed import Embedder
 from shared.llm import router as llm_router
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
@@ -41,6 +43,7 @@ class Resources:
     http: httpx.AsyncClient
     llm_http: httpx.AsyncClient
     router: llm_router.Router | None
+    embedder: Embedder
     platforms: dict[str, Platform]
     _closed: bool = field(default=False)
 
@@ -105,5 +108,6 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         ),
         llm_http=llm_http,
         router=llm_router.from_settings(settings, llm_http),
+        embedder=embed.from_settings(settings, llm_http, loop),
         platforms=platforms_registry.build(settings),
     )

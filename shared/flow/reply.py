@@ -78,6 +78,8 @@ def _answer(r: Resources, lease: Lease) -> Result:
         case = _gather(r, claim)
         if case is None:
             return Result.CALLED_OFF
+        if case.question and case.turn.attempts <= ATTEMPTS_MAX:
+            case = replace(case, passages=_retrieve(r, claim, case))
         answer = _compose(r, lease, case)
         answer.ms.update(case.ms)
         answer.ms["total"] = _ms(started)
@@ -107,8 +109,8 @@ def _numbers(answer: Answer) -> dict[str, int]:
 
 
 def _gather(r: Resources, claim: Claim) -> _Case | None:
-    """Everything the answer needs, in one short transaction. None: the lease is gone, or a person has taken
-    over."""
+    """Everything the answer needs but the passages, in one short transaction. None: the lease is gone, or a person
+    has taken over."""
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
         turn = turns.load(conn, claim)
@@ -127,12 +129,26 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         history = tuple(line for seq, line in lines if line.text and (seq < turn.first_seq or line.role != "customer"))
         sealed = channels.credentials(conn, claim.company_id, turn.channel_id)
         waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
-        case = _Case(turn, company, burst, history, (), sealed, {"waited": waited_ms})
-        if case.question and turn.attempts <= ATTEMPTS_MAX:
-            found = knowledge.search_burst(conn, claim.company_id, [line.text for line in burst], limit=PASSAGES)
-            case = replace(case, passages=tuple(found))
-    case.ms["gather"] = _ms(started)
-    return case
+    return _Case(turn, company, burst, history, (), sealed, {"waited": waited_ms, "gather": _ms(started)})
+
+
+def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
+    """The passages for the burst. The questions are embedded before the transaction is opened: an embedder may be
+    somebody else's HTTP, and one that fails leaves the search by words."""
+    started = perf_counter()
+    lines = [line.text for line in case.burst]
+    meanings: dict[str, knowledge.Meaning] = {}
+    try:
+        asked = knowledge.questions_of(lines)
+        meanings = knowledge.understand(r.embedder, asked, deadline_s=r.settings.embedding_deadline_s)
+    except (ModelUnavailable, Permanent) as e:
+        log.warning("embedding_failed", turn_id=claim.turn_id, company_id=claim.company_id, error=describe(e))
+    case.ms["embed"] = _ms(started)
+    started = perf_counter()
+    with r.db.transaction(claim.company_id) as conn:
+        found = knowledge.search_burst(conn, claim.company_id, lines, PASSAGES, meanings)
+    case.ms["search"] = _ms(started)
+    return tuple(found)
 
 
 def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:
