@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -144,7 +145,8 @@ async def write(request: Request) -> Response:
 
     written = await _as_agent(request, work)
     if not written.repeated:
-        await request.app.state.edge.in_thread(lambda: ring(deliver.send_due))
+        # not in the database's threads: a broker that hangs would hold one of them
+        await asyncio.to_thread(ring, deliver.send_due)
     return _json(written)
 
 

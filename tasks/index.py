@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shared import queues
 from shared.flow import index as flow
 from shared.flow.index import Result
 from tasks.app import app
@@ -11,7 +10,7 @@ from tasks.context import Process
 from tasks.doorbell import ring
 
 
-@app.task(base=Step, bind=True, name="index.embed_due", queue=queues.INDEX)
+@app.task(base=Step, bind=True, name="index.embed_due")
 def embed_due(self: Step) -> None:
     """Embed a batch of the document that is due next, of the next company in this thread's round; rings on until
     nothing is due."""

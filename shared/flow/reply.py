@@ -26,6 +26,10 @@ from shared.store.turns import Claim, Turn
 log = structlog.get_logger(__name__)
 
 HISTORY_LINES = 20
+LINES_MAX = 200
+QUESTION_LINES_MAX = 20
+QUESTION_LINE_CHARS = 1_000
+"""Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
 PASSAGES = 6
 PROMPT_BUDGET_CHARS = 24_000
 ATTEMPTS_MAX = 5
@@ -122,7 +126,7 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         company = companies.get(conn, claim.company_id)
         lines = messages.lines(
             conn, claim.company_id, turn.conversation_id, up_to_seq=turn.message_count,
-            limit=HISTORY_LINES + turn.message_count - turn.first_seq + 1,
+            limit=min(HISTORY_LINES + turn.message_count - turn.first_seq + 1, LINES_MAX),
         )  # fmt: skip
         burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
         # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
@@ -136,7 +140,7 @@ def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
     """The passages for the burst. The questions are embedded before the transaction is opened: an embedder may be
     somebody else's HTTP, and one that fails leaves the search by words."""
     started = perf_counter()
-    lines = [line.text for line in case.burst]
+    lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
     meanings: dict[str, knowledge.Meaning] = {}
     try:
         asked = knowledge.questions_of(lines)

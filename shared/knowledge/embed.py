@@ -17,10 +17,14 @@ Vector = Sequence[float]
 
 
 class Embedder(Protocol):
-    """Makes vectors of one space. model: names the space; vectors of different models are never compared."""
+    """Makes vectors of one space. model: names the space; vectors of different models are never compared. baseline:
+    the cosine that texts which have nothing to do with each other still reach; what is above it is nearness."""
 
     @property
     def model(self) -> str: ...
+
+    @property
+    def baseline(self) -> float: ...
 
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
         """A vector of length 1 for each text, all of one dimension; in the order of the texts.
@@ -46,5 +50,6 @@ def from_settings(
         base_url=settings.embeddings_base_url,
         api_key=settings.embeddings_api_key.get_secret_value(),
         model=settings.embeddings_model,
+        baseline=settings.embeddings_baseline,
         breakers=breakers,
     )

@@ -16,17 +16,19 @@ CANDIDATES = 50
 """Of each side: what stands lower changes no fused ranking's beginning."""
 K = 10
 """How fast a place further down counts less. Lower than usual, so that a side that is sure is heard."""
-NEAR_0, NEAR_1 = 0.3, 0.8
-"""Cosines whose worth as relevance is 0 and 1, linear between: measured, see docs/performance.md."""
+WORDS_SHARE = 0.3
+"""What the words count in the relevance of a passage whose meaning is known. docs/performance.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a question means to a model. trust: what the model's ranking should count for it, 0 to 1."""
+    """What a question means to a model. trust: what the model's ranking should count for it, 0 to 1. baseline: the
+    model's cosine of unrelated texts."""
 
     model: str
     vector: Vector
     trust: float
+    baseline: float
 
 
 def understand(embedder: Embedder, questions: Sequence[str], *, deadline_s: float) -> dict[str, Meaning]:
@@ -37,7 +39,7 @@ def understand(embedder: Embedder, questions: Sequence[str], *, deadline_s: floa
         return {}
     vectors = embedder.embed(asked, deadline_s=deadline_s)
     return {
-        question: Meaning(embedder.model, vector, embedder.trust(question))
+        question: Meaning(embedder.model, vector, embedder.trust(question), embedder.baseline)
         for question, vector in zip(asked, vectors, strict=True)
     }
 
@@ -45,28 +47,33 @@ def understand(embedder: Embedder, questions: Sequence[str], *, deadline_s: floa
 def search(conn: Conn, company_id: int, question: str, limit: int = 8, meaning: Meaning | None = None) -> list[Passage]:
     """The company's best passages for a question, best first. The transaction must work for the company.
 
-    By words, and by meaning where there is one and vectors of its model: then both rankings are fused, and a passage
-    is as relevant as the better side says.
+    By words, and by meaning where there is one and vectors of its model: then both rankings are fused.
     """
     question = chunk.clean(question)
-    near = _near(conn, company_id, meaning) if meaning is not None and meaning.trust > 0 else []
-    if meaning is None or not near:
+    space_id = None
+    if meaning is not None and meaning.trust > 0:
+        space_id = embeddings.find_space(conn, meaning.model, len(meaning.vector))
+    if meaning is None or space_id is None:
         return knowledge.search(conn, company_id, question, limit)
     words = knowledge.search(conn, company_id, question, CANDIDATES)
-    return rank.fuse([words, near], limit, k=K, weights=[1.0, meaning.trust])
+    near = embeddings.nearest(conn, company_id, space_id, meaning.vector, CANDIDATES)
+    fused = rank.fuse([words, near], limit, k=K, weights=[1.0, meaning.trust])
+    far = [passage.chunk_id for passage in fused if passage.cosine is None]
+    cosines = embeddings.similarities(conn, company_id, space_id, meaning.vector, far) if far else {}
+    return [_judged(replace(p, cosine=cosines.get(p.chunk_id, p.cosine)), meaning) for p in fused]
 
 
-def _near(conn: Conn, company_id: int, meaning: Meaning) -> list[Passage]:
-    space_id = embeddings.find_space(conn, meaning.model, len(meaning.vector))
-    if space_id is None:
-        return []
-    found = embeddings.nearest(conn, company_id, space_id, meaning.vector, CANDIDATES)
-    return [replace(p, relevance=meaning.trust * worth(p.score)) for p in found]
+def _judged(passage: Passage, meaning: Meaning) -> Passage:
+    """With the relevance that words and meaning give together; by its words alone while it has no vector.
 
-
-def worth(cosine: float) -> float:
-    """What nearness in meaning alone is worth as relevance, 0 to 1."""
-    return min(1.0, max(0.0, (cosine - NEAR_0) / (NEAR_1 - NEAR_0)))
+    Neither is enough: half of the questions about something else share their telling words with some passage, and
+    an order's number means nothing to a model. As far as the model is not trusted the words decide.
+    """
+    if passage.cosine is None:
+        return passage
+    nearness = (passage.cosine - meaning.baseline) * 0.8 / (1 - meaning.baseline)
+    both = min(1.0, max(0.0, WORDS_SHARE * passage.relevance + nearness))
+    return replace(passage, relevance=meaning.trust * both + (1 - meaning.trust) * passage.relevance)
 
 
 LINES_MAX = 3

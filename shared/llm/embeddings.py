@@ -50,6 +50,7 @@ class RemoteEmbedder:
         base_url: str,
         api_key: str,
         model: str,
+        baseline: float = 0.2,
         breakers: Breakers | None = None,
         clock: Clock | None = None,
         rng: Random | None = None,
@@ -58,7 +59,7 @@ class RemoteEmbedder:
         if not (api_key.isascii() and api_key.isprintable()):
             # The HTTP library would raise an error that quotes the header.
             raise SettingsError("EMBEDDINGS_API_KEY holds characters that no HTTP header can carry")
-        self.model = model
+        self.model, self.baseline = model, baseline
         self._http, self._loop = http, loop
         self._url = base_url.rstrip("/") + "/embeddings"
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}

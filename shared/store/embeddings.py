@@ -134,6 +134,18 @@ def nearest(conn: Conn, company_id: int, space_id: int, question: Sequence[float
         ).fetchall()
 
 
+def similarities(
+    conn: Conn, company_id: int, space_id: int, question: Sequence[float], chunk_ids: Sequence[int]
+) -> dict[int, float]:
+    """The cosines of these chunks; those that have no vector are left out."""
+    rows = conn.execute(
+        "/* embeddings.similarities */ SELECT chunk_id, 1 - (embedding <=> %s::halfvec) FROM embeddings"
+        " WHERE company_id = %s AND space_id = %s AND chunk_id = ANY (%s)",
+        (_written(question), company_id, space_id, list(chunk_ids)),
+    ).fetchall()
+    return {int(str(chunk_id)): float(str(cosine)) for chunk_id, cosine in rows}
+
+
 def counts(conn: Conn, company_id: int, model: str) -> dict[int, int]:
     """How many chunks of each document have vectors of the model; documents without any are left out."""
     rows = conn.execute(
