@@ -7,12 +7,13 @@ from typing import Any
 import structlog
 from celery import signals
 
-from shared import faults, settings
+from shared import faults, queues, settings
 from shared.flow.leases import Leases
 from shared.resources import open_resources
 from shared.store.pool import check_connections
 from shared.telemetry import logs
-from tasks import context
+from tasks import context, index
+from tasks.doorbell import ring
 from workers import fleet
 from workers.ready import say_ready
 
@@ -67,7 +68,10 @@ def connect() -> None:
 
     @signals.worker_ready.connect(weak=False)
     def worker_ready(sender: Any, **_: Any) -> None:
-        say_ready(sender.hostname.partition("@")[0])
+        name = sender.hostname.partition("@")[0]
+        if name.partition("-")[0] == queues.INDEX:
+            ring(index.embed_due)  # whatever was added while nobody embedded
+        say_ready(name)
 
     @signals.worker_shutting_down.connect(weak=False)
     def worker_shutting_down(**_: Any) -> None:

@@ -12,6 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -45,21 +46,19 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 class LocalMiniLM:
-    """Loads the model when it is first asked, once a process. threads: texts that are embedded at the same time."""
+    """Loads the model when it is first asked. threads: how many batches are computed at the same time."""
 
     model = MODEL
     baseline = BASELINE
 
     def __init__(self, *, threads: int | None = None) -> None:
-        self._lock = threading.Lock()
         # One thread a call: 32 reply threads would otherwise wait in line for a pool that has two.
         self._free = threading.Semaphore(threads or os.cpu_count() or 1)
-        self._loaded: tuple[Any, Any] | None = None
 
     def embed(self, texts: Sequence[str], *, deadline_s: float = 0.0) -> list[Sequence[float]]:
         """Vectors of length 1; only a text's first 256 tokens count. Takes 5 ms for a question and 60 ms for a chunk,
         and has no deadline. Raises SettingsError when the model's package is missing or not the one we know."""
-        tokenizer, session = self._load()
+        tokenizer, session = _model()
         encoded = tokenizer.encode_batch([_sound(text) for text in texts])
         # Neighbours of one length need little padding, which costs as much as text.
         order = sorted(range(len(texts)), key=lambda number: len(encoded[number].ids))
@@ -79,18 +78,27 @@ class LocalMiniLM:
             return 1.0
         if sum(letter.isascii() for letter in letters) < TRUST_ASCII * len(letters):
             return 0.0
-        encoded = self._load()[0].encode(_sound(text), add_special_tokens=False)
+        encoded = _model()[0].encode(_sound(text), add_special_tokens=False)
         words = len(set(encoded.word_ids))
         pieces = len(encoded.ids) / max(words, 1)
         return min(1.0, max(0.0, (TRUST_NONE - pieces) / (TRUST_NONE - TRUST_FULL)))
 
-    def _load(self) -> tuple[Any, Any]:
-        with self._lock:
-            if self._loaded is None:
-                started = perf_counter()
-                self._loaded = _open(_folder())
-                log.info("embedder_loaded", model=MODEL, duration_ms=round((perf_counter() - started) * 1000))
-            return self._loaded
+
+_loading = threading.Lock()
+
+
+def _model() -> tuple[Any, Any]:
+    """Tokenizer and session, loaded once a process; both may be used by any number of threads."""
+    with _loading:  # `cache` alone would let two threads load it twice
+        return _loaded()
+
+
+@cache
+def _loaded() -> tuple[Any, Any]:
+    started = perf_counter()
+    loaded = _open(_folder())
+    log.info("embedder_loaded", model=MODEL, duration_ms=round((perf_counter() - started) * 1000))
+    return loaded
 
 
 def _sound(text: str) -> str:
@@ -110,7 +118,7 @@ def _folder() -> Path:
 
 
 def _open(folder: Path) -> tuple[Any, Any]:
-    """Tokenizer and session. Imports here: a process that embeds nothing should not carry them."""
+    """Imports here: a process that embeds nothing should not carry them."""
     import onnxruntime
     from tokenizers import Tokenizer
 
