@@ -14,17 +14,12 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
-
-import structlog
 
 from shared.errors import SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
-
-log = structlog.get_logger(__name__)
 
 MODEL = "all-MiniLM-L6-v2"
 DIMENSION = 384
@@ -95,10 +90,7 @@ def _model() -> tuple[Any, Any]:
 
 @cache
 def _loaded() -> tuple[Any, Any]:
-    started = perf_counter()
-    loaded = _open(_folder())
-    log.info("embedder_loaded", model=MODEL, duration_ms=round((perf_counter() - started) * 1000))
-    return loaded
+    return _open(_folder())
 
 
 def _sound(text: str) -> str:
