@@ -25,6 +25,9 @@ class FakeEmbedder:
     error: Exception | None = None
     asked: list[list[str]] = field(default_factory=list)
 
+    def prepare(self) -> None:
+        """Nothing to load."""
+
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
         self.asked.append(list(texts))
         if self.error is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import structlog
 from celery import signals
 
 from shared import faults, queues, settings
+from shared.errors import SettingsError
 from shared.flow.leases import Leases
+from shared.knowledge.embed import Embedder
 from shared.resources import open_resources
 from shared.store.pool import check_connections
 from shared.telemetry import logs
@@ -30,6 +33,13 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     process = context.Process(resources, leases)
     context.set_current(process)
     return process
+
+
+def _prepare(embedder: Embedder) -> None:
+    try:
+        embedder.prepare()
+    except SettingsError as e:
+        log.error("embedder_missing", reason=str(e))  # answers go on by words
 
 
 def close_process(*_: Any, **__: Any) -> None:
@@ -57,7 +67,10 @@ def connect() -> None:
         faults.configure(config.faults, config.faults_dir)
         row = fleet.row_of(sender.hostname, config)
         if row is not None and row.pool == "threads":
-            open_process(row.name, config)
+            process = open_process(row.name, config)
+            if row.name in (queues.REPLY, queues.INDEX):
+                # Beside the start: whoever asks meanwhile waits for it, and nobody else.
+                threading.Thread(target=_prepare, args=(process.resources.embedder,), daemon=True).start()
 
     @signals.worker_process_init.connect(weak=False)
     def worker_process_init(**_: Any) -> None:

@@ -26,6 +26,10 @@ class Embedder(Protocol):
     @property
     def baseline(self) -> float: ...
 
+    def prepare(self) -> None:
+        """Load what the first call would wait for. Raises SettingsError when there is nothing to load."""
+        ...
+
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
         """A vector of length 1 for each text, all of one dimension; in the order of the texts.
 

@@ -50,6 +50,10 @@ class LocalMiniLM:
         # One thread a call: 32 reply threads would otherwise wait in line for a pool that has two.
         self._free = threading.Semaphore(threads or os.cpu_count() or 1)
 
+    def prepare(self) -> None:
+        """Load the model: half a second of the first question otherwise."""
+        _model()
+
     def embed(self, texts: Sequence[str], *, deadline_s: float = 0.0) -> list[Sequence[float]]:
         """Vectors of length 1; only a text's first 256 tokens count. Takes 5 ms for a question and 60 ms for a chunk,
         and has no deadline. Raises SettingsError when the model's package is missing or not the one we know."""

@@ -71,6 +71,9 @@ class RemoteEmbedder:
         self._breaker = breakers.of(f"embeddings:{httpx.URL(base_url).host}", model)
         self._dimension: int | None = None
 
+    def prepare(self) -> None:
+        """Nothing to load."""
+
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
         """Vectors of length 1 within deadline_s of wall-clock time, retries included. Not on the loop's own thread.
 
