@@ -17,7 +17,7 @@ CANDIDATES = 50
 K = 10
 """How fast a place further down counts less. Lower than usual, so that a side that is sure is heard."""
 WORDS_SHARE = 0.3
-"""What the words count in the relevance of a passage whose meaning is known. docs/performance.md has the figures."""
+"""What the words count in the relevance of a passage whose meaning is known. docs/retrieval.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
