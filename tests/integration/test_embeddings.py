@@ -15,6 +15,7 @@ from shared.knowledge.search import Meaning
 from shared.store import embeddings
 from shared.store import knowledge as store
 from shared.store.pool import Conn, set_companies
+from tests.integration.explain import read_by
 from tests.integration.test_knowledge_store import company
 
 FEW, MANY = 12, 400
@@ -226,3 +227,52 @@ def test_a_chunk_without_a_vector_is_judged_by_its_words(conn: Conn, acme: int) 
     both = knowledge.search(conn, acme, "part number 2", meaning=Meaning("small", vector(), 1.0, 0.2))
 
     assert {p.chunk_id: p.relevance for p in both} == words
+
+
+# ------------------------------------------------------------------ what the statements read
+
+
+@pytest.fixture(scope="module")
+def many_documents(crowded: tuple[Database, int, int, int]) -> tuple[Database, int, int, int]:
+    """Five thousand documents that are embedded, and one that is not."""
+    database, small, large, space_id = crowded
+    with psycopg.connect(database.admin_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)"
+            r" SELECT company_id, collection_id, 'copy ' || n, 'Copy', '', '\x00', 0 FROM documents,"
+            " generate_series(1, 5000) n WHERE company_id = %s",
+            (large,),
+        )
+        owner.execute("UPDATE indexing SET model = 'small'")
+        owner.execute("UPDATE indexing SET model = NULL WHERE company_id = %s", (small,))
+        owner.execute("VACUUM ANALYZE")
+    return database, small, large, space_id
+
+
+def test_a_claim_reads_what_is_due_and_not_what_is_done(many_documents: tuple[Database, int, int, int]) -> None:
+    database, small, _, _ = many_documents
+    with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as app, app.transaction():
+        set_companies(app, [])
+        claimed: list[embeddings.Claim | None] = []
+        read = read_by(app, lambda c: claimed.append(embeddings.claim(c, "small", 0, lease_s=10)))
+        assert claimed[0] is not None
+        assert claimed[0].company_id == small
+        nothing = read_by(app, lambda c: claimed.append(embeddings.claim(c, "small", 0, lease_s=10)))
+        assert claimed[1] is None
+
+    for each in (read, nothing):
+        assert each.whole.get("indexing", 0) == 0, each
+        assert each.entries < 40, each
+
+
+def test_a_search_by_meaning_reads_its_company_s_vectors_only(many_documents: tuple[Database, int, int, int]) -> None:
+    database, small, large, space_id = many_documents
+    with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as app, app.transaction():
+        set_companies(app, [small, large])
+        few = read_by(app, lambda c: embeddings.nearest(c, small, space_id, vector(), 10))
+        many = read_by(app, lambda c: embeddings.nearest(c, large, space_id, vector(), 10))
+        one = read_by(app, lambda c: embeddings.similarities(c, large, space_id, vector(), [1, 2]))
+
+    assert few.entries < 20 * FEW, few
+    assert many.entries < 10 * MANY, many
+    assert one.entries < 20, one
