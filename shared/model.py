@@ -134,8 +134,9 @@ class Rate:
 class Passage:
     """A chunk retrieved for a question.
 
-    score: BM25, higher is better, comparable only inside one search. relevance: the share of the question's
-    information found in the chunk, 0 to 1, comparable between searches.
+    score: BM25, cosine or fused ranks; higher is better, comparable only inside one search. relevance: the share of
+    the question's information found in the chunk, or what its nearness in meaning is worth, 0 to 1, comparable
+    between searches. bm25, cosine: what each side said, None where it did not find the chunk.
     """
 
     chunk_id: int
@@ -145,6 +146,8 @@ class Passage:
     text: str
     score: float
     relevance: float
+    bm25: float | None = None
+    cosine: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ REDIS_PREFIX = "sb:celery:"
 UNREAD = "unread"
 REPLY = "reply"
 DELIVER = "deliver"
+INDEX = "index"
 MAINTENANCE = "maintenance"
 
-ALL = (UNREAD, REPLY, DELIVER, MAINTENANCE)
+ALL = (UNREAD, REPLY, DELIVER, INDEX, MAINTENANCE)

@@ -11,6 +11,8 @@ import redis
 from shared import channels as platforms_registry
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
+from shared.knowledge import embed
+from shared.knowledge.embed import Embedder
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.resilience.limiter import Limiter
@@ -46,6 +48,7 @@ class Resources:
     llm_http: httpx.AsyncClient
     breakers: SharedBreakers
     router: llm_router.Router | None
+    embedder: Embedder
     platforms: dict[str, Platform]
     _closed: bool = field(default=False)
 
@@ -118,5 +121,6 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         llm_http=llm_http,
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),
+        embedder=embed.from_settings(settings, llm_http, loop),
         platforms=platforms_registry.build(settings),
     )

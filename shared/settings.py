@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     embeddings_base_url: str | None = Field(None, repr=False)
     embeddings_api_key: SecretStr = SecretStr("")
     embeddings_model: str | None = None
+    embeddings_baseline: float = Field(0.2, ge=0, lt=1)  # the cosine of unrelated texts; 0.7 for some models
+    embedding_deadline_s: float = Field(3.0, gt=0)  # for a question; without its meaning the words are searched alone
     llm_call_deadline_s: float = Field(30.0, gt=0)
     turn_deadline_s: float = Field(55.0, gt=0)
     llm_max_tokens: int = Field(600, gt=0)

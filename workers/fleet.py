@@ -34,6 +34,9 @@ def table(settings: Settings) -> dict[str, Row]:
         Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper"), pool_max),
         Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("sweeper",), pool_max),
         Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper",), pool_max),
+        # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
+        # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
+        Row("index", (queues.INDEX,), "threads", 2, (), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
         Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),
@@ -51,7 +54,7 @@ def connections_needed(settings: Settings) -> int:
     return sum(row.connections for row in table(settings).values()) + GATEWAY_CONNECTIONS + OPERATOR_CONNECTIONS
 
 
-PROCESSES = ("gateway", "intake", "reply", "deliver", "maintenance", "beat", "flower")
+PROCESSES = ("gateway", "intake", "reply", "deliver", "index", "maintenance", "beat", "flower")
 """Everything that `./switchboard worker NAME` can run, in the order in which a fleet stops."""
 
 

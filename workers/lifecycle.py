@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import structlog
 from celery import signals
 
-from shared import faults, settings
+from shared import faults, queues, settings
+from shared.errors import SettingsError
 from shared.flow.leases import Leases
+from shared.knowledge.embed import Embedder
 from shared.resources import open_resources
 from shared.store.pool import check_connections
 from shared.telemetry import logs, metrics
-from tasks import context
+from tasks import context, index
+from tasks.doorbell import ring
 from workers import fleet
 from workers.ready import say_ready
 
@@ -38,6 +42,13 @@ def _measure(name: str, process: context.Process) -> None:
     sampler = metrics.Sampler(lambda: metrics.pool_stats(name, process.resources.db.stats()))
     process.closing.append(sampler.stop)
     sampler.start()
+
+
+def _prepare(embedder: Embedder) -> None:
+    try:
+        embedder.prepare()
+    except SettingsError as e:
+        log.error("embedder_missing", reason=str(e))  # answers go on by words
 
 
 def close_process(*_: Any, **__: Any) -> None:
@@ -67,7 +78,10 @@ def connect() -> None:
         faults.configure(config.faults, config.faults_dir)
         row = fleet.row_of(sender.hostname, config)
         if row is not None and row.pool == "threads":
-            open_process(row.name, config)
+            process = open_process(row.name, config)
+            if row.name in (queues.REPLY, queues.INDEX):
+                # Beside the start: whoever asks meanwhile waits for it, and nobody else.
+                threading.Thread(target=_prepare, args=(process.resources.embedder,), daemon=True).start()
 
     @signals.worker_process_init.connect(weak=False)
     def worker_process_init(**_: Any) -> None:
@@ -78,7 +92,10 @@ def connect() -> None:
 
     @signals.worker_ready.connect(weak=False)
     def worker_ready(sender: Any, **_: Any) -> None:
-        say_ready(sender.hostname.partition("@")[0])
+        name = sender.hostname.partition("@")[0]
+        if name.partition("-")[0] == queues.INDEX:
+            ring(index.embed_due)  # whatever was added while nobody embedded
+        say_ready(name)
 
     @signals.worker_shutting_down.connect(weak=False)
     def worker_shutting_down(**_: Any) -> None:

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 READY_WITHIN_S = 60.0
 WATCH_EVERY_S = 0.5
 RESTART_PAUSE_S = 1.0
-STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "maintenance", "beat", "flower"))
+STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "index", "maintenance", "beat", "flower"))
 """Nothing new comes in first; then what has come in is stored; then the rest together."""
 
 

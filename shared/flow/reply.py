@@ -87,6 +87,8 @@ def _answer(r: Resources, lease: Lease) -> Result:
         case = _gather(r, claim)
         if case is None:
             return Result.CALLED_OFF
+        if case.question and case.turn.attempts <= ATTEMPTS_MAX:
+            case = replace(case, passages=_retrieve(r, claim, case))
         answer = _compose(r, lease, case)
         answer.ms.update(case.ms)
         answer.ms["total"] = _ms(started)
@@ -127,8 +129,8 @@ def _numbers(answer: Answer) -> dict[str, int]:
 
 
 def _gather(r: Resources, claim: Claim) -> _Case | None:
-    """Everything the answer needs, in one short transaction. None: the lease is gone, or a person has taken
-    over."""
+    """Everything the answer needs but the passages, in one short transaction. None: the lease is gone, or a person
+    has taken over."""
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
         turn = turns.load(conn, claim)
@@ -151,13 +153,27 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         over = company.daily_token_budget is not None and (
             usage.tokens_today(conn, claim.company_id) >= company.daily_token_budget
         )
-        case = _Case(turn, company, burst, history, (), sealed, {"waited": waited_ms}, over_budget=over)
-        if case.question and turn.attempts <= ATTEMPTS_MAX:
-            asked = [line.text[-QUESTION_LINE_CHARS:] for line in burst[-QUESTION_LINES_MAX:]]
-            found = knowledge.search_burst(conn, claim.company_id, asked, limit=PASSAGES)
-            case = replace(case, passages=tuple(found))
-    case.ms["gather"] = _ms(started)
-    return case
+    ms = {"waited": waited_ms, "gather": _ms(started)}
+    return _Case(turn, company, burst, history, (), sealed, ms, over_budget=over)
+
+
+def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
+    """The passages for the burst. The questions are embedded before the transaction is opened: an embedder may be
+    somebody else's HTTP, and one that fails leaves the search by words."""
+    started = perf_counter()
+    lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
+    meanings: dict[str, knowledge.Meaning] = {}
+    try:
+        asked = knowledge.questions_of(lines)
+        meanings = knowledge.understand(r.embedder, asked, deadline_s=r.settings.embedding_deadline_s)
+    except (ModelUnavailable, Permanent) as e:
+        log.warning("embedding_failed", turn_id=claim.turn_id, company_id=claim.company_id, error=describe(e))
+    case.ms["embed"] = _ms(started)
+    started = perf_counter()
+    with r.db.transaction(claim.company_id) as conn:
+        found = knowledge.search_burst(conn, claim.company_id, lines, PASSAGES, meanings)
+    case.ms["search"] = _ms(started)
+    return tuple(found)
 
 
 def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:

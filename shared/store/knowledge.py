@@ -128,7 +128,7 @@ def search(conn: Conn, company_id: int, question: str, limit: int) -> list[Passa
     """
     with conn.cursor(row_factory=class_row(Passage)) as cursor:
         return cursor.execute(
-            "/* knowledge.search */ SELECT chunk_id, document_id, title, ordinal, text, score, relevance"
+            "/* knowledge.search */ SELECT chunk_id, document_id, title, ordinal, text, score, relevance, score AS bm25"
             " FROM knowledge_search(%s, %s, %s)",
             (company_id, question, limit),
         ).fetchall()

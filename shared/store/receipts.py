@@ -32,6 +32,8 @@ def add(
                         "title": p.title,
                         "score": round(p.score, 4),
                         "relevance": round(p.relevance, 4),
+                        "bm25": None if p.bm25 is None else round(p.bm25, 4),
+                        "cosine": None if p.cosine is None else round(p.cosine, 4),
                     }
                     for p in answer.passages
                 ]

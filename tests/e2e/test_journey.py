@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded.process import choose_port
 from shared.flow import onboarding
+from shared.settings import child_environment
 from shared.store.redis import connect
 from tests.e2e.checks import check_one_reply_a_turn, check_unread
 from tests.e2e.system import System, private_system, wait_until
@@ -25,7 +29,7 @@ SECRET_TEXT = "my card is 4929-1234-heliotrope"
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     with private_system(flower_port=choose_port(None), flower_password=PASSWORD) as system:
-        system.start("gateway", "intake", "reply", "deliver", "maintenance", "beat", "flower")
+        system.start("gateway", "intake", "reply", "deliver", "index", "maintenance", "beat", "flower")
         yield system
 
 
@@ -212,6 +216,40 @@ def test_one_id_leads_from_the_answer_through_the_logs_to_the_reply(system: Syst
     lines = [json.loads(line) for line in system.all_logs().splitlines() if request_id in line]
     assert {line["event"] for line in lines} >= {"webhook_answered", "turn_answered"}
     assert {line["turn_id"] for line in lines if line["event"] == "turn_answered"} == {turn_id}
+
+
+def test_documents_are_embedded_at_a_ring_and_answer_by_their_meaning(system: System, bot: Bot, tmp_path: Path) -> None:
+    document = tmp_path / "pets.md"
+    document.write_text("# Pets\n\nDogs and cats are welcome.")
+    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+        row = conn.execute("SELECT name FROM companies WHERE id = %s", (bot.company_id,)).fetchone()
+        assert row is not None
+        words = ["documents", "add", str(document), "--company", str(row[0])]
+        added = subprocess.run(
+            [sys.executable, "-P", "-m", "workers.commands", *words],
+            env=child_environment(system.environment()), capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert added.returncode == 0, added.stderr
+
+        def embedded() -> bool:
+            left = conn.execute(
+                "SELECT count(*) FROM indexing WHERE company_id = %s AND model IS NULL", (bot.company_id,)
+            ).fetchone()
+            return left == (0,)
+
+        wait_until(embedded, "everything of the company is embedded", 30)
+        system.standin.script("On Saturday at six [1].")
+        system.post_until_accepted(bot, update("At what time do your stores shut on the weekend?", chat=77))
+        [message] = system.standin.wait_messages(1, chat_id=77, token=bot.token)
+        [(passage,)] = conn.execute(
+            "SELECT r.passages->0 FROM receipts r JOIN turns t ON t.company_id = r.company_id AND t.id = r.turn_id"
+            " JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id"
+            " WHERE r.company_id = %s AND c.chat = '77'", (bot.company_id,),
+        ).fetchall()  # fmt: skip
+
+    assert "at six" in message["text"]
+    assert (passage["title"], passage["bm25"]) == ("Shops and opening hours > Opening hours", None)
+    system.wait_at_rest()
 
 
 def _names(flower: httpx.Client) -> set[str]:

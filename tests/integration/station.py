@@ -12,7 +12,7 @@ import httpx
 import psycopg
 
 from shared.embedded import Database as Server
-from shared.flow import deliver, reply
+from shared.flow import deliver, index, reply
 from shared.flow.deliver import Delivered
 from shared.flow.leases import Leases
 from shared.knowledge import search as knowledge
@@ -21,6 +21,7 @@ from shared.llm.router import Router
 from shared.resilience.breaker import Breakers
 from shared.resources import open_resources
 from shared.store import conversations, messages, outbound
+from tests.embedder import FakeEmbedder
 from tests.factories import Bot, Inbox, update
 
 Meanwhile = Callable[[], object]
@@ -105,6 +106,7 @@ class Station:
         self.r.http = httpx.AsyncClient(transport=httpx.MockTransport(self.telegram))
         self.r.llm_http = httpx.AsyncClient(transport=httpx.MockTransport(self.model))
         self.r.router = self._router()
+        self.embedder = self.r.embedder = FakeEmbedder()
         self.leases = self.new_leases()
 
     def _router(self) -> Router:
@@ -148,6 +150,10 @@ class Station:
             more: dict[str, Any] = {} if text is not None else {"photo": [{"file_id": "f", "width": 1, "height": 1}]}
             self.inbox.journal(bot, update(text, chat=chat, **more))
             self.inbox.drain_all()
+
+    def index(self) -> index.Result:
+        """Embed one batch of what is due."""
+        return index.index_next_document(self.r, 0)[0]
 
     def answer(self) -> reply.Result:
         return reply.answer_next_turn(self.r, self.leases, 0)[0]

@@ -119,6 +119,7 @@ def test_documents_are_added_once_listed_and_found(run: Run, tmp_path: Path, bot
     assert [line.rpartition(" ")[2] for line in changed.lines] == ["added", "unchanged"]
     listed = run("documents", "list", "--company", "Shoe shop", "--json").json
     assert sorted((d["source"], d["title"]) for d in listed) == [("hours.txt", "hours"), ("returns.md", "Returns")]
+    assert [(d["chunk_count"], d["vectors"]) for d in listed] == [(1, 0), (1, 0)]
     found = run("documents", "search", "How long can I return shoes?", "--company", "Shoe shop").lines
     assert found[0].startswith("[1] Returns")
     assert "30 days" in found[1]

@@ -13,16 +13,20 @@ from shared.embedded import Database, Postgres
 from shared.errors import SettingsError
 from shared.knowledge import search as knowledge
 from shared.model import Answer, ModelAttempt
-from shared.store import companies, messages, outbound, receipts, turns, usage
+from shared.store import companies, embeddings, messages, outbound, receipts, turns, usage
 from shared.store.pool import Conn, check_connections, check_role, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
 
-OPERATORS_ONLY = {"apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices"}
+OPERATORS_ONLY = {
+    "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
+    "embedding_spaces",  # which models there are
+}  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "claim_outbound", "claim_turn", "company_ids", "expire_sending", "knowledge_search",
-    "ledger_known", "ledger_unpark", "operations_state", "overdue", "renew_turns", "routes_of",
+    "agent_of_key", "claim_indexing", "claim_outbound", "claim_turn", "company_ids", "embedding_space",
+    "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
+    "overdue", "renew_turns", "routes_of",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 
@@ -74,6 +78,8 @@ def _seed(conn: Conn, bot: Bot) -> None:
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
     knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.")
+    [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
+    embeddings.add(conn, company, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk_id)), [0.6, 0.8])])
     claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
     turn = turns.load(conn, claim)
     assert turn is not None
@@ -221,6 +227,7 @@ def test_the_application_role_cannot_read_raw_bodies_or_make_itself_a_company(ta
         "UPDATE companies SET name = 'mine'",
         "INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'mine', '')",
         "CREATE TABLE mine (id int)",
+        "INSERT INTO embedding_spaces (model, dimension) VALUES ('mine', 2)",
         "ALTER TABLE messages DISABLE ROW LEVEL SECURITY",
     ):
         set_companies(app, [tables.ours.company_id])
@@ -253,6 +260,12 @@ def test_knowledge_of_another_company_is_refused_and_not_just_empty(tables: Tabl
 
     with pytest.raises(errors.InsufficientPrivilege):
         knowledge.search(app, tables.ours.company_id, "when do you open?")
+    app.rollback()
+    set_companies(app, [tables.foreign.company_id])
+    space_id = embeddings.find_space(app, "small", 2)
+    assert space_id is not None
+    with pytest.raises(errors.InsufficientPrivilege):
+        embeddings.nearest(app, tables.ours.company_id, space_id, [0.6, 0.8], 5)
 
 
 def _sql(statement: str, table: str) -> sql.Composed:

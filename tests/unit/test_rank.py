@@ -33,3 +33,20 @@ def test_one_ranking_stays_as_it_is() -> None:
     only = [_passage(5, 0.5), _passage(4, 0.4)]
 
     assert fuse([only], limit=1) == only[:1]
+
+
+def test_a_ranking_with_a_small_weight_decides_between_equals_only() -> None:
+    assert list(reciprocal_rank([[1, 2], [2, 1]], weights=[1.0, 0.1])) == [1, 2]
+    scores = reciprocal_rank([[1, 2], [2, 1]], weights=[1.0, 0.1])
+    assert scores[1] > scores[2]
+    scores = reciprocal_rank([[1, 2], [2, 1]], weights=[0.1, 1.0])
+    assert scores[2] > scores[1]
+
+
+def test_a_fused_passage_keeps_what_each_side_said() -> None:
+    words = Passage(1, 1, "t", 0, "x", 3.0, 0.4, bm25=3.0)
+    near = Passage(1, 1, "t", 0, "x", 0.7, 0.5, cosine=0.7)
+
+    [both] = fuse([[words], [near]], 5)
+
+    assert (both.bm25, both.cosine, both.relevance) == (3.0, 0.7, 0.5)

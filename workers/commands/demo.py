@@ -12,13 +12,16 @@ import click
 import httpx
 import psycopg
 
-from shared.store import balance, conversations, receipts
+from shared.knowledge import minilm
+from shared.store import balance, conversations, embeddings, receipts
+from shared.store import knowledge as store
 from shared.store.journal import Reader
 from shared.store.redis import connect
 from workers.commands.setup import as_owner
 from workers.local import System, control
 
 ANSWER_WITHIN_S = 30.0
+INDEXED_WITHIN_S = 60.0
 REST_WITHIN_S = 20.0
 
 
@@ -43,6 +46,10 @@ KEY = (
         "Warranty",
     ),
 )
+BY_MEANING = Scene(108, ("At what time do your stores shut on the weekend?",), "full", "Shops")
+"""No word of it stands in the document that answers it; one, `time`, stands in another."""
+SAID_BY_MEANING = "On Saturday at 18:00; on Sundays the shops stay closed [1]."
+"""The stand-in for a model compares words, so it is told what to say; whether [1] is the right passage is not."""
 WHILE_THE_MODEL_FAILS = Scene(105, ("What are the opening hours of your shops on Saturday?",), "passages", "Shops")
 
 
@@ -128,7 +135,7 @@ def _print(scene: Scene, answer: str, titles: list[str], listed: conversations.L
     click.echo("answer    " + answer.replace("\n", "\n          "))
     click.echo("sources   " + ("; ".join(dict.fromkeys(titles)) or "none"))
     ms = receipt["ms"]
-    stages = ("waited", "gather", "model", "total", "send")
+    stages = ("waited", "gather", "embed", "search", "model", "total", "send")
     click.echo("time      " + ", ".join(f"{stage} {ms[stage]} ms" for stage in stages if ms.get(stage) is not None))
     click.echo(f"step      {receipt['step']} ({receipt['reason']})   unread {listed.unread}")
 
@@ -141,11 +148,45 @@ def show(system: System) -> list[str]:
             stage.play(scene)
         for scene in KEY:
             stage.check(scene)
+        _by_meaning(stage)
         _forged(stage)
         _repeated(stage)
         _model_fails(stage)
         _at_rest(stage)
         return stage.failures
+
+
+def _by_meaning(stage: _Show) -> None:
+    """A question that only the vector side can answer, and the receipt that says so."""
+    _indexed(stage)
+    standin_url, model_url = stage.system.standin_url, stage.system.settings.llm_base_url
+    if standin_url is not None and model_url is not None and model_url.startswith(standin_url):
+        control(standin_url, "POST", "script", texts=[SAID_BY_MEANING])
+    stage.play(BY_MEANING)
+    stage.check(BY_MEANING)
+    listed = stage._conversation(BY_MEANING.chat)
+    found = receipts.of_conversation(stage.owner, stage.system.company_id, listed.id) if listed else []
+    cited = {citation["chunk"] for receipt in found for citation in receipt["citations"]}
+    sides = [passage for receipt in found for passage in receipt["passages"] if passage["chunk"] in cited]
+    for passage in sides:
+        click.echo(f"found by  meaning: cosine {passage['cosine']:.2f}; by words: {passage['bm25'] or 'not at all'}")
+    only = bool(sides) and all(passage["bm25"] is None for passage in sides)
+    stage.expect(f"chat {BY_MEANING.chat} is answered from what only its meaning finds", only)
+
+
+def _indexed(stage: _Show) -> None:
+    """Wait until every chunk has its vector."""
+    company_id, model = stage.system.company_id, stage.system.settings.embeddings_model or minilm.MODEL
+    ends_at = time.monotonic() + INDEXED_WITHIN_S
+    while True:
+        vectors = embeddings.counts(stage.owner, company_id, model)
+        documents = store.list_documents(stage.owner, company_id)
+        missing = [row.source for row in documents if vectors.get(row.id, 0) < row.chunk_count]
+        if not missing or time.monotonic() > ends_at:
+            break
+        time.sleep(0.1)
+    click.echo(f"\nindexed: {sum(vectors.values())} chunks of {len(documents)} documents have vectors ({model})")
+    stage.expect(f"every chunk has a vector (not in {missing})", not missing)
 
 
 def _forged(stage: _Show) -> None:

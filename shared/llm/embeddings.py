@@ -1,0 +1,163 @@
+"""Embeddings of an OpenAI-compatible API: the same border as for chat, a breaker, retries, one wall clock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from shared.clock import Clock, SystemClock
+from shared.errors import Cancelled, ModelUnavailable, Permanent, SettingsError
+from shared.llm.provider import (
+    CONNECT_TIMEOUT_S,
+    POOL_TIMEOUT_S,
+    CallFailed,
+    _all,
+    _beginning,
+    _meaning,
+    _parsed,
+    is_neutral,
+)
+from shared.resilience import backoff
+from shared.resilience.breaker import Breakers
+from shared.resilience.loop import Loop
+
+ATTEMPTS_MAX = 3
+BACKOFF_BASE_S = 0.25
+BACKOFF_CAP_S = 2.0
+TEXTS_MAX = 64
+"""In one request."""
+TEXT_MAX_CHARS = 8_000
+"""Models refuse what is longer than their window (8,191 tokens at OpenAI); a chunk has about a thousand characters."""
+DIMENSION_MAX = 4_000
+"""What the vectors' index takes."""
+
+
+class RemoteEmbedder:
+    """base_url: with /v1. Raises SettingsError for a key no header can carry."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        loop: Loop,
+        *,
+        base_url: str,
+        api_key: str,
+        model: str,
+        baseline: float = 0.2,
+        breakers: Breakers | None = None,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        api_key = api_key.strip()
+        if not (api_key.isascii() and api_key.isprintable()):
+            # The HTTP library would raise an error that quotes the header.
+            raise SettingsError("EMBEDDINGS_API_KEY holds characters that no HTTP header can carry")
+        self.model, self.baseline = model, baseline
+        self._http, self._loop = http, loop
+        self._url = base_url.rstrip("/") + "/embeddings"
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._clock = clock or SystemClock()
+        self._rng = rng or Random()
+        breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
+        self._breaker = breakers.of(f"embeddings:{httpx.URL(base_url).host}", model)
+        self._dimension: int | None = None
+
+    def prepare(self) -> None:
+        """Nothing to load."""
+
+    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
+        """Vectors of length 1 within deadline_s of wall-clock time, retries included. Not on the loop's own thread.
+
+        Raises ModelUnavailable; Permanent with the meanings of a chat call, or 'embedding_dimension' when the API
+        gives another dimension than it did before.
+        """
+        try:
+            return self._loop.run(self._embed(texts, deadline_s), timeout_s=deadline_s)
+        except (TimeoutError, Cancelled) as e:
+            raise ModelUnavailable("no embedding within the deadline") from e
+
+    def trust(self, text: str) -> float:
+        """1: what such a model does not know is not ours to guess."""
+        return 1.0
+
+    async def _embed(self, texts: Sequence[str], deadline_s: float) -> list[Sequence[float]]:
+        ends_at_s = self._clock.monotonic_s() + deadline_s
+        found: list[Sequence[float]] = []
+        for begin in range(0, len(texts), TEXTS_MAX):
+            retrying = AsyncRetrying(
+                retry=retry_if_exception(lambda e: isinstance(e, CallFailed) and e.retry),
+                wait=self._wait_s,
+                stop=lambda state: (
+                    stop_after_attempt(ATTEMPTS_MAX)(state)
+                    or self._clock.monotonic_s() + state.upcoming_sleep >= ends_at_s
+                ),
+                reraise=True,
+            )
+            found += await retrying(self._attempt, texts[begin : begin + TEXTS_MAX], ends_at_s)
+        return found
+
+    async def _attempt(self, texts: Sequence[str], ends_at_s: float) -> list[Sequence[float]]:
+        """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
+        with self._breaker.calling():
+            try:
+                async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
+                    return self._vectors(await self._post(texts), len(texts))
+            except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout) as e:
+                raise CallFailed("timeout", retry=False) from e
+            except httpx.PoolTimeout as e:
+                raise CallFailed("saturated", retry=False) from e
+            except (httpx.ConnectError, httpx.ConnectTimeout) as e:
+                raise CallFailed("connect", retry=True) from e
+            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+                raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
+
+    async def _post(self, texts: Sequence[str]) -> dict[str, Any]:
+        # Encoded here, in ASCII: a lone surrogate would make httpx raise an error that carries the text.
+        content = json.dumps({"model": self.model, "input": [text[:TEXT_MAX_CHARS] or " " for text in texts]}).encode()
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=POOL_TIMEOUT_S)
+        async with self._http.stream(
+            "POST", self._url, content=content, headers=self._headers, timeout=timeout
+        ) as response:
+            if response.status_code != 200:
+                raise _meaning(response, await _beginning(response), self._clock)
+            return _parsed(await _all(response))
+
+    def _vectors(self, body: dict[str, Any], count: int) -> list[Sequence[float]]:
+        """The answer's vectors in the order of the texts. Raises CallFailed for any other shape."""
+        try:
+            rows = sorted(body["data"], key=lambda row: int(row["index"]))
+            vectors: list[Sequence[float]] = [
+                _of_length_1([float(value) for value in row["embedding"]]) for row in rows
+            ]
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+            raise CallFailed("malformed", retry=False) from None  # the cause quotes the answer
+        if [int(row["index"]) for row in rows] != list(range(count)):
+            raise CallFailed("malformed", retry=False)
+        for vector in vectors:
+            self._dimension = self._dimension or len(vector)
+            if len(vector) != self._dimension or len(vector) > DIMENSION_MAX:
+                raise Permanent("embedding_dimension", f"{self.model}: {len(vector)} dimensions")
+        return vectors
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_s = error.retry_after_s if isinstance(error, ModelUnavailable) else None
+        jitter_s = backoff.delay_s(state.attempt_number, BACKOFF_BASE_S, BACKOFF_CAP_S, self._rng)
+        return jitter_s if asked_s is None else asked_s + min(jitter_s, 0.25)
+
+
+def _of_length_1(vector: list[float]) -> list[float]:
+    """Raises ValueError for one that has no direction."""
+    length = math.sqrt(sum(value * value for value in vector))
+    if not vector or not math.isfinite(length) or length == 0:
+        raise ValueError("no direction")
+    return [value / length for value in vector]

@@ -1,0 +1,26 @@
+"""When documents are embedded: at a ring after they were added, and every minute for whatever is left."""
+
+from __future__ import annotations
+
+from shared.flow import index as flow
+from shared.flow.index import Result
+from tasks.app import app
+from tasks.base import Step
+from tasks.context import Process
+from tasks.doorbell import ring
+
+
+@app.task(base=Step, bind=True, name="index.embed_due")
+def embed_due(self: Step) -> None:
+    """Embed a batch of the document that is due next, of the next company in this thread's round; rings on until
+    nothing is due."""
+    if index_one(self.process):
+        ring(embed_due)
+
+
+def index_one(process: Process) -> bool:
+    """Embed one batch; whether there may be more to do."""
+    cursor = getattr(process.cursors, "index", 0)
+    result, process.cursors.index = flow.index_next_document(process.resources, cursor)
+    # Nothing behind the cursor is not nothing: the next call begins at the first company.
+    return result is not Result.NOTHING_DUE or cursor > 0

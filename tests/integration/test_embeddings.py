@@ -1,0 +1,278 @@
+"""Vectors beside the words: whose they are, how many are found, and what goes with its chunk."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.errors import Permanent
+from shared.knowledge import search as knowledge
+from shared.knowledge.search import Meaning
+from shared.store import embeddings
+from shared.store import knowledge as store
+from shared.store.pool import Conn, set_companies
+from tests.integration.explain import read_by
+from tests.integration.test_knowledge_store import company
+
+FEW, MANY = 12, 400
+RANDOM = random.Random(7)
+
+
+def vector(dimension: int = 8) -> list[float]:
+    found = [RANDOM.gauss(0, 1) for _ in range(dimension)]
+    length = sum(value * value for value in found) ** 0.5
+    return [value / length for value in found]
+
+
+def add_chunks(conn: Conn, company_id: int, count: int) -> list[int]:
+    """A document of so many chunks."""
+    chunks = [store.NewChunk("Part", f"part number {number}", 0) for number in range(count)]
+    document = store.add_document(
+        conn, company_id, source="parts", title="Parts", text="-", content_hash=b"1", chunks=chunks
+    ).document_id
+    rows = conn.execute("SELECT id FROM chunks WHERE company_id = %s AND document_id = %s", (company_id, document))
+    return [int(str(chunk_id)) for (chunk_id,) in rows.fetchall()]
+
+
+def fill(conn: Conn, company_id: int, count: int, model: str = "small") -> int:
+    """So many chunks with vectors; returns the space."""
+    space_id = embeddings.ensure_space(conn, model, 8)
+    embeddings.add(conn, company_id, space_id, [(chunk, vector()) for chunk in add_chunks(conn, company_id, count)])
+    return space_id
+
+
+@pytest.fixture
+def acme(database: Database) -> int:
+    return company(database, "Acme")
+
+
+@pytest.fixture
+def conn(database: Database, acme: int) -> Iterator[Conn]:
+    with psycopg.connect(database.url) as connection:
+        set_companies(connection, (acme,))
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def crowded(module_database: Database) -> tuple[Database, int, int, int]:
+    """A small and a large company whose vectors share a partition and an index."""
+    with psycopg.connect(module_database.admin_url) as owner:
+        ids = [company(module_database, f"company {number}") for number in range(40)]
+        partition = {
+            each: owner.execute(
+                "SELECT i FROM generate_series(0, 15) i WHERE satisfies_hash_partition("
+                "'embeddings'::regclass, 16, i, %s::bigint)", (each,),
+            ).fetchone()
+            for each in ids
+        }  # fmt: skip
+        small = next(one for one in ids if any(partition[one] == partition[other] for other in ids if other != one))
+        large = next(other for other in ids if other != small and partition[other] == partition[small])
+        set_companies(owner, (small, large))
+        fill(owner, small, FEW)
+        space_id = fill(owner, large, MANY)
+        owner.commit()
+    return module_database, small, large, space_id
+
+
+@pytest.mark.parametrize("chunks_counted", [0, 30_000], ids=["exact", "hnsw"])
+def test_every_company_gets_as_many_as_it_asks_for_and_only_its_own(
+    crowded: tuple[Database, int, int, int], chunks_counted: int
+) -> None:
+    database, small, large, space_id = crowded
+    with psycopg.connect(database.admin_url) as owner:
+        if chunks_counted:
+            owner.execute("UPDATE knowledge_stats SET chunks = %s", (chunks_counted,))
+        owner.execute("SET enable_seqscan = off")
+        for company_id, there in ((small, FEW), (large, MANY)):
+            set_companies(owner, (company_id,))
+            for _ in range(10):
+                found = embeddings.nearest(owner, company_id, space_id, vector(), 10)
+                assert len({passage.chunk_id for passage in found}) == min(10, there)
+                assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
+            every = embeddings.nearest(owner, company_id, space_id, vector(), there + 50)
+            assert len(every) == there
+            own = owner.execute("SELECT count(*) FROM chunks WHERE company_id = %s AND id = ANY (%s)",
+                                (company_id, [p.chunk_id for p in every])).fetchone()  # fmt: skip
+            assert own == (there,)
+        owner.rollback()
+
+
+def test_beyond_the_bound_the_graph_finds_what_the_exact_scan_finds(crowded: tuple[Database, int, int, int]) -> None:
+    database, _, large, space_id = crowded
+    questions = [vector() for _ in range(20)]
+    with psycopg.connect(database.admin_url) as owner:
+        set_companies(owner, (large,))
+        exact = [{p.chunk_id for p in embeddings.nearest(owner, large, space_id, q, 10)} for q in questions]
+        owner.execute("UPDATE knowledge_stats SET chunks = 30000")
+        graph = [{p.chunk_id for p in embeddings.nearest(owner, large, space_id, q, 10)} for q in questions]
+        owner.rollback()
+
+    assert sum(len(a & b) for a, b in zip(exact, graph, strict=True)) >= 0.95 * 200
+
+
+def test_the_graph_s_index_serves_the_statement_that_asks_it(crowded: tuple[Database, int, int, int]) -> None:
+    database, _, large, space_id = crowded
+    with psycopg.connect(database.admin_url) as owner:
+        owner.execute("SET enable_sort = off; SET enable_seqscan = off")
+        plan = "\n".join(
+            str(line) for (line,) in owner.execute(
+                f"EXPLAIN SELECT chunk_id FROM embeddings e WHERE e.company_id = {large} AND e.space_id = {space_id}"
+                f" ORDER BY e.embedding::halfvec(8) <=> '{vector()}'::halfvec(8) LIMIT 10".encode()
+            ).fetchall()
+        )  # fmt: skip
+    assert "embedding_idx" in plan
+    assert plan.count("Index Scan using") == 1, "one partition"
+
+
+def test_a_deleted_document_takes_its_vectors_along(conn: Conn, acme: int) -> None:
+    fill(conn, acme, 3)
+    [document] = store.list_documents(conn, acme)
+
+    store.delete_document(conn, acme, document.id)
+
+    assert conn.execute("SELECT count(*) FROM embeddings").fetchone() == (0,)
+    assert conn.execute("SELECT count(*) FROM indexing").fetchone() == (0,)
+
+
+def test_a_replaced_document_loses_its_vectors_and_is_to_be_embedded_again(conn: Conn, acme: int) -> None:
+    knowledge.add(conn, acme, source="a", title="A", text="We open at nine.")
+    claim = embeddings.claim(conn, "small", 0, lease_s=10)
+    assert claim is not None
+    [missing] = embeddings.without_vector(conn, claim, "small", 10)
+    embeddings.add(conn, acme, embeddings.ensure_space(conn, "small", 8), [(missing.chunk_id, vector())])
+    knowledge.add(conn, acme, source="a", title="A", text="We open at ten.")
+
+    assert not embeddings.finish(conn, claim, "small"), "who embedded the old text ends nothing"
+
+    assert conn.execute("SELECT count(*) FROM embeddings").fetchone() == (0,)
+    assert conn.execute("SELECT model, attempts FROM indexing").fetchone() == (None, 0)
+
+
+def test_a_model_keeps_its_dimension(conn: Conn, acme: int) -> None:
+    first = embeddings.ensure_space(conn, "small", 8)
+
+    assert embeddings.ensure_space(conn, "small", 8) == first
+    with pytest.raises(Permanent, match="another dimension"):
+        embeddings.ensure_space(conn, "small", 9)
+
+
+def test_a_vector_of_another_dimension_cannot_be_stored_in_a_space(conn: Conn, acme: int) -> None:
+    [chunk] = add_chunks(conn, acme, 1)
+    space_id = embeddings.ensure_space(conn, "small", 8)
+
+    with pytest.raises(psycopg.errors.DataException):
+        embeddings.add(conn, acme, space_id, [(chunk, vector(9))])
+
+
+def test_vectors_of_two_models_are_never_ranked_together(conn: Conn, acme: int) -> None:
+    [chunk, other] = add_chunks(conn, acme, 2)
+    one, two = embeddings.ensure_space(conn, "one", 8), embeddings.ensure_space(conn, "two", 8)
+    embeddings.add(conn, acme, one, [(chunk, vector())])
+    embeddings.add(conn, acme, two, [(other, vector())])
+
+    assert [p.chunk_id for p in embeddings.nearest(conn, acme, one, vector(), 10)] == [chunk]
+    assert [p.chunk_id for p in embeddings.nearest(conn, acme, two, vector(), 10)] == [other]
+
+
+# ------------------------------------------------------------------ both sides together
+
+
+def test_a_passage_that_only_its_meaning_finds_is_found_and_relevant(conn: Conn, acme: int) -> None:
+    chunks = add_chunks(conn, acme, 3)
+    wanted = vector()
+    space_id = embeddings.ensure_space(conn, "small", 8)
+    embeddings.add(conn, acme, space_id, [(chunks[1], wanted), (chunks[2], [-value for value in wanted])])
+
+    found = knowledge.search(conn, acme, "quite other words", meaning=Meaning("small", wanted, 1.0, 0.2))
+
+    assert found[0].chunk_id == chunks[1]
+    assert found[0].bm25 is None
+    assert found[0].cosine == pytest.approx(1, abs=0.01)
+    assert found[0].relevance == pytest.approx(0.8, abs=0.01)
+    assert found[1].relevance == 0
+
+
+def test_a_passage_that_shares_words_and_means_something_else_is_hardly_relevant(conn: Conn, acme: int) -> None:
+    [chunk] = add_chunks(conn, acme, 1)
+    about = vector()
+    embeddings.add(conn, acme, embeddings.ensure_space(conn, "small", 8), [(chunk, about)])
+    [by_words] = knowledge.search(conn, acme, "the number of my bus")
+
+    elsewhere = Meaning("small", [-value for value in about], 1.0, 0.2)
+    [by_both] = knowledge.search(conn, acme, "the number of my bus", meaning=elsewhere)
+
+    assert (by_words.bm25, by_both.bm25) == (by_words.score, by_words.bm25)
+    assert by_words.relevance > by_both.relevance == 0
+
+
+@pytest.mark.parametrize("meaning", [None, Meaning("another", [1.0] * 8, 1.0, 0.2), Meaning("small", [1.0], 1.0, 0.2),
+                                     Meaning("small", [0.5] * 8, 0.0, 0.2)],
+                         ids=["none", "another model", "another dimension", "untrusted"])  # fmt: skip
+def test_without_a_usable_meaning_the_words_are_searched_alone(conn: Conn, acme: int, meaning: Meaning | None) -> None:
+    fill(conn, acme, 3)
+
+    assert knowledge.search(conn, acme, "number 2", meaning=meaning) == knowledge.search(conn, acme, "number 2")
+    assert knowledge.search(conn, acme, "quite other words", meaning=meaning) == []
+
+
+def test_a_chunk_without_a_vector_is_judged_by_its_words(conn: Conn, acme: int) -> None:
+    embeddings.ensure_space(conn, "small", 8)
+    add_chunks(conn, acme, 3)
+    words = {p.chunk_id: p.relevance for p in knowledge.search(conn, acme, "part number 2")}
+
+    both = knowledge.search(conn, acme, "part number 2", meaning=Meaning("small", vector(), 1.0, 0.2))
+
+    assert {p.chunk_id: p.relevance for p in both} == words
+
+
+# ------------------------------------------------------------------ what the statements read
+
+
+@pytest.fixture(scope="module")
+def many_documents(crowded: tuple[Database, int, int, int]) -> tuple[Database, int, int, int]:
+    """Five thousand documents that are embedded, and one that is not."""
+    database, small, large, space_id = crowded
+    with psycopg.connect(database.admin_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)"
+            r" SELECT company_id, collection_id, 'copy ' || n, 'Copy', '', '\x00', 0 FROM documents,"
+            " generate_series(1, 5000) n WHERE company_id = %s",
+            (large,),
+        )
+        owner.execute("UPDATE indexing SET model = 'small'")
+        owner.execute("UPDATE indexing SET model = NULL WHERE company_id = %s", (small,))
+        owner.execute("VACUUM ANALYZE")
+    return database, small, large, space_id
+
+
+def test_a_claim_reads_what_is_due_and_not_what_is_done(many_documents: tuple[Database, int, int, int]) -> None:
+    database, small, _, _ = many_documents
+    with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as app, app.transaction():
+        set_companies(app, [])
+        claimed: list[embeddings.Claim | None] = []
+        read = read_by(app, lambda c: claimed.append(embeddings.claim(c, "small", 0, lease_s=10)))
+        assert claimed[0] is not None
+        assert claimed[0].company_id == small
+        nothing = read_by(app, lambda c: claimed.append(embeddings.claim(c, "small", 0, lease_s=10)))
+        assert claimed[1] is None
+
+    for each in (read, nothing):
+        assert each.whole.get("indexing", 0) == 0, each
+        assert each.entries < 40, each
+
+
+def test_a_search_by_meaning_reads_its_company_s_vectors_only(many_documents: tuple[Database, int, int, int]) -> None:
+    database, small, large, space_id = many_documents
+    with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as app, app.transaction():
+        set_companies(app, [small, large])
+        few = read_by(app, lambda c: embeddings.nearest(c, small, space_id, vector(), 10))
+        many = read_by(app, lambda c: embeddings.nearest(c, large, space_id, vector(), 10))
+        one = read_by(app, lambda c: embeddings.similarities(c, large, space_id, vector(), [1, 2]))
+
+    assert few.entries < 20 * FEW, few
+    assert many.entries < 10 * MANY, many
+    assert one.entries < 20, one
