@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from shared.knowledge import search as knowledge
 from shared.knowledge.search import Meaning
 from shared.store import embeddings
 from shared.store import knowledge as store
+from shared.store.migrate import files, migrate
 from shared.store.pool import Conn, set_companies
 from tests.integration.explain import read_by
 from tests.integration.test_knowledge_store import company
@@ -276,3 +278,22 @@ def test_a_search_by_meaning_reads_its_company_s_vectors_only(many_documents: tu
     assert few.entries < 20 * FEW, few
     assert many.entries < 10 * MANY, many
     assert one.entries < 20, one
+
+
+def test_documents_from_before_there_were_vectors_are_embedded_too(empty_database: Database, tmp_path: Path) -> None:
+    for name, text in files():
+        if name.endswith("_embeddings.sql"):
+            break
+        (tmp_path / name).write_text(text)
+    migrate(empty_database.admin_url, tmp_path)
+    with psycopg.connect(empty_database.admin_url) as owner:
+        acme = company(empty_database, "Acme")
+        set_companies(owner, (acme,))
+        knowledge.add(owner, acme, source="a", title="A", text="We open at nine.")
+        owner.commit()
+
+        migrate(empty_database.admin_url)
+
+        claim = embeddings.claim(owner, "small", 0, lease_s=10)
+        assert claim is not None
+        assert [part.text for part in embeddings.without_vector(owner, claim, "small", 5)] == ["We open at nine."]
