@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -11,11 +11,12 @@ from shared.embedded import Database
 from shared.flow.reply import Result
 from shared.store import usage
 from tests.factories import Bot, make_bot
-from tests.integration import test_commands
+from tests.integration.command_line import Run
 from tests.integration.station import FakeModel, Station
+from tests.integration.test_commands import run
 
-Run = Callable[..., test_commands.Ended]
-run = test_commands.run
+__all__ = ["run"]  # the fixture
+
 QUESTION = "When does the shop open?"
 
 
