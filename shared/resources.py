@@ -11,6 +11,7 @@ import redis
 from shared import channels as platforms_registry
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
+from shared.live.publisher import Publisher
 from shared.llm import router as llm_router
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
@@ -42,6 +43,7 @@ class Resources:
     llm_http: httpx.AsyncClient
     router: llm_router.Router | None
     platforms: dict[str, Platform]
+    live: Publisher
     _closed: bool = field(default=False)
 
     def close(self) -> None:
@@ -55,6 +57,7 @@ class Resources:
             pass  # sockets go with the process
         self.loop.stop()
         self.db.close()
+        self.live.close()
         self.cache.close()
 
     async def _close_clients(self) -> None:
@@ -106,4 +109,5 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         llm_http=llm_http,
         router=llm_router.from_settings(settings, llm_http),
         platforms=platforms_registry.build(settings),
+        live=Publisher(cache, clock),
     )

@@ -32,7 +32,7 @@ def table(settings: Settings) -> dict[str, Row]:
     rows = (
         # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
         Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper"), pool_max),
-        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("sweeper",), pool_max),
+        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("hints", "sweeper"), pool_max),
         Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.

@@ -14,6 +14,8 @@ from shared import faults
 from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent, SettingsError
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
+from shared.live.stream import AnswerStream
+from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
 from shared.model import Answer, ChatLine, Completion, Passage
 from shared.resilience.backoff import delay_s
@@ -41,7 +43,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What a turn's answer is made from."""
+    """What a turn's answer is made from. stream: tells who watches what is being written."""
 
     turn: Turn
     company: Company
@@ -50,6 +52,7 @@ class _Case:
     passages: tuple[Passage, ...]
     sealed: bytes
     ms: dict[str, int]
+    stream: AnswerStream | None = None
 
     @property
     def question(self) -> str:
@@ -78,13 +81,15 @@ def _answer(r: Resources, lease: Lease) -> Result:
         case = _gather(r, claim)
         if case is None:
             return Result.CALLED_OFF
-        answer = _compose(r, lease, case)
-        answer.ms.update(case.ms)
-        answer.ms["total"] = _ms(started)
-        lease.guard(None)
-        if not _store(r, claim, case, answer):
-            log.info("turn_called_off", **bound, reason="taken_over")
-            return Result.CALLED_OFF
+        with _stream(r, case) as stream:
+            answer = _compose(r, lease, replace(case, stream=stream))
+            answer.ms.update(case.ms)
+            answer.ms["total"] = _ms(started)
+            lease.guard(None)
+            if not _store(r, claim, case, answer):
+                log.info("turn_called_off", **bound, reason="taken_over")
+                return Result.CALLED_OFF
+            stream.became_message()
     except Cancelled:
         _give_back(r, claim)
         log.info("turn_called_off", **bound)
@@ -100,6 +105,12 @@ def _answer(r: Resources, lease: Lease) -> Result:
     faults.reach("reply.after_commit")
     log.info("turn_answered", **bound, step=answer.step, reason=answer.step_reason, **_numbers(answer))
     return Result.ANSWERED
+
+
+def _stream(r: Resources, case: _Case) -> AnswerStream:
+    turn = case.turn
+    chat = Chat(turn.company_id, turn.channel_id, turn.chat)
+    return AnswerStream(r.live, chat, AnswerId(turn.id, turn.epoch))
 
 
 def _numbers(answer: Answer) -> dict[str, int]:
@@ -171,7 +182,8 @@ def _complete(r: Resources, lease: Lease, case: _Case, relevant: Sequence[Passag
         token = str(r.vault.open(case.sealed).get("token", ""))
     except SettingsError:
         token = ""  # only typing needs it here; the delivery meets the lost key and says so
-    call = r.loop.spawn(_with_typing(r, case, token, r.router.complete(lines, deadline_s=r.settings.turn_deadline_s)))
+    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream)
+    call = r.loop.spawn(_with_typing(r, case, token, completion))
     lease.guard(call.cancel)
     faults.reach("reply.asking")
     try:

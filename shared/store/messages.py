@@ -138,3 +138,28 @@ def page(conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 
         (company_id, conversation_id, after_seq, limit),
     ).fetchall()
     return [Shown(*row) for row in rows]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message as a visitor of the widget sees it. client_id: the visitor's own id of it."""
+
+    seq: int
+    role: str
+    text: str | None
+    client_id: str | None
+    created_at: datetime
+
+
+def of_chat(
+    conn: Conn, company_id: int, channel_id: int, chat: str, *, after_seq: int = 0, limit: int = 100
+) -> list[Line]:
+    """A chat's messages in order; none while it has no conversation."""
+    rows = conn.execute(
+        "/* messages.of_chat */ SELECT m.seq, m.role, m.text, m.external_id, m.created_at FROM conversations c"
+        " JOIN messages m ON m.company_id = c.company_id AND m.conversation_id = c.id"
+        " WHERE c.company_id = %s AND c.channel_id = %s AND c.chat = %s AND m.company_id = %s AND m.seq > %s"
+        " ORDER BY m.seq LIMIT %s",
+        (company_id, channel_id, chat, company_id, after_seq, limit),
+    ).fetchall()
+    return [Line(*row) for row in rows]  # type: ignore[arg-type]
