@@ -126,11 +126,11 @@ class Hub:
 
     async def _send(self, command: str, *names: str) -> None:
         """Subscribe or unsubscribe; a connection that breaks here is found broken by the reader."""
-        if self._subscription is None:
+        if self._subscription is None or self.closing:
             return
         try:
             await getattr(self._subscription, command)(*names)
-        except (RedisError, OSError):
+        except (RedisError, OSError, AttributeError):  # AttributeError: redis-py, of a socket closed meanwhile
             await self._let_go()
 
     async def _run(self) -> None:
@@ -142,7 +142,7 @@ class Hub:
                     log.info("live_watches_again", conversations=len(self._watchers))
                 failed = False
                 await self._read()
-            except (RedisError, OSError, RuntimeError) as e:  # RuntimeError: it was let go of while being read
+            except Exception as e:  # noqa: BLE001  whatever it was, watching goes on; a break shows in many ways
                 if not failed:
                     log.warning("live_cannot_watch", error=type(e).__name__)
                 failed = True

@@ -103,7 +103,7 @@ class Publisher:
             for waiting in batch:
                 pipe.publish(channel_name(self._database, waiting.topic), waiting.raw)
             counts = [int(count) for count in pipe.execute()]
-        except (redis.RedisError, OSError) as e:
+        except Exception as e:  # noqa: BLE001  whatever it was, the thread goes on
             self._left(e)
         else:
             self._back()
