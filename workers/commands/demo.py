@@ -15,6 +15,7 @@ import psycopg
 from shared.store import balance, conversations, receipts
 from shared.store.journal import Reader
 from shared.store.redis import connect
+from workers.commands import demo_widget
 from workers.commands.setup import as_owner
 from workers.local import System, control
 
@@ -143,6 +144,7 @@ def show(system: System) -> list[str]:
             stage.check(scene)
         _forged(stage)
         _repeated(stage)
+        stage.failures += demo_widget.play(system)
         _model_fails(stage)
         _at_rest(stage)
         return stage.failures
