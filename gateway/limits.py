@@ -59,7 +59,7 @@ def address_of(request: Request, forwarded_hops: int) -> str:
     the address it saw to X-Forwarded-For, and what stands left of these anybody may have written."""
     said = request.client.host if request.client is not None else ""
     if forwarded_hops:
-        seen = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",")]
+        seen = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
         said = seen[-forwarded_hops] if len(seen) >= forwarded_hops else said
     try:
         address = ipaddress.ip_address(said)

@@ -156,10 +156,10 @@ def of_chat(
 ) -> list[Line]:
     """A chat's messages in order; none while it has no conversation."""
     rows = conn.execute(
-        "/* messages.of_chat */ SELECT m.seq, m.role, m.text, m.external_id, m.created_at FROM conversations c"
-        " JOIN messages m ON m.company_id = c.company_id AND m.conversation_id = c.id"
-        " WHERE c.company_id = %s AND c.channel_id = %s AND c.chat = %s AND m.company_id = %s AND m.seq > %s"
-        " ORDER BY m.seq LIMIT %s",
-        (company_id, channel_id, chat, company_id, after_seq, limit),
+        # the conversation as a sub-select: joined, its one row would not keep the index's order
+        "/* messages.of_chat */ SELECT seq, role, text, external_id, created_at FROM messages"
+        " WHERE company_id = %s AND conversation_id = (SELECT id FROM conversations"
+        "   WHERE company_id = %s AND channel_id = %s AND chat = %s) AND seq > %s ORDER BY seq LIMIT %s",
+        (company_id, company_id, channel_id, chat, after_seq, limit),
     ).fetchall()
     return [Line(*row) for row in rows]  # type: ignore[arg-type]
