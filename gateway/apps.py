@@ -12,6 +12,7 @@ import psycopg
 
 from shared.clock import Clock
 from shared.errors import DatabaseUnavailable, Transient
+from shared.model import Route
 from shared.store import channels
 from shared.store.pool import Database, describe
 from shared.store.vault import Vault
@@ -29,11 +30,13 @@ SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class KnownApp:
-    """secrets: decrypted, newest first; never printed."""
+    """secrets: decrypted, newest first; never printed. origins, route: of a widget's app, which has one channel."""
 
     id: int
     platform: str
     secrets: tuple[str, ...] = field(repr=False)
+    origins: tuple[str, ...] = ()
+    route: Route | None = None
 
 
 class AppDirectory:
@@ -87,23 +90,24 @@ class AppDirectory:
         return await asyncio.shield(task)
 
     async def _look_up(self, key: tuple[str, str]) -> KnownApp | None:
-        row = await asyncio.get_running_loop().run_in_executor(self._threads, self._read, key)
+        row, route = await asyncio.get_running_loop().run_in_executor(self._threads, self._read, key)
         if row is None or row.state != "active":
             self._known.pop(key, None)
             self._unknown[key] = self._clock.monotonic_s()
             while len(self._unknown) > UNKNOWN_MAX:
                 self._unknown.popitem(last=False)
             return None
-        app = KnownApp(row.id, row.platform, tuple(self._vault.open(row.secrets)))
+        app = KnownApp(row.id, row.platform, tuple(self._vault.open(row.secrets)), row.origins, route)
         self._keep(key, app)
         return app
 
-    def _read(self, key: tuple[str, str]) -> channels.AppRow | None:
+    def _read(self, key: tuple[str, str]) -> tuple[channels.AppRow | None, Route | None]:
         if self._away_until_s is not None and self._clock.monotonic_s() < self._away_until_s:
             raise DatabaseUnavailable("it was away a moment ago", retry_after_s=AWAY_S)
         try:
             with self._db.transaction() as conn:
                 row = channels.app_by_slug(conn, *key)
+                routes = channels.routes(conn, [row.id]) if row is not None and row.platform == "widget" else []
         except (DatabaseUnavailable, psycopg.Error) as e:
             self._away_until_s = self._clock.monotonic_s() + AWAY_S
             if isinstance(e, DatabaseUnavailable):
@@ -111,7 +115,7 @@ class AppDirectory:
             # a lost grant or a missing column: no app is to blame, and what is known still counts
             raise DatabaseUnavailable(describe(e), retry_after_s=AWAY_S) from e
         self._away_until_s = None
-        return row
+        return row, routes[0] if routes else None
 
     def _keep(self, key: tuple[str, str], app: KnownApp) -> None:
         self._unknown.pop(key, None)

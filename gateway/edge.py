@@ -8,23 +8,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-import redis.asyncio
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
 from gateway.apps import AppDirectory
+from gateway.limits import Limits
+from gateway.streams import Streams
 from shared import channels as platforms_registry
 from shared import faults
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
 from shared.errors import DatabaseUnavailable
+from shared.live.hub import Hub
+from shared.live.publisher import Publisher
+from shared.resilience.limiter import Limiter
 from shared.settings import Settings
 from shared.store.journal import Writer
 from shared.store.pool import Database, check_role
-from shared.store.redis import connect_async
+from shared.store.redis import connect, connect_async
 from shared.store.vault import Vault
 
 T = TypeVar("T")
 
 DATABASE_THREADS = 2
+CACHE_TIMEOUT_S = 0.5
 
 
 @dataclass(slots=True)
@@ -33,16 +40,27 @@ class Edge:
     clock: Clock
     db: Database
     threads: ThreadPoolExecutor
-    redis: redis.asyncio.Redis
+    redis: AsyncRedis
     journal: Writer
     apps: AppDirectory
     platforms: dict[str, Platform]
+    cache: Redis
+    limits: Limits
+    live: Publisher
+    watching: AsyncRedis
+    hub: Hub
+    streams: Streams
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking database work beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 
     async def close(self) -> None:
+        await self.hub.close()
+        await self.watching.aclose()
+        self.limits.close()
+        self.live.close()
+        self.cache.close()
         await self.redis.aclose()
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.db.close()
@@ -69,6 +87,8 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         pass  # readiness says so until it is back; with nothing known every webhook gets a 503 until then
     client = connect_async(settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s)
     threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
+    cache = connect(settings.need("cache_url"), socket_timeout_s=CACHE_TIMEOUT_S)
+    watching = connect_async(settings.need("cache_url"))
     return Edge(
         settings=settings,
         clock=clock,
@@ -83,4 +103,10 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         ),
         apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
         platforms=platforms_registry.build(settings),
+        cache=cache,
+        limits=Limits(Limiter(cache, clock)),
+        live=Publisher(cache, clock),
+        watching=watching,
+        hub=Hub(watching),
+        streams=Streams(settings.widget_streams_max),
     )

@@ -17,6 +17,7 @@ from shared.channels.body import decode_object
 from shared.channels.text import storable
 from shared.errors import DatabaseUnavailable
 from shared.flow import takeover
+from shared.live.topics import Chat, Moved, Stored
 from shared.store import companies, conversations, messages
 from shared.store.pool import Conn
 from tasks import deliver
@@ -129,7 +130,10 @@ async def set_bot(request: Request) -> Response:
             raise _no_such_conversation()
         return {"bot_enabled": enabled}
 
-    return _json(await _as_agent(request, work))
+    company_id, said = await _as_agent(request, lambda conn, company_id: (company_id, work(conn, company_id)))
+    if not enabled:
+        request.app.state.edge.live.hint([Moved(company_id)])  # an answer in the making ends now
+    return _json(said)
 
 
 async def write(request: Request) -> Response:
@@ -140,14 +144,17 @@ async def write(request: Request) -> Response:
         raise Refused(422, f"Idempotency-Key should have up to {KEY_MAX} characters")
     platforms = request.app.state.edge.platforms
 
-    def work(conn: Conn, company_id: int) -> takeover.Written:
+    def work(conn: Conn, company_id: int) -> tuple[takeover.Written, Chat]:
         written = takeover.write(conn, platforms, company_id, conversation_id, text, key=key)
         if written is None:
             raise _no_such_conversation()
-        return written
+        return written, Chat(company_id, *conversations.place_of(conn, company_id, conversation_id))
 
-    written = await _as_agent(request, work)
+    written, chat = await _as_agent(request, work)
     if not written.repeated:
+        live = request.app.state.edge.live
+        live.hint([Moved(chat.company_id)])
+        live.tell([chat], Stored())
         # not in the database's threads: a broker that hangs would hold one of them
         await asyncio.to_thread(ring, deliver.send_due)
     return _json(written)

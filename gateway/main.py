@@ -5,15 +5,19 @@ Webhooks are the hot path and are answered without a framework in between; every
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, metrics
+from gateway import health, inbox, metrics, widget
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -39,6 +43,7 @@ class Gateway:
                 Route("/health/ready", health.ready),
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
+                *widget.ROUTES,
             ],
             lifespan=self._lifespan,
             exception_handlers=inbox.EXCEPTION_HANDLERS,
@@ -65,6 +70,8 @@ class Gateway:
         telemetry.configure(config.metrics_folder)
         watch = pages.state.watch = metrics.Watch(edge)
         self._webhooks = Webhooks(edge)
+        edge.hub.start()
+        _on_sigterm(edge.hub.stop_watching)
         try:
             yield
         finally:
@@ -72,6 +79,21 @@ class Gateway:
             watch.close()
             await edge.close()
             telemetry.close()
+
+
+def _on_sigterm(stop: Callable[[], None]) -> None:
+    """End the event streams at SIGTERM: the server waits for open responses, then kills, and only then would the
+    lifespan end. The server's own handling goes on: asyncio learns of the signal by a descriptor, not by this."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+        if callable(before):
+            before(number, frame)
+
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_signal)
+        signal.siginterrupt(signal.SIGTERM, False)
 
 
 app = Gateway()

@@ -13,6 +13,7 @@ from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
 from shared.knowledge import embed
 from shared.knowledge.embed import Embedder
+from shared.live.publisher import Publisher
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.resilience.limiter import Limiter
@@ -50,6 +51,7 @@ class Resources:
     router: llm_router.Router | None
     embedder: Embedder
     platforms: dict[str, Platform]
+    live: Publisher
     _closed: bool = field(default=False)
 
     def close(self) -> None:
@@ -63,6 +65,7 @@ class Resources:
             pass  # sockets go with the process
         self.loop.stop()
         self.db.close()
+        self.live.close()
         self.cache.close()
 
     async def _close_clients(self) -> None:
@@ -123,4 +126,5 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         router=llm_router.from_settings(settings, llm_http, breakers),
         embedder=embed.from_settings(settings, llm_http, loop),
         platforms=platforms_registry.build(settings),
+        live=Publisher(cache, clock),
     )

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     gateway_max_body_bytes: int = Field(4 * 1024 * 1024, gt=0)
     journal_write_timeout_s: float = Field(2.0, gt=0)
     journal_max_waiting_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    gateway_forwarded_hops: int = Field(0, ge=0, le=8)  # proxies of ours in front, for limits per address
+    widget_token_ttl_s: float = Field(30 * 86_400.0, gt=60)
+    widget_streams_max: int = Field(1_000, ge=1)  # open event streams per gateway process
     app_cache_ttl_s: float = Field(30.0, ge=0)  # how long a rotated or disabled secret may still count
 
     # Journal and intake

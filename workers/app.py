@@ -6,6 +6,7 @@ from kombu.transport.redis import Channel
 
 from tasks.app import app
 from workers import lifecycle
+from workers.hints import HintsStep
 from workers.intake import IntakeStep
 from workers.sweeper import SweeperStep
 
@@ -14,6 +15,7 @@ from workers.sweeper import SweeperStep
 # to go back: the rows hold the work (docs/decisions/0001-rings-are-not-restored.md).
 Channel.do_restore = False
 
+app.steps["worker"].add(HintsStep)
 app.steps["worker"].add(IntakeStep)
 app.steps["worker"].add(SweeperStep)
 lifecycle.connect()

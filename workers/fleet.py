@@ -32,7 +32,7 @@ def table(settings: Settings) -> dict[str, Row]:
     rows = (
         # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
         Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper"), pool_max),
-        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("sweeper",), pool_max),
+        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("hints", "sweeper"), pool_max),
         Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper",), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.

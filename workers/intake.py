@@ -7,6 +7,7 @@ from redis.exceptions import ResponseError
 
 from shared.flow.drain import Drain
 from shared.flow.intake import Stored
+from shared.live.topics import Stored as NewMessages
 from shared.telemetry import metrics
 from tasks import context, reply
 from tasks.doorbell import ring
@@ -24,6 +25,7 @@ class IntakeThread(Resident):
         r = process.resources
         self._reader = r.journal
         self._drain = Drain(r.db, r.journal, r.platforms, r.settings)
+        self._live = r.live
         self._quiet_s = r.settings.quiet_window_s
         self._groups_known = False
 
@@ -50,6 +52,8 @@ class IntakeThread(Resident):
         stored = self._drain.drain(stream)
         if stored is None or not stored.requests:
             return False
+        self._live.hint(stored.moved)
+        self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)
         ring(reply.answer_due, stored.turns, countdown_s=self._quiet_s)
         return True

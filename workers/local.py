@@ -28,6 +28,8 @@ from workers.supervisor import Supervisor
 
 COMPANY = "Demo shop"
 SLUG = "demo"
+WIDGET_SLUG = "demo-widget"
+WIDGET_ORIGIN = "https://shop.example"
 BOT = Me("700001", "demo_shop_bot")
 KNOWLEDGE = Path(__file__).parent / "commands" / "demo_knowledge"
 
@@ -174,6 +176,10 @@ def _connect_demo(config: Settings, folder: DataFolder, standin_url: str | None,
         onboarding.connect_bot(
             conn, Vault(config.fernet_keys), platform="telegram", company_id=company.id, slug=SLUG,
             webhook_secrets=[secret], token=token, me=BOT,
+        )  # fmt: skip
+        onboarding.connect_widget(
+            conn, Vault(config.fernet_keys), company_id=company.id, slug=WIDGET_SLUG,
+            origins=[WIDGET_ORIGIN, f"http://127.0.0.1:{config.gateway_port}"],
         )  # fmt: skip
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shared.channels.base import Platform
 from shared.channels.telegram import Telegram
+from shared.channels.widget import Widget
 from shared.errors import Permanent
 
 
@@ -20,10 +21,10 @@ class ChannelSettings(Protocol):
 
 def build(settings: ChannelSettings) -> dict[str, Platform]:
     """Every platform, sending to the addresses in the settings."""
-    return {"telegram": Telegram(settings.telegram_api_url)}
+    return {"telegram": Telegram(settings.telegram_api_url), "widget": Widget()}
 
 
-_DEFAULTS: Mapping[str, Platform] = MappingProxyType({"telegram": Telegram()})
+_DEFAULTS: Mapping[str, Platform] = MappingProxyType({"telegram": Telegram(), "widget": Widget()})
 
 NAMES: tuple[str, ...] = tuple(_DEFAULTS)
 

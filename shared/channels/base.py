@@ -12,6 +12,8 @@ from shared.model import InboundEvent, Me, Rate, SendOutcome
 
 class Platform(Protocol):
     name: str
+    local_delivery: bool
+    """The customer reads our own tables: a part is delivered by the commit that settles it, and nothing is sent."""
 
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         """Whether the request comes from the platform, under any of the app's secrets (several while one

@@ -21,6 +21,7 @@ class Telegram:
     """api_url: without the token, as `https://api.telegram.org`."""
 
     name = "telegram"
+    local_delivery = False
 
     def __init__(self, api_url: str = API_URL) -> None:
         self.api_url = api_url

@@ -10,6 +10,8 @@ import structlog
 
 from shared import faults
 from shared.errors import DatabaseUnavailable, SettingsError
+from shared.live.topics import Chat
+from shared.live.topics import Stored as MessageStored
 from shared.model import SendOutcome
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
@@ -24,6 +26,7 @@ log = structlog.get_logger(__name__)
 ATTEMPTS_MAX = 12
 REAUTH_RETRY_S = 300.0
 RECORD_RETRY_S = 0.5
+DELIVERED_HERE = SendOutcome("sent", "stored_here")
 
 
 class Result(Enum):
@@ -53,33 +56,72 @@ def deliver_next_part(r: Resources, after_company: int) -> Delivered:
         return Delivered(Result.NOTHING_DUE, 0)
     faults.reach("deliver.claimed")
     with r.db.transaction(claim.company_id) as conn:
-        part = outbound.load(conn, claim)
-        if part is None:
-            return Delivered(Result.UNSENT, claim.company_id)
-        refused = _refusal(part)
-        if refused is not None:
-            outbound.give_up(conn, claim, meaning=refused)
-            outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
-            metrics.GIVEN_UP.inc(part.platform, refused)
-            log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
-            return Delivered(Result.UNSENT, claim.company_id)
-        try:
-            token = str(r.vault.open(part.credentials).get("token", ""))
-        except SettingsError:
-            outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
-            metrics.POSTPONED.inc(part.platform, "credentials_sealed")
-            _need_reauth(conn, part)
-            return Delivered(Result.POSTPONED, claim.company_id, REAUTH_RETRY_S)
-        platform = r.platforms[part.platform]
-        wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
-        if wait_s > 0:
-            outbound.postpone(conn, claim, delay_s=wait_s, meaning="rate_limited")
-            metrics.POSTPONED.inc(part.platform, "rate_limited")
-            return Delivered(Result.POSTPONED, claim.company_id, wait_s)
-        attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
-    if attempt is None:
+        begun = _begin(r, conn, claim)
+    if isinstance(begun, Delivered):
+        return begun
+    if begun.token is None:
+        return _tell_here(r, begun)
+    return _send(r, claim, begun.part, begun.attempt, begun.token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A part whose attempt is written down. token: None if it was delivered by that, in our own tables."""
+
+    part: Outbound
+    attempt: int
+    token: str | None
+
+
+def _begin(r: Resources, conn: Conn, claim: Claim) -> Delivered | _Begun:
+    """Whether the part may leave; if so, that it does."""
+    part = outbound.load(conn, claim)
+    if part is None:
         return Delivered(Result.UNSENT, claim.company_id)
-    return _send(r, claim, part, attempt, token)
+    refused = _refusal(part)
+    if refused is not None:
+        outbound.give_up(conn, claim, meaning=refused)
+        outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
+        metrics.GIVEN_UP.inc(part.platform, refused)
+        log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
+        return Delivered(Result.UNSENT, claim.company_id)
+    platform = r.platforms[part.platform]
+    if platform.local_delivery:
+        return _settle_here(r, conn, claim, part)
+    try:
+        token = str(r.vault.open(part.credentials).get("token", ""))
+    except SettingsError:
+        outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
+        metrics.POSTPONED.inc(part.platform, "credentials_sealed")
+        _need_reauth(conn, part)
+        return Delivered(Result.POSTPONED, claim.company_id, REAUTH_RETRY_S)
+    wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
+    if wait_s > 0:
+        outbound.postpone(conn, claim, delay_s=wait_s, meaning="rate_limited")
+        metrics.POSTPONED.inc(part.platform, "rate_limited")
+        return Delivered(Result.POSTPONED, claim.company_id, wait_s)
+    attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
+    return _Begun(part, attempt, token) if attempt is not None else Delivered(Result.UNSENT, claim.company_id)
+
+
+def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Delivered | _Begun:
+    """The customer reads our tables: attempt and result are one commit, so none of these is ever uncertain."""
+    attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
+    if attempt is None or not outbound.record(conn, claim, attempt, DELIVERED_HERE, delay_s=0, duration_ms=0):
+        return Delivered(Result.UNSENT, claim.company_id)
+    _follow(conn, part, DELIVERED_HERE)
+    return _Begun(part, attempt, None)
+
+
+def _tell_here(r: Resources, begun: _Begun) -> Delivered:
+    part = begun.part
+    r.live.tell([Chat(part.company_id, part.channel_id, part.chat)], MessageStored())
+    metrics.SENDS.inc(part.platform, DELIVERED_HERE.status, DELIVERED_HERE.meaning)
+    log.info(
+        "part_delivered", outbound_id=part.id, company_id=part.company_id, part=part.part, attempt=begun.attempt,
+        status=DELIVERED_HERE.status, meaning=DELIVERED_HERE.meaning, duration_ms=0,
+    )  # fmt: skip
+    return Delivered(Result.SENT, part.company_id, _more_in_s(r, part))
 
 
 def _refusal(part: Outbound) -> str | None:

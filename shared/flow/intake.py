@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 
 from shared import faults
 from shared.channels.base import Platform
 from shared.channels.body import decode_object
+from shared.live.topics import Chat, Moved
 from shared.model import InboundEvent, JournalEntry, Me, Route
 from shared.settings import Settings
 from shared.store import channels, conversations, ledger, messages, turns
@@ -33,7 +34,8 @@ class Placed:
 @dataclass(slots=True)
 class Stored:
     """What a batch came to. turns: replies now wanted, the number of doorbells to ring. endings: how many events
-    ended with this (kind, outcome, reason)."""
+    ended with this (kind, outcome, reason). chats: those with new messages. moved: turns whose epoch moved; both
+    are to be told after the commit."""
 
     requests: int = 0
     repeats: int = 0
@@ -42,11 +44,15 @@ class Stored:
     parked: int = 0
     turns: int = 0
     endings: Counter[tuple[str, str, str]] = field(default_factory=Counter, compare=False)
+    chats: set[Chat] = field(default_factory=set)
+    moved: list[Moved] = field(default_factory=list)
 
     def add(self, other: Stored) -> None:
         for name in ("requests", "repeats", "effected", "dropped", "parked", "turns"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.endings.update(other.endings)
+        self.chats |= other.chats
+        self.moved += other.moved
 
 
 @dataclass(slots=True)
@@ -161,7 +167,7 @@ def _store_messages(conn: Conn, batch: _Batch, settings: Settings, stored: Store
     heads = _heads(new, ids)
     conversations.advance(conn, heads)
     wanted = _wanted(accepted, locked)
-    turns.want(
+    extended = turns.want(
         conn,
         wanted,
         quiet_s=settings.quiet_window_s,
@@ -170,6 +176,8 @@ def _store_messages(conn: Conn, batch: _Batch, settings: Settings, stored: Store
         cancel_window_s=settings.turn_cancel_window_s,
     )
     stored.turns = len(wanted)
+    stored.moved = [Moved(claim.company_id, claim.turn_id, claim.epoch) for claim in extended]
+    stored.chats = {Chat(*astuple(_chat_key(p))) for p, _ in accepted}
     for p, message in accepted:
         message_id = ids[(message.company_id, message.channel_id, message.dedupe_key)]
         batch.ledger.append(_row(p, "effected", message_id=message_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -11,6 +11,7 @@ import structlog
 
 from shared.clock import Clock
 from shared.errors import Cancelled, DatabaseUnavailable
+from shared.live.topics import Moved
 from shared.store import turns
 from shared.store.pool import Database, describe
 from shared.store.turns import Claim
@@ -19,7 +20,8 @@ from shared.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 RENEW_EVERY_S = 1.0
-"""Also how long a superseded answer goes on being written: the renewal is where a process learns of it."""
+"""Also how long a superseded answer goes on being written at most: the renewal is where a process learns of it, and
+a hint makes it look earlier."""
 
 
 class Lease:
@@ -56,6 +58,7 @@ class Leases:
         self._held: set[Lease] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._look = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
@@ -90,11 +93,21 @@ class Leases:
     def stop(self) -> None:
         self.call_off()
         self._stop.set()
+        self._look.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
+    def look_now(self, hints: Iterable[Moved]) -> None:
+        """Renew at once if one of these may concern a lease of ours. Only the renewal decides what is lost."""
+        with self._lock:
+            held = [lease.claim for lease in self._held if not lease.lost.is_set()]
+        if any(_concerns(hint, claim) for hint in hints for claim in held):
+            self._look.set()
+
     def _run(self) -> None:
-        while not self._stop.wait(min(RENEW_EVERY_S, self._lease_s / 4)):
+        while not self._stop.is_set():
+            self._look.wait(min(RENEW_EVERY_S, self._lease_s / 4))
+            self._look.clear()
             self.renew()
 
     def renew(self) -> None:
@@ -120,3 +133,9 @@ class Leases:
                 metrics.LEASES_LOST.inc()
                 log.info("lease_lost", turn_id=lease.claim.turn_id, company_id=lease.claim.company_id)
                 lease.lose()
+
+
+def _concerns(hint: Moved, claim: Claim) -> bool:
+    if hint.company_id != claim.company_id:
+        return False
+    return hint.turn_id is None or (hint.turn_id == claim.turn_id and hint.epoch > claim.epoch)

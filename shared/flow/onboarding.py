@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,4 +50,27 @@ def connect_bot(
     with conn.transaction():
         app_id = channels.add_app(conn, platform, slug, vault.seal(list(webhook_secrets)))
         channel_id = channels.add_channel(conn, company_id, app_id, platform, me, vault.seal({"token": token}))
+    return Connected(company_id, app_id, channel_id)
+
+
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", re.ASCII)
+
+
+def connect_widget(conn: Conn, vault: Vault, *, company_id: int, slug: str, origins: Sequence[str]) -> Connected:
+    """Make a company's web-chat widget, or change from which pages its visitors may come: their tokens stay good.
+
+    origins: as browsers send them, `https://shop.example`. Raises ValueError when one is none, or when the slug
+    belongs to another company or platform.
+    """
+    known = [origin.lower().rstrip("/") for origin in origins]
+    for origin in known:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin: write it as https://shop.example, without a path")
+    with conn.transaction():
+        app = channels.app_by_slug(conn, "widget", slug)
+        sealed = app.secrets if app is not None else vault.seal([new_secret()])
+        app_id = channels.add_app(conn, "widget", slug, sealed)
+        channels.set_origins(conn, app_id, sorted(set(known)))
+        me = Me(external_id=slug)
+        channel_id = channels.add_channel(conn, company_id, app_id, "widget", me, vault.seal({}))
     return Connected(company_id, app_id, channel_id)

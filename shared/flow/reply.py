@@ -16,6 +16,8 @@ from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Perm
 from shared.flow import ladder
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
+from shared.live.stream import AnswerStream
+from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
 from shared.model import Answer, ChatLine, Completion, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
@@ -48,7 +50,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What a turn's answer is made from."""
+    """What a turn's answer is made from. stream: tells who watches what is being written."""
 
     turn: Turn
     company: Company
@@ -58,6 +60,7 @@ class _Case:
     sealed: bytes
     ms: dict[str, int]
     over_budget: bool = False
+    stream: AnswerStream | None = None
 
     @property
     def question(self) -> str:
@@ -89,14 +92,16 @@ def _answer(r: Resources, lease: Lease) -> Result:
             return Result.CALLED_OFF
         if case.question and case.turn.attempts <= ATTEMPTS_MAX:
             case = replace(case, passages=_retrieve(r, claim, case))
-        answer = _compose(r, lease, case)
-        answer.ms.update(case.ms)
-        answer.ms["total"] = _ms(started)
-        lease.guard(None)
-        if not _store(r, claim, case, answer):
-            metrics.TURNS.inc("called_off", "")
-            log.info("turn_called_off", reason="taken_over")
-            return Result.CALLED_OFF
+        with _stream(r, case) as stream:
+            answer = _compose(r, lease, replace(case, stream=stream))
+            answer.ms.update(case.ms)
+            answer.ms["total"] = _ms(started)
+            lease.guard(None)
+            if not _store(r, claim, case, answer):
+                metrics.TURNS.inc("called_off", "")
+                log.info("turn_called_off", reason="taken_over")
+                return Result.CALLED_OFF
+            stream.became_message()
     except Cancelled:
         _give_back(r, claim)
         metrics.TURNS.inc("called_off", "")
@@ -122,6 +127,12 @@ def _count(answer: Answer) -> None:
     metrics.TURNS.inc("handed_over" if answer.step == "handover" else "answered", answer.step)
     for stage, ms in answer.ms.items():
         metrics.STAGE.observe(ms / 1000, stage)
+
+
+def _stream(r: Resources, case: _Case) -> AnswerStream:
+    turn = case.turn
+    chat = Chat(turn.company_id, turn.channel_id, turn.chat)
+    return AnswerStream(r.live, chat, AnswerId(turn.id, turn.epoch))
 
 
 def _numbers(answer: Answer) -> dict[str, int]:
@@ -214,7 +225,8 @@ def _complete(r: Resources, lease: Lease, case: _Case, relevant: Sequence[Passag
         token = str(r.vault.open(case.sealed).get("token", ""))
     except SettingsError:
         token = ""  # only typing needs it here; the delivery meets the lost key and says so
-    call = r.loop.spawn(_with_typing(r, case, token, r.router.complete(lines, deadline_s=r.settings.turn_deadline_s)))
+    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream)
+    call = r.loop.spawn(_with_typing(r, case, token, completion))
     lease.guard(call.cancel)
     faults.reach("reply.asking")
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -25,6 +25,8 @@ KEEPALIVE_EXPIRY_S = 5.0
 MAX_ANSWER_CHARS = 20_000
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+OnText = Callable[[str], None]
+"""Told each piece of an answer's text as it comes, on the event loop's thread; it must not block or raise."""
 _CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
 
 
@@ -102,15 +104,17 @@ class Provider:
         self._max_tokens = max_tokens
         self._clock = clock or SystemClock()
 
-    async def complete(self, messages: Sequence[dict[str, Any]], deadline_s: float) -> Completion:
-        """The model's answer within deadline_s of wall-clock time.
+    async def complete(
+        self, messages: Sequence[dict[str, Any]], deadline_s: float, on_text: OnText | None = None
+    ) -> Completion:
+        """The model's answer within deadline_s of wall-clock time. on_text: hears it come.
 
         Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'llm_rejected'): the
         last means that this prompt will not be taken. Cancelling closes the connection.
         """
         try:
             async with asyncio.timeout(deadline_s):
-                return await self._stream(messages, deadline_s)
+                return await self._stream(messages, deadline_s, on_text)
         except TimeoutError as e:
             raise CallFailed("timeout", retry=False) from e
         except httpx.PoolTimeout as e:
@@ -122,7 +126,9 @@ class Provider:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
             raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
 
-    async def _stream(self, messages: Sequence[dict[str, Any]], deadline_s: float) -> Completion:
+    async def _stream(
+        self, messages: Sequence[dict[str, Any]], deadline_s: float, on_text: OnText | None
+    ) -> Completion:
         body = {
             "model": self.model,
             "messages": list(messages),
@@ -147,7 +153,10 @@ class Provider:
                     if event == "[DONE]":
                         heard.done = True
                         break
+                    before = len(heard.parts)
                     _hear(heard, _parsed(event))
+                    if on_text is not None:
+                        on_text("".join(heard.parts[before:]))
         return self._completion(heard)
 
     def _completion(self, heard: _Heard) -> Completion:

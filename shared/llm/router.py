@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import structlog
@@ -34,6 +34,16 @@ PATIENCE_S = 2.0
 """A provider that asks for a longer wait is passed over while there is another one to ask."""
 WORTHWHILE_S = 1.0
 """With less than so much time left no further call is begun."""
+
+
+class Listener(Protocol):
+    """Whoever hears an answer come; called on the event loop's thread, must not block or raise."""
+
+    def piece(self, text: str) -> None: ...
+
+    def restart(self) -> None:
+        """Another attempt begins: what the one before it said does not count."""
+        ...
 
 
 class NoModelAnswered(ModelUnavailable):
@@ -66,8 +76,11 @@ class Router:
         self._call_deadline_s = call_deadline_s
         self._rng = rng or Random()
 
-    async def complete(self, messages: Sequence[dict[str, Any]], deadline_s: float) -> Completion:
+    async def complete(
+        self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None
+    ) -> Completion:
         """An answer within deadline_s, retries and fallbacks included; with every attempt on it.
+        listener: hears the answer come, from its beginning with each attempt.
 
         Raises NoModelAnswered, whatever went wrong: the caller's next step of the ladder is the same.
         """
@@ -82,7 +95,8 @@ class Router:
             record = partial(_record, attempts, provider, step, began_s)
             try:
                 last = number == len(self._providers) - 1
-                completion = await self._ask(provider, messages, ends_at_s, record, math.inf if last else PATIENCE_S)
+                patience_s = math.inf if last else PATIENCE_S
+                completion = await self._ask(provider, messages, ends_at_s, record, patience_s, listener)
             except (ModelUnavailable, Permanent) as error:
                 if isinstance(error, ModelUnavailable) and error.retry_after_s is not None:
                     waits.append(error.retry_after_s)
@@ -98,6 +112,7 @@ class Router:
         ends_at_s: float,
         record: Record,
         patience_s: float,
+        listener: Listener | None,
     ) -> Completion:
         """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
         retrying = AsyncRetrying(
@@ -106,17 +121,25 @@ class Router:
             stop=lambda state: stop_after_attempt(ATTEMPTS_MAX)(state) or not self._fits(state, ends_at_s, patience_s),
             reraise=True,
         )
-        return await retrying(self._attempt, provider, messages, ends_at_s, record)
+        return await retrying(self._attempt, provider, messages, ends_at_s, record, listener)
 
     async def _attempt(
-        self, provider: Provider, messages: Sequence[dict[str, Any]], ends_at_s: float, record: Record
+        self,
+        provider: Provider,
+        messages: Sequence[dict[str, Any]],
+        ends_at_s: float,
+        record: Record,
+        listener: Listener | None,
     ) -> Completion:
         began_s = time.monotonic()
         deadline_s = max(0.0, min(self._call_deadline_s, self._left_s(ends_at_s)))
         outcome, completion = "cancelled", None
         try:
             async with self._breakers.of(provider.name, provider.model).guarding():
-                completion = await provider.complete(messages, deadline_s)
+                if listener is not None:
+                    listener.restart()
+                on_text = listener.piece if listener is not None else None
+                completion = await provider.complete(messages, deadline_s, on_text)
             outcome = "ok"
             return completion
         except BreakerOpen:

@@ -11,22 +11,26 @@ from shared.store.pool import Conn
 
 @dataclass(frozen=True, slots=True)
 class AppRow:
-    """secrets: encrypted, as stored."""
+    """secrets: encrypted, as stored. origins: of a widget's pages."""
 
     id: int
     platform: str
     slug: str
     secrets: bytes
     state: str
+    origins: tuple[str, ...] = ()
 
 
 def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
     row = conn.execute(
-        "/* channels.app_by_slug */ SELECT id, platform, slug, secrets, state FROM apps"
+        "/* channels.app_by_slug */ SELECT id, platform, slug, secrets, state, origins FROM apps"
         " WHERE platform = %s AND slug = %s",
         (platform, slug),
     ).fetchone()
-    return AppRow(*row) if row else None  # type: ignore[arg-type]
+    if row is None:
+        return None
+    *columns, origins = row
+    return AppRow(*columns, tuple(origins))  # type: ignore[arg-type, call-arg]
 
 
 def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
@@ -100,3 +104,8 @@ def add_channel(conn: Conn, company_id: int, app_id: int, platform: str, me: Me,
     if row is None:
         raise ValueError(f"{me.external_id} is connected to another company already: disconnect it there first")
     return int(str(row[0]))
+
+
+def set_origins(conn: Conn, app_id: int, origins: Sequence[str]) -> None:
+    """From which pages a widget's visitors may come. For the owner role."""
+    conn.execute("/* channels.set_origins */ UPDATE apps SET origins = %s WHERE id = %s", (list(origins), app_id))

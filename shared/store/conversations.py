@@ -183,6 +183,18 @@ def chat_of(conn: Conn, company_id: int, conversation_id: int) -> str | None:
     return str(row[0]) if row else None
 
 
+def place_of(conn: Conn, company_id: int, conversation_id: int) -> tuple[int, str]:
+    """Channel and chat as sends address it. Raises LookupError."""
+    row = conn.execute(
+        "/* conversations.place_of */ SELECT channel_id, coalesce(migrated_to, chat) FROM conversations"
+        " WHERE company_id = %s AND id = %s",
+        (company_id, conversation_id),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"conversation {conversation_id} does not exist")
+    return int(str(row[0])), str(row[1])
+
+
 def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool) -> bool:
     """Give a conversation to a person (False) or back to the bot (True). False: it does not exist."""
     cursor = conn.execute(

@@ -138,3 +138,28 @@ def page(conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 
         (company_id, conversation_id, after_seq, limit),
     ).fetchall()
     return [Shown(*row) for row in rows]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message as a visitor of the widget sees it. client_id: the visitor's own id of it."""
+
+    seq: int
+    role: str
+    text: str | None
+    client_id: str | None
+    created_at: datetime
+
+
+def of_chat(
+    conn: Conn, company_id: int, channel_id: int, chat: str, *, after_seq: int = 0, limit: int = 100
+) -> list[Line]:
+    """A chat's messages in order; none while it has no conversation."""
+    rows = conn.execute(
+        # the conversation as a sub-select: joined, its one row would not keep the index's order
+        "/* messages.of_chat */ SELECT seq, role, text, external_id, created_at FROM messages"
+        " WHERE company_id = %s AND conversation_id = (SELECT id FROM conversations"
+        "   WHERE company_id = %s AND channel_id = %s AND chat = %s) AND seq > %s ORDER BY seq LIMIT %s",
+        (company_id, company_id, channel_id, chat, after_seq, limit),
+    ).fetchall()
+    return [Line(*row) for row in rows]  # type: ignore[arg-type]

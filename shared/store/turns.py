@@ -58,16 +58,17 @@ def want(
     quiet_max_s: float,
     cancels_max: int,
     cancel_window_s: float,
-) -> None:
+) -> list[Claim]:
     """Open a turn, or extend the open one, for each conversation (locked, each at most once).
 
     A waiting turn waits for quiet again, at most quiet_max_s after its first message. A turn being answered is
     called back (its epoch moves, so the answer in the making is fenced off), at most cancels_max times and
-    never later than cancel_window_s after its first message; otherwise a new turn stands behind it.
+    never later than cancel_window_s after its first message; otherwise a new turn stands behind it. Returns the
+    turns that were extended, with their new epochs: whoever answers one of them has lost its lease.
     """
     if not wanted:
-        return
-    conn.execute(
+        return []
+    rows = conn.execute(
         "/* turns.want */ WITH w AS (SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
         "   %(channel)s::bigint[], %(first)s::bigint[], %(last)s::bigint[], %(received)s::timestamptz[],"
         "   %(request)s::text[])"
@@ -86,13 +87,14 @@ def want(
         # a clock set back could make the turn in front of a waiting one young again
         "        AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.company_id = t.company_id"
         "          AND n.conversation_id = t.conversation_id AND n.state = 'waiting')))"
-        "   RETURNING t.company_id, t.conversation_id)"
-        " INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq, received_at, first_at,"
-        "   request_id, due_at)"
+        "   RETURNING t.company_id, t.conversation_id, t.id, t.epoch),"
+        " opened AS (INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq, received_at,"
+        "   first_at, request_id, due_at)"
         " SELECT w.company_id, w.conversation_id, w.channel_id, w.first_seq, w.last_seq, w.received_at,"
         "   clock_timestamp(), w.request_id, clock_timestamp() + make_interval(secs => %(quiet)s)"
         " FROM w WHERE NOT EXISTS (SELECT 1 FROM extended e"
-        "   WHERE e.company_id = w.company_id AND e.conversation_id = w.conversation_id)",
+        "   WHERE e.company_id = w.company_id AND e.conversation_id = w.conversation_id))"
+        " SELECT company_id, id, epoch FROM extended",
         {
             "company": [w.company_id for w in wanted],
             "conversation": [w.conversation_id for w in wanted],
@@ -106,7 +108,8 @@ def want(
             "cancels": cancels_max,
             "window": cancel_window_s,
         },
-    )
+    ).fetchall()
+    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:

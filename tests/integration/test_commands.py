@@ -361,3 +361,21 @@ def test_flower_is_never_run_open(run: Run) -> None:
 
     assert ended.code == 2
     assert "FLOWER_PASSWORD is not set" in ended.err
+
+
+def test_a_widget_is_made_and_its_origins_changed(run: Run, inbox: Inbox) -> None:
+    run("company", "create", "Shoe shop")
+    words = ("channel", "create-widget", "--company", "Shoe shop", "--slug", "shoes-chat", "--origin")
+    rows = "SELECT a.origins, a.secrets, c.state FROM apps a JOIN channels c ON c.app_id = a.id"
+
+    assert run(*words, "https://shop.example", "--origin", "http://localhost:3000").code == 0
+    [(origins, secrets, state)] = inbox.rows(rows)
+    assert (origins, state) == (["http://localhost:3000", "https://shop.example"], "active")
+
+    assert "/widget/shoes-chat/" in run(*words, "https://new.example").out
+    assert inbox.rows(rows) == [(["https://new.example"], secrets, "active")]
+    for refused in (run(*words, "shop.example"), run(*words, "https://a/b"), run(*words, "*")):
+        assert (refused.code, "origin" in refused.err) == (2, True)
+    assert (
+        run("channel", "create-widget", "--company", "nobody", "--slug", "x", "--origin", "https://a.example").code == 2
+    )

@@ -67,6 +67,12 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         10,
     ),
     (
+        "messages.of_chat",
+        lambda c: messages.of_chat(c, BIG_COMPANY, BIG_CHANNEL, "7", after_seq=2),
+        {"conversations_company_id_channel_id_chat_key", "messages_company_id_conversation_id_seq_key"},
+        20,
+    ),
+    (
         "messages.lines",
         lambda c: messages.lines(c, BIG_COMPANY, ONE_CONVERSATION, up_to_seq=9, limit=20),
         {"messages_company_id_conversation_id_seq_key"},

@@ -301,3 +301,19 @@ def test_the_shared_client_allows_as_many_connections_as_it_was_sized_for() -> N
             return len(await asyncio.gather(*calls))
 
     assert run(talk()) == 120
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+def test_who_listens_hears_the_text_once_and_in_order(kind: str) -> None:
+    """A server that does not stream has no pieces: the answer itself is what comes."""
+    whole = {"choices": [{"message": {"content": "Thirty days [1]."}, "finish_reason": "stop"}]}
+    body = WHOLE if kind == "text/event-stream" else json.dumps(whole).encode()
+    heard: list[str] = []
+
+    async def talk() -> Completion:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body, headers={"content-type": kind}))
+        async with httpx.AsyncClient(transport=transport) as http:
+            return await make(http).complete(MESSAGES, deadline_s=5, on_text=heard.append)
+
+    assert run(talk()).text == "Thirty days [1]."
+    assert [text for text in heard if text] == (["Thirty ", "days [1]."] if kind == "text/event-stream" else [])

@@ -275,3 +275,24 @@ def test_the_fallbacks_are_asked_in_their_order_each_with_its_own_key() -> None:
 def test_a_router_without_providers_is_a_mistake() -> None:
     with pytest.raises(ValueError):
         Router([])
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def piece(self, text: str) -> None:
+        self.heard.append(text)
+
+    def restart(self) -> None:
+        self.heard.append("again:")
+
+
+def test_who_listens_is_told_when_an_attempt_begins_anew() -> None:
+    cut = httpx.Response(200, content=b'data: {"choices": [{"delta": {"content": "Ye"}}]}\n\n')
+    world, ear = World("first"), Ear()
+    world.answers["first"] = lambda number: cut if number == 1 else ANSWER
+
+    run(world.router.complete(MESSAGES, 55.0, ear))
+
+    assert ear.heard == ["again:", "Ye", "again:", "Yes [1]."]

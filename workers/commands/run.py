@@ -12,7 +12,7 @@ import click
 from shared import settings
 from shared.settings import PROJECT_ROOT, Settings, child_environment
 from workers import fleet
-from workers.local import System, running_system
+from workers.local import WIDGET_SLUG, System, running_system
 from workers.supervisor import argv_of, secret_environment
 
 
@@ -84,6 +84,7 @@ def _introduce(system: System) -> None:
     config = system.settings
     click.echo(f"gateway     {system.gateway_url}   (health: /health/ready)")
     click.echo(f"inbox       {system.gateway_url}/inbox/conversations   API key: {system.api_key}")
+    click.echo(f"widget      {system.gateway_url}/widget/{WIDGET_SLUG}/ (sessions, messages, events)")
     click.echo(f"flower      {system.flower_url}   user admin, password {config.flower_password.get_secret_value()}")
     click.echo(f"metrics     {system.gateway_url}/metrics   bearer token: {config.ops_token.get_secret_value()}")
     services = "embedded" if system.embedded else "yours"

@@ -109,6 +109,28 @@ def register_webhook(config: settings.Settings, token: str, public_url: str, slu
     return address
 
 
+@channel.command("create-widget")
+@click.option("--company", "company_name", required=True, help="The company's name, as created.")
+@click.option("--slug", required=True, help="Stands in the widget's address: letters, digits, - and _.")
+@click.option(
+    "--origin", "origins", required=True, multiple=True, help="A page that may use it: https://shop.example. Several."
+)
+def create_widget(company_name: str, slug: str, origins: tuple[str, ...]) -> None:
+    """Make a web-chat widget, or change its origins: visitors' tokens stay good."""
+    config = settings.load()
+    vault = Vault(config.fernet_keys)
+    with as_owner(config) as conn:
+        made = companies.by_name(conn, company_name)
+        if made is None:
+            raise Permanent("company", f"no company is named {company_name!r}: make it with `company create`")
+        try:
+            onboarding.connect_widget(conn, vault, company_id=made.id, slug=slug, origins=origins)
+        except (ValueError, psycopg.errors.CheckViolation) as e:
+            what = str(e) if isinstance(e, ValueError) else "a slug has up to 64 letters, digits, - and _"
+            raise Permanent("channel", what) from None
+    click.echo(f"the widget of {made.name} is at /widget/{slug}/ for pages of {', '.join(origins)}")
+
+
 def _who_is(config: settings.Settings, token: str) -> Me:
     result = _call(config, token, "getMe", {})
     return Me(str(result["id"]), result.get("username"))

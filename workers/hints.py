@@ -1,0 +1,35 @@
+"""Hints that a lease was lost, heard by a resident thread of every worker that holds leases."""
+
+from __future__ import annotations
+
+from shared.live.hints import HintListener
+from shared.store.redis import connect
+from tasks import context
+from workers.resident import Resident, ResidentStep
+
+
+class HintsThread(Resident):
+    """A generation that was overtaken ends within milliseconds of the hint. While Redis is away the renewal of the
+    leases finds out within a second."""
+
+    def __init__(self, process: context.Process) -> None:
+        super().__init__("hints")
+        self._leases = process.leases
+        self._client = connect(process.resources.settings.need("cache_url"), socket_timeout_s=2.0)
+        self._listener = HintListener(self._client)
+
+    def step(self) -> float:
+        self._leases.look_now(self._listener.listen())
+        return 0.0
+
+    def stop(self) -> None:
+        super().stop()
+        self._listener.close()
+        self._client.close()
+
+
+class HintsStep(ResidentStep):
+    resident_name = "hints"
+
+    def make(self, process: context.Process) -> Resident:
+        return HintsThread(process)
