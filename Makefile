@@ -1,6 +1,6 @@
 # The two to begin with: `make demo` and `make test`. Everything sets up the environment on first use.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format lock clean
+.PHONY: help setup demo up test bench check format lock clean
 PYTHON_BIN := .venv/bin
 
 help: ## Show this list
@@ -17,6 +17,9 @@ up: ## Start everything on this machine and stay until Ctrl-C
 
 test: setup ## Run the tests, on real PostgreSQL and Valkey
 	$(PYTHON_BIN)/python -m pytest -q
+
+bench: setup ## Measure receivers and the journey; ratios from one run, a few minutes
+	PYTHONPATH=. $(PYTHON_BIN)/python -m bench
 
 check: setup ## Lint, format, types, and who may import whom
 	$(PYTHON_BIN)/ruff check

@@ -1,0 +1,143 @@
+"""The whole journey with real processes: latency when idle, throughput against a chain of three empty Celery tasks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import redis
+
+from shared.settings import PROJECT_ROOT, child_environment
+from tests.e2e.system import System, private_system, wait_until
+from tests.factories import update
+
+CHAIN = ("first", "second", "third")
+FLEET = ("gateway", "intake", "reply", "deliver")
+IDLE_MESSAGES = 60
+CONVERSATIONS = 600
+LLM_S = 0.3
+WITHIN_S = 120.0
+QUESTION = "How many days do I have to return shoes?"
+
+
+def _idle(system: System) -> tuple[float, float]:
+    """p50 and p95 in ms from the gateway's 200 to the platform's send API, the quiet window taken off; the model
+    answers at once."""
+    bot = system.new_bot()
+    quiet_s = system.config.quiet_window_s
+    spent_ms = []
+    for chat in range(1, IDLE_MESSAGES + 1):
+        system.post_until_accepted(bot, update(QUESTION, chat=chat))
+        accepted_s = time.time()
+        [message] = system.standin.wait_messages(1, chat_id=chat, token=bot.token, timeout_s=20)
+        spent_ms.append((float(message["at"]) - accepted_s - quiet_s) * 1000)
+    ordered = sorted(spent_ms[5:])  # the first ones open connections
+    return ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Throughput:
+    """per_s: messages a second, one a conversation, from the first webhook to the last answer at the platform.
+    cpu_ms: process → CPU milliseconds a message."""
+
+    per_s: float
+    cpu_ms: dict[str, float]
+
+
+def _cpu_s(system: System) -> dict[str, float]:
+    """CPU seconds used so far, by process; servers with their children."""
+    roots = {name: running.process.pid for name, running in system.processes.items()}
+    roots |= {"postgresql": system.postgres.pid or 0, "valkey": system.valkey.pid or 0}
+    spent = {}
+    for name, pid in roots.items():
+        try:
+            root = psutil.Process(pid)
+            family = [root, *root.children(recursive=True)]
+            spent[name] = sum(sum(p.cpu_times()[:4]) for p in family)
+        except psutil.NoSuchProcess:
+            spent[name] = 0.0
+    return spent
+
+
+def _throughput(system: System) -> _Throughput:
+    system.standin.set_latency(first_byte_s=LLM_S)
+    bots = [system.new_bot() for _ in range(10)]
+    before = system.standin.wait_count(0, 1, target="telegram", kind="message")
+    work = [(bots[n % 10], update(QUESTION, chat=10_000 + n)) for n in range(CONVERSATIONS)]
+    before_s = _cpu_s(system)
+    began_s = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        posted = [pool.submit(system.post_until_accepted, bot, body) for bot, body in work]
+        for one in posted:
+            one.result()
+    system.standin.wait_count(before + CONVERSATIONS, WITHIN_S, target="telegram", kind="message")
+    seconds = time.perf_counter() - began_s - system.config.quiet_window_s
+    after_s = _cpu_s(system)
+    cpu_ms = {name: (after_s[name] - before_s[name]) * 1000 / CONVERSATIONS for name in after_s}
+    return _Throughput(CONVERSATIONS / seconds, cpu_ms)
+
+
+@contextmanager
+def _chain_workers(system: System) -> Iterator[None]:
+    processes = []
+    for name in CHAIN:
+        log = (system.folder / f"chain-{name}.log").open("ab")
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "bench.chain", name], cwd=PROJECT_ROOT,
+                env=child_environment(system.environment()), stdout=log, stderr=log, start_new_session=True,
+            )
+        )  # fmt: skip
+        log.close()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(10)
+
+
+def _chain(system: System) -> float:
+    """Chains a second, rung by one publisher as fast as it can, events on."""
+    counter: Any = redis.Redis.from_url(system.valkey.redis_url)
+    with _chain_workers(system):
+        _ring(system, 1)
+        wait_until(lambda: _done(counter) >= 1, "the chain's workers are up", 30)
+        counter.set("bench:chain:done", 0)
+        _ring(system, CONVERSATIONS)
+        wait_until(lambda: _done(counter) >= CONVERSATIONS, "all chains are done", WITHIN_S)
+        return CONVERSATIONS / (time.time() - float(counter.get("bench:chain:began")))
+
+
+def _ring(system: System, count: int) -> None:
+    argv = [sys.executable, "-P", "-m", "bench.chain", "ring", str(count)]
+    subprocess.run(argv, cwd=PROJECT_ROOT, env=child_environment(system.environment()), check=True, timeout=60)
+
+
+def _done(counter: Any) -> int:
+    return int(counter.get("bench:chain:done") or 0)
+
+
+def report() -> list[str]:
+    with private_system(reply_threads=100, deliver_threads=16, llm_connections=200, database_pool_max=8) as system:
+        system.standin.limits(enforced=False)
+        system.start(*FLEET)
+        p50_ms, p95_ms = _idle(system)
+        journey = _throughput(system)
+        system.terminate(*FLEET)
+        chain_per_s = _chain(system)
+    return [
+        f"journey, idle, from the 200 to the send API without quiet window and model ({IDLE_MESSAGES} messages):",
+        f"  p50 {p50_ms:.0f} ms, p95 {p95_ms:.0f} ms",
+        f"journey, {CONVERSATIONS} conversations, a model that takes {LLM_S * 1000:.0f} ms:",
+        f"  {journey.per_s:.0f} messages/s; a chain of three empty tasks {chain_per_s:.0f}/s;"
+        f" ratio {journey.per_s / chain_per_s:.2f}",
+        "  CPU a message: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in journey.cpu_ms.items()),
+    ]
