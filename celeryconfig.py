@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kombu.entity import Queue
 
-from beat_schedule import SCHEDULE as beat_schedule  # noqa: F401  a module of that name would become the setting
+from beat_schedule import SCHEDULE as beat_schedule  # noqa: F401, N811  a module of that name would become the setting
 from shared import queues, settings
 
 _settings = settings.load()
@@ -39,6 +39,8 @@ task_store_errors_even_if_ignored = False
 task_acks_late = False
 task_default_queue = queues.MAINTENANCE
 task_queues = [Queue(name) for name in queues.ALL]  # type: ignore[no-untyped-call]
+# A task's name begins with its station, and the station is its queue.
+task_routes = {f"{name}.*": {"queue": name} for name in queues.ALL}
 task_create_missing_queues = False  # a typo would make a queue that nobody reads
 task_publish_retry = True
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -75,6 +76,7 @@ def _no_such_conversation() -> Refused:
 
 async def list_conversations(request: Request) -> Response:
     limit = _number(request, "limit", 50, PAGE_MAX)
+    before_id = _number(request, "before_id", 0, ID_MAX)
     raw_before = request.query_params.get("before")
     try:
         before = datetime.fromisoformat(raw_before) if raw_before else None
@@ -84,7 +86,7 @@ async def list_conversations(request: Request) -> Response:
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
         return {
             "unread": conversations.unread_total(conn, company_id),
-            "conversations": conversations.recent(conn, company_id, limit=limit, before=before),
+            "conversations": conversations.recent(conn, company_id, limit=limit, before=before, before_id=before_id),
         }
 
     return _json(await _as_agent(request, work))
@@ -104,10 +106,12 @@ async def list_messages(request: Request) -> Response:
 
 
 async def mark_read(request: Request) -> Response:
+    """`?up_to=` the listing's customer_seq: a message that came after it was shown stays unread. Without: all."""
     conversation_id = _conversation(request)
+    up_to = _number(request, "up_to", ID_MAX, ID_MAX)
 
     def work(conn: Conn, company_id: int) -> Any:
-        unread = conversations.mark_read(conn, company_id, conversation_id)
+        unread = conversations.mark_read(conn, company_id, conversation_id, up_to)
         if unread is None:
             raise _no_such_conversation()
         return {"unread": unread}
@@ -151,7 +155,8 @@ async def write(request: Request) -> Response:
         live = request.app.state.edge.live
         live.hint([Moved(chat.company_id)])
         live.tell([chat], Stored())
-        await request.app.state.edge.in_thread(lambda: ring(deliver.send_due))
+        # not in the database's threads: a broker that hangs would hold one of them
+        await asyncio.to_thread(ring, deliver.send_due)
     return _json(written)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shared import queues
 from shared.flow import deliver as flow
 from tasks.app import app
 from tasks.base import Step
@@ -10,7 +9,7 @@ from tasks.context import Process
 from tasks.doorbell import ring
 
 
-@app.task(base=Step, bind=True, name="deliver.send_due", queue=queues.DELIVER)
+@app.task(base=Step, bind=True, name="deliver.send_due")
 def send_due(self: Step) -> None:
     """Send the part that is due next, of the next company in this thread's round."""
     again_in_s = deliver_one(self.process)

@@ -7,7 +7,6 @@ from datetime import timedelta
 import psycopg
 import structlog
 
-from shared import queues
 from shared.store import maintenance
 from tasks.app import app
 from tasks.base import Step
@@ -15,7 +14,7 @@ from tasks.base import Step
 log = structlog.get_logger(__name__)
 
 
-@app.task(base=Step, bind=True, name="maintenance.make_partitions", queue=queues.MAINTENANCE)
+@app.task(base=Step, bind=True, name="maintenance.make_partitions")
 def make_partitions(self: Step) -> None:
     """Make the daily partitions of the coming week. Running it twice makes nothing twice."""
     r = self.process.resources
@@ -24,7 +23,7 @@ def make_partitions(self: Step) -> None:
     log.info("partitions_made", partitions=made)
 
 
-@app.task(base=Step, bind=True, name="maintenance.purge_raw", queue=queues.MAINTENANCE)
+@app.task(base=Step, bind=True, name="maintenance.purge_raw")
 def purge_raw(self: Step) -> None:
     """Drop raw request bodies older than RAW_RETENTION_DAYS, a partition at a time."""
     r = self.process.resources

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shared import queues
 from shared.flow import reply as flow
 from shared.flow.reply import Result
 from tasks import deliver
@@ -12,7 +11,7 @@ from tasks.context import Process
 from tasks.doorbell import ring
 
 
-@app.task(base=Step, bind=True, name="reply.answer_due", queue=queues.REPLY)
+@app.task(base=Step, bind=True, name="reply.answer_due")
 def answer_due(self: Step) -> None:
     """Answer the turn that is due next, of the next company in this thread's round."""
     if answer_one(self.process):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import structlog
 
-from shared import queues
 from shared.store import companies, conversations
 from tasks.app import app
 from tasks.base import Step
@@ -12,7 +11,7 @@ from tasks.base import Step
 log = structlog.get_logger(__name__)
 
 
-@app.task(base=Step, bind=True, name="unread.reconcile_totals", queue=queues.UNREAD)
+@app.task(base=Step, bind=True, name="unread.reconcile_totals")
 def reconcile_totals(self: Step) -> None:
     """Hold every company's totals against its conversations; a short transaction each."""
     db = self.process.resources.db

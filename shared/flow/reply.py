@@ -28,6 +28,10 @@ from shared.store.turns import Claim, Turn
 log = structlog.get_logger(__name__)
 
 HISTORY_LINES = 20
+LINES_MAX = 200
+QUESTION_LINES_MAX = 20
+QUESTION_LINE_CHARS = 1_000
+"""Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
 PASSAGES = 6
 PROMPT_BUDGET_CHARS = 24_000
 ATTEMPTS_MAX = 5
@@ -131,7 +135,7 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         company = companies.get(conn, claim.company_id)
         lines = messages.lines(
             conn, claim.company_id, turn.conversation_id, up_to_seq=turn.message_count,
-            limit=HISTORY_LINES + turn.message_count - turn.first_seq + 1,
+            limit=min(HISTORY_LINES + turn.message_count - turn.first_seq + 1, LINES_MAX),
         )  # fmt: skip
         burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
         # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
@@ -140,7 +144,8 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
         case = _Case(turn, company, burst, history, (), sealed, {"waited": waited_ms})
         if case.question and turn.attempts <= ATTEMPTS_MAX:
-            found = knowledge.search_burst(conn, claim.company_id, [line.text for line in burst], limit=PASSAGES)
+            asked = [line.text[-QUESTION_LINE_CHARS:] for line in burst[-QUESTION_LINES_MAX:]]
+            found = knowledge.search_burst(conn, claim.company_id, asked, limit=PASSAGES)
             case = replace(case, passages=tuple(found))
     case.ms["gather"] = _ms(started)
     return case
