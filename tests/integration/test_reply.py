@@ -256,10 +256,12 @@ def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_of
     station.receive(bot, "When does the shop open?")
     leases_of_the_process = station.leases
     lost: list[bool] = []
+    answered = threading.Event()
 
     def first() -> None:
         station.receive(bot, "I mean on Sundays")  # calls the answer back
         station.answer()  # another thread takes the turn, during which …
+        answered.set()
 
     def second() -> None:
         held_before = set(leases_of_the_process._held)
@@ -270,6 +272,7 @@ def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_of
 
     assert station.answer() is Result.CALLED_OFF
 
+    assert answered.wait(10)  # the first ends as soon as it is called off, while the second still writes
     assert lost == [False, True]
     assert len(_replies(station)) == 1
 
