@@ -256,10 +256,12 @@ def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_of
     station.receive(bot, "When does the shop open?")
     leases_of_the_process = station.leases
     lost: list[bool] = []
+    answered = threading.Event()
 
     def first() -> None:
         station.receive(bot, "I mean on Sundays")  # calls the answer back
         station.answer()  # another thread takes the turn, during which …
+        answered.set()
 
     def second() -> None:
         held_before = set(leases_of_the_process._held)
@@ -271,6 +273,7 @@ def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_of
     assert station.answer() is Result.CALLED_OFF
 
     assert lost == [False, True]
+    assert answered.wait(10)  # calling off the one does not wait for the other
     assert len(_replies(station)) == 1
 
 
