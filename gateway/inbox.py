@@ -75,6 +75,7 @@ def _no_such_conversation() -> Refused:
 
 async def list_conversations(request: Request) -> Response:
     limit = _number(request, "limit", 50, PAGE_MAX)
+    before_id = _number(request, "before_id", 0, ID_MAX)
     raw_before = request.query_params.get("before")
     try:
         before = datetime.fromisoformat(raw_before) if raw_before else None
@@ -84,7 +85,7 @@ async def list_conversations(request: Request) -> Response:
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
         return {
             "unread": conversations.unread_total(conn, company_id),
-            "conversations": conversations.recent(conn, company_id, limit=limit, before=before),
+            "conversations": conversations.recent(conn, company_id, limit=limit, before=before, before_id=before_id),
         }
 
     return _json(await _as_agent(request, work))
@@ -104,10 +105,12 @@ async def list_messages(request: Request) -> Response:
 
 
 async def mark_read(request: Request) -> Response:
+    """`?up_to=` the listing's customer_seq: a message that came after it was shown stays unread. Without: all."""
     conversation_id = _conversation(request)
+    up_to = _number(request, "up_to", ID_MAX, ID_MAX)
 
     def work(conn: Conn, company_id: int) -> Any:
-        unread = conversations.mark_read(conn, company_id, conversation_id)
+        unread = conversations.mark_read(conn, company_id, conversation_id, up_to)
         if unread is None:
             raise _no_such_conversation()
         return {"unread": unread}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.errors import DatabaseUnavailable
 from shared.store.pool import Conn
 
 PREVIEW_CHARS = 120
@@ -82,7 +83,8 @@ def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[Con
 def ensure_locked(conn: Conn, contacts: dict[ChatKey, int | None]) -> dict[ChatKey, Locked]:
     """The conversations of these chats, made where needed, locked in one order.
 
-    contacts: chat → the contact who writes in it (kept for a conversation that is made now).
+    contacts: chat → the contact who writes in it (kept for a conversation that is made now). Raises
+    DatabaseUnavailable when one of them moved meanwhile; the whole transaction is to be tried again.
     """
     if not contacts:
         return {}
@@ -112,6 +114,9 @@ def ensure_locked(conn: Conn, contacts: dict[ChatKey, int | None]) -> dict[ChatK
     for chat, *rest in rows:
         locked = Locked(*rest)  # type: ignore[arg-type]
         found[ChatKey(locked.company_id, locked.channel_id, str(chat))] = locked
+    if len(found) < len(keys):
+        # A chat that the platform moved between the two statements: once more from the start finds or makes it.
+        raise DatabaseUnavailable("a conversation moved meanwhile", retry_after_s=0.1)
     return found
 
 
@@ -250,7 +255,7 @@ def reconcile_totals(conn: Conn, company_id: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A line of the inbox."""
+    """A line of the inbox. customer_seq: customer messages so far; an agent who has seen this line has seen so many."""
 
     id: int
     channel_id: int
@@ -263,13 +268,14 @@ class Listed:
     last_message_at: datetime | None
     last_message_role: str | None
     last_message_preview: str | None
+    customer_seq: int
 
 
 def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
     row = conn.execute(
         "/* conversations.one */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview FROM conversations c"
+        " c.last_message_preview, c.customer_seq FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
         " WHERE c.company_id = %s AND c.id = %s",
         (company_id, conversation_id),
@@ -277,16 +283,23 @@ def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
     return Listed(*row) if row else None  # type: ignore[arg-type]
 
 
-def recent(conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None) -> list[Listed]:
-    """The newest conversations of a company: one index scan, whatever its size. before: for the next page."""
+def recent(
+    conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None, before_id: int | None = None
+) -> list[Listed]:
+    """The newest conversations of a company: one index scan, whatever its size.
+
+    before, before_id: for the next page, both of the last conversation listed. What is stored in one batch has
+    one time, so that the time alone would leave conversations out.
+    """
     rows = conn.execute(
         "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview FROM conversations c"
+        " c.last_message_preview, c.customer_seq FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
-        " WHERE c.company_id = %s AND c.last_message_at < coalesce(%s::timestamptz, 'infinity')"
+        " WHERE c.company_id = %s"
+        " AND (c.last_message_at, c.id) < (coalesce(%s::timestamptz, 'infinity'), coalesce(%s::bigint, 0))"
         " ORDER BY c.last_message_at DESC, c.id DESC LIMIT %s",
-        (company_id, before, limit),
+        (company_id, before, before_id, limit),
     ).fetchall()
     return [Listed(*row) for row in rows]  # type: ignore[arg-type]
 

@@ -139,6 +139,20 @@ def test_taking_over_silences_the_bot_until_it_is_handed_back(inbox: Inbox, bot:
     assert ("waiting", 1) in inbox.rows("SELECT state, count(*) FROM turns GROUP BY 1")
 
 
+def test_reading_up_to_what_was_shown_leaves_a_message_that_came_meanwhile(
+    inbox: Inbox, bot: Bot, agent: Agent
+) -> None:
+    inbox.journal(bot, update("shown", chat=5))
+    inbox.drain_all()
+    [shown] = agent.listed()["conversations"]
+    inbox.journal(bot, update("came meanwhile", chat=5))
+    inbox.drain_all()
+
+    answer = agent.post(f"/inbox/conversations/{shown['id']}/read?up_to={shown['customer_seq']}")
+
+    assert answer.json() == {"unread": 1}
+
+
 def test_an_agent_who_writes_has_the_conversation_and_has_read_it(inbox: Inbox, bot: Bot, agent: Agent) -> None:
     _customers_write(inbox, bot, (7, "hello"))
     conversation = agent.conversation_of(7)

@@ -56,7 +56,7 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
     ),
     (
         "conversations.recent, a later page",
-        lambda c: conversations.recent(c, BIG_COMPANY, before=NOW - timedelta(hours=5)),
+        lambda c: conversations.recent(c, BIG_COMPANY, before=NOW - timedelta(hours=5), before_id=7),
         {"conversations_recent", "contacts_pkey"},
         120,
     ),

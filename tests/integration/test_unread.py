@@ -156,6 +156,29 @@ def test_the_counts_of_many_conversations_agree_with_the_total(inbox: Inbox, bot
     assert total == 4
 
 
+def test_pages_of_the_inbox_leave_no_conversation_out_though_a_batch_has_one_time(inbox: Inbox, bot: Bot) -> None:
+    for chat in range(60):
+        inbox.journal(bot, update("hello", chat=chat))
+    inbox.drain_all()
+    inbox.rows("UPDATE conversations SET last_message_at = now() RETURNING 1")
+
+    pages: list[list[conversations.Listed]] = [[]]
+    with inbox.db.transaction(bot.company_id) as conn:
+        last = None
+        while page := conversations.recent(
+            conn,
+            bot.company_id,
+            limit=25,
+            before=last.last_message_at if last else None,
+            before_id=last.id if last else None,
+        ):
+            pages.append(page)
+            last = page[-1]
+
+    chats = [listed.chat for page in pages for listed in page]
+    assert (len(chats), len(set(chats))) == (60, 60)
+
+
 def test_totals_that_drifted_are_put_right_and_true_ones_left_alone(inbox: Inbox, bot: Bot) -> None:
     _receive(inbox, bot, 3)
     inbox.rows("UPDATE company_totals SET unread = 99, customer_messages = 0 RETURNING 1")
