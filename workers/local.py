@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,8 @@ KNOWLEDGE = Path(__file__).parent / "commands" / "demo_knowledge"
 
 @dataclass(slots=True)
 class System:
-    """A running system. standin_url: None when real platforms are used. settings: what every process was given."""
+    """A running system. standin_url: None when real platforms are used. settings: what every process was given.
+    wait_ready: until those are up, too, that no message needs on its way; raises ServiceFailed."""
 
     settings: Settings
     folder: DataFolder
@@ -46,6 +47,7 @@ class System:
     webhook_secret: str
     api_key: str
     bot_token: str
+    wait_ready: Callable[[], None]
 
     @property
     def gateway_url(self) -> str:
@@ -62,7 +64,8 @@ class System:
 
 @contextmanager
 def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[System]:
-    """Start everything, each part once the one below it works, and stop it in the opposite order.
+    """Start everything, each part once the one below it works, and stop it in the opposite order. Yields once
+    messages are taken and answered.
 
     Services that the environment names (DATABASE_URL …, REDIS_URL) are used, the others are embedded. Raises
     SettingsError and ServiceFailed, which name what to change.
@@ -88,7 +91,7 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         if standin_port is not None:
             standin_url = f"http://127.0.0.1:{standin_port}"
             _start_standin(supervisor, standin_port, folder)
-        system = _connect_demo(config, folder, standin_url, embedded=given.database_url is None)
+        system = _connect_demo(config, supervisor, standin_url, embedded=given.database_url is None)
         supervisor.start()
         yield system
 
@@ -162,8 +165,9 @@ def control(standin_url: str, verb: str, path: str, **values: Any) -> dict[str, 
     return found
 
 
-def _connect_demo(config: Settings, folder: DataFolder, standin_url: str | None, *, embedded: bool) -> System:
+def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | None, *, embedded: bool) -> System:
     """The demo company with an agent, a bot and a little knowledge; made once a data folder."""
+    folder = supervisor.folder
     token = f"{BOT.external_id}:{folder.secret('demo_bot_token')}"
     secret = folder.secret("demo_webhook_secret")
     if standin_url is not None:
@@ -183,7 +187,9 @@ def _connect_demo(config: Settings, folder: DataFolder, standin_url: str | None,
         )  # fmt: skip
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)
-    return System(config, folder, embedded, standin_url, company.id, secret, api_key, token)
+    return System(
+        config, folder, embedded, standin_url, company.id, secret, api_key, token, supervisor.wait_ready
+    )  # fmt: skip
 
 
 def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> None:

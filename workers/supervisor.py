@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 READY_WITHIN_S = 60.0
 WATCH_EVERY_S = 0.5
 RESTART_PAUSE_S = 1.0
+JOURNEY = ("gateway", "intake", "reply", "deliver")
+"""What a message needs on its way."""
 STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "index", "maintenance", "beat", "flower"))
 """Nothing new comes in first; then what has come in is stored; then the rest together."""
 
@@ -94,16 +96,21 @@ class Supervisor:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _watcher: threading.Thread | None = None
 
-    def start(self, names: Sequence[str] = fleet.PROCESSES) -> None:
-        """Start these processes and wait until each says that it is ready. Raises ServiceFailed."""
+    def start(self) -> None:
+        """Start the fleet. Returns once messages are taken and answered; what looks after the system comes up
+        behind it (`wait_ready`), so that it does not compete for the processor. Raises ServiceFailed."""
+        self._begin(JOURNEY)
+        self.wait_ready()
+        self._begin([name for name in fleet.PROCESSES if name not in JOURNEY])
+        self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        self._watcher.start()
+
+    def _begin(self, names: Sequence[str]) -> None:
         run_dir = self.folder.subfolder("run")
         for name in names:
             marker = run_dir / f"{name}.ready"
             marker.unlink(missing_ok=True)
             self._add(name, argv_of(name, self.config), self._readiness(name, marker))
-        self.wait_ready()
-        self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
-        self._watcher.start()
 
     def start_other(self, name: str, argv: Sequence[str], ready: Callable[[], bool]) -> None:
         """Start a process that is no part of the fleet, before it, and wait for it."""
@@ -126,6 +133,7 @@ class Supervisor:
         return marker.exists
 
     def wait_ready(self) -> None:
+        """Until every process that was started says that it works. Raises ServiceFailed."""
         ends_at = time.monotonic() + READY_WITHIN_S
         for child in self.children:
             child.process.wait_ready(child.ready, max(1.0, ends_at - time.monotonic()))

@@ -13,7 +13,7 @@ from shared import settings
 from shared.settings import PROJECT_ROOT, Settings, child_environment
 from workers import fleet
 from workers.local import WIDGET_SLUG, System, running_system
-from workers.supervisor import argv_of, secret_environment
+from workers.supervisor import ServiceFailed, argv_of, secret_environment
 
 
 @click.command()
@@ -37,9 +37,19 @@ def up(standin: bool) -> None:
     stop = _stop_on_signals()
     with running_system(_data_dir(), with_standin=standin) as system:
         _introduce(system)
+        _wait_for_the_rest(system)
         stop.wait()
         click.echo("stopping …")
     click.echo("stopped; what was under way goes on at the next start")
+
+
+def _wait_for_the_rest(system: System) -> None:
+    """Flower, beat and the others come up behind. One that does not is begun again and again, and its log says why."""
+    try:
+        system.wait_ready()
+        click.echo("all processes are up")
+    except ServiceFailed as e:
+        click.echo(f"warning: {e}", err=True)
 
 
 @click.command()
@@ -50,6 +60,7 @@ def demo(keep: bool) -> None:
 
     folder = _data_dir() / f"demo-{os.getpid()}"
     with running_system(folder) as system:
+        system.wait_ready()
         failures = show(system)
         logs = system.folder
     if failures:
