@@ -14,25 +14,12 @@ from shared.model import SendOutcome
 from shared.store import outbound
 from shared.store.migrate import files
 from standin.process import StandinProcess
-from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
-from tests.integration.command_line import Run, command_line, one_line
+from tests.factories import Bot, Inbox, make_bot, update
+from tests.integration.command_line import Run, one_line
 from tests.integration.gateway_client import cut_off
 from tests.services import Services
 
 SENT = "words of a customer"
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path,
-    database: Database, redis_url: str,
-) -> Run:  # fmt: skip
-    """`./switchboard …` inside this process, on the test's own services."""
-    return command_line(
-        monkeypatch, capsysbinary,
-        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
-         "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path)},
-    )  # fmt: skip
 
 
 @pytest.fixture

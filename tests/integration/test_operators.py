@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -14,24 +13,12 @@ from shared.store.vault import Vault
 from standin.process import StandinProcess
 from tests.e2e.system import wait_until
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, update
-from tests.integration.command_line import Run, command_line, one_line
+from tests.integration.command_line import Run, one_line
 from tests.integration.gateway_client import SECRET_HEADER, RunningGateway, running_gateway
 from tests.integration.station import Station
 
 NEW_KEY = Fernet.generate_key().decode()
 ASKED = "When do you open in the morning?"
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path,
-    database: Database, redis_url: str,
-) -> Run:  # fmt: skip
-    return command_line(
-        monkeypatch, capsysbinary,
-        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
-         "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path)},
-    )  # fmt: skip
 
 
 @pytest.fixture

@@ -13,9 +13,6 @@ from shared.store import usage
 from tests.factories import Bot, make_bot
 from tests.integration.command_line import Run
 from tests.integration.station import FakeModel, Station
-from tests.integration.test_commands import run
-
-__all__ = ["run"]  # the fixture
 
 QUESTION = "When does the shop open?"
 

@@ -1,0 +1,24 @@
+"""What several integration tests arrange alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.embedded import Database
+from tests.factories import ENCRYPTION_KEY
+from tests.integration.command_line import Run, command_line
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path,
+    database: Database, redis_url: str,
+) -> Run:  # fmt: skip
+    """`./switchboard …` inside this process, on the test's own services."""
+    return command_line(
+        monkeypatch, capsysbinary,
+        {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
+         "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
