@@ -30,13 +30,15 @@ SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class KnownApp:
-    """secrets: decrypted, newest first; never printed. origins, route: of a widget's app, which has one channel."""
+    """secrets: decrypted, newest first; never printed, nor is verify_token, which handshakes by GET must bear. origins,
+    route: of a widget's app, which has one channel."""
 
     id: int
     platform: str
     secrets: tuple[str, ...] = field(repr=False)
     origins: tuple[str, ...] = ()
     route: Route | None = None
+    verify_token: str | None = field(default=None, repr=False)
 
 
 class AppDirectory:
@@ -97,7 +99,9 @@ class AppDirectory:
             while len(self._unknown) > UNKNOWN_MAX:
                 self._unknown.popitem(last=False)
             return None
-        app = KnownApp(row.id, row.platform, tuple(self._vault.open(row.secrets)), row.origins, route)
+        secrets = tuple(self._vault.open(row.secrets))
+        token = None if row.verify_token is None else str(self._vault.open(row.verify_token))
+        app = KnownApp(row.id, row.platform, secrets, row.origins, route, token)
         self._keep(key, app)
         return app
 

@@ -1,6 +1,7 @@
 """Platform webhooks: check the raw bytes, journal them, answer. A 200 is a promise and comes after the journal.
 
-401 the secret is wrong · 404 no such app · 405 not a POST · 413 too large · 415 neither JSON nor said to be ·
+401 the secret is wrong · 404 no such app · 403 the verify token is wrong · 405 neither a POST nor a handshake ·
+413 too large · 415 neither JSON nor said to be ·
 422 said to be JSON and no object · 503 the journal (or, for an app not yet known, the database) cannot say.
 """
 
@@ -10,10 +11,12 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 import structlog
 
+from gateway.apps import KnownApp
 from gateway.edge import Edge
 from shared.channels.body import decode_object
 from shared.errors import Transient
@@ -26,6 +29,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _JSON = (b"content-type", b"application/json")
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 _OK = b'{"ok":true}'
 FRESH_S = 1.0
 """A wrong secret may be a new one: then what is known of the app may be no older than this."""
@@ -73,7 +78,7 @@ class Webhooks:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = _Visit(int(self._edge.clock.now().timestamp() * 1000))
         try:
-            await self._accept(scope, receive, visit)
+            challenge = await self._accept(scope, receive, visit)
         except _Refused as refused:
             await self._end(send, visit, refused)
         except ClientLeft:
@@ -83,13 +88,16 @@ class Webhooks:
             log.error("webhook_failed", request_id=visit.request_id, exc_info=e)
             await self._end(send, visit, _Refused(500, "internal error"))
         else:
-            await self._end(send, visit, None)
+            await self._end(send, visit, None, challenge)
 
-    async def _end(self, send: Send, visit: _Visit, refused: _Refused | None) -> None:
+    async def _end(self, send: Send, visit: _Visit, refused: _Refused | None, challenge: str | None = None) -> None:
         """Answer, count, and write one line: the first of those that bear this request's id."""
         status = refused.status if refused else 200
         if refused:
             await _refuse(send, refused, visit.id_header)
+        elif challenge is not None:
+            # text and nosniff: what is echoed here was written by whoever asks
+            await _answer(send, 200, [_TEXT, _NOSNIFF, visit.id_header], challenge.encode("utf-8", "replace"))
         else:
             await _answer(send, 200, [_JSON, visit.id_header], _OK)
         metrics.WEBHOOKS.inc(visit.platform, str(status))
@@ -99,24 +107,22 @@ class Webhooks:
             duration_ms=round((perf_counter() - visit.began) * 1000, 2),
         )  # fmt: skip
 
-    async def _accept(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
-        """Returns once the journal has the request. Raises _Refused, ClientLeft."""
+    async def _accept(self, scope: Scope, receive: Receive, visit: _Visit) -> str | None:
+        """Returns once the journal has the request; a handshake is not journalled, its answer is returned. Raises
+        _Refused, ClientLeft."""
         parts = scope["path"].split("/")
         if len(parts) != 4 or parts[2] not in self._edge.platforms:
             raise _Refused(404, "the address is /webhooks/{platform}/{app}")
-        if scope["method"] != "POST":
-            raise _Refused(405, "post to this address")
         name = visit.platform = parts[2]
         platform = self._edge.platforms[name]
+        if scope["method"] == "GET":
+            return await self._shake_hands(scope, visit, parts[3])
+        if scope["method"] != "POST":
+            raise _Refused(405, "post to this address")
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         raw = await self._body(headers, receive)
         visit.size_bytes = len(raw)
-        try:
-            app = await self._edge.apps.find(name, parts[3])
-        except Transient as e:
-            raise _unavailable(e) from e
-        if app is None:
-            raise _Refused(404, "no such app is connected")
+        app = await self._app(name, parts[3])
         if not platform.verify(headers, raw, app.secrets) and not await self._newly(name, parts[3], headers, raw):
             raise _Refused(401, "the signature or secret does not fit this app")
         try:
@@ -126,15 +132,41 @@ class Webhooks:
                 raise _Refused(422, "the body should be a JSON object") from None
             raise _Refused(415, "the body should be application/json") from None
         visit.app_id = app.id
+        challenge = platform.challenge(body)
+        if challenge is not None:
+            return challenge
+        await self._journal(app.id, platform.shard_key(body), visit, raw)
+        return None
+
+    async def _journal(self, app_id: int, shard_key: str, visit: _Visit, raw: bytes) -> None:
         began = perf_counter()
         try:
-            await self._edge.journal.append(
-                app.id, platform.shard_key(body), name, visit.received_ms, raw, visit.request_id
-            )
+            await self._edge.journal.append(app_id, shard_key, visit.platform, visit.received_ms, raw, visit.request_id)
         except Transient as e:
             raise _unavailable(e) from e
         finally:
             metrics.JOURNAL_APPEND.observe(perf_counter() - began)
+
+    async def _app(self, name: str, slug: str, within_s: float | None = None) -> KnownApp:
+        try:
+            app = await self._edge.apps.find(name, slug, within_s=within_s)
+        except Transient as e:
+            raise _unavailable(e) from e
+        if app is None:
+            raise _Refused(404, "no such app is connected")
+        return app
+
+    async def _shake_hands(self, scope: Scope, visit: _Visit, slug: str) -> str:
+        """A platform asks by GET whether this address is ours; the answer proves that we know the token."""
+        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
+        app = await self._app(visit.platform, slug, FRESH_S)  # a person is just connecting it
+        visit.app_id = app.id
+        if app.verify_token is None:
+            raise _Refused(405, "post to this address")
+        challenge = self._edge.platforms[visit.platform].handshake(query, app.verify_token)
+        if challenge is None:
+            raise _Refused(403, "the verify token does not fit this app")
+        return challenge
 
     async def _newly(self, name: str, slug: str, headers: dict[str, str], raw: bytes) -> bool:
         """Whether a secret fits that was made a moment ago. Strangers so cause one look-up a second, and no more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -22,21 +23,30 @@ asked to take over; a fixed notice (nothing but attachments arrived, which nobod
 class Me:
     """Who we are on a platform: needed to see mentions of us and to know our own echoes.
 
-    external_id: the bot's, page's or number's own id. handle: user name without @, None if it has none.
+    external_id: the bot's, page's or number's own id. handle: user name without @, None if it has none. app: our
+    application's id there, which platforms write on what it sent.
     """
 
     external_id: str | None = None
     handle: str | None = None
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Something in a message that is no text. id is the platform's file id, url a link it gave."""
+    """Something in a message that is no text. id is the platform's file id, url a link it gave.
+
+    name: a file's name, a place's or a contact's. latitude, longitude: of a location, in degrees.
+    """
 
     type: str
     id: str | None = None
     url: str | None = None
     mime: str | None = None
+    name: str | None = None
+    size_bytes: int | None = None
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,11 @@ class InboundEvent:
     text: never empty, None if there is none; no NUL and no lone surrogate, so that it can be stored.
     reply_to: external_id of the message this one answers. sent_at: the platform's time, None if unknown.
     migrated_to: the chat's new id, where the event says that it moved.
+    payload: the hidden value of a pressed button or a referral. targets: external ids of the messages that an edit,
+    deletion, reaction, delivery, read or echo speaks of. until: a delivery's or read's mark: everything up to then.
+    status: of a delivery: `sent`, `delivered`, `read`, `failed`, `deleted`; of a handover or account event, its name.
+    meaning: a static word for the error that a `failed` came with. ref: our own name for what we sent, as the platform
+    gives it back. app: the application that an echo comes from, None if a person wrote it by hand or nobody says.
     """
 
     kind: Kind
@@ -67,6 +82,13 @@ class InboundEvent:
     sender_name: str | None = None
     sent_at: datetime | None = None
     migrated_to: str | None = None
+    payload: str | None = None
+    targets: tuple[str, ...] = ()
+    until: datetime | None = None
+    status: str | None = None
+    meaning: str | None = None
+    ref: str | None = None
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +122,47 @@ class Route:
     channel_id: int
     company_id: int
     me: Me
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is sent: a chat of a channel.
+
+    account: the channel's id on the platform (page, number, workspace). credentials: decrypted, never printed.
+    chat: as in InboundEvent. last_message: external id of the customer's newest message, None if unknown.
+    last_customer_at: when the customer wrote that, by the platform's clock.
+    """
+
+    account: str
+    credentials: Mapping[str, str] = field(repr=False)
+    chat: str
+    last_message: str | None = None
+    last_customer_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One part to send. ref: our name for it, unique for ever, which goes into the platform's metadata where it has
+    some (see `ref_of`). by: who wrote it; some platforms give a person more time than a bot."""
+
+    place: Place
+    text: str = field(repr=False)
+    ref: str
+    by: Literal["bot", "agent"] = "bot"
+
+
+def ref_of(company_id: int, outbound_id: int) -> str:
+    """Our name for an outbound part on platforms: `sb.<company>.<part's id>`."""
+    return f"sb.{company_id}.{outbound_id}"
+
+
+def read_ref(ref: str | None) -> tuple[int, int] | None:
+    """Company and part's id from a name that `ref_of` made; None for anything else. Whoever uses it checks that the
+    part belongs to the channel: platforms hand on what others wrote."""
+    parts = (ref or "").split(".")
+    if len(parts) != 3 or parts[0] != "sb" or not all(p.isascii() and p.isdigit() and len(p) < 19 for p in parts[1:]):
+        return None
+    return int(parts[1]), int(parts[2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from shared.model import InboundEvent, Me, Rate, SendOutcome
+from shared.model import InboundEvent, Me, Outgoing, Place, Rate, SendOutcome
 
 
 class Platform(Protocol):
@@ -19,6 +19,21 @@ class Platform(Protocol):
         """Whether the request comes from the platform, under any of the app's secrets (several while one
         is rotated). headers: names in lower case. Constant time in each secret; malformed headers are False.
         """
+        ...
+
+    def handshake(self, query: Mapping[str, str], verify_token: str) -> str | None:
+        """What a GET of the webhook's address is answered with, where the platform subscribes that way and knows the
+        token; None: it does not, or the request does not fit. Constant time in the token."""
+        ...
+
+    def challenge(self, body: Mapping[str, Any]) -> str | None:
+        """What a verified POST that is a handshake and no event is answered with; None for every other. Never
+        raises."""
+        ...
+
+    def account(self, body: Mapping[str, Any]) -> str | None:
+        """External id of the one channel that all of a body belongs to, where a body has one and the app may have
+        several (a workspace); None otherwise. Never raises."""
         ...
 
     def shard_key(self, body: Mapping[str, Any]) -> str:
@@ -39,11 +54,11 @@ class Platform(Protocol):
         """The limits that one send to `chat` of `channel` (its id in our database) counts against."""
         ...
 
-    async def send(self, http: httpx.AsyncClient, token: str, chat: str, text: str) -> SendOutcome:
+    async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
         """Send one part. Never raises on what the network or the platform does; the caller sets the deadline
         and treats its own cancellation of this call as `uncertain`."""
         ...
 
-    async def typing(self, http: httpx.AsyncClient, token: str, chat: str) -> None:
-        """Show that an answer is being written. A courtesy: failures are swallowed."""
+    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+        """Show that an answer is being written (and the message seen). A courtesy: failures are swallowed."""
         ...

@@ -11,7 +11,7 @@ from shared.channels import telegram_send, telegram_update
 from shared.channels.markup import to_html
 from shared.channels.signature import equals_any
 from shared.channels.text import split_utf16, storable
-from shared.model import InboundEvent, Me, Rate, SendOutcome
+from shared.model import InboundEvent, Me, Outgoing, Place, Rate, SendOutcome
 
 API_URL = "https://api.telegram.org"
 PART_LIMIT_UNITS = 4096  # of UTF-16, after Telegram has taken the markup out
@@ -29,6 +29,15 @@ class Telegram:
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         return equals_any(headers.get("x-telegram-bot-api-secret-token"), secrets)
 
+    def handshake(self, query: Mapping[str, str], verify_token: str) -> str | None:
+        return None
+
+    def challenge(self, body: Mapping[str, Any]) -> str | None:
+        return None
+
+    def account(self, body: Mapping[str, Any]) -> str | None:
+        return None
+
     def shard_key(self, body: Mapping[str, Any]) -> str:
         return telegram_update.shard_key(body)
 
@@ -45,11 +54,11 @@ class Telegram:
             return bot, one_chat
         return bot, one_chat, Rate(f"telegram:{channel}:{chat}:group", 20, 60.0)
 
-    async def send(self, http: httpx.AsyncClient, token: str, chat: str, text: str) -> SendOutcome:
-        url = telegram_send.method_url(self.api_url, token, "sendMessage")
-        text = storable(text)
+    async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
+        url = telegram_send.method_url(self.api_url, _token(outgoing.place), "sendMessage")
+        text = storable(outgoing.text)
         fields = {
-            **telegram_send.addressee(chat),
+            **telegram_send.addressee(outgoing.place.chat),
             "text": text,
             "link_preview_options": {"is_disabled": True},
         }
@@ -60,9 +69,13 @@ class Telegram:
                 return result
         return await telegram_send.deliver(http, url, fields)
 
-    async def typing(self, http: httpx.AsyncClient, token: str, chat: str) -> None:
-        url = telegram_send.method_url(self.api_url, token, "sendChatAction")
+    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+        url = telegram_send.method_url(self.api_url, _token(place), "sendChatAction")
         try:
-            await telegram_send.post(http, url, {**telegram_send.addressee(chat), "action": "typing"})
+            await telegram_send.post(http, url, {**telegram_send.addressee(place.chat), "action": "typing"})
         except telegram_send.BROKEN:
             return  # a courtesy: the answer itself will meet whatever is wrong
+
+
+def _token(place: Place) -> str:
+    return place.credentials.get("token", "")

@@ -11,7 +11,7 @@ import httpx
 
 from shared.channels.fields import KEY_LIMIT, bounded, content_key, key, opaque_id, written
 from shared.channels.signature import equals_any
-from shared.model import InboundEvent, Me, Rate, SendOutcome
+from shared.model import InboundEvent, Me, Outgoing, Place, Rate, SendOutcome
 
 SIGNATURE_HEADER = "x-switchboard-signature"
 
@@ -29,6 +29,15 @@ class Widget:
 
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         return equals_any(headers.get(SIGNATURE_HEADER), [signature(raw, secret) for secret in secrets if secret])
+
+    def handshake(self, query: Mapping[str, str], verify_token: str) -> str | None:
+        return None
+
+    def challenge(self, body: Mapping[str, Any]) -> str | None:
+        return None
+
+    def account(self, body: Mapping[str, Any]) -> str | None:
+        return None
 
     def shard_key(self, body: Mapping[str, Any]) -> str:
         return bounded(opaque_id(body.get("visitor"))) or ""
@@ -55,9 +64,9 @@ class Widget:
     def rates(self, channel: str, chat: str) -> tuple[Rate, ...]:
         return ()
 
-    async def send(self, http: httpx.AsyncClient, token: str, chat: str, text: str) -> SendOutcome:
+    async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
         """Nobody calls this: the commit that settles a part delivers it (see local_delivery)."""
         return SendOutcome("sent", "stored_here")
 
-    async def typing(self, http: httpx.AsyncClient, token: str, chat: str) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         """The answer's pieces show it."""

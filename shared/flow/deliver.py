@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 import structlog
 
@@ -12,7 +13,7 @@ from shared import faults
 from shared.errors import DatabaseUnavailable, SettingsError
 from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
-from shared.model import SendOutcome
+from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
 from shared.store import channels, conversations, outbound
@@ -59,18 +60,18 @@ def deliver_next_part(r: Resources, after_company: int) -> Delivered:
         begun = _begin(r, conn, claim)
     if isinstance(begun, Delivered):
         return begun
-    if begun.token is None:
+    if begun.outgoing is None:
         return _tell_here(r, begun)
-    return _send(r, claim, begun.part, begun.attempt, begun.token)
+    return _send(r, claim, begun.part, begun.attempt, begun.outgoing)
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A part whose attempt is written down. token: None if it was delivered by that, in our own tables."""
+    """A part whose attempt is written down. outgoing: None if it was delivered by that, in our own tables."""
 
     part: Outbound
     attempt: int
-    token: str | None
+    outgoing: Outgoing | None
 
 
 def _begin(r: Resources, conn: Conn, claim: Claim) -> Delivered | _Begun:
@@ -89,7 +90,7 @@ def _begin(r: Resources, conn: Conn, claim: Claim) -> Delivered | _Begun:
     if platform.local_delivery:
         return _settle_here(r, conn, claim, part)
     try:
-        token = str(r.vault.open(part.credentials).get("token", ""))
+        outgoing = _outgoing(r, part)
     except SettingsError:
         outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
         metrics.POSTPONED.inc(part.platform, "credentials_sealed")
@@ -101,7 +102,15 @@ def _begin(r: Resources, conn: Conn, claim: Claim) -> Delivered | _Begun:
         metrics.POSTPONED.inc(part.platform, "rate_limited")
         return Delivered(Result.POSTPONED, claim.company_id, wait_s)
     attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
-    return _Begun(part, attempt, token) if attempt is not None else Delivered(Result.UNSENT, claim.company_id)
+    return _Begun(part, attempt, outgoing) if attempt is not None else Delivered(Result.UNSENT, claim.company_id)
+
+
+def _outgoing(r: Resources, part: Outbound) -> Outgoing:
+    """Raises SettingsError when no key of ours opens the channel's credentials."""
+    opened = r.vault.open_credentials(part.credentials)
+    place = Place(part.account, opened, part.chat, part.last_message, part.last_customer_at)
+    by: Literal["bot", "agent"] = "agent" if part.role == "agent" else "bot"
+    return Outgoing(place, part.text, ref_of(part.company_id, part.id), by)
 
 
 def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Delivered | _Begun:
@@ -132,11 +141,11 @@ def _refusal(part: Outbound) -> str | None:
     return None
 
 
-def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, token: str) -> Delivered:
+def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, outgoing: Outgoing) -> Delivered:
     platform = r.platforms[part.platform]
     started = time.monotonic()
     try:
-        outcome = r.loop.run(platform.send(r.http, token, part.chat, part.text), timeout_s=r.settings.send_deadline_s)
+        outcome = r.loop.run(platform.send(r.http, outgoing), timeout_s=r.settings.send_deadline_s)
     except TimeoutError:
         outcome = SendOutcome("uncertain", "timeout")
     faults.reach("deliver.before_record")

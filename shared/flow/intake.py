@@ -73,10 +73,18 @@ def place_events(
     for entry in entries:
         known = routes.get(entry.app_id, ())
         body = decode_object(entry.raw)
-        me = known[0].me if len(known) == 1 else Me()
-        for ordinal, event in enumerate(platforms[entry.platform].parse(body, me)):
+        platform = platforms[entry.platform]
+        for ordinal, event in enumerate(platform.parse(body, _me(platform.account(body), known))):
             placed.append(Placed(entry, ordinal, event, _route(event, known)))
     return placed
+
+
+def _me(account: str | None, known: Sequence[Route]) -> Me:
+    """Who we are in a body: the channel it belongs to; where that is not said or several, our application alone."""
+    if len(known) == 1:
+        return known[0].me
+    found = next((route.me for route in known if account is not None and route.me.external_id == account), None)
+    return found or Me(app=known[0].me.app if known else None)
 
 
 def _route(event: InboundEvent, known: Sequence[Route]) -> Route | None:
@@ -229,6 +237,7 @@ def _number(
             text=event.text,
             attachments=event.attachments,
             sent_at=event.sent_at,
+            received_at=p.entry.received_at,
         )
         accepted.append((p, message))
     return [message for _, message in accepted], accepted
@@ -247,6 +256,9 @@ def _heads(new: Sequence[messages.NewMessage], ids: Mapping[messages.Key, int]) 
             last_message_id=ids[(m.company_id, m.channel_id, m.dedupe_key)],
             last_role="customer",
             last_text=m.text or f"[{m.attachments[0].type}]" if m.text or m.attachments else "",
+            # a clock ahead of ours must not keep a window open for ever
+            customer_at=min(m.sent_at or m.received_at, m.received_at),
+            customer_message=m.external_id,
         )
     return list(heads.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.model import Me
@@ -50,6 +50,31 @@ def connect_bot(
     with conn.transaction():
         app_id = channels.add_app(conn, platform, slug, vault.seal(list(webhook_secrets)))
         channel_id = channels.add_channel(conn, company_id, app_id, platform, me, vault.seal({"token": token}))
+    return Connected(company_id, app_id, channel_id)
+
+
+def connect_account(
+    conn: Conn,
+    vault: Vault,
+    *,
+    platform: str,
+    company_id: int,
+    slug: str,
+    webhook_secrets: Sequence[str],
+    credentials: Mapping[str, str],
+    me: Me,
+    verify_token: str | None = None,
+) -> Connected:
+    """Connect a page, account, number or workspace under an app that may have many, of several companies.
+
+    slug: the app's; its secrets, verify token and id on the platform (me.app) are renewed with every call. Raises
+    ValueError when the slug stands for another platform or the account belongs to another company.
+    """
+    with conn.transaction():
+        app_id = channels.add_app(conn, platform, slug, vault.seal(list(webhook_secrets)))
+        sealed = None if verify_token is None else vault.seal(verify_token)
+        channels.set_app_identity(conn, app_id, me.app, sealed)
+        channel_id = channels.add_channel(conn, company_id, app_id, platform, me, vault.seal(dict(credentials)))
     return Connected(company_id, app_id, channel_id)
 
 

@@ -19,7 +19,7 @@ from shared.knowledge import search as knowledge
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
-from shared.model import Answer, ChatLine, Completion, ModelAttempt, Passage
+from shared.model import Answer, ChatLine, Completion, ModelAttempt, Passage, Place
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
 from shared.store import channels, companies, conversations, messages, outbound, receipts, turns, usage
@@ -222,11 +222,13 @@ def _complete(r: Resources, lease: Lease, case: _Case, relevant: Sequence[Passag
     assert r.router is not None
     lines = prompt.build(case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS)
     try:
-        token = str(r.vault.open(case.sealed).get("token", ""))
+        opened = r.vault.open_credentials(case.sealed)
     except SettingsError:
-        token = ""  # only typing needs it here; the delivery meets the lost key and says so
+        opened = {}  # only typing needs them here; the delivery meets the lost key and says so
+    turn = case.turn
+    place = Place(turn.account, opened, turn.chat, turn.last_message, turn.last_customer_at)
     completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream)
-    call = r.loop.spawn(_with_typing(r, case, token, completion))
+    call = r.loop.spawn(_with_typing(r, case, place, completion))
     lease.guard(call.cancel)
     faults.reach("reply.asking")
     try:
@@ -239,10 +241,10 @@ TYPING_EVERY_S = 4.5
 """Telegram shows it for five seconds."""
 
 
-async def _with_typing(r: Resources, case: _Case, token: str, completion) -> Completion:  # type: ignore[no-untyped-def]
+async def _with_typing(r: Resources, case: _Case, place: Place, completion) -> Completion:  # type: ignore[no-untyped-def]
     async def show() -> None:
         while True:
-            await platform.typing(r.http, token, case.turn.chat)
+            await platform.typing(r.http, place)
             await asyncio.sleep(TYPING_EVERY_S)
 
     platform = r.platforms[case.turn.platform]

@@ -11,7 +11,8 @@ from shared.store.pool import Conn
 
 @dataclass(frozen=True, slots=True)
 class AppRow:
-    """secrets: encrypted, as stored. origins: of a widget's pages."""
+    """secrets, verify_token: encrypted, as stored. origins: of a widget's pages. external_id: our application's id on
+    the platform."""
 
     id: int
     platform: str
@@ -19,30 +20,33 @@ class AppRow:
     secrets: bytes
     state: str
     origins: tuple[str, ...] = ()
+    external_id: str | None = None
+    verify_token: bytes | None = None
 
 
 def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
     row = conn.execute(
-        "/* channels.app_by_slug */ SELECT id, platform, slug, secrets, state, origins FROM apps"
+        "/* channels.app_by_slug */ SELECT id, platform, slug, secrets, state, origins, external_id,"
+        " verify_token FROM apps"
         " WHERE platform = %s AND slug = %s",
         (platform, slug),
     ).fetchone()
     if row is None:
         return None
-    *columns, origins = row
-    return AppRow(*columns, tuple(origins))  # type: ignore[arg-type, call-arg]
+    *columns, origins, external_id, verify_token = row
+    return AppRow(*columns, tuple(origins), external_id, verify_token)  # type: ignore[arg-type, call-arg]
 
 
 def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
     """All channels under these apps that are not disabled, of whatever company."""
     rows = conn.execute(
-        "/* channels.routes */ SELECT app_id, platform, channel_id, company_id, external_id, handle"
+        "/* channels.routes */ SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id"
         " FROM routes_of(%s::bigint[])",
         (list(app_ids),),
     ).fetchall()
     return [
-        Route(app_id, platform, channel_id, company_id, Me(external_id, handle))  # type: ignore[arg-type]
-        for app_id, platform, channel_id, company_id, external_id, handle in rows
+        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app))  # type: ignore[arg-type]
+        for app_id, platform, channel_id, company_id, external_id, handle, app in rows
     ]
 
 
@@ -104,6 +108,14 @@ def add_channel(conn: Conn, company_id: int, app_id: int, platform: str, me: Me,
     if row is None:
         raise ValueError(f"{me.external_id} is connected to another company already: disconnect it there first")
     return int(str(row[0]))
+
+
+def set_app_identity(conn: Conn, app_id: int, external_id: str | None, verify_token: bytes | None) -> None:
+    """Our application's id on the platform and the token of its handshakes (encrypted). For the owner role."""
+    conn.execute(
+        "/* channels.set_app_identity */ UPDATE apps SET external_id = %s, verify_token = %s WHERE id = %s",
+        (external_id, verify_token, app_id),
+    )
 
 
 def set_origins(conn: Conn, app_id: int, origins: Sequence[str]) -> None:

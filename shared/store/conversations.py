@@ -40,7 +40,8 @@ class Locked:
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a conversation's newest messages do to its row. message_count: the last one's seq.
-    customer_added: how many of them a customer wrote."""
+    customer_added: how many of them a customer wrote; customer_at, customer_message: time and id of the newest of
+    those on the platform, None where it is unknown or none is new."""
 
     company_id: int
     id: int
@@ -49,6 +50,8 @@ class Head:
     last_message_id: int
     last_role: str
     last_text: str
+    customer_at: datetime | None = None
+    customer_message: str | None = None
 
 
 def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[ContactKey, int]:
@@ -127,9 +130,12 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
     conn.execute(
         "/* conversations.advance */ UPDATE conversations c SET message_count = h.message_count,"
         " customer_seq = c.customer_seq + h.customer_added, last_message_id = h.last_message_id,"
-        " last_message_at = now(), last_message_role = h.last_role, last_message_preview = h.preview"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"
-        " AS h (company_id, id, message_count, customer_added, last_message_id, last_role, preview)"
+        " last_message_at = now(), last_message_role = h.last_role, last_message_preview = h.preview,"
+        " last_customer_at = greatest(c.last_customer_at, h.customer_at),"
+        " last_customer_message = coalesce(h.customer_message, c.last_customer_message)"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],"
+        " %s::timestamptz[], %s::text[]) AS h (company_id, id, message_count, customer_added, last_message_id,"
+        " last_role, preview, customer_at, customer_message)"
         # the ids once more: with them alone the planner goes to these rows instead of reading the company's
         " WHERE c.company_id = h.company_id AND c.id = h.id AND c.id = ANY (%s::bigint[])",
         [
@@ -140,6 +146,8 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
             [h.last_message_id for h in heads],
             [h.last_role for h in heads],
             [h.last_text[:PREVIEW_CHARS] for h in heads],
+            [h.customer_at for h in heads],
+            [h.customer_message for h in heads],
             [h.id for h in heads],
         ],
     )

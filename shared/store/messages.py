@@ -13,7 +13,8 @@ from shared.store.pool import Conn
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A customer's message with its place in the conversation (seq, from 1, without gaps)."""
+    """A customer's message with its place in the conversation (seq, from 1, without gaps). received_at: when the
+    gateway took it; not stored with it."""
 
     company_id: int
     conversation_id: int
@@ -26,6 +27,7 @@ class NewMessage:
     text: str | None
     attachments: tuple[Attachment, ...]
     sent_at: datetime | None
+    received_at: datetime
 
 
 Key = tuple[int, int, str]

@@ -22,7 +22,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """A claimed part with what sending needs. credentials: encrypted, as stored. age_s: since it was queued."""
+    """A claimed part with what sending needs. credentials: encrypted, as stored. age_s: since it was queued.
+    account: the channel's id on the platform. role: who wrote it, `bot` or `agent`. last_message, last_customer_at:
+    the customer's newest message (its id on the platform, the platform's time)."""
 
     company_id: int
     id: int
@@ -36,6 +38,10 @@ class Outbound:
     platform: str
     credentials: bytes
     channel_state: str
+    account: str
+    role: str
+    last_message: str | None
+    last_customer_at: datetime | None
 
 
 def add_parts(
@@ -68,10 +74,11 @@ def load(conn: Conn, claim: Claim) -> Outbound | None:
     row = conn.execute(
         "/* outbound.load */ SELECT o.company_id, o.id, o.conversation_id, o.channel_id,"
         " coalesce(c.migrated_to, c.chat), o.text, o.part, o.attempts,"
-        " extract(epoch FROM clock_timestamp() - o.created_at)::float8, h.platform, h.credentials, h.state"
-        " FROM outbound o"
+        " extract(epoch FROM clock_timestamp() - o.created_at)::float8, h.platform, h.credentials, h.state,"
+        " h.external_id, m.role, c.last_customer_message, c.last_customer_at FROM outbound o"
         " JOIN conversations c ON c.company_id = o.company_id AND c.id = o.conversation_id"
         " JOIN channels h ON h.company_id = o.company_id AND h.id = o.channel_id"
+        " JOIN messages m ON m.company_id = o.company_id AND m.id = o.message_id"
         " WHERE o.company_id = %s AND o.id = %s AND o.epoch = %s AND o.state = 'queued'",
         (claim.company_id, claim.outbound_id, claim.epoch),
     ).fetchone()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, LiteralString
 
 from shared.store.pool import Conn
 
-SealedTable = Literal["apps", "channels"]
+SealedTable = Literal["apps", "verify_tokens", "channels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +139,30 @@ def set_channel_enabled(conn: Conn, company_id: int, channel_id: int, *, enabled
     return cursor.rowcount == 1
 
 
+_SEALED: dict[SealedTable, tuple[LiteralString, LiteralString]] = {
+    "apps": (
+        "SELECT id, secrets FROM apps WHERE id > %s ORDER BY id LIMIT %s",
+        "UPDATE apps SET secrets = %s WHERE id = %s AND secrets = %s",
+    ),
+    "verify_tokens": (
+        "SELECT id, verify_token FROM apps WHERE verify_token IS NOT NULL AND id > %s ORDER BY id LIMIT %s",
+        "UPDATE apps SET verify_token = %s WHERE id = %s AND verify_token = %s",
+    ),
+    "channels": (
+        "SELECT id, credentials FROM channels WHERE id > %s ORDER BY id LIMIT %s",
+        "UPDATE channels SET credentials = %s WHERE id = %s AND credentials = %s",
+    ),
+}
+"""Everything that is stored encrypted: how to read it on, and how to replace one."""
+
+
 def sealed(conn: Conn, table: SealedTable, after_id: int, limit: int) -> Sequence[tuple[int, bytes]]:
     """(id, what is encrypted) of the rows after this id."""
-    if table == "apps":
-        rows = conn.execute(
-            "/* registry.sealed */ SELECT id, secrets FROM apps WHERE id > %s ORDER BY id LIMIT %s", (after_id, limit)
-        ).fetchall()
-    else:
-        rows = conn.execute(
-            "/* registry.sealed */ SELECT id, credentials FROM channels WHERE id > %s ORDER BY id LIMIT %s",
-            (after_id, limit),
-        ).fetchall()
+    rows = conn.execute("/* registry.sealed */ " + _SEALED[table][0], (after_id, limit)).fetchall()
     return [(int(str(id_)), bytes(value)) for id_, value in rows]  # type: ignore[call-overload]
 
 
 def replace_sealed(conn: Conn, table: SealedTable, id_: int, old: bytes, new: bytes) -> bool:
     """False: somebody else has changed it since it was read; what they wrote stays."""
-    if table == "apps":
-        cursor = conn.execute(
-            "/* registry.replace_sealed */ UPDATE apps SET secrets = %s WHERE id = %s AND secrets = %s", (new, id_, old)
-        )
-    else:
-        cursor = conn.execute(
-            "/* registry.replace_sealed */ UPDATE channels SET credentials = %s WHERE id = %s AND credentials = %s",
-            (new, id_, old),
-        )
+    cursor = conn.execute("/* registry.replace_sealed */ " + _SEALED[table][1], (new, id_, old))
     return cursor.rowcount == 1

@@ -47,7 +47,10 @@ class Turn:
     platform: str
     bot_enabled: bool
     message_count: int
-    request_id: str | None = None
+    request_id: str | None
+    account: str
+    last_message: str | None
+    last_customer_at: datetime | None
 
 
 def want(
@@ -140,7 +143,8 @@ def load(conn: Conn, claim: Claim) -> Turn | None:
     row = conn.execute(
         "/* turns.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
         " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
-        " c.bot_enabled, c.message_count, t.request_id FROM turns t"
+        " c.bot_enabled, c.message_count, t.request_id, h.external_id, c.last_customer_message, c.last_customer_at"
+        " FROM turns t"
         " JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id"
         " JOIN channels h ON h.company_id = t.company_id AND h.id = t.channel_id"
         " WHERE t.company_id = %s AND t.id = %s AND t.epoch = %s AND t.state = 'answering'",

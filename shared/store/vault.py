@@ -32,6 +32,11 @@ class Vault:
             return False
         return True
 
+    def open_credentials(self, sealed: bytes) -> dict[str, str]:
+        """A channel's credentials by name. Raises SettingsError when none of the keys fits."""
+        opened = self.open(sealed)
+        return {str(name): str(value) for name, value in opened.items()} if isinstance(opened, dict) else {}
+
     def open(self, sealed: bytes) -> Any:
         """Raises SettingsError when none of the keys fits."""
         try:

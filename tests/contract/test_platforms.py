@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from shared import channels
 from shared.channels import widget
 from shared.channels.base import Platform
-from shared.model import InboundEvent, Kind, Me, SendOutcome, SendStatus
+from shared.model import InboundEvent, Kind, Me, Outgoing, Place, SendOutcome, SendStatus, ref_of
 from shared.resilience.limiter import Limiter
 
 SECRET, TOKEN = "a-secret", "700100:AAplantedtokenplantedtoken"
 TEXT = "planted words of an answer"
+OUTGOING = Outgoing(Place("700100", {"token": TOKEN}, "5"), TEXT, ref_of(1, 2))
 _numbers = itertools.count(1)
 
 
@@ -221,7 +222,7 @@ def test_limits_are_real_rates_of_the_channel_and_of_the_chat(name: str) -> None
 def _send(name: str, answer: Callable[[httpx.Request], httpx.Response]) -> SendOutcome:
     async def run() -> SendOutcome:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            return await BUILT[name].send(http, TOKEN, "5", TEXT)
+            return await BUILT[name].send(http, OUTGOING)
 
     return asyncio.run(run())
 
@@ -286,7 +287,7 @@ def test_a_send_that_is_called_off_ends(name: str) -> None:
             raise AssertionError
 
         async with httpx.AsyncClient(transport=httpx.MockTransport(hanging)) as http:
-            sending = asyncio.create_task(BUILT[name].send(http, TOKEN, "5", TEXT))
+            sending = asyncio.create_task(BUILT[name].send(http, OUTGOING))
             await asyncio.sleep(0)
             sending.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -307,7 +308,7 @@ FAILING = [
 def test_showing_that_we_type_never_fails(name: str, answer: Callable[[httpx.Request], httpx.Response]) -> None:
     async def run(platform: Platform) -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            await platform.typing(http, TOKEN, "5")
+            await platform.typing(http, OUTGOING.place)
 
     asyncio.run(run(BUILT[name]))
 

@@ -14,7 +14,7 @@ import pytest
 
 from shared import faults
 from shared.channels.telegram import Telegram
-from shared.model import SendOutcome
+from shared.model import Outgoing, Place, SendOutcome
 
 TOKEN = "700100:AAF-not_a_real_token"
 API = "http://api.invalid"
@@ -55,10 +55,14 @@ class Wire:
         return answer
 
 
+def outgoing(token: str, chat: str, text: str) -> Outgoing:
+    return Outgoing(Place("700100", {"token": token}, chat), text, "sb.1.2")
+
+
 def send(answer: Answer, text: str = "Berth 4 is free.", chat: str = "4401", token: str = TOKEN) -> SendOutcome:
     async def run() -> SendOutcome:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            return await Telegram(API).send(http, token, chat, text)
+            return await Telegram(API).send(http, outgoing(token, chat, text))
 
     return asyncio.run(run())
 
@@ -259,7 +263,7 @@ def test_showing_that_we_type_swallows_every_failure(answer: Any) -> None:
 
     async def run() -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(wire)) as http:
-            await Telegram(API).typing(http, TOKEN, "4401")
+            await Telegram(API).typing(http, outgoing(TOKEN, "4401", "").place)
 
     asyncio.run(run())
     assert wire.urls == [f"{API}/bot{TOKEN}/sendChatAction"]
