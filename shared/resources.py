@@ -16,6 +16,7 @@ from shared.knowledge.embed import Embedder
 from shared.live.publisher import Publisher
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
+from shared.resilience.egress import Egress
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
@@ -46,6 +47,7 @@ class Resources:
     vault: Vault
     loop: Loop
     http: httpx.AsyncClient
+    egress: Egress
     llm_http: httpx.AsyncClient
     breakers: SharedBreakers
     router: llm_router.Router | None
@@ -70,6 +72,7 @@ class Resources:
 
     async def _close_clients(self) -> None:
         await self.http.aclose()
+        await self.egress.aclose()
         await self.llm_http.aclose()
         await self.breakers.aclose()
 
@@ -121,6 +124,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
             ),
             timeout=httpx.Timeout(settings.send_deadline_s, connect=3.0, pool=2.0),
         ),
+        egress=Egress(settings.egress_networks),
         llm_http=llm_http,
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -78,6 +79,8 @@ class Settings(BaseSettings):
     # Platforms
     telegram_api_url: str = "https://api.telegram.org"
     send_deadline_s: float = Field(10.0, gt=0)
+    # Networks that addresses given by companies and customers may lead to beside the public ones: 10.1.0.0/16, …
+    egress_allow: str = ""
 
     # Edge
     gateway_host: str = "127.0.0.1"
@@ -140,7 +143,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _cross_check(self) -> Self:
-        problems = [*self._url_problems(), *self._model_problems(), *self._time_problems(), *self._key_problems()]
+        problems = [
+            *self._url_problems(), *self._model_problems(), *self._time_problems(), *self._key_problems(),
+            *self._network_problems(),
+        ]  # fmt: skip
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -223,6 +229,19 @@ class Settings(BaseSettings):
             except ValueError:
                 return [f"ENCRYPTION_KEYS: key {number} is no Fernet key (32 bytes in url-safe base64)"]
         return []
+
+    def _network_problems(self) -> list[str]:
+        found = []
+        for cidr in filter(str.strip, self.egress_allow.split(",")):
+            try:
+                ip_network(cidr.strip(), strict=False)
+            except ValueError:
+                found.append(f"EGRESS_ALLOW: {cidr.strip()!r} is no network: write it as 10.0.0.0/8")
+        return found
+
+    @property
+    def egress_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(c.strip(), strict=False) for c in filter(str.strip, self.egress_allow.split(",")))
 
     @property
     def metrics_folder(self) -> Path:
