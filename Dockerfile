@@ -18,7 +18,7 @@ COPY . .
 # Compiled once here, because the account below may not write. The data folder is for what a process keeps locally;
 # databases are other containers'.
 RUN .venv/bin/python -m compileall -q celeryconfig.py beat_schedule.py gateway shared tasks workers \
-    && install -d -o switchboard -g switchboard -m 700 /data /data/metrics
+    && install -d -o switchboard -g switchboard -m 700 /data /data/metrics /data/media
 USER switchboard
 ENV DATA_DIR=/data GATEWAY_HOST=0.0.0.0 PYTHONUNBUFFERED=1
 EXPOSE 8400

@@ -18,6 +18,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(),
         "options": {"queue": queues.INDEX, "expires": 55},
     },
+    "fetch-due": {
+        # Every minute, as embedding: lost rings and attempts whose time has come.
+        "task": "media.fetch_due",
+        "schedule": crontab(),
+        "options": {"queue": queues.MEDIA, "expires": 55},
+    },
     "make-partitions": {
         # Every six hours although a week is made ahead: a fleet that was down for days catches up at once.
         "task": "maintenance.make_partitions",

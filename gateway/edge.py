@@ -23,7 +23,9 @@ from shared.live.hub import Hub
 from shared.live.publisher import Publisher
 from shared.resilience.limiter import Limiter
 from shared.settings import Settings
+from shared.store import objects
 from shared.store.journal import Writer
+from shared.store.objects import Objects
 from shared.store.pool import Database, check_role
 from shared.store.redis import connect, connect_async
 from shared.store.vault import Vault
@@ -43,6 +45,7 @@ class Edge:
     redis: AsyncRedis
     journal: Writer
     apps: AppDirectory
+    objects: Objects
     platforms: dict[str, Platform]
     cache: Redis
     limits: Limits
@@ -103,6 +106,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         ),
         apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
         platforms=platforms_registry.build(settings),
+        objects=objects.from_settings(settings),
         cache=cache,
         limits=Limits(Limiter(cache, clock)),
         live=Publisher(cache, clock),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway import media
 from gateway.edge import Edge
 from shared.channels.body import decode_object
 from shared.channels.text import storable
@@ -19,6 +21,7 @@ from shared.errors import DatabaseUnavailable
 from shared.flow import takeover
 from shared.live.topics import Chat, Moved, Stored
 from shared.store import companies, conversations, messages
+from shared.store import media as media_store
 from shared.store.pool import Conn
 from tasks import deliver
 from tasks.doorbell import ring
@@ -96,13 +99,34 @@ async def list_messages(request: Request) -> Response:
     conversation_id = _conversation(request)
     after_seq = _number(request, "after_seq", 0, 2**53)
     limit = _number(request, "limit", 100, PAGE_MAX)
+    edge: Edge = request.app.state.edge
 
     def work(conn: Conn, company_id: int) -> Any:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
             raise _no_such_conversation()
-        return {"messages": messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=limit)}
+        page = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=limit)
+        fetched = media_store.of_messages(conn, company_id, [m.id for m in page if m.attachments])
+        return {"messages": [_with_media(edge, company_id, message, fetched) for message in page]}
 
     return _json(await _as_agent(request, work))
+
+
+def _with_media(
+    edge: Edge, company_id: int, message: messages.Shown, fetched: Mapping[tuple[int, int], media_store.Shown]
+) -> messages.Shown:
+    """The message with what became of each of its attachments and, where one is stored, an address that shows it."""
+    if not message.attachments:
+        return message
+    until_s = int(edge.clock.now().timestamp() + edge.settings.media_url_ttl_s)
+    shown: list[dict[str, Any]] = []
+    for ordinal, attachment in enumerate(message.attachments):
+        one = fetched.get((message.id, ordinal))
+        more: dict[str, Any] = {"state": one.state if one else "as_told", "reason": one.reason if one else None}
+        if one is not None and one.state == "stored":
+            path = media.address(edge.settings.fernet_keys, company_id, message.id, ordinal, until_s)
+            more.update(mime=one.mime, size_bytes=one.size_bytes, media_url=path)
+        shown.append({**attachment, **more})
+    return replace(message, attachments=shown)
 
 
 async def mark_read(request: Request) -> Response:

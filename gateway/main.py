@@ -17,7 +17,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, metrics, widget
+from gateway import health, inbox, media, metrics, widget
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -44,6 +44,7 @@ class Gateway:
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
                 *widget.ROUTES,
+                *media.ROUTES,
             ],
             lifespan=self._lifespan,
             exception_handlers=inbox.EXCEPTION_HANDLERS,

@@ -39,6 +39,13 @@ class Cancelled(SwitchboardError):
     """The work was called off: a newer message moved the turn's epoch, or a person took over."""
 
 
+class AttachmentGone(Permanent):
+    """The platform has the attachment no more, or does not give it to us."""
+
+    def __init__(self, reason: str = "gone") -> None:
+        super().__init__(reason)
+
+
 class SettingsError(Permanent):
     """A setting is missing or contradicts another; the message names the variable and the change."""
 

@@ -166,6 +166,16 @@ def read_ref(ref: str | None) -> tuple[int, int] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where an attachment's bytes are. headers: what its server wants to see of us. ours: the address was built from
+    the settings, so that it may lie in a private network; any other is judged first."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SendOutcome:
     """What became of one request to a platform's send API.
 
@@ -252,10 +262,11 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ChatLine:
-    """One line of a conversation as the model sees it."""
+    """One line of a conversation as the model sees it. attached: types of what came with it, which it cannot see."""
 
     role: Literal["customer", "bot", "agent"]
     text: str
+    attached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

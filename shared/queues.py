@@ -12,6 +12,7 @@ UNREAD = "unread"
 REPLY = "reply"
 DELIVER = "deliver"
 INDEX = "index"
+MEDIA = "media"
 MAINTENANCE = "maintenance"
 
-ALL = (UNREAD, REPLY, DELIVER, INDEX, MAINTENANCE)
+ALL = (UNREAD, REPLY, DELIVER, INDEX, MEDIA, MAINTENANCE)

@@ -16,12 +16,14 @@ from shared.knowledge.embed import Embedder
 from shared.live.publisher import Publisher
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
-from shared.resilience.egress import Egress
+from shared.resilience.egress import EVERYWHERE, Egress
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
+from shared.store import objects
 from shared.store.journal import Reader
+from shared.store.objects import Objects
 from shared.store.pool import Database, check_role
 from shared.store.redis import connect, connect_async
 from shared.store.vault import Vault
@@ -48,6 +50,8 @@ class Resources:
     loop: Loop
     http: httpx.AsyncClient
     egress: Egress
+    egress_ours: Egress
+    objects: Objects
     llm_http: httpx.AsyncClient
     breakers: SharedBreakers
     router: llm_router.Router | None
@@ -73,6 +77,7 @@ class Resources:
     async def _close_clients(self) -> None:
         await self.http.aclose()
         await self.egress.aclose()
+        await self.egress_ours.aclose()
         await self.llm_http.aclose()
         await self.breakers.aclose()
 
@@ -125,6 +130,8 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
             timeout=httpx.Timeout(settings.send_deadline_s, connect=3.0, pool=2.0),
         ),
         egress=Egress(settings.egress_networks),
+        egress_ours=Egress(EVERYWHERE),  # for addresses that the settings name: bounded, and not judged
+        objects=objects.from_settings(settings),
         llm_http=llm_http,
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),

@@ -82,6 +82,23 @@ class Settings(BaseSettings):
     # Networks that addresses given by companies and customers may lead to beside the public ones: 10.1.0.0/16, …
     egress_allow: str = ""
 
+    # Attachments: a folder (default DATA_DIR/media), or an S3-compatible bucket
+    media_dir: Path | None = None
+    media_s3_bucket: str | None = None
+    media_s3_endpoint: str | None = None  # none: Amazon's
+    media_s3_region: str = "us-east-1"
+    media_s3_key_id: str = ""  # none: as the machine's role says
+    media_s3_secret: SecretStr = SecretStr("")
+    media_max_bytes: int = Field(25 * 1024 * 1024, gt=0)
+    media_deadline_s: float = Field(60.0, gt=0)
+    # What is kept, by the beginning of its type
+    media_types: str = (
+        "image/,audio/,video/,text/plain,text/csv,text/vcard,application/pdf,application/msword,application/vnd.,"
+        "application/zip,application/json"
+    )
+    media_scan_command: str = ""  # gets the bytes on stdin; ends with 0: clean, 1: infected, else: try again
+    media_url_ttl_s: float = Field(300.0, gt=0)
+
     # Edge
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8400, ge=0, le=65535)
@@ -111,6 +128,7 @@ class Settings(BaseSettings):
     # Processes
     reply_threads: int = Field(32, ge=1)
     deliver_threads: int = Field(16, ge=1)
+    media_threads: int = Field(4, ge=1)
     database_pool_max: int = Field(8, ge=1)  # per process
     database_pool_timeout_s: float = Field(5.0, gt=0)
     visibility_timeout_s: int = Field(300, ge=5)
@@ -163,6 +181,7 @@ class Settings(BaseSettings):
             ("llm_base_url", ("http", "https")),
             ("embeddings_base_url", ("http", "https")),
             ("telegram_api_url", ("http", "https")),
+            ("media_s3_endpoint", ("http", "https")),
         ):
             value = getattr(self, name)
             if value is None:
@@ -242,6 +261,14 @@ class Settings(BaseSettings):
     @property
     def egress_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(c.strip(), strict=False) for c in filter(str.strip, self.egress_allow.split(",")))
+
+    @property
+    def media_type_prefixes(self) -> tuple[str, ...]:
+        return tuple(prefix.strip().lower() for prefix in self.media_types.split(",") if prefix.strip())
+
+    @property
+    def media_folder(self) -> Path:
+        return self.media_dir or self.data_dir / "media"
 
     @property
     def metrics_folder(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import Celery
 
 app = Celery(
-    "switchboard", include=["tasks.reply", "tasks.deliver", "tasks.unread", "tasks.index", "tasks.maintenance"]
+    "switchboard",
+    include=["tasks.reply", "tasks.deliver", "tasks.unread", "tasks.index", "tasks.media", "tasks.maintenance"],
 )
 app.config_from_object("celeryconfig")  # read when first needed, not at import

@@ -28,13 +28,15 @@ from shared.store.vault import Vault
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 BOT = Me("700", "demo_bot")
 METRICS = tempfile.TemporaryDirectory(prefix="switchboard-test-metrics-")
+MEDIA = tempfile.TemporaryDirectory(prefix="switchboard-test-media-")
 _ids = itertools.count(1)
 
 
 def settings(**values: Any) -> Settings:
     """Settings of a test: nothing from the environment's files, an encryption key, and what is given."""
     # never the project's own data folder
-    given = {"metrics_dir": Path(METRICS.name), "encryption_keys": SecretStr(ENCRYPTION_KEY), **values}
+    folders = {"metrics_dir": Path(METRICS.name), "media_dir": Path(MEDIA.name)}
+    given = {**folders, "encryption_keys": SecretStr(ENCRYPTION_KEY), **values}
     return Settings(_env_file=None, **given)  # type: ignore[call-arg]
 
 

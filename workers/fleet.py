@@ -37,6 +37,8 @@ def table(settings: Settings) -> dict[str, Row]:
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
         Row("index", (queues.INDEX,), "threads", 2, (), pool_max),
+        # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
+        Row("media", (queues.MEDIA,), "threads", settings.media_threads, (), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
         Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),
@@ -54,7 +56,7 @@ def connections_needed(settings: Settings) -> int:
     return sum(row.connections for row in table(settings).values()) + GATEWAY_CONNECTIONS + OPERATOR_CONNECTIONS
 
 
-PROCESSES = ("gateway", "intake", "reply", "deliver", "index", "maintenance", "beat", "flower")
+PROCESSES = ("gateway", "intake", "reply", "deliver", "index", "media", "maintenance", "beat", "flower")
 """Everything that `./switchboard worker NAME` can run, in the order in which a fleet stops."""
 
 

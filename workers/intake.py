@@ -9,7 +9,7 @@ from shared.flow.drain import Drain
 from shared.flow.intake import Stored
 from shared.live.topics import Stored as NewMessages
 from shared.telemetry import metrics
-from tasks import context, reply
+from tasks import context, media, reply
 from tasks.doorbell import ring
 from workers.resident import Resident, ResidentStep
 
@@ -56,6 +56,7 @@ class IntakeThread(Resident):
         self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)
         ring(reply.answer_due, stored.turns, countdown_s=self._quiet_s)
+        ring(media.fetch_due, min(stored.media, 1))
         return True
 
     def _tell(self, stream: str, stored: Stored) -> None:

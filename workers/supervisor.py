@@ -26,7 +26,7 @@ WATCH_EVERY_S = 0.5
 RESTART_PAUSE_S = 1.0
 JOURNEY = ("gateway", "intake", "reply", "deliver")
 """What a message needs on its way."""
-STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "index", "maintenance", "beat", "flower"))
+STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "index", "media", "maintenance", "beat", "flower"))
 """Nothing new comes in first; then what has come in is stored; then the rest together."""
 
 

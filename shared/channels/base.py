@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from shared.model import InboundEvent, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
 
 
 class Platform(Protocol):
@@ -57,6 +57,13 @@ class Platform(Protocol):
     async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
         """Send one part. Never raises on what the network or the platform does; the caller sets the deadline
         and treats its own cancellation of this call as `uncertain`."""
+        ...
+
+    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+        """Where an attachment's bytes are; platforms that give only an id are asked. The caller sets the deadline.
+
+        Raises AttachmentGone, or Transient when the platform cannot say just now.
+        """
         ...
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:

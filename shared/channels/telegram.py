@@ -8,10 +8,12 @@ from typing import Any
 import httpx
 
 from shared.channels import telegram_send, telegram_update
+from shared.channels.fields import inner
 from shared.channels.markup import to_html
 from shared.channels.signature import equals_any
 from shared.channels.text import split_utf16, storable
-from shared.model import InboundEvent, Me, Outgoing, Place, Rate, SendOutcome
+from shared.errors import AttachmentGone, Transient
+from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
 
 API_URL = "https://api.telegram.org"
 PART_LIMIT_UNITS = 4096  # of UTF-16, after Telegram has taken the markup out
@@ -68,6 +70,23 @@ class Telegram:
             if result.meaning not in telegram_send.MARKUP_REFUSED:
                 return result
         return await telegram_send.deliver(http, url, fields)
+
+    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+        """Files of up to 20 MB; the address is good for an hour. https://core.telegram.org/bots/api#getfile"""
+        if attachment.id is None:
+            raise AttachmentGone
+        token = _token(place)
+        url = telegram_send.method_url(self.api_url, token, "getFile")
+        try:
+            response = await telegram_send.post(http, url, {"file_id": attachment.id})
+        except telegram_send.BROKEN as e:
+            raise Transient(type(e).__name__) from e
+        path = inner(response.body, "result").get("file_path")
+        if response.status == 200 and isinstance(path, str):
+            return Location(telegram_send.file_url(self.api_url, token, path), ours=True)
+        if response.status == 400:  # too big for bots, or an id that is none any more
+            raise AttachmentGone
+        raise Transient(f"getFile answered {response.status}", retry_after_s=telegram_send.retry_after_s(response))
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         url = telegram_send.method_url(self.api_url, _token(place), "sendChatAction")

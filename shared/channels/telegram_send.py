@@ -89,6 +89,11 @@ def method_url(api_url: str, token: str, method: str) -> str:
     return f"{api_url.rstrip('/')}/bot{quote(token, safe=':')}/{method}"
 
 
+def file_url(api_url: str, token: str, path: str) -> str:
+    """Where a file's bytes are. path: as getFile gives it, `photos/file_1.jpg`."""
+    return f"{api_url.rstrip('/')}/file/bot{quote(token, safe=':')}/{quote(path.lstrip('/'))}"
+
+
 def addressee(chat: str) -> dict[str, Any]:
     """The fields that name a chat: its id, and the business connection of a `business:<connection>:<id>`."""
     if chat.startswith("business:"):

@@ -11,7 +11,8 @@ import httpx
 
 from shared.channels.fields import KEY_LIMIT, bounded, content_key, key, opaque_id, written
 from shared.channels.signature import equals_any
-from shared.model import InboundEvent, Me, Outgoing, Place, Rate, SendOutcome
+from shared.errors import AttachmentGone
+from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
 
 SIGNATURE_HEADER = "x-switchboard-signature"
 
@@ -67,6 +68,9 @@ class Widget:
     async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
         """Nobody calls this: the commit that settles a part delivers it (see local_delivery)."""
         return SendOutcome("sent", "stored_here")
+
+    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+        raise AttachmentGone  # visitors attach nothing
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         """The answer's pieces show it."""

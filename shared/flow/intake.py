@@ -15,7 +15,7 @@ from shared.channels.body import decode_object
 from shared.live.topics import Chat, Moved
 from shared.model import InboundEvent, JournalEntry, Me, Route
 from shared.settings import Settings
-from shared.store import channels, conversations, ledger, messages, turns
+from shared.store import channels, conversations, ledger, media, messages, turns
 from shared.store.conversations import ChatKey, ContactKey, Head, Locked
 from shared.store.ledger import LedgerRow
 from shared.store.pool import Conn, set_companies
@@ -33,7 +33,8 @@ class Placed:
 
 @dataclass(slots=True)
 class Stored:
-    """What a batch came to. turns: replies now wanted, the number of doorbells to ring. endings: how many events
+    """What a batch came to. turns: replies now wanted, the number of doorbells to ring. media: attachments that are now
+    to be fetched. endings: how many events
     ended with this (kind, outcome, reason). chats: those with new messages. moved: turns whose epoch moved; both
     are to be told after the commit."""
 
@@ -43,12 +44,13 @@ class Stored:
     dropped: int = 0
     parked: int = 0
     turns: int = 0
+    media: int = 0
     endings: Counter[tuple[str, str, str]] = field(default_factory=Counter, compare=False)
     chats: set[Chat] = field(default_factory=set)
     moved: list[Moved] = field(default_factory=list)
 
     def add(self, other: Stored) -> None:
-        for name in ("requests", "repeats", "effected", "dropped", "parked", "turns"):
+        for name in ("requests", "repeats", "effected", "dropped", "parked", "turns", "media"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.endings.update(other.endings)
         self.chats |= other.chats
@@ -172,6 +174,14 @@ def _store_messages(conn: Conn, batch: _Batch, settings: Settings, stored: Store
 
     new, accepted = _number(conn, batch, locked, contact_ids)
     ids = messages.add(conn, new)
+    stored.media = media.add(
+        conn,
+        (
+            (m.company_id, m.channel_id, ids[(m.company_id, m.channel_id, m.dedupe_key)], m.attachments)
+            for m in new
+            if m.attachments
+        ),
+    )
     heads = _heads(new, ids)
     conversations.advance(conn, heads)
     wanted = _wanted(accepted, locked)

@@ -158,7 +158,11 @@ def _gather(r: Resources, claim: Claim) -> _Case | None:
         )  # fmt: skip
         burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
         # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
-        history = tuple(line for seq, line in lines if line.text and (seq < turn.first_seq or line.role != "customer"))
+        history = tuple(
+            line
+            for seq, line in lines
+            if (line.text or line.attached) and (seq < turn.first_seq or line.role != "customer")
+        )
         sealed = channels.credentials(conn, claim.company_id, turn.channel_id)
         waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
         over = company.daily_token_budget is not None and (

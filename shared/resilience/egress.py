@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from urllib.parse import urljoin
 
 import httpx
@@ -22,6 +23,8 @@ PORTS_BELOW_1024 = (80, 443)
 REDIRECTS_MAX = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _CONNECT_S = 5.0
+EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+"""For addresses that nobody else gave us."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from shared.model import Attachment, ChatLine
 from shared.store.pool import Conn
@@ -114,11 +115,15 @@ def lines(
 ) -> list[tuple[int, ChatLine]]:
     """The newest lines up to a seq, oldest first, as (seq, line). Messages without text have an empty one."""
     rows = conn.execute(
-        "/* messages.lines */ SELECT seq, role, coalesce(text, '') FROM messages"
+        "/* messages.lines */ SELECT seq, role, coalesce(text, ''),"
+        " coalesce(jsonb_path_query_array(attachments, '$[*].type'), '[]') FROM messages"
         " WHERE company_id = %s AND conversation_id = %s AND seq <= %s ORDER BY seq DESC LIMIT %s",
         (company_id, conversation_id, up_to_seq, limit),
     ).fetchall()
-    return [(int(str(seq)), ChatLine(str(role), str(text))) for seq, role, text in reversed(rows)]  # type: ignore[arg-type]
+    return [
+        (int(str(seq)), ChatLine(str(role), str(text), tuple(map(str, types))))  # type: ignore[arg-type, call-overload]
+        for seq, role, text, types in reversed(rows)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ class Shown:
     seq: int
     role: str
     text: str | None
-    attachments: list[dict[str, str | None]] | None
+    attachments: list[dict[str, Any]] | None
     created_at: datetime
 
 

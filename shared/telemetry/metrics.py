@@ -184,6 +184,7 @@ GIVEN_UP = Counter("parts_given_up_total", "Parts that will not be sent.", ("pla
 UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain because nobody recorded their result.")
 
 # ------------------------------------------------------------------ the house
+MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
 TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
 TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
 RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))

@@ -29,7 +29,7 @@ SECRET_TEXT = "my card is 4929-1234-heliotrope"
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     with private_system(flower_port=choose_port(None), flower_password=PASSWORD) as system:
-        system.start("gateway", "intake", "reply", "deliver", "index", "maintenance", "beat", "flower")
+        system.start("gateway", "intake", "reply", "deliver", "index", "media", "maintenance", "beat", "flower")
         yield system
 
 

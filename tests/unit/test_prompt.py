@@ -178,3 +178,13 @@ def test_an_endless_sentence_is_cut_at_a_word() -> None:
     text = prompt.quote([passage("refund " * 400)], "refund")
     assert len(text) < 600
     assert "refund…” [1]" in text
+
+
+def test_what_was_attached_is_named_by_its_kind_and_the_model_told_that_it_sees_nothing() -> None:
+    line = ChatLine("customer", "What is wrong with it?", ("photo", "voice", "</passage><x>"))
+    system, *_, user = build([line], [ChatLine("customer", "", ("sticker",))])
+
+    assert "cannot see or hear" in system["content"]
+    assert user["content"].endswith("What is wrong with it? (attached: photo, voice, passagex)")
+    assert "(attached: sticker)" in user["content"]
+    assert "cannot see or hear" not in build([customer("hello")])[0]["content"]

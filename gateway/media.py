@@ -1,0 +1,92 @@
+"""`GET /media/{company}/{message}/{ordinal}?until=…&sig=…`: an attachment's bytes, for whoever has a fresh address.
+
+Addresses are signed and short-lived, so that a browser can show a picture without the agent's key in it. 403: signed
+by nobody here, or too old · 404: not stored · 503: the media store or the database cannot say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.edge import Edge
+from shared.errors import DatabaseUnavailable
+from shared.store import media
+from shared.store.objects import MediaStoreUnavailable
+
+SHOWN_INLINE = (
+    "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "audio/", "video/",
+)  # fmt: skip
+"""What a browser may show in place. Anything else is saved: a page or an SVG would run as ours."""
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "referrer-policy": "no-referrer",
+}
+
+
+def address(keys: Sequence[str], company_id: int, message_id: int, ordinal: int, until_s: int) -> str:
+    """The path that shows an attachment until then (seconds since 1970). keys: ENCRYPTION_KEYS, newest first."""
+    return f"/media/{company_id}/{message_id}/{ordinal}?until={until_s}&sig=" + _mac(
+        keys[0], company_id, message_id, ordinal, until_s
+    )
+
+
+def _mac(key: str, *what: int) -> str:
+    # a key of its own: what is signed here is nothing that the encryption key itself signs
+    derived = hmac.new(key.encode(), b"switchboard media address", hashlib.sha256).digest()
+    return hmac.new(derived, "/".join(map(str, what)).encode(), hashlib.sha256).hexdigest()
+
+
+async def show(request: Request) -> Response:
+    edge: Edge = request.app.state.edge
+    place = tuple(int(request.path_params[name]) for name in ("company", "message", "ordinal"))
+    if not _signed(edge, place, request.query_params.get("until", ""), request.query_params.get("sig", "")):
+        return JSONResponse({"ok": False, "error": "this address is too old: open the conversation again"}, 403)
+    company_id = place[0]
+
+    def find() -> media.Stored | None:
+        with edge.db.transaction(company_id) as conn:
+            return media.find(conn, *place)
+
+    try:
+        found = await edge.in_thread(find)
+        pieces = None if found is None else await edge.objects.stream(company_id, found.sha256)
+    except (DatabaseUnavailable, MediaStoreUnavailable):
+        return JSONResponse({"ok": False, "error": "try again shortly"}, 503, {"retry-after": "2"})
+    if found is None or pieces is None:
+        return JSONResponse({"ok": False, "error": "there is no such attachment"}, 404)
+    headers = {
+        **_HEADERS,
+        "content-length": str(found.size_bytes),
+        "content-disposition": _disposition(found),
+        "cache-control": f"private, max-age={int(edge.settings.media_url_ttl_s)}",
+    }
+    kind = found.mime if found.mime.startswith(SHOWN_INLINE) else "application/octet-stream"
+    return StreamingResponse(pieces, headers=headers, media_type=kind)
+
+
+def _signed(edge: Edge, place: tuple[int, ...], until: str, given: str) -> bool:
+    if not (until.isascii() and until.isdecimal() and len(until) < 12 and given.isascii()):
+        return False
+    fits = False
+    for key in edge.settings.fernet_keys:  # every one, in constant time each
+        fits |= hmac.compare_digest(_mac(key, *place, int(until)), given)
+    return fits and edge.clock.now().timestamp() < int(until)
+
+
+def _disposition(found: media.Stored) -> str:
+    how = "inline" if found.mime.startswith(SHOWN_INLINE) else "attachment"
+    if not found.name:
+        return how
+    name = found.name.replace("/", "_").replace("\\", "_")
+    return f"{how}; filename*=UTF-8''{quote(name, safe='')}"
+
+
+ROUTES = [Route("/media/{company:int}/{message:int}/{ordinal:int}", show)]

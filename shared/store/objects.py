@@ -1,0 +1,105 @@
+"""The media store: bytes under their hash, in a folder or in an S3-compatible bucket.
+
+One company's bytes lie apart from another's: who may delete his own must not delete somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from shared.errors import SettingsError, Transient
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig  # a name for type checkers alone
+
+CHUNK_BYTES = 256 * 1024
+_TIMEOUT = timedelta(seconds=30)
+
+
+class MediaStoreUnavailable(Transient):
+    """The folder or the bucket does not take or give bytes just now."""
+
+
+def _path(company_id: int, sha256: str) -> str:
+    return f"{company_id}/{sha256[:2]}/{sha256}"
+
+
+class Objects:
+    """Thread-safe. The same bytes put twice are one object."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def put(self, company_id: int, sha256: str, content: bytes) -> None:
+        """Whole or not at all. Raises MediaStoreUnavailable."""
+        path = _path(company_id, sha256)
+        try:
+            obstore.put(self._store, path, content, use_multipart=False)
+        except (BaseError, OSError) as e:
+            raise MediaStoreUnavailable(type(e).__name__, retry_after_s=10) from e
+
+    def get(self, company_id: int, sha256: str) -> bytes | None:
+        """None if there is no such object. Raises MediaStoreUnavailable."""
+        try:
+            return bytes(obstore.get(self._store, _path(company_id, sha256)).bytes())
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as e:
+            raise MediaStoreUnavailable(type(e).__name__, retry_after_s=10) from e
+
+    async def stream(self, company_id: int, sha256: str) -> AsyncIterator[bytes] | None:
+        """The bytes in pieces; None if there is no such object. Raises MediaStoreUnavailable."""
+        try:
+            found = await obstore.get_async(self._store, _path(company_id, sha256))
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as e:
+            raise MediaStoreUnavailable(type(e).__name__, retry_after_s=10) from e
+
+        async def pieces() -> AsyncIterator[bytes]:
+            async for piece in found.stream(min_chunk_size=CHUNK_BYTES):
+                yield bytes(piece)
+
+        return pieces()
+
+    def delete(self, company_id: int, sha256: str) -> None:
+        """What is not there is deleted. Raises MediaStoreUnavailable."""
+        try:
+            obstore.delete(self._store, _path(company_id, sha256))
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as e:
+            raise MediaStoreUnavailable(type(e).__name__, retry_after_s=10) from e
+
+
+def from_settings(settings: Settings) -> Objects:
+    """Raises SettingsError when the folder cannot be made or the bucket's settings do not fit."""
+    try:
+        if settings.media_s3_bucket is None:
+            folder = settings.media_folder
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return Objects(LocalStore(folder))
+        endpoint = settings.media_s3_endpoint
+        options: ClientConfig = {"timeout": _TIMEOUT}
+        if endpoint and endpoint.startswith("http://"):
+            options["allow_http"] = True
+        return Objects(
+            S3Store(
+                settings.media_s3_bucket,
+                endpoint=endpoint,
+                region=settings.media_s3_region,
+                access_key_id=settings.media_s3_key_id or None,
+                secret_access_key=settings.media_s3_secret.get_secret_value() or None,
+                disable_bulk_delete=True,  # not every S3-compatible store has it
+                client_options=options,
+            )
+        )
+    except (BaseError, OSError, TypeError, ValueError) as e:
+        raise SettingsError(f"the media store cannot be opened ({type(e).__name__}): MEDIA_DIR or MEDIA_S3_…") from None
