@@ -24,7 +24,7 @@ OPERATORS_ONLY = {
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "claim_indexing", "claim_outbound", "claim_turn", "company_ids", "embedding_space",
+    "agent_of_key", "claim_indexing", "claim_media", "claim_outbound", "claim_turn", "company_ids", "embedding_space",
     "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
     "overdue", "renew_turns", "routes_of",
 }  # fmt: skip
@@ -53,7 +53,7 @@ def tables(services: object, module_database: Database) -> Iterator[Tables]:
     with services.redis_database() as redis_url:  # type: ignore[attr-defined]
         inbox = Inbox(server, redis_url)
         try:
-            inbox.journal(ours, update("hello", chat=5))
+            inbox.journal(ours, update("hello", chat=5, photo=[{"file_id": "f", "width": 1, "height": 1}]))
             inbox.drain_all()
         finally:
             inbox.close()
