@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from standin import control, openai, telegram
+from standin import control, files, openai, telegram
 from standin.wire import Exchange, listen
 from standin.world import World
 
@@ -20,6 +20,8 @@ async def route(world: World, exchange: Exchange) -> None:
     path = exchange.request.path
     if path.startswith("/bot"):
         await telegram.handle(world, exchange)
+    elif path.startswith("/file/bot"):
+        await files.telegram(world, exchange)
     elif path.startswith("/v1/"):
         await openai.handle(world, exchange)
     elif path.startswith("/_control/"):

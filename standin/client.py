@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from types import TracebackType
 from typing import Any, Self
 
@@ -79,6 +80,12 @@ class Standin:
     def chat_state(self, chat_id: int | str, state: str, migrate_to_chat_id: int | None = None) -> None:
         """state: ok, blocked, kicked, deactivated, migrated (with the new id), not_found."""
         self._call("POST", "chats", chat_id=chat_id, state=state, migrate_to_chat_id=migrate_to_chat_id)
+
+    def add_file(self, file_id: str, content: bytes, *, path: str, mime: str) -> None:
+        """A file that a customer's message may name by its id."""
+        self._call(
+            "POST", "files", file_id=file_id, file_path=path, mime=mime, base64=base64.b64encode(content).decode()
+        )
 
     def limits(self, **limits: float | bool) -> None:
         """enforced (True at first), chat_per_s, chat_burst, bot_per_s, group_per_min, context_tokens."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from standin import faults
+from standin import faults, files
 from standin.records import Log
 from standin.wire import Exchange
 from standin.world import CONDITIONS, Bot, Chat, Latency, Script, World
@@ -89,6 +89,13 @@ async def _set_chat(world: World, values: Values) -> Values:
     if (values["state"] == "migrated") != bool(values.get("migrate_to_chat_id")):
         raise ValueError("migrate_to_chat_id belongs to the state migrated, and to no other")
     world.chats[str(values["chat_id"])] = Chat(values["state"], values.get("migrate_to_chat_id"))
+    return {}
+
+
+async def _add_file(world: World, values: Values) -> Values:
+    """{file_id, file_path, mime, base64}: a file that customers' messages may name."""
+    _only(values, "file_id", "file_path", "mime", "base64")
+    world.files[str(values["file_id"])] = files.read(values)
     return {}
 
 
@@ -176,6 +183,7 @@ ENDPOINTS: dict[tuple[str, str], Callable[[World, Values], Awaitable[Values]]] =
     ("GET", "faults"): _list_faults,
     ("DELETE", "faults"): _clear_faults,
     ("POST", "chats"): _set_chat,
+    ("POST", "files"): _add_file,
     ("POST", "limits"): _set_limits,
     ("POST", "latency"): _set_latency,
     ("POST", "script"): _add_scripts,

@@ -18,6 +18,7 @@ from standin.wire import Exchange, Request
 from standin.world import Bot, World
 
 MESSAGE_UNITS_MAX = 4096
+FILE_BYTES_MAX = 20 * 1024 * 1024
 CHAT_ACTIONS = (
     "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice", "upload_document",
     "choose_sticker", "find_location", "record_video_note", "upload_video_note",
@@ -143,6 +144,15 @@ def _send_message(world: World, bot: Bot, params: Params) -> Result:
     bot.texts[str(chat_id), bot.last_message_id] = text
     _record(world, bot, "message", params, chat_id, message_id=bot.last_message_id, text=text)
     return {"result": message}
+
+
+def _get_file(world: World, bot: Bot, params: Params) -> Result:
+    file = world.files.get(str(params.get("file_id") or ""))
+    if file is None:
+        raise Refused(400, "Bad Request: invalid file_id")
+    if len(file.content) > FILE_BYTES_MAX:
+        raise Refused(400, "Bad Request: file is too big")
+    return {"result": {"file_id": params["file_id"], "file_size": len(file.content), "file_path": file.path}}
 
 
 def _edit_message_text(world: World, bot: Bot, params: Params) -> Result:
@@ -294,6 +304,7 @@ METHODS: dict[str, tuple[str, Callable[[World, Bot, Params], Result]]] = {
         ("editMessageText", _edit_message_text),
         ("sendChatAction", _send_chat_action),
         ("answerCallbackQuery", _answer_callback_query),
+        ("getFile", _get_file),
         ("setWebhook", _set_webhook),
         ("getWebhookInfo", _get_webhook_info),
         ("deleteWebhook", _delete_webhook),

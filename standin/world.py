@@ -65,6 +65,7 @@ class World:
     bots: dict[str, Bot] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     chats: dict[str, Chat] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)  # file id → standin.files.File
     limits: FloodLimits = field(default_factory=FloodLimits)
     context_tokens: int = 128_000
     faults: Faults = field(default_factory=Faults)
@@ -99,7 +100,7 @@ class World:
         self.faults.clear()
         self.limits = FloodLimits()
         self.context_tokens = World.context_tokens
-        for kept in (self.chats, self.latencies, self.scripts, self.effects, self.attempts, self._prompts):
+        for kept in (self.chats, self.files, self.latencies, self.scripts, self.effects, self.attempts, self._prompts):
             kept.clear()
         if not keep_registrations:
             self.bots.clear()

@@ -51,6 +51,11 @@ class Agent:
         found: dict[str, Any] = self._http.get("/inbox/conversations", headers=self._headers).json()
         return list(found["conversations"])
 
+    def first_attachment(self, conversation: int) -> dict[str, Any]:
+        answer = self._http.get(f"/inbox/conversations/{conversation}/messages", headers=self._headers)
+        found: dict[str, Any] = answer.json()["messages"][0]["attachments"][0]
+        return found
+
     def write(self, conversation: int, text: str, key: str) -> httpx.Response:
         return self._http.post(
             f"/inbox/conversations/{conversation}/messages",
@@ -120,6 +125,24 @@ def test_a_message_during_the_answer_calls_it_back_and_one_reply_covers_both(sys
     assert system.rows("SELECT first_seq, last_seq, state, cancels FROM turns WHERE company_id = %s",
                        bot.company_id) == [(1, 2, "answered", 1)]  # fmt: skip
     check_one_reply_a_turn(system)
+
+
+def test_a_photo_is_shown_to_the_agent_and_the_customer_told_that_nobody_here_can_read_it(
+    system: System, bot: Bot
+) -> None:
+    photo = b"\x89PNG planted"
+    system.standin.add_file("photo-1", photo, path="photos/file_1.png", mime="image/png")
+    sizes = [{"file_id": "photo-1", "width": 1, "height": 1}]
+    system.post_until_accepted(bot, update(None, chat=1, photo=sizes))
+
+    [message] = system.standin.wait_messages(1, chat_id=1, token=bot.token)
+    agent = Agent(system, bot)
+    [conversation] = agent.conversations()
+    wait_until(lambda: agent.first_attachment(conversation["id"])["state"] == "stored", "the photo is stored", 20)
+
+    assert "only read text" in message["text"]
+    shown = system.http.get(agent.first_attachment(conversation["id"])["media_url"])
+    assert (shown.status_code, shown.content, shown.headers["content-type"]) == (200, photo, "image/png")
 
 
 def test_what_customers_write_shows_neither_in_logs_flower_and_metrics_nor_stays_in_redis(
