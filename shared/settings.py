@@ -78,6 +78,8 @@ class Settings(BaseSettings):
 
     # Platforms
     telegram_api_url: str = "https://api.telegram.org"
+    graph_api_url: str = "https://graph.facebook.com"
+    slack_api_url: str = "https://slack.com/api"
     send_deadline_s: float = Field(10.0, gt=0)
     # Networks that addresses given by companies and customers may lead to beside the public ones: 10.1.0.0/16, …
     egress_allow: str = ""
@@ -181,6 +183,8 @@ class Settings(BaseSettings):
             ("llm_base_url", ("http", "https")),
             ("embeddings_base_url", ("http", "https")),
             ("telegram_api_url", ("http", "https")),
+            ("graph_api_url", ("http", "https")),
+            ("slack_api_url", ("http", "https")),
             ("media_s3_endpoint", ("http", "https")),
         ):
             value = getattr(self, name)

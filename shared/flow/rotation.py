@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from shared.errors import Permanent, SettingsError
-from shared.flow.onboarding import new_secret
 from shared.store import registry
 from shared.store.channels import AppRow
 from shared.store.pool import Conn
@@ -17,12 +16,10 @@ SECRETS_KEPT = 2
 """The newest and the one before it: what the platform sends while it learns the new one."""
 
 
-def rotate_secret(conn: Conn, vault: Vault, app: AppRow) -> str:
-    """Make a new webhook secret and return it; the one before it goes on counting until the next rotation or
+def rotate_secret(conn: Conn, vault: Vault, app: AppRow, new: str) -> None:
+    """Put a new webhook secret in front; the one before it goes on counting until the next rotation or
     drop_old_secrets. Raises Permanent when somebody else rotated at the same moment."""
-    new = new_secret()
     _put_secrets(conn, vault, app, [new, *secrets_of(vault, app)][:SECRETS_KEPT])
-    return new
 
 
 def drop_old_secrets(conn: Conn, vault: Vault, app: AppRow) -> int:

@@ -213,7 +213,11 @@ def telegram(standin: StandinProcess, monkeypatch: pytest.MonkeyPatch) -> Standi
     return standin
 
 
-CONNECT = ("channel", "connect-telegram", "--company", "Shoe shop", "--slug", "shoes")
+CONNECT = ("channel", "connect", "telegram", "--company", "Shoe shop", "--slug", "shoes")
+
+
+def with_token(token: str) -> dict[str, bytes]:
+    return {"given": json.dumps({"token": token}).encode()}
 
 
 def test_connecting_a_bot_asks_telegram_and_registers_the_webhook(
@@ -221,7 +225,7 @@ def test_connecting_a_bot_asks_telegram_and_registers_the_webhook(
 ) -> None:
     run("company", "create", "Shoe shop")
 
-    ended = run(*CONNECT, "--token", TOKEN, "--public-url", "https://shop.example/")
+    ended = run(*CONNECT, "--answers", "-", "--public-url", "https://shop.example/", **with_token(TOKEN))
 
     address = "https://shop.example/webhooks/telegram/shoes"
     assert ended.lines == ["connected @shoe_bot to Shoe shop", f"Telegram now posts to {address}"]
@@ -234,15 +238,15 @@ def test_connecting_a_bot_asks_telegram_and_registers_the_webhook(
 
 
 def test_connecting_without_an_address_shows_the_secret_once(run: Run, telegram: StandinProcess, bot: Bot) -> None:
-    ended = run(*CONNECT, "--token", TOKEN)
+    ended = run(*CONNECT, "--answers", "-", **with_token(TOKEN))
 
     assert ended.lines[1] == "webhook path: /webhooks/telegram/shoes"
-    assert ended.lines[2].startswith("secret_token (shown once")
+    assert "secret_token (shown once)" in ended.lines[3]
     assert telegram.client.effects(kind="webhook") == []
 
 
 def test_a_token_that_telegram_refuses_is_named_as_such(run: Run, telegram: StandinProcess, bot: Bot) -> None:
-    refused = run(*CONNECT, "--token", "4712:AAnobodynobodynobodynobodynobodynob")
+    refused = run(*CONNECT, "--answers", "-", **with_token("4712:AAnobodynobodynobodynobodynobodynob"))
 
     one_line(refused, "getMe", "Unauthorized", "token")
     assert "4712" not in refused.err
@@ -251,7 +255,7 @@ def test_a_token_that_telegram_refuses_is_named_as_such(run: Run, telegram: Stan
 def test_a_telegram_that_is_away_is_told_without_the_token(run: Run, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEGRAM_API_URL", "http://127.0.0.1:1")
 
-    ended = run(*CONNECT, "--token", TOKEN)
+    ended = run(*CONNECT, "--answers", "-", **with_token(TOKEN))
 
     one_line(ended, "did not answer", "http://127.0.0.1:1")
     assert TOKEN not in ended.err
@@ -261,10 +265,10 @@ def test_a_slug_that_is_none_and_a_bot_of_somebody_else_are_refused(
     run: Run, telegram: StandinProcess, bot: Bot
 ) -> None:
     run("company", "create", "Other shop")
-    assert run(*CONNECT, "--token", TOKEN).code == 0
+    assert run(*CONNECT, "--answers", "-", **with_token(TOKEN)).code == 0
 
-    one_line(run(*CONNECT[:-1], "no good/slug", "--token", TOKEN), "slug")
-    one_line(run(*CONNECT[:3], "Other shop", *CONNECT[4:], "--token", TOKEN), "another company")
+    one_line(run(*CONNECT[:-1], "no good/slug", "--answers", "-", **with_token(TOKEN)), "slug")
+    one_line(run(*CONNECT[:4], "Other shop", *CONNECT[5:], "--answers", "-", **with_token(TOKEN)), "another company")
 
 
 MISTAKES = {

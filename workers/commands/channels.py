@@ -8,14 +8,17 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import Permanent
-from shared.flow import rotation
+from shared.channels.connect import connectors
+from shared.channels.connect.base import Connector, Registration
+from shared.errors import Permanent, Transient
+from shared.flow import connecting, rotation
 from shared.store import channels as store
 from shared.store import registry
 from shared.store.channels import AppRow
 from shared.store.vault import Vault
+from workers.commands.connect import address_of, asking
 from workers.commands.printing import as_json_option, print_json, print_rows, split_place
-from workers.commands.setup import as_owner, channel, register_webhook
+from workers.commands.setup import as_owner, channel
 
 
 @click.group()
@@ -37,7 +40,7 @@ def app_list(as_json: bool) -> None:
     """All apps."""
     with as_owner(settings.load()) as conn:
         rows = registry.apps(conn)
-    print_rows(rows, _app_line, empty="there is no app yet: channel connect-telegram makes one", as_json=as_json)
+    print_rows(rows, _app_line, empty="there is no app yet: channel connect makes one", as_json=as_json)
 
 
 def _app_line(row: registry.AppLine) -> str:
@@ -70,20 +73,30 @@ def app_show(slug: str, as_json: bool) -> None:
 @click.argument("slug")
 @click.option("--public-url", help="This gateway as the platform reaches it, https://…; registers the webhook anew.")
 def app_rotate_secret(slug: str, public_url: str | None) -> None:
-    """Make a new webhook secret. The old one counts beside it until `app drop-old-secret` or the next rotation."""
+    """Make a new webhook secret, or take the platform's new one. The old one counts beside it until
+    `app drop-old-secret` or the next rotation."""
     config = settings.load()
     vault = Vault(config.fernet_keys)
     with as_owner(config) as conn:
         row = _app(conn, slug)
+        connector = _connector(config, row)
         if public_url is not None:
-            _token(conn, vault, row)  # before anything changes
-        secret = rotation.rotate_secret(conn, vault, row)
+            _registrations(conn, vault, connector, row, public_url)  # before anything changes
+        new = connector.new_secret() if connector.makes_secret else _told_secret(connector)
+        rotation.rotate_secret(conn, vault, row, new)
         click.echo(f"{slug} has a new secret; the old one still counts until `app drop-old-secret {slug}`")
         if public_url is not None:
-            _register(config, conn, vault, row, public_url, secret)
+            _register(conn, vault, connector, _app(conn, slug), public_url)
             return
     click.echo(f"webhook path: /webhooks/{row.platform}/{slug}")
-    click.echo(f"secret_token (shown once; give it to setWebhook): {secret}")
+    if connector.makes_secret:
+        click.echo(f"secret (shown once; give it to the platform): {new}")
+
+
+def _told_secret(connector: Connector) -> str:
+    question = next(q for q in connector.questions if q.of == "app" and q.secret)
+    click.echo(question.where, err=True)
+    return str(click.prompt(f"{question.ask}, the new one", hide_input=True, err=True)).strip()
 
 
 @app.command("register")
@@ -95,28 +108,35 @@ def app_register(slug: str, public_url: str) -> None:
     vault = Vault(config.fernet_keys)
     with as_owner(config) as conn:
         row = _app(conn, slug)
-        _register(config, conn, vault, row, public_url, rotation.secrets_of(vault, row)[0])
+        _register(conn, vault, _connector(config, row), row, public_url)
 
 
-def _register(
-    config: settings.Settings, conn: psycopg.Connection, vault: Vault, row: AppRow, public_url: str, secret: str
-) -> None:
-    token = _token(conn, vault, row)
-    try:
-        address = register_webhook(config, token, public_url, row.slug, secret)
-    except Permanent as e:
-        again = f"what counted before still counts; then: app register {row.slug} --public-url {public_url}"
-        raise Permanent(e.reason, f"{e} ({again})") from None
-    click.echo(f"Telegram now posts to {address}")
+def _connector(config: settings.Settings, row: AppRow) -> Connector:
+    found = connectors(config).get(row.platform)
+    if found is None:
+        raise Permanent("app", f"a {row.platform} registers nowhere: its address is ours")
+    return found
 
 
-def _token(conn: psycopg.Connection, vault: Vault, row: AppRow) -> str:
-    """The bot's token. Raises Permanent where the app has not exactly one bot to ask."""
-    found = registry.channels(conn, slug=row.slug)
-    if row.platform != "telegram" or len(found) != 1:
-        raise Permanent("app", f"only a Telegram bot's webhook is registered from here: register {row.slug} by hand")
-    sealed = store.credentials(conn, found[0].company_id, found[0].id)
-    return str(vault.open(sealed).get("token", ""))
+def _registrations(
+    conn: psycopg.Connection, vault: Vault, connector: Connector, row: AppRow, public_url: str
+) -> list[Registration]:
+    address = address_of(public_url, row.platform, row.slug)
+    found = connecting.registration_of(conn, vault, connector, row, address)
+    if not found:
+        raise Permanent("app", f"{row.slug} has no channel yet: channel connect {row.platform} --slug {row.slug}")
+    return found
+
+
+def _register(conn: psycopg.Connection, vault: Vault, connector: Connector, row: AppRow, public_url: str) -> None:
+    for registration in _registrations(conn, vault, connector, row, public_url):
+        try:
+            done = asking(lambda http, registration=registration: connector.register(http, registration))  # type: ignore[misc]
+        except (Permanent, Transient) as e:
+            again = f"what counted before still counts; then: app register {row.slug} --public-url {public_url}"
+            raise Permanent("app", f"{e} ({again})") from None
+        for line in done or connector.steps(registration):
+            click.echo(line)
 
 
 @app.command("drop-old-secret")
@@ -158,7 +178,7 @@ def channel_list(company_name: str | None, as_json: bool) -> None:
     """Connected bots, pages and numbers, and whether they work."""
     with as_owner(settings.load()) as conn:
         rows = registry.channels(conn, company=company_name)
-    print_rows(rows, _channel_line, empty="no channel is connected: channel connect-telegram", as_json=as_json)
+    print_rows(rows, _channel_line, empty="no channel is connected: channel connect", as_json=as_json)
 
 
 def _channel_line(row: registry.ChannelLine) -> str:

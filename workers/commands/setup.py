@@ -1,4 +1,4 @@
-"""Setting up: the schema, and bots to connect (channels.py has the rest of that group)."""
+"""Setting up: the schema, and widgets (connect.py and channels.py have the rest of that group)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
-import httpx
 import psycopg
 
 from shared import settings
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.flow import onboarding
-from shared.model import Me
 from shared.store import companies, maintenance
 from shared.store.migrate import migrate as apply_migrations
 from shared.store.pool import describe
@@ -68,45 +66,7 @@ def migrate() -> None:
 
 @click.group()
 def channel() -> None:
-    """Connected bots."""
-
-
-@channel.command("connect-telegram")
-@click.option("--company", "company_name", required=True, help="The company's name, as created.")
-@click.option("--token", envvar="TELEGRAM_BOT_TOKEN", required=True, prompt=True, hide_input=True)
-@click.option("--slug", required=True, help="Stands in the webhook's address: letters, digits, - and _.")
-@click.option("--public-url", help="This gateway as Telegram reaches it, https://…; registers the webhook.")
-def connect_telegram(company_name: str, token: str, slug: str, public_url: str | None) -> None:
-    """Connect a Telegram bot: asks Telegram who it is, stores it, and registers the webhook."""
-    config = settings.load()
-    vault = Vault(config.fernet_keys)
-    me = _who_is(config, token)
-    secret = onboarding.new_secret()
-    with as_owner(config) as conn:
-        made = companies.by_name(conn, company_name)
-        if made is None:
-            raise Permanent("company", f"no company is named {company_name!r}: make it with `company create`")
-        try:
-            onboarding.connect_bot(
-                conn, vault, platform="telegram", company_id=made.id, slug=slug,
-                webhook_secrets=[secret], token=token, me=me,
-            )  # fmt: skip
-        except (ValueError, psycopg.errors.CheckViolation) as e:
-            what = str(e) if isinstance(e, ValueError) else "a slug has up to 64 letters, digits, - and _"
-            raise Permanent("channel", what) from None
-    click.echo(f"connected @{me.handle} to {made.name}")
-    if public_url is None:
-        click.echo(f"webhook path: /webhooks/telegram/{slug}")
-        click.echo(f"secret_token (shown once; give it to setWebhook): {secret}")
-        return
-    click.echo(f"Telegram now posts to {register_webhook(config, token, public_url, slug, secret)}")
-
-
-def register_webhook(config: settings.Settings, token: str, public_url: str, slug: str, secret: str) -> str:
-    """Have Telegram post here from now on; returns the address. Raises Permanent when it does not take it."""
-    address = f"{public_url.rstrip('/')}/webhooks/telegram/{slug}"
-    _call(config, token, "setWebhook", {"url": address, "secret_token": secret})
-    return address
+    """Connected pages, accounts, numbers, bots, workspaces and widgets."""
 
 
 @channel.command("create-widget")
@@ -129,20 +89,3 @@ def create_widget(company_name: str, slug: str, origins: tuple[str, ...]) -> Non
             what = str(e) if isinstance(e, ValueError) else "a slug has up to 64 letters, digits, - and _"
             raise Permanent("channel", what) from None
     click.echo(f"the widget of {made.name} is at /widget/{slug}/ for pages of {', '.join(origins)}")
-
-
-def _who_is(config: settings.Settings, token: str) -> Me:
-    result = _call(config, token, "getMe", {})
-    return Me(str(result["id"]), result.get("username"))
-
-
-def _call(config: settings.Settings, token: str, method: str, body: dict[str, str]) -> dict[str, str]:
-    """One call of the Bot API. Raises Permanent with its words; never with the address, which holds the token."""
-    try:
-        answer = httpx.post(f"{config.telegram_api_url}/bot{token}/{method}", json=body, timeout=10).json()
-    except (httpx.HTTPError, ValueError):
-        raise Permanent("telegram", f"{method}: Telegram did not answer at {config.telegram_api_url}") from None
-    if not answer.get("ok"):
-        raise Permanent("telegram", f"{method}: {answer.get('description', 'refused')}: check the token")
-    result = answer.get("result")
-    return result if isinstance(result, dict) else {}
