@@ -24,6 +24,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(),
         "options": {"queue": queues.MEDIA, "expires": 55},
     },
+    "take-balance": {
+        # Every five minutes: it looks at each shard for a moment, and what is missing should be known before it is old.
+        "task": "unread.take_balance",
+        "schedule": crontab(minute="*/5"),
+        "options": {"queue": queues.UNREAD, "expires": 240},
+    },
     "make-partitions": {
         # Every six hours although a week is made ahead: a fleet that was down for days catches up at once.
         "task": "maintenance.make_partitions",

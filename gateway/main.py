@@ -17,7 +17,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, media, metrics, widget
+from gateway import health, inbox, media, metrics, ops, widget
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -45,6 +45,7 @@ class Gateway:
                 *inbox.ROUTES,
                 *widget.ROUTES,
                 *media.ROUTES,
+                *ops.ROUTES,
             ],
             lifespan=self._lifespan,
             exception_handlers=inbox.EXCEPTION_HANDLERS,
@@ -70,6 +71,7 @@ class Gateway:
         pages.state.edge = edge
         telemetry.configure(config.metrics_folder)
         watch = pages.state.watch = metrics.Watch(edge)
+        desk = pages.state.desk = ops.Desk(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()
         _on_sigterm(edge.hub.stop_watching)
@@ -78,6 +80,7 @@ class Gateway:
         finally:
             self._webhooks = None
             watch.close()
+            desk.close()
             await edge.close()
             telemetry.close()
 

@@ -6,6 +6,13 @@ from celery import Celery
 
 app = Celery(
     "switchboard",
-    include=["tasks.reply", "tasks.deliver", "tasks.unread", "tasks.index", "tasks.media", "tasks.maintenance"],
+    include=[
+        "tasks.reply",
+        "tasks.deliver",
+        "tasks.unread",
+        "tasks.index",
+        "tasks.media",
+        "tasks.maintenance",
+    ],
 )
 app.config_from_object("celeryconfig")  # read when first needed, not at import

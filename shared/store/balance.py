@@ -1,12 +1,16 @@
-"""The balance: what was received, and where all of it is. For the owner role."""
+"""The balance: what was received, and where all of it is. As either role."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from shared.store import ledger
 from shared.store.journal import Reader
 from shared.store.pool import Conn
+
+COUNTING_MS = "60000"
+"""Events are counted over the whole ledger."""
 
 
 @dataclass(slots=True)
@@ -26,8 +30,13 @@ class Balance:
     outbound: dict[str, int] = field(default_factory=dict)
 
     @property
+    def missing(self) -> int:
+        """Received and nowhere to be found; below 0 where more is stored than was received."""
+        return self.requests_received - self.requests_stored - self.redrives - self.requests_in_flight
+
+    @property
     def closes(self) -> bool:
-        return self.requests_received == self.requests_stored + self.redrives + self.requests_in_flight
+        return self.missing == 0
 
     @property
     def at_rest(self) -> bool:
@@ -38,8 +47,8 @@ class Balance:
 
 
 def take(conn: Conn, reader: Reader) -> Balance:
-    """Ask for the balance. Each stream is looked at while its shard is held, so that the sum is exact also under
-    load; the holder waits a moment."""
+    """Ask for the balance, on a connection outside any transaction. Each stream is looked at while its shard is held,
+    so that the sum is exact also under load; the holder waits a moment."""
     balance = Balance()
     for stream in reader.streams:
         with conn.transaction():
@@ -56,12 +65,11 @@ def take(conn: Conn, reader: Reader) -> Balance:
         balance.redrives += int(str(redrives))
         balance.repeats += int(str(repeats))
         balance.requests_in_flight += facts.length - stored_already
-    balance.events = _counts(conn, "/* balance.take */ SELECT outcome, count(*) FROM webhook_events"
-                             " WHERE ordinal >= 0 GROUP BY 1")  # fmt: skip
-    balance.dropped = _counts(conn, "/* balance.take */ SELECT coalesce(reason, ''), count(*) FROM webhook_events"
-                              " WHERE ordinal >= 0 AND outcome = 'dropped' GROUP BY 1")  # fmt: skip
-    balance.turns = _counts(conn, "/* balance.take */ SELECT state, count(*) FROM turns GROUP BY 1")
-    balance.outbound = _counts(conn, "/* balance.take */ SELECT state, count(*) FROM outbound GROUP BY 1")
+    with conn.transaction():
+        conn.execute("/* balance.bound */ SELECT set_config('statement_timeout', %s, true)", (COUNTING_MS,))
+        rows = conn.execute("/* balance.counts */ SELECT what, name, n FROM ops_counts() ORDER BY name").fetchall()
+    for what, name, count in rows:
+        getattr(balance, str(what))[str(name)] = int(str(count))
     return balance
 
 
@@ -76,6 +84,54 @@ def _stored(conn: Conn, stream: str, pending: tuple[str, ...]) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def _counts(conn: Conn, query: str) -> dict[str, int]:
-    rows = conn.execute(query).fetchall()
-    return {str(name): int(str(count)) for name, count in sorted(rows)}
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What became of the events that one channel got in one hour. channel_id: None where no channel was known.
+    reason: of what was dropped and parked, empty for the rest."""
+
+    hour: datetime
+    platform: str
+    company_id: int | None
+    channel_id: int | None
+    outcome: str
+    reason: str
+    events: int
+
+
+def hours(conn: Conn, since: datetime, until: datetime) -> list[Hour]:
+    """The ledger by channel and hour of receipt, in order. As either role."""
+    rows = conn.execute(
+        "/* balance.hours */ SELECT hour, platform, company_id, channel_id, outcome, reason, n FROM ops_hours(%s, %s)"
+        " ORDER BY hour, platform, company_id NULLS FIRST, channel_id NULLS FIRST, outcome, reason",
+        (since, until),
+    ).fetchall()
+    return [Hour(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def note(conn: Conn, balance: Balance, oldest_s: float) -> None:
+    """Keep what was found, for whoever watches."""
+    conn.execute(
+        "/* balance.note */ INSERT INTO balance_checks (taken_at, received, stored, redrives, in_flight, oldest_s)"
+        " VALUES (clock_timestamp(), %s, %s, %s, %s, %s)",
+        (
+            balance.requests_received, balance.requests_stored, balance.redrives, balance.requests_in_flight, oldest_s,
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The newest take. missing: received and nowhere to be found; below 0 where more is stored than was received."""
+
+    taken_at: datetime
+    missing: int
+    in_flight: int
+    oldest_s: float
+
+
+def newest(conn: Conn) -> Noted | None:
+    row = conn.execute(
+        "/* balance.newest */ SELECT taken_at, received - stored - redrives - in_flight, in_flight, oldest_s"
+        " FROM balance_checks ORDER BY taken_at DESC LIMIT 1"
+    ).fetchone()
+    return Noted(*row) if row else None  # type: ignore[arg-type]

@@ -206,10 +206,10 @@ class Uncertain:
 
 
 def list_uncertain(conn: Conn, *, limit: int = 100) -> list[Uncertain]:
-    """For the owner role: sends that a person must settle."""
+    """Sends that a person must settle, oldest first. As either role."""
     rows = conn.execute(
         "/* outbound.list_uncertain */ SELECT company_id, id, conversation_id, part, meaning, uncertain_at"
-        " FROM outbound WHERE state = 'uncertain' ORDER BY uncertain_at LIMIT %s",
+        " FROM ops_uncertain(%s)",
         (limit,),
     ).fetchall()
     return [Uncertain(*row) for row in rows]  # type: ignore[arg-type]

@@ -1,10 +1,11 @@
-"""Parked events: set aside with their error, for a person. For the owner role."""
+"""Parked events: set aside with their error, for a person. As either role."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
 from shared.store import journal, ledger
 from shared.store.journal import Reader
@@ -23,26 +24,33 @@ class Parked:
     size: int | None
 
 
-def all_parked(conn: Conn, *, limit: int = 100) -> list[Parked]:
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which parked events; None: whatever it is. reason: exactly, as `parked list` shows it."""
+
+    platform: str | None = None
+    reason: str | None = None
+    app_id: int | None = None
+
+
+EVERY = Filter()
+
+
+def all_parked(conn: Conn, only: Filter = EVERY, *, limit: int = 100) -> list[Parked]:
     """Oldest first. size: bytes of the raw body, None once it was purged."""
     rows = conn.execute(
-        "/* parked.all_parked */ SELECT e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal,"
-        " e.received_at, e.platform, e.app_id, coalesce(e.reason, ''), r.size FROM webhook_events e"
-        " LEFT JOIN webhook_raw r ON r.day = e.day AND r.stream = e.stream AND r.entry_id = e.entry_id"
-        " WHERE e.outcome = 'parked' ORDER BY e.day, e.received_at, e.entry_id LIMIT %s",
-        (limit,),
+        "/* parked.all_parked */ SELECT place, received_at, platform, app_id, reason, size"
+        " FROM ops_parked(%s, %s, %s, %s)",
+        (only.platform, only.reason, only.app_id, limit),
     ).fetchall()
     return [Parked(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def raw_body(conn: Conn, place: str) -> bytes | None:
-    """The request as it came; None once it was purged. Raises ValueError on a place that is none."""
-    day, stream, entry_id, _ = ledger.split_place(place)
-    row = conn.execute(
-        "/* parked.raw_body */ SELECT body FROM webhook_raw WHERE day = %s AND stream = %s AND entry_id = %s",
-        (day, stream, entry_id),
-    ).fetchone()
-    return zlib.decompress(bytes(row[0])) if row else None  # type: ignore[call-overload]
+    """The request as it came; None once it was purged, and where there never was one. Raises ValueError on a place
+    that is none."""
+    found = _one(conn, place)
+    return zlib.decompress(found[4]) if found is not None and found[4] is not None else None
 
 
 def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
@@ -51,32 +59,41 @@ def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
     Twice is harmless: the second one meets an event that is parked no longer, and its messages' keys.
     Raises ValueError when its body was purged.
     """
-    day, stream, entry_id, ordinal = ledger.split_place(place)
-    row = conn.execute(
-        "/* parked.redrive */ SELECT platform, app_id, request_id FROM webhook_events"
-        " WHERE day = %s AND stream = %s AND entry_id = %s AND ordinal = %s AND outcome = 'parked'",
-        (day, stream, entry_id, ordinal),
-    ).fetchone()
-    if row is None:
+    found = _one(conn, place)
+    if found is None or not found[3]:
         return False
-    raw = raw_body(conn, place)
-    if raw is None:
+    platform, app_id, request_id, _, body = found
+    if body is None:
         raise ValueError(f"{place}: its body is older than RAW_RETENTION_DAYS and gone: discard it")
+    _, stream, _, _ = ledger.split_place(place)
     received_ms = int(now.timestamp() * 1000)
-    request_id = str(row[2]) if row[2] else None
-    reader.append(
-        stream,
-        journal.fields(str(row[0]), int(str(row[1])), received_ms, raw, redrive=place, request_id=request_id),
-    )
+    entry = journal.fields(platform, app_id, received_ms, zlib.decompress(body), redrive=place, request_id=request_id)
+    reader.append(stream, entry)
     return True
+
+
+def _one(conn: Conn, place: str) -> tuple[str, int, str | None, bool, bytes | None] | None:
+    row = conn.execute(
+        "/* parked.one */ SELECT platform, app_id, request_id, still_parked, body"
+        " FROM ops_parked_one(%s::date, %s, %s, %s::int)",
+        ledger.split_place(place),
+    ).fetchone()
+    return cast("tuple[str, int, str | None, bool, bytes | None] | None", row)
 
 
 def discard(conn: Conn, place: str, reason: str) -> bool:
     """Give a parked event up, saying why. False: it is not parked any more."""
-    day, stream, entry_id, ordinal = ledger.split_place(place)
-    cursor = conn.execute(
-        "/* parked.discard */ UPDATE webhook_events SET outcome = 'dropped', reason = %s WHERE day = %s"
-        " AND stream = %s AND entry_id = %s AND ordinal = %s AND outcome = 'parked'",
-        (f"discarded: {reason}", day, stream, entry_id, ordinal),
-    )
-    return cursor.rowcount == 1
+    row = conn.execute(
+        "/* parked.discard */ SELECT ops_discard(%s::date, %s, %s, %s::int, %s)",
+        (*ledger.split_place(place), f"discarded: {reason}"),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def redacted(value: Any) -> Any:
+    """A body's keys, numbers and the lengths of its texts, without what was said."""
+    if isinstance(value, dict):
+        return {key: redacted(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [redacted(inner) for inner in value]
+    return f"<{len(value)} characters>" if isinstance(value, str) else value

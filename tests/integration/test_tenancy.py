@@ -19,13 +19,15 @@ from tests.factories import Bot, Inbox, make_bot, update
 
 OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
+    "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "claim_indexing", "claim_media", "claim_outbound", "claim_turn", "company_ids", "embedding_space",
-    "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
+    "agent_of_key", "claim_indexing", "claim_media", "claim_outbound", "claim_turn", "company_ids",
+    "embedding_space", "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark",
+    "operations_state", "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue", "renew_turns", "routes_of",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -35,10 +35,17 @@ def _journal(config: settings.Settings) -> Iterator[Reader]:
 
 
 @click.command()
+@click.option("--hours", type=click.IntRange(1, 24 * 31), help="By channel and hour, of so many hours until now.")
 @as_json_option
-def balance(as_json: bool) -> None:
+def balance(hours: int | None, as_json: bool) -> None:
     """Received = stored + in flight; and what became of every event, turn and part. Exits 1 if it does not close."""
     config = settings.load()
+    if hours is not None:
+        now = datetime.now(UTC)
+        with as_owner(config) as conn:
+            rows = balance_store.hours(conn, now - timedelta(hours=hours), now)
+        print_rows(rows, _hour_line, empty=f"nothing was received in {hours} h", as_json=as_json)
+        return
     with as_owner(config) as conn, _journal(config) as reader:
         found = balance_store.take(conn, reader)
     if as_json:
@@ -47,6 +54,13 @@ def balance(as_json: bool) -> None:
         _show(found)
     if not found.closes:
         raise SystemExit(1)
+
+
+def _hour_line(row: balance_store.Hour) -> str:
+    channel = "no channel" if row.channel_id is None else f"{row.company_id}/{row.channel_id}"
+    return (
+        f"{row.hour:%Y-%m-%d %H}h  {row.platform:<10} {channel:<12} {row.outcome:<8} {row.events:>8}  {row.reason}"
+    ).rstrip()
 
 
 def _show(found: balance_store.Balance) -> None:
@@ -70,12 +84,15 @@ def parked() -> None:
 
 
 @parked.command("list")
+@click.option("--platform", help="Only this platform's.")
+@click.option("--reason", help="Only those with this reason, as the list shows it.")
+@click.option("--app", "app_id", type=int, help="Only this application's (its number in `app list`).")
 @click.option("--limit", default=100, show_default=True)
 @as_json_option
-def parked_list(limit: int, as_json: bool) -> None:
+def parked_list(platform: str | None, reason: str | None, app_id: int | None, limit: int, as_json: bool) -> None:
     """Oldest first."""
     with as_owner(settings.load()) as conn:
-        rows = store.all_parked(conn, limit=limit)
+        rows = store.all_parked(conn, store.Filter(platform, reason, app_id), limit=limit)
     print_rows(rows, _parked_line, empty="nothing is parked", as_json=as_json)
 
 
@@ -97,42 +114,42 @@ def parked_show(place: str, content: bool) -> None:
         click.echo(raw, nl=False)
         return
     try:
-        click.echo(json.dumps(_redacted(json.loads(raw)), indent=2))
+        click.echo(json.dumps(store.redacted(json.loads(raw)), indent=2))
     except ValueError:
         click.echo(f"{len(raw)} bytes that are no JSON")
-
-
-def _redacted(value: Any) -> Any:
-    """Keys, numbers' and strings' shapes without what was said."""
-    if isinstance(value, dict):
-        return {key: _redacted(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_redacted(inner) for inner in value]
-    return f"<{len(value)} characters>" if isinstance(value, str) else value
 
 
 @parked.command("redrive")
 @click.argument("places", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that are parked, oldest first.")
-def parked_redrive(places: tuple[str, ...], everything: bool) -> None:
+@click.option("--platform", help="Only this platform's.")
+@click.option("--reason", help="Only those with this reason, as the list shows it.")
+@click.option("--app", "app_id", type=int, help="Only this application's (its number in `app list`).")
+def parked_redrive(
+    places: tuple[str, ...], everything: bool, platform: str | None, reason: str | None, app_id: int | None
+) -> None:
     """Send parked requests through the journal again. Doing it twice does nothing twice."""
     config = settings.load()
+    only = store.Filter(platform, reason, app_id)
+    if not places and not everything and only == store.EVERY:
+        raise Permanent("parked", "name places from `parked list`, a filter, or --all")
     with as_owner(config) as conn, _journal(config) as reader:
-        if everything:
-            places = tuple(row.place for row in store.all_parked(conn, limit=100_000))
+        if not places:
+            places = tuple(row.place for row in store.all_parked(conn, only, limit=100_000))
         for place in places:
             went = _valid(lambda place=place: store.redrive(conn, reader, place, datetime.now(UTC)))
             click.echo(f"{place}  {'redriven' if went else 'is not parked'}")
 
 
 @parked.command("discard")
-@click.argument("place")
+@click.argument("places", nargs=-1, required=True)
 @click.option("--reason", required=True)
-def parked_discard(place: str, reason: str) -> None:
-    """Give a parked request up, saying why."""
+def parked_discard(places: tuple[str, ...], reason: str) -> None:
+    """Give parked requests up, saying why."""
     with as_owner(settings.load()) as conn:
-        went = _valid(lambda: store.discard(conn, place, reason))
-    click.echo(f"{place}  {'discarded' if went else 'is not parked'}")
+        for place in places:
+            went = _valid(lambda place=place: store.discard(conn, place, reason))
+            click.echo(f"{place}  {'discarded' if went else 'is not parked'}")
 
 
 def _valid(work: Any) -> Any:

@@ -1,0 +1,192 @@
+"""`/ops`: what operators see and do over HTTP, and that nobody else does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.embedded import Database
+from shared.store import journal
+from tasks import unread
+from tasks.context import Process
+from tests.factories import Bot, make_bot, settings_for, update
+from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
+from tests.integration.station import Station
+from tests.services import Services
+
+TOKEN = "the-operators-token"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+PLANTED = "planted words of a customer"
+PATHS = (
+    ("GET", "/ops/balance"), ("GET", "/ops/balance/hours"), ("GET", "/ops/parked"), ("GET", "/ops/parked/a/b/c/0"),
+    ("POST", "/ops/parked/redrive"), ("POST", "/ops/parked/discard"), ("GET", "/ops/uncertain"),
+    ("POST", "/ops/uncertain/settle"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    return make_bot(station.inbox.server.admin_url)
+
+
+@pytest.fixture
+def gateway(database: Database, redis_url: str) -> Iterator[RunningGateway]:
+    with running_gateway(settings_for(database, redis_url, ops_token=TOKEN, database_pool_timeout_s=0.5)) as running:
+        yield running
+
+
+def get(gateway: RunningGateway, path: str) -> Any:
+    answer = gateway.get(path, headers=BEARER)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def post(gateway: RunningGateway, path: str, **body: Any) -> httpx.Response:
+    return gateway.request("POST", path, headers=BEARER, content=json.dumps(body).encode())
+
+
+def park(station: Station, bot: Bot, text: str = PLANTED) -> None:
+    """A request whose application was of a platform that nobody knows (any more)."""
+    raw = json.dumps({"text": text}).encode()
+    stream = journal.stream_of(0)
+    station.inbox.reader.append(stream, journal.fields("pigeon", bot.app_id, 1_780_000_000_000, raw))
+    station.inbox.drain_all()
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_without_the_token_there_is_nothing_to_see_or_do(gateway: RunningGateway, method: str, path: str) -> None:
+    for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}):
+        answer = gateway.request(method, path, headers=headers, content=b"{}")
+        assert answer.status_code == 401
+
+
+def test_the_balance_is_the_command_lines(station: Station, bot: Bot, gateway: RunningGateway) -> None:
+    station.receive(bot, "hello", "and more")
+    park(station, bot)
+
+    found = get(gateway, "/ops/balance")
+
+    assert (found["closes"], found["requests_received"], found["requests_stored"]) == (True, 3, 3)
+    assert found["events"] == {"effected": 2, "parked": 1}
+
+
+def test_every_event_of_an_hour_is_with_its_channel_and_outcome(
+    station: Station, bot: Bot, gateway: RunningGateway
+) -> None:
+    other = make_bot(station.inbox.server.admin_url)
+    body = update("hello", chat=5)
+    for one, times in ((bot, 2), (other, 1)):
+        for _ in range(times):
+            station.inbox.journal(one, body)
+    station.inbox.drain_all()
+    # what these tests journal came in May 2026
+    station.execute("UPDATE webhook_events SET received_at = now()")
+
+    hours = get(gateway, "/ops/balance/hours?hours=1")["hours"]
+
+    assert {(h["channel_id"], h["outcome"], h["reason"], h["events"]) for h in hours} == {
+        (bot.channel_id, "effected", "", 1), (bot.channel_id, "dropped", "duplicate", 1),
+        (other.channel_id, "effected", "", 1),
+    }  # fmt: skip
+    assert gateway.get("/ops/balance/hours?hours=0", headers=BEARER).status_code == 422
+
+
+def test_parked_requests_are_listed_by_filter_and_shown_without_their_words(
+    station: Station, bot: Bot, gateway: RunningGateway
+) -> None:
+    park(station, bot)
+    [row] = get(gateway, "/ops/parked?platform=pigeon")["parked"]
+    assert get(gateway, "/ops/parked?platform=telegram")["parked"] == []
+    assert get(gateway, f"/ops/parked?reason={row['reason']}&app={bot.app_id}")["parked"] == [row]
+
+    shown = gateway.get(f"/ops/parked/{row['place']}", headers=BEARER)
+    assert shown.json()["shape"] == {"text": f"<{len(PLANTED)} characters>"}
+    assert PLANTED in get(gateway, f"/ops/parked/{row['place']}?content=1")["text"]
+
+
+def test_redriving_twice_is_once_and_discarding_says_why(station: Station, bot: Bot, gateway: RunningGateway) -> None:
+    park(station, bot)
+    park(station, bot, "another")
+    first, second = (row["place"] for row in get(gateway, "/ops/parked")["parked"])
+    # whatever parked the first is mended
+    station.execute("UPDATE webhook_events SET platform = 'telegram' WHERE entry_id = %s", first.split("/")[2])
+
+    assert post(gateway, "/ops/parked/redrive", platform="telegram").json() == {"redriven": [first], "not_parked": []}
+    station.inbox.drain_all()
+    assert post(gateway, "/ops/parked/redrive", places=[first]).json() == {"redriven": [], "not_parked": [first]}
+    discarded = post(gateway, "/ops/parked/discard", places=[second, first], reason="a test of ours")
+
+    assert discarded.json() == {"discarded": [second], "not_parked": [first]}
+    assert station.rows("SELECT reason FROM webhook_events WHERE entry_id = %s AND ordinal = 0",
+                        second.split("/")[2]) == [("discarded: a test of ours",)]  # fmt: skip
+    assert get(gateway, "/ops/balance")["closes"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/ops/parked/redrive", {}),
+        ("/ops/parked/redrive", {"places": []}),
+        ("/ops/parked/redrive", {"places": ["nonsense"]}),
+        ("/ops/parked/redrive", {"places": ["not/a/day/0"]}),
+        ("/ops/parked/redrive", {"places": [7]}),
+        ("/ops/parked/redrive", {"app": "seven"}),
+        ("/ops/parked/discard", {"places": ["2026-01-01/s/1-0/0"]}),
+        ("/ops/parked/discard", {"places": ["2026-01-01/s/1-0/0"], "reason": " "}),
+        ("/ops/uncertain/settle", {"company_id": "1", "id": 1, "sent": True}),
+        ("/ops/uncertain/settle", {"company_id": 1, "id": 1, "sent": "yes"}),
+        ("/ops/uncertain/settle", {"company_id": 1, "id": 2**63, "sent": True}),
+    ],
+)
+def test_a_mistake_is_named_and_changes_nothing(gateway: RunningGateway, path: str, body: dict[str, Any]) -> None:
+    answer = post(gateway, path, **body)
+    assert (answer.status_code, answer.json()["ok"]) == (422, False)
+    assert answer.json()["error"]
+
+
+def test_an_uncertain_send_is_settled_by_a_person(station: Station, bot: Bot, gateway: RunningGateway) -> None:
+    station.queue(bot, "a part")
+    station.execute("UPDATE outbound SET state = 'uncertain', uncertain_at = now(), meaning = 'timeout'")
+    [row] = get(gateway, "/ops/uncertain")["uncertain"]
+    assert (row["company_id"], row["meaning"]) == (bot.company_id, "timeout")
+
+    answers = [
+        post(gateway, "/ops/uncertain/settle", company_id=row["company_id"], id=row["id"], sent=True).json()
+        for _ in range(2)
+    ]
+
+    assert answers == [{"settled": True}, {"settled": False}]
+    assert station.rows("SELECT state FROM outbound") == [("sent",)]
+
+
+def test_a_database_that_is_away_is_a_503(services: Services, database: Database, gateway: RunningGateway) -> None:
+    with cut_off(services, database):
+        for path in ("/ops/balance", "/ops/parked", "/ops/uncertain"):
+            assert gateway.get(path, headers=BEARER).status_code == 503
+
+
+def test_what_the_job_found_is_a_metric_and_what_is_missing_is_said_aloud(
+    station: Station, bot: Bot, gateway: RunningGateway
+) -> None:
+    process = Process(station.r, station.leases)
+    station.receive(bot, "hello")
+    unread.take(process)
+    assert "switchboard_balance_missing_requests 0.0" in gateway.get("/metrics", headers=BEARER).text
+    station.execute("UPDATE journal_progress SET requests = requests - 1")  # as if a commit had been lost
+    unread.take(process)
+
+    assert station.rows("SELECT received - stored - redrives - in_flight FROM balance_checks ORDER BY taken_at") == [
+        (0,), (1,),
+    ]  # fmt: skip
+    assert not get(gateway, "/ops/balance")["closes"]
