@@ -1,24 +1,81 @@
-"""`python -m bench [SECTION …]`: receivers, journey. All of them without a name."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, store, journey. All of them without a name."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import signal
+import subprocess
 import sys
+import time
+from dataclasses import dataclass
 
-SECTIONS = {"receivers": "bench.receivers", "journey": "bench.journey"}
+CLEAN_UP_S = 30.0
 
 
-def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in SECTIONS]
-    if unknown:
-        sys.stderr.write(f"no section {', '.join(unknown)}: there are {', '.join(SECTIONS)}\n")
-        return 2
-    for name in names or list(SECTIONS):
-        for line in importlib.import_module(SECTIONS[name]).report():
+@dataclass(frozen=True, slots=True)
+class Section:
+    """within_s: it is ended after so long. scales: its `report` takes a share of the amounts."""
+
+    module: str
+    within_s: float
+    scales: bool = False
+
+    def report(self, scale: float) -> list[str]:
+        report = importlib.import_module(self.module).report
+        lines: list[str] = report(scale) if self.scales else report()
+        return lines
+
+
+SECTIONS = {
+    "receivers": Section("bench.receivers", 180.0),
+    "store": Section("bench.store", 420.0, scales=True),
+    "journey": Section("bench.journey", 300.0),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks; each section is a process.")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--scale", type=float, default=1.0, help="a share of the amounts of `store`, such as 0.05")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # this is the section's own process
+    given = parser.parse_args()
+    if unknown := [name for name in given.sections if name not in SECTIONS]:
+        parser.error(f"no section {', '.join(unknown)}: there are {', '.join(SECTIONS)}")
+    names = given.sections or list(SECTIONS)
+    if given.here:
+        for line in SECTIONS[names[0]].report(given.scale):
             sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-    return 0
+        return 0
+    return max(_run(name, given.scale) for name in names)
+
+
+def _run(name: str, scale: float) -> int:
+    """A process of its own: a section that binds itself to a core must not bind those after it."""
+    within_s, began_s = SECTIONS[name].within_s, time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "bench", name, "--scale", str(scale), "--here"])
+    try:
+        code = process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        sys.stderr.write(f"{name}: no end after {within_s:.0f} s\n")
+        code = 1
+    finally:
+        _end(process)
+    sys.stdout.write(f"({name}: {time.monotonic() - began_s:.0f} s)\n")
+    sys.stdout.flush()
+    return code
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does it, so that its servers are stopped; by force when that does not help."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(CLEAN_UP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
