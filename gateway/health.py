@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from gateway.edge import Edge
-from shared.errors import DatabaseUnavailable, JournalUnavailable
+from shared.errors import DatabaseRefused, DatabaseUnavailable, JournalUnavailable
 
 DATABASE_WITHIN_S = 0.5
 """Below the second that probes wait by default: a database that is away must not make the gateway seem so."""
@@ -20,14 +20,14 @@ async def live(request: Request) -> JSONResponse:
 
 
 async def ready(request: Request) -> JSONResponse:
-    """Whether webhooks can be taken: the journal must answer. The database is reported; while it is away the
+    """Whether webhooks can be taken: the journal must take writes. The database is reported; while it is away the
     journal gathers what comes from known apps, so taking the gateway out would only lose webhooks."""
     edge: Edge = request.app.state.edge
     checks = {"journal": "ok", "database": "ok"}
     try:
-        await edge.journal.ping()
-    except JournalUnavailable:
-        checks["journal"] = "unavailable"
+        await edge.journal.check()
+    except JournalUnavailable as e:
+        checks["journal"] = f"takes no writes: {e}"  # the class of the error
 
     def ask() -> None:
         with edge.db.connection() as conn:
@@ -35,6 +35,8 @@ async def ready(request: Request) -> JSONResponse:
 
     try:
         await asyncio.wait_for(edge.in_thread(ask), DATABASE_WITHIN_S)
+    except DatabaseRefused:
+        checks["database"] = "refused: see the gateway's log, or run ./switchboard doctor"
     except (DatabaseUnavailable, TimeoutError):
         checks["database"] = "unavailable"
     ok = checks["journal"] == "ok"

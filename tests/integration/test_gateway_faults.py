@@ -80,16 +80,33 @@ def test_a_journal_that_is_away_means_503_until_it_is_back(gateway: RunningGatew
     assert _backlog(valkey) == 2
 
 
-def test_a_journal_that_is_full_means_503_until_there_is_room(
-    gateway: RunningGateway, bot: Bot, valkey: Valkey
-) -> None:
-    with redis.Redis.from_url(valkey.redis_url) as client:
-        client.config_set("maxmemory", "1")
-        assert _must_retry(gateway.post(bot, update("meanwhile")))
+def _fill(client: redis.Redis) -> None:
+    """Until nothing more goes in."""
+    try:
+        while True:
+            client.append("filling", "x" * 256 * 1024)
+    except redis.exceptions.OutOfMemoryError:
+        return
 
-        client.config_set("maxmemory", "0")
-        assert gateway.post(bot, update("after")).status_code == 200
-    assert _backlog(valkey) == 1
+
+def test_a_journal_that_is_full_means_503_and_not_ready_until_there_is_room(
+    database: Database, make_valkey: Callable[..., Valkey], bot: Bot
+) -> None:
+    valkey = make_valkey(maxmemory_bytes=8 * 1024 * 1024)
+    with running_gateway(_settings(database, valkey.redis_url)) as gateway:
+        with redis.Redis.from_url(valkey.redis_url) as client:
+            assert gateway.get("/health/ready").status_code == 200
+            _fill(client)
+
+            ready = gateway.get("/health/ready")
+            assert (ready.status_code, ready.json()["checks"]["journal"]) == (503, "takes no writes: OutOfMemoryError")
+            assert _must_retry(gateway.post(bot, update("meanwhile")))
+
+            client.delete("filling")
+            assert gateway.get("/health/ready").status_code == 200
+            assert gateway.post(bot, update("after")).status_code == 200
+            assert client.exists(journal.PROBE) == 0
+        assert _backlog(valkey) == 1
 
 
 def test_a_journal_that_hangs_keeps_nobody_waiting(gateway: RunningGateway, bot: Bot, valkey: Valkey) -> None:

@@ -249,9 +249,9 @@ def test_a_restarted_redis_is_found_again_by_the_same_writer(make_valkey: Callab
         with pytest.raises(JournalUnavailable):
             await writer.append(1, "a", "telegram", 0, b"{}")
         with pytest.raises(JournalUnavailable):
-            await writer.ping()
+            await writer.check()
         await asyncio.to_thread(valkey.start)
-        await writer.ping()
+        await writer.check()
         return await writer.append(1, "a", "telegram", 0, b"{}")
 
     assert write(valkey.redis_url, across)
