@@ -26,7 +26,7 @@ from shared.settings import Settings
 from shared.store import objects
 from shared.store.journal import Writer
 from shared.store.objects import Objects
-from shared.store.pool import Database, check_role
+from shared.store.pool import Database
 from shared.store.redis import connect, connect_async
 from shared.store.vault import Vault
 
@@ -72,7 +72,8 @@ class Edge:
 def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
     """Raises SettingsError when a setting is missing or the database role is not held by row-level security.
 
-    A database that is away does not keep the edge from starting: what it knows of apps it learns later.
+    A database that is away does not keep the edge from starting: what it knows of apps it learns later. Should its role
+    then turn out to be one that we refuse, whatever needs the database gets a 503.
     """
     clock = clock or SystemClock()
     faults.configure(settings.faults, settings.faults_dir)
@@ -84,8 +85,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
     )
     db.open()
     try:
-        with db.connection() as conn:
-            check_role(conn)
+        db.check()
     except DatabaseUnavailable:
         pass  # readiness says so until it is back; with nothing known every webhook gets a 503 until then
     client = connect_async(settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s)

@@ -31,6 +31,10 @@ class DatabaseUnavailable(Transient):
     """PostgreSQL cannot be reached or cannot take work just now."""
 
 
+class DatabaseRefused(DatabaseUnavailable):
+    """We do not work as this role: row-level security would not hold it. So until an operator has mended it."""
+
+
 class ModelUnavailable(Transient):
     """No model answered: the next step of the ladder takes over."""
 

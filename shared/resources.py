@@ -24,7 +24,7 @@ from shared.settings import Settings
 from shared.store import objects
 from shared.store.journal import Reader
 from shared.store.objects import Objects
-from shared.store.pool import Database, check_role
+from shared.store.pool import Database
 from shared.store.redis import connect, connect_async
 from shared.store.vault import Vault
 
@@ -92,8 +92,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         name=f"switchboard {name}",
     )
     db.open()
-    with db.connection() as conn:
-        check_role(conn)
+    db.check()
     cache = connect(settings.need("cache_url"), socket_timeout_s=1.0)
     loop = Loop()
     loop.start()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 import psycopg
+import structlog
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from shared.errors import DatabaseUnavailable, SettingsError
+from shared.errors import DatabaseRefused, DatabaseUnavailable, SettingsError
+
+log = structlog.get_logger(__name__)
 
 Conn = Connection[tuple[object, ...]]
 
@@ -26,11 +30,15 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
 class Database:
     """A pool of connections as one role. Never open it before a fork.
 
+    Each connection is checked before its first use: a database that was away at the start, or another one behind the
+    same address, may know our role as one that sees every company.
+
     max_size: connections at most. timeout_s: how long a caller waits for one.
     """
 
     def __init__(self, url: str, *, max_size: int, timeout_s: float, name: str = "switchboard") -> None:
-        self._timeout_s = timeout_s
+        self._checked: WeakSet[Conn] = WeakSet()
+        self._refused = False
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url,
             min_size=0,
@@ -62,12 +70,35 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Conn]:
-        """A connection outside any transaction. Raises DatabaseUnavailable when there is none or it broke."""
+        """A connection outside any transaction. Raises DatabaseUnavailable when there is none or it broke, as
+        DatabaseRefused when its role is one that row-level security would not hold."""
         try:
             with self._pool.connection() as conn:
+                if conn not in self._checked:
+                    self._check(conn)
                 yield conn
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as e:
             raise DatabaseUnavailable(describe(e), retry_after_s=1.0) from e
+
+    def _check(self, conn: Conn) -> None:
+        try:
+            check_role(conn)
+        except SettingsError as e:
+            conn.close()  # the pool makes another, which sees what was mended
+            if not self._refused:  # one line, not one a request
+                log.error("database_role_refused", reason=str(e))
+            self._refused = True
+            raise DatabaseRefused(str(e), retry_after_s=1.0) from e
+        self._checked.add(conn)
+        self._refused = False
+
+    def check(self) -> None:
+        """Connect and look at the role. Raises SettingsError for one that we do not work as, DatabaseUnavailable."""
+        try:
+            with self.connection():
+                pass
+        except DatabaseRefused as e:
+            raise SettingsError(str(e)) from e
 
     @contextmanager
     def transaction(self, *companies: int) -> Iterator[Conn]:

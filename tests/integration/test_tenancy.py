@@ -9,12 +9,11 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-from shared.embedded import Database, Postgres
-from shared.errors import SettingsError
+from shared.embedded import Database
 from shared.knowledge import search as knowledge
 from shared.model import Answer, ModelAttempt
 from shared.store import companies, embeddings, messages, outbound, receipts, turns, usage
-from shared.store.pool import Conn, check_connections, check_role, set_companies
+from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
 
 OPERATORS_ONLY = {
@@ -293,65 +292,3 @@ def _insertable(owner: Conn, table: str) -> list[str]:
         (table,),
     ).fetchall()
     return [str(row[0]) for row in rows]
-
-
-# ------------------------------------------------------------------ which roles may run the system
-
-
-@pytest.fixture(scope="module")
-def role_server(services: object) -> Postgres:
-    return services.postgres  # type: ignore[attr-defined]
-
-
-def _refusal(url: str) -> str:
-    with psycopg.connect(url, autocommit=True) as conn, pytest.raises(SettingsError) as refused:
-        check_role(conn)
-    return str(refused.value)
-
-
-def test_the_application_role_may_run_the_system(tables: Tables) -> None:
-    with psycopg.connect(tables.server.url, autocommit=True) as conn:
-        check_role(conn)
-
-
-def test_a_superuser_may_not_run_the_system(role_server: Postgres) -> None:
-    assert "is a superuser" in _refusal(role_server.superuser_url)
-
-
-def test_the_owner_and_a_role_that_bypasses_may_not_run_the_system(tables: Tables, role_server: Postgres) -> None:
-    assert "has BYPASSRLS" in _refusal(tables.server.admin_url)
-    with _role(role_server, tables.server, "IN ROLE switchboard_admin") as url:
-        assert "owns tables" in _refusal(url)
-
-
-def test_a_member_of_the_application_role_may_run_the_system(tables: Tables, role_server: Postgres) -> None:
-    with _role(role_server, tables.server, "IN ROLE switchboard_app") as url, psycopg.connect(url) as conn:
-        check_role(conn)
-        set_companies(conn, [tables.foreign.company_id])
-        assert conn.execute("SELECT count(*) FROM messages").fetchone() == (0,)
-
-
-class _role:  # noqa: N801 (reads like a function where it is used)
-    """A login of its own while it is needed."""
-
-    def __init__(self, server: Postgres, database: Database, attributes: str) -> None:
-        self._superuser_url, self._database, self._attributes = server.superuser_url, database, attributes
-
-    def __enter__(self) -> str:
-        with psycopg.connect(self._superuser_url, autocommit=True) as conn:
-            conn.execute(f"CREATE ROLE visitor LOGIN PASSWORD 'visiting' {self._attributes}".encode())
-        host = self._database.url.partition("@")[2]
-        return f"postgresql://visitor:visiting@{host}"
-
-    def __exit__(self, *_: object) -> None:
-        with psycopg.connect(self._superuser_url, autocommit=True) as conn:
-            conn.execute("DROP ROLE visitor")
-
-
-def test_pools_that_cannot_all_fit_are_refused_at_start(tables: Tables) -> None:
-    with psycopg.connect(tables.server.url, autocommit=True) as conn:
-        row = conn.execute("SELECT current_setting('max_connections')::int").fetchone()
-        assert row is not None
-        check_connections(conn, int(str(row[0])) - 10)
-        with pytest.raises(SettingsError, match="DATABASE_POOL_MAX"):
-            check_connections(conn, int(str(row[0])))
