@@ -10,9 +10,12 @@ import psycopg
 import pytest
 
 from shared.embedded import Database, Valkey
+from shared.live.hints import HintListener
+from shared.live.topics import Moved
 from shared.model import SendOutcome
 from shared.store import outbound
 from shared.store.migrate import files
+from shared.store.redis import connect
 from standin.process import StandinProcess
 from tests.factories import Bot, Inbox, make_bot, update
 from tests.integration.command_line import Run, one_line
@@ -131,6 +134,26 @@ def test_a_conversation_is_taken_over_read_and_handed_back(run: Run, inbox: Inbo
     assert run("conversations", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
     assert listed() == (True, 0)
     assert "hello" in run("conversations", "list", bot.company_id).out
+
+
+def test_taking_over_ends_what_the_bot_is_just_answering_and_needs_no_redis_for_it(
+    run: Run, inbox: Inbox, bot: Bot, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox.journal(bot, update("hello", chat=5))
+    inbox.drain_all()
+    [(conversation,)] = inbox.rows("SELECT id FROM conversations")
+    place = (bot.company_id, conversation)
+    with connect(redis_url) as client:
+        listener = HintListener(client)
+        listener.listen()  # subscribed
+        assert run("conversations", "hand-back", *place).code == 0
+        assert run("conversations", "take-over", *place).code == 0
+        assert listener.listen() == [Moved(bot.company_id)]
+        listener.close()
+
+    monkeypatch.setenv("CACHE_URL", "redis://127.0.0.1:1")
+    ended = run("conversations", "take-over", *place)
+    assert (ended.code, ended.lines[-1]) == (0, f"conversation {conversation}: a person answers")
 
 
 def test_a_parked_request_is_listed_shown_without_words_and_redriven(run: Run, inbox: Inbox, bot: Bot) -> None:

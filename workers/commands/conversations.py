@@ -10,12 +10,16 @@ import psycopg
 from shared import settings
 from shared.errors import Permanent
 from shared.flow import takeover
+from shared.live.publisher import Publisher
+from shared.live.topics import Moved
 from shared.store import conversations as store
 from shared.store import messages, receipts
+from shared.store.redis import connect
 from workers.commands.printing import as_json_option, print_json, print_rows
 from workers.commands.setup import as_owner
 
 SHOWN_MESSAGES = 200
+HINT_WITHIN_S = 1.0
 
 
 @click.group()
@@ -103,10 +107,21 @@ def hand_back(company_id: int, conversation_id: int) -> None:
 
 
 def _set_bot(company_id: int, conversation_id: int, *, enabled: bool) -> None:
-    with as_owner(settings.load()) as conn, conn.transaction():
+    config = settings.load()
+    with as_owner(config) as conn, conn.transaction():
         if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
             raise _missing(company_id, conversation_id)
+    if not enabled:
+        _hint(config, company_id)
     click.echo(f"conversation {conversation_id}: {'the bot answers' if enabled else 'a person answers'}")
+
+
+def _hint(config: settings.Settings, company_id: int) -> None:
+    """An answer in the making ends now. While Redis is away the renewal of its lease ends it within a second."""
+    with connect(config.need("cache_url"), socket_timeout_s=HINT_WITHIN_S) as cache:
+        publisher = Publisher(cache)
+        publisher.hint([Moved(company_id)])
+        publisher.close()
 
 
 @conversations.command("mark-read")
