@@ -10,33 +10,38 @@ from starlette.requests import Request
 
 from shared.model import Rate
 from shared.resilience.limiter import Limiter
+from shared.settings import PerMinute, Settings
 
 THREADS = 2
 UNKNOWN = "unknown"
 
 
-def sessions_of(address: str) -> tuple[Rate, ...]:
-    return (Rate(f"widget:sessions:{address}", 30, 60.0, burst=20),)
+def sessions_of(settings: Settings, address: str) -> tuple[Rate, ...]:
+    return (_rate(f"widget:sessions:{address}", settings.widget_sessions_limit),)
 
 
-def messages_of(channel: str, visitor: str, address: str) -> tuple[Rate, ...]:
+def messages_of(settings: Settings, channel: str, visitor: str, address: str) -> tuple[Rate, ...]:
     """An address is a whole office at times; a visitor is one person who types."""
     return (
-        Rate(f"widget:messages:{channel}:{visitor}", 20, 60.0, burst=10),
-        Rate(f"widget:messages-from:{address}", 200, 60.0, burst=100),
+        _rate(f"widget:messages:{channel}:{visitor}", settings.widget_messages_limit),
+        _rate(f"widget:messages-from:{address}", settings.widget_messages_address_limit),
     )
 
 
-def reads_of(channel: str, visitor: str, address: str) -> tuple[Rate, ...]:
+def reads_of(settings: Settings, channel: str, visitor: str, address: str) -> tuple[Rate, ...]:
     return (
-        Rate(f"widget:reads:{channel}:{visitor}", 120, 60.0, burst=30),
-        Rate(f"widget:reads-from:{address}", 1200, 60.0, burst=300),
+        _rate(f"widget:reads:{channel}:{visitor}", settings.widget_reads_limit),
+        _rate(f"widget:reads-from:{address}", settings.widget_reads_address_limit),
     )
 
 
-def attempts_of(address: str) -> tuple[Rate, ...]:
+def attempts_of(settings: Settings, address: str) -> tuple[Rate, ...]:
     """Requests without a good token."""
-    return (Rate(f"widget:attempts:{address}", 60, 60.0, burst=30),)
+    return (_rate(f"widget:attempts:{address}", settings.widget_attempts_limit),)
+
+
+def _rate(key: str, limit: PerMinute) -> Rate:
+    return Rate(key, limit.count, 60.0, burst=limit.burst)
 
 
 class Limits:

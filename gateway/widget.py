@@ -70,7 +70,7 @@ class Caller:
         """Whose token the request bears. Raises Refused(401, 429)."""
         found = self._read_token()
         if found is None:
-            await self.within(limits.attempts_of(self.address))
+            await self.within(limits.attempts_of(self.edge.settings, self.address))
             raise Refused(401, "send Authorization: Bearer and a token of this widget's sessions")
         return found
 
@@ -92,7 +92,7 @@ class Caller:
 
 async def open_session(caller: Caller) -> Response:
     """A token; with a good one in the request, a younger one for the same visitor."""
-    await caller.within(limits.sessions_of(caller.address))
+    await caller.within(limits.sessions_of(caller.edge.settings, caller.address))
     known = caller.maybe_visitor()
     issued_s = int(caller.edge.clock.now().timestamp())
     expires_s = issued_s + int(caller.edge.settings.widget_token_ttl_s)
@@ -104,7 +104,7 @@ async def open_session(caller: Caller) -> Response:
 async def post_message(caller: Caller) -> Response:
     """`{"text", "client_id"}`; 202 once the journal has it. The same client_id again is the same message."""
     visitor = await caller.visitor()
-    await caller.within(limits.messages_of(caller.slug, visitor.id, caller.address))
+    await caller.within(limits.messages_of(caller.edge.settings, caller.slug, visitor.id, caller.address))
     text, client_id = _message(await _body(caller.request))
     edge = caller.edge
     body = {"visitor": visitor.id, "client_id": client_id, "text": text}
@@ -141,7 +141,7 @@ def _message(raw: bytes) -> tuple[str, str]:
 
 async def list_messages(caller: Caller) -> Response:
     visitor = await caller.visitor()
-    await caller.within(limits.reads_of(caller.slug, visitor.id, caller.address))
+    await caller.within(limits.reads_of(caller.edge.settings, caller.slug, visitor.id, caller.address))
     after_seq = _number(caller.request, "after_seq", 0, SEQ_MAX)
     limit = _number(caller.request, "limit", 100, PAGE_MAX)
     chat, db = caller.chat(visitor), caller.edge.db
@@ -163,7 +163,7 @@ def _number(request: Request, name: str, default: int, highest: int) -> int:
 async def events(caller: Caller) -> Response:
     """Server-sent events: see gateway/events.py."""
     visitor = await caller.visitor()
-    await caller.within(limits.reads_of(caller.slug, visitor.id, caller.address))
+    await caller.within(limits.reads_of(caller.edge.settings, caller.slug, visitor.id, caller.address))
     after_seq = _number(caller.request, "after_seq", 0, SEQ_MAX)
     after_seq = max(after_seq, after_seq_of(caller.request.headers.get("last-event-id")))
     try:

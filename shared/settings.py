@@ -14,7 +14,16 @@ from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import SettingsError
@@ -43,6 +52,30 @@ class ModelProvider(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return ""
         return self.name or parts.hostname
+
+
+class PerMinute(BaseModel):
+    """A limit, written `<a minute>/<at once>`: so many evenly spread over a minute, after a burst of so many."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(gt=0)
+    burst: int = Field(gt=0)
+
+    def __str__(self) -> str:
+        return f"{self.count}/{self.burst}"
+
+
+def _read_limit(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    count, _, burst = value.partition("/")
+    if not (count.strip().isdecimal() and burst.strip().isdecimal()):
+        raise ValueError("write <a minute>/<at once>, such as 20/10")
+    return {"count": int(count), "burst": int(burst)}
+
+
+Limit = Annotated[PerMinute, NoDecode, BeforeValidator(_read_limit)]
 
 
 class Settings(BaseSettings):
@@ -110,6 +143,12 @@ class Settings(BaseSettings):
     gateway_forwarded_hops: int = Field(0, ge=0, le=8)  # proxies of ours in front, for limits per address
     widget_token_ttl_s: float = Field(30 * 86_400.0, gt=60)
     widget_streams_max: int = Field(1_000, ge=1)  # open event streams per gateway process
+    widget_sessions_limit: Limit = PerMinute(count=30, burst=20)  # of an address
+    widget_attempts_limit: Limit = PerMinute(count=60, burst=30)  # of an address, requests without a good token
+    widget_messages_limit: Limit = PerMinute(count=20, burst=10)  # of a visitor
+    widget_messages_address_limit: Limit = PerMinute(count=200, burst=100)  # an address is a whole office at times
+    widget_reads_limit: Limit = PerMinute(count=120, burst=30)
+    widget_reads_address_limit: Limit = PerMinute(count=1200, burst=300)
     app_cache_ttl_s: float = Field(30.0, ge=0)  # how long a rotated or disabled secret may still count
 
     # Journal and intake

@@ -6,7 +6,10 @@ import pytest
 from starlette.requests import Request
 
 from gateway import limits
+from shared.model import Rate
 from shared.resilience.limiter import Limiter
+from shared.settings import PerMinute
+from tests.factories import settings
 
 
 def request(host: str | None, forwarded: str = "") -> Request:
@@ -38,7 +41,14 @@ def test_an_address_is_what_the_last_proxy_of_ours_saw(
 
 
 def test_every_limit_is_one_and_a_visitor_meets_its_own_before_that_of_its_address() -> None:
-    rates = [limits.messages_of("w", "v", "a"), limits.reads_of("w", "v", "a")]
+    given = settings()
+    rates = [limits.messages_of(given, "w", "v", "a"), limits.reads_of(given, "w", "v", "a")]
     assert all(own.burst < address.burst for own, address in rates)
-    for each in (*rates, limits.sessions_of("a"), limits.attempts_of("a")):
+    for each in (*rates, limits.sessions_of(given, "a"), limits.attempts_of(given, "a")):
         assert Limiter(None).take(each) == 0.0  # no ValueError: every one is a rate
+
+
+def test_a_limit_is_what_its_setting_says() -> None:
+    given = settings(widget_sessions_limit=PerMinute(count=6, burst=2))
+
+    assert limits.sessions_of(given, "a") == (Rate("widget:sessions:a", 6, 60.0, burst=2),)

@@ -85,6 +85,8 @@ WRONG = {
     "GATEWAY_PORT": {"GATEWAY_PORT": "65536"},
     "JOURNAL_SHARDS": {"JOURNAL_SHARDS": PASSWORD},
     "LEASE_S": {"LEASE_S": "1"},
+    "WIDGET_READS_LIMIT: Value error, write <a minute>/<at once>": {"WIDGET_READS_LIMIT": PASSWORD},
+    "WIDGET_SESSIONS_LIMIT.BURST": {"WIDGET_SESSIONS_LIMIT": "5/0"},
 }  # fmt: skip
 
 
@@ -215,3 +217,11 @@ def test_a_child_process_finds_our_packages_and_what_it_was_given(monkeypatch: p
 
     assert (environment["GATEWAY_PORT"], environment["HOME"]) == ("2", "/home/somebody")
     assert (Path(environment["PYTHONPATH"]) / "shared" / "settings.py").is_file()
+
+
+def test_a_limit_is_read_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, WIDGET_MESSAGES_LIMIT="6/3")
+
+    limit = settings.load().widget_messages_limit
+
+    assert (limit.count, limit.burst, str(limit)) == (6, 3, "6/3")
