@@ -1,4 +1,4 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, store, journey. All of them without a name."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey. All of them without a name."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Section:
 
 SECTIONS = {
     "receivers": Section("bench.receivers", 180.0),
+    "servers": Section("bench.servers", 240.0),
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
 }

@@ -8,7 +8,11 @@ from typing import Any
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+_START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"application/json"), (b"content-length", b"11")],
+}
 _BODY = {"type": "http.response.body", "body": b'{"ok":true}'}
 
 

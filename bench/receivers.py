@@ -30,7 +30,7 @@ READY_WITHIN_S = 20.0
 
 
 @contextmanager
-def _pinned(argv: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[None]:
+def pinned(argv: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A server on its core, ready; ended afterwards."""
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -40,7 +40,7 @@ def _pinned(argv: list[str], environment: dict[str, str], port: int, log: Path) 
     os.sched_setaffinity(process.pid, {SERVER_CORE})  # before it has started threads, which inherit it
     try:
         _wait_listening(port, process, log)
-        yield
+        yield process
     finally:
         os.killpg(process.pid, 9)
         process.wait(10)
@@ -57,14 +57,11 @@ def _wait_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> N
     raise RuntimeError(f"a server did not get ready:\n{log.read_text()[-2000:]}")
 
 
-def _granian(app: str, port: int) -> list[str]:
-    return [
-        sys.executable, "-P", "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--no-ws", "--log-level", "warning", app,
-    ]  # fmt: skip
+def _serving(app: str, port: int) -> list[str]:
+    return [sys.executable, "-P", "-m", "bench.serve", app, str(port)]
 
 
-def _body() -> bytes:
+def webhook_body() -> bytes:
     return json.dumps(update("How many days do I have to return shoes?", chat=42)).encode()
 
 
@@ -74,20 +71,20 @@ def measure() -> dict[str, Any]:
     with private_system() as system, ExitStack() as stack:
         bot = system.new_bot()
         ports = {name: choose_port(None) for name in ("bare", "fastapi")}
-        stack.enter_context(_pinned(_granian("bench.bare:app", ports["bare"]), {}, ports["bare"], _log(system, "bare")))
+        stack.enter_context(pinned(_serving("bench.bare:app", ports["bare"]), {}, ports["bare"], _log(system, "bare")))
         gateway_port = system.config.gateway_port
         stack.enter_context(
-            _pinned(argv_of("gateway", system.config), system.environment(), gateway_port, _log(system, "gateway"))
+            pinned(argv_of("gateway", system.config), system.environment(), gateway_port, _log(system, "gateway"))
         )
         stack.enter_context(
-            _pinned(
-                _granian("bench.naive:app", ports["fastapi"]), system.environment(), ports["fastapi"],
+            pinned(
+                _serving("bench.naive:app", ports["fastapi"]), system.environment(), ports["fastapi"],
                 _log(system, "fastapi"),
             )
         )  # fmt: skip
         secret = {"x-telegram-bot-api-secret-token": bot.secret}
-        ours = load.request_bytes(f"/webhooks/telegram/{bot.slug}", _body(), secret)
-        plain = load.request_bytes("/webhook", _body(), secret)
+        ours = load.request_bytes(f"/webhooks/telegram/{bot.slug}", webhook_body(), secret)
+        plain = load.request_bytes("/webhook", webhook_body(), secret)
         targets = {
             "bare": (ports["bare"], plain),
             "fastapi": (ports["fastapi"], plain),

@@ -211,5 +211,7 @@ async def _refuse(send: Send, refused: _Refused, id_header: tuple[bytes, bytes])
 
 
 async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    # with its length: chunked, it would be three writes and three system calls
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -34,11 +34,7 @@ def argv_of(name: str, config: Settings) -> list[str]:
     """How a process of the fleet is run, without secrets: everybody on the machine can see this."""
     python = [sys.executable, "-P", "-m"]
     if name == "gateway":
-        return [
-            *python, "granian", "--interface", "asgi", "--host", config.gateway_host,
-            "--port", str(config.gateway_port), "--workers", "1", "--no-ws", "--log-level", "warning",
-            "--workers-kill-timeout", "5", "gateway.main:app",
-        ]  # fmt: skip
+        return [*python, "gateway.serve"]
     if name == "flower":
         return [
             *python, "celery", "--quiet", "-A", "tasks.app", "flower", "--address=127.0.0.1",
