@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psycopg
@@ -15,11 +13,10 @@ from psycopg import sql
 from shared.embedded import programs
 from shared.embedded.cluster import SUPERUSER, ensure_cluster
 from shared.embedded.folder import DataFolder
-from shared.embedded.process import Account, ServerProcess, ServiceFailed, choose_port, stop_leftover
+from shared.embedded.process import ServiceFailed, stop_leftover
+from shared.embedded.server import EmbeddedServer
 
 PREFERRED_PORT = 15432
-PORT_ATTEMPTS = 5
-STOP_WITHIN_S = 30.0
 ADMIN, APP = "switchboard_admin", "switchboard_app"
 DATABASE = "switchboard"
 # Only what differs from PostgreSQL's defaults. Each is a choice for a small machine or for privacy.
@@ -55,66 +52,40 @@ class Database:
     admin_url: str
 
 
-class Postgres:
-    """The server of one data folder; the folder must be open. start() returns when everything is usable.
+class Postgres(EmbeddedServer):
+    """start() returns when everything is usable.
 
     port: preferred one, None for 15432; another is taken if it is in use, and then kept across restarts.
     fsync: False for tests only; a power loss then loses or corrupts data.
     extra: further server settings. Raises ServiceFailed with the last lines of the log.
     """
 
+    name = "PostgreSQL"
+    gently = signal.SIGINT  # fast shutdown: open transactions are rolled back
+    stop_within_s = 30.0
+
     def __init__(
         self, folder: DataFolder, *, port: int | None = None, fsync: bool = True, extra: dict[str, str] | None = None
     ) -> None:
-        self._folder = folder
-        self._preferred_port = port or PREFERRED_PORT
+        super().__init__(folder, port or PREFERRED_PORT)
         self._fsync = fsync
         self._settings = {**SERVER_SETTINGS, **({} if fsync else UNSAFE_AND_FAST), **(extra or {})}
-        self._process: ServerProcess | None = None
-        self.port: int | None = None
+        self._binaries = self._cluster = folder.path  # until start()
 
     def start(self, within_s: float = 60.0) -> Self:
         account = programs.unprivileged_account()
         place = self._folder.place_for_root() if account else self._folder.path
-        cluster = place / "postgres"
-        stop_leftover(cluster / "postmaster.pid", str(cluster), signal.SIGINT, STOP_WITHIN_S)
-        binaries = programs.copied_postgres_programs(place) if account else programs.postgres_programs()
-        ensure_cluster(self._folder, binaries, cluster, account, sync=self._fsync)
-        self._launch(binaries, cluster, account, time.monotonic() + within_s)
+        cluster = self._cluster = place / "postgres"
+        stop_leftover(cluster / "postmaster.pid", str(cluster), self.gently, self.stop_within_s)
+        self._binaries = programs.copied_postgres_programs(place) if account else programs.postgres_programs()
+        ensure_cluster(self._folder, self._binaries, cluster, account, sync=self._fsync)
+        self._launch(self._folder.log_file("postgres"), cluster, account, time.monotonic() + within_s)
         try:
             self._provision()
         except BaseException:
             self.stop()
             raise
         return self
-
-    def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back, everything committed is on disk."""
-        if self._process is not None:
-            self._process.stop(STOP_WITHIN_S)
-
-    def kill(self) -> None:
-        """SIGKILL to the server, as a fault does it; start() recovers on the same port."""
-        if self._process is not None:
-            self._process.kill()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.alive
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     @property
     def superuser_url(self) -> str:
@@ -157,31 +128,15 @@ class Postgres:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _url(self, role: str, database: str) -> str:
-        if self.port is None:
-            raise RuntimeError("the server has no address before start()")
-        return f"postgresql://{role}:{self._folder.secret(role)}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{role}:{self._folder.secret(role)}@127.0.0.1:{self._address_port()}/{database}"
 
-    def _launch(self, binaries: Path, cluster: Path, account: Account | None, ends_at: float) -> None:
-        """Start the program until it answers; on another port or once more where that can help."""
-        first_start = self.port is None
-        preferred: int | None = self._preferred_port
-        while True:
-            if first_start:
-                self.port = choose_port(preferred)
-            argv = [str(binaries / "postgres"), "-D", str(cluster), "-p", str(self.port)]
-            argv += [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
-            self._process = ServerProcess("PostgreSQL", self._folder.log_file("postgres"), signal.SIGINT)
-            self._process.start(argv, cwd=cluster, account=account)
-            try:
-                self._process.wait_ready(self._answers, max(ends_at - time.monotonic(), 0.0))
-                return
-            except ServiceFailed as e:
-                # After a SIGKILL its children need a moment to notice and to let go of the shared memory.
-                passing = "shared memory block" in e.log or (first_start and "Address already in use" in e.log)
-                if not passing or time.monotonic() > ends_at:
-                    raise
-                preferred = None
-                time.sleep(0.1)
+    def _argv(self) -> list[str]:
+        argv = [str(self._binaries / "postgres"), "-D", str(self._cluster), "-p", str(self.port)]
+        return argv + [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+
+    def _passes(self, log: str) -> bool:
+        # After a SIGKILL its children need a moment to notice and to let go of the shared memory.
+        return "shared memory block" in log
 
     def _answers(self) -> bool:
         try:
