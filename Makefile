@@ -18,7 +18,7 @@ up: ## Start everything on this machine and stay until Ctrl-C
 test: setup ## Run the tests, on real PostgreSQL and Valkey
 	$(PYTHON_BIN)/python -m pytest -q
 
-bench: setup ## Measure receivers and the journey; ratios from one run, a few minutes
+bench: setup ## Measure receivers, servers, store and the journey; six minutes
 	PYTHONPATH=. $(PYTHON_BIN)/python -m bench
 
 check: setup ## Lint, format, types, and who may import whom
