@@ -2,16 +2,18 @@
 
 `FAULTS` holds `point=action` pairs divided by commas, `FAULTS_DIR` a folder. The first process that
 reaches a point creates `<FAULTS_DIR>/<point>.reached` and suffers the action; whoever comes later passes.
-Actions: `kill` (SIGKILL to itself), `pass` (only leaves the mark), `raise` (raises InjectedFault).
+Actions: `kill` (SIGKILL to itself), `pass` (only leaves the mark), `raise` (raises InjectedFault), `hang` (the thread
+never comes back).
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
-ACTIONS = ("kill", "pass", "raise")
+ACTIONS = ("kill", "pass", "raise", "hang")
 
 
 class InjectedFault(RuntimeError):
@@ -51,5 +53,7 @@ def reach(point: str) -> None:
     os.close(fd)
     if _points[point] == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if _points[point] == "hang":
+        threading.Event().wait()
     if _points[point] == "raise":
         raise InjectedFault(point)

@@ -31,14 +31,14 @@ def table(settings: Settings) -> dict[str, Row]:
     pool_max = settings.database_pool_max
     rows = (
         # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
-        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper"), pool_max),
-        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("hints", "sweeper"), pool_max),
-        Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper",), pool_max),
+        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max),
+        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("hints", "sweeper", "wedge"), pool_max),
+        Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper", "wedge"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
-        Row("index", (queues.INDEX,), "threads", 2, (), pool_max),
+        Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max),
         # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
-        Row("media", (queues.MEDIA,), "threads", settings.media_threads, (), pool_max),
+        Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
         Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),

@@ -190,6 +190,7 @@ TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets
 RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))
 SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
+WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("worker",))
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))

@@ -1,0 +1,131 @@
+"""A worker that lives and hears nothing: its consumer's loop hangs, its threads go on, and nobody restarts it.
+
+A resident thread of every worker with threads looks whether rings wait in its queues while it takes none. If that goes
+on for WEDGED_AFTER_S, and not because all of its threads are at work, the process gives its leases back and ends;
+whoever started it (the supervisor, a container's restart policy) starts it again. It also writes down that it lives,
+for `workers.probe`: alive is a thread that runs, ready is a consumer that hears.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redis
+import structlog
+from celery import signals
+from celery.worker import state
+
+from shared import faults, queues, settings
+from shared.store.redis import connect
+from shared.telemetry import metrics
+from tasks import context
+from workers import fleet
+from workers.resident import Resident, ResidentStep
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 5.0
+GIVE_BACK_S = 3.0
+"""For the answers that are called off to give their turns back."""
+EXIT_CODE = 70  # EX_SOFTWARE: not asked for, so that whoever watches starts it again
+
+_taken = 0
+
+
+@signals.task_received.connect(weak=False)
+def _count(**_: Any) -> None:
+    global _taken
+    _taken += 1
+    faults.reach("worker.received")
+
+
+class Ear:
+    """Decides whether a worker is wedged, from what is seen of it."""
+
+    def __init__(self, after_s: float) -> None:
+        self._after_s = after_s
+        self._taken = -1
+        self._since_s: float | None = None
+
+    def wedged(self, now_s: float, *, waiting: int | None, taken: int, busy: bool) -> bool:
+        """waiting: rings in the worker's queues, None if nobody can say. taken: rings it has ever taken. busy: all of
+        its threads are at work, which is no reason to take another ring."""
+        if not waiting or busy or taken != self._taken:
+            self._taken, self._since_s = taken, None
+            return False
+        if self._since_s is None:
+            self._since_s = now_s
+        return now_s - self._since_s >= self._after_s
+
+    def deaf_for_s(self, now_s: float) -> float:
+        """For how long rings have waited that it did not take."""
+        return 0.0 if self._since_s is None else now_s - self._since_s
+
+
+class WedgeThread(Resident):
+    def __init__(self, process: context.Process, row: fleet.Row, *, end: Callable[[int], None] = os._exit) -> None:
+        super().__init__("wedge")
+        config = process.resources.settings
+        self._process = process
+        self._row = row
+        self._end = end
+        self._ear = Ear(config.wedged_after_s)
+        self._every_s = min(LOOK_EVERY_S, config.wedged_after_s / 3)
+        self._mark = None if config.run_dir is None else config.run_dir / f"{row.name}.alive"
+        url = config.need("broker_url")
+        self._broker = connect(url, socket_timeout_s=2.0) if url.startswith(("redis://", "rediss://")) else None
+
+    def step(self) -> float:
+        now_s = time.monotonic()
+        busy = len(state.active_requests) >= self._row.concurrency
+        if self._ear.wedged(now_s, waiting=self._waiting(), taken=_taken, busy=busy):
+            self._leave()
+        if self._mark is not None:
+            write_mark(self._mark, self._ear.deaf_for_s(now_s))
+        return self._every_s
+
+    def _waiting(self) -> int | None:
+        if self._broker is None:
+            return None
+        try:
+            return sum(int(self._broker.llen(queues.REDIS_PREFIX + name)) for name in self._row.queues)  # type: ignore[arg-type]
+        except redis.RedisError:
+            return None  # then nobody takes rings, and the sweepers work by hand
+
+    def _leave(self) -> None:
+        log.error("worker_wedged", worker=self._row.name, waiting=self._waiting(), taken=_taken)
+        metrics.WEDGED.inc(self._row.name)
+        self._process.leases.call_off()
+        self.stopping.wait(GIVE_BACK_S)
+        self._end(EXIT_CODE)
+
+    def stop(self) -> None:
+        super().stop()
+        if self._broker is not None:
+            self._broker.close()
+
+
+def write_mark(mark: Path, deaf_for_s: float) -> None:
+    """Whole or not at all: somebody may be reading."""
+    half = mark.with_suffix(f".{os.getpid()}")
+    half.write_text(json.dumps({"pid": os.getpid(), "at": time.time(), "deaf_for_s": round(deaf_for_s, 1)}))
+    half.replace(mark)
+
+
+class WedgeStep(ResidentStep):
+    """For workers with threads. A prefork parent forks again and again, and must not while a thread holds a lock."""
+
+    resident_name = "wedge"
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._row = fleet.row_of(parent.hostname, settings.load())
+
+    def make(self, process: context.Process) -> Resident:
+        assert self._row is not None
+        return WedgeThread(process, self._row)
