@@ -93,7 +93,7 @@ class WedgeThread(Resident):
         if self._broker is None:
             return None
         try:
-            return sum(int(self._broker.llen(queues.REDIS_PREFIX + name)) for name in self._row.queues)  # type: ignore[arg-type]
+            return sum(int(self._broker.llen(queues.REDIS_PREFIX + name)) for name in self._row.queues)
         except redis.RedisError:
             return None  # then nobody takes rings, and the sweepers work by hand
 
