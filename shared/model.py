@@ -143,12 +143,14 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One part to send. ref: our name for it, unique for ever, which goes into the platform's metadata where it has
-    some (see `ref_of`). by: who wrote it; some platforms give a person more time than a bot."""
+    some (see `ref_of`). by: who wrote it; some platforms give a person more time than a bot. attempt: which one this
+    is, from 1."""
 
     place: Place
     text: str = field(repr=False)
     ref: str
     by: Literal["bot", "agent"] = "bot"
+    attempt: int = field(default=1, kw_only=True)
 
 
 def ref_of(company_id: int, outbound_id: int) -> str:

@@ -9,6 +9,7 @@ import httpx
 
 from shared.channels import telegram_send, telegram_update
 from shared.channels.fields import inner
+from shared.channels.http import BROKEN
 from shared.channels.markup import to_html
 from shared.channels.signature import equals_any
 from shared.channels.text import split_utf16, storable
@@ -78,8 +79,8 @@ class Telegram:
         token = _token(place)
         url = telegram_send.method_url(self.api_url, token, "getFile")
         try:
-            response = await telegram_send.post(http, url, {"file_id": attachment.id})
-        except telegram_send.BROKEN as e:
+            response = await telegram_send.call(http, url, {"file_id": attachment.id})
+        except BROKEN as e:
             raise Transient(type(e).__name__) from e
         path = inner(response.body, "result").get("file_path")
         if response.status == 200 and isinstance(path, str):
@@ -91,8 +92,8 @@ class Telegram:
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         url = telegram_send.method_url(self.api_url, _token(place), "sendChatAction")
         try:
-            await telegram_send.post(http, url, {**telegram_send.addressee(place.chat), "action": "typing"})
-        except telegram_send.BROKEN:
+            await telegram_send.call(http, url, {**telegram_send.addressee(place.chat), "action": "typing"})
+        except BROKEN:
             return  # a courtesy: the answer itself will meet whatever is wrong
 
 

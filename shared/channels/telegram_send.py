@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import orjson
 
-from shared import faults
-from shared.channels.body import decode_object
 from shared.channels.fields import number_id
+from shared.channels.http import RETRY_AFTER_MAX_S, Response, exchange, post
 from shared.channels.text import storable
 from shared.model import SendOutcome
-
-BODY_LIMIT_BYTES = 64 * 1024
-RETRY_AFTER_MAX_S = 86_400.0
-
-# Nothing of the request has left this machine for Telegram.
-_NEVER_LEFT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
-BROKEN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
 
 # The first phrase found in the description, in this order; in lower case.
 _BAD_REQUESTS = (
@@ -57,15 +42,6 @@ _FORBIDDEN = (
 )
 MARKUP_REFUSED = ("bad_markup", "message_too_long", "message_empty")
 """Refusals of a formatted text (nothing was sent) after which the same text may go without its markup."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What Telegram answered. body: empty if it was no JSON object. retry_after: the header of that name."""
-
-    status: int
-    body: dict[str, Any] = field(default_factory=dict)
-    retry_after: str | None = None
 
 
 class _TokenMask(logging.Filter):
@@ -109,39 +85,13 @@ def _chat_id(chat: str) -> int | str:
 
 async def deliver(http: httpx.AsyncClient, url: str, fields: dict[str, Any]) -> SendOutcome:
     """Post one message and say what became of it."""
-    faults.reach("deliver.before_write")
-    response: Response | None = None
-    never_left = False
-    try:
-        response = await post(http, url, fields)
-    except _NEVER_LEFT:
-        never_left = True
-    except BROKEN:
-        # The request left, wholly or in part; the platform may have acted on it.
-        never_left = False
-    faults.reach("deliver.after_write")
-    if response is not None:
-        return outcome(response)
-    if never_left:
-        return SendOutcome("retry", "no_connection")
-    return SendOutcome("uncertain", "connection_lost")
+    answer = await exchange(http, url, orjson.dumps(fields), {})
+    return answer if isinstance(answer, SendOutcome) else outcome(answer)
 
 
-async def post(http: httpx.AsyncClient, url: str, fields: dict[str, Any]) -> Response:
-    """One request; reads at most BODY_LIMIT_BYTES of its answer. Raises one of BROKEN."""
-    # identity: a compressed answer could be small on the wire and large here
-    headers = {"accept-encoding": "identity"}
-    async with http.stream("POST", url, json=fields, headers=headers, follow_redirects=False) as response:
-        raw = bytearray()
-        async for chunk in response.aiter_bytes():
-            raw += chunk
-            if len(raw) > BODY_LIMIT_BYTES:
-                break
-    try:
-        body = decode_object(bytes(raw[:BODY_LIMIT_BYTES]))
-    except ValueError:
-        body = {}  # a proxy's page, or cut off: the status says the rest
-    return Response(response.status_code, body, response.headers.get("retry-after"))
+async def call(http: httpx.AsyncClient, url: str, fields: dict[str, Any]) -> Response:
+    """Any other method. Raises one of http.BROKEN."""
+    return await post(http, url, orjson.dumps(fields), {})
 
 
 def outcome(response: Response) -> SendOutcome:
@@ -204,9 +154,9 @@ def retry_after_s(response: Response) -> float | None:
     """How long Telegram asks us to wait, at most a day; None if it does not say."""
     parameters = response.body.get("parameters")
     asked = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    if asked is None and response.retry_after is not None:
-        asked = number_id(response.retry_after.strip())
+    if asked is None:
+        return response.retry_after_s
     try:
-        return None if asked is None or isinstance(asked, bool) else min(max(float(asked), 0.0), RETRY_AFTER_MAX_S)
+        return None if isinstance(asked, bool) else min(max(float(asked), 0.0), RETRY_AFTER_MAX_S)
     except (TypeError, ValueError, OverflowError):
         return None  # no number: as if it had not said

@@ -110,7 +110,7 @@ def _outgoing(r: Resources, part: Outbound) -> Outgoing:
     opened = r.vault.open_credentials(part.credentials)
     place = Place(part.account, opened, part.chat, part.last_message, part.last_customer_at)
     by: Literal["bot", "agent"] = "agent" if part.role == "agent" else "bot"
-    return Outgoing(place, part.text, ref_of(part.company_id, part.id), by)
+    return Outgoing(place, part.text, ref_of(part.company_id, part.id), by, attempt=part.attempts + 1)
 
 
 def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Delivered | _Begun:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.channels import platform
-from shared.channels.telegram_send import Response, outcome
+from shared.channels.http import Response
+from shared.channels.telegram_send import outcome
 from shared.model import Me
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "webhooks" / "telegram"
