@@ -105,7 +105,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
             timeout_s=settings.journal_write_timeout_s,
         ),
         apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
-        platforms=platforms_registry.build(settings),
+        platforms=platforms_registry.build(settings, clock),
         objects=objects.from_settings(settings),
         cache=cache,
         limits=Limits(Limiter(cache, clock)),

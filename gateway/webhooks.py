@@ -18,7 +18,7 @@ import structlog
 
 from gateway.apps import KnownApp
 from gateway.edge import Edge
-from shared.channels.body import decode_object
+from shared.channels.text import storable
 from shared.errors import Transient
 from shared.telemetry import logs, metrics
 
@@ -31,7 +31,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-_OK = b'{"ok":true}'
 FRESH_S = 1.0
 """A wrong secret may be a new one: then what is known of the app may be no older than this."""
 
@@ -99,7 +98,8 @@ class Webhooks:
             # text and nosniff: what is echoed here was written by whoever asks
             await _answer(send, 200, [_TEXT, _NOSNIFF, visit.id_header], challenge.encode("utf-8", "replace"))
         else:
-            await _answer(send, 200, [_JSON, visit.id_header], _OK)
+            body = self._edge.platforms[visit.platform].acknowledgement
+            await _answer(send, 200, [_JSON if body else _TEXT, visit.id_header], body)
         metrics.WEBHOOKS.inc(visit.platform, str(status))
         self._log.write(
             "webhook_answered", request_id=visit.request_id, status=status, platform=visit.platform,
@@ -126,7 +126,7 @@ class Webhooks:
         if not platform.verify(headers, raw, app.secrets) and not await self._newly(name, parts[3], headers, raw):
             raise _Refused(401, "the signature or secret does not fit this app")
         try:
-            body = decode_object(raw)
+            body = platform.decode(raw)
         except ValueError:
             if "json" in headers.get("content-type", "application/json"):
                 raise _Refused(422, "the body should be a JSON object") from None
@@ -135,13 +135,16 @@ class Webhooks:
         challenge = platform.challenge(body)
         if challenge is not None:
             return challenge
-        await self._journal(app.id, platform.shard_key(body), visit, raw)
+        named = headers.get(platform.id_header) if platform.id_header else None
+        await self._journal(app.id, platform.shard_key(body), visit, raw, storable(named) if named else None)
         return None
 
-    async def _journal(self, app_id: int, shard_key: str, visit: _Visit, raw: bytes) -> None:
+    async def _journal(self, app_id: int, shard_key: str, visit: _Visit, raw: bytes, delivery_id: str | None) -> None:
         began = perf_counter()
         try:
-            await self._edge.journal.append(app_id, shard_key, visit.platform, visit.received_ms, raw, visit.request_id)
+            await self._edge.journal.append(
+                app_id, shard_key, visit.platform, visit.received_ms, raw, visit.request_id, delivery_id
+            )
         except Transient as e:
             raise _unavailable(e) from e
         finally:

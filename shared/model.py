@@ -97,7 +97,8 @@ class JournalEntry:
 
     stream: the shard's key. entry_id: `<ms>-<seq>`, given by the server. raw: the body's bytes as received.
     redrive: for a parked event sent round again, `<day>/<stream>/<entry>/<ordinal>` of its ledger row.
-    request_id: the gateway's name for the request, None for entries that did not come through it.
+    request_id: the gateway's name for the request, None for entries that did not come through it. delivery_id: the
+    sender's name for it, the same each time it is sent again, where the platform puts one into a header.
     """
 
     stream: str
@@ -108,6 +109,7 @@ class JournalEntry:
     raw: bytes
     redrive: str | None = None
     request_id: str | None = None
+    delivery_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +146,14 @@ class Place:
 class Outgoing:
     """One part to send. ref: our name for it, unique for ever, which goes into the platform's metadata where it has
     some (see `ref_of`). by: who wrote it; some platforms give a person more time than a bot. attempt: which one this
-    is, from 1."""
+    is, from 1. queued_at: when it was written, the same at every attempt."""
 
     place: Place
     text: str = field(repr=False)
     ref: str
     by: Literal["bot", "agent"] = "bot"
     attempt: int = field(default=1, kw_only=True)
+    queued_at: datetime | None = field(default=None, kw_only=True)
 
 
 def ref_of(company_id: int, outbound_id: int) -> str:
@@ -184,7 +187,8 @@ class SendOutcome:
     sent: the platform has it, platform_message_id is its id. retry: it has it not; come back in retry_after_s.
     uncertain: the request left and nobody knows. failed: it never will (meaning says why).
     reauth: the channel's credentials are refused; a person must renew them.
-    meaning: a static word for people and metrics. migrated_to: the chat's new id, send there.
+    meaning: a static word for people and metrics. migrated_to: the chat's new id, send there. disables: whoever
+    received the channel's messages wants no more of them.
     """
 
     status: SendStatus
@@ -193,6 +197,7 @@ class SendOutcome:
     retry_after_s: float | None = None
     http_status: int | None = None
     migrated_to: str | None = None
+    disables: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,55 @@
-"""What a platform's module promises: payload → events, answer → HTTP, error → meaning."""
+"""What a platform's module promises: payload → events, answer → HTTP, error → meaning.
+
+Platforms inherit from `Platform`, and with it what holds for most of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
 
+from shared.channels.body import decode_object
 from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a part is tried again. At first what suits chats, whose windows are a day.
+
+    waits_s: seconds from the first failure to the second attempt, from the second failure to the third, …; empty:
+    they double up to minutes. blocks: while a part waits for its next attempt, the conversation's later ones wait,
+    too, so that they arrive in order.
+    """
+
+    attempts_max: int = 12
+    expires_after_s: float = 24 * 3600.0
+    waits_s: tuple[float, ...] = ()
+    blocks: bool = True
 
 
 class Platform(Protocol):
     name: str
     local_delivery: bool
     """The customer reads our own tables: a part is delivered by the commit that settles it, and nothing is sent."""
+    patience: Patience = Patience()
+    idempotent: bool = False
+    """Whoever receives a part knows it by our name for it (Outgoing.ref), and takes it once however often it comes: a
+    request of unknown fate may go again."""
+    guarded: bool = False
+    """Parts go to addresses that companies name: the client given to `send` must be one that keeps them out of our
+    own network."""
+    id_header: str | None = None
+    """The header, in lower case, that names a delivery, the same each time it is sent again; such a name says better
+    than the content what has come before."""
+    acknowledgement: bytes = b'{"ok":true}'
+    """What a request is answered with once the journal has it. Empty where the platform would read an answer."""
+
+    def decode(self, raw: bytes) -> dict[str, Any]:
+        """A request's body as JSON object. Raises ValueError when it is none; its message holds nothing of it."""
+        return decode_object(raw)
 
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         """Whether the request comes from the platform, under any of the app's secrets (several while one

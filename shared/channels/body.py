@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
 _BOM = b"\xef\xbb\xbf"
 _INT_DIGITS = 20  # what 64 bits hold, sign included; more is read as a float, as orjson does
+_FORM = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]{0,63}=[!-~]*")
+_FORM_FIELDS_MAX = 100
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
@@ -25,6 +29,20 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"the body is JSON, but {_called(value)} and no object")
     return value
+
+
+def decode_form(raw: bytes) -> dict[str, Any]:
+    """The object that a form (application/x-www-form-urlencoded) stands for: what its field `payload` holds as JSON,
+    else its fields with the last value of each. Raises ValueError, as decode_object does, when it is none."""
+    if not _FORM.fullmatch(raw):
+        raise ValueError("the body is no JSON and no form")
+    try:
+        found = dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_FORM_FIELDS_MAX))
+    except ValueError:
+        raise ValueError(f"the body is a form of more than {_FORM_FIELDS_MAX} fields") from None
+    if "payload" in found:
+        return decode_object(found["payload"].encode())
+    return dict(found)
 
 
 def _decode_leniently(raw: bytes) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from shared.channels import telegram_send, telegram_update
+from shared.channels.base import Platform
 from shared.channels.fields import inner
 from shared.channels.http import BROKEN
 from shared.channels.markup import to_html
@@ -20,7 +21,7 @@ API_URL = "https://api.telegram.org"
 PART_LIMIT_UNITS = 4096  # of UTF-16, after Telegram has taken the markup out
 
 
-class Telegram:
+class Telegram(Platform):
     """api_url: without the token, as `https://api.telegram.org`."""
 
     name = "telegram"

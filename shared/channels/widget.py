@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from shared.channels.base import Platform
 from shared.channels.fields import KEY_LIMIT, bounded, content_key, key, opaque_id, written
 from shared.channels.signature import equals_any
 from shared.errors import AttachmentGone
@@ -21,7 +22,7 @@ def signature(raw: bytes, secret: str) -> str:
     return "sha256=" + hmac.new(secret.encode("utf-8", "surrogatepass"), b"widget:" + raw, hashlib.sha256).hexdigest()
 
 
-class Widget:
+class Widget(Platform):
     """A body is `{"visitor", "client_id", "text"}`. The gateway writes it, for the visitor whose token it has seen;
     whoever else posts one to /webhooks/widget/… must sign it with the app's secret, which no visitor has."""
 

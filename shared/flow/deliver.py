@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
 import structlog
 
 from shared import faults
+from shared.channels.base import Patience
 from shared.errors import DatabaseUnavailable, SettingsError
 from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
@@ -24,7 +25,6 @@ from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS_MAX = 12
 REAUTH_RETRY_S = 300.0
 RECORD_RETRY_S = 0.5
 DELIVERED_HERE = SendOutcome("sent", "stored_here")
@@ -79,14 +79,14 @@ def _begin(r: Resources, conn: Conn, claim: Claim) -> Delivered | _Begun:
     part = outbound.load(conn, claim)
     if part is None:
         return Delivered(Result.UNSENT, claim.company_id)
-    refused = _refusal(part)
+    platform = r.platforms[part.platform]
+    refused = _refusal(part, platform.patience)
     if refused is not None:
         outbound.give_up(conn, claim, meaning=refused)
         outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
         metrics.GIVEN_UP.inc(part.platform, refused)
         log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
         return Delivered(Result.UNSENT, claim.company_id)
-    platform = r.platforms[part.platform]
     if platform.local_delivery:
         return _settle_here(r, conn, claim, part)
     try:
@@ -110,7 +110,8 @@ def _outgoing(r: Resources, part: Outbound) -> Outgoing:
     opened = r.vault.open_credentials(part.credentials)
     place = Place(part.account, opened, part.chat, part.last_message, part.last_customer_at)
     by: Literal["bot", "agent"] = "agent" if part.role == "agent" else "bot"
-    return Outgoing(place, part.text, ref_of(part.company_id, part.id), by, attempt=part.attempts + 1)
+    ref = ref_of(part.company_id, part.id)
+    return Outgoing(place, part.text, ref, by, attempt=part.attempts + 1, queued_at=part.queued_at)
 
 
 def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Delivered | _Begun:
@@ -133,10 +134,10 @@ def _tell_here(r: Resources, begun: _Begun) -> Delivered:
     return Delivered(Result.SENT, part.company_id, _more_in_s(r, part))
 
 
-def _refusal(part: Outbound) -> str | None:
+def _refusal(part: Outbound, patience: Patience) -> str | None:
     if part.channel_state == "disabled":
         return "channel_disabled"
-    if part.age_s > outbound.EXPIRES_AFTER_S or part.attempts >= ATTEMPTS_MAX:
+    if part.age_s > patience.expires_after_s or part.attempts >= patience.attempts_max:
         return "expired"
     return None
 
@@ -145,9 +146,12 @@ def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, outgoing: Ou
     platform = r.platforms[part.platform]
     started = time.monotonic()
     try:
-        outcome = r.loop.run(platform.send(r.http, outgoing), timeout_s=r.settings.send_deadline_s)
+        http = r.egress.client if platform.guarded else r.http
+        outcome = r.loop.run(platform.send(http, outgoing), timeout_s=r.settings.send_deadline_s)
     except TimeoutError:
         outcome = SendOutcome("uncertain", "timeout")
+    if outcome.status == "uncertain" and platform.idempotent:
+        outcome = replace(outcome, status="retry")
     faults.reach("deliver.before_record")
     duration_ms = round((time.monotonic() - started) * 1000)
     metrics.SENDS.inc(part.platform, outcome.status, outcome.meaning)
@@ -171,6 +175,10 @@ def _wait_s(r: Resources, part: Outbound, attempt: int, outcome: SendOutcome) ->
     """When to try again, for outcomes that want it."""
     if outcome.status == "reauth":
         return REAUTH_RETRY_S
+    if waits_s := r.platforms[part.platform].patience.waits_s:
+        # once it was tried for the last time it is given up without a wait
+        planned_s = waits_s[attempt - 1] if attempt <= len(waits_s) else 0.0
+        return max(planned_s, outcome.retry_after_s or 0.0) * r.rng.uniform(1.0, 1.1)
     if outcome.retry_after_s is not None:
         return outcome.retry_after_s
     return delay_s(attempt, base_s=1.0, cap_s=300.0, rng=r.rng)
@@ -181,11 +189,14 @@ def _record_until(
 ) -> bool:
     """Write the result down, trying again while the database is away. After the deadline somebody else takes
     the send for uncertain, and what is written later still settles it."""
+    blocks = r.platforms[part.platform].patience.blocks
     until = time.monotonic() + r.settings.record_deadline_s
     while True:
         try:
             with r.db.transaction(claim.company_id) as conn:
-                recorded = outbound.record(conn, claim, attempt, outcome, delay_s=wait_s, duration_ms=duration_ms)
+                recorded = outbound.record(
+                    conn, claim, attempt, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
+                )
                 _follow(conn, part, outcome)
             return recorded
         except DatabaseUnavailable:
@@ -204,6 +215,8 @@ def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> None:
         outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
     if outcome.status == "reauth":
         _need_reauth(conn, part)
+    if outcome.disables and channels.set_state(conn, part.company_id, part.channel_id, "disabled"):
+        log.error("channel_disabled", channel_id=part.channel_id, company_id=part.company_id, meaning=outcome.meaning)
     if outcome.status == "sent" and part.channel_state == "needs_reauth":
         channels.set_state(conn, part.company_id, part.channel_id, "active")
 
@@ -224,7 +237,8 @@ def _more_in_s(r: Resources, part: Outbound) -> float | None:
 def expire_unrecorded(r: Resources) -> int:
     """Take sends whose result nobody wrote down for uncertain; returns how many."""
     with r.db.transaction() as conn:
-        expired = outbound.expire_sending(conn)
+        again = [name for name, platform in r.platforms.items() if platform.idempotent]
+        expired = outbound.expire_sending(conn, again)
     for company_id, outbound_id in expired:
         log.error("part_uncertain", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
     metrics.UNRECORDED.inc(by=len(expired))

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 
 from shared import faults
+from shared.channels import fields
 from shared.channels.base import Platform
-from shared.channels.body import decode_object
 from shared.live.topics import Chat, Moved
 from shared.model import InboundEvent, JournalEntry, Me, Route
 from shared.settings import Settings
@@ -74,11 +74,18 @@ def place_events(
     placed = []
     for entry in entries:
         known = routes.get(entry.app_id, ())
-        body = decode_object(entry.raw)
         platform = platforms[entry.platform]
+        body = platform.decode(entry.raw)
         for ordinal, event in enumerate(platform.parse(body, _me(platform.account(body), known))):
-            placed.append(Placed(entry, ordinal, event, _route(event, known)))
+            placed.append(Placed(entry, ordinal, _named(event, entry, ordinal), _route(event, known)))
     return placed
+
+
+def _named(event: InboundEvent, entry: JournalEntry, ordinal: int) -> InboundEvent:
+    """Where the sender named the delivery, its name tells a repetition from a new event that looks the same."""
+    if entry.delivery_id is None:
+        return event
+    return replace(event, dedupe_key=fields.key("delivery", entry.delivery_id, str(ordinal)))
 
 
 def _me(account: str | None, known: Sequence[Route]) -> Me:

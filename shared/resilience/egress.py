@@ -127,6 +127,11 @@ class Egress:
             trust_env=False,
         )
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The guarded client itself, for whoever bounds time and answer himself. Requests raise EgressRefused, too."""
+        return self._http
+
     async def post(
         self, url: str, content: bytes, headers: Mapping[str, str], *, deadline_s: float, max_bytes: int = 64 * 1024
     ) -> Fetched:

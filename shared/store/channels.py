@@ -73,7 +73,8 @@ def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
 
 
 def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
-    """Move a channel to `active` or `needs_reauth`; false if it was there already. Never wakes a disabled one."""
+    """Move a channel to `active`, `needs_reauth` or `disabled`; false if it was there already. Never wakes a disabled
+    one."""
     cursor = conn.execute(
         "/* channels.set_state */ UPDATE channels SET state = %s"
         " WHERE company_id = %s AND id = %s AND state NOT IN (%s, 'disabled')",

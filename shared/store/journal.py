@@ -46,13 +46,21 @@ def shard_of(app_id: int, key: str, shards: int) -> int:
 
 
 def fields(
-    platform: str, app_id: int, received_ms: int, raw: bytes, redrive: str | None = None, request_id: str | None = None
+    platform: str,
+    app_id: int,
+    received_ms: int,
+    raw: bytes,
+    redrive: str | None = None,
+    request_id: str | None = None,
+    delivery_id: str | None = None,
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {"p": platform, "a": app_id, "t": received_ms, "b": raw}
     if redrive:
         entry["r"] = redrive
     if request_id:
         entry["q"] = request_id
+    if delivery_id:
+        entry["i"] = delivery_id
     return entry
 
 
@@ -66,6 +74,7 @@ def _entry(stream: str, entry_id: bytes, values: dict[bytes, bytes]) -> JournalE
         raw=values[b"b"],
         redrive=values[b"r"].decode() if b"r" in values else None,
         request_id=values[b"q"].decode() if b"q" in values else None,
+        delivery_id=values[b"i"].decode() if b"i" in values else None,
     )
 
 
@@ -209,7 +218,14 @@ class Writer:
         self._flusher: asyncio.Task[None] | None = None
 
     async def append(
-        self, app_id: int, key: str, platform: str, received_ms: int, raw: bytes, request_id: str | None = None
+        self,
+        app_id: int,
+        key: str,
+        platform: str,
+        received_ms: int,
+        raw: bytes,
+        request_id: str | None = None,
+        delivery_id: str | None = None,
     ) -> str:
         """Returns the entry's id once the journal has it. Raises JournalUnavailable when it has it not, or
         when nobody knows: the platform will send the request again, and a duplicate is harmless."""
@@ -217,7 +233,8 @@ class Writer:
             raise JournalUnavailable("too many bytes wait for the journal", retry_after_s=1)
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         stream = stream_of(shard_of(app_id, key, self._shards))
-        self._waiting.append((stream, fields(platform, app_id, received_ms, raw, request_id=request_id), future))
+        entry = fields(platform, app_id, received_ms, raw, request_id=request_id, delivery_id=delivery_id)
+        self._waiting.append((stream, entry, future))
         self._waiting_bytes += len(raw)
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())

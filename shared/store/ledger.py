@@ -85,8 +85,8 @@ def add_raw(conn: Conn, entries: Sequence[JournalEntry]) -> None:
         return
     conn.execute(
         "/* ledger.add_raw */ INSERT INTO webhook_raw (day, stream, entry_id, platform, app_id, received_at, size,"
-        " body) SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
-        " %s::timestamptz[], %s::int[], %s::bytea[]) ON CONFLICT DO NOTHING",
+        " body, delivery_id) SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
+        " %s::timestamptz[], %s::int[], %s::bytea[], %s::text[]) ON CONFLICT DO NOTHING",
         [
             [day_of(e.entry_id) for e in entries],
             [e.stream for e in entries],
@@ -96,6 +96,7 @@ def add_raw(conn: Conn, entries: Sequence[JournalEntry]) -> None:
             [e.received_at for e in entries],
             [len(e.raw) for e in entries],
             [zlib.compress(e.raw, 1) for e in entries],
+            [e.delivery_id for e in entries],
         ],
     )
 

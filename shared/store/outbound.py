@@ -9,9 +9,6 @@ from datetime import datetime
 from shared.model import SendOutcome
 from shared.store.pool import Conn
 
-EXPIRES_AFTER_S = 24 * 3600
-"""A part that could not be sent for so long is given up: the platforms' windows are a day."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -22,7 +19,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """A claimed part with what sending needs. credentials: encrypted, as stored. age_s: since it was queued.
+    """A claimed part with what sending needs. credentials: encrypted, as stored. age_s: since queued_at.
     account: the channel's id on the platform. role: who wrote it, `bot` or `agent`. last_message, last_customer_at:
     the customer's newest message (its id on the platform, the platform's time)."""
 
@@ -42,6 +39,7 @@ class Outbound:
     role: str
     last_message: str | None
     last_customer_at: datetime | None
+    queued_at: datetime
 
 
 def add_parts(
@@ -75,7 +73,7 @@ def load(conn: Conn, claim: Claim) -> Outbound | None:
         "/* outbound.load */ SELECT o.company_id, o.id, o.conversation_id, o.channel_id,"
         " coalesce(c.migrated_to, c.chat), o.text, o.part, o.attempts,"
         " extract(epoch FROM clock_timestamp() - o.created_at)::float8, h.platform, h.credentials, h.state,"
-        " h.external_id, m.role, c.last_customer_message, c.last_customer_at FROM outbound o"
+        " h.external_id, m.role, c.last_customer_message, c.last_customer_at, o.created_at FROM outbound o"
         " JOIN conversations c ON c.company_id = o.company_id AND c.id = o.conversation_id"
         " JOIN channels h ON h.company_id = o.company_id AND h.id = o.channel_id"
         " JOIN messages m ON m.company_id = o.company_id AND m.id = o.message_id"
@@ -124,15 +122,20 @@ def give_up(conn: Conn, claim: Claim, *, meaning: str) -> bool:
 _STATES = {"sent": "sent", "failed": "failed", "uncertain": "uncertain", "retry": "queued", "reauth": "queued"}
 
 
-def record(conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, delay_s: float, duration_ms: int) -> bool:
+def record(
+    conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, delay_s: float, duration_ms: int,
+    blocks: bool = True,
+) -> bool:  # fmt: skip
     """Write down what became of a send, also when it was meanwhile taken for uncertain.
 
-    delay_s: for `retry` and `reauth`, when to try again. False: the row has moved on (a person settled it).
+    delay_s: for `retry` and `reauth`, when to try again. blocks: whether the conversation's later parts wait until
+    then, too. False: the row has moved on (a person settled it).
     """
     state = _STATES[outcome.status]
     cursor = conn.execute(
         "/* outbound.record */ UPDATE outbound SET state = %(state)s, meaning = %(meaning)s,"
         " platform_message_id = coalesce(%(platform_id)s, platform_message_id), epoch = epoch + 1,"
+        " blocks = %(blocks)s,"
         " due_at = clock_timestamp() + make_interval(secs => %(delay)s),"
         " uncertain_at = CASE WHEN %(state)s = 'uncertain' THEN coalesce(uncertain_at, clock_timestamp()) END,"
         " finished_at = CASE WHEN %(state)s IN ('sent', 'failed') THEN clock_timestamp() END"
@@ -143,6 +146,7 @@ def record(conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, dela
             "meaning": outcome.meaning,
             "platform_id": outcome.platform_message_id,
             "delay": delay_s,
+            "blocks": blocks,
             "company": claim.company_id,
             "id": claim.outbound_id,
             "epoch": claim.epoch,
@@ -177,22 +181,28 @@ def fail_rest(conn: Conn, company_id: int, outbound_id: int, meaning: str) -> in
     return cursor.rowcount
 
 
-def expire_sending(conn: Conn, *, limit: int = 500) -> list[tuple[int, int]]:
-    """Turn sends whose result was never recorded into `uncertain`; returns (company, outbound) ids."""
+def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 500) -> list[tuple[int, int]]:
+    """Turn sends whose result was never recorded into `uncertain`, and those on `idempotent` platforms back into
+    `queued`; returns the (company, outbound) ids of the uncertain ones."""
     rows = conn.execute(
-        "/* outbound.expire_sending */ SELECT company_id, id FROM expire_sending(%s)", (limit,)
+        "/* outbound.expire_sending */ SELECT company_id, id, state FROM expire_sending(%s, %s::text[])",
+        (limit, list(idempotent)),
     ).fetchall()
-    return [(int(str(company)), int(str(id_))) for company, id_ in rows]
+    return [(int(str(company)), int(str(id_))) for company, id_, state in rows if state == "uncertain"]
 
 
 def next_due_s(conn: Conn, company_id: int, conversation_id: int) -> float | None:
-    """Seconds until the conversation's oldest open part is due; None when nothing is queued."""
+    """Seconds until the conversation's oldest open part is due, else until the oldest of those that block nobody is;
+    None when nothing is queued."""
     row = conn.execute(
-        "/* outbound.next_due_s */ SELECT greatest(0, extract(epoch FROM due_at - clock_timestamp()))::float8"
-        " FROM outbound WHERE company_id = %s AND conversation_id = %s AND state = 'queued' ORDER BY id LIMIT 1",
-        (company_id, conversation_id),
+        "/* outbound.next_due_s */ SELECT extract(epoch FROM coalesce("
+        "(SELECT due_at FROM outbound WHERE company_id = %(company)s AND conversation_id = %(conversation)s"
+        " AND state = 'queued' AND blocks ORDER BY id LIMIT 1),"
+        " (SELECT due_at FROM outbound WHERE company_id = %(company)s AND conversation_id = %(conversation)s"
+        " AND state = 'queued' ORDER BY id LIMIT 1)) - clock_timestamp())::float8",
+        {"company": company_id, "conversation": conversation_id},
     ).fetchone()
-    return float(str(row[0])) if row else None
+    return max(0.0, float(str(row[0]))) if row and row[0] is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,23 +62,26 @@ def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
     found = _one(conn, place)
     if found is None or not found[3]:
         return False
-    platform, app_id, request_id, _, body = found
+    platform, app_id, request_id, _, body, delivery_id = found
     if body is None:
         raise ValueError(f"{place}: its body is older than RAW_RETENTION_DAYS and gone: discard it")
     _, stream, _, _ = ledger.split_place(place)
     received_ms = int(now.timestamp() * 1000)
-    entry = journal.fields(platform, app_id, received_ms, zlib.decompress(body), redrive=place, request_id=request_id)
+    entry = journal.fields(
+        platform, app_id, received_ms, zlib.decompress(body), redrive=place, request_id=request_id,
+        delivery_id=delivery_id,
+    )  # fmt: skip
     reader.append(stream, entry)
     return True
 
 
-def _one(conn: Conn, place: str) -> tuple[str, int, str | None, bool, bytes | None] | None:
+def _one(conn: Conn, place: str) -> tuple[str, int, str | None, bool, bytes | None, str | None] | None:
     row = conn.execute(
-        "/* parked.one */ SELECT platform, app_id, request_id, still_parked, body"
+        "/* parked.one */ SELECT platform, app_id, request_id, still_parked, body, delivery_id"
         " FROM ops_parked_one(%s::date, %s, %s, %s::int)",
         ledger.split_place(place),
     ).fetchone()
-    return cast("tuple[str, int, str | None, bool, bytes | None] | None", row)
+    return cast("tuple[str, int, str | None, bool, bytes | None, str | None] | None", row)
 
 
 def discard(conn: Conn, place: str, reason: str) -> bool:

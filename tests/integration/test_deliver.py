@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from shared.channels.base import Patience
 from shared.embedded import Database, Postgres
 from shared.flow import deliver
-from shared.flow.deliver import ATTEMPTS_MAX, REAUTH_RETRY_S, Result
+from shared.flow.deliver import REAUTH_RETRY_S, Result
 from shared.store import migrate, outbound
 from tests.factories import Bot, make_bot
 from tests.integration.station import DROPS, LEAVES_OPEN, Station
@@ -234,8 +235,10 @@ def test_a_part_that_was_refused_too_often_is_given_up(station: Station, bot: Bo
     station.deliver_all()
 
     assert _parts(station) == [("failed", "expired")]
-    assert station.telegram.asked == ATTEMPTS_MAX
-    assert station.rows("SELECT count(*), count(status) FROM delivery_attempts") == [(ATTEMPTS_MAX, ATTEMPTS_MAX)]
+    assert station.telegram.asked == Patience().attempts_max
+    assert station.rows("SELECT count(*), count(status) FROM delivery_attempts") == [
+        (Patience().attempts_max, Patience().attempts_max)
+    ]
 
 
 # ------------------------------------------------------------------ nobody knows

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from shared.channels import UnknownPlatform, platform
-from shared.channels.body import decode_object
 from shared.model import InboundEvent, Me
 
 # JSON leaves these as they are, but readers of lines and terminals take them for line ends or commands.
@@ -29,7 +28,7 @@ def parse(platform_name: str, handle: str | None, me_id: str | None) -> None:
     raw = sys.stdin.buffer.read() if sys.stdin else b""  # None where stdin is closed
     try:
         reader = platform(platform_name)
-        body = decode_object(raw)
+        body = reader.decode(raw)
     except (UnknownPlatform, ValueError) as e:
         click.echo(str(e), err=True)
         raise click.exceptions.Exit(2) from None
