@@ -1,4 +1,4 @@
-"""Our answers' light Markdown as the HTML that Telegram understands.
+"""Our answers' light Markdown as the HTML that Telegram understands, and as Slack's mrkdwn.
 
 Conservative on purpose: what is not clearly markup stays as it was written, so that an asterisk in a formula
 or an unclosed fence reaches the customer unchanged.
@@ -30,6 +30,28 @@ def to_html(text: str) -> str | None:
     """
     converted, found = _replace(_MARKUP, text, _element)
     return converted if found else None
+
+
+def to_mrkdwn(text: str) -> str:
+    """The text as Slack's mrkdwn, escaped: & < > as entities, so that nothing of it becomes a mention or a link but
+    our own links. https://docs.slack.dev/messaging/formatting-message-text"""
+    return _replace(_MARKUP, text, _mrkdwn)[0]
+
+
+def _mrkdwn(match: re.Match[str]) -> str:
+    if match["block"] is not None:
+        return f"```\n{_escape(match['block'].strip(chr(10)))}\n```"  # a language would be its first line
+    if match["code"] is not None:
+        return f"`{_escape(match['code'])}`"
+    if match["bold"] is not None:
+        inner, _ = _replace(_LINK_ALONE, match["bold"], _mrkdwn_link)
+        return f"*{inner}*"
+    return _mrkdwn_link(match)
+
+
+def _mrkdwn_link(match: re.Match[str]) -> str:
+    # a bar would end the address
+    return f"<{_escape(match['url']).replace('|', '%7C')}|{_escape(match['label'])}>"
 
 
 def _replace(pattern: re.Pattern[str], text: str, element: Callable[[re.Match[str]], str]) -> tuple[str, bool]:
