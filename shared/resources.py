@@ -135,6 +135,6 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),
         embedder=embed.from_settings(settings, llm_http, loop),
-        platforms=platforms_registry.build(settings),
+        platforms=platforms_registry.build(settings, clock),
         live=Publisher(cache, clock),
     )

@@ -7,8 +7,11 @@ from types import MappingProxyType
 from typing import Protocol
 
 from shared.channels.base import Platform
+from shared.channels.slack import Slack
+from shared.channels.standard import Standard
 from shared.channels.telegram import Telegram
 from shared.channels.widget import Widget
+from shared.clock import Clock, SystemClock
 from shared.errors import Permanent
 
 
@@ -18,13 +21,24 @@ class ChannelSettings(Protocol):
     @property
     def telegram_api_url(self) -> str: ...
 
-
-def build(settings: ChannelSettings) -> dict[str, Platform]:
-    """Every platform, sending to the addresses in the settings."""
-    return {"telegram": Telegram(settings.telegram_api_url), "widget": Widget()}
+    @property
+    def slack_api_url(self) -> str: ...
 
 
-_DEFAULTS: Mapping[str, Platform] = MappingProxyType({"telegram": Telegram(), "widget": Widget()})
+def build(settings: ChannelSettings, clock: Clock | None = None) -> dict[str, Platform]:
+    """Every platform, sending to the addresses in the settings. clock: for signatures that hold a time."""
+    clock = clock or SystemClock()
+    return {
+        "slack": Slack(settings.slack_api_url, clock),
+        "standard": Standard(clock),
+        "telegram": Telegram(settings.telegram_api_url),
+        "widget": Widget(),
+    }
+
+
+_DEFAULTS: Mapping[str, Platform] = MappingProxyType(
+    {"slack": Slack(), "standard": Standard(), "telegram": Telegram(), "widget": Widget()}
+)
 
 NAMES: tuple[str, ...] = tuple(_DEFAULTS)
 
