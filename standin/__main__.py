@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from standin import control, files, openai, telegram
+from standin import control, files, openai, receiver, slack, telegram
 from standin.wire import Exchange, listen
 from standin.world import World
 
@@ -24,6 +24,10 @@ async def route(world: World, exchange: Exchange) -> None:
         await files.telegram(world, exchange)
     elif path.startswith("/v1/"):
         await openai.handle(world, exchange)
+    elif path.startswith("/api/"):
+        await slack.handle(world, exchange)
+    elif path.startswith("/receiver/"):
+        await receiver.handle(world, exchange)
     elif path.startswith("/_control/"):
         await control.handle(world, exchange)
     else:

@@ -24,13 +24,14 @@ class NotReached(AssertionError):
 class Standin:
     """A running stand-in. base_url: what it printed after `ready`.
 
-    telegram_url and openai_url are what a product would be configured with.
+    telegram_url, openai_url and slack_url are what a product would be configured with.
     """
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
         self.telegram_url = self.base_url
         self.openai_url = f"{self.base_url}/v1"
+        self.slack_url = f"{self.base_url}/api"
         # Loopback only: a proxy of the surroundings must not see it.
         self._http = httpx.Client(base_url=f"{self.base_url}/_control/", timeout=ANSWER_S, trust_env=False)
 
@@ -61,12 +62,27 @@ class Standin:
     def revoke_key(self, key: str) -> None:
         self._call("DELETE", "keys", key=key)
 
+    def register_workspace(
+        self, token: str, *, team_id: str, user_id: str = "U0BOT", bot_id: str = "B0BOT", app_id: str = "A0APP"
+    ) -> None:
+        """An installation in Slack, and its bot's token."""
+        self._call("POST", "workspaces", token=token, team_id=team_id, user_id=user_id, bot_id=bot_id, app_id=app_id)
+
+    def revoke_workspace(self, token: str) -> None:
+        """From now on token_revoked."""
+        self._call("DELETE", "workspaces", token=token)
+
+    def register_receiver(self, name: str, secret: str) -> str:
+        """A program that takes answers signed with the secret (whsec_…); returns its address."""
+        self._call("POST", "receivers", name=name, secret=secret)
+        return f"{self.base_url}/receiver/{name}"
+
     # What should go wrong
 
     def fault(self, target: str, kind: str, *, count: int | None = 1, **fields: Any) -> int:
         """Add a fault (fields: see standin.faults.Fault) for the next `count` requests that match, None until it
-        is cleared. target: telegram or openai; without `method` it means sendMessage or chat.completions, with
-        `*` every one. Returns its id."""
+        is cleared. target: telegram, slack, receiver or openai; without `method` it means the call that matters (see
+        faults.DEFAULT_METHODS), with `*` every one. Returns its id."""
         return int(self._call("POST", "faults", target=target, kind=kind, count=count, **fields)["id"])
 
     def faults(self) -> list[Record]:

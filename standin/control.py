@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 
-from standin import faults, files
+from standin import faults, files, slack
 from standin.records import Log
 from standin.wire import Exchange
 from standin.world import CONDITIONS, Bot, Chat, Latency, Script, World
@@ -65,6 +65,28 @@ async def _revoke_key(world: World, values: Values) -> Values:
     return {}
 
 
+async def _register_workspace(world: World, values: Values) -> Values:
+    """{token, team_id, user_id, bot_id, app_id, team?}: Slack knows the token of this installation's bot."""
+    _only(values, "token", "team_id", "user_id", "bot_id", "app_id", "team")
+    workspace = slack.Workspace(**{"team": values["team_id"], **values})
+    world.workspaces[workspace.token] = workspace
+    return {}
+
+
+async def _revoke_workspace(world: World, values: Values) -> Values:
+    """{token}: from now on token_revoked."""
+    _only(values, "token")
+    world.workspaces[values["token"]] = replace(world.workspaces[values["token"]], revoked=True)
+    return {}
+
+
+async def _register_receiver(world: World, values: Values) -> Values:
+    """{name, secret}: a program that takes answers at /receiver/<name>."""
+    _only(values, "name", "secret")
+    world.receivers[values["name"]] = values["secret"]
+    return {}
+
+
 async def _add_fault(world: World, values: Values) -> Values:
     """The fields of faults.Fault."""
     return {"id": world.faults.add(faults.from_json(values))}
@@ -82,7 +104,7 @@ async def _clear_faults(world: World, values: Values) -> Values:
 
 
 async def _set_chat(world: World, values: Values) -> Values:
-    """{chat_id, state: ok | blocked | kicked | deactivated | migrated | not_found, migrate_to_chat_id?}."""
+    """{chat_id, state, migrate_to_chat_id?}. state: one of world.CONDITIONS; each platform knows some of them."""
     _only(values, "chat_id", "state", "migrate_to_chat_id")
     if values["state"] not in CONDITIONS:
         raise ValueError(f"state {values['state']!r} should be one of {', '.join(CONDITIONS)}")
@@ -179,6 +201,9 @@ ENDPOINTS: dict[tuple[str, str], Callable[[World, Values], Awaitable[Values]]] =
     ("DELETE", "tokens"): _revoke_bot,
     ("POST", "keys"): _register_key,
     ("DELETE", "keys"): _revoke_key,
+    ("POST", "workspaces"): _register_workspace,
+    ("DELETE", "workspaces"): _revoke_workspace,
+    ("POST", "receivers"): _register_receiver,
     ("POST", "faults"): _add_fault,
     ("GET", "faults"): _list_faults,
     ("DELETE", "faults"): _clear_faults,

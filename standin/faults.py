@@ -11,7 +11,9 @@ AFTER_EFFECT = ("timeout_after_effect", "drop_after_effect", "drop_midway", "dri
 KINDS = (*BEFORE_EFFECT, *AFTER_EFFECT)
 
 # Without a method a fault means the call that matters: a courtesy such as `typing` must not use it up.
-DEFAULT_METHODS = {"telegram": "sendMessage", "openai": "chat.completions"}
+DEFAULT_METHODS = {
+    "telegram": "sendMessage", "openai": "chat.completions", "slack": "chat.postMessage", "receiver": "receive",
+}  # fmt: skip
 ANY_METHOD = "*"
 
 

@@ -11,7 +11,9 @@ from standin.limits import FloodLimits
 from standin.records import Log, Record
 from standin.wire import Exchange
 
-ChatCondition = Literal["ok", "blocked", "kicked", "deactivated", "migrated", "not_found"]
+ChatCondition = Literal[
+    "ok", "blocked", "kicked", "deactivated", "migrated", "not_found", "archived", "not_in_channel", "internal_error"
+]
 CONDITIONS: tuple[str, ...] = get_args(ChatCondition)
 
 PROMPTS_KEPT = 5_000  # prompts are the bulk of the memory; older requests keep everything else
@@ -64,6 +66,8 @@ class Script:
 class World:
     bots: dict[str, Bot] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
+    workspaces: dict[str, Any] = field(default_factory=dict)  # token → standin.slack.Workspace
+    receivers: dict[str, str] = field(default_factory=dict)  # name → secret
     chats: dict[str, Chat] = field(default_factory=dict)
     files: dict[str, Any] = field(default_factory=dict)  # file id → standin.files.File
     limits: FloodLimits = field(default_factory=FloodLimits)
@@ -105,3 +109,5 @@ class World:
         if not keep_registrations:
             self.bots.clear()
             self.keys.clear()
+            self.workspaces.clear()
+            self.receivers.clear()
