@@ -108,8 +108,8 @@ def _chosen(action: Json) -> list[Any]:
 
 
 def _command(body: Json, account: str | None) -> InboundEvent:
-    """`/ask when do you open`: its text is what the customer says, the command the hidden value. Slack keeps what is
-    typed after it unescaped unless the app asks otherwise."""
+    """`/ask when do you open`: its text is what the customer says, the command the hidden value. The answer goes into
+    the channel, for all to see; where the bot is no member Slack refuses it (not_in_channel)."""
     command, trigger = written(body.get("command"), 128), id_of(body.get("trigger_id"))
     sender, chat = id_of(body.get("user_id")), id_of(body.get("channel_id"))
     text = slack_text.plain(body.get("text")) or command

@@ -85,7 +85,9 @@ def _revoked(update: Update) -> InboundEvent:
     bots = inner(update.event, "tokens").get("bot")
     revoked = {id_of(user) for user in bots[:1000]} if isinstance(bots, list) else set()
     ours = bool(revoked & update.us) if update.us else bool(revoked)
-    return _told(update, "account", "tokens_revoked", status="revoked" if ours else "user_tokens_revoked")
+    if not ours:
+        return _told(update, "account", "user_tokens_revoked", status="user_tokens_revoked")
+    return _told(update, "account", "tokens_revoked", status="revoked")
 
 
 def _member(update: Update) -> InboundEvent:

@@ -117,7 +117,9 @@ def test_a_long_text_is_cut_off(standin: Standin, http: httpx.Client) -> None:
 def test_a_token_says_whose_it_is(standin: Standin, http: httpx.Client) -> None:
     found = call(standin, http, "auth.test")
     assert (found["team_id"], found["user_id"], found["bot_id"]) == ("T0HARBOUR", "U0BERTH", "B0BERTH")
-    assert call(standin, http, "bots.info", bot="B0BERTH")["bot"]["app_id"] == "A0BERTH"
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+    bot = http.get(f"{standin.slack_url}/bots.info", params={"bot": "B0BERTH"}, headers=bearer).json()["bot"]
+    assert bot["app_id"] == "A0BERTH"
     assert call(standin, http, "conversations.info", channel="D0ADA")["channel"]["is_im"]
     assert call(standin, http, "chat.shout")["error"] == "unknown_method"
 

@@ -120,7 +120,11 @@ def test_a_whatsapp_number_is_identified_by_its_id_and_a_bad_rating_noted() -> N
 
 def test_a_workspace_is_identified_by_the_bots_token_and_a_persons_is_refused() -> None:
     said = {"ok": True, "team_id": "T1", "team": "Harbour", "user_id": "U9", "user": "bot", "bot_id": "B7"}
+    bot = {"ok": True, "bot": {"id": "B7", "app_id": "A1"}}
+    known = Api(**{"auth.test": said, "bots.info": bot}).identify("slack", token="xoxb", signing_secret="s")
+    assert known.me.app == "A1"
     identity = Api(**{"auth.test": said}).identify("slack", token="xoxb", signing_secret="s")
+    assert identity.me.app is None  # without the scope users:read
     assert (identity.me.external_id, identity.me.handle, identity.credentials["bot_id"]) == ("T1", "U9", "B7")
 
     with pytest.raises(ConnectRefused, match="person's token"):

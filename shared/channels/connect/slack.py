@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
@@ -41,9 +42,17 @@ class SlackConnector:
             raise ConnectRefused(f"auth.test: {answer.get('error', 'refused')}: check the bot's token")
         if not answer.get("bot_id"):
             raise ConnectRefused("this is a person's token: take the bot's, which begins with xoxb-")
-        me = Me(str(answer.get("team_id")), answer.get("user_id"))
+        me = Me(str(answer.get("team_id")), answer.get("user_id"), await self._app(http, answers["token"], answer))
         credentials = {"token": answers["token"], "bot_id": str(answer["bot_id"])}
         return Identity(me, credentials, f"{answer.get('team', '')} (as {answer.get('user', '')})")
+
+    async def _app(self, http: httpx.AsyncClient, token: str, answer: Mapping[str, Any]) -> str | None:
+        """The application's id, by which our own messages are known; None where the token may not ask (users:read)."""
+        bot_id = {"bot": str(answer["bot_id"])}
+        _, found = await call(http, "GET", f"{self._api_url}/bots.info", who="Slack", token=token, params=bot_id)
+        bot = found.get("bot")
+        app_id = bot.get("app_id") if isinstance(bot, dict) else None
+        return app_id if isinstance(app_id, str) and app_id else None
 
     def new_secret(self) -> str:
         raise NotImplementedError("Slack has one")
