@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
@@ -21,7 +22,7 @@ from shared.flow import deliver, onboarding
 from shared.flow.deliver import Result
 from shared.model import Me
 from shared.resilience.egress import Egress
-from shared.store import companies, outbound
+from shared.store import companies, journal, outbound, parked
 from shared.store.vault import Vault
 from tests.factories import ENCRYPTION_KEY, Bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
@@ -221,6 +222,22 @@ def test_the_header_says_what_has_come_before(station: Station, shop: Bot, gatew
     assert station.rows("SELECT delivery_id, count(*)::int FROM webhook_raw GROUP BY 1 ORDER BY 1") == [
         ("msg_1", 2), ("msg_2", 1),
     ]  # fmt: skip
+
+
+def test_a_webhook_that_was_set_aside_keeps_its_name(station: Station, shop: Bot, database: Database) -> None:
+    inbox = station.inbox
+    stream = inbox.reader.streams[0]
+    inbox.reader.append(
+        stream, journal.fields("standard", shop.app_id, 1_780_000_000_000, b"cut o", delivery_id="msg_9")
+    )
+    inbox.drain_all()
+
+    with psycopg.connect(database.admin_url, autocommit=True) as owner:
+        [row] = parked.all_parked(owner)
+        assert parked.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
+
+    [entry] = inbox.reader.new(stream, 10)
+    assert (entry.delivery_id, entry.raw) == ("msg_9", b"cut o")
 
 
 def test_a_forged_webhook_is_a_401_and_leaves_nothing(station: Station, shop: Bot, gateway: RunningGateway) -> None:
