@@ -116,7 +116,7 @@ def said(update: Update) -> InboundEvent:
         return message.told("other", "service_message", update.fallback_key(), holds_text=False)
     if is_ours(update, update.event):
         return message.told("echo", "echo", message.key())
-    if is_bot(update.event, update.us):
+    if is_bot(update, update.event):
         return message.told("echo", "from_bot", message.key())
     event = message.told("message", None, message.key())
     reason = _forbidden(message, event)
@@ -155,7 +155,7 @@ def _changed(update: Update) -> InboundEvent:
     same = bool(before) and _wording(now) == _wording(before)
     edit_key, targets = _change_key(update, message, "edited"), message.targets
     if same:
-        return message.told("other", "unchanged", edit_key, holds_text=False, targets=targets)
+        return message.told("edited", "unchanged", edit_key, holds_text=False, targets=targets)
     return message.told("edited", "edited", edit_key, targets=targets)
 
 

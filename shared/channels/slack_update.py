@@ -20,11 +20,13 @@ _BOTS = ("bot_message", "slackbot_response")
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What an event_callback holds. us: the user ids that are ours in it. app: our application's id."""
+    """What an event_callback holds. me: the user ids by which we know ourselves. us: with the bot for which Slack sent
+    the event. app: our application's id."""
 
     event: Json
     event_id: str | None
     account: str | None
+    me: frozenset[str]
     us: frozenset[str]
     app: str | None
 
@@ -40,11 +42,13 @@ def update_of(body: Json, me: Me) -> Update | None:
     event = body.get("event")
     if not isinstance(event, dict):
         return None
+    known = frozenset(user for user in (me.handle, me.external_id) if user)
     return Update(
         event=event,
         event_id=id_of(body.get("event_id")),
         account=account_of(body),
-        us=us(body, me),
+        me=known,
+        us=known | _sent_for(body),
         app=me.app or id_of(body.get("api_app_id")),
     )
 
@@ -52,8 +56,8 @@ def update_of(body: Json, me: Me) -> Update | None:
 def account_of(body: Json) -> str | None:
     """The workspace that our application is installed in.
 
-    In a channel shared between organisations `team_id` may be the other side's: then the authorization says which of
-    our installations is meant. One for a whole organisation is known by the organisation's id.
+    In a channel shared between organisations `team_id` may be the other side's: the authorization says which of our
+    installations is meant, unless the channel is none. One for a whole organisation is known by the organisation's id.
     """
     granted = body.get("authorizations")
     first = granted[0] if isinstance(granted, list) and granted and isinstance(granted[0], dict) else {}
@@ -61,7 +65,7 @@ def account_of(body: Json) -> str | None:
         found = id_of(first.get("enterprise_id")) or id_of(first.get("team_id"))
         if found is not None:
             return found
-    shared = body.get("is_ext_shared_channel") is True
+    shared = body.get("is_ext_shared_channel") is not False
     ours, said = id_of(first.get("team_id")), id_of(body.get("team_id")) or id_of(inner(body, "team").get("id"))
     return (ours or said if shared else said or ours) or id_of(inner(body, "enterprise").get("id"))
 
@@ -70,21 +74,19 @@ def id_of(value: Any) -> str | None:
     return bounded(opaque_id(value), ID_LIMIT)
 
 
-def us(body: Json, me: Me) -> frozenset[str]:
-    """Who we are: as we know it, and the bot for which Slack sent the event."""
+def _sent_for(body: Json) -> frozenset[str]:
+    """The bots for which Slack sent the event."""
     granted = body.get("authorizations")
-    bots = [one for one in granted[:10] if isinstance(one, dict) and one.get("is_bot") is True] if isinstance(
-        granted, list
-    ) else []  # fmt: skip
-    found = (me.handle, me.external_id, *(id_of(bot.get("user_id")) for bot in bots))
-    return frozenset(user for user in found if user)
+    listed = granted[:10] if isinstance(granted, list) else []
+    bots = (id_of(one.get("user_id")) for one in listed if isinstance(one, dict) and one.get("is_bot") is True)
+    return frozenset(user for user in bots if user)
 
 
 def place_of(event: Json) -> tuple[str | None, bool]:
     """(the channel's id, whether it is a direct message with us)."""
     channel = id_of(event.get("channel")) or id_of(inner(event, "channel").get("id"))
     named = event.get("channel_type")
-    direct = named in ("im", "app_home") if isinstance(named, str) else (channel or "").startswith("D")
+    direct = named in ("im", "app_home", "D") if isinstance(named, str) else (channel or "").startswith("D")
     return channel, direct
 
 
@@ -115,10 +117,14 @@ def ref_of(event: Json) -> str | None:
     return bounded(written(inner(event, "metadata", "event_payload").get("ref"), 200))
 
 
-def is_bot(event: Json, us: frozenset[str]) -> bool:
+def is_bot(update: Update, event: Json) -> bool:
+    """Slack marks what bots write; what bears no mark is a person's, unless it bears our own name."""
     user = id_of(event.get("user"))
-    marked = any(event.get(name) for name in ("bot_id", "bot_profile"))
-    return marked or event.get("subtype") in _BOTS or user == _SLACKBOT or user in us
+    return _marked(event) or user == _SLACKBOT or user in update.me
+
+
+def _marked(event: Json) -> bool:
+    return bool(event.get("bot_id") or event.get("bot_profile")) or event.get("subtype") in _BOTS
 
 
 def is_ours(update: Update, event: Json) -> bool:
@@ -126,6 +132,7 @@ def is_ours(update: Update, event: Json) -> bool:
     app = app_of(event)
     if app is not None and update.app is not None:
         return app == update.app
-    if not update.us.isdisjoint({id_of(event.get("user")), id_of(event.get("bot_id"))}):
+    names = update.us if _marked(event) else update.me
+    if not names.isdisjoint({id_of(event.get("user")), id_of(event.get("bot_id"))}):
         return True
-    return read_ref(ref_of(event)) is not None
+    return _marked(event) and read_ref(ref_of(event)) is not None

@@ -126,6 +126,12 @@ def test_no_bot_is_answered_in_a_direct_message_either(marks: dict[str, Any]) ->
     assert (event.kind, event.reply, event.reason) == ("echo", False, "from_bot")
 
 
+def test_a_person_with_the_id_that_the_event_was_sent_for_is_a_person() -> None:
+    """Only what bears a bot's mark is a bot's: an installation may be a person's, too."""
+    event = event_of(slack.message(user="U0BERTH"), Me("T0HARBOUR"))
+    assert (event.kind, event.reply, event.sender) == ("message", True, "U0BERTH")
+
+
 def test_our_echo_brings_our_name_back() -> None:
     event = parse(slack.LOOK_ALIKES["own"])
     assert (event.ref, event.app, event.sender) == ("sb.1.2", "A0BERTH", "U0BERTH")
@@ -153,7 +159,7 @@ def test_an_edit_names_its_message_and_what_it_says_now() -> None:
 def test_a_message_that_slack_changed_is_no_edit() -> None:
     """It shows what a link leads to, or counts replies."""
     changed = slack.EVENTS["changed"] | {"message": slack.message(reply_count=1)}
-    assert event_of(changed).kind == "other"
+    assert (event_of(changed).kind, event_of(changed).reason) == ("edited", "unchanged")
 
 
 def test_two_edits_of_a_message_are_two_events() -> None:
@@ -192,6 +198,7 @@ def test_a_revoked_token_matters_where_it_is_our_bots(event: dict[str, Any], sta
     [
         ({}, "T0HARBOUR"),
         ({"team_id": "T0GUEST", "is_ext_shared_channel": True}, "T0HARBOUR"),
+        ({"team_id": "T0GUEST", "is_ext_shared_channel": None}, "T0HARBOUR"),
         ({"team_id": "T0GUEST", "authorizations": None, "is_ext_shared_channel": True}, "T0GUEST"),
         ({"authorizations": [{"enterprise_id": "E0ALL", "team_id": None, "is_enterprise_install": True}]}, "E0ALL"),
         ({"team_id": None, "authorizations": "none"}, None),
