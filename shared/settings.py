@@ -111,8 +111,10 @@ class Settings(BaseSettings):
 
     # Platforms
     telegram_api_url: str = "https://api.telegram.org"
-    graph_api_url: str = "https://graph.facebook.com"
     slack_api_url: str = "https://slack.com/api"
+    graph_api_url: str = "https://graph.facebook.com"  # Messenger, WhatsApp
+    instagram_api_url: str = "https://graph.instagram.com"  # graph.facebook.com for accounts behind a page
+    graph_api_version: str = Field("v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]$")
     send_deadline_s: float = Field(10.0, gt=0)
     # Networks that addresses given by companies and customers may lead to beside the public ones: 10.1.0.0/16, …
     egress_allow: str = ""
@@ -225,6 +227,7 @@ class Settings(BaseSettings):
             ("telegram_api_url", ("http", "https")),
             ("graph_api_url", ("http", "https")),
             ("slack_api_url", ("http", "https")),
+            ("instagram_api_url", ("http", "https")),
             ("media_s3_endpoint", ("http", "https")),
         ):
             value = getattr(self, name)

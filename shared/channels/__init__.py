@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from shared.channels.base import Platform
+from shared.channels.instagram import Instagram
+from shared.channels.messenger import Messenger
 from shared.channels.slack import Slack
 from shared.channels.standard import Standard
 from shared.channels.telegram import Telegram
@@ -20,24 +22,38 @@ class ChannelSettings(Protocol):
 
     @property
     def telegram_api_url(self) -> str: ...
-
     @property
     def slack_api_url(self) -> str: ...
+    @property
+    def graph_api_url(self) -> str: ...
+    @property
+    def graph_api_version(self) -> str: ...
+    @property
+    def instagram_api_url(self) -> str: ...
 
 
 def build(settings: ChannelSettings, clock: Clock | None = None) -> dict[str, Platform]:
-    """Every platform, sending to the addresses in the settings. clock: for signatures that hold a time."""
+    """Every platform, sending to the addresses in the settings. clock: for signatures and windows."""
     clock = clock or SystemClock()
     return {
-        "slack": Slack(settings.slack_api_url, clock),
-        "standard": Standard(clock),
         "telegram": Telegram(settings.telegram_api_url),
         "widget": Widget(),
+        "messenger": Messenger(settings.graph_api_url, settings.graph_api_version, clock=clock),
+        "instagram": Instagram(settings.instagram_api_url, settings.graph_api_version, clock=clock),
+        "slack": Slack(settings.slack_api_url, clock),
+        "standard": Standard(clock),
     }
 
 
 _DEFAULTS: Mapping[str, Platform] = MappingProxyType(
-    {"slack": Slack(), "standard": Standard(), "telegram": Telegram(), "widget": Widget()}
+    {
+        "telegram": Telegram(),
+        "widget": Widget(),
+        "messenger": Messenger(),
+        "instagram": Instagram(),
+        "slack": Slack(),
+        "standard": Standard(),
+    }
 )
 
 NAMES: tuple[str, ...] = tuple(_DEFAULTS)

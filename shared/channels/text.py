@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import accumulate, takewhile
 
 import regex
@@ -39,11 +40,21 @@ def split_utf16(text: str, limit: int) -> list[str]:
     is longer than a part is cut, between code points. No part is empty or whitespace only; whitespace at the
     cuts is lost, and nothing else.
     """
+    return _split(text, limit, _fitting)
+
+
+def split_utf8(text: str, limit: int) -> list[str]:
+    """The same for platforms that count bytes: parts of at most `limit` (4 or more) in UTF-8."""
+    return _split(text, limit, _fitting_utf8)
+
+
+def _split(text: str, limit: int, fitting: Callable[[str, int], int]) -> list[str]:
+    """fitting: how many code points of a window, which has at most `limit`, fit in a part."""
     text = _LONE_SURROGATE.sub("\ufffd", text)
     parts = []
     start = _skip_space(text, 0)
     while start < len(text):
-        room = _fitting(text[start : start + limit], limit)
+        room = fitting(text[start : start + limit], limit)
         rest_fits = start + room >= len(text)
         end = len(text) if rest_fits else start + _best_cut(text[start : start + room + _LOOK_AHEAD], room)
         parts.append(text[start : _back_over_space(text, start, end)])
@@ -60,6 +71,13 @@ def _fitting(window: str, limit: int) -> int:
         return len(window)
     # "ignore" drops half a surrogate pair at the end
     return len(encoded[: 2 * limit].decode("utf-16-le", "ignore"))
+
+
+def _fitting_utf8(window: str, limit: int) -> int:
+    """How many code points of the window fit in `limit` bytes."""
+    encoded = window.encode()
+    # "ignore" drops part of a character at the end
+    return len(window) if len(encoded) <= limit else len(encoded[:limit].decode("utf-8", "ignore"))
 
 
 def _best_cut(window: str, room: int) -> int:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import channels
-from shared.channels import widget
+from shared.channels import meta, widget
 from shared.channels.base import Platform
 from shared.channels.signature import slack_signature, standard_key, standard_signature
 from shared.model import InboundEvent, Kind, Me, Outgoing, Place, SendOutcome, SendStatus, ref_of
@@ -83,6 +83,15 @@ def _standard_message(chat: str, text: str) -> dict[str, Any]:
     return {"type": "message.received", "timestamp": "2026-03-01T09:30:00Z", "data": data}
 
 
+def _meta_message(kind: str) -> Callable[[str, str], dict[str, Any]]:
+    def message(chat: str, text: str) -> dict[str, Any]:
+        said = {"mid": f"m_{next(_numbers)}", "text": text}
+        item = {"sender": {"id": chat}, "recipient": {"id": "700"}, "timestamp": 1_780_000_000_000, "message": said}
+        return {"object": kind, "entry": [{"id": "700", "time": 1_780_000_000_100, "messaging": [item]}]}
+
+    return message
+
+
 SAMPLES = {
     "slack": Sample(
         sign=_slack_headers,
@@ -101,6 +110,22 @@ SAMPLES = {
         part_units=10**6,
         any_2xx=True,
         secret=STANDARD_SECRET,
+    ),
+    "messenger": Sample(
+        sign=lambda raw, secret: {"x-hub-signature-256": meta.signature(raw, secret)},
+        message=_meta_message("page"),
+        me=Me("700"),
+        accepted=lambda: httpx.Response(200, json={"recipient_id": "5", "message_id": "m_99"}),
+        accepted_id="m_99",
+        part_units=2000,
+    ),
+    "instagram": Sample(
+        sign=lambda raw, secret: {"x-hub-signature-256": meta.signature(raw, secret)},
+        message=_meta_message("instagram"),
+        me=Me("700"),
+        accepted=lambda: httpx.Response(200, json={"recipient_id": "5", "message_id": "aWdf_99"}),
+        accepted_id="aWdf_99",
+        part_units=1000,
     ),
     "telegram": Sample(
         sign=lambda raw, secret: {"x-telegram-bot-api-secret-token": secret},
@@ -125,6 +150,9 @@ class Settings:
 
     telegram_api_url: str = "http://127.0.0.1:1"
     slack_api_url: str = "http://127.0.0.1:1"
+    graph_api_url: str = "http://127.0.0.1:1"
+    graph_api_version: str = "v23.0"
+    instagram_api_url: str = "http://127.0.0.1:1"
 
 
 BUILT = channels.build(Settings())

@@ -1,0 +1,39 @@
+"""Instagram's direct messages as a platform: professional accounts.
+
+https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/messaging-api (texts of up to
+1000 bytes in UTF-8), https://developers.facebook.com/docs/instagram-platform/overview#rate-limiting (100 texts a second
+and account). There is no metadata: an echo is known to be ours by its message id alone.
+
+An account that logs in through Facebook is reached at graph.facebook.com, through its page (credentials: `page`).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from shared.channels import meta
+from shared.channels.meta_page import Page
+from shared.channels.text import split_utf8
+from shared.clock import Clock
+from shared.model import Rate
+
+API_URL = "https://graph.instagram.com"
+PART_LIMIT_BYTES = 1000  # of UTF-8
+ACCOUNT_PER_S = 100
+CHAT_PER_S = 5  # ours: no number is published, and nobody reads faster
+
+
+class Instagram(Page):
+    name = "instagram"
+    in_time: MappingProxyType[str, Any] = MappingProxyType({})
+
+    def __init__(self, api_url: str = API_URL, version: str = meta.GRAPH_VERSION, clock: Clock | None = None) -> None:
+        super().__init__(api_url, version, clock)
+
+    def split(self, text: str) -> list[str]:
+        return split_utf8(text, PART_LIMIT_BYTES)
+
+    def rates(self, channel: str, chat: str) -> tuple[Rate, ...]:
+        account = Rate(f"instagram:{channel}", ACCOUNT_PER_S, 1.0, burst=ACCOUNT_PER_S)
+        return account, Rate(f"instagram:{channel}:{chat}", CHAT_PER_S, 1.0, burst=CHAT_PER_S)
