@@ -24,12 +24,13 @@ class NotReached(AssertionError):
 class Standin:
     """A running stand-in. base_url: what it printed after `ready`.
 
-    telegram_url, openai_url and slack_url are what a product would be configured with.
+    telegram_url, openai_url, slack_url and graph_url are what a product would be configured with.
     """
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
         self.telegram_url = self.base_url
+        self.graph_url = self.base_url
         self.openai_url = f"{self.base_url}/v1"
         self.slack_url = f"{self.base_url}/api"
         # Loopback only: a proxy of the surroundings must not see it.
@@ -77,12 +78,21 @@ class Standin:
         self._call("POST", "receivers", name=name, secret=secret)
         return f"{self.base_url}/receiver/{name}"
 
+    def register_node(self, node_id: str, kind: str, token: str, **fields: Any) -> None:
+        """A page, an Instagram account or a phone number of the Graph API (kind: `page`, `instagram`, …; fields: see
+        standin.graph_wire.Node)."""
+        self._call("POST", "nodes", id=node_id, kind=kind, token=token, **fields)
+
+    def revoke_node(self, token: str) -> None:
+        """From now on error 190 with a subcode."""
+        self._call("DELETE", "nodes", token=token)
+
     # What should go wrong
 
     def fault(self, target: str, kind: str, *, count: int | None = 1, **fields: Any) -> int:
         """Add a fault (fields: see standin.faults.Fault) for the next `count` requests that match, None until it
-        is cleared. target: telegram, slack, receiver or openai; without `method` it means the call that matters (see
-        faults.DEFAULT_METHODS), with `*` every one. Returns its id."""
+        is cleared. target: telegram, slack, graph, receiver or openai; without `method` it means the call that matters
+        (see faults.DEFAULT_METHODS), with `*` every one. Returns its id."""
         return int(self._call("POST", "faults", target=target, kind=kind, count=count, **fields)["id"])
 
     def faults(self) -> list[Record]:
@@ -93,9 +103,14 @@ class Standin:
         """Take back one fault, or all."""
         self._call("DELETE", "faults", **({} if fault_id is None else {"id": fault_id}))
 
-    def chat_state(self, chat_id: int | str, state: str, migrate_to_chat_id: int | None = None) -> None:
-        """state: ok, blocked, kicked, deactivated, migrated (with the new id), not_found."""
-        self._call("POST", "chats", chat_id=chat_id, state=state, migrate_to_chat_id=migrate_to_chat_id)
+    def chat_state(
+        self, chat_id: int | str, state: str, migrate_to_chat_id: int | None = None, silent_s: float | None = None
+    ) -> None:
+        """state: ok, blocked, kicked, deactivated, migrated (with the new id), not_found, unreachable, other_app.
+        silent_s: how long ago the customer wrote."""
+        self._call(
+            "POST", "chats", chat_id=chat_id, state=state, migrate_to_chat_id=migrate_to_chat_id, silent_s=silent_s
+        )
 
     def add_file(self, file_id: str, content: bytes, *, path: str, mime: str) -> None:
         """A file that a customer's message may name by its id."""

@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 
-from standin import faults, files, slack
+from standin import faults, files, graph, slack
+from standin.graph_wire import Node
 from standin.records import Log
 from standin.wire import Exchange
 from standin.world import CONDITIONS, Bot, Chat, Latency, Script, World
 
-FILTERS = ("target", "kind", "method", "token", "chat_id", "model", "outcome", "fault", "key")
+FILTERS = ("target", "kind", "method", "token", "chat_id", "model", "outcome", "fault", "key", "platform", "node")
 WAIT_S_MAX = 600.0
 
 Values = dict[str, Any]
@@ -87,6 +88,23 @@ async def _register_receiver(world: World, values: Values) -> Values:
     return {}
 
 
+async def _register_node(world: World, values: Values) -> Values:
+    """The fields of graph_wire.Node: a page, an account, a number; kind: one of graph.KINDS. A known one is changed."""
+    if values["kind"] not in graph.KINDS:
+        raise ValueError(f"kind {values['kind']!r} should be one of {', '.join(graph.KINDS)}")
+    node = Node(**values)
+    world.graph.nodes[node.id] = node
+    world.graph.revoked.discard(node.token)
+    return {"id": node.id}
+
+
+async def _revoke_node(world: World, values: Values) -> Values:
+    """{token}: from now on it was good once (190)."""
+    _only(values, "token")
+    world.graph.revoked.add(values["token"])
+    return {}
+
+
 async def _add_fault(world: World, values: Values) -> Values:
     """The fields of faults.Fault."""
     return {"id": world.faults.add(faults.from_json(values))}
@@ -104,13 +122,15 @@ async def _clear_faults(world: World, values: Values) -> Values:
 
 
 async def _set_chat(world: World, values: Values) -> Values:
-    """{chat_id, state, migrate_to_chat_id?}. state: one of world.CONDITIONS; each platform knows some of them."""
-    _only(values, "chat_id", "state", "migrate_to_chat_id")
+    """{chat_id, state, migrate_to_chat_id?, silent_s?}. state: one of world.CONDITIONS; each platform knows some."""
+    _only(values, "chat_id", "state", "migrate_to_chat_id", "silent_s")
     if values["state"] not in CONDITIONS:
         raise ValueError(f"state {values['state']!r} should be one of {', '.join(CONDITIONS)}")
     if (values["state"] == "migrated") != bool(values.get("migrate_to_chat_id")):
         raise ValueError("migrate_to_chat_id belongs to the state migrated, and to no other")
-    world.chats[str(values["chat_id"])] = Chat(values["state"], values.get("migrate_to_chat_id"))
+    world.chats[str(values["chat_id"])] = Chat(
+        values["state"], values.get("migrate_to_chat_id"), float(values.get("silent_s", 0))
+    )
     return {}
 
 
@@ -204,6 +224,8 @@ ENDPOINTS: dict[tuple[str, str], Callable[[World, Values], Awaitable[Values]]] =
     ("POST", "workspaces"): _register_workspace,
     ("DELETE", "workspaces"): _revoke_workspace,
     ("POST", "receivers"): _register_receiver,
+    ("POST", "nodes"): _register_node,
+    ("DELETE", "nodes"): _revoke_node,
     ("POST", "faults"): _add_fault,
     ("GET", "faults"): _list_faults,
     ("DELETE", "faults"): _clear_faults,

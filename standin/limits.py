@@ -69,6 +69,18 @@ class FloodLimits:
             bucket.tokens -= 1
         return None
 
+    def spend(self, key: tuple[str, ...], per_s: float) -> int | None:
+        """Count one against a limit of so many a second, as `take` does."""
+        if not self.enforced:
+            return None
+        now = self.clock()
+        bucket = self._bucket(key, per_s, per_s, now)
+        wait_s = bucket.wait_s(now)
+        if wait_s > 0:
+            return math.ceil(wait_s - 1e-9)
+        bucket.tokens -= 1
+        return None
+
     def _bucket(self, key: tuple[str, ...], burst: float, per_s: float, now: float) -> Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -18,7 +18,8 @@ Refuse = Callable[[Fault], "Reply"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer ready to leave. pieces: a streamed body, piece by piece, instead of `body`."""
+    """An answer ready to leave. pieces: a streamed body, piece by piece, instead of `body`. before: must have happened
+    until then."""
 
     status: int
     body: bytes
@@ -26,6 +27,7 @@ class Reply:
     pieces: Sequence[bytes] = ()
     latency: Latency = NO_LATENCY
     content_type: str = "application/json"
+    before: Callable[[], Awaitable[None]] | None = None
 
 
 async def serve(world: World, exchange: Exchange, attempt: Record, act: Act, refuse: Refuse) -> None:
@@ -86,6 +88,8 @@ def _malformed(reply: Reply, fault: Fault) -> Reply:
 
 
 async def _send(exchange: Exchange, reply: Reply) -> None:
+    if reply.before is not None:
+        await reply.before()
     await exchange.sleep(reply.latency.first_byte_s)
     if not reply.pieces:
         return await exchange.answer(reply.status, reply.body, reply.headers, reply.content_type)

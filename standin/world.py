@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from standin.faults import Faults
+from standin.graph_wire import Graph
 from standin.limits import FloodLimits
 from standin.records import Log, Record
 from standin.wire import Exchange
 
 ChatCondition = Literal[
-    "ok", "blocked", "kicked", "deactivated", "migrated", "not_found", "archived", "not_in_channel", "internal_error"
-]
+    "ok", "blocked", "kicked", "deactivated", "migrated", "not_found", "archived", "not_in_channel", "internal_error",
+    "unreachable", "other_app",
+]  # fmt: skip
 CONDITIONS: tuple[str, ...] = get_args(ChatCondition)
 
 PROMPTS_KEPT = 5_000  # prompts are the bulk of the memory; older requests keep everything else
@@ -37,10 +40,12 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """How a chat stands. migrate_to_chat_id: the new id when it is `migrated`."""
+    """How a chat stands. migrate_to_chat_id: the new id when it is `migrated`. silent_s: how long ago the customer
+    wrote, for platforms with a window."""
 
     condition: str = "ok"
     migrate_to_chat_id: int | None = None
+    silent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class World:
     keys: set[str] = field(default_factory=set)
     workspaces: dict[str, Any] = field(default_factory=dict)  # token → standin.slack.Workspace
     receivers: dict[str, str] = field(default_factory=dict)  # name → secret
+    graph: Graph = field(default_factory=Graph)
     chats: dict[str, Chat] = field(default_factory=dict)
     files: dict[str, Any] = field(default_factory=dict)  # file id → standin.files.File
     limits: FloodLimits = field(default_factory=FloodLimits)
@@ -78,6 +84,7 @@ class World:
     effects: Log = field(default_factory=Log)
     attempts: Log = field(default_factory=Log)
     open: set[Exchange] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)  # what is done beside answering
     _prompts: deque[Record] = field(default_factory=deque)
 
     def latency(self, target: str, model: str | None = None) -> Latency:
@@ -101,6 +108,8 @@ class World:
         """Forget what happened and what should fail; cut requests in flight, so that none has an effect later."""
         for exchange in list(self.open):
             exchange.cut()
+        for task in list(self.tasks):
+            task.cancel()
         self.faults.clear()
         self.limits = FloodLimits()
         self.context_tokens = World.context_tokens
@@ -111,3 +120,4 @@ class World:
             self.keys.clear()
             self.workspaces.clear()
             self.receivers.clear()
+            self.graph = Graph()

@@ -66,8 +66,8 @@ _SUBCODES: dict[int, Meaning] = {
 _CODES: dict[int, Meaning] = {
     0: _TOKEN,
     102: _TOKEN,
+    104: _TOKEN,
     190: _TOKEN,
-    104: _PROOF,
     **dict.fromkeys((1, 2, 1200, 131000, 131016, 131057, 133004), _BUSY),
     **dict.fromkeys((4, 17, 32, 341, 429, 613, 130429), _RATE),
     **dict.fromkeys(range(80000, 80015), _RATE),

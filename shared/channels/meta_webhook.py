@@ -105,10 +105,10 @@ def _items(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _is_messaging(change: dict[str, Any]) -> bool:
-    value = change.get("value")
-    field = change.get("field")
-    known = isinstance(value, dict) and isinstance(field, str) and field in _AS_MESSAGING
-    return known and ("sender" in value or "recipient" in value)
+    value, field = change.get("value"), change.get("field")
+    if not isinstance(value, dict) or not isinstance(field, str) or field not in _AS_MESSAGING:
+        return False
+    return "sender" in value or "recipient" in value
 
 
 def _change(change: dict[str, Any], entry: dict[str, Any], entry_id: str | None, me: Me) -> Iterator[InboundEvent]:

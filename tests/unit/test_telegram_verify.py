@@ -44,8 +44,8 @@ def test_an_unknown_platform_is_refused_with_the_known_names() -> None:
 
 def test_the_built_platforms_are_the_named_ones() -> None:
     class Given:
-        telegram_api_url = "http://127.0.0.1:1"
-        slack_api_url = "http://127.0.0.1:1"
+        telegram_api_url = slack_api_url = graph_api_url = instagram_api_url = "http://127.0.0.1:1"
+        graph_api_version = "v23.0"
 
     assert {name: p.name for name, p in build(Given()).items()} == {name: name for name in NAMES}
 
