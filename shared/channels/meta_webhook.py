@@ -81,14 +81,15 @@ def _events(body: Json, me: Me) -> Iterator[InboundEvent]:
 
 
 def _of_entry(entry: dict[str, Any], me: Me) -> Iterator[InboundEvent]:
-    entry_id, empty = _entry_id(entry), True
+    # read once: what stands there may be long, and belongs to every item
+    entry_id, at, empty = _entry_id(entry), bounded(opaque_id(entry.get("time"))), True
     for name in ("messaging", "standby", "changes"):
         for item in listed(entry.get(name)):
             empty = False
             if not isinstance(item, dict):
                 yield _without_content("malformed_update", name, item, account=entry_id)
             elif name == "changes":
-                yield from _change(item, entry, entry_id, me)
+                yield from _change(item, at, entry_id, me)
             else:
                 yield from meta_event.read(item, entry_id, me, standby=name == "standby")
     if empty:
@@ -111,9 +112,9 @@ def _is_messaging(change: dict[str, Any]) -> bool:
     return "sender" in value or "recipient" in value
 
 
-def _change(change: dict[str, Any], entry: dict[str, Any], entry_id: str | None, me: Me) -> Iterator[InboundEvent]:
+def _change(change: dict[str, Any], at: str | None, entry_id: str | None, me: Me) -> Iterator[InboundEvent]:
     """A message in the form in which a dashboard tests them, or something on the page itself, which is never
-    answered: a comment, a mention, a post, its opening hours."""
+    answered: a comment, a mention, a post, its opening hours. at: the entry's time as it was written."""
     if _is_messaging(change):
         yield from meta_event.read(change["value"], entry_id, me, standby=change["field"] == "standby")
         return
@@ -128,12 +129,12 @@ def _change(change: dict[str, Any], entry: dict[str, Any], entry_id: str | None,
         sender=bounded(opaque_id(person.get("id")) or opaque_id(value.get("sender_id")), KEY_LIMIT),
         chat=None,
         external_id=comment or bounded(opaque_id(value.get("id")) or opaque_id(value.get("post_id"))),
-        dedupe_key=content_key("change", [change, entry_id, bounded(opaque_id(entry.get("time")))]),
+        dedupe_key=content_key("change", [change, entry_id, at]),
         text=written(value.get("text")) or written(value.get("message")),
         reply_to=parent if parent != opaque_id(value.get("post_id")) else None,
         account=entry_id,
         sender_name=called(person.get("name")) or called(person.get("username")),
-        sent_at=meta_event.read_time(value.get("created_time")) or meta_event.read_time(entry.get("time")),
+        sent_at=meta_event.read_time(value.get("created_time")) or meta_event.read_time(at),
     )
 
 
