@@ -262,6 +262,8 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
                 "redis_url": valkey.redis_url,
                 "telegram_api_url": standin.telegram_url,
                 "slack_api_url": standin.slack_url,
+                "graph_api_url": standin.graph_url,
+                "instagram_api_url": standin.graph_url,
                 "llm_base_url": standin.openai_url,
                 "llm_api_key": "standin-key",
                 "llm_model": "standin-1",

@@ -71,7 +71,8 @@ def assert_storable(events: list[InboundEvent]) -> None:
     for event in events:
         texts = [
             event.text, event.sender, event.sender_name, event.chat, event.external_id, event.dedupe_key,
-            event.reply_to, event.payload, event.status, event.ref, event.app, event.account, event.reason, *event.targets,
+            event.reply_to, event.payload, event.status, event.ref, event.app, event.account, event.reason,
+            *event.targets,
         ]  # fmt: skip
         attached = [value for a in event.attachments for value in (a.type, a.id, a.url, a.mime, a.name)]
         for value in (*texts, *attached):
