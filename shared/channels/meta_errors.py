@@ -113,12 +113,12 @@ def outcome(
         if found is None:
             return SendOutcome("uncertain", "unreadable_answer", http_status=status)
         return SendOutcome("sent", "sent", platform_message_id=found, http_status=status)
-    refused = _of_error(error) or _of_status(status if status >= 300 else 400)
+    refused = _of_error(error, status) if error else _of_status(status)
     retry_after_s = _retry_after_s(response, refused, attempt) if refused.status == "retry" else None
     return SendOutcome(refused.status, refused.word, retry_after_s=retry_after_s, http_status=status)
 
 
-def _of_error(error: Mapping[str, Any]) -> Meaning | None:
+def _of_error(error: Mapping[str, Any], status: int) -> Meaning:
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
     said = error.get("message")
     words = said[:1000].lower() if isinstance(said, str) else ""
@@ -128,7 +128,9 @@ def _of_error(error: Mapping[str, Any]) -> Meaning | None:
         return Meaning("failed", "message_too_long")
     if code == 10 and "allowed window" in words:
         return _WINDOW
-    return meaning(code, subcode, transient=error.get("is_transient") is True)
+    # with an error in its body even a 502 is the platform's own word that it did nothing
+    transient = status >= 500 or error.get("is_transient") is True
+    return meaning(code, subcode, transient=transient) or _of_status(status if status >= 300 else 400)
 
 
 def _number(value: Any) -> int | None:

@@ -176,6 +176,8 @@ def test_a_token_that_is_none_is_not_sent(token: str) -> None:
         (error(500, code=1), "retry", "platform_error"),
         (error(code=1200), "retry", "platform_error"),
         (error(503, code=987654), "retry", "platform_error"),
+        (error(502, code=987654), "retry", "platform_error"),
+        (error(500, code=551), "failed", "unreachable"),
         (error(500), "retry", "platform_error"),
         (error(code=987654, is_transient=True), "retry", "platform_error"),
         (error(code=100, is_transient=True), "retry", "platform_error"),
