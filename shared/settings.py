@@ -112,8 +112,8 @@ class Settings(BaseSettings):
     # Platforms
     telegram_api_url: str = "https://api.telegram.org"
     slack_api_url: str = "https://slack.com/api"
-    graph_api_url: str = "https://graph.facebook.com"  # Messenger, WhatsApp
-    instagram_api_url: str = "https://graph.instagram.com"  # graph.facebook.com for accounts behind a page
+    graph_api_url: str = "https://graph.facebook.com"  # Messenger, WhatsApp, Instagram through a page
+    instagram_api_url: str = "https://graph.instagram.com"  # for accounts without a page
     graph_api_version: str = Field("v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]$")
     send_deadline_s: float = Field(10.0, gt=0)
     # Networks that addresses given by companies and customers may lead to beside the public ones: 10.1.0.0/16, …

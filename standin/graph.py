@@ -62,7 +62,7 @@ def _act(world: World, request: Request, node_id: str, edge: str, fault: Fault |
         else:
             node = world.graph.by_token(token)
             check_proof(node, params)
-            if node_id not in ("me", node.id):
+            if node_id not in ("me", node.id, node.page_id):
                 raise unknown_object(request.method, node_id)
             perform = EDGES.get((node.kind, request.method, edge))
             if perform is None:
@@ -108,7 +108,11 @@ def _page(world: World, node: Node, params: Params) -> Result:
 
 
 def _account(world: World, node: Node, params: Params) -> Result:
-    """`id` is what the application knows the account by, `user_id` what webhooks call it."""
+    """`id` is what the application knows the account by, `user_id` what webhooks call it. The token of a page speaks
+    for that, and tells the account that is linked to it."""
+    if node.page_id is not None:
+        linked = {"id": node.id, "username": node.name}
+        return {"id": node.page_id, "name": node.name, "instagram_business_account": linked}, None
     return {"id": f"9{node.id}", "user_id": node.id, "username": node.name, "account_type": "BUSINESS"}, None
 
 

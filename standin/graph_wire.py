@@ -44,7 +44,8 @@ class Node:
 
     kind: what it was registered as; it decides which edges it has. proof: whether requests must be proved with
     app_secret. echo_url: where the application's webhook is; None: what it sends is not echoed. echo_first: the
-    echo arrives before the send is answered. subscribed: application → the fields it gets.
+    echo arrives before the send is answered. subscribed: application → the fields it gets. page_id: of an Instagram
+    account that is reached through this page.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Node:
     app_id: str = "1517776481860111"
     app_secret: str = ""
     proof: bool = False
+    page_id: str | None = None
     echo_url: str | None = None
     echo_first: bool = False
     subscribed: dict[str, list[str]] = field(default_factory=dict)

@@ -38,8 +38,10 @@ def build(settings: ChannelSettings, clock: Clock | None = None) -> dict[str, Pl
     return {
         "telegram": Telegram(settings.telegram_api_url),
         "widget": Widget(),
-        "messenger": Messenger(settings.graph_api_url, settings.graph_api_version, clock=clock),
-        "instagram": Instagram(settings.instagram_api_url, settings.graph_api_version, clock=clock),
+        "messenger": Messenger(settings.graph_api_url, settings.graph_api_version, clock),
+        "instagram": Instagram(
+            settings.instagram_api_url, settings.graph_api_version, clock, page_api_url=settings.graph_api_url
+        ),
         "slack": Slack(settings.slack_api_url, clock),
         "standard": Standard(clock),
     }

@@ -31,7 +31,7 @@ _CLOSED = SendOutcome("failed", "window_closed")
 
 class Page(Platform):
     """api_url: without the version, as `https://graph.facebook.com`. Credentials: `token`; `app_secret` where the
-    application demands proved requests; `page` where messages go through another node than the account's own."""
+    application demands proved requests."""
 
     local_delivery = False
     in_time: Mapping[str, Any]
@@ -87,12 +87,12 @@ class Page(Platform):
 
     async def _post(self, http: httpx.AsyncClient, outgoing: Outgoing, fields: Mapping[str, Any]) -> SendOutcome:
         place = outgoing.place
-        return await meta.send(http, self._url(place), place.credentials, fields, _message_id, attempt=outgoing.attempt)
+        return await meta.send(http, self.url(place), place.credentials, fields, _message_id, attempt=outgoing.attempt)
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         for action in ("mark_seen", "typing_on"):  # in this order: what is typed answers what was seen
             fields = {"recipient": addressee(place.chat), "sender_action": action}
-            await meta.courtesy(http, self._url(place), place.credentials, fields)
+            await meta.courtesy(http, self.url(place), place.credentials, fields)
 
     async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
         """Addresses come with the message and carry their own permission for some days."""
@@ -100,9 +100,9 @@ class Page(Platform):
             raise AttachmentGone
         return Location(attachment.url)
 
-    def _url(self, place: Place) -> str:
-        node = place.credentials.get("page") or place.account
-        return meta.node_url(self.api_url, self.version, node, "messages")
+    def url(self, place: Place) -> str:
+        """Where messages are posted to."""
+        return meta.node_url(self.api_url, self.version, place.account, "messages")
 
 
 def addressee(chat: str) -> dict[str, str]:

@@ -149,6 +149,14 @@ def test_a_token_tells_who_it_is_and_what_it_may(standin: Standin) -> None:
     assert (told["is_valid"], told["error"]["subcode"]) == (False, 460)
 
 
+def test_an_account_behind_a_page_is_reached_through_it(standin: Standin) -> None:
+    standin.register_node("178", "instagram", "EAAlinked", name="acme.shoes", page_id="99")
+    assert call(standin, "me", "GET", "EAAlinked").json()["instagram_business_account"]["id"] == "178"
+    assert send(standin, "99", "EAAlinked").status_code == 200
+    [effect] = standin.effects(target="graph", kind="message", node="178")
+    assert effect["platform"] == "instagram"
+
+
 def test_a_page_is_subscribed_once(standin: Standin) -> None:
     path = f"{PAGE}/subscribed_apps"
     assert call(standin, path, "GET").json() == {"data": []}

@@ -88,6 +88,7 @@ def parts_of(system: System, page: Page) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("platform", sorted(OBJECTS))
 def test_a_signed_question_is_answered_and_a_forged_one_refused(system: System, platform: str) -> None:
     page = connect(system, platform)
+    system.standin.fault("openai", "latency", latency_s=1.0)  # time enough to show that we type
 
     assert post(system, page, entry(page, "66", QUESTION), secret="a-guess").status_code == 401
     assert post(system, page, entry(page, "55", QUESTION)).status_code == 200

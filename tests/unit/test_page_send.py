@@ -24,7 +24,7 @@ REF = "sb.1.2"
 TAGGED = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
 By = Literal["bot", "agent"]
 MESSENGER = Messenger("http://graph.invalid", "v23.0", FixedClock(NOW))
-INSTAGRAM = Instagram("http://graph.invalid", "v23.0", FixedClock(NOW))
+INSTAGRAM = Instagram("http://graph.invalid", "v23.0", FixedClock(NOW), page_api_url="http://page.invalid")
 
 
 class Wire:
@@ -33,11 +33,11 @@ class Wire:
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
         self.posted: list[dict[str, Any]] = []
-        self.paths: list[str] = []
+        self.urls: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.posted.append(json.loads(request.content))
-        self.paths.append(request.url.path)
+        self.urls.append(str(request.url))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -70,7 +70,7 @@ def send(wire: Wire, platform: Page = MESSENGER, by: By = "bot", to: Place | Non
 def test_a_part_of_messenger_carries_our_reference() -> None:
     wire = Wire(OK)
     assert send(wire) == SendOutcome("sent", "sent", platform_message_id="m_1", http_status=200)
-    assert wire.paths == ["/v23.0/700/messages"]
+    assert wire.urls == ["http://graph.invalid/v23.0/700/messages"]
     assert wire.posted == [
         {
             "recipient": {"id": "5"},
@@ -89,8 +89,9 @@ def test_a_part_of_instagram_has_no_reference() -> None:
 
 def test_an_account_behind_a_page_is_reached_through_it() -> None:
     wire = Wire(OK)
-    send(wire, INSTAGRAM, to=place(page="99"))
-    assert wire.paths == ["/v23.0/99/messages"]
+    send(wire, INSTAGRAM, to=place(page_id="99"))
+    send(wire, INSTAGRAM)
+    assert wire.urls == ["http://page.invalid/v23.0/99/messages", "http://graph.invalid/v23.0/700/messages"]
 
 
 def test_a_guest_is_reached_by_reference() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 
 from shared.channels.connect.base import ConnectRefused, Identity, Question, Registration, call
+from shared.channels.meta import GRAPH_VERSION as VERSION
 from shared.model import Me
 
-VERSION = "v23.0"
 SOON_S = 14 * 86_400
 """A token that ends within two weeks is worth a word."""
 
