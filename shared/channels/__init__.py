@@ -12,6 +12,7 @@ from shared.channels.messenger import Messenger
 from shared.channels.slack import Slack
 from shared.channels.standard import Standard
 from shared.channels.telegram import Telegram
+from shared.channels.whatsapp import WhatsApp
 from shared.channels.widget import Widget
 from shared.clock import Clock, SystemClock
 from shared.errors import Permanent
@@ -42,6 +43,7 @@ def build(settings: ChannelSettings, clock: Clock | None = None) -> dict[str, Pl
         "instagram": Instagram(
             settings.instagram_api_url, settings.graph_api_version, clock, page_api_url=settings.graph_api_url
         ),
+        "whatsapp": WhatsApp(settings.graph_api_url, settings.graph_api_version, clock),
         "slack": Slack(settings.slack_api_url, clock),
         "standard": Standard(clock),
     }
@@ -53,6 +55,7 @@ _DEFAULTS: Mapping[str, Platform] = MappingProxyType(
         "widget": Widget(),
         "messenger": Messenger(),
         "instagram": Instagram(),
+        "whatsapp": WhatsApp(),
         "slack": Slack(),
         "standard": Standard(),
     }

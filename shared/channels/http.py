@@ -67,9 +67,20 @@ async def exchange(
 
 async def post(http: httpx.AsyncClient, url: str, content: bytes, headers: Mapping[str, str]) -> Response:
     """One request; follows no redirect and reads at most BODY_LIMIT_BYTES of its answer. Raises one of BROKEN."""
+    return await _request(http, "POST", url, {"content-type": "application/json; charset=utf-8", **headers}, content)
+
+
+async def get(http: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> Response:
+    """As `post`, without a body."""
+    return await _request(http, "GET", url, headers)
+
+
+async def _request(
+    http: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None
+) -> Response:
     # identity: a compressed answer could be small on the wire and large here
-    fields = {"content-type": "application/json; charset=utf-8", "accept-encoding": "identity", **headers}
-    async with http.stream("POST", url, content=content, headers=fields, follow_redirects=False) as response:
+    fields = {"accept-encoding": "identity", **headers}
+    async with http.stream(method, url, content=content, headers=fields, follow_redirects=False) as response:
         raw = bytearray()
         async for chunk in response.aiter_bytes():
             raw += chunk

@@ -92,6 +92,18 @@ def _meta_message(kind: str) -> Callable[[str, str], dict[str, Any]]:
     return message
 
 
+def _whatsapp_message(chat: str, text: str) -> dict[str, Any]:
+    message = {"from": chat, "id": f"wamid.{next(_numbers)}", "timestamp": "1780000000", "type": "text"}
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "4940700100", "phone_number_id": "700100"},
+        "contacts": [{"profile": {"name": "Ada"}, "wa_id": chat}],
+        "messages": [{**message, "text": {"body": text}}],
+    }
+    entry = {"id": "900", "changes": [{"field": "messages", "value": value}]}
+    return {"object": "whatsapp_business_account", "entry": [entry]}
+
+
 SAMPLES = {
     "slack": Sample(
         sign=_slack_headers,
@@ -133,6 +145,14 @@ SAMPLES = {
         me=Me("700", "demo_bot"),
         accepted=lambda: httpx.Response(200, json={"ok": True, "result": {"message_id": 99}}),
         accepted_id="99",
+        part_units=4096,
+    ),
+    "whatsapp": Sample(
+        sign=lambda raw, secret: {"x-hub-signature-256": meta.signature(raw, secret)},
+        message=_whatsapp_message,
+        me=Me("700100"),
+        accepted=lambda: httpx.Response(200, json={"messages": [{"id": "wamid.99"}]}),
+        accepted_id="wamid.99",
         part_units=4096,
     ),
     "widget": Sample(

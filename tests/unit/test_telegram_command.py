@@ -45,8 +45,31 @@ def test_an_event_is_one_line_with_exactly_the_promised_keys() -> None:
             "external_id": "17",
             "dedupe_key": "message:4401:17",
             "text": None,
-            "attachments": [{"type": "voice", "id": "v", "url": None, "mime": "audio/ogg"}],
+            "attachments": [
+                {
+                    "type": "voice",
+                    "id": "v",
+                    "url": None,
+                    "mime": "audio/ogg",
+                    "name": None,
+                    "size_bytes": None,
+                    "latitude": None,
+                    "longitude": None,
+                }
+            ],
             "reply_to": "3",
+            "account": None,
+            "chat": "4401",
+            "payload": None,
+            "targets": [],
+            "until": None,
+            "status": None,
+            "meaning": None,
+            "ref": None,
+            "app": None,
+            "sender_name": "Ada Byron",
+            "sent_at": "2025-10-09T08:53:20+00:00",
+            "migrated_to": None,
         }
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -51,6 +52,18 @@ def _shown(event: InboundEvent) -> dict[str, Any]:
         "external_id": event.external_id,
         "dedupe_key": event.dedupe_key,
         "text": event.text,
-        "attachments": [{"type": a.type, "id": a.id, "url": a.url, "mime": a.mime} for a in event.attachments],
+        "attachments": [asdict(a) for a in event.attachments],
         "reply_to": event.reply_to,
+        "account": event.account,
+        "chat": event.chat,
+        "payload": event.payload,
+        "targets": list(event.targets),
+        "until": event.until and event.until.isoformat(),
+        "status": event.status,
+        "meaning": event.meaning,
+        "ref": event.ref,
+        "app": event.app,
+        "sender_name": event.sender_name,
+        "sent_at": event.sent_at and event.sent_at.isoformat(),
+        "migrated_to": event.migrated_to,
     }
