@@ -87,12 +87,32 @@ class Standin:
         """From now on error 190 with a subcode."""
         self._call("DELETE", "nodes", token=token)
 
+    def register_number(
+        self, number_id: str, token: str, *, app_secret: str, display: str = "4940700100", account_id: str = "900",
+        webhook: str | None = None,
+    ) -> None:  # fmt: skip
+        """A telephone number of WhatsApp's. webhook: where `post_status` posts to."""
+        self._call(
+            "POST", "numbers", number_id=number_id, token=token, display=display, account_id=account_id,
+            app_secret=app_secret, webhook=webhook,
+        )  # fmt: skip
+
+    def revoke_number(self, number_id: str) -> None:
+        """From now on its token is none."""
+        self._call("DELETE", "numbers", number_id=number_id)
+
+    def post_status(self, number_id: str, message_id: str, status: str, code: int | None = None) -> int:
+        """Post what became of a message (sent, delivered, read; failed with an error's code) to the number's webhook;
+        returns what that answered."""
+        answer = self._call("POST", "statuses", number_id=number_id, message_id=message_id, status=status, code=code)
+        return int(answer["answered"])
+
     # What should go wrong
 
     def fault(self, target: str, kind: str, *, count: int | None = 1, **fields: Any) -> int:
         """Add a fault (fields: see standin.faults.Fault) for the next `count` requests that match, None until it
-        is cleared. target: telegram, slack, graph, receiver or openai; without `method` it means the call that matters
-        (see faults.DEFAULT_METHODS), with `*` every one. Returns its id."""
+        is cleared. target: telegram, slack, graph, whatsapp, receiver or openai; without `method` it means the call
+        that matters (see faults.DEFAULT_METHODS), with `*` every one. Returns its id."""
         return int(self._call("POST", "faults", target=target, kind=kind, count=count, **fields)["id"])
 
     def faults(self) -> list[Record]:

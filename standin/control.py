@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from standin import faults, files, graph, slack
+from standin import faults, files, graph, numbers, slack
 from standin.graph_wire import Node
 from standin.records import Log
 from standin.wire import Exchange
@@ -103,6 +103,35 @@ async def _revoke_node(world: World, values: Values) -> Values:
     _only(values, "token")
     world.graph.revoked.add(values["token"])
     return {}
+
+
+async def _register_number(world: World, values: Values) -> Values:
+    """{number_id, token, display, account_id, app_secret, webhook?}: a number of WhatsApp's, sending with that token;
+    statuses go to the webhook. One that is known keeps its messages."""
+    _only(values, "number_id", "token", "display", "account_id", "app_secret", "webhook")
+    given = {"id": str(values.pop("number_id")), **values}
+    number = numbers.Number(**given)
+    if (known := world.numbers.get(number.id)) is not None:
+        number.sent = known.sent
+    world.numbers[number.id] = number
+    return {}
+
+
+async def _revoke_number(world: World, values: Values) -> Values:
+    """{number_id}: from now on its token is none (190)."""
+    _only(values, "number_id")
+    world.numbers[str(values["number_id"])].revoked = True
+    return {}
+
+
+async def _post_status(world: World, values: Values) -> Values:
+    """{number_id, message_id, status: sent | delivered | read | failed, code?}: posts it to the number's webhook."""
+    _only(values, "number_id", "message_id", "status", "code")
+    if values["status"] not in numbers.STATUSES:
+        raise ValueError(f"status {values['status']!r} should be one of {', '.join(numbers.STATUSES)}")
+    number = world.numbers[str(values["number_id"])]
+    code = int(values["code"]) if "code" in values else None
+    return {"answered": await numbers.post_status(number, values["message_id"], values["status"], code)}
 
 
 async def _add_fault(world: World, values: Values) -> Values:
@@ -226,6 +255,9 @@ ENDPOINTS: dict[tuple[str, str], Callable[[World, Values], Awaitable[Values]]] =
     ("POST", "receivers"): _register_receiver,
     ("POST", "nodes"): _register_node,
     ("DELETE", "nodes"): _revoke_node,
+    ("POST", "numbers"): _register_number,
+    ("DELETE", "numbers"): _revoke_number,
+    ("POST", "statuses"): _post_status,
     ("POST", "faults"): _add_fault,
     ("GET", "faults"): _list_faults,
     ("DELETE", "faults"): _clear_faults,

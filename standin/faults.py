@@ -13,7 +13,7 @@ KINDS = (*BEFORE_EFFECT, *AFTER_EFFECT)
 # Without a method a fault means the call that matters: a courtesy such as `typing` must not use it up.
 DEFAULT_METHODS = {
     "telegram": "sendMessage", "openai": "chat.completions", "slack": "chat.postMessage", "receiver": "receive",
-    "graph": "messages",
+    "graph": "messages", "whatsapp": "messages",
 }  # fmt: skip
 ANY_METHOD = "*"
 

@@ -74,6 +74,7 @@ class World:
     workspaces: dict[str, Any] = field(default_factory=dict)  # token → standin.slack.Workspace
     receivers: dict[str, str] = field(default_factory=dict)  # name → secret
     graph: Graph = field(default_factory=Graph)
+    numbers: dict[str, Any] = field(default_factory=dict)  # id → standin.numbers.Number
     chats: dict[str, Chat] = field(default_factory=dict)
     files: dict[str, Any] = field(default_factory=dict)  # file id → standin.files.File
     limits: FloodLimits = field(default_factory=FloodLimits)
@@ -121,3 +122,4 @@ class World:
             self.workspaces.clear()
             self.receivers.clear()
             self.graph = Graph()
+            self.numbers.clear()
