@@ -14,9 +14,11 @@ from shared.channels.fields import bounded, called, inner, moment, number_id, op
 from shared.channels.text import storable
 from shared.model import Attachment
 
+_TOLD = ("text", "button", "interactive", "reaction", "edit", "revoke", "system")
 _FILES = ("image", "video", "audio", "voice", "document", "sticker")
 _ITEMS_SHOWN = 20  # contacts of a message, products of an order
 _NAME_LIMIT = 256
+_ID_LIMIT = 256  # a message's id holds the chat's, in Base64
 _VCARD_LIMIT = 4096
 _MILLISECONDS = 100_000_000_000  # more than this is no time in seconds before the year 5138
 _ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
@@ -32,7 +34,7 @@ def list_of(value: Any) -> list[dict[str, Any]]:
 
 def identity(*values: Any) -> str | None:
     """The first that is an id."""
-    return next((found for value in values if (found := bounded(opaque_id(value), 128))), None)
+    return next((found for value in values if (found := bounded(opaque_id(value), _ID_LIMIT))), None)
 
 
 def digits(value: Any) -> str | None:
@@ -81,7 +83,7 @@ def kind_of(message: dict[str, Any]) -> str:
     named = message.get("type")
     if isinstance(named, str) and named:
         return named[:64]
-    return next((name for name in ("text", *_FILES, *_READERS) if isinstance(message.get(name), dict | list)), "")
+    return next((name for name in (*_TOLD, *_READERS) if isinstance(message.get(name), dict | list)), "")
 
 
 def text(message: dict[str, Any]) -> str | None:

@@ -249,7 +249,8 @@ _CHANGES: dict[str, Callable[[InboundEvent, dict[str, Any]], InboundEvent]] = {
 def _recipient(status: dict[str, Any], scope: Scope) -> tuple[str | None, str | None]:
     """The customer that a status speaks of, and the chat. In groups the recipient is the group."""
     user = identity(status.get("recipient_user_id"))
-    whom = identity(status.get("recipient_id"), scope.person(user).get("wa_id"), user)
+    older = inner(status, "message").get("recipient_id")  # as the API that one hosted oneself named it
+    whom = identity(status.get("recipient_id"), older, scope.person(user).get("wa_id"), user)
     whom = whom or identity(scope.alone.get("wa_id"), scope.alone.get("user_id"))
     if status.get("recipient_type") != "group":
         return whom, whom

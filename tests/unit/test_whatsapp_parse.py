@@ -121,6 +121,13 @@ def test_a_type_that_nobody_knows_yet_is_read_by_what_it_holds() -> None:
     assert [a.type for a in one(messages(message("wink", {"eye": "left"}))).attachments] == ["unsupported"]
 
 
+@pytest.mark.parametrize("name", ["text", "image", "button", "list_reply", "reaction", "edit", "revoke", "contacts"])
+def test_a_message_without_a_type_is_read_by_what_it_holds(name: str) -> None:
+    said = LOOK_ALIKES[name]["entry"][0]["changes"][0]["value"]["messages"][0]
+    event = one(messages({key: value for key, value in said.items() if key != "type"}))
+    assert (event.kind, event.text) == (MEANINGS[name][0], MEANINGS[name][4])
+
+
 def test_customers_own_words_are_never_unescaped() -> None:
     assert one(messages(message("text", {"body": r"print \u00fc \/"}))).text == r"print \u00fc \/"
 
