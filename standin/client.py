@@ -89,12 +89,13 @@ class Standin:
 
     def register_number(
         self, number_id: str, token: str, *, app_secret: str, display: str = "4940700100", account_id: str = "900",
-        webhook: str | None = None,
+        webhook: str | None = None, pair_per_s: float | None = None,
     ) -> None:  # fmt: skip
-        """A telephone number of WhatsApp's. webhook: where `post_status` posts to."""
+        """A telephone number of WhatsApp's. webhook: where `post_status` posts to. pair_per_s: how many messages to one
+        person it may send in the long run, one in 6 s if not said."""
         self._call(
             "POST", "numbers", number_id=number_id, token=token, display=display, account_id=account_id,
-            app_secret=app_secret, webhook=webhook,
+            app_secret=app_secret, webhook=webhook, pair_per_s=pair_per_s,
         )  # fmt: skip
 
     def revoke_number(self, number_id: str) -> None:

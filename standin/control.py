@@ -106,9 +106,9 @@ async def _revoke_node(world: World, values: Values) -> Values:
 
 
 async def _register_number(world: World, values: Values) -> Values:
-    """{number_id, token, display, account_id, app_secret, webhook?}: a number of WhatsApp's, sending with that token;
-    statuses go to the webhook. One that is known keeps its messages."""
-    _only(values, "number_id", "token", "display", "account_id", "app_secret", "webhook")
+    """{number_id, token, display, account_id, app_secret, webhook?, pair_per_s?}: a number of WhatsApp's, sending with
+    that token; statuses go to the webhook. One that is known keeps its messages."""
+    _only(values, "number_id", "token", "display", "account_id", "app_secret", "webhook", "pair_per_s")
     given = {"id": str(values.pop("number_id")), **values}
     number = numbers.Number(**given)
     if (known := world.numbers.get(number.id)) is not None:

@@ -43,6 +43,7 @@ class Number:
     account_id: str
     app_secret: str
     webhook: str | None = None
+    pair_per_s: float = PAIR_PER_S
     revoked: bool = False
     sent: dict[str, Fields] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Number:
     def wait_s(self, chat: str, now: float) -> tuple[float, float]:
         """How long until the number, and the pair, may send again; where both may, it is counted."""
         whole = self.buckets.setdefault("", Bucket(NUMBER_PER_S, NUMBER_PER_S, NUMBER_PER_S, now))
-        pair = self.buckets.setdefault(chat, Bucket(PAIR_BURST, PAIR_PER_S, PAIR_BURST, now))
+        pair = self.buckets.setdefault(chat, Bucket(PAIR_BURST, self.pair_per_s, PAIR_BURST, now))
         waits = whole.wait_s(now), pair.wait_s(now)
         if not any(waits):
             whole.tokens -= 1

@@ -125,6 +125,7 @@ def test_a_token_that_is_none_asks_for_a_new_one(standin: Standin, whatsapp: Wha
 
 
 def test_talking_too_much_to_one_person_waits_longer_each_time(standin: Standin, whatsapp: WhatsApp) -> None:
+    standin.register_number(NUMBER, TOKEN, app_secret=SECRET, pair_per_s=1e-6)  # a slow machine earns nothing meanwhile
     sent = [send(whatsapp, place()).status for _ in range(PAIR_BURST)]
     refused = [send(whatsapp, place(), attempt=attempt) for attempt in (1, 2, 3)]
     assert sent == ["sent"] * PAIR_BURST
