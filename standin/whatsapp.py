@@ -99,6 +99,8 @@ def _act(world: World, token: str, node: str, perform: Callable[[], Reply], faul
     try:
         known = world.numbers.get(node)
         holders = [number for number in world.numbers.values() if number.token == token and not number.revoked]
+        if node == "debug_token" and any(token.endswith(f"|{number.app_secret}") for number in world.numbers.values()):
+            return perform()  # asked with the application's own token
         if not holders:
             raise Refused(401, 190, "Invalid OAuth access token - Cannot parse access token")
         if known is not None and known not in holders:

@@ -14,6 +14,8 @@ import pytest
 
 from shared.channels import meta
 from shared.channels.body import decode_object
+from shared.channels.connect.base import ConnectRefused, Identity, Registration
+from shared.channels.connect.graph import WhatsAppConnector
 from shared.channels.whatsapp import PAIR_BURST, WhatsApp
 from shared.clock import FixedClock
 from shared.errors import AttachmentGone, Transient
@@ -242,13 +244,24 @@ def test_what_becomes_of_a_message_is_posted_back_signed(standin: Standin, whats
     assert len({e.dedupe_key for e in events}) == 4
 
 
-def test_what_connecting_a_number_asks_is_answered(standin: Standin) -> None:
-    base, headers = f"{standin.graph_url}/v23.0", {"authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(headers=headers, trust_env=False) as http:
-        number = http.get(f"{base}/{NUMBER}", params={"fields": "display_phone_number"}).json()
-        good = http.get(f"{base}/debug_token", params={"input_token": TOKEN}).json()["data"]
-        heard = http.post(f"{base}/900/subscribed_apps").json()
-        nobody = http.get(f"{base}/{NUMBER}", headers={"authorization": "Bearer x"})
-    assert (number["id"], number["display_phone_number"], number["quality_rating"]) == (NUMBER, "4940700100", "GREEN")
-    assert (good["is_valid"], "whatsapp_business_messaging" in good["scopes"], heard) == (True, True, {"success": True})
-    assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, 190)
+def test_a_number_is_connected_by_asking_the_platform(standin: Standin) -> None:
+    connector = WhatsAppConnector(standin.graph_url)
+    answers = {
+        "app_id": "5550001", "app_secret": SECRET, "phone_number_id": NUMBER, "account_id": "900", "token": TOKEN,
+    }  # fmt: skip
+
+    def identify(**changed: str) -> Identity:
+        return run(lambda http: connector.identify(http, {**answers, **changed}))
+
+    identity = identify()
+    registration = Registration("https://switchboard.example/webhooks/whatsapp/harbour", SECRET, identity)
+    run(lambda http: connector.register(http, registration))
+
+    assert (identity.me, identity.notes) == (Me(NUMBER, "4940700100", "5550001"), ())
+    assert [each["account_id"] for each in standin.effects(target="whatsapp", kind="subscription")] == ["900"]
+    for wrong in ({"token": "another"}, {"app_secret": "another"}, {"phone_number_id": "404"}):
+        with pytest.raises(ConnectRefused):
+            identify(**wrong)
+    standin.revoke_number(NUMBER)
+    with pytest.raises(ConnectRefused, match="not valid"):
+        identify()
