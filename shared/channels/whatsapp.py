@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from shared.channels import meta, whatsapp_webhook
+from shared.channels.base import Platform
 from shared.channels.fields import opaque_id, written
 from shared.channels.http import BROKEN, get
 from shared.channels.text import split_utf16, storable
@@ -36,7 +37,7 @@ _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _FILE_HOSTS = (".fbsbx.com", ".facebook.com", ".fbcdn.net", ".whatsapp.net")
 
 
-class WhatsApp:
+class WhatsApp(Platform):
     """graph_url: as `https://graph.facebook.com`. credentials of a place: `token`, and `app_secret` where requests
     are to be proved."""
 
