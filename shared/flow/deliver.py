@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
@@ -12,15 +13,17 @@ import structlog
 from shared import faults
 from shared.channels.base import Patience
 from shared.errors import DatabaseUnavailable, SettingsError
+from shared.flow import statuses
 from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
 from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
-from shared.store import channels, conversations, outbound
+from shared.store import channels, conversations, many, outbound
 from shared.store.conversations import ChatKey
 from shared.store.outbound import Claim, Outbound
 from shared.store.pool import Conn
+from shared.store.statuses import Part
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -194,10 +197,14 @@ def _record_until(
     while True:
         try:
             with r.db.transaction(claim.company_id) as conn:
+                if outcome.status == "failed" or outcome.migrated_to is not None:
+                    # what is said of a conversation is written under its lock, which comes before its parts'
+                    conversations.lock(conn, part.company_id, part.conversation_id)
                 recorded = outbound.record(
                     conn, claim, attempt, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
                 )
-                _follow(conn, part, outcome)
+                failed = _follow(conn, part, outcome) if recorded else []
+            _tell_failures(part, failed)
             return recorded
         except DatabaseUnavailable:
             if time.monotonic() > until:
@@ -205,24 +212,35 @@ def _record_until(
             time.sleep(RECORD_RETRY_S)
 
 
-def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> None:
-    """What an outcome means beyond its own part."""
+def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
+    """What an outcome means beyond its own part. Returns the part if its platform had said meanwhile that it failed."""
     if outcome.migrated_to is not None:
         key = conversations.chat_of(conn, part.company_id, part.conversation_id)
         if key is not None:
             conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
     if outcome.status == "failed":
         outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
+        many.set_problems(conn, {(part.company_id, part.conversation_id): outcome.meaning})
     if outcome.status == "reauth":
         _need_reauth(conn, part)
     if outcome.disables and channels.set_state(conn, part.company_id, part.channel_id, "disabled"):
         log.error("channel_disabled", channel_id=part.channel_id, company_id=part.company_id, meaning=outcome.meaning)
     if outcome.status == "sent" and part.channel_state == "needs_reauth":
         channels.set_state(conn, part.company_id, part.channel_id, "active")
+    if outcome.status == "sent" and outcome.platform_message_id is not None:
+        return statuses.hear_early(conn, (part.company_id, part.id))
+    return []
+
+
+def _tell_failures(part: Outbound, failed: Sequence[Part]) -> None:
+    for one in failed:
+        metrics.FAILED_LATER.inc(part.platform, one.meaning or "")
+        log.error("part_failed_later", outbound_id=one.id, company_id=one.company_id, meaning=one.meaning)
 
 
 def _need_reauth(conn: Conn, part: Outbound) -> None:
     if channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
+        metrics.CHANNEL_ALERTS.inc(part.platform, "channel_needs_reauth", "send_refused")
         log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
 
 

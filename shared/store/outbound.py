@@ -129,7 +129,8 @@ def record(
     """Write down what became of a send, also when it was meanwhile taken for uncertain.
 
     delay_s: for `retry` and `reauth`, when to try again. blocks: whether the conversation's later parts wait until
-    then, too. False: the row has moved on (a person settled it).
+    then, too. False: the row has moved on (a person settled it, or the platform said that it was sent
+    and this outcome says otherwise).
     """
     state = _STATES[outcome.status]
     cursor = conn.execute(
@@ -140,7 +141,8 @@ def record(
         " uncertain_at = CASE WHEN %(state)s = 'uncertain' THEN coalesce(uncertain_at, clock_timestamp()) END,"
         " finished_at = CASE WHEN %(state)s IN ('sent', 'failed') THEN clock_timestamp() END"
         " WHERE company_id = %(company)s AND id = %(id)s AND epoch = %(epoch)s AND attempts = %(attempt)s"
-        " AND state IN ('sending', 'uncertain')",
+        " AND (state IN ('sending', 'uncertain')"
+        "   OR (state = 'sent' AND meaning = 'settled_by_platform' AND %(state)s = 'sent'))",
         {
             "state": state,
             "meaning": outcome.meaning,

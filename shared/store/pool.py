@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakSet
 
 import psycopg
@@ -123,6 +124,11 @@ def set_companies(conn: Conn, companies: Iterator[int] | tuple[int, ...] | list[
             str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
         ),
     )
+
+
+def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows as the arrays that `unnest` takes; of no rows there are no columns, so look first."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def describe(error: BaseException) -> str:

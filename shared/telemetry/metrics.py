@@ -181,6 +181,12 @@ SENDS = Counter("sends_total", "Requests to send APIs by what became of them.", 
 SEND = Histogram("send_seconds", "Time of a request to a send API.", ("platform",), buckets=STAGE_S)
 POSTPONED = Counter("parts_postponed_total", "Parts put off without an attempt.", ("platform", "meaning"))
 GIVEN_UP = Counter("parts_given_up_total", "Parts that will not be sent.", ("platform", "meaning"))
+FAILED_LATER = Counter(
+    "sends_failed_later_total", "Parts that a platform had taken and then did not deliver.", ("platform", "meaning")
+)
+CHANNEL_ALERTS = Counter(
+    "channel_alerts_total", "Channels that a person should look after.", ("platform", "alert", "meaning")
+)
 UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain because nobody recorded their result.")
 
 # ------------------------------------------------------------------ the house

@@ -13,7 +13,20 @@ import pytest
 
 from shared.embedded import Database
 from shared.model import JournalEntry, SendOutcome
-from shared.store import balance, conversations, knowledge, ledger, messages, outbound, receipts, sweep, turns
+from shared.store import (
+    balance,
+    changes,
+    conversations,
+    knowledge,
+    ledger,
+    many,
+    messages,
+    outbound,
+    receipts,
+    statuses,
+    sweep,
+    turns,
+)
 from shared.store.conversations import ChatKey, ContactKey, Head
 from shared.store.pool import Conn, set_companies
 from tests.integration import load
@@ -143,6 +156,44 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         10,
     ),
     (
+        "turns.cancel_all",
+        lambda c: turns.cancel_all(c, [(BIG_COMPANY, n) for n in SOME]),
+        {"turns_open"},
+        400,
+    ),
+    (
+        "changes.stored",
+        lambda c: changes.stored(c, [(BIG_COMPANY, n, "m1") for n in SOME]),
+        {"messages_external"},
+        200,
+    ),
+    (
+        "changes.rewrite",
+        lambda c: changes.rewrite(c, {(BIG_COMPANY, n): changes.Content("x") for n in SOME}),
+        {"messages_pkey"},
+        400,
+    ),
+    (
+        "statuses.find",
+        lambda c: statuses.find(
+            c, [statuses.Asked(n, BIG_COMPANY, BIG_CHANNEL, str(n), f"p{n}", n, NOW) for n in SOME]
+        ),
+        {"outbound_platform_id", "outbound_pkey", "outbound_open", "outbound_company_id_message_id_part_key"},
+        8_000,  # the marks: ten messages of each of two hundred chats
+    ),
+    (
+        "statuses.lock and write",
+        lambda c: statuses.write(c, list(statuses.lock(c, [(BIG_COMPANY, n) for n in SOME]).values())),
+        {"outbound_pkey"},
+        600,
+    ),
+    (
+        "many.set_bots",
+        lambda c: many.set_bots(c, {(BIG_COMPANY, n): False for n in SOME}),
+        {"conversations_pkey"},
+        400,
+    ),
+    (
         "outbound.next_due_s",
         lambda c: outbound.next_due_s(c, BIG_COMPANY, ONE_CONVERSATION),
         {"outbound_open"},
@@ -166,6 +217,18 @@ def test_a_hot_statement_goes_by_its_index_and_reads_little(
     assert indexes <= explaining.indexes()
     assert sum(read.whole.get(table, 0) for table in BIG_TABLES) == 0
     assert read.entries <= entries, read
+
+
+def test_turns_about_changed_messages_are_found_by_their_conversations(app: Conn) -> None:
+    changed = [turns.Changed(BIG_COMPANY, n, 9, gone=True) for n in SOME]
+    with _undone(app, BIG_COMPANY):
+        read = read_by(
+            app, lambda c: turns.reconsider(c, changed, quiet_s=1, quiet_max_s=5, cancels_max=2, cancel_window_s=15)
+        )
+
+    assert _big_whole(read) == 0
+    assert {"turns_open", "messages_company_id_conversation_id_seq_key"} <= set(read.indexes)
+    assert read.entries < 1_200, read
 
 
 def test_the_story_of_a_turn_is_found_by_its_company_and_number(app: Conn) -> None:
