@@ -33,7 +33,15 @@ def table(settings: Settings) -> dict[str, Row]:
         # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
         Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max),
         Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("hints", "sweeper", "wedge"), pool_max),
-        Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper", "wedge"), pool_max),
+        # Beside the sends, asking platforms how their webhooks fare: a task every few minutes.
+        Row(
+            "deliver",
+            (queues.DELIVER, queues.CHANNELS),
+            "threads",
+            settings.deliver_threads,
+            ("sweeper", "wedge"),
+            pool_max,
+        ),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
         Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max),
