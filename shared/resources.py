@@ -13,9 +13,12 @@ from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
 from shared.knowledge import embed
 from shared.knowledge.embed import Embedder
+from shared.knowledge.gathered import GatheredEmbedder
+from shared.knowledge.minilm import LocalMiniLM
 from shared.live.publisher import Publisher
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
+from shared.resilience import pools
 from shared.resilience.egress import EVERYWHERE, Egress
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
@@ -97,6 +100,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     loop = Loop()
     loop.start()
     llm_http = httpx.AsyncClient(
+        mounts=pools.mounts(settings.llm_connections, KEEPALIVE_S),
         limits=httpx.Limits(
             max_connections=settings.llm_connections,
             max_keepalive_connections=settings.llm_connections,
@@ -121,6 +125,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         vault=Vault(settings.fernet_keys),
         loop=loop,
         http=httpx.AsyncClient(
+            mounts=pools.mounts(PLATFORM_CONNECTIONS, KEEPALIVE_S),
             limits=httpx.Limits(
                 max_connections=PLATFORM_CONNECTIONS,
                 max_keepalive_connections=PLATFORM_CONNECTIONS,
@@ -134,7 +139,13 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         llm_http=llm_http,
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),
-        embedder=embed.from_settings(settings, llm_http, loop),
+        embedder=_embedder(settings, llm_http, loop),
         platforms=platforms_registry.build(settings, clock),
         live=Publisher(cache, clock),
     )
+
+
+def _embedder(settings: Settings, http: httpx.AsyncClient, loop: Loop) -> Embedder:
+    """The configured one. What is computed here is gathered; an API is asked by each question for itself."""
+    embedder = embed.from_settings(settings, http, loop)
+    return GatheredEmbedder(embedder) if isinstance(embedder, LocalMiniLM) else embedder
