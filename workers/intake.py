@@ -11,7 +11,6 @@ from shared.live.topics import Stored as NewMessages
 from shared.store.objects import MediaStoreUnavailable
 from shared.telemetry import metrics
 from tasks import context, deliver, media, reply
-from tasks.doorbell import ring
 from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
@@ -28,6 +27,7 @@ class IntakeThread(Resident):
         self._drain = Drain(r.db, r.journal, r.platforms, r.settings)
         self._live = r.live
         self._objects = r.objects
+        self._ringer = process.ringer
         self._quiet_s = r.settings.quiet_window_s
         self._groups_known = False
 
@@ -48,7 +48,7 @@ class IntakeThread(Resident):
         return 0.0
 
     def _drain_one(self, stream: str) -> bool:
-        """Store one batch of a stream and ring for the replies it wants; whether there was anything."""
+        """Store one batch of a stream and ring once for the replies it wants; whether there was anything."""
         if self.stopping.is_set():
             return False
         stored = self._drain.drain(stream)
@@ -59,9 +59,12 @@ class IntakeThread(Resident):
         self._tell(stream, stored)
         self._alarm(stored)
         self._forget(stored)
-        ring(reply.answer_due, stored.turns, countdown_s=self._quiet_s)
-        ring(media.fetch_due, min(stored.media, 1))
-        ring(deliver.send_due, min(stored.parts, 1))
+        if stored.turns:
+            self._ringer.want(reply.answer_due, countdown_s=self._quiet_s)
+        if stored.media:
+            self._ringer.want(media.fetch_due)
+        if stored.parts:
+            self._ringer.want(deliver.send_due)
         return True
 
     def _tell(self, stream: str, stored: Stored) -> None:

@@ -172,6 +172,7 @@ def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
         "/* conversations.lock */ SELECT company_id, id, channel_id, message_count, bot_enabled,"
         " customer_seq, read_seq FROM conversations WHERE company_id = %s AND id = %s FOR UPDATE",
         (company_id, conversation_id),
+        prepare=True,
     ).fetchone()
     return Locked(*row) if row else None  # type: ignore[arg-type]
 

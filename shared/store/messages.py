@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.model import Attachment, ChatLine
+from shared.model import Attachment
 from shared.store.pool import Conn
 
 
@@ -120,22 +120,6 @@ def id_of_key(conn: Conn, company_id: int, channel_id: int, dedupe_key: str) -> 
         (company_id, channel_id, dedupe_key),
     ).fetchone()
     return int(str(row[0])) if row else None
-
-
-def lines(
-    conn: Conn, company_id: int, conversation_id: int, *, up_to_seq: int, limit: int
-) -> list[tuple[int, ChatLine]]:
-    """The newest lines up to a seq, oldest first, as (seq, line). Messages without text have an empty one."""
-    rows = conn.execute(
-        "/* messages.lines */ SELECT seq, role, coalesce(text, ''),"
-        " coalesce(jsonb_path_query_array(attachments, '$[*].type'), '[]') FROM messages"
-        " WHERE company_id = %s AND conversation_id = %s AND seq <= %s ORDER BY seq DESC LIMIT %s",
-        (company_id, conversation_id, up_to_seq, limit),
-    ).fetchall()
-    return [
-        (int(str(seq)), ChatLine(str(role), str(text), tuple(map(str, types))))  # type: ignore[arg-type, call-overload]
-        for seq, role, text, types in reversed(rows)
-    ]
 
 
 @dataclass(frozen=True, slots=True)

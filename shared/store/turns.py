@@ -117,13 +117,18 @@ def want(
 
 def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:
     """Lease the next due turn of a company after this one, wrapping round; None if nothing is due."""
-    for start in (after_company, 0) if after_company else (0,):
-        row = conn.execute(
-            "/* turns.claim */ SELECT company_id, id, epoch FROM claim_turn(%s, %s)", (start, lease_s)
-        ).fetchone()
-        if row is not None:
-            return Claim(*row)  # type: ignore[arg-type]
-    return None
+    claimed = claim_several(conn, after_company, limit=1, lease_s=lease_s)
+    return claimed[0] if claimed else None
+
+
+def claim_several(conn: Conn, after_company: int, *, limit: int, lease_s: float) -> list[Claim]:
+    """Lease so many due turns, each of the next company that has one; fewer if no more are due."""
+    rows = conn.execute(
+        "/* turns.claim */ SELECT company_id, id, epoch FROM claim_turns(%s, %s, %s)",
+        (after_company, limit, lease_s),
+        prepare=True,
+    ).fetchall()
+    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def renew(conn: Conn, claims: Sequence[Claim], *, lease_s: float) -> set[Claim]:

@@ -193,6 +193,11 @@ UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain becaus
 MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
 TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
 TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
+PIECES = Counter(
+    "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
+)
+RINGS = Counter("rings_total", "Doorbells that the broker took.", ("task",))
+RINGS_GATHERED = Counter("rings_gathered_total", "Doorbells that one on its way to the broker stood for.", ("task",))
 RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))
 SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))

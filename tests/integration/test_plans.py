@@ -15,6 +15,7 @@ from shared.embedded import Database
 from shared.model import JournalEntry, SendOutcome
 from shared.store import (
     balance,
+    cases,
     changes,
     conversations,
     knowledge,
@@ -84,12 +85,6 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         lambda c: messages.of_chat(c, BIG_COMPANY, BIG_CHANNEL, "7", after_seq=2),
         {"conversations_company_id_channel_id_chat_key", "messages_company_id_conversation_id_seq_key"},
         20,
-    ),
-    (
-        "messages.lines",
-        lambda c: messages.lines(c, BIG_COMPANY, ONE_CONVERSATION, up_to_seq=9, limit=20),
-        {"messages_company_id_conversation_id_seq_key"},
-        10,
     ),
     (
         "messages.existing_keys",
@@ -193,12 +188,6 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         {"conversations_pkey"},
         400,
     ),
-    (
-        "outbound.next_due_s",
-        lambda c: outbound.next_due_s(c, BIG_COMPANY, ONE_CONVERSATION),
-        {"outbound_open"},
-        10,
-    ),
 ]  # fmt: skip
 
 
@@ -263,6 +252,21 @@ def test_claiming_a_part_among_ten_thousand_queued_ones_reads_a_handful(app: Con
     assert read.entries < 20, read
 
 
+def test_a_batch_of_claims_reads_a_handful_for_each(app: Conn) -> None:
+    with _undone(app):
+        claimed: list[Any] = []
+        read = read_by(app, lambda c: claimed.extend(turns.claim_several(c, 0, limit=50, lease_s=10)))
+        parts: list[Any] = []
+        read_parts = read_by(
+            app, lambda c: parts.extend(outbound.claim_several(c, 25, limit=50, lease_s=15, unblock_s=60))
+        )
+
+    assert (len(claimed), len(parts)) == (50, 50)
+    assert _big_whole(read) == _big_whole(read_parts) == 0
+    assert read.entries < 20 * 50, read
+    assert read_parts.entries < 20 * 50, read_parts
+
+
 def test_looking_for_what_is_overdue_stops_at_its_bound(app: Conn) -> None:
     with _undone(app):
         read = read_by(app, lambda c: sweep.look(c, every_s=2, grace_s=1, limit=200))
@@ -297,12 +301,13 @@ def test_a_claimed_turn_and_its_end_cost_a_few_rows(app: Conn) -> None:
     with _undone(app, BIG_COMPANY):
         claim = turns.claim(app, 0, lease_s=10)
         assert claim is not None
-        explaining = Explaining(app)
-        assert turns.load(explaining, claim) is not None  # type: ignore[arg-type]
-        assert turns.finish(explaining, claim, "answered")  # type: ignore[arg-type]
+        explaining: Any = Explaining(app)
+        assert cases.load(explaining, [claim], history_lines=20, lines_max=200)
+        assert turns.load(explaining, claim) is not None
+        assert turns.finish(explaining, claim, "answered")
 
     assert explaining.read_whole(BIG_TABLES) == []
-    assert {"turns_pkey", "conversations_pkey"} <= explaining.indexes()
+    assert {"turns_pkey", "conversations_pkey", "messages_company_id_conversation_id_seq_key"} <= explaining.indexes()
 
 
 def test_a_part_from_claim_to_record_costs_a_few_rows(app: Conn) -> None:
@@ -310,7 +315,7 @@ def test_a_part_from_claim_to_record_costs_a_few_rows(app: Conn) -> None:
         claim = outbound.claim(app, 0, lease_s=15, unblock_s=60)
         assert claim is not None
         explaining: Any = Explaining(app)
-        assert outbound.load(explaining, claim) is not None
+        assert outbound.load(explaining, [claim])
         attempt = outbound.begin_send(explaining, claim, record_deadline_s=30)
         assert attempt is not None
         assert outbound.record(explaining, claim, attempt, SendOutcome("failed", "x"), delay_s=0, duration_ms=1)
