@@ -18,9 +18,10 @@ import httpx
 import orjson
 
 from shared.channels import meta_errors
-from shared.channels.http import BROKEN, Response, exchange, post
+from shared.channels.fields import inner, number_id
+from shared.channels.http import BROKEN, Response, exchange, get, post
 from shared.channels.signature import equals_any
-from shared.model import SendOutcome
+from shared.model import ChannelHealth, SendOutcome
 
 GRAPH_URL = "https://graph.facebook.com"
 GRAPH_VERSION = "v23.0"  # a version lives for about two years
@@ -82,6 +83,33 @@ async def courtesy(
         return await post(http, url, *request)
     except BROKEN:
         return None  # the answer itself will meet whatever is wrong
+
+
+async def health(http: httpx.AsyncClient, url: str, credentials: Mapping[str, str]) -> ChannelHealth:
+    """Whether our application hears the node. url: of its `subscribed_apps`.
+    https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps"""
+    token = credentials.get("token", "")
+    if not _HEADER_VALUE.fullmatch(token):
+        return ChannelHealth("failing", "bad_token")
+    if credentials.get("app_secret"):
+        url += f"?appsecret_proof={app_secret_proof(token, credentials['app_secret'])}"
+    try:
+        answer = await get(http, url, {"authorization": f"Bearer {token}"})
+    except BROKEN:
+        return ChannelHealth("unknown")
+    error, apps = inner(answer.body, "error"), answer.body.get("data")
+    if error:
+        found = meta_errors.meaning(_number(error.get("code")), _number(error.get("error_subcode")))
+        refused = found is not None and found.status == "reauth"
+        return ChannelHealth("failing", "bad_token") if refused else ChannelHealth("unknown")
+    if answer.status != 200 or not isinstance(apps, list):
+        return ChannelHealth("unknown")
+    return ChannelHealth("ok") if apps else ChannelHealth("failing", "not_subscribed")
+
+
+def _number(value: Any) -> int | None:
+    found = number_id(value)
+    return None if found is None else int(found)
 
 
 def app_secret_proof(token: str, app_secret: str) -> str:

@@ -15,7 +15,7 @@ from shared.channels.meta_event import GUEST
 from shared.channels.text import storable
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone
-from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, SendOutcome
+from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, SendOutcome
 
 WINDOW = timedelta(hours=24)
 """How long after a customer's message everybody may answer.
@@ -99,6 +99,10 @@ class Page(Platform):
         if attachment.url is None:
             raise AttachmentGone
         return Location(attachment.url)
+
+    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+        url = f"{self.url(place).rpartition('/')[0]}/subscribed_apps"
+        return await meta.health(http, url, place.credentials)
 
     def url(self, place: Place) -> str:
         """Where messages are posted to."""

@@ -24,7 +24,7 @@ from shared.channels.signature import equals_any, is_fresh, slack_signature
 from shared.channels.slack_update import account_of, split_address
 from shared.channels.text import split_utf16
 from shared.clock import Clock, SystemClock
-from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
 
 API_URL = "https://slack.com/api"
 PART_LIMIT_UNITS = 4000
@@ -92,6 +92,9 @@ class Slack(Platform):
 
     async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
         return await slack_send.locate(http, self.api_url, place, attachment)
+
+    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+        return await slack_send.health(http, f"{self.api_url}/auth.test", place)
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         await slack_send.set_status(http, f"{self.api_url}/assistant.threads.setStatus", place)

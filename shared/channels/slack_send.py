@@ -18,7 +18,7 @@ from shared.channels.markup import to_mrkdwn
 from shared.channels.slack_update import split_address
 from shared.channels.text import storable
 from shared.errors import AttachmentGone, Transient
-from shared.model import Attachment, Location, Outgoing, Place, SendOutcome
+from shared.model import Attachment, ChannelHealth, Location, Outgoing, Place, SendOutcome
 
 METADATA_TYPE = "switchboard_part"
 
@@ -132,6 +132,22 @@ def _refused(error: str, response: Response) -> SendOutcome:
 
 def _retry(meaning: str, response: Response) -> SendOutcome:
     return SendOutcome("retry", meaning, retry_after_s=response.retry_after_s, http_status=response.status)
+
+
+async def health(http: httpx.AsyncClient, url: str, place: Place) -> ChannelHealth:
+    """Whether the bot's token is good; whether events are on, Slack does not say.
+    https://docs.slack.dev/reference/methods/auth.test"""
+    named = headers(place)
+    if named is None:
+        return ChannelHealth("failing", "bad_token")
+    try:
+        answer = await wire.post(http, url, b"{}", named)
+    except wire.BROKEN:
+        return ChannelHealth("unknown")
+    if answer.body.get("ok") is True:
+        return ChannelHealth("ok")
+    refused = written(answer.body.get("error")) in _REAUTH
+    return ChannelHealth("failing", "bad_token") if refused else ChannelHealth("unknown")
 
 
 async def set_status(http: httpx.AsyncClient, url: str, place: Place) -> None:

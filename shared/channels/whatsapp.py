@@ -25,7 +25,7 @@ from shared.channels.text import split_utf16, storable
 from shared.channels.whatsapp_message import list_of
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone, Transient
-from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
 
 PART_LIMIT = 4096
 """Characters; counted in UTF-16, in which a text has at least as many units, so that no way of counting finds more."""
@@ -125,6 +125,12 @@ class WhatsApp(Platform):
             return Location(url, token, ours=True)
         metas = parts.scheme == "https" and f".{parts.hostname or ''}".endswith(_FILE_HOSTS)
         return Location(url, token if metas else {})
+
+    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+        """Accounts are subscribed, not numbers."""
+        account = place.credentials.get("account_id", "")
+        url = meta.node_url(self.graph_url, self.version, account, "subscribed_apps")
+        return await meta.health(http, url, place.credentials) if account else ChannelHealth("unknown")
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         """Both marks the customer's message as read and shows that we type, for up to 25 s.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from shared.clock import Clock
 
@@ -28,7 +29,7 @@ class Pressure:
 
     def __init__(self, after_s: Sequence[float], clock: Clock, *, calm_s: float = 20.0) -> None:
         """calm_s: for how long it must be calm before one step is left. Raises ValueError if after_s does not rise."""
-        if any(later <= earlier for earlier, later in zip(after_s, after_s[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(after_s)):
             raise ValueError("each step should be entered later than the one before it")
         self._after_s = tuple(after_s)
         self._clock = clock

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from shared.resilience.pressure import Pressure, time_to_clear_s
 from shared.clock import FixedClock
+from shared.resilience.pressure import Pressure, time_to_clear_s
 
 
 @pytest.fixture
 def clock() -> FixedClock:
-    return FixedClock()
+    return FixedClock(datetime(2026, 11, 1, tzinfo=UTC))
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ import click
 import httpx
 import psycopg
 
+from shared import channels as platforms
 from shared import settings
+from shared.channels import support
 from shared.channels.connect import connectors
 from shared.channels.connect.base import Connector, Registration
 from shared.errors import Permanent
@@ -117,6 +119,12 @@ def set_up(
         click.echo(f"webhook path: /webhooks/{connector.platform}/{slug}")
         for step in connector.steps(registration):
             click.echo(f"  {step}")
+
+
+@channel.command("kinds")
+def kinds() -> None:
+    """What is supported on each platform, as a table in Markdown."""
+    click.echo(support.table(platforms.build(settings.load())))
 
 
 @channel.command("check")

@@ -1,0 +1,40 @@
+"""The table of what is supported is what the code does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared import channels
+from shared.channels import support
+from shared.model import Me
+from tests.factories import settings
+from tests.unit import fixtures_meta, fixtures_slack, fixtures_standard, fixtures_telegram, fixtures_whatsapp
+
+BUILT = channels.build(settings())
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "channels" / "README.md"
+LOOK_ALIKES = {
+    "telegram": (fixtures_telegram.LOOK_ALIKES, fixtures_telegram.ME),
+    "messenger": (fixtures_meta.LOOK_ALIKES, fixtures_meta.ME),
+    "instagram": (fixtures_meta.LOOK_ALIKES, fixtures_meta.ME),
+    "whatsapp": (fixtures_whatsapp.LOOK_ALIKES, fixtures_whatsapp.ME),
+    "slack": (fixtures_slack.LOOK_ALIKES, fixtures_slack.ME),
+    "standard": (fixtures_standard.LOOK_ALIKES, Me("shop")),
+    "widget": ({"said": {"visitor": "v", "client_id": "c", "text": "hello"}, "nonsense": {}}, Me("w")),
+}
+
+
+def test_every_platform_is_in_the_table() -> None:
+    assert set(support.SUPPORT) == set(channels.NAMES)
+
+
+@pytest.mark.parametrize("name", channels.NAMES)
+def test_the_events_told_apart_are_those_that_the_parser_makes(name: str) -> None:
+    bodies, me = LOOK_ALIKES[name]
+    made = {event.kind for body in bodies.values() for event in BUILT[name].parse(body, me)}
+    assert made == support.SUPPORT[name].events
+
+
+def test_the_page_holds_the_table() -> None:
+    assert support.table(BUILT) in PAGE.read_text(), "make it anew: ./switchboard channel kinds"
