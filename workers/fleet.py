@@ -30,8 +30,9 @@ class Row:
 def table(settings: Settings) -> dict[str, Row]:
     pool_max = settings.database_pool_max
     rows = (
-        # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
-        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max),
+        # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes, a job that
+        # opens one more connection as the owner.
+        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max + 1),
         Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("hints", "sweeper", "wedge"), pool_max),
         Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper", "wedge"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its

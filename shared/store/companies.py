@@ -49,9 +49,13 @@ def get(conn: Conn, company_id: int) -> Company:
     return Company(*row)  # type: ignore[arg-type]
 
 
-def ids(conn: Conn) -> list[int]:
-    """Every company's id; works without a company set."""
-    return [int(str(row[0])) for row in conn.execute("/* companies.ids */ SELECT company_id FROM company_ids()")]
+def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:
+    """The next companies' ids, in order; works without a company set."""
+    rows = conn.execute(
+        "/* companies.ids_after */ SELECT company_id FROM company_ids() WHERE company_id > %s ORDER BY 1 LIMIT %s",
+        (company_id, limit),
+    ).fetchall()
+    return [int(str(row[0])) for row in rows]
 
 
 def hash_key(api_key: str) -> bytes:

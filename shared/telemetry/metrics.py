@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 PREFIX = "switchboard_"
 WEBHOOK_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 STAGE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+JOB_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900)
 REQUESTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 LABEL_CHARS_MAX = 60
 
@@ -187,6 +188,9 @@ UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain becaus
 MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
 TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
 TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
+JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("job", "outcome"))
+JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("job",), buckets=JOB_S)
+JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("job",))
 RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))
 SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
