@@ -34,10 +34,16 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(hours=6),
         jitter=timedelta(minutes=5),
     ),
-    "maintenance.purge_raw": Entry(
+    "retention.drop_raw": Entry(
         crontab(minute=0, hour=2),
         why="the quietest hour of most inboxes, and behind midnight, so that a whole day has become old",
-        expires=timedelta(hours=12),
+        expires=timedelta(hours=23),
+        jitter=timedelta(minutes=10),
+    ),
+    "retention.drop_logs": Entry(
+        crontab(minute=0, hour=3),
+        why="behind the raw bodies: the ledger says which of them a person still needs",
+        expires=timedelta(hours=23),
         jitter=timedelta(minutes=10),
     ),
     "unread.reconcile_totals": Entry(

@@ -179,7 +179,6 @@ class Settings(BaseSettings):
     grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
     flower_port: int = Field(5555, ge=0, le=65535)
     flower_password: SecretStr = SecretStr("")
-    raw_retention_days: int = Field(7, ge=1)
     log_level: str = "INFO"
     ops_token: SecretStr = SecretStr("")  # for GET /metrics; unset: there is none
     metrics_dir: Path | None = None  # one for all processes of a machine; default DATA_DIR/metrics

@@ -13,6 +13,7 @@ app = Celery(
         "tasks.index",
         "tasks.media",
         "tasks.maintenance",
+        "tasks.retention",
     ],
 )
 app.config_from_object("celeryconfig")  # read when first needed, not at import

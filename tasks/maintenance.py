@@ -23,9 +23,3 @@ def ring_due_jobs(self: Step) -> None:
 def make_partitions(self: JobStep) -> None:
     """Make the daily partitions of the coming week."""
     self.run_job()
-
-
-@app.task(base=JobStep, bind=True, name="maintenance.purge_raw")
-def purge_raw(self: JobStep) -> None:
-    """Drop raw request bodies older than RAW_RETENTION_DAYS."""
-    self.run_job()

@@ -42,7 +42,7 @@ def table(settings: Settings) -> dict[str, Row]:
         Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
-        Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),
+        Row("maintenance", (queues.MAINTENANCE, queues.RETENTION), "prefork", 1, (), pool_max + 1, 400_000),
     )
     return {row.name: row for row in rows}
 

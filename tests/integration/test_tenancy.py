@@ -12,7 +12,7 @@ from psycopg import errors, sql
 from shared.embedded import Database
 from shared.knowledge import search as knowledge
 from shared.model import Answer, ModelAttempt
-from shared.store import companies, embeddings, messages, outbound, receipts, turns, usage
+from shared.store import companies, embeddings, messages, outbound, receipts, retention, turns, usage
 from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
 
@@ -20,7 +20,7 @@ OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
-    "jobs", "job_runs",  # the timetable's
+    "jobs", "job_runs", "retention_policies",  # the timetable's
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
@@ -79,6 +79,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
     company = bot.company_id
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
+    retention.set_override(conn, company, "webhook_events", 30)
     knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.")
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
     embeddings.add(conn, company, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk_id)), [0.6, 0.8])])

@@ -57,6 +57,7 @@ COMMANDS = {
     "request": Lazy("workers.commands.requests:request", "From a webhook's id to its turn, answer and delivery."),
     "balance": Lazy("workers.commands.ops:balance", "Where every received event is: nothing may be missing."),
     "job": Lazy("workers.commands.jobs:job", "Scheduled jobs: list them, see what ran, run one now."),
+    "retention": Lazy("workers.commands.retention:retention", "How long logs are kept, also for one company."),
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn came to be, station by station."),
