@@ -46,6 +46,18 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(hours=23),
         jitter=timedelta(minutes=10),
     ),
+    "archive.move_messages": Entry(
+        crontab(minute=0, hour=4, day_of_month=1),
+        why="once a month is often enough for what is half a year old; behind the night's other jobs",
+        expires=timedelta(days=27),
+        jitter=timedelta(minutes=20),
+    ),
+    "archive.delete_old": Entry(
+        crontab(minute=0, hour=5, day_of_month=1),
+        why="behind the month's archival; does nothing unless somebody has set a bound",
+        expires=timedelta(days=27),
+        jitter=timedelta(minutes=20),
+    ),
     "unread.reconcile_totals": Entry(
         crontab(minute=30, hour=3),
         why="behind retention, before anybody looks at the morning's numbers",

@@ -179,6 +179,9 @@ class Settings(BaseSettings):
     grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
     flower_port: int = Field(5555, ge=0, le=65535)
     flower_password: SecretStr = SecretStr("")
+    archive_after_days: int = Field(183, ge=30)  # where a company has no term of its own
+    archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
+    archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
     log_level: str = "INFO"
     ops_token: SecretStr = SecretStr("")  # for GET /metrics; unset: there is none
     metrics_dir: Path | None = None  # one for all processes of a machine; default DATA_DIR/metrics

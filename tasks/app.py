@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-app = Celery(
-    "switchboard",
-    include=[
-        "tasks.reply",
-        "tasks.deliver",
-        "tasks.unread",
-        "tasks.index",
-        "tasks.media",
-        "tasks.maintenance",
-        "tasks.retention",
-    ],
-)
+STATIONS = ("reply", "deliver", "unread", "index", "media", "maintenance", "retention", "archive")
+
+app = Celery("switchboard", include=[f"tasks.{station}" for station in STATIONS])
 app.config_from_object("celeryconfig")  # read when first needed, not at import

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import structlog
+
 from tasks import jobs
 from tasks.base import Step
 from tasks.doorbell import ring
+
+log = structlog.get_logger(__name__)
 
 
 class JobStep(Step):
@@ -17,5 +21,11 @@ class JobStep(Step):
         stand between."""
         r = self.process.resources
         ran = jobs.run_due(self.name, r.settings, r.clock)
-        if ran is not None and ran.outcome == "more":
+        if ran is None:
+            return
+        log.info(
+            "job_ran", job=self.name, outcome=ran.outcome, batches=ran.batches, rows=ran.rows, bytes=ran.size,
+            duration_ms=round(ran.seconds * 1000),
+        )  # fmt: skip
+        if ran.outcome == "more":
             ring(self)

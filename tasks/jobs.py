@@ -9,13 +9,21 @@ from contextlib import contextmanager
 import psycopg
 
 from shared.clock import Clock
+from shared.flow import archive, retention, upkeep
 from shared.flow import jobs as flow
-from shared.flow import retention, upkeep
 from shared.flow.jobs import Job, Work
 from shared.settings import Settings
 
 JOBS: dict[str, Job] = {
-    job.name: job for job in (upkeep.MAKE_PARTITIONS, retention.DROP_RAW, retention.DROP_LOGS, upkeep.RECONCILE_TOTALS)
+    job.name: job
+    for job in (
+        upkeep.MAKE_PARTITIONS,
+        retention.DROP_RAW,
+        retention.DROP_LOGS,
+        upkeep.RECONCILE_TOTALS,
+        archive.MOVE_MESSAGES,
+        archive.DELETE_OLD,
+    )
 }
 
 

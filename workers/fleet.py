@@ -27,6 +27,9 @@ class Row:
     max_memory_kb: int | None = None
 
 
+JOB_QUEUES = (queues.MAINTENANCE, queues.RETENTION, queues.ARCHIVE)
+
+
 def table(settings: Settings) -> dict[str, Row]:
     pool_max = settings.database_pool_max
     rows = (
@@ -42,7 +45,7 @@ def table(settings: Settings) -> dict[str, Row]:
         Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
-        Row("maintenance", (queues.MAINTENANCE, queues.RETENTION), "prefork", 1, (), pool_max + 1, 400_000),
+        Row("maintenance", JOB_QUEUES, "prefork", 1, (), pool_max + 1, 400_000),
     )
     return {row.name: row for row in rows}
 

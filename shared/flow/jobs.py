@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
-
 from shared import faults
 from shared.clock import Clock
 from shared.errors import Transient
@@ -22,8 +20,6 @@ from shared.store import jobs as store
 from shared.store.jobs import Cursor
 from shared.store.pool import Conn, describe
 from shared.telemetry import metrics
-
-log = structlog.get_logger(__name__)
 
 STATEMENT_S = 60.0
 LOCK_S = 2.0
@@ -124,10 +120,6 @@ def run(
         ran.seconds = time.monotonic() - started
         metrics.JOB_RUNS.inc(job.name, outcome)
         metrics.JOB.observe(ran.seconds, job.name)
-        log.info(
-            "job_ran", job=job.name, outcome=outcome, batches=ran.batches, rows=ran.rows, bytes=ran.size, error=error,
-            duration_ms=round(ran.seconds * 1000),
-        )  # fmt: skip
         if not work.conn.broken:  # a lost connection's run is closed by who claims the job next
             store.end(work.conn, claim, outcome, slot=slot, error=error, retry_s=RETRY_S)
     return ran

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.model import Answer
+from shared.store import archived
 from shared.store.pool import Conn
 
 
@@ -63,7 +64,9 @@ def of_conversation(conn: Conn, company_id: int, conversation_id: int) -> list[d
         " WHERE t.company_id = %s AND t.conversation_id = %s ORDER BY t.id",
         (company_id, conversation_id),
     ).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    found: list[dict[str, Any]] = [row[0] for row in rows]  # type: ignore[misc]
+    older = archived.receipts(conn, company_id, conversation_id)
+    return sorted([*older, *found], key=lambda receipt: receipt["turn"]) if older else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
-    "jobs", "job_runs", "retention_policies",  # the timetable's
+    "jobs", "job_runs", "retention_policies", "archive_runs",  # the timetable's
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
@@ -94,6 +94,16 @@ def _seed(conn: Conn, bot: Bot) -> None:
     part = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
     assert part is not None
     outbound.begin_send(conn, part, record_deadline_s=30)
+    for table, columns, values in (
+        (
+            "archive_segments",
+            "company_id, conversation_id, kind, first_seq, last_seq, run_id, from_at, to_at, rows, hot_bytes, body",
+            "%s, (SELECT min(id) FROM conversations), 'messages', 0, 0, 1, now(), now(), 1, 1, '[]'",
+        ),
+        ("archived_keys", "company_id, channel_id, key_hash, message_id", "%s, 1, dedupe_key_hash('a'), 1"),
+        ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),
+    ):
+        conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})".encode(), (company,))
     conn.commit()
 
 
