@@ -6,13 +6,14 @@ hundred of each. They stay readable where they were read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from shared import faults
 from shared.flow.jobs import Batch, Job, Preview, Work
+from shared.settings import Settings
 from shared.store import archive as store
-from shared.store import deletion
+from shared.store import deletion, objects
 from shared.store.archive import Place, Term
 from shared.store.jobs import Cursor
 
@@ -135,10 +136,14 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
         if before is None:
             return Batch(next={"company": term.company_id})
         with work.transaction() as conn:
-            counts, size = deletion.delete_archived(conn, term.company_id, before=before, segments=SEGMENTS_A_BATCH * 4)
+            gone = deletion.delete_archived(conn, term.company_id, before=before, segments=SEGMENTS_A_BATCH * 4)
             faults.reach("archive.deleted")
-            deletion.add_receipt(conn, term.company_id, "archive", f"archived up to {before:%Y-%m-%d}", by, counts)
-        return Batch(sum(counts.values()), size, {"company": term.company_id - 1 if counts else term.company_id})
+            deletion.add_receipt(conn, term.company_id, "archive", f"archived up to {before:%Y-%m-%d}", by, gone.counts)
+            forget_contents(work.settings, term.company_id, gone.contents)
+        return Batch(
+            sum(gone.counts.values()), gone.size,
+            {"company": term.company_id - 1 if gone.counts else term.company_id},
+        )  # fmt: skip
 
     def preview(work: Work) -> Preview:
         lines, rows, size, company = [], 0, 0, 0
@@ -155,3 +160,13 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
 
 
 DELETE_OLD = deleting()
+
+
+def forget_contents(settings: Settings, company_id: int, contents: Sequence[str]) -> None:
+    """Delete attachments' bytes, before the transaction that forgets their rows commits: if it does not come to that,
+    the rows are still there and the next run deletes both; the other way round, bytes would stay that nobody knows."""
+    if not contents:
+        return
+    store_of_bytes = objects.from_settings(settings)
+    for sha256 in contents:
+        store_of_bytes.delete(company_id, sha256)

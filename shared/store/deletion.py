@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.store import media
 from shared.store.pool import Conn
 
 Counts = dict[str, int]
@@ -49,9 +50,19 @@ def receipts(conn: Conn, company_id: int | None = None, *, limit: int = 100) -> 
     return [Receipt(*row) for row in rows]  # type: ignore[arg-type]
 
 
-def delete_archived(conn: Conn, company_id: int, *, before: datetime, segments: int) -> tuple[Counts, int]:
-    """Delete a company's oldest archived stretches whose newest message was made before, with all kinds and keys;
-    returns (rows by kind, bytes they took). Nothing left: ({}, 0). In the caller's transaction."""
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """counts: rows by kind; empty: nothing was left. size: bytes they took. contents: hashes of attachments that nobody
+    else has, whose bytes are to go as well."""
+
+    counts: Counts
+    size: int
+    contents: list[str]
+
+
+def delete_archived(conn: Conn, company_id: int, *, before: datetime, segments: int) -> Deleted:
+    """Delete a company's oldest archived stretches whose newest message was made before, with all kinds, keys and
+    attachments. In the caller's transaction."""
     rows = conn.execute(
         "/* deletion.delete_archived */ WITH old AS (SELECT conversation_id, last_seq FROM archive_segments"
         "   WHERE company_id = %(company)s AND kind = 'messages' AND to_at < %(before)s"
@@ -66,13 +77,17 @@ def delete_archived(conn: Conn, company_id: int, *, before: datetime, segments: 
         "     WHERE gone.kind = 'messages' AND m->>'dedupe_key' IS NOT NULL) x"
         "   WHERE k.company_id = %(company)s AND k.channel_id = x.channel_id"
         "   AND k.key_hash = dedupe_key_hash(x.key) RETURNING 1)"
-        " SELECT kind, sum(rows)::bigint FROM gone GROUP BY 1 UNION ALL SELECT 'keys', count(*) FROM keys"
-        " UNION ALL SELECT 'bytes', bytes FROM sizes",
+        " SELECT kind, sum(rows)::bigint, NULL::bigint[] FROM gone GROUP BY 1"
+        " UNION ALL SELECT 'keys', count(*), NULL FROM keys UNION ALL SELECT 'bytes', bytes, NULL FROM sizes"
+        " UNION ALL SELECT 'media', 0, coalesce(array_agg((m->>'id')::bigint), '{}') FROM gone,"
+        "   jsonb_array_elements(gone.body) m WHERE gone.kind = 'messages' AND m->'attachments' <> 'null'",
         {"company": company_id, "before": before, "segments": segments},
     ).fetchall()
-    counts = {str(kind): int(str(n)) for kind, n in rows}
-    size = counts.pop("bytes")
-    return {kind: n for kind, n in counts.items() if n}, size
+    counts = {str(kind): int(str(n)) for kind, n, _ in rows}
+    [attached] = [ids for kind, _, ids in rows if kind == "media"]
+    size, counts["media"] = counts.pop("bytes"), media.count(conn, company_id, attached)  # type: ignore[arg-type]
+    contents = media.forget(conn, company_id, attached)  # type: ignore[arg-type]
+    return Deleted({kind: n for kind, n in counts.items() if n}, size, contents)
 
 
 def count_archived(conn: Conn, company_id: int, *, before: datetime) -> tuple[Counts, int]:

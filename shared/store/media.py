@@ -171,6 +171,15 @@ def find(conn: Conn, company_id: int, message_id: int, ordinal: int) -> Stored |
     return Stored(*row) if row else None  # type: ignore[arg-type]
 
 
+def count(conn: Conn, company_id: int, message_ids: Sequence[int]) -> int:
+    """How many attachments of these messages have a row."""
+    row = conn.execute(
+        "/* media.count */ SELECT count(*) FROM media WHERE company_id = %s AND message_id = ANY (%s)",
+        (company_id, list(message_ids)),
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
 def forget(conn: Conn, company_id: int, message_ids: Sequence[int]) -> list[str]:
     """Delete the rows of these messages. Returns the hashes that no other attachment of the company has: their bytes
     may go once this is committed (see `shared.store.objects`)."""

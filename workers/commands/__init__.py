@@ -59,6 +59,7 @@ COMMANDS = {
     "job": Lazy("workers.commands.jobs:job", "Scheduled jobs: list them, see what ran, run one now."),
     "retention": Lazy("workers.commands.retention:retention", "How long logs are kept, also for one company."),
     "archive": Lazy("workers.commands.archive:archive", "Old messages: preview, move, restore, statistics."),
+    "contact": Lazy("workers.commands.contacts:contact", "A person's data: find, export, erase."),
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn came to be, station by station."),
