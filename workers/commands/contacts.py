@@ -36,7 +36,8 @@ def find(words: str, company_name: str, as_json: bool) -> None:
 
 
 def _line(row: persons.Contact) -> str:
-    return f"{row.company_id}/{row.id}  {row.platform} {row.external_id}  {row.name or ''}  since {row.created_at:%Y-%m-%d}"
+    who = f"{row.platform} {row.external_id}  {row.name or ''}"
+    return f"{row.company_id}/{row.id}  {who}  since {row.created_at:%Y-%m-%d}"
 
 
 @contact.command("export")
