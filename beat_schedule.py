@@ -58,6 +58,18 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(days=27),
         jitter=timedelta(minutes=20),
     ),
+    "health.keep_sizes": Entry(
+        crontab(minute=20, hour=0),
+        why="in front of the night's jobs, so that a day's growth is seen before they take something away",
+        expires=timedelta(hours=20),
+        jitter=timedelta(minutes=5),
+    ),
+    "health.evaluate_alerts": Entry(
+        crontab(minute=5),
+        why="often enough for what grows in hours; what grows in minutes is the metrics' to alert on",
+        expires=timedelta(minutes=50),
+        jitter=timedelta(minutes=5),
+    ),
     "unread.reconcile_totals": Entry(
         crontab(minute=30, hour=3),
         why="behind retention, before anybody looks at the morning's numbers",

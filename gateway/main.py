@@ -17,7 +17,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, media, metrics, ops, widget
+from gateway import health, inbox, media, metrics, ops, vitals, widget
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -41,6 +41,7 @@ class Gateway:
             routes=[
                 Route("/health/live", health.live),
                 Route("/health/ready", health.ready),
+                Route("/health", vitals.show),
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
                 *widget.ROUTES,
@@ -72,6 +73,7 @@ class Gateway:
         telemetry.configure(config.metrics_folder)
         watch = pages.state.watch = metrics.Watch(edge)
         desk = pages.state.desk = ops.Desk(edge)
+        looks = pages.state.vitals = vitals.Vitals(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()
         _on_sigterm(edge.hub.stop_watching)
@@ -81,6 +83,7 @@ class Gateway:
             self._webhooks = None
             watch.close()
             desk.close()
+            looks.close()
             await edge.close()
             telemetry.close()
 

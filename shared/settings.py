@@ -183,7 +183,11 @@ class Settings(BaseSettings):
     archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
     archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
     log_level: str = "INFO"
-    ops_token: SecretStr = SecretStr("")  # for GET /metrics; unset: there is none
+    ops_token: SecretStr = SecretStr("")  # for GET /metrics and GET /health; unset: there are none
+    database_quota_bytes: int | None = Field(None, gt=0)  # what the database may take; unset: no alert
+    database_quota_alert_share: float = Field(0.75, gt=0, le=1)
+    alert_webhook_url: str | None = Field(None, repr=False)  # where alerts are posted; unset: they are logged
+    alert_webhook_secret: SecretStr = SecretStr("")  # signs them, as Standard Webhooks do
     metrics_dir: Path | None = None  # one for all processes of a machine; default DATA_DIR/metrics
     run_dir: Path | None = None  # where a process says that it is ready
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from shared.clock import Clock
-from shared.flow import archive, retention, upkeep
+from shared.flow import alerts, archive, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.settings import Settings
@@ -23,6 +23,8 @@ JOBS: dict[str, Job] = {
         upkeep.RECONCILE_TOTALS,
         archive.MOVE_MESSAGES,
         archive.DELETE_OLD,
+        alerts.KEEP_SIZES,
+        alerts.EVALUATE,
     )
 }
 

@@ -27,7 +27,7 @@ class Row:
     max_memory_kb: int | None = None
 
 
-JOB_QUEUES = (queues.MAINTENANCE, queues.RETENTION, queues.ARCHIVE)
+JOB_QUEUES = (queues.MAINTENANCE, queues.RETENTION, queues.ARCHIVE, queues.HEALTH)
 
 
 def table(settings: Settings) -> dict[str, Row]:

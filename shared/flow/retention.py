@@ -155,4 +155,4 @@ def _job(name: str, subjects: tuple[str, ...]) -> Job:
 
 
 DROP_RAW = _job("retention.drop_raw", ("webhook_raw",))
-DROP_LOGS = _job("retention.drop_logs", (*(p for p in PARTITIONED if p != "webhook_raw"), "job_runs"))
+DROP_LOGS = _job("retention.drop_logs", (*(p for p in PARTITIONED if p != "webhook_raw"), *store.DATED_ROWS))

@@ -133,9 +133,13 @@ class Reader:
         """Every entry that is in the journal now, read and left where it is."""
         for stream in self.streams:
             start = "-"
-            while found := self._client.xrange(stream, start, "+", count=page):
-                yield from (_entry(stream, entry_id, values) for entry_id, values in found)  # type: ignore[union-attr]
-                start = "(" + found[-1][0].decode()  # type: ignore[index, union-attr]
+            while found := self._range(stream, start, page):
+                yield from (_entry(stream, entry_id, values) for entry_id, values in found)
+                start = "(" + found[-1][0].decode()
+
+    def _range(self, stream: str, start: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        found: Any = self._client.xrange(stream, start, "+", count=count)
+        return list(found)
 
     def done(self, stream: str, entry_ids: Sequence[str]) -> None:
         """The transaction has committed: the entries leave the journal, both ways at once."""

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from shared.store.pool import Conn
 
-DATED_ROWS = {"job_runs": "started_at"}
+DATED_ROWS = {"job_runs": "started_at", "table_sizes": "day"}
 """Logs of few rows, by the column that says when: not partitioned."""
 
 _RAW = (

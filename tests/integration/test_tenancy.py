@@ -20,7 +20,7 @@ OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
-    "jobs", "job_runs", "retention_policies", "archive_runs",  # the timetable's
+    "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
