@@ -179,24 +179,26 @@ def _plan_small_sets(conn: Conn) -> None:
 
 def _move_kind(kind: Kind) -> sql.Composed:
     """Rows out of their table, into a segment a stretch of SEGMENT_MESSAGES; with messages their keys as well."""
-    keys = (
-        "keys AS (INSERT INTO archived_keys (company_id, channel_id, key_hash, message_id)"
-        " SELECT (g.r).company_id, (g.r).channel_id, dedupe_key_hash((g.r).dedupe_key), (g.r).id FROM gone g"
-        " WHERE (g.r).dedupe_key IS NOT NULL), "
-        if kind.name == "messages"
-        else ""
-    )
+    keys, keyed = "", ""
+    if kind.name == "messages":
+        keyed = " r.channel_id, r.dedupe_key, r.id,"
+        keys = (
+            "keys AS (INSERT INTO archived_keys (company_id, channel_id, key_hash, message_id)"
+            " SELECT %(company)s, g.channel_id, dedupe_key_hash(g.dedupe_key), g.id FROM gone g"
+            " WHERE g.dedupe_key IS NOT NULL), "
+        )
     statement = (
         "/* archive.move */ WITH p AS (SELECT * FROM unnest(%(ids)s::bigint[], %(froms)s::bigint[], %(cuts)s::bigint[])"
         "   AS p (id, from_seq, cut)),"
-        " gone AS (DELETE FROM {table} r " + kind.choose + " RETURNING r, octet_length(r::text) AS size,"
-        "   p.id AS conversation_id, p.from_seq, p.cut,"
+        " gone AS (DELETE FROM {table} r " + kind.choose + " RETURNING to_jsonb(r) AS row,"
+        "   octet_length(r::text) AS size, r.{order} AS place,"
+        "   r.created_at," + keyed + " p.id AS conversation_id, p.from_seq, p.cut,"
         "   greatest(" + kind.seq + ", p.from_seq + 1) AS seq), " + keys +
         "made AS (INSERT INTO archive_segments (company_id, conversation_id, kind, first_seq, last_seq, run_id,"
         "   from_at, to_at, rows, hot_bytes, body)"
         " SELECT %(company)s, g.conversation_id, {kind}, g.from_seq + n * %(segment)s + 1,"
-        "   least(g.from_seq + (n + 1) * %(segment)s, g.cut), %(run)s, min((g.r).created_at), max((g.r).created_at),"
-        "   count(*), sum(g.size), jsonb_agg(to_jsonb(g.r) ORDER BY (g.r).{order})"
+        "   least(g.from_seq + (n + 1) * %(segment)s, g.cut), %(run)s, min(g.created_at), max(g.created_at),"
+        "   count(*), sum(g.size), jsonb_agg(g.row ORDER BY g.place)"
         " FROM gone g CROSS JOIN LATERAL (SELECT (g.seq - g.from_seq - 1) / %(segment)s) AS s (n)"
         " GROUP BY g.conversation_id, g.from_seq, g.cut, n RETURNING rows, hot_bytes)"
         " SELECT coalesce(sum(rows), 0), coalesce(sum(hot_bytes), 0) FROM made"

@@ -152,7 +152,16 @@ def weigh(conn: Conn, name: str) -> tuple[int, int]:
 
 
 def has_kept(conn: Conn, day: Day, companies: Sequence[int]) -> bool:
-    """Whether a row of the day outlives it."""
+    """Whether a row of the day outlives it. Without longer terms that is asked of an index, whatever the day holds."""
+    if not companies:
+        if day.parent not in ("webhook_raw", "webhook_events"):
+            return False
+        row = conn.execute(
+            "/* retention.has_kept */ SELECT EXISTS (SELECT 1 FROM webhook_events WHERE day = %s"
+            " AND outcome = 'parked')",
+            (day.day,),
+        ).fetchone()
+        return bool(row and row[0])
     query = sql.SQL("/* retention.has_kept */ SELECT EXISTS (SELECT 1 FROM {} r WHERE {})").format(
         sql.Identifier(day.name), sql.SQL(_KEPT[day.parent])
     )
