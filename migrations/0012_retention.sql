@@ -13,6 +13,7 @@ INSERT INTO retention_policies (subject, days) VALUES
     ('webhook_events', 90),      -- the ledger
     ('delivery_attempts', 90),
     ('llm_calls', 90),           -- what they came to in a day stays in usage_daily
+    ('balance_checks', 90),
     ('job_runs', 400);           -- what was done to data and when: longer than a year, so that two can be compared
 REVOKE INSERT, UPDATE, DELETE ON retention_policies FROM switchboard_app;
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from shared.store.pool import Conn
 
-DATED_ROWS = {"job_runs": "started_at", "table_sizes": "day"}
+DATED_ROWS = {"job_runs": "started_at", "table_sizes": "day", "balance_checks": "taken_at"}
 """Logs of few rows, by the column that says when: not partitioned."""
 
 _RAW = (
