@@ -16,13 +16,14 @@ from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Perm
 from shared.flow import ladder
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
+from shared.knowledge.conversation import said_before
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
 from shared.model import Answer, ChatLine, Completion, ModelAttempt, Passage, Place
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
-from shared.store import channels, companies, conversations, messages, outbound, receipts, turns, usage
+from shared.store import channels, companies, conversations, messages, outbound, passages, receipts, turns, usage
 from shared.store.companies import Company
 from shared.store.pool import describe
 from shared.store.turns import Claim, Turn
@@ -177,16 +178,18 @@ def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
     somebody else's HTTP, and one that fails leaves the search by words."""
     started = perf_counter()
     lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
+    before = said_before(case.history)
     meanings: dict[str, knowledge.Meaning] = {}
     try:
         asked = knowledge.questions_of(lines)
-        meanings = knowledge.understand(r.embedder, asked, deadline_s=r.settings.embedding_deadline_s)
+        meanings = knowledge.understand(r.embedder, asked, deadline_s=r.settings.embedding_deadline_s, before=before)
     except (ModelUnavailable, Permanent) as e:
         log.warning("embedding_failed", turn_id=claim.turn_id, company_id=claim.company_id, error=describe(e))
     case.ms["embed"] = _ms(started)
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
-        found = knowledge.search_burst(conn, claim.company_id, lines, PASSAGES, meanings)
+        where = passages.chat_filter(conn, claim.company_id, case.turn.conversation_id)
+        found = knowledge.search_burst(conn, claim.company_id, lines, PASSAGES, meanings, before=before, where=where)
     case.ms["search"] = _ms(started)
     return tuple(found)
 

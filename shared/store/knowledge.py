@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from psycopg.rows import class_row, scalar_row
 
-from shared.model import Passage
 from shared.store.pool import Conn
 
 _LANGUAGE_NAMES = """
@@ -20,13 +20,18 @@ LANGUAGES = frozenset(_LANGUAGE_NAMES.split())
 """PostgreSQL's text search configurations: how words are stemmed. `simple` stems nothing and drops nothing."""
 
 
+Kind = Literal["text", "transcript"]
+
+
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """A part of a document. start_char: where text begins in the document's text, in characters."""
+    """A part of a document. start_char: where text begins in the document's text, in characters. speakers: who says
+    it, where it is a part of a transcript."""
 
     title: str
     text: str
     start_char: int
+    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +65,21 @@ def add_document(
     chunks: Sequence[NewChunk],
     language: str = "english",
     collection: str = "default",
+    kind: Kind = "text",
+    category: str | None = None,
+    dated_at: datetime | None = None,
 ) -> Added:
     """Store a document under its source; the same source with another hash replaces text and chunks.
 
-    content_hash: of everything that the chunks are made from. All texts without NUL and lone surrogates.
+    content_hash: of everything that is stored. dated_at: when it was said or written. All texts without NUL and lone
+    surrogates.
     Raises ValueError for a language that is not in LANGUAGES. Call inside a transaction.
     """
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}: one of {', '.join(sorted(LANGUAGES))}")
     collection_id = _collection(conn, company_id, collection)
-    document_id = _upsert(conn, company_id, (collection_id, source, title, language, text, content_hash, len(chunks)))
+    values = (collection_id, source, title, language, text, content_hash, len(chunks), kind, category, dated_at)
+    document_id = _upsert(conn, company_id, values)
     if document_id is None:
         return Added(_id_of(conn, company_id, source), changed=False)
     conn.execute(
@@ -94,7 +104,20 @@ def add_document(
             language,
         ),
     )
+    _add_speakers(conn, company_id, document_id, chunks)
     return Added(document_id, changed=True)
+
+
+def _add_speakers(conn: Conn, company_id: int, document_id: int, chunks: Sequence[NewChunk]) -> None:
+    speaking = [(ordinal, name) for ordinal, chunk in enumerate(chunks) for name in dict.fromkeys(chunk.speakers)]
+    if not speaking:
+        return
+    conn.execute(
+        "/* knowledge.add_speakers */ INSERT INTO chunk_speakers (company_id, chunk_id, speaker)"
+        " SELECT c.company_id, c.id, named.speaker FROM unnest(%s::int[], %s::text[]) AS named (ordinal, speaker)"
+        " JOIN chunks c ON c.company_id = %s AND c.document_id = %s AND c.ordinal = named.ordinal",
+        ([ordinal for ordinal, _ in speaking], [name for _, name in speaking], company_id, document_id),
+    )
 
 
 def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
@@ -120,20 +143,6 @@ def list_documents(conn: Conn, company_id: int, *, after_id: int = 0, limit: int
         ).fetchall()
 
 
-def search(conn: Conn, company_id: int, question: str, limit: int) -> list[Passage]:
-    """The company's best chunks for a question, best first; none if no word of it is known.
-
-    question: without NUL and lone surrogates; what stands behind 4096 characters is not read.
-    Raises psycopg's InsufficientPrivilege if the transaction does not work for the company.
-    """
-    with conn.cursor(row_factory=class_row(Passage)) as cursor:
-        return cursor.execute(
-            "/* knowledge.search */ SELECT chunk_id, document_id, title, ordinal, text, score, relevance, score AS bm25"
-            " FROM knowledge_search(%s, %s, %s)",
-            (company_id, question, limit),
-        ).fetchall()
-
-
 def _collection(conn: Conn, company_id: int, name: str) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(
@@ -154,16 +163,18 @@ def _one_id(row: object) -> int:
     return row
 
 
-def _upsert(conn: Conn, company_id: int, values: tuple[int, str, str, str, str, bytes, int]) -> int | None:
+def _upsert(conn: Conn, company_id: int, values: tuple[object, ...]) -> int | None:
     """The document's id if it is new or differs from what was stored, else None."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             "/* knowledge.add_document */ INSERT INTO documents AS d"
-            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count, kind, category,"
+            " dated_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT (company_id, source) DO UPDATE SET collection_id = EXCLUDED.collection_id,"
             " title = EXCLUDED.title, language = EXCLUDED.language, text = EXCLUDED.text,"
-            " content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count, updated_at = now()"
+            " content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count, kind = EXCLUDED.kind,"
+            " category = EXCLUDED.category, dated_at = EXCLUDED.dated_at, updated_at = now()"
             " WHERE d.content_hash <> EXCLUDED.content_hash"
             " RETURNING d.id",
             (company_id, *values),

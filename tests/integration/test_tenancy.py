@@ -78,9 +78,17 @@ def _seed(conn: Conn, bot: Bot) -> None:
     company = bot.company_id
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
-    knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.")
+    document = knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.").document_id
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
     embeddings.add(conn, company, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk_id)), [0.6, 0.8])])
+    conn.execute(
+        "INSERT INTO chunk_speakers SELECT company_id, id, 'Ann' FROM chunks WHERE company_id = %s", (company,)
+    )
+    conn.execute(
+        "INSERT INTO chat_filters SELECT company_id, id, jsonb_build_object('documents', ARRAY[%s::bigint])"
+        " FROM conversations WHERE company_id = %s",
+        (document, company),
+    )
     claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
     turn = turns.load(conn, claim)
     assert turn is not None

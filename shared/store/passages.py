@@ -1,0 +1,151 @@
+"""The search over a company's chunks: what comes into question, what each side says of it, and its text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from psycopg.rows import class_row
+
+from shared.store.embeddings import written
+from shared.store.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Where to search; what stands in several fields must hold in all, None does not narrow.
+
+    documents, collections: ids of the company's. speakers: as they are named, without regard to case. since, until:
+    when it was said or written; until is not included.
+    """
+
+    documents: tuple[int, ...] | None = None
+    collections: tuple[int, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    speakers: tuple[str, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def as_json(self) -> str:
+        """As knowledge_search() and chat_filters take it."""
+        named: dict[str, Any] = {}
+        for name in ("documents", "collections", "categories", "speakers"):
+            values = getattr(self, name)
+            if values is not None:
+                named[name] = list(values)
+        for name in ("since", "until"):
+            time = getattr(self, name)
+            if time is not None:
+                named[name] = time.isoformat()
+        return json.dumps(named)
+
+    @classmethod
+    def from_json(cls, named: Mapping[str, Any]) -> Self:
+        """Of what as_json() wrote."""
+        values: dict[str, Any] = {key: tuple(value) for key, value in named.items() if isinstance(value, list)}
+        values |= {key: datetime.fromisoformat(named[key]) for key in ("since", "until") if key in named}
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk that comes into question.
+
+    family: its document's title, empty for transcripts; spoken: it is a part of a transcript. bm25: None where it
+    shares no word. phrases: the same for pairs of words that stand together. told: what the question's words tell;
+    bm25 is at most 2.2 of it. share: how much of it the chunk has, 0 to 1. cosine: None without a vector.
+    """
+
+    chunk_id: int
+    document_id: int
+    ordinal: int
+    family: str
+    spoken: bool
+    bm25: float | None
+    phrases: float
+    told: float
+    share: float
+    cosine: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    chunk_id: int
+    title: str
+    text: str
+    start_char: int
+
+
+def candidates(
+    conn: Conn,
+    company_id: int,
+    texts: Sequence[str],
+    weights: Sequence[float],
+    near: tuple[int, Sequence[float]] | None,
+    where: Filter | None,
+    limit: int,
+) -> list[Candidate]:
+    """What comes into question, in no order: up to `limit` of each side, and each scored by both.
+
+    texts: the question, then what was said before it, all without NUL and lone surrogates (4096 characters of each are
+    read); weights: what the words of each count. near: a space and the question's vector in it; None: words only.
+    Raises psycopg's InsufficientPrivilege if the transaction does not work for the company or the filter names what
+    is not the company's.
+    """
+    space_id, vector = near if near is not None else (None, None)
+    with conn.cursor(row_factory=class_row(Candidate)) as cursor:
+        return cursor.execute(
+            "/* passages.candidates */ SELECT chunk_id, document_id, ordinal, family, spoken, bm25, phrases, told,"
+            " share, cosine FROM knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s)",
+            (
+                company_id,
+                list(texts),
+                list(weights),
+                space_id,
+                None if vector is None else written(vector),
+                None if where is None else where.as_json(),
+                limit,
+            ),
+        ).fetchall()
+
+
+def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:
+    """The texts of these chunks; those that are gone are left out."""
+    with conn.cursor(row_factory=class_row(Text)) as cursor:
+        rows = cursor.execute(
+            "/* passages.texts */ SELECT id AS chunk_id, title, text, start_char FROM chunks"
+            " WHERE company_id = %s AND id = ANY (%s)",
+            (company_id, list(chunk_ids)),
+        ).fetchall()
+    return {row.chunk_id: row for row in rows}
+
+
+def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: Filter | None) -> None:
+    """From now on a conversation's questions are answered from this part of the knowledge; None: from all.
+
+    Raises psycopg's InsufficientPrivilege for a filter that names what is not the company's.
+    """
+    if where is None:
+        conn.execute(
+            "/* passages.drop_chat_filter */ DELETE FROM chat_filters WHERE company_id = %s AND conversation_id = %s",
+            (company_id, conversation_id),
+        )
+        return
+    conn.execute(
+        "/* passages.save_chat_filter */ INSERT INTO chat_filters (company_id, conversation_id, wanted)"
+        " VALUES (%s, %s, %s::jsonb) ON CONFLICT (company_id, conversation_id)"
+        " DO UPDATE SET wanted = EXCLUDED.wanted, updated_at = now()",
+        (company_id, conversation_id, where.as_json()),
+    )
+
+
+def chat_filter(conn: Conn, company_id: int, conversation_id: int) -> Filter | None:
+    """What a conversation's questions are answered from; None: all."""
+    row = conn.execute(
+        "/* passages.chat_filter */ SELECT wanted FROM chat_filters WHERE company_id = %s AND conversation_id = %s",
+        (company_id, conversation_id),
+    ).fetchone()
+    return None if row is None or not isinstance(row[0], dict) else Filter.from_json(row[0])
