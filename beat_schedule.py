@@ -30,6 +30,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="*/5"),
         "options": {"queue": queues.UNREAD, "expires": 240},
     },
+    "import-due": {
+        # Every minute, as above: files and pages whose ring was lost or whose site was away.
+        "task": "index.import_due",
+        "schedule": crontab(),
+        "options": {"queue": queues.INDEX, "expires": 55},
+    },
     "make-partitions": {
         # Every six hours although a week is made ahead: a fleet that was down for days catches up at once.
         "task": "maintenance.make_partitions",

@@ -17,7 +17,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, media, metrics, ops, widget
+from gateway import health, inbox, knowledge, media, metrics, ops, widget
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -43,6 +43,7 @@ class Gateway:
                 Route("/health/ready", health.ready),
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
+                *knowledge.ROUTES,
                 *widget.ROUTES,
                 *media.ROUTES,
                 *ops.ROUTES,

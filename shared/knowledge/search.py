@@ -6,10 +6,13 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.knowledge import chunk, rank
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
+from shared.knowledge.extract.base import Turn
+from shared.knowledge.language import detect
 from shared.model import Passage
 from shared.store import embeddings, knowledge, passages
 from shared.store.passages import Candidate, Filter
@@ -152,18 +155,27 @@ def add(
     *,
     source: str,
     title: str,
-    text: str,
-    language: str = "english",
+    text: str = "",
+    turns: Sequence[Turn] = (),
+    language: str | None = "english",
     collection: str = "default",
+    category: str | None = None,
+    dated_at: datetime | None = None,
 ) -> knowledge.Added:
-    """Chunk a text or Markdown document and make it findable; adding the same again changes nothing.
+    """Chunk a text or Markdown document, or what was said in a conversation, and make it findable; adding the same
+    again changes nothing.
 
-    source: the owner's key of the document, unique in the company; adding another text under it replaces it.
-    Raises ValueError for an unknown language. Call inside a transaction that works for the company, one document
-    in each: two writers with several could wait for each other in a circle.
+    source: the owner's key of the document, unique in the company; adding another text under it replaces it. turns:
+    of a transcript, instead of text. language: None: what the text looks like. Raises ValueError for an unknown
+    language. Call inside a transaction that works for the company, one document in each: two writers with several
+    could wait for each other in a circle.
     """
     source, title, text = chunk.clean(source).strip(), chunk.clean(title).strip(), chunk.clean(text)
-    parts = (str(chunk.VERSION), collection, language, title, text)
+    turns = [Turn(chunk.clean(turn.speaker), chunk.clean(turn.text), turn.starts_s) for turn in turns]
+    whole = chunk.transcribed(turns) if turns else text
+    language = language or detect(f"{title}\n{whole}", knowledge.commonest_language(conn, company_id)) or "english"
+    described = (category or "", dated_at.isoformat() if dated_at else "", "".join(str(t.starts_s) for t in turns))
+    parts = (str(chunk.VERSION), collection, language, title, whole, *described)
     # Lengths between the parts: no two different documents may read the same end to end.
     hashed = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
     return knowledge.add_document(
@@ -171,9 +183,12 @@ def add(
         company_id,
         source=source,
         title=title,
-        text=text,
+        text=whole,
         content_hash=hashed,
-        chunks=chunk.split(title, text),
+        chunks=chunk.split_turns(title, turns) if turns else chunk.split(title, text),
         language=language,
         collection=collection,
+        kind="transcript" if turns else "text",
+        category=category,
+        dated_at=dated_at,
     )

@@ -150,6 +150,17 @@ def counts(conn: Conn, company_id: int, model: str) -> dict[int, int]:
     return {int(str(document_id)): int(str(count)) for document_id, count in rows}
 
 
+def waiting(conn: Conn, company_id: int) -> int:
+    """How many of the company's documents have chunks without vectors."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* embeddings.waiting */ SELECT count(*) FROM indexing WHERE company_id = %s AND model IS NULL",
+            (company_id,),
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
 def written(vector: Sequence[float]) -> str:
     """As pgvector reads it; half precision has four digits."""
     return "[" + ",".join(f"{value:.6g}" for value in vector) + "]"

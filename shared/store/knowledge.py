@@ -143,6 +143,16 @@ def list_documents(conn: Conn, company_id: int, *, after_id: int = 0, limit: int
         ).fetchall()
 
 
+def commonest_language(conn: Conn, company_id: int) -> str | None:
+    """That of most of the company's chunks; None while it has none."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            "/* knowledge.commonest_language */ SELECT language FROM knowledge_stats"
+            " WHERE company_id = %s AND chunks > 0 ORDER BY chunks DESC, language LIMIT 1",
+            (company_id,),
+        ).fetchone()
+
+
 def _collection(conn: Conn, company_id: int, name: str) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(
