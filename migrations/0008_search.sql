@@ -129,9 +129,11 @@ $$;
 
 -- The candidates: chunks that share the question's words, those that share the question's and the conversation's.
 -- The rarest words choose them, as many as fit a budget of postings, because those are what a search costs; where
--- even the rarest is too common another one has to stand beside it.
-CREATE FUNCTION knowledge_by_words(company bigint, texts text[], weights double precision[], documents bigint[],
-                                   speakers text[], lim int) RETURNS bigint[]
+-- even the rarest is too common another one has to stand beside it. words: as knowledge_words() gives them, an array
+-- for each column.
+CREATE FUNCTION knowledge_by_words(company bigint, languages text[], lexemes text[], tells double precision[],
+                                   asked boolean[], counts int[], documents bigint[], speakers text[], lim int)
+RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     budget constant int := 6000;
@@ -140,14 +142,16 @@ DECLARE
 BEGIN
     FOR part IN
         WITH words AS MATERIALIZED (
-            SELECT w.language, w.weight * w.idf AS tells, w.chunks, w.asked,
+            SELECT w.language, w.tells, w.chunks, w.asked,
                    '''' || replace(replace(w.lexeme, '\', '\\'), '''', '''''') || '''' AS quoted
-            FROM knowledge_words(company, texts, weights) w WHERE w.chunks > 0),
+            FROM unnest(languages, lexemes, tells, asked, counts) AS w (language, lexeme, tells, asked, chunks)
+            WHERE w.chunks > 0),
         several AS (SELECT EXISTS (SELECT 1 FROM words w WHERE NOT w.asked) AS history),
         placed AS (
             SELECT w.language, w.quoted, round.asked_only,
                    row_number() OVER rarest AS place, sum(w.chunks) OVER rarest AS postings
-            FROM several, unnest(CASE WHEN several.history THEN ARRAY[true, false] ELSE ARRAY[true] END) AS round(asked_only),
+            FROM several,
+                 unnest(CASE WHEN several.history THEN ARRAY[true, false] ELSE ARRAY[true] END) AS round(asked_only),
                  words w
             WHERE w.asked OR NOT round.asked_only
             WINDOW rarest AS (PARTITION BY w.language, round.asked_only ORDER BY w.tells DESC, w.quoted))
@@ -250,24 +254,31 @@ BEGIN
 END $$;
 
 -- ------------------------------------------------------------------ both
--- What comes into question for a question, each chunk with what both sides say of it; in no order.
+-- What comes into question for a question, each chunk with what its score is made of; in no order.
 -- texts: the question, then what was said before it; weights: what the words of each count. space, question: NULL
 -- searches by words alone. wanted: a filter or NULL. lim: candidates of each side.
--- bm25: (k1 1.2, b 0.75) over the chunk's language, NULL where no word is shared. phrases: the same for pairs of the
--- question's words that stand together. told: what all words tell, known or not: bm25 is at most 2.2 of it. share: how
--- much of it the chunk has, 0 to 1. cosine: NULL without a vector. family: the document's title, empty for transcripts.
+-- Returns {"words": [[language, lexeme, tells, mean_length]…]: what the question's words tell, known or not;
+-- "asked": {language: [lexeme…]}: the question's own words in their order; "chunks": {language: how many};
+-- "documents": {id: [title, kind]};
+-- "candidates": [[chunk, document, ordinal, language, length, {lexeme: [position…]}, cosine]…]}, cosine: null without a
+-- vector.
+-- The scores are made of it outside: joins over a handful of words, whose numbers no planner guesses, cost more here
+-- than all the rest. So no statement below has a join.
 -- Raises insufficient_privilege for a company that the transaction does not work for, and for a foreign filter.
 CREATE FUNCTION knowledge_search(company bigint, texts text[], weights double precision[], space bigint,
-                                 question halfvec, wanted jsonb, lim int)
-RETURNS TABLE (chunk_id bigint, document_id bigint, ordinal int, family text, spoken boolean,
-               bm25 double precision, phrases double precision, told double precision, share double precision,
-               cosine double precision)
+                                 question halfvec, wanted jsonb, lim int) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
 SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
-    candidates bigint[];
     of_documents bigint[];
     of_speakers text[];
+    languages text[];
+    lexemes text[];
+    tells double precision[];
+    means double precision[];
+    asked boolean[];
+    counts int[];
+    candidates bigint[] := '{}';
 BEGIN
     PERFORM knowledge_owned(company);
     IF wanted IS NOT NULL THEN
@@ -275,57 +286,36 @@ BEGIN
         of_documents := knowledge_documents(company, wanted);
         of_speakers := knowledge_speakers(wanted);
     END IF;
-    candidates := knowledge_by_words(company, texts, weights, of_documents, of_speakers, lim);
+    SELECT array_agg(w.language), array_agg(w.lexeme), array_agg(w.weight * w.idf), array_agg(w.mean_length),
+           array_agg(w.asked), array_agg(w.chunks)
+    INTO languages, lexemes, tells, means, asked, counts FROM knowledge_words(company, texts, weights) w;
+    IF lexemes IS NOT NULL THEN
+        candidates := knowledge_by_words(company, languages, lexemes, tells, asked, counts, of_documents, of_speakers,
+                                         lim);
+    END IF;
     IF space IS NOT NULL THEN
         candidates := candidates || knowledge_by_meaning(company, space, question, of_documents, of_speakers, lim);
     END IF;
-    RETURN QUERY
-    WITH words AS MATERIALIZED (SELECT * FROM knowledge_words(company, texts, weights)),
-    telling AS MATERIALIZED (
-        SELECT w.language, sum(w.weight * w.idf) AS total FROM words w GROUP BY w.language),
-    seen AS MATERIALIZED (
-        SELECT c.id, c.document_id, c.ordinal, c.language, c.length, c.tsv FROM chunks c
-        WHERE c.company_id = company AND c.id = ANY (candidates)),
-    hits AS MATERIALIZED (
-        SELECT c.id, c.language, c.length, u.lexeme, u.positions, w.weight * w.idf AS tells, w.asked, w.mean_length
-        FROM seen c CROSS JOIN LATERAL unnest(c.tsv) u
-        JOIN words w ON w.language = c.language AND w.lexeme = u.lexeme),
-    scored AS (
-        SELECT h.id, sum(h.tells * cardinality(h.positions) * 2.2
-                         / (cardinality(h.positions) + 1.2 * (0.25 + 0.75 * h.length / h.mean_length))) AS bm25,
-               sum(h.tells) AS has
-        FROM hits h GROUP BY h.id),
-    -- Neighbours in the question, function words left out, at most two words apart in the chunk. How many chunks of
-    -- the company have a pair nobody counts; what stands in few of the candidates stands in few.
-    pairs AS (
-        SELECT DISTINCT o.language, o.lexeme AS one, o.following AS two FROM (
-            SELECT s.language, u.lexeme, lead(u.lexeme) OVER (PARTITION BY s.language ORDER BY position) AS following
-            FROM telling s CROSS JOIN LATERAL unnest(knowledge_tsvector(s.language, left(texts[1], 4096))) u
-            CROSS JOIN LATERAL unnest(u.positions) AS position) o
-        WHERE o.following IS NOT NULL AND o.following <> o.lexeme),
-    together AS (
-        SELECT a.id, a.language, a.lexeme AS one, b.lexeme AS two, n.times
-        FROM pairs p
-        JOIN hits a ON a.language = p.language AND a.lexeme = p.one
-        JOIN hits b ON b.id = a.id AND b.lexeme = p.two
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS times FROM unnest(a.positions) x, unnest(b.positions) y WHERE y - x BETWEEN 1 AND 3) n
-        WHERE n.times > 0),
-    phrased AS (
-        SELECT t.id, sum(ln(1 + (s.chunks - t.chunks + 0.5::float8) / (t.chunks + 0.5))
-                         * t.times * 2.2 / (t.times + 1.2)) AS phrases
-        FROM (SELECT g.*, count(*) OVER (PARTITION BY g.language, g.one, g.two) AS chunks FROM together g) t
-        JOIN knowledge_stats s ON s.company_id = company AND s.language = t.language
-        GROUP BY t.id)
-    SELECT c.id, c.document_id, c.ordinal, CASE d.kind WHEN 'text' THEN d.title ELSE '' END, d.kind = 'transcript',
-           s.bm25, coalesce(p.phrases, 0), greatest(coalesce(t.total, 0), 1e-9),
-           coalesce(least(coalesce(s.has, 0) / t.total, 1), 0), 1 - (e.embedding <=> question)
-    FROM seen c
-    JOIN documents d ON d.company_id = company AND d.id = c.document_id
-    LEFT JOIN telling t ON t.language = c.language
-    LEFT JOIN scored s ON s.id = c.id
-    LEFT JOIN phrased p ON p.id = c.id
-    LEFT JOIN embeddings e ON e.company_id = company AND e.chunk_id = c.id AND e.space_id = space;
+    RETURN jsonb_build_object(
+        'words', (SELECT coalesce(jsonb_agg(jsonb_build_array(w.language, w.lexeme, w.tells, w.mean)), '[]')
+                  FROM unnest(languages, lexemes, tells, means) AS w (language, lexeme, tells, mean)),
+        'chunks', (SELECT coalesce(jsonb_object_agg(s.language, s.chunks), '{}') FROM knowledge_stats s
+                   WHERE s.company_id = company AND s.chunks > 0),
+        'asked', (SELECT coalesce(jsonb_object_agg(s.language, (
+                      SELECT coalesce(jsonb_agg(u.lexeme ORDER BY place), '[]')
+                      FROM unnest(knowledge_tsvector(s.language, left(texts[1], 4096))) u, unnest(u.positions) AS place)), '{}')
+                  FROM knowledge_stats s WHERE s.company_id = company AND s.chunks > 0),
+        'documents', (
+            SELECT coalesce(jsonb_object_agg(d.id, jsonb_build_array(d.title, d.kind)), '{}')
+            FROM documents d WHERE d.company_id = company AND d.id = ANY (ARRAY(
+                SELECT DISTINCT c.document_id FROM chunks c WHERE c.company_id = company AND c.id = ANY (candidates)))),
+        'candidates', (
+            SELECT coalesce(jsonb_agg(jsonb_build_array(
+                c.id, c.document_id, c.ordinal, c.language, c.length,
+                (SELECT jsonb_object_agg(u.lexeme, u.positions) FROM unnest(c.tsv) u WHERE u.lexeme = ANY (lexemes)),
+                (SELECT 1 - (e.embedding <=> question) FROM embeddings e
+                 WHERE e.company_id = company AND e.chunk_id = c.id AND e.space_id = space))), '[]')
+            FROM chunks c WHERE c.company_id = company AND c.id = ANY (candidates)));
 END $$;
 
 GRANT EXECUTE ON FUNCTION knowledge_search, knowledge_nearest, knowledge_check_filter TO switchboard_app;

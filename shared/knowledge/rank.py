@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
+from shared.knowledge.words import Candidate
 from shared.model import Passage
-from shared.store.passages import Candidate
 
 WORDS = 0.4
 """What the words' share of all that they could say counts beside a cosine."""

@@ -13,9 +13,10 @@ from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
 from shared.knowledge.extract.base import Turn
 from shared.knowledge.language import detect
+from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
 from shared.store import embeddings, knowledge, passages
-from shared.store.passages import Candidate, Filter
+from shared.store.passages import Filter
 from shared.store.pool import Conn
 
 CANDIDATES = 60
@@ -80,7 +81,7 @@ def search(
     if meaning is not None:
         space_id = embeddings.find_space(conn, meaning.model, len(meaning.vector))
         near = None if space_id is None else (space_id, meaning.vector)
-    found = passages.candidates(
+    hits = passages.hits(
         conn,
         company_id,
         [chunk.clean(text) for text in (question, *(part.text for part in said))],
@@ -89,6 +90,7 @@ def search(
         where,
         CANDIDATES,
     )
+    found = weighed(hits)
     trust, baseline = (meaning.trust, meaning.baseline) if meaning is not None else (0.0, 0.0)
     scores = rank.scores(found, trust, baseline)
     best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]

@@ -51,24 +51,38 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A chunk that comes into question.
+class Word:
+    """tells: the rarer, the more, times what it counts. mean_length: of the language's chunks, in words."""
 
-    family: its document's title, empty for transcripts; spoken: it is a part of a transcript. bm25: None where it
-    shares no word. phrases: the same for pairs of words that stand together. told: what the question's words tell;
-    bm25 is at most 2.2 of it. share: how much of it the chunk has, 0 to 1. cosine: None without a vector.
-    """
+    tells: float
+    mean_length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that comes into question. family: its document's title, empty for transcripts; spoken: it is a part of a
+    transcript. length: in words. positions: where the question's words stand. cosine: None without a vector."""
 
     chunk_id: int
     document_id: int
     ordinal: int
     family: str
     spoken: bool
-    bm25: float | None
-    phrases: float
-    told: float
-    share: float
+    language: str
+    length: int
+    positions: Mapping[str, Sequence[int]]
     cosine: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """words: by language and lexeme, also those that no chunk has. asked: the question's own words of each language in
+    their order. chunks: how many the company has of each language."""
+
+    words: Mapping[tuple[str, str], Word]
+    asked: Mapping[str, Sequence[str]]
+    chunks: Mapping[str, int]
+    hits: Sequence[Hit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class Text:
     start_char: int
 
 
-def candidates(
+def hits(
     conn: Conn,
     company_id: int,
     texts: Sequence[str],
@@ -87,8 +101,8 @@ def candidates(
     near: tuple[int, Sequence[float]] | None,
     where: Filter | None,
     limit: int,
-) -> list[Candidate]:
-    """What comes into question, in no order: up to `limit` of each side, and each scored by both.
+) -> Hits:
+    """What comes into question, in no order: up to `limit` chunks of each side, with what both say of each.
 
     texts: the question, then what was said before it, all without NUL and lone surrogates (4096 characters of each are
     read); weights: what the words of each count. near: a space and the question's vector in it; None: words only.
@@ -96,20 +110,36 @@ def candidates(
     is not the company's.
     """
     space_id, vector = near if near is not None else (None, None)
-    with conn.cursor(row_factory=class_row(Candidate)) as cursor:
-        return cursor.execute(
-            "/* passages.candidates */ SELECT chunk_id, document_id, ordinal, family, spoken, bm25, phrases, told,"
-            " share, cosine FROM knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s)",
-            (
-                company_id,
-                list(texts),
-                list(weights),
-                space_id,
-                None if vector is None else written(vector),
-                None if where is None else where.as_json(),
-                limit,
-            ),
-        ).fetchall()
+    row = conn.execute(
+        "/* passages.hits */ SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s)",
+        (
+            company_id,
+            list(texts),
+            list(weights),
+            space_id,
+            None if vector is None else written(vector),
+            None if where is None else where.as_json(),
+            limit,
+        ),
+    ).fetchone()
+    assert row is not None
+    found: Any = row[0]
+    return Hits(
+        words={(language, lexeme): Word(tells, mean) for language, lexeme, tells, mean in found["words"]},
+        asked=found["asked"],
+        chunks=found["chunks"],
+        hits=[_hit(found["documents"], *values) for values in found["candidates"]],
+    )
+
+
+def _hit(
+    documents: Mapping[str, tuple[str, str]], chunk_id: int, document_id: int, ordinal: int, language: str, length: int,
+    positions: Mapping[str, Sequence[int]] | None, cosine: float | None,
+) -> Hit:  # fmt: skip
+    title, kind = documents[str(document_id)]
+    spoken = kind == "transcript"
+    family = "" if spoken else title
+    return Hit(chunk_id, document_id, ordinal, family, spoken, language, length, positions or {}, cosine)
 
 
 def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.knowledge.rank import fuse, nearness, reciprocal_rank, scores
+from shared.knowledge.words import Candidate
 from shared.model import Passage
-from shared.store.passages import Candidate
 
 
 def _passage(chunk_id: int, relevance: float) -> Passage:
