@@ -9,10 +9,12 @@ import httpx
 import redis
 
 from shared import channels as platforms_registry
+from shared.cache.two_level import TwoLevel
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
-from shared.knowledge import embed
+from shared.knowledge import embed, remembered
 from shared.knowledge.embed import Embedder
+from shared.knowledge.remembered import RememberingEmbedder, Results
 from shared.live.publisher import Publisher
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
@@ -58,7 +60,14 @@ class Resources:
     embedder: Embedder
     platforms: dict[str, Platform]
     live: Publisher
+    vectors: TwoLevel
+    results: Results
     _closed: bool = field(default=False)
+
+    @property
+    def asked(self) -> Embedder:
+        """The embedder for questions, which are asked more than once."""
+        return RememberingEmbedder(self.embedder, self.vectors)
 
     def close(self) -> None:
         """Close in the order in which things depend on each other. Twice is once."""
@@ -134,7 +143,9 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         llm_http=llm_http,
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),
-        embedder=embed.from_settings(settings, llm_http, loop),
+        embedder=embed.from_settings(settings, llm_http, loop, breakers),
         platforms=platforms_registry.build(settings, clock),
         live=Publisher(cache, clock),
+        vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
+        results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
     )

@@ -182,14 +182,16 @@ def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
     meanings: dict[str, knowledge.Meaning] = {}
     try:
         asked = knowledge.questions_of(lines)
-        meanings = knowledge.understand(r.embedder, asked, deadline_s=r.settings.embedding_deadline_s, before=before)
+        meanings = knowledge.understand(r.asked, asked, deadline_s=r.settings.embedding_deadline_s, before=before)
     except (ModelUnavailable, Permanent) as e:
         log.warning("embedding_failed", turn_id=claim.turn_id, company_id=claim.company_id, error=describe(e))
     case.ms["embed"] = _ms(started)
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
         where = passages.chat_filter(conn, claim.company_id, case.turn.conversation_id)
-        found = knowledge.search_burst(conn, claim.company_id, lines, PASSAGES, meanings, before=before, where=where)
+        found = knowledge.search_burst(
+            conn, claim.company_id, lines, PASSAGES, meanings, before=before, where=where, results=r.results
+        )
     case.ms["search"] = _ms(started)
     return tuple(found)
 

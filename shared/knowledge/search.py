@@ -13,6 +13,7 @@ from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
 from shared.knowledge.extract.base import Turn
 from shared.knowledge.language import detect
+from shared.knowledge.remembered import Results, Scored
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
 from shared.store import embeddings, knowledge, passages
@@ -71,11 +72,42 @@ def search(
     *,
     before: Sequence[Said] = (),
     where: Filter | None = None,
+    results: Results | None = None,
+    asker: str = "",
 ) -> list[Passage]:
     """The company's best passages for a question, best first. The transaction must work for the company.
 
     By words, and by meaning where there is one and vectors of its model. before: what the conversation says already.
+    results: where what was found a moment ago is looked up; asker: whose rights it was found with.
     """
+
+    def find() -> list[Scored]:
+        return _find(conn, company_id, question, limit, meaning, before, where)
+
+    if results is None:
+        found = find()
+    else:
+        said = [f"{part.words:.3f} {part.meaning:.3f} {part.text}" for part in before]
+        parts = (
+            str(company_id), str(knowledge.version(conn, company_id)), asker, question, str(limit),
+            meaning.model if meaning is not None else "", "" if where is None else where.as_json(), *said,
+        )  # fmt: skip
+        found = results.get_or_find(parts, find)
+    texts = passages.texts_of(conn, company_id, [each.chunk_id for each in found])
+    return [
+        Passage(
+            each.chunk_id, each.document_id, text.title, each.ordinal, text.text, each.score, each.relevance,
+            each.bm25, each.cosine, text.start_char,
+        )
+        for each in found
+        if (text := texts.get(each.chunk_id)) is not None
+    ]  # fmt: skip
+
+
+def _find(
+    conn: Conn, company_id: int, question: str, limit: int, meaning: Meaning | None, before: Sequence[Said],
+    where: Filter | None,
+) -> list[Scored]:  # fmt: skip
     said = [part for part in before if part.words > 0]
     near = None
     if meaning is not None:
@@ -94,15 +126,10 @@ def search(
     trust, baseline = (meaning.trust, meaning.baseline) if meaning is not None else (0.0, 0.0)
     scores = rank.scores(found, trust, baseline)
     best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]
-    texts = passages.texts_of(conn, company_id, [c.chunk_id for c in best])
     return [
-        Passage(
-            c.chunk_id, c.document_id, text.title, c.ordinal, text.text, scores[c.chunk_id], _relevance(c, meaning),
-            c.bm25, c.cosine, text.start_char,
-        )
+        Scored(c.chunk_id, c.document_id, c.ordinal, scores[c.chunk_id], _relevance(c, meaning), c.bm25, c.cosine)
         for c in best
-        if (text := texts.get(c.chunk_id)) is not None
-    ]  # fmt: skip
+    ]
 
 
 def _relevance(candidate: Candidate, meaning: Meaning | None) -> float:
@@ -137,6 +164,7 @@ def search_burst(
     *,
     before: Sequence[Said] = (),
     where: Filter | None = None,
+    results: Results | None = None,
 ) -> list[Passage]:
     """The best passages for a burst of messages, which may ask several things. meanings: of `questions_of(lines)`.
 
@@ -145,7 +173,7 @@ def search_burst(
     """
     known = meanings or {}
     found = [
-        search(conn, company_id, asked, limit, known.get(asked), before=before, where=where)
+        search(conn, company_id, asked, limit, known.get(asked), before=before, where=where, results=results)
         for asked in questions_of(lines)
     ]
     return rank.fuse(found, limit)

@@ -143,6 +143,14 @@ def list_documents(conn: Conn, company_id: int, *, after_id: int = 0, limit: int
         ).fetchall()
 
 
+def version(conn: Conn, company_id: int) -> int:
+    """Grows with every change of what the company's searches can find."""
+    row = conn.execute(
+        "/* knowledge.version */ SELECT version FROM knowledge_versions WHERE company_id = %s", (company_id,)
+    ).fetchone()
+    return 0 if row is None else int(str(row[0]))
+
+
 def commonest_language(conn: Conn, company_id: int) -> str | None:
     """That of most of the company's chunks; None while it has none."""
     with conn.cursor(row_factory=scalar_row) as cursor:
