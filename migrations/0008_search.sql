@@ -60,6 +60,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
           AND (NOT wanted ? 'until' OR d.dated_at < (wanted ->> 'until')::timestamptz)) END
 $$;
 
+-- Whether a filter leaves a document.
+CREATE FUNCTION knowledge_visible(company bigint, document bigint, wanted jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT wanted IS NULL OR coalesce(document = ANY (knowledge_documents(company, wanted)),
+                                      knowledge_documents(company, wanted) IS NULL)
+$$;
+
 CREATE FUNCTION knowledge_speakers(wanted jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, public AS $$
     SELECT CASE WHEN wanted ? 'speakers' THEN ARRAY(SELECT lower(jsonb_array_elements_text(wanted -> 'speakers'))) END
@@ -176,6 +183,16 @@ BEGIN
 END $$;
 
 -- ------------------------------------------------------------------ meaning
+-- How much of what is nearest the index finds, company by company, as last measured; ef_search: how far it looks since.
+CREATE TABLE recall_audits (
+    company_id  bigint PRIMARY KEY REFERENCES companies,
+    ef_search   int NOT NULL DEFAULT 100 CHECK (ef_search BETWEEN 100 AND 1000),
+    recall      double precision NOT NULL CHECK (recall BETWEEN 0 AND 1),
+    questions   int NOT NULL,
+    measured_at timestamptz NOT NULL DEFAULT now()
+);
+SELECT switchboard_isolate('recall_audits');
+
 -- The company's chunks nearest to a question: as many as were asked for, or all that have vectors. Exact up to 20,000
 -- chunks that come into question (at 38,000 it took 32 ms), beyond that by HNSW. exact: never by
 -- the index.
@@ -193,7 +210,8 @@ BEGIN
         WHERE d.company_id = company AND d.id = ANY (documents);
     END IF;
     IF there > 20000 AND NOT exact THEN
-        PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', '100', true);
+        PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', coalesce((
+            SELECT a.ef_search FROM recall_audits a WHERE a.company_id = company), 100)::text, true);
         -- Literals: the index is of one space, and one partition holds the company.
         EXECUTE format(
             'SELECT array_agg(n.chunk_id) FROM (SELECT e.chunk_id FROM embeddings e'
@@ -318,4 +336,5 @@ BEGIN
             FROM chunks c WHERE c.company_id = company AND c.id = ANY (candidates)));
 END $$;
 
-GRANT EXECUTE ON FUNCTION knowledge_search, knowledge_nearest, knowledge_check_filter TO switchboard_app;
+GRANT EXECUTE ON FUNCTION knowledge_search, knowledge_nearest, knowledge_check_filter, knowledge_documents,
+    knowledge_visible TO switchboard_app;

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shared.flow import imports
+from shared.flow import imports, recall_audit
 from shared.flow import index as flow
 from shared.flow.index import Result
+from shared.store import companies
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
@@ -26,6 +27,16 @@ def import_one(process: Process) -> bool:
     result, process.cursors.imports = imports.import_next(process.resources, cursor)
     # Nothing behind the cursor is not nothing: the next call begins at the first company.
     return result is not imports.Result.NOTHING_DUE or cursor > 0
+
+
+@app.task(base=Step, bind=True, name="index.audit_recall")
+def audit_recall(self: Step) -> None:
+    """Hold the index against the exact answer, company by company."""
+    r = self.process.resources
+    with r.db.transaction() as conn:
+        ids = companies.ids(conn)
+    for company_id in ids:
+        recall_audit.audit(r, company_id)
 
 
 @app.task(base=Step, bind=True, name="index.embed_due")

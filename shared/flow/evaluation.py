@@ -16,8 +16,8 @@ from shared.knowledge.conversation import Said, said_before
 from shared.knowledge.embed import Embedder, Vector
 from shared.model import ChatLine
 from shared.store import companies, embeddings, knowledge
+from shared.store.filters import Filter
 from shared.store.knowledge import NewChunk
-from shared.store.passages import Filter
 from shared.store.pool import Conn, set_companies
 
 BATCH = 64

@@ -16,6 +16,7 @@ from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Perm
 from shared.flow import ladder
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
+from shared.knowledge import trim
 from shared.knowledge.conversation import said_before
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
@@ -37,6 +38,7 @@ QUESTION_LINES_MAX = 20
 QUESTION_LINE_CHARS = 1_000
 """Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
 PASSAGES = 6
+PASSAGES_TOKENS = 4_000
 PROMPT_BUDGET_CHARS = 24_000
 ATTEMPTS_MAX = 5
 """After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
@@ -190,10 +192,10 @@ def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
     with r.db.transaction(claim.company_id) as conn:
         where = passages.chat_filter(conn, claim.company_id, case.turn.conversation_id)
         found = knowledge.search_burst(
-            conn, claim.company_id, lines, PASSAGES, meanings, before=before, where=where, results=r.results
+            conn, claim.company_id, lines, 2 * PASSAGES, meanings, before=before, where=where, results=r.results
         )
     case.ms["search"] = _ms(started)
-    return tuple(found)
+    return tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
 
 
 def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:

@@ -17,7 +17,7 @@ from shared.knowledge.remembered import Results, Scored
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
 from shared.store import embeddings, knowledge, passages
-from shared.store.passages import Filter
+from shared.store.filters import Filter
 from shared.store.pool import Conn
 
 CANDIDATES = 60

@@ -9,6 +9,7 @@ from typing import Literal
 
 from psycopg.rows import class_row, scalar_row
 
+from shared.store.filters import Filter
 from shared.store.pool import Conn
 
 _LANGUAGE_NAMES = """
@@ -131,15 +132,25 @@ def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
     )
 
 
-def list_documents(conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100) -> list[Document]:
-    """Documents in the order of their ids, from behind after_id on."""
+def list_documents(
+    conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100, where: Filter | None = None
+) -> list[Document]:
+    """Documents in the order of their ids, from behind after_id on, those that the filter leaves."""
     with conn.cursor(row_factory=class_row(Document)) as cursor:
         return cursor.execute(
             "/* knowledge.list_documents */ SELECT d.id, c.name AS collection, d.source, d.title, d.language,"
             " d.chunk_count, d.created_at, d.updated_at"
             " FROM documents d JOIN collections c ON c.company_id = d.company_id AND c.id = d.collection_id"
-            " WHERE d.company_id = %s AND d.id > %s ORDER BY d.id LIMIT %s",
-            (company_id, after_id, limit),
+            " WHERE d.company_id = %(company)s AND d.id > %(after)s AND (%(where)s::jsonb IS NULL"
+            "  OR (SELECT knowledge_documents(%(company)s, %(where)s)) IS NULL"
+            "  OR d.id = ANY ((SELECT knowledge_documents(%(company)s, %(where)s))::bigint[]))"
+            " ORDER BY d.id LIMIT %(limit)s",
+            {
+                "company": company_id,
+                "after": after_id,
+                "limit": limit,
+                "where": None if where is None else where.as_json(),
+            },
         ).fetchall()
 
 

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from psycopg.rows import class_row
 
+from shared.model import Passage
 from shared.store.embeddings import written
+from shared.store.filters import Filter
 from shared.store.pool import Conn
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Where to search; what stands in several fields must hold in all, None does not narrow.
-
-    documents, collections: ids of the company's. speakers: as they are named, without regard to case. since, until:
-    when it was said or written; until is not included.
-    """
-
-    documents: tuple[int, ...] | None = None
-    collections: tuple[int, ...] | None = None
-    categories: tuple[str, ...] | None = None
-    speakers: tuple[str, ...] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def as_json(self) -> str:
-        """As knowledge_search() and chat_filters take it."""
-        named: dict[str, Any] = {}
-        for name in ("documents", "collections", "categories", "speakers"):
-            values = getattr(self, name)
-            if values is not None:
-                named[name] = list(values)
-        for name in ("since", "until"):
-            time = getattr(self, name)
-            if time is not None:
-                named[name] = time.isoformat()
-        return json.dumps(named)
-
-    @classmethod
-    def from_json(cls, named: Mapping[str, Any]) -> Self:
-        """Of what as_json() wrote."""
-        values: dict[str, Any] = {key: tuple(value) for key, value in named.items() if isinstance(value, list)}
-        values |= {key: datetime.fromisoformat(named[key]) for key in ("since", "until") if key in named}
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +143,21 @@ def chat_filter(conn: Conn, company_id: int, conversation_id: int) -> Filter | N
         (company_id, conversation_id),
     ).fetchone()
     return None if row is None or not isinstance(row[0], dict) else Filter.from_json(row[0])
+
+
+def surroundings(conn: Conn, company_id: int, chunk_id: int, around: int, where: Filter | None = None) -> list[Passage]:
+    """A chunk and up to `around` before and after it, in their order; nothing where the filter has it not. relevance
+    and score: 0, because nothing was asked."""
+    with conn.cursor(row_factory=class_row(Passage)) as cursor:
+        return cursor.execute(
+            "/* passages.surroundings */ SELECT c.id AS chunk_id, c.document_id, c.title, c.ordinal, c.text,"
+            " 0.0::float8 AS score, 0.0::float8 AS relevance, c.start_char"
+            " FROM chunks one JOIN chunks c ON c.company_id = one.company_id AND c.document_id = one.document_id"
+            " AND c.ordinal BETWEEN one.ordinal - %(around)s AND one.ordinal + %(around)s"
+            " WHERE one.company_id = %(company)s AND one.id = %(chunk)s"
+            " AND knowledge_visible(%(company)s, one.document_id, %(where)s::jsonb) ORDER BY c.ordinal",
+            {
+                "around": around, "company": company_id, "chunk": chunk_id,
+                "where": None if where is None else where.as_json(),
+            },
+        ).fetchall()  # fmt: skip

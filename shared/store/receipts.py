@@ -38,7 +38,19 @@ def add(
                     for p in answer.passages
                 ]
             ),
-            json.dumps([{"n": n, "chunk": p.chunk_id, "title": p.title} for n, p in answer.citations]),
+            json.dumps(
+                [
+                    {
+                        "n": n,
+                        "chunk": p.chunk_id,
+                        "title": p.title,
+                        "document": p.document_id,
+                        "start": p.start_char,
+                        "end": p.start_char + len(p.text),
+                    }
+                    for n, p in answer.citations
+                ]
+            ),
             json.dumps([asdict(a) for a in answer.attempts]),
             sum(a.tokens_in for a in answer.attempts),
             sum(a.tokens_out for a in answer.attempts),

@@ -23,6 +23,7 @@ PREFIX = "switchboard_"
 WEBHOOK_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 STAGE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 REQUESTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+SHARE = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 LABEL_CHARS_MAX = 60
 
 _book: Book | None = None
@@ -175,6 +176,12 @@ MODEL_ATTEMPT = Histogram("model_attempt_seconds", "Time of a call.", ("provider
 TOKENS = Counter("model_tokens_total", "Tokens read (in) and written (out).", ("provider", "model", "direction"))
 BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
 BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))
+
+RECALL = Histogram(
+    "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
+    buckets=SHARE,
+)  # fmt: skip
+RECALL_LOW = Counter("knowledge_recall_low_total", "Audits that found less than 0.95.")
 
 # ------------------------------------------------------------------ the way out
 SENDS = Counter("sends_total", "Requests to send APIs by what became of them.", ("platform", "status", "meaning"))

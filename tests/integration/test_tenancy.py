@@ -12,7 +12,7 @@ from psycopg import errors, sql
 from shared.embedded import Database
 from shared.knowledge import search as knowledge
 from shared.model import Answer, ModelAttempt
-from shared.store import companies, embeddings, imports, messages, outbound, receipts, turns, usage
+from shared.store import companies, embeddings, imports, messages, outbound, recall, receipts, turns, usage
 from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
 
@@ -27,7 +27,6 @@ LOOKS_OVER_THE_FENCE = {
     "agent_of_key", "claim_import", "claim_indexing", "claim_media", "claim_outbound", "claim_turn", "company_ids",
     "embedding_space", "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark",
     "operations_state", "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
-    "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
     "overdue", "renew_turns", "routes_of",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
@@ -91,6 +90,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
         (document, company),
     )
     imports.note(conn, company, source="a", name="a", document_id=document, reason=None)
+    recall.record(conn, company, recall=0.9, questions=1, ef_search=200)
     claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
     turn = turns.load(conn, claim)
     assert turn is not None

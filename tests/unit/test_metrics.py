@@ -16,7 +16,7 @@ from shared.settings import PROJECT_ROOT, child_environment
 from shared.telemetry import metric_files, metrics
 
 UNITS = (
-    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_tokens_total",
+    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_ratio", "_tokens_total",
 )  # fmt: skip
 # What a label may say: words of ours, and names that stand in the settings. Nothing that grows with customers.
 LABELS = {
@@ -83,7 +83,7 @@ def test_names_end_in_their_unit_and_are_all_different() -> None:
     assert len(names) == len(set(names)) > 20
     for metric in metrics.ALL:
         assert metric.name.endswith(UNITS), metric.name
-        assert metric.name.endswith("_total") == isinstance(metric, metrics.Counter), metric.name
+        assert metric.name.endswith("_total", "_ratio") == isinstance(metric, metrics.Counter), metric.name
 
 
 def test_labels_are_words_of_ours() -> None:
