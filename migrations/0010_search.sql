@@ -143,10 +143,13 @@ CREATE FUNCTION knowledge_by_words(company bigint, languages text[], lexemes tex
 RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
-    budget constant int := 6000;
+    budget int := 2500;
     part record;
     chosen bigint[] := '{}';
 BEGIN
+    IF (SELECT sum(d.chunk_count) <= 5000 FROM documents d WHERE d.company_id = company AND d.id = ANY (documents)) THEN
+        budget := 2000000000;  -- how common a word is elsewhere costs nothing here
+    END IF;
     FOR part IN
         WITH words AS MATERIALIZED (
             SELECT w.language, w.tells, w.chunks, w.asked,

@@ -15,7 +15,9 @@ from shared.clock import Clock, SystemClock
 from shared.knowledge import embed, remembered
 from shared.knowledge.embed import Embedder
 from shared.knowledge.remembered import RememberingEmbedder, Results
+from shared.knowledge.reranked import Reranker
 from shared.live.publisher import Publisher
+from shared.llm import rerank
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.resilience.egress import EVERYWHERE, Egress
@@ -58,6 +60,7 @@ class Resources:
     breakers: SharedBreakers
     router: llm_router.Router | None
     embedder: Embedder
+    reranker: Reranker | None
     platforms: dict[str, Platform]
     live: Publisher
     vectors: TwoLevel
@@ -144,6 +147,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),
         embedder=embed.from_settings(settings, llm_http, loop, breakers),
+        reranker=rerank.from_settings(settings, llm_http, loop, breakers),
         platforms=platforms_registry.build(settings, clock),
         live=Publisher(cache, clock),
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),

@@ -10,7 +10,7 @@ import json
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     embeddings_api_key: SecretStr = SecretStr("")
     embeddings_model: str | None = None
     embeddings_baseline: float = Field(0.2, ge=0, lt=1)  # the cosine of unrelated texts; 0.7 for some models
+    rerank_base_url: str | None = Field(None, repr=False)  # what /rerank comes behind; unset: the order of the search
+    rerank_api_key: SecretStr = SecretStr("")
+    rerank_model: str | None = None
+    rerank_style: Literal["cohere", "tei"] = "cohere"
     embedding_deadline_s: float = Field(3.0, gt=0)  # for a question; without its meaning the words are searched alone
     llm_call_deadline_s: float = Field(30.0, gt=0)
     turn_deadline_s: float = Field(55.0, gt=0)
@@ -224,6 +228,7 @@ class Settings(BaseSettings):
             ("cache_url", ("redis", "rediss")),
             ("llm_base_url", ("http", "https")),
             ("embeddings_base_url", ("http", "https")),
+            ("rerank_base_url", ("http", "https")),
             ("telegram_api_url", ("http", "https")),
             ("graph_api_url", ("http", "https")),
             ("slack_api_url", ("http", "https")),
@@ -250,7 +255,7 @@ class Settings(BaseSettings):
 
     def _model_problems(self) -> list[str]:
         found = []
-        for prefix in ("llm", "embeddings"):
+        for prefix in ("llm", "embeddings", "rerank"):
             url, model = getattr(self, f"{prefix}_base_url"), getattr(self, f"{prefix}_model")
             if bool(url) != bool(model):
                 found.append(f"set both {prefix.upper()}_BASE_URL and {prefix.upper()}_MODEL, or neither")

@@ -18,6 +18,7 @@ from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
 from shared.knowledge import trim
 from shared.knowledge.conversation import said_before
+from shared.knowledge.reranked import reranked
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
@@ -195,6 +196,8 @@ def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
             conn, claim.company_id, lines, 2 * PASSAGES, meanings, before=before, where=where, results=r.results
         )
     case.ms["search"] = _ms(started)
+    # the connection is back: a reranker is somebody else's HTTP, too
+    found = reranked(r.reranker, "\n".join(lines), found, filtered=where is not None)
     return tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
 
 
