@@ -19,8 +19,8 @@ from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
 
 Style = Literal["cohere", "tei"]
-"""cohere: `{model, query, documents}` → `{results: [{index, relevance_score}]}`, as Cohere, Jina and servers with OpenAI's
-look answer at /rerank. tei: `{query, texts}` → `[{index, score}]`, as text-embeddings-inference does."""
+"""cohere: `{model, query, documents}` → `{results: [{index, relevance_score}]}`, as Cohere, Jina and servers with
+OpenAI's look answer at /rerank. tei: `{query, texts}` → `[{index, score}]`, as text-embeddings-inference does."""
 
 DEADLINE_S = 1.5
 """For the whole step: a better order is worth no longer a wait."""
