@@ -68,9 +68,7 @@ def main(total: int) -> None:
                 owner.execute("VACUUM ANALYZE")
                 _say(f"{sum(sizes)} chunks, {len(sizes)} companies: loaded in {loaded - began:.0f} s,"
                      f" indexed in {time.perf_counter() - loaded:.0f} s")  # fmt: skip
-            _say(
-                "| chunks of the company | CPU of a search | p50 | p95 | meaning alone p95 | recall@10 | fewer than asked |"
-            )
+            _say("| chunks of the company | CPU of a search | p50 | p95 | meaning alone p95 | recall@10 | too few |")
             _say("|---|---|---|---|---|---|---|")
             with psycopg.connect(server.database_url, autocommit=True, prepare_threshold=None) as app:
                 for company_id, size in list(zip(ids, sizes, strict=True))[: len(SHARES)]:
