@@ -20,7 +20,7 @@ from shared.store import embeddings, knowledge, passages
 from shared.store.filters import Filter
 from shared.store.pool import Conn
 
-CANDIDATES = 40
+CANDIDATES = 60
 """Of each side: what stands lower changes no ranking's beginning."""
 WORDS_SHARE = 0.3
 """What the words count in the relevance of a passage whose meaning is known. docs/retrieval.md has the figures."""
