@@ -42,6 +42,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(),
         "options": {"queue": queues.INDEX, "expires": 55},
     },
+    "watch-channels": {
+        # Every five minutes: platforms give up on an address that failed for about an hour.
+        "task": "channels.watch",
+        "schedule": crontab(minute="*/5"),
+        "options": {"queue": queues.CHANNELS, "expires": 240},
+    },
     "make-partitions": {
         # Every six hours although a week is made ahead: a fleet that was down for days catches up at once.
         "task": "maintenance.make_partitions",

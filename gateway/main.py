@@ -75,6 +75,7 @@ class Gateway:
         desk = pages.state.desk = ops.Desk(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()
+        edge.tally.start()
         _on_sigterm(edge.hub.stop_watching)
         try:
             yield

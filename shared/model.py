@@ -201,6 +201,16 @@ class SendOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelHealth:
+    """What a platform says of a channel's subscription when it is asked. problem: a static word where it fails.
+    pending: how many events the platform holds for us, None where it does not say."""
+
+    state: Literal["ok", "failing", "unknown"]
+    problem: str | None = None
+    pending: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """A platform's limit: at most `count` in `per_s` seconds under `key`, evenly after a burst of `burst`."""
 

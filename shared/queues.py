@@ -11,8 +11,9 @@ REDIS_PREFIX = "sb:celery:"
 UNREAD = "unread"
 REPLY = "reply"
 DELIVER = "deliver"
+CHANNELS = "channels"
 INDEX = "index"
 MEDIA = "media"
 MAINTENANCE = "maintenance"
 
-ALL = (UNREAD, REPLY, DELIVER, INDEX, MEDIA, MAINTENANCE)
+ALL = (UNREAD, REPLY, DELIVER, CHANNELS, INDEX, MEDIA, MAINTENANCE)

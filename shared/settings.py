@@ -173,8 +173,8 @@ class Settings(BaseSettings):
     sweep_every_s: float = Field(2.0, gt=0)
 
     # Processes
-    reply_threads: int = Field(32, ge=1)
-    deliver_threads: int = Field(16, ge=1)
+    reply_threads: int = Field(32, ge=1)  # answers under way in a process
+    deliver_threads: int = Field(16, ge=1)  # sends under way in a process
     media_threads: int = Field(4, ge=1)
     database_pool_max: int = Field(8, ge=1)  # per process
     database_pool_timeout_s: float = Field(5.0, gt=0)

@@ -9,6 +9,7 @@ app = Celery(
     include=[
         "tasks.reply",
         "tasks.deliver",
+        "tasks.channels",
         "tasks.unread",
         "tasks.index",
         "tasks.media",

@@ -188,16 +188,27 @@ SENDS = Counter("sends_total", "Requests to send APIs by what became of them.", 
 SEND = Histogram("send_seconds", "Time of a request to a send API.", ("platform",), buckets=STAGE_S)
 POSTPONED = Counter("parts_postponed_total", "Parts put off without an attempt.", ("platform", "meaning"))
 GIVEN_UP = Counter("parts_given_up_total", "Parts that will not be sent.", ("platform", "meaning"))
+FAILED_LATER = Counter(
+    "sends_failed_later_total", "Parts that a platform had taken and then did not deliver.", ("platform", "meaning")
+)
+CHANNEL_ALERTS = Counter(
+    "channel_alerts_total", "Channels that a person should look after.", ("platform", "alert", "meaning")
+)
 UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain because nobody recorded their result.")
 
 # ------------------------------------------------------------------ the house
 MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
 TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
 TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
+PIECES = Counter(
+    "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
+)
+RINGS = Counter("rings_total", "Doorbells that the broker took.", ("task",))
+RINGS_GATHERED = Counter("rings_gathered_total", "Doorbells that one on its way to the broker stood for.", ("task",))
 RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))
 SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
-WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("worker",))
+WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("process",))
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))
