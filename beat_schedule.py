@@ -103,4 +103,22 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="*/5"),
         "options": {"queue": queues.UNREAD, "expires": 240},
     },
+    "audit-recall": {
+        # 04:20: an exact search of a large company reads all of its vectors; nobody waits at that hour.
+        "task": "index.audit_recall",
+        "schedule": crontab(minute=20, hour=4),
+        "options": {"queue": queues.INDEX, "expires": 6 * 3600},
+    },
+    "import-due": {
+        # Every minute, as above: files and pages whose ring was lost or whose site was away.
+        "task": "index.import_due",
+        "schedule": crontab(),
+        "options": {"queue": queues.INDEX, "expires": 55},
+    },
+    "watch-channels": {
+        # Every five minutes: platforms give up on an address that failed for about an hour.
+        "task": "channels.watch",
+        "schedule": crontab(minute="*/5"),
+        "options": {"queue": queues.CHANNELS, "expires": 240},
+    },
 }

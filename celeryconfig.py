@@ -1,4 +1,5 @@
-"""Celery's settings, each with its reason. A message is a doorbell: losing one delays, doubling one does nothing."""
+"""Celery's settings, each with its reason. A message is a doorbell for everything that is due when it is heard:
+losing one delays, doubling one does nothing."""
 
 from __future__ import annotations
 
@@ -46,8 +47,9 @@ task_publish_retry = True
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 task_inherit_parent_priority = False
 
-worker_prefetch_multiplier = 1  # a ring held by a busy worker is a ring that an idle one does not hear
-worker_eta_task_limit = 20_000  # countdowns are held in memory
+# A ring held by a busy worker is a ring that an idle one does not hear; a worker with more to do than room rings on.
+worker_prefetch_multiplier = 1
+worker_eta_task_limit = 20_000  # countdowns are held in memory; there is one a batch, at most twenty a second
 worker_cancel_long_running_tasks_on_connection_loss = False  # the row, not the broker, owns the work
 worker_hijack_root_logger = False  # logs are ours, as JSON
 worker_redirect_stdouts = False

@@ -11,6 +11,7 @@ from typing import TypeVar
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from gateway.answers import Tally
 from gateway.apps import AppDirectory
 from gateway.limits import Limits
 from gateway.streams import Streams
@@ -53,6 +54,7 @@ class Edge:
     watching: AsyncRedis
     hub: Hub
     streams: Streams
+    tally: Tally
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking database work beside the event loop."""
@@ -60,6 +62,7 @@ class Edge:
 
     async def close(self) -> None:
         await self.hub.close()
+        await self.tally.close()
         await self.watching.aclose()
         self.limits.close()
         self.live.close()
@@ -113,4 +116,5 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         watching=watching,
         hub=Hub(watching),
         streams=Streams(settings.widget_streams_max),
+        tally=Tally(db),
     )

@@ -20,7 +20,7 @@ from shared.channels.text import storable
 from shared.errors import DatabaseUnavailable
 from shared.flow import takeover
 from shared.live.topics import Chat, Moved, Stored
-from shared.store import companies, conversations, messages
+from shared.store import changes, companies, conversations, messages, statuses
 from shared.store import media as media_store
 from shared.store.pool import Conn
 from tasks import deliver
@@ -106,6 +106,9 @@ async def list_messages(request: Request) -> Response:
             raise _no_such_conversation()
         page = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=limit)
         fetched = media_store.of_messages(conn, company_id, [m.id for m in page if m.attachments])
+        sent = statuses.of_messages(conn, company_id, [m.id for m in page if m.role != "customer"])
+        reactions = changes.reactions_of(conn, company_id, [m.id for m in page])
+        page = [replace(m, delivery=sent.get(m.id), reactions=reactions.get(m.id, {})) for m in page]
         return {"messages": [_with_media(edge, company_id, message, fetched) for message in page]}
 
     return _json(await _as_agent(request, work))

@@ -17,7 +17,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, media, metrics, ops, vitals, widget
+from gateway import health, inbox, knowledge, media, metrics, ops, vitals, widget
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -44,6 +44,7 @@ class Gateway:
                 Route("/health", vitals.show),
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
+                *knowledge.ROUTES,
                 *widget.ROUTES,
                 *media.ROUTES,
                 *ops.ROUTES,
@@ -76,6 +77,7 @@ class Gateway:
         looks = pages.state.vitals = vitals.Vitals(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()
+        edge.tally.start()
         _on_sigterm(edge.hub.stop_watching)
         try:
             yield

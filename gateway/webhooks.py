@@ -101,6 +101,8 @@ class Webhooks:
             body = self._edge.platforms[visit.platform].acknowledgement
             await _answer(send, 200, [_JSON if body else _TEXT, visit.id_header], body)
         metrics.WEBHOOKS.inc(visit.platform, str(status))
+        if visit.app_id is not None:
+            self._edge.tally.count(visit.app_id, status, visit.received_ms)
         self._log.write(
             "webhook_answered", request_id=visit.request_id, status=status, platform=visit.platform,
             app_id=visit.app_id, size_bytes=visit.size_bytes,
@@ -123,6 +125,7 @@ class Webhooks:
         raw = await self._body(headers, receive)
         visit.size_bytes = len(raw)
         app = await self._app(name, parts[3])
+        visit.app_id = app.id
         if not platform.verify(headers, raw, app.secrets) and not await self._newly(name, parts[3], headers, raw):
             raise _Refused(401, "the signature or secret does not fit this app")
         try:
@@ -131,7 +134,6 @@ class Webhooks:
             if "json" in headers.get("content-type", "application/json"):
                 raise _Refused(422, "the body should be a JSON object") from None
             raise _Refused(415, "the body should be application/json") from None
-        visit.app_id = app.id
         challenge = platform.challenge(body)
         if challenge is not None:
             return challenge

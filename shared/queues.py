@@ -11,6 +11,7 @@ REDIS_PREFIX = "sb:celery:"
 UNREAD = "unread"
 REPLY = "reply"
 DELIVER = "deliver"
+CHANNELS = "channels"
 INDEX = "index"
 MEDIA = "media"
 MAINTENANCE = "maintenance"
@@ -18,4 +19,4 @@ RETENTION = "retention"
 ARCHIVE = "archive"
 HEALTH = "health"
 
-ALL = (UNREAD, REPLY, DELIVER, INDEX, MEDIA, MAINTENANCE, RETENTION, ARCHIVE, HEALTH)
+ALL = (UNREAD, REPLY, DELIVER, CHANNELS, INDEX, MEDIA, MAINTENANCE, RETENTION, ARCHIVE, HEALTH)

@@ -10,7 +10,7 @@ import json
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     embeddings_api_key: SecretStr = SecretStr("")
     embeddings_model: str | None = None
     embeddings_baseline: float = Field(0.2, ge=0, lt=1)  # the cosine of unrelated texts; 0.7 for some models
+    rerank_base_url: str | None = Field(None, repr=False)  # what /rerank comes behind; unset: the order of the search
+    rerank_api_key: SecretStr = SecretStr("")
+    rerank_model: str | None = None
+    rerank_style: Literal["cohere", "tei"] = "cohere"
     embedding_deadline_s: float = Field(3.0, gt=0)  # for a question; without its meaning the words are searched alone
     llm_call_deadline_s: float = Field(30.0, gt=0)
     turn_deadline_s: float = Field(55.0, gt=0)
@@ -169,8 +173,8 @@ class Settings(BaseSettings):
     sweep_every_s: float = Field(2.0, gt=0)
 
     # Processes
-    reply_threads: int = Field(32, ge=1)
-    deliver_threads: int = Field(16, ge=1)
+    reply_threads: int = Field(32, ge=1)  # answers under way in a process
+    deliver_threads: int = Field(16, ge=1)  # sends under way in a process
     media_threads: int = Field(4, ge=1)
     database_pool_max: int = Field(8, ge=1)  # per process
     database_pool_timeout_s: float = Field(5.0, gt=0)
@@ -230,6 +234,7 @@ class Settings(BaseSettings):
             ("cache_url", ("redis", "rediss")),
             ("llm_base_url", ("http", "https")),
             ("embeddings_base_url", ("http", "https")),
+            ("rerank_base_url", ("http", "https")),
             ("telegram_api_url", ("http", "https")),
             ("graph_api_url", ("http", "https")),
             ("slack_api_url", ("http", "https")),
@@ -256,7 +261,7 @@ class Settings(BaseSettings):
 
     def _model_problems(self) -> list[str]:
         found = []
-        for prefix in ("llm", "embeddings"):
+        for prefix in ("llm", "embeddings", "rerank"):
             url, model = getattr(self, f"{prefix}_base_url"), getattr(self, f"{prefix}_model")
             if bool(url) != bool(model):
                 found.append(f"set both {prefix.upper()}_BASE_URL and {prefix.upper()}_MODEL, or neither")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from celery import Celery
 
-STATIONS = ("reply", "deliver", "unread", "index", "media", "maintenance", "retention", "archive", "health")
+STATIONS = (
+    "reply", "deliver", "channels", "unread", "index", "media", "maintenance", "retention", "archive", "health",
+)  # fmt: skip
 
 app = Celery("switchboard", include=[f"tasks.{station}" for station in STATIONS])
 app.config_from_object("celeryconfig")  # read when first needed, not at import

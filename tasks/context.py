@@ -5,18 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.flow.leases import Leases
 from shared.resources import Resources
+from tasks.dispatch import Dispatcher
+from tasks.ringer import Ringer
 
 
 @dataclass(slots=True)
 class Process:
-    """resources and leases of a worker process. cursors: per thread, the company that was served last, so that
-    threads go round the companies instead of all beginning at the first. closing: called first when it closes."""
+    """resources and leases of a worker process. ringer: gathers its rings. dispatchers: by station, of those that
+    this process serves. cursors: per thread, the company that was served last, so that threads go round the companies
+    instead of all beginning at the first. closing: called first when it closes."""
 
     resources: Resources
     leases: Leases
+    ringer: Ringer = field(default_factory=Ringer)
+    dispatchers: dict[str, Dispatcher[Any]] = field(default_factory=dict)
     cursors: threading.local = field(default_factory=threading.local)
     closing: list[Callable[[], None]] = field(default_factory=list)
 

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from shared import queues
 from shared.flow import deliver as flow
+from shared.flow.claimed import Claimed
+from shared.flow.deliver import Taken
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
+from tasks.dispatch import Dispatcher
 from tasks.doorbell import ring
 
 
 @app.task(base=Step, bind=True, name="deliver.send_due")
 def send_due(self: Step) -> None:
-    """Send the part that is due next, of the next company in this thread's round."""
-    again_in_s = deliver_one(self.process)
-    if again_in_s is not None:
-        ring(send_due, countdown_s=again_in_s)
+    """Begin sending whatever is due, as much as this process has room for, until nothing is."""
+    self.process.dispatchers[queues.DELIVER].drain()
 
 
-def deliver_one(process: Process) -> float | None:
-    """Send one due part; returns in how many seconds its conversation wants another ring, None for never."""
+def dispatcher(process: Process) -> Dispatcher[Taken]:
+    """Sends this process' share of the parts, DELIVER_THREADS at a time."""
+    r = process.resources
+
+    def claim(after_company: int, room: int) -> Claimed[Taken]:
+        return flow.take_due(r, after_company, room)
+
+    def work(taken: Taken) -> None:
+        again_in_s = flow.deliver(r, taken).again_in_s
+        if again_in_s == 0:
+            process.ringer.want(send_due)
+        elif again_in_s is not None:
+            ring(send_due, countdown_s=again_in_s)  # each has a time of its own
+
+    return Dispatcher(
+        queues.DELIVER, r.settings.deliver_threads, claim=claim, work=work,
+        pass_on=lambda: process.ringer.want(send_due),
+    )  # fmt: skip
+
+
+def deliver_one(process: Process) -> bool:
+    """Send one due part, here and now; whether its conversation has more to send."""
     cursor = getattr(process.cursors, "deliver", 0)
     delivered = flow.deliver_next_part(process.resources, cursor)
     process.cursors.deliver = delivered.company
-    return delivered.again_in_s
+    return delivered.again_in_s is not None

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from shared.embedded import Database as Server
 from shared.flow import onboarding
+from shared.flow.batch import Stored
 from shared.flow.drain import Drain
-from shared.flow.intake import Stored
 from shared.model import Me
 from shared.settings import Settings
 from shared.store import companies, journal

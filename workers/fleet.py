@@ -14,8 +14,8 @@ class Row:
     """A kind of Celery worker.
 
     queues: what it consumes. pool: threads for work that waits, prefork for work that may need killing.
-    concurrency: threads or children. threads: resident ones beside the pool. connections: to the database,
-    for all its processes together. max_memory_kb: a prefork child above it is replaced after its task.
+    concurrency: threads or children that hear rings. threads: resident ones beside the pool. connections: to the
+    database, for all its processes together. max_memory_kb: a prefork child above it is replaced after its task.
     """
 
     name: str
@@ -36,8 +36,11 @@ def table(settings: Settings) -> dict[str, Row]:
         # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes, a job that
         # opens one more connection as the owner.
         Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max + 1),
-        Row("reply", (queues.REPLY,), "threads", settings.reply_threads, ("hints", "sweeper", "wedge"), pool_max),
-        Row("deliver", (queues.DELIVER,), "threads", settings.deliver_threads, ("sweeper", "wedge"), pool_max),
+        # Two threads hear rings, one that makes work of them and one that notes that there was another; the work is
+        # done on REPLY_THREADS and DELIVER_THREADS of their dispatchers (tasks/dispatch.py).
+        Row("reply", (queues.REPLY,), "threads", 2, ("hints", "sweeper", "wedge"), pool_max),
+        # A third beside the sends, asking platforms how their webhooks fare: a task every few minutes.
+        Row("deliver", (queues.DELIVER, queues.CHANNELS), "threads", 3, ("sweeper", "wedge"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
         Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max),

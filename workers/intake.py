@@ -5,12 +5,12 @@ from __future__ import annotations
 import structlog
 from redis.exceptions import ResponseError
 
+from shared.flow.batch import Stored
 from shared.flow.drain import Drain
-from shared.flow.intake import Stored
 from shared.live.topics import Stored as NewMessages
+from shared.store.objects import MediaStoreUnavailable
 from shared.telemetry import metrics
-from tasks import context, media, reply
-from tasks.doorbell import ring
+from tasks import context, deliver, media, reply
 from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,8 @@ class IntakeThread(Resident):
         self._reader = r.journal
         self._drain = Drain(r.db, r.journal, r.platforms, r.settings)
         self._live = r.live
+        self._objects = r.objects
+        self._ringer = process.ringer
         self._quiet_s = r.settings.quiet_window_s
         self._groups_known = False
 
@@ -46,7 +48,7 @@ class IntakeThread(Resident):
         return 0.0
 
     def _drain_one(self, stream: str) -> bool:
-        """Store one batch of a stream and ring for the replies it wants; whether there was anything."""
+        """Store one batch of a stream and ring once for the replies it wants; whether there was anything."""
         if self.stopping.is_set():
             return False
         stored = self._drain.drain(stream)
@@ -55,8 +57,14 @@ class IntakeThread(Resident):
         self._live.hint(stored.moved)
         self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)
-        ring(reply.answer_due, stored.turns, countdown_s=self._quiet_s)
-        ring(media.fetch_due, min(stored.media, 1))
+        self._alarm(stored)
+        self._forget(stored)
+        if stored.turns:
+            self._ringer.want(reply.answer_due, countdown_s=self._quiet_s)
+        if stored.media:
+            self._ringer.want(media.fetch_due)
+        if stored.parts:
+            self._ringer.want(deliver.send_due)
         return True
 
     def _tell(self, stream: str, stored: Stored) -> None:
@@ -69,6 +77,25 @@ class IntakeThread(Resident):
             "batch_stored", stream=stream, requests=stored.requests, repeats=stored.repeats,
             effected=stored.effected, dropped=stored.dropped, parked=stored.parked, turns=stored.turns,
         )  # fmt: skip
+
+    def _alarm(self, stored: Stored) -> None:
+        for alert in stored.alerts:
+            if alert.event == "part_failed_later":
+                metrics.FAILED_LATER.inc(alert.platform, alert.meaning)
+            else:
+                metrics.CHANNEL_ALERTS.inc(alert.platform, alert.event, alert.meaning)
+            log.error(
+                alert.event, company_id=alert.company_id, channel_id=alert.channel_id, meaning=alert.meaning,
+                outbound_id=alert.outbound_id,
+            )  # fmt: skip
+
+    def _forget(self, stored: Stored) -> None:
+        """Bytes of attachments whose messages were deleted. The rows are gone: nobody can ask for them any more."""
+        for company_id, sha256 in stored.forgotten:
+            try:
+                self._objects.delete(company_id, sha256)
+            except MediaStoreUnavailable as e:
+                log.error("media_not_deleted", company_id=company_id, sha256=sha256, error=type(e).__name__)
 
 
 class IntakeStep(ResidentStep):

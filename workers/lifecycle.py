@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -15,12 +16,18 @@ from shared.knowledge.embed import Embedder
 from shared.resources import open_resources
 from shared.store.pool import check_connections
 from shared.telemetry import logs, metrics
-from tasks import context, index
+from tasks import context, deliver, index, reply
+from tasks.dispatch import Dispatcher
 from tasks.doorbell import ring
 from workers import fleet
 from workers.ready import say_ready
 
 log = structlog.get_logger(__name__)
+
+DISPATCHERS: dict[str, Callable[[context.Process], Dispatcher[Any]]] = {
+    queues.REPLY: reply.dispatcher,
+    queues.DELIVER: deliver.dispatcher,
+}
 
 
 def open_process(name: str, config: settings.Settings) -> context.Process:
@@ -31,6 +38,8 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
     process = context.Process(resources, leases)
+    if name in DISPATCHERS:
+        process.dispatchers[name] = DISPATCHERS[name](process)
     _measure(name, process)
     context.set_current(process)
     return process
@@ -51,12 +60,27 @@ def _prepare(embedder: Embedder) -> None:
         log.error("embedder_missing", reason=str(e))  # answers go on by words
 
 
+def call_off() -> None:
+    """Nothing more is claimed, and what is being written ends; what was begun otherwise goes on."""
+    try:
+        process = context.current()
+    except RuntimeError:
+        return
+    for dispatcher in process.dispatchers.values():
+        dispatcher.call_off()
+    process.leases.call_off()
+
+
 def close_process(*_: Any, **__: Any) -> None:
     try:
         process = context.current()
     except RuntimeError:
         return
     context.set_current(None)
+    process.leases.call_off()
+    for dispatcher in process.dispatchers.values():
+        dispatcher.stop()
+    process.ringer.close()
     for close in process.closing:
         close()
     process.leases.stop()
@@ -94,16 +118,14 @@ def connect() -> None:
     def worker_ready(sender: Any, **_: Any) -> None:
         name = sender.hostname.partition("@")[0]
         if name.partition("-")[0] == queues.INDEX:
+            ring(index.import_due)  # whatever came while nobody read
             ring(index.embed_due)  # whatever was added while nobody embedded
         say_ready(name)
 
     @signals.worker_shutting_down.connect(weak=False)
     def worker_shutting_down(**_: Any) -> None:
         # a pool of threads waits for its tasks: call off what would take longer than the grace period
-        try:
-            context.current().leases.call_off()
-        except RuntimeError:
-            return
+        call_off()
 
     signals.worker_process_shutdown.connect(close_process, weak=False)
     signals.worker_shutdown.connect(close_process, weak=False)

@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 
 GRACE_S = 1.0
 """A ring on time needs no second one: younger work is left to it."""
-RINGS_MAX = 200
-"""Doorbells a round. What is overdue beyond it waits for the next round; workers ring on by themselves."""
+COUNTED_MAX = 200
+"""How far a round counts, and how much of it is done here when the broker takes no ring."""
 OWN_HANDS = 8
 """Threads that do the work here when the broker takes no ring."""
 
@@ -39,30 +39,26 @@ class Sweeper(Resident):
     def step(self) -> float:
         db = self._process.resources.db
         with db.transaction() as conn:
-            due = sweep.look(conn, every_s=self._every_s, grace_s=GRACE_S, limit=RINGS_MAX)
+            due = sweep.look(conn, every_s=self._every_s, grace_s=GRACE_S, limit=COUNTED_MAX)
         if due is not None:
             deliver_flow.expire_unrecorded(self._process.resources)
             heard = self._serve("reply", due.turns, reply.answer_due, lambda: reply.answer_one(self._process))
-            heard &= self._serve("deliver", due.outbound, deliver.send_due, self._deliver_one)
+            heard &= self._serve("deliver", due.outbound, deliver.send_due, lambda: deliver.deliver_one(self._process))
             if not heard:
                 with db.transaction() as conn:
                     sweep.look_again_soon(conn, every_s=self._every_s)
         return self._every_s
 
-    def _deliver_one(self) -> bool:
-        return deliver.deliver_one(self._process) is not None
-
     def _serve(self, station: str, overdue: int, task: Task, work: Callable[[], bool]) -> bool:
-        """Ring for what is overdue, or do it here; whether the rings went out."""
+        """Ring for what is overdue, once for all of it, or do it here; whether the ring went out."""
         if not overdue:
             return True
-        rung = ring(task, overdue)
-        metrics.SWEPT.inc(station, "rung", by=rung)
-        metrics.SWEPT.inc(station, "by_hand", by=overdue - rung)
-        log.info("swept", station=station, overdue=overdue, rung=rung)
-        if rung < overdue:
-            self._work_here(overdue - rung, work)
-        return rung == overdue
+        heard = ring(task)
+        metrics.SWEPT.inc(station, "rung" if heard else "by_hand", by=overdue)
+        log.info("swept", station=station, overdue=overdue, rung=heard)
+        if not heard:
+            self._work_here(overdue, work)
+        return heard
 
     def _work_here(self, count: int, work: Callable[[], bool]) -> None:
         """The broker takes no ring: do the work in this process, a bounded share of it a round."""

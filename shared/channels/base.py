@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import httpx
 
 from shared.channels.body import decode_object
-from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,14 @@ class Platform(Protocol):
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         """Show that an answer is being written (and the message seen). A courtesy: failures are swallowed."""
+        ...
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A platform that can be asked how our subscription fares."""
+
+    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+        """What it says of the channel (place.chat is empty). Never raises on what the network or the platform does;
+        the caller sets the deadline."""
         ...

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from shared.channels import telegram_send, telegram_update
+from shared.channels import telegram_health, telegram_send, telegram_update
 from shared.channels.base import Platform
 from shared.channels.fields import inner
 from shared.channels.http import BROKEN
@@ -15,7 +15,7 @@ from shared.channels.markup import to_html
 from shared.channels.signature import equals_any
 from shared.channels.text import split_utf16, storable
 from shared.errors import AttachmentGone, Transient
-from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
 
 API_URL = "https://api.telegram.org"
 PART_LIMIT_UNITS = 4096  # of UTF-16, after Telegram has taken the markup out
@@ -89,6 +89,13 @@ class Telegram(Platform):
         if response.status == 400:  # too big for bots, or an id that is none any more
             raise AttachmentGone
         raise Transient(f"getFile answered {response.status}", retry_after_s=telegram_send.retry_after_s(response))
+
+    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+        url = telegram_send.method_url(self.api_url, _token(place), "getWebhookInfo")
+        try:
+            return telegram_health.read(await telegram_send.call(http, url, {}))
+        except BROKEN:
+            return ChannelHealth("unknown")
 
     async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
         url = telegram_send.method_url(self.api_url, _token(place), "sendChatAction")

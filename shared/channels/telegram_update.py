@@ -8,7 +8,7 @@ known kind are ignored; an update of nothing known is one event with the reason 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.channels import telegram_message as content
@@ -142,7 +142,8 @@ def _post(reason: str) -> Reader:
 
 def _edited(reason: str) -> Reader:
     def read(update: Update, me: Me) -> list[InboundEvent]:
-        return [_event(update, "edited", reason, _edit_key(update), holds_text=True)]
+        event = _event(update, "edited", reason, _edit_key(update), holds_text=True)
+        return [replace(event, sent_at=moment(update.value.get("edit_date")) or event.sent_at)]
 
     return read
 
@@ -211,6 +212,16 @@ def _callback_forbidden(
     return None if data is not None else "no_content"
 
 
+def _reaction(update: Update, me: Me) -> list[InboundEvent]:
+    """A person's reactions to a message, as they are now; of several the first."""
+    event = _event(update, "reaction", "reaction", update.fallback_key(), holds_text=False)
+    listed = update.value.get("new_reaction")
+    reactions = listed if isinstance(listed, list) else []
+    emoji = next((found for one in reactions[:100] if (found := written(inner(one).get("emoji"), 64))), None)
+    targets = () if event.external_id is None else (event.external_id,)
+    return [replace(event, targets=targets, text=emoji, status="added" if reactions else "removed")]
+
+
 def _plain(kind: Kind, reason: str) -> Reader:
     """A kind that only counts: its key is the update's."""
 
@@ -231,7 +242,7 @@ READERS: dict[str, Reader] = {
     "guest_message": _post("guest_message"),
     "deleted_business_messages": _deleted,
     "callback_query": _callback,
-    "message_reaction": _plain("reaction", "reaction"),
+    "message_reaction": _reaction,
     "message_reaction_count": _plain("reaction", "reaction"),
     "my_chat_member": _plain("account", "membership"),
     "business_connection": _plain("account", "business_connection"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
@@ -12,15 +13,18 @@ import structlog
 from shared import faults
 from shared.channels.base import Patience
 from shared.errors import DatabaseUnavailable, SettingsError
+from shared.flow import statuses
+from shared.flow.claimed import Claimed
 from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
 from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
-from shared.store import channels, conversations, outbound
+from shared.store import channels, conversations, many, outbound
 from shared.store.conversations import ChatKey
 from shared.store.outbound import Claim, Outbound
-from shared.store.pool import Conn
+from shared.store.pool import Conn, describe, set_companies
+from shared.store.statuses import Part
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -47,36 +51,91 @@ class Delivered:
     again_in_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A part whose attempt is written down. outgoing: None if it was delivered by that, in our own tables."""
+
+    claim: Claim
+    part: Outbound
+    attempt: int
+    outgoing: Outgoing | None
+    next_due_s: float | None = None
+
+
+Taken = Begun | Delivered | Claim
+"""A claimed part: about to leave, or settled without a request; a claim still has to be begun, on its own."""
+
+
+def take_due(r: Resources, after_company: int, limit: int) -> Claimed[Taken]:
+    """Claim up to `limit` due parts, going round the companies, and write down that they leave: one transaction.
+    Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
+    begun: dict[Claim, Begun | Delivered] = {}
+    try:
+        with r.db.transaction() as conn:
+            claims = _claim(r, conn, after_company, limit)
+            if claims:
+                faults.reach("deliver.claimed")
+                set_companies(conn, {claim.company_id for claim in claims})
+                begun = _begin(r, conn, claims)
+    except DatabaseUnavailable:
+        raise
+    except Exception as e:  # noqa: BLE001  one that cannot be begun must not keep the others from being sent
+        log.warning("parts_taken_one_by_one", error=describe(e))
+        with r.db.transaction() as conn:
+            claims = _claim(r, conn, after_company, 1)
+        limit = 1
+    taken = [begun.get(claim, claim) for claim in claims]
+    return Claimed(taken, claims[-1].company_id if claims else 0, more=len(claims) == limit)
+
+
+def _claim(r: Resources, conn: Conn, after_company: int, limit: int) -> list[Claim]:
+    return outbound.claim_several(
+        conn, after_company, limit=limit, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s
+    )
+
+
 def deliver_next_part(r: Resources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
-    with r.db.transaction() as conn:
-        claim = outbound.claim(
-            conn, after_company, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s
-        )
-    if claim is None:
-        return Delivered(Result.NOTHING_DUE, 0)
-    faults.reach("deliver.claimed")
-    with r.db.transaction(claim.company_id) as conn:
-        begun = _begin(r, conn, claim)
+    for taken in take_due(r, after_company, 1).pieces:
+        return deliver(r, taken)
+    return Delivered(Result.NOTHING_DUE, 0)
+
+
+def deliver(r: Resources, taken: Taken) -> Delivered:
+    """Send a part that was taken."""
+    if isinstance(taken, Claim):
+        with r.db.transaction(taken.company_id) as conn:
+            begun = _begin(r, conn, [taken])[taken]
+    else:
+        begun = taken
     if isinstance(begun, Delivered):
         return begun
     if begun.outgoing is None:
         return _tell_here(r, begun)
-    return _send(r, claim, begun.part, begun.attempt, begun.outgoing)
+    return _send(r, begun.claim, begun.part, begun.attempt, begun.outgoing)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A part whose attempt is written down. outgoing: None if it was delivered by that, in our own tables."""
+def _begin(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Begun | Delivered]:
+    """Which of these parts may leave; for those, that they do."""
+    parts = outbound.load(conn, claims)
+    settled: dict[Claim, Begun | Delivered] = {}
+    leaving: dict[Claim, Outgoing] = {}
+    for claim in claims:
+        allowed = _allow(r, conn, claim, parts.get(claim))
+        if isinstance(allowed, Outgoing):
+            leaving[claim] = allowed
+        else:
+            settled[claim] = allowed
+    if leaving:
+        attempts = outbound.begin_sends(conn, list(leaving), record_deadline_s=r.settings.record_deadline_s)
+        for claim, outgoing in leaving.items():
+            gone = Delivered(Result.UNSENT, claim.company_id)
+            settled[claim] = Begun(claim, parts[claim], attempts[claim], outgoing) if claim in attempts else gone
+    return settled
 
-    part: Outbound
-    attempt: int
-    outgoing: Outgoing | None
 
-
-def _begin(r: Resources, conn: Conn, claim: Claim) -> Delivered | _Begun:
-    """Whether the part may leave; if so, that it does."""
-    part = outbound.load(conn, claim)
+def _allow(r: Resources, conn: Conn, claim: Claim, part: Outbound | None) -> Outgoing | Begun | Delivered:
+    """Whether a part may leave: what is sent then, or what became of it instead."""
     if part is None:
         return Delivered(Result.UNSENT, claim.company_id)
     platform = r.platforms[part.platform]
@@ -101,8 +160,7 @@ def _begin(r: Resources, conn: Conn, claim: Claim) -> Delivered | _Begun:
         outbound.postpone(conn, claim, delay_s=wait_s, meaning="rate_limited")
         metrics.POSTPONED.inc(part.platform, "rate_limited")
         return Delivered(Result.POSTPONED, claim.company_id, wait_s)
-    attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
-    return _Begun(part, attempt, outgoing) if attempt is not None else Delivered(Result.UNSENT, claim.company_id)
+    return outgoing
 
 
 def _outgoing(r: Resources, part: Outbound) -> Outgoing:
@@ -114,16 +172,19 @@ def _outgoing(r: Resources, part: Outbound) -> Outgoing:
     return Outgoing(place, part.text, ref, by, attempt=part.attempts + 1, queued_at=part.queued_at)
 
 
-def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Delivered | _Begun:
+def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
     """The customer reads our tables: attempt and result are one commit, so none of these is ever uncertain."""
     attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
-    if attempt is None or not outbound.record(conn, claim, attempt, DELIVERED_HERE, delay_s=0, duration_ms=0):
+    if attempt is None:
+        return Delivered(Result.UNSENT, claim.company_id)
+    recorded = outbound.record(conn, claim, attempt, DELIVERED_HERE, delay_s=0, duration_ms=0)
+    if recorded is None:
         return Delivered(Result.UNSENT, claim.company_id)
     _follow(conn, part, DELIVERED_HERE)
-    return _Begun(part, attempt, None)
+    return Begun(claim, part, attempt, None, recorded.next_due_s)
 
 
-def _tell_here(r: Resources, begun: _Begun) -> Delivered:
+def _tell_here(r: Resources, begun: Begun) -> Delivered:
     part = begun.part
     r.live.tell([Chat(part.company_id, part.channel_id, part.chat)], MessageStored())
     metrics.SENDS.inc(part.platform, DELIVERED_HERE.status, DELIVERED_HERE.meaning)
@@ -131,7 +192,7 @@ def _tell_here(r: Resources, begun: _Begun) -> Delivered:
         "part_delivered", outbound_id=part.id, company_id=part.company_id, part=part.part, attempt=begun.attempt,
         status=DELIVERED_HERE.status, meaning=DELIVERED_HERE.meaning, duration_ms=0,
     )  # fmt: skip
-    return Delivered(Result.SENT, part.company_id, _more_in_s(r, part))
+    return Delivered(Result.SENT, part.company_id, begun.next_due_s)
 
 
 def _refusal(part: Outbound, patience: Patience) -> str | None:
@@ -160,12 +221,12 @@ def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, outgoing: Ou
     recorded = _record_until(r, claim, part, attempt, outcome, wait_s, duration_ms)
     fields = {"outbound_id": part.id, "company_id": part.company_id, "part": part.part, "attempt": attempt}
     log.info("part_delivered", **fields, status=outcome.status, meaning=outcome.meaning, duration_ms=duration_ms)
-    if not recorded:
+    if recorded is None:
         log.warning("part_not_recorded", **fields)
         return Delivered(Result.UNSENT, claim.company_id)
     faults.reach("deliver.after_record")
     if outcome.status == "sent":
-        return Delivered(Result.SENT, claim.company_id, _more_in_s(r, part))
+        return Delivered(Result.SENT, claim.company_id, recorded.next_due_s)
     if outcome.status in ("retry", "reauth"):
         return Delivered(Result.POSTPONED, claim.company_id, wait_s)
     return Delivered(Result.UNSENT, claim.company_id)
@@ -186,7 +247,7 @@ def _wait_s(r: Resources, part: Outbound, attempt: int, outcome: SendOutcome) ->
 
 def _record_until(
     r: Resources, claim: Claim, part: Outbound, attempt: int, outcome: SendOutcome, wait_s: float, duration_ms: int
-) -> bool:
+) -> outbound.Recorded | None:
     """Write the result down, trying again while the database is away. After the deadline somebody else takes
     the send for uncertain, and what is written later still settles it."""
     blocks = r.platforms[part.platform].patience.blocks
@@ -194,44 +255,51 @@ def _record_until(
     while True:
         try:
             with r.db.transaction(claim.company_id) as conn:
+                if outcome.status == "failed" or outcome.migrated_to is not None:
+                    # what is said of a conversation is written under its lock, which comes before its parts'
+                    conversations.lock(conn, part.company_id, part.conversation_id)
                 recorded = outbound.record(
                     conn, claim, attempt, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
                 )
-                _follow(conn, part, outcome)
+                failed = _follow(conn, part, outcome) if recorded else []
+            _tell_failures(part, failed)
             return recorded
         except DatabaseUnavailable:
             if time.monotonic() > until:
-                return False
+                return None
             time.sleep(RECORD_RETRY_S)
 
 
-def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> None:
-    """What an outcome means beyond its own part."""
+def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
+    """What an outcome means beyond its own part. Returns the part if its platform had said meanwhile that it failed."""
     if outcome.migrated_to is not None:
         key = conversations.chat_of(conn, part.company_id, part.conversation_id)
         if key is not None:
             conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
     if outcome.status == "failed":
         outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
+        many.set_problems(conn, {(part.company_id, part.conversation_id): outcome.meaning})
     if outcome.status == "reauth":
         _need_reauth(conn, part)
     if outcome.disables and channels.set_state(conn, part.company_id, part.channel_id, "disabled"):
         log.error("channel_disabled", channel_id=part.channel_id, company_id=part.company_id, meaning=outcome.meaning)
     if outcome.status == "sent" and part.channel_state == "needs_reauth":
         channels.set_state(conn, part.company_id, part.channel_id, "active")
+    if outcome.status == "sent" and outcome.platform_message_id is not None:
+        return statuses.hear_early(conn, (part.company_id, part.id))
+    return []
+
+
+def _tell_failures(part: Outbound, failed: Sequence[Part]) -> None:
+    for one in failed:
+        metrics.FAILED_LATER.inc(part.platform, one.meaning or "")
+        log.error("part_failed_later", outbound_id=one.id, company_id=one.company_id, meaning=one.meaning)
 
 
 def _need_reauth(conn: Conn, part: Outbound) -> None:
     if channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
+        metrics.CHANNEL_ALERTS.inc(part.platform, "channel_needs_reauth", "send_refused")
         log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
-
-
-def _more_in_s(r: Resources, part: Outbound) -> float | None:
-    try:
-        with r.db.transaction(part.company_id) as conn:
-            return outbound.next_due_s(conn, part.company_id, part.conversation_id)
-    except DatabaseUnavailable:
-        return None  # the sweeper finds it
 
 
 def expire_unrecorded(r: Resources) -> int:

@@ -13,7 +13,7 @@ from shared import faults
 from shared.channels.base import Platform
 from shared.errors import DatabaseUnavailable
 from shared.flow import intake
-from shared.flow.intake import Stored
+from shared.flow.batch import Stored
 from shared.model import JournalEntry
 from shared.settings import Settings
 from shared.store import ledger

@@ -69,18 +69,26 @@ class Leases:
     def stopping(self) -> bool:
         return self._stopping
 
-    @contextmanager
-    def hold(self, claim: Claim) -> Iterator[Lease]:
+    def take(self, claim: Claim) -> Lease:
+        """Keep a claim alive from now on, until drop(): it may wait a moment for the thread that works on it."""
         lease = Lease(claim, self._clock.monotonic_s())
         with self._lock:
             self._held.add(lease)
         if self._stopping:
             lease.lose()
+        return lease
+
+    def drop(self, lease: Lease) -> None:
+        with self._lock:
+            self._held.discard(lease)
+
+    @contextmanager
+    def hold(self, claim: Claim) -> Iterator[Lease]:
+        lease = self.take(claim)
         try:
             yield lease
         finally:
-            with self._lock:
-                self._held.discard(lease)
+            self.drop(lease)
 
     def call_off(self) -> None:
         """The process stops: every piece of work under a lease ends now; its holder gives the lease back."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -12,31 +11,35 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from shared import faults
-from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent, SettingsError
+from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent
+from shared.flow import case as cases
 from shared.flow import ladder
+from shared.flow.case import Case
+from shared.flow.claimed import Claimed
+from shared.flow.generate import generate
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
+from shared.knowledge import trim
+from shared.knowledge.conversation import said_before
+from shared.knowledge.reranked import reranked
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
-from shared.model import Answer, ChatLine, Completion, ModelAttempt, Passage, Place
+from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
-from shared.store import channels, companies, conversations, messages, outbound, receipts, turns, usage
-from shared.store.companies import Company
+from shared.store import conversations, passages, replies, turns, usage
 from shared.store.pool import describe
-from shared.store.turns import Claim, Turn
+from shared.store.turns import Claim
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
-HISTORY_LINES = 20
-LINES_MAX = 200
 QUESTION_LINES_MAX = 20
 QUESTION_LINE_CHARS = 1_000
 """Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
 PASSAGES = 6
-PROMPT_BUDGET_CHARS = 24_000
+PASSAGES_TOKENS = 4_000
 ATTEMPTS_MAX = 5
 """After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
 
@@ -49,53 +52,74 @@ class Result(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """What a turn's answer is made from. stream: tells who watches what is being written."""
+class Taken:
+    """A turn that this process has claimed. case: None where it is still to be loaded, on its own."""
 
-    turn: Turn
-    company: Company
-    burst: tuple[ChatLine, ...]
-    history: tuple[ChatLine, ...]
-    passages: tuple[Passage, ...]
-    sealed: bytes
-    ms: dict[str, int]
-    over_budget: bool = False
-    stream: AnswerStream | None = None
+    lease: Lease
+    case: Case | None
 
-    @property
-    def question(self) -> str:
-        return "\n".join(line.text for line in self.burst if line.text)
+
+def take_due(r: Resources, leases: Leases, after_company: int, limit: int) -> Claimed[Taken]:
+    """Claim up to `limit` due turns, going round the companies, and load what their answers need. Each must be given
+    to answer(). Raises DatabaseUnavailable when nothing could be claimed."""
+    if leases.stopping:
+        return Claimed((), after_company, more=False)
+    loaded: dict[Claim, Case] = {}
+    try:
+        with r.db.transaction() as conn:
+            claims = turns.claim_several(conn, after_company, limit=limit, lease_s=r.settings.lease_s)
+            loaded = cases.load(r, conn, claims)
+    except DatabaseUnavailable:
+        raise
+    except Exception as e:  # noqa: BLE001  one that cannot be loaded must not keep the others from being claimed
+        log.warning("turns_taken_one_by_one", error=describe(e))
+        with r.db.transaction() as conn:
+            claims = turns.claim_several(conn, after_company, limit=1, lease_s=r.settings.lease_s)
+        limit = 1
+    if claims:
+        faults.reach("reply.claimed")
+    taken = [Taken(leases.take(claim), loaded.get(claim)) for claim in claims]
+    return Claimed(taken, claims[-1].company_id if claims else 0, more=len(claims) == limit)
 
 
 def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[Result, int]:
     """Claim the next due turn and answer it. Returns how it went and the company it was of (the cursor for the
     next call). Raises DatabaseUnavailable when nothing could be claimed."""
-    if leases.stopping:
-        return Result.NOTHING_DUE, after_company
-    with r.db.transaction() as conn:
-        claim = turns.claim(conn, after_company, lease_s=r.settings.lease_s)
-    if claim is None:
-        return Result.NOTHING_DUE, 0
-    faults.reach("reply.claimed")
+    batch = take_due(r, leases, after_company, 1)
+    for taken in batch.pieces:
+        return answer(r, leases, taken), batch.company
+    return Result.NOTHING_DUE, batch.company
+
+
+def answer(r: Resources, leases: Leases, taken: Taken) -> Result:
+    """Answer a claimed turn; its lease ends here, however that goes."""
+    claim = taken.lease.claim
     ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
-    with leases.hold(claim) as lease, ids:
-        return _answer(r, lease), claim.company_id
-
-
-def _answer(r: Resources, lease: Lease) -> Result:
-    """Logs on the way carry turn_id and company_id, and request_id once the turn is loaded."""
-    claim = lease.claim
     try:
+        with ids:
+            return _answer(r, taken)
+    finally:
+        leases.drop(taken.lease)
+
+
+def _answer(r: Resources, taken: Taken) -> Result:
+    """Logs on the way carry turn_id and company_id, and request_id once the turn is loaded."""
+    lease, claim = taken.lease, taken.lease.claim
+    try:
+        lease.guard(None)  # a process that stops begins nothing
         started = perf_counter()
-        case = _gather(r, claim)
+        case = taken.case or cases.load_one(r, claim)
         if case is None:
             return Result.CALLED_OFF
+        bind_contextvars(request_id=case.turn.request_id)
+        if not case.turn.bot_enabled:
+            return _called_off(r, claim)
         if case.question and case.turn.attempts <= ATTEMPTS_MAX:
             case = replace(case, passages=_retrieve(r, claim, case))
         with _stream(r, case) as stream:
             answer = _compose(r, lease, replace(case, stream=stream))
             answer.ms.update(case.ms)
-            answer.ms["total"] = _ms(started)
+            answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
             if not _store(r, claim, case, answer):
                 metrics.TURNS.inc("called_off", "")
@@ -123,13 +147,20 @@ def _answer(r: Resources, lease: Lease) -> Result:
     return Result.ANSWERED
 
 
+def _called_off(r: Resources, claim: Claim) -> Result:
+    """A person has the conversation."""
+    with r.db.transaction(claim.company_id) as conn:
+        turns.finish(conn, claim, "cancelled")
+    return Result.CALLED_OFF
+
+
 def _count(answer: Answer) -> None:
     metrics.TURNS.inc("handed_over" if answer.step == "handover" else "answered", answer.step)
     for stage, ms in answer.ms.items():
         metrics.STAGE.observe(ms / 1000, stage)
 
 
-def _stream(r: Resources, case: _Case) -> AnswerStream:
+def _stream(r: Resources, case: Case) -> AnswerStream:
     turn = case.turn
     chat = Chat(turn.company_id, turn.channel_id, turn.chat)
     return AnswerStream(r.live, chat, AnswerId(turn.id, turn.epoch))
@@ -139,59 +170,32 @@ def _numbers(answer: Answer) -> dict[str, int]:
     return {f"{stage}_ms": ms for stage, ms in answer.ms.items()} | {"passages": len(answer.passages)}
 
 
-def _gather(r: Resources, claim: Claim) -> _Case | None:
-    """Everything the answer needs but the passages, in one short transaction. None: the lease is gone, or a person
-    has taken over."""
-    started = perf_counter()
-    with r.db.transaction(claim.company_id) as conn:
-        turn = turns.load(conn, claim)
-        if turn is None:
-            return None
-        bind_contextvars(request_id=turn.request_id)
-        if not turn.bot_enabled:
-            turns.finish(conn, claim, "cancelled")
-            return None
-        company = companies.get(conn, claim.company_id)
-        lines = messages.lines(
-            conn, claim.company_id, turn.conversation_id, up_to_seq=turn.message_count,
-            limit=min(HISTORY_LINES + turn.message_count - turn.first_seq + 1, LINES_MAX),
-        )  # fmt: skip
-        burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
-        # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
-        history = tuple(
-            line
-            for seq, line in lines
-            if (line.text or line.attached) and (seq < turn.first_seq or line.role != "customer")
-        )
-        sealed = channels.credentials(conn, claim.company_id, turn.channel_id)
-        waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
-        over = company.daily_token_budget is not None and (
-            usage.tokens_today(conn, claim.company_id) >= company.daily_token_budget
-        )
-    ms = {"waited": waited_ms, "gather": _ms(started)}
-    return _Case(turn, company, burst, history, (), sealed, ms, over_budget=over)
-
-
-def _retrieve(r: Resources, claim: Claim, case: _Case) -> tuple[Passage, ...]:
+def _retrieve(r: Resources, claim: Claim, case: Case) -> tuple[Passage, ...]:
     """The passages for the burst. The questions are embedded before the transaction is opened: an embedder may be
     somebody else's HTTP, and one that fails leaves the search by words."""
     started = perf_counter()
     lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
+    before = said_before(case.history)
     meanings: dict[str, knowledge.Meaning] = {}
     try:
         asked = knowledge.questions_of(lines)
-        meanings = knowledge.understand(r.embedder, asked, deadline_s=r.settings.embedding_deadline_s)
+        meanings = knowledge.understand(r.asked, asked, deadline_s=r.settings.embedding_deadline_s, before=before)
     except (ModelUnavailable, Permanent) as e:
         log.warning("embedding_failed", turn_id=claim.turn_id, company_id=claim.company_id, error=describe(e))
     case.ms["embed"] = _ms(started)
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
-        found = knowledge.search_burst(conn, claim.company_id, lines, PASSAGES, meanings)
+        where = passages.chat_filter(conn, claim.company_id, case.turn.conversation_id)
+        found = knowledge.search_burst(
+            conn, claim.company_id, lines, 2 * PASSAGES, meanings, before=before, where=where, results=r.results
+        )
     case.ms["search"] = _ms(started)
-    return tuple(found)
+    # the connection is back: a reranker is somebody else's HTTP, too
+    found = reranked(r.reranker, "\n".join(lines), found, filtered=where is not None)
+    return tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
 
 
-def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:
+def _compose(r: Resources, lease: Lease, case: Case) -> Answer:
     """Go down the ladder until a step holds: a model's answer, quoted passages, a person."""
     if case.turn.attempts > ATTEMPTS_MAX:
         tried = ladder.without_models("failed_attempts", "handover")
@@ -207,7 +211,7 @@ def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:
         return _quote(case, relevant, "no_model" if r.router is None else "budget")
     started = perf_counter()
     try:
-        completion = _complete(r, lease, case, relevant)
+        completion = generate(r, lease, case, relevant)
     except (ModelUnavailable, Permanent, TimeoutError) as e:
         reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
         answer = _quote(case, relevant, reason, tuple(getattr(e, "attempts", ())))
@@ -221,51 +225,13 @@ def _compose(r: Resources, lease: Lease, case: _Case) -> Answer:
     return Answer(text, step, reason, tuple(relevant), citations, attempts, tried, {"model": _ms(started)})
 
 
-def _complete(r: Resources, lease: Lease, case: _Case, relevant: Sequence[Passage]) -> Completion:
-    """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline."""
-    assert r.router is not None
-    lines = prompt.build(case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS)
-    try:
-        opened = r.vault.open_credentials(case.sealed)
-    except SettingsError:
-        opened = {}  # only typing needs them here; the delivery meets the lost key and says so
-    turn = case.turn
-    place = Place(turn.account, opened, turn.chat, turn.last_message, turn.last_customer_at)
-    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream)
-    call = r.loop.spawn(_with_typing(r, case, place, completion))
-    lease.guard(call.cancel)
-    faults.reach("reply.asking")
-    try:
-        return call.result(r.settings.turn_deadline_s + 2)
-    finally:
-        lease.guard(None)
-
-
-TYPING_EVERY_S = 4.5
-"""Telegram shows it for five seconds."""
-
-
-async def _with_typing(r: Resources, case: _Case, place: Place, completion) -> Completion:  # type: ignore[no-untyped-def]
-    async def show() -> None:
-        while True:
-            await platform.typing(r.http, place)
-            await asyncio.sleep(TYPING_EVERY_S)
-
-    platform = r.platforms[case.turn.platform]
-    typing = asyncio.create_task(show())
-    try:
-        return await completion  # type: ignore[no-any-return]
-    finally:
-        typing.cancel()
-
-
-def _quote(case: _Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = ()) -> Answer:
+def _quote(case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = ()) -> Answer:
     text, citations = prompt.check_citations(prompt.quote(relevant, case.question), relevant)
     tried = ladder.by_models(attempts, "passages", reason)
     return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
 
 
-def _store(r: Resources, claim: Claim, case: _Case, answer: Answer) -> bool:
+def _store(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
     """As _make_reply(); an answer that comes to nothing has cost what it cost all the same."""
     try:
         stored = _make_reply(r, claim, case, answer)
@@ -285,13 +251,14 @@ def _charge(r: Resources, claim: Claim, answer: Answer) -> None:
         usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
 
 
-def _make_reply(r: Resources, claim: Claim, case: _Case, answer: Answer) -> bool:
+def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
     """Make the answer a reply: message, parts to deliver, receipt, heads; all or nothing, fenced by the epoch.
 
     False: a person has the conversation. Raises Cancelled when the turn is not ours any more.
     """
     turn = case.turn
     handover = answer.step == "handover"
+    parts = r.platforms[turn.platform].split(answer.text)
     with r.db.transaction(claim.company_id) as conn:
         # the conversation first, like everybody who changes its turns
         conversation = conversations.lock(conn, claim.company_id, turn.conversation_id)
@@ -300,23 +267,12 @@ def _make_reply(r: Resources, claim: Claim, case: _Case, answer: Answer) -> bool
         if not conversation.bot_enabled:
             turns.finish(conn, claim, "cancelled")
             return False
-        if not turns.finish(conn, claim, "handed_over" if handover else "answered"):
+        made = replies.make(conn, claim, conversation, "handed_over" if handover else "answered", answer, parts)
+        if made is None:
             raise Cancelled
-        seq = conversation.message_count + 1
-        message_id = messages.add_own(
-            conn, claim.company_id, conversation.id, conversation.channel_id, seq, "bot", answer.text
-        )
-        parts = r.platforms[turn.platform].split(answer.text)
-        outbound.add_parts(conn, claim.company_id, conversation.id, conversation.channel_id, turn.id, message_id, parts)
-        cost_micros = usage.add_calls(conn, claim.company_id, turn.id, claim.epoch, answer.attempts)
-        receipts.add(conn, claim.company_id, turn.id, message_id, answer, cost_micros)
-        conversations.advance(
-            conn,
-            [conversations.Head(claim.company_id, conversation.id, seq, 0, message_id, "bot", answer.text)],
-        )
         if handover:
             conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
-        usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
+        usage.count_day(conn, claim.company_id, answer.attempts, made.cost_micros)
         faults.reach("reply.before_commit")
     return True
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from shared.flow.jobs import Batch, Job, Preview, Work
-from shared.store import companies, conversations, maintenance
+from shared.store import companies, conversations, health, maintenance
 from shared.store.jobs import Cursor
 
 COMPANIES_A_BATCH = 50
 
 
 def _make_partitions(work: Work, cursor: Cursor | None) -> Batch:
-    """Each in a transaction of its own, so that one batch is bounded however many are missing."""
+    """Each in a transaction of its own, so that one batch is bounded however many are missing. Old counts of webhooks'
+    answers go with the day, too: the watch looks back an hour."""
+    health.purge_answers(work.conn)
     return Batch(maintenance.make_partitions(work.conn, work.clock.now().date()))
 
 

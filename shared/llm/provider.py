@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,6 +23,7 @@ from shared.model import Completion
 CONNECT_TIMEOUT_S = 5.0
 POOL_TIMEOUT_S = 2.0
 KEEPALIVE_EXPIRY_S = 5.0
+FINISH_WITHIN_S = 0.05
 MAX_ANSWER_CHARS = 20_000
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -149,9 +151,11 @@ class Provider:
             if "json" in response.headers.get("content-type", ""):
                 _hear_whole(heard, await _all(response))  # a server that does not stream
             else:
-                async for event in _events(response):
+                events = _events(response)
+                async for event in events:
                     if event == "[DONE]":
                         heard.done = True
+                        await _finish(events)
                         break
                     before = len(heard.parts)
                     _hear(heard, _parsed(event))
@@ -185,6 +189,15 @@ async def _events(response: httpx.Response) -> AsyncIterator[str]:
                 yield line[5:].strip().decode("utf-8", "replace")
     if buffer.startswith(b"data:"):
         yield buffer[5:].strip().decode("utf-8", "replace")
+
+
+async def _finish(events: AsyncIterator[str]) -> None:
+    """Read what a server still sends after the last event, as a rule the stream's end and nothing else: a connection
+    that was left before its answer's end cannot be used again."""
+    with suppress(TimeoutError, httpx.HTTPError, CallFailed):
+        async with asyncio.timeout(FINISH_WITHIN_S):
+            async for _ in events:
+                pass
 
 
 async def _all(response: httpx.Response) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import importlib.util
+import sys
 import threading
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
@@ -11,6 +13,11 @@ from typing import Any, Generic, TypeVar
 from shared.errors import Cancelled
 
 T = TypeVar("T")
+
+# httpcore asks several times a request whether sniffio is installed. Where it is not, Python searches all of its path
+# each time, a twelfth of a busy loop's time; None says at once that there is none.
+if importlib.util.find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 class Call(Generic[T]):

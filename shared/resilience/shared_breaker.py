@@ -47,11 +47,13 @@ Script = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The fleet's state as Redis told it. at_s, open_until_s: monotonic; None: closed. era: of this state."""
+    """The fleet's state as Redis told it. at_s, open_until_s: monotonic; None: closed. era: of this state. failures:
+    in a row, while it is closed."""
 
     at_s: float
     era: int
     open_until_s: float | None
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class SharedBreaker:
         now_s = self._clock.monotonic_s()
         closed = state not in (OPEN, TRIAL_YOURS, TRIAL_OF_ANOTHER)
         self._local.align(failures=failures, open_for_s=None if closed else wait_us / 1e6)
-        self._seen = _Seen(now_s, era, None if closed else now_s + wait_us / 1e6)
+        self._seen = _Seen(now_s, era, None if closed else now_s + wait_us / 1e6, failures)
         return self._seen
 
     # -------------------------------------------------------------- after a call
@@ -183,7 +185,7 @@ class SharedBreaker:
             self._local.settle(ticket.local_era, succeeded)
             self._count_alone(succeeded)
             return
-        if succeeded is None and ticket.token is None:
+        if ticket.token is None and (succeeded is None or (succeeded and self._is_news_to_nobody(ticket))):
             return
         told = None
         if not self._alone or await self._merge():
@@ -196,6 +198,13 @@ class SharedBreaker:
         elif succeeded is not None:  # the trial's outcome, which Redis could not be told
             self._local.align(failures=0, open_for_s=None if succeeded else self._open_for_s)
         self._count_alone(succeeded)
+
+    def _is_news_to_nobody(self, ticket: _Ticket) -> bool:
+        """A success changes nothing where no failure is counted, and this process looked a moment ago."""
+        seen = self._seen
+        if seen is None or self._alone or seen.open_until_s is not None or seen.failures or seen.era != ticket.era:
+            return False
+        return self._clock.monotonic_s() - seen.at_s < self._refresh_s
 
     async def _tell(self, ticket: _Ticket, succeeded: bool | None) -> list[int] | None:
         outcome = {True: "ok", False: "failed", None: "nothing"}[succeeded]

@@ -22,31 +22,28 @@ class Message(NamedTuple):
     attachments: list[dict[str, Any]] | None
     external_id: str | None
     created_at: Any
+    edited_at: Any = None
+    deleted_at: Any = None
 
 
 def after(conn: Conn, company_id: int, conversation_id: int, seq: int, *, limit: int) -> list[Message]:
     """The archived messages behind a seq, oldest first."""
-    return _read(conn, "s.last_seq > %(seq)s", "m.seq > %(seq)s", "ASC", (company_id, conversation_id, seq, limit))
-
-
-def up_to(conn: Conn, company_id: int, conversation_id: int, seq: int, *, limit: int) -> list[Message]:
-    """The archived messages up to a seq, newest first."""
-    return _read(conn, "s.first_seq <= %(seq)s", "m.seq <= %(seq)s", "DESC", (company_id, conversation_id, seq, limit))
-
-
-def _read(conn: Conn, segments: str, wanted: str, order: str, values: tuple[int, int, int, int]) -> list[Message]:
     # Only as many segments are opened as it takes: one of them may be needed in part.
     rows = conn.execute(
-        "/* archived.read */ SELECT m.id, m.seq, m.role, m.text, m.attachments, m.external_id, m.created_at"
-        " FROM (SELECT s.body, sum(s.rows) OVER (ORDER BY s.last_seq " + order + ") - s.rows AS before"
+        "/* archived.after */ SELECT m.id, m.seq, m.role, m.text, m.attachments, m.external_id, m.created_at,"
+        " m.edited_at, m.deleted_at"
+        " FROM (SELECT s.body, sum(s.rows) OVER (ORDER BY s.last_seq) - s.rows AS before"
         "   FROM archive_segments s WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s"
-        "   AND s.kind = 'messages' AND " + segments + ") s"
+        "   AND s.kind = 'messages' AND s.last_seq > %(seq)s) s"
         " CROSS JOIN LATERAL jsonb_to_recordset(s.body) AS m (id bigint, seq bigint, role text, text text,"
-        "   attachments jsonb, external_id text, created_at timestamptz)"
-        " WHERE s.before < %(reach)s AND " + wanted + " ORDER BY m.seq " + order + " LIMIT %(limit)s",
-        dict(zip(("company", "conversation", "seq", "limit"), values, strict=True))
-        | {"reach": values[3] + SEGMENT_MESSAGES},
-    ).fetchall()
+        "   attachments jsonb, external_id text, created_at timestamptz, edited_at timestamptz,"
+        "   deleted_at timestamptz)"
+        " WHERE s.before < %(reach)s AND m.seq > %(seq)s ORDER BY m.seq LIMIT %(limit)s",
+        {
+            "company": company_id, "conversation": conversation_id, "seq": seq, "limit": limit,
+            "reach": limit + SEGMENT_MESSAGES,
+        },
+    ).fetchall()  # fmt: skip
     return [Message(*row) for row in rows]  # type: ignore[arg-type]
 
 

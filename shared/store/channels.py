@@ -61,6 +61,15 @@ def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
     return bytes(row[0])  # type: ignore[call-overload, no-any-return]
 
 
+def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes] | None:
+    """A channel's id on the platform and its credentials, encrypted as stored; None if there is none."""
+    row = conn.execute(
+        "/* channels.account_of */ SELECT external_id, credentials FROM channels WHERE company_id = %s AND id = %s",
+        (company_id, channel_id),
+    ).fetchone()
+    return (str(row[0]), bytes(row[1])) if row else None  # type: ignore[call-overload]
+
+
 def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
     """Raises LookupError."""
     row = conn.execute(

@@ -38,15 +38,9 @@ def by_name(conn: Conn, name: str) -> Company | None:
     return Company(*row) if row else None  # type: ignore[arg-type]
 
 
-def get(conn: Conn, company_id: int) -> Company:
-    row = conn.execute(
-        "/* companies.get */ SELECT id, name, handover_text, notice_text, daily_token_budget FROM companies"
-        " WHERE id = %s",
-        (company_id,),
-    ).fetchone()
-    if row is None:
-        raise LookupError(f"company {company_id} does not exist")
-    return Company(*row)  # type: ignore[arg-type]
+def ids(conn: Conn) -> list[int]:
+    """Every company's id; works without a company set."""
+    return [int(str(row[0])) for row in conn.execute("/* companies.ids */ SELECT company_id FROM company_ids()")]
 
 
 def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,13 +35,16 @@ class Locked:
     channel_id: int
     message_count: int
     bot_enabled: bool
+    customer_seq: int
+    read_seq: int
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a conversation's newest messages do to its row. message_count: the last one's seq.
     customer_added: how many of them a customer wrote; customer_at, customer_message: time and id of the newest of
-    those on the platform, None where it is unknown or none is new."""
+    those on the platform, None where it is unknown or none is new. contact_id: whose conversation it is, if that was
+    unknown. read_to: an agent has seen so many customer messages."""
 
     company_id: int
     id: int
@@ -52,6 +55,8 @@ class Head:
     last_text: str
     customer_at: datetime | None = None
     customer_message: str | None = None
+    contact_id: int | None = None
+    read_to: int | None = None
 
 
 def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[ContactKey, int]:
@@ -83,41 +88,45 @@ def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[Con
     return {ContactKey(*row[:3]): int(str(row[3])) for row in rows}  # type: ignore[arg-type]
 
 
-def ensure_locked(conn: Conn, contacts: dict[ChatKey, int | None]) -> dict[ChatKey, Locked]:
-    """The conversations of these chats, made where needed, locked in one order.
+def ensure_locked(
+    conn: Conn, contacts: dict[ChatKey, int | None], existing: Collection[ChatKey] = ()
+) -> dict[ChatKey, Locked]:
+    """The conversations of these chats, made where needed, and those of `existing` that there are, locked in one order.
 
     contacts: chat → the contact who writes in it (kept for a conversation that is made now). Raises
     DatabaseUnavailable when one of them moved meanwhile; the whole transaction is to be tried again.
     """
-    if not contacts:
+    keys = sorted({*contacts, *existing}, key=lambda k: (k.company_id, k.channel_id, k.chat))
+    if not keys:
         return {}
-    keys = sorted(contacts, key=lambda k: (k.company_id, k.channel_id, k.chat))
-    values = [
-        [k.company_id for k in keys],
-        [k.channel_id for k in keys],
-        [k.chat for k in keys],
-        [contacts[k] for k in keys],
-    ]
+    made = [k for k in keys if k in contacts]
+    values = [[k.company_id for k in keys], [k.channel_id for k in keys], [k.chat for k in keys]]
     conn.execute(
         "/* conversations.ensure_locked */ INSERT INTO conversations (company_id, channel_id, chat, contact_id)"
         " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[])"
         " ON CONFLICT (company_id, channel_id, chat) DO NOTHING",
-        values,
+        [
+            [k.company_id for k in made],
+            [k.channel_id for k in made],
+            [k.chat for k in made],
+            [contacts[k] for k in made],
+        ],
     )
     rows = conn.execute(
         # One look into the index for each key, locked in the keys' order. As a join the planner reads all of a
         # company's conversations.
         "/* conversations.ensure_locked */ SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count,"
-        " c.bot_enabled FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)"
+        " c.bot_enabled, c.customer_seq, c.read_seq"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)"
         " CROSS JOIN LATERAL (SELECT * FROM conversations c WHERE c.company_id = k.company_id"
         "   AND c.channel_id = k.channel_id AND c.chat = k.chat FOR UPDATE) c",
-        values[:3],
+        values,
     ).fetchall()
     found = {}
     for chat, *rest in rows:
         locked = Locked(*rest)  # type: ignore[arg-type]
         found[ChatKey(locked.company_id, locked.channel_id, str(chat))] = locked
-    if len(found) < len(keys):
+    if any(key not in found for key in made):
         # A chat that the platform moved between the two statements: once more from the start finds or makes it.
         raise DatabaseUnavailable("a conversation moved meanwhile", retry_after_s=0.1)
     return found
@@ -132,10 +141,12 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
         " customer_seq = c.customer_seq + h.customer_added, last_message_id = h.last_message_id,"
         " last_message_at = now(), last_message_role = h.last_role, last_message_preview = h.preview,"
         " last_customer_at = greatest(c.last_customer_at, h.customer_at),"
-        " last_customer_message = coalesce(h.customer_message, c.last_customer_message)"
+        " last_customer_message = coalesce(h.customer_message, c.last_customer_message),"
+        " contact_id = coalesce(c.contact_id, h.contact_id), read_seq = greatest(c.read_seq, h.read_to),"
+        " delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],"
-        " %s::timestamptz[], %s::text[]) AS h (company_id, id, message_count, customer_added, last_message_id,"
-        " last_role, preview, customer_at, customer_message)"
+        " %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[]) AS h (company_id, id, message_count,"
+        " customer_added, last_message_id, last_role, preview, customer_at, customer_message, contact_id, read_to)"
         # the ids once more: with them alone the planner goes to these rows instead of reading the company's
         " WHERE c.company_id = h.company_id AND c.id = h.id AND c.id = ANY (%s::bigint[])",
         [
@@ -148,6 +159,8 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
             [h.last_text[:PREVIEW_CHARS] for h in heads],
             [h.customer_at for h in heads],
             [h.customer_message for h in heads],
+            [h.contact_id for h in heads],
+            [h.read_to for h in heads],
             [h.id for h in heads],
         ],
     )
@@ -156,9 +169,10 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
 def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
     """Lock one conversation. Whoever changes its turns or appends to it comes through here first."""
     row = conn.execute(
-        "/* conversations.lock */ SELECT company_id, id, channel_id, message_count, bot_enabled"
-        " FROM conversations WHERE company_id = %s AND id = %s FOR UPDATE",
+        "/* conversations.lock */ SELECT company_id, id, channel_id, message_count, bot_enabled,"
+        " customer_seq, read_seq FROM conversations WHERE company_id = %s AND id = %s FOR UPDATE",
         (company_id, conversation_id),
+        prepare=True,
     ).fetchone()
     return Locked(*row) if row else None  # type: ignore[arg-type]
 
@@ -288,7 +302,9 @@ def drifted_totals(conn: Conn) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A line of the inbox. customer_seq: customer messages so far; an agent who has seen this line has seen so many."""
+    """A line of the inbox. customer_seq: customer messages so far; an agent who has seen this line has seen so many.
+    delivery_problem: a static word for why a message did not reach the customer, None once they wrote again;
+    `window_closed`: the platform takes nothing until they do. referral: where they last came from."""
 
     id: int
     channel_id: int
@@ -302,13 +318,15 @@ class Listed:
     last_message_role: str | None
     last_message_preview: str | None
     customer_seq: int
+    delivery_problem: str | None
+    referral: str | None
 
 
 def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
     row = conn.execute(
         "/* conversations.one */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview, c.customer_seq FROM conversations c"
+        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
         " WHERE c.company_id = %s AND c.id = %s",
         (company_id, conversation_id),
@@ -327,7 +345,7 @@ def recent(
     rows = conn.execute(
         "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview, c.customer_seq FROM conversations c"
+        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
         " WHERE c.company_id = %s"
         " AND (c.last_message_at, c.id) < (coalesce(%s::timestamptz, 'infinity'), coalesce(%s::bigint, 0))"

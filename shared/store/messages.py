@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from shared.model import Attachment, ChatLine
+from shared.model import Attachment
 from shared.store import archived
 from shared.store.pool import Conn
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A customer's message with its place in the conversation (seq, from 1, without gaps). received_at: when the
-    gateway took it; not stored with it."""
+    """A customer's message, or one that somebody else wrote in our name (role `agent`), with its place in the
+    conversation (seq, from 1, without gaps). received_at: when the gateway took it; not stored with it. edited_at,
+    edits, deleted_at: where an edit or deletion came before it (see `shared.store.changes`)."""
 
     company_id: int
     conversation_id: int
@@ -34,6 +35,10 @@ class NewMessage:
     attachments: tuple[Attachment, ...]
     sent_at: datetime | None
     received_at: datetime
+    role: Literal["customer", "agent"] = "customer"
+    edited_at: datetime | None = None
+    edits: tuple[str, ...] = ()
+    deleted_at: datetime | None = None
 
 
 Key = tuple[int, int, str]
@@ -58,17 +63,20 @@ def existing_keys(conn: Conn, keys: Sequence[Key]) -> set[Key]:
 
 
 def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
-    """Insert customer messages; returns their ids. A second copy is a UniqueViolation: look first."""
+    """Insert messages that came in; returns their ids. A second copy is a UniqueViolation: look first."""
     if not new:
         return {}
     rows = conn.execute(
         "/* messages.add */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, contact_id,"
-        " dedupe_key, external_id, reply_to, text, attachments, sent_at)"
-        " SELECT company_id, conversation_id, channel_id, seq, 'customer', contact_id, dedupe_key, external_id,"
-        " reply_to, text, attachments::jsonb, sent_at FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
-        " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])"
+        " dedupe_key, external_id, reply_to, text, attachments, sent_at, edited_at, edits, deleted_at)"
+        " SELECT company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, external_id, reply_to,"
+        " text, attachments::jsonb, sent_at, edited_at, CASE WHEN edits IS NOT NULL"
+        " THEN ARRAY(SELECT jsonb_array_elements_text(edits::jsonb)) END,"
+        " deleted_at FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
+        " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],"
+        " %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[])"
         " AS n (company_id, conversation_id, channel_id, seq, contact_id, dedupe_key, external_id, reply_to, text,"
-        " attachments, sent_at) RETURNING company_id, channel_id, dedupe_key, id",
+        " attachments, sent_at, role, edited_at, edits, deleted_at) RETURNING company_id, channel_id, dedupe_key, id",
         [
             [m.company_id for m in new],
             [m.conversation_id for m in new],
@@ -81,6 +89,10 @@ def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
             [m.text for m in new],
             [json.dumps([asdict(a) for a in m.attachments]) if m.attachments else None for m in new],
             [m.sent_at for m in new],
+            [m.role for m in new],
+            [m.edited_at for m in new],
+            [json.dumps(m.edits) if m.edits else None for m in new],
+            [m.deleted_at for m in new],
         ],
     ).fetchall()
     return {(int(str(c)), int(str(h)), str(k)): int(str(i)) for c, h, k, i in rows}
@@ -117,29 +129,10 @@ def id_of_key(conn: Conn, company_id: int, channel_id: int, dedupe_key: str) -> 
     return int(str(row[0])) if row else archived.id_of_key(conn, company_id, channel_id, dedupe_key)
 
 
-def lines(
-    conn: Conn, company_id: int, conversation_id: int, *, up_to_seq: int, limit: int
-) -> list[tuple[int, ChatLine]]:
-    """The newest lines up to a seq, oldest first, as (seq, line). Messages without text have an empty one."""
-    rows = conn.execute(
-        "/* messages.lines */ SELECT seq, role, coalesce(text, ''),"
-        " coalesce(jsonb_path_query_array(attachments, '$[*].type'), '[]') FROM messages"
-        " WHERE company_id = %s AND conversation_id = %s AND seq <= %s ORDER BY seq DESC LIMIT %s",
-        (company_id, conversation_id, up_to_seq, limit),
-    ).fetchall()
-    oldest = int(str(rows[-1][0])) if rows else up_to_seq + 1
-    if len(rows) < limit and oldest > 1:
-        older = archived.up_to(conn, company_id, conversation_id, oldest - 1, limit=limit - len(rows))
-        rows += [(m.seq, m.role, m.text or "", [a["type"] for a in m.attachments or ()]) for m in older]
-    return [
-        (int(str(seq)), ChatLine(str(role), str(text), tuple(map(str, types))))  # type: ignore[arg-type, call-overload]
-        for seq, role, text, types in reversed(rows)
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message as the inbox shows it."""
+    """A message as the inbox shows it. edited_at, deleted_at: what its author did with it since; a deleted one has no
+    words. delivery: how far one of ours got (see `statuses.of_messages`). reactions: person → emoji."""
 
     id: int
     seq: int
@@ -147,19 +140,27 @@ class Shown:
     text: str | None
     attachments: list[dict[str, Any]] | None
     created_at: datetime
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    delivery: str | None = None
+    reactions: dict[str, str] = field(default_factory=dict)
+
+
+def _as_shown(m: archived.Message) -> Shown:
+    return Shown(m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at)
 
 
 def page(conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 0, limit: int = 100) -> list[Shown]:
     rows = conn.execute(
-        "/* messages.page */ SELECT id, seq, role, text, attachments, created_at FROM messages"
-        " WHERE company_id = %s AND conversation_id = %s AND seq > %s ORDER BY seq LIMIT %s",
+        "/* messages.page */ SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at"
+        " FROM messages WHERE company_id = %s AND conversation_id = %s AND seq > %s ORDER BY seq LIMIT %s",
         (company_id, conversation_id, after_seq, limit),
     ).fetchall()
     found = [Shown(*row) for row in rows]  # type: ignore[arg-type]
     if not found or found[0].seq == after_seq + 1:
         return found
     older = archived.after(conn, company_id, conversation_id, after_seq, limit=limit)
-    return [*(Shown(m.id, m.seq, m.role, m.text, m.attachments, m.created_at) for m in older), *found][:limit]
+    return [*(_as_shown(m) for m in older), *found][:limit]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,45 +57,73 @@ def add_parts(
 
 def claim(conn: Conn, after_company: int, *, lease_s: float, unblock_s: float) -> Claim | None:
     """Lease the next due part of a company after this one, wrapping round; None if nothing is due."""
-    for start in (after_company, 0) if after_company else (0,):
-        row = conn.execute(
-            "/* outbound.claim */ SELECT company_id, id, epoch FROM claim_outbound(%s, %s, %s)",
-            (start, lease_s, unblock_s),
-        ).fetchone()
-        if row is not None:
-            return Claim(*row)  # type: ignore[arg-type]
-    return None
+    claimed = claim_several(conn, after_company, limit=1, lease_s=lease_s, unblock_s=unblock_s)
+    return claimed[0] if claimed else None
 
 
-def load(conn: Conn, claim: Claim) -> Outbound | None:
-    """The claimed part; None if the lease is gone."""
-    row = conn.execute(
-        "/* outbound.load */ SELECT o.company_id, o.id, o.conversation_id, o.channel_id,"
+def claim_several(
+    conn: Conn, after_company: int, *, limit: int, lease_s: float, unblock_s: float
+) -> list[Claim]:  # fmt: skip
+    """Lease so many due parts of different conversations, each of the next company that has one; fewer if no more
+    are due."""
+    rows = conn.execute(
+        "/* outbound.claim */ SELECT company_id, id, epoch FROM claim_parts(%s, %s, %s, %s)",
+        (after_company, limit, lease_s, unblock_s),
+        prepare=True,
+    ).fetchall()
+    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def load(conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Outbound]:
+    """The claimed parts; those whose lease is gone are left out."""
+    rows = conn.execute(
+        # LIMIT: one look into the index for each claim. As a join the planner may read the whole queue.
+        "/* outbound.load */ SELECT o.epoch, o.company_id, o.id, o.conversation_id, o.channel_id,"
         " coalesce(c.migrated_to, c.chat), o.text, o.part, o.attempts,"
         " extract(epoch FROM clock_timestamp() - o.created_at)::float8, h.platform, h.credentials, h.state,"
-        " h.external_id, m.role, c.last_customer_message, c.last_customer_at, o.created_at FROM outbound o"
-        " JOIN conversations c ON c.company_id = o.company_id AND c.id = o.conversation_id"
-        " JOIN channels h ON h.company_id = o.company_id AND h.id = o.channel_id"
-        " JOIN messages m ON m.company_id = o.company_id AND m.id = o.message_id"
-        " WHERE o.company_id = %s AND o.id = %s AND o.epoch = %s AND o.state = 'queued'",
-        (claim.company_id, claim.outbound_id, claim.epoch),
-    ).fetchone()
-    return Outbound(*row) if row else None  # type: ignore[arg-type]
+        " h.external_id, m.role, c.last_customer_message, c.last_customer_at, o.created_at"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " CROSS JOIN LATERAL (SELECT * FROM outbound o WHERE o.company_id = k.company_id AND o.id = k.id"
+        "   AND o.epoch = k.epoch AND o.state = 'queued' LIMIT 1) o"
+        " CROSS JOIN LATERAL (SELECT * FROM conversations c WHERE c.company_id = o.company_id"
+        "   AND c.id = o.conversation_id LIMIT 1) c"
+        " CROSS JOIN LATERAL (SELECT * FROM channels h WHERE h.company_id = o.company_id"
+        "   AND h.id = o.channel_id LIMIT 1) h"
+        " CROSS JOIN LATERAL (SELECT m.role FROM messages m WHERE m.company_id = o.company_id"
+        "   AND m.id = o.message_id LIMIT 1) m",
+        _columns(claims),
+        prepare=True,
+    ).fetchall()
+    parts = [(int(str(epoch)), Outbound(*row)) for epoch, *row in rows]  # type: ignore[arg-type]
+    return {Claim(part.company_id, part.id, epoch): part for epoch, part in parts}
 
 
 def begin_send(conn: Conn, claim: Claim, *, record_deadline_s: float) -> int | None:
-    """Say that the request is about to leave; from here on a crash makes it uncertain. Returns the attempt's
-    number, None if the lease is gone."""
-    row = conn.execute(
-        "/* outbound.begin_send */ WITH begun AS (UPDATE outbound SET state = 'sending', attempts = attempts + 1,"
+    """begin_sends() for one; the attempt's number, None if the lease is gone."""
+    return begin_sends(conn, [claim], record_deadline_s=record_deadline_s).get(claim)
+
+
+def begin_sends(conn: Conn, claims: Sequence[Claim], *, record_deadline_s: float) -> dict[Claim, int]:
+    """Say that the requests are about to leave; from here on a crash makes them uncertain. Returns the attempts'
+    numbers; those whose lease is gone are left out."""
+    rows = conn.execute(
+        "/* outbound.begin_send */ WITH begun AS (UPDATE outbound o SET state = 'sending', attempts = o.attempts + 1,"
         " due_at = clock_timestamp() + make_interval(secs => %s)"
-        " WHERE company_id = %s AND id = %s AND epoch = %s AND state = 'queued' RETURNING company_id, id, attempts)"
-        " INSERT INTO delivery_attempts (company_id, outbound_id, attempt, day, started_at)"
-        " SELECT company_id, id, attempts, (clock_timestamp() AT TIME ZONE 'UTC')::date, clock_timestamp()"
-        " FROM begun RETURNING attempt",
-        (record_deadline_s, claim.company_id, claim.outbound_id, claim.epoch),
-    ).fetchone()
-    return int(str(row[0])) if row else None
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " WHERE o.company_id = k.company_id AND o.id = k.id AND o.epoch = k.epoch AND o.state = 'queued'"
+        # the ids once more: with them alone the planner goes to these rows instead of reading the queue
+        " AND o.id = ANY (%s::bigint[]) RETURNING o.company_id, o.id, o.epoch, o.attempts),"
+        " noted AS (INSERT INTO delivery_attempts (company_id, outbound_id, attempt, day, started_at)"
+        " SELECT company_id, id, attempts, (clock_timestamp() AT TIME ZONE 'UTC')::date, clock_timestamp() FROM begun)"
+        " SELECT company_id, id, epoch, attempts FROM begun",
+        (record_deadline_s, *_columns(claims), [claim.outbound_id for claim in claims]),
+        prepare=True,
+    ).fetchall()
+    return {Claim(*row[:3]): int(str(row[3])) for row in rows}  # type: ignore[arg-type]
+
+
+def _columns(claims: Sequence[Claim]) -> tuple[list[int], list[int], list[int]]:
+    return [c.company_id for c in claims], [c.outbound_id for c in claims], [c.epoch for c in claims]
 
 
 def postpone(conn: Conn, claim: Claim, *, delay_s: float, meaning: str) -> bool:
@@ -122,27 +150,42 @@ def give_up(conn: Conn, claim: Claim, *, meaning: str) -> bool:
 _STATES = {"sent": "sent", "failed": "failed", "uncertain": "uncertain", "retry": "queued", "reauth": "queued"}
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """next_due_s: in how many seconds the next queued part of the same conversation is due, None if there is none;
+    one that blocks those behind it comes first."""
+
+    next_due_s: float | None
+
+
 def record(
     conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, delay_s: float, duration_ms: int,
     blocks: bool = True,
-) -> bool:  # fmt: skip
+) -> Recorded | None:  # fmt: skip
     """Write down what became of a send, also when it was meanwhile taken for uncertain.
 
     delay_s: for `retry` and `reauth`, when to try again. blocks: whether the conversation's later parts wait until
-    then, too. False: the row has moved on (a person settled it).
+    then, too. None: the row has moved on (a person settled it, or the platform said that it was sent
+    and this outcome says otherwise).
     """
-    state = _STATES[outcome.status]
-    cursor = conn.execute(
-        "/* outbound.record */ UPDATE outbound SET state = %(state)s, meaning = %(meaning)s,"
-        " platform_message_id = coalesce(%(platform_id)s, platform_message_id), epoch = epoch + 1,"
-        " blocks = %(blocks)s,"
-        " due_at = clock_timestamp() + make_interval(secs => %(delay)s),"
-        " uncertain_at = CASE WHEN %(state)s = 'uncertain' THEN coalesce(uncertain_at, clock_timestamp()) END,"
-        " finished_at = CASE WHEN %(state)s IN ('sent', 'failed') THEN clock_timestamp() END"
-        " WHERE company_id = %(company)s AND id = %(id)s AND epoch = %(epoch)s AND attempts = %(attempt)s"
-        " AND state IN ('sending', 'uncertain')",
+    row = conn.execute(
+        "/* outbound.record */ WITH settled AS (UPDATE outbound SET state = %(state)s, meaning = %(meaning)s,"
+        "   platform_message_id = coalesce(%(platform_id)s, platform_message_id), epoch = epoch + 1,"
+        "   blocks = %(blocks)s, due_at = clock_timestamp() + make_interval(secs => %(delay)s),"
+        "   uncertain_at = CASE WHEN %(state)s = 'uncertain' THEN coalesce(uncertain_at, clock_timestamp()) END,"
+        "   finished_at = CASE WHEN %(state)s IN ('sent', 'failed') THEN clock_timestamp() END"
+        "   WHERE company_id = %(company)s AND id = %(id)s AND epoch = %(epoch)s AND attempts = %(attempt)s"
+        "   AND (state IN ('sending', 'uncertain')"
+        "     OR (state = 'sent' AND meaning = 'settled_by_platform' AND %(state)s = 'sent'))"
+        "   RETURNING conversation_id),"
+        " noted AS (UPDATE delivery_attempts SET status = %(status)s, meaning = %(meaning)s,"
+        "   http_status = %(http)s, duration_ms = %(duration)s"
+        "   WHERE company_id = %(company)s AND outbound_id = %(id)s AND attempt = %(attempt)s AND day >= %(since)s)"
+        " SELECT (SELECT greatest(0, extract(epoch FROM n.due_at - clock_timestamp()))::float8 FROM outbound n"
+        "   WHERE n.company_id = %(company)s AND n.conversation_id = settled.conversation_id AND n.state = 'queued'"
+        "   AND n.id <> %(id)s ORDER BY n.blocks DESC, n.id LIMIT 1) FROM settled",
         {
-            "state": state,
+            "state": _STATES[outcome.status],
             "meaning": outcome.meaning,
             "platform_id": outcome.platform_message_id,
             "delay": delay_s,
@@ -151,25 +194,16 @@ def record(
             "id": claim.outbound_id,
             "epoch": claim.epoch,
             "attempt": attempt,
-        },
-    )
-    conn.execute(
-        "/* outbound.record */ UPDATE delivery_attempts SET status = %s, meaning = %s, http_status = %s,"
-        " duration_ms = %s WHERE company_id = %s AND outbound_id = %s AND attempt = %s AND day >= %s",
-        (
-            outcome.status,
-            outcome.meaning,
-            outcome.http_status,
-            duration_ms,
-            claim.company_id,
-            claim.outbound_id,
-            attempt,
+            "status": outcome.status,
+            "http": outcome.http_status,
+            "duration": duration_ms,
             # As a value, so that the planner leaves out the other ninety days: 2.3 to 0.2 ms. A send is recorded
             # within a minute; two days bear a clock that is wrong.
-            datetime.now(UTC).date() - timedelta(days=2),
-        ),
-    )
-    return cursor.rowcount == 1
+            "since": datetime.now(UTC).date() - timedelta(days=2),
+        },
+        prepare=True,
+    ).fetchone()
+    return Recorded(None if row[0] is None else float(str(row[0]))) if row else None
 
 
 def fail_rest(conn: Conn, company_id: int, outbound_id: int, meaning: str) -> int:
@@ -192,20 +226,6 @@ def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 5
         (limit, list(idempotent)),
     ).fetchall()
     return [(int(str(company)), int(str(id_))) for company, id_, state in rows if state == "uncertain"]
-
-
-def next_due_s(conn: Conn, company_id: int, conversation_id: int) -> float | None:
-    """Seconds until the conversation's oldest open part is due, else until the oldest of those that block nobody is;
-    None when nothing is queued."""
-    row = conn.execute(
-        "/* outbound.next_due_s */ SELECT extract(epoch FROM coalesce("
-        "(SELECT due_at FROM outbound WHERE company_id = %(company)s AND conversation_id = %(conversation)s"
-        " AND state = 'queued' AND blocks ORDER BY id LIMIT 1),"
-        " (SELECT due_at FROM outbound WHERE company_id = %(company)s AND conversation_id = %(conversation)s"
-        " AND state = 'queued' ORDER BY id LIMIT 1)) - clock_timestamp())::float8",
-        {"company": company_id, "conversation": conversation_id},
-    ).fetchone()
-    return max(0.0, float(str(row[0]))) if row and row[0] is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,10 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
          " AND conversation_id = %(conversation)s)"),
         ("outbound", "conversation_id = %(conversation)s"),
         ("turns", "conversation_id = %(conversation)s"),
+        ("message_reactions", "(channel_id, chat) IN (SELECT channel_id, chat FROM conversations"
+         " WHERE company_id = %(company)s AND id = %(conversation)s)"),
+        ("early_changes", "conversation_id = %(conversation)s"),
+        ("chat_filters", "conversation_id = %(conversation)s"),
         ("messages", "conversation_id = %(conversation)s"),
         ("archive_segments", "conversation_id = %(conversation)s"),
         ("conversations", "id = %(conversation)s"),
@@ -167,6 +171,11 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     counts["archived_keys"] = conn.execute(
         "/* persons.erase_among_others */ DELETE FROM archived_keys WHERE company_id = %s AND message_id = ANY (%s)",
         (contact.company_id, message_ids),
+    ).rowcount
+    counts["message_reactions"] = conn.execute(
+        "/* persons.erase_among_others */ DELETE FROM message_reactions WHERE company_id = %s AND channel_id = %s"
+        " AND sender = %s",
+        (contact.company_id, contact.channel_id, contact.external_id),
     ).rowcount
     counts["messages_emptied"] = conn.execute(
         "/* persons.erase_among_others */ UPDATE messages SET text = NULL, attachments = NULL, contact_id = NULL,"

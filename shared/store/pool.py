@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakSet
 
 import psycopg
@@ -25,6 +26,9 @@ CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 30_000
 # A transaction that died with its process' network must not hold a shard's or a row's lock for ever.
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+ONLY_WHEN_ASKED = 2**31
+"""A prepare_threshold that no statement reaches by itself: prepared is what says `prepare=True`, as statements do
+that find their rows by a primary key, whose plan is the same for every value."""
 
 
 class Database:
@@ -48,6 +52,7 @@ class Database:
             reconnect_timeout=5,
             open=False,
             check=None,
+            configure=_prepare_if_direct,
             kwargs={
                 # A transaction pooler hands each transaction another server connection: nothing prepared, no
                 # state of ours. psycopg would prepare a statement the fifth time it sees it.
@@ -103,26 +108,52 @@ class Database:
     @contextmanager
     def transaction(self, *companies: int) -> Iterator[Conn]:
         """One transaction for these companies (none: only functions that look after themselves)."""
-        with self.connection() as conn, conn.transaction():
-            set_companies(conn, companies)
+        with self.connection() as conn:  # which commits, or rolls back after an error
+            _begin(conn, companies)
             yield conn
 
     def stats(self) -> dict[str, int]:
         return dict(self._pool.get_stats())
 
 
-def set_companies(conn: Conn, companies: Iterator[int] | tuple[int, ...] | list[int] | set[int]) -> None:
+def _prepare_if_direct(conn: Conn) -> None:
+    """Let statements be prepared where the server itself is at the other end: a pooler makes up the process number
+    that it greets its clients with."""
+    row = conn.execute("/* pool.who_answers */ SELECT pg_backend_pid()").fetchone()
+    if row is not None and row[0] == conn.info.backend_pid:
+        conn.prepare_threshold = ONLY_WHEN_ASKED
+
+
+def _begin(conn: Conn, companies: Iterable[int]) -> None:
+    """BEGIN and what set_companies() sets, in one round trip."""
+    conn.execute(
+        b"/* pool.begin */ BEGIN; SET LOCAL switchboard.companies = '%b'; SET LOCAL statement_timeout = %d;"
+        b" SET LOCAL idle_in_transaction_session_timeout = %d"
+        % (_array(companies).encode(), STATEMENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS)
+    )
+
+
+def _array(companies: Iterable[int]) -> str:
+    return "{" + ",".join(str(int(company)) for company in companies) + "}"
+
+
+def set_companies(conn: Conn, companies: Iterable[int]) -> None:
     """Say whom the running transaction works for, and bound it. SET LOCAL: gone with the transaction."""
     conn.execute(
         "/* pool.set_companies */ SELECT set_config('switchboard.companies', %s, true),"
         " set_config('statement_timeout', %s, true),"
         " set_config('idle_in_transaction_session_timeout', %s, true)",
         (
-            "{" + ",".join(str(int(company)) for company in companies) + "}",
+            _array(companies),
             str(STATEMENT_TIMEOUT_MS),
             str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
         ),
     )
+
+
+def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows as the arrays that `unnest` takes; of no rows there are no columns, so look first."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def describe(error: BaseException) -> str:

@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from shared.model import Answer
 from shared.store import archived
 from shared.store.pool import Conn
 
 
-def add(
-    conn: Conn, company_id: int, turn_id: int, message_id: int, answer: Answer, cost_micros: int | None = 0
-) -> None:
-    """cost_micros: millionths of a currency, None where a model has no price."""
-    conn.execute(
-        "/* receipts.add */ INSERT INTO receipts (company_id, turn_id, message_id, step, reason, passages, citations,"
-        " attempts, tokens_in, tokens_out, ms, ladder, cost_micros)"
-        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s::jsonb, %s::jsonb, %s)",
-        (
-            company_id,
-            turn_id,
-            message_id,
-            answer.step,
-            answer.step_reason,
-            json.dumps(
-                [
-                    {
-                        "chunk": p.chunk_id,
-                        "title": p.title,
-                        "score": round(p.score, 4),
-                        "relevance": round(p.relevance, 4),
-                        "bm25": None if p.bm25 is None else round(p.bm25, 4),
-                        "cosine": None if p.cosine is None else round(p.cosine, 4),
-                    }
-                    for p in answer.passages
-                ]
-            ),
-            json.dumps([{"n": n, "chunk": p.chunk_id, "title": p.title} for n, p in answer.citations]),
-            json.dumps([asdict(a) for a in answer.attempts]),
-            sum(a.tokens_in for a in answer.attempts),
-            sum(a.tokens_out for a in answer.attempts),
-            json.dumps(answer.ms),
-            json.dumps([asdict(tried) for tried in answer.ladder]),
-            cost_micros,
-        ),
-    )
+def columns(answer: Answer) -> dict[str, object]:
+    """A receipt's values by name, its lists as JSON, for replies.make()."""
+    passages = [
+        {
+            "chunk": p.chunk_id,
+            "title": p.title,
+            "score": round(p.score, 4),
+            "relevance": round(p.relevance, 4),
+            "bm25": None if p.bm25 is None else round(p.bm25, 4),
+            "cosine": None if p.cosine is None else round(p.cosine, 4),
+        }
+        for p in answer.passages
+    ]
+    citations = [
+        {
+            "n": n,
+            "chunk": p.chunk_id,
+            "title": p.title,
+            "document": p.document_id,
+            "start": p.start_char,
+            "end": p.start_char + len(p.text),
+        }
+        for n, p in answer.citations
+    ]
+    return {
+        "step": answer.step,
+        "reason": answer.step_reason,
+        "passages": _json(passages),
+        "citations": _json(citations),
+        "attempts": _json(answer.attempts),
+        "all_in": sum(a.tokens_in for a in answer.attempts),
+        "all_out": sum(a.tokens_out for a in answer.attempts),
+        "ms": _json(answer.ms),
+        "ladder": _json(answer.ladder),
+    }
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()  # dataclasses as objects
 
 
 def of_conversation(conn: Conn, company_id: int, conversation_id: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -117,13 +117,18 @@ def want(
 
 def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:
     """Lease the next due turn of a company after this one, wrapping round; None if nothing is due."""
-    for start in (after_company, 0) if after_company else (0,):
-        row = conn.execute(
-            "/* turns.claim */ SELECT company_id, id, epoch FROM claim_turn(%s, %s)", (start, lease_s)
-        ).fetchone()
-        if row is not None:
-            return Claim(*row)  # type: ignore[arg-type]
-    return None
+    claimed = claim_several(conn, after_company, limit=1, lease_s=lease_s)
+    return claimed[0] if claimed else None
+
+
+def claim_several(conn: Conn, after_company: int, *, limit: int, lease_s: float) -> list[Claim]:
+    """Lease so many due turns, each of the next company that has one; fewer if no more are due."""
+    rows = conn.execute(
+        "/* turns.claim */ SELECT company_id, id, epoch FROM claim_turns(%s, %s, %s)",
+        (after_company, limit, lease_s),
+        prepare=True,
+    ).fetchall()
+    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def renew(conn: Conn, claims: Sequence[Claim], *, lease_s: float) -> set[Claim]:
@@ -201,6 +206,79 @@ def cancel_open(conn: Conn, company_id: int, conversation_id: int) -> int:
         (company_id, conversation_id),
     )
     return cursor.rowcount
+
+
+def cancel_all(conn: Conn, places: Collection[tuple[int, int]]) -> int:
+    """As cancel_open, for many conversations (company, id), which are locked."""
+    if not places:
+        return 0
+    cursor = conn.execute(
+        "/* turns.cancel_all */ UPDATE turns t SET state = 'cancelled', epoch = epoch + 1, finished_at = now()"
+        " FROM unnest(%s::bigint[], %s::bigint[]) AS p (company_id, conversation_id)"
+        " WHERE t.company_id = p.company_id AND t.conversation_id = p.conversation_id"
+        " AND t.state IN ('waiting', 'answering')",
+        ([company for company, _ in places], [id_ for _, id_ in places]),
+    )
+    return cursor.rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A customer message that is not as it was. gone: deleted."""
+
+    company_id: int
+    conversation_id: int
+    seq: int
+    gone: bool
+
+
+def reconsider(
+    conn: Conn, changed: Sequence[Changed], *, quiet_s: float, quiet_max_s: float, cancels_max: int,
+    cancel_window_s: float,
+) -> list[Claim]:  # fmt: skip
+    """Open turns that are about these messages (their conversations are locked) are answered as the messages are now.
+
+    A turn of which nothing is left is cancelled. One that waits waits for quiet again. One being answered is called
+    back as for a new message, and no oftener; after a deletion always, since nobody should get an answer to what they
+    took back. Returns the turns whose epoch moved.
+    """
+    if not changed:
+        return []
+    rows = conn.execute(
+        "/* turns.reconsider */ WITH c AS (SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
+        "   %(seq)s::bigint[], %(gone)s::boolean[]) AS c (company_id, conversation_id, seq, gone)),"
+        " hit AS (SELECT t.company_id, t.id, bool_or(c.gone) AS gone FROM turns t JOIN c"
+        "   ON c.company_id = t.company_id AND c.conversation_id = t.conversation_id"
+        "   AND c.seq BETWEEN t.first_seq AND t.last_seq WHERE t.state IN ('waiting', 'answering')"
+        "   GROUP BY t.company_id, t.id),"
+        " judged AS (SELECT t.company_id, t.id, hit.gone, NOT EXISTS (SELECT 1 FROM messages m"
+        "     WHERE m.company_id = t.company_id AND m.conversation_id = t.conversation_id"
+        "     AND m.seq BETWEEN t.first_seq AND t.last_seq AND m.role = 'customer' AND m.deleted_at IS NULL) AS empty"
+        "   FROM hit JOIN turns t ON t.company_id = hit.company_id AND t.id = hit.id)"
+        " UPDATE turns t SET epoch = t.epoch + 1,"
+        "   state = CASE WHEN j.empty THEN 'cancelled' ELSE t.state END,"
+        "   finished_at = CASE WHEN j.empty THEN now() END,"
+        "   cancels = t.cancels + (t.state = 'answering' AND NOT j.empty)::int,"
+        "   attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,"
+        "   due_at = greatest(clock_timestamp(), least(clock_timestamp() + make_interval(secs => %(quiet)s),"
+        "     t.first_at + make_interval(secs => CASE WHEN t.state = 'waiting' AND t.cancels = 0"
+        "       THEN %(quiet_max)s ELSE %(window)s END)))"
+        " FROM judged j WHERE t.company_id = j.company_id AND t.id = j.id"
+        " AND (j.empty OR j.gone OR t.state = 'waiting' OR (t.cancels < %(cancels)s"
+        "   AND t.first_at > clock_timestamp() - make_interval(secs => %(window)s)))"
+        " RETURNING t.company_id, t.id, t.epoch",
+        {
+            "company": [c.company_id for c in changed],
+            "conversation": [c.conversation_id for c in changed],
+            "seq": [c.seq for c in changed],
+            "gone": [c.gone for c in changed],
+            "quiet": quiet_s,
+            "quiet_max": quiet_max_s,
+            "cancels": cancels_max,
+            "window": cancel_window_s,
+        },
+    ).fetchall()
+    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,20 +36,22 @@ def add_calls(conn: Conn, company_id: int, turn_id: int, epoch: int, attempts: S
         "   AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)"
         " LEFT JOIN model_prices p ON p.model = a.model RETURNING cost_micros)"
         " SELECT CASE WHEN count(*) = count(cost_micros) THEN sum(cost_micros)::bigint END FROM added",
-        (
-            company_id,
-            turn_id,
-            epoch,
-            [a.provider for a in attempts],
-            [a.model for a in attempts],
-            [a.step for a in attempts],
-            [a.outcome for a in attempts],
-            [a.duration_ms for a in attempts],
-            [a.tokens_in for a in attempts],
-            [a.tokens_out for a in attempts],
-        ),
+        (company_id, turn_id, epoch, *columns(attempts).values()),
     ).fetchone()
     return None if row is None or row[0] is None else int(str(row[0]))
+
+
+def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
+    """The attempts by column, in the order in which add_calls() takes them."""
+    return {
+        "providers": [a.provider for a in attempts],
+        "models": [a.model for a in attempts],
+        "steps": [a.step for a in attempts],
+        "outcomes": [a.outcome for a in attempts],
+        "durations": [a.duration_ms for a in attempts],
+        "tokens_in": [a.tokens_in for a in attempts],
+        "tokens_out": [a.tokens_out for a in attempts],
+    }
 
 
 def count_day(conn: Conn, company_id: int, attempts: Sequence[ModelAttempt], cost_micros: int | None) -> None:
@@ -65,17 +67,8 @@ def count_day(conn: Conn, company_id: int, attempts: Sequence[ModelAttempt], cos
         " tokens_in = u.tokens_in + excluded.tokens_in, tokens_out = u.tokens_out + excluded.tokens_out,"
         " cost_micros = u.cost_micros + excluded.cost_micros",
         (company_id, calls, sum(a.tokens_in for a in attempts), sum(a.tokens_out for a in attempts), cost_micros or 0),
+        prepare=True,
     )
-
-
-def tokens_today(conn: Conn, company_id: int) -> int:
-    """Tokens in and out of the company's day (UTC) so far."""
-    row = conn.execute(
-        "/* usage.tokens_today */ SELECT tokens_in + tokens_out FROM usage_daily"
-        " WHERE company_id = %s AND day = (now() AT TIME ZONE 'UTC')::date",
-        (company_id,),
-    ).fetchone()
-    return int(str(row[0])) if row else 0
 
 
 def set_budget(conn: Conn, company_id: int, tokens: int | None) -> None:

@@ -24,6 +24,7 @@ WEBHOOK_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 STAGE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 JOB_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900)
 REQUESTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+SHARE = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 LABEL_CHARS_MAX = 60
 
 _book: Book | None = None
@@ -177,11 +178,23 @@ TOKENS = Counter("model_tokens_total", "Tokens read (in) and written (out).", ("
 BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
 BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))
 
+RECALL = Histogram(
+    "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
+    buckets=SHARE,
+)  # fmt: skip
+RECALL_LOW = Counter("knowledge_recall_low_total", "Audits that found less than 0.95.")
+
 # ------------------------------------------------------------------ the way out
 SENDS = Counter("sends_total", "Requests to send APIs by what became of them.", ("platform", "status", "meaning"))
 SEND = Histogram("send_seconds", "Time of a request to a send API.", ("platform",), buckets=STAGE_S)
 POSTPONED = Counter("parts_postponed_total", "Parts put off without an attempt.", ("platform", "meaning"))
 GIVEN_UP = Counter("parts_given_up_total", "Parts that will not be sent.", ("platform", "meaning"))
+FAILED_LATER = Counter(
+    "sends_failed_later_total", "Parts that a platform had taken and then did not deliver.", ("platform", "meaning")
+)
+CHANNEL_ALERTS = Counter(
+    "channel_alerts_total", "Channels that a person should look after.", ("platform", "alert", "meaning")
+)
 UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain because nobody recorded their result.")
 
 # ------------------------------------------------------------------ the house
@@ -191,10 +204,15 @@ TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets
 JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("job", "outcome"))
 JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("job",), buckets=JOB_S)
 JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("job",))
+PIECES = Counter(
+    "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
+)
+RINGS = Counter("rings_total", "Doorbells that the broker took.", ("task",))
+RINGS_GATHERED = Counter("rings_gathered_total", "Doorbells that one on its way to the broker stood for.", ("task",))
 RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))
 SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
-WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("worker",))
+WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("process",))
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))

@@ -17,10 +17,12 @@ SAFE = [
     ("intake", "intake.locked"),
     ("intake", "intake.before_commit"),
     ("intake", "intake.after_commit"),
+    ("intake", "ring.wanted"),
     ("reply", "reply.claimed"),
     ("reply", "reply.asking"),
     ("reply", "reply.before_commit"),
     ("reply", "reply.after_commit"),
+    ("reply", "ring.wanted"),
     ("deliver", "deliver.claimed"),
     ("deliver", "deliver.after_record"),
 ]
@@ -54,7 +56,7 @@ def _kill_at(system: System, process: str, point: str, marks: Path) -> int:
     return customers
 
 
-@pytest.mark.parametrize(("process", "point"), SAFE, ids=[point for _, point in SAFE])
+@pytest.mark.parametrize(("process", "point"), SAFE, ids=[f"{process}-{point}" for process, point in SAFE])
 def test_a_kill_at_a_safe_point_loses_nothing_and_repeats_nothing(
     system: System, process: str, point: str, tmp_path: Path
 ) -> None:

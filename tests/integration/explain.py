@@ -18,7 +18,7 @@ class Explaining:
         self._conn = conn
         self.plans: list[Node] = []
 
-    def execute(self, query: Any, params: Any = None) -> Any:
+    def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None) -> Any:
         row = self._conn.execute(b"EXPLAIN (FORMAT JSON) " + query.encode(), params).fetchone()
         assert row is not None
         self.plans.append(row[0][0]["Plan"])  # type: ignore[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,9 +34,11 @@ DROPS = "drops"
 
 class FakeTelegram:
     """Accepts what is sent, unless a script says otherwise: (status, body), LEAVES_OPEN or DROPS, first in first
-    out. sent: (token, chat, text) of what was accepted. asked: how many sends were tried."""
+    out. sent: (token, chat, text) of what was accepted. asked: how many sends were tried. typing: set once somebody
+    was shown that an answer is being written."""
 
     def __init__(self) -> None:
+        self.typing = threading.Event()
         self.sent: list[tuple[str, str, str]] = []
         self.asked = 0
         self.script: deque[tuple[int, dict[str, Any]] | str] = deque()
@@ -44,6 +47,7 @@ class FakeTelegram:
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         token, method = request.url.path.removeprefix("/bot").split("/")
         if method != "sendMessage":
+            self.typing.set()
             return httpx.Response(200, json={"ok": True, "result": True})
         self.asked += 1
         if self.meanwhile is not None:

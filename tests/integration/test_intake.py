@@ -208,3 +208,28 @@ def test_a_conversation_that_a_person_has_gets_no_turn(inbox: Inbox) -> None:
 
     assert (stored.effected, stored.turns) == (1, 0)
     assert inbox.rows("SELECT customer_seq - read_seq FROM conversations") == [(2,)]
+
+
+def test_a_telegram_edit_and_reaction_reach_their_message(inbox: Inbox) -> None:
+    bot = make_bot(inbox.server.admin_url)
+    said = update("Where is my odrer?", chat=5, message_id=77, date=1_779_999_000)
+    inbox.journal(bot, said)
+    inbox.journal(
+        bot,
+        {
+            "update_id": 1,
+            "edited_message": {**said["message"], "text": "Where is my order?", "edit_date": 1_779_999_050},
+        },
+        key="5",
+    )
+    who = {"id": 5, "is_bot": False, "first_name": "Eve"}
+    reaction = {"chat": said["message"]["chat"], "message_id": 77, "user": who, "date": 1_779_999_060,
+                "old_reaction": [], "new_reaction": [{"type": "emoji", "emoji": "👍"}]}  # fmt: skip
+    inbox.journal(bot, {"update_id": 2, "message_reaction": reaction}, key="5")
+
+    inbox.drain_all()
+
+    assert inbox.rows("SELECT text, extract(epoch FROM edited_at)::int FROM messages") == [
+        ("Where is my order?", 1_779_999_050)
+    ]
+    assert inbox.rows("SELECT target, sender, emoji FROM message_reactions") == [("77", "5", "👍")]

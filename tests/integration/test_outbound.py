@@ -43,7 +43,7 @@ def _begin(station: Station) -> tuple[Claim, int]:
 
 def _record(station: Station, claim: Claim, attempt: int, outcome: SendOutcome, delay_s: float = 0) -> bool:
     with station.r.db.transaction(claim.company_id) as conn:
-        return outbound.record(conn, claim, attempt, outcome, delay_s=delay_s, duration_ms=5)
+        return outbound.record(conn, claim, attempt, outcome, delay_s=delay_s, duration_ms=5) is not None
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_whoever_lost_the_lease_may_not_begin(station: Station, bot: Bot) -> Non
     assert quick is not None
 
     with station.r.db.transaction(bot.company_id) as conn:
-        assert outbound.load(conn, slow) is None
+        assert outbound.load(conn, [slow]) == {}
         assert outbound.begin_send(conn, slow, record_deadline_s=30) is None
         assert not outbound.postpone(conn, slow, delay_s=1, meaning="x")
         assert not outbound.give_up(conn, slow, meaning="x")

@@ -12,8 +12,22 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
+from shared.knowledge.search import search
 from shared.model import JournalEntry, SendOutcome
-from shared.store import balance, conversations, knowledge, ledger, messages, outbound, receipts, sweep, turns
+from shared.store import (
+    balance,
+    cases,
+    changes,
+    conversations,
+    ledger,
+    many,
+    messages,
+    outbound,
+    receipts,
+    statuses,
+    sweep,
+    turns,
+)
 from shared.store.conversations import ChatKey, ContactKey, Head
 from shared.store.pool import Conn, set_companies
 from tests.integration import load
@@ -71,12 +85,6 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         lambda c: messages.of_chat(c, BIG_COMPANY, BIG_CHANNEL, "7", after_seq=2),
         {"conversations_company_id_channel_id_chat_key", "messages_company_id_conversation_id_seq_key"},
         20,
-    ),
-    (
-        "messages.lines",
-        lambda c: messages.lines(c, BIG_COMPANY, ONE_CONVERSATION, up_to_seq=9, limit=20),
-        {"messages_company_id_conversation_id_seq_key"},
-        10,
     ),
     (
         "messages.existing_keys",
@@ -143,10 +151,42 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         10,
     ),
     (
-        "outbound.next_due_s",
-        lambda c: outbound.next_due_s(c, BIG_COMPANY, ONE_CONVERSATION),
-        {"outbound_open"},
-        10,
+        "turns.cancel_all",
+        lambda c: turns.cancel_all(c, [(BIG_COMPANY, n) for n in SOME]),
+        {"turns_open"},
+        400,
+    ),
+    (
+        "changes.stored",
+        lambda c: changes.stored(c, [(BIG_COMPANY, n, "m1") for n in SOME]),
+        {"messages_external"},
+        200,
+    ),
+    (
+        "changes.rewrite",
+        lambda c: changes.rewrite(c, {(BIG_COMPANY, n): changes.Content("x") for n in SOME}),
+        {"messages_pkey"},
+        400,
+    ),
+    (
+        "statuses.find",
+        lambda c: statuses.find(
+            c, [statuses.Asked(n, BIG_COMPANY, BIG_CHANNEL, str(n), f"p{n}", n, NOW) for n in SOME]
+        ),
+        {"outbound_platform_id", "outbound_pkey", "outbound_open", "outbound_company_id_message_id_part_key"},
+        8_000,  # the marks: ten messages of each of two hundred chats
+    ),
+    (
+        "statuses.lock and write",
+        lambda c: statuses.write(c, list(statuses.lock(c, [(BIG_COMPANY, n) for n in SOME]).values())),
+        {"outbound_pkey"},
+        600,
+    ),
+    (
+        "many.set_bots",
+        lambda c: many.set_bots(c, {(BIG_COMPANY, n): False for n in SOME}),
+        {"conversations_pkey"},
+        400,
     ),
 ]  # fmt: skip
 
@@ -166,6 +206,18 @@ def test_a_hot_statement_goes_by_its_index_and_reads_little(
     assert indexes <= explaining.indexes()
     assert sum(read.whole.get(table, 0) for table in BIG_TABLES) == 0
     assert read.entries <= entries, read
+
+
+def test_turns_about_changed_messages_are_found_by_their_conversations(app: Conn) -> None:
+    changed = [turns.Changed(BIG_COMPANY, n, 9, gone=True) for n in SOME]
+    with _undone(app, BIG_COMPANY):
+        read = read_by(
+            app, lambda c: turns.reconsider(c, changed, quiet_s=1, quiet_max_s=5, cancels_max=2, cancel_window_s=15)
+        )
+
+    assert _big_whole(read) == 0
+    assert {"turns_open", "messages_company_id_conversation_id_seq_key"} <= set(read.indexes)
+    assert read.entries < 1_200, read
 
 
 def test_the_story_of_a_turn_is_found_by_its_company_and_number(app: Conn) -> None:
@@ -198,6 +250,21 @@ def test_claiming_a_part_among_ten_thousand_queued_ones_reads_a_handful(app: Con
     assert _big_whole(read) == 0
     assert {"outbound_due", "outbound_open"} <= set(read.indexes)
     assert read.entries < 20, read
+
+
+def test_a_batch_of_claims_reads_a_handful_for_each(app: Conn) -> None:
+    with _undone(app):
+        claimed: list[Any] = []
+        read = read_by(app, lambda c: claimed.extend(turns.claim_several(c, 0, limit=50, lease_s=10)))
+        parts: list[Any] = []
+        read_parts = read_by(
+            app, lambda c: parts.extend(outbound.claim_several(c, 25, limit=50, lease_s=15, unblock_s=60))
+        )
+
+    assert (len(claimed), len(parts)) == (50, 50)
+    assert _big_whole(read) == _big_whole(read_parts) == 0
+    assert read.entries < 20 * 50, read
+    assert read_parts.entries < 20 * 50, read_parts
 
 
 def test_looking_for_what_is_overdue_stops_at_its_bound(app: Conn) -> None:
@@ -234,12 +301,13 @@ def test_a_claimed_turn_and_its_end_cost_a_few_rows(app: Conn) -> None:
     with _undone(app, BIG_COMPANY):
         claim = turns.claim(app, 0, lease_s=10)
         assert claim is not None
-        explaining = Explaining(app)
-        assert turns.load(explaining, claim) is not None  # type: ignore[arg-type]
-        assert turns.finish(explaining, claim, "answered")  # type: ignore[arg-type]
+        explaining: Any = Explaining(app)
+        assert cases.load(explaining, [claim], history_lines=20, lines_max=200)
+        assert turns.load(explaining, claim) is not None
+        assert turns.finish(explaining, claim, "answered")
 
     assert explaining.read_whole(BIG_TABLES) == []
-    assert {"turns_pkey", "conversations_pkey"} <= explaining.indexes()
+    assert {"turns_pkey", "conversations_pkey", "messages_company_id_conversation_id_seq_key"} <= explaining.indexes()
 
 
 def test_a_part_from_claim_to_record_costs_a_few_rows(app: Conn) -> None:
@@ -247,7 +315,7 @@ def test_a_part_from_claim_to_record_costs_a_few_rows(app: Conn) -> None:
         claim = outbound.claim(app, 0, lease_s=15, unblock_s=60)
         assert claim is not None
         explaining: Any = Explaining(app)
-        assert outbound.load(explaining, claim) is not None
+        assert outbound.load(explaining, [claim])
         attempt = outbound.begin_send(explaining, claim, record_deadline_s=30)
         assert attempt is not None
         assert outbound.record(explaining, claim, attempt, SendOutcome("failed", "x"), delay_s=0, duration_ms=1)
@@ -270,7 +338,7 @@ def test_a_crashed_batch_is_looked_up_in_the_ledger_by_its_key(app: Conn) -> Non
 def test_a_search_reads_the_chunks_that_have_the_words(app: Conn) -> None:
     with _undone(app, BIG_COMPANY):
         found: list[Any] = []
-        read = read_by(app, lambda c: found.extend(knowledge.search(c, BIG_COMPANY, "topic7 and rareword123", 8)))
+        read = read_by(app, lambda c: found.extend(search(c, BIG_COMPANY, "topic7 and rareword123", 8)))
 
     assert found[0].text.split()[2] == "rareword123"
     assert _big_whole(read) == 0

@@ -66,6 +66,23 @@ def test_a_question_gets_a_model_s_answer_with_its_receipt(station: Station, bot
     assert station.answer() is Result.NOTHING_DUE
 
 
+def test_a_customer_is_shown_that_an_answer_is_written_only_if_it_takes_long(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.flow.generate.TYPING_AFTER_S", 60.0)
+    station.receive(bot, "When does the shop open?")
+    station.answer()
+    assert not station.telegram.typing.is_set()
+
+    monkeypatch.setattr("shared.flow.generate.TYPING_AFTER_S", 0.01)
+    shown: list[bool] = []
+    station.model.meanwhile.append(lambda: shown.append(station.telegram.typing.wait(10)))
+    station.receive(bot, "When does the shop open?", chat=6)
+
+    assert station.answer() is Result.ANSWERED
+    assert shown == [True]
+
+
 def test_an_answer_that_cites_nothing_goes_to_a_person(station: Station, bot: Bot) -> None:
     station.model.text = "I am sure that it is nine."
     station.receive(bot, "When does the shop open?")

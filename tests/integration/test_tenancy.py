@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -12,7 +13,20 @@ from psycopg import errors, sql
 from shared.embedded import Database
 from shared.knowledge import search as knowledge
 from shared.model import Answer, ModelAttempt
-from shared.store import companies, embeddings, messages, outbound, receipts, retention, turns, usage
+from shared.store import (
+    changes,
+    companies,
+    conversations,
+    embeddings,
+    imports,
+    outbound,
+    recall,
+    replies,
+    retention,
+    statuses,
+    turns,
+    usage,
+)  # fmt: skip
 from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
 
@@ -21,13 +35,15 @@ OPERATORS_ONLY = {
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
+    "app_answers",  # an app may serve several companies
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "claim_indexing", "claim_media", "claim_outbound", "claim_turn", "company_ids",
-    "embedding_space", "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark",
-    "operations_state", "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
+    "agent_of_key", "channels_to_watch", "claim_import", "claim_indexing", "claim_media", "claim_outbound",
+    "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space", "expire_sending",
+    "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
+    "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue", "renew_turns", "routes_of",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
@@ -80,17 +96,29 @@ def _seed(conn: Conn, bot: Bot) -> None:
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
     retention.set_override(conn, company, "webhook_events", 30)
-    knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.")
+    document = knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.").document_id
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
     embeddings.add(conn, company, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk_id)), [0.6, 0.8])])
+    conn.execute(
+        "INSERT INTO chunk_speakers SELECT company_id, id, 'Ann' FROM chunks WHERE company_id = %s", (company,)
+    )
+    conn.execute(
+        "INSERT INTO chat_filters SELECT company_id, id, jsonb_build_object('documents', ARRAY[%s::bigint])"
+        " FROM conversations WHERE company_id = %s",
+        (document, company),
+    )
+    imports.note(conn, company, source="a", name="a", document_id=document, reason=None)
+    recall.record(conn, company, recall=0.9, questions=1, ef_search=200)
     claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
     turn = turns.load(conn, claim)
     assert turn is not None
-    message = messages.add_own(conn, company, turn.conversation_id, turn.channel_id, 2, "bot", "At nine.")
-    receipts.add(conn, company, turn.id, message, Answer("At nine.", "full", "model"))
-    asked = [ModelAttempt("one", "m", "ok", 5, 20, 5)]
-    usage.count_day(conn, company, asked, usage.add_calls(conn, company, turn.id, turn.epoch, asked))
-    outbound.add_parts(conn, company, turn.conversation_id, turn.channel_id, turn.id, message, ["At nine."])
+    conversation = conversations.lock(conn, company, turn.conversation_id)
+    assert conversation is not None
+    asked = (ModelAttempt("one", "m", "ok", 5, 20, 5),)
+    answer = Answer("At nine.", "full", "model", attempts=asked)
+    made = replies.make(conn, claim, conversation, "answered", answer, ["At nine."])
+    assert made is not None
+    usage.count_day(conn, company, asked, made.cost_micros)
     part = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
     assert part is not None
     outbound.begin_send(conn, part, record_deadline_s=30)
@@ -104,6 +132,10 @@ def _seed(conn: Conn, bot: Bot) -> None:
         ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),
     ):
         conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})".encode(), (company,))
+    now = datetime.now(UTC)
+    changes.keep_early(conn, {(company, turn.conversation_id, "m9"): changes.Content(deleted_at=now)})
+    changes.react(conn, [changes.Reaction(company, turn.channel_id, "5", "m1", "5", "👍", now)])
+    statuses.keep_early(conn, [statuses.Early(company, turn.channel_id, "p1", "read", None, now)])
     conn.commit()
 
 

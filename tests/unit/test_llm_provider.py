@@ -82,6 +82,42 @@ def test_a_streamed_answer_comes_whole_with_its_tokens() -> None:
     assert ask() == Completion(text="Thirty days [1].", model="m-1", tokens_in=11, tokens_out=5)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["server_ends_the_stream", "server_leaves_it_open"])
+def test_a_connection_is_used_again_where_the_server_ends_the_stream_and_waits_for_none_that_does_not(
+    ends: bool,
+) -> None:
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while True:
+            writer.write(CHUNKED + _chunk(WHOLE))
+            await writer.drain()
+            if ends:
+                writer.write(_chunk(b""))
+            else:
+                await reader.read()  # until the client goes
+                return
+            await reader.readuntil(b"}")
+            await reader.readuntil(b"\r\n\r\n")  # the rest of this body, and the next request's head
+
+    async def twice() -> list[str]:
+        async with server(talk) as url, httpx.AsyncClient() as http:
+            provider = make(http, url)
+            return [(await provider.complete(MESSAGES, deadline_s=5)).text for _ in range(2)]
+
+    assert run(twice()) == ["Thirty days [1]."] * 2
+    assert connections == (1 if ends else 2)
+
+
 def test_a_server_that_does_not_stream_is_understood_too() -> None:
     body = {
         "model": "m-2",

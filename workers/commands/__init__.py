@@ -66,6 +66,7 @@ COMMANDS = {
     "price": Lazy("workers.commands.receipts:price", "What models cost."),
     "budget": Lazy("workers.commands.receipts:budget", "How many tokens a company may use a day."),
     "parked": Lazy("workers.commands.ops:parked", "List, show, redrive or discard what could not be handled."),
+    "eval": Lazy("workers.commands.evaluate:evaluate", "How well passages are found, on data that says what is right."),
     "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
 }
 

@@ -13,7 +13,7 @@ from shared.channels.connect.base import Connector, Registration
 from shared.errors import Permanent, Transient
 from shared.flow import connecting, rotation
 from shared.store import channels as store
-from shared.store import registry
+from shared.store import health, registry
 from shared.store.channels import AppRow
 from shared.store.vault import Vault
 from workers.commands.connect import address_of, asking
@@ -214,6 +214,25 @@ def _channel(conn: psycopg.Connection, company_id: int, channel_id: int) -> regi
         if (row.company_id, row.id) == (company_id, channel_id):
             return row
     raise Permanent("channel", f"there is no channel {company_id}/{channel_id}: `channel list` shows them")
+
+
+@channel.command("health")
+@as_json_option
+def channel_health(as_json: bool) -> None:
+    """When something last came, what the platform says, and how webhooks were answered in the last hour."""
+    with as_owner(settings.load()) as conn:
+        rows = health.listed(conn)
+    print_rows(rows, _health_line, empty="no channel is connected: channel connect-telegram", as_json=as_json)
+
+
+def _health_line(row: health.Listed) -> str:
+    came = f"last event {row.received_at:%Y-%m-%d %H:%M}" if row.received_at else "no event yet"
+    held = f"  {row.pending} held by the platform" if row.pending else ""
+    since = f" since {row.since:%Y-%m-%d %H:%M}" if row.since and row.state == "failing" else ""
+    state = f"{row.state} ({row.problem}){since}" if row.problem else row.state
+    answered = f"{row.accepted} accepted, {row.refused} refused, {row.failed} failed in the last hour"
+    shut = "" if row.channel_state == "active" else f"  {row.channel_state}"
+    return f"{row.company_id}/{row.channel_id}  {row.platform}  {row.slug}  {state}{held}  {came}  {answered}{shut}"
 
 
 @channel.command("disable")

@@ -20,6 +20,7 @@ from workers.commands.setup import as_owner
 
 SHOWN_MESSAGES = 200
 HINT_WITHIN_S = 1.0
+_CLOSED = {"window_closed": " (the platform takes nothing until the customer writes again)"}
 
 
 @click.group()
@@ -70,6 +71,8 @@ def show(company_id: int, conversation_id: int, content: bool, as_json: bool) ->
         return
     click.echo(f"{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
                f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
+    if found.delivery_problem is not None:
+        click.echo(f"  not delivered: {found.delivery_problem}{_CLOSED.get(found.delivery_problem, '')}")
     for line in said:
         click.echo(f"  {line['seq']}  {line['created_at']:%Y-%m-%d %H:%M:%S}  {line['role']}  {line['text'] or ''}")
     for answer in answers:

@@ -1,0 +1,71 @@
+"""What a turn's answer is made from, loaded for as many turns as were claimed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from shared.live.stream import AnswerStream
+from shared.model import ChatLine, Passage
+from shared.resources import Resources
+from shared.store import cases
+from shared.store.cases import Loaded
+from shared.store.companies import Company
+from shared.store.pool import Conn, set_companies
+from shared.store.turns import Claim, Turn
+
+HISTORY_LINES = 20
+LINES_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """ms: time per stage so far. stream: tells who watches what is being written."""
+
+    turn: Turn
+    company: Company
+    burst: tuple[ChatLine, ...]
+    history: tuple[ChatLine, ...]
+    passages: tuple[Passage, ...]
+    sealed: bytes
+    ms: dict[str, int]
+    over_budget: bool = False
+    stream: AnswerStream | None = None
+
+    @property
+    def question(self) -> str:
+        return "\n".join(line.text for line in self.burst if line.text)
+
+
+def load(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Case]:
+    """Everything that answers need but their passages; nothing for a turn whose lease is gone. The transaction works
+    for the companies of these turns from here on."""
+    if not claims:
+        return {}
+    started = perf_counter()
+    set_companies(conn, {claim.company_id for claim in claims})
+    loaded = cases.load(conn, claims, history_lines=HISTORY_LINES, lines_max=LINES_MAX)
+    gather_ms = round((perf_counter() - started) * 1000)
+    return {claim: _case(r, one, gather_ms) for claim, one in loaded.items()}
+
+
+def load_one(r: Resources, claim: Claim) -> Case | None:
+    with r.db.transaction(claim.company_id) as conn:
+        return load(r, conn, [claim]).get(claim)
+
+
+def _case(r: Resources, loaded: Loaded, gather_ms: int) -> Case:
+    turn, budget = loaded.turn, loaded.company.daily_token_budget
+    lines = loaded.lines
+    burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
+    # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
+    history = tuple(
+        line
+        for seq, line in lines
+        if (line.text or line.attached) and (seq < turn.first_seq or line.role != "customer")
+    )
+    waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
+    over = budget is not None and loaded.tokens_today >= budget
+    ms = {"waited": waited_ms, "gather": gather_ms}
+    return Case(turn, loaded.company, burst, history, (), loaded.credentials, ms, over_budget=over)

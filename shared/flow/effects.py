@@ -1,0 +1,131 @@
+"""What inbound events do: which station takes which, in which order, and the effects too small for one of their own.
+
+Locks are taken in one order by everybody: contacts, conversations, parts, channels, a company's totals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from datetime import datetime
+
+from shared.flow import changes, statuses, talk
+from shared.flow.batch import Alert, Batch, Placed, Stored, deed, happened_at, targets_of
+from shared.live.topics import Chat
+from shared.settings import Settings
+from shared.store import channels, conversations, health, many
+from shared.store.pool import Conn
+
+REVOKED = frozenset(
+    {"revoked", "app_uninstalled", "deauthorized", "banned", "account_banned", "account_disabled", "account_deleted",
+     "access_removed", "needs_reauth"}
+)  # fmt: skip
+"""Account events after which the platform takes nothing from us until a person has done something about it."""
+
+
+def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stored) -> Batch:
+    """Do what the events say; returns how each of them ended. The companies are set."""
+    batch = sort_out(placed)
+    abouts = statuses.understand(conn, batch)
+    talk.lock(conn, batch, {*statuses.chats_to_lock(batch), *(p.chat for p in batch.reads)})
+    talk.store(conn, batch, settings, stored)
+    changes.apply(conn, batch, settings, stored)
+    statuses.apply(conn, batch, abouts, stored)
+    changes.react(conn, batch, stored)
+    _read(conn, batch, stored)
+    _note(conn, batch)
+    _migrate(conn, batch)
+    _accounts(conn, batch, stored)
+    health.received(conn, sorted({(p.home.company_id, p.home.channel_id) for p in placed if p.route}))
+    return batch
+
+
+def sort_out(placed: Sequence[Placed]) -> Batch:
+    batch = Batch()
+    for p in placed:
+        if p.route is None:
+            batch.dropped(p, "no_channel")
+            continue
+        station = _station(p, batch)
+        if station is not None:
+            station.append(p)
+        else:
+            batch.dropped(p, p.event.reason or p.event.kind)
+    return batch
+
+
+def _station(p: Placed, batch: Batch) -> list[Placed] | None:
+    """Where the event goes; None: it has no effect. A reason other than the kind's own says that it is none of ours: a
+    post in a public channel that was edited, another bot that spoke in a group."""
+    event, plain = p.event, p.event.reason in (None, p.event.kind)
+    if event.migrated_to is not None and event.chat is not None and event.kind != "message":
+        return batch.migrated
+    if event.kind == "account":
+        return batch.accounts
+    if event.kind in ("delivery", "read") and (targets_of(event) or event.ref or event.until):
+        return batch.reads if event.kind == "read" and _by_us(p) and event.chat is not None else batch.statuses
+    if event.chat is None:
+        return None
+    if (event.kind == "message" and event.sender is not None) or (event.kind == "handover" and plain):
+        return batch.talk
+    if event.kind == "echo" and event.status is None:
+        return batch.talk if plain or event.reason == "standby" else None
+    if deed(event) in ("edited", "deleted"):
+        return batch.changes if plain and targets_of(event) else None
+    if event.kind == "reaction":
+        said = event.text is not None or event.status == "removed"
+        return batch.reactions if said and plain and event.sender is not None and targets_of(event) else None
+    if event.kind in ("referral", "optin") and (event.payload or event.text):
+        return batch.facts
+    return None
+
+
+def _by_us(p: Placed) -> bool:
+    return p.event.sender is not None and p.event.sender == p.home.me.external_id
+
+
+def _read(conn: Conn, batch: Batch, stored: Stored) -> None:
+    """An agent has read a conversation elsewhere, in the platform's own inbox."""
+    here = {batch.locked[p.chat] for p in batch.reads if p.chat in batch.locked}
+    for company_id, count in many.mark_all_read(conn, [(one.company_id, one.id) for one in here]).items():
+        batch.count(company_id, 0, -count)
+    for p in batch.reads:
+        if p.chat in batch.locked:
+            batch.effected(p)
+        else:
+            batch.dropped(p, "unknown_chat")
+    stored.chats |= {Chat(*astuple(p.chat)) for p in batch.reads if p.chat in batch.locked}
+
+
+def _note(conn: Conn, batch: Batch) -> None:
+    """Where customers came from."""
+    newest: dict[tuple[int, int], tuple[str, datetime]] = {}
+    for p in batch.facts:
+        place, at = batch.place(p), happened_at(p)
+        if place not in newest or newest[place][1] <= at:
+            newest[place] = (p.event.payload or p.event.text or "", at)
+        batch.effected(p)
+    many.set_referrals(conn, newest)
+
+
+def _migrate(conn: Conn, batch: Batch) -> None:
+    for p in batch.migrated:
+        assert p.event.migrated_to is not None
+        conversations.migrate_chat(conn, p.chat, p.event.migrated_to)
+        batch.effected(p)
+
+
+def _accounts(conn: Conn, batch: Batch, stored: Stored) -> None:
+    """A channel that the platform has shut to us says so at once; whatever else it tells of an account is kept in the
+    ledger."""
+    for p in batch.accounts:
+        route = p.home
+        word = p.event.meaning or p.event.status or p.event.reason or "account"
+        if word.lower() in REVOKED:
+            if channels.set_state(conn, route.company_id, route.channel_id, "needs_reauth"):
+                stored.alerts.append(
+                    Alert("channel_needs_reauth", route.platform, word, route.company_id, route.channel_id)
+                )
+            batch.effected(p)
+        else:
+            batch.dropped(p, p.event.reason or "account")

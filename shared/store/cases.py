@@ -1,0 +1,81 @@
+"""What answering turns needs, for several turns of several companies at a time: two statements, however many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.model import ChatLine
+from shared.store.companies import Company
+from shared.store.pool import Conn
+from shared.store.turns import Claim, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted only
+    where it has a budget. lines: of its conversation as (seq, line), oldest first."""
+
+    turn: Turn
+    company: Company
+    credentials: bytes
+    tokens_today: int
+    lines: list[tuple[int, ChatLine]] = field(default_factory=list)
+
+
+def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: int) -> dict[Claim, Loaded]:
+    """The claimed turns; those whose lease is gone are left out. lines: the turn's own, history_lines before them, at
+    most lines_max. The transaction must work for their companies."""
+    rows = conn.execute(
+        # LIMIT: one look into the index for each claim. As a join the planner may read all open turns.
+        "/* cases.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
+        " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
+        " c.bot_enabled, c.message_count, t.request_id, h.external_id, c.last_customer_message, c.last_customer_at,"
+        " o.id, o.name, o.handover_text, o.notice_text, o.daily_token_budget, h.credentials,"
+        " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
+        "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " CROSS JOIN LATERAL (SELECT * FROM turns t WHERE t.company_id = k.company_id AND t.id = k.id"
+        "   AND t.epoch = k.epoch AND t.state = 'answering' LIMIT 1) t"
+        " CROSS JOIN LATERAL (SELECT * FROM conversations c WHERE c.company_id = t.company_id"
+        "   AND c.id = t.conversation_id LIMIT 1) c"
+        " CROSS JOIN LATERAL (SELECT * FROM channels h WHERE h.company_id = t.company_id"
+        "   AND h.id = t.channel_id LIMIT 1) h"
+        " JOIN companies o ON o.id = t.company_id",
+        ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims]),
+        prepare=True,
+    ).fetchall()
+    found: dict[Claim, Loaded] = {}
+    for row in rows:
+        turn = Turn(*row[:18])  # type: ignore[arg-type]
+        company = Company(*row[18:23])  # type: ignore[arg-type]
+        claim = Claim(turn.company_id, turn.id, turn.epoch)
+        found[claim] = Loaded(turn, company, bytes(row[23]), int(str(row[24] or 0)))  # type: ignore[call-overload]
+    _add_lines(conn, list(found.values()), history_lines, lines_max)
+    return found
+
+
+def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_max: int) -> None:
+    if not loaded:
+        return
+    turns = [one.turn for one in loaded]
+    rows = conn.execute(
+        "/* cases.lines */ SELECT k.place, m.seq, m.role, coalesce(m.text, ''),"
+        " coalesce(jsonb_path_query_array(m.attachments, '$[*].type'), '[]')"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) WITH ORDINALITY"
+        "   AS k (company_id, conversation_id, up_to_seq, lines, place)"
+        " CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.company_id = k.company_id"
+        "   AND m.conversation_id = k.conversation_id AND m.seq <= k.up_to_seq ORDER BY m.seq DESC LIMIT k.lines) m",
+        (
+            [t.company_id for t in turns],
+            [t.conversation_id for t in turns],
+            [t.message_count for t in turns],
+            [min(history_lines + t.message_count - t.first_seq + 1, lines_max) for t in turns],
+        ),
+        prepare=True,
+    ).fetchall()
+    for place, seq, role, text, types in rows:
+        line = ChatLine(str(role), str(text), tuple(map(str, types)))  # type: ignore[arg-type, call-overload]
+        loaded[int(str(place)) - 1].lines.append((int(str(seq)), line))
+    for one in loaded:
+        one.lines.sort(key=lambda line: line[0])

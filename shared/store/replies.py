@@ -1,0 +1,76 @@
+"""An answer made a reply: the turn's end, the message, its parts, calls and receipt, and the conversation's head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.model import Answer
+from shared.store import receipts, usage
+from shared.store.conversations import PREVIEW_CHARS, Locked
+from shared.store.pool import Conn
+from shared.store.turns import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """cost_micros: what the answer's calls cost, None where a model has no price."""
+
+    message_id: int
+    cost_micros: int | None
+
+
+def make(
+    conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str]
+) -> Made | None:
+    """All of it in one statement, behind the conversation's last message. None, and nothing is written, if the lease is
+    gone. conversation: locked by this transaction. state: the turn's, `answered` or `handed_over`."""
+    row = conn.execute(
+        "/* replies.make */ WITH ended AS (UPDATE turns SET state = %(state)s, finished_at = now(), error = NULL"
+        "   WHERE company_id = %(company)s AND id = %(turn)s AND epoch = %(epoch)s AND state = 'answering'"
+        "   RETURNING id),"
+        " said AS (INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text)"
+        "   SELECT %(company)s, %(conversation)s, %(channel)s, %(seq)s, 'bot', %(text)s FROM ended RETURNING id),"
+        " parts AS (INSERT INTO outbound (company_id, conversation_id, channel_id, turn_id, message_id, part, text)"
+        "   SELECT %(company)s, %(conversation)s, %(channel)s, %(turn)s, said.id, p.part, p.text"
+        "   FROM said, unnest(%(parts)s::text[]) WITH ORDINALITY AS p (text, part) ORDER BY p.part),"
+        " calls AS (INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome,"
+        "   duration_ms, tokens_in, tokens_out, cost_micros)"
+        "   SELECT %(company)s, ended.id, %(epoch)s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model,"
+        "   a.step, a.outcome, a.duration_ms, a.tokens_in, a.tokens_out,"
+        "   CASE WHEN a.tokens_in + a.tokens_out = 0 THEN 0 ELSE"
+        "   round((a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000)::bigint END"
+        "   FROM ended CROSS JOIN unnest(%(providers)s::text[], %(models)s::text[], %(steps)s::text[],"
+        "     %(outcomes)s::text[], %(durations)s::int[], %(tokens_in)s::int[], %(tokens_out)s::int[])"
+        "     WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)"
+        "   LEFT JOIN model_prices p ON p.model = a.model RETURNING cost_micros),"
+        " cost AS (SELECT CASE WHEN count(*) = count(cost_micros) THEN coalesce(sum(cost_micros), 0)::bigint END"
+        "   AS micros FROM calls),"
+        " receipt AS (INSERT INTO receipts (company_id, turn_id, message_id, step, reason, passages, citations,"
+        "   attempts, tokens_in, tokens_out, ms, ladder, cost_micros)"
+        "   SELECT %(company)s, %(turn)s, said.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,"
+        "   %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(ladder)s::jsonb, cost.micros"
+        "   FROM said, cost),"
+        " head AS (UPDATE conversations SET message_count = %(seq)s, last_message_id = said.id,"
+        "   last_message_at = now(), last_message_role = 'bot', last_message_preview = %(preview)s"
+        "   FROM said WHERE conversations.company_id = %(company)s AND conversations.id = %(conversation)s)"
+        " SELECT said.id, cost.micros FROM said, cost",
+        {
+            "company": claim.company_id,
+            "turn": claim.turn_id,
+            "epoch": claim.epoch,
+            "state": state,
+            "conversation": conversation.id,
+            "channel": conversation.channel_id,
+            "seq": conversation.message_count + 1,
+            "text": answer.text,
+            "preview": answer.text[:PREVIEW_CHARS],
+            "parts": list(parts),
+            **usage.columns(answer.attempts),
+            **receipts.columns(answer),
+        },
+        prepare=True,
+    ).fetchone()
+    if row is None:
+        return None
+    return Made(int(str(row[0])), None if row[1] is None else int(str(row[1])))

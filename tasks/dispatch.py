@@ -1,0 +1,119 @@
+"""One ring, many pieces of work: a process claims what is due, as much as it has room for, until nothing is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+import structlog
+
+from shared.flow.claimed import Claimed
+from shared.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+PASS_ON_EVERY_S = 0.2
+"""How often a process that has more to do than room rings on. Its own ring may come back to it, so it rings again."""
+
+
+class Dispatcher(Generic[T]):
+    """A station's work in this process, on threads of its own.
+
+    slots: pieces of work at the same time. claim(after_company, room): claims up to room pieces, going round the
+    companies. work(piece): does one; what it raises is logged, because its row knows what comes next.
+    pass_on: rings for the other processes of the station.
+    """
+
+    def __init__(
+        self, station: str, slots: int, *, claim: Callable[[int, int], Claimed[T]], work: Callable[[T], None],
+        pass_on: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._station, self._slots = station, slots
+        self._claim, self._work, self._pass_on = claim, work, pass_on
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix=station)
+        self._company = 0
+        self._changed = threading.Condition()
+        self._busy = 0
+        self._rung = False
+        self._draining = False
+        self._stopping = False
+        self._passed_on_at = -PASS_ON_EVERY_S
+
+    def drain(self) -> None:
+        """A ring was heard: begin what is due, and go on until nothing is. While another thread is at it already it
+        looks once more, and this call returns. Raises what claiming raises; what was begun goes on."""
+        with self._changed:
+            self._rung = True
+            if self._draining:
+                return
+            self._draining = True
+        try:
+            while self._heard():
+                self._begin_due()
+        except BaseException:
+            with self._changed:
+                self._draining = False
+            raise
+
+    def _heard(self) -> bool:
+        """Whether somebody has rung since the last look. Ends the draining in the same breath if not: a ring after
+        that finds nobody draining and begins."""
+        with self._changed:
+            heard, self._rung = self._rung and not self._stopping, False
+            self._draining = heard
+            self._changed.notify_all()
+            return heard
+
+    def _begin_due(self) -> None:
+        while room := self._wait_for_room():
+            batch = self._claim(self._company, room)
+            self._company = batch.company
+            with self._changed:
+                self._busy += len(batch.pieces)
+            for piece in batch.pieces:
+                self._threads.submit(self._do, piece)
+            if not batch.more:
+                return
+            self._ring_on()
+
+    def _wait_for_room(self) -> int:
+        """How many more pieces there is room for, as soon as there is any; 0 when the process stops."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._busy < self._slots)
+            return 0 if self._stopping else self._slots - self._busy
+
+    def _ring_on(self) -> None:
+        now = time.monotonic()
+        if now - self._passed_on_at >= PASS_ON_EVERY_S:
+            self._passed_on_at = now
+            self._pass_on()
+
+    def _do(self, piece: T) -> None:
+        outcome = "failed"
+        try:
+            self._work(piece)
+            outcome = "ok"
+        except Exception as e:  # whatever it was: the row is found again, and this thread goes on
+            log.error("piece_failed", station=self._station, exc_info=e)
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+            metrics.PIECES.inc(self._station, outcome)
+
+    def call_off(self) -> None:
+        """Claim nothing more; what was begun goes on. Returns at once."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """call_off(), and wait until what was begun has ended, which its own deadlines bound."""
+        self.call_off()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._draining)
+        self._threads.shutdown()

@@ -1,0 +1,161 @@
+"""Rings gathered: none that was asked for is lost, whatever is under way, and one stands for many."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from celery import Celery, Task
+
+from tasks.ringer import Ringer
+
+WITHIN_S = 10.0
+NEVER_S = 3600.0
+
+
+class Broker:
+    """Takes rings one at a time; `open` lets them through. rung: (task, countdown) in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.rung: list[tuple[str, float]] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.came = threading.Semaphore(0)
+        self.under_way = 0
+        self.most_at_once = 0
+
+    def ring(self, task: Task, countdown_s: float) -> None:
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
+        self.rung.append((str(task.name), countdown_s))
+        self.came.release()
+        assert self.open.wait(WITHIN_S)
+        self.under_way -= 1
+
+    def wait(self, rings: int = 1) -> None:
+        for _ in range(rings):
+            assert self.came.acquire(timeout=WITHIN_S)
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def tasks() -> tuple[Any, Any]:
+    app = Celery("test", broker="memory://", set_as_current=False)
+    return app.task(_nothing, name="one.do", shared=False), app.task(_nothing, name="two.do", shared=False)
+
+
+def _nothing() -> None: ...
+
+
+def test_the_first_ring_of_a_kind_waits_for_nothing(broker: Broker, tasks: tuple[Any, Any]) -> None:
+    ringer = Ringer(broker.ring, pause_s=NEVER_S)
+    for task in tasks:
+        ringer.want(task)
+    broker.wait(2)
+
+    assert sorted(broker.rung) == [("one.do", 0.0), ("two.do", 0.0)]
+    ringer.close()
+
+
+def test_what_is_asked_for_while_a_ring_is_on_its_way_gets_one_more_ring_and_only_one(
+    broker: Broker, tasks: tuple[Any, Any]
+) -> None:
+    ringer = Ringer(broker.ring, pause_s=0.0)
+    broker.open.clear()
+    ringer.want(tasks[0])
+    broker.wait()
+    for _ in range(50):
+        ringer.want(tasks[0])
+    broker.open.set()
+    broker.wait()
+    ringer.close()
+
+    assert len(broker.rung) == 2
+    assert broker.most_at_once == 1
+
+
+def test_within_the_pause_requests_gather_and_closing_rings_for_them_at_once(
+    broker: Broker, tasks: tuple[Any, Any]
+) -> None:
+    ringer = Ringer(broker.ring, pause_s=NEVER_S)
+    ringer.want(tasks[0])
+    broker.wait()
+    for _ in range(50):
+        ringer.want(tasks[0])
+    assert len(broker.rung) == 1
+
+    ringer.close()
+
+    assert len(broker.rung) == 2
+    ringer.want(tasks[0])
+    assert len(broker.rung) == 2
+
+
+def test_a_ring_for_now_does_not_wait_for_one_for_later(broker: Broker, tasks: tuple[Any, Any]) -> None:
+    ringer = Ringer(broker.ring, pause_s=NEVER_S)
+    ringer.want(tasks[0], countdown_s=30.0)
+    broker.wait()
+    ringer.want(tasks[0])
+    broker.wait()
+    ringer.close()
+
+    assert [round(countdown_s) for _, countdown_s in broker.rung] == [30, 0]
+
+
+def test_a_countdown_is_reckoned_from_the_last_request_that_its_ring_stands_for(
+    broker: Broker, tasks: tuple[Any, Any]
+) -> None:
+    """A turn that became due after its ring would wait for the sweeper."""
+    ringer = Ringer(broker.ring, pause_s=NEVER_S)
+    ringer.want(tasks[0], countdown_s=30.0)
+    broker.wait()
+    ringer.want(tasks[0], countdown_s=30.0)
+    ringer.want(tasks[0], countdown_s=30.0)
+    ringer.close()
+
+    assert len(broker.rung) == 2
+    assert 25 < broker.rung[-1][1] <= 30
+
+
+def test_many_threads_lose_no_request(tasks: tuple[Any, Any]) -> None:
+    """The last ring began after the last request."""
+    asked, known, lock = [0], [0], threading.Lock()
+
+    def ring(task: Task, countdown_s: float) -> None:
+        known[0] = asked[0]
+
+    ringer = Ringer(ring, pause_s=0.0)
+
+    def ask() -> None:
+        for _ in range(200):
+            with lock:
+                asked[0] += 1
+            ringer.want(tasks[0])
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    ringer.close()
+
+    assert known == asked == [1600]
+
+
+def test_a_broker_that_hangs_does_not_keep_the_process_from_ending(
+    broker: Broker, tasks: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.ringer.CLOSE_WITHIN_S", 0.05)
+    ringer = Ringer(broker.ring)
+    broker.open.clear()
+    ringer.want(tasks[0])
+    broker.wait()
+
+    ringer.close()
+
+    broker.open.set()
