@@ -181,9 +181,14 @@ def record(
         " noted AS (UPDATE delivery_attempts SET status = %(status)s, meaning = %(meaning)s,"
         "   http_status = %(http)s, duration_ms = %(duration)s"
         "   WHERE company_id = %(company)s AND outbound_id = %(id)s AND attempt = %(attempt)s AND day >= %(since)s)"
-        " SELECT (SELECT greatest(0, extract(epoch FROM n.due_at - clock_timestamp()))::float8 FROM outbound n"
-        "   WHERE n.company_id = %(company)s AND n.conversation_id = settled.conversation_id AND n.state = 'queued'"
-        "   AND n.id <> %(id)s ORDER BY n.blocks DESC, n.id LIMIT 1) FROM settled",
+        # greatest() passes NULL over: without the WHERE nothing more would be something due now
+        " SELECT (SELECT greatest(0, extract(epoch FROM due_at - clock_timestamp()))::float8 FROM (SELECT coalesce("
+        "   (SELECT n.due_at FROM outbound n WHERE n.company_id = %(company)s"
+        "     AND n.conversation_id = settled.conversation_id AND n.state = 'queued' AND n.blocks AND n.id <> %(id)s"
+        "     ORDER BY n.id LIMIT 1),"
+        "   (SELECT n.due_at FROM outbound n WHERE n.company_id = %(company)s"
+        "     AND n.conversation_id = settled.conversation_id AND n.state = 'queued' AND n.id <> %(id)s"
+        "     ORDER BY n.id LIMIT 1)) AS due_at) d WHERE due_at IS NOT NULL) FROM settled",
         {
             "state": _STATES[outcome.status],
             "meaning": outcome.meaning,
