@@ -1,4 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey. All of them without a name."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, upkeep. Without a name
+all of them."""
 
 from __future__ import annotations
 
@@ -32,13 +33,14 @@ SECTIONS = {
     "servers": Section("bench.servers", 240.0),
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
+    "upkeep": Section("bench.upkeep", 420.0, scales=True),
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks; each section is a process.")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    parser.add_argument("--scale", type=float, default=1.0, help="a share of the amounts of `store`, such as 0.05")
+    parser.add_argument("--scale", type=float, default=1.0, help="a share of the amounts of `store` and `upkeep`: 0.05")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # this is the section's own process
     given = parser.parse_args()
     if unknown := [name for name in given.sections if name not in SECTIONS]:

@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 
 from shared.embedded import DataFolder, Postgres
-from shared.knowledge import search as knowledge
+from shared.knowledge import search
 from shared.knowledge.embed import Vector
 from shared.knowledge.minilm import DIMENSION, LocalMiniLM
 from shared.knowledge.search import Meaning
@@ -70,9 +70,9 @@ def _row(conn: Conn, folder: Path, elsewhere: Sequence[str], score: Callable[...
     asked = [query for query in _lines(folder / "queries.jsonl") if query.get("type", "first") == "first"]
     questions = _meanings([query["text"] for query in asked])
     ways: dict[str, Callable[[str, Meaning, int], list[Passage]]] = {
-        "words": lambda text, _, limit: knowledge.search(conn, corpus.company_id, text, limit),
+        "words": lambda text, _, limit: search.search(conn, corpus.company_id, text, limit),
         "meaning": lambda _, m, limit: embeddings.nearest(conn, corpus.company_id, corpus.space_id, m.vector, limit),
-        "both": lambda text, m, limit: knowledge.search(conn, corpus.company_id, text, limit, m),
+        "both": lambda text, m, limit: search.search(conn, corpus.company_id, text, limit, m),
     }
     cells = [folder.name, str(len(asked))]
     for way in ways.values():

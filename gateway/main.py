@@ -17,7 +17,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, media, metrics, ops, widget
+from gateway import health, inbox, knowledge, media, metrics, ops, vitals, widget
 from gateway.edge import Edge, open_edge
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -41,8 +41,10 @@ class Gateway:
             routes=[
                 Route("/health/live", health.live),
                 Route("/health/ready", health.ready),
+                Route("/health", vitals.show),
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
+                *knowledge.ROUTES,
                 *widget.ROUTES,
                 *media.ROUTES,
                 *ops.ROUTES,
@@ -72,6 +74,7 @@ class Gateway:
         telemetry.configure(config.metrics_folder)
         watch = pages.state.watch = metrics.Watch(edge)
         desk = pages.state.desk = ops.Desk(edge)
+        looks = pages.state.vitals = vitals.Vitals(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()
         edge.tally.start()
@@ -82,6 +85,7 @@ class Gateway:
             self._webhooks = None
             watch.close()
             desk.close()
+            looks.close()
             await edge.close()
             telemetry.close()
 

@@ -224,9 +224,10 @@ class Rate:
 class Passage:
     """A chunk retrieved for a question.
 
-    score: BM25, cosine or fused ranks; higher is better, comparable only inside one search. relevance: the share of
-    the question's information found in the chunk, or what its nearness in meaning is worth, 0 to 1, comparable
-    between searches. bm25, cosine: what each side said, None where it did not find the chunk.
+    score: what words, meaning and surroundings say together; higher is better, comparable only inside one search.
+    relevance: the share of the question's information found in the chunk, or what its nearness in meaning is worth,
+    0 to 1, comparable between searches. bm25, cosine: what each side said, None where it says nothing of the chunk.
+    start_char: where text begins in its document's text.
     """
 
     chunk_id: int
@@ -238,6 +239,7 @@ class Passage:
     relevance: float
     bm25: float | None = None
     cosine: float | None = None
+    start_char: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     embeddings_api_key: SecretStr = SecretStr("")
     embeddings_model: str | None = None
     embeddings_baseline: float = Field(0.2, ge=0, lt=1)  # the cosine of unrelated texts; 0.7 for some models
+    rerank_base_url: str | None = Field(None, repr=False)  # what /rerank comes behind; unset: the order of the search
+    rerank_api_key: SecretStr = SecretStr("")
+    rerank_model: str | None = None
+    rerank_style: Literal["cohere", "tei"] = "cohere"
     embedding_deadline_s: float = Field(3.0, gt=0)  # for a question; without its meaning the words are searched alone
     llm_call_deadline_s: float = Field(30.0, gt=0)
     turn_deadline_s: float = Field(55.0, gt=0)
@@ -179,9 +183,15 @@ class Settings(BaseSettings):
     grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
     flower_port: int = Field(5555, ge=0, le=65535)
     flower_password: SecretStr = SecretStr("")
-    raw_retention_days: int = Field(7, ge=1)
+    archive_after_days: int = Field(183, ge=30)  # where a company has no term of its own
+    archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
+    archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
     log_level: str = "INFO"
-    ops_token: SecretStr = SecretStr("")  # for GET /metrics; unset: there is none
+    ops_token: SecretStr = SecretStr("")  # for GET /metrics and GET /health; unset: there are none
+    database_quota_bytes: int | None = Field(None, gt=0)  # what the database may take; unset: no alert
+    database_quota_alert_share: float = Field(0.75, gt=0, le=1)
+    alert_webhook_url: str | None = Field(None, repr=False)  # where alerts are posted; unset: they are logged
+    alert_webhook_secret: SecretStr = SecretStr("")  # signs them, as Standard Webhooks do
     metrics_dir: Path | None = None  # one for all processes of a machine; default DATA_DIR/metrics
     run_dir: Path | None = None  # where a process says that it is ready
 
@@ -224,6 +234,7 @@ class Settings(BaseSettings):
             ("cache_url", ("redis", "rediss")),
             ("llm_base_url", ("http", "https")),
             ("embeddings_base_url", ("http", "https")),
+            ("rerank_base_url", ("http", "https")),
             ("telegram_api_url", ("http", "https")),
             ("graph_api_url", ("http", "https")),
             ("slack_api_url", ("http", "https")),
@@ -250,7 +261,7 @@ class Settings(BaseSettings):
 
     def _model_problems(self) -> list[str]:
         found = []
-        for prefix in ("llm", "embeddings"):
+        for prefix in ("llm", "embeddings", "rerank"):
             url, model = getattr(self, f"{prefix}_base_url"), getattr(self, f"{prefix}_model")
             if bool(url) != bool(model):
                 found.append(f"set both {prefix.upper()}_BASE_URL and {prefix.upper()}_MODEL, or neither")

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from celery import Celery
 
-app = Celery(
-    "switchboard",
-    include=[
-        "tasks.reply",
-        "tasks.deliver",
-        "tasks.channels",
-        "tasks.unread",
-        "tasks.index",
-        "tasks.media",
-        "tasks.maintenance",
-    ],
-)
+STATIONS = (
+    "reply", "deliver", "channels", "unread", "index", "media", "maintenance", "retention", "archive", "health",
+)  # fmt: skip
+
+app = Celery("switchboard", include=[f"tasks.{station}" for station in STATIONS])
 app.config_from_object("celeryconfig")  # read when first needed, not at import

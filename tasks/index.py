@@ -1,13 +1,42 @@
-"""When documents are embedded: at a ring after they were added, and every minute for whatever is left."""
+"""When documents are read and embedded: at a ring after they came, and every minute for whatever is left."""
 
 from __future__ import annotations
 
+from shared.flow import imports, recall_audit
 from shared.flow import index as flow
 from shared.flow.index import Result
+from shared.store import companies
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.doorbell import ring
+
+
+@app.task(base=Step, bind=True, name="index.import_due")
+def import_due(self: Step) -> None:
+    """Make the file or page that is due next a document, of the next company in this thread's round; rings on until
+    nothing is due, and for the new document's vectors."""
+    if import_one(self.process):
+        ring(import_due)
+        ring(embed_due)
+
+
+def import_one(process: Process) -> bool:
+    """Read one; whether there may be more to do."""
+    cursor = getattr(process.cursors, "imports", 0)
+    result, process.cursors.imports = imports.import_next(process.resources, cursor)
+    # Nothing behind the cursor is not nothing: the next call begins at the first company.
+    return result is not imports.Result.NOTHING_DUE or cursor > 0
+
+
+@app.task(base=Step, bind=True, name="index.audit_recall")
+def audit_recall(self: Step) -> None:
+    """Hold the index against the exact answer, company by company."""
+    r = self.process.resources
+    with r.db.transaction() as conn:
+        ids = companies.ids(conn)
+    for company_id in ids:
+        recall_audit.audit(r, company_id)
 
 
 @app.task(base=Step, bind=True, name="index.embed_due")

@@ -1,34 +1,25 @@
-"""Work of the owner role on the timetable: partitions ahead, raw bodies behind."""
+"""The timetable's minute, and partitions ahead."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import psycopg
-import structlog
-
-from shared.store import health, maintenance
+from tasks import jobs, timetable
 from tasks.app import app
 from tasks.base import Step
+from tasks.doorbell import ring
+from tasks.job_step import JobStep
 
-log = structlog.get_logger(__name__)
 
-
-@app.task(base=Step, bind=True, name="maintenance.make_partitions")
-def make_partitions(self: Step) -> None:
-    """Make the daily partitions of the coming week. Running it twice makes nothing twice."""
+@app.task(base=Step, bind=True, name="maintenance.ring_due_jobs")
+def ring_due_jobs(self: Step) -> None:
+    """Ring the tasks of the jobs whose hour has come. Ringing one twice runs it once."""
     r = self.process.resources
-    with psycopg.connect(r.settings.need("database_admin_url"), autocommit=True, connect_timeout=5) as conn:
-        made = maintenance.make_partitions(conn, r.clock.now().date())
-    log.info("partitions_made", partitions=made)
+    with jobs.open_work(r.settings, r.clock) as work:
+        due = timetable.due(work.conn, r.clock.now())
+    for job in due:
+        ring(app.tasks[job.name])
 
 
-@app.task(base=Step, bind=True, name="maintenance.purge_raw")
-def purge_raw(self: Step) -> None:
-    """Drop raw request bodies older than RAW_RETENTION_DAYS, a partition at a time, and old counts of answers."""
-    r = self.process.resources
-    keep_from = r.clock.now().date() - timedelta(days=r.settings.raw_retention_days)
-    with psycopg.connect(r.settings.need("database_admin_url"), autocommit=True, connect_timeout=5) as conn:
-        partitions, rows = maintenance.purge(conn, "webhook_raw", keep_from)
-        minutes = health.purge_answers(conn)
-    log.info("raw_purged", partitions=partitions, rows=rows, keep_from=keep_from.isoformat(), minutes=minutes)
+@app.task(base=JobStep, bind=True, name="maintenance.make_partitions")
+def make_partitions(self: JobStep) -> None:
+    """Make the daily partitions of the coming week."""
+    self.run_job()

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import structlog
 
-from shared.store import balance, companies, conversations
+from shared.store import balance
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
+from tasks.job_step import JobStep
 
 log = structlog.get_logger(__name__)
 
@@ -16,17 +17,10 @@ STUCK_AFTER_S = 300.0
 """An entry that has waited for so long in the journal is not under way any more: somebody should look."""
 
 
-@app.task(base=Step, bind=True, name="unread.reconcile_totals")
-def reconcile_totals(self: Step) -> None:
-    """Hold every company's totals against its conversations; a short transaction each."""
-    db = self.process.resources.db
-    with db.transaction() as conn:
-        ids = companies.ids(conn)
-    drifted = 0
-    for company_id in ids:
-        with db.transaction(company_id) as conn:
-            drifted += conversations.reconcile_totals(conn, company_id)
-    log.info("totals_reconciled", companies=len(ids), drifted=drifted)
+@app.task(base=JobStep, bind=True, name="unread.reconcile_totals")
+def reconcile_totals(self: JobStep) -> None:
+    """Hold every company's totals against its conversations."""
+    self.run_job()
 
 
 @app.task(base=Step, bind=True, name="unread.take_balance")

@@ -27,11 +27,15 @@ class Row:
     max_memory_kb: int | None = None
 
 
+JOB_QUEUES = (queues.MAINTENANCE, queues.RETENTION, queues.ARCHIVE, queues.HEALTH)
+
+
 def table(settings: Settings) -> dict[str, Row]:
     pool_max = settings.database_pool_max
     rows = (
-        # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
-        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max),
+        # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes, a job that
+        # opens one more connection as the owner.
+        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max + 1),
         # Two threads hear rings, one that makes work of them and one that notes that there was another; the work is
         # done on REPLY_THREADS and DELIVER_THREADS of their dispatchers (tasks/dispatch.py).
         Row("reply", (queues.REPLY,), "threads", 2, ("hints", "sweeper", "wedge"), pool_max),
@@ -44,7 +48,7 @@ def table(settings: Settings) -> dict[str, Row]:
         Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
-        Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),
+        Row("maintenance", JOB_QUEUES, "prefork", 1, (), pool_max + 1, 400_000),
     )
     return {row.name: row for row in rows}
 

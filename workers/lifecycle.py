@@ -118,6 +118,7 @@ def connect() -> None:
     def worker_ready(sender: Any, **_: Any) -> None:
         name = sender.hostname.partition("@")[0]
         if name.partition("-")[0] == queues.INDEX:
+            ring(index.import_due)  # whatever came while nobody read
             ring(index.embed_due)  # whatever was added while nobody embedded
         say_ready(name)
 

@@ -19,13 +19,16 @@ from shared.flow.claimed import Claimed
 from shared.flow.generate import generate
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
+from shared.knowledge import trim
+from shared.knowledge.conversation import said_before
+from shared.knowledge.reranked import reranked
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
 from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
-from shared.store import conversations, replies, turns, usage
+from shared.store import conversations, passages, replies, turns, usage
 from shared.store.pool import describe
 from shared.store.turns import Claim
 from shared.telemetry import metrics
@@ -36,6 +39,7 @@ QUESTION_LINES_MAX = 20
 QUESTION_LINE_CHARS = 1_000
 """Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
 PASSAGES = 6
+PASSAGES_TOKENS = 4_000
 ATTEMPTS_MAX = 5
 """After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
 
@@ -171,18 +175,24 @@ def _retrieve(r: Resources, claim: Claim, case: Case) -> tuple[Passage, ...]:
     somebody else's HTTP, and one that fails leaves the search by words."""
     started = perf_counter()
     lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
+    before = said_before(case.history)
     meanings: dict[str, knowledge.Meaning] = {}
     try:
         asked = knowledge.questions_of(lines)
-        meanings = knowledge.understand(r.embedder, asked, deadline_s=r.settings.embedding_deadline_s)
+        meanings = knowledge.understand(r.asked, asked, deadline_s=r.settings.embedding_deadline_s, before=before)
     except (ModelUnavailable, Permanent) as e:
         log.warning("embedding_failed", turn_id=claim.turn_id, company_id=claim.company_id, error=describe(e))
     case.ms["embed"] = _ms(started)
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
-        found = knowledge.search_burst(conn, claim.company_id, lines, PASSAGES, meanings)
+        where = passages.chat_filter(conn, claim.company_id, case.turn.conversation_id)
+        found = knowledge.search_burst(
+            conn, claim.company_id, lines, 2 * PASSAGES, meanings, before=before, where=where, results=r.results
+        )
     case.ms["search"] = _ms(started)
-    return tuple(found)
+    # the connection is back: a reranker is somebody else's HTTP, too
+    found = reranked(r.reranker, "\n".join(lines), found, filtered=where is not None)
+    return tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
 
 
 def _compose(r: Resources, lease: Lease, case: Case) -> Answer:

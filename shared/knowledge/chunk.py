@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from shared.knowledge.extract.base import Turn
 from shared.store.knowledge import NewChunk
 
 TARGET_CHARS = 900
@@ -146,3 +147,60 @@ def _packed(atoms: list[Span], limit: int) -> list[Span]:
         else:
             packed.append(tail)
     return packed
+
+
+# ------------------------------------------------------------------ transcripts
+PAUSE_S = 15.0
+"""After such a silence something else begins."""
+OPENING_CHARS = 300
+"""A part shorter than this goes on across a pause."""
+
+
+def transcribed(turns: Sequence[Turn]) -> str:
+    """The text of a transcript: a line for each turn, `Ann: …`."""
+    return "\n".join(_line(turn) for turn in turns)
+
+
+def _line(turn: Turn) -> str:
+    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+
+
+def split_turns(title: str, turns: Sequence[Turn], target_chars: int = TARGET_CHARS) -> list[NewChunk]:
+    """The chunks of `transcribed(turns)`: whole turns while they fit, cut where somebody falls silent; a turn that is
+    too long alone is cut at its sentences and keeps its speaker. A chunk's title says when it begins: `Call > 0:12:30`.
+    """
+    text = transcribed(turns)
+    chunks: list[NewChunk] = []
+    part: list[tuple[int, Turn]] = []  # where a turn begins in the text
+    at = 0
+    for turn in turns:
+        end = at + len(_line(turn))
+        if part and (end - part[0][0] > target_chars or _silent(part, at, turn)):
+            chunks += _spoken(title, text, part, at - 1, target_chars)
+            part = []
+        part.append((at, turn))
+        at = end + 1
+    if part:
+        chunks += _spoken(title, text, part, at - 1, target_chars)
+    return chunks
+
+
+def _silent(part: Sequence[tuple[int, Turn]], at: int, turn: Turn) -> bool:
+    before = part[-1][1].starts_s
+    if turn.starts_s is None or before is None or at - part[0][0] < OPENING_CHARS:
+        return False
+    # How long the turn before lasted is not known: 15 characters are a second of speech.
+    return turn.starts_s - before - len(part[-1][1].text) / 15 > PAUSE_S
+
+
+def _spoken(title: str, text: str, part: Sequence[tuple[int, Turn]], end: int, limit: int) -> list[NewChunk]:
+    begin, first = part[0]
+    named = title if first.starts_s is None else f"{title} > {_clock(first.starts_s)}"
+    speakers = tuple(dict.fromkeys(turn.speaker for _, turn in part if turn.speaker))
+    spans = [(begin, end)] if end - begin <= limit else _packed(_atoms(text, (begin, end), limit), limit)
+    return [NewChunk(named, text[start:stop], start, speakers) for start, stop in spans if text[start:stop].strip()]
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -11,6 +11,7 @@ from shared.knowledge.minilm import LocalMiniLM
 from shared.llm.embeddings import RemoteEmbedder
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
+from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
 
 Vector = Sequence[float]
@@ -43,7 +44,7 @@ class Embedder(Protocol):
 
 
 def from_settings(
-    settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | None = None
+    settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> Embedder:
     """The embedder of this process: the API that EMBEDDINGS_BASE_URL names, else the local model. Loads nothing."""
     if settings.embeddings_base_url is None or settings.embeddings_model is None:

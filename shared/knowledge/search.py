@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 
 from shared.knowledge import chunk, rank
+from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
+from shared.knowledge.extract.base import Turn
+from shared.knowledge.language import detect
+from shared.knowledge.remembered import Results, Scored
+from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
-from shared.store import embeddings, knowledge
+from shared.store import embeddings, knowledge, passages
+from shared.store.filters import Filter
 from shared.store.pool import Conn
 
-CANDIDATES = 50
-"""Of each side: what stands lower changes no fused ranking's beginning."""
-K = 10
-"""How fast a place further down counts less. Lower than usual, so that a side that is sure is heard."""
+CANDIDATES = 60
+"""Of each side: what stands lower changes no ranking's beginning."""
 WORDS_SHARE = 0.3
 """What the words count in the relevance of a passage whose meaning is known. docs/retrieval.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a question means to a model. trust: what the model's ranking should count for it, 0 to 1. baseline: the
-    model's cosine of unrelated texts."""
+    """What a question means to a model, with what was said before it. trust: how well the model knows its language,
+    0 to 1. baseline: the model's cosine of unrelated texts."""
 
     model: str
     vector: Vector
@@ -31,49 +37,112 @@ class Meaning:
     baseline: float
 
 
-def understand(embedder: Embedder, questions: Sequence[str], *, deadline_s: float) -> dict[str, Meaning]:
+def understand(
+    embedder: Embedder, questions: Sequence[str], *, deadline_s: float, before: Sequence[Said] = ()
+) -> dict[str, Meaning]:
     """The meanings of questions, each under its own text; blank ones have none. Call outside a transaction: the
     embedder may be somebody else's HTTP. Raises ModelUnavailable, Permanent."""
     asked = list(dict.fromkeys(question for question in questions if question.strip()))
     if not asked:
         return {}
-    vectors = embedder.embed(asked, deadline_s=deadline_s)
+    said = [part for part in before if part.meaning > 0]
+    vectors = embedder.embed([*asked, *(part.text for part in said)], deadline_s=deadline_s)
+    around = list(zip((part.meaning for part in said), vectors[len(asked) :], strict=True))
     return {
-        question: Meaning(embedder.model, vector, embedder.trust(question), embedder.baseline)
-        for question, vector in zip(asked, vectors, strict=True)
+        question: Meaning(embedder.model, _leaning(vector, around), embedder.trust(question), embedder.baseline)
+        for question, vector in zip(asked, vectors, strict=False)
     }
 
 
-def search(conn: Conn, company_id: int, question: str, limit: int = 8, meaning: Meaning | None = None) -> list[Passage]:
+def _leaning(vector: Vector, around: Sequence[tuple[float, Vector]]) -> Vector:
+    """The vector moved towards others by their weights, of length 1."""
+    if not around:
+        return vector
+    moved = [value + sum(weight * other[place] for weight, other in around) for place, value in enumerate(vector)]
+    length = math.sqrt(sum(value * value for value in moved)) or 1.0
+    return [value / length for value in moved]
+
+
+def search(
+    conn: Conn,
+    company_id: int,
+    question: str,
+    limit: int = 8,
+    meaning: Meaning | None = None,
+    *,
+    before: Sequence[Said] = (),
+    where: Filter | None = None,
+    results: Results | None = None,
+    asker: str = "",
+) -> list[Passage]:
     """The company's best passages for a question, best first. The transaction must work for the company.
 
-    By words, and by meaning where there is one and vectors of its model: then both rankings are fused.
+    By words, and by meaning where there is one and vectors of its model. before: what the conversation says already.
+    results: where what was found a moment ago is looked up; asker: whose rights it was found with.
     """
-    question = chunk.clean(question)
-    space_id = None
-    if meaning is not None and meaning.trust > 0:
+
+    def find() -> list[Scored]:
+        return _find(conn, company_id, question, limit, meaning, before, where)
+
+    if results is None:
+        found = find()
+    else:
+        said = [f"{part.words:.3f} {part.meaning:.3f} {part.text}" for part in before]
+        parts = (
+            str(company_id), str(knowledge.version(conn, company_id)), asker, question, str(limit),
+            meaning.model if meaning is not None else "", "" if where is None else where.as_json(), *said,
+        )  # fmt: skip
+        found = results.get_or_find(parts, find)
+    texts = passages.texts_of(conn, company_id, [each.chunk_id for each in found])
+    return [
+        Passage(
+            each.chunk_id, each.document_id, text.title, each.ordinal, text.text, each.score, each.relevance,
+            each.bm25, each.cosine, text.start_char,
+        )
+        for each in found
+        if (text := texts.get(each.chunk_id)) is not None
+    ]  # fmt: skip
+
+
+def _find(
+    conn: Conn, company_id: int, question: str, limit: int, meaning: Meaning | None, before: Sequence[Said],
+    where: Filter | None,
+) -> list[Scored]:  # fmt: skip
+    said = [part for part in before if part.words > 0]
+    near = None
+    if meaning is not None:
         space_id = embeddings.find_space(conn, meaning.model, len(meaning.vector))
-    if meaning is None or space_id is None:
-        return knowledge.search(conn, company_id, question, limit)
-    words = knowledge.search(conn, company_id, question, CANDIDATES)
-    near = embeddings.nearest(conn, company_id, space_id, meaning.vector, CANDIDATES)
-    fused = rank.fuse([words, near], limit, k=K, weights=[1.0, meaning.trust])
-    far = [passage.chunk_id for passage in fused if passage.cosine is None]
-    cosines = embeddings.similarities(conn, company_id, space_id, meaning.vector, far) if far else {}
-    return [_judged(replace(p, cosine=cosines.get(p.chunk_id, p.cosine)), meaning) for p in fused]
+        near = None if space_id is None else (space_id, meaning.vector)
+    hits = passages.hits(
+        conn,
+        company_id,
+        [chunk.clean(text) for text in (question, *(part.text for part in said))],
+        [1.0, *(part.words for part in said)],
+        near,
+        where,
+        CANDIDATES,
+    )
+    found = weighed(hits)
+    trust, baseline = (meaning.trust, meaning.baseline) if meaning is not None else (0.0, 0.0)
+    scores = rank.scores(found, trust, baseline)
+    best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]
+    return [
+        Scored(c.chunk_id, c.document_id, c.ordinal, scores[c.chunk_id], _relevance(c, meaning), c.bm25, c.cosine)
+        for c in best
+    ]
 
 
-def _judged(passage: Passage, meaning: Meaning) -> Passage:
-    """With the relevance that words and meaning give together; by its words alone while it has no vector.
+def _relevance(candidate: Candidate, meaning: Meaning | None) -> float:
+    """What words and meaning give together; the words alone while there is no vector.
 
     Neither is enough: half of the questions about something else share their telling words with some passage, and
     an order's number means nothing to a model. As far as the model is not trusted the words decide.
     """
-    if passage.cosine is None:
-        return passage
-    nearness = (passage.cosine - meaning.baseline) * 0.8 / (1 - meaning.baseline)
-    both = min(1.0, max(0.0, WORDS_SHARE * passage.relevance + nearness))
-    return replace(passage, relevance=meaning.trust * both + (1 - meaning.trust) * passage.relevance)
+    if meaning is None or candidate.cosine is None:
+        return candidate.share
+    near = rank.nearness(candidate.cosine, meaning.baseline)
+    both = min(1.0, max(0.0, WORDS_SHARE * candidate.share + near))
+    return meaning.trust * both + (1 - meaning.trust) * candidate.share
 
 
 LINES_MAX = 3
@@ -87,7 +156,15 @@ def questions_of(lines: Sequence[str]) -> list[str]:
 
 
 def search_burst(
-    conn: Conn, company_id: int, lines: Sequence[str], limit: int = 8, meanings: Mapping[str, Meaning] | None = None
+    conn: Conn,
+    company_id: int,
+    lines: Sequence[str],
+    limit: int = 8,
+    meanings: Mapping[str, Meaning] | None = None,
+    *,
+    before: Sequence[Said] = (),
+    where: Filter | None = None,
+    results: Results | None = None,
 ) -> list[Passage]:
     """The best passages for a burst of messages, which may ask several things. meanings: of `questions_of(lines)`.
 
@@ -95,7 +172,10 @@ def search_burst(
     each passage with a quarter of the words, and none relevant. score: reciprocal rank where several were asked.
     """
     known = meanings or {}
-    found = [search(conn, company_id, asked, limit, known.get(asked)) for asked in questions_of(lines)]
+    found = [
+        search(conn, company_id, asked, limit, known.get(asked), before=before, where=where, results=results)
+        for asked in questions_of(lines)
+    ]
     return rank.fuse(found, limit)
 
 
@@ -105,18 +185,27 @@ def add(
     *,
     source: str,
     title: str,
-    text: str,
-    language: str = "english",
+    text: str = "",
+    turns: Sequence[Turn] = (),
+    language: str | None = "english",
     collection: str = "default",
+    category: str | None = None,
+    dated_at: datetime | None = None,
 ) -> knowledge.Added:
-    """Chunk a text or Markdown document and make it findable; adding the same again changes nothing.
+    """Chunk a text or Markdown document, or what was said in a conversation, and make it findable; adding the same
+    again changes nothing.
 
-    source: the owner's key of the document, unique in the company; adding another text under it replaces it.
-    Raises ValueError for an unknown language. Call inside a transaction that works for the company, one document
-    in each: two writers with several could wait for each other in a circle.
+    source: the owner's key of the document, unique in the company; adding another text under it replaces it. turns:
+    of a transcript, instead of text. language: None: what the text looks like. Raises ValueError for an unknown
+    language. Call inside a transaction that works for the company, one document in each: two writers with several
+    could wait for each other in a circle.
     """
     source, title, text = chunk.clean(source).strip(), chunk.clean(title).strip(), chunk.clean(text)
-    parts = (str(chunk.VERSION), collection, language, title, text)
+    turns = [Turn(chunk.clean(turn.speaker), chunk.clean(turn.text), turn.starts_s) for turn in turns]
+    whole = chunk.transcribed(turns) if turns else text
+    language = language or detect(f"{title}\n{whole}", knowledge.commonest_language(conn, company_id)) or "english"
+    described = (category or "", dated_at.isoformat() if dated_at else "", "".join(str(t.starts_s) for t in turns))
+    parts = (str(chunk.VERSION), collection, language, title, whole, *described)
     # Lengths between the parts: no two different documents may read the same end to end.
     hashed = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
     return knowledge.add_document(
@@ -124,9 +213,12 @@ def add(
         company_id,
         source=source,
         title=title,
-        text=text,
+        text=whole,
         content_hash=hashed,
-        chunks=chunk.split(title, text),
+        chunks=chunk.split_turns(title, turns) if turns else chunk.split(title, text),
         language=language,
         collection=collection,
+        kind="transcript" if turns else "text",
+        category=category,
+        dated_at=dated_at,
     )

@@ -27,6 +27,7 @@ from shared.llm.provider import (
 from shared.resilience import backoff
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
+from shared.resilience.shared_breaker import SharedBreakers
 
 ATTEMPTS_MAX = 3
 BACKOFF_BASE_S = 0.25
@@ -51,7 +52,7 @@ class RemoteEmbedder:
         api_key: str,
         model: str,
         baseline: float = 0.2,
-        breakers: Breakers | None = None,
+        breakers: Breakers | SharedBreakers | None = None,
         clock: Clock | None = None,
         rng: Random | None = None,
     ) -> None:
@@ -107,7 +108,7 @@ class RemoteEmbedder:
 
     async def _attempt(self, texts: Sequence[str], ends_at_s: float) -> list[Sequence[float]]:
         """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
-        with self._breaker.calling():
+        async with self._breaker.guarding():
             try:
                 async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
                     return self._vectors(await self._post(texts), len(texts))

@@ -43,6 +43,15 @@ def ids(conn: Conn) -> list[int]:
     return [int(str(row[0])) for row in conn.execute("/* companies.ids */ SELECT company_id FROM company_ids()")]
 
 
+def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:
+    """The next companies' ids, in order; works without a company set."""
+    rows = conn.execute(
+        "/* companies.ids_after */ SELECT company_id FROM company_ids() WHERE company_id > %s ORDER BY 1 LIMIT %s",
+        (company_id, limit),
+    ).fetchall()
+    return [int(str(row[0])) for row in rows]
+
+
 def hash_key(api_key: str) -> bytes:
     """Keys are 256 random bits, so one round of SHA-256 is enough: there is nothing to guess."""
     return hashlib.sha256(api_key.encode()).digest()

@@ -287,6 +287,19 @@ def reconcile_totals(conn: Conn, company_id: int) -> bool:
     return cursor.rowcount == 1
 
 
+def drifted_totals(conn: Conn) -> list[int]:
+    """Companies whose totals say something else than their conversations. For the owner role."""
+    rows = conn.execute(
+        "/* conversations.drifted_totals */ SELECT p.id FROM companies p"
+        " LEFT JOIN company_totals t ON t.company_id = p.id"
+        " LEFT JOIN (SELECT company_id, sum(customer_seq) AS messages, sum(customer_seq - read_seq) AS unread"
+        "   FROM conversations GROUP BY 1) s ON s.company_id = p.id"
+        " WHERE (t.customer_messages, t.unread) IS DISTINCT FROM (coalesce(s.messages, 0), coalesce(s.unread, 0))"
+        " ORDER BY 1"
+    ).fetchall()
+    return [int(str(company_id)) for (company_id,) in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A line of the inbox. customer_seq: customer messages so far; an agent who has seen this line has seen so many.

@@ -85,7 +85,7 @@ def add(conn: Conn, company_id: int, space_id: int, vectors: Sequence[tuple[int,
         " FROM unnest(%s::bigint[], %s::text[]) AS new (chunk_id, vector)"
         " JOIN chunks c ON c.company_id = %s AND c.id = new.chunk_id"
         " ON CONFLICT DO NOTHING",
-        (space_id, [chunk_id for chunk_id, _ in vectors], [_written(vector) for _, vector in vectors], company_id),
+        (space_id, [chunk_id for chunk_id, _ in vectors], [written(vector) for _, vector in vectors], company_id),
     ).rowcount
 
 
@@ -120,8 +120,12 @@ def _end(conn: Conn, claimed: Claim, model: str | None, delay_s: float, error: s
     )  # fmt: skip
 
 
-def nearest(conn: Conn, company_id: int, space_id: int, question: Sequence[float], limit: int) -> list[Passage]:
+def nearest(
+    conn: Conn, company_id: int, space_id: int, question: Sequence[float], limit: int, *, exact: bool = False
+) -> list[Passage]:
     """The company's chunks nearest in meaning, nearest first: `limit` of them, or all that have vectors.
+
+    exact: never by the index, whatever it costs: what the index is held against.
 
     score and cosine: the similarity, -1 to 1. relevance: 0, because what a similarity is worth is not known here.
     Raises psycopg's InsufficientPrivilege if the transaction does not work for the company.
@@ -129,21 +133,9 @@ def nearest(conn: Conn, company_id: int, space_id: int, question: Sequence[float
     with conn.cursor(row_factory=class_row(Passage)) as cursor:
         return cursor.execute(
             "/* embeddings.nearest */ SELECT chunk_id, document_id, title, ordinal, text, similarity AS score,"
-            " 0.0::float8 AS relevance, similarity AS cosine FROM knowledge_nearest(%s, %s, %s::halfvec, %s)",
-            (company_id, space_id, _written(question), limit),
+            " 0.0::float8 AS relevance, similarity AS cosine FROM knowledge_nearest(%s, %s, %s::halfvec, %s, %s)",
+            (company_id, space_id, written(question), limit, exact),
         ).fetchall()
-
-
-def similarities(
-    conn: Conn, company_id: int, space_id: int, question: Sequence[float], chunk_ids: Sequence[int]
-) -> dict[int, float]:
-    """The cosines of these chunks; those that have no vector are left out."""
-    rows = conn.execute(
-        "/* embeddings.similarities */ SELECT chunk_id, 1 - (embedding <=> %s::halfvec) FROM embeddings"
-        " WHERE company_id = %s AND space_id = %s AND chunk_id = ANY (%s)",
-        (_written(question), company_id, space_id, list(chunk_ids)),
-    ).fetchall()
-    return {int(str(chunk_id)): float(str(cosine)) for chunk_id, cosine in rows}
 
 
 def counts(conn: Conn, company_id: int, model: str) -> dict[int, int]:
@@ -158,6 +150,17 @@ def counts(conn: Conn, company_id: int, model: str) -> dict[int, int]:
     return {int(str(document_id)): int(str(count)) for document_id, count in rows}
 
 
-def _written(vector: Sequence[float]) -> str:
+def waiting(conn: Conn, company_id: int) -> int:
+    """How many of the company's documents have chunks without vectors."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* embeddings.waiting */ SELECT count(*) FROM indexing WHERE company_id = %s AND model IS NULL",
+            (company_id,),
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+def written(vector: Sequence[float]) -> str:
     """As pgvector reads it; half precision has four digits."""
     return "[" + ",".join(f"{value:.6g}" for value in vector) + "]"

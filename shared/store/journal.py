@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -128,6 +128,18 @@ class Reader:
         if ghosts := [entry_id for entry_id, values in batch if not values]:
             self._client.xack(stream, GROUP, *ghosts)  # deleted while pending: nothing is left to store
         return [_entry(stream, entry_id, values) for entry_id, values in batch if values]
+
+    def lying(self, page: int = 500) -> Iterator[JournalEntry]:
+        """Every entry that is in the journal now, read and left where it is."""
+        for stream in self.streams:
+            start = "-"
+            while found := self._range(stream, start, page):
+                yield from (_entry(stream, entry_id, values) for entry_id, values in found)
+                start = "(" + found[-1][0].decode()
+
+    def _range(self, stream: str, start: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        found: Any = self._client.xrange(stream, start, "+", count=count)
+        return list(found)
 
     def done(self, stream: str, entry_ids: Sequence[str]) -> None:
         """The transaction has committed: the entries leave the journal, both ways at once."""

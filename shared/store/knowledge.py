@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from psycopg.rows import class_row, scalar_row
 
-from shared.model import Passage
+from shared.store.filters import Filter
 from shared.store.pool import Conn
 
 _LANGUAGE_NAMES = """
@@ -20,13 +21,18 @@ LANGUAGES = frozenset(_LANGUAGE_NAMES.split())
 """PostgreSQL's text search configurations: how words are stemmed. `simple` stems nothing and drops nothing."""
 
 
+Kind = Literal["text", "transcript"]
+
+
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """A part of a document. start_char: where text begins in the document's text, in characters."""
+    """A part of a document. start_char: where text begins in the document's text, in characters. speakers: who says
+    it, where it is a part of a transcript."""
 
     title: str
     text: str
     start_char: int
+    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +66,21 @@ def add_document(
     chunks: Sequence[NewChunk],
     language: str = "english",
     collection: str = "default",
+    kind: Kind = "text",
+    category: str | None = None,
+    dated_at: datetime | None = None,
 ) -> Added:
     """Store a document under its source; the same source with another hash replaces text and chunks.
 
-    content_hash: of everything that the chunks are made from. All texts without NUL and lone surrogates.
+    content_hash: of everything that is stored. dated_at: when it was said or written. All texts without NUL and lone
+    surrogates.
     Raises ValueError for a language that is not in LANGUAGES. Call inside a transaction.
     """
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}: one of {', '.join(sorted(LANGUAGES))}")
     collection_id = _collection(conn, company_id, collection)
-    document_id = _upsert(conn, company_id, (collection_id, source, title, language, text, content_hash, len(chunks)))
+    values = (collection_id, source, title, language, text, content_hash, len(chunks), kind, category, dated_at)
+    document_id = _upsert(conn, company_id, values)
     if document_id is None:
         return Added(_id_of(conn, company_id, source), changed=False)
     conn.execute(
@@ -94,7 +105,20 @@ def add_document(
             language,
         ),
     )
+    _add_speakers(conn, company_id, document_id, chunks)
     return Added(document_id, changed=True)
+
+
+def _add_speakers(conn: Conn, company_id: int, document_id: int, chunks: Sequence[NewChunk]) -> None:
+    speaking = [(ordinal, name) for ordinal, chunk in enumerate(chunks) for name in dict.fromkeys(chunk.speakers)]
+    if not speaking:
+        return
+    conn.execute(
+        "/* knowledge.add_speakers */ INSERT INTO chunk_speakers (company_id, chunk_id, speaker)"
+        " SELECT c.company_id, c.id, named.speaker FROM unnest(%s::int[], %s::text[]) AS named (ordinal, speaker)"
+        " JOIN chunks c ON c.company_id = %s AND c.document_id = %s AND c.ordinal = named.ordinal",
+        ([ordinal for ordinal, _ in speaking], [name for _, name in speaking], company_id, document_id),
+    )
 
 
 def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
@@ -108,30 +132,44 @@ def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
     )
 
 
-def list_documents(conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100) -> list[Document]:
-    """Documents in the order of their ids, from behind after_id on."""
+def list_documents(
+    conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100, where: Filter | None = None
+) -> list[Document]:
+    """Documents in the order of their ids, from behind after_id on, those that the filter leaves."""
     with conn.cursor(row_factory=class_row(Document)) as cursor:
         return cursor.execute(
             "/* knowledge.list_documents */ SELECT d.id, c.name AS collection, d.source, d.title, d.language,"
             " d.chunk_count, d.created_at, d.updated_at"
             " FROM documents d JOIN collections c ON c.company_id = d.company_id AND c.id = d.collection_id"
-            " WHERE d.company_id = %s AND d.id > %s ORDER BY d.id LIMIT %s",
-            (company_id, after_id, limit),
+            " WHERE d.company_id = %(company)s AND d.id > %(after)s AND (%(where)s::jsonb IS NULL"
+            "  OR (SELECT knowledge_documents(%(company)s, %(where)s)) IS NULL"
+            "  OR d.id = ANY ((SELECT knowledge_documents(%(company)s, %(where)s))::bigint[]))"
+            " ORDER BY d.id LIMIT %(limit)s",
+            {
+                "company": company_id,
+                "after": after_id,
+                "limit": limit,
+                "where": None if where is None else where.as_json(),
+            },
         ).fetchall()
 
 
-def search(conn: Conn, company_id: int, question: str, limit: int) -> list[Passage]:
-    """The company's best chunks for a question, best first; none if no word of it is known.
+def version(conn: Conn, company_id: int) -> int:
+    """Grows with every change of what the company's searches can find."""
+    row = conn.execute(
+        "/* knowledge.version */ SELECT version FROM knowledge_versions WHERE company_id = %s", (company_id,)
+    ).fetchone()
+    return 0 if row is None else int(str(row[0]))
 
-    question: without NUL and lone surrogates; what stands behind 4096 characters is not read.
-    Raises psycopg's InsufficientPrivilege if the transaction does not work for the company.
-    """
-    with conn.cursor(row_factory=class_row(Passage)) as cursor:
+
+def commonest_language(conn: Conn, company_id: int) -> str | None:
+    """That of most of the company's chunks; None while it has none."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
-            "/* knowledge.search */ SELECT chunk_id, document_id, title, ordinal, text, score, relevance, score AS bm25"
-            " FROM knowledge_search(%s, %s, %s)",
-            (company_id, question, limit),
-        ).fetchall()
+            "/* knowledge.commonest_language */ SELECT language FROM knowledge_stats"
+            " WHERE company_id = %s AND chunks > 0 ORDER BY chunks DESC, language LIMIT 1",
+            (company_id,),
+        ).fetchone()
 
 
 def _collection(conn: Conn, company_id: int, name: str) -> int:
@@ -154,16 +192,18 @@ def _one_id(row: object) -> int:
     return row
 
 
-def _upsert(conn: Conn, company_id: int, values: tuple[int, str, str, str, str, bytes, int]) -> int | None:
+def _upsert(conn: Conn, company_id: int, values: tuple[object, ...]) -> int | None:
     """The document's id if it is new or differs from what was stored, else None."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             "/* knowledge.add_document */ INSERT INTO documents AS d"
-            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count, kind, category,"
+            " dated_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT (company_id, source) DO UPDATE SET collection_id = EXCLUDED.collection_id,"
             " title = EXCLUDED.title, language = EXCLUDED.language, text = EXCLUDED.text,"
-            " content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count, updated_at = now()"
+            " content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count, kind = EXCLUDED.kind,"
+            " category = EXCLUDED.category, dated_at = EXCLUDED.dated_at, updated_at = now()"
             " WHERE d.content_hash <> EXCLUDED.content_hash"
             " RETURNING d.id",
             (company_id, *values),

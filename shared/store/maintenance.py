@@ -1,59 +1,45 @@
-"""Work of the owner role: partitions made ahead, old raw bodies dropped with theirs."""
+"""Partitions by day of the log tables, made ahead by the owner role."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
 import psycopg
-from psycopg import sql
 
 PARTITIONED = ("webhook_events", "webhook_raw", "delivery_attempts", "llm_calls")
 DAYS_AHEAD = 7
 LOCK_TIMEOUT_MS = 2_000
-"""Attaching and dropping wait for readers of the table; giving up and coming back beats stopping the intake."""
+"""Attaching waits for readers of the table; giving up and coming back beats stopping the intake."""
 
 
 def make_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = DAYS_AHEAD) -> int:
     """Partitions for yesterday until days_ahead from today, each in a transaction of its own; returns how many
     were missing. Yesterday's too: entries from before midnight are still being stored."""
     made = 0
-    for parent in PARTITIONED:
-        for offset in range(-1, days_ahead + 1):
-            with conn.transaction():
-                _bound(conn)
-                row = conn.execute(
-                    "/* maintenance.make_partitions */ SELECT switchboard_make_partition(%s::regclass, %s)",
-                    (parent, today + timedelta(days=offset)),
-                ).fetchone()
-                made += bool(row and row[0])
+    for parent, day in _wanted(today, days_ahead):
+        with conn.transaction():
+            _bound(conn)
+            row = conn.execute(
+                "/* maintenance.make_partitions */ SELECT switchboard_make_partition(%s::regclass, %s)", (parent, day)
+            ).fetchone()
+            made += bool(row and row[0])
     return made
 
 
-def purge(conn: psycopg.Connection, parent: str, keep_from: date) -> tuple[int, int]:
-    """Drop the daily partitions before keep_from, and such rows of the default one.
-
-    Returns (partitions dropped, rows deleted). Raises ValueError for a table that is not partitioned by day.
-    """
-    if parent not in PARTITIONED:
-        raise ValueError(f"{parent} is not one of {', '.join(PARTITIONED)}")
-    names = conn.execute(
-        "/* maintenance.purge */ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = %s::regclass AND c.relname ~ %s AND right(c.relname, 8) < %s ORDER BY 1",
-        (parent, rf"^{parent}_\d{{8}}$", keep_from.strftime("%Y%m%d")),
+def missing_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = DAYS_AHEAD) -> list[str]:
+    """Names of those that `make_partitions` would make."""
+    names = [f"{parent}_{day:%Y%m%d}" for parent, day in _wanted(today, days_ahead)]
+    rows = conn.execute(
+        "/* maintenance.missing_partitions */ SELECT name FROM unnest(%s::text[]) AS n (name)"
+        " WHERE to_regclass(name) IS NULL",
+        (names,),
     ).fetchall()
-    for (name,) in names:
-        with conn.transaction():
-            _bound(conn)
-            conn.execute(sql.SQL("/* maintenance.purge */ DROP TABLE {}").format(sql.Identifier(name)))
-    with conn.transaction():
-        _bound(conn)
-        deleted = conn.execute(
-            sql.SQL("/* maintenance.purge */ DELETE FROM {} WHERE day < {}").format(
-                sql.Identifier(f"{parent}_default"), sql.Literal(keep_from)
-            )
-        ).rowcount
-    return len(names), deleted
+    return [str(name) for (name,) in rows]
+
+
+def _wanted(today: date, days_ahead: int) -> list[tuple[str, date]]:
+    return [(p, today + timedelta(days=offset)) for p in PARTITIONED for offset in range(-1, days_ahead + 1)]
 
 
 def _bound(conn: psycopg.Connection) -> None:
-    conn.execute("SELECT set_config('lock_timeout', %s, true)", (str(LOCK_TIMEOUT_MS),))
+    conn.execute("/* maintenance.bound */ SELECT set_config('lock_timeout', %s, true)", (str(LOCK_TIMEOUT_MS),))

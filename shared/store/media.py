@@ -160,14 +160,24 @@ def of_messages(conn: Conn, company_id: int, message_ids: Sequence[int]) -> Mapp
 
 
 def find(conn: Conn, company_id: int, message_id: int, ordinal: int) -> Stored | None:
-    """A stored attachment; None if there is none, or its message was deleted."""
+    """A stored attachment; None if there is none. Its message may be in the archive, but for its name."""
     row = conn.execute(
-        "/* media.find */ SELECT encode(d.sha256, 'hex'), d.size_bytes, d.mime, m.attachments -> d.ordinal ->> 'name'"
-        " FROM media d JOIN messages m ON m.company_id = d.company_id AND m.id = d.message_id"
+        "/* media.find */ SELECT encode(d.sha256, 'hex'), d.size_bytes, d.mime,"
+        " coalesce(m.attachments -> d.ordinal ->> 'name', d.name)"
+        " FROM media d LEFT JOIN messages m ON m.company_id = d.company_id AND m.id = d.message_id"
         " WHERE d.company_id = %s AND d.message_id = %s AND d.ordinal = %s AND d.state = 'stored'",
         (company_id, message_id, ordinal),
     ).fetchone()
     return Stored(*row) if row else None  # type: ignore[arg-type]
+
+
+def count(conn: Conn, company_id: int, message_ids: Sequence[int]) -> int:
+    """How many attachments of these messages have a row."""
+    row = conn.execute(
+        "/* media.count */ SELECT count(*) FROM media WHERE company_id = %s AND message_id = ANY (%s)",
+        (company_id, list(message_ids)),
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def forget(conn: Conn, company_id: int, message_ids: Sequence[int]) -> list[str]:

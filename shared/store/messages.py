@@ -1,4 +1,8 @@
-"""Messages: what was said, in order, each once."""
+"""Messages: what was said, in order, each once.
+
+The oldest ones of a long, quiet conversation may be in the archive; whoever reads here does not notice. Seqs have no
+gaps, so a gap before the first row says that there is more to look for, and costs those who meet none nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.model import Attachment
+from shared.store import archived
 from shared.store.pool import Conn
 
 
@@ -49,7 +54,9 @@ def existing_keys(conn: Conn, keys: Sequence[Key]) -> set[Key]:
         "/* messages.existing_keys */ SELECT k.company_id, k.channel_id, k.dedupe_key"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, dedupe_key)"
         " CROSS JOIN LATERAL (SELECT 1 FROM messages m WHERE m.company_id = k.company_id"
-        "   AND m.channel_id = k.channel_id AND m.dedupe_key = k.dedupe_key LIMIT 1) m",
+        "   AND m.channel_id = k.channel_id AND m.dedupe_key = k.dedupe_key"
+        "   UNION ALL SELECT 1 FROM archived_keys a WHERE a.company_id = k.company_id"
+        "   AND a.channel_id = k.channel_id AND a.key_hash = dedupe_key_hash(k.dedupe_key) LIMIT 1) m",
         [list(column) for column in zip(*keys, strict=True)],
     ).fetchall()
     return {(int(str(c)), int(str(h)), str(k)) for c, h, k in rows}
@@ -119,7 +126,7 @@ def id_of_key(conn: Conn, company_id: int, channel_id: int, dedupe_key: str) -> 
         " AND dedupe_key = %s",
         (company_id, channel_id, dedupe_key),
     ).fetchone()
-    return int(str(row[0])) if row else None
+    return int(str(row[0])) if row else archived.id_of_key(conn, company_id, channel_id, dedupe_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +146,21 @@ class Shown:
     reactions: dict[str, str] = field(default_factory=dict)
 
 
+def _as_shown(m: archived.Message) -> Shown:
+    return Shown(m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at)
+
+
 def page(conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 0, limit: int = 100) -> list[Shown]:
     rows = conn.execute(
         "/* messages.page */ SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at"
         " FROM messages WHERE company_id = %s AND conversation_id = %s AND seq > %s ORDER BY seq LIMIT %s",
         (company_id, conversation_id, after_seq, limit),
     ).fetchall()
-    return [Shown(*row) for row in rows]  # type: ignore[arg-type]
+    found = [Shown(*row) for row in rows]  # type: ignore[arg-type]
+    if not found or found[0].seq == after_seq + 1:
+        return found
+    older = archived.after(conn, company_id, conversation_id, after_seq, limit=limit)
+    return [*(_as_shown(m) for m in older), *found][:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +185,18 @@ def of_chat(
         "   WHERE company_id = %s AND channel_id = %s AND chat = %s) AND seq > %s ORDER BY seq LIMIT %s",
         (company_id, company_id, channel_id, chat, after_seq, limit),
     ).fetchall()
-    return [Line(*row) for row in rows]  # type: ignore[arg-type]
+    found = [Line(*row) for row in rows]  # type: ignore[arg-type]
+    if not found or found[0].seq == after_seq + 1:
+        return found
+    older = archived.after(conn, company_id, _of_chat(conn, company_id, channel_id, chat), after_seq, limit=limit)
+    return [*(Line(m.seq, m.role, m.text, m.external_id, m.created_at) for m in older), *found][:limit]
+
+
+def _of_chat(conn: Conn, company_id: int, channel_id: int, chat: str) -> int:
+    """The conversation of a chat that has messages."""
+    row = conn.execute(
+        "/* messages.of_chat */ SELECT id FROM conversations WHERE company_id = %s AND channel_id = %s AND chat = %s",
+        (company_id, channel_id, chat),
+    ).fetchone()
+    assert row is not None
+    return int(str(row[0]))

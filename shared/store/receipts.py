@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from shared.model import Answer
+from shared.store import archived
 from shared.store.pool import Conn
 
 
@@ -25,7 +26,17 @@ def columns(answer: Answer) -> dict[str, object]:
         }
         for p in answer.passages
     ]
-    citations = [{"n": n, "chunk": p.chunk_id, "title": p.title} for n, p in answer.citations]
+    citations = [
+        {
+            "n": n,
+            "chunk": p.chunk_id,
+            "title": p.title,
+            "document": p.document_id,
+            "start": p.start_char,
+            "end": p.start_char + len(p.text),
+        }
+        for n, p in answer.citations
+    ]
     return {
         "step": answer.step,
         "reason": answer.step_reason,
@@ -57,7 +68,9 @@ def of_conversation(conn: Conn, company_id: int, conversation_id: int) -> list[d
         " WHERE t.company_id = %s AND t.conversation_id = %s ORDER BY t.id",
         (company_id, conversation_id),
     ).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    found: list[dict[str, Any]] = [row[0] for row in rows]  # type: ignore[misc]
+    older = archived.receipts(conn, company_id, conversation_id)
+    return sorted([*older, *found], key=lambda receipt: receipt["turn"]) if older else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ log = structlog.get_logger(__name__)
 PREFIX = "switchboard_"
 WEBHOOK_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 STAGE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+JOB_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900)
 REQUESTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+SHARE = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 LABEL_CHARS_MAX = 60
 
 _book: Book | None = None
@@ -176,6 +178,12 @@ TOKENS = Counter("model_tokens_total", "Tokens read (in) and written (out).", ("
 BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
 BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))
 
+RECALL = Histogram(
+    "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
+    buckets=SHARE,
+)  # fmt: skip
+RECALL_LOW = Counter("knowledge_recall_low_total", "Audits that found less than 0.95.")
+
 # ------------------------------------------------------------------ the way out
 SENDS = Counter("sends_total", "Requests to send APIs by what became of them.", ("platform", "status", "meaning"))
 SEND = Histogram("send_seconds", "Time of a request to a send API.", ("platform",), buckets=STAGE_S)
@@ -193,6 +201,9 @@ UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain becaus
 MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
 TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
 TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
+JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("job", "outcome"))
+JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("job",), buckets=JOB_S)
+JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("job",))
 PIECES = Counter(
     "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
 )

@@ -284,7 +284,7 @@ def test_flower_is_closed_and_runs_nothing(system: System) -> None:
 
     strangers = httpx.get(f"{base}/api/tasks", trust_env=False)
     asked = httpx.post(
-        f"{base}/api/task/async-apply/maintenance.purge_raw", auth=("admin", PASSWORD), json={}, trust_env=False
+        f"{base}/api/task/async-apply/maintenance.make_partitions", auth=("admin", PASSWORD), json={}, trust_env=False
     )
 
     assert strangers.status_code == 401

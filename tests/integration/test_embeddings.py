@@ -207,13 +207,12 @@ def test_a_passage_that_shares_words_and_means_something_else_is_hardly_relevant
     elsewhere = Meaning("small", [-value for value in about], 1.0, 0.2)
     [by_both] = knowledge.search(conn, acme, "the number of my bus", meaning=elsewhere)
 
-    assert (by_words.bm25, by_both.bm25) == (by_words.score, by_words.bm25)
+    assert by_words.bm25 == by_both.bm25
     assert by_words.relevance > by_both.relevance == 0
 
 
-@pytest.mark.parametrize("meaning", [None, Meaning("another", [1.0] * 8, 1.0, 0.2), Meaning("small", [1.0], 1.0, 0.2),
-                                     Meaning("small", [0.5] * 8, 0.0, 0.2)],
-                         ids=["none", "another model", "another dimension", "untrusted"])  # fmt: skip
+@pytest.mark.parametrize("meaning", [None, Meaning("another", [1.0] * 8, 1.0, 0.2), Meaning("small", [1.0], 1.0, 0.2)],
+                         ids=["none", "another model", "another dimension"])  # fmt: skip
 def test_without_a_usable_meaning_the_words_are_searched_alone(conn: Conn, acme: int, meaning: Meaning | None) -> None:
     fill(conn, acme, 3)
 
@@ -273,11 +272,9 @@ def test_a_search_by_meaning_reads_its_company_s_vectors_only(many_documents: tu
         set_companies(app, [small, large])
         few = read_by(app, lambda c: embeddings.nearest(c, small, space_id, vector(), 10))
         many = read_by(app, lambda c: embeddings.nearest(c, large, space_id, vector(), 10))
-        one = read_by(app, lambda c: embeddings.similarities(c, large, space_id, vector(), [1, 2]))
 
     assert few.entries < 20 * FEW, few
     assert many.entries < 10 * MANY, many
-    assert one.entries < 20, one
 
 
 def test_documents_from_before_there_were_vectors_are_embedded_too(empty_database: Database, tmp_path: Path) -> None:
@@ -289,7 +286,13 @@ def test_documents_from_before_there_were_vectors_are_embedded_too(empty_databas
     with psycopg.connect(empty_database.admin_url) as owner:
         acme = company(empty_database, "Acme")
         set_companies(owner, (acme,))
-        knowledge.add(owner, acme, source="a", title="A", text="We open at nine.")
+        owner.execute("INSERT INTO collections (company_id, name) VALUES (%s, 'default')", (acme,))
+        owner.execute(
+            "WITH made AS (INSERT INTO documents (company_id, collection_id, source, title, text, content_hash,"
+            r" chunk_count) SELECT company_id, id, 'a', 'A', '', '\x00', 1 FROM collections RETURNING company_id, id)"
+            " INSERT INTO chunks (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)"
+            " SELECT company_id, id, 0, 'english', 'A', 'We open at nine.', 0, 'open', 1 FROM made"
+        )
         owner.commit()
 
         migrate(empty_database.admin_url)

@@ -1,4 +1,4 @@
-"""Partitions by day: made ahead, nothing refused for want of one, dropped whole when they are old."""
+"""Partitions by day: made ahead, nothing refused for want of one."""
 
 from __future__ import annotations
 
@@ -96,33 +96,3 @@ def test_two_makers_at_once_make_each_partition_once(database: Database) -> None
 
     assert sum(made) == len(PARTITIONED) * (DAYS_AHEAD + 2)
     assert len(made) == 2
-
-
-def test_purging_drops_old_days_whole_and_old_rows_of_the_default(owner: Conn) -> None:
-    maintenance.make_partitions(owner, TODAY)
-    for day in (date(2031, 4, 1), TODAY - timedelta(days=1), TODAY, date(2099, 1, 1)):
-        _add_raw(owner, day)
-
-    assert maintenance.purge(owner, "webhook_raw", TODAY) == (1, 1)
-
-    assert _where(owner) == {"webhook_raw_20310506": 1, "webhook_raw_default": 1}
-    assert maintenance.purge(owner, "webhook_raw", TODAY) == (0, 0)
-    assert owner.execute("SELECT to_regclass('webhook_events_20310505')::text").fetchone() == (
-        "webhook_events_20310505",
-    )
-
-
-def test_a_table_that_is_not_kept_by_day_is_not_purged(owner: Conn) -> None:
-    with pytest.raises(ValueError, match="messages is not one of"):
-        maintenance.purge(owner, "messages", TODAY)
-
-
-def test_a_purge_that_meets_a_reader_gives_up_instead_of_stopping_the_intake(owner: Conn, database: Database) -> None:
-    maintenance.make_partitions(owner, TODAY)
-    with psycopg.connect(database.admin_url) as reader:
-        reader.execute("SELECT count(*) FROM webhook_raw").fetchone()  # a transaction that stays open
-
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            maintenance.purge(owner, "webhook_raw", TODAY)
-
-    assert maintenance.purge(owner, "webhook_raw", TODAY) == (1, 0)

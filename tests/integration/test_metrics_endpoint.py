@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded import Database, Valkey
+from shared.flow import health
 from shared.settings import Settings
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
@@ -52,10 +53,21 @@ def _shown(gateway: RunningGateway) -> dict[tuple[str, ...], float]:
 def test_without_the_token_there_is_nothing_to_see(gateway: RunningGateway, header: str | None) -> None:
     headers = {"authorization": header.encode()} if header else {}
 
-    answer = gateway.get("/metrics", headers=headers)
+    for path in ("/metrics", "/health"):
+        answer = gateway.get(path, headers=headers)
 
-    assert answer.status_code == 401
-    assert "switchboard" not in answer.text
+        assert answer.status_code == 401
+        assert "switchboard" not in answer.text
+
+
+def test_health_is_every_check_as_json_and_says_what_is_wrong(gateway: RunningGateway) -> None:
+    answer = gateway.get("/health", headers=BEARER)
+
+    assert answer.status_code == 200
+    report = answer.json()
+    assert set(report["checks"]) == set(health.CHECKS)
+    assert {name: one["error"] for name, one in report["checks"].items() if one["error"] and name != "media"} == {}
+    assert (report["ok"], report["problems"]) == (True, {})
 
 
 def test_where_no_token_is_set_there_are_no_metrics(database: Database, redis_url: str) -> None:

@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
+from shared.knowledge.search import search
 from shared.model import JournalEntry, SendOutcome
 from shared.store import (
     balance,
     cases,
     changes,
     conversations,
-    knowledge,
     ledger,
     many,
     messages,
@@ -338,7 +338,7 @@ def test_a_crashed_batch_is_looked_up_in_the_ledger_by_its_key(app: Conn) -> Non
 def test_a_search_reads_the_chunks_that_have_the_words(app: Conn) -> None:
     with _undone(app, BIG_COMPANY):
         found: list[Any] = []
-        read = read_by(app, lambda c: found.extend(knowledge.search(c, BIG_COMPANY, "topic7 and rareword123", 8)))
+        read = read_by(app, lambda c: found.extend(search(c, BIG_COMPANY, "topic7 and rareword123", 8)))
 
     assert found[0].text.split()[2] == "rareword123"
     assert _big_whole(read) == 0

@@ -18,12 +18,15 @@ from shared.store import (
     companies,
     conversations,
     embeddings,
+    imports,
     outbound,
+    recall,
     replies,
+    retention,
     statuses,
     turns,
     usage,
-)
+)  # fmt: skip
 from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
 
@@ -31,14 +34,15 @@ OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
+    "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
     "app_answers",  # an app may serve several companies
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "channels_to_watch", "claim_indexing", "claim_media", "claim_outbound", "claim_parts", "claim_turn",
-    "claim_turns", "company_ids", "count_answers", "embedding_space", "expire_sending", "knowledge_nearest",
-    "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
+    "agent_of_key", "channels_to_watch", "claim_import", "claim_indexing", "claim_media", "claim_outbound",
+    "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space", "expire_sending",
+    "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
     "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue", "renew_turns", "routes_of",
 }  # fmt: skip
@@ -91,9 +95,20 @@ def _seed(conn: Conn, bot: Bot) -> None:
     company = bot.company_id
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
-    knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.")
+    retention.set_override(conn, company, "webhook_events", 30)
+    document = knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.").document_id
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
     embeddings.add(conn, company, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk_id)), [0.6, 0.8])])
+    conn.execute(
+        "INSERT INTO chunk_speakers SELECT company_id, id, 'Ann' FROM chunks WHERE company_id = %s", (company,)
+    )
+    conn.execute(
+        "INSERT INTO chat_filters SELECT company_id, id, jsonb_build_object('documents', ARRAY[%s::bigint])"
+        " FROM conversations WHERE company_id = %s",
+        (document, company),
+    )
+    imports.note(conn, company, source="a", name="a", document_id=document, reason=None)
+    recall.record(conn, company, recall=0.9, questions=1, ef_search=200)
     claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
     turn = turns.load(conn, claim)
     assert turn is not None
@@ -107,6 +122,16 @@ def _seed(conn: Conn, bot: Bot) -> None:
     part = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
     assert part is not None
     outbound.begin_send(conn, part, record_deadline_s=30)
+    for table, columns, values in (
+        (
+            "archive_segments",
+            "company_id, conversation_id, kind, first_seq, last_seq, run_id, from_at, to_at, rows, hot_bytes, body",
+            "%s, (SELECT min(id) FROM conversations), 'messages', 0, 0, 1, now(), now(), 1, 1, '[]'",
+        ),
+        ("archived_keys", "company_id, channel_id, key_hash, message_id", "%s, 1, dedupe_key_hash('a'), 1"),
+        ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),
+    ):
+        conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})".encode(), (company,))
     now = datetime.now(UTC)
     changes.keep_early(conn, {(company, turn.conversation_id, "m9"): changes.Content(deleted_at=now)})
     changes.react(conn, [changes.Reaction(company, turn.channel_id, "5", "m1", "5", "👍", now)])

@@ -16,12 +16,12 @@ from shared.settings import PROJECT_ROOT, child_environment
 from shared.telemetry import metric_files, metrics
 
 UNITS = (
-    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_tokens_total",
+    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_ratio", "_tokens_total",
 )  # fmt: skip
 # What a label may say: words of ours, and names that stand in the settings. Nothing that grows with customers.
 LABELS = {
     "platform", "status", "kind", "outcome", "reason", "end", "step", "stage", "provider", "model", "direction",
-    "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process",
+    "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process", "job",
 }  # fmt: skip
 
 COUNTING = """

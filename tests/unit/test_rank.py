@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.knowledge.rank import fuse, reciprocal_rank
+from shared.knowledge.rank import fuse, nearness, reciprocal_rank, scores
+from shared.knowledge.words import Candidate
 from shared.model import Passage
 
 
@@ -35,14 +36,6 @@ def test_one_ranking_stays_as_it_is() -> None:
     assert fuse([only], limit=1) == only[:1]
 
 
-def test_a_ranking_with_a_small_weight_decides_between_equals_only() -> None:
-    assert list(reciprocal_rank([[1, 2], [2, 1]], weights=[1.0, 0.1])) == [1, 2]
-    scores = reciprocal_rank([[1, 2], [2, 1]], weights=[1.0, 0.1])
-    assert scores[1] > scores[2]
-    scores = reciprocal_rank([[1, 2], [2, 1]], weights=[0.1, 1.0])
-    assert scores[2] > scores[1]
-
-
 def test_a_fused_passage_keeps_what_each_side_said() -> None:
     words = Passage(1, 1, "t", 0, "x", 3.0, 0.4, bm25=3.0)
     near = Passage(1, 1, "t", 0, "x", 0.7, 0.5, cosine=0.7)
@@ -50,3 +43,62 @@ def test_a_fused_passage_keeps_what_each_side_said() -> None:
     [both] = fuse([[words], [near]], 5)
 
     assert (both.bm25, both.cosine, both.relevance) == (3.0, 0.7, 0.5)
+
+
+def candidate(number: int, bm25: float | None, cosine: float | None, **other: object) -> Candidate:
+    values = {"document_id": number, "ordinal": 0, "family": "", "spoken": False, "phrases": 0.0, "told": 10.0,
+              "share": 0.5, **other}  # fmt: skip
+    return Candidate(chunk_id=number, bm25=bm25, cosine=cosine, **values)  # type: ignore[arg-type]
+
+
+def first(*candidates: Candidate, trust: float = 1.0) -> int:
+    found = scores(candidates, trust, 0.2)
+    return max(found, key=lambda number: found[number])
+
+
+def test_a_model_that_does_not_know_the_language_is_hardly_heard() -> None:
+    by_words, by_meaning = candidate(1, 8.0, 0.2), candidate(2, 1.0, 0.6)
+
+    assert first(by_words, by_meaning, trust=1.0) == 2
+    assert first(by_words, by_meaning, trust=0.0) == 1
+
+
+def test_a_meaning_that_is_much_nearer_beats_words_that_mislead() -> None:
+    assert first(candidate(1, 9.0, 0.4), candidate(2, None, 0.9)) == 2
+
+
+def test_words_that_stand_together_beat_the_same_words_apart() -> None:
+    assert first(candidate(1, 5.0, 0.5), candidate(2, 5.0, 0.5, phrases=4.0)) == 2
+
+
+def test_a_chunk_without_a_vector_is_held_to_be_as_near_as_the_others() -> None:
+    assert first(candidate(1, 8.0, None), candidate(2, 1.0, 0.5), candidate(3, 1.0, 0.5)) == 1
+
+
+def test_without_any_vector_the_words_decide() -> None:
+    assert first(candidate(1, 2.0, None), candidate(2, 6.0, None), trust=0.0) == 2
+
+
+def test_a_document_s_good_chunks_lift_its_others_and_nobody_else_s() -> None:
+    alone = candidate(1, 3.1, 0.3, family="Alone")
+    members = [candidate(n, bm25, 0.3, family="Guide", document_id=9) for n, bm25 in ((2, 3.0), (3, 9.0), (4, 9.0))]
+
+    found = scores([alone, *members], 1.0, 0.2)
+
+    assert found[2] > found[1]
+
+
+def test_what_stands_between_good_parts_of_a_conversation_is_good() -> None:
+    spoken = [
+        candidate(n, bm25, 0.3, spoken=True, document_id=7, ordinal=n)
+        for n, bm25 in ((0, 8.0), (1, 2.0), (2, 8.0), (30, 3.0))
+    ]
+
+    found = scores(spoken, 1.0, 0.2)
+
+    assert found[1] > found[30]
+
+
+def test_cosines_of_a_model_with_a_high_baseline_are_stretched() -> None:
+    assert nearness(0.6, 0.2) == pytest.approx(0.4)
+    assert nearness(0.85, 0.7) == pytest.approx(0.4)

@@ -56,12 +56,17 @@ COMMANDS = {
     "doctor": Lazy("workers.commands.doctor:doctor", "What is well, what is not, and what to do about it."),
     "request": Lazy("workers.commands.requests:request", "From a webhook's id to its turn, answer and delivery."),
     "balance": Lazy("workers.commands.ops:balance", "Where every received event is: nothing may be missing."),
+    "job": Lazy("workers.commands.jobs:job", "Scheduled jobs: list them, see what ran, run one now."),
+    "retention": Lazy("workers.commands.retention:retention", "How long logs are kept, also for one company."),
+    "archive": Lazy("workers.commands.archive:archive", "Old messages: preview, move, restore, statistics."),
+    "contact": Lazy("workers.commands.contacts:contact", "A person's data: find, export, erase."),
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn came to be, station by station."),
     "price": Lazy("workers.commands.receipts:price", "What models cost."),
     "budget": Lazy("workers.commands.receipts:budget", "How many tokens a company may use a day."),
     "parked": Lazy("workers.commands.ops:parked", "List, show, redrive or discard what could not be handled."),
+    "eval": Lazy("workers.commands.evaluate:evaluate", "How well passages are found, on data that says what is right."),
     "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
 }
 

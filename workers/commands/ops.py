@@ -24,7 +24,7 @@ from workers.commands.setup import as_owner
 
 
 @contextmanager
-def _journal(config: settings.Settings) -> Iterator[Reader]:
+def journal(config: settings.Settings) -> Iterator[Reader]:
     client = connect(config.need("journal_url"))
     try:
         yield Reader(client, config.journal_shards)
@@ -46,7 +46,7 @@ def balance(hours: int | None, as_json: bool) -> None:
             rows = balance_store.hours(conn, now - timedelta(hours=hours), now)
         print_rows(rows, _hour_line, empty=f"nothing was received in {hours} h", as_json=as_json)
         return
-    with as_owner(config) as conn, _journal(config) as reader:
+    with as_owner(config) as conn, journal(config) as reader:
         found = balance_store.take(conn, reader)
     if as_json:
         print_json({**asdict(found), "closes": found.closes, "at_rest": found.at_rest})
@@ -133,7 +133,7 @@ def parked_redrive(
     only = store.Filter(platform, reason, app_id)
     if not places and not everything and only == store.EVERY:
         raise Permanent("parked", "name places from `parked list`, a filter, or --all")
-    with as_owner(config) as conn, _journal(config) as reader:
+    with as_owner(config) as conn, journal(config) as reader:
         if not places:
             places = tuple(row.place for row in store.all_parked(conn, only, limit=100_000))
         for place in places:

@@ -1,0 +1,156 @@
+"""Keeping house: how fast messages go to the archive and what that costs who writes meanwhile; a day of logs dropped
+whole beside the same day deleted by row; a look at every check."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from shared.clock import SystemClock
+from shared.embedded import Database, DataFolder, Postgres
+from shared.flow import archive, health, jobs, retention
+from shared.flow.health import Visit
+from shared.flow.jobs import Work
+from shared.settings import Settings
+from shared.store import messages
+from shared.store import retention as policies
+from shared.store.migrate import migrate
+from shared.store.pool import set_companies
+
+CONVERSATIONS = 500
+LENGTH = 600
+LOG_ROWS = 10_000_000
+ALONE_S = 8.0
+OLD = date(2020, 1, 1)
+
+_LOAD = (
+    "INSERT INTO companies (name) VALUES ('old'), ('busy')",
+    "INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'a', ''), ('telegram', 'b', '')",
+    "INSERT INTO channels (company_id, app_id, platform, external_id, credentials)"
+    " VALUES (1, 1, 'telegram', '1', ''), (2, 2, 'telegram', '2', '')",
+    "INSERT INTO conversations (company_id, channel_id, chat, message_count, customer_seq, last_message_at)"
+    f" SELECT 1, 1, n, {LENGTH}, {LENGTH} / 2, now() - interval '200 days' FROM generate_series(1, {CONVERSATIONS}) n",
+    "INSERT INTO conversations (company_id, channel_id, chat) VALUES (2, 2, 'busy')",
+    "INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text, created_at)"
+    " SELECT 1, c, 1, s, CASE s % 2 WHEN 1 THEN 'customer' ELSE 'bot' END, CASE s % 2 WHEN 1 THEN c || ':' || s END,"
+    " (SELECT string_agg(substr(md5((c * 1000 + s + w)::text), 1, 2 + w % 6), ' ') FROM generate_series(1, 17) w),"
+    f" now() - interval '201 days' FROM generate_series(1, {CONVERSATIONS}) c, generate_series(1, {LENGTH}) s",
+    "INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at, due_at)"
+    " SELECT 1, conversation_id, 1, 'answered', seq, seq, now(), now() FROM messages WHERE role = 'customer'",
+    "INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state)"
+    " SELECT 1, conversation_id, 1, id, 1, text, 'sent' FROM messages WHERE role = 'bot'",
+    "VACUUM ANALYZE",
+)
+
+
+def report(scale: float = 1.0) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as data, DataFolder(Path(data)) as folder, Postgres(folder) as server:
+        database = server.create_database("upkeep")
+        migrate(database.admin_url)
+        with psycopg.connect(database.admin_url, autocommit=True, prepare_threshold=None) as conn:
+            for statement in _LOAD:
+                conn.execute(sql.SQL(statement))
+            settings = Settings(  # type: ignore[call-arg]
+                _env_file=None, database_url=database.url, database_admin_url=database.admin_url,
+                redis_url="redis://127.0.0.1:1/0", data_dir=Path(data),
+            )  # fmt: skip
+            work = Work(conn, settings, SystemClock())
+            yield from _archive(work, database)
+            yield from _health(database, settings)
+            yield from _logs(work, int(LOG_ROWS * scale))
+
+
+def _archive(work: Work, database: Database) -> Iterator[str]:
+    busy = Busy(database)
+    busy.start()
+    time.sleep(ALONE_S)
+    alone = busy.take()
+    started = time.perf_counter()
+    ran = jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand", budget_s=float("inf"))
+    took = time.perf_counter() - started
+    meanwhile = busy.take()
+    busy.stop()
+    assert ran is not None
+    moved = CONVERSATIONS * (LENGTH - 100)
+    before, after = _p95(alone), _p95(meanwhile)
+    yield f"archive: {moved} messages, {ran.rows} rows in {took:.1f} s: {moved / took:,.0f} messages/s"
+    yield (f"archive: an insert meanwhile p95 {after * 1000:.1f} ms, alone {before * 1000:.1f} ms:"
+           f" {after / before - 1:+.0%} ({len(meanwhile)} and {len(alone)} inserts)")  # fmt: skip
+    sizes = work.conn.execute("SELECT sum(hot_bytes), sum(bytes) FROM archive_statistics").fetchall()
+    yield f"archive: {int(sizes[0][0]):,} bytes written out became {int(sizes[0][1]):,}"
+
+
+class Busy(threading.Thread):
+    """Another company's messages, one a transaction, one after another."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(daemon=True)
+        self._url, self._times, self._ending = database.url, list[float](), threading.Event()
+
+    def run(self) -> None:
+        with psycopg.connect(self._url, autocommit=True, prepare_threshold=None) as conn:
+            seq = 0
+            while not self._ending.is_set():
+                seq += 1
+                started = time.perf_counter()
+                with conn.transaction():
+                    set_companies(conn, [2])
+                    new = messages.NewMessage(
+                        2, CONVERSATIONS + 1, 2, seq, None, f"b:{seq}", None, None, "hello", (), None, datetime.now(UTC)
+                    )
+                    messages.existing_keys(conn, [(2, 2, new.dedupe_key)])
+                    messages.add(conn, [new])
+                self._times.append(time.perf_counter() - started)
+
+    def take(self) -> list[float]:
+        taken, self._times = self._times, []
+        return taken
+
+    def stop(self) -> None:
+        self._ending.set()
+        self.join(10)
+
+
+def _p95(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.95)]
+
+
+def _logs(work: Work, count: int) -> Iterator[str]:
+    """Two days of as many rows: one deleted by row, one dropped by the job."""
+    conn = work.conn
+    for day in (OLD, date(2020, 1, 2)):
+        conn.execute("SELECT switchboard_make_partition('llm_calls', %s)", (day,))
+        conn.execute(
+            "INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome,"
+            " duration_ms, tokens_in, tokens_out) SELECT 1, n, 1, 1, %s, 'p', 'm', 'full', 'ok', 1, 1, 1"
+            " FROM generate_series(1, %s) n",
+            (day, count),
+        )
+    conn.execute("ANALYZE llm_calls")
+    started = time.perf_counter()
+    conn.execute("DELETE FROM llm_calls WHERE day = %s", (OLD,))
+    by_row = time.perf_counter() - started
+    conn.execute("DROP TABLE llm_calls_20200101")
+    started = time.perf_counter()
+    ran = jobs.run(retention.DROP_LOGS, work, slot=None, by="hand")
+    whole = time.perf_counter() - started
+    assert ran is not None
+    assert policies.policies(conn)["llm_calls"] < 1000
+    yield f"logs: {count:,} rows deleted in {by_row:.1f} s; their day dropped, all checks with it, in {whole:.2f} s"
+
+
+def _health(database: Database, settings: Settings) -> Iterator[str]:
+    with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as conn:
+        times = []
+        for _ in range(20):
+            started = time.perf_counter()
+            health.examine(Visit(settings, datetime.now(UTC), conn, None, None, None))
+            times.append(time.perf_counter() - started)
+    yield f"health: every check of PostgreSQL in {_p95(times) * 1000:.0f} ms (p95 of {len(times)})"

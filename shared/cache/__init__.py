@@ -1,0 +1,1 @@
+"""Caches of what can be made again: losing them costs time and nothing else."""

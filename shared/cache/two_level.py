@@ -1,0 +1,114 @@
+"""A cache in two levels: this process' memory over Redis. Whoever is first makes a value; the others wait for it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+import redis
+import structlog
+
+from shared.clock import Clock
+from shared.store.pool import describe
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "sb:cache:"
+REST_S = 5.0
+"""After a failure Redis is left alone so long: a cache that makes people wait is none."""
+FLIGHT_S = 2.0
+"""So long the others wait; then each makes its own."""
+
+
+def key_of(kind: str, *parts: str) -> str:
+    """A key that says nothing of what is asked. Lengths between the parts, so that no two lists read the same."""
+    digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "replace"))
+    return f"{kind}:{digest.hexdigest()}"
+
+
+class TwoLevel:
+    """Bytes by key, for all threads of a process. Redis is asked through a client with a short timeout; without it,
+    or while it is away or full, the memory stands alone."""
+
+    def __init__(self, client: redis.Redis, clock: Clock, *, ttl_s: float, entries: int) -> None:
+        """entries: in this process' memory."""
+        self._client, self._clock, self._ttl_s, self._entries = client, clock, ttl_s, entries
+        self._lock = threading.Lock()
+        self._near: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._flights: dict[str, threading.Event] = {}
+        self._rest_until_s = 0.0
+
+    def get_or_make(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """The value under a key, made if there is none. What `make` raises is raised to its own caller only."""
+        found = self.get_many([key])
+        if key in found:
+            return found[key]
+        with self._lock:
+            flight = self._flights.get(key)
+            mine = flight is None
+            if flight is None:
+                flight = self._flights[key] = threading.Event()
+        if not mine:
+            flight.wait(FLIGHT_S)
+            with self._lock:
+                entry = self._near.get(key)
+            return make() if entry is None else entry[1]
+        try:
+            value = make()
+            self.put_many({key: value})
+            return value
+        finally:
+            with self._lock:
+                del self._flights[key]
+            flight.set()
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Those that are there."""
+        now_s = self._clock.monotonic_s()
+        found: dict[str, bytes] = {}
+        with self._lock:
+            for key in keys:
+                entry = self._near.get(key)
+                if entry is not None and entry[0] > now_s:
+                    self._near.move_to_end(key)
+                    found[key] = entry[1]
+        missing = [key for key in keys if key not in found]
+        far = self._ask(lambda: self._client.mget([PREFIX + key for key in missing])) if missing else None
+        if isinstance(far, list):
+            there = {key: value for key, value in zip(missing, far, strict=True) if isinstance(value, bytes)}
+            self._keep(there)
+            found |= there
+        return found
+
+    def put_many(self, values: Mapping[str, bytes]) -> None:
+        self._keep(values)
+
+        def write() -> None:
+            with self._client.pipeline(transaction=False) as pipe:
+                for key, value in values.items():
+                    pipe.set(PREFIX + key, value, px=round(self._ttl_s * 1000))
+                pipe.execute()
+
+        self._ask(write)
+
+    def _keep(self, values: Mapping[str, bytes]) -> None:
+        ends_s = self._clock.monotonic_s() + self._ttl_s
+        with self._lock:
+            for key, value in values.items():
+                self._near[key] = (ends_s, value)
+                self._near.move_to_end(key)
+            while len(self._near) > self._entries:
+                self._near.popitem(last=False)
+
+    def _ask(self, work: Callable[[], object]) -> object:
+        """What Redis says; None while it says nothing."""
+        if self._clock.monotonic_s() < self._rest_until_s:
+            return None
+        try:
+            return work()
+        except (redis.RedisError, OSError) as e:
+            self._rest_until_s = self._clock.monotonic_s() + REST_S
+            log.warning("cache_away", error=describe(e))
+            return None

@@ -1,0 +1,73 @@
+"""The work: what waits, what needs a person, and whether the scheduled jobs run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.flow.health.visit import Found, Problem, Visit, need
+from shared.store import jobs as jobs_store
+from shared.store import state
+from shared.store.journal import Reader
+
+JOURNAL_S = 60.0
+OVERDUE_S = 120.0
+RINGS = 5_000
+RUNNING_S = 3_600.0
+
+
+def journal(visit: Visit) -> Found:
+    backlog = state.of_journal(Reader(need(visit.journal), visit.settings.journal_shards))
+    data = {"entries": backlog.entries, "oldest_s": round(backlog.oldest_s, 1)}
+    words = f"{backlog.entries} accepted requests wait, the oldest for {backlog.oldest_s:.0f} s: is intake running?"
+    return Found(data, (Problem("old", words),) if backlog.oldest_s > JOURNAL_S else ())
+
+
+def queues(visit: Visit) -> Found:
+    """Doorbells that nobody has taken. They have no age: what they ring for has, below."""
+    depths = state.of_queues(need(visit.broker))
+    return Found(dict(depths), tuple(
+        Problem(f"deep.{name}", f"{depth} rings wait in {name}: are its workers running?")
+        for name, depth in depths.items() if depth >= RINGS
+    ))  # fmt: skip
+
+
+def rows(visit: Visit) -> Found:
+    found = state.of_database(need(visit.conn))
+    problems = [
+        Problem(f"overdue.{what}", f"{count} {what} are overdue, the oldest for {age_s:.0f} s")
+        for what, count, age_s in (
+            ("turns", found.overdue_turns, found.overdue_turn_s),
+            ("parts", found.overdue_parts, found.overdue_part_s),
+        )
+        if age_s > OVERDUE_S
+    ]
+    problems += [
+        Problem(key, f"{count} {words}")
+        for key, count, words in (
+            ("parked", found.parked_requests, "requests are parked: ./switchboard parked list"),
+            ("uncertain", found.uncertain_parts, "sends are uncertain: ./switchboard outbound uncertain list"),
+            ("reauth", found.needing_reauth, "channels' credentials are refused: ./switchboard channel list"),
+        )
+        if count
+    ]
+    data: dict[str, Any] = {
+        name: round(value, 1) if isinstance(value, float) else value
+        for name, value in ((name, getattr(found, name)) for name in found.__dataclass_fields__)
+    }
+    return Found(data, tuple(problems))
+
+
+def jobs(visit: Visit) -> Found:
+    """The newest run of every job."""
+    last = jobs_store.last_runs(need(visit.conn))
+    shown, problems = {}, []
+    for name, run in sorted(last.items()):
+        shown[name] = {
+            "outcome": run.outcome, "started_at": run.started_at.isoformat(), "rows": run.rows, "bytes": run.bytes,
+            "finished_at": run.finished_at.isoformat() if run.finished_at else None, "error": run.error,
+        }  # fmt: skip
+        if run.outcome == "failed":
+            problems.append(Problem(f"failed.{name}", f"{name} failed: {run.error}: ./switchboard job history {name}"))
+        elif run.outcome == "running" and (visit.now - run.started_at).total_seconds() > RUNNING_S:
+            problems.append(Problem(f"stuck.{name}", f"{name} runs since {run.started_at:%Y-%m-%d %H:%M}"))
+    return Found(shown, tuple(problems))

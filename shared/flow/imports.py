@@ -1,0 +1,158 @@
+"""Files and pages made into documents: one import a call, bounded in size and time, parked where nobody can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from shared.errors import DatabaseUnavailable, Permanent
+from shared.knowledge import extract, search, site
+from shared.knowledge.extract import BYTES_MAX, Extracted
+from shared.resilience.backoff import delay_s
+from shared.resilience.egress import Fetched
+from shared.resources import Resources
+from shared.store import imports
+from shared.store import knowledge as store
+from shared.store.imports import Claim, Import
+from shared.store.pool import Conn, describe
+
+log = structlog.get_logger(__name__)
+
+LEASE_S = 300.0
+"""Above what reading a file may take."""
+FETCH_DEADLINE_S = 20.0
+PAGE_BYTES = 5 * 1024 * 1024
+ATTEMPTS_MAX = 5
+RETRY_BASE_S, RETRY_CAP_S = 10.0, 900.0
+
+
+class Result(Enum):
+    NOTHING_DUE = "nothing_due"
+    DONE = "done"
+    PARKED = "parked"
+    RETRY = "retry"
+
+
+def import_next(r: Resources, after_company: int) -> tuple[Result, int]:
+    """Make the import that is due next a document. Returns how it went and the company it was of (the cursor for the
+    next call). Raises DatabaseUnavailable when nothing could be claimed."""
+    with r.db.transaction() as conn:
+        claim = imports.claim(conn, after_company, lease_s=LEASE_S)
+    if claim is None:
+        return Result.NOTHING_DUE, 0
+    bound = {"company_id": claim.company_id, "import_id": claim.import_id}
+    try:
+        _import(r, claim)
+    except DatabaseUnavailable:
+        log.warning("import_left", **bound, reason="database_unavailable")
+        return Result.RETRY, claim.company_id
+    except Permanent as e:
+        return _parked(r, claim, str(e)), claim.company_id
+    except Exception as e:
+        if claim.attempts >= ATTEMPTS_MAX:
+            return _parked(r, claim, f"{describe(e)}, {claim.attempts} times"), claim.company_id
+        wait_s = delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
+        with r.db.transaction(claim.company_id) as conn:
+            imports.postpone(conn, claim, delay_s=wait_s, reason=describe(e))
+        log.warning("import_failed", **bound, attempts=claim.attempts, exc_info=e)
+        return Result.RETRY, claim.company_id
+    log.info("imported", **bound)
+    return Result.DONE, claim.company_id
+
+
+def _parked(r: Resources, claim: Claim, reason: str) -> Result:
+    with r.db.transaction(claim.company_id) as conn:
+        imports.park(conn, claim, reason)
+    log.warning("import_parked", company_id=claim.company_id, import_id=claim.import_id)
+    return Result.PARKED
+
+
+def _import(r: Resources, claim: Claim) -> None:
+    """No connection is held while a file is read or a page fetched."""
+    if claim.attempts > ATTEMPTS_MAX:
+        raise Permanent("import", f"{ATTEMPTS_MAX} workers ended while they read it")
+    with r.db.transaction(claim.company_id) as conn:
+        wanted = imports.load(conn, claim)
+    if wanted is None:
+        return
+    if wanted.kind == "site":
+        found = site.pages_of(wanted.source, lambda address, most: _get(r, address, most))
+        with r.db.transaction(claim.company_id) as conn:
+            queued = imports.queue_pages(conn, claim.company_id, found.pages, wanted.described)
+            imports.finish(conn, claim, None)
+        log.info("site_read", company_id=claim.company_id, pages=queued, left=found.left)
+        return
+    name, media_type, body = (wanted.name, wanted.media_type, wanted.body)
+    if wanted.kind == "page":
+        name, media_type, body = _page(r, wanted)
+    if body is None:
+        raise Permanent("import", "what was sent is not there any more: send it again")
+    extracted = read(name, media_type, body)
+    with r.db.transaction(claim.company_id) as conn:
+        added = add(conn, claim.company_id, wanted.source, wanted.name, extracted, wanted.described)
+        imports.finish(conn, claim, added.document_id)
+
+
+def _page(r: Resources, wanted: Import) -> tuple[str, str | None, bytes]:
+    fetched = _get(r, wanted.source, PAGE_BYTES)
+    if fetched.status in (429, 503):
+        raise ConnectionError(f"the page answers {fetched.status}")  # later, it may be there
+    if fetched.status != 200:
+        raise Permanent("page", f"the page answers {fetched.status}")
+    if urlsplit(fetched.url).netloc != urlsplit(wanted.source).netloc:
+        raise Permanent("page", "the page leads to another site")
+    media_type = fetched.headers.get("content-type") or "text/html"
+    # By what it was sent as: `/about.php` tells nothing.
+    return "", media_type, fetched.body
+
+
+def _get(r: Resources, address: str, max_bytes: int) -> Fetched:
+    """Through the guard: resolved once, never into a private network, bounded in bytes and time."""
+    return r.loop.run(
+        r.egress.get(address, deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes), timeout_s=FETCH_DEADLINE_S + 5
+    )
+
+
+def read(name: str, media_type: str | None, body: bytes) -> Extracted:
+    """A file's text. Raises Permanent, which says why not."""
+    kind = extract.format_of(name, media_type)
+    if kind is None:
+        raise Permanent("format", f"none of the formats that are read: {', '.join(extract.FORMATS)}")
+    return extract.extract(kind, body)
+
+
+def add(
+    conn: Conn, company_id: int, source: str, name: str, extracted: Extracted, described: Mapping[str, Any]
+) -> store.Added:
+    """Make it a document. described: title, collection, language, category, dated_at (ISO), each optional.
+    Raises Permanent for a language or time that is none."""
+    try:
+        dated_at = datetime.fromisoformat(described["dated_at"]) if described.get("dated_at") else None
+        return search.add(
+            conn, company_id,
+            source=source,
+            title=described.get("title") or extracted.title or title_of(name),
+            text=extracted.text,
+            turns=extracted.turns,
+            language=described.get("language"),
+            collection=described.get("collection") or "default",
+            category=described.get("category"),
+            dated_at=dated_at,
+        )  # fmt: skip
+    except ValueError as e:
+        raise Permanent("document", str(e)) from None
+
+
+def title_of(name: str) -> str:
+    """`returns-and-refunds.pdf` → `returns and refunds`."""
+    last = urlsplit(name).path.rstrip("/").rpartition("/")[2] or name
+    stem = last.rpartition(".")[0] or last
+    return stem.replace("-", " ").replace("_", " ").strip() or name
+
+
+__all__ = ["BYTES_MAX", "Result", "add", "import_next", "read", "title_of"]

@@ -1,0 +1,48 @@
+"""Which reader a file gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.knowledge.extract import docx, html, pdf, plain, transcripts
+from shared.knowledge.extract.base import Extracted
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """isolated: read in a process of its own, because a hostile file can make it slow or large."""
+
+    read: Callable[[bytes], Extracted]
+    suffixes: tuple[str, ...]
+    media: tuple[str, ...]
+    isolated: bool = False
+
+
+FORMATS = {
+    "text": Format(plain.read_text, (".txt", ".text"), ("text/plain",)),
+    "markdown": Format(plain.read_markdown, (".md", ".markdown"), ("text/markdown",)),
+    "csv": Format(plain.read_csv, (".csv", ".tsv"), ("text/csv", "text/tab-separated-values")),
+    "html": Format(html.read, (".html", ".htm", ".xhtml"), ("text/html", "application/xhtml+xml"), isolated=True),
+    "pdf": Format(pdf.read, (".pdf",), ("application/pdf",), isolated=True),
+    "docx": Format(
+        docx.read,
+        (".docx",),
+        ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),
+        isolated=True,
+    ),
+    "vtt": Format(transcripts.read_vtt, (".vtt",), ("text/vtt",)),
+    "srt": Format(transcripts.read_srt, (".srt",), ("application/x-subrip",)),
+    "transcript": Format(transcripts.read_json, (".json",), ("application/json",)),
+}
+SUFFIXES = tuple(suffix for each in FORMATS.values() for suffix in each.suffixes)
+
+
+def format_of(name: str, media_type: str | None = None) -> str | None:
+    """A file's format by what it is called, else by what it was sent as; None if it is none of ours."""
+    lowered = name.lower()
+    for kind, each in FORMATS.items():
+        if lowered.endswith(each.suffixes):
+            return kind
+    sent_as = (media_type or "").partition(";")[0].strip().lower()
+    return next((kind for kind, each in FORMATS.items() if sent_as in each.media), None)

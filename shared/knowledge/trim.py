@@ -1,0 +1,42 @@
+"""Passages that fit a budget and do not say the same twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from shared.model import Passage
+
+ALIKE = 0.75
+"""Passages that share so much of their words are one: boilerplate, copies, versions."""
+_WORD = re.compile(r"\w+")
+_WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+
+
+def tokens(text: str) -> int:
+    """About how many a model counts: four characters of most scripts, one of Chinese, Japanese and Korean."""
+    wide = len(_WIDE.findall(text))
+    return wide + (len(text) - wide + 3) // 4
+
+
+def fitting(passages: Sequence[Passage], limit: int, budget_tokens: int) -> list[Passage]:
+    """The best passages, best first, that fit the budget together and each say something of their own. What is too
+    long for what is left makes room for what is not; the best one stays whatever it takes."""
+    chosen: list[Passage] = []
+    said: list[frozenset[str]] = []
+    left = budget_tokens
+    for passage in passages:
+        words = frozenset(_WORD.findall(passage.text.lower()))
+        cost = tokens(passage.title) + tokens(passage.text)
+        if chosen and (cost > left or any(_alike(words, other) for other in said)):
+            continue
+        chosen.append(passage)
+        said.append(words)
+        left -= cost
+        if len(chosen) == limit:
+            break
+    return chosen
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    return bool(one) and len(one & other) >= ALIKE * len(one | other)

@@ -1,0 +1,115 @@
+"""A reranker over HTTP: it reads question and passage together, which no index can, and says how well each answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import httpx
+
+from shared.clock import Clock, SystemClock
+from shared.errors import Cancelled, ModelUnavailable, SettingsError
+from shared.llm.provider import CONNECT_TIMEOUT_S, CallFailed, _all, _beginning, _meaning, is_neutral
+from shared.resilience.breaker import Breakers
+from shared.resilience.loop import Loop
+from shared.resilience.shared_breaker import SharedBreakers
+from shared.settings import Settings
+
+Style = Literal["cohere", "tei"]
+"""cohere: `{model, query, documents}` → `{results: [{index, relevance_score}]}`, as Cohere, Jina and servers with
+OpenAI's look answer at /rerank. tei: `{query, texts}` → `[{index, score}]`, as text-embeddings-inference does."""
+
+DEADLINE_S = 1.5
+"""For the whole step: a better order is worth no longer a wait."""
+BATCH = 16
+TEXT_CHARS = 4_000
+
+
+class Reranker:
+    """base_url: what /rerank comes behind. Raises SettingsError for a key no header can carry."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, loop: Loop, *, base_url: str, api_key: str, model: str, style: Style = "cohere",
+        breakers: Breakers | SharedBreakers | None = None, clock: Clock | None = None, deadline_s: float = DEADLINE_S,
+    ) -> None:  # fmt: skip
+        api_key = api_key.strip()
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise SettingsError("RERANK_API_KEY holds characters that no HTTP header can carry")
+        self._http, self._loop, self._model, self._style = http, loop, model, style
+        self._url = base_url.rstrip("/") + "/rerank"
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._clock = clock or SystemClock()
+        self._deadline_s = deadline_s
+        breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
+        self._breaker = breakers.of(f"rerank:{httpx.URL(base_url).host}", model)
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers, in the order of the texts; higher is better. Not on the loop's own thread.
+
+        Batches go out side by side; one wall clock for all of them. Raises ModelUnavailable, Permanent.
+        """
+        try:
+            return self._loop.run(self._scores(question, texts), timeout_s=self._deadline_s)
+        except (TimeoutError, Cancelled) as e:
+            raise ModelUnavailable("no new order within the deadline") from e
+
+    async def _scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        batches = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
+        calls = [asyncio.ensure_future(self._batch(question, batch)) for batch in batches]
+        try:
+            return [score for found in await asyncio.gather(*calls) for score in found]
+        finally:
+            for call in calls:
+                call.cancel()  # the first failure ends the others: half an order is none
+
+    async def _batch(self, question: str, texts: Sequence[str]) -> list[float]:
+        async with self._breaker.guarding():
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    return _read(await self._post(question, texts), len(texts))
+            except (TimeoutError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+                raise CallFailed("rerank", retry=False) from e
+
+    async def _post(self, question: str, texts: Sequence[str]) -> Any:
+        cut = [text[:TEXT_CHARS] for text in texts]
+        body: dict[str, Any] = {"query": question[:TEXT_CHARS]}
+        body |= {"texts": cut} if self._style == "tei" else {"model": self._model, "documents": cut}
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=self._deadline_s)
+        async with self._http.stream(
+            "POST", self._url, content=json.dumps(body).encode(), headers=self._headers, timeout=timeout
+        ) as response:
+            if response.status_code != 200:
+                raise _meaning(response, await _beginning(response), self._clock)
+            try:
+                return json.loads(await _all(response))
+            except (ValueError, RecursionError):
+                raise CallFailed("malformed", retry=False) from None
+
+
+def _read(answer: Any, count: int) -> list[float]:
+    """Scores in the order of the texts. Raises CallFailed for any other shape."""
+    try:
+        rows = answer["results"] if isinstance(answer, dict) else answer
+        found = {int(row["index"]): float(row.get("relevance_score", row.get("score"))) for row in rows}
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise CallFailed("malformed", retry=False) from None
+    if set(found) != set(range(count)) or not all(map(math.isfinite, found.values())):
+        raise CallFailed("malformed", retry=False)
+    return [found[place] for place in range(count)]
+
+
+def from_settings(
+    settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
+) -> Reranker | None:
+    """The reranker that RERANK_BASE_URL names; None where none is."""
+    if settings.rerank_base_url is None or settings.rerank_model is None:
+        return None
+    return Reranker(
+        http, loop, base_url=settings.rerank_base_url, api_key=settings.rerank_api_key.get_secret_value(),
+        model=settings.rerank_model, style=settings.rerank_style, breakers=breakers,
+    )  # fmt: skip

@@ -1,0 +1,180 @@
+"""What is to become a document: queued, done, or parked with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg.rows import class_row, scalar_row
+
+from shared.store.pool import Conn
+
+Kind = Literal["file", "page", "site"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """version: fences it. attempts: how often it was claimed, this time included."""
+
+    company_id: int
+    import_id: int
+    version: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """described: title, collection, language, category, dated_at, each where it was given. body: a file's."""
+
+    source: str
+    name: str
+    kind: Kind
+    media_type: str | None
+    described: dict[str, Any]
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    id: int
+    source: str
+    kind: Kind
+    state: str
+    reason: str | None
+    document_id: int | None
+    attempts: int
+    updated_at: datetime
+
+
+def queue_file(
+    conn: Conn, company_id: int, *, source: str, name: str, media_type: str | None, body: bytes,
+    described: Mapping[str, Any],
+) -> int:  # fmt: skip
+    """Have a file read; another one under its source takes its place. Returns the import's id."""
+    return _queue(conn, company_id, source, name, "file", media_type, described, body)
+
+
+def queue_site(conn: Conn, company_id: int, address: str, described: Mapping[str, Any]) -> int:
+    """Have the pages of a sitemap read. Returns the import's id."""
+    return _queue(conn, company_id, address, address, "site", None, described, None)
+
+
+def _queue(
+    conn: Conn, company_id: int, source: str, name: str, kind: Kind, media_type: str | None,
+    described: Mapping[str, Any], body: bytes | None,
+) -> int:  # fmt: skip
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* imports.queue */ INSERT INTO imports (company_id, source, name, kind, media_type, described, body)"
+            " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s)"
+            " ON CONFLICT (company_id, source) DO UPDATE SET name = EXCLUDED.name, kind = EXCLUDED.kind,"
+            " media_type = EXCLUDED.media_type, described = EXCLUDED.described, body = EXCLUDED.body, state = 'queued',"
+            " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
+            " RETURNING id",
+            (company_id, source, name, kind, media_type, json.dumps(dict(described)), body),
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+def queue_pages(conn: Conn, company_id: int, addresses: Sequence[str], described: Mapping[str, Any]) -> int:
+    """Have pages fetched, also those that were fetched before. Returns how many."""
+    return conn.execute(
+        "/* imports.queue_pages */ INSERT INTO imports (company_id, source, name, kind, described)"
+        " SELECT %s, page, page, 'page', %s::jsonb FROM unnest(%s::text[]) AS page ORDER BY page"
+        " ON CONFLICT (company_id, source) DO UPDATE SET described = EXCLUDED.described, state = 'queued',"
+        " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
+        " WHERE imports.kind = 'page'",
+        (company_id, json.dumps(dict(described)), list(dict.fromkeys(addresses))),
+    ).rowcount
+
+
+def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:
+    """The import that is due next, of the first company behind after_company that has one."""
+    with conn.cursor(row_factory=class_row(Claim)) as cursor:
+        return cursor.execute(
+            "/* imports.claim */ SELECT company_id, import_id, version, attempts FROM claim_import(%s, %s)",
+            (after_company, lease_s),
+        ).fetchone()
+
+
+def load(conn: Conn, claimed: Claim) -> Import | None:
+    """None if another one is at it, or it was queued anew."""
+    with conn.cursor(row_factory=class_row(Import)) as cursor:
+        return cursor.execute(
+            "/* imports.load */ SELECT source, name, kind, media_type, described, body FROM imports"
+            " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+            (claimed.company_id, claimed.import_id, claimed.version),
+        ).fetchone()
+
+
+def finish(conn: Conn, claimed: Claim, document_id: int | None) -> bool:
+    """It is a document now, or pages. False if it was queued anew meanwhile."""
+    return (
+        conn.execute(
+            "/* imports.finish */ UPDATE imports SET state = 'done', reason = NULL, body = NULL, document_id = %s,"
+            " updated_at = now() WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+            (document_id, claimed.company_id, claimed.import_id, claimed.version),
+        ).rowcount
+        > 0
+    )
+
+
+def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str) -> None:
+    """It failed, and may not the next time."""
+    conn.execute(
+        "/* imports.postpone */ UPDATE imports SET due_at = clock_timestamp() + make_interval(secs => %s), reason = %s,"
+        " updated_at = now() WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        (delay_s, reason, claimed.company_id, claimed.import_id, claimed.version),
+    )
+
+
+def park(conn: Conn, claimed: Claim, reason: str) -> None:
+    """Nobody will read it as it is. What was sent stays, to be tried again once the reason is gone."""
+    conn.execute(
+        "/* imports.park */ UPDATE imports SET state = 'parked', reason = %s, updated_at = now()"
+        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        (reason, claimed.company_id, claimed.import_id, claimed.version),
+    )
+
+
+def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: int | None, reason: str | None) -> None:
+    """Write down what became of a file that was read here and now: a document, or why not."""
+    conn.execute(
+        "/* imports.note */ INSERT INTO imports (company_id, source, name, kind, state, reason, document_id, attempts)"
+        " VALUES (%s, %s, %s, 'file', %s, %s, %s, 1)"
+        " ON CONFLICT (company_id, source) DO UPDATE SET name = EXCLUDED.name, state = EXCLUDED.state, body = NULL,"
+        " reason = EXCLUDED.reason, document_id = EXCLUDED.document_id, updated_at = now()",
+        (company_id, source, name, "done" if reason is None else "parked", reason, document_id),
+    )
+
+
+def retry_parked(conn: Conn, company_id: int) -> int:
+    """Queue again what is parked and still there to be read. Returns how many."""
+    return conn.execute(
+        "/* imports.retry_parked */ UPDATE imports SET state = 'queued', attempts = 0, version = version + 1,"
+        " due_at = now(), updated_at = now()"
+        " WHERE company_id = %s AND state = 'parked' AND (body IS NOT NULL OR kind <> 'file')",
+        (company_id,),
+    ).rowcount
+
+
+def counts(conn: Conn, company_id: int) -> dict[str, int]:
+    """How many are in each state."""
+    rows = conn.execute(
+        "/* imports.counts */ SELECT state, count(*) FROM imports WHERE company_id = %s GROUP BY 1", (company_id,)
+    ).fetchall()
+    return {str(state): int(str(count)) for state, count in rows}
+
+
+def listed(conn: Conn, company_id: int, state: str, *, after_id: int = 0, limit: int = 100) -> list[Listed]:
+    """Those in a state, in the order of their ids."""
+    with conn.cursor(row_factory=class_row(Listed)) as cursor:
+        return cursor.execute(
+            "/* imports.listed */ SELECT id, source, kind, state, reason, document_id, attempts, updated_at"
+            " FROM imports WHERE company_id = %s AND state = %s AND id > %s ORDER BY id LIMIT %s",
+            (company_id, state, after_id, limit),
+        ).fetchall()

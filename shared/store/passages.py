@@ -1,0 +1,163 @@
+"""The search over a company's chunks: what comes into question, what each side says of it, and its text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import class_row
+
+from shared.model import Passage
+from shared.store.embeddings import written
+from shared.store.filters import Filter
+from shared.store.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """tells: the rarer, the more, times what it counts. mean_length: of the language's chunks, in words."""
+
+    tells: float
+    mean_length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that comes into question. family: its document's title, empty for transcripts; spoken: it is a part of a
+    transcript. length: in words. positions: where the question's words stand. cosine: None without a vector."""
+
+    chunk_id: int
+    document_id: int
+    ordinal: int
+    family: str
+    spoken: bool
+    language: str
+    length: int
+    positions: Mapping[str, Sequence[int]]
+    cosine: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """words: by language and lexeme, also those that no chunk has. asked: the question's own words of each language in
+    their order. chunks: how many the company has of each language."""
+
+    words: Mapping[tuple[str, str], Word]
+    asked: Mapping[str, Sequence[str]]
+    chunks: Mapping[str, int]
+    hits: Sequence[Hit]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    chunk_id: int
+    title: str
+    text: str
+    start_char: int
+
+
+def hits(
+    conn: Conn,
+    company_id: int,
+    texts: Sequence[str],
+    weights: Sequence[float],
+    near: tuple[int, Sequence[float]] | None,
+    where: Filter | None,
+    limit: int,
+) -> Hits:
+    """What comes into question, in no order: up to `limit` chunks of each side, with what both say of each.
+
+    texts: the question, then what was said before it, all without NUL and lone surrogates (4096 characters of each are
+    read); weights: what the words of each count. near: a space and the question's vector in it; None: words only.
+    Raises psycopg's InsufficientPrivilege if the transaction does not work for the company or the filter names what
+    is not the company's.
+    """
+    space_id, vector = near if near is not None else (None, None)
+    row = conn.execute(
+        "/* passages.hits */ SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s)",
+        (
+            company_id,
+            list(texts),
+            list(weights),
+            space_id,
+            None if vector is None else written(vector),
+            None if where is None else where.as_json(),
+            limit,
+        ),
+    ).fetchone()
+    assert row is not None
+    found: Any = row[0]
+    return Hits(
+        words={(language, lexeme): Word(tells, mean) for language, lexeme, tells, mean in found["words"]},
+        asked=found["asked"],
+        chunks=found["chunks"],
+        hits=[_hit(found["documents"], *values) for values in found["candidates"]],
+    )
+
+
+def _hit(
+    documents: Mapping[str, tuple[str, str]], chunk_id: int, document_id: int, ordinal: int, language: str, length: int,
+    positions: Mapping[str, Sequence[int]] | None, cosine: float | None,
+) -> Hit:  # fmt: skip
+    title, kind = documents[str(document_id)]
+    spoken = kind == "transcript"
+    family = "" if spoken else title
+    return Hit(chunk_id, document_id, ordinal, family, spoken, language, length, positions or {}, cosine)
+
+
+def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:
+    """The texts of these chunks; those that are gone are left out."""
+    with conn.cursor(row_factory=class_row(Text)) as cursor:
+        rows = cursor.execute(
+            "/* passages.texts */ SELECT id AS chunk_id, title, text, start_char FROM chunks"
+            " WHERE company_id = %s AND id = ANY (%s)",
+            (company_id, list(chunk_ids)),
+        ).fetchall()
+    return {row.chunk_id: row for row in rows}
+
+
+def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: Filter | None) -> None:
+    """From now on a conversation's questions are answered from this part of the knowledge; None: from all.
+
+    Raises psycopg's InsufficientPrivilege for a filter that names what is not the company's.
+    """
+    if where is None:
+        conn.execute(
+            "/* passages.drop_chat_filter */ DELETE FROM chat_filters WHERE company_id = %s AND conversation_id = %s",
+            (company_id, conversation_id),
+        )
+        return
+    conn.execute(
+        "/* passages.save_chat_filter */ INSERT INTO chat_filters (company_id, conversation_id, wanted)"
+        " VALUES (%s, %s, %s::jsonb) ON CONFLICT (company_id, conversation_id)"
+        " DO UPDATE SET wanted = EXCLUDED.wanted, updated_at = now()",
+        (company_id, conversation_id, where.as_json()),
+    )
+
+
+def chat_filter(conn: Conn, company_id: int, conversation_id: int) -> Filter | None:
+    """What a conversation's questions are answered from; None: all."""
+    row = conn.execute(
+        "/* passages.chat_filter */ SELECT wanted FROM chat_filters WHERE company_id = %s AND conversation_id = %s",
+        (company_id, conversation_id),
+    ).fetchone()
+    return None if row is None or not isinstance(row[0], dict) else Filter.from_json(row[0])
+
+
+def surroundings(conn: Conn, company_id: int, chunk_id: int, around: int, where: Filter | None = None) -> list[Passage]:
+    """A chunk and up to `around` before and after it, in their order; nothing where the filter has it not. relevance
+    and score: 0, because nothing was asked."""
+    with conn.cursor(row_factory=class_row(Passage)) as cursor:
+        return cursor.execute(
+            "/* passages.surroundings */ SELECT c.id AS chunk_id, c.document_id, c.title, c.ordinal, c.text,"
+            " 0.0::float8 AS score, 0.0::float8 AS relevance, c.start_char"
+            " FROM chunks one JOIN chunks c ON c.company_id = one.company_id AND c.document_id = one.document_id"
+            " AND c.ordinal BETWEEN one.ordinal - %(around)s AND one.ordinal + %(around)s"
+            " WHERE one.company_id = %(company)s AND one.id = %(chunk)s"
+            " AND knowledge_visible(%(company)s, one.document_id, %(where)s::jsonb) ORDER BY c.ordinal",
+            {
+                "around": around, "company": company_id, "chunk": chunk_id,
+                "where": None if where is None else where.as_json(),
+            },
+        ).fetchall()  # fmt: skip

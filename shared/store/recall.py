@@ -1,0 +1,63 @@
+"""How much of what is nearest the index finds, and how far it looks because of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row, scalar_row
+
+from shared.store.pool import Conn
+
+EXACT_UP_TO = 20_000
+"""Chunks: smaller companies are searched without the index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """recall: the share of the exact ten nearest, over so many questions. ef_search: how far the index looks now."""
+
+    ef_search: int
+    recall: float
+    questions: int
+    measured_at: datetime
+
+
+def by_index(conn: Conn, company_id: int) -> bool:
+    """Whether the company is so large that it is searched by the index."""
+    row = conn.execute(
+        "/* recall.by_index */ SELECT coalesce(sum(chunks), 0) > %s FROM knowledge_stats WHERE company_id = %s",
+        (EXACT_UP_TO, company_id),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def recent_questions(conn: Conn, company_id: int, limit: int) -> list[str]:
+    """What customers asked last."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            "/* recall.recent_questions */ SELECT m.text FROM turns t JOIN LATERAL ("
+            "  SELECT text FROM messages m WHERE m.company_id = t.company_id AND m.conversation_id = t.conversation_id"
+            "  AND m.seq = t.last_seq) m ON true"
+            " WHERE t.company_id = %s AND m.text <> '' ORDER BY t.id DESC LIMIT %s",
+            (company_id, limit),
+        ).fetchall()
+
+
+def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_search: int) -> None:
+    conn.execute(
+        "/* recall.record */ INSERT INTO recall_audits (company_id, ef_search, recall, questions)"
+        " VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (company_id) DO UPDATE SET ef_search = EXCLUDED.ef_search, recall = EXCLUDED.recall,"
+        " questions = EXCLUDED.questions, measured_at = now()",
+        (company_id, ef_search, recall, questions),
+    )
+
+
+def last(conn: Conn, company_id: int) -> Audit | None:
+    with conn.cursor(row_factory=class_row(Audit)) as cursor:
+        return cursor.execute(
+            "/* recall.last */ SELECT ef_search, recall, questions, measured_at FROM recall_audits"
+            " WHERE company_id = %s",
+            (company_id,),
+        ).fetchone()

@@ -1,0 +1,118 @@
+"""What PostgreSQL says of itself. As either role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from shared.store.pool import Conn
+
+
+def database_bytes(conn: Conn) -> int:
+    row = conn.execute("/* vitals.database_bytes */ SELECT pg_database_size(current_database())").fetchone()
+    assert row is not None
+    return int(str(row[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """bytes: with indexes and TOAST, of all partitions. rows: as the last ANALYZE saw them. dead: as statistics say."""
+
+    name: str
+    bytes: int
+    rows: int
+    dead: int
+
+
+def table_sizes(conn: Conn) -> list[Table]:
+    """Largest first."""
+    rows = conn.execute(
+        "/* vitals.table_sizes */ SELECT name, bytes, rows, dead FROM switchboard_table_sizes()"
+        " ORDER BY bytes DESC, name"
+    ).fetchall()
+    return [Table(*row) for row in rows]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """day: None where nothing was kept yet."""
+
+    day: date | None
+    bytes: dict[str, int]
+
+
+def sizes_on_newest_day(conn: Conn) -> Day:
+    rows = conn.execute(
+        "/* vitals.sizes_on_newest_day */ SELECT day, name, bytes FROM table_sizes"
+        " WHERE day = (SELECT max(day) FROM table_sizes)"
+    ).fetchall()
+    return Day(rows[0][0] if rows else None, {str(name): int(str(size)) for _, name, size in rows})  # type: ignore[arg-type]
+
+
+def keep_sizes(conn: Conn, day: date) -> int:
+    """Keep what tables weigh today; the first look of a day stands. Returns how many tables. For the owner role."""
+    return conn.execute(
+        "/* vitals.keep_sizes */ INSERT INTO table_sizes (day, name, bytes, rows)"
+        " SELECT %s, name, bytes, rows FROM switchboard_table_sizes() ON CONFLICT DO NOTHING",
+        (day,),
+    ).rowcount
+
+
+def unused_indexes(conn: Conn) -> list[dict[str, Any]]:
+    """Indexes that no query has gone by since statistics began, other than such as hold something unique."""
+    rows = conn.execute(
+        "/* vitals.unused_indexes */ SELECT jsonb_build_object('index', s.indexrelname, 'table', s.relname,"
+        " 'bytes', pg_relation_size(s.indexrelid)) FROM pg_stat_user_indexes s JOIN pg_index i USING (indexrelid)"
+        " WHERE s.idx_scan = 0 AND NOT i.indisunique AND s.schemaname = 'public'"
+        " AND pg_relation_size(s.indexrelid) > 1000000 ORDER BY pg_relation_size(s.indexrelid) DESC LIMIT 20"
+    ).fetchall()
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+def redundant_indexes(conn: Conn) -> list[dict[str, Any]]:
+    """Indexes whose columns another one of the same table begins with, neither with a condition or an expression."""
+    rows = conn.execute(
+        "/* vitals.redundant_indexes */ SELECT jsonb_build_object('index', a.indexrelid::regclass::text,"
+        " 'by', b.indexrelid::regclass::text) FROM pg_index a JOIN pg_index b ON b.indrelid = a.indrelid"
+        " AND b.indexrelid <> a.indexrelid JOIN pg_class c ON c.oid = a.indrelid"
+        " JOIN pg_class x ON x.oid = a.indexrelid JOIN pg_class y ON y.oid = b.indexrelid"
+        " WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND x.relam = y.relam"
+        " AND a.indpred IS NULL AND b.indpred IS NULL AND a.indexprs IS NULL AND b.indexprs IS NULL"
+        " AND NOT a.indisunique AND b.indkey::text || ' ' LIKE a.indkey::text || ' %'"
+        " AND b.indoption::text || ' ' LIKE a.indoption::text || ' %' ORDER BY 1"
+    ).fetchall()
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+def replicas(conn: Conn) -> list[dict[str, Any]]:
+    """lag_s: None where this role may not see it."""
+    rows = conn.execute(
+        "/* vitals.replicas */ SELECT jsonb_build_object('name', coalesce(nullif(application_name, ''), pid::text),"
+        " 'state', state, 'lag_s', extract(epoch FROM replay_lag)::float8) FROM pg_stat_replication ORDER BY 1"
+    ).fetchall()
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:
+    """Our own statements by the name in their comment, longest first; never their text."""
+    rows = conn.execute(
+        "/* vitals.long_queries */ SELECT jsonb_build_object('name',"
+        " coalesce(substring(query FROM '/\\* ([a-z_.]+) \\*/'), 'unnamed'), 'process', application_name,"
+        " 'seconds', extract(epoch FROM clock_timestamp() - query_start)::float8, 'waits_for', wait_event)"
+        " FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()"
+        " AND query_start < clock_timestamp() - make_interval(secs => %s)"
+        " ORDER BY query_start LIMIT 20",
+        (longer_than_s,),
+    ).fetchall()
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+def connections(conn: Conn) -> tuple[int, int]:
+    """(in use, allowed), of the whole server."""
+    row = conn.execute(
+        "/* vitals.connections */ SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
+        " current_setting('max_connections')::int"
+    ).fetchone()
+    assert row is not None
+    return int(str(row[0])), int(str(row[1]))

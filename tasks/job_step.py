@@ -1,0 +1,31 @@
+"""JobStep: what every task of the timetable does."""
+
+from __future__ import annotations
+
+import structlog
+
+from tasks import jobs
+from tasks.base import Step
+from tasks.doorbell import ring
+
+log = structlog.get_logger(__name__)
+
+
+class JobStep(Step):
+    """A task that has the name of its job."""
+
+    abstract = True
+
+    def run_job(self) -> None:
+        """Run the job if its hour has come, and ring again where its time was over before its work: other jobs' rings
+        stand between."""
+        r = self.process.resources
+        ran = jobs.run_due(self.name, r.settings, r.clock)
+        if ran is None:
+            return
+        log.info(
+            "job_ran", job=self.name, outcome=ran.outcome, batches=ran.batches, rows=ran.rows, bytes=ran.size,
+            duration_ms=round(ran.seconds * 1000),
+        )  # fmt: skip
+        if ran.outcome == "more":
+            ring(self)

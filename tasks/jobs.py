@@ -1,0 +1,48 @@
+"""The registry of jobs, and how a task of the timetable runs one. Whoever adds a job adds it here, to beat_schedule.py
+and as a task of its station."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from shared.clock import Clock
+from shared.flow import alerts, archive, retention, upkeep
+from shared.flow import jobs as flow
+from shared.flow.jobs import Job, Work
+from shared.settings import Settings
+
+JOBS: dict[str, Job] = {
+    job.name: job
+    for job in (
+        upkeep.MAKE_PARTITIONS,
+        retention.DROP_RAW,
+        retention.DROP_LOGS,
+        upkeep.RECONCILE_TOTALS,
+        archive.MOVE_MESSAGES,
+        archive.DELETE_OLD,
+        alerts.KEEP_SIZES,
+        alerts.EVALUATE,
+    )
+}
+
+
+@contextmanager
+def open_work(settings: Settings, clock: Clock) -> Iterator[Work]:
+    """A connection of the owner's for one run."""
+    with psycopg.connect(
+        settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
+        application_name="switchboard job",
+    ) as conn:  # fmt: skip
+        yield Work(conn, settings, clock)
+
+
+def run_due(name: str, settings: Settings, clock: Clock) -> flow.Ran | None:
+    """Run the job if its hour has come; None if it is done or somebody is at it, as after a second ring."""
+    from tasks.timetable import slot_of
+
+    with open_work(settings, clock) as work:
+        slot = slot_of(work.conn, name, clock.now())
+        return flow.run(JOBS[name], work, slot=slot) if slot is not None else None

@@ -1,0 +1,234 @@
+"""Health: a registry of checks, what is wrong told once and its end, and who may see it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from shared.clock import FixedClock
+from shared.embedded import Database
+from shared.flow import alerts, health, jobs
+from shared.flow.health import Found, Problem, Visit
+from shared.flow.jobs import Work
+from shared.store import alerts as store
+from shared.store import vitals
+from tests.factories import make_bot, settings_for
+from tests.integration import history
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of ours").decode()
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Somebody's webhook. got: (headers, body) of what it took. status: what it answers."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.status = 204
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+@pytest.fixture
+def work(database: Database, redis_url: str, receiver: Receiver) -> Iterator[Work]:
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        config = settings_for(
+            database, redis_url, alert_webhook_url=receiver.url, alert_webhook_secret=SECRET,
+            egress_allow="127.0.0.1/32",
+        )  # fmt: skip
+        yield Work(conn, config, FixedClock(datetime.now(UTC)))
+
+
+def _evaluate(work: Work) -> jobs.Ran:
+    ran = jobs.run(alerts.EVALUATE, work, slot=None, by="hand")
+    assert ran is not None
+    return ran
+
+
+def _told(receiver: Receiver) -> list[tuple[str, str]]:
+    """(key, state) of every alert that was posted."""
+    return [(alert["key"], alert["state"]) for _, body in receiver.got for alert in json.loads(body)["data"]["alerts"]]
+
+
+def _park(conn: psycopg.Connection) -> None:
+    conn.execute(
+        "INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, kind, outcome)"
+        " VALUES (current_date, 's', '1-0', 0, now(), 'telegram', 1, 'other', 'parked')"
+    )
+
+
+def test_every_check_finds_something_out_and_a_well_system_has_no_problem(work: Work, database: Database) -> None:
+    history.write(work.conn, make_bot(database.admin_url), "5", 20)
+
+    found = alerts.look(work.conn, work.settings, work.clock.now())
+
+    assert set(found) == set(health.CHECKS)
+    assert {name: one.error for name, one in found.items() if one.error and name != "media"} == {}
+    assert health.problems(found) == {}
+    tables = found["tables"].data
+    assert tables is not None
+    assert tables["messages"]["bytes"] > 0
+
+
+def test_a_check_that_goes_wrong_ends_itself_and_no_other(work: Work) -> None:
+    def broken(visit: Visit) -> Found:
+        assert visit.conn is not None
+        visit.conn.execute("SELECT 1 / 0")
+        raise AssertionError
+
+    with work.conn.transaction():
+        visit = Visit(work.settings, work.clock.now(), work.conn, None, None, None)
+        found = health.examine(visit, {"broken": broken, "size": health.CHECKS["database_size"],
+                                       "journal": health.CHECKS["journal"]})  # fmt: skip
+
+    assert found["broken"].error == "DivisionByZero(22012)"
+    assert found["size"].error is None
+    assert found["journal"].error == "away"
+    assert list(health.problems(found)) == ["broken.unreachable"]
+
+
+def test_a_database_near_its_quota_an_old_job_s_failure_and_a_growing_table_are_told(work: Work) -> None:
+    tight = replace(work, settings=work.settings.model_copy(update={"database_quota_bytes": 1_000_000}))
+    work.conn.execute("INSERT INTO jobs (name, slot) VALUES ('a.job', now())")
+    work.conn.execute("INSERT INTO job_runs (name, started_by, outcome, error) VALUES ('a.job', 'hand', 'failed', 'X')")
+    jobs.run(alerts.KEEP_SIZES, work, slot=None, by="hand")
+    work.conn.execute("UPDATE table_sizes SET bytes = bytes - 8192 WHERE name = 'messages'")
+
+    found = alerts.look(work.conn, tight.settings, work.clock.now())
+
+    assert set(health.problems(found)) == {"database_size.quota", "jobs.failed.a.job"}
+    tables = found["tables"].data
+    assert tables is not None
+    assert tables["messages"]["grew_bytes"] == 8192
+    assert jobs.run(alerts.KEEP_SIZES, work, slot=None, by="hand") is not None
+    assert vitals.sizes_on_newest_day(work.conn).day == work.clock.now().date()
+
+
+def test_a_redundant_index_is_reported_and_left(work: Work) -> None:
+    assert vitals.redundant_indexes(work.conn) == []
+
+    work.conn.execute("CREATE INDEX one_too_many ON turns (company_id, conversation_id)")
+
+    assert [found["index"] for found in vitals.redundant_indexes(work.conn)] == ["one_too_many"]
+
+
+def test_an_alert_is_told_once_again_after_a_day_and_when_it_is_over(work: Work, receiver: Receiver) -> None:
+    _park(work.conn)
+    for _ in range(3):
+        _evaluate(work)
+    assert _told(receiver) == [("rows.parked", "firing")]
+
+    work.conn.execute("UPDATE alerts SET told_at = told_at - make_interval(hours => 25)")
+    _evaluate(work)
+    assert _told(receiver) == [("rows.parked", "firing")] * 2
+
+    work.conn.execute("DELETE FROM webhook_events")
+    for _ in range(2):
+        _evaluate(work)
+    assert _told(receiver) == [*[("rows.parked", "firing")] * 2, ("rows.parked", "recovered")]
+    assert store.standing(work.conn) == []
+
+
+def test_what_the_webhook_does_not_take_is_told_the_next_time(work: Work, receiver: Receiver) -> None:
+    _park(work.conn)
+    receiver.status = 500
+    with pytest.raises(alerts.AlertNotTaken):
+        _evaluate(work)
+
+    receiver.status = 200
+    _evaluate(work)
+
+    assert len(receiver.got) == 2
+    assert receiver.got[0][0]["webhook-id"] != ""
+    # the failed run is itself nothing to tell: the one that told has ended it
+    assert _told(receiver)[-1][1] == "firing"
+
+
+def test_an_alert_is_signed_as_standard_webhooks_are(work: Work, receiver: Receiver) -> None:
+    _park(work.conn)
+    _evaluate(work)
+
+    [(headers, body)] = receiver.got
+    signed = b".".join((headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body))
+    mac = hmac.new(b"a secret of ours", signed, hashlib.sha256).digest()
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
+
+
+def test_an_address_inside_our_network_is_refused(work: Work, receiver: Receiver) -> None:
+    _park(work.conn)
+    closed = replace(work, settings=work.settings.model_copy(update={"egress_allow": ""}))
+
+    with pytest.raises(Exception, match="private network"):
+        _evaluate(closed)
+
+    assert receiver.got == []
+
+
+def test_what_was_over_before_anybody_was_told_is_not_told(work: Work) -> None:
+    store.settle(work.conn, {"a.b": "words"})
+    store.settle(work.conn, {})
+
+    assert store.to_tell(work.conn, again_after_s=60) == []
+
+
+def test_what_comes_back_before_its_end_was_told_stands_on(work: Work) -> None:
+    store.settle(work.conn, {"a.b": "words"})
+    store.told(work.conn, store.to_tell(work.conn, again_after_s=60))
+    store.settle(work.conn, {})
+    store.settle(work.conn, {"a.b": "other words"})
+
+    assert store.to_tell(work.conn, again_after_s=60) == []
+    assert [alert.words for alert in store.standing(work.conn)] == ["other words"]
+
+
+def test_a_run_that_hangs_is_told(work: Work) -> None:
+    work.conn.execute("INSERT INTO jobs (name, slot) VALUES ('a.job', now())")
+    work.conn.execute("INSERT INTO job_runs (name, started_by) VALUES ('a.job', 'hand')")
+
+    later = work.clock.now() + timedelta(hours=2)
+
+    assert list(health.problems(alerts.look(work.conn, work.settings, later))) == ["jobs.stuck.a.job"]
+
+
+def test_problems_are_named_by_their_check() -> None:
+    visit: Any = Visit(None, datetime.now(UTC), None, None, None, None)  # type: ignore[arg-type]
+    found = health.examine(visit, {"one": lambda _: Found({}, (Problem("a", "words"),))})
+
+    assert health.problems(found) == {"one.a": "words"}

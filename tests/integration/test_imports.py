@@ -1,0 +1,195 @@
+"""Files and pages on their way to being documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import httpx
+import pytest
+
+from shared.embedded import Database
+from shared.flow.imports import ATTEMPTS_MAX, Result, import_next
+from shared.resilience.egress import Egress
+from shared.store import imports
+from shared.store import knowledge as store
+from tests.factories import Bot, make_bot
+from tests.integration.station import Station
+
+SITEMAP = "https://shop.example/sitemap.xml"
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    return make_bot(station.inbox.server.admin_url)
+
+
+def send(station: Station, bot: Bot, name: str, body: bytes, **described: str) -> None:
+    with station.r.db.transaction(bot.company_id) as conn:
+        imports.queue_file(
+            conn, bot.company_id, source=name, name=name, media_type=None, body=body, described=described
+        )
+
+
+def step(station: Station) -> Result:
+    return import_next(station.r, 0)[0]
+
+
+def documents(station: Station, bot: Bot) -> list[tuple[str, str, str]]:
+    with station.r.db.transaction(bot.company_id) as conn:
+        return [(d.source, d.title, d.language) for d in store.list_documents(conn, bot.company_id)]
+
+
+def test_a_file_becomes_a_document_once(station: Station, bot: Bot) -> None:
+    body = "# Rückgabe\n\nSie können alles innerhalb von dreißig Tagen zurückschicken, und wir zahlen für das Paket."
+    send(station, bot, "rueckgabe.md", body.encode(), category="returns", dated_at="2026-01-31T12:00:00+00:00")
+
+    assert [step(station), step(station)] == [Result.DONE, Result.NOTHING_DUE]
+
+    assert documents(station, bot) == [("rueckgabe.md", "Rückgabe", "german")]
+    assert station.rows("SELECT category, dated_at::date::text, kind FROM documents") == [
+        ("returns", "2026-01-31", "text")
+    ]
+    assert station.rows("SELECT state, body FROM imports") == [("done", None)]
+
+
+def test_a_transcript_keeps_who_speaks(station: Station, bot: Bot) -> None:
+    send(station, bot, "call.json", b'[{"speaker": "Ann", "text": "Hello"}, {"speaker": "Bob", "text": "My parcel?"}]')
+
+    assert step(station) is Result.DONE
+
+    assert station.rows("SELECT speaker FROM chunk_speakers ORDER BY 1") == [("Ann",), ("Bob",)]
+    assert station.rows("SELECT kind, text FROM documents") == [("transcript", "Ann: Hello\nBob: My parcel?")]
+
+
+def test_what_cannot_be_read_is_parked_with_its_reason_and_keeps_nobody(station: Station, bot: Bot) -> None:
+    send(station, bot, "broken.pdf", b"%PDF nothing")
+    send(station, bot, "good.txt", b"We open at nine.")
+
+    assert {step(station), step(station)} == {Result.PARKED, Result.DONE}
+
+    [(source, reason)] = station.rows("SELECT source, reason FROM imports WHERE state = 'parked'")
+    assert source == "broken.pdf"
+    assert "PDF" in str(reason)
+    with station.r.db.transaction(bot.company_id) as conn:
+        assert imports.retry_parked(conn, bot.company_id) == 1
+    assert step(station) is Result.PARKED
+
+
+def test_what_a_killed_worker_left_is_taken_up_and_parked_after_some_times(station: Station, bot: Bot) -> None:
+    send(station, bot, "a.txt", b"We open at nine.")
+    for _ in range(ATTEMPTS_MAX):
+        with station.r.db.transaction() as conn:
+            assert imports.claim(conn, 0, lease_s=60) is not None  # and then nothing more is heard of it
+        assert step(station) is Result.NOTHING_DUE
+        station.execute("UPDATE imports SET due_at = now()")
+
+    assert step(station) is Result.PARKED
+
+
+def test_who_read_an_old_file_ends_nothing(station: Station, bot: Bot) -> None:
+    send(station, bot, "a.txt", b"We open at nine.")
+    with station.r.db.transaction() as conn:
+        claim = imports.claim(conn, 0, lease_s=60)
+    assert claim is not None
+    send(station, bot, "a.txt", b"We open at ten.")
+
+    with station.r.db.transaction(bot.company_id) as conn:
+        assert imports.load(conn, claim) is None
+        assert not imports.finish(conn, claim, None)
+    assert step(station) is Result.DONE
+
+
+# ------------------------------------------------------------------ websites
+
+
+class Web:
+    """Answers by address; what is not there is 404. asked: in order."""
+
+    def __init__(self, station: Station, pages: dict[str, str | int], address: str = "93.184.216.34") -> None:
+        self.pages = pages
+        self.asked: list[str] = []
+
+        async def resolver(host: str, port: int) -> Sequence[str]:
+            return [address]
+
+        station.r.egress = Egress(transport=httpx.MockTransport(self), resolver=resolver)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        # the guard connects to the address that it judged; the name stands in the header
+        url = f"https://{request.headers['host']}{request.url.raw_path.decode()}"
+        self.asked.append(url)
+        found = self.pages.get(url, 404)
+        if isinstance(found, int):
+            return httpx.Response(found)
+        return httpx.Response(200, text=found, headers={"content-type": "text/html"})
+
+
+def sitemap(*addresses: str, root: str = "urlset", entry: str = "url") -> str:
+    entries = "".join(f"<{entry}><loc>{address}</loc></{entry}>" for address in addresses)
+    return f'<{root} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</{root}>'
+
+
+def read_site(station: Station, bot: Bot) -> list[Result]:
+    with station.r.db.transaction(bot.company_id) as conn:
+        imports.queue_site(conn, bot.company_id, SITEMAP, {"collection": "web"})
+    results: list[Result] = []
+    while (result := step(station)) is not Result.NOTHING_DUE:
+        results.append(result)
+    return results
+
+
+def test_a_site_s_pages_become_documents_as_robots_txt_allows(station: Station, bot: Bot) -> None:
+    inner = "https://shop.example/pages.xml"
+    web = Web(station, {
+        "https://shop.example/robots.txt": "User-agent: *\nDisallow: /private",
+        SITEMAP: sitemap(inner, root="sitemapindex", entry="sitemap"),
+        inner: sitemap("https://shop.example/returns", "https://shop.example/private/x", "https://other.example/",
+                       "https://shop.example/gone"),
+        "https://shop.example/returns": "<title>Returns</title><p>Within thirty days.",
+    })  # fmt: skip
+
+    assert sorted(result.value for result in read_site(station, bot)) == ["done", "done", "parked"]
+
+    assert documents(station, bot) == [("https://shop.example/returns", "Returns", "english")]
+    assert not {"https://shop.example/private/x", "https://other.example/"} & set(web.asked)
+    assert station.rows("SELECT source, reason FROM imports WHERE state = 'parked'") == [
+        ("https://shop.example/gone", "the page answers 404")
+    ]
+
+    web.pages["https://shop.example/returns"] = "<title>Returns</title><p>Within forty days."
+    read_site(station, bot)
+    assert station.rows("SELECT text FROM documents") == [("Within forty days.",)]
+
+
+@pytest.mark.parametrize(
+    ("pages", "reason"),
+    [
+        ({}, "answers 404"),
+        ({SITEMAP: "<html></html>"}, "no sitemap"),
+        ({SITEMAP: "<urlset>"}, "broken"),
+        ({SITEMAP: '<!DOCTYPE x [<!ENTITY a "b">]><urlset/>'}, "entities"),
+        ({"https://shop.example/robots.txt": 403}, "robots.txt answers 403"),
+    ],
+)
+def test_a_site_that_cannot_be_read_is_parked(
+    station: Station, bot: Bot, pages: dict[str, str | int], reason: str
+) -> None:
+    Web(station, pages)
+
+    assert read_site(station, bot) == [Result.PARKED]
+    assert reason in str(station.rows("SELECT reason FROM imports")[0][0])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "169.254.169.254", "::1"])
+def test_no_site_leads_into_a_private_network(station: Station, bot: Bot, address: str) -> None:
+    web = Web(station, {SITEMAP: sitemap()}, address)
+
+    assert read_site(station, bot) == [Result.PARKED]
+    assert web.asked == []

@@ -1,0 +1,243 @@
+"""A person's data: all of it is read out, and all of it goes, wherever it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shared import faults
+from shared.clock import FixedClock
+from shared.embedded import Database
+from shared.errors import Transient
+from shared.flow import archive, jobs, person
+from shared.flow.jobs import Work
+from shared.store import conversations, deletion, objects, persons
+from shared.store.pool import Conn
+from tests.factories import Bot, Inbox, make_bot, settings_for, update
+from tests.integration import history
+from tests.integration.command_line import Run, one_line
+
+ANN, BEN = "planted-ann-4711", "planted-ben-4712"
+PICTURE = b"a picture of ann"
+
+
+@pytest.fixture
+def work(database: Database, tmp_path: Path) -> Iterator[Work]:
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        config = settings_for(database, "redis://127.0.0.1:1/0", data_dir=tmp_path)
+        yield Work(conn, config, FixedClock(datetime.now(UTC)))
+    faults.configure("", None)
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    return make_bot(database.admin_url, "Acme")
+
+
+def _contact(conn: Conn, external_id: str) -> persons.Contact:
+    [(company, id_)] = conn.execute(
+        "SELECT company_id, id FROM contacts WHERE external_id = %s", (external_id,)
+    ).fetchall()
+    found = persons.one(conn, int(str(company)), int(str(id_)))
+    assert found is not None
+    return found
+
+
+def _everything(conn: Conn) -> str:
+    """Every row of every table, as text."""
+    tables = conn.execute(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+        " AND NOT relispartition"
+    ).fetchall()
+    return "".join(
+        str(row) for (table,) in tables for row in conn.execute(f"SELECT t::text FROM {table} t".encode()).fetchall()
+    )
+
+
+def _with_a_picture(work: Work, bot: Bot, message_id: int) -> None:
+    sha = hashlib.sha256(PICTURE)
+    objects.from_settings(work.settings).put(bot.company_id, sha.hexdigest(), PICTURE)
+    work.conn.execute(
+        "INSERT INTO media (company_id, message_id, ordinal, channel_id, state, sha256, size_bytes)"
+        " VALUES (%s, %s, 0, %s, 'stored', %s, 1)",
+        (bot.company_id, message_id, bot.channel_id, sha.digest()),
+    )
+
+
+def _in_a_group(conn: Conn, bot: Bot, conversation: int) -> None:
+    """Ben writes in Ann's conversation, too: every other customer message is his."""
+    conn.execute(
+        "INSERT INTO contacts (company_id, channel_id, external_id, name) VALUES (%s, %s, %s, 'Ben')",
+        (bot.company_id, bot.channel_id, BEN),
+    )
+    conn.execute(
+        "UPDATE messages SET contact_id = (SELECT id FROM contacts WHERE external_id = %s), text = 'ben said',"
+        " dedupe_key = 'ben:' || id, external_id = NULL WHERE conversation_id = %s AND seq %% 4 = 1",
+        (BEN, conversation),
+    )
+
+
+def test_a_person_s_own_conversation_goes_with_all_that_belongs_to_it(work: Work, bot: Bot) -> None:
+    conversation = history.write(work.conn, bot, ANN, 300)
+    history.write(work.conn, bot, BEN, 40)
+    [(first,)] = work.conn.execute(
+        "SELECT min(id) FROM messages WHERE conversation_id = %s", (conversation,)
+    ).fetchall()
+    _with_a_picture(work, bot, int(str(first)))
+    work.conn.execute("UPDATE conversations SET customer_seq = 20, read_seq = 5")
+    conversations.reconcile_totals(work.conn, bot.company_id)
+    jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
+    assert ANN in _everything(work.conn)
+
+    counts = person.erase(work, _contact(work.conn, ANN), by="hand")
+
+    assert ANN not in _everything(work.conn)
+    assert (counts["messages"], counts["archive_segments"] > 0, counts["contacts"], counts["media"]) == (
+        100,
+        True,
+        1,
+        1,
+    )
+    assert objects.from_settings(work.settings).get(bot.company_id, hashlib.sha256(PICTURE).hexdigest()) is None
+    assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (40,)
+    assert work.conn.execute("SELECT customer_messages, unread FROM company_totals").fetchone() == (20, 15)
+    assert not conversations.reconcile_totals(work.conn, bot.company_id)
+    [receipt] = deletion.receipts(work.conn, bot.company_id)
+    assert {k: v for k, v in receipt.counts.items() if v} == {k: v for k, v in counts.items() if v}
+
+
+def test_among_others_words_and_person_go_and_places_stay(work: Work, bot: Bot) -> None:
+    conversation = history.write(work.conn, bot, ANN, 300)
+    _in_a_group(work.conn, bot, conversation)
+    jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
+    ben_said = _everything(work.conn).count("ben said")
+
+    person.erase(work, _contact(work.conn, ANN), by="hand")
+    everything = _everything(work.conn)
+
+    # the chat of the group is the group's
+    assert everything.count(ANN) == everything.count(f",{ANN},") == 1
+    assert everything.count("ben said") == ben_said
+    archive.restore(work)
+    rows = work.conn.execute(
+        "SELECT count(*), count(DISTINCT seq), count(*) FILTER (WHERE role = 'customer' AND text IS NULL AND contact_id"
+        " IS NULL AND dedupe_key LIKE 'erased:%') FROM messages"
+    ).fetchone()
+    assert rows == (300, 300, 75)
+
+
+def test_the_ledger_keeps_that_it_was_and_the_body_goes(
+    work: Work, database: Database, redis_url: str, bot: Bot
+) -> None:
+    inbox = Inbox(database, redis_url)
+    try:
+        inbox.journal(bot, update("hello", chat=47_110_815))
+        inbox.journal(bot, update("hello", chat=47_110_816))
+        inbox.drain_all()
+    finally:
+        inbox.close()
+
+    person.erase(work, _contact(work.conn, "47110815"), by="hand")
+
+    assert "47110815" not in _everything(work.conn)
+    assert work.conn.execute("SELECT count(*) FROM webhook_raw").fetchone() == (1,)
+    assert work.conn.execute("SELECT count(*), count(message_id) FROM webhook_events").fetchone() == (2, 1)
+
+
+def test_killed_between_two_conversations_the_next_one_ends_it(work: Work, bot: Bot, tmp_path: Path) -> None:
+    history.write(work.conn, bot, ANN, 40)
+    other = history.write(work.conn, bot, "second-chat", 20)
+    ann = _contact(work.conn, ANN)
+    work.conn.execute("UPDATE conversations SET contact_id = %s WHERE id = %s", (ann.id, other))
+    work.conn.execute("UPDATE messages SET contact_id = %s WHERE contact_id IS NOT NULL", (ann.id,))
+    before = deletion.receipts(work.conn)
+    faults.configure("person.erased_part=raise", tmp_path)
+    with pytest.raises(faults.InjectedFault):
+        person.erase(work, ann, by="hand")
+    assert deletion.receipts(work.conn) == before
+    assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (60,)
+
+    person.erase(work, ann, by="hand")
+
+    assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (0,)
+    [receipt] = deletion.receipts(work.conn)
+    assert (receipt.counts["messages"], receipt.counts["conversations"]) == (60, 2)
+
+
+def test_whoever_writes_meanwhile_is_not_half_forgotten(work: Work, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    history.write(work.conn, bot, ANN, 40)
+    ann = _contact(work.conn, ANN)
+    found = persons.parts(work.conn, ann)
+    history.write(work.conn, bot, "another", 2)
+    work.conn.execute("UPDATE conversations SET contact_id = %s", (ann.id,))
+    monkeypatch.setattr(persons, "parts", lambda conn, contact: found)
+
+    with pytest.raises(Transient, match="once more"):
+        person.erase(work, ann, by="hand")
+
+    assert persons.one(work.conn, ann.company_id, ann.id) is not None
+
+
+def test_an_export_holds_every_word_of_theirs_and_nobody_else_s(work: Work, bot: Bot) -> None:
+    conversation = history.write(work.conn, bot, ANN, 300)
+    _in_a_group(work.conn, bot, conversation)
+    alone = history.write(work.conn, bot, "alone", 250)
+    ann = _contact(work.conn, ANN)
+    work.conn.execute("UPDATE messages SET contact_id = %s WHERE conversation_id = %s AND contact_id IS NOT NULL",
+                      (ann.id, alone))  # fmt: skip
+    before = person.export(work, ann)
+    jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
+
+    found = person.export(work, ann)
+
+    assert found == before
+    assert [(c["conversation"], c["alone"], len(c["messages"])) for c in found["conversations"]] == [
+        (conversation, False, 75), (alone, True, 250),
+    ]  # fmt: skip
+    assert "ben said" not in json.dumps(found)
+
+
+def test_a_person_by_hand(run: Run, database: Database, redis_url: str, tmp_path: Path, bot: Bot) -> None:
+    inbox = Inbox(database, redis_url)
+    try:
+        inbox.journal(bot, update("secret words", chat=47_110_815))
+        inbox.drain_all()
+        [found] = run("contact", "find", "47110815", "--company", "Acme", "--json").json
+        place = f"{found['company_id']}/{found['id']}"
+
+        assert run("contact", "export", place, tmp_path / "out").code == 0
+        assert "secret words" in (tmp_path / "out" / "data.json").read_text()
+        one_line(run("contact", "erase", place), "--yes")
+        inbox.journal(bot, update("more", chat=47_110_815))
+        one_line(run("contact", "erase", place, "--yes"), "journal")
+        inbox.drain_all()
+    finally:
+        inbox.close()
+
+    erased = run("contact", "erase", place, "--yes", "--json").json
+    again = run("contact", "erase", place, "--yes", "--json").json
+
+    assert erased == again
+    assert (erased["messages"], erased["contacts"]) == (2, 1)
+    assert run("contact", "find", "47110815", "--company", "Acme").out == "nobody of that id or name\n"
+    one_line(run("contact", "export", place, tmp_path / "out"), "no such contact")
+    one_line(run("contact", "erase", f"{bot.company_id}/999", "--yes"), "nor was there")
+
+
+def test_the_same_id_of_another_company_stays(work: Work, database: Database, bot: Bot) -> None:
+    other = make_bot(database.admin_url)
+    history.write(work.conn, bot, ANN, 20)
+    history.write(work.conn, other, ANN, 20)
+    mine = replace(persons.find(work.conn, bot.company_id, ANN)[0])
+
+    person.erase(work, mine, by="hand")
+
+    assert work.conn.execute("SELECT DISTINCT company_id FROM messages").fetchall() == [(other.company_id,)]
+    assert len(persons.find(work.conn, other.company_id, ANN)) == 1

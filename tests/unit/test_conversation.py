@@ -1,0 +1,55 @@
+"""What a question still means of what was said before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.knowledge.conversation import ANSWER_CHARS, said_before
+from shared.knowledge.search import understand
+from shared.model import ChatLine
+from tests.embedder import FakeEmbedder
+
+
+def lines(*said: str) -> list[ChatLine]:
+    """`c: …` is the customer's, `b: …` the bot's."""
+    return [ChatLine("customer" if one[0] == "c" else "bot", one[3:]) for one in said]
+
+
+def test_what_is_longer_ago_counts_less() -> None:
+    newest, answer, older = said_before(lines("c: first", "b: answer", "c: second"))
+
+    assert (newest.text, answer.text, older.text) == ("second", "answer", "first")
+    assert newest.words > older.words > 0
+    assert newest.meaning > older.meaning > 0
+    assert (answer.words, answer.meaning > 0) == (0, True)
+
+
+def test_only_the_last_exchanges_count() -> None:
+    long = [f"{'c' if n % 2 == 0 else 'b'}: {n}" for n in range(40)]
+
+    assert [part.text for part in said_before(lines(*long))] == ["39", "38", "37", "36", "35", "34"]
+
+
+def test_a_burst_is_one_and_empty_lines_are_none() -> None:
+    assert [part.text for part in said_before(lines("c: one", "c: ", "c: two"))] == ["one\ntwo"]
+
+
+def test_a_long_answer_is_cut() -> None:
+    assert len(said_before(lines("b: " + "x" * 9_000))[0].text) == ANSWER_CHARS
+
+
+def test_a_question_leans_towards_what_was_asked_before_and_stays_itself() -> None:
+    def cosine(before: list[ChatLine]) -> tuple[float, float]:
+        embedder = FakeEmbedder()
+        asked = understand(embedder, ["warranty"], deadline_s=1, before=said_before(before))["warranty"].vector
+        own, other = embedder.embed(["warranty", "refund"], deadline_s=1)
+        length = sum(value * value for value in asked)
+        assert length == pytest.approx(1)
+        return sum(a * b for a, b in zip(asked, own, strict=True)), sum(
+            a * b for a, b in zip(asked, other, strict=True)
+        )
+
+    (own_alone, other_alone), (own_after, other_after) = cosine([]), cosine(lines("c: refund"))
+
+    assert other_after > other_alone
+    assert own_alone > own_after > other_after

@@ -1,0 +1,41 @@
+"""Which language a text is written in."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.knowledge.language import detect, detect_each
+from shared.store.knowledge import LANGUAGES
+
+TEXTS = {
+    "english": "You can send anything back within thirty days of the delivery, and we pay for the parcel.",
+    "german": "Sie können alles innerhalb von dreißig Tagen zurückschicken, und wir zahlen für das Paket.",
+    "spanish": "Puede devolver todo en un plazo de treinta días y nosotros pagamos los gastos del envío para usted.",
+    "french": "Vous pouvez tout renvoyer dans les trente jours et nous payons les frais de port pour vous.",
+    "italian": "Si può restituire tutto entro trenta giorni dalla consegna e il pacco non costa nulla per il cliente.",
+    "russian": "Вы можете вернуть всё в течение тридцати дней, и мы оплатим посылку.",
+    "serbian": "Можете вратити све у року од тридесет дана, а ми плаћамо пакет. Његова цена је иста.",
+    "arabic": "يمكنك إرجاع أي شيء خلال ثلاثين يومًا من التسليم ونحن ندفع ثمن الطرد.",
+    "greek": "Μπορείτε να επιστρέψετε τα πάντα μέσα σε τριάντα ημέρες.",
+    "hindi": "आप तीस दिनों के भीतर कुछ भी वापस भेज सकते हैं।",
+    "simple": "所有商品均可在三十天内退货。",
+}
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_sentence_tells_its_language(language: str) -> None:
+    assert detect(TEXTS[language]) == language
+    assert language in LANGUAGES
+
+
+@pytest.mark.parametrize("text", ["", "42", "iPhone 15 Pro Max", "https://example.org/a?b=c", "Ana Li, An Ko"])
+def test_what_cannot_be_told_is_left_open(text: str) -> None:
+    assert detect(text) is None
+    assert detect(text, "german") == "german"
+
+
+def test_a_short_text_among_others_is_taken_for_their_language() -> None:
+    assert detect_each([TEXTS["german"], "Paket A-17", TEXTS["german"], TEXTS["english"]]) == [
+        "german", "german", "german", "english",
+    ]  # fmt: skip
+    assert detect_each(["A-17"]) == ["english"]

@@ -1,0 +1,148 @@
+"""A cache that may lose everything, and never holds anybody up."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis
+
+from shared.cache.two_level import REST_S, TwoLevel, key_of
+from shared.clock import FixedClock
+
+
+def fixed() -> FixedClock:
+    return FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+class FakeRedis:
+    """A dictionary that can be away. asked: how many commands came."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.away = False
+        self.asked = 0
+
+    def mget(self, keys: list[str]) -> list[bytes | None]:
+        self._answer()
+        return [self.values.get(key) for key in keys]
+
+    def _answer(self) -> None:
+        self.asked += 1
+        if self.away:
+            raise redis.ConnectionError("away")
+
+    def pipeline(self, transaction: bool) -> Any:
+        return self
+
+    def __enter__(self) -> FakeRedis:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def set(self, key: str, value: bytes, px: int) -> None:
+        assert px > 0, "every key ends by itself"
+        self._answer()
+        self.values[key] = value
+
+    def execute(self) -> None:
+        return None
+
+
+@pytest.fixture
+def far() -> FakeRedis:
+    return FakeRedis()
+
+
+def cache(far: FakeRedis, clock: FixedClock, entries: int = 10) -> TwoLevel:
+    return TwoLevel(far, clock, ttl_s=60, entries=entries)  # type: ignore[arg-type]
+
+
+def test_a_value_is_made_once_and_found_in_both_levels(far: FakeRedis) -> None:
+    clock, made = fixed(), []
+
+    def make() -> bytes:
+        made.append(1)
+        return b"value"
+
+    one, other = cache(far, clock), cache(far, clock)
+    assert [one.get_or_make("k", make), one.get_or_make("k", make), other.get_or_make("k", make)] == [b"value"] * 3
+    assert len(made) == 1
+
+
+def test_what_is_old_is_made_anew(far: FakeRedis) -> None:
+    clock = fixed()
+    near = cache(far, clock)
+    near.get_or_make("k", lambda: b"old")
+    far.values.clear()  # as Redis itself does by then
+    clock.advance(61)
+
+    assert near.get_or_make("k", lambda: b"new") == b"new"
+
+
+def test_while_redis_is_away_the_memory_stands_alone_and_redis_is_left_alone(far: FakeRedis) -> None:
+    clock = fixed()
+    near = cache(far, clock)
+    far.away = True
+    assert near.get_or_make("k", lambda: b"v") == b"v"
+    assert near.get_or_make("k", lambda: b"other") == b"v"
+    near.get_or_make("l", lambda: b"v")
+    assert far.asked == 1
+
+    far.away = False
+    clock.advance(REST_S + 1)
+    near.get_or_make("m", lambda: b"v")
+    assert far.values
+
+
+def test_the_memory_is_bounded_and_keeps_what_is_used(far: FakeRedis) -> None:
+    near = cache(far, fixed(), entries=2)
+    far.away = True
+    for key in ("a", "b"):
+        near.get_or_make(key, lambda: b"first")
+    near.get_or_make("a", lambda: b"again")
+    near.get_or_make("c", lambda: b"first")
+
+    assert near.get_or_make("a", lambda: b"again") == b"first"
+    assert near.get_or_make("b", lambda: b"again") == b"again"
+
+
+def test_who_comes_while_it_is_made_waits_for_it(far: FakeRedis) -> None:
+    near, made = cache(far, fixed()), []
+    begun, go_on, found = threading.Event(), threading.Event(), []
+
+    def make() -> bytes:
+        made.append(1)
+        begun.set()
+        assert go_on.wait(10)
+        return b"v"
+
+    threads = [threading.Thread(target=lambda: found.append(near.get_or_make("k", make))) for _ in range(4)]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+
+    assert (found, len(made)) == ([b"v"] * 4, 1)
+
+
+def test_a_failure_is_its_own_caller_s_and_nothing_is_kept(far: FakeRedis) -> None:
+    near = cache(far, fixed())
+
+    def fail() -> bytes:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        near.get_or_make("k", fail)
+    assert near.get_or_make("k", lambda: b"v") == b"v"
+
+
+def test_keys_do_not_run_into_each_other_and_say_nothing() -> None:
+    assert key_of("found", "a", "bc") != key_of("found", "ab", "c")
+    assert "secret" not in key_of("found", "secret")

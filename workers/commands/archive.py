@@ -1,0 +1,146 @@
+"""The archive by hand: what would go, go now, come back, and what there is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+import psycopg
+
+from shared import settings
+from shared.errors import Permanent
+from shared.flow import archive as flow
+from shared.flow import jobs
+from shared.store import archive as store
+from shared.store import deletion
+from workers.commands.companies import company_named
+from workers.commands.jobs import run_to_the_end, show_preview, work_of
+from workers.commands.printing import as_json_option, print_json, print_rows, split_place
+from workers.commands.setup import as_owner
+
+of_company = click.option("--company", "company_name", help="Of this company alone.")
+
+
+def _only(conn: psycopg.Connection, company_name: str | None) -> int | None:
+    return None if company_name is None else company_named(conn, company_name).id
+
+
+@click.group()
+def archive() -> None:
+    """Old messages of quiet conversations, compressed; they stay readable where they were read."""
+
+
+@archive.command("preview")
+@of_company
+@as_json_option
+def preview(company_name: str | None, as_json: bool) -> None:
+    """Exactly which rows and bytes would go; changes nothing."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        found = jobs.preview(flow.moving(_only(conn, company_name)), work_of(conn, config))
+    show_preview(found, as_json=as_json)
+
+
+@archive.command("run")
+@of_company
+def run(company_name: str | None) -> None:
+    """Move them now."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        ran = run_to_the_end(flow.moving(_only(conn, company_name)), work_of(conn, config))
+    click.echo(f"moved {ran.rows} rows, {ran.size} bytes, in {ran.seconds:.1f} s")
+
+
+@archive.command("restore")
+@click.option("--conversation", metavar="COMPANY/ID")
+@click.option("--run", "run_id", type=int, help="What this run moved, and what went behind it; see `archive stats`.")
+@of_company
+@click.option("--all", "everything", is_flag=True)
+def restore(conversation: str | None, run_id: int | None, company_name: str | None, everything: bool) -> None:
+    """Bring messages back into their tables. The next monthly run moves them again where nobody has written since."""
+    if sum((conversation is not None, run_id is not None, company_name is not None, everything)) != 1:
+        raise Permanent("archive", "say one of --conversation COMPANY/ID, --run N, --company NAME and --all")
+    config = settings.load()
+    company_id, conversation_id = split_place(conversation, "conversations list") if conversation else (None, None)
+    with as_owner(config) as conn:
+        company_id = company_id or _only(conn, company_name)
+        back = flow.restore(
+            work_of(conn, config), run_id=run_id, company_id=company_id, conversation_id=conversation_id
+        )
+    click.echo(f"{back} messages are back")
+
+
+@archive.command("stats")
+@as_json_option
+def stats(as_json: bool) -> None:
+    """What is archived, company by company, and the newest runs."""
+    with as_owner(settings.load()) as conn:
+        companies, runs = store.statistics(conn), store.runs(conn)
+    if as_json:
+        print_json({"companies": [asdict(c) for c in companies], "runs": [asdict(r) for r in runs]})
+        return
+    for c in companies:
+        click.echo(
+            f"company {c.company_id}  conversations {c.conversations}  messages {c.messages}  rows {c.rows}"
+            f"  {c.hot_bytes} bytes in {c.bytes}  {c.oldest_at:%Y-%m-%d} to {c.newest_at:%Y-%m-%d}"
+        )
+    for r in runs:
+        click.echo(
+            f"run {r.id}  {r.started_at:%Y-%m-%d %H:%M}  {'done' if r.finished_at else 'unfinished'}"
+            f"  messages {r.messages}  rows {r.rows}  {r.bytes_before} bytes in {r.bytes_after}  restored {r.restored}"
+        )
+    if not companies and not runs:
+        click.echo("nothing is archived yet")
+
+
+@archive.command("terms")
+@click.argument("company_name", metavar="COMPANY")
+@click.option("--after-days", type=click.IntRange(min=30), help="Quiet for so long. Left out: as everybody.")
+@click.option("--delete-after-days", type=click.IntRange(min=60), help="Deleted when so old. Left out: as everybody.")
+def terms(company_name: str, after_days: int | None, delete_after_days: int | None) -> None:
+    """Give a company terms of its own."""
+    with as_owner(settings.load()) as conn:
+        company_id = company_named(conn, company_name).id
+        store.set_terms(conn, company_id, after_days=after_days, delete_after_days=delete_after_days)
+    click.echo(
+        f"{company_name}: archived after {after_days or 'the usual'} days,"
+        f" deleted after {delete_after_days or 'the usual'} days"
+    )
+
+
+@archive.command("delete")
+@click.option("--older-than", "days", type=click.IntRange(min=60), required=True, metavar="DAYS")
+@of_company
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted; change nothing.")
+@click.option("--yes", is_flag=True, help="It cannot be undone.")
+@as_json_option
+def delete(days: int, company_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Delete archived messages for good, with a receipt for each company."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        job = flow.deleting(_only(conn, company_name), days, by="hand")
+        work = work_of(conn, config)
+        if dry_run:
+            show_preview(jobs.preview(job, work), as_json=as_json)
+            return
+        if not yes:
+            raise Permanent("archive", "this cannot be undone: look with --dry-run first, then say --yes")
+        ran = run_to_the_end(job, work)
+    click.echo(f"deleted {ran.rows} rows, {ran.size} bytes: see `archive receipts`")
+
+
+@archive.command("receipts")
+@as_json_option
+def receipts(as_json: bool) -> None:
+    """What was deleted for good, and when."""
+    with as_owner(settings.load()) as conn:
+        rows = deletion.receipts(conn)
+    print_rows(rows, _receipt, empty="nothing was deleted", as_json=as_json)
+
+
+def _receipt(row: deletion.Receipt) -> str:
+    counts = "  ".join(f"{kind} {n}" for kind, n in sorted(row.counts.items()))
+    return (
+        f"{row.last_at:%Y-%m-%d %H:%M}  company {row.company_id}  {row.kind}  {row.subject}  by {row.requested_by}"
+        f"  {counts}"
+    )

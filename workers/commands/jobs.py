@@ -1,0 +1,117 @@
+"""Scheduled jobs by hand: what there is, what ran, and running one now."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import click
+import psycopg
+
+from shared import settings
+from shared.clock import SystemClock
+from shared.errors import Permanent
+from shared.flow import jobs as flow
+from shared.flow.jobs import Job, Work
+from shared.store import jobs as store
+from tasks.jobs import JOBS
+from workers.commands.printing import as_json_option, print_json, print_rows
+from workers.commands.setup import as_owner
+
+NO_END_S = float("inf")
+
+
+@click.group()
+def job() -> None:
+    """Scheduled jobs."""
+
+
+@job.command("list")
+@as_json_option
+def job_list(as_json: bool) -> None:
+    """Every job: why its hour, when it is due next, and its last run."""
+    from beat_schedule import TIMETABLE
+    from tasks import timetable
+
+    now = datetime.now(UTC)
+    with as_owner(settings.load()) as conn:
+        last = store.last_runs(conn)
+    rows = []
+    for name in JOBS:
+        ran = last.get(name)
+        next_at = timetable.following(TIMETABLE[name].at, now)
+        rows.append({"job": name, "next_at": next_at, "why": TIMETABLE[name].why, "last": asdict(ran) if ran else None})
+        if not as_json:
+            click.echo(f"{name}  next {next_at:%Y-%m-%d %H:%M} UTC: {TIMETABLE[name].why}")
+            click.echo(f"    {_line(ran) if ran else 'never ran'}")
+    if as_json:
+        print_json(rows)
+
+
+@job.command("history")
+@click.argument("name", required=False)
+@click.option("--limit", default=20, show_default=True)
+@as_json_option
+def job_history(name: str | None, limit: int, as_json: bool) -> None:
+    """Runs, newest first."""
+    if name is not None:
+        _job(name)
+    with as_owner(settings.load()) as conn:
+        rows = store.history(conn, name, limit=limit)
+    print_rows(rows, _line, empty="nothing ran yet", as_json=as_json)
+
+
+def _line(row: store.Run) -> str:
+    took = f"{(row.finished_at - row.started_at).total_seconds():.1f} s" if row.finished_at else "unfinished"
+    return (
+        f"{row.started_at:%Y-%m-%d %H:%M:%S}  {row.name}  {row.outcome}  by {row.started_by}  {took}"
+        f"  batches {row.batches}  rows {row.rows}  bytes {row.bytes}{'  ' + row.error if row.error else ''}"
+    )
+
+
+@job.command("run")
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Say what it would do; change nothing.")
+@as_json_option
+def job_run(name: str, dry_run: bool, as_json: bool) -> None:
+    """Run a job now, to its end; it goes on where an unfinished run stopped."""
+    wanted = _job(name)
+    config = settings.load()
+    with as_owner(config) as conn:
+        work = work_of(conn, config)
+        if dry_run:
+            show_preview(flow.preview(wanted, work), as_json=as_json)
+            return
+        ran = run_to_the_end(wanted, work)
+    if as_json:
+        print_json(asdict(ran))
+        return
+    click.echo(f"{name}  {ran.outcome}  batches {ran.batches}  rows {ran.rows}  bytes {ran.size}  {ran.seconds:.1f} s")
+
+
+def work_of(conn: psycopg.Connection, config: settings.Settings) -> Work:
+    return Work(conn, config, SystemClock())
+
+
+def run_to_the_end(wanted: Job, work: Work) -> flow.Ran:
+    """Raises Permanent while another run is at it."""
+    ran = flow.run(wanted, work, slot=None, by="hand", budget_s=NO_END_S)
+    if ran is None:
+        raise Permanent("job", f"{wanted.name} is running: see `job history {wanted.name}`, or come back")
+    return ran
+
+
+def show_preview(found: flow.Preview, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(found))
+        return
+    for line in found.lines:
+        click.echo(line)
+    click.echo(f"would touch {found.rows} rows, {found.size} bytes; nothing was changed")
+
+
+def _job(name: str) -> Job:
+    found = JOBS.get(name)
+    if found is None:
+        raise Permanent("job", f"no job is named {name!r}: there are {', '.join(JOBS)}")
+    return found
