@@ -48,7 +48,7 @@ SUPPORT: Mapping[str, Support] = MappingProxyType(
         ),
         "whatsapp": Support(
             "HMAC-SHA256 of the body",
-            _META - {"optin"},
+            _META,
             "24 h",
             "by the status, which bears our reference",
         ),
@@ -60,7 +60,7 @@ SUPPORT: Mapping[str, Support] = MappingProxyType(
         ),
         "standard": Support(
             "HMAC-SHA256 of id, time and body",
-            frozenset({"message", "echo", "other"}),
+            frozenset({"message", "edited", "deleted", "echo", "other"}),
             "none",
             "sent again under its id",
         ),
@@ -105,8 +105,9 @@ def table(platforms: Mapping[str, Platform]) -> str:
         support = SUPPORT[name]
         page = "../widget.md" if name == "widget" else f"{name}.md"
         cells = (
-            f"[{name}]({page})", support.proof, ", ".join(sorted(support.events)), part_limit(platform), rates(platform),
-            support.window, tries(platform), support.settled, "yes" if isinstance(platform, Asked) else "no",
+            f"[{name}]({page})", support.proof, ", ".join(sorted(support.events)), part_limit(platform),
+            rates(platform), support.window, tries(platform), support.settled,
+            "yes" if isinstance(platform, Asked) else "no",
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

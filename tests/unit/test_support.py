@@ -15,12 +15,41 @@ from tests.unit import fixtures_meta, fixtures_slack, fixtures_standard, fixture
 BUILT = channels.build(settings())
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "channels" / "README.md"
 LOOK_ALIKES = {
-    "telegram": (fixtures_telegram.LOOK_ALIKES, fixtures_telegram.ME),
+    "telegram": (
+        {
+            kind: {"update_id": 5, kind: value}
+            for kind, value in {**fixtures_telegram.LOOK_ALIKES, "of_ours": None}.items()
+            if value
+        }
+        | {"of_ours": {"update_id": 6, "message": fixtures_telegram.message(**{"from": fixtures_telegram.OURSELVES})}},
+        fixtures_telegram.ME,
+    ),
     "messenger": (fixtures_meta.LOOK_ALIKES, fixtures_meta.ME),
     "instagram": (fixtures_meta.LOOK_ALIKES, fixtures_meta.ME),
-    "whatsapp": (fixtures_whatsapp.LOOK_ALIKES, fixtures_whatsapp.ME),
+    "whatsapp": (
+        fixtures_whatsapp.LOOK_ALIKES
+        | {
+            "read": fixtures_whatsapp.statuses(fixtures_whatsapp.status("read")),
+            "handover": fixtures_whatsapp.body(
+                fixtures_whatsapp.change("messaging_handovers", messaging_handovers=[{"sender": {"id": "1"}}])
+            ),
+            "came from": fixtures_whatsapp.messages(
+                {"from": "4915", "id": "wamid.1", "type": "text", "referral": {"source_id": "1"}}
+            ),
+        },
+        fixtures_whatsapp.ME,
+    ),
     "slack": (fixtures_slack.LOOK_ALIKES, fixtures_slack.ME),
-    "standard": (fixtures_standard.LOOK_ALIKES, Me("shop")),
+    "standard": (
+        fixtures_standard.LOOK_ALIKES
+        | {
+            "ours": {
+                "type": "message.received",
+                "data": {"id": "sb.1.2", "conversation": "c", "sender": {"id": "x"}, "text": "t"},
+            }
+        },
+        Me("shop"),
+    ),
     "widget": ({"said": {"visitor": "v", "client_id": "c", "text": "hello"}, "nonsense": {}}, Me("w")),
 }
 
