@@ -18,6 +18,7 @@ import structlog
 
 from gateway.apps import KnownApp
 from gateway.edge import Edge
+from shared import faults
 from shared.channels.text import storable
 from shared.errors import Transient
 from shared.telemetry import logs, metrics
@@ -143,6 +144,7 @@ class Webhooks:
 
     async def _journal(self, app_id: int, shard_key: str, visit: _Visit, raw: bytes, delivery_id: str | None) -> None:
         began = perf_counter()
+        faults.reach("gateway.verified")
         try:
             await self._edge.journal.append(
                 app_id, shard_key, visit.platform, visit.received_ms, raw, visit.request_id, delivery_id
@@ -151,6 +153,7 @@ class Webhooks:
             raise _unavailable(e) from e
         finally:
             metrics.JOURNAL_APPEND.observe(perf_counter() - began)
+        faults.reach("gateway.journalled")
 
     async def _app(self, name: str, slug: str, within_s: float | None = None) -> KnownApp:
         try:

@@ -377,6 +377,22 @@ def load(*, of_running_system: bool = True, **overrides: Any) -> Settings:
         raise SettingsError("; ".join(lines)) from None
 
 
+def only(**values: Any) -> Settings:
+    """Settings of a private copy: what is given and the defaults, nothing of this process' surroundings."""
+    defaults = {name: field.default for name, field in Settings.model_fields.items() if name not in values}
+    return Settings(_env_file=None, **defaults, **values)  # type: ignore[call-arg]
+
+
+def only_environment(config: Settings) -> dict[str, str]:
+    """The environment in which a child loads these settings; what is empty hides what stands in ours."""
+    found = {}
+    for name, field in Settings.model_fields.items():
+        value = getattr(config, name)
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        found[name.upper()] = "" if value == field.default or plain is None else str(plain)
+    return found
+
+
 def child_environment(values: dict[str, str]) -> dict[str, str]:
     """The environment for a process started by us: ours, with `values` on top, finding our packages."""
     return {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1", **values}

@@ -90,7 +90,7 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         standin_url = None
         if standin_port is not None:
             standin_url = f"http://127.0.0.1:{standin_port}"
-            _start_standin(supervisor, standin_port, folder)
+            start_standin(supervisor, standin_port, folder)
         system = _connect_demo(config, supervisor, standin_url, embedded=given.database_url is None)
         supervisor.start()
         yield system
@@ -149,7 +149,8 @@ def _write_private(path: Path, environment: Mapping[str, str]) -> None:
         file.writelines(f'{name}="{value}"\n' for name, value in environment.items())
 
 
-def _start_standin(supervisor: Supervisor, port: int, folder: DataFolder) -> None:
+def start_standin(supervisor: Supervisor, port: int, folder: DataFolder) -> None:
+    """The outside world as a process beside the fleet; returns once it answers."""
     marker = folder.subfolder("run") / "standin.port"
     marker.unlink(missing_ok=True)
     argv = [sys.executable, "-P", "-m", "standin", "--host", "127.0.0.1", "--port", str(port)]

@@ -92,12 +92,12 @@ class Supervisor:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _watcher: threading.Thread | None = None
 
-    def start(self) -> None:
+    def start(self, names: Sequence[str] = fleet.PROCESSES) -> None:
         """Start the fleet. Returns once messages are taken and answered; what looks after the system comes up
         behind it (`wait_ready`), so that it does not compete for the processor. Raises ServiceFailed."""
         self._begin(JOURNEY)
         self.wait_ready()
-        self._begin([name for name in fleet.PROCESSES if name not in JOURNEY])
+        self._begin([name for name in names if name not in JOURNEY])
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._watcher.start()
 

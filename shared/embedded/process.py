@@ -152,6 +152,8 @@ def spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # SIGXFSZ stays ignored, as it is in Python: a file that may not grow is an error to a server and not its end
+            restore_signals=False,
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,

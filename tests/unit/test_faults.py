@@ -91,7 +91,7 @@ def test_every_point_is_a_literal_name_of_its_station_and_used_once() -> None:
             found += REACHED.findall(text)
 
     assert len(found) == len(set(found))
-    assert all(re.fullmatch(r"(intake|reply|deliver|worker)\.[a-z_]+", name) for name in found)
+    assert all(re.fullmatch(r"(gateway|intake|reply|deliver|worker)\.[a-z_]+", name) for name in found)
     assert len(found) >= 10
 
 

@@ -44,6 +44,7 @@ class LazyGroup(click.Group):
 COMMANDS = {
     "up": Lazy("workers.commands.run:up", "Start the whole system on this machine and stay."),
     "demo": Lazy("workers.commands.run:demo", "Start it, send webhooks from a stand-in platform, show the answers."),
+    "drill": Lazy("workers.commands.drill:drill", "Break a private copy in every way known and count what is lost."),
     "worker": Lazy("workers.commands.run:worker", "Run one process of the fleet on your own services."),
     "migrate": Lazy("workers.commands.setup:migrate", "Bring the database's schema up to date."),
     "company": Lazy("workers.commands.companies:company", "Add, list, show and rename companies."),

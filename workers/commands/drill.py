@@ -1,0 +1,83 @@
+"""The drill: faults on a private copy of the system, and a scorecard. Exits 1 unless all is as promised."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from pathlib import Path
+
+import click
+
+from shared import settings
+from shared.embedded import DataFolder
+from shared.telemetry import logs
+from workers.drill import kills, outages, outside, scorecard
+from workers.drill.stage import Fault, Score, play
+from workers.drill.system import Drilled, drilled_system
+from workers.drill.traffic import Bot
+
+FAULTS: tuple[Fault, ...] = (*kills.FAULTS, *outages.FAULTS, *outside.FAULTS)
+COMPANIES = 3
+
+
+@click.command()
+@click.option("--short", is_flag=True, help="The most telling faults, with short bounds: about a minute.")
+@click.option("--only", "only", multiple=True, metavar="NAME", help="This fault, or all whose name begins so. Several.")
+@click.option("--list", "list_", is_flag=True, help="Which faults there are.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--keep", is_flag=True, help="Keep the copy's data folder, with its logs.")
+def drill(short: bool, only: tuple[str, ...], list_: bool, as_json: bool, keep: bool) -> None:
+    """Break a private copy of the system in every way known, under traffic, and count what became of each message.
+
+    Passes with nothing lost among accepted messages, no reply twice, and sends uncertain only where a kill fell between
+    send and record. What no setting can prevent is counted as `stated`.
+    """
+    chosen = [fault for fault in FAULTS if _chosen(fault, short, only)]
+    if not chosen:
+        raise click.UsageError("no such fault: see --list")
+    if list_:
+        for fault in chosen:
+            click.echo(f"{fault.name:30}{'short  ' if fault.short else '       '}{fault.what}")
+        return
+    logs.configure("ERROR")  # that processes die is what we came for
+    folder = settings.load(of_running_system=False).data_dir / f"drill-{os.getpid()}"
+    failed = _run(folder, chosen, quick=short, as_json=as_json, keep=keep)
+    if failed:
+        raise SystemExit(f"the drill failed: {', '.join(failed)}; its logs are in {folder / 'log'}")
+    if not as_json:
+        click.echo("everything is as promised")
+
+
+def _chosen(fault: Fault, short: bool, only: tuple[str, ...]) -> bool:
+    if only:
+        return any(fault.name.startswith(name) for name in only)
+    return fault.short or not short
+
+
+def _run(folder: Path, chosen: list[Fault], *, quick: bool, as_json: bool, keep: bool) -> list[str]:
+    """Returns the names of the faults that did not pass."""
+    failed = []
+    with drilled_system(folder, quick=quick) as system:
+        bots = _bots(system)
+        numbers = itertools.count(100_000)
+        if not as_json:
+            click.echo(scorecard.head())
+        for fault in chosen:
+            score = play(system, bots, numbers, fault, quick=quick)
+            _show(score, as_json)
+            if not score.passed:
+                failed.append(fault.name)
+    if not (failed or keep):
+        DataFolder(folder).open().discard()
+    return failed
+
+
+def _bots(system: Drilled) -> list[Bot]:
+    """Companies with a bot each; the first has a widget, too."""
+    bots = [system.new_bot() for _ in range(COMPANIES)]
+    return [*bots, system.new_widget(bots[0])]
+
+
+def _show(score: Score, as_json: bool) -> None:
+    click.echo(json.dumps(scorecard.as_json(score)) if as_json else scorecard.line(score))

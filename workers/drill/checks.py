@@ -1,0 +1,169 @@
+"""What must hold after whatever happened: nothing lost among accepted, nothing twice. Says what does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workers.drill.system import System
+from workers.drill.traffic import Bot, Customer, read_answers
+from workers.local import control
+
+
+def arrivals(system: System, token: str | None = None) -> dict[str, list[float]]:
+    """chat → when each message to it reached the platform (seconds since the epoch)."""
+    filters = {} if token is None else {"token": token}
+    found: dict[str, list[float]] = {}
+    items = control(system.standin_url, "GET", "effects", target="telegram", kind="message", **filters)["items"]
+    for item in items:
+        found.setdefault(str(item["chat_id"]), []).append(float(item["at"]))
+    return found
+
+
+# ------------------------------------------------------------ the tables and the platform as a whole
+
+
+def replies(system: System) -> list[str]:
+    """Every turn ended, with exactly one reply; each part that counts as sent reached the platform once, and what
+    reached the platform beyond that is uncertain here."""
+    found = []
+    open_turns = system.rows("SELECT count(*) FROM turns WHERE state NOT IN ('answered', 'handed_over', 'cancelled')")
+    if open_turns != [(0,)]:
+        found.append(f"{open_turns[0][0]} turns are left open")
+    without = system.rows(
+        "SELECT count(*) FROM turns t WHERE t.state IN ('answered', 'handed_over') AND (SELECT count(DISTINCT"
+        " o.message_id) FROM outbound o WHERE o.company_id = t.company_id AND o.turn_id = t.id) <> 1"
+    )
+    if without != [(0,)]:
+        found.append(f"{without[0][0]} turns without exactly one reply")
+    for bot in system.bots:
+        found += _platform(system, bot)
+    return found
+
+
+def _platform(system: System, bot: Bot) -> list[str]:
+    arrived = {chat: len(times) for chat, times in arrivals(system, bot.token).items()}
+    rows = system.rows(
+        "SELECT c.chat, count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'uncertain')"
+        " FROM outbound o JOIN conversations c ON c.company_id = o.company_id AND c.id = o.conversation_id"
+        " WHERE o.channel_id = %s GROUP BY 1",
+        bot.channel_id,
+    )
+    known = {str(chat): (int(sent), int(uncertain)) for chat, sent, uncertain in rows}
+    found = []
+    for chat in arrived.keys() | known.keys():
+        sent, uncertain = known.get(chat, (0, 0))
+        if not sent <= arrived.get(chat, 0) <= sent + uncertain:
+            found.append(f"chat {chat}: {arrived.get(chat, 0)} arrived, {sent} sent and {uncertain} uncertain here")
+    return found
+
+
+def counters(system: System) -> list[str]:
+    """Counters say what the rows say."""
+    wrong = system.rows(
+        "SELECT count(*) FROM conversations c WHERE c.customer_seq <> (SELECT count(*) FROM messages m"
+        " WHERE m.company_id = c.company_id AND m.conversation_id = c.id AND m.role = 'customer')"
+        " OR c.message_count <> (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id"
+        " AND m.conversation_id = c.id)"
+    )
+    drifted = system.rows(
+        "SELECT count(*) FROM company_totals t WHERE t.unread <> (SELECT coalesce(sum(customer_seq - read_seq), 0)"
+        " FROM conversations c WHERE c.company_id = t.company_id)"
+    )
+    found = []
+    if wrong != [(0,)]:
+        found.append(f"the counters of {wrong[0][0]} conversations differ from their messages")
+    if drifted != [(0,)]:
+        found.append(f"the totals of {drifted[0][0]} companies differ from their conversations")
+    return found
+
+
+def stored_once(system: System, accepted: Iterable[tuple[Bot, dict[str, Any]]]) -> list[str]:
+    """Every accepted message is stored, once, and nothing else is."""
+    expected = Counter((bot.channel_id, _key(body)) for bot, body in accepted)
+    rows = Counter(system.rows("SELECT channel_id, dedupe_key FROM messages WHERE role = 'customer'"))
+    return [] if rows == Counter(set(expected)) else ["stored messages differ from the accepted ones"]
+
+
+def _key(body: dict[str, Any]) -> str:
+    message = body["message"]
+    return f"message:{message['chat']['id']}:{message['message_id']}"
+
+
+# ------------------------------------------------------------ customer by customer
+
+
+@dataclass(slots=True)
+class Tally:
+    """accepted: messages. once: those whose chat got exactly what its turns want. times: arrivals of answers."""
+
+    accepted: int = 0
+    once: int = 0
+    lost: int = 0
+    doubled: int = 0
+    uncertain: int = 0
+    parked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    """What the tables know of a customer's chat."""
+
+    stored: int = 0
+    replies: int = 0
+    turns: int = 0
+    sent: int = 0
+    uncertain: int = 0
+
+
+def tally(system: System, customers: Iterable[Customer]) -> Tally:
+    """Compare what each customer was promised with what is stored and with what the platform, or the visitor, got."""
+    customers = [customer for customer in customers if customer.messages]
+    chats = _chats(system, {customer.bot.channel_id for customer in customers})
+    arrived = arrivals(system)
+    found = Tally()
+    for customer in customers:
+        chat = chats.get((customer.bot.channel_id, customer.chat), _Chat())
+        if customer.bot.token:
+            got = len(arrived.get(customer.chat, ()))
+        else:
+            got = read_answers(system.http, customer) if chat.stored else 0
+        _count(found, customer, chat, got)
+    return found
+
+
+def _count(found: Tally, customer: Customer, chat: _Chat, got: int) -> None:
+    found.accepted += customer.messages
+    if customer.parked and chat.stored == 0:
+        found.parked += customer.messages
+    elif chat.stored > customer.messages or chat.replies > chat.turns or got > chat.sent + chat.uncertain:
+        found.doubled += max(1, got - chat.sent - chat.uncertain)
+    elif chat.stored < customer.messages:
+        found.lost += customer.messages - chat.stored
+    elif chat.uncertain:
+        found.uncertain += chat.uncertain
+    elif chat.replies < max(1, chat.turns) or got < chat.sent or not got:
+        found.lost += 1
+    else:
+        found.once += customer.messages
+
+
+def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], _Chat]:
+    rows = system.rows(
+        "SELECT c.channel_id, c.chat,"
+        " (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id AND m.conversation_id = c.id"
+        "   AND m.role = 'customer'),"
+        " (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id AND m.conversation_id = c.id"
+        "   AND m.role = 'bot'),"
+        " (SELECT count(*) FROM turns t WHERE t.company_id = c.company_id AND t.conversation_id = c.id"
+        "   AND t.state IN ('answered', 'handed_over')),"
+        " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
+        "   AND o.state = 'sent'),"
+        " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
+        "   AND o.state = 'uncertain')"
+        " FROM conversations c WHERE c.channel_id = ANY(%s)",
+        list(channels),
+    )
+    return {(int(row[0]), str(row[1])): _Chat(*map(int, row[2:])) for row in rows}

@@ -1,0 +1,192 @@
+"""The models, the platform and its webhooks: slow, refusing, away, again and again; poison; clocks; a backlog."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from shared.store.pool import set_companies
+from workers.drill.stage import Fault, Stage
+
+BACKLOG_COMPANIES, BACKLOG_CHATS = 500, 200
+
+
+@contextmanager
+def _fails(stage: Stage, target: str, **how: Any) -> Iterator[None]:
+    """The stand-in does so to every request, and did it at least once."""
+    before = _suffered(stage, target, how["kind"])
+    stage.struck()
+    stage.system.control("POST", "faults", target=target, count=None, **how)
+    try:
+        stage.wait(lambda: _suffered(stage, target, how["kind"]) > before, f"a request suffers {how}")
+        yield
+    finally:
+        stage.system.control("DELETE", "faults")
+
+
+def _suffered(stage: Stage, target: str, kind: str) -> int:
+    answer = stage.system.control(
+        "GET", "wait", log="attempts", target=target, fault=kind, count=1, timeout_s=0, items=0
+    )
+    return int(answer["count"])
+
+
+def _failing(target: str, quick_s: float, full_s: float, **how: Any) -> Callable[[Stage], None]:
+    def play(stage: Stage) -> None:
+        with _fails(stage, target, **how):
+            stage.hold(quick_s, full_s)
+
+    return play
+
+
+def _webhooks_again(stage: Stage) -> None:
+    """Everything once more, backwards; and chats whose three messages come in the wrong order, three times each."""
+    before = stage.system.balance().dropped.get("duplicate", 0)
+    stage.struck()
+    again = stage.traffic.bodies[::-1]
+    for bot, body in again:
+        for _ in range(2):
+            stage.system.post_until_accepted(bot, body)
+    bots = [bot for bot in stage.traffic.bots if bot.token]
+    for bot in bots:
+        stage.traffic.write(bot, "Hello!", "I bought shoes", "How many days do I have?", backwards=True, copies=3)
+    wanted = before + 2 * len(again) + 6 * len(bots)
+    stage.wait(lambda: stage.system.balance().dropped.get("duplicate", 0) >= wanted, f"{wanted} duplicates are dropped")
+    stage.note = f"{wanted - before} webhooks came again"
+
+
+def _poison(stage: Stage) -> None:
+    """A message that the database refuses, among others; the operator's constraint stands for any such thing."""
+    before = stage.system.balance().events.get("parked", 0)
+    stage.system.do("ALTER TABLE messages ADD CONSTRAINT drill_poison CHECK (text <> 'poison') NOT VALID")
+    try:
+        stage.struck()
+        bots = [bot for bot in stage.traffic.bots if bot.token]
+        for bot in bots:
+            stage.traffic.write(bot, "poison").parked = True
+        wanted = before + len(bots)
+        stage.wait(lambda: stage.system.balance().events.get("parked", 0) >= wanted, f"{len(bots)} events are parked")
+    finally:
+        stage.system.do("ALTER TABLE messages DROP CONSTRAINT drill_poison")
+    stage.note = f"{len(bots)} poison events parked, each alone"
+
+
+def _clock_jumps(stage: Stage) -> None:
+    """PostgreSQL's clock goes an hour ahead: to the rows it is the same whether the clock moves or they do. Every
+    lease ends at once, every send under way is overdue, and answers are being written."""
+    stage.system.control("POST", "latency", target="openai", first_byte_s=1.0, chunk_s=0.0)
+    try:
+        stage.wait(lambda: _answering(stage) > 0, "an answer is being written")
+        stage.struck()
+        moved = 0
+        for _ in range(3):
+            moved += len(stage.system.rows(
+                "/* drill.clock */ UPDATE turns SET due_at = due_at - interval '1 hour', first_at = first_at -"
+                " interval '1 hour' WHERE state IN ('waiting', 'answering') RETURNING 1"
+            ))  # fmt: skip
+            moved += len(stage.system.rows(
+                "/* drill.clock */ UPDATE outbound SET due_at = due_at - interval '1 hour', created_at = created_at -"
+                " interval '1 hour' WHERE state IN ('queued', 'sending') RETURNING 1"
+            ))  # fmt: skip
+            stage.hold(0.3, 1.0)
+    finally:
+        stage.system.control("POST", "latency", target="openai", first_byte_s=0.0, chunk_s=0.0)
+    stage.note = f"{moved} rows were an hour older at once"
+
+
+def _answering(stage: Stage) -> int:
+    return int(stage.system.rows("SELECT count(*) FROM turns WHERE state = 'answering'")[0][0])
+
+
+def _backlog(stage: Stage) -> None:
+    """A hundred thousand turns of 500 other companies are overdue. Customers of ours must not wait for them. After a
+    while what is left is called off; nobody ever accepted it."""
+    with psycopg.connect(str(stage.system.config.database_admin_url), autocommit=True) as conn:
+        rows = conn.execute(
+            "/* drill.companies */ INSERT INTO companies (name) SELECT 'backlog ' || n FROM generate_series(1, %s) n"
+            " RETURNING id",
+            (BACKLOG_COMPANIES,),
+        ).fetchall()
+        companies = [int(row[0]) for row in rows]
+        with conn.transaction():
+            set_companies(conn, set(companies))
+            _insert_backlog(conn, companies)
+        stage.struck()
+        began = time.monotonic()
+        stage.hold(5.0, 30.0)
+        done = _ended(conn, companies)
+        seconds = time.monotonic() - began
+        conn.execute(
+            "/* drill.call_off */ UPDATE turns SET state = 'cancelled', finished_at = clock_timestamp(), epoch = epoch"
+            " + 1 WHERE company_id = ANY(%s) AND state IN ('waiting', 'answering')",
+            (companies,),
+        )
+    total = BACKLOG_COMPANIES * BACKLOG_CHATS
+    stage.note = (
+        f"{total} turns overdue, {done / seconds:.0f} a second ended while ours were answered; the rest called off"
+    )
+    stage.wait(lambda: done > 0, "turns of the backlog end", 0)
+
+
+def _insert_backlog(conn: psycopg.Connection[Any], companies: list[int]) -> None:
+    """Set by set, one statement a table: channels of nobody, conversations that a person has, and their turns."""
+    conn.execute(
+        "/* drill.backlog */ WITH a AS (INSERT INTO apps (platform, slug, secrets) SELECT 'widget', 'backlog-' || c,"
+        " ''::bytea FROM unnest(%(ids)s::bigint[]) c RETURNING id, slug)"
+        " INSERT INTO channels (company_id, app_id, platform, external_id, credentials)"
+        " SELECT replace(slug, 'backlog-', '')::bigint, id, 'widget', slug, ''::bytea FROM a",
+        {"ids": companies},
+    )
+    conn.execute(
+        "/* drill.backlog */ INSERT INTO conversations (company_id, channel_id, chat, bot_enabled, message_count,"
+        " customer_seq) SELECT h.company_id, h.id, 'chat ' || n, false, 1, 1 FROM channels h,"
+        " generate_series(1, %(chats)s) n WHERE h.company_id = ANY(%(ids)s)",
+        {"ids": companies, "chats": BACKLOG_CHATS},
+    )
+    conn.execute(
+        "/* drill.backlog */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key,"
+        " text) SELECT company_id, id, channel_id, 1, 'customer', 'backlog ' || id, 'Hello?' FROM conversations"
+        " WHERE company_id = ANY(%(ids)s)",
+        {"ids": companies},
+    )
+    conn.execute(
+        "/* drill.backlog */ INSERT INTO company_totals (company_id, customer_messages, unread)"
+        " SELECT company_id, count(*), count(*) FROM conversations WHERE company_id = ANY(%(ids)s) GROUP BY 1",
+        {"ids": companies},
+    )
+    conn.execute(
+        "/* drill.backlog */ INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq,"
+        " received_at, due_at) SELECT company_id, id, channel_id, 1, 1, now() - interval '1 hour', now() -"
+        " interval '1 hour' FROM conversations WHERE company_id = ANY(%(ids)s)",
+        {"ids": companies},
+    )
+
+
+def _ended(conn: psycopg.Connection[Any], companies: list[int]) -> int:
+    row = conn.execute(
+        "/* drill.ended */ SELECT count(*) FROM turns WHERE company_id = ANY(%s) AND state NOT IN ('waiting',"
+        " 'answering')",
+        (companies,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+FAULTS = (
+    Fault("model refuses", "the model answers 429, again and again",
+          _failing("openai", 1.5, 10.0, kind="status", status=429, retry_after=1), short=True),
+    Fault("model hangs", "the model takes requests and says nothing",
+          _failing("openai", 1.5, 10.0, kind="timeout_before_effect")),
+    Fault("model is away", "the model closes every connection", _failing("openai", 1.5, 10.0, kind="drop_before_effect")),
+    Fault("platform refuses", "the platform answers 429 with a time to wait",
+          _failing("telegram", 1.5, 10.0, kind="status", status=429, retry_after=1), short=True),
+    Fault("platform is away", "the platform answers 502", _failing("telegram", 1.5, 10.0, kind="status", status=502)),
+    Fault("webhooks again", "webhooks that come three times, and in the wrong order", _webhooks_again, short=True),
+    Fault("poison", "events in a batch that the database refuses", _poison, short=True),
+    Fault("clock jumps", "PostgreSQL's clock goes an hour ahead", _clock_jumps, short=True),
+    Fault("backlog", "100,000 overdue turns of other companies", _backlog),
+)  # fmt: skip

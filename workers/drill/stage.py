@@ -1,0 +1,149 @@
+"""One fault under traffic: customers write, the harm is done, everything comes to rest, and each customer is counted."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared import faults
+from shared.store.redis import connect
+from workers.drill import checks
+from workers.drill.checks import Tally
+from workers.drill.system import Drilled, NotReached, wait_until
+from workers.drill.traffic import Bot, Traffic
+
+REACHED_WITHIN_S = 30.0
+RECOVERS_WITHIN_S = 15.0
+"""After any single kill, from the fault until everybody has an answer."""
+AFTERWARDS_S = 2.0
+"""How long customers go on writing after the harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """play does the harm, calls `struck()` when it is done, and returns when the surroundings are well again.
+
+    short: part of the short form. uncertain: a send may have been cut off from its record, on a platform that cannot
+    tell us. stated: what no setting of ours prevents; its loss is measured. kill: held to RECOVERS_WITHIN_S.
+    """
+
+    name: str
+    what: str
+    play: Callable[[Stage], None]
+    short: bool = False
+    uncertain: bool = False
+    stated: bool = False
+    kill: bool = False
+    rest_within_s: float = 120.0
+
+
+@dataclass(slots=True)
+class Score:
+    """One line of the scorecard. posts: requests, with those that had to be sent again. first_s, last_s, rest_s: from
+    the fault to the first answer after it, to the last, and until nothing was under way. wrong: why it is no pass."""
+
+    fault: str
+    posts: int = 0
+    tally: Tally = field(default_factory=Tally)
+    first_s: float | None = None
+    last_s: float | None = None
+    rest_s: float | None = None
+    stated: int = 0
+    note: str = ""
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.wrong
+
+
+@dataclass(slots=True)
+class Stage:
+    """What a fault may lay hands on."""
+
+    system: Drilled
+    traffic: Traffic
+    quick: bool
+    struck_at: float | None = None
+    note: str = ""
+
+    def struck(self, at: float | None = None) -> None:
+        """The harm begins now, or began then (seconds since the epoch)."""
+        self.struck_at = time.time() if at is None else at
+
+    def wait(self, condition: Callable[[], bool], what: str, within_s: float = REACHED_WITHIN_S) -> None:
+        wait_until(condition, what, within_s)
+
+    def hold(self, quick_s: float, full_s: float) -> None:
+        """Let it last; customers go on writing."""
+        time.sleep(quick_s if self.quick else full_s)
+
+    def more_accepted(self, count: int) -> None:
+        """Until so many more messages were accepted."""
+        wanted = self.traffic.accepted + count
+        self.wait(lambda: self.traffic.accepted >= wanted, f"{count} more messages are accepted")
+
+
+def play(system: Drilled, bots: list[Bot], numbers: itertools.count[int], fault: Fault, *, quick: bool) -> Score:
+    """Run one fault to its end. What it leaves unwell is in the score."""
+    score = Score(fault.name)
+    traffic = Traffic(system.http, bots, numbers, a_second=8.0 if quick else 10.0)
+    stage = Stage(system, traffic, quick)
+    try:
+        with traffic:
+            stage.more_accepted(5)
+            fault.play(stage)
+            time.sleep(AFTERWARDS_S / (2 if quick else 1))
+    except NotReached as e:
+        score.wrong.append(f"not reached: {str(e)[:300]}")
+        stage.struck_at = stage.struck_at or time.time()
+    _settle(system, fault, stage, score)
+    score.posts = sum(customer.posts for customer in traffic.customers)
+    score.tally = checks.tally(system, traffic.customers)
+    score.note = stage.note
+    score.wrong += traffic.failed
+    _judge(fault, stage, traffic, score)
+    return score
+
+
+def _settle(system: Drilled, fault: Fault, stage: Stage, score: Score) -> None:
+    assert stage.struck_at is not None, f"{fault.name} does not say when it struck"
+    try:
+        stage.wait(_all_alive(system), "every process lives")
+        system.wait_at_rest(fault.rest_within_s)
+        score.rest_s = time.time() - stage.struck_at
+    except NotReached as e:
+        score.wrong.append(str(e).splitlines()[0][:600])
+
+
+def _all_alive(system: Drilled) -> Callable[[], bool]:
+    return lambda: all(child.process.alive and child.ready() for child in system.supervisor.children)
+
+
+def _judge(fault: Fault, stage: Stage, traffic: Traffic, score: Score) -> None:
+    assert stage.struck_at is not None
+    mine = {customer.chat for customer in traffic.customers}
+    times = sorted(at for chat, ats in checks.arrivals(stage.system).items() if chat in mine for at in ats)
+    after = [at - stage.struck_at for at in times if at > stage.struck_at]
+    if after:
+        score.first_s, score.last_s = after[0], after[-1]
+    tally = score.tally
+    if fault.stated:
+        score.stated, tally.lost = tally.lost, 0
+    if tally.lost:
+        score.wrong.append(f"{tally.lost} accepted messages are lost")
+    if tally.doubled:
+        score.wrong.append(f"{tally.doubled} replies are doubled")
+    if tally.uncertain and not fault.uncertain:
+        score.wrong.append(f"{tally.uncertain} sends are uncertain")
+    if fault.kill and not stage.quick and (score.last_s is None or score.last_s > RECOVERS_WITHIN_S):
+        score.wrong.append(f"the last answer came after {score.last_s or 0:.1f} s, not within {RECOVERS_WITHIN_S:g}")
+
+
+def broker(stage: Stage):  # type: ignore[no-untyped-def]
+    return connect(str(stage.system.config.redis_url))
+
+
+__all__ = ["Fault", "Score", "Stage", "broker", "faults", "play"]

@@ -1,0 +1,213 @@
+"""Customers who write: companies with channels of their own, webhooks as platforms post them, and what was accepted."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+import psycopg
+
+from shared.flow import onboarding
+from shared.model import Me
+from shared.store import companies
+from shared.store.vault import Vault
+
+QUESTIONS = (
+    "How many days do I have to return shoes?",
+    "Do you deliver to Norway?",
+    "When are your shops open?",
+    "What does the warranty cover?",
+)
+ORIGIN = "https://shop.example"
+TRY_AGAIN_S = 0.25
+GIVE_UP_S = 90.0
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A company's connected bot or, with neither secret nor token, its widget."""
+
+    company_id: int
+    app_id: int
+    channel_id: int
+    slug: str
+    secret: str
+    token: str
+
+
+def connect_bot(admin_url: str, keys: list[str], *, company: str, slug: str, token: str, username: str) -> Bot:
+    """A company, made if it is new, with a Telegram bot. token: `<number>:<letters>`."""
+    secret = onboarding.new_secret()
+    with psycopg.connect(admin_url, autocommit=True) as conn:
+        owner = companies.ensure(conn, company)
+        connected = onboarding.connect_bot(
+            conn, Vault(keys), platform="telegram", company_id=owner.id, slug=slug, webhook_secrets=[secret],
+            token=token, me=Me(token.partition(":")[0], username),
+        )  # fmt: skip
+    return Bot(owner.id, connected.app_id, connected.channel_id, slug, secret, token)
+
+
+def connect_widget(admin_url: str, keys: list[str], *, company: str, slug: str) -> Bot:
+    with psycopg.connect(admin_url, autocommit=True) as conn:
+        owner = companies.ensure(conn, company)
+        connected = onboarding.connect_widget(
+            conn, Vault(keys), company_id=owner.id, slug=slug, origins=[ORIGIN]
+        )  # fmt: skip
+    return Bot(owner.id, connected.app_id, connected.channel_id, slug, "", "")
+
+
+def private_message(number: int, chat: int, text: str | None) -> dict[str, Any]:
+    """A Telegram update with a private message. number: of the update and of the message, both."""
+    who = {"id": chat, "first_name": f"Customer {chat}"}
+    message: dict[str, Any] = {
+        "message_id": number,
+        "date": 1_780_000_000 + number % 1_000_000,
+        "from": {**who, "is_bot": False, "language_code": "en"},
+        "chat": {**who, "type": "private"},
+    }
+    if text is not None:
+        message["text"] = text
+    return {"update_id": number, "message": message}
+
+
+def post_update(http: httpx.Client, bot: Bot, body: dict[str, Any]) -> int:
+    """One webhook; its status, 0 when nobody answered."""
+    headers = {"x-telegram-bot-api-secret-token": bot.secret}
+    try:
+        return http.post(f"/webhooks/telegram/{bot.slug}", json=body, headers=headers).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+@dataclass(slots=True)
+class Customer:
+    """Somebody who has a chat of their own. messages: how many they wrote, all accepted. token: of a visitor of the
+    widget, who reads there what was answered."""
+
+    bot: Bot
+    chat: str
+    posts: int = 0
+    messages: int = 0
+    accepted_at: float | None = None
+    token: str | None = None
+    parked: bool = False
+
+
+class Sender(Protocol):
+    def __call__(self, customer: Customer) -> int: ...
+
+
+@dataclass
+class Traffic:
+    """Posts at an even rate from several threads, each message of a new customer and, as platforms do, again until it
+    is accepted. A context manager: leaving it waits until everything that was begun is accepted.
+
+    statuses: every answer of the gateway so far; 0 where there was none.
+    """
+
+    http: httpx.Client
+    bots: list[Bot]
+    numbers: itertools.count[int]
+    a_second: float
+    threads: int = 6
+    customers: list[Customer] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+    bodies: list[tuple[Bot, dict[str, Any]]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _running: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Traffic:
+        for place in range(self.threads):
+            thread = threading.Thread(target=self._run, args=(place,), name=f"customer-{place}", daemon=True)
+            self._running.append(thread)
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._running:
+            thread.join(timeout=GIVE_UP_S + 10)
+
+    def _run(self, place: int) -> None:
+        pause_s = self.threads / self.a_second
+        next_at = time.monotonic() + place / self.a_second
+        while not self._stop.wait(max(0.0, next_at - time.monotonic())):
+            next_at += pause_s
+            number = next(self.numbers)
+            bot = self.bots[number % len(self.bots)]
+            self.write(bot, QUESTIONS[number % len(QUESTIONS)])
+
+    @property
+    def accepted(self) -> int:
+        with self._lock:
+            return sum(customer.messages for customer in self.customers)
+
+    def refused(self) -> int:
+        """Requests that got a 503 or no answer."""
+        with self._lock:
+            return sum(count for status, count in self.statuses.items() if status == 0 or status >= 500)
+
+    def write(self, bot: Bot, *texts: str, backwards: bool = False, copies: int = 1) -> Customer:
+        """A new customer writes these messages. backwards: the last one is posted first. copies: as often is each
+        posted after it was accepted."""
+        chat = next(self.numbers)
+        customer = Customer(bot, str(chat))
+        bodies = [private_message(next(self.numbers), chat, text) for text in texts]
+        with self._lock:
+            self.customers.append(customer)
+        if not bot.token:
+            self._until_accepted(customer, lambda: self._visit(customer, texts[0]))
+            return customer
+        for body in reversed(bodies) if backwards else bodies:
+            self._until_accepted(customer, lambda body=body: post_update(self.http, bot, body))  # type: ignore[misc]
+            with self._lock:
+                self.bodies.append((bot, body))
+        for body in bodies * (copies - 1):
+            post_update(self.http, bot, body)
+        return customer
+
+    def _until_accepted(self, customer: Customer, post: Callable[[], int]) -> None:
+        ends_at = time.monotonic() + GIVE_UP_S
+        while True:
+            status = post()
+            with self._lock:
+                customer.posts += 1
+                self.statuses[status] = self.statuses.get(status, 0) + 1
+                if status in (200, 202):
+                    customer.messages += 1
+                    customer.accepted_at = time.time()
+                    return
+                if time.monotonic() > ends_at:
+                    self.failed.append(f"chat {customer.chat} was not accepted within {GIVE_UP_S:g} s (last {status})")
+                    return
+            time.sleep(TRY_AGAIN_S)
+
+    def _visit(self, customer: Customer, text: str) -> int:
+        """A visitor of the widget: a session if there is none yet, then the message."""
+        base, headers = f"/widget/{customer.bot.slug}", {"origin": ORIGIN}
+        try:
+            if customer.token is None:
+                answer = self.http.post(f"{base}/sessions", headers=headers)
+                if answer.status_code != 201:
+                    return answer.status_code
+                customer.token, customer.chat = str(answer.json()["token"]), str(answer.json()["visitor"])
+            headers["authorization"] = f"Bearer {customer.token}"
+            body = {"text": text, "client_id": "drill-1"}
+            return self.http.post(f"{base}/messages", json=body, headers=headers).status_code
+        except httpx.HTTPError:
+            return 0
+
+
+def read_answers(http: httpx.Client, customer: Customer) -> int:
+    """How many answers a visitor of the widget reads."""
+    headers = {"origin": ORIGIN, "authorization": f"Bearer {customer.token}"}
+    answer = http.get(f"/widget/{customer.bot.slug}/messages", headers=headers)
+    answer.raise_for_status()
+    return sum(1 for message in answer.json()["messages"] if message["role"] == "bot")
