@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,16 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from shared.embedded import Database as Server
-from shared.flow import onboarding
 from shared.flow.batch import Stored
 from shared.flow.drain import Drain
 from shared.model import Me
 from shared.settings import Settings
-from shared.store import companies, journal
+from shared.store import journal
 from shared.store.journal import Reader
 from shared.store.pool import Database
 from shared.store.redis import connect
-from shared.store.vault import Vault
+from workers.drill.traffic import Bot as Bot
+from workers.drill.traffic import connect_bot, private_message
 
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 BOT = Me("700", "demo_bot")
@@ -44,51 +43,19 @@ def settings_for(server: Server, redis_url: str, **values: Any) -> Settings:
     return settings(database_url=server.url, database_admin_url=server.admin_url, redis_url=redis_url, **values)
 
 
-@dataclass(frozen=True)
-class Bot:
-    """A company's connected Telegram bot."""
-
-    company_id: int
-    app_id: int
-    channel_id: int
-    slug: str
-    secret: str
-    token: str
-
-
 def make_bot(admin_url: str, name: str | None = None, token: str | None = None) -> Bot:
     number = next(_ids)
-    name = name or f"company {number}"
-    token = token or f"{7000 + number}:AAtesttokentesttokentesttokentestt"
-    with psycopg.connect(admin_url, autocommit=True) as conn:
-        company = companies.ensure(conn, name)
-        secret = onboarding.new_secret()
-        slug = f"bot-{number}"
-        connected = onboarding.connect_bot(
-            conn,
-            Vault([ENCRYPTION_KEY]),
-            platform="telegram",
-            company_id=company.id,
-            slug=slug,
-            webhook_secrets=[secret],
-            token=token,
-            me=Me(token.partition(":")[0], f"bot{number}_bot"),
-        )
-    return Bot(company.id, connected.app_id, connected.channel_id, slug, secret, token)
+    return connect_bot(
+        admin_url, [ENCRYPTION_KEY], company=name or f"company {number}", slug=f"bot-{number}",
+        token=token or f"{7000 + number}:AAtesttokentesttokentesttokentestt", username=f"bot{number}_bot",
+    )  # fmt: skip
 
 
 def update(text: str | None, *, chat: int = 1, message_id: int | None = None, **more: Any) -> dict[str, Any]:
     """A Telegram update with a private message."""
-    number = next(_ids)
-    message: dict[str, Any] = {
-        "message_id": message_id or number,
-        "from": {"id": chat, "is_bot": False, "first_name": f"Customer {chat}"},
-        "chat": {"id": chat, "type": "private", "first_name": f"Customer {chat}"},
-        "date": 1_780_000_000,
-    }
-    if text is not None:
-        message["text"] = text
-    return {"update_id": number, "message": {**message, **more}}
+    body = private_message(next(_ids), chat, text)
+    body["message"].update({"date": 1_780_000_000, **more}, **({"message_id": message_id} if message_id else {}))
+    return body
 
 
 class Inbox:

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 READY_WITHIN_S = 60.0
 WATCH_EVERY_S = 0.5
 RESTART_PAUSE_S = 1.0
+"""Before a process is begun again that lived for less than LIVED_S: one that dies at its start must not spin."""
+LIVED_S = 10.0
 JOURNEY = ("gateway", "intake", "reply", "deliver")
 """What a message needs on its way."""
 STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "index", "media", "maintenance", "beat", "flower"))
@@ -62,8 +64,10 @@ class Child:
     ready: Callable[[], bool]
     process: ServerProcess
     restarts: int = 0
+    started_at_s: float = 0.0
 
     def start(self) -> None:
+        self.started_at_s = time.monotonic()
         self.process.start(self.argv, cwd=PROJECT_ROOT, environment=self.environment)
 
     def stop(self, within_s: float) -> None:
@@ -143,7 +147,8 @@ class Supervisor:
                 log.warning("process_died", name=child.name, restarts=child.restarts)
                 if child.process.pid is not None:
                     _end_group(child.process.pid)
-                if self._stopping.wait(RESTART_PAUSE_S):
+                lived_s = time.monotonic() - child.started_at_s
+                if self._stopping.wait(0.0 if lived_s > LIVED_S else RESTART_PAUSE_S):
                     return
                 child.restarts += 1
                 child.process.kill()  # reaps it and its guard

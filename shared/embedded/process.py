@@ -152,7 +152,7 @@ def spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # SIGXFSZ stays ignored, as it is in Python: a file that may not grow is an error to a server and not its end
+            # SIGXFSZ stays ignored, as in Python: to a server a file that may not grow is an error and not its end
             restore_signals=False,
             user=account.uid if account else None,
             group=account.gid if account else None,

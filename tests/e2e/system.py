@@ -1,4 +1,4 @@
-"""A private copy of the system with real processes, which a test may kill and start again."""
+"""The private copy of the drill, with processes that a test starts, kills and starts again by itself."""
 
 from __future__ import annotations
 
@@ -6,51 +6,27 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 
-from shared.embedded import Postgres, Valkey
 from shared.embedded.process import choose_port
-from shared.settings import PROJECT_ROOT, Settings, child_environment
-from shared.store.balance import Balance, take
-from shared.store.journal import Reader
-from shared.store.redis import connect
+from shared.settings import PROJECT_ROOT, child_environment
 from standin.client import Standin
 from standin.process import StandinProcess
-from tests.factories import ENCRYPTION_KEY, Bot, make_bot, settings
+from tests.factories import ENCRYPTION_KEY, settings
 from tests.services import private_postgres, private_valkey, temporary_folder
-from workers.commands.data import add_file
 from workers.commands.setup import prepare
-from workers.local import KNOWLEDGE
+from workers.drill.system import QUICK, wait_until
+from workers.drill.system import System as Copy
 from workers.supervisor import answers, argv_of, secret_environment
 
 READY_WITHIN_S = 40.0
 END_WITHIN_S = 30.0
-POLL_S = 0.05
-
-# Short bounds, so that a fault is over in seconds; the order between them is as in production.
-QUICK: dict[str, Any] = {
-    "quiet_window_s": 0.2,
-    "lease_s": 2.0,
-    "database_pool_timeout_s": 1.5,
-    "send_deadline_s": 2.0,
-    "record_deadline_s": 3.0,
-    "uncertain_unblock_s": 2.0,
-    "sweep_every_s": 0.5,
-    "journal_write_timeout_s": 1.0,
-    "app_cache_ttl_s": 1.0,
-    "reply_threads": 8,
-    "deliver_threads": 8,
-    "database_pool_max": 6,
-    "visibility_timeout_s": 20,
-}
 
 
 @dataclass(slots=True)
@@ -65,20 +41,12 @@ class Running:
         return self.process.poll() is None
 
 
-@dataclass
-class System:
+@dataclass(kw_only=True)
+class System(Copy):
     """Services, stand-in and whichever processes a test has started."""
 
-    folder: Path
-    postgres: Postgres
-    valkey: Valkey
     standin: Standin
-    config: Settings
-    http: httpx.Client
     processes: dict[str, Running] = field(default_factory=dict)
-    bots: list[Bot] = field(default_factory=list)
-
-    # ------------------------------------------------------------ processes
 
     def start(self, *names: str, faults: str = "", marks: Path | None = None) -> None:
         """Start processes together and wait until each is ready. faults: points for all of them."""
@@ -86,7 +54,7 @@ class System:
             (self.folder / f"{name}.ready").unlink(missing_ok=True)
             environment = self.environment() | ({"FAULTS": faults, "FAULTS_DIR": str(marks)} if marks else {})
             environment |= secret_environment(name, self.config)
-            log = self.folder / f"{name}.log"
+            log = self.logs / f"{name}.log"
             with log.open("ab") as output:
                 process = subprocess.Popen(
                     argv_of(name, self.config), cwd=PROJECT_ROOT, env=child_environment(environment),
@@ -155,92 +123,6 @@ class System:
             else:
                 self.wait_dead(name)
 
-    # ------------------------------------------------------------ traffic
-
-    def new_bot(self) -> Bot:
-        """A company of its own with the demo's knowledge and a bot that the stand-in knows."""
-        bot = make_bot(str(self.config.database_admin_url))
-        self.standin.register_bot(bot.token, f"bot{bot.app_id}_bot")
-        with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
-            for path in sorted(KNOWLEDGE.glob("*.md")):
-                add_file(conn, bot.company_id, path)
-        self.bots.append(bot)
-        return bot
-
-    def post(self, bot: Bot, body: dict[str, Any]) -> int:
-        """One webhook; its status, 0 when nobody answered."""
-        try:
-            return self.http.post(
-                f"/webhooks/telegram/{bot.slug}",
-                json=body,
-                headers={"x-telegram-bot-api-secret-token": bot.secret},
-            ).status_code
-        except httpx.HTTPError:
-            return 0
-
-    def post_until_accepted(self, bot: Bot, body: dict[str, Any], within_s: float = 40.0) -> int:
-        """As a platform does: the same request again until it is accepted; returns how often it was sent."""
-        sent = 0
-
-        def accepted() -> bool:
-            nonlocal sent
-            sent += 1
-            return self.post(bot, body) == 200
-
-        wait_until(accepted, "the webhook is accepted", within_s)
-        return sent
-
-    def post_all(self, work: Sequence[tuple[Bot, dict[str, Any]]], threads: int = 8) -> None:
-        """Post each until it is accepted, several at a time."""
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda one: self.post_until_accepted(*one), work))
-
-    # ------------------------------------------------------------ what became of it
-
-    def balance(self) -> Balance:
-        client = connect(str(self.config.redis_url))
-        try:
-            with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
-                return take(conn, Reader(client, self.config.journal_shards))
-        finally:
-            client.close()
-
-    def wait_at_rest(self, within_s: float = 45.0) -> Balance:
-        """The balance once it closes and nothing is under way."""
-        seen: list[Balance] = []
-
-        def rests() -> bool:
-            seen.append(self.balance())
-            return seen[-1].at_rest
-
-        wait_until(rests, "the system comes to rest", within_s, lambda: f"{seen[-1:]}\n{self.log_tails()}")
-        return seen[-1]
-
-    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
-            return conn.execute(query, values).fetchall()
-
-    def all_logs(self) -> str:
-        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
-
-    def log_tails(self, lines: int = 12) -> str:
-        """The end of every process' log, for a failure's message."""
-        return "\n".join(
-            "\n".join([f"--- {path.stem}", *path.read_text(errors="replace").splitlines()[-lines:]])
-            for path in sorted(self.folder.glob("*.log"))
-        )
-
-
-def wait_until(
-    condition: Callable[[], bool], what: str, within_s: float, shown: Callable[[], str] = lambda: ""
-) -> None:
-    """Until a condition that somebody else brings about holds. Fails after within_s, saying what did not come."""
-    ends_at = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > ends_at:
-            raise AssertionError(f"not within {within_s:g} s: {what} {shown()}")
-        time.sleep(POLL_S)  # a poll with a bound: the condition lies in other processes
-
 
 @contextmanager
 def private_system(*, valkey_options: dict[str, Any] | None = None, **values: Any) -> Iterator[System]:
@@ -274,7 +156,10 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
         prepare(config)
         base_url = f"http://127.0.0.1:{config.gateway_port}"
         http = stack.enter_context(httpx.Client(base_url=base_url, timeout=10, trust_env=False))
-        system = System(folder, postgres, valkey, standin, config, http)
+        system = System(
+            folder=folder, logs=folder, postgres=postgres, valkey=valkey, standin_url=standin.base_url, config=config,
+            http=http, standin=standin,
+        )  # fmt: skip
         stack.callback(system.end_all)
         yield system
 

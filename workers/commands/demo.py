@@ -19,6 +19,7 @@ from shared.store.journal import Reader
 from shared.store.redis import connect
 from workers.commands import demo_widget
 from workers.commands.setup import as_owner
+from workers.drill.traffic import private_message
 from workers.local import System, control
 
 ANSWER_WITHIN_S = 30.0
@@ -60,7 +61,7 @@ class _Show:
     owner: psycopg.Connection
     http: httpx.Client
     failures: list[str] = field(default_factory=list)
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(10_000))
 
     def expect(self, promise: str, held: bool) -> None:
         if not held:
@@ -68,18 +69,7 @@ class _Show:
 
     def update(self, chat: int, text: str) -> dict[str, Any]:
         """A Telegram update as the platform posts it."""
-        number = next(self._numbers)
-        who = {"id": chat, "first_name": f"Customer {chat}"}
-        return {
-            "update_id": 10_000 + number,
-            "message": {
-                "message_id": number,
-                "date": 1_780_000_000 + number,
-                "from": {**who, "is_bot": False, "language_code": "en"},
-                "chat": {**who, "type": "private"},
-                "text": text,
-            },
-        }
+        return private_message(next(self._numbers), chat, text)
 
     def post(self, body: dict[str, Any], secret: str | None = None) -> int:
         headers = {"x-telegram-bot-api-secret-token": secret or self.system.webhook_secret}

@@ -30,7 +30,7 @@ POINTS = {
     "deliver.before_record": "a sender with the platform's answer, before it is written down",
     "deliver.after_record": "a sender after it is written down",
 }
-IN_SHORT = ("gateway.journalled", "intake.after_commit", "reply.asking", "deliver.claimed", "deliver.before_record")
+IN_SHORT = ("gateway.journalled", "intake.after_commit", "reply.asking", "deliver.before_record")
 BESIDE = ("index", "media", "maintenance", "beat", "flower")
 """What no message needs on its way; only the full form runs them."""
 THIEVES = 4
@@ -133,5 +133,5 @@ FAULTS = (
     *(Fault(f"kill {name}", f"{name}, whatever it does", _any_time(name), kill=True) for name in BESIDE),
     Fault("worker hangs", "a worker's consumer hangs while its threads live", _hang, uncertain=True),
     Fault("rings lost", "rings popped from the broker that reach no worker", _rings_lost, short=True),
-    Fault("rings doubled", "rings that come twenty times", _rings_doubled, short=True),
+    Fault("rings doubled", "rings that come twenty times", _rings_doubled),
 )  # fmt: skip

@@ -143,7 +143,7 @@ FAULTS = (
           short=True),
     Fault("redis killed, no file", "Redis killed with the append-only file off", _redis_without_file, stated=True),
     Fault("redis flushed", "FLUSHALL", _flushed, short=True, stated=True),
-    Fault("redis full", "Redis at maxmemory", _redis_full, short=True),
+    Fault("redis full", "Redis at maxmemory", _redis_full),
     Fault("redis disk full", "the journal's disk is full", _disk_full, short=True),
     Fault("redis cut off", "every connection to Redis dropped, three times", _redis_connections),
     Fault("postgres killed", "PostgreSQL killed and started again", _postgres_killed, short=True),

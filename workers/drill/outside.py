@@ -127,7 +127,7 @@ def _backlog(stage: Stage) -> None:
         )
     total = BACKLOG_COMPANIES * BACKLOG_CHATS
     stage.note = (
-        f"{total} turns overdue, {done / seconds:.0f} a second ended while ours were answered; the rest called off"
+        f"of {total} overdue turns {done / seconds:.0f} a second ended while ours were answered; the rest called off"
     )
     stage.wait(lambda: done > 0, "turns of the backlog end", 0)
 
@@ -178,10 +178,11 @@ def _ended(conn: psycopg.Connection[Any], companies: list[int]) -> int:
 
 FAULTS = (
     Fault("model refuses", "the model answers 429, again and again",
-          _failing("openai", 1.5, 10.0, kind="status", status=429, retry_after=1), short=True),
+          _failing("openai", 1.5, 10.0, kind="status", status=429, retry_after=1)),
     Fault("model hangs", "the model takes requests and says nothing",
           _failing("openai", 1.5, 10.0, kind="timeout_before_effect")),
-    Fault("model is away", "the model closes every connection", _failing("openai", 1.5, 10.0, kind="drop_before_effect")),
+    Fault("model is away", "the model closes every connection",
+          _failing("openai", 1.5, 10.0, kind="drop_before_effect")),
     Fault("platform refuses", "the platform answers 429 with a time to wait",
           _failing("telegram", 1.5, 10.0, kind="status", status=429, retry_after=1), short=True),
     Fault("platform is away", "the platform answers 502", _failing("telegram", 1.5, 10.0, kind="status", status=502)),

@@ -8,20 +8,10 @@ from typing import Any
 from workers.drill.stage import Score
 
 HEAD = (
-    "fault",
-    "sent",
-    "accepted",
-    "once",
-    "lost",
-    "stated",
-    "doubled",
-    "uncertain",
-    "parked",
-    "first",
-    "last",
+    "fault", "sent", "accepted", "once", "lost", "stated", "doubled", "uncertain", "parked", "first", "recovered",
     "rest",
-)
-WIDTHS = (30, 6, 9, 6, 5, 7, 8, 10, 7, 7, 7, 7)
+)  # fmt: skip
+WIDTHS = (30, 6, 9, 6, 5, 7, 8, 10, 7, 7, 11, 7)
 
 
 def head() -> str:
@@ -31,18 +21,18 @@ def head() -> str:
 def line(score: Score) -> str:
     """One fault, with what is wrong below it."""
     t = score.tally
-    times = (_seconds(score.first_s), _seconds(score.last_s), _seconds(score.rest_s))
+    times = (_seconds(score.first_s), _seconds(score.recovered_s), _seconds(score.rest_s))
     cells = (
         score.fault, score.posts, t.accepted, t.once, t.lost, score.stated, t.doubled, t.uncertain, t.parked, *times,
     )  # fmt: skip
-    shown = [_line(cells) + ("" if score.passed else "   FAILED")]
+    shown = [_line(cells) + ("   slow" if score.slow else "") + ("" if score.passed else "   FAILED")]
     if score.note:
         shown.append(f"    {score.note}")
     return "\n".join([*shown, *(f"    NOT AS PROMISED: {what}" for what in score.wrong)])
 
 
 def as_json(score: Score) -> dict[str, Any]:
-    return {**asdict(score), "passed": score.passed}
+    return {**asdict(score), "passed": score.passed, "slow": score.slow}
 
 
 def _line(cells: tuple[Any, ...]) -> str:

@@ -134,7 +134,7 @@ class System:
     def do(self, statement: str) -> None:
         """Do something as the owner that returns no rows."""
         with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
-            conn.execute(statement)  # type: ignore[arg-type]
+            conn.execute(statement)
 
     def all_logs(self) -> str:
         return "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.log")))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import psycopg
@@ -96,10 +96,6 @@ class Customer:
     accepted_at: float | None = None
     token: str | None = None
     parked: bool = False
-
-
-class Sender(Protocol):
-    def __call__(self, customer: Customer) -> int: ...
 
 
 @dataclass
