@@ -97,11 +97,39 @@ def test_every_point_is_a_literal_name_of_its_station_and_used_once() -> None:
 
 def test_every_point_that_a_test_sets_exists() -> None:
     """Otherwise the test would wait for a kill that never comes."""
-    used = set(re.findall(r"""["']([a-z]+\.[a-z_]+)=(?:kill|raise|pass)""", _all_of("tests")))
-    points = set(REACHED.findall(_all_of("shared")))
+    used = set(re.findall(r"""["']([a-z]+\.[a-z_]+)=(?:kill|raise|pass)""", all_of("tests")))
+    points = set(REACHED.findall(all_of("shared")))
 
     assert used - {"a.point", "b.point", "other.point"} <= points
 
 
-def _all_of(folder: str) -> str:
+def all_of(folder: str) -> str:
     return "\n".join(path.read_text() for path in (PROJECT_ROOT / folder).rglob("*.py"))
+
+
+def test_a_running_process_suffers_what_is_laid_for_it_once(tmp_path: Path) -> None:
+    faults.configure(faults.ON_REQUEST, tmp_path)
+    faults.reach("a.point")
+
+    mark = faults.arm(tmp_path, "a.point", "raise")
+    faults.reach("b.point")
+    assert not mark.exists()
+    with pytest.raises(InjectedFault, match=r"a\.point"):
+        faults.reach("a.point")
+    faults.reach("a.point")
+    assert mark.exists()
+
+    assert not faults.arm(tmp_path, "a.point", "raise").exists()
+    faults.disarm(tmp_path, "a.point")
+    faults.reach("a.point")
+    faults.disarm(tmp_path, "never.armed")
+
+
+def test_what_is_laid_is_an_action_and_needs_a_process_that_asked_for_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="explode"):
+        faults.arm(tmp_path, "a.point", "explode")
+    with pytest.raises(ValueError, match="FAULTS_DIR"):
+        faults.configure(faults.ON_REQUEST, None)
+    faults.arm(tmp_path, "a.point", "raise")
+    faults.configure("b.point=pass", tmp_path)
+    faults.reach("a.point")

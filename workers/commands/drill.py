@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -40,6 +42,7 @@ def drill(short: bool, only: tuple[str, ...], list_: bool, as_json: bool, keep: 
         for fault in chosen:
             click.echo(f"{fault.name:30}{'short  ' if fault.short else '       '}{fault.what}")
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that everything is stopped in order
     logs.configure("ERROR")  # that processes die is what we came for
     folder = settings.load(of_running_system=False).data_dir / f"drill-{os.getpid()}"
     failed = _run(folder, chosen, quick=short, as_json=as_json, keep=keep)

@@ -108,7 +108,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chat:
+class Chat:
     """What the tables know of a customer's chat."""
 
     stored: int = 0
@@ -125,16 +125,16 @@ def tally(system: System, customers: Iterable[Customer]) -> Tally:
     arrived = arrivals(system)
     found = Tally()
     for customer in customers:
-        chat = chats.get((customer.bot.channel_id, customer.chat), _Chat())
+        chat = chats.get((customer.bot.channel_id, customer.chat), Chat())
         if customer.bot.token:
             got = len(arrived.get(customer.chat, ()))
         else:
             got = read_answers(system.http, customer) if chat.stored else 0
-        _count(found, customer, chat, got)
+        count(found, customer, chat, got)
     return found
 
 
-def _count(found: Tally, customer: Customer, chat: _Chat, got: int) -> None:
+def count(found: Tally, customer: Customer, chat: Chat, got: int) -> None:
     found.accepted += customer.messages
     if customer.parked and chat.stored == 0:
         found.parked += customer.messages
@@ -150,7 +150,7 @@ def _count(found: Tally, customer: Customer, chat: _Chat, got: int) -> None:
         found.once += customer.messages
 
 
-def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], _Chat]:
+def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], Chat]:
     rows = system.rows(
         "SELECT c.channel_id, c.chat,"
         " (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id AND m.conversation_id = c.id"
@@ -166,4 +166,4 @@ def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], 
         " FROM conversations c WHERE c.channel_id = ANY(%s)",
         list(channels),
     )
-    return {(int(row[0]), str(row[1])): _Chat(*map(int, row[2:])) for row in rows}
+    return {(int(row[0]), str(row[1])): Chat(*map(int, row[2:])) for row in rows}

@@ -1,0 +1,88 @@
+"""The drill counts what it finds rightly, knows every fault point there is, and lets nothing of its surroundings in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+
+import pytest
+
+from shared import settings
+from shared.settings import Settings
+from tests.unit.test_faults import REACHED, all_of
+from workers.commands.drill import FAULTS
+from workers.drill.checks import Chat, Tally, count
+from workers.drill.kills import IN_SHORT, POINTS
+from workers.drill.traffic import Bot, Customer
+
+BOT = Bot(1, 1, 1, "bot", "secret", "7:token")
+
+
+@pytest.mark.parametrize(
+    ("chat", "got", "expected"),
+    [
+        (Chat(stored=1, replies=1, turns=1, sent=1), 1, {"once": 1}),
+        (Chat(stored=1, replies=1, turns=1, sent=2), 2, {"once": 1}),  # one reply in two parts
+        (Chat(), 0, {"lost": 1}),  # accepted and nowhere
+        (Chat(stored=1), 0, {"lost": 1}),  # stored and never answered
+        (Chat(stored=1, replies=1, turns=1, sent=1), 0, {"lost": 1}),  # we say sent, the platform has nothing
+        (Chat(stored=1, replies=1, turns=1, sent=1), 2, {"doubled": 1}),
+        (Chat(stored=1, replies=2, turns=1, sent=2), 2, {"doubled": 1}),  # two replies to one turn
+        (Chat(stored=2, replies=1, turns=1, sent=1), 1, {"doubled": 1}),
+        (Chat(stored=1, replies=1, turns=1, uncertain=1), 0, {"uncertain": 1}),
+        (Chat(stored=1, replies=1, turns=1, uncertain=1), 1, {"uncertain": 1}),
+        (Chat(stored=1, replies=1, turns=1, uncertain=1), 2, {"doubled": 1}),  # an uncertain send was repeated
+    ],
+)
+def test_each_customer_is_counted_for_what_became_of_their_message(
+    chat: Chat, got: int, expected: dict[str, int]
+) -> None:
+    found = Tally()
+    count(found, Customer(BOT, "5", posts=1, messages=1), chat, got)
+
+    assert {name: value for name, value in asdict(found).items() if value} == {"accepted": 1, **expected}
+
+
+def test_several_messages_of_one_chat_count_each() -> None:
+    customer = Customer(BOT, "5", posts=9, messages=3)
+    found = Tally()
+    count(found, customer, Chat(stored=3, replies=2, turns=2, sent=2), 2)
+    count(found, customer, Chat(stored=2, replies=1, turns=1, sent=1), 1)
+
+    assert (found.accepted, found.once, found.lost) == (6, 3, 1)
+
+
+def test_what_was_to_be_parked_counts_as_parked_only_if_it_was_not_stored() -> None:
+    customer = Customer(BOT, "5", posts=1, messages=1, parked=True)
+    found = Tally()
+    count(found, customer, Chat(), 0)
+    count(found, customer, Chat(stored=1, replies=1, turns=1, sent=1), 1)
+
+    assert (found.parked, found.once, found.lost) == (1, 1, 0)
+
+
+def test_every_fault_point_of_the_code_is_drilled() -> None:
+    points = {name for folder in ("gateway", "workers", "tasks", "shared") for name in REACHED.findall(all_of(folder))}
+
+    assert set(POINTS) == points - {"worker.received"}  # where it hangs instead
+    assert set(IN_SHORT) <= set(POINTS)
+
+
+def test_every_fault_has_a_name_of_its_own_and_only_a_cut_off_sender_may_leave_uncertain_sends() -> None:
+    assert max(Counter(fault.name for fault in FAULTS).values()) == 1
+    assert {fault.name for fault in FAULTS if fault.uncertain and not fault.name.startswith("kill deliver.")} == {
+        "worker hangs"
+    }
+    assert {fault.name for fault in FAULTS if fault.stated} == {"redis killed, no file", "redis flushed"}
+
+
+def test_a_private_copy_takes_nothing_from_its_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_BASE_URL", "https://a-real-model.example/v1")
+    monkeypatch.setenv("LLM_MODEL", "costly")
+    monkeypatch.setenv("LEASE_S", "77")
+    config = settings.only(quiet_window_s=0.3, widget_sessions_limit="9/9", llm_api_key="a key")
+
+    for name, value in settings.only_environment(config).items():
+        monkeypatch.setenv(name, value)
+    assert Settings(_env_file=None) == config  # type: ignore[call-arg]  # what its processes load
+    assert (config.llm_base_url, config.lease_s, config.quiet_window_s) == (None, 10.0, 0.3)
