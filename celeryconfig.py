@@ -12,6 +12,7 @@ _settings = settings.load()
 
 broker_url = _settings.need("broker_url")
 broker_connection_retry_on_startup = True
+worker_consumer = "workers.consumer:Consumer"  # tries to reach the broker every two seconds; Celery's every thirty
 broker_connection_max_retries = None  # a broker that is away for an hour must not end the fleet
 broker_channel_error_retry = True  # Redis at maxmemory answers a pop with an error, which would end the worker
 broker_pool_limit = 32
