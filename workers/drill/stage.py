@@ -23,7 +23,7 @@ AFTERWARDS_S = 2.0
 class Fault:
     """play does the harm, calls `struck()` when it is done, and returns when the surroundings are well again.
 
-    short: part of the short form. uncertain: a send may have been cut off from its answer or record, on a platform that cannot
+    short: part of the short form. uncertain: a send may be cut off from its answer or record, on a platform that cannot
     tell us. stated: what no setting of ours prevents; its loss is measured. kill: it should be over within
     RECOVERS_WITHIN_S.
     """
