@@ -14,6 +14,9 @@ from shared.model import SendOutcome
 from shared.store import conversations, outbound
 from tests.integration.machine import CHATS, WORKERS, Ground, Machine, run
 
+RINGS_AT_THE_END = 150
+"""More than a run can leave parts."""
+
 
 @pytest.fixture(scope="module")
 def ground(module_database: Database) -> Iterator[Ground]:
@@ -170,6 +173,25 @@ class Parts(Machine):
         if not sent:
             self.resent_by_person.add(uncertain[0].id)
             self.passed.add(uncertain[0].id)  # later ones may have gone while it was uncertain
+
+    def teardown(self) -> None:
+        """However it went: once everybody has crashed, rings that come often enough leave nothing to send."""
+        for worker in self.hands:
+            self.crashes(worker)
+        self.the_sweeper_expires_sends(31)
+        for ring in range(RINGS_AT_THE_END):
+            worker = "ab"[ring % 2]
+            self.claims_a_part(worker, 61, "s")
+            if not self.hands[worker].out:
+                break
+            sending = self.hands[worker].out.pop()
+            with self.ground.transaction(worker) as conn:
+                sent = SendOutcome("sent", "sent", platform_message_id="1")
+                assert outbound.record(conn, sending.claim, sending.attempt, sent, delay_s=0, duration_ms=1)
+            self.in_doubt.discard(sending.claim.outbound_id)
+        assert self.rows("SELECT id FROM outbound WHERE state IN ('queued', 'sending')") == []
+        self.nothing_arrives_twice_unless_a_person_said_so()
+        self.what_is_sent_arrived_or_a_person_said_so()
 
     @invariant()
     def nothing_arrives_twice_unless_a_person_said_so(self) -> None:

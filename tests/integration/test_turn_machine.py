@@ -14,6 +14,9 @@ from shared.flow import takeover
 from shared.store import conversations, outbound, turns
 from tests.integration.machine import CHATS, SELDOM, WORKERS, Ground, Machine, run
 
+RINGS_AT_THE_END = 100
+"""More than a run has steps, so more than it can leave turns."""
+
 
 @pytest.fixture(scope="module")
 def ground(module_database: Database) -> Iterator[Ground]:
@@ -160,6 +163,21 @@ class Turns(Machine):
         with self.ground.transaction("intake") as conn:
             locked = conversations.ensure_locked(conn, {self.key(chat): None})[self.key(chat)]
             conversations.mark_read(conn, self.company, locked.id, up_to)
+
+    def teardown(self) -> None:
+        """However it went: once everybody has crashed, rings that come often enough bring every turn to its end."""
+        for worker in self.claims:
+            self.crashes(worker)
+        for ring in range(RINGS_AT_THE_END):
+            worker = "ab"[ring % 2]
+            self.claims_a_turn(worker, 61)
+            if not self.claims[worker]:
+                break
+            self._store(worker, self.claims[worker][-1], handover=False)
+        assert self.rows("SELECT id FROM turns WHERE state IN ('waiting', 'answering')") == []
+        self.a_turn_has_one_reply_and_replies_keep_the_turns_order()
+        self.an_answered_turn_has_its_reply()
+        self.no_customer_s_message_is_forgotten()
 
     @invariant()
     def a_turn_has_one_reply_and_replies_keep_the_turns_order(self) -> None:
