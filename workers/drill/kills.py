@@ -125,8 +125,8 @@ FAULTS = (
     *(
         Fault(
             f"kill {point}", what, _at(point), short=point in IN_SHORT, kill=True,
-            # another thread of the process may be between send and record when it dies
-            uncertain=point.startswith("deliver."),
+            # a sender may be the victim, and another thread of it between send and record when it dies
+            uncertain=not point.startswith(("gateway.", "intake.", "reply.")),
         )
         for point, what in POINTS.items()
     ),
