@@ -61,10 +61,12 @@ def test_what_was_to_be_parked_counts_as_parked_only_if_it_was_not_stored() -> N
     assert (found.parked, found.once, found.lost) == (1, 1, 0)
 
 
-def test_every_fault_point_of_the_code_is_drilled() -> None:
+def test_every_fault_point_of_a_message_s_way_is_drilled() -> None:
+    """The jobs' own points (archive, job, person) are their tests' affair."""
     points = {name for folder in ("gateway", "workers", "tasks", "shared") for name in REACHED.findall(all_of(folder))}
 
-    assert set(POINTS) == points - {"worker.received"}  # where it hangs instead
+    way = ("gateway.", "intake.", "reply.", "deliver.", "ring.")
+    assert set(POINTS) == {name for name in points if name.startswith(way)}
     assert set(IN_SHORT) <= set(POINTS)
 
 

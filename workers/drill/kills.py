@@ -24,6 +24,7 @@ POINTS = {
     "reply.asking": "a replier while the model writes",
     "reply.before_commit": "a replier with the answer written and not committed",
     "reply.after_commit": "a replier before it rings for the delivery",
+    "ring.wanted": "intake, a replier or a sender that is about to ring",
     "deliver.claimed": "a sender that has just leased a part",
     "deliver.before_write": "a sender that has said that the request leaves, before it does",
     "deliver.after_write": "a sender whose request has left",
