@@ -17,7 +17,7 @@ from shared.store import balance, conversations, embeddings, receipts
 from shared.store import knowledge as store
 from shared.store.journal import Reader
 from shared.store.redis import connect
-from workers.commands import demo_widget
+from workers.commands import demo_platforms, demo_widget
 from workers.commands.setup import as_owner
 from workers.drill.traffic import private_message
 from workers.local import System, control
@@ -143,6 +143,7 @@ def show(system: System) -> list[str]:
         _forged(stage)
         _repeated(stage)
         stage.failures += demo_widget.play(system)
+        stage.failures += demo_platforms.play(system)
         _model_fails(stage)
         _at_rest(stage)
         return stage.failures
