@@ -68,7 +68,7 @@ def connect(
     if given and given not in secrets:
         secrets = [given, *secrets][: rotation.SECRETS_KEPT]
     elif not secrets:
-        secrets = [connector.new_secret()]
+        secrets = [connector.new_secret() or onboarding.new_secret()]
     verify_token = str(vault.open(app.verify_token)) if app is not None and app.verify_token else None
     if verify_token is None and connector.handshakes:
         verify_token = onboarding.new_secret()

@@ -82,7 +82,7 @@ def app_rotate_secret(slug: str, public_url: str | None) -> None:
         connector = _connector(config, row)
         if public_url is not None:
             _registrations(conn, vault, connector, row, public_url)  # before anything changes
-        new = connector.new_secret() if connector.makes_secret else _told_secret(connector)
+        new = connector.new_secret() or _told_secret(connector)
         rotation.rotate_secret(conn, vault, row, new)
         click.echo(f"{slug} has a new secret; the old one still counts until `app drop-old-secret {slug}`")
         if public_url is not None:

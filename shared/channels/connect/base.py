@@ -64,8 +64,8 @@ class Connector(Protocol):
     @property
     def questions(self) -> Sequence[Question]: ...
 
-    def new_secret(self) -> str:
-        """A webhook's secret as the platform wants it; asked only where makes_secret."""
+    def new_secret(self) -> str | None:
+        """A webhook's secret of our making, as the platform wants it; None where the platform has one."""
         ...
 
     async def identify(self, http: httpx.AsyncClient, answers: Mapping[str, str]) -> Identity:

@@ -37,8 +37,8 @@ class _Graph:
     def __init__(self, api_url: str) -> None:
         self._base = f"{api_url.rstrip('/')}/{VERSION}"
 
-    def new_secret(self) -> str:
-        raise NotImplementedError("Meta has one")
+    def new_secret(self) -> None:
+        """The platform has one."""
 
     def secret_of(self, answers: Mapping[str, str]) -> str | None:
         return answers.get("app_secret")

@@ -54,8 +54,8 @@ class SlackConnector:
         app_id = bot.get("app_id") if isinstance(bot, dict) else None
         return app_id if isinstance(app_id, str) and app_id else None
 
-    def new_secret(self) -> str:
-        raise NotImplementedError("Slack has one")
+    def new_secret(self) -> None:
+        """The platform has one."""
 
     def secret_of(self, answers: Mapping[str, str]) -> str | None:
         return answers.get("signing_secret")
