@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from standin import control, files, graph, openai, receiver, slack, telegram, whatsapp
+from standin import control, files, graph, openai, receiver, slack, subscriptions, telegram, whatsapp
 from standin.wire import Exchange, listen
 from standin.world import World
 
@@ -22,6 +22,8 @@ async def route(world: World, exchange: Exchange) -> None:
         await telegram.handle(world, exchange)
     elif path.startswith("/file/bot"):
         await files.telegram(world, exchange)
+    elif subscriptions.PATH.fullmatch(path):
+        await subscriptions.handle(world, exchange)
     elif whatsapp.owns(world, exchange.request):
         await whatsapp.handle(world, exchange)
     elif graph.PATH.fullmatch(path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -16,6 +18,7 @@ import pytest
 from shared.channels import meta
 from shared.flow import onboarding
 from shared.model import Me, read_ref
+from shared.settings import PROJECT_ROOT, child_environment
 from shared.store import companies
 from shared.store.vault import Vault
 from tests.e2e.checks import check_one_reply_a_turn, check_unread
@@ -113,6 +116,44 @@ def test_the_subscription_shakes_hands(system: System) -> None:
 
     assert (answer.status_code, answer.text) == (200, "1158201444")
     assert system.http.get(page.address, params={**asked, "hub.verify_token": "other"}).status_code == 403
+
+
+def test_a_page_is_connected_by_one_command_and_answers(system: System) -> None:
+    """Identified by its token, the application's address set and tried by the platform, the page heard."""
+    number = next(_numbers)
+    page_id, token, public = f"17841500{number}", f"EAAnew{number}", f"http://127.0.0.1:{system.config.gateway_port}"
+    system.standin.register_node(page_id, "page", token, app_id=APP, app_secret=SECRET, name="New page")
+    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+        company = companies.ensure(conn, f"new {number}")
+        for path in sorted(KNOWLEDGE.glob("*.md")):
+            add_file(conn, company.id, path)
+    words = [
+        "channel",
+        "connect",
+        "messenger",
+        "--company",
+        f"new {number}",
+        "--slug",
+        f"new-{number}",
+        "--answers",
+        "-",
+    ]
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "workers.commands", *words, "--public-url", public],
+        input=json.dumps({"app_id": APP, "app_secret": SECRET, "token": token}), cwd=PROJECT_ROOT, text=True,
+        env=child_environment(system.environment()), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert "connected New page" in ended.stdout
+    [set_up] = system.standin.effects(target="graph", kind="app_subscription", node=APP)
+    assert set_up["url"] == f"{public}/webhooks/messenger/new-{number}"
+    assert system.standin.effects(target="graph", kind="subscription", node=page_id)
+    raw = json.dumps({"object": "page", "entry": [entry(Page("messenger", page_id, 0), "56", QUESTION)]}).encode()
+    headers = {"content-type": "application/json", "x-hub-signature-256": meta.signature(raw, SECRET)}
+    assert system.http.post(f"/webhooks/messenger/new-{number}", content=raw, headers=headers).status_code == 200
+    [sent] = system.standin.wait_effects(1, 20, target="graph", kind="message", node=page_id)
+    assert "30 days" in sent["text"]
 
 
 @pytest.mark.parametrize("platform", sorted(OBJECTS))
