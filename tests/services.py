@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,8 +20,23 @@ from shared.embedded import Database, DataFolder, Postgres, Valkey
 from shared.errors import SettingsError
 
 PREFIX = "switchboard-test-"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 4 * 1024**3
+
+
+def _in_memory() -> Path | None:
+    """A folder in memory, where there is room and programs may run. Each test's database is four hundred files copied
+    and deleted again: 14 ms there, and 25 to 500 ms on a disk."""
+    try:
+        found = os.statvfs(MEMORY)
+    except OSError:
+        return None
+    roomy = found.f_bavail * found.f_frsize >= MEMORY_BYTES_MIN
+    return MEMORY if roomy and not found.f_flag & os.ST_NOEXEC and os.access(MEMORY, os.W_OK) else None
+
+
 # Root's clusters go where temporary things go, not where an installation keeps its own.
-PLACES_FOR_ROOT = (Path("/var/tmp/switchboard-test"),)
+PLACES_FOR_ROOT = ((_in_memory() or Path("/var/tmp")) / "switchboard-test",)
 LEFTOVER_AFTER_S = 3600
 TEMPLATE = "migrated"
 
@@ -28,7 +44,7 @@ TEMPLATE = "migrated"
 @contextmanager
 def temporary_folder() -> Iterator[DataFolder]:
     """An open data folder, deleted at the end with all that the servers put there."""
-    folder = DataFolder(Path(tempfile.mkdtemp(prefix=PREFIX)), places_for_root=PLACES_FOR_ROOT)
+    folder = DataFolder(Path(tempfile.mkdtemp(prefix=PREFIX, dir=_in_memory())), places_for_root=PLACES_FOR_ROOT)
     with folder:
         try:
             yield folder
@@ -38,7 +54,7 @@ def temporary_folder() -> Iterator[DataFolder]:
 
 def discard_leftovers() -> None:
     """Delete the folders of test runs that were killed; a run that still goes on holds its folder's lock."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for path in (_in_memory() or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
         try:
             if time.time() - path.stat().st_mtime < LEFTOVER_AFTER_S:
                 continue
