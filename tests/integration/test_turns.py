@@ -110,16 +110,22 @@ def test_fifteen_seconds_after_the_first_message_nothing_is_called_back_any_more
 
 
 def test_an_answer_that_was_called_back_is_due_at_the_latest_at_the_end_of_the_cancel_window(
-    station: Station, bot: Bot
+    database: Database, redis_url: str
 ) -> None:
-    station.receive(bot, "one")
-    _claim_now(station)
-    station.execute("UPDATE turns SET first_at = now() - interval '14.9 seconds'")
+    """The quiet window would be thirty seconds more, and the cancel window's end comes in ten."""
+    station = Station(database, redis_url, quiet_window_s=30.0, quiet_window_max_s=40.0)
+    try:
+        bot = make_bot(database.admin_url)
+        station.receive(bot, "one")
+        _claim_now(station)
+        station.execute("UPDATE turns SET first_at = now() - interval '5 seconds'")
 
-    station.receive(bot, "two")
+        station.receive(bot, "two")
 
-    assert _turns(station) == [("waiting", 1, 2)]
-    assert _due_in_s(station) <= 0.1
+        assert _turns(station) == [("waiting", 1, 2)]
+        assert _due_in_s(station) <= 10
+    finally:
+        station.close()
 
 
 def test_messages_behind_an_answer_extend_the_turn_that_waits_there(station: Station, bot: Bot) -> None:
