@@ -72,11 +72,12 @@ class Answering:
     def _answer(self) -> None:
         self.result = self.station.answer()
 
-    def hear(self) -> None:
-        """What the resident thread does, until a hint has come."""
-        while not (hints := self._listener.listen()):
-            pass
-        self.station.leases.look_now(hints)
+    def hear(self, count: int = 1) -> None:
+        """What the resident thread does, until so many hints have come: together or one by one."""
+        while count > 0:
+            hints = self._listener.listen()
+            count -= len(hints)
+            self.station.leases.look_now(hints)
 
     def end(self) -> reply.Result | None:
         self._thread.join(WITHIN_S)
@@ -164,7 +165,7 @@ def test_a_person_who_takes_over_ends_the_generation(
         takeover.set_bot(conn, telegram.company_id, station.conversation(), enabled=False)
     station.r.live.hint([Moved(bot.company_id)])  # of somebody else: nobody looks
     station.r.live.hint([Moved(telegram.company_id)])
-    answering.hear()
+    answering.hear(2)
 
     assert model.left.wait(WITHIN_S)
     assert answering.end() is reply.Result.CALLED_OFF

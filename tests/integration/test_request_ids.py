@@ -84,7 +84,7 @@ def test_the_line_in_the_log_bears_the_id_and_no_content(
     lines = [json.loads(line) for line in told.splitlines() if b"webhook_answered" in line]
     seen: list[tuple[Any, ...]] = [(line["request_id"], line["status"], line["app_id"]) for line in lines]
     assert seen == [
-        (answer.headers["x-request-id"], 200, bot.app_id), (refused.headers["x-request-id"], 401, None)
+        (answer.headers["x-request-id"], 200, bot.app_id), (refused.headers["x-request-id"], 401, bot.app_id)
     ]  # fmt: skip
     assert ASKED.encode() not in told
     assert b"planted" not in told

@@ -50,7 +50,7 @@ def _found(station: Station) -> list[tuple[str, str | None, int | None]]:
     [
         ({}, ("ok", None, 0)),
         ({"url": ""}, ("failing", "not_registered", 0)),
-        ({"last_error_date": int(time.time()) - 60, "pending_update_count": 3}, ("failing", "delivery_errors", 3)),
+        ({"last_error_date": 4_000_000_000, "pending_update_count": 3}, ("failing", "delivery_errors", 3)),
         ({"last_error_date": 1_700_000_000}, ("ok", None, 0)),
         ({"pending_update_count": 500}, ("failing", "backlog", 500)),
         ({"status": 401}, ("failing", "bad_token", None)),
