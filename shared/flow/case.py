@@ -21,7 +21,7 @@ LINES_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """ms: time per stage so far. stream: tells who watches what is being written."""
+    """ms: time per stage so far. stream: tells who watches what is being written. space: what ranked the passages."""
 
     turn: Turn
     company: Company
@@ -32,6 +32,7 @@ class Case:
     ms: dict[str, int]
     over_budget: bool = False
     stream: AnswerStream | None = None
+    space: str | None = None
 
     @property
     def question(self) -> str:
