@@ -70,6 +70,7 @@ def test_it_refuses_before_the_server_does_and_takes_again_well_below(
     _look(gateway)
     assert gateway.post(bot, update("not yet")).status_code == 503
 
+    _fill(client, 20)
     _look(gateway)
     assert gateway.post(bot, update("again")).status_code == 200
 
