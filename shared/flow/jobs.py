@@ -15,6 +15,7 @@ from datetime import datetime
 from shared import faults
 from shared.clock import Clock
 from shared.errors import Transient
+from shared.resources import Resources
 from shared.settings import Settings
 from shared.store import jobs as store
 from shared.store.jobs import Cursor
@@ -51,11 +52,12 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job works with. conn: the owner's, in autocommit."""
+    """What a job works with. conn: the owner's, in autocommit. resources: the worker's; None where a person runs it."""
 
     conn: Conn
     settings: Settings
     clock: Clock
+    resources: Resources | None = None
 
     @contextmanager
     def transaction(self, *, statement_s: float = STATEMENT_S, lock_s: float = LOCK_S) -> Iterator[Conn]:
