@@ -24,6 +24,7 @@ from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.resilience import pools
 from shared.resilience.egress import EVERYWHERE, Egress
+from shared.resilience.held import Held
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
@@ -68,6 +69,7 @@ class Resources:
     live: Publisher
     vectors: TwoLevel
     results: Results
+    held: Held = field(default_factory=Held)
     _closed: bool = field(default=False)
 
     @property
@@ -88,6 +90,7 @@ class Resources:
         self.db.close()
         self.live.close()
         self.cache.close()
+        self.held.close()
 
     async def _close_clients(self) -> None:
         await self.http.aclose()

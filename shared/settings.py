@@ -333,6 +333,11 @@ class Settings(BaseSettings):
         return self.metrics_dir or self.data_dir / "metrics"
 
     @property
+    def held_folder(self) -> Path:
+        """What each process of this machine has leased; in the one folder that all of them have in common."""
+        return self.metrics_folder / "held"
+
+    @property
     def model_providers(self) -> tuple[ModelProvider, ...]:
         """Every configured chat API in the order in which they are asked; empty where none is."""
         if self.llm_base_url is None or self.llm_model is None:

@@ -13,6 +13,7 @@ from shared import faults, queues, settings
 from shared.errors import SettingsError
 from shared.flow.leases import Leases
 from shared.knowledge.embed import Embedder
+from shared.resilience.held import Held
 from shared.resources import open_resources
 from shared.store.pool import check_connections
 from shared.telemetry import logs, metrics
@@ -35,6 +36,7 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     resources = open_resources(config, name=name)
     with resources.db.connection() as conn:
         check_connections(conn, fleet.connections_needed(config))
+    resources.held = Held(config.held_folder)
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
     process = context.Process(resources, leases)

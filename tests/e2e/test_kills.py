@@ -36,7 +36,8 @@ UNKNOWABLE = [
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
-    with private_system() as system:
+    # Nothing here can wait for a lease or a deadline to end: whoever lives on notices who died.
+    with private_system(lease_s=50.0, record_deadline_s=50.0) as system:
         system.start(*FLEET)
         yield system
 
