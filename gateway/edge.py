@@ -106,6 +106,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
             settings.journal_shards,
             max_waiting_bytes=settings.journal_max_waiting_bytes,
             timeout_s=settings.journal_write_timeout_s,
+            replicas=settings.journal_wait_replicas,
         ),
         apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
         platforms=platforms_registry.build(settings, clock),

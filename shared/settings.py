@@ -160,6 +160,7 @@ class Settings(BaseSettings):
     # Journal and intake
     journal_shards: int = Field(16, ge=1, le=256)
     journal_batch: int = Field(200, ge=1, le=1000)
+    journal_wait_replicas: int = Field(0, ge=0, le=8)  # of Redis, that must have a webhook before its 200
 
     # Turns and delivery
     quiet_window_s: float = Field(0.8, ge=0)
