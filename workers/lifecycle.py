@@ -21,6 +21,7 @@ from tasks import context, deliver, index, reply
 from tasks.dispatch import Dispatcher
 from tasks.doorbell import ring
 from workers import fleet
+from workers.heirs import STATIONS
 from workers.ready import say_ready
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,8 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     resources = open_resources(config, name=name)
     with resources.db.connection() as conn:
         check_connections(conn, fleet.connections_needed(config))
-    resources.held = Held(config.held_folder)
+    if name in STATIONS:
+        resources.held = Held(config.held_folder, name)
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
     process = context.Process(resources, leases)
@@ -122,6 +124,8 @@ def connect() -> None:
         if name.partition("-")[0] == queues.INDEX:
             ring(index.import_due)  # whatever came while nobody read
             ring(index.embed_due)  # whatever was added while nobody embedded
+        if name in STATIONS:
+            context.current().resources.held.say_ready()
         say_ready(name)
 
     @signals.worker_shutting_down.connect(weak=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,10 +18,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Given:
-    """How much is due again."""
+    """How much is due again. stations: of those that died."""
 
     turns: int = 0
     parts: int = 0
+    stations: set[str] = field(default_factory=set)
 
 
 def give_back(r: Resources) -> Given:
@@ -29,8 +30,9 @@ def give_back(r: Resources) -> Given:
     leave; of one that had nobody will record the result, so it is uncertain now. Raises DatabaseUnavailable."""
     given = Given()
 
-    def release(pieces: list[Piece]) -> None:
+    def release(station: str, pieces: list[Piece]) -> None:
         _release(r, pieces, given)
+        given.stations.add(station)
 
     inherit(r.settings.held_folder, release)
     return given

@@ -24,6 +24,8 @@ PLACES = 1024
 """More than a process has threads. A lease that finds no place ends by itself, as without a file."""
 _PLACE = struct.Struct("<qqqq")
 _SUFFIX = ".held"
+_READY = 100
+"""In the first place, which no lease has."""
 _KINDS: tuple[Literal["turn", "part"], ...] = ("turn", "part")
 
 
@@ -37,23 +39,24 @@ class Piece(NamedTuple):
 
 
 class Held:
-    """The leases of this process. folder: one for all processes of a machine; None: nothing is kept."""
+    """The leases of this process. folder: one for all processes of a machine; None: nothing is kept. station: what this
+    process does."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, station: str = "any") -> None:
         self._lock = threading.Lock()
         self._places: dict[Piece, int] = {}
-        self._free = list(range(PLACES - 1, -1, -1))
+        self._free = list(range(PLACES - 1, 0, -1))
         self._path: Path | None = None
         self._bytes: mmap.mmap | None = None
         if folder is not None:
             try:
-                self._open(folder)
+                self._open(folder, station)
             except OSError as e:  # a full or read-only disk: leases end by themselves
                 log.warning("held_not_kept", error=type(e).__name__)
 
-    def _open(self, folder: Path) -> None:
+    def _open(self, folder: Path, station: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{os.getpid()}-{time.time_ns():x}"
+        name = f"{station}-{os.getpid()}-{time.time_ns():x}"
         new = folder / f"{name}.new"
         self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -67,6 +70,12 @@ class Held:
             raise
         self._path = folder / f"{name}{_SUFFIX}"
         new.rename(self._path)  # only now is it seen, with its lock
+
+    def say_ready(self) -> None:
+        """This process does its station's work from now on: whoever stood in may stop."""
+        with self._lock:
+            if self._bytes is not None:
+                _PLACE.pack_into(self._bytes, 0, _READY, 0, 0, 0)
 
     def note(self, pieces: Iterable[Piece]) -> None:
         """Right after the claim is committed; one that is killed in between waits for its lease."""
@@ -98,8 +107,8 @@ class Held:
             os.close(self._fd)
 
 
-def inherit(folder: Path, give_back: Callable[[list[Piece]], None]) -> None:
-    """Hand what each dead process of this folder held to give_back, and forget it once that has returned."""
+def inherit(folder: Path, give_back: Callable[[str, list[Piece]], None]) -> None:
+    """Hand each dead process' station and what it held to give_back, and forget it once that has returned."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -107,12 +116,30 @@ def inherit(folder: Path, give_back: Callable[[list[Piece]], None]) -> None:
             continue  # another heir was here
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            give_back(_read(fd))
+            give_back(path.name.partition("-")[0], _read(fd))
             path.unlink(missing_ok=True)
         except BlockingIOError:
             continue  # it lives, or another heir is at it
         finally:
             os.close(fd)
+
+
+def served(folder: Path) -> set[str]:
+    """Stations of which a process lives and is ready."""
+    found = set()
+    for path in folder.glob(f"*{_SUFFIX}"):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if os.pread(fd, 8, 0) == _PLACE.pack(_READY, 0, 0, 0)[:8]:
+                found.add(path.name.partition("-")[0])
+        finally:
+            os.close(fd)
+    return found
 
 
 def _read(fd: int) -> list[Piece]:

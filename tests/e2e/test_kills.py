@@ -86,6 +86,22 @@ def test_a_kill_between_send_and_record_is_uncertain_and_never_sent_again(
     assert arrived == (0 if point == "deliver.before_write" else 1)
 
 
+@pytest.mark.parametrize("station", ["intake", "reply", "deliver"])
+def test_while_a_station_is_gone_the_others_do_its_work(system: System, station: str) -> None:
+    bot = system.new_bot()
+    system.kill(station)
+
+    system.post_until_accepted(bot, update("How many days do I have to return shoes?", chat=1))
+    [answer] = system.standin.wait_messages(1, chat_id=1, token=bot.token, timeout_s=20)
+
+    assert "30 days" in answer["text"]
+    system.start(station)
+    relieved = f'"station": "{station}", "event": "stood_in"'
+    wait_until(lambda: relieved in system.all_logs(), "whoever stood in is relieved", 20, system.log_tails)
+    system.wait_at_rest()
+    _check(system, 1)
+
+
 def _check(system: System, customers: int) -> None:
     bot = system.bots[-1]
     stored = system.rows(

@@ -51,7 +51,7 @@ def test_a_dead_replier_s_turn_is_answered_at_once_and_its_own_answer_refused(st
     assert heirs.give_back(station.r) == Given()  # it lives
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given(turns=1)
+    assert heirs.give_back(station.r) == Given(1, 0, {"any"})
     assert heirs.give_back(station.r) == Given()  # twice is once
 
     assert station.answer() is reply.Result.ANSWERED
@@ -67,7 +67,7 @@ def test_a_turn_that_waits_for_its_retry_is_not_hurried(station: Station, bot: B
         turns.retry(conn, claim, delay_s=60, error="ModelUnavailable")
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given()
+    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
     assert station.answer() is reply.Result.NOTHING_DUE
 
 
@@ -78,7 +78,7 @@ def test_what_was_done_before_it_died_stays_done(station: Station, bot: Bot) -> 
     assert station.deliver().result is deliver.Result.SENT
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given()
+    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
     assert station.rows("SELECT state FROM turns") == [("answered",)]
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
 
@@ -91,7 +91,7 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
     assert isinstance(begun, deliver.Begun)
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given(parts=1)
+    assert heirs.give_back(station.r) == Given(0, 1, {"any"})
 
     assert station.rows("SELECT state, meaning FROM outbound") == [("uncertain", "not_recorded")]
     assert station.deliver().result is deliver.Result.NOTHING_DUE  # and never sent again
@@ -109,7 +109,7 @@ def test_a_part_that_was_claimed_and_had_not_begun_to_leave_is_sent_at_once(stat
     assert station.deliver().result is deliver.Result.NOTHING_DUE
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given(parts=1)
+    assert heirs.give_back(station.r) == Given(0, 1, {"any"})
     assert station.deliver().result is deliver.Result.SENT
 
 
@@ -121,4 +121,4 @@ def test_a_row_that_somebody_has_locked_is_left_to_its_lease(station: Station, b
 
     with psycopg.connect(station.inbox.server.admin_url) as conn:
         conn.execute("SELECT 1 FROM turns WHERE id = (SELECT min(id) FROM turns) FOR UPDATE")
-        assert heirs.give_back(station.r) == Given(turns=1)
+        assert heirs.give_back(station.r) == Given(1, 0, {"any"})

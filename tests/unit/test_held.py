@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.resilience.held import PLACES, Held, Piece, inherit
+from shared.resilience.held import PLACES, Held, Piece, inherit, served
 from shared.settings import PROJECT_ROOT, child_environment
 
 TURN, PART = Piece("turn", 3, 70, 2), Piece("part", 4, 80, 1)
@@ -27,7 +27,7 @@ time.sleep(60)
 
 def _inherited(folder: Path) -> list[Piece]:
     found: list[Piece] = []
-    inherit(folder, found.extend)
+    inherit(folder, lambda _, pieces: found.extend(pieces))
     return found
 
 
@@ -55,7 +55,7 @@ def test_what_could_not_be_given_back_is_kept_for_the_next_look(tmp_path: Path) 
     held.note([TURN])
     held.close()
 
-    def fails(_: list[Piece]) -> None:
+    def fails(_: str, __: list[Piece]) -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
@@ -84,7 +84,7 @@ def test_more_than_there_are_places_for_is_left_to_its_leases(tmp_path: Path) ->
     held.note([PART])
     held.close()
 
-    assert sorted(_inherited(tmp_path)) == sorted([*many[1:PLACES], PART])
+    assert sorted(_inherited(tmp_path)) == sorted([*many[1 : PLACES - 1], PART])
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_the_speed(tmp_path: Path) -> None:
@@ -102,3 +102,20 @@ def test_a_damaged_file_is_forgotten(tmp_path: Path, content: bytes) -> None:
 
     assert _inherited(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_station_is_served_while_a_process_of_it_lives_and_says_that_it_is_ready(tmp_path: Path) -> None:
+    starting, working, leaving = (Held(tmp_path, name) for name in ("reply", "deliver", "intake"))
+    working.say_ready()
+    leaving.say_ready()
+    leaving.note([TURN])
+    leaving.close()
+    dead: list[tuple[str, list[Piece]]] = []
+
+    assert served(tmp_path) == {"deliver"}
+    inherit(tmp_path, lambda station, pieces: dead.append((station, pieces)))
+    assert dead == [("intake", [TURN])]
+    starting.say_ready()
+    assert served(tmp_path) == {"reply", "deliver"}
+    starting.close()
+    working.close()

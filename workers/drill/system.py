@@ -198,10 +198,11 @@ class Drilled(System):
 
 
 @contextmanager
-def drilled_system(data_dir: Path, *, quick: bool) -> Iterator[Drilled]:
+def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values: Any) -> Iterator[Drilled]:
     """Start everything, on ports of its own, and stop it in the opposite order; nothing of the caller's settings is
     used. quick: short bounds and only what a message needs on its way; otherwise the default settings and all
-    processes. Raises ServiceFailed."""
+    processes. armed: faults can be laid, for which each point looks into a folder. values: further settings. Raises
+    ServiceFailed."""
     with ExitStack() as running:
         folder = running.enter_context(DataFolder(data_dir))
         postgres = running.enter_context(Postgres(folder, port=choose_port(None)))
@@ -209,8 +210,9 @@ def drilled_system(data_dir: Path, *, quick: bool) -> Iterator[Drilled]:
         standin_port = choose_port(None)
         standin_url = f"http://127.0.0.1:{standin_port}"
         marks = folder.subfolder("faults")
-        values = _values(folder, postgres, valkey, standin_url, marks, quick)
-        config = settings.only(**values)
+        given = _values(folder, postgres, valkey, standin_url, quick)
+        given |= {"faults": faults.ON_REQUEST, "faults_dir": marks} if armed else {}
+        config = settings.only(**given | values)
         prepare(config)
         supervisor = Supervisor(folder, config, settings.only_environment(config))
         running.callback(supervisor.stop)
@@ -228,9 +230,7 @@ def drilled_system(data_dir: Path, *, quick: bool) -> Iterator[Drilled]:
         yield system
 
 
-def _values(
-    folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url: str, marks: Path, quick: bool
-) -> dict[str, Any]:
+def _values(folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url: str, quick: bool) -> dict[str, Any]:
     everybody = "60000/60000"  # all customers come from one address
     return {
         **(QUICK | {"llm_call_deadline_s": 2.0, "turn_deadline_s": 4.0, "wedged_after_s": 2.0} if quick else {}),
@@ -256,6 +256,4 @@ def _values(
         "widget_attempts_limit": everybody,
         "widget_messages_address_limit": everybody,
         "widget_reads_address_limit": everybody,
-        "faults": faults.ON_REQUEST,
-        "faults_dir": marks,
     }
