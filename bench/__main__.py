@@ -1,4 +1,4 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, load, upkeep.
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, load, safety, upkeep.
 Without a name all of them."""
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ SECTIONS = {
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
     "load": Section("bench.customers", 420.0),
+    "safety": Section("bench.safety", 300.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
 }
 

@@ -38,6 +38,7 @@ class Posted:
 @dataclass(slots=True)
 class _Connection:
     sock: socket.socket
+    request: bytes = b""
     buffer: bytes = b""
     posted: Posted | None = None
 
@@ -81,7 +82,7 @@ class Crowd:
             if now_s >= ends_s and (not busy or now_s > ends_s + LATE_S):
                 break
             for key, _ in selector.select(max(0.0, min(0.05, due[0][0] - now_s)) if idle else 0.05):
-                if self._answered(key.data):
+                if self._heard(selector, port, key.data):
                     idle.append(key.data)
                     busy -= 1
         for key in list(selector.get_map().values()):
@@ -92,14 +93,31 @@ class Crowd:
         webhook = places.webhook(customer.bot, customer.chat, number, QUESTIONS[number % len(QUESTIONS)])
         connection.posted = Posted(customer, due_s)
         self.posted.append(connection.posted)
-        connection.sock.sendall(request_bytes(webhook.path, webhook.raw, webhook.headers))
+        connection.request = request_bytes(webhook.path, webhook.raw, webhook.headers)
+        connection.sock.sendall(connection.request)
+
+    def _heard(self, selector: selectors.BaseSelector, port: int, connection: _Connection) -> bool:
+        """Whether the answer is whole. A connection that the gateway has closed, being idle, is opened again."""
+        try:
+            read = connection.sock.recv(65536)
+        except ConnectionError:
+            read = b""
+        if read:
+            connection.buffer += read
+            return self._answered(connection)
+        selector.unregister(connection.sock)
+        connection.sock.close()
+        connection.sock, connection.buffer = _open(port), b""
+        selector.register(connection.sock, selectors.EVENT_READ, connection)
+        if connection.posted is not None:  # it was closed as we wrote: as every client does, once more
+            connection.sock.sendall(connection.request)
+        return False
 
     def _answered(self, connection: _Connection) -> bool:
-        connection.buffer += connection.sock.recv(65536)
         head, separator, rest = connection.buffer.partition(b"\r\n\r\n")
         if not separator or len(rest) < int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0] or b"0"):
             return False
-        posted, connection.buffer = connection.posted, b""
+        posted, connection.posted, connection.buffer = connection.posted, None, b""
         assert posted is not None
         posted.status, posted.answered_s = int(head[9:12]), time.perf_counter()
         if posted.status == 200:
@@ -117,8 +135,12 @@ class Crowd:
 
 
 def _connect(selector: selectors.BaseSelector, port: int) -> _Connection:
+    connection = _Connection(_open(port))
+    selector.register(connection.sock, selectors.EVENT_READ, connection)
+    return connection
+
+
+def _open(port: int) -> socket.socket:
     sock = socket.create_connection(("127.0.0.1", port), timeout=5)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection = _Connection(sock)
-    selector.register(sock, selectors.EVENT_READ, connection)
-    return connection
+    return sock
