@@ -39,10 +39,10 @@ _STATEMENT = re.compile(r"(?:execute [^:]*|statement): (?:/\* (\S+) \*/)?\s*(\w+
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is used up: CPU seconds by process, bytes in the database, and in Redis."""
+    """What is used up: bytes in the database, by table (with its indexes), and in Redis."""
 
-    cpu_s: dict[str, float]
     database_bytes: int
+    tables: dict[str, int]
     redis_bytes: int
 
 
@@ -86,8 +86,16 @@ def _measure(system: Drilled) -> list[str]:
     after, messages = _use(system), sum(len(stage.crowd.posted) for stage in stages)
     crowds.append(_crowd(bots, COUNTED_CUSTOMERS, len(STAGES) + 2))
     statements = _statements(system, crowds[-1])
-    lost = _unlike(system, crowds)
+    lost = [*_unlike(system, crowds), *_tokens(system)]
     return [*_shown(system, stages), *_costs(stages, before, after, messages), *_counted(statements, crowds[-1]), *lost]
+
+
+def _tokens(system: Drilled) -> list[str]:
+    [(tokens_in, tokens_out, connections)] = system.rows(
+        "SELECT avg(tokens_in)::float8, avg(tokens_out)::float8, (SELECT count(*) FROM pg_stat_activity"
+        " WHERE usename = 'switchboard_app') FROM receipts WHERE tokens_out > 0"
+    )
+    return [f"receipts: {tokens_in:,.0f} tokens in and {tokens_out:,.0f} out an answer; {connections} connections open"]
 
 
 def _bots(system: Drilled) -> list[Bot]:
@@ -165,10 +173,15 @@ def _cpu_s(system: Drilled) -> dict[str, float]:
 
 def _use(system: Drilled) -> Use:
     [(size,)] = system.rows("/* bench.size */ SELECT pg_database_size(current_database())")
+    tables = system.rows(
+        "/* bench.size */ SELECT coalesce(p.relname, c.relname), sum(pg_total_relation_size(c.oid))::bigint"
+        " FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent"
+        " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1"
+    )
     client = connect(str(system.config.redis_url), socket_timeout_s=5.0)
     memory = int(client.info("memory")["used_memory"])
     client.close()
-    return Use(_cpu_s(system), int(size), memory)
+    return Use(int(size), {str(name): int(size) for name, size in tables}, memory)
 
 
 def _statements(system: Drilled, crowd: Crowd) -> Counter[str]:
@@ -242,10 +255,10 @@ def _costs(stages: list[Stage], before: Use, after: Use, messages: int) -> list[
     lines.append(f"  {'all':12}" + "".join(f"{sum(stage.cpu_ms.values()):9.2f}" for stage in stages))
     database = (after.database_bytes - before.database_bytes) / messages
     redis = (after.redis_bytes - before.redis_bytes) / messages
-    return [
-        *lines,
-        f"stored a message: {database:,.0f} bytes in PostgreSQL, {redis:,.0f} in Redis, when all is at rest",
-    ]
+    lines.append(f"stored a message: {database:,.0f} bytes in PostgreSQL, {redis:,.0f} in Redis, when all is at rest")
+    grown = {name: (size - before.tables.get(name, 0)) / messages for name, size in after.tables.items()}
+    largest = sorted(grown, key=lambda name: -grown[name])[:10]
+    return [*lines, "  largest: " + ", ".join(f"{name} {grown[name]:,.0f}" for name in largest)]
 
 
 def _counted(statements: Counter[str], crowd: Crowd) -> list[str]:
