@@ -25,6 +25,8 @@ THINK_S = 200.0
 """A customer writes a message so often. Ten messages in half an hour, reading and thinking in between."""
 LLM_S = 1.0
 """The model's answer, all of it."""
+REPLY_THREADS = 100
+"""Answers under way: messages a second, times the seconds that a model takes. The default is 32."""
 STAGES = (1_000, 5_000, 10_000, 20_000)
 STAGE_S = 35.0
 WARM_S, WARM_CUSTOMERS = 5.0, 1_000
@@ -66,7 +68,7 @@ def report() -> list[str]:
     """Lines of a table; raises AssertionError when a message that was accepted is lost or doubled."""
     folder = Path(tempfile.mkdtemp(prefix="bench-customers-"))
     try:
-        with drilled_system(folder, quick=False, armed=False) as system:
+        with drilled_system(folder, quick=False, armed=False, reply_threads=REPLY_THREADS) as system:
             return _measure(system)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -232,7 +234,7 @@ def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
     quiet = system.config.quiet_window_s
     lines = [
         f"customers of {len(SHARES)} platforms, each writing every {THINK_S:.0f} s, a model that takes {LLM_S:g} s,"
-        f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, {psutil.cpu_count()} cores:",
+        f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, REPLY_THREADS={REPLY_THREADS}, {psutil.cpu_count()} cores:",
         "  customers  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  cleared after s  CPU busy",
     ]
     for stage in stages:
