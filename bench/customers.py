@@ -234,7 +234,8 @@ def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
     quiet = system.config.quiet_window_s
     lines = [
         f"customers of {len(SHARES)} platforms, each writing every {THINK_S:.0f} s, a model that takes {LLM_S:g} s,"
-        f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, REPLY_THREADS {REPLY_THREADS}, {psutil.cpu_count()} cores:",
+        f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, REPLY_THREADS {REPLY_THREADS}, {psutil.cpu_count()}"
+        " cores:",
         "  customers  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  cleared after s  CPU busy",
     ]
     for stage in stages:

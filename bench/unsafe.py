@@ -62,12 +62,12 @@ class Taken:
 TURNS, PARTS = Taken(), Taken()
 
 
-def _claim_turns(conn: Any, after_company: int, *, limit: int, lease_s: float) -> list[turns.Claim]:
+def _claim_turns(conn: Any, after_company: int, *, limit: int, **_: Any) -> list[turns.Claim]:
     rows = conn.execute("SELECT * FROM bench_due_turns(%s, %s)", (limit, TURNS.ids), prepare=True).fetchall()
     return [turns.Claim(*row) for row in TURNS.of(rows)]
 
 
-def _claim_parts(conn: Any, after: int, *, limit: int, lease_s: float, unblock_s: float) -> list[outbound.Claim]:
+def _claim_parts(conn: Any, after_company: int, *, limit: int, **_: Any) -> list[outbound.Claim]:
     rows = conn.execute("SELECT * FROM bench_due_parts(%s, %s)", (limit, PARTS.ids), prepare=True).fetchall()
     return [outbound.Claim(*row) for row in PARTS.of(rows)]
 

@@ -10,6 +10,7 @@ import pytest
 
 from shared.embedded import Database
 from shared.flow import deliver, heirs, reply
+from shared.flow.claimed import Room
 from shared.flow.heirs import Given
 from shared.resilience.held import Held
 from shared.store import outbound, turns
@@ -40,7 +41,7 @@ def _dies(station: Station) -> None:
 
 
 def _taken(station: Station) -> turns.Claim:
-    [taken] = reply.take_due(station.r, station.leases, 0, 5).pieces
+    [taken] = reply.take_due(station.r, station.leases, 0, Room(5)).pieces
     return taken.lease.claim
 
 
@@ -87,7 +88,7 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
     station: Station, bot: Bot
 ) -> None:
     station.queue(bot, "one")
-    [begun] = deliver.take_due(station.r, 0, 5).pieces
+    [begun] = deliver.take_due(station.r, 0, Room(5)).pieces
     assert isinstance(begun, deliver.Begun)
     _dies(station)
 
@@ -116,7 +117,7 @@ def test_a_part_that_was_claimed_and_had_not_begun_to_leave_is_sent_at_once(stat
 def test_a_row_that_somebody_has_locked_is_left_to_its_lease(station: Station, bot: Bot) -> None:
     station.receive(bot, "first", chat=5)
     station.receive(bot, "second", chat=6)
-    assert len(reply.take_due(station.r, station.leases, 0, 5).pieces) == 2
+    assert len(reply.take_due(station.r, station.leases, 0, Room(5)).pieces) == 2
     _dies(station)
 
     with psycopg.connect(station.inbox.server.admin_url) as conn:
