@@ -188,6 +188,7 @@ class Settings(BaseSettings):
     # Journal and intake
     journal_shards: int = Field(16, ge=1, le=256)
     journal_batch: int = Field(200, ge=1, le=1000)
+    journal_wait_replicas: int = Field(0, ge=0, le=8)  # of Redis, that must have a webhook before its 200
 
     # Turns and delivery
     quiet_window_s: float = Field(0.8, ge=0)
@@ -378,6 +379,11 @@ class Settings(BaseSettings):
     @property
     def metrics_folder(self) -> Path:
         return self.metrics_dir or self.data_dir / "metrics"
+
+    @property
+    def held_folder(self) -> Path:
+        """What each process of this machine has leased; in the one folder that all of them have in common."""
+        return self.metrics_folder / "held"
 
     @property
     def model_providers(self) -> tuple[ModelProvider, ...]:

@@ -22,6 +22,7 @@ CHECKS: Mapping[str, Check] = {
     "media": services.media,
     "breakers": services.breakers,
     "journal": work.journal,
+    "balance": work.balance,
     "queues": work.queues,
     "rows": work.rows,
     "jobs": work.jobs,

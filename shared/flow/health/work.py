@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from shared.flow.health.visit import Found, Problem, Visit, need
+from shared.store import balance as balances
 from shared.store import jobs as jobs_store
 from shared.store import state
 from shared.store.journal import Reader
 
 JOURNAL_S = 60.0
 OVERDUE_S = 120.0
+BALANCE_S = 1_800.0
+"""It is taken every five minutes."""
 RINGS = 5_000
 RUNNING_S = 3_600.0
 
@@ -20,6 +23,21 @@ def journal(visit: Visit) -> Found:
     data = {"entries": backlog.entries, "oldest_s": round(backlog.oldest_s, 1)}
     words = f"{backlog.entries} accepted requests wait, the oldest for {backlog.oldest_s:.0f} s: is intake running?"
     return Found(data, (Problem("old", words),) if backlog.oldest_s > JOURNAL_S else ())
+
+
+def balance(visit: Visit) -> Found:
+    """The newest take of what was received against what is stored, counted apart."""
+    newest = balances.newest(need(visit.conn))
+    if newest is None:
+        return Found({})
+    age_s = (visit.now - newest.taken_at).total_seconds()
+    data = {"missing": newest.missing, "in_flight": newest.in_flight, "taken_s": round(age_s)}
+    problems = []
+    if newest.missing:
+        problems.append(Problem("open", f"{newest.missing} requests more received than stored: ./switchboard balance"))
+    if age_s > BALANCE_S:
+        problems.append(Problem("old", f"nobody has taken the balance for {age_s:.0f} s: is beat running?"))
+    return Found(data, tuple(problems))
 
 
 def queues(visit: Visit) -> Found:
