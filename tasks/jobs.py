@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, popular, refresh, retention, upkeep
+from shared.flow import alerts, archive, backup, media_sweep, popular, refresh, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.resources import Resources
@@ -29,6 +29,9 @@ JOBS: dict[str, Job] = {
         popular.FIND,
         popular.WARM,
         refresh.REFRESH,
+        backup.MAKE,
+        backup.PROVE,
+        media_sweep.SWEEP,
     )
 }
 

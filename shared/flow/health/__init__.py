@@ -26,6 +26,7 @@ CHECKS: Mapping[str, Check] = {
     "queues": work.queues,
     "rows": work.rows,
     "jobs": work.jobs,
+    "backups": work.backups,
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from shared.flow.health.visit import Found, Problem, Visit, need
+from shared.store import backups as backups_store
 from shared.store import balance as balances
 from shared.store import jobs as jobs_store
 from shared.store import state
@@ -89,3 +91,30 @@ def jobs(visit: Visit) -> Found:
         elif run.outcome == "running" and (visit.now - run.started_at).total_seconds() > RUNNING_S:
             problems.append(Problem(f"stuck.{name}", f"{name} runs since {run.started_at:%Y-%m-%d %H:%M}"))
     return Found(shown, tuple(problems))
+
+
+def backups(visit: Visit) -> Found:
+    """The newest backup, and the newest that was seen to restore. A system younger than the term owes none yet."""
+    conn, settings = need(visit.conn), visit.settings
+    found = backups_store.state(conn)
+    data = {
+        "kept": found.kept, "bytes": found.bytes, "newest": found.newest, "proof": found.proof,
+        "newest_age_s": _age_s(visit, found.made_at), "restorable_age_s": _age_s(visit, found.restorable_at),
+    }  # fmt: skip
+    problems = []
+    for key, at, hours, words in (
+        ("old", found.made_at, settings.backup_alert_after_h, "there is no backup of the last {:.0f} hours"),
+        ("unproven", found.restorable_at, settings.backup_proof_alert_after_h,
+         "no backup of the last {:.0f} hours was seen to restore"),
+    ):  # fmt: skip
+        since = at or found.born_at
+        if since is not None and (visit.now - since).total_seconds() > hours * 3600:
+            problems.append(Problem(key, f"{words.format(hours)}: ./switchboard backup list"))
+    if found.proof in ("differs", "failed"):
+        words = f"the newest backup that was tried does not restore ({found.proof}): ./switchboard job history"
+        problems.append(Problem("broken", words))
+    return Found(data, tuple(problems))
+
+
+def _age_s(visit: Visit, at: datetime | None) -> float | None:
+    return round((visit.now - at).total_seconds()) if at else None
