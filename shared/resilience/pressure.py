@@ -67,8 +67,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of a company. ..._s but calm_s: seconds since 1970. left_at_s: when a level was left last. entered_at_s: when this
-    one was entered from above."""
+    """Of a company. Times are seconds since 1970. left_at_s: when a level was left last. entered_at_s: when this one
+    was entered from above."""
 
     level: int
     calm_since_s: float | None
