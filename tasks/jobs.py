@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, retention, upkeep
+from shared.flow import alerts, archive, backup, media_sweep, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.settings import Settings
@@ -25,6 +25,9 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
+        backup.MAKE,
+        backup.PROVE,
+        media_sweep.SWEEP,
     )
 }
 

@@ -1,4 +1,4 @@
-"""The timetable's minute, and partitions ahead."""
+"""The timetable's minute, partitions ahead, backups, and bytes that nobody names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from tasks.app import app
 from tasks.base import Step
 from tasks.doorbell import ring
 from tasks.job_step import JobStep
+
+BACKUP_LIMIT_S = 2 * 3600
+"""Above BACKUP_DEADLINE_S, which ends it in order: one program does all of it, so there is nowhere to stop between."""
 
 
 @app.task(base=Step, bind=True, name="maintenance.ring_due_jobs")
@@ -22,4 +25,22 @@ def ring_due_jobs(self: Step) -> None:
 @app.task(base=JobStep, bind=True, name="maintenance.make_partitions")
 def make_partitions(self: JobStep) -> None:
     """Make the daily partitions of the coming week."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="maintenance.make_backup", time_limit=BACKUP_LIMIT_S, soft_time_limit=None)
+def make_backup(self: JobStep) -> None:
+    """Make a backup, and delete those that are no longer kept."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="maintenance.prove_backup", time_limit=BACKUP_LIMIT_S, soft_time_limit=None)
+def prove_backup(self: JobStep) -> None:
+    """Try whether the newest backup restores and balances."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="maintenance.sweep_media")
+def sweep_media(self: JobStep) -> None:
+    """Delete attachments' bytes that no row names."""
     self.run_job()
