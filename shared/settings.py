@@ -232,7 +232,7 @@ class Settings(BaseSettings):
     backup_keep_daily: int = Field(7, ge=0)
     backup_keep_weekly: int = Field(4, ge=0)
     backup_keep_monthly: int = Field(0, ge=0)
-    backup_deadline_s: float = Field(3_000.0, gt=0)  # one must be done before the next is due
+    backup_deadline_s: float = Field(3_000.0, gt=0, le=6_000)  # one must be done before the next is due
     backup_alert_after_h: float = Field(3.0, gt=0)  # no backup for so long is an alert
     backup_proof_alert_after_h: float = Field(50.0, gt=0)  # none that was seen to restore
     backup_command: str = ""  # a tool of yours instead of pg_dump: BACKUP_FOLDER is its place, PG… say which database

@@ -8,8 +8,9 @@ from tasks.base import Step
 from tasks.doorbell import ring
 from tasks.job_step import JobStep
 
-BACKUP_LIMIT_S = 2 * 3600
-"""Above BACKUP_DEADLINE_S, which ends it in order: one program does all of it, so there is nowhere to stop between."""
+LIMITS = {"time_limit": 7_200, "soft_time_limit": 7_100}
+"""Above the most that BACKUP_DEADLINE_S may be, which ends it in order: one program does all of it, so there is nowhere
+to stop between. Both limits, because an unset one is the fleet's."""
 
 
 @app.task(base=Step, bind=True, name="maintenance.ring_due_jobs")
@@ -28,13 +29,13 @@ def make_partitions(self: JobStep) -> None:
     self.run_job()
 
 
-@app.task(base=JobStep, bind=True, name="maintenance.make_backup", time_limit=BACKUP_LIMIT_S, soft_time_limit=None)
+@app.task(base=JobStep, bind=True, name="maintenance.make_backup", **LIMITS)
 def make_backup(self: JobStep) -> None:
     """Make a backup, and delete those that are no longer kept."""
     self.run_job()
 
 
-@app.task(base=JobStep, bind=True, name="maintenance.prove_backup", time_limit=BACKUP_LIMIT_S, soft_time_limit=None)
+@app.task(base=JobStep, bind=True, name="maintenance.prove_backup", **LIMITS)
 def prove_backup(self: JobStep) -> None:
     """Try whether the newest backup restores and balances."""
     self.run_job()

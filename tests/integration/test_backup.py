@@ -200,6 +200,8 @@ def test_in_place_of_the_embedded_database_the_old_one_stays_and_who_was_erased_
                 with psycopg.connect(server.database(name).admin_url) as conn:
                     assert conn.execute("SELECT count(*) FROM messages").fetchone() == (messages,)
                     assert persons.find(conn, bot.company_id, "4711") == []
+        assert restore.drop_replaced(work) == [found.before]
+        assert restore.drop_replaced(work) == []
     finally:
         with DataFolder(data) as folder:
             folder.discard()

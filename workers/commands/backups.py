@@ -114,6 +114,17 @@ def restore(name: str, into: str | None, yes: bool, as_json: bool) -> None:
         click.echo(line)
 
 
+@backup.command("drop-replaced")
+@click.option("--yes", is_flag=True, help="It cannot be undone.")
+def drop_replaced(yes: bool) -> None:
+    """Delete the databases that `restore` replaced in DATA_DIR; the system must be stopped."""
+    config = settings.load(of_running_system=False)
+    if not yes:
+        raise Permanent("backup", "what was there before a restore goes for good: say --yes")
+    for name in restoring.drop_replaced(_work(config)):
+        click.echo(f"{name}  deleted")
+
+
 def _work(config: settings.Settings) -> Work:
     """The database that there is may be gone: what restores connects by itself."""
     nobody: Any = None

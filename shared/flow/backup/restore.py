@@ -23,6 +23,7 @@ from shared.store import migrate, persons
 from shared.store.pool import Conn
 
 RESTORING = "switchboard_restoring"
+REPLACED = "switchboard_before_"
 
 
 @dataclass(slots=True)
@@ -48,8 +49,21 @@ def into_data_dir(work: Work, backup: Backup, *, now: datetime) -> Restored:
         add_roles(server, backup)
         erased = _erased_since(server.database(DATABASE).admin_url, backup)
         found = into_empty(work, backup, database.admin_url, erased)
-        found.before = _exchange(server, f"switchboard_before_{now:%Y%m%dT%H%M%SZ}".lower())
+        found.before = _exchange(server, f"{REPLACED}{now:%Y%m%dT%H%M%SZ}".lower())
     return found
+
+
+def drop_replaced(work: Work) -> list[str]:
+    """Delete the databases that restoring replaced, for good; returns their names. The system must be stopped."""
+    with DataFolder(work.settings.data_dir) as folder, Postgres(folder) as server, _as_superuser(server) as conn:
+        rows = conn.execute(
+            "/* backups.drop_replaced */ SELECT datname::text FROM pg_database WHERE starts_with(datname::text, %s)"
+            " ORDER BY 1",
+            (REPLACED,),
+        ).fetchall()
+        for (name,) in rows:
+            server.drop_database(str(name))
+    return [str(name) for (name,) in rows]
 
 
 def into_empty(work: Work, backup: Backup, admin_url: str, erased: list[tuple[int, int]]) -> Restored:
