@@ -28,7 +28,7 @@ LLM_S = 1.0
 REPLY_THREADS = 100
 """Answers under way: messages a second, times the seconds that a model takes. The default is 32."""
 STAGES = (1_000, 5_000, 10_000, 20_000)
-STAGE_S = 30.0
+STAGE_S = 20.0
 WARM_S, WARM_CUSTOMERS = 5.0, 1_000
 CLEAR_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.2
