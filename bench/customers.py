@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -90,6 +91,7 @@ def _measure(system: Drilled) -> list[str]:
     for place, customers in enumerate(STAGES):
         crowds.append(_crowd(bots, customers, place + 2))
         stages.append(_stage(system, crowds[-1]))
+        sys.stderr.write(f"{customers} customers: {crowds[-1].accepted} messages, clear {stages[-1].cleared_s:.1f} s\n")
     after, messages = _use(system), sum(len(stage.crowd.posted) for stage in stages)
     crowds.append(_crowd(bots, COUNTED_CUSTOMERS, len(STAGES) + 2))
     statements = _statements(system, crowds[-1])
