@@ -1,4 +1,4 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, upkeep. Without a name
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, upkeep. Without a name
 all of them."""
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ SECTIONS = {
     "servers": Section("bench.servers", 240.0),
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
+    "fairness": Section("bench.fairness", 600.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
 }
 
