@@ -208,6 +208,7 @@ def take_early(conn: Conn, named: Mapping[tuple[int, int, str], PartId]) -> dict
         " WHERE e.company_id = k.company_id AND e.channel_id = k.channel_id AND e.external_id = k.external_id"
         " RETURNING e.company_id, e.channel_id, e.external_id, e.status, e.meaning, e.at",
         columns(named),
+        prepare=True,
     ).fetchall()
     found: dict[PartId, list[Early]] = {}
     for row in rows:
