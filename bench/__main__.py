@@ -1,5 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, upkeep. Without a name
-all of them."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, load, safety, upkeep.
+Without a name all of them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ SECTIONS = {
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
     "fairness": Section("bench.fairness", 600.0),
+    "load": Section("bench.customers", 420.0),
+    "safety": Section("bench.safety", 300.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
 }
 

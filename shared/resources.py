@@ -27,6 +27,7 @@ from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.resilience import transport
 from shared.resilience.egress import EVERYWHERE, Egress
+from shared.resilience.held import Held
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
 from shared.resilience.pressure import Pressure
@@ -75,6 +76,7 @@ class Resources:
     vectors: TwoLevel
     results: Results
     pressure: Pressure
+    held: Held = field(default_factory=Held)
     _closed: bool = field(default=False)
 
     @property
@@ -83,11 +85,18 @@ class Resources:
         return {each.model: each for each in (*self.other_embedders, self.embedder)}
 
     def understand(
-        self, questions: Sequence[str], *, before: Sequence[Said] = (), deadline_s: float | None = None
+        self,
+        questions: Sequence[str],
+        *,
+        before: Sequence[Said] = (),
+        deadline_s: float | None = None,
+        renew: bool = False,
     ) -> Understood:
         """What questions mean, in the space that ranks them. They are asked more than once: their vectors are
         remembered. Never raises for an embedder that is away; call outside a transaction."""
-        remembering = {model: RememberingEmbedder(each, self.vectors) for model, each in self.embedders.items()}
+        remembering = {
+            model: RememberingEmbedder(each, self.vectors, renew=renew) for model, each in self.embedders.items()
+        }
         within_s = self.settings.embedding_deadline_s if deadline_s is None else deadline_s
         return spaces.understood(
             self.spaces.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before
@@ -106,6 +115,7 @@ class Resources:
         self.db.close()
         self.live.close()
         self.cache.close()
+        self.held.close()
 
     async def _close_clients(self) -> None:
         await self.http.aclose()

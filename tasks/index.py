@@ -5,11 +5,15 @@ from __future__ import annotations
 from shared.flow import imports, recall_audit
 from shared.flow import index as flow
 from shared.flow.index import Result
-from shared.store import companies
+from shared.store import companies, rounds
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.doorbell import ring
+from tasks.job_step import JobStep
+
+AUDIT_HALF_S = 12 * 3600.0
+"""Half of the timetable's day: of two beats' rings one audits."""
 
 
 @app.task(base=Step, bind=True, name="index.import_due")
@@ -34,6 +38,8 @@ def audit_recall(self: Step) -> None:
     """Hold the index against the exact answer, company by company."""
     r = self.process.resources
     with r.db.transaction() as conn:
+        if not rounds.begins(conn, self.name, not_within_s=AUDIT_HALF_S):
+            return
         ids = companies.ids(conn)
     for company_id in ids:
         recall_audit.audit(r, company_id)
@@ -53,3 +59,21 @@ def index_one(process: Process) -> bool:
     result, process.cursors.index = flow.index_next_document(process.resources, cursor)
     # Nothing behind the cursor is not nothing: the next call begins at the first company.
     return result is not Result.NOTHING_DUE or cursor > 0
+
+
+@app.task(base=JobStep, bind=True, name="index.find_popular")
+def find_popular(self: JobStep) -> None:
+    """Note what each company is asked often."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="index.warm_popular")
+def warm_popular(self: JobStep) -> None:
+    """Renew the vectors and results of what is asked often."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="index.refresh_knowledge")
+def refresh_knowledge(self: JobStep) -> None:
+    """Have embedded what has no vectors, and websites read again."""
+    self.run_job()
