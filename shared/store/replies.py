@@ -15,7 +15,8 @@ def make(
     conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str]
 ) -> int | None:
     """All of it in one statement, behind the conversation's last message; the message's id. None, and nothing is
-    written, if the lease is gone. conversation: locked by this transaction. state: the turn's, `answered` or `handed_over`."""
+    written, if the lease is gone. conversation: locked by this transaction. state: the turn's, `answered` or
+    `handed_over`."""
     row = conn.execute(
         "/* replies.make */ WITH ended AS (UPDATE turns SET state = %(state)s, finished_at = now(), error = NULL"
         "   WHERE company_id = %(company)s AND id = %(turn)s AND epoch = %(epoch)s AND state = 'answering'"
