@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, retention, upkeep
+from shared.flow import alerts, archive, graphs, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.settings import Settings
@@ -25,6 +25,7 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
+        graphs.MAKE_GRAPHS,
     )
 }
 

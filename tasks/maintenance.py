@@ -23,3 +23,9 @@ def ring_due_jobs(self: Step) -> None:
 def make_partitions(self: JobStep) -> None:
     """Make the daily partitions of the coming week."""
     self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="maintenance.make_graphs")
+def make_graphs(self: JobStep) -> None:
+    """Make the graphs by which large companies are searched."""
+    self.run_job()
