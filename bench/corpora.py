@@ -49,11 +49,11 @@ class Pool:
     questions: list[tuple[str, list[float]]]
 
 
-def pool(cache: Path, rng: random.Random) -> Pool:
-    """cache: a file that keeps what took a minute or two to embed."""
+def pool(cache: Path, rng: random.Random, most: int = SENTENCES_MAX) -> Pool:
+    """cache: a file that keeps what took a minute or two to embed. most: sentences."""
     real = REAL.is_dir()
     texts, questions = _read() if real else _made(rng)
-    sentences, passages = _cut(texts)
+    sentences, passages = _cut(texts, most)
     if cache.exists():
         vectors = np.load(cache)
     else:
@@ -137,12 +137,12 @@ def _zipf(rng: random.Random, words: Sequence[str]) -> str:
     return words[int(len(words) ** rng.random()) - 1]
 
 
-def _cut(texts: Sequence[str]) -> tuple[list[str], list[tuple[int, int]]]:
+def _cut(texts: Sequence[str], most: int) -> tuple[list[str], list[tuple[int, int]]]:
     sentences: list[str] = []
     passages: list[tuple[int, int]] = []
     for text in texts:
         parts = [part.strip()[:400] for part in _END.split(text) if len(part.strip()) >= 20]
-        if not parts or len(sentences) + len(parts) > SENTENCES_MAX:
+        if not parts or len(sentences) + len(parts) > most:
             continue
         passages.append((len(sentences), len(sentences) + len(parts)))
         sentences += parts

@@ -35,6 +35,7 @@ from shared.store.migrate import migrate
 from tests.factories import settings_for
 
 CHUNKS, OF_A_DOCUMENT = 10_000, 50
+SENTENCES = 4_000
 BARE = 0.2
 """The share of them that the bare encoder is given, before and after."""
 THREADS = 2
@@ -44,7 +45,7 @@ DEADLINE_S = 10.0
 
 def report(scale: float = 1.0) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as data, DataFolder(Path(data)) as folder:
-        pool = corpora.pool(Path(data) / "pool.npy", random.Random(7))
+        pool = corpora.pool(Path(data) / "pool.npy", random.Random(7), SENTENCES)
         yield _asked(pool)
         with Postgres(folder) as server, Valkey(folder) as valkey:
             database = server.create_database("indexing")

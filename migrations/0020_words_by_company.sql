@@ -168,3 +168,6 @@ BEGIN
             'candidates', (SELECT coalesce(jsonb_agg(jsonb_build_array(
                               f.id, f.document_id, f.ordinal, f.language, f.length, f.positions)), '[]') FROM found f)));
 END $$;
+
+-- Who writes a chunk makes its keys.
+GRANT EXECUTE ON FUNCTION knowledge_keys TO switchboard_app;

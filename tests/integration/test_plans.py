@@ -354,7 +354,7 @@ def test_a_search_reads_nothing_of_what_other_companies_have_of_the_words(app: C
     assert len(found) == 8
     assert _big_whole(read) == 0
     assert read.indexes["chunks_words"] <= 20
-    assert read.entries < 200, read
+    assert read.entries < 300, read  # small tables whole
 
 
 def test_the_bodies_of_the_claims_are_planned_by_index_in_the_order_they_want(loaded: Database) -> None:
