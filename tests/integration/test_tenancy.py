@@ -35,6 +35,7 @@ OPERATORS_ONLY = {
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
+    "overload", "reply_paces",  # ids and numbers of the whole fleet
     "app_answers",  # an app may serve several companies
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
@@ -44,7 +45,7 @@ LOOKS_OVER_THE_FENCE = {
     "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space", "expire_sending",
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
     "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
-    "overdue", "renew_turns", "routes_of",
+    "overdue", "overdue_by_company", "renew_turns", "routes_of",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 
