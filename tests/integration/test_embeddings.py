@@ -78,6 +78,7 @@ def crowded(module_database: Database) -> tuple[Database, int, int, int]:
         set_companies(owner, (small, large))
         fill(owner, small, FEW)
         space_id = fill(owner, large, MANY)
+        owner.execute("ANALYZE chunks")
         owner.commit()
     return module_database, small, large, space_id
 

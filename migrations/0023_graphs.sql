@@ -114,21 +114,3 @@ BEGIN
     END IF;
     RETURN near;
 END $$;
-
--- As before, told twice which chunks: a company that was never analysed was read whole.
-CREATE OR REPLACE FUNCTION knowledge_nearest(company bigint, space bigint, question halfvec, lim int,
-                                             exact boolean DEFAULT false)
-RETURNS TABLE (chunk_id bigint, document_id bigint, title text, ordinal int, text text, similarity double precision)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
-SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    near bigint[];
-BEGIN
-    PERFORM knowledge_owned(company);
-    near := knowledge_by_meaning(company, space, question, NULL, NULL, lim, exact);
-    RETURN QUERY
-    SELECT c.id, c.document_id, c.title, c.ordinal, c.text, 1 - (e.embedding <=> question)
-    FROM embeddings e JOIN chunks c ON c.company_id = company AND c.id = e.chunk_id AND c.id = ANY (near)
-    WHERE e.company_id = company AND e.space_id = space AND e.chunk_id = ANY (near)
-    ORDER BY e.embedding <=> question, c.id;
-END $$;
