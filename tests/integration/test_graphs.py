@@ -132,7 +132,8 @@ def test_a_filter_leaves_as_many_as_there_are(sizes: dict[int, int], work: Work,
     large = sizes[SIZES[-1]]
     set_companies(app, (large,))
     rows = app.execute("SELECT id FROM documents WHERE company_id = %s ORDER BY id LIMIT %s", (large, documents))
-    where = Filter(documents=tuple(int(str(document_id)) for (document_id,) in rows.fetchall()))
+    wanted = tuple(int(str(document_id)) for (document_id,) in rows.fetchall())
+    where = Filter(documents=wanted)
     found = []
     read = read_by(
         app,
@@ -140,7 +141,7 @@ def test_a_filter_leaves_as_many_as_there_are(sizes: dict[int, int], work: Work,
     )
 
     assert len(found) == 10
-    assert {passage.document_id for passage in found} <= set(where.documents)
+    assert {passage.document_id for passage in found} <= set(wanted)
     assert (graph_of(work, large) in read.indexes) == (documents > 1)
 
 
