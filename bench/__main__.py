@@ -1,5 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, upkeep, indexing, knowledge.
-Without a name all but the last two, which take an hour."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, upkeep, indexing,
+knowledge. Without a name all but the last two, which take an hour."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ SECTIONS = {
     "servers": Section("bench.servers", 240.0),
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
+    "fairness": Section("bench.fairness", 600.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
     "indexing": Section("bench.indexing", 1200.0, scales=True, asked_for=True),
     "knowledge": Section("bench.knowledge", 7200.0, scales=True, asked_for=True),

@@ -154,7 +154,7 @@ def _companies(r: Resources) -> list[int]:
 
 
 def _search(r: Resources, company_id: int, question: str) -> None:
-    meaning = search.understand(r.asked, [question], deadline_s=DEADLINE_S)[question]
+    meaning = r.understand([question], deadline_s=DEADLINE_S).meanings[question]
     with r.db.transaction(company_id) as conn:
         found = search.search(conn, company_id, question, 8, meaning, results=r.results)
     assert len(found) == 8

@@ -42,7 +42,7 @@ def missing(conn: Conn) -> list[Graph]:
             " one.\"table\", CASE WHEN i.indexrelid IS NULL THEN 'absent' WHEN p.pid IS NOT NULL THEN 'building'"
             " ELSE 'broken' END AS state"
             " FROM (SELECT company_id, sum(chunks)::bigint AS chunks FROM knowledge_stats GROUP BY 1) k"
-            " CROSS JOIN embedding_spaces s"
+            " JOIN embedding_spaces s ON s.dimension IS NOT NULL AND s.state <> 'dropping'"
             ' CROSS JOIN LATERAL (SELECT e.tableoid::regclass::text AS "table" FROM embeddings e'
             "  WHERE e.company_id = k.company_id AND e.space_id = s.id LIMIT 1) one"
             " LEFT JOIN pg_index i"
@@ -60,8 +60,18 @@ def needless(conn: Conn) -> list[str]:
         " AND c.relnamespace = 'public'::regnamespace AND c.relname ~ '^embeddings_graph_[0-9]+_[0-9]+$'"
         " AND coalesce((SELECT sum(k.chunks) FROM knowledge_stats k, embedding_spaces s"
         "  WHERE k.company_id = split_part(c.relname, '_', 4)::bigint"
-        "  AND s.id = split_part(c.relname, '_', 3)::bigint), 0) < %s ORDER BY 1",
+        "  AND s.id = split_part(c.relname, '_', 3)::bigint AND s.state <> 'dropping'), 0) < %s ORDER BY 1",
         (GRAPH_UNTIL,),
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def of_space(conn: Conn, space_id: int) -> list[str]:
+    """The names of all companies' graphs in a space."""
+    rows = conn.execute(
+        "/* graphs.of_space */ SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'i'"
+        " AND c.relnamespace = 'public'::regnamespace AND c.relname ~ %s ORDER BY 1",
+        (f"^embeddings_graph_{int(space_id)}_[0-9]+$",),
     ).fetchall()
     return [str(name) for (name,) in rows]
 

@@ -47,6 +47,7 @@ def columns(answer: Answer) -> dict[str, object]:
         "all_out": sum(a.tokens_out for a in answer.attempts),
         "ms": _json(answer.ms),
         "ladder": _json(answer.ladder),
+        "space": answer.space,
     }
 
 
@@ -58,7 +59,8 @@ def of_conversation(conn: Conn, company_id: int, conversation_id: int) -> list[d
     """Receipts of a conversation's turns, oldest first, each with its turn's and its parts' times."""
     rows = conn.execute(
         "/* receipts.of_conversation */ SELECT jsonb_build_object('turn', t.id, 'step', r.step, 'reason', r.reason,"
-        " 'passages', r.passages, 'citations', r.citations, 'attempts', r.attempts, 'tokens_in', r.tokens_in,"
+        " 'passages', r.passages, 'citations', r.citations, 'space', r.space, 'attempts', r.attempts,"
+        " 'tokens_in', r.tokens_in,"
         " 'tokens_out', r.tokens_out, 'ms', r.ms || jsonb_build_object("
         "   'send', (SELECT round(extract(epoch FROM max(o.finished_at) - r.created_at) * 1000)::int FROM outbound o"
         "            WHERE o.company_id = t.company_id AND o.message_id = r.message_id AND o.state = 'sent')),"
@@ -113,7 +115,8 @@ def story(conn: Conn, turn_id: int, company_id: int | None = None) -> Story | No
         " t.received_at, m.created_at, t.wanted_at, t.claimed_at, t.finished_at, r.stored_at,"
         " CASE WHEN r.turn_id IS NOT NULL THEN jsonb_build_object('step', r.step, 'reason', r.reason,"
         "   'ladder', r.ladder, 'passages', r.passages, 'citations', r.citations, 'attempts', r.attempts,"
-        "   'tokens_in', r.tokens_in, 'tokens_out', r.tokens_out, 'cost_micros', r.cost_micros, 'ms', r.ms) END,"
+        "   'tokens_in', r.tokens_in, 'tokens_out', r.tokens_out, 'cost_micros', r.cost_micros, 'ms', r.ms,"
+        "   'space', r.space) END,"
         " (SELECT jsonb_build_object('calls', count(*), 'cost_micros', coalesce(sum(c.cost_micros), 0))"
         "  FROM llm_calls c"
         "  WHERE c.company_id = t.company_id AND c.turn_id = t.id AND (c.epoch <> t.epoch OR r.turn_id IS NULL)),"

@@ -187,6 +187,10 @@ RECALL = Histogram(
     "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
     buckets=SHARE,
 )  # fmt: skip
+KNOWLEDGE_RANKED = Counter(
+    "knowledge_ranked_total", "Questions by the space that ranked them; how: active, fallback, words (no space).",
+    ("space", "how"),
+)  # fmt: skip
 RECALL_LOW = Counter("knowledge_recall_low_total", "Audits that found less than 0.95.")
 
 # ------------------------------------------------------------------ the way out

@@ -256,7 +256,9 @@ def test_documents_are_embedded_at_a_ring_and_answer_by_their_meaning(system: Sy
 
         def embedded() -> bool:
             left = conn.execute(
-                "SELECT count(*) FROM indexing WHERE company_id = %s AND model IS NULL", (bot.company_id,)
+                "SELECT count(*) FROM documents d WHERE d.company_id = %s AND NOT EXISTS (SELECT 1 FROM indexing i"
+                " WHERE i.company_id = d.company_id AND i.document_id = d.id AND i.done)",
+                (bot.company_id,),
             ).fetchone()
             return left == (0,)
 

@@ -42,7 +42,8 @@ OPERATORS_ONLY = {
 
 LOOKS_OVER_THE_FENCE = {
     "agent_of_key", "channels_to_watch", "claim_import", "claim_indexing", "claim_media", "claim_outbound",
-    "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space", "expire_sending",
+    "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space",
+    "embedding_space_made", "expire_sending",
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
     "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue", "overdue_by_company", "renew_turns", "routes_of",
@@ -97,9 +98,10 @@ def _seed(conn: Conn, bot: Bot) -> None:
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
     retention.set_override(conn, company, "webhook_events", 30)
+    space_id = embeddings.ensure_space(conn, "small", 2)
     document = knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.").document_id
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
-    embeddings.add(conn, company, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk_id)), [0.6, 0.8])])
+    embeddings.add(conn, company, space_id, [(int(str(chunk_id)), [0.6, 0.8])])
     conn.execute(
         "INSERT INTO chunk_speakers SELECT company_id, id, 'Ann' FROM chunks WHERE company_id = %s", (company,)
     )

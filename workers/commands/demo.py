@@ -172,7 +172,7 @@ def _indexed(stage: _Show) -> None:
     company_id, model = stage.system.company_id, stage.system.settings.embeddings_model or minilm.MODEL
     ends_at = time.monotonic() + INDEXED_WITHIN_S
     while True:
-        vectors = embeddings.counts(stage.owner, company_id, model)
+        vectors = embeddings.counts(stage.owner, company_id)
         documents = store.list_documents(stage.owner, company_id)
         missing = [row.source for row in documents if vectors.get(row.id, 0) < row.chunk_count]
         if not missing or time.monotonic() > ends_at:

@@ -118,7 +118,7 @@ def _backlog(stage: Stage) -> None:
         companies = [int(row[0]) for row in rows]
         with conn.transaction():
             set_companies(conn, set(companies))
-            _insert_backlog(conn, companies)
+            insert_backlog(conn, companies, BACKLOG_CHATS)
         stage.struck()
         began = time.monotonic()
         stage.hold(5.0, 30.0)
@@ -136,8 +136,9 @@ def _backlog(stage: Stage) -> None:
     stage.wait(lambda: done > 0, "turns of the backlog end", 0)
 
 
-def _insert_backlog(conn: psycopg.Connection[Any], companies: list[int]) -> None:
-    """Set by set, one statement a table: channels of nobody, conversations that a person has, and their turns."""
+def insert_backlog(conn: psycopg.Connection[Any], companies: list[int], chats: int) -> None:
+    """So many overdue turns of each. Set by set, one statement a table: channels of nobody, conversations that a person
+    has, and their turns."""
     conn.execute(
         "/* drill.backlog */ WITH a AS (INSERT INTO apps (platform, slug, secrets) SELECT 'widget', 'backlog-' || c,"
         " ''::bytea FROM unnest(%(ids)s::bigint[]) c RETURNING id, slug)"
@@ -149,7 +150,7 @@ def _insert_backlog(conn: psycopg.Connection[Any], companies: list[int]) -> None
         "/* drill.backlog */ INSERT INTO conversations (company_id, channel_id, chat, bot_enabled, message_count,"
         " customer_seq) SELECT h.company_id, h.id, 'chat ' || n, false, 1, 1 FROM channels h,"
         " generate_series(1, %(chats)s) n WHERE h.company_id = ANY(%(ids)s)",
-        {"ids": companies, "chats": BACKLOG_CHATS},
+        {"ids": companies, "chats": chats},
     )
     conn.execute(
         "/* drill.backlog */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key,"

@@ -16,16 +16,17 @@ BEGIN
     END LOOP;
 END $$;
 
--- The space of a model, made when it is first met. Raises for a model that had another dimension.
+-- The space of a model, which its first vector gives its dimension. Raises for a model that had another one.
 CREATE OR REPLACE FUNCTION embedding_space(of_model text, of_dimension int) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
-    met embedding_spaces;
+    met embedding_spaces := embedding_space_made(of_model);
 BEGIN
-    SELECT * INTO met FROM embedding_spaces s WHERE s.model = of_model;
-    IF met.id IS NULL THEN
-        INSERT INTO embedding_spaces (model, dimension) VALUES (of_model, of_dimension) ON CONFLICT (model) DO NOTHING;
-        SELECT * INTO met FROM embedding_spaces s WHERE s.model = of_model;
+    IF met.dimension IS NULL THEN
+        SELECT * INTO met FROM embedding_spaces s WHERE s.id = met.id FOR UPDATE;
+    END IF;
+    IF met.dimension IS NULL THEN
+        UPDATE embedding_spaces s SET dimension = of_dimension WHERE s.id = met.id RETURNING * INTO met;
     END IF;
     IF met.dimension <> of_dimension THEN
         RAISE EXCEPTION 'model % has vectors of % dimensions, not %', of_model, met.dimension, of_dimension
