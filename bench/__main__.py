@@ -1,5 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, upkeep, indexing,
-knowledge. Without a name all but the last two, which take an hour."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, load, safety, upkeep,
+indexing, knowledge. Without a name all but the last two, which take an hour."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ SECTIONS = {
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
     "fairness": Section("bench.fairness", 600.0),
+    "load": Section("bench.customers", 420.0),
+    "safety": Section("bench.safety", 300.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
     "indexing": Section("bench.indexing", 1200.0, scales=True, asked_for=True),
     "knowledge": Section("bench.knowledge", 7200.0, scales=True, asked_for=True),

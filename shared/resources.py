@@ -27,6 +27,7 @@ from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.resilience import pools
 from shared.resilience.egress import EVERYWHERE, Egress
+from shared.resilience.held import Held
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
 from shared.resilience.pressure import Pressure
@@ -75,6 +76,7 @@ class Resources:
     vectors: TwoLevel
     results: Results
     pressure: Pressure
+    held: Held = field(default_factory=Held)
     _closed: bool = field(default=False)
 
     @property
@@ -106,6 +108,7 @@ class Resources:
         self.db.close()
         self.live.close()
         self.cache.close()
+        self.held.close()
 
     async def _close_clients(self) -> None:
         await self.http.aclose()

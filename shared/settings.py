@@ -188,6 +188,7 @@ class Settings(BaseSettings):
     # Journal and intake
     journal_shards: int = Field(16, ge=1, le=256)
     journal_batch: int = Field(200, ge=1, le=1000)
+    journal_wait_replicas: int = Field(0, ge=0, le=8)  # of Redis, that must have a webhook before its 200
 
     # Turns and delivery
     quiet_window_s: float = Field(0.8, ge=0)
@@ -224,6 +225,18 @@ class Settings(BaseSettings):
     archive_after_days: int = Field(183, ge=30)  # where a company has no term of its own
     archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
     archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
+    backup_dir: Path | None = None  # default DATA_DIR/backups; better on another disk
+    # How many hours, days, weeks and months that have a backup keep their newest one. What somebody had erased is gone
+    # from all of them once the oldest is.
+    backup_keep_hourly: int = Field(24, ge=1)
+    backup_keep_daily: int = Field(7, ge=0)
+    backup_keep_weekly: int = Field(4, ge=0)
+    backup_keep_monthly: int = Field(0, ge=0)
+    backup_deadline_s: float = Field(3_000.0, gt=0, le=6_000)  # one must be done before the next is due
+    backup_alert_after_h: float = Field(3.0, gt=0)  # no backup for so long is an alert
+    backup_proof_alert_after_h: float = Field(50.0, gt=0)  # none that was seen to restore
+    backup_command: str = ""  # a tool of yours instead of pg_dump: BACKUP_FOLDER is its place, PG… say which database
+    backup_prove_command: str = ""  # its proof that what lies in BACKUP_FOLDER restores
     log_level: str = "INFO"
     ops_token: SecretStr = SecretStr("")  # for GET /metrics and GET /health; unset: there are none
     database_quota_bytes: int | None = Field(None, gt=0)  # what the database may take; unset: no alert
@@ -378,6 +391,15 @@ class Settings(BaseSettings):
     @property
     def metrics_folder(self) -> Path:
         return self.metrics_dir or self.data_dir / "metrics"
+
+    @property
+    def backup_folder(self) -> Path:
+        return self.backup_dir or self.data_dir / "backups"
+
+    @property
+    def held_folder(self) -> Path:
+        """What each process of this machine has leased; in the one folder that all of them have in common."""
+        return self.metrics_folder / "held"
 
     @property
     def model_providers(self) -> tuple[ModelProvider, ...]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, graphs, retention, upkeep
+from shared.flow import alerts, archive, backup, graphs, media_sweep, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.settings import Settings
@@ -26,6 +26,9 @@ JOBS: dict[str, Job] = {
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
         graphs.MAKE_GRAPHS,
+        backup.MAKE,
+        backup.PROVE,
+        media_sweep.SWEEP,
     )
 }
 

@@ -27,6 +27,7 @@ from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
 from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
+from shared.resilience.held import Piece
 from shared.resources import Resources
 from shared.store import conversations, passages, replies, turns, usage
 from shared.store.pool import Conn, describe
@@ -76,6 +77,7 @@ def take_due(r: Resources, leases: Leases, after_company: int, room: Room) -> Cl
         room = replace(room, slots=1)
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
+    r.held.note(map(_piece, claims))
     if claims:
         faults.reach("reply.claimed")
     taken = [Taken(leases.take(claim), loaded.get(claim)) for claim in claims]
@@ -107,6 +109,11 @@ def answer(r: Resources, leases: Leases, taken: Taken) -> Result:
             return _answer(r, taken)
     finally:
         leases.drop(taken.lease)
+        r.held.forget(_piece(claim))
+
+
+def _piece(claim: Claim) -> Piece:
+    return Piece("turn", claim.company_id, claim.turn_id, claim.epoch)
 
 
 def _answer(r: Resources, taken: Taken) -> Result:

@@ -223,6 +223,7 @@ SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station",
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
 WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("process",))
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
+INHERITED = Counter("leases_inherited_total", "Leases of killed processes that others gave back.", ("kind",))
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))
 POOL_ERRORS = Gauge("database_pool_failed_requests", "Callers that got no connection, since start.", ("process",))

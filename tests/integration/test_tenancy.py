@@ -35,6 +35,8 @@ OPERATORS_ONLY = {
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
+    "backups", "rounds",  # the timetable's, too
+    "daily_limits",  # everybody's defaults
     "overload", "reply_paces",  # ids and numbers of the whole fleet
     "app_answers",  # an app may serve several companies
 }  # fmt: skip
@@ -46,7 +48,7 @@ LOOKS_OVER_THE_FENCE = {
     "embedding_space_made", "expire_sending",
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_state",
     "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
-    "overdue", "overdue_by_company", "renew_turns", "routes_of",
+    "overdue", "overdue_by_company", "renew_turns", "routes_of", "take_daily",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 
@@ -132,6 +134,8 @@ def _seed(conn: Conn, bot: Bot) -> None:
             "%s, (SELECT min(id) FROM conversations), 'messages', 0, 0, 1, now(), now(), 1, 1, '[]'",
         ),
         ("archived_keys", "company_id, channel_id, key_hash, message_id", "%s, 1, dedupe_key_hash('a'), 1"),
+        ("daily_limit_overrides", "company_id, kind, per_company", "%s, 'images', 1"),
+        ("daily_uses", "company_id, day, kind, used", "%s, current_date, 'images', 1"),
         ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),
     ):
         conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})".encode(), (company,))

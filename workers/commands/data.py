@@ -18,12 +18,15 @@ from shared.flow import imports
 from shared.knowledge import extract
 from shared.knowledge import search as knowledge
 from shared.knowledge.spaces import Understood, understood
-from shared.store import companies, embeddings, spaces
+from shared.store import companies, embeddings, maintenance, spaces
 from shared.store import imports as queue
 from shared.store import knowledge as store
 from shared.store.pool import set_companies
 from workers.commands.setup import as_owner
 from workers.commands.spaces import embedders_of
+
+BULK_FILES = 20
+"""From so many on what the planner knows of the tables is no longer true."""
 
 
 @click.group()
@@ -71,6 +74,8 @@ def add(
                 parked += 1
             changed += outcome == "added"
             click.echo(f"[{number}/{len(files)}] {path}  {outcome}")
+        if changed >= BULK_FILES:
+            maintenance.analyze(conn, maintenance.KNOWLEDGE)
     if changed:
         _ring_index(config)
     if parked:

@@ -19,7 +19,7 @@ from shared.store.journal import Reader
 from shared.store.redis import connect
 from workers.commands import demo_platforms, demo_widget
 from workers.commands.setup import as_owner
-from workers.drill.traffic import private_message
+from workers.drill.bots import private_message
 from workers.local import System, control
 
 ANSWER_WITHIN_S = 30.0
