@@ -17,8 +17,9 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, knowledge, media, metrics, ops, vitals, widget
+from gateway import finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
 from gateway.edge import Edge, open_edge
+from gateway.searching import Searcher
 from gateway.webhooks import Webhooks
 from shared import settings
 from shared.telemetry import logs
@@ -45,6 +46,7 @@ class Gateway:
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
                 *knowledge.ROUTES,
+                *finding.ROUTES,
                 *widget.ROUTES,
                 *media.ROUTES,
                 *ops.ROUTES,
@@ -75,6 +77,7 @@ class Gateway:
         watch = pages.state.watch = metrics.Watch(edge)
         desk = pages.state.desk = ops.Desk(edge)
         looks = pages.state.vitals = vitals.Vitals(edge)
+        searcher = pages.state.searcher = Searcher(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()
         edge.tally.start()
@@ -87,6 +90,7 @@ class Gateway:
             watch.close()
             desk.close()
             looks.close()
+            searcher.close()
             await edge.close()
             telemetry.close()
 
