@@ -115,6 +115,7 @@ def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int,
             "/* passages.texts */ SELECT id AS chunk_id, title, text, start_char FROM chunks"
             " WHERE company_id = %s AND id = ANY (%s)",
             (company_id, list(chunk_ids)),
+            prepare=True,
         ).fetchall()
     return {row.chunk_id: row for row in rows}
 
