@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, backup, media_sweep, popular, refresh, retention, upkeep
+from shared.flow import alerts, archive, backup, graphs, media_sweep, popular, refresh, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.resources import Resources
@@ -26,6 +26,7 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
+        graphs.MAKE_GRAPHS,
         popular.FIND,
         popular.WARM,
         refresh.REFRESH,
