@@ -249,6 +249,7 @@ def _charge(r: Resources, claim: Claim, answer: Answer) -> None:
     with r.db.transaction(claim.company_id) as conn:
         cost_micros = usage.add_calls(conn, claim.company_id, claim.turn_id, claim.epoch, answer.attempts)
         usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
+    _count_cost(cost_micros)
 
 
 def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
@@ -274,7 +275,15 @@ def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
             conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
         usage.count_day(conn, claim.company_id, answer.attempts, made.cost_micros)
         faults.reach("reply.before_commit")
+    _count_cost(made.cost_micros)
     return True
+
+
+def _count_cost(micros: int | None) -> None:
+    if micros is None:
+        metrics.UNPRICED.inc()
+    elif micros:
+        metrics.COST.inc(by=micros / 1_000_000)
 
 
 def _put_back(r: Resources, claim: Claim, error: Exception) -> None:

@@ -85,13 +85,21 @@ def redundant_indexes(conn: Conn) -> list[dict[str, Any]]:
     return [row[0] for row in rows]  # type: ignore[misc]
 
 
-def replicas(conn: Conn) -> list[dict[str, Any]]:
-    """lag_s: None where this role may not see it."""
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """lag_s, lag_bytes: behind us; None where the owner role may not see it (it needs pg_monitor)."""
+
+    name: str
+    state: str | None
+    lag_s: float | None
+    lag_bytes: int | None
+
+
+def replicas(conn: Conn) -> list[Replica]:
     rows = conn.execute(
-        "/* vitals.replicas */ SELECT jsonb_build_object('name', coalesce(nullif(application_name, ''), pid::text),"
-        " 'state', state, 'lag_s', extract(epoch FROM replay_lag)::float8) FROM pg_stat_replication ORDER BY 1"
+        "/* vitals.replicas */ SELECT name, state, lag_s, lag_bytes FROM switchboard_replicas() ORDER BY 1"
     ).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    return [Replica(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ PREFIX = "switchboard_"
 WEBHOOK_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 STAGE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 JOB_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900)
+SQL_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5)
+"""Few: there is a series for each of them and each statement's name."""
 REQUESTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 SHARE = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 LABEL_CHARS_MAX = 60
@@ -169,15 +171,29 @@ BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buc
 EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
 REPEATS = Counter("repeated_requests_total", "Requests read again after a crash, without effect.")
 
+WEBHOOK = Histogram("webhook_seconds", "Time of a webhook from its head to its answer.", ("platform",),
+                    buckets=WEBHOOK_S)  # fmt: skip
+HTTP = Histogram(
+    "http_request_seconds", "Time until the answer to any other request begins.", ("handler", "status"),
+    buckets=WEBHOOK_S,
+)  # fmt: skip
+
 # ------------------------------------------------------------------ turns and models
 TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the step of the ladder.", ("end", "step"))
 STAGE = Histogram("turn_stage_seconds", "Time of an answered turn, by stage.", ("stage",), buckets=STAGE_S)
 MODEL_ATTEMPTS = Counter("model_attempts_total", "Calls of models.", ("provider", "model", "outcome"))
 MODEL_ATTEMPT = Histogram("model_attempt_seconds", "Time of a call.", ("provider", "model"), buckets=STAGE_S)
 TOKENS = Counter("model_tokens_total", "Tokens read (in) and written (out).", ("provider", "model", "direction"))
+COST = Counter("model_cost_currency_total", "What answers' calls cost, in the currency of the prices.")
+UNPRICED = Counter("model_unpriced_answers_total", "Answers by a model that has no price.")
 BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
 BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))
 
+CACHE = Counter(
+    "cache_lookups_total", "Look-ups of caches by where the value was: near (this process), far (Redis), nowhere.",
+    ("cache", "where"),
+)  # fmt: skip
+CACHE_RESTS = Counter("cache_rests_total", "Times that a cache left Redis alone because it was away.")
 RECALL = Histogram(
     "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
     buckets=SHARE,
@@ -214,6 +230,8 @@ SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station",
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
 WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("process",))
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
+SQL = Histogram("sql_seconds", "Time of a statement by the name in its comment.", ("statement",), buckets=SQL_S)
+SQL_FAILED = Counter("sql_failed_total", "Statements that ended in an error.", ("statement", "sqlstate"))
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))
 POOL_ERRORS = Gauge("database_pool_failed_requests", "Callers that got no connection, since start.", ("process",))

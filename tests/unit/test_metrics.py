@@ -22,6 +22,7 @@ UNITS = (
 LABELS = {
     "platform", "status", "kind", "outcome", "reason", "end", "step", "stage", "provider", "model", "direction",
     "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process", "job",
+    "handler", "statement", "sqlstate", "cache", "where",
 }  # fmt: skip
 
 COUNTING = """
