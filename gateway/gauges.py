@@ -69,8 +69,8 @@ def _of_background(conn: Conn) -> Iterator[Metric]:
 
 
 def _of_jobs(conn: Conn) -> Iterator[Metric]:
-    done = gauge("job_done_timestamp_seconds", "When a job's newest good run ended.", "job")
-    failures = gauge("job_failures_in_a_row_runs", "Runs of a job that failed since then.", "job")
+    done = gauge("job_done_timestamp_seconds", "When a job's newest good run ended.", "scheduled")
+    failures = gauge("job_failures_in_a_row_runs", "Runs of a job that failed since then.", "scheduled")
     for job in jobs.standings(conn):
         if job.done_at is not None:
             done.add_metric([job.name], job.done_at.timestamp())

@@ -217,9 +217,10 @@ UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain becaus
 MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
 TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
 TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
-JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("job", "outcome"))
-JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("job",), buckets=JOB_S)
-JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("job",))
+# `scheduled`, because Prometheus has a label `job` of its own and would rename ours.
+JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("scheduled", "outcome"))
+JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("scheduled",), buckets=JOB_S)
+JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("scheduled",))
 PIECES = Counter(
     "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
 )

@@ -21,7 +21,7 @@ UNITS = (
 # What a label may say: words of ours, and names that stand in the settings. Nothing that grows with customers.
 LABELS = {
     "platform", "status", "kind", "outcome", "reason", "end", "step", "stage", "provider", "model", "direction",
-    "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process", "job",
+    "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process", "scheduled",
     "handler", "statement", "sqlstate", "cache", "where",
 }  # fmt: skip
 
