@@ -35,7 +35,7 @@ def after(conn: Conn, company_id: int, conversation_id: int, seq: int, *, limit:
         " FROM (SELECT s.body, sum(s.rows) OVER (ORDER BY s.last_seq) - s.rows AS before"
         "   FROM archive_segments s WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s"
         "   AND s.kind = 'messages' AND s.last_seq > %(seq)s) s"
-        " CROSS JOIN LATERAL jsonb_to_recordset(s.body) AS m (id bigint, seq bigint, role text, text text,"
+        " CROSS JOIN LATERAL json_to_recordset(s.body) AS m (id bigint, seq bigint, role text, text text,"
         "   attachments jsonb, external_id text, created_at timestamptz, edited_at timestamptz,"
         "   deleted_at timestamptz)"
         " WHERE s.before < %(reach)s AND m.seq > %(seq)s ORDER BY m.seq LIMIT %(limit)s",
@@ -61,7 +61,8 @@ def receipts(conn: Conn, company_id: int, conversation_id: int) -> list[dict[str
     """Archived receipts of a conversation, in no order, as `receipts.of_conversation` shows them."""
     rows = conn.execute(
         "/* archived.receipts */ WITH rows AS MATERIALIZED ("
-        "   SELECT s.kind, e.row FROM archive_segments s CROSS JOIN LATERAL jsonb_array_elements(s.body) AS e (row)"
+        "   SELECT s.kind, e.row FROM archive_segments s"
+        "   CROSS JOIN LATERAL jsonb_array_elements(s.body::jsonb) AS e (row)"
         "   WHERE s.company_id = %s AND s.conversation_id = %s)"
         " SELECT jsonb_build_object('turn', t.row->'id', 'step', r.row->'step', 'reason', r.row->'reason',"
         "   'passages', r.row->'passages', 'citations', r.row->'citations', 'attempts', r.row->'attempts',"
