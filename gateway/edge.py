@@ -13,6 +13,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from gateway.answers import Tally
 from gateway.apps import AppDirectory
+from gateway.brake import Brake
 from gateway.limits import Limits
 from gateway.streams import Streams
 from shared import channels as platforms_registry
@@ -55,6 +56,7 @@ class Edge:
     hub: Hub
     streams: Streams
     tally: Tally
+    brake: Brake
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking database work beside the event loop."""
@@ -63,6 +65,7 @@ class Edge:
     async def close(self) -> None:
         await self.hub.close()
         await self.tally.close()
+        await self.brake.close()
         await self.watching.aclose()
         self.limits.close()
         self.live.close()
@@ -94,6 +97,12 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
     client = connect_async(settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s)
     threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
     cache = connect(settings.need("cache_url"), socket_timeout_s=CACHE_TIMEOUT_S)
+    writer = Writer(
+        client,
+        settings.journal_shards,
+        max_waiting_bytes=settings.journal_max_waiting_bytes,
+        timeout_s=settings.journal_write_timeout_s,
+    )
     watching = connect_async(settings.need("cache_url"))
     return Edge(
         settings=settings,
@@ -101,12 +110,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         db=db,
         threads=threads,
         redis=client,
-        journal=Writer(
-            client,
-            settings.journal_shards,
-            max_waiting_bytes=settings.journal_max_waiting_bytes,
-            timeout_s=settings.journal_write_timeout_s,
-        ),
+        journal=writer,
         apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
         platforms=platforms_registry.build(settings, clock),
         objects=objects.from_settings(settings),
@@ -117,4 +121,5 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         hub=Hub(watching),
         streams=Streams(settings.widget_streams_max),
         tally=Tally(db),
+        brake=Brake(client, writer, settings),
     )

@@ -79,6 +79,7 @@ class Gateway:
         self._webhooks = Webhooks(edge)
         edge.hub.start()
         edge.tally.start()
+        edge.brake.start()
         _on_sigterm(edge.hub.stop_watching)
         try:
             yield

@@ -20,8 +20,9 @@ from gateway.edge import Edge
 from gateway.gauges import House, Memory, gauge, single
 from gateway.operators import not_operator
 from shared.errors import DatabaseUnavailable
+from shared.resilience.pressure import STEPS
 from shared.settings import Settings
-from shared.store import balance, state
+from shared.store import balance, overload, state
 from shared.store.journal import Reader
 from shared.store.redis import connect
 from shared.telemetry import metrics
@@ -94,6 +95,7 @@ class Watch:
             conn.execute("/* metrics.bound */ SELECT set_config('statement_timeout', %s, true)", (str(STATEMENT_MS),))
             found = state.of_database(conn)
             found_balance = balance.newest(conn)
+            behind = overload.now(conn)
             house = list(self._house.ask(conn))
         yield single("overdue_turns", "Turns that are due and not under a lease.", found.overdue_turns)
         yield single("overdue_turn_age_seconds", "Since when the oldest of them is due.", found.overdue_turn_s)
@@ -103,6 +105,7 @@ class Watch:
                       found.uncertain_parts)  # fmt: skip
         yield single("parked_requests", "Requests set aside with their error; a person redrives them.",
                       found.parked_requests)  # fmt: skip
+        yield from _of_overload(behind)
         yield from _of_balance(found_balance)
         yield from house
         yield single("needing_reauth_channels", "Channels whose credentials are refused.",
@@ -118,6 +121,17 @@ class Watch:
 def _redis_broker(settings: Settings) -> redis.Redis | None:
     url = settings.need("broker_url")
     return connect(url, socket_timeout_s=SOCKET_S) if url.startswith(("redis://", "rediss://")) else None
+
+
+def _of_overload(found: overload.Now) -> Iterator[Metric]:
+    """As the reply workers saw it last."""
+    yield single("turns_clear_seconds", "How long the last customer of the company that waits longest still waits.",
+                 found.clear_s)  # fmt: skip
+    yield single("turns_pace_per_second", "Turns that the reply workers could answer a second.", found.per_s)
+    companies = gauge("overloaded_companies", "Companies whose answers an overload keeps at this step.", "step")
+    for level, step in enumerate(STEPS[1:], 1):
+        companies.add_metric([step], sum(one == level for one in found.levels.values()))
+    yield companies
 
 
 def _of_balance(found: balance.Noted | None) -> Iterator[Metric]:

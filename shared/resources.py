@@ -26,6 +26,7 @@ from shared.resilience import pools
 from shared.resilience.egress import EVERYWHERE, Egress
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
+from shared.resilience.pressure import Pressure
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
 from shared.store import objects
@@ -68,6 +69,7 @@ class Resources:
     live: Publisher
     vectors: TwoLevel
     results: Results
+    pressure: Pressure
     _closed: bool = field(default=False)
 
     @property
@@ -157,6 +159,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         live=Publisher(cache, clock),
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
+        pressure=Pressure(settings.reply_threads, clock),
     )
 
 

@@ -146,6 +146,10 @@ class Settings(BaseSettings):
     gateway_max_body_bytes: int = Field(4 * 1024 * 1024, gt=0)
     journal_write_timeout_s: float = Field(2.0, gt=0)
     journal_max_waiting_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    # The last resort: before the journal's server takes no more (of its maxmemory), and when nobody stores what it
+    # holds. After an hour a request is better kept by its platform, which sends it again, than promised once more.
+    refuse_memory_share: float = Field(0.9, gt=0, le=1)
+    refuse_age_s: float = Field(3600.0, gt=0)
     gateway_forwarded_hops: int = Field(0, ge=0, le=8)  # proxies of ours in front, for limits per address
     widget_token_ttl_s: float = Field(30 * 86_400.0, gt=60)
     widget_streams_max: int = Field(1_000, ge=1)  # open event streams per gateway process
@@ -167,6 +171,14 @@ class Settings(BaseSettings):
     lease_s: float = Field(10.0, ge=2)
     turn_cancels_max: int = Field(2, ge=0)
     turn_cancel_window_s: float = Field(15.0, ge=0)
+    # The ladder's steps: how long a company's last waiting customer would still wait when each is entered. A model's
+    # usual answer takes some seconds, so 15 s are felt; at 45 s people write again or leave; for what would take ten
+    # minutes a person may as well be asked.
+    overload_cheaper_s: float = Field(15.0, gt=0)
+    overload_passages_s: float = Field(45.0, gt=0)
+    overload_handover_s: float = Field(600.0, gt=0)
+    overload_calm_s: float = Field(20.0, gt=0)  # below half of that for so long, and one step is left
+    budget_cheaper_share: float = Field(0.8, gt=0, le=1)  # of the day's tokens; from there on LLM_FALLBACKS answer
     relevance_threshold: float = Field(0.3, ge=0, le=1)
     record_deadline_s: float = Field(30.0, gt=0)  # a send that could not be recorded for so long is uncertain
     uncertain_unblock_s: float = Field(60.0, ge=0)
@@ -175,6 +187,8 @@ class Settings(BaseSettings):
     # Processes
     reply_threads: int = Field(32, ge=1)  # answers under way in a process
     deliver_threads: int = Field(16, ge=1)  # sends under way in a process
+    # Of these, at most so large a share for one company: whoever writes next finds a free slot at once
+    company_slots_share: float = Field(0.75, gt=0, le=1)
     media_threads: int = Field(4, ge=1)
     database_pool_max: int = Field(8, ge=1)  # per process
     database_pool_timeout_s: float = Field(5.0, gt=0)
@@ -293,6 +307,8 @@ class Settings(BaseSettings):
             found.append("TURN_DEADLINE_S is below LLM_CALL_DEADLINE_S")
         if self.send_deadline_s >= self.record_deadline_s:
             found.append("RECORD_DEADLINE_S must be above SEND_DEADLINE_S")
+        if not self.overload_cheaper_s < self.overload_passages_s < self.overload_handover_s:
+            found.append("OVERLOAD_CHEAPER_S, OVERLOAD_PASSAGES_S and OVERLOAD_HANDOVER_S must rise in this order")
         if self.quiet_window_max_s > 60:
             found.append("QUIET_WINDOW_MAX_S must be at most 60: longer countdowns do not fit the broker")
         if self.visibility_timeout_s < self.quiet_window_max_s + 4:

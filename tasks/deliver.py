@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared import queues
 from shared.flow import deliver as flow
-from shared.flow.claimed import Claimed
+from shared.flow.claimed import Claimed, Room
 from shared.flow.deliver import Taken
 from tasks.app import app
 from tasks.base import Step
@@ -23,7 +23,7 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
     """Sends this process' share of the parts, DELIVER_THREADS at a time."""
     r = process.resources
 
-    def claim(after_company: int, room: int) -> Claimed[Taken]:
+    def claim(after_company: int, room: Room) -> Claimed[Taken]:
         return flow.take_due(r, after_company, room)
 
     def work(taken: Taken) -> None:
@@ -34,7 +34,7 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
             ring(send_due, countdown_s=again_in_s)  # each has a time of its own
 
     return Dispatcher(
-        queues.DELIVER, r.settings.deliver_threads, claim=claim, work=work,
+        queues.DELIVER, r.settings.deliver_threads, r.settings.company_slots_share, claim=claim, work=work,
         pass_on=lambda: process.ringer.want(send_due),
     )  # fmt: skip
 

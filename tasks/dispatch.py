@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 import structlog
 
-from shared.flow.claimed import Claimed
+from shared.flow.claimed import Claimed, Room
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -23,21 +24,24 @@ PASS_ON_EVERY_S = 0.2
 class Dispatcher(Generic[T]):
     """A station's work in this process, on threads of its own.
 
-    slots: pieces of work at the same time. claim(after_company, room): claims up to room pieces, going round the
-    companies. work(piece): does one; what it raises is logged, because its row knows what comes next.
-    pass_on: rings for the other processes of the station.
+    slots: pieces of work at the same time. company_share: of them for one company at most, so that a slot is free when
+    another one's customer writes, however slow the work is on what the first one's wrote. claim(after_company, room):
+    claims up to room, going round the companies. work(piece): does one; what it raises is logged, because its row knows
+    what comes next. pass_on: rings for the other processes of the station.
     """
 
     def __init__(
-        self, station: str, slots: int, *, claim: Callable[[int, int], Claimed[T]], work: Callable[[T], None],
-        pass_on: Callable[[], None],
+        self, station: str, slots: int, company_share: float = 1.0, *, claim: Callable[[int, Room], Claimed[T]],
+        work: Callable[[T], None], pass_on: Callable[[], None],
     ) -> None:  # fmt: skip
         self._station, self._slots = station, slots
+        self._company_max = max(1, int(slots * company_share))
         self._claim, self._work, self._pass_on = claim, work, pass_on
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix=station)
         self._company = 0
         self._changed = threading.Condition()
-        self._busy = 0
+        self._held: Counter[int] = Counter()
+        """Company → its pieces that are under way here."""
         self._rung = False
         self._draining = False
         self._stopping = False
@@ -49,6 +53,7 @@ class Dispatcher(Generic[T]):
         with self._changed:
             self._rung = True
             if self._draining:
+                self._changed.notify_all()
                 return
             self._draining = True
         try:
@@ -73,18 +78,35 @@ class Dispatcher(Generic[T]):
             batch = self._claim(self._company, room)
             self._company = batch.company
             with self._changed:
-                self._busy += len(batch.pieces)
-            for piece in batch.pieces:
-                self._threads.submit(self._do, piece)
-            if not batch.more:
+                self._held.update(batch.companies)
+            passed_over = self._at_share(Counter(room.held) + Counter(batch.companies))
+            for company, piece in zip(batch.companies, batch.pieces, strict=True):
+                self._threads.submit(self._do, company, piece)
+            if not batch.more and not passed_over:
                 return
             self._ring_on()
+            if not batch.more:
+                self._wait_below_share(passed_over)
 
-    def _wait_for_room(self) -> int:
-        """How many more pieces there is room for, as soon as there is any; 0 when the process stops."""
+    def _wait_for_room(self) -> Room | None:
+        """Room for more pieces, as soon as there is any; None when the process stops."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._busy < self._slots)
-            return 0 if self._stopping else self._slots - self._busy
+            self._changed.wait_for(lambda: self._stopping or self._held.total() < self._slots)
+            if self._stopping:
+                return None
+            return Room(self._slots - self._held.total(), tuple(self._held.elements()), self._company_max)
+
+    def _at_share(self, held: Counter[int]) -> set[int]:
+        return {company for company, count in held.items() if count >= self._company_max}
+
+    def _wait_below_share(self, passed_over: set[int]) -> None:
+        """The claim passed over companies that had as many pieces under way as they may, so more of theirs may be due:
+        until one of them has fewer, or somebody rings."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._stopping or self._rung or not passed_over <= self._at_share(self._held)
+            )
+            self._rung = False
 
     def _ring_on(self) -> None:
         now = time.monotonic()
@@ -92,7 +114,7 @@ class Dispatcher(Generic[T]):
             self._passed_on_at = now
             self._pass_on()
 
-    def _do(self, piece: T) -> None:
+    def _do(self, company: int, piece: T) -> None:
         outcome = "failed"
         try:
             self._work(piece)
@@ -101,7 +123,9 @@ class Dispatcher(Generic[T]):
             log.error("piece_failed", station=self._station, exc_info=e)
         finally:
             with self._changed:
-                self._busy -= 1
+                self._held[company] -= 1
+                if not self._held[company]:
+                    del self._held[company]
                 self._changed.notify_all()
             metrics.PIECES.inc(self._station, outcome)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared import queues
 from shared.flow import reply as flow
-from shared.flow.claimed import Claimed
+from shared.flow.claimed import Claimed, Room
 from shared.flow.reply import Result, Taken
 from tasks import deliver
 from tasks.app import app
@@ -23,7 +23,7 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
     """Answers this process' share of the turns, REPLY_THREADS at a time."""
     r, leases = process.resources, process.leases
 
-    def claim(after_company: int, room: int) -> Claimed[Taken]:
+    def claim(after_company: int, room: Room) -> Claimed[Taken]:
         return flow.take_due(r, leases, after_company, room)
 
     def work(taken: Taken) -> None:
@@ -31,7 +31,7 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
             process.ringer.want(deliver.send_due)
 
     return Dispatcher(
-        queues.REPLY, r.settings.reply_threads, claim=claim, work=work,
+        queues.REPLY, r.settings.reply_threads, r.settings.company_slots_share, claim=claim, work=work,
         pass_on=lambda: process.ringer.want(answer_due),
     )  # fmt: skip
 

@@ -7,12 +7,14 @@ from workers import lifecycle
 from workers.consumer import forgive_lost_channels
 from workers.hints import HintsStep
 from workers.intake import IntakeStep
+from workers.pressure import PressureStep
 from workers.sweeper import SweeperStep
 from workers.wedge import WedgeStep
 
 forgive_lost_channels()
 app.steps["worker"].add(HintsStep)
 app.steps["worker"].add(IntakeStep)
+app.steps["worker"].add(PressureStep)
 app.steps["worker"].add(SweeperStep)
 app.steps["worker"].add(WedgeStep)
 lifecycle.connect()

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from shared.live.stream import AnswerStream
 from shared.model import ChatLine, Passage
+from shared.resilience.pressure import Step
 from shared.resources import Resources
 from shared.store import cases
 from shared.store.cases import Loaded
@@ -21,7 +22,8 @@ LINES_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """ms: time per stage so far. stream: tells who watches what is being written."""
+    """ms: time per stage so far. near_budget: most of the day's tokens are used. stream: tells who watches what is
+    being written. step: the highest of the ladder that an overload leaves."""
 
     turn: Turn
     company: Company
@@ -31,7 +33,9 @@ class Case:
     sealed: bytes
     ms: dict[str, int]
     over_budget: bool = False
+    near_budget: bool = False
     stream: AnswerStream | None = None
+    step: Step = "full"
 
     @property
     def question(self) -> str:
@@ -67,5 +71,6 @@ def _case(r: Resources, loaded: Loaded, gather_ms: int) -> Case:
     )
     waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
     over = budget is not None and loaded.tokens_today >= budget
+    near = budget is not None and loaded.tokens_today >= budget * r.settings.budget_cheaper_share
     ms = {"waited": waited_ms, "gather": gather_ms}
-    return Case(turn, loaded.company, burst, history, (), loaded.credentials, ms, over_budget=over)
+    return Case(turn, loaded.company, burst, history, (), loaded.credentials, ms, over_budget=over, near_budget=near)

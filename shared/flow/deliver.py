@@ -14,7 +14,7 @@ from shared import faults
 from shared.channels.base import Patience
 from shared.errors import DatabaseUnavailable, SettingsError
 from shared.flow import statuses
-from shared.flow.claimed import Claimed
+from shared.flow.claimed import Claimed, Room
 from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
 from shared.model import Outgoing, Place, SendOutcome, ref_of
@@ -66,13 +66,13 @@ Taken = Begun | Delivered | Claim
 """A claimed part: about to leave, or settled without a request; a claim still has to be begun, on its own."""
 
 
-def take_due(r: Resources, after_company: int, limit: int) -> Claimed[Taken]:
-    """Claim up to `limit` due parts, going round the companies, and write down that they leave: one transaction.
-    Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
+def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Taken]:
+    """Claim as many due parts as there is room for, going round the companies, and write down that they leave: one
+    transaction. Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
     begun: dict[Claim, Begun | Delivered] = {}
     try:
         with r.db.transaction() as conn:
-            claims = _claim(r, conn, after_company, limit)
+            claims = _claim(r, conn, after_company, room)
             if claims:
                 faults.reach("deliver.claimed")
                 set_companies(conn, {claim.company_id for claim in claims})
@@ -81,22 +81,24 @@ def take_due(r: Resources, after_company: int, limit: int) -> Claimed[Taken]:
         raise
     except Exception as e:  # noqa: BLE001  one that cannot be begun must not keep the others from being sent
         log.warning("parts_taken_one_by_one", error=describe(e))
+        room = replace(room, slots=1)
         with r.db.transaction() as conn:
-            claims = _claim(r, conn, after_company, 1)
-        limit = 1
+            claims = _claim(r, conn, after_company, room)
     taken = [begun.get(claim, claim) for claim in claims]
-    return Claimed(taken, claims[-1].company_id if claims else 0, more=len(claims) == limit)
+    companies = [claim.company_id for claim in claims]
+    return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
 
-def _claim(r: Resources, conn: Conn, after_company: int, limit: int) -> list[Claim]:
+def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Claim]:
     return outbound.claim_several(
-        conn, after_company, limit=limit, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s
-    )
+        conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s,
+        held=room.held, company_max=room.company_max,
+    )  # fmt: skip
 
 
 def deliver_next_part(r: Resources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
-    for taken in take_due(r, after_company, 1).pieces:
+    for taken in take_due(r, after_company, Room(1)).pieces:
         return deliver(r, taken)
     return Delivered(Result.NOTHING_DUE, 0)
 

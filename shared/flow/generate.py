@@ -17,11 +17,12 @@ from shared.resources import Resources
 PROMPT_BUDGET_CHARS = 24_000
 
 
-def generate(r: Resources, lease: Lease, case: Case, relevant: Sequence[Passage]) -> Completion:
-    """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline."""
+def generate(r: Resources, lease: Lease, case: Case, relevant: Sequence[Passage], *, cheaper: bool) -> Completion:
+    """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline. cheaper: not the
+    first one."""
     assert r.router is not None
     lines = prompt.build(case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS)
-    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream)
+    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream, cheaper=cheaper)
     call = r.loop.spawn(_with_typing(r, case, completion))
     lease.guard(call.cancel)
     faults.reach("reply.asking")

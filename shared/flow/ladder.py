@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from shared.model import Ladder, ModelAttempt, Tried
 
 
-def by_models(attempts: Sequence[ModelAttempt], end: Ladder, left: str) -> tuple[Tried, ...]:
+def by_models(
+    attempts: Sequence[ModelAttempt], end: Ladder, left: str, *, passed_over: str | None = None
+) -> tuple[Tried, ...]:
     """The models' steps in order, each left for its last attempt's outcome, down to the step that held.
 
     left: why the models were left where their attempts do not say so: the answer of one was not taken, or none was
-    asked.
+    asked. passed_over: why the first one was not asked although a later one was.
     """
-    outcomes: dict[Ladder, str] = {attempt.step: attempt.outcome for attempt in attempts} or {"full": left}
+    outcomes: dict[Ladder, str] = {"full": passed_over} if passed_over else {}
+    outcomes |= {attempt.step: attempt.outcome for attempt in attempts}
+    outcomes = outcomes or {"full": left}
     steps = [Tried(step, left if outcome == "ok" else outcome) for step, outcome in outcomes.items() if step != end]
     return (*steps, Tried(end))
 

@@ -15,7 +15,7 @@ from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Perm
 from shared.flow import case as cases
 from shared.flow import ladder
 from shared.flow.case import Case
-from shared.flow.claimed import Claimed
+from shared.flow.claimed import Claimed, Room
 from shared.flow.generate import generate
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
@@ -29,7 +29,7 @@ from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
 from shared.resources import Resources
 from shared.store import conversations, passages, replies, turns, usage
-from shared.store.pool import describe
+from shared.store.pool import Conn, describe
 from shared.store.turns import Claim
 from shared.telemetry import metrics
 
@@ -59,33 +59,40 @@ class Taken:
     case: Case | None
 
 
-def take_due(r: Resources, leases: Leases, after_company: int, limit: int) -> Claimed[Taken]:
-    """Claim up to `limit` due turns, going round the companies, and load what their answers need. Each must be given
-    to answer(). Raises DatabaseUnavailable when nothing could be claimed."""
+def take_due(r: Resources, leases: Leases, after_company: int, room: Room) -> Claimed[Taken]:
+    """Claim as many due turns as there is room for, going round the companies, and load what their answers need. Each
+    must be given to answer(). Raises DatabaseUnavailable when nothing could be claimed."""
     if leases.stopping:
-        return Claimed((), after_company, more=False)
+        return Claimed((), (), after_company, more=False)
     loaded: dict[Claim, Case] = {}
     try:
         with r.db.transaction() as conn:
-            claims = turns.claim_several(conn, after_company, limit=limit, lease_s=r.settings.lease_s)
+            claims = _claim(r, conn, after_company, room)
             loaded = cases.load(r, conn, claims)
     except DatabaseUnavailable:
         raise
     except Exception as e:  # noqa: BLE001  one that cannot be loaded must not keep the others from being claimed
         log.warning("turns_taken_one_by_one", error=describe(e))
+        room = replace(room, slots=1)
         with r.db.transaction() as conn:
-            claims = turns.claim_several(conn, after_company, limit=1, lease_s=r.settings.lease_s)
-        limit = 1
+            claims = _claim(r, conn, after_company, room)
     if claims:
         faults.reach("reply.claimed")
     taken = [Taken(leases.take(claim), loaded.get(claim)) for claim in claims]
-    return Claimed(taken, claims[-1].company_id if claims else 0, more=len(claims) == limit)
+    companies = [claim.company_id for claim in claims]
+    return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
+
+
+def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Claim]:
+    return turns.claim_several(
+        conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, held=room.held, company_max=room.company_max
+    )
 
 
 def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[Result, int]:
     """Claim the next due turn and answer it. Returns how it went and the company it was of (the cursor for the
     next call). Raises DatabaseUnavailable when nothing could be claimed."""
-    batch = take_due(r, leases, after_company, 1)
+    batch = take_due(r, leases, after_company, Room(1))
     for taken in batch.pieces:
         return answer(r, leases, taken), batch.company
     return Result.NOTHING_DUE, batch.company
@@ -96,7 +103,7 @@ def answer(r: Resources, leases: Leases, taken: Taken) -> Result:
     claim = taken.lease.claim
     ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
     try:
-        with ids:
+        with ids, r.pressure.pace.piece():
             return _answer(r, taken)
     finally:
         leases.drop(taken.lease)
@@ -114,7 +121,8 @@ def _answer(r: Resources, taken: Taken) -> Result:
         bind_contextvars(request_id=case.turn.request_id)
         if not case.turn.bot_enabled:
             return _called_off(r, claim)
-        if case.question and case.turn.attempts <= ATTEMPTS_MAX:
+        case = replace(case, step=r.pressure.step(claim.company_id))
+        if case.question and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = replace(case, passages=_retrieve(r, claim, case))
         with _stream(r, case) as stream:
             answer = _compose(r, lease, replace(case, stream=stream))
@@ -156,6 +164,7 @@ def _called_off(r: Resources, claim: Claim) -> Result:
 
 def _count(answer: Answer) -> None:
     metrics.TURNS.inc("handed_over" if answer.step == "handover" else "answered", answer.step)
+    metrics.STEPS.inc(answer.step, answer.step_reason)
     for stage, ms in answer.ms.items():
         metrics.STAGE.observe(ms / 1000, stage)
 
@@ -203,31 +212,43 @@ def _compose(r: Resources, lease: Lease, case: Case) -> Answer:
     if not case.question:
         tried = ladder.without_models("no_text", "notice")
         return Answer(case.company.notice_text, "notice", "no_text", ladder=tried)
+    if case.step == "handover":
+        tried = ladder.without_models("overload", "handover")
+        return Answer(case.company.overload_text, "handover", "overload", ladder=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.relevance_threshold]
     if not relevant:
         tried = ladder.without_models("nothing_relevant", "handover")
         return Answer(case.company.handover_text, "handover", "nothing_relevant", passages=case.passages, ladder=tried)
-    if r.router is None or case.over_budget:
-        return _quote(case, relevant, "no_model" if r.router is None else "budget")
+    if r.router is None or case.over_budget or case.step == "passages":
+        return _quote(case, relevant, "no_model" if r.router is None else "budget" if case.over_budget else "overload")
+    passed_over = _passed_over(case) if r.router.has_cheaper else None
     started = perf_counter()
     try:
-        completion = generate(r, lease, case, relevant)
+        completion = generate(r, lease, case, relevant, cheaper=passed_over is not None)
     except (ModelUnavailable, Permanent, TimeoutError) as e:
         reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
-        answer = _quote(case, relevant, reason, tuple(getattr(e, "attempts", ())))
+        answer = _quote(case, relevant, reason, tuple(getattr(e, "attempts", ())), passed_over)
         return replace(answer, ms={"model": _ms(started)})
     text, citations = prompt.check_citations(completion.text, relevant)
-    step, reason, attempts = completion.step, "model", completion.attempts
+    step, reason, attempts = completion.step, passed_over or "model", completion.attempts
     if not citations:
         # An answer that points at no passage is not grounded; better a person than a guess.
         text, step, reason = case.company.handover_text, "handover", "uncited"
-    tried = ladder.by_models(attempts, step, reason)
+    tried = ladder.by_models(attempts, step, reason, passed_over=passed_over)
     return Answer(text, step, reason, tuple(relevant), citations, attempts, tried, {"model": _ms(started)})
 
 
-def _quote(case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = ()) -> Answer:
+def _passed_over(case: Case) -> str | None:
+    """Why the first model is left alone where there is a cheaper one."""
+    return "overload" if case.step == "cheaper" else "near_budget" if case.near_budget else None
+
+
+def _quote(
+    case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = (),
+    passed_over: str | None = None,
+) -> Answer:  # fmt: skip
     text, citations = prompt.check_citations(prompt.quote(relevant, case.question), relevant)
-    tried = ladder.by_models(attempts, "passages", reason)
+    tried = ladder.by_models(attempts, "passages", reason, passed_over=passed_over)
     return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
 
 

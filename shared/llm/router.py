@@ -76,11 +76,16 @@ class Router:
         self._call_deadline_s = call_deadline_s
         self._rng = rng or Random()
 
+    @property
+    def has_cheaper(self) -> bool:
+        return len(self._providers) > 1
+
     async def complete(
-        self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None
-    ) -> Completion:
+        self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None, *,
+        cheaper: bool = False,
+    ) -> Completion:  # fmt: skip
         """An answer within deadline_s, retries and fallbacks included; with every attempt on it.
-        listener: hears the answer come, from its beginning with each attempt.
+        listener: hears the answer come, from its beginning with each attempt. cheaper: the first provider is not asked.
 
         Raises NoModelAnswered, whatever went wrong: the caller's next step of the ladder is the same.
         """
@@ -89,6 +94,8 @@ class Router:
         waits: list[float] = []
         began_s = time.monotonic()
         for number, provider in enumerate(self._providers):
+            if cheaper and not number:
+                continue
             if self._left_s(ends_at_s) < (WORTHWHILE_S if number else 1e-3):
                 break
             step: Ladder = "cheaper" if number else "full"

@@ -31,7 +31,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         "/* cases.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
         " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
         " c.bot_enabled, c.message_count, t.request_id, h.external_id, c.last_customer_message, c.last_customer_at,"
-        " o.id, o.name, o.handover_text, o.notice_text, o.daily_token_budget, h.credentials,"
+        " o.id, o.name, o.handover_text, o.notice_text, o.overload_text, o.daily_token_budget, h.credentials,"
         " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
         "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
@@ -48,9 +48,9 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
     found: dict[Claim, Loaded] = {}
     for row in rows:
         turn = Turn(*row[:18])  # type: ignore[arg-type]
-        company = Company(*row[18:23])  # type: ignore[arg-type]
+        company = Company(*row[18:24])  # type: ignore[arg-type]
         claim = Claim(turn.company_id, turn.id, turn.epoch)
-        found[claim] = Loaded(turn, company, bytes(row[23]), int(str(row[24] or 0)))  # type: ignore[call-overload]
+        found[claim] = Loaded(turn, company, bytes(row[24]), int(str(row[25] or 0)))  # type: ignore[call-overload]
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found
 

@@ -14,6 +14,7 @@ class Company:
     name: str
     handover_text: str
     notice_text: str
+    overload_text: str
     daily_token_budget: int | None = None
 
 
@@ -33,7 +34,9 @@ def ensure(conn: Conn, name: str) -> Company:
 
 def by_name(conn: Conn, name: str) -> Company | None:
     row = conn.execute(
-        "/* companies.by_name */ SELECT id, name, handover_text, notice_text FROM companies WHERE name = %s", (name,)
+        "/* companies.by_name */ SELECT id, name, handover_text, notice_text, overload_text FROM companies"
+        " WHERE name = %s",
+        (name,),
     ).fetchone()
     return Company(*row) if row else None  # type: ignore[arg-type]
 

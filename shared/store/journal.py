@@ -182,9 +182,8 @@ class Reader:
         pipe.time()
         for stream in self.streams:
             pipe.xrange(stream, count=1)
-        (seconds, micros), *firsts = pipe.execute()
-        added_ms = [int(found[0][0].partition(b"-")[0]) for found in firsts if found]
-        return max(0.0, seconds + micros / 1e6 - min(added_ms) / 1000) if added_ms else 0.0
+        now, *firsts = pipe.execute()
+        return _oldest_s(now, firsts)
 
     def backlog(self) -> int:
         pipe = self._client.pipeline(transaction=False)
@@ -202,6 +201,33 @@ class StreamFacts:
     length: int
     base: int
     pending: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """used_bytes, max_bytes: of the whole server; max_bytes is 0 where it has no bound. oldest_s: since when the oldest
+    entry waits, by the server's clock."""
+
+    used_bytes: int
+    max_bytes: int
+    oldest_s: float
+
+
+async def state(client: redis.asyncio.Redis, shards: int) -> State:
+    """One round trip. Raises redis' errors."""
+    pipe = client.pipeline(transaction=False)
+    pipe.info("memory")
+    pipe.time()
+    for stream in streams(shards):
+        pipe.xrange(stream, count=1)
+    memory, now, *firsts = await pipe.execute()
+    return State(int(memory["used_memory"]), int(memory["maxmemory"]), _oldest_s(now, firsts))
+
+
+def _oldest_s(now: Any, firsts: Sequence[Any]) -> float:
+    seconds, micros = now
+    added_ms = [int(found[0][0].partition(b"-")[0]) for found in firsts if found]
+    return max(0.0, seconds + micros / 1e6 - min(added_ms) / 1000) if added_ms else 0.0
 
 
 def _as_dict(info: Any) -> dict[str, Any]:
@@ -225,6 +251,8 @@ class Writer:
         self._shards = shards
         self._timeout_s = timeout_s
         self._max_waiting_bytes = max_waiting_bytes
+        self.refuses_for_s: int | None = None
+        """Set while nothing is to be taken: when whoever asks may come again."""
         self._waiting: list[tuple[str, dict[str, Any], asyncio.Future[str]]] = []
         self._waiting_bytes = 0
         self._flusher: asyncio.Task[None] | None = None
@@ -241,6 +269,8 @@ class Writer:
     ) -> str:
         """Returns the entry's id once the journal has it. Raises JournalUnavailable when it has it not, or
         when nobody knows: the platform will send the request again, and a duplicate is harmless."""
+        if self.refuses_for_s is not None:
+            raise JournalUnavailable("the journal is nearly full, or too far behind", retry_after_s=self.refuses_for_s)
         if self._waiting_bytes + len(raw) > self._max_waiting_bytes:
             raise JournalUnavailable("too many bytes wait for the journal", retry_after_s=1)
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from shared.model import SendOutcome
 from shared.store.pool import Conn
 
+NO_COMPANY_MAX = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -62,13 +64,14 @@ def claim(conn: Conn, after_company: int, *, lease_s: float, unblock_s: float) -
 
 
 def claim_several(
-    conn: Conn, after_company: int, *, limit: int, lease_s: float, unblock_s: float
+    conn: Conn, after_company: int, *, limit: int, lease_s: float, unblock_s: float, held: Sequence[int] = (),
+    company_max: int = NO_COMPANY_MAX,
 ) -> list[Claim]:  # fmt: skip
     """Lease so many due parts of different conversations, each of the next company that has one; fewer if no more
-    are due."""
+    are due. No company gets more than company_max, its entries in `held` (what the caller is at) included."""
     rows = conn.execute(
-        "/* outbound.claim */ SELECT company_id, id, epoch FROM claim_parts(%s, %s, %s, %s)",
-        (after_company, limit, lease_s, unblock_s),
+        "/* outbound.claim */ SELECT company_id, id, epoch FROM claim_parts(%s, %s, %s, %s, %s::bigint[], %s)",
+        (after_company, limit, lease_s, unblock_s, list(held), company_max),
         prepare=True,
     ).fetchall()
     return [Claim(*row) for row in rows]  # type: ignore[arg-type]

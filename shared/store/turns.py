@@ -8,6 +8,8 @@ from datetime import datetime
 
 from shared.store.pool import Conn
 
+NO_COMPANY_MAX = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -121,11 +123,15 @@ def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:
     return claimed[0] if claimed else None
 
 
-def claim_several(conn: Conn, after_company: int, *, limit: int, lease_s: float) -> list[Claim]:
-    """Lease so many due turns, each of the next company that has one; fewer if no more are due."""
+def claim_several(
+    conn: Conn, after_company: int, *, limit: int, lease_s: float, held: Sequence[int] = (),
+    company_max: int = NO_COMPANY_MAX,
+) -> list[Claim]:  # fmt: skip
+    """Lease so many due turns, each of the next company that has one; fewer if no more are due. No company gets more
+    than company_max, its entries in `held` (the companies of what the caller is at) included."""
     rows = conn.execute(
-        "/* turns.claim */ SELECT company_id, id, epoch FROM claim_turns(%s, %s, %s)",
-        (after_company, limit, lease_s),
+        "/* turns.claim */ SELECT company_id, id, epoch FROM claim_turns(%s, %s, %s, %s::bigint[], %s)",
+        (after_company, limit, lease_s, list(held), company_max),
         prepare=True,
     ).fetchall()
     return [Claim(*row) for row in rows]  # type: ignore[arg-type]

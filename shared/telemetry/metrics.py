@@ -166,6 +166,7 @@ WEBHOOKS = Counter("webhooks_total", "Webhooks answered, accepted (200) and refu
 JOURNAL_APPEND = Histogram(
     "journal_append_seconds", "From a checked request until the journal has it.", buckets=WEBHOOK_S
 )
+REFUSING = Gauge("gateway_refusing_bool", "Gateways that refuse everything (503): the journal is nearly full, or old.")
 BATCHES = Counter("batches_total", "Batches of journal entries stored.")
 BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buckets=REQUESTS)
 EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
@@ -180,6 +181,10 @@ HTTP = Histogram(
 
 # ------------------------------------------------------------------ turns and models
 TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the step of the ladder.", ("end", "step"))
+STEPS = Counter("answers_total", "Answers by the step of the ladder that held and why.", ("step", "reason"))
+OVERLOAD_STEPS = Counter(
+    "overload_steps_total", "Companies that an overload moved down, or its end up, to this step.", ("direction", "step")
+)
 STAGE = Histogram("turn_stage_seconds", "Time of an answered turn, by stage.", ("stage",), buckets=STAGE_S)
 MODEL_ATTEMPTS = Counter("model_attempts_total", "Calls of models.", ("provider", "model", "outcome"))
 MODEL_ATTEMPT = Histogram("model_attempt_seconds", "Time of a call.", ("provider", "model"), buckets=STAGE_S)

@@ -35,6 +35,7 @@ OPERATORS_ONLY = {
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
+    "overload", "reply_paces",  # ids and numbers of the whole fleet
     "app_answers",  # an app may serve several companies
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
@@ -45,7 +46,7 @@ LOOKS_OVER_THE_FENCE = {
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
     "operations_state",
     "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
-    "overdue", "renew_turns", "routes_of", "switchboard_replicas",
+    "overdue", "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared.flow.claimed import Claimed
+from shared.flow.claimed import Claimed, Room
 from tasks.dispatch import Dispatcher
 
 WITHIN_S = 10.0
@@ -30,14 +31,14 @@ class Due:
     def dispatcher(self, slots: int) -> Dispatcher[int]:
         return Dispatcher("test", slots, claim=self.claim, work=self.work, pass_on=self.pass_on)
 
-    def claim(self, after_company: int, room: int) -> Claimed[int]:
+    def claim(self, after_company: int, room: Room) -> Claimed[int]:
         with self._lock:
-            self.claims.append((after_company, room))
-            taken, self.pieces = self.pieces[:room], self.pieces[room:]
+            self.claims.append((after_company, room.slots))
+            taken, self.pieces = self.pieces[: room.slots], self.pieces[room.slots :]
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
             happens()
-        return Claimed(taken, taken[-1] if taken else 0, more=len(taken) == room)
+        return Claimed(taken, taken, taken[-1] if taken else 0, more=len(taken) == room.slots)
 
     def work(self, piece: int) -> None:
         self.begun.append(piece)
@@ -156,6 +157,70 @@ def test_many_rings_at_once_are_heard_by_one_and_lose_nothing(drains: Drains) ->
     dispatcher.stop()
 
     assert len(due.begun) == len(set(due.begun)) == 400
+
+
+class Noisy(Due):
+    """pieces: each its company's number, claimed as the database does it: none of a company that has its share."""
+
+    def dispatcher(self, slots: int, share: float = 0.75) -> Dispatcher[int]:
+        return Dispatcher("test", slots, share, claim=self.claim, work=self.work, pass_on=self.pass_on)
+
+    def claim(self, after_company: int, room: Room) -> Claimed[int]:
+        held, taken = Counter(room.held), list[int]()
+        with self._lock:
+            self.claims.append((after_company, room.slots))
+            for piece in list(self.pieces):
+                if len(taken) < room.slots and held[piece] < room.company_max:
+                    held[piece] += 1
+                    taken.append(piece)
+                    self.pieces.remove(piece)
+        return Claimed(taken, taken, taken[-1] if taken else 0, more=len(taken) == room.slots)
+
+
+def test_a_company_has_no_more_than_its_share_under_way_and_another_one_begins_at_once(drains: Drains) -> None:
+    due = Noisy(*[7] * 10)
+    dispatcher = due.dispatcher(4)
+    drains(dispatcher)
+    due.wait(3)
+    assert due.begun == [7, 7, 7]
+
+    with due._lock:
+        due.pieces.append(8)
+    drains(dispatcher).join(WITHIN_S)
+    due.wait(1)
+
+    assert due.begun == [7, 7, 7, 8]  # while the other one's are all at it
+    due.finish.set()
+    due.wait(7)
+    dispatcher.stop()
+    assert Counter(due.begun) == {7: 10, 8: 1}
+
+
+def test_what_was_passed_over_begins_when_its_company_is_below_its_share_without_a_ring() -> None:
+    due = Noisy(*[7] * 6)
+    due.finish.set()
+    dispatcher = due.dispatcher(1)
+
+    dispatcher.drain()
+    dispatcher.stop()
+
+    assert due.begun == [7] * 6
+    assert due.passed_on >= 1  # another process may have room for it
+
+
+def test_stopping_while_a_company_is_held_to_its_share_begins_nothing_more(drains: Drains) -> None:
+    due = Noisy(7, 7, 7)
+    dispatcher = due.dispatcher(2)
+    draining = drains(dispatcher)
+    due.wait(1)
+
+    dispatcher.call_off()
+    draining.join(WITHIN_S)
+    due.finish.set()
+    dispatcher.stop()
+
+    assert due.begun == [7]
+    assert due.pieces == [7, 7]
 
 
 def test_a_piece_that_fails_frees_its_slot() -> None:

@@ -64,13 +64,14 @@ def company_show(name: str, as_json: bool) -> None:
         [line] = registry.companies(conn, name)
         agents, channels = registry.agents(conn, name), registry.channels(conn, company=name)
     if as_json:
-        texts = {"handover_text": found.handover_text, "notice_text": found.notice_text}
+        texts = {name: getattr(found, name) for name in ("handover_text", "notice_text", "overload_text")}
         print_json({**_fields(line), **texts, "agents": list(map(_fields, agents)),
                     "channels": list(map(_fields, channels))})  # fmt: skip
         return
     click.echo(_line(line))
     click.echo(f"handover text  {found.handover_text}")
     click.echo(f"notice text    {found.notice_text}")
+    click.echo(f"overload text  {found.overload_text}")
     for agent_ in agents:
         click.echo(f"agent    {_agent_line(agent_)}")
     for channel in channels:

@@ -1,0 +1,88 @@
+"""The last resort: what comes is refused while the journal is nearly full or nobody takes anything out of it.
+
+Looked at once a second beside the requests, so that refusing costs a request nothing but an attribute. Where the look
+itself fails the state stays: a journal that is away says so by each write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shared.settings import Settings
+from shared.store import journal
+from shared.store.journal import State, Writer
+from shared.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 1.0
+CALM_MEMORY_SHARE = 0.9
+"""Of the bound: refusing ends below it, so that it does not begin and end with every request."""
+CALM_AGE_SHARE = 0.5
+RETRY_AFTER_S = 15
+"""Longer than a gateway's look and intake's pauses, short against the hour after which platforms give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """memory_share: of the server's maxmemory; without one there is no bound. age_s: of the journal's oldest entry."""
+
+    memory_share: float
+    age_s: float
+
+
+def reason(state: State, bounds: Bounds, refusing: bool) -> str | None:
+    """Why to refuse: `memory` or `age`; None: take what comes. refusing: whether it is so until now."""
+    memory = bounds.memory_share * (CALM_MEMORY_SHARE if refusing else 1.0)
+    age_s = bounds.age_s * (CALM_AGE_SHARE if refusing else 1.0)
+    if state.max_bytes and state.used_bytes >= memory * state.max_bytes:
+        return "memory"
+    return "age" if state.oldest_s >= age_s else None
+
+
+class Brake:
+    def __init__(self, client: Redis, writer: Writer, settings: Settings) -> None:
+        self._client, self._writer = client, writer
+        self._shards = settings.journal_shards
+        self._bounds = Bounds(settings.refuse_memory_share, settings.refuse_age_s)
+        self._reason: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        try:
+            state = await journal.state(self._client, self._shards)
+        except (TimeoutError, RedisError, OSError):
+            return
+        found = reason(state, self._bounds, self._reason is not None)
+        if found == self._reason:
+            return
+        self._writer.refuses_for_s = RETRY_AFTER_S if found else None
+        metrics.REFUSING.set(1 if found else 0)
+        if found is not None:
+            log.error(
+                "gateway_refuses", reason=found, used_bytes=state.used_bytes, max_bytes=state.max_bytes,
+                oldest_s=round(state.oldest_s),
+            )  # fmt: skip
+        else:
+            log.warning("gateway_takes_again", reason=self._reason)
+        self._reason = found

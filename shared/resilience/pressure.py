@@ -1,0 +1,148 @@
+"""How far answers are behind, company by company, as steps of the ladder: down at once, up again after a calm.
+
+A company's time to clear is how long its last waiting customer still waits when all are served in turns. So whoever
+brings the overload is the one that waits, and steps down first; where all bring it, all do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from shared.clock import Clock
+
+Step = Literal["full", "cheaper", "passages", "handover"]
+STEPS: tuple[Step, ...] = ("full", "cheaper", "passages", "handover")
+"""By level."""
+CALM_SHARE = 0.5
+"""A step is left below this share of what it was entered at, so that it is not entered and left by turns."""
+CALM_MAX_S = 320.0
+FORGOTTEN_AFTER_S = 600.0
+"""A step that is entered again sooner was left too early: then the calm has to last twice as long."""
+WINDOW_S = 10.0
+PIECES_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """due: turns that wait. oldest_s: since when the oldest of them is due."""
+
+    due: int
+    oldest_s: float
+
+
+def times_to_clear_s(behind: Mapping[int, Behind], per_s: float) -> dict[int, float]:
+    """Company → how long its last waiting customer waits. Served in turns, a company has waited when as many of every
+    other one's were served as of its own: Σ min(theirs, its own) / per_s. per_s: turns that all can answer a second;
+    where nobody knows (0), the age of the oldest stands for it."""
+    if per_s <= 0:
+        return {company: max(one.oldest_s, 0.0) for company, one in behind.items()}
+    served, left, before = 0, len(behind), 0
+    found: dict[int, float] = {}
+    for company, one in sorted(behind.items(), key=lambda item: item[1].due):
+        served += (one.due - before) * left
+        found[company] = served / per_s
+        before, left = one.due, left - 1
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """after_s: at which time to clear each level is entered, rising. calm_s: how long it must be calm before one is
+    left. Raises ValueError if after_s does not rise."""
+
+    after_s: tuple[float, float, float]
+    calm_s: float
+
+    def __post_init__(self) -> None:
+        if list(self.after_s) != sorted(set(self.after_s)):
+            raise ValueError("each step should be entered later than the one before it")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Of a company. calm_since_s, left_at_s: seconds since 1970; left_at_s: when a level was left last."""
+
+    level: int
+    calm_since_s: float | None
+    calm_s: float
+    left_at_s: float | None
+
+
+def move(state: State | None, clear_s: float, now_s: float, rules: Rules) -> State | None:
+    """The next state. None: nothing is wrong, nor was lately."""
+    state = state or State(0, None, rules.calm_s, None)
+    wanted = sum(clear_s >= after_s for after_s in rules.after_s)
+    if wanted > state.level:
+        again = state.left_at_s is not None
+        calm_s = min(state.calm_s * 2, max(CALM_MAX_S, rules.calm_s)) if again else state.calm_s
+        return State(wanted, None, calm_s, None)
+    if state.level == 0:
+        over = state.left_at_s is None or now_s - state.left_at_s >= FORGOTTEN_AFTER_S
+        return None if over else state
+    if clear_s >= rules.after_s[state.level - 1] * CALM_SHARE:
+        return replace(state, calm_since_s=None)
+    if state.calm_since_s is None:
+        return replace(state, calm_since_s=now_s)
+    if now_s - state.calm_since_s < state.calm_s:
+        return state
+    return replace(state, level=state.level - 1, calm_since_s=now_s, left_at_s=now_s)
+
+
+class Pace:
+    """How many turns a second this process can answer, by how long its last ones took: also while it has little to do,
+    when a count of what was done would say that it can do little."""
+
+    def __init__(self, slots: int, clock: Clock) -> None:
+        self._slots, self._clock = slots, clock
+        self._lock = threading.Lock()
+        self._ended: deque[tuple[float, float]] = deque(maxlen=PIECES_MAX)
+        self._under_way: dict[int, float] = {}
+        self._number = 0
+        self._mean_s = 0.0
+
+    @contextmanager
+    def piece(self) -> Iterator[None]:
+        began_s = self._clock.monotonic_s()
+        with self._lock:
+            self._number += 1
+            number = self._number
+            self._under_way[number] = began_s
+        try:
+            yield
+        finally:
+            now_s = self._clock.monotonic_s()
+            with self._lock:
+                del self._under_way[number]
+                self._ended.append((now_s, now_s - began_s))
+
+    def per_s(self) -> float:
+        """0 where nothing was answered yet. While nothing ends, what is under way tells that it takes long."""
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            took_s = [took_s for ended_s, took_s in self._ended if now_s - ended_s < WINDOW_S]
+            if took_s:
+                self._mean_s = sum(took_s) / len(took_s)
+            mean_s = self._mean_s
+            if not took_s and self._under_way:
+                mean_s = max(mean_s, now_s - min(self._under_way.values()))
+        return self._slots / max(mean_s, 1e-3) if mean_s else 0.0
+
+
+class Pressure:
+    """What a process knows of it: its own pace, and each company's step, as the fleet sees it."""
+
+    def __init__(self, slots: int, clock: Clock) -> None:
+        self.pace = Pace(slots, clock)
+        self._levels: Mapping[int, int] = {}
+
+    def step(self, company_id: int) -> Step:
+        return STEPS[self._levels.get(company_id, 0)]
+
+    def set_levels(self, levels: Mapping[int, int]) -> None:
+        """company → level; those that are not in it are at 0."""
+        self._levels = levels

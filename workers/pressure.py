@@ -1,0 +1,29 @@
+"""Every reply worker tells what it can do and learns which companies' answers are made more cheaply meanwhile."""
+
+from __future__ import annotations
+
+import uuid
+
+from shared.flow import overload
+from tasks import context
+from workers.resident import Resident, ResidentStep
+
+EVERY_S = 2.0
+
+
+class PressureThread(Resident):
+    def __init__(self, process: context.Process) -> None:
+        super().__init__("pressure")
+        self._resources = process.resources
+        self._name = uuid.uuid4().hex
+
+    def step(self) -> float:
+        overload.watch(self._resources, self._name, every_s=EVERY_S)
+        return EVERY_S
+
+
+class PressureStep(ResidentStep):
+    resident_name = "pressure"
+
+    def make(self, process: context.Process) -> Resident:
+        return PressureThread(process)
