@@ -1,4 +1,4 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, upkeep. Without a name
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, upkeep, years. Without a name
 all of them."""
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ SECTIONS = {
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
+    "years": Section("bench.years", 600.0, scales=True),
 }
 
 
