@@ -70,6 +70,24 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(minutes=50),
         jitter=timedelta(minutes=5),
     ),
+    "maintenance.make_backup": Entry(
+        crontab(minute=40),
+        why="an hour of work is the most that a lost disk may cost; away from the full hour, at which other jobs begin",
+        expires=timedelta(minutes=50),
+        jitter=timedelta(minutes=9),
+    ),
+    "maintenance.prove_backup": Entry(
+        crontab(minute=15, hour=6),
+        why="behind the night's jobs and the 05:40 backup, which holds what they left; known before the day begins",
+        expires=timedelta(hours=18),
+        jitter=timedelta(minutes=20),
+    ),
+    "maintenance.sweep_media": Entry(
+        crontab(minute=30, hour=7, day_of_week="sun"),
+        why="what it looks for is rare and only takes room; listing a bucket costs requests, so once a week",
+        expires=timedelta(days=6),
+        jitter=timedelta(minutes=30),
+    ),
     "unread.reconcile_totals": Entry(
         crontab(minute=30, hour=3),
         why="behind retention, before anybody looks at the morning's numbers",

@@ -1,5 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, upkeep, years. Without a name
-all of them."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, load, safety, upkeep,
+years. Without a name all of them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ SECTIONS = {
     "servers": Section("bench.servers", 240.0),
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
+    "fairness": Section("bench.fairness", 600.0),
+    "load": Section("bench.customers", 420.0),
+    "safety": Section("bench.safety", 300.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
     "years": Section("bench.years", 600.0, scales=True),
 }

@@ -47,7 +47,7 @@ def _idle(system: System) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Throughput:
+class Throughput:
     """per_s: messages a second, one a conversation, from the first webhook to the last answer at the platform.
     cpu_ms: process → CPU milliseconds a message."""
 
@@ -83,7 +83,7 @@ def _post_all(system: System, work: list[tuple[Bot, dict[str, Any]]]) -> None:
     connection.close()
 
 
-def _throughput(system: System) -> _Throughput:
+def throughput(system: System) -> Throughput:
     system.standin.set_latency(first_byte_s=LLM_S)
     bots = [system.new_bot() for _ in range(10)]
     before = system.standin.wait_count(0, 1, target="telegram", kind="message")
@@ -96,7 +96,7 @@ def _throughput(system: System) -> _Throughput:
     seconds = time.perf_counter() - began_s - system.config.quiet_window_s
     after_s = _cpu_s(system)
     cpu_ms = {name: (after_s[name] - before_s[name]) * 1000 / CONVERSATIONS for name in after_s}
-    return _Throughput(CONVERSATIONS / seconds, cpu_ms)
+    return Throughput(CONVERSATIONS / seconds, cpu_ms)
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def report() -> list[str]:
         system.standin.limits(enforced=False)
         system.start(*FLEET)
         p50_ms, p95_ms = _idle(system)
-        journey = _throughput(system)
+        journey = throughput(system)
         system.terminate(*FLEET)
         chain_per_s = _chain(system)
     return [

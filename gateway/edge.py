@@ -102,6 +102,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         settings.journal_shards,
         max_waiting_bytes=settings.journal_max_waiting_bytes,
         timeout_s=settings.journal_write_timeout_s,
+        replicas=settings.journal_wait_replicas,
     )
     watching = connect_async(settings.need("cache_url"))
     return Edge(

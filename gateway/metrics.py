@@ -22,7 +22,7 @@ from gateway.operators import not_operator
 from shared.errors import DatabaseUnavailable
 from shared.resilience.pressure import STEPS
 from shared.settings import Settings
-from shared.store import balance, overload, state
+from shared.store import backups, balance, overload, state
 from shared.store.journal import Reader
 from shared.store.redis import connect
 from shared.telemetry import metrics
@@ -94,7 +94,7 @@ class Watch:
         with self._edge.db.transaction() as conn:
             conn.execute("/* metrics.bound */ SELECT set_config('statement_timeout', %s, true)", (str(STATEMENT_MS),))
             found = state.of_database(conn)
-            found_balance = balance.newest(conn)
+            found_balance, found_backups = balance.newest(conn), backups.state(conn)
             behind = overload.now(conn)
             house = list(self._house.ask(conn))
         yield single("overdue_turns", "Turns that are due and not under a lease.", found.overdue_turns)
@@ -107,6 +107,7 @@ class Watch:
                       found.parked_requests)  # fmt: skip
         yield from _of_overload(behind)
         yield from _of_balance(found_balance)
+        yield from _of_backups(found_backups)
         yield from house
         yield single("needing_reauth_channels", "Channels whose credentials are refused.",
                       found.needing_reauth)  # fmt: skip
@@ -141,6 +142,18 @@ def _of_balance(found: balance.Noted | None) -> Iterator[Metric]:
     yield single("balance_missing_requests", "Received and neither stored nor in flight; not 0 is an alarm.",
                   found.missing)  # fmt: skip
     yield single("balance_taken_timestamp_seconds", "When that was found.", found.taken_at.timestamp())
+
+
+def _of_backups(found: backups.State) -> Iterator[Metric]:
+    yield single("backup_bytes", "What all backups that are kept take.", found.bytes)
+    if found.made_at is not None:
+        yield single("backup_newest_timestamp_seconds", "When the newest backup was made.", found.made_at.timestamp())
+    if found.restorable_at is not None:
+        yield single("backup_restorable_timestamp_seconds", "When the newest one was made that was seen to restore.",
+                     found.restorable_at.timestamp())  # fmt: skip
+    if found.proof is not None:
+        yield single("backup_proof_failed_bool", "Whether the newest proof failed.",
+                     found.proof in ("differs", "failed"))  # fmt: skip
 
 
 async def show(request: Request) -> Response:

@@ -294,6 +294,7 @@ class Answer:
 
     citations: 1-based numbers used in the text → the passage each stands for, in the order of use.
     ladder: the steps in the order in which they were tried, this one last. ms: time per stage in milliseconds.
+    space: the model in whose space the passages were ranked, None where words alone did.
     """
 
     text: str
@@ -304,3 +305,4 @@ class Answer:
     attempts: tuple[ModelAttempt, ...] = ()
     ladder: tuple[Tried, ...] = ()
     ms: dict[str, int] = field(default_factory=dict)
+    space: str | None = None

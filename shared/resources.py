@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -12,18 +13,21 @@ from shared import channels as platforms_registry
 from shared.cache.two_level import TwoLevel
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
-from shared.knowledge import embed, remembered
+from shared.knowledge import embed, remembered, spaces
+from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
 from shared.knowledge.gathered import GatheredEmbedder
 from shared.knowledge.minilm import LocalMiniLM
 from shared.knowledge.remembered import RememberingEmbedder, Results
 from shared.knowledge.reranked import Reranker
+from shared.knowledge.spaces import Directory, Understood
 from shared.live.publisher import Publisher
 from shared.llm import rerank
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.resilience import pools
 from shared.resilience.egress import EVERYWHERE, Egress
+from shared.resilience.held import Held
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
 from shared.resilience.pressure import Pressure
@@ -64,18 +68,32 @@ class Resources:
     breakers: SharedBreakers
     router: llm_router.Router | None
     embedder: Embedder
+    other_embedders: list[Embedder]
+    spaces: Directory
     reranker: Reranker | None
     platforms: dict[str, Platform]
     live: Publisher
     vectors: TwoLevel
     results: Results
     pressure: Pressure
+    held: Held = field(default_factory=Held)
     _closed: bool = field(default=False)
 
     @property
-    def asked(self) -> Embedder:
-        """The embedder for questions, which are asked more than once."""
-        return RememberingEmbedder(self.embedder, self.vectors)
+    def embedders(self) -> dict[str, Embedder]:
+        """By the name of their model, for what is indexed."""
+        return {each.model: each for each in (*self.other_embedders, self.embedder)}
+
+    def understand(
+        self, questions: Sequence[str], *, before: Sequence[Said] = (), deadline_s: float | None = None
+    ) -> Understood:
+        """What questions mean, in the space that ranks them. They are asked more than once: their vectors are
+        remembered. Never raises for an embedder that is away; call outside a transaction."""
+        remembering = {model: RememberingEmbedder(each, self.vectors) for model, each in self.embedders.items()}
+        within_s = self.settings.embedding_deadline_s if deadline_s is None else deadline_s
+        return spaces.understood(
+            self.spaces.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before
+        )
 
     def close(self) -> None:
         """Close in the order in which things depend on each other. Twice is once."""
@@ -90,6 +108,7 @@ class Resources:
         self.db.close()
         self.live.close()
         self.cache.close()
+        self.held.close()
 
     async def _close_clients(self) -> None:
         await self.http.aclose()
@@ -153,7 +172,9 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         llm_http=llm_http,
         breakers=breakers,
         router=llm_router.from_settings(settings, llm_http, breakers),
-        embedder=_embedder(settings, llm_http, loop, breakers),
+        embedder=_gathered(embed.from_settings(settings, llm_http, loop, breakers)),
+        other_embedders=[_gathered(each) for each in embed.others_from_settings(settings, llm_http, loop, breakers)],
+        spaces=Directory(db, clock),
         reranker=rerank.from_settings(settings, llm_http, loop, breakers),
         platforms=platforms_registry.build(settings, clock),
         live=Publisher(cache, clock),
@@ -163,7 +184,6 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     )
 
 
-def _embedder(settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: SharedBreakers) -> Embedder:
-    """The configured one. What is computed here is gathered; an API is asked by each question for itself."""
-    embedder = embed.from_settings(settings, http, loop, breakers)
+def _gathered(embedder: Embedder) -> Embedder:
+    """What is computed here is gathered; an API is asked by each question for itself."""
     return GatheredEmbedder(embedder) if isinstance(embedder, LocalMiniLM) else embedder

@@ -32,26 +32,48 @@ RUN_ENV = "run.env"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
-class ModelProvider(BaseModel):
-    """One OpenAI-compatible chat API. base_url: with /v1. name: for receipts and breakers; its host if it has none."""
+class _Provider(BaseModel):
+    """One OpenAI-compatible API. base_url: with /v1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: str = Field(repr=False)
     api_key: SecretStr = SecretStr("")
     model: str = Field(min_length=1)
+
+    @property
+    def host(self) -> str:
+        """Empty if base_url is no address."""
+        try:
+            parts = urlsplit(self.base_url)
+        except ValueError:  # its words may quote a password
+            return ""
+        return parts.hostname or "" if parts.scheme in ("http", "https") else ""
+
+    def problems(self) -> list[str]:
+        found, key = [], self.api_key.get_secret_value().strip()
+        if not self.host:
+            found.append("base_url should be an address that begins with http:// or https://")
+        if not (key.isascii() and key.isprintable()):
+            found.append("api_key holds characters that no HTTP header can carry")
+        return found
+
+
+class ModelProvider(_Provider):
+    """A chat API. name: for receipts and breakers; its host if it has none."""
+
     name: str | None = Field(default=None, min_length=1)
 
     @property
     def label(self) -> str:
         """What it is called; empty if base_url is no address."""
-        try:
-            parts = urlsplit(self.base_url)
-        except ValueError:  # its words may quote a password
-            return ""
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            return ""
-        return self.name or parts.hostname
+        return self.host and (self.name or self.host)
+
+
+class EmbeddingsProvider(_Provider):
+    """An embeddings API. baseline: the cosine that unrelated texts have in its model."""
+
+    baseline: float = Field(0.2, ge=0, lt=1)
 
 
 class PerMinute(BaseModel):
@@ -103,6 +125,8 @@ class Settings(BaseSettings):
     embeddings_api_key: SecretStr = SecretStr("")
     embeddings_model: str | None = None
     embeddings_baseline: float = Field(0.2, ge=0, lt=1)  # the cosine of unrelated texts; 0.7 for some models
+    # JSON list of {"base_url", "api_key", "model", "baseline"?}: models of other spaces, see docs/retrieval.md
+    embeddings_fallbacks: Annotated[tuple[EmbeddingsProvider, ...], NoDecode] = ()
     rerank_base_url: str | None = Field(None, repr=False)  # what /rerank comes behind; unset: the order of the search
     rerank_api_key: SecretStr = SecretStr("")
     rerank_model: str | None = None
@@ -164,6 +188,7 @@ class Settings(BaseSettings):
     # Journal and intake
     journal_shards: int = Field(16, ge=1, le=256)
     journal_batch: int = Field(200, ge=1, le=1000)
+    journal_wait_replicas: int = Field(0, ge=0, le=8)  # of Redis, that must have a webhook before its 200
 
     # Turns and delivery
     quiet_window_s: float = Field(0.8, ge=0)
@@ -200,6 +225,18 @@ class Settings(BaseSettings):
     archive_after_days: int = Field(183, ge=30)  # where a company has no term of its own
     archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
     archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
+    backup_dir: Path | None = None  # default DATA_DIR/backups; better on another disk
+    # How many hours, days, weeks and months that have a backup keep their newest one. What somebody had erased is gone
+    # from all of them once the oldest is.
+    backup_keep_hourly: int = Field(24, ge=1)
+    backup_keep_daily: int = Field(7, ge=0)
+    backup_keep_weekly: int = Field(4, ge=0)
+    backup_keep_monthly: int = Field(0, ge=0)
+    backup_deadline_s: float = Field(3_000.0, gt=0, le=6_000)  # one must be done before the next is due
+    backup_alert_after_h: float = Field(3.0, gt=0)  # no backup for so long is an alert
+    backup_proof_alert_after_h: float = Field(50.0, gt=0)  # none that was seen to restore
+    backup_command: str = ""  # a tool of yours instead of pg_dump: BACKUP_FOLDER is its place, PG… say which database
+    backup_prove_command: str = ""  # its proof that what lies in BACKUP_FOLDER restores
     log_level: str = "INFO"
     ops_token: SecretStr = SecretStr("")  # for GET /metrics and GET /health; unset: there are none
     database_quota_bytes: int | None = Field(None, gt=0)  # what the database may take; unset: no alert
@@ -213,7 +250,7 @@ class Settings(BaseSettings):
     faults: str = ""
     faults_dir: Path | None = None
 
-    @field_validator("llm_fallbacks", mode="before")
+    @field_validator("llm_fallbacks", "embeddings_fallbacks", mode="before")
     @classmethod
     def _read_list(cls, value: Any) -> Any:
         """Read here: the library's own error for a broken list would quote it, keys and all."""
@@ -279,7 +316,7 @@ class Settings(BaseSettings):
             url, model = getattr(self, f"{prefix}_base_url"), getattr(self, f"{prefix}_model")
             if bool(url) != bool(model):
                 found.append(f"set both {prefix.upper()}_BASE_URL and {prefix.upper()}_MODEL, or neither")
-        return [*found, *self._fallback_problems()]
+        return [*found, *self._fallback_problems(), *self._space_problems()]
 
     def _fallback_problems(self) -> list[str]:
         found = []
@@ -287,14 +324,21 @@ class Settings(BaseSettings):
             found.append("LLM_FALLBACKS is set but LLM_BASE_URL is not: the first provider stands there")
         known = {(provider.label, provider.model) for provider in self.model_providers[:1]}
         for number, provider in enumerate(self.llm_fallbacks, 1):
-            entry, key = f"LLM_FALLBACKS: entry {number}", provider.api_key.get_secret_value().strip()
-            if not provider.label:
-                found.append(f"{entry}: base_url should be an address that begins with http:// or https://")
-            if not (key.isascii() and key.isprintable()):
-                found.append(f"{entry}: api_key holds characters that no HTTP header can carry")
+            entry = f"LLM_FALLBACKS: entry {number}"
+            found += [f"{entry}: {problem}" for problem in provider.problems()]
             if (provider.label, provider.model) in known:
                 found.append(f"{entry} has the provider and model of an earlier one: give it a name of its own")
             known.add((provider.label, provider.model))
+        return found
+
+    def _space_problems(self) -> list[str]:
+        found, known = [], {self.embeddings_model}
+        for number, provider in enumerate(self.embeddings_fallbacks, 1):
+            entry = f"EMBEDDINGS_FALLBACKS: entry {number}"
+            found += [f"{entry}: {problem}" for problem in provider.problems()]
+            if provider.model in known:
+                found.append(f"{entry} has the model of an earlier one: a model has one space")
+            known.add(provider.model)
         return found
 
     def _time_problems(self) -> list[str]:
@@ -347,6 +391,15 @@ class Settings(BaseSettings):
     @property
     def metrics_folder(self) -> Path:
         return self.metrics_dir or self.data_dir / "metrics"
+
+    @property
+    def backup_folder(self) -> Path:
+        return self.backup_dir or self.data_dir / "backups"
+
+    @property
+    def held_folder(self) -> Path:
+        """What each process of this machine has leased; in the one folder that all of them have in common."""
+        return self.metrics_folder / "held"
 
     @property
     def model_providers(self) -> tuple[ModelProvider, ...]:

@@ -139,7 +139,8 @@ async def _post(world: World, node: Node, raw: bytes, later_s: float) -> None:
     signature = "sha256=" + hmac.new(node.app_secret.encode(), raw, hashlib.sha256).hexdigest()
     headers = {"content-type": "application/json", "x-hub-signature-256": signature}
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        # verify: the address is plain HTTP, and reading the machine's certificates takes 15 ms of each echo
+        async with httpx.AsyncClient(trust_env=False, timeout=5, verify=False) as http:
             status = (await http.post(str(node.echo_url), content=raw, headers=headers)).status_code
     except httpx.HTTPError:
         status = 0

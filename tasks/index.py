@@ -5,11 +5,14 @@ from __future__ import annotations
 from shared.flow import imports, recall_audit
 from shared.flow import index as flow
 from shared.flow.index import Result
-from shared.store import companies
+from shared.store import companies, rounds
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.doorbell import ring
+
+AUDIT_HALF_S = 12 * 3600.0
+"""Half of the timetable's day: of two beats' rings one audits."""
 
 
 @app.task(base=Step, bind=True, name="index.import_due")
@@ -34,6 +37,8 @@ def audit_recall(self: Step) -> None:
     """Hold the index against the exact answer, company by company."""
     r = self.process.resources
     with r.db.transaction() as conn:
+        if not rounds.begins(conn, self.name, not_within_s=AUDIT_HALF_S):
+            return
         ids = companies.ids(conn)
     for company_id in ids:
         recall_audit.audit(r, company_id)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, retention, upkeep
+from shared.flow import alerts, archive, backup, media_sweep, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.settings import Settings
@@ -24,6 +24,9 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
+        backup.MAKE,
+        backup.PROVE,
+        media_sweep.SWEEP,
     )
 }
 

@@ -1,4 +1,4 @@
-"""The timetable's minute, and partitions ahead."""
+"""The timetable's minute, partitions ahead, backups, and bytes that nobody names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from tasks.app import app
 from tasks.base import Step
 from tasks.doorbell import ring
 from tasks.job_step import JobStep
+
+LIMITS = {"time_limit": 7_200, "soft_time_limit": 7_100}
+"""Above the most that BACKUP_DEADLINE_S may be, which ends it in order: one program does all of it, so there is nowhere
+to stop between. Both limits, because an unset one is the fleet's."""
 
 
 @app.task(base=Step, bind=True, name="maintenance.ring_due_jobs")
@@ -22,4 +26,22 @@ def ring_due_jobs(self: Step) -> None:
 @app.task(base=JobStep, bind=True, name="maintenance.make_partitions")
 def make_partitions(self: JobStep) -> None:
     """Make the daily partitions of the coming week."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="maintenance.make_backup", **LIMITS)
+def make_backup(self: JobStep) -> None:
+    """Make a backup, and delete those that are no longer kept."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="maintenance.prove_backup", **LIMITS)
+def prove_backup(self: JobStep) -> None:
+    """Try whether the newest backup restores and balances."""
+    self.run_job()
+
+
+@app.task(base=JobStep, bind=True, name="maintenance.sweep_media")
+def sweep_media(self: JobStep) -> None:
+    """Delete attachments' bytes that no row names."""
     self.run_job()

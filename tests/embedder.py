@@ -17,12 +17,14 @@ MEANINGS = (
 
 @dataclass
 class FakeEmbedder:
-    """asked: the texts of each call. error: raised instead of answering, while it is set."""
+    """asked: the texts of each call. error: raised instead of answering, while it is set. wider: vectors of six
+    numbers, not five, so that those of two models do not fit together."""
 
     model: str = "fake"
     baseline: float = 0.2
     known: float = 1.0
     error: Exception | None = None
+    wider: bool = False
     asked: list[list[str]] = field(default_factory=list)
 
     def prepare(self) -> None:
@@ -32,7 +34,7 @@ class FakeEmbedder:
         self.asked.append(list(texts))
         if self.error is not None:
             raise self.error
-        return [_direction(text) for text in texts]
+        return [[*_direction(text), 0.0] if self.wider else _direction(text) for text in texts]
 
     def trust(self, text: str) -> float:
         return self.known

@@ -21,8 +21,8 @@ from shared.store import journal
 from shared.store.journal import Reader
 from shared.store.pool import Database
 from shared.store.redis import connect
-from workers.drill.traffic import Bot as Bot
-from workers.drill.traffic import connect_bot, private_message
+from workers.drill.bots import Bot as Bot
+from workers.drill.bots import connect_bot, private_message
 
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 BOT = Me("700", "demo_bot")

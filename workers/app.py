@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks.app import app
 from workers import lifecycle
 from workers.consumer import forgive_lost_channels
+from workers.heirs import HeirsStep
 from workers.hints import HintsStep
 from workers.intake import IntakeStep
 from workers.pressure import PressureStep
@@ -13,6 +14,7 @@ from workers.wedge import WedgeStep
 
 forgive_lost_channels()
 app.steps["worker"].add(HintsStep)
+app.steps["worker"].add(HeirsStep)
 app.steps["worker"].add(IntakeStep)
 app.steps["worker"].add(PressureStep)
 app.steps["worker"].add(SweeperStep)

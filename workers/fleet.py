@@ -35,12 +35,12 @@ def table(settings: Settings) -> dict[str, Row]:
     rows = (
         # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes, a job that
         # opens one more connection as the owner.
-        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "wedge"), pool_max + 1),
+        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "heirs", "wedge"), pool_max + 1),
         # Two threads hear rings, one that makes work of them and one that notes that there was another; the work is
         # done on REPLY_THREADS and DELIVER_THREADS of their dispatchers (tasks/dispatch.py).
-        Row("reply", (queues.REPLY,), "threads", 2, ("hints", "pressure", "sweeper", "wedge"), pool_max),
+        Row("reply", (queues.REPLY,), "threads", 2, ("hints", "pressure", "sweeper", "heirs", "wedge"), pool_max),
         # A third beside the sends, asking platforms how their webhooks fare: a task every few minutes.
-        Row("deliver", (queues.DELIVER, queues.CHANNELS), "threads", 3, ("sweeper", "wedge"), pool_max),
+        Row("deliver", (queues.DELIVER, queues.CHANNELS), "threads", 3, ("sweeper", "heirs", "wedge"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
         Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max),

@@ -13,6 +13,7 @@ from shared import faults, queues, settings
 from shared.errors import SettingsError
 from shared.flow.leases import Leases
 from shared.knowledge.embed import Embedder
+from shared.resilience.held import Held
 from shared.resources import open_resources
 from shared.store.pool import check_connections
 from shared.telemetry import logs, metrics
@@ -20,6 +21,7 @@ from tasks import context, deliver, index, reply
 from tasks.dispatch import Dispatcher
 from tasks.doorbell import ring
 from workers import fleet
+from workers.heirs import STATIONS
 from workers.ready import say_ready
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,8 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     resources = open_resources(config, name=name)
     with resources.db.connection() as conn:
         check_connections(conn, fleet.connections_needed(config))
+    if name in STATIONS:
+        resources.held = Held(config.held_folder, name)
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
     process = context.Process(resources, leases)
@@ -120,6 +124,8 @@ def connect() -> None:
         if name.partition("-")[0] == queues.INDEX:
             ring(index.import_due)  # whatever came while nobody read
             ring(index.embed_due)  # whatever was added while nobody embedded
+        if name in STATIONS:
+            context.current().resources.held.say_ready()
         say_ready(name)
 
     @signals.worker_shutting_down.connect(weak=False)

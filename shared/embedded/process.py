@@ -63,6 +63,11 @@ class ServerProcess:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll() if self._process else None
+
     def start(
         self,
         argv: Sequence[str],
@@ -161,6 +166,33 @@ def spawn(
         )
     except PermissionError as e:
         raise ServiceFailed(f"{argv[0]} may not be run: {e}") from e
+
+
+def run_to_end(
+    process: ServerProcess,
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    within_s: float,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a program to its end; it does not outlive us. meanwhile: called again and again; raising ends the program.
+
+    Raises ServiceFailed with the last lines of its log when it fails or takes longer.
+    """
+    ends_at = time.monotonic() + within_s
+    process.start(argv, cwd=cwd, environment=environment)
+    try:
+        while process.alive:
+            if time.monotonic() > ends_at:
+                raise ServiceFailed(f"{process.name} had not ended after {within_s:.0f} s")
+            meanwhile()
+            time.sleep(POLL_S)
+    finally:
+        process.kill()
+    if process.exit_code != 0:
+        raise ServiceFailed(f"{process.name} failed (exit code {process.exit_code})", process.log_tail())
 
 
 def stop_leftover(pid_file: Path, belongs: str, gently: signal.Signals, within_s: float) -> None:

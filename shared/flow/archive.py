@@ -13,7 +13,7 @@ from shared import faults
 from shared.flow.jobs import Batch, Job, Preview, Work
 from shared.settings import Settings
 from shared.store import archive as store
-from shared.store import archive_preview, archive_restore, deletion, objects
+from shared.store import archive_preview, archive_restore, deletion, maintenance, objects
 from shared.store import archive_runs as books
 from shared.store.archive_restore import Place
 from shared.store.archive_runs import Term
@@ -23,6 +23,7 @@ MESSAGES_A_BATCH = 5_000
 """A transaction of a quarter of a second: what others wait for is never more than that."""
 SEGMENTS_A_BATCH = 25
 PLACES_A_LOOK = 500
+MOVED = ("messages", "turns", "receipts", "outbound")
 
 
 def _before(work: Work, term: Term) -> datetime:
@@ -38,6 +39,7 @@ def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
         term = books.terms_after(work.conn, int(at["company"]), only=only)
         if term is None:
             books.end_run(work.conn, int(at["run"]))
+            maintenance.analyze(work.conn, (*MOVED, "archive_segments"))
             return Batch()
     else:
         term = books.terms_after(work.conn, int(at["company"]) - 1, only=int(at["company"]))
@@ -105,6 +107,8 @@ def restore(
             told(back)
             if len(here) < SEGMENTS_A_BATCH:
                 break
+    if back >= MESSAGES_A_BATCH:
+        maintenance.analyze(work.conn, MOVED)
     return back
 
 

@@ -23,7 +23,7 @@ LINES_MAX = 200
 @dataclass(frozen=True, slots=True)
 class Case:
     """ms: time per stage so far. near_budget: most of the day's tokens are used. stream: tells who watches what is
-    being written. step: the highest of the ladder that an overload leaves."""
+    being written. step: the highest of the ladder that an overload leaves. space: what ranked the passages."""
 
     turn: Turn
     company: Company
@@ -36,6 +36,7 @@ class Case:
     near_budget: bool = False
     stream: AnswerStream | None = None
     step: Step = "full"
+    space: str | None = None
 
     @property
     def question(self) -> str:

@@ -19,6 +19,7 @@ from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
 from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
+from shared.resilience.held import Piece
 from shared.resources import Resources
 from shared.store import channels, conversations, many, outbound
 from shared.store.conversations import ChatKey
@@ -85,6 +86,7 @@ def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Taken]:
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
     taken = [begun.get(claim, claim) for claim in claims]
+    r.held.note(_piece(claim) for claim in claims if not isinstance(begun.get(claim), Delivered))
     companies = [claim.company_id for claim in claims]
     return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
@@ -96,6 +98,10 @@ def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Cla
     )  # fmt: skip
 
 
+def _piece(claim: Claim) -> Piece:
+    return Piece("part", claim.company_id, claim.outbound_id, claim.epoch)
+
+
 def deliver_next_part(r: Resources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
     for taken in take_due(r, after_company, Room(1)).pieces:
@@ -105,6 +111,17 @@ def deliver_next_part(r: Resources, after_company: int) -> Delivered:
 
 def deliver(r: Resources, taken: Taken) -> Delivered:
     """Send a part that was taken."""
+    if isinstance(taken, Delivered):
+        return taken
+    claim = taken if isinstance(taken, Claim) else taken.claim
+    try:
+        return _deliver(r, taken)
+    finally:
+        r.held.forget(_piece(claim))
+
+
+def _deliver(r: Resources, taken: Begun | Claim) -> Delivered:
+    begun: Begun | Delivered
     if isinstance(taken, Claim):
         with r.db.transaction(taken.company_id) as conn:
             begun = _begin(r, conn, [taken])[taken]

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 import structlog
 
 from shared.errors import DatabaseUnavailable, Permanent
+from shared.flow import allowance
+from shared.flow.allowance import NotAllowed
 from shared.knowledge import extract, search, site
 from shared.knowledge.extract import BYTES_MAX, Extracted
 from shared.resilience.backoff import delay_s
 from shared.resilience.egress import Fetched
 from shared.resources import Resources
-from shared.store import imports
+from shared.store import imports, limits
 from shared.store import knowledge as store
 from shared.store.imports import Claim, Import
 from shared.store.pool import Conn, describe
@@ -53,6 +55,11 @@ def import_next(r: Resources, after_company: int) -> tuple[Result, int]:
         return Result.RETRY, claim.company_id
     except Permanent as e:
         return _parked(r, claim, str(e)), claim.company_id
+    except NotAllowed as e:
+        with r.db.transaction(claim.company_id) as conn:
+            imports.postpone(conn, claim, delay_s=e.retry_after_s or 0.0, reason=str(e), tried=False)
+        log.warning("import_waits", **bound, reason=e.reason)
+        return Result.RETRY, claim.company_id
     except Exception as e:
         if claim.attempts >= ATTEMPTS_MAX:
             return _parked(r, claim, f"{describe(e)}, {claim.attempts} times"), claim.company_id
@@ -78,8 +85,10 @@ def _import(r: Resources, claim: Claim) -> None:
         raise Permanent("import", f"{ATTEMPTS_MAX} workers ended while they read it")
     with r.db.transaction(claim.company_id) as conn:
         wanted = imports.load(conn, claim)
-    if wanted is None:
-        return
+        if wanted is None:
+            return
+        costs = limits.SITES if wanted.kind == "site" else limits.IMPORTS
+        allowance.take(conn, claim.company_id, costs, now=r.clock.now(), spread=r.rng.random())
     if wanted.kind == "site":
         found = site.pages_of(wanted.source, lambda address, most: _get(r, address, most))
         with r.db.transaction(claim.company_id) as conn:

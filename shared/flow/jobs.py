@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared import faults
 from shared.clock import Clock
-from shared.errors import Transient
+from shared.errors import SwitchboardError, Transient
 from shared.settings import Settings
 from shared.store import jobs as store
 from shared.store.jobs import Cursor
@@ -26,6 +26,7 @@ LOCK_S = 2.0
 """Waiting longer for a lock would make those wait who come behind; the next attempt may find it free."""
 LEASE_S = 600.0
 """Above the longest batch: a killed run's job is taken up after so long."""
+RENEW_S = 30.0
 BUDGET_S = 120.0
 """One child runs all jobs: after so long it looks what else is due, and goes on afterwards."""
 RETRY_S = 60.0
@@ -51,11 +52,13 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job works with. conn: the owner's, in autocommit."""
+    """What a job works with. conn: the owner's, in autocommit. keep: to be called again and again by a batch that takes
+    long: it renews the lease, and raises LeaseLost."""
 
     conn: Conn
     settings: Settings
     clock: Clock
+    keep: Callable[[], None] = field(default=lambda: None)
 
     @contextmanager
     def transaction(self, *, statement_s: float = STATEMENT_S, lock_s: float = LOCK_S) -> Iterator[Conn]:
@@ -114,7 +117,7 @@ def run(
         _batches(job, work, claim, ran, job.budget_s if budget_s is None else budget_s)
         outcome = ran.outcome
     except BaseException as e:
-        error = describe(e)
+        error = _told(e)
         raise
     finally:
         ran.seconds = time.monotonic() - started
@@ -125,8 +128,28 @@ def run(
     return ran
 
 
+def _told(error: BaseException) -> str:
+    """Our own errors' words carry ids and meanings; others' may quote rows, so they are told by their class."""
+    return f"{describe(error)}: {error}"[:500] if isinstance(error, SwitchboardError) else describe(error)
+
+
+def _keeper(work: Work, claim: store.Claim) -> Callable[[], None]:
+    last = time.monotonic()
+
+    def keep() -> None:
+        nonlocal last
+        if time.monotonic() - last < RENEW_S:
+            return
+        last = time.monotonic()
+        if not store.renew(work.conn, claim, lease_s=LEASE_S):
+            raise LeaseLost(f"{claim.name} was taken up by another run")
+
+    return keep
+
+
 def _batches(job: Job, work: Work, claim: store.Claim, ran: Ran, budget_s: float) -> None:
     until, cursor = time.monotonic() + budget_s, claim.cursor
+    work = replace(work, keep=_keeper(work, claim))
     while True:
         did = job.batch(work, cursor)
         faults.reach("job.after_batch")

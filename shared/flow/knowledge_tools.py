@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import ModelUnavailable, Permanent
 from shared.knowledge import search as knowledge
 from shared.knowledge import trim
 from shared.model import Passage
@@ -88,20 +87,13 @@ class Desk:
     def _find(self, question: str, where: Filter, limit: int) -> list[Passage]:
         question = question[:QUESTION_CHARS]
         limit = min(max(limit, 1), LIMIT_MAX)
+        meaning = self.r.understand([question]).meanings.get(question)
         with self.r.db.transaction(self.company_id) as conn:
             found = knowledge.search(
-                conn, self.company_id, question, 2 * limit, self._meaning(question), where=where,
-                results=self.r.results, asker=self.asker,
+                conn, self.company_id, question, 2 * limit, meaning, where=where, results=self.r.results,
+                asker=self.asker,
             )  # fmt: skip
         return trim.fitting(found, limit, BUDGET_TOKENS)
-
-    def _meaning(self, question: str) -> knowledge.Meaning | None:
-        """None while nobody can tell it: then the words are searched alone."""
-        try:
-            deadline_s = self.r.settings.embedding_deadline_s
-            return knowledge.understand(self.r.asked, [question], deadline_s=deadline_s).get(question)
-        except (ModelUnavailable, Permanent):
-            return None
 
 
 def cited(passages_used: Sequence[Passage]) -> list[dict[str, object]]:

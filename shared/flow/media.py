@@ -11,11 +11,13 @@ from enum import Enum
 import structlog
 
 from shared.errors import AttachmentGone, DatabaseUnavailable, Permanent, SwitchboardError, Transient
+from shared.flow import allowance
+from shared.flow.allowance import NotAllowed
 from shared.model import Attachment, Place
 from shared.resilience.backoff import delay_s
 from shared.resilience.egress import EgressRefused, Fetched, TooLarge
 from shared.resources import Resources
-from shared.store import media
+from shared.store import limits, media
 from shared.store.media import Claim, Stored, Wanted
 from shared.telemetry import metrics
 
@@ -58,6 +60,10 @@ def fetch_next(r: Resources, after_company: int) -> tuple[Result, int]:
             if wanted is None:  # the message lost its attachments meanwhile: nobody wants this any more
                 media.fail(conn, claim, "deleted")
                 return Result.ENDED, claim.company_id
+            allowance.take(
+                conn, claim.company_id, limits.MEDIA_FETCHES, now=r.clock.now(), contact_id=wanted.contact_id,
+                spread=r.rng.random(),
+            )  # fmt: skip
         platform = wanted.platform
         outcome, reason = _fetch(r, claim, wanted), None
     except DatabaseUnavailable:
@@ -153,6 +159,10 @@ def _failed(r: Resources, claim: Claim, error: Exception) -> tuple[Result, str]:
         if isinstance(error, AttachmentGone):
             media.fail(conn, claim, error.reason)
             return Result.ENDED, error.reason
+        if isinstance(error, NotAllowed):
+            wait_s = error.retry_after_s or 0.0
+            media.postpone(conn, claim, delay_s=wait_s, reason=error.reason, tried=False)
+            return Result.RETRY, error.reason
         # the rest may pass: a key that is missing just now, a parser of ours that is mended
         reason = "unreachable" if isinstance(error, Transient) else "error"
         if claim.attempts >= ATTEMPTS_MAX:

@@ -35,6 +35,7 @@ def export(work: Work, contact: Contact) -> dict[str, Any]:
             },
             "conversations": conversations,
             "attachments": persons.attachments(conn, contact, message_ids),
+            "reactions": persons.reactions(conn, contact),
         }  # fmt: skip
 
 
@@ -53,7 +54,11 @@ def erase(work: Work, contact: Contact, *, by: str) -> Counts:
     with work.transaction(statement_s=STATEMENT_S) as conn:
         if not persons.delete_contact(conn, contact):
             raise Transient(f"contact {contact.company_id}/{contact.id} has written meanwhile: erase it once more")
-        _receive(work, contact, by, {"contacts": 1}, total)
+        left = {
+            "message_reactions": persons.erase_reactions(conn, contact),
+            "daily_uses": persons.erase_uses(conn, contact),
+        }
+        _receive(work, contact, by, {"contacts": 1, **left}, total)
     return total
 
 

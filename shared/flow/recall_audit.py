@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from shared.errors import ModelUnavailable, Permanent
 from shared.resources import Resources
 from shared.store import embeddings, recall
-from shared.store.pool import describe
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -28,14 +26,14 @@ def audit(r: Resources, company_id: int) -> float | None:
         questions = list(dict.fromkeys(recall.recent_questions(conn, company_id, QUESTIONS)))
     if not questions:
         return None
-    try:
-        vectors = r.asked.embed(questions, deadline_s=EMBED_DEADLINE_S)
-    except (ModelUnavailable, Permanent) as e:
-        log.warning("recall_not_measured", company_id=company_id, error=describe(e))
+    understood = r.understand(questions, deadline_s=EMBED_DEADLINE_S)
+    vectors = [meaning.vector for meaning in understood.meanings.values()]
+    if understood.space is None or not vectors:
+        log.warning("recall_not_measured", company_id=company_id)
         return None
     found = wanted = 0
     with r.db.transaction(company_id) as conn:
-        space_id = embeddings.find_space(conn, r.embedder.model, len(vectors[0]))
+        space_id = embeddings.find_space(conn, understood.space, len(vectors[0]))
         if space_id is None:
             return None
         for vector in vectors:

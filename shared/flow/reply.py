@@ -27,6 +27,7 @@ from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
 from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
+from shared.resilience.held import Piece
 from shared.resources import Resources
 from shared.store import conversations, passages, replies, turns, usage
 from shared.store.pool import Conn, describe
@@ -76,6 +77,7 @@ def take_due(r: Resources, leases: Leases, after_company: int, room: Room) -> Cl
         room = replace(room, slots=1)
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
+    r.held.note(map(_piece, claims))
     if claims:
         faults.reach("reply.claimed")
     taken = [Taken(leases.take(claim), loaded.get(claim)) for claim in claims]
@@ -107,6 +109,11 @@ def answer(r: Resources, leases: Leases, taken: Taken) -> Result:
             return _answer(r, taken)
     finally:
         leases.drop(taken.lease)
+        r.held.forget(_piece(claim))
+
+
+def _piece(claim: Claim) -> Piece:
+    return Piece("turn", claim.company_id, claim.turn_id, claim.epoch)
 
 
 def _answer(r: Resources, taken: Taken) -> Result:
@@ -123,9 +130,9 @@ def _answer(r: Resources, taken: Taken) -> Result:
             return _called_off(r, claim)
         case = replace(case, step=r.pressure.step(claim.company_id))
         if case.question and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
-            case = replace(case, passages=_retrieve(r, claim, case))
+            case = _retrieve(r, claim, case)
         with _stream(r, case) as stream:
-            answer = _compose(r, lease, replace(case, stream=stream))
+            answer = replace(_compose(r, lease, replace(case, stream=stream)), space=case.space)
             answer.ms.update(case.ms)
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
@@ -179,29 +186,25 @@ def _numbers(answer: Answer) -> dict[str, int]:
     return {f"{stage}_ms": ms for stage, ms in answer.ms.items()} | {"passages": len(answer.passages)}
 
 
-def _retrieve(r: Resources, claim: Claim, case: Case) -> tuple[Passage, ...]:
-    """The passages for the burst. The questions are embedded before the transaction is opened: an embedder may be
-    somebody else's HTTP, and one that fails leaves the search by words."""
+def _retrieve(r: Resources, claim: Claim, case: Case) -> Case:
+    """The case with the passages for its burst, and the space that ranked them. The questions are embedded before the
+    transaction is opened: an embedder may be somebody else's HTTP."""
     started = perf_counter()
     lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
     before = said_before(case.history)
-    meanings: dict[str, knowledge.Meaning] = {}
-    try:
-        asked = knowledge.questions_of(lines)
-        meanings = knowledge.understand(r.asked, asked, deadline_s=r.settings.embedding_deadline_s, before=before)
-    except (ModelUnavailable, Permanent) as e:
-        log.warning("embedding_failed", turn_id=claim.turn_id, company_id=claim.company_id, error=describe(e))
+    understood = r.understand(knowledge.questions_of(lines), before=before)
     case.ms["embed"] = _ms(started)
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
         where = passages.chat_filter(conn, claim.company_id, case.turn.conversation_id)
         found = knowledge.search_burst(
-            conn, claim.company_id, lines, 2 * PASSAGES, meanings, before=before, where=where, results=r.results
-        )
+            conn, claim.company_id, lines, 2 * PASSAGES, understood.meanings, before=before, where=where,
+            results=r.results,
+        )  # fmt: skip
     case.ms["search"] = _ms(started)
     # the connection is back: a reranker is somebody else's HTTP, too
     found = reranked(r.reranker, "\n".join(lines), found, filtered=where is not None)
-    return tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
+    return replace(case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), space=understood.space)
 
 
 def _compose(r: Resources, lease: Lease, case: Case) -> Answer:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import httpx
 
-from shared.knowledge.minilm import LocalMiniLM
+from shared.knowledge.minilm import MODEL, LocalMiniLM
 from shared.llm.embeddings import RemoteEmbedder
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
@@ -58,3 +58,19 @@ def from_settings(
         baseline=settings.embeddings_baseline,
         breakers=breakers,
     )
+
+
+def others_from_settings(
+    settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
+) -> list[Embedder]:
+    """Those of other spaces: the APIs of EMBEDDINGS_FALLBACKS, and the local model where it is not the first."""
+    found: list[Embedder] = [
+        RemoteEmbedder(
+            http, loop, base_url=other.base_url, api_key=other.api_key.get_secret_value(), model=other.model,
+            baseline=other.baseline, breakers=breakers,
+        ) for other in settings.embeddings_fallbacks
+    ]  # fmt: skip
+    names = {settings.embeddings_model, *(other.model for other in settings.embeddings_fallbacks)}
+    if settings.embeddings_base_url is not None and MODEL not in names:
+        found.append(LocalMiniLM())
+    return found

@@ -123,12 +123,13 @@ def finish(conn: Conn, claimed: Claim, document_id: int | None) -> bool:
     )
 
 
-def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str) -> None:
-    """It failed, and may not the next time."""
+def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: bool = True) -> None:
+    """It failed, and may not the next time. tried: whether that was an attempt."""
     conn.execute(
         "/* imports.postpone */ UPDATE imports SET due_at = clock_timestamp() + make_interval(secs => %s), reason = %s,"
-        " updated_at = now() WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
-        (delay_s, reason, claimed.company_id, claimed.import_id, claimed.version),
+        " attempts = attempts - %s, updated_at = now()"
+        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        (delay_s, reason, 0 if tried else 1, claimed.company_id, claimed.import_id, claimed.version),
     )
 
 

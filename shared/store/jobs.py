@@ -101,6 +101,18 @@ def progress(conn: Conn, claim: Claim, *, rows: int, size: int, cursor: Cursor |
     return held == 1
 
 
+def renew(conn: Conn, claim: Claim, *, lease_s: float) -> bool:
+    """In the middle of a batch that takes long. False: the lease is gone."""
+    return (
+        conn.execute(
+            "/* jobs.renew */ UPDATE jobs SET leased_until = clock_timestamp() + make_interval(secs => %s)"
+            " WHERE name = %s AND run_id = %s",
+            (lease_s, claim.name, claim.run_id),
+        ).rowcount
+        == 1
+    )
+
+
 def end(
     conn: Conn, claim: Claim, outcome: str, *, slot: datetime | None, error: str | None = None, retry_s: float = 0.0
 ) -> None:

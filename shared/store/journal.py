@@ -30,6 +30,8 @@ CONSUMER = "holder"
 
 PIPELINE_ENTRIES = 256
 PIPELINE_BYTES = 4 * 1024 * 1024
+CHECK_WAIT_MS = 200
+"""How long readiness waits for the replicas."""
 
 
 def stream_of(shard: int) -> str:
@@ -236,6 +238,10 @@ def _as_dict(info: Any) -> dict[str, Any]:
     return {bytes(info[i]).decode(): info[i + 1] for i in range(0, len(info), 2)}
 
 
+class TooFewReplicas(RedisError):
+    """A write that not as many replicas have as were asked for."""
+
+
 class Writer:
     """The gateway's side: requests that arrive together share one pipelined write.
 
@@ -244,10 +250,13 @@ class Writer:
     """
 
     def __init__(
-        self, client: redis.asyncio.Redis, shards: int, *, max_waiting_bytes: int, timeout_s: float = 2.0
-    ) -> None:
-        """timeout_s: the client's own socket timeout; nobody waits for the journal longer than for two writes."""
+        self, client: redis.asyncio.Redis, shards: int, *, max_waiting_bytes: int, timeout_s: float = 2.0,
+        replicas: int = 0,
+    ) -> None:  # fmt: skip
+        """timeout_s: the client's own socket timeout; nobody waits for the journal longer than for two writes.
+        replicas: so many must have a write before anybody is told that it was taken."""
         self._client = client
+        self._replicas = replicas
         self._shards = shards
         self._timeout_s = timeout_s
         self._max_waiting_bytes = max_waiting_bytes
@@ -312,7 +321,13 @@ class Writer:
             pipe = self._client.pipeline(transaction=False)
             for stream, entry, _ in batch:
                 pipe.xadd(stream, entry)  # type: ignore[arg-type]
+            if self._replicas:
+                # For all of the pipeline's writes at once, and for half of the time that the socket waits.
+                pipe.wait(self._replicas, int(self._timeout_s * 500))
             results = await pipe.execute(raise_on_error=False)
+            if self._replicas:
+                *results, reached = results
+                results = [self._unless_few(reached, result) for result in results]
         except (TimeoutError, RedisError, OSError) as e:
             results = [e] * len(batch)
         for (_, _, future), result in zip(batch, results, strict=True):
@@ -325,11 +340,20 @@ class Writer:
             else:
                 future.set_result(result.decode())
 
+    def _unless_few(self, reached: Any, result: Any) -> Any:
+        """The result of a write, or the error that too few replicas have it: it may be lost with its server, so the
+        platform keeps it and sends it again."""
+        if isinstance(reached, BaseException):
+            return reached
+        return result if int(reached) >= self._replicas else TooFewReplicas(str(reached))
+
     async def check(self) -> None:
         """Raises JournalUnavailable unless the journal takes writes now."""
         try:
             # Refused as every write is (out of memory, read-only, too few replicas), and changes nothing: there is no
             # such stream, and NOMKSTREAM makes none.
             await self._client.xadd(PROBE, {"p": b""}, nomkstream=True)
+            if self._replicas and int(await self._client.wait(self._replicas, CHECK_WAIT_MS)) < self._replicas:
+                raise TooFewReplicas
         except (TimeoutError, RedisError, OSError) as e:
             raise JournalUnavailable(type(e).__name__) from e

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 
 PARTITIONED = ("webhook_events", "webhook_raw", "delivery_attempts", "llm_calls")
+KNOWLEDGE = ("documents", "chunks", "lexemes", "knowledge_stats", "indexing")
+"""What loading many documents fills."""
 DAYS_AHEAD = 7
 LOCK_TIMEOUT_MS = 2_000
 """Attaching waits for readers of the table; giving up and coming back beats stopping the intake."""
@@ -35,6 +40,13 @@ def missing_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int
         (names,),
     ).fetchall()
     return [str(name) for (name,) in rows]
+
+
+def analyze(conn: psycopg.Connection, tables: Sequence[LiteralString]) -> None:
+    """Have the planner know a table as it is now, after many rows came or went at once: autovacuum looks once a minute,
+    and what is asked until then is planned by what there was. It takes a sample, whatever the table holds."""
+    for table in tables:
+        conn.execute(sql.SQL("/* maintenance.analyze */ ANALYZE {}").format(sql.Identifier(table)))
 
 
 def _wanted(today: date, days_ahead: int) -> list[tuple[str, date]]:

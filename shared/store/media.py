@@ -27,7 +27,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A claimed attachment with what fetching needs. credentials: encrypted, as stored."""
+    """A claimed attachment with what fetching needs. credentials: encrypted, as stored. contact_id: who sent it."""
 
     attachment: Attachment
     platform: str
@@ -35,6 +35,7 @@ class Wanted:
     account: str
     chat: str
     credentials: bytes
+    contact_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def load(conn: Conn, claimed: Claim) -> Wanted | None:
     """None if the lease is gone, or the message."""
     row = conn.execute(
         "/* media.load */ SELECT m.attachments -> d.ordinal, h.platform, h.id, h.external_id,"
-        " coalesce(c.migrated_to, c.chat), h.credentials FROM media d"
+        " coalesce(c.migrated_to, c.chat), h.credentials, m.contact_id FROM media d"
         " JOIN messages m ON m.company_id = d.company_id AND m.id = d.message_id"
         " JOIN conversations c ON c.company_id = m.company_id AND c.id = m.conversation_id"
         " JOIN channels h ON h.company_id = d.company_id AND h.id = d.channel_id"
@@ -135,13 +136,13 @@ def _end(conn: Conn, claimed: Claim, state: str, reason: str | None, content: St
     return cursor.rowcount == 1
 
 
-def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str) -> bool:
-    """It could not be had just now."""
+def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: bool = True) -> bool:
+    """It could not be had just now. tried: whether that was an attempt."""
     cursor = conn.execute(
-        "/* media.postpone */ UPDATE media SET epoch = epoch + 1, reason = %s,"
+        "/* media.postpone */ UPDATE media SET epoch = epoch + 1, reason = %s, attempts = attempts - %s,"
         " due_at = clock_timestamp() + make_interval(secs => %s)"
         " WHERE company_id = %s AND message_id = %s AND ordinal = %s AND epoch = %s AND state = 'waiting'",
-        (reason, delay_s, claimed.company_id, claimed.message_id, claimed.ordinal, claimed.epoch),
+        (reason, 0 if tried else 1, delay_s, claimed.company_id, claimed.message_id, claimed.ordinal, claimed.epoch),
     )
     return cursor.rowcount == 1
 
@@ -178,6 +179,15 @@ def count(conn: Conn, company_id: int, message_ids: Sequence[int]) -> int:
         (company_id, list(message_ids)),
     ).fetchone()
     return int(str(row[0])) if row else 0
+
+
+def named(conn: Conn, company_id: int, hashes: Sequence[str]) -> set[str]:
+    """Of these hashes those that an attachment of the company has."""
+    rows = conn.execute(
+        "/* media.named */ SELECT encode(sha256, 'hex') FROM media WHERE company_id = %s AND sha256 = ANY (%s)",
+        (company_id, [bytes.fromhex(sha) for sha in hashes]),
+    ).fetchall()
+    return {str(sha) for (sha,) in rows}
 
 
 def forget(conn: Conn, company_id: int, message_ids: Sequence[int]) -> list[str]:

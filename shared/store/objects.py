@@ -5,8 +5,10 @@ One company's bytes lie apart from another's: who may delete his own must not de
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import obstore
@@ -19,6 +21,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from obstore.store import ClientConfig  # a name for type checkers alone
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 CHUNK_BYTES = 256 * 1024
 _TIMEOUT = timedelta(seconds=30)
 
@@ -29,6 +32,15 @@ class MediaStoreUnavailable(Transient):
 
 def _path(company_id: int, sha256: str) -> str:
     return f"{company_id}/{sha256[:2]}/{sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """put_at: when its bytes were put last."""
+
+    sha256: str
+    size: int
+    put_at: datetime
 
 
 class Objects:
@@ -68,6 +80,33 @@ class Objects:
                 yield bytes(piece)
 
         return pieces()
+
+    def shelves(self, company_id: int) -> list[str]:
+        """The beginnings of the hashes that a company has bytes of, in order: 256 at most. Raises
+        MediaStoreUnavailable."""
+        try:
+            found = obstore.list_with_delimiter(self._store, f"{company_id}/")["common_prefixes"]
+        except (BaseError, OSError) as e:
+            raise MediaStoreUnavailable(type(e).__name__, retry_after_s=10) from e
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
+
+    def on_shelf(self, company_id: int, shelf: str) -> list[Kept]:
+        """What lies there, but for what is no hash. Raises MediaStoreUnavailable."""
+        try:
+            found = [item for page in obstore.list(self._store, f"{company_id}/{shelf}") for item in page]
+        except (BaseError, OSError) as e:
+            raise MediaStoreUnavailable(type(e).__name__, retry_after_s=10) from e
+        kept = [Kept(item["path"].rpartition("/")[2], item["size"], item["last_modified"]) for item in found]
+        return [one for one in kept if _HASH.fullmatch(one.sha256)]
+
+    def put_at(self, company_id: int, sha256: str) -> datetime | None:
+        """When these bytes were put last; None if they are not there. Raises MediaStoreUnavailable."""
+        try:
+            return obstore.head(self._store, _path(company_id, sha256))["last_modified"]
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as e:
+            raise MediaStoreUnavailable(type(e).__name__, retry_after_s=10) from e
 
     def delete(self, company_id: int, sha256: str) -> None:
         """What is not there is deleted. Raises MediaStoreUnavailable."""

@@ -236,6 +236,25 @@ def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 5
     return [(int(str(company)), int(str(id_))) for company, id_, state in rows if state == "uncertain"]
 
 
+def release(conn: Conn, claims: Sequence[Claim]) -> int:
+    """Parts of a process that is dead (its companies are set): one that had not begun to leave is due at once; the
+    time to record one that had is over, for expire_sending(). Returns how many were still held. A row that somebody has
+    locked is left to its time."""
+    if not claims:
+        return 0
+    cursor = conn.execute(
+        "/* outbound.release */ WITH held AS (SELECT o.company_id, o.id FROM outbound o"
+        " JOIN unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " ON o.company_id = k.company_id AND o.id = k.id AND o.epoch = k.epoch"
+        " WHERE o.state IN ('queued', 'sending') FOR UPDATE OF o SKIP LOCKED)"
+        # the epoch of a send stays: its result, should it come after all, is still welcome
+        " UPDATE outbound o SET due_at = clock_timestamp(), epoch = o.epoch + (o.state = 'queued')::int FROM held"
+        " WHERE o.company_id = held.company_id AND o.id = held.id",
+        _columns(claims),
+    )
+    return cursor.rowcount
+
+
 @dataclass(frozen=True, slots=True)
 class Uncertain:
     company_id: int

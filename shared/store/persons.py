@@ -107,6 +107,16 @@ def attachments(conn: Conn, contact: Contact, message_ids: Sequence[int]) -> lis
     return [row[0] for row in rows]  # type: ignore[misc]
 
 
+def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
+    """What they put under messages: chat, message (its id on the platform), emoji (null: taken back), at."""
+    rows = conn.execute(
+        "/* persons.reactions */ SELECT jsonb_build_object('chat', chat, 'message', target, 'emoji', emoji, 'at', at)"
+        " FROM message_reactions WHERE company_id = %s AND channel_id = %s AND sender = %s ORDER BY at",
+        (contact.company_id, contact.channel_id, contact.external_id),
+    ).fetchall()
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
 # ------------------------------------------------------------------ erasing
 Counts = dict[str, int]
 
@@ -172,14 +182,10 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
         "/* persons.erase_among_others */ DELETE FROM archived_keys WHERE company_id = %s AND message_id = ANY (%s)",
         (contact.company_id, message_ids),
     ).rowcount
-    counts["message_reactions"] = conn.execute(
-        "/* persons.erase_among_others */ DELETE FROM message_reactions WHERE company_id = %s AND channel_id = %s"
-        " AND sender = %s",
-        (contact.company_id, contact.channel_id, contact.external_id),
-    ).rowcount
+    counts["message_reactions"] = erase_reactions(conn, contact)
     counts["messages_emptied"] = conn.execute(
         "/* persons.erase_among_others */ UPDATE messages SET text = NULL, attachments = NULL, contact_id = NULL,"
-        " external_id = NULL, reply_to = NULL, sent_at = NULL, dedupe_key = 'erased:' || id"
+        " external_id = NULL, reply_to = NULL, sent_at = NULL, edits = NULL, dedupe_key = 'erased:' || id"
         " WHERE company_id = %(company)s AND conversation_id = %(conversation)s AND contact_id = %(contact)s",
         at,
     ).rowcount
@@ -187,7 +193,7 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
         "/* persons.erase_among_others */ UPDATE archive_segments s SET body = (SELECT jsonb_agg(CASE"
         "   WHEN (e.row->>'contact_id')::bigint = %(contact)s THEN e.row || jsonb_build_object('text', NULL,"
         "     'attachments', NULL, 'contact_id', NULL, 'external_id', NULL, 'reply_to', NULL, 'sent_at', NULL,"
-        "     'dedupe_key', 'erased:' || (e.row->>'id')) ELSE e.row END ORDER BY e.n)::json"
+        "     'edits', NULL, 'dedupe_key', 'erased:' || (e.row->>'id')) ELSE e.row END ORDER BY e.n)::json"
         "   FROM jsonb_array_elements(s.body::jsonb) WITH ORDINALITY AS e (row, n))"
         " WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'messages'"
         " AND s.body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))",
@@ -196,6 +202,7 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     conn.execute(
         "/* persons.erase_among_others */ UPDATE conversations SET last_message_preview = CASE WHEN last_message_id ="
         " ANY (%(ids)s) THEN NULL ELSE last_message_preview END,"
+        " last_customer_message = NULL, referral = CASE WHEN contact_id = %(contact)s THEN NULL ELSE referral END,"
         " contact_id = CASE WHEN contact_id = %(contact)s THEN NULL ELSE contact_id END"
         " WHERE company_id = %(company)s AND id = %(conversation)s",
         {**at, "ids": message_ids},
@@ -216,6 +223,23 @@ def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> 
         (company_id, list(message_ids)),
     ).rowcount
     return {"webhook_raw": bodies, "webhook_events_emptied": events}
+
+
+def erase_reactions(conn: Conn, contact: Contact) -> int:
+    """What they put under messages of chats in which they never wrote. In the caller's transaction."""
+    return conn.execute(
+        "/* persons.erase_reactions */ DELETE FROM message_reactions WHERE company_id = %s AND channel_id = %s"
+        " AND sender = %s",
+        (contact.company_id, contact.channel_id, contact.external_id),
+    ).rowcount
+
+
+def erase_uses(conn: Conn, contact: Contact) -> int:
+    """What their work of the last days was counted as. In the caller's transaction."""
+    return conn.execute(
+        "/* persons.erase_uses */ DELETE FROM daily_uses WHERE company_id = %s AND contact_id = %s",
+        (contact.company_id, contact.id),
+    ).rowcount
 
 
 def delete_contact(conn: Conn, contact: Contact) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+from psycopg import sql
+
+from shared.store import archived
 from shared.store.pool import Conn
 
 CLOCKS_APART_MS = 60_000
@@ -41,8 +44,8 @@ def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
     first, last = ms - CLOCKS_APART_MS, ms + CLOCKS_APART_MS + JOURNALLED_WITHIN_MS
     rows = conn.execute(
         "/* requests.trace */ SELECT e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal, e.received_at,"
-        " e.platform, e.kind, e.outcome, e.reason, e.company_id, m.conversation_id, m.id, t.id, t.state, r.step,"
-        " (SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}') FROM outbound o"
+        " e.platform, e.kind, e.outcome, e.reason, e.company_id, m.conversation_id, e.message_id, t.id, t.state,"
+        " r.step, (SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}') FROM outbound o"
         "  WHERE o.company_id = t.company_id AND o.turn_id = t.id)"
         " FROM webhook_events e"
         " LEFT JOIN messages m ON m.company_id = e.company_id AND m.id = e.message_id"
@@ -53,7 +56,30 @@ def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
         " AND e.request_id = %s AND e.ordinal >= 0 ORDER BY e.ordinal, t.id",
         (_day(first), _day(last), list(streams), f"{first}-0", f"{last}-0", request_id),
     ).fetchall()
-    return [Traced(*row) for row in rows]  # type: ignore[arg-type]
+    found = [Traced(*row) for row in rows]  # type: ignore[arg-type]
+    return [whole for event in found for whole in _with_archived(conn, event)]
+
+
+def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
+    """The event, with what became of its message where that is archived: a row a turn."""
+    if event.company_id is None or event.message_id is None or event.conversation_id is not None:
+        return [event]
+    conversation = archived.conversation_of_message(conn, event.company_id, event.message_id, event.received_at)
+    if conversation is None:  # deleted for good
+        return [event]
+    rows = conn.execute(
+        sql.SQL(
+            "/* requests.archived */ " + archived.AS_TABLES + " SELECT t.id, t.state, r.step,"
+            " (SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}') FROM outbound o WHERE o.turn_id = t.id)"
+            " FROM messages m LEFT JOIN turns t ON m.seq BETWEEN t.first_seq AND t.last_seq"
+            " LEFT JOIN receipts r ON r.turn_id = t.id WHERE m.id = %(message)s ORDER BY t.id"
+        ),
+        {"company": event.company_id, "conversation": conversation, "message": event.message_id},
+    ).fetchall()
+    return [
+        replace(event, conversation_id=conversation, turn_id=turn, turn_state=state, step=step, parts=parts)  # type: ignore[arg-type]
+        for turn, state, step, parts in rows
+    ]
 
 
 def received_ms(request_id: str) -> int:

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from shared.store.pool import Conn
 
-DATED_ROWS = {"job_runs": "started_at", "table_sizes": "day", "balance_checks": "taken_at"}
+DATED_ROWS = {"job_runs": "started_at", "table_sizes": "day", "balance_checks": "taken_at", "daily_uses": "day"}
 """Logs of few rows, by the column that says when: not partitioned."""
 
 _RAW = (
@@ -184,6 +184,8 @@ def reduce(conn: Conn, day: Day, companies: Sequence[int]) -> int:
         "parent": sql.Identifier(day.parent),
         "day": sql.Identifier(day.name),
         "kept": kept,
+        "kept_name": sql.Literal(f"{day.parent}_{day.day:%Y%m%d}_kept"),
+        "parent_name": sql.Literal(day.parent),
         "first": sql.Literal(day.day),
         "rows": sql.SQL(_KEPT[day.parent]),
     }
@@ -193,11 +195,13 @@ def reduce(conn: Conn, day: Day, companies: Sequence[int]) -> int:
 
     run("LOCK TABLE {day} IN SHARE MODE")  # a person who redrives or discards one of its rows waits
     run("CREATE TABLE {kept} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+    run("SELECT switchboard_tune_partition({kept_name}::regclass, {parent_name}::regclass)")
     stay = run("INSERT INTO {kept} SELECT * FROM {day} r WHERE {rows}", {"companies": list(companies)})
     run("DROP TABLE {day}")
     run("ALTER TABLE {parent} ATTACH PARTITION {kept} FOR VALUES FROM ({first}) TO ({first}::date + 1)")
     run("ALTER TABLE {kept} ENABLE ROW LEVEL SECURITY")
     run("REVOKE ALL ON {kept} FROM switchboard_app")
+    run("ANALYZE {kept}")  # what it weighs is shown and asked from then on
     return stay
 
 

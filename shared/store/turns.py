@@ -204,6 +204,24 @@ def give_back(conn: Conn, claims: Sequence[Claim]) -> int:
     return given
 
 
+def release(conn: Conn, claims: Sequence[Claim]) -> int:
+    """End leases of a process that is dead (its companies are set): due at once, the attempt counted, since it may
+    have been the turn that killed it. Returns how many were still held. A row that somebody has locked is left to its
+    lease."""
+    if not claims:
+        return 0
+    cursor = conn.execute(
+        "/* turns.release */ WITH held AS (SELECT t.company_id, t.id FROM turns t"
+        " JOIN unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " ON t.company_id = k.company_id AND t.id = k.id AND t.epoch = k.epoch"
+        " WHERE t.state = 'answering' FOR UPDATE OF t SKIP LOCKED)"
+        " UPDATE turns t SET due_at = clock_timestamp(), epoch = t.epoch + 1 FROM held"
+        " WHERE t.company_id = held.company_id AND t.id = held.id",
+        ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims]),
+    )
+    return cursor.rowcount
+
+
 def cancel_open(conn: Conn, company_id: int, conversation_id: int) -> int:
     """A person has taken over: nothing open is answered by the bot. Lock the conversation first."""
     cursor = conn.execute(

@@ -203,6 +203,10 @@ RECALL = Histogram(
     "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
     buckets=SHARE,
 )  # fmt: skip
+KNOWLEDGE_RANKED = Counter(
+    "knowledge_ranked_total", "Questions by the space that ranked them; how: active, fallback, words (no space).",
+    ("space", "how"),
+)  # fmt: skip
 RECALL_LOW = Counter("knowledge_recall_low_total", "Audits that found less than 0.95.")
 
 # ------------------------------------------------------------------ the way out
@@ -238,6 +242,7 @@ WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because 
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
 SQL = Histogram("sql_seconds", "Time of a statement by the name in its comment.", ("statement",), buckets=SQL_S)
 SQL_FAILED = Counter("sql_failed_total", "Statements that ended in an error.", ("statement", "sqlstate"))
+INHERITED = Counter("leases_inherited_total", "Leases of killed processes that others gave back.", ("kind",))
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))
 POOL_ERRORS = Gauge("database_pool_failed_requests", "Callers that got no connection, since start.", ("process",))

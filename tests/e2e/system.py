@@ -50,6 +50,7 @@ class System(Copy):
 
     def start(self, *names: str, faults: str = "", marks: Path | None = None) -> None:
         """Start processes together and wait until each is ready. faults: points for all of them."""
+        ours = self.config.model_copy(update={"data_dir": self.folder})
         for name in names:
             (self.folder / f"{name}.ready").unlink(missing_ok=True)
             environment = self.environment() | ({"FAULTS": faults, "FAULTS_DIR": str(marks)} if marks else {})
@@ -57,7 +58,7 @@ class System(Copy):
             log = self.logs / f"{name}.log"
             with log.open("ab") as output:
                 process = subprocess.Popen(
-                    argv_of(name, self.config), cwd=PROJECT_ROOT, env=child_environment(environment),
+                    argv_of(name, ours), cwd=PROJECT_ROOT, env=child_environment(environment),
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 )  # fmt: skip
             self.processes[name] = Running(process, log)

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded.process import choose_port
 from shared.flow import onboarding
-from shared.settings import child_environment
+from shared.settings import PROJECT_ROOT, child_environment
 from shared.store.redis import connect
 from tests.e2e.checks import check_one_reply_a_turn, check_unread
 from tests.e2e.system import System, private_system, wait_until
@@ -256,7 +256,9 @@ def test_documents_are_embedded_at_a_ring_and_answer_by_their_meaning(system: Sy
 
         def embedded() -> bool:
             left = conn.execute(
-                "SELECT count(*) FROM indexing WHERE company_id = %s AND model IS NULL", (bot.company_id,)
+                "SELECT count(*) FROM documents d WHERE d.company_id = %s AND NOT EXISTS (SELECT 1 FROM indexing i"
+                " WHERE i.company_id = d.company_id AND i.document_id = d.id AND i.done)",
+                (bot.company_id,),
             ).fetchone()
             return left == (0,)
 
@@ -289,6 +291,44 @@ def test_flower_is_closed_and_runs_nothing(system: System) -> None:
 
     assert strangers.status_code == 401
     assert asked.status_code == 403
+
+
+def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(system: System) -> None:
+    flower = httpx.Client(
+        base_url=f"http://127.0.0.1:{system.config.flower_port}", auth=("admin", PASSWORD), trust_env=False
+    )
+
+    def failures() -> list[dict[str, Any]]:
+        try:
+            shown = flower.get("/api/tasks").json()
+        except httpx.HTTPError:
+            return []
+        return [task for task in shown.values() if (task["name"], task["state"]) == ("health.keep_sizes", "FAILURE")]
+
+    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+        conn.execute("ALTER TABLE jobs RENAME TO jobs_away")
+        try:
+            _ring(system, "health", "keep_sizes")
+            wait_until(lambda: bool(failures()), "Flower has seen a task fail", 20)
+        finally:
+            conn.execute("ALTER TABLE jobs_away RENAME TO jobs")
+    [failed] = failures()
+    assert failed["exception"] == "StepFailed('UndefinedTable(42P01)')"
+    assert (failed["retries"], failed["args"], failed["kwargs"]) == (0, "()", "{}")
+    assert failed["started"] < failed["failed"]
+    assert str(failed["worker"]).startswith("maintenance@")
+
+    system.terminate("flower")
+    system.start("flower")
+
+    wait_until(lambda: [task["uuid"] for task in failures()] == [failed["uuid"]], "Flower remembers", 20)
+
+
+def _ring(system: System, module: str, task: str) -> None:
+    subprocess.run(
+        [sys.executable, "-P", "-c", f"from tasks import {module}, doorbell; doorbell.ring({module}.{task})"],
+        cwd=PROJECT_ROOT, env=child_environment(system.environment()), check=True, timeout=60,
+    )  # fmt: skip
 
 
 def _everything_in(system: System) -> bytes:

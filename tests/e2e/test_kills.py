@@ -36,7 +36,8 @@ UNKNOWABLE = [
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
-    with private_system() as system:
+    # Nothing here can wait for a lease or a deadline to end: whoever lives on notices who died.
+    with private_system(lease_s=50.0, record_deadline_s=50.0) as system:
         system.start(*FLEET)
         yield system
 
@@ -83,6 +84,22 @@ def test_a_kill_between_send_and_record_is_uncertain_and_never_sent_again(
     _check(system, customers)
     arrived = len(system.standin.messages(token=system.bots[-1].token))
     assert arrived == (0 if point == "deliver.before_write" else 1)
+
+
+@pytest.mark.parametrize("station", ["intake", "reply", "deliver"])
+def test_while_a_station_is_gone_the_others_do_its_work(system: System, station: str) -> None:
+    bot = system.new_bot()
+    system.kill(station)
+
+    system.post_until_accepted(bot, update("How many days do I have to return shoes?", chat=1))
+    [answer] = system.standin.wait_messages(1, chat_id=1, token=bot.token, timeout_s=20)
+
+    assert "30 days" in answer["text"]
+    system.start(station)
+    relieved = f'"station": "{station}", "event": "stood_in"'
+    wait_until(lambda: relieved in system.all_logs(), "whoever stood in is relieved", 20, system.log_tails)
+    system.wait_at_rest()
+    _check(system, 1)
 
 
 def _check(system: System, customers: int) -> None:

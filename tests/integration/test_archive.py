@@ -18,7 +18,7 @@ from shared.embedded import Database
 from shared.flow import archive, jobs
 from shared.flow.jobs import Work
 from shared.store import archive_runs as store
-from shared.store import conversations, deletion, messages, receipts
+from shared.store import conversations, deletion, messages, receipts, requests
 from shared.store.pool import set_companies
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration import history
@@ -174,6 +174,34 @@ def test_who_reads_notices_nothing(work: Work, database: Database, bot: Bot) -> 
 
     assert len(_seqs(work, conversation)) == KEEP
     assert read() == before
+
+
+def test_the_way_of_an_archived_answer_is_told_as_before(work: Work, bot: Bot) -> None:
+    conversation = history.write(work.conn, bot, "5", 650)
+    request_id = f"{int(work.clock.now().timestamp() * 1000):x}-1"
+    # as Telegram stores it, of a term so short that the ledger knows the archived message still
+    work.conn.execute(
+        "INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, company_id, kind,"
+        " outcome, message_id, request_id) SELECT current_date, 'sb:journal:0', %s, 0, m.created_at, 'telegram', 1,"
+        " m.company_id, 'message', 'effected', m.id, %s FROM messages m WHERE m.conversation_id = %s AND m.seq = 11",
+        (f"{int(work.clock.now().timestamp() * 1000)}-0", request_id, conversation),
+    )
+    [(turn,)] = work.conn.execute(
+        "SELECT id FROM turns WHERE conversation_id = %s AND first_seq = 11", (conversation,)
+    ).fetchall()
+
+    def told() -> list[object]:
+        of_turn = [receipts.story(work.conn, int(str(turn)), company) for company in (None, bot.company_id)]
+        return [*of_turn, requests.trace(work.conn, request_id, ["sb:journal:0"])]
+
+    before = told()
+    assert isinstance(before[0], receipts.Story)
+    assert (before[0].state, len(before[0].parts)) == ("answered", 2)
+
+    _move(work)
+
+    assert told() == before
+    assert receipts.story(work.conn, int(str(turn)), bot.company_id + 1) is None
 
 
 def test_another_company_reads_nothing_of_it(work: Work, database: Database, bot: Bot) -> None:

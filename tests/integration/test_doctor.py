@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from shared.embedded import Database, Valkey
+from shared.model import ChannelHealth
+from shared.store import health
 from shared.store.vault import Vault
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, update
@@ -72,7 +74,8 @@ def test_a_system_that_is_well_has_no_fail_and_exits_0(run: Run, station: Statio
     assert checks >= {
         "configuration", "packages", "data folder", "metrics", "postgres", "postgres version", "pgvector", "role",
         "migrations", "connections", "postgres clock", "partitions", "credentials", "redis", "redis policy",
-        "redis durability", "redis clock", "journal", "queues", "work", "people",
+        "redis durability", "redis clock", "journal", "queues", "work", "people", "webhooks",
+        "backups",
     }  # fmt: skip
     # no model and no gateway, in this test
     assert {one["check"] for one in ended.json if one["level"] == "warn"} == {"configuration", "gateway"}
@@ -271,3 +274,22 @@ def test_it_changes_nothing(run: Run, station: Station, bot: Bot) -> None:
 
     after = (station.rows("SELECT * FROM apps"), station.inbox.client.dbsize(), station.inbox.reader.backlog())
     assert after == before
+
+
+def test_a_subscription_that_fails_and_backups_that_do_not_restore_are_told(
+    run: Run, station: Station, bot: Bot
+) -> None:
+    failing = ChannelHealth("failing", "not_subscribed")
+    with station.r.db.transaction(bot.company_id) as conn:
+        [(channel,)] = conn.execute("SELECT id FROM channels").fetchall()
+        health.checked(conn, bot.company_id, int(str(channel)), failing)
+    station.execute("INSERT INTO backups VALUES ('20260101T000000Z', '2026-01-01', 1, 2, 3, now(), 'differs')")
+
+    ended = run("doctor", "--json")
+
+    [(level, found)] = _found(ended, "webhooks")
+    assert (level, "not_subscribed" in found) == ("FAIL", True)
+    assert [level for level, _ in _found(ended, "backups")] == ["warn", "FAIL", "warn"]
+    with station.r.db.transaction(bot.company_id) as conn:
+        health.checked(conn, bot.company_id, int(str(channel)), ChannelHealth("ok"))
+    assert _found(run("doctor", "--json"), "webhooks") == [("ok", "1 channels, none of them fails")]

@@ -13,7 +13,7 @@ from shared.embedded import Database
 from shared.errors import Permanent
 from shared.knowledge import search as knowledge
 from shared.knowledge.search import Meaning
-from shared.store import embeddings
+from shared.store import embeddings, spaces
 from shared.store import knowledge as store
 from shared.store.migrate import files, migrate
 from shared.store.pool import Conn, set_companies
@@ -141,17 +141,18 @@ def test_a_deleted_document_takes_its_vectors_along(conn: Conn, acme: int) -> No
 
 
 def test_a_replaced_document_loses_its_vectors_and_is_to_be_embedded_again(conn: Conn, acme: int) -> None:
+    space_id = embeddings.ensure_space(conn, "small", 8)
     knowledge.add(conn, acme, source="a", title="A", text="We open at nine.")
-    claim = embeddings.claim(conn, "small", 0, lease_s=10)
+    claim = embeddings.claim(conn, [space_id], 0, lease_s=10)
     assert claim is not None
-    [missing] = embeddings.without_vector(conn, claim, "small", 10)
-    embeddings.add(conn, acme, embeddings.ensure_space(conn, "small", 8), [(missing.chunk_id, vector())])
+    [missing] = embeddings.without_vector(conn, claim, 10)
+    embeddings.add(conn, acme, space_id, [(missing.chunk_id, vector())])
     knowledge.add(conn, acme, source="a", title="A", text="We open at ten.")
 
-    assert not embeddings.finish(conn, claim, "small"), "who embedded the old text ends nothing"
+    assert not embeddings.finish(conn, claim), "who embedded the old text ends nothing"
 
     assert conn.execute("SELECT count(*) FROM embeddings").fetchone() == (0,)
-    assert conn.execute("SELECT model, attempts FROM indexing").fetchone() == (None, 0)
+    assert conn.execute("SELECT done, attempts FROM indexing").fetchone() == (False, 0)
 
 
 def test_a_model_keeps_its_dimension(conn: Conn, acme: int) -> None:
@@ -244,21 +245,22 @@ def many_documents(crowded: tuple[Database, int, int, int]) -> tuple[Database, i
             " generate_series(1, 5000) n WHERE company_id = %s",
             (large,),
         )
-        owner.execute("UPDATE indexing SET model = 'small'")
-        owner.execute("UPDATE indexing SET model = NULL WHERE company_id = %s", (small,))
+        while owner.execute("SELECT indexing_queued(%s)", (space_id,)).fetchone() != (0,):
+            pass
+        owner.execute("UPDATE indexing SET done = company_id <> %s", (small,))
         owner.execute("VACUUM ANALYZE")
     return database, small, large, space_id
 
 
 def test_a_claim_reads_what_is_due_and_not_what_is_done(many_documents: tuple[Database, int, int, int]) -> None:
-    database, small, _, _ = many_documents
+    database, small, _, space_id = many_documents
     with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as app, app.transaction():
         set_companies(app, [])
         claimed: list[embeddings.Claim | None] = []
-        read = read_by(app, lambda c: claimed.append(embeddings.claim(c, "small", 0, lease_s=10)))
+        read = read_by(app, lambda c: claimed.append(embeddings.claim(c, [space_id], 0, lease_s=10)))
         assert claimed[0] is not None
         assert claimed[0].company_id == small
-        nothing = read_by(app, lambda c: claimed.append(embeddings.claim(c, "small", 0, lease_s=10)))
+        nothing = read_by(app, lambda c: claimed.append(embeddings.claim(c, [space_id], 0, lease_s=10)))
         assert claimed[1] is None
 
     for each in (read, nothing):
@@ -297,6 +299,8 @@ def test_documents_from_before_there_were_vectors_are_embedded_too(empty_databas
 
         migrate(empty_database.admin_url)
 
-        claim = embeddings.claim(owner, "small", 0, lease_s=10)
+        spaces.make(owner, "small")
+        [space] = spaces.every(owner)
+        claim = embeddings.claim(owner, [space.id], 0, lease_s=10)
         assert claim is not None
-        assert [part.text for part in embeddings.without_vector(owner, claim, "small", 5)] == ["We open at nine."]
+        assert [part.text for part in embeddings.without_vector(owner, claim, 5)] == ["We open at nine."]

@@ -141,6 +141,19 @@ def test_a_database_near_its_quota_an_old_job_s_failure_and_a_growing_table_are_
     assert vitals.sizes_on_newest_day(work.conn).day == work.clock.now().date()
 
 
+def test_a_balance_that_does_not_close_or_that_nobody_takes_is_told(work: Work) -> None:
+    taken = (
+        "INSERT INTO balance_checks (taken_at, received, stored, redrives, in_flight, oldest_s)"
+        " VALUES (now() - make_interval(secs => %s), 10, %s, 0, 1, 0)"
+    )
+    found = []
+    for ago_s, stored in ((4000, 9), (3000, 8), (0, 8), (-1, 9)):
+        work.conn.execute(taken, (ago_s, stored))
+        found.append(set(health.problems(alerts.look(work.conn, work.settings, work.clock.now()))))
+
+    assert found == [{"balance.old"}, {"balance.old", "balance.open"}, {"balance.open"}, set()]
+
+
 def test_a_redundant_index_is_reported_and_left(work: Work) -> None:
     assert vitals.redundant_indexes(work.conn) == []
 

@@ -46,6 +46,20 @@ def documents(station: Station, bot: Bot) -> list[tuple[str, str, str]]:
         return [(d.source, d.title, d.language) for d in store.list_documents(conn, bot.company_id)]
 
 
+def test_beyond_a_company_s_day_a_file_waits_and_says_so(station: Station, bot: Bot) -> None:
+    station.execute("UPDATE daily_limits SET per_company = 1 WHERE kind = 'imports'")
+    for name in ("one.md", "two.md"):
+        send(station, bot, name, b"# Returns\n\nYou may send everything back within thirty days.")
+
+    assert [step(station) for _ in range(3)] == [Result.DONE, Result.RETRY, Result.NOTHING_DUE]
+
+    [(state, reason, attempts, waits)] = station.rows(
+        "SELECT state, reason, attempts, due_at > now() FROM imports WHERE state = 'queued'"
+    )
+    assert (state, attempts, waits) == ("queued", 0, True)
+    assert str(reason).startswith("imports: 1 of 1 a day are used by this company")
+
+
 def test_a_file_becomes_a_document_once(station: Station, bot: Bot) -> None:
     body = "# Rückgabe\n\nSie können alles innerhalb von dreißig Tagen zurückschicken, und wir zahlen für das Paket."
     send(station, bot, "rueckgabe.md", body.encode(), category="returns", dated_at="2026-01-31T12:00:00+00:00")

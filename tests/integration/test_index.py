@@ -49,7 +49,7 @@ def test_an_added_document_gets_its_vectors_with_its_title(station: Station, bot
 
     assert station.embedder.asked == [["Opening hours\nThe shop opens at nine in the morning."]]
     assert _vectors(station) == 1
-    assert station.rows("SELECT model, attempts, error FROM indexing") == [("fake", 0, None)]
+    assert station.rows("SELECT done, attempts, error FROM indexing") == [(True, 0, None)]
     assert station.index() is Result.NOTHING_DUE
 
 
@@ -75,7 +75,9 @@ def test_what_a_killed_worker_left_is_taken_up_when_its_lease_is_over(station: S
     _long(station, bot, BATCH + 5)
     station.index()
     with station.r.db.transaction() as conn:
-        assert embeddings.claim(conn, "fake", 0, lease_s=60) is not None  # and then nothing more is heard of it
+        assert (
+            embeddings.claim(conn, [space.id for space in station.r.spaces.every()], 0, lease_s=60) is not None
+        )  # and then nothing more is heard of it
     assert station.index() is Result.NOTHING_DUE
 
     station.execute("UPDATE indexing SET due_at = now()")
@@ -92,18 +94,18 @@ def test_a_failure_is_written_down_and_tried_again_later_each_time(station: Stat
     assert station.index() is Result.RETRY
     assert station.index() is Result.NOTHING_DUE
 
-    assert station.rows("SELECT model, attempts, error, due_at > now() + interval '30 s' FROM indexing") == [
-        (None, 1, "ModelUnavailable", True)
+    assert station.rows("SELECT done, attempts, error, due_at > now() + interval '30 s' FROM indexing") == [
+        (False, 1, "ModelUnavailable", True)
     ]
     station.embedder.error = None
     station.execute("UPDATE indexing SET due_at = now()")
     assert station.index() is Result.INDEXED
-    assert station.rows("SELECT model, attempts, error FROM indexing") == [("fake", 0, None)]
+    assert station.rows("SELECT done, attempts, error FROM indexing") == [(True, 0, None)]
 
 
 def test_a_document_that_fails_keeps_no_other_from_its_turn(station: Station, bot: Bot) -> None:
     station.learn(bot)
-    station.embedder.error = ModelUnavailable("away")
+    station.embedder.error = ModelUnavailable("away", retry_after_s=600)
     station.index()
     station.embedder.error = None
     other = make_bot(station.inbox.server.admin_url)
@@ -138,7 +140,7 @@ def test_a_document_changed_while_it_is_embedded_is_embedded_again(station: Stat
 
     station.r.embedder = Meddling()
     station.index()
-    assert station.rows("SELECT model FROM indexing") == [(None,)]
+    assert station.rows("SELECT done FROM indexing") == [(False,)]
 
     assert station.index() is Result.INDEXED
     assert _vectors(station) == 1

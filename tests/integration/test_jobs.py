@@ -18,6 +18,7 @@ from shared.embedded import Database
 from shared.flow import jobs as flow
 from shared.flow.jobs import Batch, Job, Preview, Work
 from shared.store import jobs as store
+from shared.store import rounds
 from shared.store.jobs import Cursor
 from tasks import timetable
 from tasks.jobs import JOBS
@@ -102,6 +103,26 @@ def test_of_two_beats_rings_at_the_same_moment_one_has_an_effect(work: Work, dat
 
     assert counting.did == [1, 2, 3]
     assert len([ran for ran in results if ran is not None]) == 1
+
+
+def test_of_two_beats_rings_for_a_round_one_begins_it(database: Database) -> None:
+    at_once, begun = threading.Barrier(4), list[bool]()
+
+    def ring(name: str) -> None:
+        with psycopg.connect(database.url) as conn:
+            at_once.wait(10)
+            begun.append(rounds.begins(conn, name, not_within_s=150))
+
+    threads = [threading.Thread(target=ring, args=("channels.watch",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(begun) == [False, False, False, True]
+    with psycopg.connect(database.url) as conn:
+        assert rounds.begins(conn, "index.audit_recall", not_within_s=150)
+        assert rounds.begins(conn, "channels.watch", not_within_s=0)
 
 
 def test_an_hour_is_due_from_its_jitter_on_until_it_is_done(work: Work) -> None:

@@ -16,6 +16,8 @@ from shared.model import JournalEntry
 from shared.store import journal
 from shared.store.journal import Reader, StreamFacts, Writer
 from shared.store.redis import connect, connect_async
+from tests.services import private_valkey
+from workers.drill.system import wait_until
 
 T = TypeVar("T")
 
@@ -45,11 +47,15 @@ def _bodies(entries: list[JournalEntry]) -> list[bytes]:
     return [entry.raw for entry in entries]
 
 
-def write(url: str, work: Callable[[Writer], Awaitable[T]], *, shards: int = SHARDS, waiting_bytes: int = 2**20) -> T:
+def write(
+    url: str, work: Callable[[Writer], Awaitable[T]], *, shards: int = SHARDS, waiting_bytes: int = 2**20,
+    replicas: int = 0,
+) -> T:  # fmt: skip
     async def run() -> T:
         client = connect_async(url, socket_timeout_s=1.0)
         try:
-            return await work(Writer(client, shards, max_waiting_bytes=waiting_bytes, timeout_s=1.0))
+            writer = Writer(client, shards, max_waiting_bytes=waiting_bytes, timeout_s=1.0, replicas=replicas)
+            return await work(writer)
         finally:
             await client.aclose()
 
@@ -257,3 +263,25 @@ def test_a_restarted_redis_is_found_again_by_the_same_writer(make_valkey: Callab
     assert write(valkey.redis_url, across)
     with connect(valkey.redis_url) as client:
         assert Reader(client, SHARDS).backlog() == 2
+
+
+def test_a_write_that_no_replica_has_is_no_promise_and_one_that_a_replica_has_is() -> None:
+    async def append(writer: Writer) -> str:
+        await writer.check()
+        return await writer.append(7, "5", "telegram", 1_780_000_000_123, b"hello")
+
+    with private_valkey() as primary:
+        with pytest.raises(JournalUnavailable, match="TooFewReplicas"):
+            write(primary.redis_url, append, replicas=1)
+        with pytest.raises(JournalUnavailable, match="TooFewReplicas"):
+            write(primary.redis_url, lambda writer: writer.append(7, "5", "telegram", 1, b"hello"), replicas=1)
+        with connect(primary.redis_url) as client:
+            password = str(client.connection_pool.connection_kwargs["password"])
+            client.config_set("repl-diskless-sync-delay", "0")
+            follows = {"replicaof": f"127.0.0.1 {primary.port}", "masterauth": password}
+            with private_valkey(extra=follows) as replica, connect(replica.redis_url) as replicated:
+                wait_until(lambda: replicated.info("replication")["master_link_status"] == "up", "in step", 20)
+
+                entry = write(primary.redis_url, append, replicas=1)
+
+                assert entry in [found.entry_id for found in Reader(replicated, SHARDS).lying()]

@@ -7,7 +7,9 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,10 +18,11 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.media import address
+from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.errors import DatabaseUnavailable
+from shared.flow import jobs, media_sweep, onboarding
 from shared.flow import media as flow
-from shared.flow import onboarding
 from shared.flow.media import Result
 from shared.model import Location
 from shared.resilience.egress import EVERYWHERE, Egress
@@ -100,6 +103,24 @@ def test_a_photo_is_fetched_and_kept_under_its_hash(station: Station, files: Fil
     assert rows(station) == [("stored", None, 1, SHA, len(PICTURE), "image/png")]
     assert station.r.objects.get(bot.company_id, SHA) == PICTURE
     assert fetch(station) is Result.NOTHING_DUE
+
+
+def test_beyond_a_customer_s_day_pictures_wait_for_the_next_one_and_none_is_lost(
+    station: Station, files: Files, bot: Bot
+) -> None:
+    station.execute("UPDATE daily_limits SET per_contact = 1 WHERE kind = 'media_fetches'")
+    for chat in (1, 1, 2):
+        station.receive(bot, None, chat=chat)
+
+    assert [fetch(station) for _ in range(4)] == [Result.STORED, Result.RETRY, Result.STORED, Result.NOTHING_DUE]
+
+    assert [row[:3] for row in rows(station)] == [
+        ("stored", None, 1), ("stored", None, 1), ("waiting", "daily_limit", 0),
+    ]  # fmt: skip
+    assert len(files.asked) == 2
+    station.execute("UPDATE media SET due_at = now() WHERE state = 'waiting'")
+    station.execute("UPDATE daily_uses SET day = day - 1")
+    assert fetch(station) is Result.STORED
 
 
 def test_words_and_places_are_nothing_to_fetch(station: Station, files: Files, bot: Bot) -> None:
@@ -411,3 +432,36 @@ def test_a_bucket_gets_the_same_bytes_as_a_folder(tmp_path: Any) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_bytes_that_no_row_names_go_after_a_day_and_others_stay(
+    station: Station, files: Files, bot: Bot, tmp_path: Path
+) -> None:
+    config = station.inbox.settings.model_copy(update={"media_dir": tmp_path})
+    store, other = objects.from_settings(config), make_bot(station.inbox.server.admin_url)
+    station.receive(bot, None)
+    assert fetch(station) is Result.STORED
+    store.put(bot.company_id, SHA, PICTURE)
+    orphans = [hashlib.sha256(content).hexdigest() for content in (b"one", b"two", b"three")]
+    for sha in orphans:
+        store.put(bot.company_id, sha, b"12345")
+    store.put(other.company_id, SHA, PICTURE)  # the other company's message is gone; ours has the same picture
+
+    def sweep(days: int) -> jobs.Ran:
+        clock = FixedClock(datetime.now(UTC) + timedelta(days=days))
+        with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+            work = jobs.Work(conn, config, clock)
+            seen = jobs.preview(media_sweep.SWEEP, work)
+            ran = jobs.run(media_sweep.SWEEP, work, slot=None, by="hand")
+            assert ran is not None
+            assert (seen.rows, seen.size) == (ran.rows, ran.size)
+            return ran
+
+    young, old, again = sweep(0), sweep(2), sweep(2)
+
+    assert [(ran.rows, ran.size) for ran in (young, old, again)] == [
+        (0, 0), (4, 15 + len(PICTURE)), (0, 0),
+    ]  # fmt: skip
+    assert store.get(bot.company_id, SHA) == PICTURE
+    assert [store.get(bot.company_id, sha) for sha in orphans] == [None] * 3
+    assert store.get(other.company_id, SHA) is None

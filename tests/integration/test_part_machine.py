@@ -138,9 +138,15 @@ class Parts(Machine):
             outbound.postpone(conn, hands.claimed, delay_s=1, meaning="rate_limited")
         hands.claimed = None
 
-    @rule(worker=WORKERS)
-    def crashes(self, worker: str) -> None:
-        self.hands[worker] = Hands()
+    @rule(worker=WORKERS, noticed=strategies.booleans())
+    def crashes(self, worker: str, noticed: bool = False) -> None:
+        """noticed: an heir gives back what it held."""
+        hands, self.hands[worker] = self.hands[worker], Hands()
+        if noticed:
+            held = [sending.claim for sending in hands.out]
+            with self.ground.transaction("intake") as conn:
+                outbound.release(conn, held if hands.claimed is None else [*held, hands.claimed])
+                outbound.expire_sending(conn)
 
     def _pass(self, seconds: int) -> None:
         self.ground.owner.execute(

@@ -84,6 +84,14 @@ def _in_a_group(conn: Conn, bot: Bot, conversation: int) -> None:
     )
 
 
+def _react(conn: Conn, bot: Bot, chat: str, sender: str) -> None:
+    conn.execute(
+        "INSERT INTO message_reactions (company_id, channel_id, chat, target, sender, emoji, at)"
+        " VALUES (%s, %s, %s, 'm1', %s, '👍', '2031-01-01')",
+        (bot.company_id, bot.channel_id, chat, sender),
+    )
+
+
 def test_a_person_s_own_conversation_goes_with_all_that_belongs_to_it(work: Work, bot: Bot) -> None:
     conversation = history.write(work.conn, bot, ANN, 300)
     history.write(work.conn, bot, BEN, 40)
@@ -116,6 +124,9 @@ def test_a_person_s_own_conversation_goes_with_all_that_belongs_to_it(work: Work
 def test_among_others_words_and_person_go_and_places_stay(work: Work, bot: Bot) -> None:
     conversation = history.write(work.conn, bot, ANN, 300)
     _in_a_group(work.conn, bot, conversation)
+    work.conn.execute("UPDATE messages SET edits = ARRAY[%s] WHERE seq IN (3, 299)", (f"edit:{ANN}",))
+    work.conn.execute("UPDATE conversations SET referral = %s, last_customer_message = %s", (f"ad-{ANN}", f"m-{ANN}"))
+    _react(work.conn, bot, "a chat in which she never wrote", ANN)
     jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
     ben_said = _everything(work.conn).count("ben said")
 
@@ -192,6 +203,8 @@ def test_an_export_holds_every_word_of_theirs_and_nobody_else_s(work: Work, bot:
     ann = _contact(work.conn, ANN)
     work.conn.execute("UPDATE messages SET contact_id = %s WHERE conversation_id = %s AND contact_id IS NOT NULL",
                       (ann.id, alone))  # fmt: skip
+    _react(work.conn, bot, ANN, ANN)
+    _react(work.conn, bot, ANN, BEN)
     before = person.export(work, ann)
     jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
 
@@ -202,6 +215,7 @@ def test_an_export_holds_every_word_of_theirs_and_nobody_else_s(work: Work, bot:
         (conversation, False, 75), (alone, True, 250),
     ]  # fmt: skip
     assert "ben said" not in json.dumps(found)
+    assert [(r["chat"], r["message"], r["emoji"]) for r in found["reactions"]] == [(ANN, "m1", "👍")]
 
 
 def test_a_person_by_hand(run: Run, database: Database, redis_url: str, tmp_path: Path, bot: Bot) -> None:

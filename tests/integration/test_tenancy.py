@@ -35,6 +35,8 @@ OPERATORS_ONLY = {
     "balance_checks",  # sums over everybody
     "embedding_spaces",  # which models there are
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
+    "backups", "rounds",  # the timetable's, too
+    "daily_limits",  # everybody's defaults
     "overload", "reply_paces",  # ids and numbers of the whole fleet
     "app_answers",  # an app may serve several companies
 }  # fmt: skip
@@ -42,11 +44,12 @@ OPERATORS_ONLY = {
 
 LOOKS_OVER_THE_FENCE = {
     "agent_of_key", "channels_to_watch", "claim_import", "claim_indexing", "claim_media", "claim_outbound",
-    "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space", "expire_sending",
+    "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space",
+    "embedding_space_made", "expire_sending",
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
     "operations_state",
     "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
-    "overdue", "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas",
+    "overdue", "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 
@@ -98,9 +101,10 @@ def _seed(conn: Conn, bot: Bot) -> None:
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
     retention.set_override(conn, company, "webhook_events", 30)
+    space_id = embeddings.ensure_space(conn, "small", 2)
     document = knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.").document_id
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
-    embeddings.add(conn, company, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk_id)), [0.6, 0.8])])
+    embeddings.add(conn, company, space_id, [(int(str(chunk_id)), [0.6, 0.8])])
     conn.execute(
         "INSERT INTO chunk_speakers SELECT company_id, id, 'Ann' FROM chunks WHERE company_id = %s", (company,)
     )
@@ -131,6 +135,8 @@ def _seed(conn: Conn, bot: Bot) -> None:
             "%s, (SELECT min(id) FROM conversations), 'messages', 0, 0, 1, now(), now(), 1, 1, '[]'",
         ),
         ("archived_keys", "company_id, channel_id, key_hash, message_id", "%s, 1, dedupe_key_hash('a'), 1"),
+        ("daily_limit_overrides", "company_id, kind, per_company", "%s, 'images', 1"),
+        ("daily_uses", "company_id, day, kind, used", "%s, current_date, 'images', 1"),
         ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),
     ):
         conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})".encode(), (company,))

@@ -131,8 +131,13 @@ class Turns(Machine):
                 turns.retry(conn, claim, delay_s=5, error="ModelUnavailable")
 
     @precondition(lambda self: self.claims["a"] or self.claims["b"])
-    @rule(worker=WORKERS)
-    def crashes(self, worker: str) -> None:
+    @rule(worker=WORKERS, noticed=strategies.booleans())
+    def crashes(self, worker: str, noticed: bool = False) -> None:
+        """noticed: an heir gives back what it held, and whatever was lost or ended long ago."""
+        other = self.claims["ab".replace(worker, "")]
+        if noticed:
+            with self.ground.transaction("intake") as conn:
+                turns.release(conn, [claim for claim in self.known if claim not in other])
         self.claims[worker].clear()
 
     @rule(chat=CHATS)

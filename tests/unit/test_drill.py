@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import asdict
 
+import httpx
 import pytest
 
 from shared import settings
 from shared.settings import Settings
 from tests.unit.test_faults import REACHED, all_of
 from workers.commands.drill import FAULTS
+from workers.drill import places
+from workers.drill.bots import Bot
 from workers.drill.checks import Chat, Tally, count
 from workers.drill.kills import IN_SHORT, POINTS
-from workers.drill.traffic import Bot, Customer
+from workers.drill.system import wait_until
+from workers.drill.traffic import Customer, Traffic
 
 BOT = Bot(1, 1, 1, "bot", "secret", "7:token")
 
@@ -78,7 +83,9 @@ def test_every_fault_has_a_name_of_its_own_and_only_a_cut_off_sender_may_leave_u
         "platform says nothing",
         "worker hangs",
     }
-    assert {fault.name for fault in FAULTS if fault.stated} == {"redis killed, no file", "redis flushed"}
+    assert {fault.name for fault in FAULTS if fault.stated} == {
+        "redis killed, no file", "redis flushed", "redis failover", "redis failover, min-replicas",
+    }  # fmt: skip
 
 
 def test_a_private_copy_takes_nothing_from_its_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,3 +98,31 @@ def test_a_private_copy_takes_nothing_from_its_surroundings(monkeypatch: pytest.
         monkeypatch.setenv(name, value)
     assert Settings(_env_file=None) == config  # type: ignore[call-arg]  # what its processes load
     assert (config.llm_base_url, config.lease_s, config.quiet_window_s) == (None, 10.0, 0.3)
+
+
+def test_what_a_platform_told_and_we_did_not_hear_is_no_matter_for_a_person() -> None:
+    page = Bot(1, 1, 2, "page", "secret", "token", "messenger", "81")
+    found = Tally()
+    count(found, Customer(page, "5", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 1)
+    count(found, Customer(page, "6", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 0)
+    count(found, Customer(BOT, "7", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 1)
+    count(found, Customer(page, "8", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, sent=1, settled=1), 1)
+
+    assert (found.uncertain, found.unheard, found.settled, found.once) == (3, 1, 1, 1)
+
+
+def test_customers_write_on_every_channel_by_turns() -> None:
+    posted: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        posted.append(request.url.path)
+        return httpx.Response(200)
+
+    bots = [Bot(1, 1, n, name, "whsec_c2VjcmV0", "token", name, f"a{n}") for n, name in enumerate(places.KINDS)]
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer), base_url="http://gateway") as http,
+        Traffic(http, bots, itertools.count(1), a_second=1000.0, threads=1) as traffic,
+    ):
+        wait_until(lambda: traffic.accepted >= 2 * len(bots), "two rounds are posted", 10)
+    assert set(posted[: len(bots)]) == {f"/webhooks/{name}/{name}" for name in places.KINDS}
+    assert len({(customer.bot.platform, customer.chat) for customer in traffic.customers}) == len(traffic.customers)

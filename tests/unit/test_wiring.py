@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shared import queues
-from shared.settings import PROJECT_ROOT, child_environment
+from shared.settings import PROJECT_ROOT, Settings, child_environment
 from tests.factories import settings
 from workers import fleet
 from workers.supervisor import STOP_STAGES, argv_of, secret_environment
@@ -41,6 +41,7 @@ print(json.dumps({
         name: {
             "queue": published_to(task), "step": isinstance(task, Step), "acks_late": task.acks_late,
             "ignore_result": task.ignore_result, "max_retries": task.max_retries,
+            "soft_time_limit": task.soft_time_limit,
             "arguments": task.run.__code__.co_argcount - 1, "module": task.run.__module__,
         }
         for name, task in tasks.items()
@@ -193,3 +194,10 @@ def test_the_pools_of_all_processes_are_summed() -> None:
     assert fleet.connections_needed(few) == 2 * workers + 2 + fleet.GATEWAY_CONNECTIONS + fleet.OPERATOR_CONNECTIONS
     # PostgreSQL's own default must hold the default fleet
     assert fleet.connections_needed(settings()) <= 97
+
+
+def test_backups_are_ended_by_their_deadline_and_not_by_the_fleet_s_limit(app: dict[str, Any]) -> None:
+    most = next(rule.le for rule in Settings.model_fields["backup_deadline_s"].metadata if hasattr(rule, "le"))
+
+    for name in ("maintenance.make_backup", "maintenance.prove_backup"):
+        assert app["tasks"][name]["soft_time_limit"] > most

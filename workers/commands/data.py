@@ -12,17 +12,21 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import ModelUnavailable, Permanent
+from shared.clock import SystemClock
+from shared.errors import Permanent
 from shared.flow import imports
-from shared.knowledge import embed, extract, minilm
+from shared.knowledge import extract
 from shared.knowledge import search as knowledge
-from shared.llm.provider import http_client
-from shared.resilience.loop import Loop
-from shared.store import companies, embeddings
+from shared.knowledge.spaces import Understood, understood
+from shared.store import companies, embeddings, maintenance, spaces
 from shared.store import imports as queue
 from shared.store import knowledge as store
 from shared.store.pool import set_companies
 from workers.commands.setup import as_owner
+from workers.commands.spaces import embedders_of
+
+BULK_FILES = 20
+"""From so many on what the planner knows of the tables is no longer true."""
 
 
 @click.group()
@@ -70,6 +74,8 @@ def add(
                 parked += 1
             changed += outcome == "added"
             click.echo(f"[{number}/{len(files)}] {path}  {outcome}")
+        if changed >= BULK_FILES:
+            maintenance.analyze(conn, maintenance.KNOWLEDGE)
     if changed:
         _ring_index(config)
     if parked:
@@ -182,13 +188,11 @@ def delete(document_id: int, company_name: str) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def list_(company_name: str, as_json: bool) -> None:
     """The company's documents, and how many of their chunks can be found by meaning."""
-    config = settings.load()
-    model = config.embeddings_model or minilm.MODEL
-    with as_owner(config) as conn, conn.transaction():
+    with as_owner(settings.load()) as conn, conn.transaction():
         company_id = _company(conn, company_name)
         set_companies(conn, [company_id])
         rows = store.list_documents(conn, company_id)
-        vectors = embeddings.counts(conn, company_id, model)
+        vectors = embeddings.counts(conn, company_id)
     if as_json:
         listed = [{**asdict(row), "vectors": vectors.get(row.id, 0)} for row in rows]
         click.echo(json.dumps(listed, default=str, ensure_ascii=False))
@@ -206,7 +210,7 @@ def search(question: str, company_name: str) -> None:
     config = settings.load()
     with as_owner(config) as conn:
         company_id = _company(conn, company_name)
-        meaning = _understood(config, question)
+        meaning = _understood(conn, config, question).meanings.get(question)
         with conn.transaction():
             set_companies(conn, [company_id])
             passages = knowledge.search(conn, company_id, question, meaning=meaning)
@@ -218,21 +222,15 @@ def search(question: str, company_name: str) -> None:
         click.echo("nothing found")
 
 
-def _understood(config: settings.Settings, question: str) -> knowledge.Meaning | None:
-    """None, and a line that says so, where it cannot be embedded: the words find something too."""
-    loop = Loop()
-    loop.start()
-    http = http_client(1)
-    try:
-        embedder = embed.from_settings(config, http, loop)
-        found = knowledge.understand(embedder, [question], deadline_s=config.embedding_deadline_s)
-        return found.get(question)
-    except (ModelUnavailable, Permanent) as e:
-        click.echo(f"by words only: {e}", err=True)
-        return None
-    finally:
-        loop.run(http.aclose(), timeout_s=2)
-        loop.stop()
+def _understood(conn: psycopg.Connection, config: settings.Settings, question: str) -> Understood:
+    """In the space that ranks; a line says so where that is not the active one."""
+    with embedders_of(config) as embedders:
+        found = understood(
+            spaces.every(conn), embedders, [question], clock=SystemClock(), deadline_s=config.embedding_deadline_s
+        )
+    if found.how != "active":
+        click.echo("by words only" if found.space is None else f"in the space {found.space}", err=True)
+    return found
 
 
 def _shown(score: float | None) -> str:

@@ -19,7 +19,7 @@ from shared.store.journal import Reader
 from shared.store.redis import connect
 from workers.commands import demo_platforms, demo_widget
 from workers.commands.setup import as_owner
-from workers.drill.traffic import private_message
+from workers.drill.bots import private_message
 from workers.local import System, control
 
 ANSWER_WITHIN_S = 30.0
@@ -172,7 +172,7 @@ def _indexed(stage: _Show) -> None:
     company_id, model = stage.system.company_id, stage.system.settings.embeddings_model or minilm.MODEL
     ends_at = time.monotonic() + INDEXED_WITHIN_S
     while True:
-        vectors = embeddings.counts(stage.owner, company_id, model)
+        vectors = embeddings.counts(stage.owner, company_id)
         documents = store.list_documents(stage.owner, company_id)
         missing = [row.source for row in documents if vectors.get(row.id, 0) < row.chunk_count]
         if not missing or time.monotonic() > ends_at:

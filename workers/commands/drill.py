@@ -14,12 +14,12 @@ import click
 from shared import settings
 from shared.embedded import DataFolder
 from shared.telemetry import logs
-from workers.drill import kills, outages, outside, scorecard
+from workers.drill import failover, kills, outages, outside, places, scorecard
+from workers.drill.bots import Bot
 from workers.drill.stage import Fault, Score, play
 from workers.drill.system import Drilled, drilled_system
-from workers.drill.traffic import Bot
 
-FAULTS: tuple[Fault, ...] = (*kills.FAULTS, *outages.FAULTS, *outside.FAULTS)
+FAULTS: tuple[Fault, ...] = (*kills.FAULTS, *outages.FAULTS, *failover.FAULTS, *outside.FAULTS)
 COMPANIES = 3
 
 
@@ -77,9 +77,10 @@ def _run(folder: Path, chosen: list[Fault], *, quick: bool, as_json: bool, keep:
 
 
 def _bots(system: Drilled) -> list[Bot]:
-    """Companies with a bot each; the first has a widget, too."""
+    """Companies with a bot each and, between them, a widget and a place on every other platform."""
     bots = [system.new_bot() for _ in range(COMPANIES)]
-    return [*bots, system.new_widget(bots[0])]
+    others = [system.new_place(name, bots[n % COMPANIES].company_id) for n, name in enumerate(places.OTHERS)]
+    return [*bots, system.new_widget(bots[0]), *others]
 
 
 def _show(score: Score, as_json: bool) -> None:

@@ -29,7 +29,7 @@ def request(request_id: str, as_json: bool) -> None:
 def _line(row: requests.Traced) -> str:
     ended = f"{row.outcome} ({row.reason})" if row.reason else row.outcome
     told = [row.place, f"{row.received_at:%Y-%m-%d %H:%M:%S}", f"{row.platform} {row.kind} {ended}"]
-    if row.message_id is not None:
+    if row.conversation_id is not None:
         told.append(f"conversation {row.company_id}/{row.conversation_id} message {row.message_id}")
     if row.turn_id is not None:
         told.append(f"turn {row.turn_id} {row.turn_state} {row.step or ''}".rstrip())

@@ -25,6 +25,8 @@ def worker(name: str) -> None:
         config.need(needed)
     if name == "flower" and not config.flower_password.get_secret_value():
         raise click.UsageError("FLOWER_PASSWORD is not set: Flower is never run open")
+    # Flower's and beat's memories lie there; neither makes it, and Flower then forgets without a word
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     argv = argv_of(name, config)
     os.chdir(PROJECT_ROOT)
     os.execve(argv[0], argv, child_environment(secret_environment(name, config)))

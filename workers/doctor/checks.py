@@ -35,6 +35,8 @@ CHECKS: tuple[Check, ...] = (
     work.journal,
     work.rings,
     work.rows,
+    work.webhooks,
+    work.backups,
 )
 
 

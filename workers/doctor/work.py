@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 
-from shared.store import state
+from shared.flow.backup import Place
+from shared.store import backups as backups_store
+from shared.store import health, state
 from shared.store.journal import Reader
 from shared.store.pool import describe
 from workers.doctor.visit import Finding, Visit, fail, ok, warn
@@ -15,6 +19,8 @@ BACKLOG_WARN_S = 10.0
 BACKLOG_FAIL_S = 300.0
 OVERDUE_WARN_S = 30.0
 RINGS_WARN = 5_000
+PENDING_WARN = 100
+WATCH_WARN_S = 1_200.0
 
 
 def journal(visit: Visit) -> Iterator[Finding]:
@@ -58,3 +64,61 @@ def _overdue(what: str, count: int, oldest_s: float, worker: str) -> Finding:
     if oldest_s < OVERDUE_WARN_S:
         return ok("work", told)
     return warn("work", told, f"is the {worker} worker running, and is its service answering?")
+
+
+def webhooks(visit: Visit) -> Iterator[Finding]:
+    """What the platforms said last of our subscriptions; the watch asks them every five minutes."""
+    now, quiet = datetime.now(UTC), []
+    channels = [one for one in health.listed(visit.database("owner")) if one.channel_state != "disabled"]
+    for one in channels:
+        name = f"{one.platform} {one.company_id}/{one.channel_id} ({one.slug})"
+        if one.state == "failing":
+            since = f" since {one.since:%Y-%m-%d %H:%M}" if one.since else ""
+            yield fail("webhooks", f"{name}: {one.problem or 'failing'}{since}: messages do not come",
+                       f"./switchboard channel health, then app register {one.slug}")  # fmt: skip
+        elif one.pending is not None and one.pending >= PENDING_WARN:
+            yield warn("webhooks", f"{name}: the platform holds {one.pending} events", "is the gateway reachable?")
+        if one.checked_at is None or (now - one.checked_at).total_seconds() > WATCH_WARN_S:
+            quiet.append(one)
+    if quiet and len(quiet) == len(channels):
+        yield ok("webhooks", f"{len(channels)} channels, none asked after in the last {WATCH_WARN_S // 60:.0f} minutes:"
+                             " beat and the deliver worker do that")  # fmt: skip
+    elif quiet:
+        yield warn("webhooks", f"{len(quiet)} of {len(channels)} channels were not asked after lately",
+                   "./switchboard channel check COMPANY/ID")  # fmt: skip
+    elif not any(one.state == "failing" for one in channels):
+        yield ok("webhooks", f"{len(channels)} channels, none of them fails")
+
+
+def backups(visit: Visit) -> Iterator[Finding]:
+    """There is a new one, it was seen to restore, and nobody else can read it."""
+    config, now = visit.config, datetime.now(UTC)
+    folder = config.backup_folder
+    if folder.exists() and not os.access(folder, os.W_OK):
+        yield fail("backups", f"{folder} cannot be written by user id {os.geteuid()}", "mend BACKUP_DIR")
+    if folder.exists() and folder.stat().st_mode & 0o077:
+        yield fail(
+            "backups", f"{folder} can be read by others and holds all that customers wrote", f"chmod 700 {folder}"
+        )
+    found = backups_store.state(visit.database("owner"))
+    if found.made_at is None:
+        if found.born_at is not None and (now - found.born_at).total_seconds() > config.backup_alert_after_h * 3600:
+            yield warn("backups", "there is none", "./switchboard backup run; is beat running?")
+        else:
+            yield ok("backups", "none yet: the first one is made within the hour")
+        return
+    age_h = (now - found.made_at).total_seconds() / 3600
+    told = f"{found.kept}, the newest {age_h:.1f} h old, {found.bytes} bytes"
+    if age_h > config.backup_alert_after_h:
+        yield warn("backups", told, "./switchboard job history maintenance.make_backup says why")
+    if found.proof in ("differs", "failed"):
+        yield fail(
+            "backups", f"the newest that was tried does not restore ({found.proof})", "./switchboard backup prove"
+        )
+    elif found.restorable_at is None:
+        yield ok("backups", f"{told}; none was tried yet: ./switchboard backup prove")
+    else:
+        yield ok("backups", f"{told}; that of {found.restorable_at:%Y-%m-%d %H:%M} was seen to restore")
+    if not any(one.name == found.newest for one in Place(folder).all()):
+        yield warn("backups", f"the newest is not in {folder}: it was made on another machine, or is gone",
+                   "./switchboard backup list where the maintenance worker runs")  # fmt: skip

@@ -7,18 +7,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workers.drill import places
+from workers.drill.bots import Bot
 from workers.drill.system import System
-from workers.drill.traffic import Bot, Customer, read_answers
+from workers.drill.traffic import Customer, read_answers
 from workers.local import control
 
 
-def arrivals(system: System, token: str | None = None) -> dict[str, list[float]]:
-    """chat → when each message to it reached the platform (seconds since the epoch)."""
-    filters = {} if token is None else {"token": token}
+def arrivals(system: System, bot: Bot | None = None) -> dict[str, list[float]]:
+    """chat → when each message to it reached its platform (seconds since the epoch). bot: of this channel alone."""
     found: dict[str, list[float]] = {}
-    items = control(system.standin_url, "GET", "effects", target="telegram", kind="message", **filters)["items"]
-    for item in items:
-        found.setdefault(str(item["chat_id"]), []).append(float(item["at"]))
+    kinds = places.TARGETS if bot is None else [places.target_of(bot)]
+    for target, kind in kinds:
+        filters = {} if bot is None else places.filter_of(bot)
+        for item in control(system.standin_url, "GET", "effects", target=target, kind=kind, **filters)["items"]:
+            found.setdefault(str(item["chat_id"]), []).append(float(item["at"]))
     return found
 
 
@@ -38,13 +41,13 @@ def replies(system: System) -> list[str]:
     )
     if without != [(0,)]:
         found.append(f"{without[0][0]} turns without exactly one reply")
-    for bot in system.bots:
+    for bot in (*system.bots, *system.places):
         found += _platform(system, bot)
     return found
 
 
 def _platform(system: System, bot: Bot) -> list[str]:
-    arrived = {chat: len(times) for chat, times in arrivals(system, bot.token).items()}
+    arrived = {chat: len(times) for chat, times in arrivals(system, bot).items()}
     rows = system.rows(
         "SELECT c.chat, count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'uncertain')"
         " FROM outbound o JOIN conversations c ON c.company_id = o.company_id AND c.id = o.conversation_id"
@@ -97,7 +100,9 @@ def _key(body: dict[str, Any]) -> str:
 
 @dataclass(slots=True)
 class Tally:
-    """accepted: messages. once: those whose chat got exactly what its turns want. times: arrivals of answers."""
+    """accepted: messages. once: those whose chat got exactly what its turns want. uncertain: sends for a person.
+    settled: sends of which the platform itself said afterwards that they arrived.
+    unheard: uncertain ones of which it says so and we do not know it."""
 
     accepted: int = 0
     once: int = 0
@@ -105,6 +110,8 @@ class Tally:
     doubled: int = 0
     uncertain: int = 0
     parked: int = 0
+    settled: int = 0
+    unheard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,7 @@ class Chat:
     turns: int = 0
     sent: int = 0
     uncertain: int = 0
+    settled: int = 0
 
 
 def tally(system: System, customers: Iterable[Customer]) -> Tally:
@@ -126,7 +134,7 @@ def tally(system: System, customers: Iterable[Customer]) -> Tally:
     found = Tally()
     for customer in customers:
         chat = chats.get((customer.bot.channel_id, customer.chat), Chat())
-        if customer.bot.token:
+        if not customer.bot.is_widget:
             got = len(arrived.get(customer.chat, ()))
         else:
             got = read_answers(system.http, customer) if chat.stored else 0
@@ -136,6 +144,7 @@ def tally(system: System, customers: Iterable[Customer]) -> Tally:
 
 def count(found: Tally, customer: Customer, chat: Chat, got: int) -> None:
     found.accepted += customer.messages
+    found.settled += chat.settled
     if customer.parked and chat.stored == 0:
         found.parked += customer.messages
     elif chat.stored > customer.messages or chat.replies > chat.turns or got > chat.sent + chat.uncertain:
@@ -144,6 +153,8 @@ def count(found: Tally, customer: Customer, chat: Chat, got: int) -> None:
         found.lost += customer.messages - chat.stored
     elif chat.uncertain:
         found.uncertain += chat.uncertain
+        if places.tells(customer.bot):
+            found.unheard += max(0, got - chat.sent)
     elif chat.replies < max(1, chat.turns) or got < chat.sent or not got:
         found.lost += 1
     else:
@@ -162,7 +173,9 @@ def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], 
         " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
         "   AND o.state = 'sent'),"
         " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
-        "   AND o.state = 'uncertain')"
+        "   AND o.state = 'uncertain'),"
+        " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
+        "   AND o.state = 'sent' AND o.meaning = 'settled_by_platform')"
         " FROM conversations c WHERE c.channel_id = ANY(%s)",
         list(channels),
     )

@@ -18,7 +18,7 @@ from workers.drill.stage import Fault, Stage
 
 
 @contextmanager
-def _client(stage: Stage) -> Iterator[Redis]:
+def client_of(stage: Stage) -> Iterator[Redis]:
     client = connect(str(stage.system.config.redis_url), socket_timeout_s=5.0)
     try:
         yield client
@@ -27,7 +27,7 @@ def _client(stage: Stage) -> Iterator[Redis]:
 
 
 @contextmanager
-def _intake_stands_still(stage: Stage) -> Iterator[None]:
+def intake_stands_still(stage: Stage) -> Iterator[None]:
     """So that what is accepted stands in the journal and nowhere else."""
     pid = stage.system.child("intake").process.pid
     assert pid is not None
@@ -46,15 +46,15 @@ def _redis_killed(stage: Stage) -> None:
 
 
 def _redis_killed_while_journalled(stage: Stage) -> None:
-    with _intake_stands_still(stage):
+    with intake_stands_still(stage):
         stage.more_accepted(5)
         _redis_killed(stage)
 
 
 def _redis_without_file(stage: Stage) -> None:
-    with _intake_stands_still(stage):
+    with intake_stands_still(stage):
         stage.more_accepted(5)
-        with _client(stage) as client:
+        with client_of(stage) as client:
             client.config_set("appendonly", "no")
         stage.struck()
         stage.system.valkey.kill()
@@ -64,7 +64,7 @@ def _redis_without_file(stage: Stage) -> None:
 
 
 def _flushed(stage: Stage) -> None:
-    with _intake_stands_still(stage), _client(stage) as client:
+    with intake_stands_still(stage), client_of(stage) as client:
         stage.more_accepted(5)
         stage.struck()
         client.flushall()
@@ -72,7 +72,7 @@ def _flushed(stage: Stage) -> None:
 
 
 def _redis_full(stage: Stage) -> None:
-    with _client(stage) as client:
+    with client_of(stage) as client:
         used = int(client.info("memory")["used_memory"])
         stage.struck()
         client.config_set("maxmemory", str(max(1, used // 2)))
@@ -105,7 +105,7 @@ def _refuses(stage: Stage) -> None:
 
 
 def _redis_connections(stage: Stage) -> None:
-    with _client(stage) as client:
+    with client_of(stage) as client:
         stage.struck()
         cut = 0
         for _ in range(3):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 
 from shared.store.pool import set_companies
+from workers.drill.bots import Webhook, post
 from workers.drill.stage import Fault, Stage
 
 BREAKER_CLOSES_WITHIN_S = 90.0
 """The fault before may have opened a model's breaker; until a trial call nobody asks that model."""
+SILENT = "timeout_after_effect"
 BACKLOG_COMPANIES, BACKLOG_CHATS = 500, 200
 
 
@@ -47,15 +50,39 @@ def _failing(target: str, quick_s: float, full_s: float, **how: Any) -> Callable
     return play
 
 
+def _others_say_nothing(stage: Stage) -> None:
+    """All platforms but Telegram take messages and never answer. Their echoes, statuses and events settle each send;
+    programs get theirs again, under its id."""
+    targets = ("graph", "whatsapp", "slack", "receiver")
+    before = {target: _suffered(stage, target, SILENT) for target in targets}
+    for target in targets:
+        stage.system.control("POST", "faults", target=target, count=None, kind=SILENT)
+    try:
+        for target in targets:
+            stage.wait(partial(_suffers, stage, target, before[target]), f"{target} says nothing")
+        stage.struck()
+        stage.hold(1.5, 5.0)
+    finally:
+        stage.system.control("DELETE", "faults")
+
+
+def _suffers(stage: Stage, target: str, before: int) -> bool:
+    return _suffered(stage, target, SILENT) > before
+
+
+def _accepted(stage: Stage, webhook: Webhook) -> bool:
+    return post(stage.system.http, webhook) == 200
+
+
 def _webhooks_again(stage: Stage) -> None:
     """Everything once more, backwards; and chats whose three messages come in the wrong order, three times each."""
     before = stage.system.balance().dropped.get("duplicate", 0)
     stage.struck()
-    again = stage.traffic.bodies[::-1]
-    for bot, body in again:
+    again = stage.traffic.posted[::-1]
+    for webhook in again:
         for _ in range(2):
-            stage.system.post_until_accepted(bot, body)
-    bots = [bot for bot in stage.traffic.bots if bot.token]
+            stage.wait(partial(_accepted, stage, webhook), "it is accepted again")
+    bots = [bot for bot in stage.traffic.bots if not bot.is_widget]
     for bot in bots:
         stage.traffic.write(bot, "Hello!", "I bought shoes", "How many days do I have?", backwards=True, copies=3)
     wanted = before + 2 * len(again) + 6 * len(bots)
@@ -69,7 +96,7 @@ def _poison(stage: Stage) -> None:
     stage.system.do("ALTER TABLE messages ADD CONSTRAINT drill_poison CHECK (text <> 'poison') NOT VALID")
     try:
         stage.struck()
-        bots = [bot for bot in stage.traffic.bots if bot.token]
+        bots = [bot for bot in stage.traffic.bots if not bot.is_widget]
         for bot in bots:
             stage.traffic.write(bot, "poison").parked = True
         wanted = before + len(bots)
@@ -118,7 +145,7 @@ def _backlog(stage: Stage) -> None:
         companies = [int(row[0]) for row in rows]
         with conn.transaction():
             set_companies(conn, set(companies))
-            _insert_backlog(conn, companies)
+            insert_backlog(conn, companies, BACKLOG_CHATS)
         stage.struck()
         began = time.monotonic()
         stage.hold(5.0, 30.0)
@@ -136,8 +163,9 @@ def _backlog(stage: Stage) -> None:
     stage.wait(lambda: done > 0, "turns of the backlog end", 0)
 
 
-def _insert_backlog(conn: psycopg.Connection[Any], companies: list[int]) -> None:
-    """Set by set, one statement a table: channels of nobody, conversations that a person has, and their turns."""
+def insert_backlog(conn: psycopg.Connection[Any], companies: list[int], chats: int) -> None:
+    """So many overdue turns of each. Set by set, one statement a table: channels of nobody, conversations that a person
+    has, and their turns."""
     conn.execute(
         "/* drill.backlog */ WITH a AS (INSERT INTO apps (platform, slug, secrets) SELECT 'widget', 'backlog-' || c,"
         " ''::bytea FROM unnest(%(ids)s::bigint[]) c RETURNING id, slug)"
@@ -149,7 +177,7 @@ def _insert_backlog(conn: psycopg.Connection[Any], companies: list[int]) -> None
         "/* drill.backlog */ INSERT INTO conversations (company_id, channel_id, chat, bot_enabled, message_count,"
         " customer_seq) SELECT h.company_id, h.id, 'chat ' || n, false, 1, 1 FROM channels h,"
         " generate_series(1, %(chats)s) n WHERE h.company_id = ANY(%(ids)s)",
-        {"ids": companies, "chats": BACKLOG_CHATS},
+        {"ids": companies, "chats": chats},
     )
     conn.execute(
         "/* drill.backlog */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key,"
@@ -191,7 +219,8 @@ FAULTS = (
           _failing("telegram", 1.5, 10.0, kind="status", status=429, retry_after=1), short=True),
     Fault("platform is away", "the platform answers 503", _failing("telegram", 1.5, 10.0, kind="status", status=503)),
     Fault("platform says nothing", "the platform takes messages and its answers never come",
-          _failing("telegram", 1.5, 5.0, kind="timeout_after_effect"), uncertain=True),
+          _failing("telegram", 1.5, 5.0, kind=SILENT), uncertain=True),
+    Fault("others say nothing", "the other platforms take messages and never answer", _others_say_nothing, short=True),
     Fault("webhooks again", "webhooks that come three times, and in the wrong order", _webhooks_again, short=True),
     Fault("poison", "events in a batch that the database refuses", _poison, short=True),
     Fault("clock jumps", "PostgreSQL's clock goes an hour ahead", _clock_jumps, short=True),

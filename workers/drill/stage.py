@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from workers.drill import checks
+from workers.drill.bots import Bot
 from workers.drill.checks import Tally
 from workers.drill.system import Drilled, NotReached, wait_until
-from workers.drill.traffic import Bot, Traffic
+from workers.drill.traffic import Traffic
 
 REACHED_WITHIN_S = 30.0
 RECOVERS_WITHIN_S = 15.0
 """After any single kill, on a machine that has a core to spare."""
+TOLD_WITHIN_S = 10.0
 AFTERWARDS_S = 2.0
 """How long customers go on writing after the harm."""
 
@@ -109,7 +111,7 @@ def play(system: Drilled, bots: list[Bot], numbers: itertools.count[int], fault:
         stage.struck_at = stage.struck_at or time.time()
     _settle(system, fault, stage, score)
     score.posts = sum(customer.posts for customer in traffic.customers)
-    score.tally = checks.tally(system, traffic.customers)
+    score.tally = _tally(system, traffic)
     score.note = stage.note
     score.wrong += traffic.failed
     _judge(fault, stage, traffic, score)
@@ -127,6 +129,14 @@ def _settle(system: Drilled, fault: Fault, stage: Stage, score: Score) -> None:
         score.wrong.append(str(e).splitlines()[0][:600])
 
 
+def _tally(system: Drilled, traffic: Traffic) -> Tally:
+    """Once the platforms have told what they took, or have had the time for it."""
+    ends_at = time.monotonic() + TOLD_WITHIN_S
+    while (found := checks.tally(system, traffic.customers)).unheard and time.monotonic() < ends_at:
+        time.sleep(0.2)
+    return found
+
+
 def _all_alive(system: Drilled) -> Callable[[], bool]:
     return lambda: all(child.process.alive and child.ready() for child in system.supervisor.children)
 
@@ -141,6 +151,8 @@ def _judge(fault: Fault, stage: Stage, traffic: Traffic, score: Score) -> None:
         score.wrong.append(f"{tally.lost} accepted messages are lost")
     if tally.doubled:
         score.wrong.append(f"{tally.doubled} replies are doubled")
+    if tally.unheard:
+        score.wrong.append(f"of {tally.unheard} uncertain sends the platform has said that they arrived")
     if tally.uncertain and not fault.uncertain:
         score.wrong.append(f"{tally.uncertain} sends are uncertain")
 

@@ -24,7 +24,9 @@ from shared.store.redis import connect
 from workers import fleet
 from workers.commands.data import add_file
 from workers.commands.setup import prepare
-from workers.drill.traffic import Bot, connect_bot, connect_widget, post_update
+from workers.drill import places
+from workers.drill.bots import Bot, connect_bot, connect_widget, post_update
+from workers.drill.told import Told
 from workers.local import KNOWLEDGE, control, start_standin
 from workers.supervisor import JOURNEY, Child, Supervisor
 
@@ -60,6 +62,7 @@ class System:
     config: Settings
     http: httpx.Client
     bots: list[Bot] = field(default_factory=list)
+    places: list[Bot] = field(default_factory=list)
 
     # ------------------------------------------------------------ traffic
 
@@ -84,6 +87,20 @@ class System:
         return connect_widget(
             str(self.config.database_admin_url), self.config.fernet_keys, company=company, slug=f"widget-{bot.slug}"
         )
+
+    def new_place(self, platform: str, company_id: int, number: int = 1) -> Bot:
+        """A channel of a company on another platform than Telegram, which the stand-in knows."""
+
+        def tell(verb: str, path: str, **values: Any) -> dict[str, Any]:
+            return control(self.standin_url, verb, path, **values)
+
+        place = places.connect(
+            tell, str(self.config.database_admin_url), self.config.fernet_keys, platform=platform,
+            company_id=company_id, gateway_url=str(self.http.base_url).rstrip("/"), standin_url=self.standin_url,
+            number=number,
+        )  # fmt: skip
+        self.places.append(place)
+        return place
 
     def post(self, bot: Bot, body: dict[str, Any]) -> int:
         """One webhook; its status, 0 when nobody answered."""
@@ -181,10 +198,11 @@ class Drilled(System):
 
 
 @contextmanager
-def drilled_system(data_dir: Path, *, quick: bool) -> Iterator[Drilled]:
+def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values: Any) -> Iterator[Drilled]:
     """Start everything, on ports of its own, and stop it in the opposite order; nothing of the caller's settings is
     used. quick: short bounds and only what a message needs on its way; otherwise the default settings and all
-    processes. Raises ServiceFailed."""
+    processes. armed: faults can be laid, for which each point looks into a folder. values: further settings. Raises
+    ServiceFailed."""
     with ExitStack() as running:
         folder = running.enter_context(DataFolder(data_dir))
         postgres = running.enter_context(Postgres(folder, port=choose_port(None)))
@@ -192,8 +210,9 @@ def drilled_system(data_dir: Path, *, quick: bool) -> Iterator[Drilled]:
         standin_port = choose_port(None)
         standin_url = f"http://127.0.0.1:{standin_port}"
         marks = folder.subfolder("faults")
-        values = _values(folder, postgres, valkey, standin_url, marks, quick)
-        config = settings.only(**values)
+        given = _values(folder, postgres, valkey, standin_url, quick)
+        given |= {"faults": faults.ON_REQUEST, "faults_dir": marks} if armed else {}
+        config = settings.only(**given | values)
         prepare(config)
         supervisor = Supervisor(folder, config, settings.only_environment(config))
         running.callback(supervisor.stop)
@@ -203,15 +222,15 @@ def drilled_system(data_dir: Path, *, quick: bool) -> Iterator[Drilled]:
         supervisor.wait_ready()
         base_url = f"http://127.0.0.1:{config.gateway_port}"
         http = running.enter_context(httpx.Client(base_url=base_url, timeout=10, trust_env=False))
-        yield Drilled(
+        system = Drilled(
             folder=folder.path, logs=folder.subfolder("log"), postgres=postgres, valkey=valkey, standin_url=standin_url,
             config=config, http=http, supervisor=supervisor, marks=marks,
         )  # fmt: skip
+        running.enter_context(Told(http, standin_url, system.places))
+        yield system
 
 
-def _values(
-    folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url: str, marks: Path, quick: bool
-) -> dict[str, Any]:
+def _values(folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url: str, quick: bool) -> dict[str, Any]:
     everybody = "60000/60000"  # all customers come from one address
     return {
         **(QUICK | {"llm_call_deadline_s": 2.0, "turn_deadline_s": 4.0, "wedged_after_s": 2.0} if quick else {}),
@@ -222,6 +241,10 @@ def _values(
         "database_admin_url": postgres.database_admin_url,
         "redis_url": valkey.redis_url,
         "telegram_api_url": standin_url,
+        "graph_api_url": standin_url,
+        "instagram_api_url": standin_url,
+        "slack_api_url": f"{standin_url}/api",
+        "egress_allow": "127.0.0.0/8",  # programs of customers are the stand-in's receivers
         "llm_base_url": f"{standin_url}/v1",
         "llm_api_key": KEY,
         "llm_model": "standin-1",
@@ -233,6 +256,4 @@ def _values(
         "widget_attempts_limit": everybody,
         "widget_messages_address_limit": everybody,
         "widget_reads_address_limit": everybody,
-        "faults": faults.ON_REQUEST,
-        "faults_dir": marks,
     }

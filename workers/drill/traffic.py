@@ -1,4 +1,4 @@
-"""Customers who write: companies with channels of their own, webhooks as platforms post them, and what was accepted."""
+"""Customers who write, on every platform by turns, and what was accepted of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
-import psycopg
 
-from shared.flow import onboarding
-from shared.model import Me
-from shared.store import companies
-from shared.store.vault import Vault
+from workers.drill import places
+from workers.drill.bots import ORIGIN, Bot, Webhook, post
 
 QUESTIONS = (
     "How many days do I have to return shoes?",
@@ -23,65 +19,8 @@ QUESTIONS = (
     "When are your shops open?",
     "What does the warranty cover?",
 )
-ORIGIN = "https://shop.example"
 TRY_AGAIN_S = 0.25
 GIVE_UP_S = 90.0
-
-
-@dataclass(frozen=True)
-class Bot:
-    """A company's connected bot or, with neither secret nor token, its widget."""
-
-    company_id: int
-    app_id: int
-    channel_id: int
-    slug: str
-    secret: str
-    token: str
-
-
-def connect_bot(admin_url: str, keys: list[str], *, company: str, slug: str, token: str, username: str) -> Bot:
-    """A company, made if it is new, with a Telegram bot. token: `<number>:<letters>`."""
-    secret = onboarding.new_secret()
-    with psycopg.connect(admin_url, autocommit=True) as conn:
-        owner = companies.ensure(conn, company)
-        connected = onboarding.connect_bot(
-            conn, Vault(keys), platform="telegram", company_id=owner.id, slug=slug, webhook_secrets=[secret],
-            token=token, me=Me(token.partition(":")[0], username),
-        )  # fmt: skip
-    return Bot(owner.id, connected.app_id, connected.channel_id, slug, secret, token)
-
-
-def connect_widget(admin_url: str, keys: list[str], *, company: str, slug: str) -> Bot:
-    with psycopg.connect(admin_url, autocommit=True) as conn:
-        owner = companies.ensure(conn, company)
-        connected = onboarding.connect_widget(
-            conn, Vault(keys), company_id=owner.id, slug=slug, origins=[ORIGIN]
-        )  # fmt: skip
-    return Bot(owner.id, connected.app_id, connected.channel_id, slug, "", "")
-
-
-def private_message(number: int, chat: int, text: str | None) -> dict[str, Any]:
-    """A Telegram update with a private message. number: of the update and of the message, both."""
-    who = {"id": chat, "first_name": f"Customer {chat}"}
-    message: dict[str, Any] = {
-        "message_id": number,
-        "date": 1_780_000_000 + number % 1_000_000,
-        "from": {**who, "is_bot": False, "language_code": "en"},
-        "chat": {**who, "type": "private"},
-    }
-    if text is not None:
-        message["text"] = text
-    return {"update_id": number, "message": message}
-
-
-def post_update(http: httpx.Client, bot: Bot, body: dict[str, Any]) -> int:
-    """One webhook; its status, 0 when nobody answered."""
-    headers = {"x-telegram-bot-api-secret-token": bot.secret}
-    try:
-        return http.post(f"/webhooks/telegram/{bot.slug}", json=body, headers=headers).status_code
-    except httpx.HTTPError:
-        return 0
 
 
 @dataclass(slots=True)
@@ -113,8 +52,9 @@ class Traffic:
     threads: int = 6
     customers: list[Customer] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
-    bodies: list[tuple[Bot, dict[str, Any]]] = field(default_factory=list)
+    posted: list[Webhook] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    _turns: itertools.count[int] = field(default_factory=itertools.count)
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _running: list[threading.Thread] = field(default_factory=list)
@@ -136,9 +76,8 @@ class Traffic:
         next_at = time.monotonic() + place / self.a_second
         while not self._stop.wait(max(0.0, next_at - time.monotonic())):
             next_at += pause_s
-            number = next(self.numbers)
-            bot = self.bots[number % len(self.bots)]
-            self.write(bot, QUESTIONS[number % len(QUESTIONS)])
+            turn = next(self._turns)
+            self.write(self.bots[turn % len(self.bots)], QUESTIONS[turn % len(QUESTIONS)])
 
     @property
     def accepted(self) -> int:
@@ -153,20 +92,21 @@ class Traffic:
     def write(self, bot: Bot, *texts: str, backwards: bool = False, copies: int = 1) -> Customer:
         """A new customer writes these messages. backwards: the last one is posted first. copies: as often is each
         posted after it was accepted."""
-        chat = next(self.numbers)
-        customer = Customer(bot, str(chat))
-        bodies = [private_message(next(self.numbers), chat, text) for text in texts]
+        number = next(self.numbers)
+        chat = places.KINDS[bot.platform].chat(number)
+        customer = Customer(bot, chat)
         with self._lock:
             self.customers.append(customer)
-        if not bot.token:
+        if bot.is_widget:
             self._until_accepted(customer, lambda: self._visit(customer, texts[0]))
             return customer
-        for body in reversed(bodies) if backwards else bodies:
-            self._until_accepted(customer, lambda body=body: post_update(self.http, bot, body))  # type: ignore[misc]
+        webhooks = [places.webhook(bot, chat, next(self.numbers), text) for text in texts]
+        for webhook in reversed(webhooks) if backwards else webhooks:
+            self._until_accepted(customer, lambda webhook=webhook: post(self.http, webhook))  # type: ignore[misc]
             with self._lock:
-                self.bodies.append((bot, body))
-        for body in bodies * (copies - 1):
-            post_update(self.http, bot, body)
+                self.posted.append(webhook)
+        for webhook in webhooks * (copies - 1):
+            post(self.http, webhook)
         return customer
 
     def _until_accepted(self, customer: Customer, post: Callable[[], int]) -> None:

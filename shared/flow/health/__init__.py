@@ -22,9 +22,11 @@ CHECKS: Mapping[str, Check] = {
     "media": services.media,
     "breakers": services.breakers,
     "journal": work.journal,
+    "balance": work.balance,
     "queues": work.queues,
     "rows": work.rows,
     "jobs": work.jobs,
+    "backups": work.backups,
 }
 
 

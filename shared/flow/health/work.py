@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from shared.flow.health.visit import Found, Problem, Visit, need
+from shared.store import backups as backups_store
+from shared.store import balance as balances
 from shared.store import jobs as jobs_store
 from shared.store import state
 from shared.store.journal import Reader
 
 JOURNAL_S = 60.0
 OVERDUE_S = 120.0
+BALANCE_S = 1_800.0
+"""It is taken every five minutes."""
 RINGS = 5_000
 RUNNING_S = 3_600.0
 
@@ -20,6 +25,21 @@ def journal(visit: Visit) -> Found:
     data = {"entries": backlog.entries, "oldest_s": round(backlog.oldest_s, 1)}
     words = f"{backlog.entries} accepted requests wait, the oldest for {backlog.oldest_s:.0f} s: is intake running?"
     return Found(data, (Problem("old", words),) if backlog.oldest_s > JOURNAL_S else ())
+
+
+def balance(visit: Visit) -> Found:
+    """The newest take of what was received against what is stored, counted apart."""
+    newest = balances.newest(need(visit.conn))
+    if newest is None:
+        return Found({})
+    age_s = (visit.now - newest.taken_at).total_seconds()
+    data = {"missing": newest.missing, "in_flight": newest.in_flight, "taken_s": round(age_s)}
+    problems = []
+    if newest.missing:
+        problems.append(Problem("open", f"{newest.missing} requests more received than stored: ./switchboard balance"))
+    if age_s > BALANCE_S:
+        problems.append(Problem("old", f"nobody has taken the balance for {age_s:.0f} s: is beat running?"))
+    return Found(data, tuple(problems))
 
 
 def queues(visit: Visit) -> Found:
@@ -71,3 +91,30 @@ def jobs(visit: Visit) -> Found:
         elif run.outcome == "running" and (visit.now - run.started_at).total_seconds() > RUNNING_S:
             problems.append(Problem(f"stuck.{name}", f"{name} runs since {run.started_at:%Y-%m-%d %H:%M}"))
     return Found(shown, tuple(problems))
+
+
+def backups(visit: Visit) -> Found:
+    """The newest backup, and the newest that was seen to restore. A system younger than the term owes none yet."""
+    conn, settings = need(visit.conn), visit.settings
+    found = backups_store.state(conn)
+    data = {
+        "kept": found.kept, "bytes": found.bytes, "newest": found.newest, "proof": found.proof,
+        "newest_age_s": _age_s(visit, found.made_at), "restorable_age_s": _age_s(visit, found.restorable_at),
+    }  # fmt: skip
+    problems = []
+    for key, at, hours, words in (
+        ("old", found.made_at, settings.backup_alert_after_h, "there is no backup of the last {:.0f} hours"),
+        ("unproven", found.restorable_at, settings.backup_proof_alert_after_h,
+         "no backup of the last {:.0f} hours was seen to restore"),
+    ):  # fmt: skip
+        since = at or found.born_at
+        if since is not None and (visit.now - since).total_seconds() > hours * 3600:
+            problems.append(Problem(key, f"{words.format(hours)}: ./switchboard backup list"))
+    if found.proof in ("differs", "failed"):
+        words = f"the newest backup that was tried does not restore ({found.proof}): ./switchboard job history"
+        problems.append(Problem("broken", words))
+    return Found(data, tuple(problems))
+
+
+def _age_s(visit: Visit, at: datetime | None) -> float | None:
+    return round((visit.now - at).total_seconds()) if at else None

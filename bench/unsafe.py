@@ -1,0 +1,124 @@
+"""`python -m bench.unsafe NAME`: a worker of ours without ledger and leases, to measure what those cost.
+
+It is the same code with some functions replaced in this process alone: no row for an event and none for its raw body,
+no progress and no lock of a shard; turns and parts are taken by reading them, and remembered here instead of being
+leased in their rows; nothing is renewed; a send is not written down before it leaves, nor as an attempt. A crash or a
+second process would lose and double messages, so there is no switch for this in the product.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from shared.flow.leases import Leases
+from shared.resilience.held import Held
+from shared.store import ledger, outbound, turns
+from workers import main as workers_main
+
+FUNCTIONS = """
+CREATE FUNCTION bench_due_turns(lim int, taken bigint[]) RETURNS TABLE (company_id bigint, id bigint, epoch int)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT t.company_id, t.id, t.epoch FROM turns t WHERE t.state IN ('waiting', 'answering')
+    AND t.due_at <= clock_timestamp() AND NOT t.id = ANY (taken) ORDER BY t.company_id, t.due_at LIMIT lim
+$$;
+CREATE FUNCTION bench_due_parts(lim int, taken bigint[]) RETURNS TABLE (company_id bigint, id bigint, epoch int)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT o.company_id, o.id, o.epoch FROM outbound o WHERE o.state = 'queued' AND o.state IN ('queued', 'sending')
+    AND o.due_at <= clock_timestamp() AND NOT o.id = ANY (taken) ORDER BY o.company_id, o.due_at LIMIT lim
+$$;
+GRANT EXECUTE ON FUNCTION bench_due_turns, bench_due_parts TO switchboard_app;
+"""
+"""To be made by the owner before such a worker is started."""
+
+REWRITTEN: dict[str, tuple[tuple[str, str], ...]] = {
+    "cases.load": (("t.state = 'answering'", "t.state IN ('waiting', 'answering')"),),
+    "replies.make": (("AND state = 'answering'", "AND state IN ('waiting', 'answering')"),),
+    "turns.finish": (("AND state = 'answering'", "AND state IN ('waiting', 'answering')"),),
+    "outbound.record": (
+        ("AND attempts = %(attempt)s", ""),
+        ("(state IN ('sending', 'uncertain')", "(state IN ('queued', 'sending', 'uncertain')"),
+        ("AND day >= %(since)s)", "AND day >= %(since)s AND false)"),
+    ),
+}
+_NAME = re.compile(r"/\* (\S+) \*/")
+
+
+class Taken:
+    """What this process has taken, in the order of taking; rows that are done are not due any more."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+
+    def of(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+        self.ids = [*self.ids[-2_000:], *(int(row[1]) for row in rows)]
+        return rows
+
+
+TURNS, PARTS = Taken(), Taken()
+
+
+def _claim_turns(conn: Any, after_company: int, *, limit: int, **_: Any) -> list[turns.Claim]:
+    rows = conn.execute("SELECT * FROM bench_due_turns(%s, %s)", (limit, TURNS.ids), prepare=True).fetchall()
+    return [turns.Claim(*row) for row in TURNS.of(rows)]
+
+
+def _claim_parts(conn: Any, after_company: int, *, limit: int, **_: Any) -> list[outbound.Claim]:
+    rows = conn.execute("SELECT * FROM bench_due_parts(%s, %s)", (limit, PARTS.ids), prepare=True).fetchall()
+    return [outbound.Claim(*row) for row in PARTS.of(rows)]
+
+
+def _begin_sends(conn: Any, claims: Sequence[outbound.Claim], *, record_deadline_s: float) -> dict[outbound.Claim, int]:
+    return dict.fromkeys(claims, 1)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """What is not done."""
+
+
+def _rewriting(execute: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[Any, Any] = {}
+
+    def rewrite(query: Any) -> Any:
+        name = _NAME.search(query) if isinstance(query, str) else None
+        for old, new in REWRITTEN.get(name[1] if name else "", ()):
+            if old not in query:
+                raise RuntimeError(f"{name and name[1]} says no {old!r} any more: mend bench/unsafe.py")
+            query = query.replace(old, new)
+        return query
+
+    def run(self: Any, query: Any, *values: Any, **more: Any) -> Any:
+        if query not in known:
+            known[query] = rewrite(query)
+        return execute(self, known[query], *values, **more)
+
+    return run
+
+
+def without_safety() -> None:
+    """Replace it in this process."""
+    replaced: dict[Any, dict[str, Any]] = {
+        ledger: {
+            "known": lambda *_: set(), "add_events": _nothing, "add_raw": _nothing, "add_progress": _nothing,
+            "try_lock_shard": lambda *_: True,
+        },
+        turns: {"claim_several": _claim_turns},
+        outbound: {"claim_several": _claim_parts, "begin_sends": _begin_sends},
+        Leases: {"renew": _nothing},
+        Held: {"note": _nothing, "forget": _nothing},
+    }  # fmt: skip
+    for owner, functions in replaced.items():
+        for name, function in functions.items():
+            if not hasattr(owner, name):
+                raise RuntimeError(f"{owner} has no {name} any more: mend bench/unsafe.py")
+            setattr(owner, name, function)
+    psycopg.Connection.execute = _rewriting(psycopg.Connection.execute)  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    without_safety()
+    sys.exit(workers_main.main())

@@ -1,0 +1,177 @@
+"""The folder of backups: whole ones under their names, half ones under others, one process at work in it at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Permanent, SettingsError, Transient
+
+DUMP, MANIFEST = "database.dump", "manifest.json"
+HALF = ".half-"
+_NAME = re.compile(r"\d{8}T\d{6}Z")
+_FORMAT = "%Y%m%dT%H%M%SZ"
+_READ_BYTES = 1 << 20
+
+
+class PlaceBusy(Transient):
+    """Somebody else makes, thins or restores backups in this folder just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A whole backup. manifest: empty if it cannot be read. size: bytes of its files."""
+
+    name: str
+    path: Path
+    manifest: dict[str, Any]
+    size: int
+
+    @property
+    def made_at(self) -> datetime:
+        return datetime.strptime(self.name, _FORMAT).replace(tzinfo=UTC)
+
+    @property
+    def dump(self) -> Path:
+        return self.path / DUMP
+
+
+def name_of(now: datetime) -> str:
+    return f"{now.astimezone(UTC):{_FORMAT}}"
+
+
+class Place:
+    """Raises SettingsError naming BACKUP_DIR when the folder cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder if need be, and keep others out of it. Raises PlaceBusy."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as e:
+            raise SettingsError(f"BACKUP_DIR: {self.path} cannot be used: {e.strerror}") from e
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PlaceBusy(f"{self.path} is in use: another backup or restore is under way") from None
+        else:
+            yield
+        finally:
+            os.close(fd)
+
+    def all(self) -> list[Backup]:
+        """Whole backups, newest first."""
+        if not self.path.is_dir():
+            return []
+        names = sorted((p.name for p in self.path.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()), reverse=True)
+        return [self._read(name) for name in names]
+
+    def one(self, name: str) -> Backup:
+        """By its name, or `newest`. Raises Permanent naming what there is."""
+        known = self.all()
+        found = next((b for b in known if name in (b.name, "newest")), None)
+        if found is None:
+            raise Permanent("backup", f"{self.path} has no backup {name!r}: see `backup list`")
+        return found
+
+    def _read(self, name: str) -> Backup:
+        path = self.path / name
+        try:
+            manifest = json.loads((path / MANIFEST).read_bytes())
+        except (OSError, ValueError):
+            manifest = {}
+        return Backup(name, path, manifest if isinstance(manifest, dict) else {}, size_of(path))
+
+    def half(self, name: str) -> Path:
+        """An empty folder to make a backup in; what others left half made is deleted. Within held()."""
+        for left in self.path.glob(f"{HALF}*"):
+            shutil.rmtree(left)
+        half = self.path / f"{HALF}{name}"
+        half.mkdir(mode=0o700)
+        return half
+
+    def keep(self, half: Path, manifest: dict[str, Any]) -> Backup:
+        """Give a finished backup its name: from then on it is one, also after a power loss."""
+        name = half.name.removeprefix(HALF)
+        write_private(half / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+        for file in half.iterdir():
+            _sync(file)
+        _sync(half)
+        half.rename(self.path / name)
+        _sync(self.path)
+        return self._read(name)
+
+    def remove(self, backup: Backup) -> None:
+        """It is no backup any more before its files go: a half one never stands under a whole one's name."""
+        gone = self.path / f"{HALF}gone-{backup.name}"
+        backup.path.rename(gone)
+        shutil.rmtree(gone)
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.path).free
+
+
+def size_of(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def checksum(path: Path, meanwhile: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a file, in hex."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_READ_BYTES):
+            found.update(piece)
+            meanwhile()
+    return found.hexdigest()
+
+
+def write_private(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+# ------------------------------------------------------------------ which stay
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """How many hours, days, ISO weeks and months that have a backup keep their newest one."""
+
+    hourly: int
+    daily: int
+    weekly: int
+    monthly: int
+
+
+def superfluous(names: Sequence[str], tiers: Tiers) -> list[str]:
+    """Of these backups those that no tier keeps, oldest first. The newest one always stays."""
+    newest_first = sorted(names, reverse=True)
+    stay = set(newest_first[:1])
+    for count, bucket in (
+        (tiers.hourly, "%Y%m%d%H"), (tiers.daily, "%Y%m%d"), (tiers.weekly, "%G%V"), (tiers.monthly, "%Y%m"),
+    ):  # fmt: skip
+        seen: dict[str, str] = {}
+        for name in newest_first:
+            seen.setdefault(f"{datetime.strptime(name, _FORMAT).replace(tzinfo=UTC):{bucket}}", name)
+        stay.update(list(seen.values())[:count])
+    return sorted(name for name in names if name not in stay)

@@ -1,0 +1,55 @@
+"""What a killed process had leased is given back by those that live on, instead of waiting for its leases to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from shared.flow import deliver
+from shared.resilience.held import Piece, inherit
+from shared.resources import Resources
+from shared.store import outbound, turns
+from shared.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Given:
+    """How much is due again. stations: of those that died."""
+
+    turns: int = 0
+    parts: int = 0
+    stations: set[str] = field(default_factory=set)
+
+
+def give_back(r: Resources) -> Given:
+    """Give back what dead processes of this machine held. Turns are due at once. So is a part that had not begun to
+    leave; of one that had nobody will record the result, so it is uncertain now. Raises DatabaseUnavailable."""
+    given = Given()
+
+    def release(station: str, pieces: list[Piece]) -> None:
+        _release(r, pieces, given)
+        given.stations.add(station)
+
+    inherit(r.settings.held_folder, release)
+    return given
+
+
+def _release(r: Resources, pieces: Sequence[Piece], given: Given) -> None:
+    if not pieces:
+        return
+    held_turns = [turns.Claim(*piece[1:]) for piece in pieces if piece.kind == "turn"]
+    held_parts = [outbound.Claim(*piece[1:]) for piece in pieces if piece.kind == "part"]
+    with r.db.transaction(*{piece.company_id for piece in pieces}) as conn:
+        freed_turns = turns.release(conn, held_turns)
+        freed_parts = outbound.release(conn, held_parts)
+    if freed_parts:
+        deliver.expire_unrecorded(r)
+    given.turns += freed_turns
+    given.parts += freed_parts
+    metrics.INHERITED.inc("turn", by=freed_turns)
+    metrics.INHERITED.inc("part", by=freed_parts)
+    log.warning("given_back_of_the_dead", held=len(pieces), turns=freed_turns, parts=freed_parts)

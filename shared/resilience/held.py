@@ -1,0 +1,152 @@
+"""What this process has leased, in a file that outlives it. Whoever finds the file's lock free gives it back at once.
+
+A lease alone makes a killed process' work wait until it ends. The file costs a microsecond a lease and no statement;
+the epoch in it fences what is given back, so a file that is old, torn or read twice does nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+PLACES = 1024
+"""More than a process has threads. A lease that finds no place ends by itself, as without a file."""
+_PLACE = struct.Struct("<qqqq")
+_SUFFIX = ".held"
+_READY = 100
+"""In the first place, which no lease has."""
+_KINDS: tuple[Literal["turn", "part"], ...] = ("turn", "part")
+
+
+class Piece(NamedTuple):
+    """One lease."""
+
+    kind: Literal["turn", "part"]
+    company_id: int
+    id: int
+    epoch: int
+
+
+class Held:
+    """The leases of this process. folder: one for all processes of a machine; None: nothing is kept. station: what this
+    process does."""
+
+    def __init__(self, folder: Path | None = None, station: str = "any") -> None:
+        self._lock = threading.Lock()
+        self._places: dict[Piece, int] = {}
+        self._free = list(range(PLACES - 1, 0, -1))
+        self._path: Path | None = None
+        self._bytes: mmap.mmap | None = None
+        if folder is not None:
+            try:
+                self._open(folder, station)
+            except OSError as e:  # a full or read-only disk: leases end by themselves
+                log.warning("held_not_kept", error=type(e).__name__)
+
+    def _open(self, folder: Path, station: str) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{station}-{os.getpid()}-{time.time_ns():x}"
+        new = folder / f"{name}.new"
+        self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            # Room on the disk now: writing to a sparse file on a full disk would end this process, with SIGBUS.
+            os.posix_fallocate(self._fd, 0, PLACES * _PLACE.size)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            self._bytes = mmap.mmap(self._fd, PLACES * _PLACE.size)
+        except OSError:
+            new.unlink()
+            os.close(self._fd)
+            raise
+        self._path = folder / f"{name}{_SUFFIX}"
+        new.rename(self._path)  # only now is it seen, with its lock
+
+    def say_ready(self) -> None:
+        """This process does its station's work from now on: whoever stood in may stop."""
+        with self._lock:
+            if self._bytes is not None:
+                _PLACE.pack_into(self._bytes, 0, _READY, 0, 0, 0)
+
+    def note(self, pieces: Iterable[Piece]) -> None:
+        """Right after the claim is committed; one that is killed in between waits for its lease."""
+        with self._lock:
+            if self._bytes is None:
+                return
+            for piece in pieces:
+                if self._free and piece not in self._places:
+                    place = self._places[piece] = self._free.pop()
+                    kind = _KINDS.index(piece.kind) + 1
+                    _PLACE.pack_into(self._bytes, place * _PLACE.size, kind, *piece[1:])
+
+    def forget(self, piece: Piece) -> None:
+        with self._lock:
+            place = self._places.pop(piece, None)
+            if place is not None and self._bytes is not None:
+                _PLACE.pack_into(self._bytes, place * _PLACE.size, 0, 0, 0, 0)
+                self._free.append(place)
+
+    def close(self) -> None:
+        """In order: nothing is left to give back."""
+        with self._lock:
+            if self._bytes is None or self._path is None:
+                return
+            self._bytes.close()
+            self._bytes = None
+            if not self._places:
+                self._path.unlink(missing_ok=True)  # else an heir reads it, as after a kill
+            os.close(self._fd)
+
+
+def inherit(folder: Path, give_back: Callable[[str, list[Piece]], None]) -> None:
+    """Hand each dead process' station and what it held to give_back, and forget it once that has returned."""
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # another heir was here
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            give_back(path.name.partition("-")[0], _read(fd))
+            path.unlink(missing_ok=True)
+        except BlockingIOError:
+            continue  # it lives, or another heir is at it
+        finally:
+            os.close(fd)
+
+
+def served(folder: Path) -> set[str]:
+    """Stations of which a process lives and is ready."""
+    found = set()
+    for path in folder.glob(f"*{_SUFFIX}"):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if os.pread(fd, 8, 0) == _PLACE.pack(_READY, 0, 0, 0)[:8]:
+                found.add(path.name.partition("-")[0])
+        finally:
+            os.close(fd)
+    return found
+
+
+def _read(fd: int) -> list[Piece]:
+    raw = os.pread(fd, PLACES * _PLACE.size, 0)
+    whole = raw[: len(raw) // _PLACE.size * _PLACE.size]
+    return [
+        Piece(_KINDS[kind - 1], company_id, id_, epoch)
+        for kind, company_id, id_, epoch in _PLACE.iter_unpack(whole)
+        if 0 < kind <= len(_KINDS)
+    ]

@@ -1,0 +1,235 @@
+"""Backups: whole or not at all, and what restores is what was counted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import namedtuple
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shared import faults
+from shared.clock import FixedClock
+from shared.embedded import Database, DataFolder, Postgres
+from shared.errors import SettingsError
+from shared.flow import backup, health, jobs, person
+from shared.flow.backup import dump, restore
+from shared.flow.backup.dump import BackupFailed, NoRoom
+from shared.flow.jobs import Work
+from shared.settings import only
+from shared.store import backups as store
+from shared.store import persons
+from shared.store.migrate import migrate
+from tests.factories import ENCRYPTION_KEY, make_bot, settings_for
+from tests.integration import history
+from tests.integration.command_line import Run, one_line
+from tests.services import Services
+
+NOW = datetime(2031, 3, 5, 12, 40, tzinfo=UTC)
+NAME = "20310305T124000Z"
+
+
+@pytest.fixture
+def work(database: Database, tmp_path: Path) -> Iterator[Work]:
+    config = settings_for(database, "redis://127.0.0.1:1/0", data_dir=tmp_path)
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        yield Work(conn, config, FixedClock(NOW))
+    faults.configure("", None)
+
+
+def _make(work: Work) -> backup.Backup:
+    jobs.run(backup.MAKE, work, slot=None, by="hand")
+    return backup.Place(work.settings.backup_folder).all()[0]
+
+
+def _folder(work: Work) -> list[str]:
+    return sorted(p.name for p in work.settings.backup_folder.iterdir() if p.name != ".lock")
+
+
+def test_the_newest_restores_and_balances_until_a_row_is_missing(work: Work, database: Database) -> None:
+    history.write(work.conn, make_bot(database.admin_url), "4711", 60)
+    made = _make(work)
+    jobs.run(backup.PROVE, work, slot=None, by="hand")
+
+    [kept] = store.all_kept(work.conn)
+    assert (kept.name, kept.proof, kept.bytes) == (NAME, "restored", made.size)
+    assert made.manifest["facts"]["rows"]["messages"] == 60
+    assert not (work.settings.data_dir / "proof").exists()
+
+    manifest = json.loads((made.path / "manifest.json").read_bytes())
+    manifest["facts"]["rows"]["messages"] = 61  # as if the dump had lost one
+    (made.path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BackupFailed, match="rows messages: 61 in the backup, 60 restored"):
+        jobs.run(backup.PROVE, work, slot=None, by="hand")
+    assert store.all_kept(work.conn)[0].proof == "differs"
+
+    with made.dump.open("r+b") as file:
+        file.seek(5000)
+        file.write(b"x")
+    with pytest.raises(BackupFailed, match="not what was written"):
+        jobs.run(backup.PROVE, work, slot=None, by="hand")
+    assert store.all_kept(work.conn)[0].proof == "failed"
+    [(error,)] = work.conn.execute("SELECT error FROM job_runs ORDER BY id DESC LIMIT 1").fetchall()
+    assert str(error).startswith("BackupFailed: ")
+
+
+def test_a_backup_that_dies_leaves_the_older_ones_and_no_half_one(work: Work) -> None:
+    _make(work)
+    work.clock.advance(3600)  # type: ignore[attr-defined]
+    faults.configure("backup.before_name=raise", work.settings.data_dir)
+    with pytest.raises(faults.InjectedFault):
+        jobs.run(backup.MAKE, work, slot=None, by="hand")
+
+    assert _folder(work) == [NAME]
+    assert _make(work).name == "20310305T134000Z"
+    assert [kept.name for kept in store.all_kept(work.conn)] == ["20310305T134000Z", NAME]
+
+
+def test_a_disk_without_room_is_told_before_it_is_full(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = _make(work).size
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(size, size, size - 1))
+
+    with pytest.raises(NoRoom, match="BACKUP_DIR"):
+        jobs.run(backup.MAKE, work, slot=None, by="hand")
+    with pytest.raises(NoRoom, match="DATA_DIR"):
+        jobs.run(backup.PROVE, work, slot=None, by="hand")
+
+    assert _folder(work) == [NAME]
+    assert store.all_kept(work.conn)[0].proof is None  # nobody knows
+
+
+def test_a_disk_that_fills_meanwhile_leaves_nothing_half(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dump, "DUMP", "/dev/full")  # what writes there meets ENOSPC
+
+    with pytest.raises(NoRoom, match="is full"):
+        jobs.run(backup.MAKE, work, slot=None, by="hand")
+
+    assert _folder(work) == []
+
+
+def test_those_that_no_tier_keeps_go_but_for_the_newest_that_restores(work: Work) -> None:
+    few = work.settings.model_copy(update={"backup_keep_hourly": 1, "backup_keep_daily": 0, "backup_keep_weekly": 0})
+    thrifty = Work(work.conn, few, work.clock)
+    first = _make(thrifty)
+    store.note_proof(work.conn, first.name, "restored")
+    for _ in range(2):
+        work.clock.advance(3600)  # type: ignore[attr-defined]
+        _make(thrifty)
+
+    assert _folder(work) == [NAME, "20310305T144000Z"]
+
+
+def test_a_tool_of_the_operator_s_makes_and_proves_it(work: Work) -> None:
+    tool = work.settings.data_dir / "tool"
+    tool.write_text('#!/bin/sh\n[ -n "$PGDATABASE" ] && echo "$PGUSER" > "$BACKUP_FOLDER/it"\n')
+    tool.chmod(0o700)
+    own = Work(work.conn, work.settings.model_copy(update={"backup_command": str(tool)}), work.clock)
+
+    made = _make(own)
+    jobs.run(backup.PROVE, own, slot=None, by="hand")
+    unproven = store.all_kept(work.conn)[0].proof
+    proves = work.settings.model_copy(update={"backup_prove_command": "grep switchboard_admin it"})
+    jobs.run(backup.PROVE, Work(work.conn, proves, work.clock), slot=None, by="hand")
+
+    assert (made.path / "it").read_text() == "switchboard_admin\n"
+    assert (unproven, store.all_kept(work.conn)[0].proof) == ("unproven", "restored")
+    failing = work.settings.model_copy(update={"backup_prove_command": "false"})
+    with pytest.raises(BackupFailed, match="BACKUP_PROVE_COMMAND failed"):
+        jobs.run(backup.PROVE, Work(work.conn, failing, work.clock), slot=None, by="hand")
+
+
+def test_restored_into_an_empty_database_nothing_goes_out_by_itself(
+    run: Run, database: Database, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = make_bot(database.admin_url)
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        history.write(conn, bot, "4711", 20)
+        conn.execute("UPDATE outbound SET state = 'queued' WHERE id = (SELECT max(id) FROM outbound)")
+        conn.execute("UPDATE turns SET state = 'waiting' WHERE id = (SELECT max(id) FROM turns)")
+    assert "rows" in run("backup", "run").out
+    [listed] = run("backup", "list", "--json").json
+    one_line(run("backup", "restore", listed["name"], "--yes"), "DATABASE_URL", "--into")
+
+    with services.empty_database() as target:
+        ended = run("backup", "restore", "newest", "--into", target.admin_url)
+
+        assert (ended.code, "1 parts" in ended.out, "1 turns in 1 conversations" in ended.out) == (0, True, True), ended
+        one_line(run("backup", "restore", "newest", "--into", target.admin_url), "not empty")
+        with psycopg.connect(target.admin_url) as conn:
+            assert conn.execute("SELECT count(*) FROM messages").fetchone() == (20,)
+            assert conn.execute(
+                "SELECT (SELECT meaning FROM outbound WHERE state = 'uncertain'), (SELECT error FROM turns WHERE state"
+                " = 'cancelled'), (SELECT count(*) FROM turns WHERE state = 'waiting'),"
+                " (SELECT bot_enabled FROM conversations)"
+            ).fetchone() == ("restored", "restored", 0, False)
+        with psycopg.connect(target.url) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("SELECT count(*) FROM messages")  # no company is set: row-level security came along
+
+
+def test_in_place_of_the_embedded_database_the_old_one_stays_and_who_was_erased_since_is_erased_again(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    with DataFolder(data) as folder, Postgres(folder, fsync=False) as server:
+        migrate(server.database_admin_url)
+        config = only(
+            data_dir=data, database_url=server.database_url, database_admin_url=server.database_admin_url,
+            redis_url="redis://127.0.0.1:1/0", encryption_keys=ENCRYPTION_KEY,
+        )  # fmt: skip
+        bot = make_bot(server.database_admin_url)
+        with psycopg.connect(server.database_admin_url, autocommit=True) as conn:
+            for chat in ("4711", "4712"):
+                history.write(conn, bot, chat, 20)
+            work = Work(conn, config, FixedClock(NOW.replace(year=2021)))
+            made = _make(work)
+            [ann] = persons.find(conn, bot.company_id, "4711")
+            person.erase(work, ann, by="hand")
+        with pytest.raises(SettingsError, match="in use by a running system"):
+            restore.into_data_dir(work, made, now=NOW)
+    try:
+        found = restore.into_data_dir(work, made, now=NOW)
+
+        assert (found.erased, found.before) == ([(bot.company_id, ann.id)], "switchboard_before_20310305t124000z")
+        with DataFolder(data) as folder, Postgres(folder, fsync=False) as server:
+            for name, messages in (("switchboard", 20), (str(found.before), 20)):
+                with psycopg.connect(server.database(name).admin_url) as conn:
+                    assert conn.execute("SELECT count(*) FROM messages").fetchone() == (messages,)
+                    assert persons.find(conn, bot.company_id, "4711") == []
+        assert restore.drop_replaced(work) == [found.before]
+        assert restore.drop_replaced(work) == []
+    finally:
+        with DataFolder(data) as folder:
+            folder.discard()
+
+
+def test_what_is_old_and_what_does_not_restore_is_on_health(work: Work) -> None:
+    def problems() -> set[str]:
+        examined = health.examine(
+            health.Visit(work.settings, work.clock.now(), work.conn, None, None, None),
+            {"backups": health.CHECKS["backups"]},
+        )  # fmt: skip
+        assert examined["backups"].error is None
+        return set(health.problems(examined))
+
+    assert problems() == set()  # nothing ever ran
+    work.conn.execute("INSERT INTO job_runs (name, started_by, started_at) VALUES ('x', 'hand', %s)", (NOW,))
+    assert problems() == set()
+    work.clock.advance(4 * 3600)  # type: ignore[attr-defined]
+    assert problems() == {"backups.old"}
+
+    store.sync(work.conn, [store.Kept("20310305T164000Z", work.clock.now(), 1, 2, 3)])
+    assert problems() == set()
+    store.note_proof(work.conn, "20310305T164000Z", "failed")
+    assert problems() == {"backups.broken"}
+    work.clock.advance(60 * 3600)  # type: ignore[attr-defined]
+    assert problems() == {"backups.broken", "backups.old", "backups.unproven"}
+
+
+def test_a_name_that_is_none_and_a_running_one(run: Run) -> None:
+    one_line(run("backup", "prove", "yesterday's"), "backup list")
+    assert run("backup", "list").out.startswith("there is none in ")

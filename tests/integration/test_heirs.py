@@ -1,0 +1,125 @@
+"""A killed process' turns and parts are given back by whoever lives on: at once, and fenced by the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.flow import deliver, heirs, reply
+from shared.flow.claimed import Room
+from shared.flow.heirs import Given
+from shared.resilience.held import Held
+from shared.store import outbound, turns
+from tests.factories import Bot, make_bot
+from tests.integration.station import Station
+
+LONG_S = 3600.0
+"""Nothing here waits for a lease or a deadline."""
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str, tmp_path: Path) -> Iterator[Station]:
+    station = Station(database, redis_url, lease_s=LONG_S, record_deadline_s=LONG_S, metrics_dir=tmp_path)
+    station.r.held = Held(station.r.settings.held_folder)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    return make_bot(station.inbox.server.admin_url)
+
+
+def _dies(station: Station) -> None:
+    """Its lock is free and what it held stands in its file; somebody else works on."""
+    station.r.held.close()
+    station.r.held = Held(station.r.settings.held_folder)
+
+
+def _taken(station: Station) -> turns.Claim:
+    [taken] = reply.take_due(station.r, station.leases, 0, Room(5)).pieces
+    return taken.lease.claim
+
+
+def test_a_dead_replier_s_turn_is_answered_at_once_and_its_own_answer_refused(station: Station, bot: Bot) -> None:
+    station.learn(bot)
+    station.receive(bot, "When does the shop open?")
+    lost = _taken(station)
+    assert heirs.give_back(station.r) == Given()  # it lives
+    _dies(station)
+
+    assert heirs.give_back(station.r) == Given(1, 0, {"any"})
+    assert heirs.give_back(station.r) == Given()  # twice is once
+
+    assert station.answer() is reply.Result.ANSWERED
+    with station.r.db.transaction(bot.company_id) as conn:
+        assert not turns.finish(conn, lost, "answered")
+    assert station.rows("SELECT attempts FROM turns") == [(2,)]  # it may have been the turn that killed it
+
+
+def test_a_turn_that_waits_for_its_retry_is_not_hurried(station: Station, bot: Bot) -> None:
+    station.receive(bot, "When does the shop open?")
+    claim = _taken(station)
+    with station.r.db.transaction(bot.company_id) as conn:
+        turns.retry(conn, claim, delay_s=60, error="ModelUnavailable")
+    _dies(station)
+
+    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+    assert station.answer() is reply.Result.NOTHING_DUE
+
+
+def test_what_was_done_before_it_died_stays_done(station: Station, bot: Bot) -> None:
+    station.learn(bot)
+    station.receive(bot, "When does the shop open?")
+    assert station.answer() is reply.Result.ANSWERED
+    assert station.deliver().result is deliver.Result.SENT
+    _dies(station)
+
+    assert heirs.give_back(station.r) == Given()
+    assert station.rows("SELECT state FROM turns") == [("answered",)]
+    assert station.rows("SELECT state FROM outbound") == [("sent",)]
+
+
+def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later_settles_it(
+    station: Station, bot: Bot
+) -> None:
+    station.queue(bot, "one")
+    [begun] = deliver.take_due(station.r, 0, Room(5)).pieces
+    assert isinstance(begun, deliver.Begun)
+    _dies(station)
+
+    assert heirs.give_back(station.r) == Given(0, 1, {"any"})
+
+    assert station.rows("SELECT state, meaning FROM outbound") == [("uncertain", "not_recorded")]
+    assert station.deliver().result is deliver.Result.NOTHING_DUE  # and never sent again
+    with station.r.db.transaction(bot.company_id) as conn:
+        late = outbound.record(conn, begun.claim, begun.attempt, deliver.DELIVERED_HERE, delay_s=0, duration_ms=0)
+    assert late is not None
+    assert station.rows("SELECT state FROM outbound") == [("sent",)]
+
+
+def test_a_part_that_was_claimed_and_had_not_begun_to_leave_is_sent_at_once(station: Station, bot: Bot) -> None:
+    station.queue(bot, "one")
+    with station.r.db.transaction() as conn:
+        [claim] = outbound.claim_several(conn, 0, limit=5, lease_s=LONG_S, unblock_s=60)
+    station.r.held.note([deliver._piece(claim)])
+    assert station.deliver().result is deliver.Result.NOTHING_DUE
+    _dies(station)
+
+    assert heirs.give_back(station.r) == Given(0, 1, {"any"})
+    assert station.deliver().result is deliver.Result.SENT
+
+
+def test_a_row_that_somebody_has_locked_is_left_to_its_lease(station: Station, bot: Bot) -> None:
+    station.receive(bot, "first", chat=5)
+    station.receive(bot, "second", chat=6)
+    assert len(reply.take_due(station.r, station.leases, 0, Room(5)).pieces) == 2
+    _dies(station)
+
+    with psycopg.connect(station.inbox.server.admin_url) as conn:
+        conn.execute("SELECT 1 FROM turns WHERE id = (SELECT min(id) FROM turns) FOR UPDATE")
+        assert heirs.give_back(station.r) == Given(1, 0, {"any"})

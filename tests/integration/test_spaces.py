@@ -1,0 +1,350 @@
+"""From one embedding model to another: the new space is filled beside the one that serves, and one ranks at a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from shared import faults
+from shared.embedded import Database
+from shared.errors import ModelUnavailable, Permanent
+from shared.faults import InjectedFault
+from shared.flow import spaces as flow
+from shared.flow.index import BATCH, Result
+from shared.resilience.breaker import BreakerOpen
+from shared.store import embeddings, knowledge, spaces
+from shared.store.pool import Conn, set_companies
+from tests.embedder import FakeEmbedder
+from tests.factories import Bot, make_bot
+from tests.integration.command_line import Run
+from tests.integration.station import Station
+from tests.integration.test_knowledge_store import company
+
+OPENING = "Doors are open from nine."
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url, relevance_threshold=0.3)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    return make_bot(station.inbox.server.admin_url)
+
+
+@pytest.fixture
+def larger(station: Station) -> FakeEmbedder:
+    """A second model that the settings name."""
+    larger = FakeEmbedder(model="larger", wider=True)
+    station.r.other_embedders = [larger]
+    return larger
+
+
+@pytest.fixture
+def owner(station: Station) -> Iterator[Conn]:
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+        yield conn
+
+
+def _index_all(station: Station) -> None:
+    station.r.spaces.forget()
+    for _ in range(100):
+        if station.index() is Result.NOTHING_DUE:
+            station.r.spaces.forget()
+            return
+    raise AssertionError("it has no end")
+
+
+def _state(station: Station) -> dict[str, str]:
+    return {str(model): str(state) for model, state in station.rows("SELECT model, state FROM embedding_spaces")}
+
+
+def _receipt(station: Station) -> tuple[object, ...]:
+    """Which space ranked the newest answer, and what it says of the first passage."""
+    return station.rows("SELECT space, passages->0->'cosine' FROM receipts ORDER BY turn_id DESC LIMIT 1")[0]
+
+
+def _asked(station: Station, bot: Bot, chat: int) -> tuple[object, ...]:
+    station.receive(bot, "When may I visit?", chat=chat)
+    station.answer()
+    return _receipt(station)
+
+
+def _drop(conn: Conn, model: str) -> int:
+    return flow.drop(conn, model, now=lambda: datetime.now(UTC), told=lambda gone: None, sleep=lambda seconds: None)
+
+
+def test_a_new_space_is_filled_while_the_old_one_serves_then_switched_and_the_old_one_dropped(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
+) -> None:
+    station.learn(bot, OPENING)
+    _index_all(station)
+    assert _asked(station, bot, 1)[0] == "fake"
+
+    made = flow.create(owner, larger)
+    station.r.spaces.forget()
+    assert (made.state, made.dimension) == ("filling", 6)
+    assert _asked(station, bot, 2)[0] == "fake", "nothing is in the new one yet"
+    with pytest.raises(Permanent, match="being filled"):
+        flow.switch(owner, "larger")
+
+    _index_all(station)
+    assert _state(station) == {"fake": "active", "larger": "ready"}
+    assert _asked(station, bot, 3)[0] == "fake"
+
+    flow.switch(owner, "larger")
+    station.r.spaces.forget()
+    space, cosine = _asked(station, bot, 4)
+    assert (space, float(str(cosine)) > 0.9) == ("larger", True)
+    assert _state(station) == {"fake": "ready", "larger": "active"}
+
+    assert _drop(owner, "fake") == 1
+    assert _state(station) == {"larger": "active"}
+    assert station.rows("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embeddings_near_%%'") == [(1,)]
+    assert station.rows("SELECT count(*) FROM indexing") == [(1,)]
+    station.r.embedder, station.r.other_embedders = larger, []
+    station.r.spaces.forget()
+    assert _asked(station, bot, 5)[0] == "larger"
+
+
+def test_another_first_model_is_filled_by_itself_and_the_space_that_was_there_serves_on(
+    station: Station, bot: Bot, larger: FakeEmbedder
+) -> None:
+    station.learn(bot, OPENING)
+    _index_all(station)
+
+    station.r.embedder, station.r.other_embedders = larger, [station.embedder]  # EMBEDDINGS_MODEL is another one
+    station.r.spaces.forget()
+    assert _asked(station, bot, 1)[0] == "fake"
+    _index_all(station)
+
+    assert _state(station) == {"fake": "active", "larger": "ready"}
+    assert _asked(station, bot, 2)[0] == "fake", "only a person switches"
+
+
+def test_an_embedder_that_is_away_has_another_filled_space_rank_and_then_the_words(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
+) -> None:
+    station.learn(bot, OPENING)
+    _index_all(station)
+    flow.create(owner, larger)
+    _index_all(station)
+
+    station.embedder.error = BreakerOpen("open", retry_after_s=60)
+    space, cosine = _asked(station, bot, 1)
+    assert (space, float(str(cosine)) > 0.9) == ("larger", True)
+
+    larger.error = ModelUnavailable("away")
+    station.receive(bot, "When are the doors open?", chat=2)  # its vector is not remembered
+    station.answer()
+    assert _receipt(station) == (None, None)
+
+    station.embedder.error = None
+    station.receive(bot, "At what hour may I visit?", chat=3)
+    station.answer()
+    assert _receipt(station)[0] == "fake"
+
+
+def test_a_space_that_is_not_full_yet_never_ranks(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
+) -> None:
+    station.learn(bot, OPENING)
+    _index_all(station)
+    flow.create(owner, larger)
+    station.r.spaces.forget()
+    station.embedder.error = ModelUnavailable("away")
+
+    assert _asked(station, bot, 1) == (None, None)
+    assert larger.asked == [[flow.PROBE]]
+
+
+def test_a_model_that_answers_with_another_dimension_ranks_nothing_and_stores_nothing(
+    station: Station, bot: Bot, owner: Conn
+) -> None:
+    station.learn(bot, OPENING)
+    _index_all(station)
+
+    station.r.embedder = FakeEmbedder(wider=True)  # another model under the same name
+    assert _asked(station, bot, 1) == (None, None)
+    station.learn(bot, "Broken things are repaired.")
+    assert station.index() is Result.RETRY
+    assert station.rows("SELECT count(*) FROM embeddings") == [(1,)]
+    with pytest.raises(Permanent, match="another dimension"):
+        flow.create(owner, station.r.embedder)
+    with pytest.raises(Permanent, match="6 dimensions, not 5"):
+        flow.create(owner, station.r.embedder, 5)
+
+
+def test_what_comes_while_a_space_is_filled_goes_to_the_active_one_first_and_is_in_both_in_the_end(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
+) -> None:
+    for number in range(3):
+        station.learn(bot, f"Part {number} of the handbook.")
+    _index_all(station)
+    flow.create(owner, larger)
+    station.r.spaces.forget()
+    assert station.index() is Result.INDEXED
+    station.learn(bot, "A new page.")
+
+    station.embedder.asked.clear()
+    assert station.index() is Result.INDEXED
+    assert station.embedder.asked == [["Opening hours\nA new page."]]
+    _index_all(station)
+
+    assert station.rows("SELECT space_id, count(*) FROM embeddings GROUP BY 1 ORDER BY 1") == [(1, 4), (2, 4)]
+
+
+def test_filling_ended_half_way_goes_on_where_it_was(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
+) -> None:
+    with station.r.db.transaction(bot.company_id) as conn:
+        knowledge.add_document(
+            conn, bot.company_id, source="long", title="Long", text="-", content_hash=b"1",
+            chunks=[knowledge.NewChunk("Long", f"part {number}", 0) for number in range(BATCH + 3)],
+        )  # fmt: skip
+    _index_all(station)
+    flow.create(owner, larger)
+    larger.asked.clear()
+    station.r.spaces.forget()
+
+    assert station.index() is Result.MORE
+    station.r.spaces.forget()  # as another process, which knows nothing of the first
+    _index_all(station)
+
+    assert [len(call) for call in larger.asked] == [BATCH, 3]
+    assert flow.create(owner, larger).state == "ready", "made once"
+
+
+def test_an_open_breaker_leaves_what_is_due_where_it_is(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
+) -> None:
+    flow.create(owner, larger)
+    for number in range(5):
+        station.learn(bot, f"Part {number} of the handbook.")
+    flow.switch(owner, "larger", anyway=True)
+    station.r.spaces.forget()
+    larger.error = BreakerOpen("open", retry_after_s=60)
+
+    _index_all(station)
+
+    assert station.rows("SELECT sum(attempts) FROM indexing i JOIN embedding_spaces s ON s.id = space_id"
+                        " WHERE s.model = 'larger'") == [(1,)]  # fmt: skip
+    assert station.rows("SELECT count(*) FROM indexing WHERE done") == [(5,)], "the other space is filled meanwhile"
+
+
+def test_vectors_that_rank_nothing_yet_leave_what_was_found_remembered(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
+) -> None:
+    station.learn(bot, OPENING)
+    _index_all(station)
+    with station.r.db.transaction(bot.company_id) as conn:
+        before = knowledge.version(conn, bot.company_id)
+    flow.create(owner, larger)
+    _index_all(station)
+
+    with station.r.db.transaction(bot.company_id) as conn:
+        assert knowledge.version(conn, bot.company_id) == before
+
+
+def test_a_switch_ended_before_its_commit_changes_nothing(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder, tmp_path: object
+) -> None:
+    station.learn(bot, OPENING)
+    _index_all(station)
+    flow.create(owner, larger)
+    _index_all(station)
+
+    faults.configure("spaces.before_switch=raise", tmp_path)  # type: ignore[arg-type]
+    try:
+        with pytest.raises(InjectedFault):
+            flow.switch(owner, "larger")
+    finally:
+        faults.configure("", None)
+
+    assert _state(station) == {"fake": "active", "larger": "ready"}
+
+
+def test_a_drop_ended_half_way_is_called_again_and_nobody_writes_to_it_meanwhile(
+    station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        station.learn(bot, f"Part {number} of the handbook.")
+    _index_all(station)
+    flow.create(owner, larger)
+    _index_all(station)
+    monkeypatch.setattr(flow, "BATCH", 2)
+    with pytest.raises(Permanent, match="active"):
+        _drop(owner, "fake")
+
+    faults.configure("spaces.cleared_some=raise", tmp_path)  # type: ignore[arg-type]
+    try:
+        with pytest.raises(InjectedFault):
+            _drop(owner, "larger")
+    finally:
+        faults.configure("", None)
+    assert _state(station) == {"fake": "active", "larger": "dropping"}
+    station.learn(bot, "A page that comes just now.")
+    _index_all(station)
+    with pytest.raises(Permanent, match="being dropped"):
+        flow.create(owner, larger)
+
+    assert _drop(owner, "larger") == 3
+    assert station.rows("SELECT count(*), count(DISTINCT space_id) FROM embeddings") == [(6, 1)]
+
+
+def test_a_document_added_while_a_space_is_made_is_seen_by_one_of_them(database: Database) -> None:
+    """Whichever commits first: the writer sees the space, or who queues for the space sees the document."""
+    acme = company(database, "Acme")
+    with psycopg.connect(database.admin_url) as maker, psycopg.connect(database.url) as writer:
+        set_companies(writer, [acme])
+        maker.execute("SELECT 1")  # its transaction is open from here on
+        embeddings.ensure_space(maker, "small", 8)
+        done = threading.Event()
+
+        def write() -> None:
+            knowledge.add_document(
+                writer, acme, source="a", title="A", text="-", content_hash=b"1",
+                chunks=[knowledge.NewChunk("A", "a", 0)],
+            )  # fmt: skip
+            writer.commit()
+            done.set()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        assert not done.wait(0.2), "it waits for the space"
+        maker.commit()
+        thread.join(10)
+        assert maker.execute("SELECT count(*) FROM indexing").fetchone() == (1,)
+
+
+# ------------------------------------------------------------------ by hand
+
+
+def test_the_commands_tell_and_do_it(station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder, run: Run) -> None:
+    assert "no space yet" in run("spaces", "list").out
+    station.learn(bot, OPENING)
+    _index_all(station)
+    flow.create(owner, larger)
+
+    [active, filling] = json.loads(run("spaces", "list", "--json").out)
+    assert (active["model"], active["state"], active["done"], active["waiting"]) == ("fake", "active", 1, 0)
+    assert (filling["model"], filling["state"], filling["done"], filling["waiting"]) == ("larger", "filling", 0, 1)
+    assert filling["embedder"] is False, "this command's settings name only the local model"
+    shown = run("spaces", "progress", "larger")
+    told = "larger  filling  6 dimensions  0 of 1 documents  the settings name no embedder of it\n"
+    assert (shown.code, shown.out) == (1, told)
+    assert "no embedder of 'nobody'" in run("spaces", "create", "nobody").err
+    assert "there are fake, larger" in run("spaces", "switch", "nobody").err
+    _index_all(station)
+
+    assert run("spaces", "switch", "larger").out == "larger is active; fake stays until `spaces drop`\n"
+    assert "say --yes" in run("spaces", "drop", "fake").err
+    assert [(space.model, space.state) for space in spaces.every(owner)] == [("larger", "active"), ("fake", "ready")]

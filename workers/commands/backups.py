@@ -1,0 +1,164 @@
+"""Backups by hand: make one, list them, try one, restore one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import psycopg
+
+from shared import settings
+from shared.clock import SystemClock
+from shared.errors import Permanent
+from shared.flow import backup as flow
+from shared.flow.backup import restore as restoring
+from shared.flow.backup.place import Place
+from shared.flow.backup.prove import prove as prove_one
+from shared.flow.jobs import Work
+from shared.store import backups as store
+from shared.store.pool import describe
+from workers.commands.jobs import run_to_the_end, work_of
+from workers.commands.printing import as_json_option, print_json, print_rows
+from workers.commands.setup import as_owner
+
+
+@click.group()
+def backup() -> None:
+    """Backups of the database: made every hour, tried every day."""
+
+
+@backup.command("run")
+@as_json_option
+def run(as_json: bool) -> None:
+    """Make one now, and delete those that no tier keeps any more."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        ran = run_to_the_end(flow.MAKE, work_of(conn, config))
+    [made] = _listed(config)[:1]
+    if as_json:
+        print_json(asdict(made))
+        return
+    click.echo(f"{made.name}  {made.rows} rows  {made.bytes} bytes  {ran.seconds:.1f} s  in {config.backup_folder}")
+
+
+@backup.command("list")
+@as_json_option
+def list_(as_json: bool) -> None:
+    """Whole ones in BACKUP_DIR, newest first, and what became of trying them. Needs no database."""
+    config = settings.load()
+    print_rows(_listed(config), _line, empty=f"there is none in {config.backup_folder}", as_json=as_json)
+
+
+def _listed(config: settings.Settings) -> list[store.Kept]:
+    proofs = _proofs(config)
+    kept = [flow.kept(one) for one in Place(config.backup_folder).all()]
+    return [proofs.get(one.name, one) for one in kept]
+
+
+def _proofs(config: settings.Settings) -> dict[str, store.Kept]:
+    """Whoever looks for a backup may have no database any more."""
+    if not config.database_admin_url:
+        return {}
+    try:
+        with psycopg.connect(config.database_admin_url, autocommit=True, connect_timeout=3) as conn:
+            return {one.name: one for one in store.all_kept(conn)}
+    except psycopg.Error:
+        return {}
+
+
+def _line(row: store.Kept) -> str:
+    proof = f"{row.proof} on {row.proved_at:%Y-%m-%d %H:%M}" if row.proved_at else "not tried"
+    return f"{row.name}  {row.rows} rows  {row.bytes} bytes  {row.seconds:.1f} s  {proof}"
+
+
+@backup.command("prove")
+@click.argument("name", default="newest")
+def prove(name: str) -> None:
+    """Restore one into a PostgreSQL that is thrown away, and count it. Default: the newest."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        place = Place(config.backup_folder)
+        with place.held():
+            chosen = place.one(name)
+            store.sync(conn, [flow.kept(one) for one in place.all()])
+            found = prove_one(work_of(conn, config), place, chosen)
+    if found == "unproven":
+        raise Permanent("backup", f"{chosen.name} was made by BACKUP_COMMAND: set BACKUP_PROVE_COMMAND to try it")
+    click.echo(f"{chosen.name}  restores and balances: {flow.kept(chosen).rows} rows, all as they were counted")
+
+
+@backup.command("restore")
+@click.argument("name")
+@click.option("--into", metavar="URL", help="An empty database with pgvector, as its owner; else that of DATA_DIR.")
+@click.option("--yes", is_flag=True, help="Put it in the place of the database of DATA_DIR.")
+@as_json_option
+def restore(name: str, into: str | None, yes: bool, as_json: bool) -> None:
+    """Restore one (`newest`, or a name). Nothing that was under way in it goes out by itself.
+
+    Without --into it takes the place of the embedded database, whose system must be stopped; the old one stays beside
+    it under another name.
+    """
+    config = settings.load(of_running_system=False)
+    place, now = Place(config.backup_folder), datetime.now(UTC)
+    with place.held():
+        chosen = place.one(name)
+        if chosen.manifest.get("made_by") == "command":
+            raise Permanent("backup", f"{chosen.name} was made by BACKUP_COMMAND: restore it with that tool")
+        found = _into(config, chosen, into) if into else _in_place(config, chosen, now, yes=yes)
+    if as_json:
+        print_json(asdict(found))
+        return
+    for line in _told(chosen, found, into):
+        click.echo(line)
+
+
+@backup.command("drop-replaced")
+@click.option("--yes", is_flag=True, help="It cannot be undone.")
+def drop_replaced(yes: bool) -> None:
+    """Delete the databases that `restore` replaced in DATA_DIR; the system must be stopped."""
+    config = settings.load(of_running_system=False)
+    if not yes:
+        raise Permanent("backup", "what was there before a restore goes for good: say --yes")
+    for name in restoring.drop_replaced(_work(config)):
+        click.echo(f"{name}  deleted")
+
+
+def _work(config: settings.Settings) -> Work:
+    """The database that there is may be gone: what restores connects by itself."""
+    nobody: Any = None
+    return Work(nobody, config, SystemClock())
+
+
+def _into(config: settings.Settings, chosen: flow.Backup, url: str) -> restoring.Restored:
+    try:
+        return restoring.into_empty(_work(config), chosen, url, [])
+    except psycopg.OperationalError as e:
+        raise Permanent("backup", f"--into: the database cannot be reached or went away ({describe(e)})") from e
+    except psycopg.Error as e:
+        raise Permanent("backup", f"--into: the database refused ({describe(e)})") from e
+
+
+def _in_place(config: settings.Settings, chosen: flow.Backup, now: datetime, *, yes: bool) -> restoring.Restored:
+    if config.database_url:
+        raise Permanent("backup", "DATABASE_URL names a PostgreSQL of yours: make an empty database and say --into URL")
+    if not yes:
+        raise Permanent("backup", f"{chosen.name} would take the place of the database in {config.data_dir}: say --yes")
+    return restoring.into_data_dir(_work(config), chosen, now=now)
+
+
+def _told(chosen: flow.Backup, found: restoring.Restored, into: str | None) -> list[str]:
+    lines = [f"{chosen.name}  restored and counted"]
+    if any(found.held.values()):
+        held = found.held
+        lines.append(f"was under way and is held now: {held['parts']} parts (outbound uncertain list),"
+                     f" {held['turns']} turns in {held['conversations']} conversations (handed over)")  # fmt: skip
+    if found.erased:
+        lines.append(f"erased once more: {', '.join(f'{c}/{p}' for c, p in found.erased)}")
+    if into:
+        lines.append("erase again whom you erased since: `contact erase`; then name this database in DATABASE_URL and"
+                     " DATABASE_ADMIN_URL, and run ./switchboard migrate")  # fmt: skip
+    if found.before:
+        lines.append(f"the database that was there is kept as {found.before}")
+    return lines

@@ -1,0 +1,93 @@
+"""A killed process' leases end when one of the others notices, not when their time is over; and until its successor is
+ready, which may take a busy machine half a minute, whoever noticed does its work beside its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from shared import queues
+from shared.flow import heirs
+from shared.resilience.held import served
+from tasks import context, deliver, reply
+from tasks.dispatch import Dispatcher
+from tasks.doorbell import ring
+from workers.intake import IntakeThread
+from workers.resident import Resident, ResidentStep
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 0.5
+"""A look is a listing of one folder and a lock tried on each of its few files: 40 µs."""
+BY_HAND_EVERY_S = 0.1
+
+
+class ByHand(Resident):
+    """Does a station's work without being rung for it: there is nobody else of that station."""
+
+    def __init__(self, dispatcher: Dispatcher[Any]) -> None:
+        super().__init__("by-hand")
+        self._dispatcher = dispatcher
+
+    def step(self) -> float:
+        self._dispatcher.drain()
+        return BY_HAND_EVERY_S
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self._dispatcher.stop()  # before the thread, which may be waiting for room
+        super().stop()
+
+
+STATIONS: dict[str, Callable[[context.Process], Resident]] = {
+    "intake": IntakeThread,
+    queues.REPLY: lambda process: ByHand(reply.dispatcher(process)),
+    queues.DELIVER: lambda process: ByHand(deliver.dispatcher(process)),
+}
+"""Those that lease something, or without which no message gets on; and who stands in for them."""
+
+
+class Heirs(Resident):
+    """Every worker of these stations looks after the others of its machine, and after its own predecessor."""
+
+    def __init__(self, process: context.Process) -> None:
+        super().__init__("heirs")
+        self._process = process
+        self._standing_in: dict[str, Resident] = {}
+
+    def step(self) -> float:
+        given = heirs.give_back(self._process.resources)
+        if given.turns:
+            ring(reply.answer_due)  # a ring that does not go out is made up for by the sweeper
+        if given.parts:
+            ring(deliver.send_due)
+        if given.stations or self._standing_in:
+            self._stand_in(given.stations)
+        return LOOK_EVERY_S
+
+    def _stand_in(self, died: set[str]) -> None:
+        """For stations of which nobody is left, until somebody is ready."""
+        working = served(self._process.resources.settings.held_folder)
+        for station in died & STATIONS.keys() - working - self._standing_in.keys():
+            log.warning("stands_in", station=station)
+            self._standing_in[station] = STATIONS[station](self._process)
+            self._standing_in[station].start()
+        for station in self._standing_in.keys() & working:
+            log.info("stood_in", station=station)
+            # beside: what it has begun may take as long as a model does
+            threading.Thread(target=self._standing_in.pop(station).stop, name="relieved", daemon=True).start()
+
+    def stop(self) -> None:
+        super().stop()
+        for stand_in in self._standing_in.values():
+            stand_in.stop()
+
+
+class HeirsStep(ResidentStep):
+    resident_name = "heirs"
+
+    def make(self, process: context.Process) -> Resident:
+        return Heirs(process)
