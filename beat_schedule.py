@@ -70,6 +70,24 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(minutes=50),
         jitter=timedelta(minutes=5),
     ),
+    "index.find_popular": Entry(
+        crontab(minute=50),
+        why="what is asked often changes in hours; before the hour, when other jobs begin",
+        expires=timedelta(minutes=55),
+        jitter=timedelta(minutes=5),
+    ),
+    "index.warm_popular": Entry(
+        crontab(minute="*/4"),
+        why="a result is remembered for five minutes, and is to be renewed before it goes",
+        expires=timedelta(minutes=4),
+        jitter=timedelta(seconds=30),
+    ),
+    "index.refresh_knowledge": Entry(
+        crontab(minute=30, hour=5, day_of_week=0),
+        why="once a week: websites change slowly and should not be asked more often; Sunday, behind the night's jobs",
+        expires=timedelta(days=6),
+        jitter=timedelta(hours=2),
+    ),
     "maintenance.make_backup": Entry(
         crontab(minute=40),
         why="an hour of work is the most that a lost disk may cost; away from the full hour, at which other jobs begin",

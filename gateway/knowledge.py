@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,6 +14,7 @@ from gateway.inbox import ID_MAX, PAGE_MAX, Refused, _as_agent, _json, _number
 from shared.channels.body import decode_object
 from shared.channels.text import storable
 from shared.knowledge.extract import BYTES_MAX, FORMATS, format_of
+from shared.model import Rate
 from shared.store import embeddings, imports, knowledge
 from shared.store.pool import Conn
 from tasks.doorbell import ring
@@ -22,6 +23,21 @@ from tasks.index import embed_due, import_due
 NAME_CHARS = 500
 ADDRESS_CHARS = 2_000
 STATES = ("queued", "done", "parked")
+
+
+async def within(request: Request, what: Literal["search", "write"], company_id: int) -> None:
+    """Raises Refused(429) beyond what a company's agents together may ask or send."""
+    settings = request.app.state.edge.settings
+    limit = settings.knowledge_search_limit if what == "search" else settings.knowledge_write_limit
+    rate = Rate(f"knowledge:{what}:{company_id}", limit.count, 60.0, burst=limit.burst)
+    wait_s = await request.app.state.edge.limits.take((rate,))
+    if wait_s > 0:
+        raise Refused(429, f"too many requests: again in {max(1, -int(-wait_s // 1))} s")
+
+
+async def _may_write(request: Request) -> None:
+    """Before the body is read. Raises Refused(401, 429)."""
+    await within(request, "write", await _as_agent(request, lambda conn, company_id: company_id))
 
 
 async def send_document(request: Request) -> Response:
@@ -34,6 +50,7 @@ async def send_document(request: Request) -> Response:
     if format_of(name, media_type) is None:
         raise Refused(415, f"none of the formats that are read: {', '.join(FORMATS)}")
     described = _described(request)
+    await _may_write(request)
     body = await _body(request, BYTES_MAX)
 
     def work(conn: Conn, company_id: int) -> int:
@@ -55,6 +72,7 @@ async def send_site(request: Request) -> Response:
     if not isinstance(address, str) or not address.startswith(("https://", "http://")) or len(address) > ADDRESS_CHARS:
         raise Refused(422, 'send {"sitemap": "https://…/sitemap.xml"}')
     sitemap, described = storable(address), _described(request)
+    await _may_write(request)
     queued = await _as_agent(request, lambda conn, company: imports.queue_site(conn, company, sitemap, described))
     await asyncio.to_thread(ring, import_due)
     return JSONResponse({"import": queued}, status_code=202)

@@ -17,8 +17,9 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import health, inbox, knowledge, media, metrics, ops, vitals, widget
+from gateway import finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
 from gateway.edge import Edge, open_edge
+from gateway.searching import Searcher
 from gateway.timing import timed
 from gateway.webhooks import Webhooks
 from shared import settings
@@ -46,6 +47,7 @@ class Gateway:
                 Route("/metrics", metrics.show),
                 *inbox.ROUTES,
                 *knowledge.ROUTES,
+                *finding.ROUTES,
                 *widget.ROUTES,
                 *media.ROUTES,
                 *ops.ROUTES,
@@ -76,6 +78,7 @@ class Gateway:
         watch = pages.state.watch = metrics.Watch(edge)
         desk = pages.state.desk = ops.Desk(edge)
         looks = pages.state.vitals = vitals.Vitals(edge)
+        searcher = pages.state.searcher = Searcher(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()
         edge.tally.start()
@@ -88,6 +91,7 @@ class Gateway:
             watch.close()
             desk.close()
             looks.close()
+            searcher.close()
             await edge.close()
             telemetry.close()
 

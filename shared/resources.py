@@ -85,11 +85,18 @@ class Resources:
         return {each.model: each for each in (*self.other_embedders, self.embedder)}
 
     def understand(
-        self, questions: Sequence[str], *, before: Sequence[Said] = (), deadline_s: float | None = None
+        self,
+        questions: Sequence[str],
+        *,
+        before: Sequence[Said] = (),
+        deadline_s: float | None = None,
+        renew: bool = False,
     ) -> Understood:
         """What questions mean, in the space that ranks them. They are asked more than once: their vectors are
         remembered. Never raises for an embedder that is away; call outside a transaction."""
-        remembering = {model: RememberingEmbedder(each, self.vectors) for model, each in self.embedders.items()}
+        remembering = {
+            model: RememberingEmbedder(each, self.vectors, renew=renew) for model, each in self.embedders.items()
+        }
         within_s = self.settings.embedding_deadline_s if deadline_s is None else deadline_s
         return spaces.understood(
             self.spaces.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before

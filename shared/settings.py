@@ -181,6 +181,8 @@ class Settings(BaseSettings):
     widget_attempts_limit: Limit = PerMinute(count=60, burst=30)  # of an address, requests without a good token
     widget_messages_limit: Limit = PerMinute(count=20, burst=10)  # of a visitor
     widget_messages_address_limit: Limit = PerMinute(count=200, burst=100)  # an address is a whole office at times
+    knowledge_search_limit: Limit = PerMinute(count=120, burst=30)  # of a company's agents together
+    knowledge_write_limit: Limit = PerMinute(count=120, burst=60)
     widget_reads_limit: Limit = PerMinute(count=120, burst=30)
     widget_reads_address_limit: Limit = PerMinute(count=1200, burst=300)
     app_cache_ttl_s: float = Field(30.0, ge=0)  # how long a rotated or disabled secret may still count

@@ -20,7 +20,7 @@ class JobStep(Step):
         """Run the job if its hour has come, and ring again where its time was over before its work: other jobs' rings
         stand between."""
         r = self.process.resources
-        ran = jobs.run_due(self.name, r.settings, r.clock)
+        ran = jobs.run_due(self.name, r.settings, r.clock, r)
         if ran is None:
             return
         log.info(

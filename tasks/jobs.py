@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, backup, media_sweep, retention, upkeep
+from shared.flow import alerts, archive, backup, media_sweep, popular, refresh, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
+from shared.resources import Resources
 from shared.settings import Settings
 from shared.store import timed
 
@@ -24,6 +25,9 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
+        popular.FIND,
+        popular.WARM,
+        refresh.REFRESH,
         backup.MAKE,
         backup.PROVE,
         media_sweep.SWEEP,
@@ -32,19 +36,19 @@ JOBS: dict[str, Job] = {
 
 
 @contextmanager
-def open_work(settings: Settings, clock: Clock) -> Iterator[Work]:
+def open_work(settings: Settings, clock: Clock, resources: Resources | None = None) -> Iterator[Work]:
     """A connection of the owner's for one run."""
     with timed.Connection.connect(
         settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
         application_name="switchboard job",
     ) as conn:  # fmt: skip
-        yield Work(conn, settings, clock)
+        yield Work(conn, settings, clock, resources)
 
 
-def run_due(name: str, settings: Settings, clock: Clock) -> flow.Ran | None:
+def run_due(name: str, settings: Settings, clock: Clock, resources: Resources | None = None) -> flow.Ran | None:
     """Run the job if its hour has come; None if it is done or somebody is at it, as after a second ring."""
     from tasks.timetable import slot_of
 
-    with open_work(settings, clock) as work:
+    with open_work(settings, clock, resources) as work:
         slot = slot_of(work.conn, name, clock.now())
         return flow.run(JOBS[name], work, slot=slot) if slot is not None else None

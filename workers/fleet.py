@@ -42,8 +42,9 @@ def table(settings: Settings) -> dict[str, Row]:
         # A third beside the sends, asking platforms how their webhooks fare: a task every few minutes.
         Row("deliver", (queues.DELIVER, queues.CHANNELS), "threads", 3, ("sweeper", "heirs", "wedge"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
-        # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
-        Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max),
+        # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers. Its
+        # jobs open connections as the owner, one for each thread.
+        Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max + 2),
         # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
         Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens

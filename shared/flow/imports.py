@@ -92,9 +92,10 @@ def _import(r: Resources, claim: Claim) -> None:
     if wanted.kind == "site":
         found = site.pages_of(wanted.source, lambda address, most: _get(r, address, most))
         with r.db.transaction(claim.company_id) as conn:
-            queued = imports.queue_pages(conn, claim.company_id, found.pages, wanted.described)
+            queued = imports.queue_pages(conn, claim.company_id, found.pages, wanted.described, site=wanted.source)
+            gone = 0 if found.named is None else imports.part_with(conn, claim.company_id, wanted.source, found.named)
             imports.finish(conn, claim, None)
-        log.info("site_read", company_id=claim.company_id, pages=queued, left=found.left)
+        log.info("site_read", company_id=claim.company_id, pages=queued, left=found.left, gone=gone)
         return
     name, media_type, body = (wanted.name, wanted.media_type, wanted.body)
     if wanted.kind == "page":

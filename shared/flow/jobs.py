@@ -15,6 +15,7 @@ from datetime import datetime
 from shared import faults
 from shared.clock import Clock
 from shared.errors import SwitchboardError, Transient
+from shared.resources import Resources
 from shared.settings import Settings
 from shared.store import jobs as store
 from shared.store.jobs import Cursor
@@ -52,12 +53,13 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job works with. conn: the owner's, in autocommit. keep: to be called again and again by a batch that takes
-    long: it renews the lease, and raises LeaseLost."""
+    """What a job works with. conn: the owner's, in autocommit. resources: the worker's; None where a person runs it.
+    keep: to be called again and again by a batch that takes long: it renews the lease, and raises LeaseLost."""
 
     conn: Conn
     settings: Settings
     clock: Clock
+    resources: Resources | None = None
     keep: Callable[[], None] = field(default=lambda: None)
 
     @contextmanager

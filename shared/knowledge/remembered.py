@@ -16,10 +16,11 @@ RESULTS_TTL_S, RESULTS_ENTRIES = 300.0, 5_000
 
 
 class RememberingEmbedder:
-    """An embedder that makes each question's vector once an hour. For questions only: what is indexed is read once."""
+    """An embedder that makes each question's vector once an hour. For questions only: what is indexed is read once.
+    renew: what is remembered is so for another hour from now on."""
 
-    def __init__(self, embedder: Embedder, vectors: TwoLevel) -> None:
-        self._embedder, self._vectors = embedder, vectors
+    def __init__(self, embedder: Embedder, vectors: TwoLevel, *, renew: bool = False) -> None:
+        self._embedder, self._vectors, self._renew = embedder, vectors, renew
         self.model, self.baseline = embedder.model, embedder.baseline
 
     def prepare(self) -> None:
@@ -29,6 +30,8 @@ class RememberingEmbedder:
         keys = {text: key_of("vector", self.model, _normal(text)) for text in texts}
         known = self._vectors.get_many(list(dict.fromkeys(keys.values())))
         missing = [text for text, key in keys.items() if key not in known]
+        if self._renew and known:
+            self._vectors.put_many(known)
         if missing:
             made = self._embedder.embed(missing, deadline_s=deadline_s)
             new = {keys[text]: array.array("f", vector).tobytes() for text, vector in zip(missing, made, strict=True)}
@@ -64,10 +67,16 @@ class Results:
     def __init__(self, cache: TwoLevel) -> None:
         self._cache = cache
 
-    def get_or_find(self, parts: Sequence[str], find: Callable[[], list[Scored]]) -> list[Scored]:
-        """parts: the company, the version of its knowledge, who asks, what, where."""
+    def get_or_find(
+        self, parts: Sequence[str], find: Callable[[], list[Scored]], *, renew: bool = False
+    ) -> list[Scored]:
+        """parts: the company, the version of its knowledge, who asks, what, where. renew: find it anew, and remember
+        that."""
 
         def make() -> bytes:
             return json.dumps([list(asdict(each).values()) for each in find()]).encode()
 
-        return [Scored(*values) for values in json.loads(self._cache.get_or_make(key_of("found", *parts), make))]
+        key = key_of("found", *parts)
+        if renew:
+            self._cache.put_many({key: make()})
+        return [Scored(*values) for values in json.loads(self._cache.get_or_make(key, make))]

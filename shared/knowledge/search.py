@@ -74,11 +74,13 @@ def search(
     where: Filter | None = None,
     results: Results | None = None,
     asker: str = "",
+    renew: bool = False,
 ) -> list[Passage]:
     """The company's best passages for a question, best first. The transaction must work for the company.
 
     By words, and by meaning where there is one and vectors of its model. before: what the conversation says already.
-    results: where what was found a moment ago is looked up; asker: whose rights it was found with.
+    results: where what was found a moment ago is looked up; asker: whose rights it was found with;
+    renew: search anew, and have it remembered from now on.
     """
 
     def find() -> list[Scored]:
@@ -92,7 +94,7 @@ def search(
             str(company_id), str(knowledge.version(conn, company_id)), asker, question, str(limit),
             meaning.model if meaning is not None else "", "" if where is None else where.as_json(), *said,
         )  # fmt: skip
-        found = results.get_or_find(parts, find)
+        found = results.get_or_find(parts, find, renew=renew)
     texts = passages.texts_of(conn, company_id, [each.chunk_id for each in found])
     return [
         Passage(

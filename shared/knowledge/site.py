@@ -24,10 +24,12 @@ Get = Callable[[str, int], Fetched]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """pages: addresses in the order of the sitemap. left: how many robots.txt or the limit kept out."""
+    """pages: addresses in the order of the sitemap. left: how many robots.txt or the limit kept out. named: all of its
+    host's that it names, read or not; None where a limit was met, and others may be named."""
 
     pages: list[str]
     left: int
+    named: frozenset[str] | None = None
 
 
 def pages_of(address: str, get: Get) -> Site:
@@ -38,8 +40,10 @@ def pages_of(address: str, get: Get) -> Site:
     robots = _robots(address, get)
     host = urlsplit(address).netloc
     waiting, seen, pages, left = [address], {address}, dict[str, None](), 0
+    named: set[str] = set()
     while waiting and len(seen) <= SITEMAPS_MAX:
         sitemaps, found = _read(get(waiting.pop(0), SITEMAP_BYTES))
+        named.update(page for page in found if urlsplit(page).netloc == host)
         for page in found:
             if urlsplit(page).netloc == host and robots.can_fetch(AGENT, page) and len(pages) < PAGES_MAX:
                 pages[page] = None
@@ -49,7 +53,8 @@ def pages_of(address: str, get: Get) -> Site:
             if urlsplit(sitemap).netloc == host and sitemap not in seen:
                 seen.add(sitemap)
                 waiting.append(sitemap)
-    return Site(list(pages), left)
+    whole = not waiting and len(pages) < PAGES_MAX
+    return Site(list(pages), left, frozenset(named) if whole else None)
 
 
 def allowed(address: str, get: Get) -> bool:

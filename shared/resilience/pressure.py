@@ -24,6 +24,8 @@ CALM_MAX_S = 320.0
 FORGOTTEN_AFTER_S = 600.0
 """A step that is entered again sooner was left too early: then the calm has to last twice as long."""
 WINDOW_S = 10.0
+SETTLED_AFTER_S = 15.0
+"""What passages alone would do is known when the pace is of them; before that nobody is handed over."""
 PIECES_MAX = 1_000
 
 
@@ -65,22 +67,26 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of a company. calm_since_s, left_at_s: seconds since 1970; left_at_s: when a level was left last."""
+    """Of a company. Times are seconds since 1970. left_at_s: when a level was left last. entered_at_s: when this one
+    was entered from above."""
 
     level: int
     calm_since_s: float | None
     calm_s: float
     left_at_s: float | None
+    entered_at_s: float = 0.0
 
 
 def move(state: State | None, clear_s: float, now_s: float, rules: Rules) -> State | None:
     """The next state. None: nothing is wrong, nor was lately."""
     state = state or State(0, None, rules.calm_s, None)
     wanted = sum(clear_s >= after_s for after_s in rules.after_s)
+    if state.level < 2 or now_s - state.entered_at_s < SETTLED_AFTER_S:
+        wanted = min(wanted, 2)
     if wanted > state.level:
         again = state.left_at_s is not None
         calm_s = min(state.calm_s * 2, max(CALM_MAX_S, rules.calm_s)) if again else state.calm_s
-        return State(wanted, None, calm_s, None)
+        return State(wanted, None, calm_s, None, now_s)
     if state.level == 0:
         over = state.left_at_s is None or now_s - state.left_at_s >= FORGOTTEN_AFTER_S
         return None if over else state

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import psycopg
+
 from shared.store import ledger
 from shared.store.journal import Reader
 from shared.store.pool import Conn
@@ -52,25 +54,50 @@ def take(conn: Conn, reader: Reader) -> Balance:
     balance = Balance()
     for stream in reader.streams:
         with conn.transaction():
-            ledger.lock_shard(conn, stream)
-            facts = reader.facts(stream)
-            row = conn.execute(
-                "/* balance.take */ SELECT requests, redrives, repeats FROM journal_progress WHERE stream = %s",
-                (stream,),
-            ).fetchone()
-            requests, redrives, repeats = row or (0, 0, 0)
-            stored_already = len(_stored(conn, stream, facts.pending))
-        balance.requests_received += facts.added + facts.base
-        balance.requests_stored += int(str(requests))
-        balance.redrives += int(str(redrives))
-        balance.repeats += int(str(repeats))
-        balance.requests_in_flight += facts.length - stored_already
+            _add_stream(conn, reader, stream, balance)
     with conn.transaction():
         conn.execute("/* balance.bound */ SELECT set_config('statement_timeout', %s, true)", (COUNTING_MS,))
         rows = conn.execute("/* balance.counts */ SELECT what, name, n FROM ops_counts() ORDER BY name").fetchall()
     for what, name, count in rows:
         getattr(balance, str(what))[str(name)] = int(str(count))
     return balance
+
+
+def _add_stream(conn: Conn, reader: Reader, stream: str, balance: Balance) -> None:
+    """Count one stream; it is held until the end of the transaction."""
+    ledger.lock_shard(conn, stream)
+    facts = reader.facts(stream)
+    row = conn.execute(
+        "/* balance.take */ SELECT requests, redrives, repeats FROM journal_progress WHERE stream = %s",
+        (stream,),
+    ).fetchone()
+    requests, redrives, repeats = row or (0, 0, 0)
+    stored_already = len(_stored(conn, stream, facts.pending))
+    balance.requests_received += facts.added + facts.base
+    balance.requests_stored += int(str(requests))
+    balance.redrives += int(str(redrives))
+    balance.repeats += int(str(repeats))
+    balance.requests_in_flight += facts.length - stored_already
+
+
+def write_off(conn: Conn, reader: Reader, missing: int) -> bool:
+    """Close a balance that misses so many requests, which are lost for good: what was stored behind a backup that was
+    restored. From then on it counts them as stored. False, with nothing changed: it misses another number. For the
+    owner role."""
+    with conn.transaction() as undo:
+        total = 0
+        for stream in reader.streams:
+            of_stream = Balance()
+            _add_stream(conn, reader, stream, of_stream)
+            total += of_stream.missing
+            conn.execute(
+                "/* balance.write_off */ INSERT INTO journal_progress AS p (stream, requests)"
+                " VALUES (%(stream)s, %(n)s) ON CONFLICT (stream) DO UPDATE SET requests = p.requests + %(n)s",
+                {"stream": stream, "n": of_stream.missing},
+            )
+        if total != missing:
+            raise psycopg.Rollback(undo)
+    return total == missing
 
 
 def _stored(conn: Conn, stream: str, pending: tuple[str, ...]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -80,16 +80,70 @@ def _queue(
     return found
 
 
-def queue_pages(conn: Conn, company_id: int, addresses: Sequence[str], described: Mapping[str, Any]) -> int:
-    """Have pages fetched, also those that were fetched before. Returns how many."""
+def queue_pages(
+    conn: Conn, company_id: int, addresses: Sequence[str], described: Mapping[str, Any], *, site: str | None = None
+) -> int:
+    """Have pages fetched, also those that were fetched before. site: the sitemap that names them. Returns how many."""
     return conn.execute(
-        "/* imports.queue_pages */ INSERT INTO imports (company_id, source, name, kind, described)"
-        " SELECT %s, page, page, 'page', %s::jsonb FROM unnest(%s::text[]) AS page ORDER BY page"
+        "/* imports.queue_pages */ INSERT INTO imports (company_id, source, name, kind, described, site)"
+        " SELECT %s, page, page, 'page', %s::jsonb, %s FROM unnest(%s::text[]) AS page ORDER BY page"
         " ON CONFLICT (company_id, source) DO UPDATE SET described = EXCLUDED.described, state = 'queued',"
+        " site = EXCLUDED.site, left_at = NULL,"
         " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
         " WHERE imports.kind = 'page'",
-        (company_id, json.dumps(dict(described)), list(dict.fromkeys(addresses))),
+        (company_id, json.dumps(dict(described)), site, list(dict.fromkeys(addresses))),
     ).rowcount
+
+
+LEFT_FOR_DAYS = 6
+"""Less than the week between two readings: what two of them do not name is gone."""
+
+
+def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) -> int:
+    """Pages that their sitemap names no more are marked; those that were marked LEFT_FOR_DAYS ago go, with their
+    documents. Nothing happens where it names fewer than half of what it named: then the sitemap is what is broken.
+    named: all that it names. Returns how many went."""
+    values = {"company": company_id, "site": site, "named": list(named), "days": LEFT_FOR_DAYS}
+    broken = conn.execute(
+        "/* imports.part_with */ SELECT count(*) FILTER (WHERE source = ANY (%(named)s)) * 2 < count(*) FROM imports"
+        " WHERE company_id = %(company)s AND site = %(site)s AND kind = 'page' AND left_at IS NULL",
+        values,
+    ).fetchone()
+    if broken is not None and broken[0]:
+        return 0
+    conn.execute(
+        "/* imports.part_with */ UPDATE imports SET left_at = CASE WHEN source = ANY (%(named)s) THEN NULL"
+        " ELSE coalesce(left_at, now()) END WHERE company_id = %(company)s AND site = %(site)s AND kind = 'page'"
+        " AND (left_at IS NULL) <> (source = ANY (%(named)s))",
+        values,
+    )
+    return conn.execute(
+        "/* imports.part_with */ WITH gone AS (DELETE FROM imports WHERE company_id = %(company)s AND site = %(site)s"
+        "   AND left_at < now() - make_interval(days => %(days)s) RETURNING document_id),"
+        " documents AS (DELETE FROM documents WHERE company_id = %(company)s"
+        "   AND id IN (SELECT document_id FROM gone)) SELECT 1 FROM gone",
+        values,
+    ).rowcount
+
+
+def queue_sites_again(conn: Conn, company_id: int) -> int:
+    """Have the company's websites read once more. Returns how many."""
+    return conn.execute(
+        "/* imports.queue_sites_again */ UPDATE imports SET state = 'queued', reason = NULL, attempts = 0,"
+        " version = version + 1, due_at = now(), updated_at = now()"
+        " WHERE company_id = %s AND kind = 'site' AND state <> 'queued'",
+        (company_id,),
+    ).rowcount
+
+
+def count_sites(conn: Conn) -> int:
+    """Websites of all companies that could be read once more. For the owner role."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* imports.count_sites */ SELECT count(*) FROM imports WHERE kind = 'site' AND state <> 'queued'"
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
 
 
 def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:

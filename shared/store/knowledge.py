@@ -162,6 +162,17 @@ def version(conn: Conn, company_id: int) -> int:
     return 0 if row is None else int(str(row[0]))
 
 
+def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[str, int]:
+    """The ids of these collections; names that the company has not are left out."""
+    if not names:
+        return {}
+    rows = conn.execute(
+        "/* knowledge.collection_ids */ SELECT name, id FROM collections WHERE company_id = %s AND name = ANY (%s)",
+        (company_id, list(names)),
+    ).fetchall()
+    return {str(name): int(str(id_)) for name, id_ in rows}
+
+
 def commonest_language(conn: Conn, company_id: int) -> str | None:
     """That of most of the company's chunks; None while it has none."""
     with conn.cursor(row_factory=scalar_row) as cursor:

@@ -55,7 +55,9 @@ def look(conn: Conn, *, grace_s: float) -> Look | None:
 def keep(
     conn: Conn, states: Mapping[int, State], *, per_s: float, clear_s: float, again_in_s: float
 ) -> None:  # fmt: skip
-    told = {str(company): [s.level, s.calm_since_s, s.calm_s, s.left_at_s] for company, s in states.items()}
+    told = {
+        str(company): [s.level, s.calm_since_s, s.calm_s, s.left_at_s, s.entered_at_s] for company, s in states.items()
+    }
     conn.execute(
         "/* overload.keep */ UPDATE overload SET companies = %s, per_s = %s, clear_s = %s,"
         " next_at = clock_timestamp() + make_interval(secs => %s)",

@@ -168,6 +168,26 @@ def test_a_discarded_event_is_dropped_with_the_person_s_reason(inbox: Inbox, bot
         parked.discard(owner, "nowhere", "garbage")
 
 
+def test_what_a_restored_backup_does_not_know_is_missing_until_it_is_written_off_by_number(
+    inbox: Inbox, bot: Bot, owner: Conn
+) -> None:
+    for number in range(3):
+        inbox.journal(bot, update("hello", chat=number))
+    inbox.drain_all()
+    owner.execute("UPDATE journal_progress SET requests = requests - 1 WHERE requests > 0")
+    missing = balance.take(owner, inbox.reader).missing
+    assert missing >= 1
+
+    assert not balance.write_off(owner, inbox.reader, missing + 1)
+    assert balance.take(owner, inbox.reader).missing == missing
+    assert balance.write_off(owner, inbox.reader, missing)
+
+    assert _requests(balance.take(owner, inbox.reader)) == (3, 3, 0, 0, 0)
+    inbox.journal(bot, update("hello", chat=9))
+    inbox.drain_all()
+    assert _requests(balance.take(owner, inbox.reader)) == (4, 4, 0, 0, 0)
+
+
 def test_turns_and_parts_under_way_keep_the_balance_from_rest(inbox: Inbox, bot: Bot, owner: Conn) -> None:
     inbox.journal(bot, update("hello", chat=5))
     inbox.drain_all()

@@ -55,6 +55,8 @@ SOMETHING_OF_EVERYTHING = (
     "INSERT INTO job_runs (name, started_by, outcome, finished_at) VALUES ('x', 'hand', 'done', now())",
     "INSERT INTO table_sizes VALUES (current_date, 'messages', 1, 1)",
     "INSERT INTO balance_checks (received, stored, redrives, in_flight, oldest_s) VALUES (1, 1, 0, 0, 0)",
+    "INSERT INTO backups (name, made_at, seconds, bytes, rows, proved_at, proof)"
+    " VALUES ('b', now(), 1, 1, 1, now(), 'restored')",
     # there is no replica here
     "CREATE OR REPLACE FUNCTION switchboard_replicas() RETURNS TABLE (name text, state text, lag_s double precision,"
     " lag_bytes bigint) LANGUAGE sql AS $$ SELECT 'r', 'streaming', 1::float8, 1::bigint $$",

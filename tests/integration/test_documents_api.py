@@ -12,7 +12,10 @@ import pytest
 from shared.embedded import Database
 from shared.flow import onboarding
 from shared.flow.imports import Result, import_next
-from tests.factories import make_bot
+from shared.flow.index import Result as Indexed
+from shared.knowledge import embed
+from shared.settings import PerMinute
+from tests.factories import Bot, make_bot
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station
 
@@ -90,3 +93,71 @@ def test_what_is_no_document_is_refused(
 ) -> None:
     assert ask(gateway, key_of(database), "POST", path, content).status_code == status
     assert ask(gateway, "no-key", "POST", path, content).status_code in (status, 401)
+
+
+# ------------------------------------------------------------------ searching
+
+OPENING = "Doors are open from nine."
+
+
+@pytest.fixture
+def shop(station: Station, gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch) -> tuple[Bot, str]:
+    """A company that has one document, embedded, and its agent's key."""
+    monkeypatch.setattr(embed, "from_settings", lambda *_: station.embedder)
+    bot = make_bot(station.inbox.server.admin_url)
+    station.learn(bot, OPENING)
+    while station.index() is not Indexed.NOTHING_DUE:
+        pass
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as owner:
+        return bot, onboarding.new_agent(owner, bot.company_id, "Ann")
+
+
+def find(gateway: RunningGateway, key: str, **asked: object) -> httpx.Response:
+    body = json.dumps({"question": "When may I visit?", **asked}).encode()
+    return ask(gateway, key, "POST", "/knowledge/search", body)
+
+
+def test_an_agent_finds_by_meaning_what_its_company_has_and_nobody_else_does(
+    gateway: RunningGateway, database: Database, shop: tuple[Bot, str]
+) -> None:
+    found = find(gateway, shop[1]).json()
+
+    [passage] = found["passages"]
+    assert (found["space"], passage["text"], passage["bm25"]) == ("fake", OPENING, None)
+    assert (passage["start"], passage["end"]) == (0, len(OPENING))
+    assert find(gateway, key_of(database)).json()["passages"] == []
+    assert find(gateway, "no-key").status_code == 401
+
+
+def test_a_filter_narrows_and_one_that_names_what_is_not_the_company_s_is_refused(
+    gateway: RunningGateway, database: Database, shop: tuple[Bot, str]
+) -> None:
+    [document] = ask(gateway, shop[1], "GET", "/knowledge/documents").json()["documents"]
+    mine = {"documents": [document["id"]], "collections": ["default"]}
+
+    assert len(find(gateway, shop[1], filter=mine).json()["passages"]) == 1
+    assert find(gateway, shop[1], filter={"categories": ["returns"]}).json()["passages"] == []
+    foreign = find(gateway, key_of(database), filter={"documents": [document["id"]]})
+    assert (foreign.status_code, "documents" in foreign.json()["error"]) == (422, True)
+    assert find(gateway, shop[1], filter={"collections": ["secret"]}).status_code == 422
+
+
+MALFORMED: tuple[dict[str, object], ...] = (
+    {"question": " "}, {"question": 3}, {"question": "x" * 1001}, {"limit": 0}, {"limit": True}, {"limit": 10**9},
+    {"filter": []}, {"filter": {"company": 1}}, {"filter": {"documents": ["1"]}}, {"filter": {"documents": [2**63]}},
+    {"filter": {"speakers": [""]}}, {"filter": {"since": "2026-01-31"}}, {"filter": {"until": 5}},
+    {"filter": {"categories": ["x"] * 201}},
+)  # fmt: skip
+
+
+def test_a_malformed_search_is_told_what_is_wrong(gateway: RunningGateway, database: Database) -> None:
+    key = key_of(database)
+    for asked in MALFORMED:
+        refused = find(gateway, key, **asked)
+        assert (refused.status_code, next(iter(asked)) in refused.json()["error"]) == (422, True), asked
+
+
+def test_more_searches_than_a_company_may_make_are_told_to_wait(station: Station, shop: tuple[Bot, str]) -> None:
+    few = station.r.settings.model_copy(update={"knowledge_search_limit": PerMinute(count=1, burst=2)})
+    with running_gateway(few) as gateway:
+        assert [find(gateway, shop[1]).status_code for _ in range(3)] == [200, 200, 429]

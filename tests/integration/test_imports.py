@@ -207,3 +207,40 @@ def test_no_site_leads_into_a_private_network(station: Station, bot: Bot, addres
 
     assert read_site(station, bot) == [Result.PARKED]
     assert web.asked == []
+
+
+def test_a_page_that_two_weekly_readings_do_not_name_goes_with_its_document(station: Station, bot: Bot) -> None:
+    here = [f"https://shop.example/{number}" for number in range(4)]
+    pages: dict[str, str | int] = {page: f"<title>{page[-1]}</title><p>Page {page[-1]}." for page in here}
+    web = Web(station, {SITEMAP: sitemap(*here), **pages})
+    read_site(station, bot)
+    assert len(documents(station, bot)) == 4
+
+    web.pages[SITEMAP] = sitemap(*here[:3])
+    web.pages[here[0]] = "<title>0</title><p>Another text."
+    read_site(station, bot)
+    assert len(documents(station, bot)) == 4, "once may be a mistake"
+    assert station.rows("SELECT source FROM imports WHERE left_at IS NOT NULL") == [(here[3],)]
+    assert station.rows("SELECT text FROM documents WHERE source = %s", here[0])[0][0].strip().endswith("Another text.")
+
+    station.execute("UPDATE imports SET left_at = left_at - interval '7 days'")
+    read_site(station, bot)
+    assert [source for source, *_ in documents(station, bot)] == here[:3]
+
+    web.pages[SITEMAP] = sitemap(here[0])  # most of it is missing at once
+    read_site(station, bot)
+    station.execute("UPDATE imports SET left_at = now() - interval '7 days' WHERE left_at IS NOT NULL")
+    read_site(station, bot)
+    assert len(documents(station, bot)) == 3, "then it is the sitemap that is broken"
+
+
+def test_a_page_that_comes_back_stays(station: Station, bot: Bot) -> None:
+    here = [f"https://shop.example/{number}" for number in range(3)]
+    pages: dict[str, str | int] = {page: f"<title>{page[-1]}</title><p>Page {page[-1]}." for page in here}
+    web = Web(station, {SITEMAP: sitemap(*here), **pages})
+    for named in (here, here[:2], here):
+        web.pages[SITEMAP] = sitemap(*named)
+        read_site(station, bot)
+
+    assert station.rows("SELECT count(*) FROM imports WHERE left_at IS NOT NULL") == [(0,)]
+    assert len(documents(station, bot)) == 3

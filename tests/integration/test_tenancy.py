@@ -120,6 +120,10 @@ def _seed(conn: Conn, bot: Bot) -> None:
     assert turn is not None
     conversation = conversations.lock(conn, company, turn.conversation_id)
     assert conversation is not None
+    conn.execute(
+        "INSERT INTO popular_questions SELECT company_id, min(id), 3 FROM messages WHERE company_id = %s GROUP BY 1",
+        (company,),
+    )
     asked = (ModelAttempt("one", "m", "ok", 5, 20, 5),)
     answer = Answer("At nine.", "full", "model", attempts=asked)
     made = replies.make(conn, claim, conversation, "answered", answer, ["At nine."])

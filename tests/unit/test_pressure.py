@@ -56,12 +56,19 @@ def _levels(*seen: tuple[float, float], state: State | None = None) -> list[int]
 
 
 def test_steps_are_entered_at_once() -> None:
-    assert _levels((0, 14.9), (2, 15.0), (4, 44.0), (6, 700.0)) == [0, 1, 1, 3]
+    assert _levels((0, 14.9), (2, 15.0), (4, 44.0), (6, 46.0)) == [0, 1, 1, 2]
+    assert _levels((0, 50.0)) == [2]
+
+
+def test_nobody_is_handed_over_by_the_pace_of_full_answers() -> None:
+    """Ten thousand wait a quarter of an hour for a model, and a minute for passages."""
+    assert _levels((0, 1000.0), (2, 900.0), (14, 650.0), (16, 60.0), (18, 60.0)) == [2, 2, 2, 2, 2]
+    assert _levels((0, 1000.0), (2, 900.0), (14, 650.0), (16, 620.0)) == [2, 2, 2, 3]
 
 
 def test_steps_are_left_one_by_one_after_a_calm_each() -> None:
-    looks = [(float(now), 700.0 if now == 0 else 1.0) for now in range(0, 90, 10)]
-    assert _levels(*looks) == [3, 3, 3, 2, 2, 1, 1, 0, 0]
+    looks = [(float(now), 1.0) for now in range(10, 90, 10)]
+    assert _levels(*looks, state=State(3, None, 20.0, None)) == [3, 3, 2, 2, 1, 1, 0, 0]
 
 
 def test_what_goes_up_and_down_around_a_threshold_changes_no_step() -> None:
@@ -77,7 +84,7 @@ def test_a_step_that_was_left_too_early_needs_twice_the_calm_and_a_quiet_time_fo
     state = None
     for now_s, clear_s in ((0.0, 20.0), (1.0, 0.0), (21.0, 0.0), (30.0, 20.0)):
         state = move(state, clear_s, now_s, RULES)
-    assert state == State(1, None, 40.0, None)
+    assert state == State(1, None, 40.0, None, 30.0)
 
     assert _levels((31, 0.0), (52, 0.0), (70, 0.0), (71, 0.0), state=state) == [1, 1, 1, 0]
     calm = State(0, 71.0, 40.0, 71.0)

@@ -36,8 +36,9 @@ def journal(config: settings.Settings) -> Iterator[Reader]:
 
 @click.command()
 @click.option("--hours", type=click.IntRange(1, 24 * 31), help="By channel and hour, of so many hours until now.")
+@click.option("--write-off", type=int, help="Count so many missing requests as stored: they are lost, and known to be.")
 @as_json_option
-def balance(hours: int | None, as_json: bool) -> None:
+def balance(hours: int | None, write_off: int | None, as_json: bool) -> None:
     """Received = stored + in flight; and what became of every event, turn and part. Exits 1 if it does not close."""
     config = settings.load()
     if hours is not None:
@@ -47,6 +48,8 @@ def balance(hours: int | None, as_json: bool) -> None:
         print_rows(rows, _hour_line, empty=f"nothing was received in {hours} h", as_json=as_json)
         return
     with as_owner(config) as conn, journal(config) as reader:
+        if write_off is not None and not balance_store.write_off(conn, reader, write_off):
+            raise Permanent("balance", f"{write_off} requests are not what is missing: see `balance`")
         found = balance_store.take(conn, reader)
     if as_json:
         print_json({**asdict(found), "closes": found.closes, "at_rest": found.at_rest})
