@@ -4,7 +4,8 @@
 CREATE FUNCTION operations_background(lim int) RETURNS TABLE (station text, overdue bigint, oldest_s double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT s.station, count(s.due_at), coalesce(extract(epoch FROM clock_timestamp() - min(s.due_at)), 0)::float8
-    FROM ((SELECT 'index' AS station, due_at FROM indexing WHERE model IS NULL AND due_at <= clock_timestamp() LIMIT lim)
+    FROM ((SELECT 'index' AS station, i.due_at FROM indexing i JOIN embedding_spaces e ON e.id = i.space_id
+           WHERE e.state = 'active' AND NOT i.done AND i.due_at <= clock_timestamp() LIMIT lim)
           UNION ALL
           (SELECT 'media', due_at FROM media WHERE state = 'waiting' AND due_at <= clock_timestamp() LIMIT lim)
           UNION ALL
