@@ -70,6 +70,12 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(minutes=50),
         jitter=timedelta(minutes=5),
     ),
+    "maintenance.make_graphs": Entry(
+        crontab(minute="*/10"),
+        why="a company that has grown is searched exactly until then, which a few thousand chunks more do not show",
+        expires=timedelta(minutes=9),
+        jitter=timedelta(minutes=2),
+    ),
     "index.find_popular": Entry(
         crontab(minute=50),
         why="what is asked often changes in hours; before the hour, when other jobs begin",

@@ -28,7 +28,11 @@ CONVERSATIONS = 600
 POSTERS = 8
 LLM_S = 0.3
 WITHIN_S = 120.0
-QUESTION = "How many days do I have to return shoes?"
+
+
+def _question(number: int) -> str:
+    """Another one each time: what was asked before is remembered, and this measures those that were not."""
+    return f"How many days do I have to return shoes of order {number}?"
 
 
 def _idle(system: System) -> tuple[float, float]:
@@ -38,7 +42,7 @@ def _idle(system: System) -> tuple[float, float]:
     quiet_s = system.config.quiet_window_s
     spent_ms = []
     for chat in range(1, IDLE_MESSAGES + 1):
-        system.post_until_accepted(bot, update(QUESTION, chat=chat))
+        system.post_until_accepted(bot, update(_question(chat), chat=chat))
         accepted_s = time.time()
         [message] = system.standin.wait_messages(1, chat_id=chat, token=bot.token, timeout_s=20)
         spent_ms.append((float(message["at"]) - accepted_s - quiet_s) * 1000)
@@ -87,7 +91,7 @@ def throughput(system: System) -> Throughput:
     system.standin.set_latency(first_byte_s=LLM_S)
     bots = [system.new_bot() for _ in range(10)]
     before = system.standin.wait_count(0, 1, target="telegram", kind="message")
-    work = [(bots[n % 10], update(QUESTION, chat=10_000 + n)) for n in range(CONVERSATIONS)]
+    work = [(bots[n % 10], update(_question(10_000 + n), chat=10_000 + n)) for n in range(CONVERSATIONS)]
     before_s = _cpu_s(system)
     began_s = time.perf_counter()
     with ThreadPoolExecutor(POSTERS) as pool:

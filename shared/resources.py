@@ -25,7 +25,7 @@ from shared.live.publisher import Publisher
 from shared.llm import rerank
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
-from shared.resilience import pools
+from shared.resilience import transport
 from shared.resilience.egress import EVERYWHERE, Egress
 from shared.resilience.held import Held
 from shared.resilience.limiter import Limiter
@@ -140,7 +140,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     loop = Loop()
     loop.start()
     llm_http = httpx.AsyncClient(
-        mounts=pools.mounts(settings.llm_connections, KEEPALIVE_S),
+        mounts=transport.mounts(settings.llm_connections, KEEPALIVE_S),
         limits=httpx.Limits(
             max_connections=settings.llm_connections,
             max_keepalive_connections=settings.llm_connections,
@@ -165,7 +165,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         vault=Vault(settings.fernet_keys),
         loop=loop,
         http=httpx.AsyncClient(
-            mounts=pools.mounts(PLATFORM_CONNECTIONS, KEEPALIVE_S),
+            mounts=transport.mounts(PLATFORM_CONNECTIONS, KEEPALIVE_S),
             limits=httpx.Limits(
                 max_connections=PLATFORM_CONNECTIONS,
                 max_keepalive_connections=PLATFORM_CONNECTIONS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.clock import Clock
-from shared.flow import alerts, archive, backup, media_sweep, popular, refresh, retention, upkeep
+from shared.flow import alerts, archive, backup, graphs, media_sweep, popular, refresh, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.resources import Resources
@@ -25,6 +25,7 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
+        graphs.MAKE_GRAPHS,
         popular.FIND,
         popular.WARM,
         refresh.REFRESH,

@@ -29,6 +29,12 @@ def make_partitions(self: JobStep) -> None:
     self.run_job()
 
 
+@app.task(base=JobStep, bind=True, name="maintenance.make_graphs")
+def make_graphs(self: JobStep) -> None:
+    """Make the graphs by which large companies are searched."""
+    self.run_job()
+
+
 @app.task(base=JobStep, bind=True, name="maintenance.make_backup", **LIMITS)
 def make_backup(self: JobStep) -> None:
     """Make a backup, and delete those that are no longer kept."""

@@ -41,6 +41,9 @@ class Platform(Protocol):
     guarded: bool = False
     """Parts go to addresses that companies name: the client given to `send` must be one that keeps them out of our
     own network."""
+    tells_fate: bool = True
+    """It may tell what became of a part before the answer to its send has been recorded (delivered, read, failed), so
+    recording it looks for that."""
     id_header: str | None = None
     """The header, in lower case, that names a delivery, the same each time it is sent again; such a name says better
     than the content what has come before."""

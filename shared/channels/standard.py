@@ -47,6 +47,7 @@ class Standard(Platform):
     patience = Patience(attempts_max=len(WAITS_S) + 1, expires_after_s=4 * 86_400.0, waits_s=WAITS_S, blocks=False)
     idempotent = True
     guarded = True
+    tells_fate = False
     id_header = "webhook-id"
 
     def __init__(self, clock: Clock | None = None) -> None:

@@ -26,6 +26,7 @@ class Telegram(Platform):
 
     name = "telegram"
     local_delivery = False
+    tells_fate = False
 
     def __init__(self, api_url: str = API_URL) -> None:
         self.api_url = api_url

@@ -13,6 +13,7 @@ from shared.resources import Resources
 from shared.store import cases
 from shared.store.cases import Loaded
 from shared.store.companies import Company
+from shared.store.filters import Filter
 from shared.store.pool import Conn, set_companies
 from shared.store.turns import Claim, Turn
 
@@ -22,8 +23,9 @@ LINES_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """ms: time per stage so far. near_budget: most of the day's tokens are used. stream: tells who watches what is
-    being written. step: the highest of the ladder that an overload leaves. space: what ranked the passages."""
+    """ms: time per stage so far. where: what the answer may draw on; None: all that the company knows. near_budget:
+    most of the day's tokens are used. stream: tells who watches what is being written. step: the highest of the ladder
+    that an overload leaves. space: what ranked the passages."""
 
     turn: Turn
     company: Company
@@ -32,6 +34,7 @@ class Case:
     passages: tuple[Passage, ...]
     sealed: bytes
     ms: dict[str, int]
+    where: Filter | None = None
     over_budget: bool = False
     near_budget: bool = False
     stream: AnswerStream | None = None
@@ -74,4 +77,15 @@ def _case(r: Resources, loaded: Loaded, gather_ms: int) -> Case:
     over = budget is not None and loaded.tokens_today >= budget
     near = budget is not None and loaded.tokens_today >= budget * r.settings.budget_cheaper_share
     ms = {"waited": waited_ms, "gather": gather_ms}
-    return Case(turn, loaded.company, burst, history, (), loaded.credentials, ms, over_budget=over, near_budget=near)
+    return Case(
+        turn,
+        loaded.company,
+        burst,
+        history,
+        (),
+        loaded.credentials,
+        ms,
+        loaded.where,
+        over_budget=over,
+        near_budget=near,
+    )

@@ -199,7 +199,7 @@ def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Begu
     recorded = outbound.record(conn, claim, attempt, DELIVERED_HERE, delay_s=0, duration_ms=0)
     if recorded is None:
         return Delivered(Result.UNSENT, claim.company_id)
-    _follow(conn, part, DELIVERED_HERE)
+    _follow(r, conn, part, DELIVERED_HERE)
     return Begun(claim, part, attempt, None, recorded.next_due_s)
 
 
@@ -280,7 +280,7 @@ def _record_until(
                 recorded = outbound.record(
                     conn, claim, attempt, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
                 )
-                failed = _follow(conn, part, outcome) if recorded else []
+                failed = _follow(r, conn, part, outcome) if recorded else []
             _tell_failures(part, failed)
             return recorded
         except DatabaseUnavailable:
@@ -289,7 +289,7 @@ def _record_until(
             time.sleep(RECORD_RETRY_S)
 
 
-def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
+def _follow(r: Resources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
     """What an outcome means beyond its own part. Returns the part if its platform had said meanwhile that it failed."""
     if outcome.migrated_to is not None:
         key = conversations.chat_of(conn, part.company_id, part.conversation_id)
@@ -304,8 +304,8 @@ def _follow(conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
         log.error("channel_disabled", channel_id=part.channel_id, company_id=part.company_id, meaning=outcome.meaning)
     if outcome.status == "sent" and part.channel_state == "needs_reauth":
         channels.set_state(conn, part.company_id, part.channel_id, "active")
-    if outcome.status == "sent" and outcome.platform_message_id is not None:
-        return statuses.hear_early(conn, (part.company_id, part.id))
+    if outcome.status == "sent" and outcome.platform_message_id is not None and r.platforms[part.platform].tells_fate:
+        return statuses.hear_early(conn, (part.company_id, part.id), part.channel_id, outcome.platform_message_id)
     return []
 
 

@@ -29,7 +29,7 @@ from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
 from shared.resilience.held import Piece
 from shared.resources import Resources
-from shared.store import conversations, passages, replies, turns, usage
+from shared.store import conversations, replies, turns, usage
 from shared.store.pool import Conn, describe
 from shared.store.turns import Claim
 from shared.telemetry import metrics
@@ -196,14 +196,13 @@ def _retrieve(r: Resources, claim: Claim, case: Case) -> Case:
     case.ms["embed"] = _ms(started)
     started = perf_counter()
     with r.db.transaction(claim.company_id) as conn:
-        where = passages.chat_filter(conn, claim.company_id, case.turn.conversation_id)
         found = knowledge.search_burst(
-            conn, claim.company_id, lines, 2 * PASSAGES, understood.meanings, before=before, where=where,
+            conn, claim.company_id, lines, 2 * PASSAGES, understood.meanings, before=before, where=case.where,
             results=r.results,
         )  # fmt: skip
     case.ms["search"] = _ms(started)
     # the connection is back: a reranker is somebody else's HTTP, too
-    found = reranked(r.reranker, "\n".join(lines), found, filtered=where is not None)
+    found = reranked(r.reranker, "\n".join(lines), found, filtered=case.where is not None)
     return replace(case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), space=understood.space)
 
 
@@ -292,12 +291,11 @@ def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
         if not conversation.bot_enabled:
             turns.finish(conn, claim, "cancelled")
             return False
-        made = replies.make(conn, claim, conversation, "handed_over" if handover else "answered", answer, parts)
-        if made is None:
+        state = "handed_over" if handover else "answered"
+        if replies.make(conn, claim, conversation, state, answer, parts) is None:
             raise Cancelled
         if handover:
             conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
-        usage.count_day(conn, claim.company_id, answer.attempts, made.cost_micros)
         faults.reach("reply.before_commit")
     _count_cost(made.cost_micros)
     return True

@@ -169,7 +169,9 @@ def _early(about: _About) -> statuses.Early:
 def _tell_early(conn: Conn, before: dict[PartId, Part], now: dict[PartId, Part]) -> None:
     """Parts whose ids we have just learned hear what was said of them before."""
     learned = [part for key, part in now.items() if part.platform_message_id != before[key].platform_message_id]
-    for key, said in statuses.take_early(conn, learned).items():
+    named = {(p.company_id, p.channel_id, p.platform_message_id): (p.company_id, p.id)
+             for p in learned if p.platform_message_id is not None}  # fmt: skip
+    for key, said in statuses.take_early(conn, named).items():
         for one in said:
             now[key] = now[key].told(one.status, one.meaning, one.at)
 
@@ -196,11 +198,15 @@ def note_failures(conn: Conn, failed: Sequence[Part]) -> None:
     )
 
 
-def hear_early(conn: Conn, part: PartId) -> list[Part]:
-    """A send was just recorded: what its platform said of it meanwhile counts now. Returns the part if it failed."""
+def hear_early(conn: Conn, part: PartId, channel_id: int, platform_message_id: str) -> list[Part]:
+    """A send was just recorded, in this transaction, which so holds the part's row: what its platform said of it
+    meanwhile counts now. Returns the part if it failed."""
+    said = statuses.take_early(conn, {(part[0], channel_id, platform_message_id): part}).get(part)
+    if not said:  # as a rule
+        return []
     before = statuses.lock(conn, [part])
     now = dict(before)
-    for key, said in statuses.take_early(conn, before.values()).items():
+    for key in before:
         for one in said:
             now[key] = now[key].told(one.status, one.meaning, one.at)
     statuses.write(conn, [one for key, one in now.items() if one != before[key]])

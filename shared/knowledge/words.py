@@ -69,8 +69,8 @@ def _phrases(found: Hits) -> Mapping[int, float]:
     together: list[tuple[Hit, tuple[str, str], int]] = []
     for hit in found.hits:
         for pair in pairs.get(hit.language, ()):
-            times = _times(hit.positions.get(pair[0], ()), hit.positions.get(pair[1], ()))
-            if times:
+            one, two = hit.positions.get(pair[0]), hit.positions.get(pair[1])
+            if one and two and (times := _times(one, two)):
                 together.append((hit, pair, times))
     having = Counter((hit.language, pair) for hit, pair, _ in together)
     scores: defaultdict[int, float] = defaultdict(float)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from shared.model import ChatLine
 from shared.store.companies import Company
+from shared.store.filters import Filter
 from shared.store.pool import Conn
 from shared.store.turns import Claim, Turn
 
@@ -14,12 +15,14 @@ from shared.store.turns import Claim, Turn
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted only
-    where it has a budget. lines: of its conversation as (seq, line), oldest first."""
+    where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
+    conversation as (seq, line), oldest first."""
 
     turn: Turn
     company: Company
     credentials: bytes
     tokens_today: int
+    where: Filter | None
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
 
 
@@ -33,7 +36,9 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         " c.bot_enabled, c.message_count, t.request_id, h.external_id, c.last_customer_message, c.last_customer_at,"
         " o.id, o.name, o.handover_text, o.notice_text, o.overload_text, o.daily_token_budget, h.credentials,"
         " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
-        "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END"
+        "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END,"
+        " (SELECT f.wanted FROM chat_filters f WHERE f.company_id = t.company_id"
+        "   AND f.conversation_id = t.conversation_id)"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
         " CROSS JOIN LATERAL (SELECT * FROM turns t WHERE t.company_id = k.company_id AND t.id = k.id"
         "   AND t.epoch = k.epoch AND t.state = 'answering' LIMIT 1) t"
@@ -50,7 +55,9 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         turn = Turn(*row[:18])  # type: ignore[arg-type]
         company = Company(*row[18:24])  # type: ignore[arg-type]
         claim = Claim(turn.company_id, turn.id, turn.epoch)
-        found[claim] = Loaded(turn, company, bytes(row[24]), int(str(row[25] or 0)))  # type: ignore[call-overload]
+        where = Filter.from_json(row[26]) if isinstance(row[26], dict) else None
+        credentials = bytes(row[24])  # type: ignore[call-overload]
+        found[claim] = Loaded(turn, company, credentials, int(str(row[25] or 0)), where)
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found
 

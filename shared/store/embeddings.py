@@ -33,7 +33,7 @@ class Unembedded:
 
 
 def ensure_space(conn: Conn, model: str, dimension: int) -> int:
-    """The space of a model, made with its index if it is new; the first of all is active. Raises
+    """The space of a model, made if it is new; the first of all is active. Raises
     Permanent('embedding_dimension') if the model had another dimension: vectors of the two cannot be compared."""
     try:
         with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:

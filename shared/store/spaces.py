@@ -113,11 +113,6 @@ def retire(conn: Conn, space_id: int) -> bool:
     )
 
 
-def drop_index(conn: Conn, space_id: int) -> None:
-    """First: what is deleted from a graph costs more than what is deleted from a table. Waits for searches."""
-    conn.execute(f"/* spaces.drop_index */ DROP INDEX IF EXISTS embeddings_near_{int(space_id)}".encode())
-
-
 def clear(conn: Conn, space_id: int, *, after: tuple[int, int], limit: int) -> tuple[int, tuple[int, int] | None]:
     """Delete the next vectors of a retired space behind (company, chunk). Returns how many, and where to go on; None:
     that was all."""

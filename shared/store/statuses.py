@@ -195,10 +195,11 @@ def keep_early(conn: Conn, early: Sequence[Early]) -> None:
         )
 
 
-def take_early(conn: Conn, parts: Iterable[Part]) -> dict[PartId, list[Early]]:
-    """What was said of these parts before their ids were known; the rows go."""
-    named = {(p.company_id, p.channel_id, p.platform_message_id): (p.company_id, p.id)
-             for p in parts if p.platform_message_id is not None}  # fmt: skip
+def take_early(conn: Conn, named: Mapping[tuple[int, int, str], PartId]) -> dict[PartId, list[Early]]:
+    """What was said of parts before their ids were known; the rows go.
+
+    named: (company, channel, the platform's id of the message) → the part.
+    """
     if not named:
         return {}
     rows = conn.execute(
@@ -207,6 +208,7 @@ def take_early(conn: Conn, parts: Iterable[Part]) -> dict[PartId, list[Early]]:
         " WHERE e.company_id = k.company_id AND e.channel_id = k.channel_id AND e.external_id = k.external_id"
         " RETURNING e.company_id, e.channel_id, e.external_id, e.status, e.meaning, e.at",
         columns(named),
+        prepare=True,
     ).fetchall()
     found: dict[PartId, list[Early]] = {}
     for row in rows:

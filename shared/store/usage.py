@@ -54,9 +54,13 @@ def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
     }
 
 
+def calls_made(attempts: Sequence[ModelAttempt]) -> int:
+    return sum(a.outcome not in NOT_MADE for a in attempts)
+
+
 def count_day(conn: Conn, company_id: int, attempts: Sequence[ModelAttempt], cost_micros: int | None) -> None:
     """Add the attempts to the company's day. Last in the transaction: others wait for this row."""
-    calls = sum(a.outcome not in NOT_MADE for a in attempts)
+    calls = calls_made(attempts)
     if not calls:
         return
     conn.execute(

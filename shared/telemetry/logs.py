@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
@@ -44,18 +45,26 @@ def configure(level: str = "INFO", process: str = "") -> None:
 
 
 class Lines:
-    """Lines as the others, for what happens thousands of times a second: 5 µs instead of 60. Plain fields only."""
+    """Lines as the others, for what happens thousands of times a second on an event loop: 3 µs instead of 60. Plain
+    fields only. What is written in one turn of the loop leaves in the next one, by one system call."""
 
     def __init__(self, name: str, process: str) -> None:
         self._logger = logging.getLogger(name)
         self._fixed = {"logger": name, "process": process, "level": "info"}
+        self._lines: list[bytes] = []
 
     def write(self, event: str, **fields: str | float | None) -> None:
+        """Call it on a running loop."""
         if self._logger.isEnabledFor(logging.INFO):
-            now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-            line = {**fields, **self._fixed, "event": event, "timestamp": now}
-            sys.stderr.buffer.write(orjson.dumps(line) + b"\n")
-            sys.stderr.buffer.flush()
+            line = {**fields, **self._fixed, "event": event, "timestamp": datetime.now(UTC)}
+            if not self._lines:
+                asyncio.get_running_loop().call_soon(self._flush)
+            self._lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        sys.stderr.buffer.write(b"".join(lines))
+        sys.stderr.buffer.flush()
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:

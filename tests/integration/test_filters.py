@@ -41,7 +41,8 @@ def conn(database: Database) -> Iterator[Conn]:
 def library(database: Database, conn: Conn) -> Library:
     company_id = company(database, "Acme")
     set_companies(conn, [company_id])
-    space_id = embeddings.ensure_space(conn, "small", 2)
+    with psycopg.connect(database.url) as making:  # in a transaction of its own: until it ends nobody adds documents
+        space_id = embeddings.ensure_space(making, "small", 2)
     documents = {}
     for source, collection, category, month, speakers in (
         ("faq", "help", "billing", 1, ()),

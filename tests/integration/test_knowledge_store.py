@@ -16,8 +16,10 @@ import pytest
 
 from shared.embedded import Database
 from shared.knowledge.search import add, search
+from shared.model import Passage
 from shared.store import knowledge
 from shared.store.pool import Conn, set_companies
+from tests.integration.explain import read_by
 
 EVALUATION = Path(__file__).resolve().parents[3] / "shared" / "eval"
 RETURNS = (
@@ -278,7 +280,6 @@ def test_writers_at_the_same_time_keep_the_counts_right(database: Database, acme
 
 
 def test_a_large_company_is_searched_through_the_word_index(database: Database, acme: int) -> None:
-    """The plan of the candidates' statement, as the search function makes it: with the question's words known."""
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         conn.execute("SELECT set_config('switchboard.companies', %s, false)", (f"{{{acme}}}",))
         conn.execute(
@@ -295,16 +296,34 @@ def test_a_large_company_is_searched_through_the_word_index(database: Database, 
             .encode()
         )
         conn.execute("ANALYZE chunks, lexemes, knowledge_stats")
-        plan = conn.execute(
-            "EXPLAIN SELECT id FROM chunks c WHERE c.company_id = %s AND c.language = 'english'"
-            " AND c.tsv @@ '''w13'' | ''w4711'''::tsquery"
-            " ORDER BY ts_rank(c.tsv, '''w13'' | ''w4711'''::tsquery, 1) DESC, c.id LIMIT 100",
-            (acme,),
-        ).fetchall()
-    assert "chunks_words" in "\n".join(str(line) for line in plan)
     with psycopg.connect(database.url) as app:
         set_companies(app, (acme,))
-        assert "w4711" in search(app, acme, "w4711")[0].text
+        found: list[Passage] = []
+        read = read_by(app, lambda c: found.extend(search(c, acme, "w4711 common")))
+    assert "w4711" in found[0].text
+    assert "chunks" not in read.whole
+    assert read.indexes["chunks_words"] == 4  # those that have w4711, and not twenty thousand
+
+
+@pytest.mark.parametrize(
+    ("counts", "any_of", "all_of"),
+    [
+        ([300, 800, 900], [1, 2], None),  # as many as fit
+        ([1500], [1], None),  # there is no other
+        ([2000, 2500, 3000], [2, 3], [1]),  # another beside it: by chance 1,100 chunks of 10,000
+        ([9000, 9500, 9900], [3], [1, 2]),
+    ],
+)
+def test_the_rarest_words_choose_the_candidates(
+    database: Database, counts: list[int], any_of: list[int], all_of: list[int] | None
+) -> None:
+    with psycopg.connect(database.admin_url) as owner:
+        chosen = owner.execute(
+            "SELECT any_of, all_of, query::text FROM knowledge_choice(%s::bigint[], %s, %s, 10000, 1200)",
+            ([1, 2, 3][: len(counts)], ["'a'", "'b'", "'c'"][: len(counts)], counts),
+        ).fetchone()
+
+    assert chosen == (any_of, all_of, " | ".join(["'a'", "'b'", "'c'"][: len(counts)]))
 
 
 @pytest.mark.skipif(not EVALUATION.is_dir(), reason="the evaluation sets are not part of the project")

@@ -346,6 +346,17 @@ def test_a_search_reads_the_chunks_that_have_the_words(app: Conn) -> None:
     assert read.entries < 600, read
 
 
+def test_a_search_reads_nothing_of_what_other_companies_have_of_the_words(app: Conn) -> None:
+    with _undone(app, 2):  # twenty chunks beside somebody's five thousand
+        found: list[Any] = []
+        read = read_by(app, lambda c: found.extend(search(c, 2, "everyword shop topic7", 8)))
+
+    assert len(found) == 8
+    assert _big_whole(read) == 0
+    assert read.indexes["chunks_words"] <= 20
+    assert read.entries < 300, read  # small tables whole
+
+
 def test_the_bodies_of_the_claims_are_planned_by_index_in_the_order_they_want(loaded: Database) -> None:
     with psycopg.connect(loaded.admin_url, autocommit=True) as owner:
         plans = Explaining(owner)

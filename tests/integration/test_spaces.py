@@ -17,7 +17,7 @@ from shared.faults import InjectedFault
 from shared.flow import spaces as flow
 from shared.flow.index import BATCH, Result
 from shared.resilience.breaker import BreakerOpen
-from shared.store import embeddings, knowledge, spaces
+from shared.store import embeddings, graphs, knowledge, spaces
 from shared.store.pool import Conn, set_companies
 from tests.embedder import FakeEmbedder
 from tests.factories import Bot, make_bot
@@ -106,9 +106,15 @@ def test_a_new_space_is_filled_while_the_old_one_serves_then_switched_and_the_ol
     assert (space, float(str(cosine)) > 0.9) == ("larger", True)
     assert _state(station) == {"fake": "ready", "larger": "active"}
 
+    for space, dimension, partition in station.rows(
+        "SELECT s.id, s.dimension, e.tableoid::regclass::text FROM embeddings e"
+        " JOIN embedding_spaces s ON s.id = e.space_id"
+    ):
+        graph = graphs.Graph(bot.company_id, int(str(space)), int(str(dimension)), 1, str(partition), "absent")
+        graphs.make(owner, graph)
     assert _drop(owner, "fake") == 1
     assert _state(station) == {"larger": "active"}
-    assert station.rows("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embeddings_near_%%'") == [(1,)]
+    assert station.rows("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embeddings_graph_%%'") == [(1,)]
     assert station.rows("SELECT count(*) FROM indexing") == [(1,)]
     station.r.embedder, station.r.other_embedders = larger, []
     station.r.spaces.forget()

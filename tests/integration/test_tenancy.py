@@ -25,7 +25,6 @@ from shared.store import (
     retention,
     statuses,
     turns,
-    usage,
 )  # fmt: skip
 from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, Inbox, make_bot, update
@@ -126,9 +125,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
     )
     asked = (ModelAttempt("one", "m", "ok", 5, 20, 5),)
     answer = Answer("At nine.", "full", "model", attempts=asked)
-    made = replies.make(conn, claim, conversation, "answered", answer, ["At nine."])
-    assert made is not None
-    usage.count_day(conn, company, asked, made.cost_micros)
+    assert replies.make(conn, claim, conversation, "answered", answer, ["At nine."]) is not None
     part = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
     assert part is not None
     outbound.begin_send(conn, part, record_deadline_s=30)

@@ -1,0 +1,170 @@
+"""What the local model costs: a question on one core, a search that is remembered, ten thousand chunks indexed beside
+the bare encoder.
+
+`python -m bench indexing [--scale 0.1]`. Questions and texts are those of bench.corpora. Indexing runs as the worker
+does it, in as many threads as the fleet gives it: claims, texts from PostgreSQL, vectors into it, with fsync. The bare
+encoder is the tokenizer and ONNX Runtime in as many threads, with nothing else, on texts sorted by length.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench import corpora
+from bench.corpora import Pool
+from shared.cache.two_level import TwoLevel
+from shared.embedded import Database, DataFolder, Postgres, Valkey
+from shared.flow import index
+from shared.knowledge import minilm, search
+from shared.knowledge.minilm import LocalMiniLM
+from shared.knowledge.remembered import RESULTS_ENTRIES, RESULTS_TTL_S, VECTORS_ENTRIES, VECTORS_TTL_S, Results
+from shared.resources import Resources, open_resources
+from shared.store import companies
+from shared.store.migrate import migrate
+from tests.factories import settings_for
+
+CHUNKS, OF_A_DOCUMENT = 10_000, 50
+SENTENCES = 4_000
+BARE = 0.2
+"""The share of them that the bare encoder is given, before and after."""
+THREADS = 2
+QUESTIONS = 200
+DEADLINE_S = 10.0
+
+
+def report(scale: float = 1.0) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as data, DataFolder(Path(data)) as folder:
+        pool = corpora.pool(Path(data) / "pool.npy", random.Random(7), SENTENCES)
+        yield _asked(pool)
+        with Postgres(folder) as server, Valkey(folder) as valkey:
+            database = server.create_database("indexing")
+            migrate(database.admin_url)
+            r = open_resources(settings_for(database, valkey.database_url(1)), name="bench")
+            try:
+                yield from _indexed(r, database, pool, int(CHUNKS * scale))
+                yield from _remembered(r, [text for text, _ in pool.questions[:QUESTIONS]])
+            finally:
+                r.close()
+        folder.discard()
+
+
+def _asked(pool: Pool) -> str:
+    """A question at a time, on one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        embedder = LocalMiniLM(threads=1)
+        took = [_ms(lambda text=text: embedder.embed([text])) for text, _ in pool.questions[:QUESTIONS]]  # type: ignore[misc]
+    finally:
+        os.sched_setaffinity(0, cores)
+    return f"a question embedded on one core: p50 {statistics.median(took):.1f} ms, p95 {_p95(took):.1f} ms"
+
+
+def _indexed(r: Resources, database: Database, pool: Pool, count: int) -> Iterator[str]:
+    texts, _ = corpora.chunks(pool, random.Random(3), range(len(pool.subjects)), count)
+    tokens = _add(r, database, texts)
+    sample = texts[:: round(1 / BARE)]
+    before = _bare(sample)
+    began = time.perf_counter()
+    _each_thread(lambda: _work(r))
+    took = time.perf_counter() - began
+    after = _bare(sample)
+    bare = (before + after) / 2
+    yield (
+        f"{count} chunks, {tokens} tokens, indexed in {took:.0f} s: {count / took:.0f} chunks and {tokens / took:.0f}"
+        f" tokens a second, {100 * tokens / took / bare:.0f} % of the bare encoder's {bare:.0f}"
+        f" ({before:.0f} before, {after:.0f} after)"
+    )
+
+
+def _add(r: Resources, database: Database, texts: Sequence[str]) -> int:
+    """Store them as documents whose paragraphs are chunks; how many tokens their chunks have."""
+    with psycopg.connect(database.admin_url, autocommit=True) as owner:
+        company_id = companies.ensure(owner, "bench").id
+    for first in range(0, len(texts), OF_A_DOCUMENT):
+        with r.db.transaction(company_id) as conn:
+            # Headings, so that each stays a chunk of its own.
+            body = "\n\n".join(f"# Part {n}\n{text}" for n, text in enumerate(texts[first : first + OF_A_DOCUMENT]))
+            search.add(conn, company_id, source=f"page {first}", title=f"Page {first}", text=body)
+    with r.db.transaction(company_id) as conn:
+        rows: list[Any] = conn.execute("SELECT title, text FROM chunks WHERE company_id = %s", (company_id,)).fetchall()
+    tokenizer, _ = minilm._model()
+    return sum(len(each.ids) for each in tokenizer.encode_batch([f"{title}\n{text}" for title, text in rows]))
+
+
+def _work(r: Resources) -> None:
+    cursor = 0
+    while True:
+        result, cursor = index.index_next_document(r, cursor)
+        if result is index.Result.NOTHING_DUE and cursor == 0:
+            return
+
+
+def _bare(texts: Sequence[str]) -> float:
+    """Tokens a second."""
+    tokenizer, session = minilm._model()
+    ordered = sorted(texts, key=len)
+    batches = [ordered[at : at + minilm.BATCH] for at in range(0, len(ordered), minilm.BATCH)]
+
+    def encode(batch: Sequence[str]) -> int:
+        encoded = tokenizer.encode_batch(list(batch))
+        session.run(["vectors"], minilm._padded([each.ids for each in encoded]))
+        return sum(len(each.ids) for each in encoded)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as threads:
+        tokens = sum(threads.map(encode, batches))
+    return tokens / (time.perf_counter() - began)
+
+
+def _each_thread(work: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _remembered(r: Resources, questions: Sequence[str]) -> Iterator[str]:
+    """Searches with their embedding: made, from this process' memory, from Redis as another process finds it."""
+    [company_id] = _companies(r)
+    made = [_ms(lambda q=q: _search(r, company_id, q)) for q in questions]  # type: ignore[misc]
+    near = [_ms(lambda q=q: _search(r, company_id, q)) for q in questions]  # type: ignore[misc]
+    r.vectors = TwoLevel(r.cache, r.clock, ttl_s=VECTORS_TTL_S, entries=VECTORS_ENTRIES)
+    r.results = Results(TwoLevel(r.cache, r.clock, ttl_s=RESULTS_TTL_S, entries=RESULTS_ENTRIES))
+    far = [_ms(lambda q=q: _search(r, company_id, q)) for q in questions]  # type: ignore[misc]
+    for name, took in (("made", made), ("from memory", near), ("from Redis", far)):
+        yield f"a search with its embedding, {name}: p50 {statistics.median(took):.2f} ms, p95 {_p95(took):.2f} ms"
+
+
+def _companies(r: Resources) -> list[int]:
+    with r.db.transaction() as conn:
+        return companies.ids(conn)
+
+
+def _search(r: Resources, company_id: int, question: str) -> None:
+    meaning = r.understand([question], deadline_s=DEADLINE_S).meanings[question]
+    with r.db.transaction(company_id) as conn:
+        found = search.search(conn, company_id, question, 8, meaning, results=r.results)
+    assert len(found) == 8
+
+
+def _ms(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
+
+
+def _p95(values: Sequence[float]) -> float:
+    return sorted(values)[int(0.95 * len(values))]

@@ -1,0 +1,126 @@
+"""httpx over aiohttp's connections, for clients with a hundred requests under way: a third of httpcore's CPU a call.
+
+docs/decisions/0010-httpx-over-aiohttp.md says why, and why not by the adapter that is to be had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import httpx
+from yarl import URL
+
+
+def mounts(connections: int, keepalive_s: float) -> dict[str, httpx.AsyncBaseTransport] | None:
+    """For httpx.AsyncClient(mounts=…). None where the environment names a proxy: that is httpx' own to follow."""
+    if urllib.request.getproxies():
+        return None
+    return {"all://": AiohttpTransport(connections, keepalive_s)}
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Used on one event loop, that of its first request.
+
+    connections: requests under way at most; beyond it one waits for the request's `pool` timeout and gets PoolTimeout.
+    keepalive_s: how long an idle connection is kept.
+    Raises httpx' errors with httpcore's meaning: ConnectError, ConnectTimeout, PoolTimeout and UnsupportedProtocol only
+    where nothing of the request has left, because whoever sends decides by them whether to send again.
+    """
+
+    def __init__(self, connections: int, keepalive_s: float) -> None:
+        self._tls = httpx.create_ssl_context()  # made once: it reads the system's certificates
+        self._keepalive_s = keepalive_s
+        self._places = asyncio.Semaphore(connections)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        timeouts = request.extensions.get("timeout", {})
+        await self._take_place(timeouts.get("pool"))
+        try:
+            with _as_httpx():
+                answer = await self._opened().request(
+                    request.method,
+                    URL(str(request.url), encoded=True),
+                    headers=request.headers,
+                    data=await request.aread() or None,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(
+                        sock_connect=timeouts.get("connect"), sock_read=timeouts.get("read"),
+                    ),
+                )  # fmt: skip
+        except BaseException:
+            self._places.release()
+            raise
+        return httpx.Response(
+            answer.status, headers=answer.raw_headers, stream=_Body(answer, self._places), request=request
+        )
+
+    async def _take_place(self, within_s: float | None) -> None:
+        if not self._places.locked():  # the usual case, without a timer
+            await self._places.acquire()
+            return
+        try:
+            async with asyncio.timeout(within_s):
+                await self._places.acquire()
+        except TimeoutError as e:
+            raise httpx.PoolTimeout("all connections are in use") from e
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keepalive_s, ssl=self._tls),
+                cookie_jar=aiohttp.DummyCookieJar(),  # many companies' requests go by here
+                auto_decompress=False,  # httpx does it
+                trust_env=False,
+            )
+        return self._session
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    """A response's body; its request is under way until it is closed."""
+
+    def __init__(self, answer: aiohttp.ClientResponse, places: asyncio.Semaphore) -> None:
+        self._answer, self._places = answer, places
+        self._closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _as_httpx():
+            async for piece in self._answer.content.iter_any():
+                yield piece
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._answer.release()  # closes a connection whose answer is not at its end
+            self._places.release()
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Most telling first: a subclass stands before what it is of."""
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as e:
+        raise httpx.ConnectTimeout(type(e).__name__) from e
+    except aiohttp.ServerTimeoutError as e:
+        raise httpx.ReadTimeout(type(e).__name__) from e
+    except (aiohttp.ClientConnectorError, aiohttp.ServerFingerprintMismatch) as e:
+        raise httpx.ConnectError(type(e).__name__) from e
+    except aiohttp.NonHttpUrlClientError as e:
+        raise httpx.UnsupportedProtocol(type(e).__name__) from e
+    except aiohttp.InvalidURL as e:
+        raise httpx.UnsupportedProtocol(type(e).__name__) from e
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as e:
+        raise httpx.RemoteProtocolError(type(e).__name__) from e
+    except (aiohttp.ClientError, OSError) as e:
+        raise httpx.ReadError(type(e).__name__) from e
+    except ValueError as e:  # a header that cannot be sent; it is not quoted
+        raise httpx.LocalProtocolError(type(e).__name__) from e

@@ -1,0 +1,104 @@
+"""The graphs by which large companies are searched: which there are, which there should be. As the owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from shared.store.pool import Conn
+
+GRAPH_FROM, GRAPH_UNTIL = 5_000, 2_500
+"""Chunks: from so many on a company gets a graph (an exact search of 5,000 takes as long as the graph), and below the
+second loses it."""
+MEMORY_MIN_MB, MEMORY_MAX_MB = 64, 1024
+BYTES_A_LINK = 600
+"""Of a vector's place in a graph that is being built, beside the vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One of a company in a space. table: the partition that holds the company. chunks: about how many it is of.
+    state: absent; building, by whoever; broken, because its building was ended."""
+
+    company_id: int
+    space_id: int
+    dimension: int
+    chunks: int
+    table: str
+    state: str
+
+    @property
+    def name(self) -> str:
+        return f"embeddings_graph_{self.space_id}_{self.company_id}"
+
+
+def missing(conn: Conn) -> list[Graph]:
+    """Those that should be there and are not whole, the largest first; of companies that have a vector in the space."""
+    with conn.cursor(row_factory=class_row(Graph)) as cursor:
+        return cursor.execute(
+            "/* graphs.missing */ SELECT k.company_id, s.id AS space_id, s.dimension, k.chunks,"
+            " one.\"table\", CASE WHEN i.indexrelid IS NULL THEN 'absent' WHEN p.pid IS NOT NULL THEN 'building'"
+            " ELSE 'broken' END AS state"
+            " FROM (SELECT company_id, sum(chunks)::bigint AS chunks FROM knowledge_stats GROUP BY 1) k"
+            " JOIN embedding_spaces s ON s.dimension IS NOT NULL AND s.state <> 'dropping'"
+            ' CROSS JOIN LATERAL (SELECT e.tableoid::regclass::text AS "table" FROM embeddings e'
+            "  WHERE e.company_id = k.company_id AND e.space_id = s.id LIMIT 1) one"
+            " LEFT JOIN pg_index i"
+            "  ON i.indexrelid = to_regclass(format('public.embeddings_graph_%%s_%%s', s.id, k.company_id))"
+            " LEFT JOIN pg_stat_progress_create_index p ON p.index_relid = i.indexrelid"
+            " WHERE k.chunks >= %s AND i.indisvalid IS NOT TRUE ORDER BY k.chunks DESC, k.company_id, s.id",
+            (GRAPH_FROM,),
+        ).fetchall()
+
+
+def needless(conn: Conn) -> list[str]:
+    """The names of those whose company has become small, or whose company or space is gone."""
+    rows = conn.execute(
+        "/* graphs.needless */ SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'i'"
+        " AND c.relnamespace = 'public'::regnamespace AND c.relname ~ '^embeddings_graph_[0-9]+_[0-9]+$'"
+        " AND coalesce((SELECT sum(k.chunks) FROM knowledge_stats k, embedding_spaces s"
+        "  WHERE k.company_id = split_part(c.relname, '_', 4)::bigint"
+        "  AND s.id = split_part(c.relname, '_', 3)::bigint AND s.state <> 'dropping'), 0) < %s ORDER BY 1",
+        (GRAPH_UNTIL,),
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def of_space(conn: Conn, space_id: int) -> list[str]:
+    """The names of all companies' graphs in a space."""
+    rows = conn.execute(
+        "/* graphs.of_space */ SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'i'"
+        " AND c.relnamespace = 'public'::regnamespace AND c.relname ~ %s ORDER BY 1",
+        (f"^embeddings_graph_{int(space_id)}_[0-9]+$",),
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def make(conn: Conn, graph: Graph) -> None:
+    """Build it while the company is read and written; outside a transaction, in autocommit.
+
+    With the memory that it needs, or it takes several times as long; and in one process: several would share the
+    memory through /dev/shm, which containers have 64 MB of.
+    """
+    memory_mb = graph.chunks * (2 * graph.dimension + BYTES_A_LINK) // 1_000_000
+    conn.execute(
+        "/* graphs.bound */ SELECT set_config('maintenance_work_mem', %s, false),"
+        " set_config('max_parallel_maintenance_workers', '0', false)",
+        (f"{min(max(memory_mb, MEMORY_MIN_MB), MEMORY_MAX_MB)}MB",),
+    )
+    conn.execute(
+        sql.SQL(
+            "/* graphs.make */ CREATE INDEX CONCURRENTLY {} ON {}"
+            " USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops) WHERE company_id = {} AND space_id = {}"
+        ).format(
+            sql.Identifier(graph.name), sql.Identifier(graph.table), sql.Literal(graph.dimension),
+            sql.Literal(graph.company_id), sql.Literal(graph.space_id),
+        )
+    )  # fmt: skip
+
+
+def drop(conn: Conn, name: str) -> None:
+    """Outside a transaction, in autocommit."""
+    conn.execute(sql.SQL("/* graphs.drop */ DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))

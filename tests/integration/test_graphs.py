@@ -1,0 +1,159 @@
+"""Large companies get a graph of their own: made beside readers and writers, made anew when it broke, gone when it is
+not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from shared.clock import SystemClock
+from shared.embedded import Database
+from shared.flow import jobs
+from shared.flow.graphs import MAKE_GRAPHS
+from shared.flow.jobs import Work
+from shared.knowledge import search
+from shared.knowledge.search import Meaning
+from shared.store import embeddings, graphs
+from shared.store.filters import Filter
+from shared.store.pool import Conn, set_companies
+from tests.factories import settings_for
+from tests.integration.explain import read_by
+from tests.integration.test_embeddings import vector
+from tests.integration.test_knowledge_store import company
+
+SIZES = (3, 10, 700, 5_200)
+"""The last one is large."""
+PARTS = 100
+"""Chunks of a document."""
+
+_FILL = """
+    WITH made AS (
+        INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)
+        SELECT c.company_id, c.id, 'doc ' || n, 'Doc', '', '', least(%(parts)s, %(size)s - n * %(parts)s)
+        FROM collections c, generate_series(0, (%(size)s - 1) / %(parts)s) n WHERE c.company_id = %(company)s
+        RETURNING company_id, id, chunk_count),
+    placed AS (
+        INSERT INTO chunks (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)
+        SELECT m.company_id, m.id, n, 'english', 'Doc', words.body, 0, to_tsvector('english', words.body), 3
+        FROM made m, generate_series(1, m.chunk_count) n,
+             LATERAL (SELECT format('parcel topic%%s number%%s', n %% 7, m.id * 1000 + n)) AS words (body)
+        RETURNING company_id, id)
+    INSERT INTO embeddings (company_id, chunk_id, space_id, embedding)
+    SELECT company_id, id, %(space)s, (SELECT l2_normalize(array_agg(sin(id * 7.1 + n * n) + random())::vector)::halfvec
+                                       FROM generate_series(1, 8) n WHERE id > 0)
+    FROM placed
+"""
+
+
+@pytest.fixture(scope="module")
+def sizes(module_database: Database) -> dict[int, int]:
+    """Size → company."""
+    found = {}
+    with psycopg.connect(module_database.admin_url, autocommit=True) as owner:
+        space_id = embeddings.ensure_space(owner, "small", 8)
+        for size in SIZES:
+            found[size] = company(module_database, f"of {size}")
+            owner.execute("INSERT INTO collections (company_id, name) VALUES (%s, 'all')", (found[size],))
+            owner.execute(_FILL, {"company": found[size], "size": size, "parts": PARTS, "space": space_id})
+        owner.execute("VACUUM ANALYZE chunks, embeddings, documents, lexemes, knowledge_stats")
+    return found
+
+
+@pytest.fixture
+def work(module_database: Database) -> Iterator[Work]:
+    with psycopg.connect(module_database.admin_url, autocommit=True, prepare_threshold=None) as conn:
+        yield Work(conn, settings_for(module_database, "redis://127.0.0.1:1/0"), SystemClock())
+
+
+@pytest.fixture
+def app(module_database: Database) -> Iterator[Conn]:
+    with psycopg.connect(module_database.url) as conn:
+        yield conn
+
+
+def graph_of(work: Work, company_id: int) -> str | None:
+    row = work.conn.execute(
+        "SELECT indexname::text FROM pg_indexes WHERE indexname LIKE %s", (f"embeddings\\_graph\\_%\\_{company_id}",)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def run(work: Work) -> int:
+    """How many graphs were made or dropped."""
+    ran = jobs.run(MAKE_GRAPHS, work, slot=None, by="hand")
+    assert ran is not None
+    assert ran.outcome == "done"
+    return ran.rows
+
+
+def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
+    module_database: Database, sizes: dict[int, int], work: Work, app: Conn
+) -> None:
+    large = sizes[SIZES[-1]]
+    [wanted] = graphs.missing(work.conn)
+    with psycopg.connect(module_database.admin_url) as writing:
+        writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
+        work.conn.execute("SET lock_timeout = 10")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            graphs.make(work.conn, wanted)
+        writing.rollback()
+    assert [(graph.company_id, graph.state) for graph in graphs.missing(work.conn)] == [(large, "broken")]
+    set_companies(app, (large,))
+    read = read_by(app, lambda c: embeddings.nearest(c, large, wanted.space_id, vector(), 10))
+    app.rollback()  # a graph waits for who reads
+    assert wanted.name not in read.indexes
+    assert jobs.preview(MAKE_GRAPHS, work).rows == 1
+
+    assert run(work) == 1
+
+    assert graphs.missing(work.conn) == []
+    assert graph_of(work, large) == wanted.name
+    assert run(work) == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_company_gets_as_many_passages_as_it_has(sizes: dict[int, int], work: Work, app: Conn, size: int) -> None:
+    run(work)
+    company_id = sizes[size]
+    set_companies(app, (company_id,))
+    for _ in range(5):
+        asked = vector()
+        assert len(embeddings.nearest(app, company_id, 1, asked, 10)) == min(10, size)
+        both = search.search(app, company_id, "where is the parcel", 10, Meaning("small", asked, 1.0, 0.2))
+        assert len({passage.chunk_id for passage in both}) == min(10, size)
+
+
+@pytest.mark.parametrize("documents", [1, 51])
+def test_a_filter_leaves_as_many_as_there_are(sizes: dict[int, int], work: Work, app: Conn, documents: int) -> None:
+    """In one document everything is looked at; in fifty-one the graph is walked."""
+    run(work)
+    large = sizes[SIZES[-1]]
+    set_companies(app, (large,))
+    rows = app.execute("SELECT id FROM documents WHERE company_id = %s ORDER BY id LIMIT %s", (large, documents))
+    wanted = tuple(int(str(document_id)) for (document_id,) in rows.fetchall())
+    where = Filter(documents=wanted)
+    found = []
+    read = read_by(
+        app,
+        lambda c: found.extend(search.search(c, large, "xyz", 10, Meaning("small", vector(), 1.0, 0.2), where=where)),
+    )
+
+    assert len(found) == 10
+    assert {passage.document_id for passage in found} <= set(wanted)
+    assert (graph_of(work, large) in read.indexes) == (documents > 1)
+
+
+def test_a_company_that_has_become_small_loses_its_graph(
+    module_database: Database, sizes: dict[int, int], work: Work
+) -> None:
+    run(work)
+    large = sizes[SIZES[-1]]
+    with psycopg.connect(module_database.admin_url, autocommit=True) as owner:
+        owner.execute("UPDATE knowledge_stats SET chunks = 3000 WHERE company_id = %s", (large,))
+        assert run(work) == 0, "it may grow again"
+        owner.execute("UPDATE knowledge_stats SET chunks = 2000 WHERE company_id = %s", (large,))
+        assert run(work) == 1
+        assert graph_of(work, large) is None
+        owner.execute("UPDATE knowledge_stats SET chunks = %s WHERE company_id = %s", (SIZES[-1], large))
