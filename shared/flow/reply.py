@@ -292,7 +292,8 @@ def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
             turns.finish(conn, claim, "cancelled")
             return False
         state = "handed_over" if handover else "answered"
-        if replies.make(conn, claim, conversation, state, answer, parts) is None:
+        made = replies.make(conn, claim, conversation, state, answer, parts)
+        if made is None:
             raise Cancelled
         if handover:
             conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
