@@ -115,10 +115,15 @@ class Crowd:
 
     def _answered(self, connection: _Connection) -> bool:
         head, separator, rest = connection.buffer.partition(b"\r\n\r\n")
-        if not separator or len(rest) < int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0] or b"0"):
+        _, said, length = head.lower().partition(b"content-length:")
+        if not separator or (len(rest) < int(length.split(b"\r\n", 1)[0]) if said else not rest.endswith(b"0\r\n\r\n")):
             return False
         posted, connection.posted, connection.buffer = connection.posted, None, b""
-        assert posted is not None
+        if head[9:12] == b"408":  # to nobody: it was idle for too long, and its end comes next
+            connection.posted = posted
+            return False
+        if posted is None:
+            raise AssertionError(f"an answer that nobody waits for: {head + rest!r}")
         posted.status, posted.answered_s = int(head[9:12]), time.perf_counter()
         if posted.status == 200:
             posted.accepted_at = posted.customer.accepted_at = time.time()

@@ -24,12 +24,14 @@ FUNCTIONS = """
 CREATE FUNCTION bench_due_turns(lim int, taken bigint[]) RETURNS TABLE (company_id bigint, id bigint, epoch int)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT t.company_id, t.id, t.epoch FROM turns t WHERE t.state IN ('waiting', 'answering')
-    AND t.due_at <= clock_timestamp() AND NOT t.id = ANY (taken) ORDER BY t.company_id, t.due_at LIMIT lim
+    AND t.due_at <= clock_timestamp() AND NOT t.id * 1000 + t.epoch = ANY (taken)
+    ORDER BY t.company_id, t.due_at LIMIT lim
 $$;
 CREATE FUNCTION bench_due_parts(lim int, taken bigint[]) RETURNS TABLE (company_id bigint, id bigint, epoch int)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT o.company_id, o.id, o.epoch FROM outbound o WHERE o.state = 'queued' AND o.state IN ('queued', 'sending')
-    AND o.due_at <= clock_timestamp() AND NOT o.id = ANY (taken) ORDER BY o.company_id, o.due_at LIMIT lim
+    AND o.due_at <= clock_timestamp() AND NOT o.id * 1000 + o.epoch = ANY (taken)
+    ORDER BY o.company_id, o.due_at LIMIT lim
 $$;
 GRANT EXECUTE ON FUNCTION bench_due_turns, bench_due_parts TO switchboard_app;
 """
@@ -49,13 +51,14 @@ _NAME = re.compile(r"/\* (\S+) \*/")
 
 
 class Taken:
-    """What this process has taken, in the order of taking; rows that are done are not due any more."""
+    """What this process has taken, in the order of taking; rows that are done are not due any more, and ones
+    that are put back have another epoch."""
 
     def __init__(self) -> None:
         self.ids: list[int] = []
 
     def of(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        self.ids = [*self.ids[-2_000:], *(int(row[1]) for row in rows)]
+        self.ids = [*self.ids[-2_000:], *(int(row[1]) * 1000 + int(row[2]) for row in rows)]
         return rows
 
 

@@ -55,8 +55,8 @@ def _act(
     if not _signed(request, secret):
         return Reply(401, b"")
     webhook_id = request.headers["webhook-id"]
-    taken = world.effects.select({"target": "receiver", "token": name, "key": webhook_id})
-    if not taken:
+    if (name, webhook_id) not in world.answered:
+        world.answered.add((name, webhook_id))
         world.effects.append(
             target="receiver", kind="answer", token=name, key=webhook_id, chat_id=data.get("conversation"),
             text=data.get("text"), body=body,

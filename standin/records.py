@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any
 
 Record = dict[str, Any]
@@ -42,7 +43,8 @@ class Log:
 
     def select(self, filters: Filters, since: int = 0, limit: int | None = None) -> list[Record]:
         """Matching records after index `since`, oldest first, at most `limit`."""
-        found = [record for record in self._records if record["index"] > since and _matches(record, filters)]
+        young = takewhile(lambda record: record["index"] > since, reversed(self._records))
+        found = [record for record in young if _matches(record, filters)][::-1]
         return found if limit is None else found[:limit]
 
     async def wait(self, filters: Filters, count: int, timeout_s: float, since: int = 0) -> int:

@@ -73,6 +73,7 @@ class World:
     keys: set[str] = field(default_factory=set)
     workspaces: dict[str, Any] = field(default_factory=dict)  # token → standin.slack.Workspace
     receivers: dict[str, str] = field(default_factory=dict)  # name → secret
+    answered: set[tuple[str, str]] = field(default_factory=set)  # (receiver, webhook-id) of what they have taken
     graph: Graph = field(default_factory=Graph)
     numbers: dict[str, Any] = field(default_factory=dict)  # id → standin.numbers.Number
     chats: dict[str, Chat] = field(default_factory=dict)
@@ -114,6 +115,7 @@ class World:
         self.faults.clear()
         self.limits = FloodLimits()
         self.context_tokens = World.context_tokens
+        self.answered.clear()
         for kept in (self.chats, self.files, self.latencies, self.scripts, self.effects, self.attempts, self._prompts):
             kept.clear()
         if not keep_registrations:

@@ -55,7 +55,7 @@ class Told:
                 self.standin_url, "GET", "effects", target=target, kind=kind, since=since, **places.filter_of(bot)
             )
             for item in found["items"]:
-                if not self._heard(bot, item):
+                if self._stop.is_set() or not self._heard(bot, item):
                     return
                 self._since[bot.channel_id] = int(item["index"])
         except httpx.HTTPError:
