@@ -53,18 +53,20 @@ class Brake:
         self._bounds = Bounds(settings.refuse_memory_share, settings.refuse_age_s)
         self._reason: str | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
+        self._closing = True  # a cancellation that meets a time-out may end as that, and be waited for without an end
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:
             await self.look()
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from gateway import finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
 from gateway.edge import Edge, open_edge
 from gateway.searching import Searcher
+from gateway.timing import timed
 from gateway.webhooks import Webhooks
 from shared import settings
 from shared.telemetry import logs
@@ -60,7 +61,7 @@ class Gateway:
             await self._webhooks(scope, receive, send)
         else:
             try:
-                await self._pages(scope, receive, send)
+                await self._pages(scope, receive, timed(scope, send) if scope["type"] == "http" else send)
             except Exception as e:
                 if scope["type"] != "http":
                     raise

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import redis
 from prometheus_client import CONTENT_TYPE_LATEST, Metric
-from prometheus_client.core import GaugeMetricFamily
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.edge import Edge
+from gateway.gauges import House, Memory, gauge, single
 from gateway.operators import not_operator
 from shared.errors import DatabaseUnavailable
 from shared.resilience.pressure import STEPS
@@ -42,6 +42,8 @@ class Watch:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._journal = connect(edge.settings.need("journal_url"), socket_timeout_s=SOCKET_S)
         self._broker = _redis_broker(edge.settings)
+        self._memory = Memory()
+        self._house = House(edge.settings, edge.clock)
         self._look: asyncio.Task[list[Metric]] | None = None
         self._looked_at_s = -KEPT_S
 
@@ -60,7 +62,8 @@ class Watch:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: list(self._ask()))
 
     def _ask(self) -> Iterator[Metric]:
-        reachable = _gauge("service_reachable_bool", "Whether the gateway could ask this service just now.", "service")
+        self._memory = Memory()
+        reachable = gauge("service_reachable_bool", "Whether the gateway could ask this service just now.", "service")
         for service, ask in (("journal", self._of_journal), ("broker", self._of_broker), ("database", self._of_rows)):
             try:
                 yield from list(ask())
@@ -68,19 +71,24 @@ class Watch:
             except (redis.RedisError, OSError, DatabaseUnavailable, psycopg.Error):
                 reachable.add_metric([service], 0)
         yield reachable
+        yield self._memory.used
+        yield self._memory.limit
 
     def _of_journal(self) -> Iterator[Metric]:
         found = state.of_journal(Reader(self._journal, self._edge.settings.journal_shards))
-        yield _single("journal_backlog_entries", "Accepted requests that are not stored yet.", found.entries)
-        yield _single("journal_oldest_entry_age_seconds", "Since when the oldest of them waits.", found.oldest_s)
+        yield single("journal_backlog_entries", "Accepted requests that are not stored yet.", found.entries)
+        yield single("journal_oldest_entry_age_seconds", "Since when the oldest of them waits.", found.oldest_s)
+        self._memory.add("journal", self._journal)
 
     def _of_broker(self) -> Iterator[Metric]:
         if self._broker is None:
             return
-        depth = _gauge("queue_depth_messages", "Doorbells that no worker has taken yet.", "queue")
+        depth = gauge("queue_depth_messages", "Doorbells that no worker has taken yet.", "queue")
         for name, length in state.of_queues(self._broker).items():
             depth.add_metric([name], length)
         yield depth
+        if self._edge.settings.broker_url != self._edge.settings.journal_url:
+            self._memory.add("broker", self._broker)
 
     def _of_rows(self) -> Iterator[Metric]:
         with self._edge.db.transaction() as conn:
@@ -88,18 +96,20 @@ class Watch:
             found = state.of_database(conn)
             found_balance, found_backups = balance.newest(conn), backups.state(conn)
             behind = overload.now(conn)
-        yield _single("overdue_turns", "Turns that are due and not under a lease.", found.overdue_turns)
-        yield _single("overdue_turn_age_seconds", "Since when the oldest of them is due.", found.overdue_turn_s)
-        yield _single("overdue_parts", "Parts that are due and not sent.", found.overdue_parts)
-        yield _single("overdue_part_age_seconds", "Since when the oldest of them is due.", found.overdue_part_s)
-        yield _single("uncertain_parts", "Sends whose outcome nobody knows; a person settles them.",
+            house = list(self._house.ask(conn))
+        yield single("overdue_turns", "Turns that are due and not under a lease.", found.overdue_turns)
+        yield single("overdue_turn_age_seconds", "Since when the oldest of them is due.", found.overdue_turn_s)
+        yield single("overdue_parts", "Parts that are due and not sent.", found.overdue_parts)
+        yield single("overdue_part_age_seconds", "Since when the oldest of them is due.", found.overdue_part_s)
+        yield single("uncertain_parts", "Sends whose outcome nobody knows; a person settles them.",
                       found.uncertain_parts)  # fmt: skip
-        yield _single("parked_requests", "Requests set aside with their error; a person redrives them.",
+        yield single("parked_requests", "Requests set aside with their error; a person redrives them.",
                       found.parked_requests)  # fmt: skip
         yield from _of_overload(behind)
         yield from _of_balance(found_balance)
         yield from _of_backups(found_backups)
-        yield _single("needing_reauth_channels", "Channels whose credentials are refused.",
+        yield from house
+        yield single("needing_reauth_channels", "Channels whose credentials are refused.",
                       found.needing_reauth)  # fmt: skip
 
     def close(self) -> None:
@@ -114,20 +124,12 @@ def _redis_broker(settings: Settings) -> redis.Redis | None:
     return connect(url, socket_timeout_s=SOCKET_S) if url.startswith(("redis://", "rediss://")) else None
 
 
-def _gauge(name: str, help_text: str, label: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(metrics.PREFIX + name, help_text, labels=[label])
-
-
-def _single(name: str, help_text: str, value: float) -> Metric:
-    return GaugeMetricFamily(metrics.PREFIX + name, help_text, value=value)
-
-
 def _of_overload(found: overload.Now) -> Iterator[Metric]:
     """As the reply workers saw it last."""
-    yield _single("turns_clear_seconds", "How long the last customer of the company that waits longest still waits.",
-                  found.clear_s)  # fmt: skip
-    yield _single("turns_pace_per_second", "Turns that the reply workers could answer a second.", found.per_s)
-    companies = _gauge("overloaded_companies", "Companies whose answers an overload keeps at this step.", "step")
+    yield single("turns_clear_seconds", "How long the last customer of the company that waits longest still waits.",
+                 found.clear_s)  # fmt: skip
+    yield single("turns_pace_per_second", "Turns that the reply workers could answer a second.", found.per_s)
+    companies = gauge("overloaded_companies", "Companies whose answers an overload keeps at this step.", "step")
     for level, step in enumerate(STEPS[1:], 1):
         companies.add_metric([step], sum(one == level for one in found.levels.values()))
     yield companies
@@ -137,21 +139,21 @@ def _of_balance(found: balance.Noted | None) -> Iterator[Metric]:
     """Of the newest take, which a scheduled job writes down."""
     if found is None:
         return
-    yield _single("balance_missing_requests", "Received and neither stored nor in flight; not 0 is an alarm.",
+    yield single("balance_missing_requests", "Received and neither stored nor in flight; not 0 is an alarm.",
                   found.missing)  # fmt: skip
-    yield _single("balance_taken_timestamp_seconds", "When that was found.", found.taken_at.timestamp())
+    yield single("balance_taken_timestamp_seconds", "When that was found.", found.taken_at.timestamp())
 
 
 def _of_backups(found: backups.State) -> Iterator[Metric]:
-    yield _single("backup_bytes", "What all backups that are kept take.", found.bytes)
+    yield single("backup_bytes", "What all backups that are kept take.", found.bytes)
     if found.made_at is not None:
-        yield _single("backup_newest_timestamp_seconds", "When the newest backup was made.", found.made_at.timestamp())
+        yield single("backup_newest_timestamp_seconds", "When the newest backup was made.", found.made_at.timestamp())
     if found.restorable_at is not None:
-        yield _single("backup_restorable_timestamp_seconds", "When the newest one was made that was seen to restore.",
-                      found.restorable_at.timestamp())  # fmt: skip
+        yield single("backup_restorable_timestamp_seconds", "When the newest one was made that was seen to restore.",
+                     found.restorable_at.timestamp())  # fmt: skip
     if found.proof is not None:
-        yield _single("backup_proof_failed_bool", "Whether the newest proof failed.",
-                      found.proof in ("differs", "failed"))  # fmt: skip
+        yield single("backup_proof_failed_bool", "Whether the newest proof failed.",
+                     found.proof in ("differs", "failed"))  # fmt: skip
 
 
 async def show(request: Request) -> Response:

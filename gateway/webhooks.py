@@ -101,13 +101,15 @@ class Webhooks:
         else:
             body = self._edge.platforms[visit.platform].acknowledgement
             await _answer(send, 200, [_JSON if body else _TEXT, visit.id_header], body)
+        took_s = perf_counter() - visit.began
         metrics.WEBHOOKS.inc(visit.platform, str(status))
+        metrics.WEBHOOK.observe(took_s, visit.platform)
         if visit.app_id is not None:
             self._edge.tally.count(visit.app_id, status, visit.received_ms)
         self._log.write(
             "webhook_answered", request_id=visit.request_id, status=status, platform=visit.platform,
             app_id=visit.app_id, size_bytes=visit.size_bytes,
-            duration_ms=round((perf_counter() - visit.began) * 1000, 2),
+            duration_ms=round(took_s * 1000, 2),
         )  # fmt: skip
 
     async def _accept(self, scope: Scope, receive: Receive, visit: _Visit) -> str | None:

@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
-
 from shared.clock import Clock
 from shared.flow import alerts, archive, backup, graphs, media_sweep, popular, refresh, retention, upkeep
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.resources import Resources
 from shared.settings import Settings
+from shared.store import timed
 
 JOBS: dict[str, Job] = {
     job.name: job
@@ -40,7 +39,7 @@ JOBS: dict[str, Job] = {
 @contextmanager
 def open_work(settings: Settings, clock: Clock, resources: Resources | None = None) -> Iterator[Work]:
     """A connection of the owner's for one run."""
-    with psycopg.connect(
+    with timed.Connection.connect(
         settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
         application_name="switchboard job",
     ) as conn:  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import redis
 import structlog
 
 from shared.clock import Clock
 from shared.store.pool import describe
+from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -74,12 +75,16 @@ class TwoLevel:
                 if entry is not None and entry[0] > now_s:
                     self._near.move_to_end(key)
                     found[key] = entry[1]
+        _count(found, "near")
         missing = [key for key in keys if key not in found]
         far = self._ask(lambda: self._client.mget([PREFIX + key for key in missing])) if missing else None
         if isinstance(far, list):
             there = {key: value for key, value in zip(missing, far, strict=True) if isinstance(value, bytes)}
             self._keep(there)
             found |= there
+            _count(there, "far")
+            missing = [key for key in missing if key not in there]
+        _count(missing, "nowhere")
         return found
 
     def put_many(self, values: Mapping[str, bytes]) -> None:
@@ -110,5 +115,11 @@ class TwoLevel:
             return work()
         except (redis.RedisError, OSError) as e:
             self._rest_until_s = self._clock.monotonic_s() + REST_S
+            metrics.CACHE_RESTS.inc()
             log.warning("cache_away", error=describe(e))
             return None
+
+
+def _count(keys: Iterable[str], where: str) -> None:
+    for key in keys:
+        metrics.CACHE.inc(key.partition(":")[0], where)

@@ -13,8 +13,10 @@ from shared import faults
 from shared.flow.jobs import Batch, Job, Preview, Work
 from shared.settings import Settings
 from shared.store import archive as store
-from shared.store import deletion, maintenance, objects
-from shared.store.archive import Place, Term
+from shared.store import archive_preview, archive_restore, deletion, maintenance, objects
+from shared.store import archive_runs as books
+from shared.store.archive_restore import Place
+from shared.store.archive_runs import Term
 from shared.store.jobs import Cursor
 
 MESSAGES_A_BATCH = 5_000
@@ -32,15 +34,15 @@ def _before(work: Work, term: Term) -> datetime:
 
 def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
     """One transaction's worth of one company's conversations, quietest first."""
-    at = cursor or {"run": store.begin_run(work.conn), "company": 0}
+    at = cursor or {"run": books.begin_run(work.conn), "company": 0}
     if "after" not in at:
-        term = store.terms_after(work.conn, int(at["company"]), only=only)
+        term = books.terms_after(work.conn, int(at["company"]), only=only)
         if term is None:
-            store.end_run(work.conn, int(at["run"]))
+            books.end_run(work.conn, int(at["run"]))
             maintenance.analyze(work.conn, (*MOVED, "archive_segments"))
             return Batch()
     else:
-        term = store.terms_after(work.conn, int(at["company"]) - 1, only=int(at["company"]))
+        term = books.terms_after(work.conn, int(at["company"]) - 1, only=int(at["company"]))
         if term is None:  # gone meanwhile
             return Batch(next={"run": at["run"], "company": at["company"]})
     after = (datetime.fromisoformat(at["after"]), int(at["id"])) if "after" in at else None
@@ -62,9 +64,11 @@ def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
 
 def _preview(work: Work, only: int | None) -> Preview:
     lines, rows, size, company = [], 0, 0, 0
-    while (term := store.terms_after(work.conn, company, only=only)) is not None:
+    while (term := books.terms_after(work.conn, company, only=only)) is not None:
         company = term.company_id
-        found = store.foretell(work.conn, company, before=_before(work, term), keep=work.settings.archive_keep_messages)
+        found = archive_preview.foretell(
+            work.conn, company, before=_before(work, term), keep=work.settings.archive_keep_messages
+        )
         if not any(count for count, _ in found.values()):
             continue
         lines.append(f"company {company}  " + "  ".join(f"{kind} {count}" for kind, (count, _) in found.items()))
@@ -110,13 +114,13 @@ def restore(
 
 def _restore_some(work: Work, place: Place) -> list[int]:
     here: list[int] = []
-    while len(here) < SEGMENTS_A_BATCH and (count := store.restore_newest(work.conn, place)):
+    while len(here) < SEGMENTS_A_BATCH and (count := archive_restore.restore_newest(work.conn, place)):
         here.append(count)
     return here
 
 
 def _places(work: Work, run_id: int | None, company_id: int | None, conversation_id: int | None) -> Iterator[Place]:
-    while places := store.places(
+    while places := archive_restore.places(
         work.conn, run_id=run_id, company_id=company_id, conversation_id=conversation_id, limit=PLACES_A_LOOK
     ):
         yield from places
@@ -133,7 +137,7 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
 
     def batch(work: Work, cursor: Cursor | None) -> Batch:
         company = int(cursor["company"]) if cursor else 0
-        term = store.terms_after(work.conn, company, only=only)
+        term = books.terms_after(work.conn, company, only=only)
         if term is None:
             return Batch()
         before = bound(work, term)
@@ -151,7 +155,7 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
 
     def preview(work: Work) -> Preview:
         lines, rows, size, company = [], 0, 0, 0
-        while (term := store.terms_after(work.conn, company, only=only)) is not None:
+        while (term := books.terms_after(work.conn, company, only=only)) is not None:
             company = term.company_id
             before = bound(work, term)
             counts, of_company = deletion.count_archived(work.conn, company, before=before) if before else ({}, 0)

@@ -272,6 +272,7 @@ def _charge(r: Resources, claim: Claim, answer: Answer) -> None:
     with r.db.transaction(claim.company_id) as conn:
         cost_micros = usage.add_calls(conn, claim.company_id, claim.turn_id, claim.epoch, answer.attempts)
         usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
+    _count_cost(cost_micros)
 
 
 def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
@@ -291,12 +292,21 @@ def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
             turns.finish(conn, claim, "cancelled")
             return False
         state = "handed_over" if handover else "answered"
-        if replies.make(conn, claim, conversation, state, answer, parts) is None:
+        made = replies.make(conn, claim, conversation, state, answer, parts)
+        if made is None:
             raise Cancelled
         if handover:
             conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
         faults.reach("reply.before_commit")
+    _count_cost(made.cost_micros)
     return True
+
+
+def _count_cost(micros: int | None) -> None:
+    if micros is None:
+        metrics.UNPRICED.inc()
+    elif micros:
+        metrics.COST.inc(by=micros / 1_000_000)
 
 
 def _put_back(r: Resources, claim: Claim, error: Exception) -> None:

@@ -76,6 +76,7 @@ class Breaker:
             throw_new_error_on_trip=False,
             name=name,
         )
+        metrics.BREAKERS_OPEN.set(0.0, name)
         self._opened_at_s = 0.0
         self._era = 0  # grows with each change of state, so that a call from before it cannot undo it
         self._probing = False

@@ -14,13 +14,13 @@ reading a page takes 0.7 ms instead of 0.4."""
 
 
 AS_TABLES: LiteralString = (
-    "WITH turns AS (SELECT x.* FROM archive_segments s, jsonb_populate_recordset(NULL::turns, s.body) x"
+    "WITH turns AS (SELECT x.* FROM archive_segments s, json_populate_recordset(NULL::turns, s.body) x"
     "   WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'turns'),"
-    " receipts AS (SELECT x.* FROM archive_segments s, jsonb_populate_recordset(NULL::receipts, s.body) x"
+    " receipts AS (SELECT x.* FROM archive_segments s, json_populate_recordset(NULL::receipts, s.body) x"
     "   WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'receipts'),"
-    " messages AS (SELECT x.* FROM archive_segments s, jsonb_populate_recordset(NULL::messages, s.body) x"
+    " messages AS (SELECT x.* FROM archive_segments s, json_populate_recordset(NULL::messages, s.body) x"
     "   WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'messages'),"
-    " outbound AS (SELECT x.* FROM archive_segments s, jsonb_populate_recordset(NULL::outbound, s.body) x"
+    " outbound AS (SELECT x.* FROM archive_segments s, json_populate_recordset(NULL::outbound, s.body) x"
     "   WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'outbound')"
 )
 """Before a query: it reads what a conversation has in the archive under its tables' own names. For few rows: there are
@@ -50,7 +50,7 @@ def after(conn: Conn, company_id: int, conversation_id: int, seq: int, *, limit:
         " FROM (SELECT s.body, sum(s.rows) OVER (ORDER BY s.last_seq) - s.rows AS before"
         "   FROM archive_segments s WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s"
         "   AND s.kind = 'messages' AND s.last_seq > %(seq)s) s"
-        " CROSS JOIN LATERAL jsonb_to_recordset(s.body) AS m (id bigint, seq bigint, role text, text text,"
+        " CROSS JOIN LATERAL json_to_recordset(s.body) AS m (id bigint, seq bigint, role text, text text,"
         "   attachments jsonb, external_id text, created_at timestamptz, edited_at timestamptz,"
         "   deleted_at timestamptz)"
         " WHERE s.before < %(reach)s AND m.seq > %(seq)s ORDER BY m.seq LIMIT %(limit)s",
@@ -76,7 +76,8 @@ def receipts(conn: Conn, company_id: int, conversation_id: int) -> list[dict[str
     """Archived receipts of a conversation, in no order, as `receipts.of_conversation` shows them."""
     rows = conn.execute(
         "/* archived.receipts */ WITH rows AS MATERIALIZED ("
-        "   SELECT s.kind, e.row FROM archive_segments s CROSS JOIN LATERAL jsonb_array_elements(s.body) AS e (row)"
+        "   SELECT s.kind, e.row FROM archive_segments s"
+        "   CROSS JOIN LATERAL jsonb_array_elements(s.body::jsonb) AS e (row)"
         "   WHERE s.company_id = %s AND s.conversation_id = %s)"
         " SELECT jsonb_build_object('turn', t.row->'id', 'step', r.row->'step', 'reason', r.row->'reason',"
         "   'passages', r.row->'passages', 'citations', r.row->'citations', 'space', r.row->'space',"
@@ -99,7 +100,7 @@ def place_of_turn(conn: Conn, turn_id: int, company_id: int | None) -> tuple[int
     row = conn.execute(
         "/* archived.place_of_turn */ SELECT company_id, conversation_id FROM archive_segments WHERE kind = 'turns'"
         " AND (%(company)s::bigint IS NULL OR company_id = %(company)s)"
-        " AND body @> jsonb_build_array(jsonb_build_object('id', %(turn)s::bigint)) LIMIT 1",
+        " AND body::jsonb @> jsonb_build_array(jsonb_build_object('id', %(turn)s::bigint)) LIMIT 1",
         {"company": company_id, "turn": turn_id},
     ).fetchone()
     return (int(str(row[0])), int(str(row[1]))) if row else None
@@ -110,7 +111,7 @@ def conversation_of_message(conn: Conn, company_id: int, message_id: int, near: 
     row = conn.execute(
         "/* archived.conversation_of_message */ SELECT conversation_id FROM archive_segments WHERE company_id = %s"
         " AND kind = 'messages' AND from_at <= %s AND to_at >= %s"
-        " AND body @> jsonb_build_array(jsonb_build_object('id', %s::bigint)) LIMIT 1",
+        " AND body::jsonb @> jsonb_build_array(jsonb_build_object('id', %s::bigint)) LIMIT 1",
         (company_id, near + timedelta(days=1), near - timedelta(days=1), message_id),
     ).fetchone()
     return int(str(row[0])) if row else None

@@ -73,14 +73,14 @@ def delete_archived(conn: Conn, company_id: int, *, before: datetime, segments: 
         "   AND s.conversation_id = old.conversation_id AND s.last_seq = old.last_seq"
         "   RETURNING s.kind, s.rows, s.body),"
         " keys AS (DELETE FROM archived_keys k USING (SELECT (m->>'channel_id')::bigint AS channel_id,"
-        "     m->>'dedupe_key' AS key FROM gone, jsonb_array_elements(gone.body) m"
+        "     m->>'dedupe_key' AS key FROM gone, json_array_elements(gone.body) m"
         "     WHERE gone.kind = 'messages' AND m->>'dedupe_key' IS NOT NULL) x"
         "   WHERE k.company_id = %(company)s AND k.channel_id = x.channel_id"
         "   AND k.key_hash = dedupe_key_hash(x.key) RETURNING 1)"
         " SELECT kind, sum(rows)::bigint, NULL::bigint[] FROM gone GROUP BY 1"
         " UNION ALL SELECT 'keys', count(*), NULL FROM keys UNION ALL SELECT 'bytes', bytes, NULL FROM sizes"
         " UNION ALL SELECT 'media', 0, coalesce(array_agg((m->>'id')::bigint), '{}') FROM gone,"
-        "   jsonb_array_elements(gone.body) m WHERE gone.kind = 'messages' AND m->'attachments' <> 'null'",
+        "   json_array_elements(gone.body) m WHERE gone.kind = 'messages' AND m->>'attachments' IS NOT NULL",
         {"company": company_id, "before": before, "segments": segments},
     ).fetchall()
     counts = {str(kind): int(str(n)) for kind, n, _ in rows}

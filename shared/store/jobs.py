@@ -171,5 +171,23 @@ def last_runs(conn: Conn) -> dict[str, Run]:
     return {str(row[1]): Run(*row) for row in rows}  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """done_at: when its newest good run ended, None if there was none. failures: since then, in a row."""
+
+    name: str
+    done_at: datetime | None
+    failures: int
+
+
+def standings(conn: Conn) -> list[Standing]:
+    """Every job that was ever due. One index entry a job, unless its newest runs failed."""
+    rows = conn.execute(
+        "/* jobs.standings */ SELECT j.name, (SELECT r.finished_at FROM job_runs r WHERE r.name = j.name"
+        " AND r.outcome = 'done' ORDER BY r.id DESC LIMIT 1), j.failures FROM jobs j ORDER BY 1"
+    ).fetchall()
+    return [Standing(*row) for row in rows]  # type: ignore[arg-type]
+
+
 def _json(cursor: object) -> str | None:
     return None if cursor is None else json.dumps(cursor)

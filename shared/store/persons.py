@@ -67,10 +67,10 @@ def parts(conn: Conn, contact: Contact) -> list[Part]:
         "   SELECT id FROM conversations WHERE company_id = %(company)s AND contact_id = %(contact)s"
         "   UNION SELECT conversation_id FROM messages WHERE company_id = %(company)s AND contact_id = %(contact)s"
         "   UNION SELECT conversation_id FROM archive_segments WHERE company_id = %(company)s AND kind = 'messages'"
-        "     AND body @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint)))"
+        "     AND body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint)))"
         " SELECT id, NOT EXISTS (SELECT 1 FROM messages m WHERE m.company_id = %(company)s"
         "     AND m.conversation_id = mine.id AND m.contact_id <> %(contact)s)"
-        "   AND NOT EXISTS (SELECT 1 FROM archive_segments s, jsonb_to_recordset(s.body) AS m (contact_id bigint)"
+        "   AND NOT EXISTS (SELECT 1 FROM archive_segments s, json_to_recordset(s.body) AS m (contact_id bigint)"
         "     WHERE s.company_id = %(company)s AND s.conversation_id = mine.id AND s.kind = 'messages'"
         "     AND m.contact_id <> %(contact)s)"
         " FROM mine ORDER BY id",
@@ -85,7 +85,7 @@ def said(conn: Conn, contact: Contact, part: Part) -> list[dict[str, Any]]:
     rows = conn.execute(
         "/* persons.said */ SELECT row FROM (SELECT to_jsonb(m) AS row FROM messages m WHERE m.company_id = %(company)s"
         "   AND m.conversation_id = %(conversation)s UNION ALL SELECT e.row FROM archive_segments s,"
-        "   jsonb_array_elements(s.body) AS e (row) WHERE s.company_id = %(company)s"
+        "   jsonb_array_elements(s.body::jsonb) AS e (row) WHERE s.company_id = %(company)s"
         "   AND s.conversation_id = %(conversation)s AND s.kind = 'messages') every"
         " WHERE %(alone)s OR (row->>'contact_id')::bigint = %(contact)s ORDER BY (row->>'seq')::bigint",
         {"company": contact.company_id, "conversation": part.conversation_id, "alone": part.alone,
@@ -193,10 +193,10 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
         "/* persons.erase_among_others */ UPDATE archive_segments s SET body = (SELECT jsonb_agg(CASE"
         "   WHEN (e.row->>'contact_id')::bigint = %(contact)s THEN e.row || jsonb_build_object('text', NULL,"
         "     'attachments', NULL, 'contact_id', NULL, 'external_id', NULL, 'reply_to', NULL, 'sent_at', NULL,"
-        "     'edits', NULL, 'dedupe_key', 'erased:' || (e.row->>'id')) ELSE e.row END ORDER BY e.n)"
-        "   FROM jsonb_array_elements(s.body) WITH ORDINALITY AS e (row, n))"
+        "     'edits', NULL, 'dedupe_key', 'erased:' || (e.row->>'id')) ELSE e.row END ORDER BY e.n)::json"
+        "   FROM jsonb_array_elements(s.body::jsonb) WITH ORDINALITY AS e (row, n))"
         " WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'messages'"
-        " AND s.body @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))",
+        " AND s.body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))",
         at,
     ).rowcount
     conn.execute(

@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.errors import DatabaseRefused, DatabaseUnavailable, SettingsError
+from shared.store import timed
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Database:
         self._refused = False
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url,
+            connection_class=timed.Connection,
             min_size=0,
             max_size=max_size,
             timeout=timeout_s,

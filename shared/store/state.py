@@ -46,6 +46,24 @@ def of_database(conn: Conn) -> Rows:
     return Rows(*row)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Of a station whose work no customer waits for to the second."""
+
+    station: str
+    overdue: int
+    oldest_s: float
+
+
+def of_background(conn: Conn) -> list[Background]:
+    """As either role, without a company set."""
+    rows = conn.execute(
+        "/* state.of_background */ SELECT station, overdue, oldest_s FROM operations_background(%s) ORDER BY 1",
+        (COUNTED_MAX,),
+    ).fetchall()
+    return [Background(*row) for row in rows]  # type: ignore[arg-type]
+
+
 def of_journal(reader: Reader) -> Backlog:
     """Raises redis' errors."""
     return Backlog(reader.backlog(), reader.oldest_age_s())

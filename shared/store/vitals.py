@@ -62,10 +62,11 @@ def keep_sizes(conn: Conn, day: date) -> int:
 def unused_indexes(conn: Conn) -> list[dict[str, Any]]:
     """Indexes that no query has gone by since statistics began, other than such as hold something unique."""
     rows = conn.execute(
-        "/* vitals.unused_indexes */ SELECT jsonb_build_object('index', s.indexrelname, 'table', s.relname,"
-        " 'bytes', pg_relation_size(s.indexrelid)) FROM pg_stat_user_indexes s JOIN pg_index i USING (indexrelid)"
-        " WHERE s.idx_scan = 0 AND NOT i.indisunique AND s.schemaname = 'public'"
-        " AND pg_relation_size(s.indexrelid) > 1000000 ORDER BY pg_relation_size(s.indexrelid) DESC LIMIT 20"
+        # pages as of the last VACUUM or ANALYZE: the small ones are left out before anything is asked of the disk
+        "/* vitals.unused_indexes */ SELECT jsonb_build_object('index', c.relname, 'table', i.indrelid::regclass::text,"
+        " 'bytes', pg_relation_size(c.oid)) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'i' AND c.relpages > 120"
+        " AND NOT i.indisunique AND pg_stat_get_numscans(c.oid) = 0 ORDER BY pg_relation_size(c.oid) DESC LIMIT 20"
     ).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
 
@@ -73,25 +74,33 @@ def unused_indexes(conn: Conn) -> list[dict[str, Any]]:
 def redundant_indexes(conn: Conn) -> list[dict[str, Any]]:
     """Indexes whose columns another one of the same table begins with, neither with a condition or an expression."""
     rows = conn.execute(
-        "/* vitals.redundant_indexes */ SELECT jsonb_build_object('index', a.indexrelid::regclass::text,"
-        " 'by', b.indexrelid::regclass::text) FROM pg_index a JOIN pg_index b ON b.indrelid = a.indrelid"
-        " AND b.indexrelid <> a.indexrelid JOIN pg_class c ON c.oid = a.indrelid"
-        " JOIN pg_class x ON x.oid = a.indexrelid JOIN pg_class y ON y.oid = b.indexrelid"
-        " WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND x.relam = y.relam"
-        " AND a.indpred IS NULL AND b.indpred IS NULL AND a.indexprs IS NULL AND b.indexprs IS NULL"
-        " AND NOT a.indisunique AND b.indkey::text || ' ' LIKE a.indkey::text || ' %'"
-        " AND b.indoption::text || ' ' LIKE a.indoption::text || ' %' ORDER BY 1"
+        "/* vitals.redundant_indexes */ WITH plain AS MATERIALIZED (SELECT i.indexrelid, i.indrelid, i.indisunique,"
+        "   x.relam, i.indkey::text || ' ' AS columns, i.indoption::text || ' ' AS options"
+        "   FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class x ON x.oid = i.indexrelid"
+        "   WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
+        "   AND i.indpred IS NULL AND i.indexprs IS NULL)"
+        " SELECT jsonb_build_object('index', a.indexrelid::regclass::text, 'by', b.indexrelid::regclass::text)"
+        " FROM plain a JOIN plain b ON b.indrelid = a.indrelid AND b.indexrelid <> a.indexrelid AND b.relam = a.relam"
+        " WHERE NOT a.indisunique AND b.columns LIKE a.columns || '%' AND b.options LIKE a.options || '%' ORDER BY 1"
     ).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
 
 
-def replicas(conn: Conn) -> list[dict[str, Any]]:
-    """lag_s: None where this role may not see it."""
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """lag_s, lag_bytes: behind us; None where the owner role may not see it (it needs pg_monitor)."""
+
+    name: str
+    state: str | None
+    lag_s: float | None
+    lag_bytes: int | None
+
+
+def replicas(conn: Conn) -> list[Replica]:
     rows = conn.execute(
-        "/* vitals.replicas */ SELECT jsonb_build_object('name', coalesce(nullif(application_name, ''), pid::text),"
-        " 'state', state, 'lag_s', extract(epoch FROM replay_lag)::float8) FROM pg_stat_replication ORDER BY 1"
+        "/* vitals.replicas */ SELECT name, state, lag_s, lag_bytes FROM switchboard_replicas() ORDER BY 1"
     ).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    return [Replica(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ PREFIX = "switchboard_"
 WEBHOOK_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 STAGE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 JOB_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900)
+SQL_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5)
+"""Few: there is a series for each of them and each statement's name."""
 REQUESTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 SHARE = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 LABEL_CHARS_MAX = 60
@@ -170,6 +172,13 @@ BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buc
 EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
 REPEATS = Counter("repeated_requests_total", "Requests read again after a crash, without effect.")
 
+WEBHOOK = Histogram("webhook_seconds", "Time of a webhook from its head to its answer.", ("platform",),
+                    buckets=WEBHOOK_S)  # fmt: skip
+HTTP = Histogram(
+    "http_request_seconds", "Time until the answer to any other request begins.", ("handler", "status"),
+    buckets=WEBHOOK_S,
+)  # fmt: skip
+
 # ------------------------------------------------------------------ turns and models
 TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the step of the ladder.", ("end", "step"))
 STEPS = Counter("answers_total", "Answers by the step of the ladder that held and why.", ("step", "reason"))
@@ -180,9 +189,16 @@ STAGE = Histogram("turn_stage_seconds", "Time of an answered turn, by stage.", (
 MODEL_ATTEMPTS = Counter("model_attempts_total", "Calls of models.", ("provider", "model", "outcome"))
 MODEL_ATTEMPT = Histogram("model_attempt_seconds", "Time of a call.", ("provider", "model"), buckets=STAGE_S)
 TOKENS = Counter("model_tokens_total", "Tokens read (in) and written (out).", ("provider", "model", "direction"))
+COST = Counter("model_cost_currency_total", "What answers' calls cost, in the currency of the prices.")
+UNPRICED = Counter("model_unpriced_answers_total", "Answers by a model that has no price.")
 BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
 BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))
 
+CACHE = Counter(
+    "cache_lookups_total", "Look-ups of caches by where the value was: near (this process), far (Redis), nowhere.",
+    ("cache", "where"),
+)  # fmt: skip
+CACHE_RESTS = Counter("cache_rests_total", "Times that a cache left Redis alone because it was away.")
 RECALL = Histogram(
     "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
     buckets=SHARE,
@@ -210,9 +226,10 @@ UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain becaus
 MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
 TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
 TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
-JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("job", "outcome"))
-JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("job",), buckets=JOB_S)
-JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("job",))
+# `scheduled`, because Prometheus has a label `job` of its own and would rename ours.
+JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("scheduled", "outcome"))
+JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("scheduled",), buckets=JOB_S)
+JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("scheduled",))
 PIECES = Counter(
     "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
 )
@@ -223,6 +240,8 @@ SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station",
 STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
 WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("process",))
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
+SQL = Histogram("sql_seconds", "Time of a statement by the name in its comment.", ("statement",), buckets=SQL_S)
+SQL_FAILED = Counter("sql_failed_total", "Statements that ended in an error.", ("statement", "sqlstate"))
 INHERITED = Counter("leases_inherited_total", "Leases of killed processes that others gave back.", ("kind",))
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))

@@ -17,7 +17,7 @@ from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.flow import archive, jobs
 from shared.flow.jobs import Work
-from shared.store import archive as store
+from shared.store import archive_runs as store
 from shared.store import conversations, deletion, messages, receipts, requests
 from shared.store.pool import set_companies
 from tests.factories import Bot, Inbox, make_bot, settings_for, update

@@ -78,7 +78,6 @@ def test_every_table_of_many_rows_leads_its_indexes_by_the_company(owner: Conn) 
         "agents_key_hash_key", "channels_app_id_external_id_key",  # who asks is not known yet
         "webhook_events_pkey", "webhook_events_parked",  # by the journal's entry
         "outbound_sending", "outbound_uncertain", "indexing_due",  # few rows, all companies at once
-        "chunks_words",  # of words alone: GIN takes a company beside them with btree_gin only
     }  # fmt: skip
 
 

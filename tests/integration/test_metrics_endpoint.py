@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded import Database, Valkey
 from shared.flow import health
 from shared.settings import Settings
+from shared.store.pool import Database as Pool
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.integration.station import Station
@@ -90,6 +92,18 @@ def test_webhooks_are_counted_by_how_they_were_answered(gateway: RunningGateway,
     assert shown["webhooks_total", "telegram", "401"] == 1
     assert shown["webhooks_total", "unknown", "404"] == 1
     assert shown["journal_append_seconds_count",] == 2
+    assert shown["webhook_seconds_count", "telegram"] == 3
+
+
+def test_other_requests_are_timed_by_who_answers_them(gateway: RunningGateway, bot: Bot) -> None:
+    gateway.get("/inbox/conversations/17/messages")
+    gateway.get("/nowhere/4711")
+
+    shown = _shown(gateway)
+
+    assert shown["http_request_seconds_count", "inbox.list_messages", "401"] == 1
+    assert shown["http_request_seconds_count", "none", "404"] == 1
+    assert not any("4711" in part for key in shown for part in key)
 
 
 def test_the_state_of_journal_queues_and_tables_is_asked_for(
@@ -102,6 +116,17 @@ def test_the_state_of_journal_queues_and_tables_is_asked_for(
         station.inbox.client.rpush("sb:celery:reply", "a ring", "another")
         station.execute("UPDATE turns SET due_at = now() - interval '90 seconds'")
         station.execute("UPDATE channels SET state = 'needs_reauth'")
+        station.execute("INSERT INTO jobs (name, slot, failures) VALUES ('retention.drop_raw', now(), 2)")
+        station.execute(
+            "INSERT INTO job_runs (name, started_by, outcome, finished_at) VALUES"
+            " ('retention.drop_raw', 'timetable', 'done', to_timestamp(1700000000)),"
+            " ('retention.drop_raw', 'timetable', 'failed', now())"
+        )
+        station.execute("INSERT INTO table_sizes VALUES (current_date, 'messages', 4096, 1)")
+        station.execute(
+            "INSERT INTO imports (company_id, source, name, kind, due_at)"
+            " SELECT id, 'x', 'x', 'file', now() - interval '1 minute' FROM companies"
+        )
     finally:
         station.close()
 
@@ -113,6 +138,15 @@ def test_the_state_of_journal_queues_and_tables_is_asked_for(
     assert 90 <= shown["overdue_turn_age_seconds",] < 300
     assert (shown["overdue_parts",], shown["parked_requests",], shown["uncertain_parts",]) == (0, 0, 0)
     assert shown["needing_reauth_channels",] == 1
+    assert shown["overdue_background_rows", "imports"] == 1
+    assert 60 <= shown["overdue_background_age_seconds", "imports"] < 300
+    assert shown["overdue_background_rows", "media"] == 0
+    assert shown["job_done_timestamp_seconds", "retention.drop_raw"] == 1_700_000_000
+    assert shown["job_failures_in_a_row_runs", "retention.drop_raw"] == 2
+    assert shown["table_size_bytes", "messages"] == 4096
+    assert shown["database_size_bytes",] > 1_000_000
+    assert 0 < shown["database_used_connections",] <= shown["database_allowed_connections",]
+    assert shown["redis_used_bytes", "journal"] > 0
     assert {shown["service_reachable_bool", name] for name in ("journal", "broker", "database")} == {1}
 
 
@@ -140,6 +174,22 @@ def test_while_the_database_is_away_the_rest_is_still_shown(
 
     assert shown["service_reachable_bool", "database"] == 0
     assert shown["journal_backlog_entries",] == 0
+
+
+def test_statements_are_timed_by_their_names(gateway: RunningGateway, bot: Bot, database: Database) -> None:
+    _shown(gateway)
+    pool = Pool(database.url, max_size=1, timeout_s=5)
+    pool.open()
+    with pytest.raises(psycopg.errors.DivisionByZero), pool.transaction() as conn:
+        conn.execute("/* test.fail */ SELECT 1/0")
+    pool.close()
+
+    shown = _shown(gateway)
+
+    assert shown["sql_seconds_count", "state.of_database"] >= 1
+    assert shown["sql_seconds_count", "commit"] >= 1
+    assert shown["sql_failed_total", "22012", "test.fail"] == 1
+    assert ("sql_seconds_count", "unnamed") not in shown  # all of ours are named
 
 
 def test_many_scrapes_look_once(gateway: RunningGateway, bot: Bot) -> None:

@@ -16,12 +16,13 @@ from shared.settings import PROJECT_ROOT, child_environment
 from shared.telemetry import metric_files, metrics
 
 UNITS = (
-    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_ratio", "_tokens_total",
+    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_ratio", "_bool",
 )  # fmt: skip
 # What a label may say: words of ours, and names that stand in the settings. Nothing that grows with customers.
 LABELS = {
     "platform", "status", "kind", "outcome", "reason", "end", "step", "stage", "provider", "model", "direction",
-    "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process", "job",
+    "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process", "scheduled",
+    "handler", "statement", "sqlstate", "cache", "where", "space",
 }  # fmt: skip
 
 COUNTING = """

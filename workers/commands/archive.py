@@ -11,7 +11,7 @@ from shared import settings
 from shared.errors import Permanent
 from shared.flow import archive as flow
 from shared.flow import jobs
-from shared.store import archive as store
+from shared.store import archive_runs as store
 from shared.store import deletion
 from workers.commands.companies import company_named
 from workers.commands.jobs import run_to_the_end, show_preview, work_of

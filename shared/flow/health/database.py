@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from shared.flow.health.visit import Found, Problem, Visit, need
 from shared.store import vitals
 
@@ -49,10 +51,14 @@ def indexes(visit: Visit) -> Found:
 
 def replication(visit: Visit) -> Found:
     replicas = vitals.replicas(need(visit.conn))
-    late = [r for r in replicas if (r["lag_s"] or 0) > LAG_ALERT_S]
-    return Found({"replicas": replicas},
-                 tuple(Problem(f"lag.{r['name']}", f"replica {r['name']} is {r['lag_s']:.0f} s behind")
-                       for r in late))  # fmt: skip
+    found = []
+    for replica in replicas:
+        if replica.lag_s is None:
+            found.append(Problem(f"unseen.{replica.name}", f"how far replica {replica.name} is behind cannot be seen:"
+                                                           " GRANT pg_monitor TO the owner role"))  # fmt: skip
+        elif replica.lag_s > LAG_ALERT_S:
+            found.append(Problem(f"lag.{replica.name}", f"replica {replica.name} is {replica.lag_s:.0f} s behind"))
+    return Found({"replicas": [asdict(replica) for replica in replicas]}, tuple(found))
 
 
 def long_queries(visit: Visit) -> Found:
