@@ -1,6 +1,6 @@
 """httpx over aiohttp's connections, for clients with a hundred requests under way: a third of httpcore's CPU a call.
 
-docs/decisions/0010-httpx-over-aiohttp.md says why, and why not by the adapter that is to be had.
+docs/decisions/0011-httpx-over-aiohttp.md says why, and why not by the adapter that is to be had.
 """
 
 from __future__ import annotations
