@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.model import Answer
 from shared.store import receipts, usage
@@ -11,11 +12,19 @@ from shared.store.pool import Conn
 from shared.store.turns import Claim
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """cost_micros: what the answer's calls cost, None where a model has no price."""
+
+    message_id: int
+    cost_micros: int | None
+
+
 def make(
     conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str]
-) -> int | None:
-    """All of it in one statement, behind the conversation's last message; the message's id. None, and nothing is
-    written, if the lease is gone. conversation: locked by this transaction. state: the turn's, `answered` or
+) -> Made | None:
+    """All of it in one statement, behind the conversation's last message. None, and nothing is written, if the lease is
+    gone. conversation: locked by this transaction. state: the turn's, `answered` or
     `handed_over`."""
     row = conn.execute(
         "/* replies.make */ WITH ended AS (UPDATE turns SET state = %(state)s, finished_at = now(), error = NULL"
@@ -53,7 +62,7 @@ def make(
         "   ON CONFLICT (company_id, day) DO UPDATE SET calls = u.calls + excluded.calls,"
         "   tokens_in = u.tokens_in + excluded.tokens_in, tokens_out = u.tokens_out + excluded.tokens_out,"
         "   cost_micros = u.cost_micros + excluded.cost_micros)"
-        " SELECT id FROM said",
+        " SELECT said.id, cost.micros FROM said, cost",
         {
             "company": claim.company_id,
             "turn": claim.turn_id,
@@ -71,4 +80,4 @@ def make(
         },
         prepare=True,
     ).fetchone()
-    return None if row is None else int(str(row[0]))
+    return None if row is None else Made(*row)  # type: ignore[arg-type]
