@@ -13,6 +13,22 @@ from shared.store.pool import Conn
 EXACT_UP_TO = GRAPH_FROM - 1
 """Chunks: smaller companies are searched without a graph."""
 
+RECALL_MIN = 0.95
+"""Below it an audit is bad news, and the index looks twice as far, up to EF_MAX."""
+EF_FIRST, EF_MAX = 200, 800
+"""EF_FIRST is knowledge_by_meaning()'s as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowest:
+    """Over all companies that were audited. low: how many are below RECALL_MIN. lowest, company_id: None where none was
+    audited."""
+
+    audited: int
+    low: int
+    lowest: float | None
+    company_id: int | None
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
@@ -62,3 +78,13 @@ def last(conn: Conn, company_id: int) -> Audit | None:
             " WHERE company_id = %s",
             (company_id,),
         ).fetchone()
+
+
+def lowest(conn: Conn) -> Lowest:
+    """The last audits of all companies. As either role, without a company set."""
+    with conn.cursor(row_factory=class_row(Lowest)) as cursor:
+        found = cursor.execute(
+            "/* recall.lowest */ SELECT audited, low, lowest, company_id FROM operations_recall(%s)", (RECALL_MIN,)
+        ).fetchone()
+    assert found is not None
+    return found

@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     work.rings,
     work.rows,
     work.webhooks,
+    work.knowledge,
     work.backups,
 )
 
