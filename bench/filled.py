@@ -69,6 +69,7 @@ def fill(
     ends_s = time.monotonic() + within_s
     if file.exists():
         database, filled = server.database(name), _read(file)
+        migrate(database.admin_url)
     else:
         database = _begun(server, name)
         filled = Filled(total, _companies(database, total))

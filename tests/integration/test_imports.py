@@ -260,7 +260,7 @@ def test_a_page_is_not_asked_for_again_before_its_sitemap_says_that_it_changed(s
         "UPDATE imports SET seen = '{\"as\": 0}' WHERE kind = 'page'",  # other chunks come of it today
         "UPDATE imports SET described = '{\"category\": \"x\"}' WHERE kind = 'page'",
     ):
-        station.execute(why)  # type: ignore[arg-type]
+        station.execute(why)
         read_site(station, bot)
     assert web.asked.count(page) == 4
     assert len(documents(station, bot)) == 1

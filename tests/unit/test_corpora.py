@@ -9,13 +9,14 @@ import pytest
 
 from bench import corpora
 from bench.corpora import Pool
+from shared.knowledge.minilm import DIMENSION
 
 
 @pytest.fixture(scope="module")
 def pool() -> Pool:
     rng = np.random.default_rng(5)
-    mean = corpora.unit(rng.standard_normal(corpora.DIMENSION))
-    vectors = corpora.unit(0.08 * rng.standard_normal((300, corpora.DIMENSION)) + mean).astype(np.float32)
+    mean = corpora.unit(rng.standard_normal(DIMENSION))
+    vectors = corpora.unit(0.08 * rng.standard_normal((300, DIMENSION)) + mean).astype(np.float32)
     passages = [f"This is passage {number}. It says something. It ends here." for number in range(300)]
     near, axes = corpora.nearest(vectors, corpora.NEAR), corpora.axes(vectors)
     return Pool(passages, vectors, near, axes, [corpora.Question("What is it?", vectors[7], 7)])
