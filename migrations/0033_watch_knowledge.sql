@@ -33,6 +33,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
     SELECT greatest(CASE WHEN chunks < 200000 THEN 200 ELSE 400 END,
                     (SELECT a.ef_search FROM recall_audits a WHERE a.company_id = company))
 $$;
+GRANT EXECUTE ON FUNCTION knowledge_list TO switchboard_app;
 
 -- As in 0030, with that list.
 CREATE OR REPLACE FUNCTION knowledge_by_meaning(company bigint, space bigint, question halfvec, documents bigint[],
