@@ -16,7 +16,8 @@ import pytest
 from shared.embedded import Postgres
 from shared.embedded.process import ServerProcess, choose_port, spawn
 from shared.embedded.programs import copied_postgres_programs, postgres_programs, unprivileged_account
-from shared.flow.health import Visit, database, run
+from shared.flow.health import Visit, database
+from shared.flow.health.visit import run
 from shared.store import vitals
 from shared.store.migrate import migrate
 from shared.store.pool import Conn
