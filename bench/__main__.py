@@ -40,7 +40,7 @@ SECTIONS = {
     "safety": Section("bench.safety", 300.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
     "large": Section("bench.large", 1800.0, scales=True, asked_for=True),
-    "years": Section("bench.years", 900.0, scales=True, asked_for=True),
+    "years": Section("bench.years", 2400.0, scales=True, asked_for=True),
     "indexing": Section("bench.indexing", 1200.0, scales=True, asked_for=True),
     "knowledge": Section("bench.knowledge", 7200.0, scales=True, asked_for=True),
 }
