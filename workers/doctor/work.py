@@ -10,6 +10,7 @@ import psycopg
 
 from shared.flow.backup import Place
 from shared.store import backups as backups_store
+from shared.store import balance as balances
 from shared.store import health, state
 from shared.store.journal import Reader
 from shared.store.pool import describe
@@ -64,6 +65,18 @@ def _overdue(what: str, count: int, oldest_s: float, worker: str) -> Finding:
     if oldest_s < OVERDUE_WARN_S:
         return ok("work", told)
     return warn("work", told, f"is the {worker} worker running, and is its service answering?")
+
+
+def balance(visit: Visit) -> Iterator[Finding]:
+    """As it was taken last; `balance` takes it now."""
+    newest = balances.newest(visit.database("owner"))
+    if newest is None:
+        yield ok("balance", "not taken yet: beat and the unread worker do that every five minutes")
+    elif newest.missing:
+        told = f"received and neither stored nor in flight: {newest.missing}, on {newest.taken_at:%Y-%m-%d %H:%M}"
+        yield fail("balance", told, "./switchboard balance, then docs/runbook.md")
+    else:
+        yield ok("balance", f"nothing was missing on {newest.taken_at:%Y-%m-%d %H:%M}")
 
 
 def webhooks(visit: Visit) -> Iterator[Finding]:
