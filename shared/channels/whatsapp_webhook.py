@@ -15,9 +15,9 @@ from typing import Any
 
 from shared.channels import meta_errors
 from shared.channels import whatsapp_message as content
-from shared.channels.fields import Json, called, content_key, inner, key, number_id, written
+from shared.channels.fields import Json, called, content_key, digits, inner, key, number_id, written
 from shared.channels.whatsapp_account import account_event, group_event, preference_event, user_id_event
-from shared.channels.whatsapp_message import digits, identity, list_of, when
+from shared.channels.whatsapp_message import identity, list_of, when
 from shared.model import InboundEvent, Kind, Me
 
 EVENTS_MAX = 1000
@@ -50,7 +50,7 @@ def parse(body: Json, me: Me) -> list[InboundEvent]:
 
 def shard_key(body: Json) -> str:
     """The chat of the first message, status or echo."""
-    for field, value in islice(_values(body), 1):
+    for field, value, _ in islice(_values(body), 1):
         scope = _scope(field, value, Me())
         for name in ("messages", "statuses", "message_echoes", "smb_message_echoes"):
             for item in list_of(value.get(name))[:1]:
@@ -67,16 +67,16 @@ def _nothing(reason: str, dedupe_key: str) -> InboundEvent:
     return InboundEvent("other", False, reason, None, None, None, dedupe_key)
 
 
-def _values(body: Json) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each change's field and value. A change or a value alone counts too: the dashboard's test button sends the one,
-    and some who pass webhooks on send the other."""
+def _values(body: Json) -> Iterator[tuple[str, dict[str, Any], str | None]]:
+    """Each change's field and value, and the business account's id. A change or a value alone counts too: the
+    dashboard's test button sends the one, and some who pass webhooks on send the other."""
     for entry in list_of(body.get("entry")):
         for change in list_of(entry.get("changes")):
-            yield _field(change), inner(change, "value")
+            yield _field(change), inner(change, "value"), identity(entry.get("id"))
     if "entry" not in body and isinstance(body.get("value"), dict):
-        yield _field(body), inner(body, "value")
+        yield _field(body), inner(body, "value"), None
     elif "entry" not in body and any(name in body for name in LISTS):
-        yield "", dict(body)
+        yield "", dict(body), None
 
 
 def _field(change: Json) -> str:
@@ -85,15 +85,20 @@ def _field(change: Json) -> str:
 
 
 def _events(body: Json, me: Me) -> Iterator[InboundEvent]:
-    for field, value in _values(body):
+    for field, value, held_by in _values(body):
         scope = _scope(field, value, me)
-        found = False
-        for name, read in LISTS.items():
-            for item in list_of(value.get(name)):
-                found = True
-                yield read(item, scope)
-        if not found:
-            yield account_event(field, value, scope.account)
+        for event in _of_value(field, value, scope):
+            yield event if event.account is not None else replace(event, business_account=held_by)
+
+
+def _of_value(field: str, value: dict[str, Any], scope: Scope) -> Iterator[InboundEvent]:
+    found = False
+    for name, read in LISTS.items():
+        for item in list_of(value.get(name)):
+            found = True
+            yield read(item, scope)
+    if not found:
+        yield account_event(field, value, scope.account)
 
 
 def _scope(field: str, value: dict[str, Any], me: Me) -> Scope:

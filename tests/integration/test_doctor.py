@@ -75,7 +75,7 @@ def test_a_system_that_is_well_has_no_fail_and_exits_0(run: Run, station: Statio
     assert checks >= {
         "configuration", "packages", "data folder", "metrics", "postgres", "postgres version", "pgvector", "role",
         "migrations", "connections", "postgres clock", "partitions", "credentials", "redis", "redis policy",
-        "redis durability", "redis clock", "journal", "queues", "work", "people", "webhooks",
+        "redis durability", "redis clock", "journal", "queues", "work", "people", "balance", "webhooks",
         "backups",
     }  # fmt: skip
     # no model and no gateway, in this test
@@ -211,6 +211,9 @@ def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station
     station.execute("UPDATE channels SET state = 'needs_reauth'")
     old = f"{int((station.r.clock.now().timestamp() - 600) * 1000)}-0"
     station.inbox.client.xadd("sb:journal:0", {"p": "telegram"}, id=old)
+    station.execute(
+        "INSERT INTO balance_checks (received, stored, redrives, in_flight, oldest_s) VALUES (9, 6, 0, 1, 0)"
+    )
 
     ended = run("doctor", "--json")
 
@@ -222,6 +225,8 @@ def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station
     assert told["1 channels whose credentials are refused"] == "warn"
     assert told["no parked requests"] == "ok"
     assert [level for what, level in told.items() if what.startswith("1 turns are due")] == ["warn"]
+    [(level, missing)] = _found(ended, "balance")
+    assert (level, missing.startswith("received and neither stored nor in flight: 2,")) == ("FAIL", True)
     assert "hello" not in ended.out
 
 

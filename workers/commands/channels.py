@@ -232,6 +232,7 @@ def _health_line(row: health.Listed) -> str:
     state = f"{row.state} ({row.problem}){since}" if row.problem else row.state
     answered = f"{row.accepted} accepted, {row.refused} refused, {row.failed} failed in the last hour"
     shut = "" if row.channel_state == "active" else f"  {row.channel_state}"
+    shut += f"  told {row.notice} on {row.notice_at:%Y-%m-%d %H:%M}" if row.notice and row.notice_at else ""
     return f"{row.company_id}/{row.channel_id}  {row.platform}  {row.slug}  {state}{held}  {came}  {answered}{shut}"
 
 

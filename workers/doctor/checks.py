@@ -35,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     work.journal,
     work.rings,
     work.rows,
+    work.balance,
     work.webhooks,
     work.knowledge,
     work.backups,

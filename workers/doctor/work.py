@@ -12,6 +12,7 @@ from shared.flow.backup import Place
 from shared.flow.health import Visit as Look
 from shared.flow.health import knowledge as health_knowledge
 from shared.store import backups as backups_store
+from shared.store import balance as balances
 from shared.store import health, state
 from shared.store.journal import Reader
 from shared.store.pool import describe
@@ -66,6 +67,18 @@ def _overdue(what: str, count: int, oldest_s: float, worker: str) -> Finding:
     if oldest_s < OVERDUE_WARN_S:
         return ok("work", told)
     return warn("work", told, f"is the {worker} worker running, and is its service answering?")
+
+
+def balance(visit: Visit) -> Iterator[Finding]:
+    """As it was taken last; `balance` takes it now."""
+    newest = balances.newest(visit.database("owner"))
+    if newest is None:
+        yield ok("balance", "not taken yet: beat and the unread worker do that every five minutes")
+    elif newest.missing:
+        told = f"received and neither stored nor in flight: {newest.missing}, on {newest.taken_at:%Y-%m-%d %H:%M}"
+        yield fail("balance", told, "./switchboard balance, then docs/runbook.md")
+    else:
+        yield ok("balance", f"nothing was missing on {newest.taken_at:%Y-%m-%d %H:%M}")
 
 
 def webhooks(visit: Visit) -> Iterator[Finding]:
