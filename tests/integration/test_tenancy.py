@@ -47,7 +47,7 @@ LOOKS_OVER_THE_FENCE = {
     "embedding_space_made", "expire_sending",
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
     "operations_state",
-    "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
+    "operations_budgets", "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue", "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""

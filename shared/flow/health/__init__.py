@@ -25,6 +25,9 @@ CHECKS: Mapping[str, Check] = {
     "balance": work.balance,
     "queues": work.queues,
     "rows": work.rows,
+    "background": work.background,
+    "overload": work.overload,
+    "budgets": work.budgets,
     "jobs": work.jobs,
     "backups": work.backups,
 }
