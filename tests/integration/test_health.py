@@ -115,7 +115,8 @@ def test_vectors_that_are_missing_and_a_graph_that_misses_are_told(work: Work, d
     work.conn.execute("UPDATE indexing SET due_at = now() - interval '1 hour'")
 
     def told() -> set[str]:
-        return set(health.problems(alerts.look(work.conn, work.settings, work.clock.now())))
+        found = health.problems(alerts.look(work.conn, work.settings, work.clock.now()))
+        return {key for key in found if key.startswith(("spaces.", "recall."))}
 
     assert told() == {"spaces.half.m"}, "it ranks, and never had all vectors"
 
@@ -129,6 +130,35 @@ def test_vectors_that_are_missing_and_a_graph_that_misses_are_told(work: Work, d
     work.conn.execute("UPDATE indexing SET error = NULL, done = true")
     recall.record(work.conn, bot.company_id, recall=0.96, questions=20, ef_search=400)
     assert told() == set()
+
+
+def test_late_documents_an_overload_and_a_used_up_budget_are_told_as_the_gateway_sees_them(
+    work: Work, database: Database
+) -> None:
+    bot, other = make_bot(database.admin_url), make_bot(database.admin_url)
+    work.conn.execute("UPDATE companies SET daily_token_budget = 1000")
+    work.conn.execute(
+        "INSERT INTO usage_daily (company_id, day, tokens_in) VALUES (%s, (now() AT TIME ZONE 'UTC')::date, 900),"
+        " (%s, (now() AT TIME ZONE 'UTC')::date, 1000)",
+        (bot.company_id, other.company_id),
+    )
+    work.conn.execute("UPDATE overload SET companies = %s, per_s = 2, clear_s = 90",
+                      (json.dumps({bot.company_id: [2, 0, 20, 0, 0]}),))  # fmt: skip
+    work.conn.execute(
+        "INSERT INTO imports (company_id, kind, source, name, due_at)"
+        " VALUES (%s, 'page', 'https://a.example/', 'a', now() - interval '1 hour')",
+        (bot.company_id,),
+    )
+    with psycopg.connect(database.url, autocommit=True) as app:
+        found = health.examine(Visit(work.settings, work.clock.now(), app, None, None, None))
+
+    assert found["budgets"].data == {"bound": 2, "near": 1, "beyond": 1}
+    assert found["overload"].data == {
+        "clear_s": 90.0,
+        "per_s": 2.0,
+        "companies": {"cheaper": 0, "passages": 1, "handover": 0},
+    }
+    assert {"budgets.beyond", "overload.short", "background.late.imports"} <= set(health.problems(found))
 
 
 def test_a_check_that_goes_wrong_ends_itself_and_no_other(work: Work) -> None:

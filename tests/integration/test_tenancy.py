@@ -46,7 +46,7 @@ LOOKS_OVER_THE_FENCE = {
     "claim_parts", "claim_turns", "company_ids", "count_answers", "embedding_space",
     "embedding_space_made", "expire_sending",
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
-    "operations_recall", "operations_spaces", "operations_state",
+    "operations_budgets", "operations_recall", "operations_spaces", "operations_state",
     "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue", "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip
