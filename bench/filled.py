@@ -50,6 +50,12 @@ class Filled:
     graph_s: dict[int, float] = field(default_factory=dict)
     whole: bool = False
 
+    def of_each_size(self) -> list[tuple[int, int]]:
+        """(company, size): one of each size, the smallest first. They are asked, and have graphs where they are large
+        enough; the others are there beside them."""
+        found = {size: company_id for company_id, size in sorted(self.sizes.items(), reverse=True)}
+        return sorted(((company_id, size) for size, company_id in found.items()), key=lambda pair: pair[1])
+
 
 def sizes_of(total: int) -> list[int]:
     """The companies of a database of so many chunks: one of each size that leaves as much again for the others, and
@@ -83,7 +89,8 @@ def fill(
             _in_time(ends_s)
             with _kept(file, filled), _timed(filled, "words_s"):
                 owner.execute(_WORDS)
-        for graph in graphs.missing(owner):
+        of_each_size = dict(filled.of_each_size())
+        for graph in [graph for graph in graphs.missing(owner) if graph.company_id in of_each_size]:
             _in_time(ends_s)
             with _kept(file, filled):
                 _graph(owner, graph, filled)

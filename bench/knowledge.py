@@ -24,15 +24,15 @@ from pathlib import Path
 import psutil
 
 from bench import corpora, filled
-from bench.corpora import Asked, Pool
-from bench.filled import Filled, NotYet
+from bench.corpora import Asked
+from bench.filled import NotYet
 from shared.embedded import Database as Server
 from shared.embedded import DataFolder, Postgres
 from shared.knowledge import search
 from shared.knowledge.minilm import BASELINE, DIMENSION, MODEL
 from shared.knowledge.search import Meaning
 from shared.store import embeddings
-from shared.store.pool import Database
+from shared.store.pool import Conn, Database
 
 TOTALS = (100_000, 1_000_000)
 QUESTIONS = 200
@@ -44,9 +44,6 @@ HEAD = (
     "| chunks of the company | p50 | p95 | CPU | words alone p95 | meaning alone p95 | recall@10"
     " | of questions about something else | too few |"
 )
-
-Furthest = dict[str, float]
-"""By company and number of the question: the score of the exact tenth."""
 
 
 def report(scale: float = 1.0) -> Iterator[str]:
@@ -67,21 +64,29 @@ def measure(totals: Sequence[int], data: Path | None) -> Iterator[str]:
             )
             yield HEAD
             yield "|---" * (HEAD.count("|") - 1) + "|"
-            yield from _by_size(database, state, pool, folder / f"{total}-exact.json")
+            with _opened(database) as app:
+                for company_id, size in state.of_each_size():
+                    asked = corpora.asked(pool, company_id, size, QUESTIONS)
+                    yield _measured(
+                        app, company_id, size, asked, _exactly(app, company_id, asked, _exact(folder, total))
+                    )
         yield f"load {os.getloadavg()[0]:.1f}"
 
 
 def fill(totals: Sequence[int], data: Path, within_s: float) -> Iterator[str]:
-    """Fill the databases, and nothing else, for so long."""
+    """Fill the databases for so long, and look up what an exact search finds there; measure nothing."""
     ends_s = time.monotonic() + within_s
     with _server(data) as (server, folder):
         pool = corpora.pool(folder / "pool.npy")
         for total in totals:
             try:
-                filled.fill(server, folder, pool, total, within_s=ends_s - time.monotonic())
+                database, state = filled.fill(server, folder, pool, total, within_s=ends_s - time.monotonic())
             except NotYet:
                 yield f"{total}: not yet"
                 return
+            with _opened(database) as app:
+                for company_id, size in state.of_each_size():
+                    _exactly(app, company_id, corpora.asked(pool, company_id, size, QUESTIONS), _exact(folder, total))
             yield f"{total}: whole"
 
 
@@ -102,38 +107,53 @@ def _server(data: Path | None) -> Iterator[tuple[Postgres, Path]]:
         opened.discard()
 
 
-def _by_size(database: Server, state: Filled, pool: Pool, exact: Path) -> Iterator[str]:
-    """exact: keeps what took the exact search of half a million chunks minutes."""
+@contextmanager
+def _opened(database: Server) -> Iterator[Database]:
     app = Database(database.url, max_size=1, timeout_s=5.0)
     app.open()
-    furthest: Furthest = json.loads(exact.read_text()) if exact.exists() else {}
     try:
-        seen: set[int] = set()
-        for company_id, size in sorted(state.sizes.items(), key=lambda item: item[1]):
-            if size not in seen:
-                seen.add(size)
-                yield _measured(app, company_id, size, corpora.asked(pool, company_id, size, QUESTIONS), furthest)
-                exact.write_text(json.dumps(furthest))
+        yield app
     finally:
         app.close()
 
 
-def _measured(app: Database, company_id: int, size: int, asked: Sequence[Asked], furthest: Furthest) -> str:
+def _exact(folder: Path, total: int) -> Path:
+    return folder / f"{total}-exact.json"
+
+
+def _exactly(app: Database, company_id: int, asked: Sequence[Asked], kept: Path) -> list[float]:
+    """Of each question the score of the exact tenth. kept: exact searches of half a million chunks take minutes."""
+    known: dict[str, list[float]] = json.loads(kept.read_text()) if kept.exists() else {}
+    if str(company_id) not in known:
+        with app.transaction(company_id) as conn:
+            space_id = _space(conn)
+        known[str(company_id)] = [_tenth(app, company_id, space_id, one.vector) for one in asked]
+        kept.write_text(json.dumps(known))
+    return known[str(company_id)]
+
+
+def _tenth(app: Database, company_id: int, space_id: int, vector: list[float]) -> float:
     with app.transaction(company_id) as conn:
-        space_id = embeddings.find_space(conn, MODEL, DIMENSION)
+        return embeddings.nearest(conn, company_id, space_id, vector, WANTED, exact=True)[-1].score
+
+
+def _space(conn: Conn) -> int:
+    found = embeddings.find_space(conn, MODEL, DIMENSION)
+    assert found is not None
+    return found
+
+
+def _measured(app: Database, company_id: int, size: int, asked: Sequence[Asked], tenth: Sequence[float]) -> str:
+    with app.transaction(company_id) as conn:
+        space_id = _space(conn)
         server = psutil.Process(conn.info.backend_pid)
-    assert space_id is not None
-    _look_exactly(app, company_id, space_id, asked, furthest)
     for one in asked:
         _searched(app, company_id, one.text, one.vector)
     cpu_s = -_cpu_s(server)
     whole = [_searched(app, company_id, one.text, one.vector) for one in asked]
     cpu_ms = 1000 * (cpu_s + _cpu_s(server)) / len(asked)
     by_words = [_searched(app, company_id, one.text, None)[0] for one in asked]
-    near = [
-        _nearest(app, company_id, space_id, one.vector, furthest[f"{company_id} {number}"])
-        for number, one in enumerate(asked)
-    ]
+    near = [_nearest(app, company_id, space_id, one.vector, score) for one, score in zip(asked, tenth, strict=True)]
     times = [ms for ms, _ in whole]
     figures = (statistics.median(times), _p95(times), cpu_ms, _p95(by_words), _p95([ms for ms, _, _ in near]))
     recalls = [found / min(WANTED, size) for _, found, _ in near]
@@ -141,15 +161,6 @@ def _measured(app: Database, company_id: int, size: int, asked: Sequence[Asked],
     few = sum(found < min(WANTED, size) for _, found in whole) + sum(found < min(WANTED, size) for _, _, found in near)
     shares = f"{statistics.mean(recalls):.3f} | {statistics.mean(others):.3f}"
     return " | ".join([f"| {size}", *(f"{ms:.1f} ms" for ms in figures), shares, f"{few} |"])
-
-
-def _look_exactly(app: Database, company_id: int, space_id: int, asked: Sequence[Asked], furthest: Furthest) -> None:
-    for number, one in enumerate(asked):
-        key = f"{company_id} {number}"
-        if key not in furthest:
-            with app.transaction(company_id) as conn:
-                exact = embeddings.nearest(conn, company_id, space_id, one.vector, WANTED, exact=True)
-            furthest[key] = exact[-1].score
 
 
 def _searched(app: Database, company_id: int, words: str, vector: list[float] | None) -> tuple[float, int]:
