@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -11,9 +12,10 @@ import pytest
 
 from shared import channels
 from shared.embedded import Database
-from shared.flow import onboarding, watch
+from shared.flow import health, onboarding, watch
 from shared.flow.batch import Stored
 from shared.flow.drain import Drain
+from shared.flow.health import Visit
 from shared.model import Me
 from shared.store import companies, journal
 from shared.store.vault import Vault
@@ -66,6 +68,13 @@ def _channels(station: Station) -> dict[str, tuple[str, str | None]]:
     }
 
 
+def _problems(station: Station) -> list[str]:
+    """What /health says of channels, as the gateway's role sees it."""
+    with station.inbox.db.transaction() as conn:
+        visit = Visit(station.inbox.settings, datetime.now(UTC), conn, None, None, None)
+        return sorted(health.problems(health.examine(visit, {"channels": health.CHECKS["channels"]})))
+
+
 def _endings(station: Station) -> list[tuple[str, str | None]]:
     return station.rows("SELECT outcome, reason FROM webhook_events ORDER BY stored_at, ordinal")
 
@@ -89,9 +98,13 @@ def test_a_flagged_number_warns_of_that_one_until_it_is_well_again(station: Stat
     assert [(a.event, a.platform, a.meaning) for a in warned.alerts] == [("channel_warned", "whatsapp", "quality_low")]
     assert _channels(station)["too"] == ("active", "quality_low")
     assert _channels(station)["ours"] == ("active", None)
+    assert _problems(station) == ["channels.told.whatsapp.quality_low"]
 
     well = _tell(station, app, "W1", "phone_number_quality_update", event="UNFLAGGED", **number)
     assert (well.alerts, _channels(station)["too"]) == ([], ("active", None))
+    assert _problems(station) == []
+    station.execute("UPDATE channel_health SET state = 'failing', problem = 'webhooks_failing'")
+    assert _problems(station) == ["channels.failing.whatsapp.webhooks_failing"]
 
 
 @pytest.mark.parametrize(
