@@ -153,6 +153,25 @@ def listed(conn: Conn) -> list[Listed]:
     return [Listed(*row) for row in rows]  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """Channels of a platform that a person should look after, and the word for why. failing: messages do not come;
+    otherwise the platform told of it."""
+
+    platform: str
+    word: str
+    failing: bool
+    channels: int
+
+
+def troubled(conn: Conn) -> list[Troubled]:
+    """As either role, without a company set."""
+    rows = conn.execute(
+        "/* health.troubled */ SELECT platform, word, failing, channels FROM operations_channels() ORDER BY 1, 2"
+    ).fetchall()
+    return [Troubled(*row) for row in rows]  # type: ignore[arg-type]
+
+
 def purge_answers(conn: Conn) -> int:
     """For the owner role: minutes older than a day."""
     return conn.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -11,21 +12,23 @@ import pytest
 
 from shared import channels
 from shared.embedded import Database
-from shared.flow import onboarding, watch
+from shared.flow import health, onboarding, watch
 from shared.flow.batch import Stored
 from shared.flow.drain import Drain
+from shared.flow.health import Visit
 from shared.model import Me
 from shared.store import companies, journal
 from shared.store.vault import Vault
 from tests.factories import ENCRYPTION_KEY
+from tests.integration.command_line import Run
 from tests.integration.station import Station
 
 NUMBERS = {"ours": ("100", "+49 40 1", "W1"), "too": ("101", "+49 40 2", "W1"), "theirs": ("200", "+49 40 3", "W2")}
 
 
 @pytest.fixture
-def station(module_database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(module_database, redis_url)
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    station = Station(database, redis_url)
     station.inbox.drain = Drain(
         station.inbox.db, station.inbox.reader, channels.build(station.inbox.settings), station.inbox.settings
     )
@@ -36,8 +39,6 @@ def station(module_database: Database, redis_url: str) -> Iterator[Station]:
 @pytest.fixture
 def app(station: Station) -> int:
     """One application, three numbers of two accounts, each of a company of its own."""
-    station.execute("TRUNCATE companies, apps CASCADE")
-    station.execute("TRUNCATE webhook_events, webhook_raw")
     with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
         for company, (number, handle, account) in NUMBERS.items():
             made = onboarding.connect_account(
@@ -66,6 +67,13 @@ def _channels(station: Station) -> dict[str, tuple[str, str | None]]:
     }
 
 
+def _problems(station: Station) -> list[str]:
+    """What /health says of channels, as the gateway's role sees it."""
+    with station.inbox.db.transaction() as conn:
+        visit = Visit(station.inbox.settings, datetime.now(UTC), conn, None, None, None)
+        return sorted(health.problems(health.examine(visit, {"channels": health.CHECKS["channels"]})))
+
+
 def _endings(station: Station) -> list[tuple[str, str | None]]:
     return station.rows("SELECT outcome, reason FROM webhook_events ORDER BY stored_at, ordinal")
 
@@ -82,16 +90,27 @@ def test_a_banned_account_shuts_all_of_its_numbers_and_a_pardon_opens_them(stati
     assert _endings(station) == [("effected", None)] * 2
 
 
-def test_a_flagged_number_warns_of_that_one_until_it_is_well_again(station: Station, app: int) -> None:
+def test_a_flagged_number_warns_of_that_one_until_it_is_well_again_or_seen_to(
+    station: Station, app: int, run: Run
+) -> None:
     number = {"display_phone_number": "49402", "current_limit": "TIER_1K"}
     warned = _tell(station, app, "W1", "phone_number_quality_update", event="FLAGGED", **number)
 
     assert [(a.event, a.platform, a.meaning) for a in warned.alerts] == [("channel_warned", "whatsapp", "quality_low")]
     assert _channels(station)["too"] == ("active", "quality_low")
     assert _channels(station)["ours"] == ("active", None)
+    assert _problems(station) == ["channels.told.whatsapp.quality_low"]
+
+    assert "told quality_low on" in run("channel", "health").out
+    [(place,)] = station.rows("SELECT company_id || '/' || id FROM channels WHERE external_id = '101'")
+    assert run("channel", "seen", place).lines == [f"{place}  nothing is told of it"]
+    assert _problems(station) == []
 
     well = _tell(station, app, "W1", "phone_number_quality_update", event="UNFLAGGED", **number)
     assert (well.alerts, _channels(station)["too"]) == ([], ("active", None))
+    assert _problems(station) == []
+    station.execute("UPDATE channel_health SET state = 'failing', problem = 'webhooks_failing'")
+    assert _problems(station) == ["channels.failing.whatsapp.webhooks_failing"]
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,17 @@ def _health_line(row: health.Listed) -> str:
     return f"{row.company_id}/{row.channel_id}  {row.platform}  {row.slug}  {state}{held}  {came}  {answered}{shut}"
 
 
+@channel.command("seen")
+@click.argument("place", metavar="COMPANY/ID")
+def channel_seen(place: str) -> None:
+    """What the platform told of this channel has been seen to: it is no alert any more."""
+    company_id, channel_id = split_place(place, "channel list")
+    with as_owner(settings.load()) as conn:
+        _channel(conn, company_id, channel_id)
+        health.noticed(conn, company_id, channel_id, None)
+    click.echo(f"{place}  nothing is told of it")
+
+
 @channel.command("disable")
 @click.argument("place", metavar="COMPANY/ID")
 def channel_disable(place: str) -> None:

@@ -26,6 +26,7 @@ CHECKS: Mapping[str, Check] = {
     "queues": work.queues,
     "rows": work.rows,
     "background": work.background,
+    "channels": work.channels,
     "overload": work.overload,
     "budgets": work.budgets,
     "jobs": work.jobs,

@@ -10,6 +10,7 @@ from shared.flow.health.visit import Found, Problem, Visit, need
 from shared.resilience.pressure import STEPS
 from shared.store import backups as backups_store
 from shared.store import balance as balances
+from shared.store import health as health_store
 from shared.store import jobs as jobs_store
 from shared.store import overload as overload_store
 from shared.store import state, usage
@@ -95,6 +96,19 @@ def background(visit: Visit) -> Found:
             if one.oldest_s > BACKGROUND_S
         ),
     )
+
+
+def channels(visit: Visit) -> Found:
+    """Those whose messages do not come, and what platforms told of them."""
+    found = health_store.troubled(need(visit.conn))
+    data: dict[str, Any] = {"failing": {}, "told": {}}
+    problems = []
+    for one in found:
+        kind, name = ("failing" if one.failing else "told"), f"{one.platform}.{one.word}"
+        data[kind][name] = one.channels
+        words = f"{one.channels} channels of {one.platform}: {one.word}: ./switchboard channel health"
+        problems.append(Problem(f"{kind}.{name}", words))
+    return Found(data, tuple(problems))
 
 
 def overload(visit: Visit) -> Found:
