@@ -10,7 +10,8 @@ from tasks.job_step import job
 
 LIMITS = {"time_limit": 7_200, "soft_time_limit": 7_100}
 """Above the most that BACKUP_DEADLINE_S may be, which ends it in order: one program does all of it, so there is nowhere
-to stop between. Both limits, because an unset one is the fleet's."""
+to stop between. A graph is one statement, too, of a minute for some hundred thousand chunks. Both limits, because an
+unset one is the fleet's."""
 
 
 @app.task(base=Step, bind=True, name="maintenance.ring_due_jobs")
@@ -24,7 +25,7 @@ def ring_due_jobs(self: Step) -> None:
 
 
 make_partitions = job("maintenance.make_partitions", "Make the daily partitions of the coming week.")
-make_graphs = job("maintenance.make_graphs", "Make the graphs by which large companies are searched.")
+make_graphs = job("maintenance.make_graphs", "Make the graphs by which large companies are searched.", **LIMITS)
 make_backup = job("maintenance.make_backup", "Make a backup, and delete those that are no longer kept.", **LIMITS)
 prove_backup = job("maintenance.prove_backup", "Try whether the newest backup restores and balances.", **LIMITS)
 sweep_media = job("maintenance.sweep_media", "Delete attachments' bytes that no row names.")

@@ -18,6 +18,7 @@ from shared.errors import SwitchboardError, Transient
 from shared.resources import Resources
 from shared.settings import Settings
 from shared.store import jobs as store
+from shared.store import timed
 from shared.store.jobs import Cursor
 from shared.store.pool import Conn, describe
 from shared.telemetry import metrics
@@ -76,6 +77,15 @@ class Work:
             if not lasting:
                 _wait_for_no_disk(self.conn)
             yield self.conn
+
+    @contextmanager
+    def beside(self) -> Iterator[Conn]:
+        """Another connection of the owner's, in autocommit, for a statement of minutes: `keep` needs the first one."""
+        with timed.Connection.connect(
+            self.settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
+            application_name="switchboard job",
+        ) as conn:  # fmt: skip
+            yield conn
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     work.rows,
     work.balance,
     work.webhooks,
+    work.knowledge,
     work.backups,
 )
 

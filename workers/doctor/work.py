@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import psycopg
 
 from shared.flow.backup import Place
+from shared.flow.health import Visit as Look
+from shared.flow.health import knowledge as health_knowledge
 from shared.store import backups as backups_store
 from shared.store import balance as balances
 from shared.store import health, state
@@ -101,6 +103,21 @@ def webhooks(visit: Visit) -> Iterator[Finding]:
                    "./switchboard channel check COMPANY/ID")  # fmt: skip
     elif not any(one.state == "failing" for one in channels):
         yield ok("webhooks", f"{len(channels)} channels, none of them fails")
+
+
+def knowledge(visit: Visit) -> Iterator[Finding]:
+    """Everything has its vectors in the space that ranks, and graphs find what is near."""
+    look = Look(visit.config, datetime.now(UTC), visit.database("owner"), None, None, None)
+    for check, well in (
+        (health_knowledge.spaces_filled, "every space has the vectors it should have"),
+        (health_knowledge.recall_kept, "no graph misses more than it may"),
+    ):
+        found = check(look)
+        for problem in found.problems:
+            words, _, do = problem.words.partition(": ")
+            yield warn("knowledge", words, do)
+        if not found.problems:
+            yield ok("knowledge", well)
 
 
 def backups(visit: Visit) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.flow.health import database, services, work
+from shared.flow.health import database, knowledge, services, work
 from shared.flow.health.visit import Away, Check, Examined, Found, Problem, Visit, run
 
 CHECKS: Mapping[str, Check] = {
@@ -31,6 +31,8 @@ CHECKS: Mapping[str, Check] = {
     "budgets": work.budgets,
     "jobs": work.jobs,
     "backups": work.backups,
+    "spaces": knowledge.spaces_filled,
+    "recall": knowledge.recall_kept,
 }
 
 
