@@ -14,7 +14,8 @@ from shared.embedded import Valkey
 from shared.errors import JournalUnavailable
 from shared.model import JournalEntry
 from shared.store import journal
-from shared.store.journal import Reader, StreamFacts, Writer
+from shared.store.journal import Reader, StreamFacts
+from shared.store.journal_writer import PIPELINE_BYTES, Writer
 from shared.store.redis import connect, connect_async
 from tests.services import private_valkey
 from workers.drill.system import wait_until
@@ -210,7 +211,7 @@ def test_what_was_written_together_keeps_its_order(redis_url: str, reader: Reade
 
 
 def test_large_bodies_go_in_several_writes_and_all_arrive(redis_url: str, reader: Reader) -> None:
-    body = b"x" * (journal.PIPELINE_BYTES // 2 + 1)
+    body = b"x" * (PIPELINE_BYTES // 2 + 1)
 
     async def all_at_once(writer: Writer) -> list[str]:
         return await asyncio.gather(*(writer.append(1, "chat", "telegram", 0, body) for _ in range(3)))
