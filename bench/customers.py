@@ -1,5 +1,5 @@
-"""The whole system, as `up` starts it, under customers of all platforms: 1,000, 5,000, 10,000, and beyond, scaled to this
-machine's cores."""
+"""The whole system, as `up` starts it, under customers of all platforms: 1,000, 5,000, 10,000, and beyond, in proportion
+to this machine's cores."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ class Use:
 
 @dataclass(slots=True)
 class Stage:
-    """One number of customers; its crowd is this machine's share of them. answered_s: from the 200 to the answer at the platform, the model's time included."""
+    """One number of customers; its crowd is this machine's share of them. answered_s: from the 200 to the answer at the
+    platform, the model's time included."""
 
     customers: int
     crowd: Crowd
@@ -244,10 +245,10 @@ def _percentile(ordered: list[float], share: float) -> float:
 def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
     quiet = system.config.quiet_window_s
     lines = [
-        f"customers of {len(SHARES)} platforms for {PAIR_CORES} cores, of whom {SHARE:.0%} are here ({psutil.cpu_count()}"
-        f" cores), each writing every {THINK_S:.0f} s; a model that takes {LLM_S:g} s,"
+        f"customers of {len(SHARES)} platforms for {PAIR_CORES} cores, of whom {SHARE:.0%} are here"
+        f" ({psutil.cpu_count()} cores), each writing every {THINK_S:.0f} s; a model that takes {LLM_S:g} s,"
         f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, REPLY_THREADS {REPLY_THREADS}:",
-        "  customers    here  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  cleared after s  CPU busy",
+        "  customers    here  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  clear after s  CPU busy",
     ]
     for stage in stages:
         posted = stage.crowd.posted
@@ -255,9 +256,10 @@ def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
         a, b = ([_percentile(of, share) for share in (0.5, 0.95, 0.99)] for of in (accepted, stage.answered_s))
         busy = sum(stage.cpu_ms.values()) / 1000 * stage.crowd.accepted / (stage.seconds + stage.cleared_s)
         lines.append(
-            f"  {stage.customers:9,}  {stage.crowd.customers:6,}  {len(posted) / stage.seconds:10.1f}  {stage.errors:6.2%}"
+            f"  {stage.customers:9,}  {stage.crowd.customers:6,}  {len(posted) / stage.seconds:10.1f}"
+            f"  {stage.errors:6.2%}"
             f"  {a[0]:8.1f} /{a[1]:6.1f} /{a[2]:6.1f}  {b[0]:9.2f} /{b[1]:5.2f} /{b[2]:6.2f}"
-            f"  {stage.cleared_s:15.1f}  {busy:4.2f}" + (f"  {stage.unanswered} UNANSWERED" if stage.unanswered else "")
+            f"  {stage.cleared_s:13.1f}  {busy:4.2f}" + (f"  {stage.unanswered} UNANSWERED" if stage.unanswered else "")
         )
     return lines
 
