@@ -1,5 +1,5 @@
-"""The whole system, as `up` starts it, under customers of all platforms: 1,000, 5,000, 10,000, and beyond, in proportion
-to this machine's cores."""
+"""The whole system, as `up` starts it, under customers of all platforms: 1,000, 5,000, 10,000, and beyond, in
+proportion to this machine's cores."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
         f"customers of {len(SHARES)} platforms for {PAIR_CORES} cores, of whom {SHARE:.0%} are here"
         f" ({psutil.cpu_count()} cores), each writing every {THINK_S:.0f} s; a model that takes {LLM_S:g} s,"
         f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, REPLY_THREADS {REPLY_THREADS}:",
-        "  customers    here  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  clear after s  CPU busy",
+        "  customers    here  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  clear after s  CPU",
     ]
     for stage in stages:
         posted = stage.crowd.posted
