@@ -1,7 +1,7 @@
 """The one timetable. Hours are UTC; each entry says why this hour.
 
-TIMETABLE holds the jobs, by the names of their tasks. A minute's ring (SCHEDULE, which is all that beat itself knows)
-has a worker look which of their hours have come and are not done; the rows in `jobs` say that, so two beats do
+TIMETABLE holds the jobs, by the names of their tasks. A minute's ring (RINGS are all that beat itself knows) has a
+worker look which of their hours have come and are not done; the rows in `jobs` say that, so two beats do
 nothing twice, and a fleet that was down catches up (docs/decisions/0006-the-rows-say-what-is-due.md).
 """
 
@@ -120,47 +120,90 @@ TIMETABLE: dict[str, Entry] = {
     ),
 }
 
-SCHEDULE: dict[str, dict[str, Any]] = {
-    "ring-due-jobs": {
-        # Every minute: the finest hour of the timetable. Nothing due costs one query.
-        "task": "maintenance.ring_due_jobs",
-        "schedule": crontab(),
-        "options": {"queue": queues.MAINTENANCE, "expires": 55},
-    },
-    "embed-due": {
-        # Every minute: what is left of a ring that was lost and of attempts that failed. Nothing due costs a query.
-        "task": "index.embed_due",
-        "schedule": crontab(),
-        "options": {"queue": queues.INDEX, "expires": 55},
-    },
-    "fetch-due": {
-        # Every minute, as embedding: lost rings and attempts whose time has come.
-        "task": "media.fetch_due",
-        "schedule": crontab(),
-        "options": {"queue": queues.MEDIA, "expires": 55},
-    },
-    "take-balance": {
-        # Every five minutes: it looks at each shard for a moment, and what is missing should be known before it is old.
-        "task": "unread.take_balance",
-        "schedule": crontab(minute="*/5"),
-        "options": {"queue": queues.UNREAD, "expires": 240},
-    },
-    "audit-recall": {
-        # 04:20: an exact search of a large company reads all of its vectors; nobody waits at that hour.
-        "task": "index.audit_recall",
-        "schedule": crontab(minute=20, hour=4),
-        "options": {"queue": queues.INDEX, "expires": 6 * 3600},
-    },
-    "import-due": {
-        # Every minute, as above: files and pages whose ring was lost or whose site was away.
-        "task": "index.import_due",
-        "schedule": crontab(),
-        "options": {"queue": queues.INDEX, "expires": 55},
-    },
-    "watch-channels": {
-        # Every five minutes: platforms give up on an address that failed for about an hour.
-        "task": "channels.watch",
-        "schedule": crontab(minute="*/5"),
-        "options": {"queue": queues.CHANNELS, "expires": 240},
-    },
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A ring of beat's own, which asks rows for work and finds none if it was rung before.
+
+    at, why: as of an entry. queue: whose workers hear it. expires: a ring that nobody took is worth nothing once the
+    next one has come. jitter: comes up to so much later, each installation at a place of its own: a minute at most,
+    which is how long a worker may hold a ring in its hands.
+    """
+
+    at: crontab
+    why: str
+    queue: str
+    expires: timedelta
+    jitter: timedelta
+
+
+RINGS: dict[str, Ring] = {
+    "maintenance.ring_due_jobs": Ring(
+        crontab(),
+        why="the finest hour of the timetable; nothing due costs one query",
+        queue=queues.MAINTENANCE,
+        expires=timedelta(seconds=55),
+        jitter=timedelta(seconds=5),
+    ),
+    "index.embed_due": Ring(
+        crontab(),
+        why="what is left of a ring that was lost and of attempts that failed; nothing due costs a query",
+        queue=queues.INDEX,
+        expires=timedelta(seconds=55),
+        jitter=timedelta(seconds=10),
+    ),
+    "media.fetch_due": Ring(
+        crontab(),
+        why="as embedding: lost rings and attempts whose time has come",
+        queue=queues.MEDIA,
+        expires=timedelta(seconds=55),
+        jitter=timedelta(seconds=10),
+    ),
+    "index.import_due": Ring(
+        crontab(),
+        why="as above: files and pages whose ring was lost or whose site was away",
+        queue=queues.INDEX,
+        expires=timedelta(seconds=55),
+        jitter=timedelta(seconds=10),
+    ),
+    "unread.take_balance": Ring(
+        crontab(minute="*/5"),
+        why="it looks at each shard for a moment, and what is missing should be known before it is old",
+        queue=queues.UNREAD,
+        expires=timedelta(minutes=4),
+        jitter=timedelta(seconds=30),
+    ),
+    "channels.watch": Ring(
+        crontab(minute="*/5"),
+        why="platforms give up on an address that failed for about an hour; not all installations ask in one second",
+        queue=queues.CHANNELS,
+        expires=timedelta(minutes=4),
+        jitter=timedelta(seconds=60),
+    ),
+    "index.audit_recall": Ring(
+        crontab(minute=20, hour=4),
+        why="an exact search of a large company reads all of its vectors; nobody waits at that hour",
+        queue=queues.INDEX,
+        expires=timedelta(hours=6),
+        jitter=timedelta(seconds=60),
+    ),
 }
+
+
+def schedule(phase: float) -> dict[str, dict[str, Any]]:
+    """What beat itself knows. phase: 0 to 1, this installation's place within the jitters."""
+    return {
+        name: {
+            "task": name,
+            "schedule": ring.at,
+            "options": {
+                "queue": ring.queue,
+                "expires": ring.expires.total_seconds(),
+                "countdown": round(ring.jitter.total_seconds() * phase, 1),
+            },
+        }
+        for name, ring in RINGS.items()
+    }
+
+
+SCHEDULE = schedule(0.0)

@@ -1,95 +1,176 @@
-"""Texts with vectors for the benchmarks of retrieval, as many as are wanted, shaped as real ones are.
+"""Texts with vectors for the benchmarks of retrieval, as many as are wanted, near to each other as real ones are.
 
-A pool of sentences is embedded by the local model once; a chunk is put together from a few of them: two or three
-that follow each other, two of another passage about the same subject, and a name, an order number and a price of its
-own (the long tail of a vocabulary). Its vector is the mean of its sentences' vectors, each as long as its sentence,
-moved by a part of the difference of two more sentences of the subject: noise that lies where the model's vectors lie.
-`faithful()` says how near that comes to the model's own vectors of the same chunks.
+The real texts that every machine has are the descriptions of Python's own and the installed libraries' functions and
+classes: some thousand of English, of a few lines or a page, about hundreds of subjects. The first line of each says in
+other words what the rest is about: it is the question, and the rest the passage.
 
-The sentences are those of the English sets of ../shared/eval where that folder is, with their questions; without it
-they are made of the model's vocabulary, which stands in the order of how common words are: function words and a
-subject's own words, each in Zipf's order.
+The local model embeds them once. A copy of all passages is turned at random about the axis on which all texts lie:
+inside a copy every distance is the real one, and texts of two copies are about something else. So many copies are one
+large real set, but for one thing: more texts about a subject stand closer together, and copies do not. A copy's vectors
+are therefore moved towards others near them by a part of the way. `python -m bench.likeness` holds all of it against
+real texts.
+
+A chunk's text is its passage with a sentence of a neighbour's, and a name, an order number and a price of its own: the
+long tail of a vocabulary.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import re
+import sysconfig
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shared.knowledge import minilm
 from shared.knowledge.minilm import DIMENSION, LocalMiniLM
 
-SETS = ("mtrag", "doc2dial", "stackfaq", "qmsum", "xquad-en")
-REAL = Path(__file__).parents[2] / "shared" / "eval"
-SENTENCES_MAX, QUESTIONS_MAX = 16_000, 600
-SUBJECTS = 200
-DRIFT = 0.3
-"""Of the difference of two other sentences."""
-_END = re.compile(r"(?<=[.!?])\s+|\n+")
+PASSAGE_CHARS = (120, 900)
+QUESTION_CHARS = (15, 200)
+LETTERS_SHARE = 0.75
+"""Of a passage: what has fewer is an example in code, or a table."""
+PASSAGES = 4_000
+QUESTIONS = 600
+ABOUT = 0.7
+"""Of the questions that a company is asked, those about what it has."""
+ELSEWHERE = 2**31
+"""The number of a copy that no company has."""
+NEAR = 8
+MOVED = 0.5
+"""Of the way to one of the NEAR nearest, at most."""
+_DESCRIBED = re.compile(r'(?:def|class) [^\n]*(?:\n[^\n"\']*){0,8}?:\n\s*[rbu]?"""(.*?)"""', re.S)
+_SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+_LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    question: str
+    passage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """passage: the number of the one that answers it."""
+
+    text: str
+    vector: Any
+    passage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """own: whether it is about something that the company has."""
+
+    text: str
+    vector: list[float]
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """sentences: in their order, vectors[n] of sentences[n]. passages: first sentence and one past the last. subjects:
-    which passages are about the same. questions: with a vector each."""
+    """vectors: of the passages, in their order, of length 1. near: of each the numbers of the nearest others.
+    axes: columns, the first one the axis that stays."""
 
-    real: bool
-    sentences: list[str]
+    passages: list[str]
     vectors: Any
-    passages: list[tuple[int, int]]
-    subjects: list[list[int]]
-    questions: list[tuple[str, list[float]]]
+    near: Any
+    axes: Any
+    questions: list[Question]
 
 
-def pool(cache: Path, rng: random.Random, most: int = SENTENCES_MAX) -> Pool:
-    """cache: a file that keeps what took a minute or two to embed. most: sentences."""
-    real = REAL.is_dir()
-    texts, questions = _read() if real else _made(rng)
-    sentences, passages = _cut(texts, most)
-    if cache.exists():
-        vectors = np.load(cache)
-    else:
-        vectors = _embedded([*sentences, *questions])
-        np.save(cache, vectors)
-    asked = [(text, vector.tolist()) for text, vector in zip(questions, vectors[len(sentences) :], strict=True)]
-    means = _unit(np.array([vectors[begin:end].mean(0) for begin, end in passages]))
-    return Pool(real, sentences, vectors[: len(sentences)], passages, _grouped(means), asked)
+def texts(most: int | None = None) -> list[Text]:
+    """In the order of the files, so that neighbours are about the same; of `most`, so many spread over all."""
+    found = list({text.passage: text for file in _files() for text in _described(file)}.values())
+    return found if most is None else found[:: max(1, len(found) // most)][:most]
 
 
-def chunks(pool: Pool, rng: random.Random, subjects: Sequence[int], count: int) -> tuple[list[str], Any]:
-    """So many texts about these subjects (numbers of pool.subjects), and their vectors of length 1."""
-    texts: list[str] = []
-    vectors = np.zeros((count, DIMENSION), np.float32)
-    for place in range(count):
-        subject = pool.subjects[rng.choice(subjects)]
-        parts = [*_some(pool, rng, subject, 3), *_some(pool, rng, subject, 2)]
-        texts.append(" ".join([*(pool.sentences[part] for part in parts), _tail(rng)]))
-        weights = np.array([len(pool.sentences[part]) for part in parts], np.float32)
-        one, other = (_some(pool, rng, subject, 1)[0] for _ in range(2))
-        vectors[place] = weights @ pool.vectors[parts] / weights.sum()
-        vectors[place] += DRIFT * (pool.vectors[one] - pool.vectors[other])
-    return texts, _unit(vectors)
+def pool(kept: Path, most: int = PASSAGES) -> Pool:
+    """kept: a file for what took the model some minutes. most: passages."""
+    found = texts(most)
+    asked = random.Random(2).sample(range(len(found)), min(QUESTIONS, len(found)))
+    embedded = [*(text.passage for text in found), *(found[place].question for place in asked)]
+    vectors = np.load(kept) if kept.exists() else np.zeros((0, DIMENSION), np.float32)
+    if len(vectors) != len(embedded):
+        vectors = unit(embed(embedded))
+        np.save(kept, vectors)
+    own, questions = vectors[: len(found)], vectors[len(found) :]
+    return Pool(
+        [text.passage for text in found], own, nearest(own, NEAR), axes(own),
+        [Question(found[place].question, vector, place) for place, vector in zip(asked, questions, strict=True)],
+    )  # fmt: skip
 
 
-def faithful(pool: Pool, rng: random.Random, count: int = 100) -> float:
-    """The mean cosine of chunks' vectors and what the model itself makes of their texts."""
-    texts, vectors = chunks(pool, rng, range(len(pool.subjects)), count)
-    return float((vectors * _embedded(texts)).sum(1).mean())
+def batches(pool: Pool, company_id: int, size: int, done: int = 0) -> Iterator[tuple[int, list[str], Any]]:
+    """All chunks of a company, a copy of the passages at a time: the first one's number, texts, vectors. done: those
+    that it has already, of whole copies."""
+    passages = _passages(pool, company_id)
+    for begin in range(done, size, len(passages)):
+        chosen, number = passages[: size - begin], begin // len(passages)
+        rng = np.random.default_rng((company_id, number))
+        yield begin, written(pool, random.Random(begin + company_id), chosen), copied(pool, rng, number)[chosen]
 
 
-def _some(pool: Pool, rng: random.Random, subject: Sequence[int], most: int) -> list[int]:
-    """Sentences that follow each other in one passage."""
-    begin, end = pool.passages[rng.choice(subject)]
-    first = rng.randrange(begin, max(begin + 1, end - most + 1))
-    return list(range(first, min(first + most, end)))
+def asked(pool: Pool, company_id: int, size: int, count: int) -> list[Asked]:
+    """What a company's customers ask: most about something that it has a chunk of, the others about nothing that it
+    has, turned as none of its copies is."""
+    rng = random.Random(company_id)
+    passages = _passages(pool, company_id)
+    has = set(passages[:size])
+    about = [question for question in pool.questions if question.passage in has]
+    turnings = cache(lambda copy: turned(pool, np.random.default_rng((company_id, copy))))
+    found = []
+    for _ in range(count):
+        own = bool(about) and rng.random() < ABOUT
+        question = rng.choice(about if own else pool.questions)
+        copies = (size - passages.index(question.passage) - 1) // len(passages) + 1 if own else 0
+        turning = turnings(rng.randrange(copies) if own else ELSEWHERE)
+        found.append(Asked(question.text, (question.vector @ turning).tolist(), own))
+    return found
+
+
+def _passages(pool: Pool, company_id: int) -> list[int]:
+    """In a company's order: a small one has neighbours only, which are about the same."""
+    first = random.Random(company_id).randrange(len(pool.passages))
+    return [*range(first, len(pool.passages)), *range(first)]
+
+
+def copied(pool: Pool, rng: Any, number: int) -> Any:
+    """The vectors of one copy of all passages. rng: of the company and the number, as `asked` has it."""
+    turning = turned(pool, rng)  # its first draw
+    if number == 0:
+        return pool.vectors @ turning  # the first is as it was
+    others = pool.near[np.arange(len(pool.vectors)), rng.integers(0, NEAR, len(pool.vectors))]
+    way = rng.uniform(0, MOVED, (len(pool.vectors), 1)).astype(np.float32)
+    return unit(pool.vectors + way * (pool.vectors[others] - pool.vectors)) @ turning
+
+
+def turned(pool: Pool, rng: Any) -> Any:
+    """By what a copy's vectors, as rows, are to be multiplied."""
+    turning = np.eye(DIMENSION, dtype=np.float32)
+    turning[1:, 1:], _ = np.linalg.qr(rng.standard_normal((DIMENSION - 1, DIMENSION - 1)))
+    return pool.axes @ turning @ pool.axes.T
+
+
+def written(pool: Pool, rng: random.Random, passages: Sequence[int]) -> list[str]:
+    """A text for each of these passages, never twice the same."""
+    found = []
+    for passage in passages:
+        sentences = list(_sentences(pool.passages[passage]))
+        neighbours = _sentences(pool.passages[pool.near[passage, rng.randrange(NEAR)]])
+        sentences[rng.randrange(len(sentences))] = rng.choice(neighbours)
+        found.append(" ".join([*sentences, _tail(rng)]))
+    return found
+
+
+@cache
+def _sentences(passage: str) -> tuple[str, ...]:
+    return tuple(_SENTENCE.split(passage))
 
 
 def _tail(rng: random.Random) -> str:
@@ -101,76 +182,52 @@ def _tail(rng: random.Random) -> str:
     return f"{name.title()} {order} {price}"
 
 
-def _read() -> tuple[list[str], list[str]]:
-    texts = [entry["text"] for name in SETS for entry in _lines(REAL / name / "corpus.jsonl")]
-    random.Random(1).shuffle(texts)
-    questions = [
-        entry["text"] for name in SETS for entry in _lines(REAL / name / "queries.jsonl") if not entry.get("history")
-    ]
-    return texts, random.Random(2).sample(questions, QUESTIONS_MAX)
+def _files() -> Iterator[Path]:
+    for root in (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))):
+        for file in sorted(root.rglob("*.py")):
+            if not _LEFT_OUT.intersection(file.relative_to(root).parts):
+                yield file
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text("utf-8").splitlines():
-        yield json.loads(line)
+def _described(file: Path) -> Iterator[Text]:
+    for found in _DESCRIBED.finditer(file.read_text("utf-8", "replace")):
+        head, _, rest = re.sub(r"[ \t]+", " ", found[1]).strip().partition("\n\n")
+        question, passage = " ".join(head.split()), " ".join(rest.split())[: PASSAGE_CHARS[1]]
+        letters = sum(char.isalpha() or char == " " for char in passage)
+        if (
+            QUESTION_CHARS[0] <= len(question) <= QUESTION_CHARS[1]
+            and len(passage) >= PASSAGE_CHARS[0]
+            and letters >= LETTERS_SHARE * len(passage)
+        ):
+            yield Text(question, passage)
 
 
-def _made(rng: random.Random) -> tuple[list[str], list[str]]:
-    vocabulary = json.loads((minilm._folder() / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
-    words = [
-        word for word, _ in sorted(vocabulary.items(), key=lambda item: item[1]) if word.isalpha() and len(word) > 1
-    ]
-    common, rest = words[:300], words[300:]
-    subjects = [rng.sample(rest, 120) for _ in range(SUBJECTS)]
-
-    def said(subject: Sequence[str], length: int, share: float) -> str:
-        return " ".join(_zipf(rng, common if rng.random() < share else subject) for _ in range(length)) + "."
-
-    texts = [
-        " ".join(said(subject, rng.randrange(8, 24), 0.5) for _ in range(4)) for subject in subjects for _ in range(20)
-    ]
-    return texts, [said(rng.choice(subjects), rng.randrange(6, 12), 0.4) for _ in range(QUESTIONS_MAX)]
-
-
-def _zipf(rng: random.Random, words: Sequence[str]) -> str:
-    """The tenth word is ten times as rare as the first."""
-    return words[int(len(words) ** rng.random()) - 1]
-
-
-def _cut(texts: Sequence[str], most: int) -> tuple[list[str], list[tuple[int, int]]]:
-    sentences: list[str] = []
-    passages: list[tuple[int, int]] = []
-    for text in texts:
-        parts = [part.strip()[:400] for part in _END.split(text) if len(part.strip()) >= 20]
-        if not parts or len(sentences) + len(parts) > most:
-            continue
-        passages.append((len(sentences), len(sentences) + len(parts)))
-        sentences += parts
-    return sentences, passages
-
-
-def _grouped(means: Any, rounds: int = 8) -> list[list[int]]:
-    """Passages about the same, by k-means; no group is empty."""
-    centres = means[np.random.default_rng(3).choice(len(means), SUBJECTS, replace=False)]
-    for _ in range(rounds):
-        nearest = (means @ centres.T).argmax(1)
-        centres = _unit(
-            np.array([means[nearest == n].mean(0) if (nearest == n).any() else centres[n] for n in range(SUBJECTS)])
-        )
-    nearest = (means @ centres.T).argmax(1)
-    return [found.tolist() for n in range(SUBJECTS) if len(found := np.flatnonzero(nearest == n))]
-
-
-def _embedded(texts: Sequence[str]) -> Any:
+def embed(given: Sequence[str]) -> Any:
     embedder = LocalMiniLM(threads=2)
-    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    order = sorted(range(len(given)), key=lambda place: len(given[place]))
     parts = [order[at : at + 64] for at in range(0, len(order), 64)]
-    vectors = np.zeros((len(texts), DIMENSION), np.float32)
+    vectors = np.zeros((len(given), DIMENSION), np.float32)
     with ThreadPoolExecutor(2) as threads:
-        for part, found in zip(parts, threads.map(lambda p: embedder.embed([texts[n] for n in p]), parts), strict=True):
+        for part, found in zip(parts, threads.map(lambda p: embedder.embed([given[n] for n in p]), parts), strict=True):
             vectors[part] = found
     return vectors
 
 
-def _unit(vectors: Any) -> Any:
+def nearest(vectors: Any, count: int) -> Any:
+    """Of each vector the numbers of the nearest others."""
+    found = []
+    for begin in range(0, len(vectors), 500):
+        cosines = vectors[begin : begin + 500] @ vectors.T
+        cosines[np.arange(len(cosines)), np.arange(begin, begin + len(cosines))] = -1
+        found.append(np.argpartition(-cosines, count, axis=1)[:, :count])
+    return np.concatenate(found)
+
+
+def axes(vectors: Any) -> Any:
+    """Of vectors' second moments, the strongest first: about the direction of their mean."""
+    _, found = np.linalg.eigh(vectors.T @ vectors / len(vectors))
+    return found[:, ::-1].astype(np.float32)
+
+
+def unit(vectors: Any) -> Any:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -1,12 +1,14 @@
-"""A database with as many chunks as are wanted: by COPY, the words' index and the graphs after it."""
+"""A database with as many chunks as are wanted: by COPY, the words' index and the graphs after it. What was begun goes
+on where it stopped."""
 
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -19,28 +21,40 @@ from bench.corpora import Pool
 from shared.embedded import Database, Postgres
 from shared.knowledge.minilm import DIMENSION, MODEL
 from shared.store import companies, embeddings, graphs
+from shared.store.graphs import Graph
 from shared.store.migrate import migrate
 
 SIZES = (500_000, 100_000, 38_000, 10_000, 1_000, 100, 10)
 REST = 38_000
 """The size of the companies that make up the rest."""
-BATCH = 10_000
 OF_A_DOCUMENT = 20
-SUBJECTS_OF = 0.3
-"""The part of all subjects that a company's documents are about."""
 LOADERS = 2
 _INDEX_MEMORY = "2GB"
-_STATE = "filled.json"
+_WORDS = (
+    "CREATE INDEX chunks_words ON chunks USING gin (knowledge_keys(company_id, language, tsv)) WITH (fastupdate = off)"
+)
 
 
-@dataclass(frozen=True, slots=True)
+class NotYet(Exception):
+    """The time was over before all was there; the next call goes on."""
+
+
+@dataclass(slots=True)
 class Filled:
-    """sizes: by company. load_s, index_s: what it took."""
+    """sizes: by company. load_s, words_s: what it took, over all calls. graph_s: by company, of those that have one."""
 
     total: int
     sizes: dict[int, int]
-    load_s: float
-    index_s: float
+    load_s: float = 0.0
+    words_s: float = 0.0
+    graph_s: dict[int, float] = field(default_factory=dict)
+    whole: bool = False
+
+    def of_each_size(self) -> list[tuple[int, int]]:
+        """(company, size): one of each size, the smallest first. They are asked, and have graphs where they are large
+        enough; the others are there beside them."""
+        found = {size: company_id for company_id, size in sorted(self.sizes.items(), reverse=True)}
+        return sorted(((company_id, size) for size, company_id in found.items()), key=lambda pair: pair[1])
 
 
 def sizes_of(total: int) -> list[int]:
@@ -52,36 +66,93 @@ def sizes_of(total: int) -> list[int]:
     return sizes + [of_rest] * (rest // of_rest) + ([rest % of_rest] if rest % of_rest else [])
 
 
-def fill(server: Postgres, folder: Path, pool: Pool, total: int) -> tuple[Database, Filled]:
-    """The database of that many chunks; one that a former run kept in the folder is used again."""
-    name, state = f"chunks_{total}", folder / f"{total}-{_STATE}"
-    if state.exists():
-        kept = json.loads(state.read_text())
-        return server.database(name), Filled(**{**kept, "sizes": {int(n): size for n, size in kept["sizes"].items()}})
-    server.drop_database(name)
-    database = server.create_database(name)
-    migrate(database.admin_url)
-    began = time.perf_counter()
+def fill(
+    server: Postgres, folder: Path, pool: Pool, total: int, *, within_s: float = float("inf")
+) -> tuple[Database, Filled]:
+    """The database of that many chunks; what a former call made in the folder is used. within_s: looked at between a
+    company's batches and between graphs. Raises NotYet."""
+    name, file = f"chunks_{total}", folder / f"{total}-filled.json"
+    ends_s = time.monotonic() + within_s
+    if file.exists():
+        database, filled = server.database(name), _read(file)
+        migrate(database.admin_url)
+    else:
+        database = _begun(server, name)
+        filled = Filled(total, _companies(database, total))
+    if filled.whole:
+        return database, filled
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
-        embeddings.ensure_space(owner, MODEL, DIMENSION)
-        words = owner.execute("SELECT pg_get_indexdef('chunks_words'::regclass)").fetchone()
-        assert words is not None
-        owner.execute("DROP INDEX chunks_words")  # much faster made than kept
-        sizes = {companies.ensure(owner, f"company {n}").id: size for n, size in enumerate(sizes_of(total))}
-        _load(database, pool, sizes)
-        loaded = time.perf_counter()
         owner.execute(sql.SQL("SET maintenance_work_mem = {}").format(_INDEX_MEMORY))
-        owner.execute(words[0].encode())
-        for graph in graphs.missing(owner):
-            graphs.make(owner, graph)
-        owner.execute("UPDATE indexing SET model = %s", (MODEL,))
+        with _kept(file, filled), _timed(filled, "load_s"):
+            _load(database, pool, filled.sizes, ends_s)
+        if owner.execute("SELECT to_regclass('chunks_words')").fetchone() == (None,):
+            _in_time(ends_s)
+            with _kept(file, filled), _timed(filled, "words_s"):
+                owner.execute(_WORDS)
+        of_each_size = dict(filled.of_each_size())
+        for graph in [graph for graph in graphs.missing(owner) if graph.company_id in of_each_size]:
+            _in_time(ends_s)
+            with _kept(file, filled):
+                _graph(owner, graph, filled)
+        owner.execute("UPDATE indexing SET done = true")
         owner.execute("VACUUM ANALYZE")
-    filled = Filled(total, sizes, loaded - began, time.perf_counter() - loaded)
-    state.write_text(json.dumps(asdict(filled)))
+    with _kept(file, filled):
+        filled.whole = True
     return database, filled
 
 
-def _load(database: Database, pool: Pool, sizes: dict[int, int]) -> None:
+def _begun(server: Postgres, name: str) -> Database:
+    server.drop_database(name)
+    database = server.create_database(name)
+    migrate(database.admin_url)
+    return database
+
+
+def _companies(database: Database, total: int) -> dict[int, int]:
+    with psycopg.connect(database.admin_url, autocommit=True) as owner:
+        embeddings.ensure_space(owner, MODEL, DIMENSION)
+        owner.execute("DROP INDEX chunks_words")  # much faster made than kept
+        return {companies.ensure(owner, f"company {n}").id: size for n, size in enumerate(sizes_of(total))}
+
+
+def _read(file: Path) -> Filled:
+    kept = json.loads(file.read_text())
+    by_company = {key: {int(n): each for n, each in kept[key].items()} for key in ("sizes", "graph_s")}
+    return Filled(**{**kept, **by_company})
+
+
+@contextmanager
+def _kept(file: Path, filled: Filled) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        file.write_text(json.dumps(asdict(filled)))
+
+
+@contextmanager
+def _timed(filled: Filled, what: str) -> Iterator[None]:
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        setattr(filled, what, getattr(filled, what) + time.perf_counter() - began)
+
+
+def _in_time(ends_s: float) -> None:
+    if time.monotonic() >= ends_s:
+        raise NotYet
+
+
+def _graph(owner: psycopg.Connection, graph: Graph, filled: Filled) -> None:
+    """As the job makes it."""
+    if graph.state == "broken":
+        graphs.drop(owner, graph.name)
+    began = time.perf_counter()
+    graphs.make(owner, graph)
+    filled.graph_s[graph.company_id] = time.perf_counter() - began
+
+
+def _load(database: Database, pool: Pool, sizes: dict[int, int], ends_s: float) -> None:
     """The largest first, companies side by side; raises what a loader raised."""
     waiting = sorted(sizes, key=lambda company_id: sizes[company_id])
     failed: list[BaseException] = []
@@ -95,7 +166,7 @@ def _load(database: Database, pool: Pool, sizes: dict[int, int]) -> None:
                         company_id = waiting.pop() if waiting and not failed else None
                     if company_id is None:
                         return
-                    _fill_company(owner, pool, company_id, sizes[company_id])
+                    _fill_company(owner, pool, company_id, sizes[company_id], ends_s)
         except BaseException as e:  # noqa: BLE001  raised below, by the thread that waits
             failed.append(e)
 
@@ -108,17 +179,19 @@ def _load(database: Database, pool: Pool, sizes: dict[int, int]) -> None:
         raise failed[0]
 
 
-def _fill_company(owner: psycopg.Connection, pool: Pool, company_id: int, size: int) -> None:
-    rng = random.Random(company_id)
-    subjects = rng.sample(range(len(pool.subjects)), max(1, int(SUBJECTS_OF * len(pool.subjects))))
+def _fill_company(owner: psycopg.Connection, pool: Pool, company_id: int, size: int, ends_s: float) -> None:
+    there = owner.execute("SELECT sum(chunks) FROM knowledge_stats WHERE company_id = %s", (company_id,)).fetchone()
+    done = int(there[0] or 0) if there else 0
+    if done == size:
+        return
     register_vector(owner)
     owner.execute("SET enable_nestloop = off")  # of rows that no planner has seen yet
-    owner.execute("INSERT INTO collections (company_id, name) VALUES (%s, 'all')", (company_id,))
+    owner.execute("INSERT INTO collections (company_id, name) VALUES (%s, 'all') ON CONFLICT DO NOTHING", (company_id,))
     owner.execute(
         "CREATE TEMP TABLE IF NOT EXISTS staged (place int, text text, embedding halfvec) ON COMMIT DELETE ROWS"
     )
-    for begin in range(0, size, BATCH):
-        texts, vectors = corpora.chunks(pool, rng, subjects, min(BATCH, size - begin))
+    for begin, texts, vectors in corpora.batches(pool, company_id, size, done):
+        _in_time(ends_s)
         with owner.transaction():
             with owner.cursor().copy("COPY staged FROM STDIN WITH (FORMAT BINARY)") as copy:
                 copy.set_types(["int4", "text", "halfvec"])

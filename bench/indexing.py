@@ -1,7 +1,8 @@
 """What the local model costs: a question on one core, a search that is remembered, ten thousand chunks indexed beside
 the bare encoder.
 
-`python -m bench indexing [--scale 0.1]`. Questions and texts are those of bench.corpora. Indexing runs as the worker
+`python -m bench indexing [--scale 0.1]`; two to three minutes on two quiet cores. Questions and texts are those of
+bench.corpora, a text no longer than a paragraph. Indexing runs as the worker
 does it, in as many threads as the fleet gives it: claims, texts from PostgreSQL, vectors into it, with fsync. The bare
 encoder is the tokenizer and ONNX Runtime in as many threads, with nothing else, on texts sorted by length.
 """
@@ -22,7 +23,7 @@ from typing import Any
 import psycopg
 
 from bench import corpora
-from bench.corpora import Pool
+from bench.corpora import Text
 from shared.cache.two_level import TwoLevel
 from shared.embedded import Database, DataFolder, Postgres, Valkey
 from shared.flow import index
@@ -35,8 +36,8 @@ from shared.store.migrate import migrate
 from tests.factories import settings_for
 
 CHUNKS, OF_A_DOCUMENT = 10_000, 50
-SENTENCES = 4_000
-BARE = 0.2
+CHARS = 300
+BARE = 0.1
 """The share of them that the bare encoder is given, before and after."""
 THREADS = 2
 QUESTIONS = 200
@@ -45,34 +46,40 @@ DEADLINE_S = 10.0
 
 def report(scale: float = 1.0) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as data, DataFolder(Path(data)) as folder:
-        pool = corpora.pool(Path(data) / "pool.npy", random.Random(7), SENTENCES)
-        yield _asked(pool)
+        texts = corpora.texts()
+        asked = [text.question for text in random.Random(3).sample(texts, QUESTIONS)]
+        yield f"load {os.getloadavg()[0]:.1f}; {_asked(asked)}"
         with Postgres(folder) as server, Valkey(folder) as valkey:
             database = server.create_database("indexing")
             migrate(database.admin_url)
             r = open_resources(settings_for(database, valkey.database_url(1)), name="bench")
             try:
-                yield from _indexed(r, database, pool, int(CHUNKS * scale))
-                yield from _remembered(r, [text for text, _ in pool.questions[:QUESTIONS]])
+                yield from _indexed(r, database, _chunks(texts, int(CHUNKS * scale)))
+                yield from _remembered(r, asked)
             finally:
                 r.close()
         folder.discard()
 
 
-def _asked(pool: Pool) -> str:
+def _chunks(texts: Sequence[Text], count: int) -> list[str]:
+    """So many, no two alike."""
+    return [f"{texts[n % len(texts)].passage[:CHARS]} ({n})" for n in range(count)]
+
+
+def _asked(questions: Sequence[str]) -> str:
     """A question at a time, on one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
         embedder = LocalMiniLM(threads=1)
-        took = [_ms(lambda text=text: embedder.embed([text])) for text, _ in pool.questions[:QUESTIONS]]  # type: ignore[misc]
+        took = [_ms(lambda text=text: embedder.embed([text])) for text in questions]  # type: ignore[misc]
     finally:
         os.sched_setaffinity(0, cores)
     return f"a question embedded on one core: p50 {statistics.median(took):.1f} ms, p95 {_p95(took):.1f} ms"
 
 
-def _indexed(r: Resources, database: Database, pool: Pool, count: int) -> Iterator[str]:
-    texts, _ = corpora.chunks(pool, random.Random(3), range(len(pool.subjects)), count)
+def _indexed(r: Resources, database: Database, texts: Sequence[str]) -> Iterator[str]:
+    count = len(texts)
     tokens = _add(r, database, texts)
     sample = texts[:: round(1 / BARE)]
     before = _bare(sample)

@@ -1,8 +1,9 @@
-"""Searching a company's knowledge over HTTP: the question, where to look, how much to show."""
+"""Searching a company's knowledge over HTTP: the question, where to look, how much to show; and where one
+conversation's questions look from now on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.inbox import ID_MAX, Refused, _as_agent, _json
+from gateway.inbox import ID_MAX, Refused, _as_agent, _conversation, _json, _no_such_conversation
 from gateway.knowledge import _body, within
 from gateway.searching import Searcher
 from shared.channels.body import decode_object
 from shared.channels.text import storable
 from shared.flow.knowledge_tools import LIMIT_MAX, QUESTION_CHARS
-from shared.store import knowledge
+from shared.store import conversations, knowledge, passages
 from shared.store.filters import Filter
 from shared.store.pool import Conn
 
@@ -47,18 +48,12 @@ async def search(request: Request) -> Response:
 
     company_id, collections = await _as_agent(request, work)
     await within(request, "search", company_id)
-    for name in wanted.get("collections", ()):
-        if name not in collections:
-            raise Refused(422, f"filter: the company has no collection {name[:80]!r}")
-    if "collections" in wanted:
-        wanted["collections"] = tuple(collections[name] for name in wanted["collections"])
+    where = _where(wanted, collections)
     searcher: Searcher = request.app.state.searcher
     try:
-        understood, found = await searcher.search(
-            company_id, storable(question), limit, Filter(**wanted) if wanted else None
-        )
+        understood, found = await searcher.search(company_id, storable(question), limit, where)
     except errors.InsufficientPrivilege:
-        raise Refused(422, "filter: documents names one that the company has not") from None
+        raise _foreign() from None
     return _json({
         "space": understood.space,
         "passages": [
@@ -67,6 +62,62 @@ async def search(request: Request) -> Response:
              "cosine": p.cosine} for p in found
         ],
     })  # fmt: skip
+
+
+async def show_filter(request: Request) -> Response:
+    """Where a conversation's questions look: `{"filter": {…}}` as `search` takes it, null for everywhere."""
+    conversation_id = _conversation(request)
+
+    def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
+        if conversations.chat_of(conn, company_id, conversation_id) is None:
+            raise _no_such_conversation()
+        where = passages.chat_filter(conn, company_id, conversation_id)
+        return None if where is None else _shown(conn, company_id, where)
+
+    return _json({"filter": await _as_agent(request, work)})
+
+
+async def set_filter(request: Request) -> Response:
+    """`{"filter": {…}}`, null for everywhere: from the next question on. Answers as `show_filter`."""
+    conversation_id = _conversation(request)
+    try:
+        given = decode_object(await _body(request, BODY_BYTES))["filter"]
+    except (ValueError, KeyError):
+        raise Refused(422, 'send {"filter": {…}}, or null for everywhere') from None
+    wanted = _filter(given) if given is not None else {}
+
+    def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
+        if conversations.chat_of(conn, company_id, conversation_id) is None:
+            raise _no_such_conversation()
+        where = _where(wanted, knowledge.collection_ids(conn, company_id, wanted.get("collections", ())))
+        passages.save_chat_filter(conn, company_id, conversation_id, where)
+        return None if where is None else _shown(conn, company_id, where)
+
+    try:
+        return _json({"filter": await _as_agent(request, work)})
+    except errors.InsufficientPrivilege:
+        raise _foreign() from None
+
+
+def _where(wanted: Mapping[str, Any], collections: Mapping[str, int]) -> Filter | None:
+    """With the collections' ids for their names. Raises Refused(422) for one that the company has not."""
+    for name in wanted.get("collections", ()):
+        if name not in collections:
+            raise Refused(422, f"filter: the company has no collection {name[:80]!r}")
+    if "collections" in wanted:
+        wanted = {**wanted, "collections": tuple(collections[name] for name in wanted["collections"])}
+    return Filter(**wanted) if wanted else None
+
+
+def _shown(conn: Conn, company_id: int, where: Filter) -> dict[str, Any]:
+    shown = where.as_dict()
+    if where.collections is not None:
+        shown["collections"] = knowledge.collection_names(conn, company_id, where.collections)
+    return shown
+
+
+def _foreign() -> Refused:
+    return Refused(422, "filter: documents names one that the company has not")
 
 
 def _filter(given: Any) -> dict[str, Any]:
@@ -101,4 +152,8 @@ def _time(name: str, value: Any) -> datetime:
     return found
 
 
-ROUTES = [Route("/knowledge/search", search, methods=["POST"])]
+ROUTES = [
+    Route("/knowledge/search", search, methods=["POST"]),
+    Route("/inbox/conversations/{conversation:int}/filter", show_filter),
+    Route("/inbox/conversations/{conversation:int}/filter", set_filter, methods=["PUT"]),
+]

@@ -55,6 +55,8 @@ class InboundEvent:
 
     kind: what it is. reply: whether the bot may answer it. reason: why not (a static word), None if it may.
     account: external id of the channel it was sent to (page, number, bot), None where the app has only one.
+    business_account: the platform's id of the account that holds the channel, where no channel is named; number: the
+    digits of one of its telephone numbers, where the event is about that one.
     sender: the contact's id on the platform; sender_name as shown there. chat: the conversation's id on the
     platform (equals the sender in a private chat). external_id: the platform's id of the message.
     dedupe_key: unique inside one channel; two events with one key are the same event sent twice.
@@ -89,6 +91,8 @@ class InboundEvent:
     meaning: str | None = None
     ref: str | None = None
     app: str | None = None
+    business_account: str | None = None
+    number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,8 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an app's events go: a channel of a company.
+    """Where an app's events go: a channel of a company. business_account: the platform's id of what holds the channel,
+    None where nothing does or it is not known yet.
 
     quiet_window_s is not here on purpose: it is a setting of the system.
     """
@@ -124,6 +129,7 @@ class Route:
     channel_id: int
     company_id: int
     me: Me
+    business_account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from tasks.job_step import JobStep
 
 LIMITS = {"time_limit": 7_200, "soft_time_limit": 7_100}
 """Above the most that BACKUP_DEADLINE_S may be, which ends it in order: one program does all of it, so there is nowhere
-to stop between. Both limits, because an unset one is the fleet's."""
+to stop between. A graph is one statement, too, of a minute for some hundred thousand chunks. Both limits, because an
+unset one is the fleet's."""
 
 
 @app.task(base=Step, bind=True, name="maintenance.ring_due_jobs")
@@ -29,7 +30,7 @@ def make_partitions(self: JobStep) -> None:
     self.run_job()
 
 
-@app.task(base=JobStep, bind=True, name="maintenance.make_graphs")
+@app.task(base=JobStep, bind=True, name="maintenance.make_graphs", **LIMITS)
 def make_graphs(self: JobStep) -> None:
     """Make the graphs by which large companies are searched."""
     self.run_job()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from celery import signals
 
+from beat_schedule import schedule
 from shared import settings
 from shared.telemetry import logs
 from tasks.app import app
 from workers.ready import say_ready
+
+app.conf.beat_schedule = schedule(random.random())
 
 
 @signals.setup_logging.connect(weak=False)

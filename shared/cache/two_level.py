@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -43,26 +44,52 @@ class TwoLevel:
 
     def get_or_make(self, key: str, make: Callable[[], bytes]) -> bytes:
         """The value under a key, made if there is none. What `make` raises is raised to its own caller only."""
-        found = self.get_many([key])
-        if key in found:
-            return found[key]
-        with self._lock:
-            flight = self._flights.get(key)
-            mine = flight is None
-            if flight is None:
-                flight = self._flights[key] = threading.Event()
-        if not mine:
-            flight.wait(FLIGHT_S)
-            with self._lock:
-                entry = self._near.get(key)
-            return make() if entry is None else entry[1]
+        return self.get_or_make_many([key], lambda _: {key: make()})[key]
+
+    def get_or_make_many(
+        self, keys: Sequence[str], make: Callable[[Sequence[str]], Mapping[str, bytes]], *, wait_s: float = FLIGHT_S
+    ) -> dict[str, bytes]:
+        """The values under keys. Those that there are not are made: by this thread, together, or by another one that is
+        at them already. wait_s: so long it waits for that one, then it makes them itself. What `make` raises is raised
+        to its own caller only."""
+        found = self.get_many(list(dict.fromkeys(keys)))
+        mine, others, landed = self._board([key for key in dict.fromkeys(keys) if key not in found])
+        found |= landed
         try:
-            value = make()
-            self.put_many({key: value})
-            return value
+            if mine:
+                made = make(mine)
+                self.put_many(made)
+                found |= made
         finally:
-            with self._lock:
-                del self._flights[key]
+            self._land(mine)
+        ends_s = time.monotonic() + wait_s
+        for flight in others.values():
+            flight.wait(max(0.0, ends_s - time.monotonic()))
+        with self._lock:
+            found |= {key: self._near[key][1] for key in others if key in self._near}
+        if left := [key for key in others if key not in found]:
+            found |= make(left)
+        return found
+
+    def _board(self, keys: Sequence[str]) -> tuple[list[str], dict[str, threading.Event], dict[str, bytes]]:
+        """Which of these this thread makes; what tells when another one has made the rest; what it just has."""
+        mine, others, landed, now_s = [], {}, {}, self._clock.monotonic_s()
+        with self._lock:
+            for key in keys:
+                flight, entry = self._flights.get(key), self._near.get(key)
+                if flight is not None:
+                    others[key] = flight
+                elif entry is not None and entry[0] > now_s:
+                    landed[key] = entry[1]
+                else:
+                    self._flights[key] = threading.Event()
+                    mine.append(key)
+        return mine, others, landed
+
+    def _land(self, keys: Sequence[str]) -> None:
+        with self._lock:
+            landed = [self._flights.pop(key) for key in keys]
+        for flight in landed:
             flight.set()
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:

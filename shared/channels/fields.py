@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,13 @@ def number_id(value: Any) -> str | None:
         digits = value.removeprefix("-")
         value = int(value) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
     return str(value) if isinstance(value, int) and abs(value) < 2**63 else None
+
+
+def digits(value: Any) -> str | None:
+    """A telephone number as its digits alone, None for what is none."""
+    number = storable(value[:64]) if isinstance(value, str) else number_id(value) or ""
+    found = re.sub(r"[\s()+.-]", "", number)
+    return found if found.isascii() and found.isdigit() else None
 
 
 def opaque_id(value: Any) -> str | None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shared.channels.fields import content_key, inner, written
+from shared.channels.fields import content_key, digits, inner, written
 from shared.channels.whatsapp_message import identity, list_of, when
 from shared.model import InboundEvent, Kind
 
 # What a person should hear of: the value's `event` → a word for it.
 _MEANINGS = {
-    "DISABLED_UPDATE": "account_disabled",
     "ACCOUNT_RESTRICTION": "account_restricted",
     "ACCOUNT_VIOLATION": "policy",
     "ACCOUNT_DELETED": "account_deleted",
@@ -24,11 +23,17 @@ _MEANINGS = {
     "PIN_CHANGED": "security",
     "PIN_RESET_REQUEST": "security",
     "FLAGGED": "quality_low",
+    "UNFLAGGED": "quality_restored",
     "DOWNGRADE": "limit_lowered",
+    "UPGRADE": "limit_raised",
+}
+_OF_TEMPLATES = {
     "REJECTED": "template_rejected",
     "PAUSED": "template_paused",
     "DISABLED": "template_disabled",
+    "FLAGGED": "template_quality_low",
 }
+_BANS = {"REINSTATE": "account_reinstated", "SCHEDULE_FOR_DISABLE": "account_disable_scheduled"}
 _HANDOVERS = {
     "pass_thread_control": "pass", "control_passed": "pass", "request_thread_control": "request",
     "control_requested": "request", "take_thread_control": "take", "control_taken": "take", "app_roles": "app_roles",
@@ -50,13 +55,22 @@ def account_event(field: str, value: dict[str, Any], account: str | None) -> Inb
     said = written(value.get("event"), 64) or ""
     return InboundEvent(
         "account", False, "account", None, None, None, event_key, account=account, status=field,
-        meaning=_meaning(said, value), sent_at=when(value.get("timestamp")),
+        meaning=_meaning(field, said, value), sent_at=when(value.get("timestamp")),
+        number=digits(value.get("display_phone_number")) or digits(value.get("phone_number")),
     )  # fmt: skip
 
 
-def _meaning(said: str, value: dict[str, Any]) -> str | None:
-    if said == "DISABLED_UPDATE" and inner(value, "ban_info").get("waba_ban_state") == "REINSTATE":
-        return "account_reinstated"
+def _meaning(field: str, said: str, value: dict[str, Any]) -> str | None:
+    if field.startswith("message_template_"):
+        low = value.get("new_quality_score") == "RED"
+        return "template_quality_low" if low else _OF_TEMPLATES.get(said)
+    if field == "account_alerts":
+        return "account_alert"
+    if value.get("decision") == "REJECTED":
+        return "name_rejected" if field == "phone_number_name_update" else "account_review_rejected"
+    if said == "DISABLED_UPDATE":
+        ban = written(inner(value, "ban_info").get("waba_ban_state"), 64) or ""
+        return _BANS.get(ban, "account_disabled")
     return _MEANINGS.get(said)
 
 

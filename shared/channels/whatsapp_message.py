@@ -37,13 +37,6 @@ def identity(*values: Any) -> str | None:
     return next((found for value in values if (found := bounded(opaque_id(value), _ID_LIMIT))), None)
 
 
-def digits(value: Any) -> str | None:
-    """A telephone number as its digits alone, None for what is none."""
-    number = storable(value[:64]) if isinstance(value, str) else number_id(value) or ""
-    found = re.sub(r"[\s()+.-]", "", number)
-    return found if found.isascii() and found.isdigit() else None
-
-
 def when(value: Any) -> datetime | None:
     """A time in seconds or milliseconds since 1970, as a number or a text, or in ISO 8601."""
     if isinstance(value, str):

@@ -9,35 +9,19 @@ the WhatsApp Business app, history)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from shared.channels import meta_errors
 from shared.channels import whatsapp_message as content
-from shared.channels.fields import Json, called, content_key, inner, key, number_id, written
+from shared.channels.fields import Json, content_key, digits, inner, key, written
 from shared.channels.whatsapp_account import account_event, group_event, preference_event, user_id_event
-from shared.channels.whatsapp_message import digits, identity, list_of, when
-from shared.model import InboundEvent, Kind, Me
+from shared.channels.whatsapp_message import identity, list_of, when
+from shared.channels.whatsapp_scope import Scope, name_of, scope_of
+from shared.channels.whatsapp_status import error_event, recipient, status_event
+from shared.model import InboundEvent, Me
 
 EVENTS_MAX = 1000
-_NAMED_MAX = 2000  # contacts of one value that are looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What the events of one value share. account: our number's id. display: its digits. people: the contacts'
-    entries by each of their ids. alone: the entry, where there is only one."""
-
-    field: str
-    account: str | None
-    display: frozenset[str]
-    people: dict[str, dict[str, Any]]
-    alone: dict[str, Any]
-
-    def person(self, *ids: Any) -> dict[str, Any]:
-        known = (self.people[found] for each in ids if (found := identity(each)) in self.people)
-        return next(known, {})
 
 
 def parse(body: Json, me: Me) -> list[InboundEvent]:
@@ -50,15 +34,15 @@ def parse(body: Json, me: Me) -> list[InboundEvent]:
 
 def shard_key(body: Json) -> str:
     """The chat of the first message, status or echo."""
-    for field, value in islice(_values(body), 1):
-        scope = _scope(field, value, Me())
+    for field, value, _ in islice(_values(body), 1):
+        scope = scope_of(field, value, Me())
         for name in ("messages", "statuses", "message_echoes", "smb_message_echoes"):
             for item in list_of(value.get(name))[:1]:
                 group = identity(item.get("group_id"))
                 if name == "messages":
                     return group or _customer(item, scope) or ""
                 if name == "statuses":
-                    return _recipient(item, scope)[1] or ""
+                    return recipient(item, scope)[1] or ""
                 return group or _addressee(item, scope) or ""
     return ""
 
@@ -67,16 +51,16 @@ def _nothing(reason: str, dedupe_key: str) -> InboundEvent:
     return InboundEvent("other", False, reason, None, None, None, dedupe_key)
 
 
-def _values(body: Json) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each change's field and value. A change or a value alone counts too: the dashboard's test button sends the one,
-    and some who pass webhooks on send the other."""
+def _values(body: Json) -> Iterator[tuple[str, dict[str, Any], str | None]]:
+    """Each change's field and value, and the business account's id. A change or a value alone counts too: the
+    dashboard's test button sends the one, and some who pass webhooks on send the other."""
     for entry in list_of(body.get("entry")):
         for change in list_of(entry.get("changes")):
-            yield _field(change), inner(change, "value")
+            yield _field(change), inner(change, "value"), identity(entry.get("id"))
     if "entry" not in body and isinstance(body.get("value"), dict):
-        yield _field(body), inner(body, "value")
+        yield _field(body), inner(body, "value"), None
     elif "entry" not in body and any(name in body for name in LISTS):
-        yield "", dict(body)
+        yield "", dict(body), None
 
 
 def _field(change: Json) -> str:
@@ -85,33 +69,20 @@ def _field(change: Json) -> str:
 
 
 def _events(body: Json, me: Me) -> Iterator[InboundEvent]:
-    for field, value in _values(body):
-        scope = _scope(field, value, me)
-        found = False
-        for name, read in LISTS.items():
-            for item in list_of(value.get(name)):
-                found = True
-                yield read(item, scope)
-        if not found:
-            yield account_event(field, value, scope.account)
+    for field, value, held_by in _values(body):
+        scope = scope_of(field, value, me)
+        for event in _of_value(field, value, scope):
+            yield event if event.account is not None else replace(event, business_account=held_by)
 
 
-def _scope(field: str, value: dict[str, Any], me: Me) -> Scope:
-    metadata = inner(value, "metadata")
-    contacts = list_of(value.get("contacts"))[:_NAMED_MAX]
-    people: dict[str, dict[str, Any]] = {}
-    for person in contacts:
-        for each in (person.get("wa_id"), person.get("user_id"), person.get("parent_user_id")):
-            if (found := identity(each)) is not None:
-                people.setdefault(found, person)
-    ours = (digits(metadata.get("display_phone_number")), digits(me.handle))
-    return Scope(
-        field=field,
-        account=identity(metadata.get("phone_number_id"), value.get("phone_number_id")),
-        display=frozenset(number for number in ours if number),
-        people=people,
-        alone=contacts[0] if len(contacts) == 1 else {},
-    )
+def _of_value(field: str, value: dict[str, Any], scope: Scope) -> Iterator[InboundEvent]:
+    found = False
+    for name, read in LISTS.items():
+        for item in list_of(value.get(name)):
+            found = True
+            yield read(item, scope)
+    if not found:
+        yield account_event(field, value, scope.account)
 
 
 def _customer(message: dict[str, Any], scope: Scope) -> str | None:
@@ -128,11 +99,6 @@ def _customer(message: dict[str, Any], scope: Scope) -> str | None:
     )  # fmt: skip
 
 
-def _name_of(person: dict[str, Any]) -> str | None:
-    profile = inner(person, "profile")
-    return called(profile.get("name")) or called(profile.get("username")) or called(person.get("username"))
-
-
 def _message(message: dict[str, Any], scope: Scope) -> InboundEvent:
     sender = _customer(message, scope)
     group = identity(message.get("group_id"))
@@ -147,7 +113,7 @@ def _message(message: dict[str, Any], scope: Scope) -> InboundEvent:
         external_id=own_id,
         dedupe_key=key("message", own_id) if own_id else content_key("message", message),
         account=scope.account,
-        sender_name=_name_of(person),
+        sender_name=name_of(person),
         sent_at=when(message.get("timestamp")),
         reply_to=identity(inner(message, "context").get("id"), inner(message, "context").get("message_id")),
     )
@@ -246,60 +212,6 @@ _CHANGES: dict[str, Callable[[InboundEvent, dict[str, Any]], InboundEvent]] = {
 }
 
 
-def _recipient(status: dict[str, Any], scope: Scope) -> tuple[str | None, str | None]:
-    """The customer that a status speaks of, and the chat. In groups the recipient is the group."""
-    user = identity(status.get("recipient_user_id"))
-    older = inner(status, "message").get("recipient_id")  # as the API that one hosted oneself named it
-    whom = identity(status.get("recipient_id"), older, scope.person(user).get("wa_id"), user)
-    whom = whom or identity(scope.alone.get("wa_id"), scope.alone.get("user_id"))
-    if status.get("recipient_type") != "group":
-        return whom, whom
-    return identity(status.get("recipient_participant_id"), status.get("recipient_participant_user_id")), whom
-
-
-_STATUSES: dict[str, tuple[Kind, str]] = {
-    "sent": ("delivery", "sent"),
-    "delivered": ("delivery", "delivered"),
-    "failed": ("delivery", "failed"),
-    "deleted": ("delivery", "deleted"),
-    "read": ("read", "read"),
-    "played": ("read", "read"),  # a voice note was listened to
-}
-
-
-def _status(status: dict[str, Any], scope: Scope) -> InboundEvent:
-    """What became of a message of ours. What it cost is not looked at."""
-    named = written(status.get("status"), 32) or ""
-    unknown: tuple[Kind, str | None] = ("other", None)
-    kind, word = _STATUSES.get(named.lower(), unknown)
-    sender, chat = _recipient(status, scope)
-    target = identity(status.get("id"))
-    parts = ("status", target or "", named, sender or "") if sender != chat else ("status", target or "", named)
-    return InboundEvent(
-        kind=kind,
-        reply=False,
-        reason="unknown_status" if kind == "other" else kind,
-        sender=sender,
-        chat=chat,
-        external_id=target,
-        dedupe_key=key(*parts) if target and named else content_key("status", status),
-        account=scope.account,
-        sender_name=_name_of(scope.person(sender, status.get("recipient_user_id")) or scope.alone),
-        sent_at=when(status.get("timestamp")),
-        targets=(target,) if target else (),
-        status=word,
-        meaning=_meaning(status) if word == "failed" else None,
-        ref=written(status.get("biz_opaque_callback_data"), 512),
-    )
-
-
-def _meaning(status: dict[str, Any]) -> str:
-    errors = list_of(status.get("errors"))[:1]
-    code = number_id(errors[0].get("code")) if errors else None
-    found = meta_errors.meaning(int(code)) if code is not None else None
-    return found.word if found is not None else "not_delivered"
-
-
 def _addressee(echo: dict[str, Any], scope: Scope) -> str | None:
     """The customer on the other side of what was sent in our name."""
     if digits(echo.get("to")) in scope.display and digits(echo.get("from")) not in scope.display:
@@ -342,15 +254,9 @@ def _plain(name: str, reason: str) -> Callable[[dict[str, Any], Scope], InboundE
     return read
 
 
-def _error(item: dict[str, Any], scope: Scope) -> InboundEvent:
-    """Something went wrong at WhatsApp that belongs to no message."""
-    found = _nothing("error", content_key("error", item))
-    return replace(found, account=scope.account, meaning=_meaning({"errors": [item]}))
-
-
 LISTS: dict[str, Callable[[dict[str, Any], Scope], InboundEvent]] = {
     "messages": _message,
-    "statuses": _status,
+    "statuses": status_event,
     "message_echoes": _echo,
     "smb_message_echoes": _echo,
     "groups": lambda item, scope: group_event(item, scope.account),
@@ -359,5 +265,5 @@ LISTS: dict[str, Callable[[dict[str, Any], Scope], InboundEvent]] = {
     "calls": _plain("call", "call"),
     "history": _plain("history", "history"),
     "state_sync": _plain("state_sync", "contact_sync"),
-    "errors": _error,
+    "errors": error_event,
 }

@@ -46,7 +46,7 @@ def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
         if term is None:  # gone meanwhile
             return Batch(next={"run": at["run"], "company": at["company"]})
     after = (datetime.fromisoformat(at["after"]), int(at["id"])) if "after" in at else None
-    with work.transaction() as conn:
+    with work.transaction(lasting=False) as conn:
         stretches = store.pick(
             conn, term.company_id, before=_before(work, term), keep=work.settings.archive_keep_messages,
             limit=MESSAGES_A_BATCH, after=after,
@@ -83,6 +83,7 @@ def moving(only: int | None = None) -> Job:
         "archive.move_messages",
         lambda work, cursor: _batch(work, cursor, only),
         lambda work: _preview(work, only),
+        lasting=False,
     )
 
 

@@ -14,12 +14,18 @@ from shared.store.ledger import LedgerRow
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event with its place in the journal and, where one is connected, the channel it belongs to."""
+    """An event with its place in the journal and, where one is connected, the channel it belongs to. also: the others
+    of a business account, where it is news of that."""
 
     entry: JournalEntry
     ordinal: int
     event: InboundEvent
     route: Route | None
+    also: tuple[Route, ...] = ()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return () if self.route is None else (self.route, *self.also)
 
     @property
     def home(self) -> Route:

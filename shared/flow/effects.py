@@ -12,6 +12,7 @@ from datetime import datetime
 from shared.flow import changes, statuses, talk
 from shared.flow.batch import Alert, Batch, Placed, Stored, deed, happened_at, targets_of
 from shared.live.topics import Chat
+from shared.model import Route
 from shared.settings import Settings
 from shared.store import channels, conversations, health, many
 from shared.store.pool import Conn
@@ -21,6 +22,14 @@ REVOKED = frozenset(
      "access_removed", "needs_reauth"}
 )  # fmt: skip
 """Account events after which the platform takes nothing from us until a person has done something about it."""
+WARNED = frozenset(
+    {"account_disable_scheduled", "account_restricted", "account_review_rejected", "account_alert", "policy",
+     "security", "quality_low", "limit_lowered", "name_rejected", "template_rejected", "template_paused",
+     "template_disabled", "template_quality_low", "block", "warning"}
+)  # fmt: skip
+"""After which it still takes what we send, and may not for long."""
+SETTLED = frozenset({"account_reinstated", "quality_restored", "limit_raised", "unblock"})
+"""After which it is well again."""
 
 
 def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stored) -> Batch:
@@ -116,16 +125,28 @@ def _migrate(conn: Conn, batch: Batch) -> None:
 
 
 def _accounts(conn: Conn, batch: Batch, stored: Stored) -> None:
-    """A channel that the platform has shut to us says so at once; whatever else it tells of an account is kept in the
-    ledger."""
+    """A channel that the platform has shut to us says so at once, and so do warnings; whatever else it tells of an
+    account is kept in the ledger."""
     for p in batch.accounts:
-        route = p.home
-        word = p.event.meaning or p.event.status or p.event.reason or "account"
-        if word.lower() in REVOKED:
-            if channels.set_state(conn, route.company_id, route.channel_id, "needs_reauth"):
-                stored.alerts.append(
-                    Alert("channel_needs_reauth", route.platform, word, route.company_id, route.channel_id)
-                )
-            batch.effected(p)
-        else:
+        word = (p.event.meaning or p.event.status or p.event.reason or "account").lower()
+        if word not in REVOKED | WARNED | SETTLED:
             batch.dropped(p, p.event.reason or "account")
+            continue
+        for route in p.routes:
+            if (alert := _hear(conn, route, word)) is not None:
+                stored.alerts.append(alert)
+        batch.effected(p)
+
+
+def _hear(conn: Conn, route: Route, word: str) -> Alert | None:
+    """News of one channel. Nobody is told twice that it is shut."""
+    place = (route.company_id, route.channel_id)
+    health.noticed(conn, *place, None if word in SETTLED else word)
+    if word in WARNED:
+        return Alert("channel_warned", route.platform, word, *place)
+    state = "needs_reauth" if word in REVOKED else "active"
+    # of those that are well again only whom the account's ban had shut
+    moved = word in REVOKED or word == "account_reinstated"
+    if moved and channels.set_state(conn, *place, state) and word in REVOKED:
+        return Alert("channel_needs_reauth", route.platform, word, *place)
+    return None

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import structlog
 
 from shared.flow.jobs import Batch, Job, Preview, Work
 from shared.store import graphs as store
+from shared.store.graphs import Graph
 from shared.store.jobs import Cursor
 
 log = structlog.get_logger(__name__)
 
-LOCK_MS = 60_000
+WAIT_S = 60.0
 """Building waits for every transaction that began before it; a dump of hours must not hold the one child of all jobs.
 What was begun is broken then, and made anew by the next run."""
+CHUNKS_A_SECOND = 1_000
+"""Built by one process, with others at work: a graph may wait as long again, because that is what giving up loses."""
+KEEP_S = 10.0
 
 
 def _make_graphs(work: Work, cursor: Cursor | None) -> Batch:
     """One graph a batch: a million chunks take minutes. Who is killed leaves a broken one, which is dropped here."""
     work.conn.execute(
         "/* graphs.wait */ SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false)",
-        (str(LOCK_MS),),
+        (str(round(1000 * WAIT_S)),),
     )
     for name in store.needless(work.conn):
         store.drop(work.conn, name)
@@ -30,10 +36,27 @@ def _make_graphs(work: Work, cursor: Cursor | None) -> Batch:
             continue
         if graph.state == "broken":
             store.drop(work.conn, graph.name)
-        store.make(work.conn, graph)
+        _build(work, graph)
         log.info("graph_made", company_id=graph.company_id, space_id=graph.space_id, chunks=graph.chunks)
         return Batch(1, next={})
     return Batch()
+
+
+def _build(work: Work, graph: Graph) -> None:
+    """On a connection of its own: the job's lease, which is shorter than a large graph takes, is renewed meanwhile.
+    Ended when that is lost or the task's time is over."""
+    wait_s = WAIT_S + graph.chunks / CHUNKS_A_SECOND
+    with work.beside() as conn, ThreadPoolExecutor(1) as builder:
+        building = builder.submit(store.make, conn, graph, wait_s=wait_s)
+        try:
+            while wait([building], timeout=KEEP_S).not_done:
+                work.keep()
+        except BaseException:
+            while not building.done():  # again, where the statement had not begun yet
+                conn.cancel_safe()
+                wait([building], timeout=1.0)
+            raise
+        building.result()
 
 
 def _to_do(work: Work) -> Preview:

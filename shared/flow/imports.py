@@ -13,7 +13,7 @@ import structlog
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.flow import allowance
 from shared.flow.allowance import NotAllowed
-from shared.knowledge import extract, search, site
+from shared.knowledge import chunk, extract, search, site
 from shared.knowledge.extract import BYTES_MAX, Extracted
 from shared.resilience.backoff import delay_s
 from shared.resilience.egress import Fetched
@@ -92,39 +92,66 @@ def _import(r: Resources, claim: Claim) -> None:
     if wanted.kind == "site":
         found = site.pages_of(wanted.source, lambda address, most: _get(r, address, most))
         with r.db.transaction(claim.company_id) as conn:
-            queued = imports.queue_pages(conn, claim.company_id, found.pages, wanted.described, site=wanted.source)
+            queued = imports.queue_pages(
+                conn, claim.company_id, found.pages, wanted.described, site=wanted.source, version=chunk.VERSION
+            )
             gone = 0 if found.named is None else imports.part_with(conn, claim.company_id, wanted.source, found.named)
             imports.finish(conn, claim, None)
-        log.info("site_read", company_id=claim.company_id, pages=queued, left=found.left, gone=gone)
+        log.info(
+            "site_read", company_id=claim.company_id, pages=queued, as_before=len(found.pages) - queued,
+            left=found.left, gone=gone,
+        )  # fmt: skip
         return
     name, media_type, body = (wanted.name, wanted.media_type, wanted.body)
+    seen = None
     if wanted.kind == "page":
-        name, media_type, body = _page(r, wanted)
+        fetched = _page(r, wanted)
+        if fetched is None:
+            with r.db.transaction(claim.company_id) as conn:
+                imports.unchanged(conn, claim)
+            return
+        # By what it was sent as: `/about.php` tells nothing.
+        name, media_type, body = "", fetched.headers.get("content-type") or "text/html", fetched.body
+        seen = {"as": chunk.VERSION, **(_tags(fetched) if fetched.url == wanted.source else {})}
     if body is None:
         raise Permanent("import", "what was sent is not there any more: send it again")
     extracted = read(name, media_type, body)
     with r.db.transaction(claim.company_id) as conn:
         added = add(conn, claim.company_id, wanted.source, wanted.name, extracted, wanted.described)
-        imports.finish(conn, claim, added.document_id)
+        imports.finish(conn, claim, added.document_id, seen)
 
 
-def _page(r: Resources, wanted: Import) -> tuple[str, str | None, bytes]:
-    fetched = _get(r, wanted.source, PAGE_BYTES)
+def _page(r: Resources, wanted: Import) -> Fetched | None:
+    """None where it has not changed since it became the document that it is."""
+    seen = wanted.seen if wanted.seen is not None and wanted.seen.get("as") == chunk.VERSION else {}
+    asked = {_ASKED[name]: str(value) for name, value in seen.items() if name in _ASKED}
+    fetched = _get(r, wanted.source, PAGE_BYTES, asked)
+    if fetched.status == 304 and asked:
+        return None
     if fetched.status in (429, 503):
         raise ConnectionError(f"the page answers {fetched.status}")  # later, it may be there
     if fetched.status != 200:
         raise Permanent("page", f"the page answers {fetched.status}")
     if urlsplit(fetched.url).netloc != urlsplit(wanted.source).netloc:
         raise Permanent("page", "the page leads to another site")
-    media_type = fetched.headers.get("content-type") or "text/html"
-    # By what it was sent as: `/about.php` tells nothing.
-    return "", media_type, fetched.body
+    return fetched
 
 
-def _get(r: Resources, address: str, max_bytes: int) -> Fetched:
+_ASKED = {"etag": "if-none-match", "modified": "if-modified-since"}
+TAG_CHARS = 200
+
+
+def _tags(fetched: Fetched) -> dict[str, str]:
+    """What the site wants to be asked with the next time."""
+    found = {"etag": fetched.headers.get("etag", ""), "modified": fetched.headers.get("last-modified", "")}
+    return {name: value for name, value in found.items() if 0 < len(value) <= TAG_CHARS and value.isascii()}
+
+
+def _get(r: Resources, address: str, max_bytes: int, headers: Mapping[str, str] | None = None) -> Fetched:
     """Through the guard: resolved once, never into a private network, bounded in bytes and time."""
     return r.loop.run(
-        r.egress.get(address, deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes), timeout_s=FETCH_DEADLINE_S + 5
+        r.egress.get(address, deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes, headers=headers),
+        timeout_s=FETCH_DEADLINE_S + 5,
     )
 
 

@@ -32,7 +32,9 @@ def place_events(
         platform = platforms[entry.platform]
         body = platform.decode(entry.raw)
         for ordinal, event in enumerate(platform.parse(body, _me(platform.account(body), known))):
-            placed.append(Placed(entry, ordinal, _named(event, entry, ordinal), _route(event, known)))
+            routes_of_event = _routes(event, known)
+            first, also = next(iter(routes_of_event), None), tuple(routes_of_event[1:])
+            placed.append(Placed(entry, ordinal, _named(event, entry, ordinal), first, also))
     return placed
 
 
@@ -51,10 +53,26 @@ def _me(account: str | None, known: Sequence[Route]) -> Me:
     return found or Me(app=known[0].me.app if known else None)
 
 
-def _route(event: InboundEvent, known: Sequence[Route]) -> Route | None:
-    if event.account is None:
-        return known[0] if len(known) == 1 else None
-    return next((route for route in known if route.me.external_id == event.account), None)
+def _routes(event: InboundEvent, known: Sequence[Route]) -> list[Route]:
+    """Whom it is for: one channel at most; news of a business account are for all that it holds."""
+    if event.account is not None:
+        return [route for route in known if route.me.external_id == event.account][:1]
+    if event.business_account is not None:
+        known = _held(event, known)
+        if event.kind == "account" and event.chat is None:
+            return list(known)
+    return list(known) if len(known) == 1 else []
+
+
+def _held(event: InboundEvent, known: Sequence[Route]) -> list[Route]:
+    """The channels of its business account, or the one whose number it names. What holds the application's only channel
+    need not be known."""
+    held = [route for route in known if route.business_account == event.business_account]
+    if not held and len(known) == 1 and known[0].business_account is None:
+        held = list(known)
+    if event.number is None:
+        return held
+    return [route for route in held if route.me.handle is None or fields.digits(route.me.handle) == event.number]
 
 
 def store_batch(
@@ -80,7 +98,7 @@ def store_batch(
     for route in channels.routes(conn, sorted({entry.app_id for entry in fresh})):
         routes.setdefault(route.app_id, []).append(route)
     placed = place_events(fresh, routes, platforms)
-    set_companies(conn, {p.route.company_id for p in placed if p.route})
+    set_companies(conn, {route.company_id for p in placed for route in p.routes})
 
     batch = effects.apply(conn, placed, settings, stored)
     _write_ledger(conn, stream, fresh, batch, stored)

@@ -18,6 +18,7 @@ from shared.errors import SwitchboardError, Transient
 from shared.resources import Resources
 from shared.settings import Settings
 from shared.store import jobs as store
+from shared.store import timed
 from shared.store.jobs import Cursor
 from shared.store.pool import Conn, describe
 from shared.telemetry import metrics
@@ -63,26 +64,42 @@ class Work:
     keep: Callable[[], None] = field(default=lambda: None)
 
     @contextmanager
-    def transaction(self, *, statement_s: float = STATEMENT_S, lock_s: float = LOCK_S) -> Iterator[Conn]:
-        """One transaction whose statements and waits are bounded."""
+    def transaction(
+        self, *, statement_s: float = STATEMENT_S, lock_s: float = LOCK_S, lasting: bool = True
+    ) -> Iterator[Conn]:
+        """One transaction whose statements and waits are bounded. lasting: False where the job is not, either."""
         with self.conn.transaction():
             self.conn.execute(
                 "/* jobs.bound */ SELECT set_config('statement_timeout', %s, true),"
                 " set_config('lock_timeout', %s, true)",
                 (str(round(statement_s * 1000)), str(round(lock_s * 1000))),
             )
+            if not lasting:
+                _wait_for_no_disk(self.conn)
             yield self.conn
+
+    @contextmanager
+    def beside(self) -> Iterator[Conn]:
+        """Another connection of the owner's, in autocommit, for a statement of minutes: `keep` needs the first one."""
+        with timed.Connection.connect(
+            self.settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
+            application_name="switchboard job",
+        ) as conn:  # fmt: skip
+            yield conn
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """name: its task's. batch: does one bounded batch from a cursor on; doing one again after a crash does nothing
-    twice. preview: what a run would do; it runs in a transaction that may write nothing."""
+    twice. preview: what a run would do; it runs in a transaction that may write nothing. lasting: False where batches
+    do nothing outside of the database: should the server fail, those of the last half second may be lost whole, their
+    cursor with them, and are done again; so none of them waits for the disk."""
 
     name: str
     batch: Callable[[Work, Cursor | None], Batch]
     preview: Callable[[Work], Preview]
     budget_s: float = BUDGET_S
+    lasting: bool = True
 
 
 @dataclass(slots=True)
@@ -158,13 +175,22 @@ def _batches(job: Job, work: Work, claim: store.Claim, ran: Ran, budget_s: float
         ran.batches, ran.rows, ran.size = ran.batches + 1, ran.rows + did.rows, ran.size + did.size
         metrics.JOB_ROWS.inc(job.name, by=did.rows)
         cursor = did.next
-        if not store.progress(work.conn, claim, rows=did.rows, size=did.size, cursor=cursor, lease_s=LEASE_S):
+        with work.conn.transaction():
+            if not job.lasting:
+                _wait_for_no_disk(work.conn)
+            ours = store.progress(work.conn, claim, rows=did.rows, size=did.size, cursor=cursor, lease_s=LEASE_S)
+        if not ours:
             raise LeaseLost(f"{job.name} was taken up by another run")
         if cursor is None:
             ran.outcome = "done"
             return
         if time.monotonic() >= until:
             return
+
+
+def _wait_for_no_disk(conn: Conn) -> None:
+    """For this transaction's commit. What commits behind it and waits has it on the disk, too: WAL has one order."""
+    conn.execute("/* jobs.wait_for_no_disk */ SELECT set_config('synchronous_commit', 'off', true)")
 
 
 def preview(job: Job, work: Work) -> Preview:

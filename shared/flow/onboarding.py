@@ -74,7 +74,9 @@ def connect_account(
         app_id = channels.add_app(conn, platform, slug, vault.seal(list(webhook_secrets)))
         sealed = None if verify_token is None else vault.seal(verify_token)
         channels.set_app_identity(conn, app_id, me.app, sealed)
-        channel_id = channels.add_channel(conn, company_id, app_id, platform, me, vault.seal(dict(credentials)))
+        channel_id = channels.add_channel(
+            conn, company_id, app_id, platform, me, vault.seal(dict(credentials)), credentials.get("account_id")
+        )
     return Connected(company_id, app_id, channel_id)
 
 

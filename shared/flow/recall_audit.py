@@ -12,8 +12,6 @@ log = structlog.get_logger(__name__)
 
 QUESTIONS = 20
 NEAREST = 10
-RECALL_MIN = 0.95
-EF_FIRST, EF_MAX = 100, 800
 EMBED_DEADLINE_S = 20.0
 
 
@@ -44,13 +42,12 @@ def audit(r: Resources, company_id: int) -> float | None:
             found += sum(passage.score >= furthest for passage in near)
             wanted += len(exact)
         share = min(found / wanted, 1.0) if wanted else 1.0
-        before = recall.last(conn, company_id)
-        ef_search = before.ef_search if before is not None else EF_FIRST
-        if share < RECALL_MIN:
-            ef_search = min(2 * ef_search, EF_MAX)
+        ef_search = recall.list_of(conn, company_id)
+        if share < recall.RECALL_MIN:
+            ef_search = min(2 * ef_search, recall.EF_MAX)
         recall.record(conn, company_id, recall=share, questions=len(questions), ef_search=ef_search)
     metrics.RECALL.observe(share)
-    if share < RECALL_MIN:
+    if share < recall.RECALL_MIN:
         metrics.RECALL_LOW.inc()
         log.warning("recall_low", company_id=company_id, recall=round(share, 3), ef_search=ef_search)
     return share

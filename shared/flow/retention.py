@@ -17,6 +17,8 @@ from shared.store.pool import Conn
 from shared.store.retention import Day, Override
 
 ROWS_A_BATCH = 20_000
+UNITS_A_BATCH = 50
+"""That were looked at and had nothing to do: days of which a company or a person still keeps something."""
 EXCHANGE_S = 300.0
 """A day of which much stays is copied in one statement."""
 
@@ -133,13 +135,16 @@ def _dated(number: int, subject: str, keep_from: date) -> Unit:
 
 def _job(name: str, subjects: tuple[str, ...]) -> Job:
     def batch(work: Work, cursor: Cursor | None) -> Batch:
-        at = tuple(cursor["at"]) if cursor else ()
+        at, looked = tuple(cursor["at"]) if cursor else (), 0
         for unit in _units(work.conn, subjects, work.clock.now().date()):
             if unit.key < at:
                 continue
             rows, size, more = unit.do(work)
-            # one longer than the key: behind it and before the next
-            return Batch(rows, size, {"at": unit.key if more else (*unit.key, 1)})
+            looked += 1
+            if rows or size or more or looked == UNITS_A_BATCH:
+                # one longer than the key: behind it and before the next
+                return Batch(rows, size, {"at": unit.key if more else (*unit.key, 1)})
+            work.keep()
         return Batch()
 
     def preview(work: Work) -> Preview:

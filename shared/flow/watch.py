@@ -94,9 +94,13 @@ def _place(r: Resources, one: Watched) -> Place | None:
     if account is None:
         return None
     try:
-        return Place(account[0], r.vault.open_credentials(account[1]), "")
+        credentials = r.vault.open_credentials(account[1])
     except SettingsError:
         return None  # the delivery meets the lost key and says so
+    if not account[2] and "account_id" in credentials:  # connected before it was written down
+        with r.db.transaction(one.company_id) as conn:
+            channels.learn_business_account(conn, one.company_id, one.channel_id, credentials["account_id"])
+    return Place(account[0], credentials, "")
 
 
 def _keep(r: Resources, one: Watched, found: ChannelHealth) -> bool:

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from shared.cache.two_level import TwoLevel, key_of
+from shared.cache.two_level import FLIGHT_S, TwoLevel, key_of
 from shared.knowledge.embed import Embedder, Vector
 
 VECTORS_TTL_S, VECTORS_ENTRIES = 3600.0, 2_000
@@ -16,8 +16,8 @@ RESULTS_TTL_S, RESULTS_ENTRIES = 300.0, 5_000
 
 
 class RememberingEmbedder:
-    """An embedder that makes each question's vector once an hour. For questions only: what is indexed is read once.
-    renew: what is remembered is so for another hour from now on."""
+    """An embedder that makes each question's vector once an hour, also when several threads ask it at once. For
+    questions only: what is indexed is read once. renew: what is remembered is so for another hour from now on."""
 
     def __init__(self, embedder: Embedder, vectors: TwoLevel, *, renew: bool = False) -> None:
         self._embedder, self._vectors, self._renew = embedder, vectors, renew
@@ -28,15 +28,15 @@ class RememberingEmbedder:
 
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
         keys = {text: key_of("vector", self.model, _normal(text)) for text in texts}
-        known = self._vectors.get_many(list(dict.fromkeys(keys.values())))
-        missing = [text for text, key in keys.items() if key not in known]
-        if self._renew and known:
-            self._vectors.put_many(known)
-        if missing:
-            made = self._embedder.embed(missing, deadline_s=deadline_s)
-            new = {keys[text]: array.array("f", vector).tobytes() for text, vector in zip(missing, made, strict=True)}
-            self._vectors.put_many(new)
-            known |= new
+        asked = {key: text for text, key in keys.items()}
+        if self._renew:
+            self._vectors.put_many(self._vectors.get_many(list(asked)))
+
+        def make(missing: Sequence[str]) -> dict[str, bytes]:
+            made = self._embedder.embed([asked[key] for key in missing], deadline_s=deadline_s)
+            return {key: array.array("f", vector).tobytes() for key, vector in zip(missing, made, strict=True)}
+
+        known = self._vectors.get_or_make_many(list(asked), make, wait_s=min(FLIGHT_S, deadline_s / 2))
         return [array.array("f", known[keys[text]]).tolist() for text in texts]
 
     def trust(self, text: str) -> float:

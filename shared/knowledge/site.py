@@ -17,6 +17,7 @@ SITEMAPS_MAX = 20
 SITEMAP_BYTES = 10 * 1024 * 1024
 ROBOTS_BYTES = 512 * 1024
 ADDRESS_CHARS = 2_000
+LASTMOD_CHARS = 40
 
 Get = Callable[[str, int], Fetched]
 """(address, bytes at most) → what stands there; through a guard that keeps it out of private networks."""
@@ -24,10 +25,11 @@ Get = Callable[[str, int], Fetched]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """pages: addresses in the order of the sitemap. left: how many robots.txt or the limit kept out. named: all of its
-    host's that it names, read or not; None where a limit was met, and others may be named."""
+    """pages: addresses in the order of the sitemap, with when it says that each changed, empty where it does not. left:
+    how many robots.txt or the limit kept out. named: all of its host's that it names, read or not; None where a limit
+    was met, and others may be named."""
 
-    pages: list[str]
+    pages: dict[str, str]
     left: int
     named: frozenset[str] | None = None
 
@@ -39,14 +41,14 @@ def pages_of(address: str, get: Get) -> Site:
         raise Permanent("site", "a sitemap's address begins with https://")
     robots = _robots(address, get)
     host = urlsplit(address).netloc
-    waiting, seen, pages, left = [address], {address}, dict[str, None](), 0
+    waiting, seen, pages, left = [address], {address}, dict[str, str](), 0
     named: set[str] = set()
     while waiting and len(seen) <= SITEMAPS_MAX:
         sitemaps, found = _read(get(waiting.pop(0), SITEMAP_BYTES))
         named.update(page for page in found if urlsplit(page).netloc == host)
-        for page in found:
+        for page, lastmod in found.items():
             if urlsplit(page).netloc == host and robots.can_fetch(AGENT, page) and len(pages) < PAGES_MAX:
-                pages[page] = None
+                pages[page] = lastmod
             else:
                 left += page not in pages
         for sitemap in sitemaps:
@@ -54,7 +56,7 @@ def pages_of(address: str, get: Get) -> Site:
                 seen.add(sitemap)
                 waiting.append(sitemap)
     whole = not waiting and len(pages) < PAGES_MAX
-    return Site(list(pages), left, frozenset(named) if whole else None)
+    return Site(pages, left, frozenset(named) if whole else None)
 
 
 def allowed(address: str, get: Get) -> bool:
@@ -74,8 +76,8 @@ def _robots(address: str, get: Get) -> RobotFileParser:
     return parser
 
 
-def _read(fetched: Fetched) -> tuple[list[str], list[str]]:
-    """(sitemaps, pages) that a sitemap names. Raises Permanent for anything else."""
+def _read(fetched: Fetched) -> tuple[list[str], dict[str, str]]:
+    """(sitemaps, pages with their lastmod) that a sitemap names. Raises Permanent for anything else."""
     if fetched.status != 200:
         raise Permanent("site", f"the sitemap's address answers {fetched.status}")
     reader = _Sitemap()
@@ -85,16 +87,18 @@ def _read(fetched: Fetched) -> tuple[list[str], list[str]]:
         raise Permanent("site", f"no sitemap: its XML is broken at line {e.lineno}") from None
     if reader.root not in ("urlset", "sitemapindex"):
         raise Permanent("site", "no sitemap: name the address of its sitemap.xml")
-    found = [address for address in reader.found if address and len(address) <= ADDRESS_CHARS]
-    return (found, []) if reader.root == "sitemapindex" else ([], found)
+    found = {address: lastmod for address, lastmod in reader.found if address and len(address) <= ADDRESS_CHARS}
+    return (list(found), {}) if reader.root == "sitemapindex" else ([], found)
 
 
 class _Sitemap:
-    """urlset/url/loc or sitemapindex/sitemap/loc; entities of its own are refused, because they unfold."""
+    """urlset/url/loc or sitemapindex/sitemap/loc, and lastmod beside it; entities of its own are refused, because they
+    unfold."""
 
     def __init__(self) -> None:
         self.root = ""
-        self.found: list[str] = []
+        self.found: list[tuple[str, str]] = []
+        self._entry: dict[str, str] = {}
         self._path: list[str] = []
         self._text: list[str] = []
 
@@ -119,6 +123,9 @@ class _Sitemap:
         self._text.append(data)
 
     def _end(self, name: str) -> None:
-        if self._path[1:] in (["url", "loc"], ["sitemap", "loc"]):
-            self.found.append("".join(self._text).strip())
+        if len(self._path) == 3 and self._path[1] in ("url", "sitemap"):
+            self._entry[self._path[2]] = "".join(self._text).strip()
+        elif len(self._path) == 2:
+            self.found.append((self._entry.get("loc", ""), self._entry.get("lastmod", "")[:LASTMOD_CHARS]))
+            self._entry = {}
         self._path.pop()

@@ -18,7 +18,7 @@ def foretell(conn: Conn, company_id: int, *, before: datetime, keep: int) -> dic
         query = sql.SQL(
             "/* archive.foretell */ WITH p AS MATERIALIZED (SELECT c.id, c.archived_seq AS from_seq,"
             " c.message_count - %(keep)s AS cut" + OLD + "),"
-            " chosen AS (SELECT row_to_json(r) AS row FROM {table} r" + _as_join(kind) + ")"
+            " chosen AS (SELECT r AS row FROM {table} r" + _as_join(kind) + ")"
             " SELECT count(*), coalesce(sum(" + BYTES + "), 0) FROM chosen g"
         ).format(table=sql.Identifier(kind.name))  # fmt: skip
         row = conn.execute(query, {"company": company_id, "before": before, "keep": keep}).fetchone()

@@ -40,13 +40,13 @@ def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
 def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
     """All channels under these apps that are not disabled, of whatever company."""
     rows = conn.execute(
-        "/* channels.routes */ SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id"
-        " FROM routes_of(%s::bigint[])",
+        "/* channels.routes */ SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id,"
+        " business_account FROM routes_of(%s::bigint[])",
         (list(app_ids),),
     ).fetchall()
     return [
-        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app))  # type: ignore[arg-type]
-        for app_id, platform, channel_id, company_id, external_id, handle, app in rows
+        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app), held_by)  # type: ignore[arg-type]
+        for app_id, platform, channel_id, company_id, external_id, handle, app, held_by in rows
     ]
 
 
@@ -61,13 +61,15 @@ def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
     return bytes(row[0])  # type: ignore[call-overload, no-any-return]
 
 
-def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes] | None:
-    """A channel's id on the platform and its credentials, encrypted as stored; None if there is none."""
+def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes, bool] | None:
+    """A channel's id on the platform, its credentials, encrypted as stored, and whether it is known which business
+    account holds it; None if there is no such channel."""
     row = conn.execute(
-        "/* channels.account_of */ SELECT external_id, credentials FROM channels WHERE company_id = %s AND id = %s",
+        "/* channels.account_of */ SELECT external_id, credentials, business_account IS NOT NULL FROM channels"
+        " WHERE company_id = %s AND id = %s",
         (company_id, channel_id),
     ).fetchone()
-    return (str(row[0]), bytes(row[1])) if row else None  # type: ignore[call-overload]
+    return (str(row[0]), bytes(row[1]), bool(row[2])) if row else None  # type: ignore[call-overload]
 
 
 def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
@@ -92,6 +94,15 @@ def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
     return cursor.rowcount == 1
 
 
+def learn_business_account(conn: Conn, company_id: int, channel_id: int, business_account: str) -> None:
+    """Write down what holds a channel, if nobody has."""
+    conn.execute(
+        "/* channels.learn_business_account */ UPDATE channels SET business_account = %s"
+        " WHERE company_id = %s AND id = %s AND business_account IS NULL",
+        (business_account, company_id, channel_id),
+    )
+
+
 def add_app(conn: Conn, platform: str, slug: str, secrets: bytes) -> int:
     """Insert or replace an app's secrets (encrypted); returns its id. For the owner role."""
     row = conn.execute(
@@ -105,15 +116,18 @@ def add_app(conn: Conn, platform: str, slug: str, secrets: bytes) -> int:
     return int(str(row[0]))
 
 
-def add_channel(conn: Conn, company_id: int, app_id: int, platform: str, me: Me, credentials: bytes) -> int:
+def add_channel(
+    conn: Conn, company_id: int, app_id: int, platform: str, me: Me, credentials: bytes,
+    business_account: str | None = None,
+) -> int:  # fmt: skip
     """Connect a page, bot or number; connecting it again renews its credentials. Returns its id."""
     row = conn.execute(
         "/* channels.add_channel */ INSERT INTO channels (company_id, app_id, platform, external_id, handle,"
-        " credentials) VALUES (%s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (app_id, external_id) DO UPDATE SET handle = excluded.handle,"
-        " credentials = excluded.credentials, state = 'active' WHERE channels.company_id = excluded.company_id"
-        " RETURNING id",
-        (company_id, app_id, platform, me.external_id, me.handle, credentials),
+        " credentials, business_account) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (app_id, external_id) DO UPDATE SET handle = excluded.handle, credentials = excluded.credentials,"
+        " business_account = excluded.business_account, state = 'active'"
+        " WHERE channels.company_id = excluded.company_id RETURNING id",
+        (company_id, app_id, platform, me.external_id, me.handle, credentials, business_account),
     ).fetchone()
     if row is None:
         raise ValueError(f"{me.external_id} is connected to another company already: disconnect it there first")

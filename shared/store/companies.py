@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
+
+from psycopg import sql
 
 from shared.store.pool import Conn
+
+Text = Literal["handover_text", "notice_text", "overload_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,14 @@ def by_name(conn: Conn, name: str) -> Company | None:
         (name,),
     ).fetchone()
     return Company(*row) if row else None  # type: ignore[arg-type]
+
+
+def set_text(conn: Conn, company_id: int, which: Text, text: str) -> None:
+    """What customers are told where there is no answer. For the owner role."""
+    conn.execute(
+        sql.SQL("/* companies.set_text */ UPDATE companies SET {} = %s WHERE id = %s").format(sql.Identifier(which)),
+        (text, company_id),
+    )
 
 
 def ids(conn: Conn) -> list[int]:

@@ -26,6 +26,10 @@ class Filter:
 
     def as_json(self) -> str:
         """As knowledge_search() and chat_filters take it."""
+        return json.dumps(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """What narrows, as JSON has it."""
         named: dict[str, Any] = {}
         for name in ("documents", "collections", "categories", "speakers"):
             values = getattr(self, name)
@@ -35,7 +39,7 @@ class Filter:
             time = getattr(self, name)
             if time is not None:
                 named[name] = time.isoformat()
-        return json.dumps(named)
+        return named
 
     @classmethod
     def from_json(cls, named: Mapping[str, Any]) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
@@ -13,8 +14,11 @@ GRAPH_FROM, GRAPH_UNTIL = 5_000, 2_500
 """Chunks: from so many on a company gets a graph (an exact search of 5,000 takes as long as the graph), and below the
 second loses it."""
 MEMORY_MIN_MB, MEMORY_MAX_MB = 64, 1024
-BYTES_A_LINK = 600
-"""Of a vector's place in a graph that is being built, beside the vector."""
+"""Of a build; a server that says by effective_cache_size that it has more gives it a quarter of that."""
+BYTES_A_PLACE = 750
+"""Of a vector's place in a graph that is being built, beside the vector (pgvector 0.8: its links are 520 of them)."""
+TWO_FROM = 100_000
+"""Chunks: from so many on two processes build; below it takes less than half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +80,32 @@ def of_space(conn: Conn, space_id: int) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
-def make(conn: Conn, graph: Graph) -> None:
+def make(conn: Conn, graph: Graph, *, wait_s: float = 60.0) -> None:
     """Build it while the company is read and written; outside a transaction, in autocommit.
 
-    With the memory that it needs, or it takes several times as long; and in one process: several would share the
-    memory through /dev/shm, which containers have 64 MB of.
+    With the memory that it needs, or it takes several times as long. Two processes share that memory through /dev/shm:
+    where that is too small (containers have 64 MB) one builds alone. wait_s: for the transactions that began before.
+    Raises psycopg's LockNotAvailable when they took longer; what was begun is broken then.
     """
-    memory_mb = graph.chunks * (2 * graph.dimension + BYTES_A_LINK) // 1_000_000
+    two = graph.chunks >= TWO_FROM
+    try:
+        _build(conn, graph, workers=1 if two else 0, wait_s=wait_s)
+    except psycopg.errors.DiskFull:
+        if not two:
+            raise
+        drop(conn, graph.name)
+        _build(conn, graph, workers=0, wait_s=wait_s)
+
+
+def _build(conn: Conn, graph: Graph, *, workers: int, wait_s: float) -> None:
+    """workers: beside the process that was asked."""
+    needed_mb = graph.chunks * (2 * graph.dimension + BYTES_A_PLACE) // 1_000_000
     conn.execute(
-        "/* graphs.bound */ SELECT set_config('maintenance_work_mem', %s, false),"
-        " set_config('max_parallel_maintenance_workers', '0', false)",
-        (f"{min(max(memory_mb, MEMORY_MIN_MB), MEMORY_MAX_MB)}MB",),
+        "/* graphs.bound */ SELECT set_config('maintenance_work_mem', least(greatest(%s, %s), greatest(%s,"
+        "   pg_size_bytes(current_setting('effective_cache_size')) / 4 / 1048576)) || 'MB', false),"
+        " set_config('max_parallel_maintenance_workers', %s, false), set_config('lock_timeout', %s, false),"
+        " set_config('statement_timeout', '0', false)",
+        (needed_mb, MEMORY_MIN_MB, MEMORY_MAX_MB, str(workers), str(round(1000 * wait_s))),
     )
     conn.execute(
         sql.SQL(

@@ -26,6 +26,16 @@ def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
     )
 
 
+def noticed(conn: Conn, company_id: int, channel_id: int, notice: str | None) -> None:
+    """What the platform told of a channel that a person should know; None: it is over."""
+    conn.execute(
+        "/* health.noticed */ INSERT INTO channel_health AS h (company_id, channel_id, notice, notice_at)"
+        " VALUES (%s, %s, %s, now()) ON CONFLICT (company_id, channel_id) DO UPDATE SET notice = excluded.notice,"
+        " notice_at = excluded.notice_at",
+        (company_id, channel_id, notice),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
     """A channel that is to be looked after."""
@@ -124,6 +134,8 @@ class Listed:
     accepted: int
     refused: int
     failed: int
+    notice: str | None
+    notice_at: datetime | None
 
 
 def listed(conn: Conn) -> list[Listed]:
@@ -131,13 +143,33 @@ def listed(conn: Conn) -> list[Listed]:
     rows = conn.execute(
         "/* health.listed */ SELECT c.company_id, c.id, c.platform, a.slug, c.state, coalesce(h.state, 'unknown'),"
         " h.problem, h.pending, h.received_at, h.checked_at, h.since, coalesce(n.accepted, 0)::bigint,"
-        " coalesce(n.refused, 0)::bigint, coalesce(n.failed, 0)::bigint FROM channels c JOIN apps a ON a.id = c.app_id"
+        " coalesce(n.refused, 0)::bigint, coalesce(n.failed, 0)::bigint, h.notice, h.notice_at"
+        " FROM channels c JOIN apps a ON a.id = c.app_id"
         " LEFT JOIN channel_health h ON h.company_id = c.company_id AND h.channel_id = c.id"
         " LEFT JOIN (SELECT app_id, sum(accepted) AS accepted, sum(refused) AS refused, sum(failed) AS failed"
         "   FROM app_answers WHERE minute > now() - interval '1 hour' GROUP BY app_id) n ON n.app_id = c.app_id"
         " ORDER BY c.company_id, c.id"
     ).fetchall()
     return [Listed(*row) for row in rows]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """Channels of a platform that a person should look after, and the word for why. failing: messages do not come;
+    otherwise the platform told of it."""
+
+    platform: str
+    word: str
+    failing: bool
+    channels: int
+
+
+def troubled(conn: Conn) -> list[Troubled]:
+    """As either role, without a company set."""
+    rows = conn.execute(
+        "/* health.troubled */ SELECT platform, word, failing, channels FROM operations_channels() ORDER BY 1, 2"
+    ).fetchall()
+    return [Troubled(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def purge_answers(conn: Conn) -> int:

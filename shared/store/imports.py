@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -27,7 +27,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """described: title, collection, language, category, dated_at, each where it was given. body: a file's."""
+    """described: title, collection, language, category, dated_at, each where it was given. body: a file's. seen: what
+    came with the document that a page is already; None where it is none, or another one is wanted."""
 
     source: str
     name: str
@@ -35,6 +36,7 @@ class Import:
     media_type: str | None
     described: dict[str, Any]
     body: bytes | None
+    seen: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,40 @@ def _queue(
     return found
 
 
+REREAD_DAYS = 27
+"""Whatever a sitemap says: some name the day on which they were made, and it never changes."""
+
+
 def queue_pages(
-    conn: Conn, company_id: int, addresses: Sequence[str], described: Mapping[str, Any], *, site: str | None = None
+    conn: Conn, company_id: int, pages: Mapping[str, str], described: Mapping[str, Any], *, site: str, version: int
 ) -> int:
-    """Have pages fetched, also those that were fetched before. site: the sitemap that names them. Returns how many."""
+    """Have pages fetched, also those that were fetched before, but for those that have not changed: a document of this
+    version, of a day after the one on which the sitemap says that the page changed last.
+
+    pages: with that day or time, empty where nobody says it. site: the sitemap that names them. Returns how many."""
     return conn.execute(
-        "/* imports.queue_pages */ INSERT INTO imports (company_id, source, name, kind, described, site)"
-        " SELECT %s, page, page, 'page', %s::jsonb, %s FROM unnest(%s::text[]) AS page ORDER BY page"
+        "/* imports.queue_pages */ INSERT INTO imports (company_id, source, name, kind, described, site, lastmod)"
+        " SELECT %(company)s, page, page, 'page', %(described)s::jsonb, %(site)s, nullif(changed, '')"
+        " FROM unnest(%(pages)s::text[], %(changed)s::text[]) AS named (page, changed) ORDER BY page"
         " ON CONFLICT (company_id, source) DO UPDATE SET described = EXCLUDED.described, state = 'queued',"
-        " site = EXCLUDED.site, left_at = NULL,"
+        " site = EXCLUDED.site, left_at = NULL, lastmod = EXCLUDED.lastmod,"
+        " seen = CASE WHEN imports.described = EXCLUDED.described THEN imports.seen END,"
         " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
-        " WHERE imports.kind = 'page'",
-        (company_id, json.dumps(dict(described)), site, list(dict.fromkeys(addresses))),
+        " WHERE imports.kind = 'page' AND (imports.state = 'done' AND imports.described = EXCLUDED.described"
+        "  AND imports.seen -> 'as' = to_jsonb(%(version)s::int) AND imports.lastmod = EXCLUDED.lastmod"
+        "  AND left(EXCLUDED.lastmod, 10) < to_char(imports.updated_at, 'YYYY-MM-DD')"
+        "  AND imports.updated_at > now() - make_interval(days => %(reread)s)"
+        "  AND EXISTS (SELECT 1 FROM documents d WHERE d.company_id = imports.company_id"
+        "   AND d.id = imports.document_id)) IS NOT TRUE",
+        {
+            "company": company_id,
+            "described": json.dumps(dict(described)),
+            "site": site,
+            "pages": list(pages),
+            "changed": list(pages.values()),
+            "version": version,
+            "reread": REREAD_DAYS,
+        },
     ).rowcount
 
 
@@ -159,21 +183,37 @@ def load(conn: Conn, claimed: Claim) -> Import | None:
     """None if another one is at it, or it was queued anew."""
     with conn.cursor(row_factory=class_row(Import)) as cursor:
         return cursor.execute(
-            "/* imports.load */ SELECT source, name, kind, media_type, described, body FROM imports"
+            "/* imports.load */ SELECT source, name, kind, media_type, described, body, CASE WHEN EXISTS ("
+            "  SELECT 1 FROM documents d WHERE d.company_id = imports.company_id AND d.id = imports.document_id)"
+            "  THEN seen END AS seen FROM imports"
             " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
             (claimed.company_id, claimed.import_id, claimed.version),
         ).fetchone()
 
 
-def finish(conn: Conn, claimed: Claim, document_id: int | None) -> bool:
-    """It is a document now, or pages. False if it was queued anew meanwhile."""
+def finish(conn: Conn, claimed: Claim, document_id: int | None, seen: Mapping[str, Any] | None = None) -> bool:
+    """It is a document now, or pages. seen: what tells the next time whether it has changed. False if it was queued
+    anew meanwhile."""
     return (
         conn.execute(
             "/* imports.finish */ UPDATE imports SET state = 'done', reason = NULL, body = NULL, document_id = %s,"
-            " updated_at = now() WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
-            (document_id, claimed.company_id, claimed.import_id, claimed.version),
+            " seen = %s::jsonb, updated_at = now()"
+            " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+            (
+                document_id, None if seen is None else json.dumps(dict(seen)), claimed.company_id, claimed.import_id,
+                claimed.version,
+            ),
         ).rowcount
         > 0
+    )  # fmt: skip
+
+
+def unchanged(conn: Conn, claimed: Claim) -> None:
+    """It is the document that it was."""
+    conn.execute(
+        "/* imports.unchanged */ UPDATE imports SET state = 'done', reason = NULL, updated_at = now()"
+        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        (claimed.company_id, claimed.import_id, claimed.version),
     )
 
 

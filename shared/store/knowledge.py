@@ -175,6 +175,15 @@ def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[st
     return {str(name): int(str(id_)) for name, id_ in rows}
 
 
+def collection_names(conn: Conn, company_id: int, ids: Sequence[int]) -> list[str]:
+    rows = conn.execute(
+        "/* knowledge.collection_names */ SELECT name FROM collections WHERE company_id = %s AND id = ANY (%s)"
+        " ORDER BY 1",
+        (company_id, list(ids)),
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
 def commonest_language(conn: Conn, company_id: int) -> str | None:
     """That of most of the company's chunks; None while it has none."""
     with conn.cursor(row_factory=scalar_row) as cursor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from psycopg.rows import class_row, scalar_row
 
@@ -13,15 +12,20 @@ from shared.store.pool import Conn
 EXACT_UP_TO = GRAPH_FROM - 1
 """Chunks: smaller companies are searched without a graph."""
 
+RECALL_MIN = 0.95
+"""Below it an audit is bad news, and the index looks twice as far, up to EF_MAX."""
+EF_MAX = 800
+
 
 @dataclass(frozen=True, slots=True)
-class Audit:
-    """recall: the share of the exact ten nearest, over so many questions. ef_search: how far the index looks now."""
+class Lowest:
+    """Over all companies that were audited. low: how many are below RECALL_MIN. lowest, company_id: None where none was
+    audited."""
 
-    ef_search: int
-    recall: float
-    questions: int
-    measured_at: datetime
+    audited: int
+    low: int
+    lowest: float | None
+    company_id: int | None
 
 
 def by_index(conn: Conn, company_id: int) -> bool:
@@ -55,10 +59,23 @@ def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_sea
     )
 
 
-def last(conn: Conn, company_id: int) -> Audit | None:
-    with conn.cursor(row_factory=class_row(Audit)) as cursor:
-        return cursor.execute(
-            "/* recall.last */ SELECT ef_search, recall, questions, measured_at FROM recall_audits"
-            " WHERE company_id = %s",
-            (company_id,),
+def list_of(conn: Conn, company_id: int) -> int:
+    """How far the company's index looks."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* recall.list_of */ SELECT knowledge_list(%(company)s, (SELECT coalesce(sum(chunks), 0)::bigint"
+            " FROM knowledge_stats WHERE company_id = %(company)s))",
+            {"company": company_id},
         ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+def lowest(conn: Conn) -> Lowest:
+    """The last audits of all companies. As either role, without a company set."""
+    with conn.cursor(row_factory=class_row(Lowest)) as cursor:
+        found = cursor.execute(
+            "/* recall.lowest */ SELECT audited, low, lowest, company_id FROM operations_recall(%s)", (RECALL_MIN,)
+        ).fetchone()
+    assert found is not None
+    return found

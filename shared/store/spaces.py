@@ -9,6 +9,7 @@ from typing import Literal
 from psycopg.rows import class_row
 
 from shared.store.pool import Conn
+from shared.store.state import COUNTED_MAX
 
 State = Literal["filling", "ready", "active", "dropping"]
 
@@ -40,6 +41,31 @@ class Fill:
     @property
     def waiting(self) -> int:
         return self.documents - self.done
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A space as operators watch it; counts of documents up to COUNTED_MAX. full_once: it had all vectors at some time.
+    failing: of those that wait, which have failed the last time. oldest_s: since when the longest waiting is due;
+    age_s: since its state changed."""
+
+    model: str
+    state: State
+    full_once: bool
+    waiting: int
+    failing: int
+    oldest_s: float
+    age_s: float
+
+
+def watched(conn: Conn) -> list[Watched]:
+    """All but those that are being dropped. As either role, without a company set."""
+    with conn.cursor(row_factory=class_row(Watched)) as cursor:
+        return cursor.execute(
+            "/* spaces.watched */ SELECT model, state, full_once, waiting, failing, oldest_s, age_s"
+            " FROM operations_spaces(%s) ORDER BY state, model",
+            (COUNTED_MAX,),
+        ).fetchall()
 
 
 def every(conn: Conn) -> list[Space]:

@@ -75,6 +75,24 @@ def count_day(conn: Conn, company_id: int, attempts: Sequence[ModelAttempt], cos
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Companies with a budget of tokens; those that are near its end today, and those beyond it."""
+
+    bound: int
+    near: int
+    beyond: int
+
+
+def budgets_today(conn: Conn, near_share: float) -> Budgets:
+    """As either role, without a company set."""
+    row = conn.execute(
+        "/* usage.budgets_today */ SELECT bound, near, beyond FROM operations_budgets(%s)", (near_share,)
+    ).fetchone()
+    assert row is not None
+    return Budgets(*row)  # type: ignore[arg-type]
+
+
 def set_budget(conn: Conn, company_id: int, tokens: int | None) -> None:
     """Tokens a day (UTC); None: as many as it takes. For the owner role."""
     conn.execute(

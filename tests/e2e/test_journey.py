@@ -146,7 +146,7 @@ def test_a_photo_is_shown_to_the_agent_and_the_customer_told_that_nobody_here_ca
 
 
 def test_what_customers_write_shows_neither_in_logs_flower_and_metrics_nor_stays_in_redis(
-    system: System, bot: Bot
+    system: System, bot: Bot, tmp_path: Path
 ) -> None:
     flower = httpx.Client(
         base_url=f"http://127.0.0.1:{system.config.flower_port}", auth=("admin", PASSWORD), trust_env=False
@@ -162,8 +162,9 @@ def test_what_customers_write_shows_neither_in_logs_flower_and_metrics_nor_stays
 
     wait_until(flower_has_seen_an_answer, "Flower has seen an answer", 20)
     system.wait_at_rest()
+    told = _through_jobs(system, bot, tmp_path)
 
-    shown = flower.get("/api/tasks").text + flower.get("/tasks").text + flower.get("/api/workers").text
+    shown = told + flower.get("/api/tasks").text + flower.get("/tasks").text + flower.get("/api/workers").text
     shown += _metrics(system) + flower.get("/metrics").text
     kept = _everything_in(system)
     logs = system.all_logs()
@@ -175,6 +176,40 @@ def test_what_customers_write_shows_neither_in_logs_flower_and_metrics_nor_stays
     assert "turn_answered" in logs
     assert "switchboard_turns_total" in shown
     check_unread(system)
+
+
+def _through_jobs(system: System, bot: Bot, folder: Path) -> str:
+    """Alerts, a backup, an export and the archive by hand, over what was just written: all that they say."""
+    [(company,)] = system.rows("SELECT name FROM companies WHERE id = %s", bot.company_id)
+    [(contact,)] = system.rows("SELECT min(id) FROM contacts WHERE company_id = %s", bot.company_id)
+    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+        conn.execute("UPDATE conversations SET last_message_at = now() - interval '300 days' WHERE company_id = %s",
+                     (bot.company_id,))  # fmt: skip
+    told = _commands(
+        system,
+        ("job", "run", "health.evaluate_alerts"),
+        ("job", "run", "maintenance.make_backup"),
+        ("contact", "export", f"{bot.company_id}/{contact}", str(folder / "export")),
+    )
+    told += _commands(system, ("archive", "run", "--company", company))
+    assert "heliotrope" in (folder / "export" / "data.json").read_text()
+    assert system.rows("SELECT count(*) > 0 FROM archive_segments WHERE company_id = %s", bot.company_id) == [(True,)]
+    told += _commands(system, ("archive", "restore", "--company", company))
+    alerts = system.rows("SELECT words FROM alerts")
+    return told + str(alerts) + str(system.rows("SELECT j::text FROM job_runs j"))
+
+
+def _commands(system: System, *lines: tuple[str, ...]) -> str:
+    """Run together; all that they wrote."""
+    environment = child_environment(system.environment()) | {"ARCHIVE_KEEP_MESSAGES": "1"}
+    begun = [
+        subprocess.Popen([sys.executable, "-P", "-m", "workers.commands", *words], env=environment, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for words in lines
+    ]  # fmt: skip
+    told = [one.communicate(timeout=60)[0] for one in begun]
+    assert [one.returncode for one in begun] == [0] * len(begun), told
+    return "".join(told)
 
 
 def _metrics(system: System) -> str:

@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from shared.embedded import Database, Valkey
+from shared.knowledge import search
 from shared.model import ChannelHealth
-from shared.store import health
+from shared.store import embeddings, health, recall
 from shared.store.vault import Vault
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, update
@@ -74,7 +75,7 @@ def test_a_system_that_is_well_has_no_fail_and_exits_0(run: Run, station: Statio
     assert checks >= {
         "configuration", "packages", "data folder", "metrics", "postgres", "postgres version", "pgvector", "role",
         "migrations", "connections", "postgres clock", "partitions", "credentials", "redis", "redis policy",
-        "redis durability", "redis clock", "journal", "queues", "work", "people", "webhooks",
+        "redis durability", "redis clock", "journal", "queues", "work", "people", "balance", "webhooks",
         "backups",
     }  # fmt: skip
     # no model and no gateway, in this test
@@ -129,6 +130,23 @@ def test_a_schema_that_is_behind_says_migrate(
     assert _level(ended, "migrations") == "FAIL"
     assert [one["do"] for one in ended.json if one["check"] == "migrations"] == ["./switchboard migrate"]
     assert _level(ended, "partitions") == "FAIL"
+
+
+def test_missing_vectors_and_a_graph_that_misses_are_told_with_what_to_do(
+    run: Run, database: Database, station: Station, bot: Bot
+) -> None:
+    assert _found(run("doctor", "--json"), "knowledge") == [
+        ("ok", "every space has the vectors it should have"), ("ok", "no graph misses more than it may"),
+    ]  # fmt: skip
+    with psycopg.connect(database.admin_url) as owner:
+        embeddings.ensure_space(owner, "m", 8)
+        search.add(owner, bot.company_id, source="faq", title="Refunds", text="A refund takes five days.")
+        recall.record(owner, bot.company_id, recall=0.5, questions=20, ef_search=400)
+
+    ended = run("doctor", "--json")
+
+    assert [level for level, _ in _found(ended, "knowledge")] == ["warn", "warn"]
+    assert "./switchboard spaces progress" in [one["do"] for one in ended.json if one["check"] == "knowledge"]
 
 
 def test_a_role_that_row_level_security_does_not_hold_is_a_fail(
@@ -193,6 +211,9 @@ def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station
     station.execute("UPDATE channels SET state = 'needs_reauth'")
     old = f"{int((station.r.clock.now().timestamp() - 600) * 1000)}-0"
     station.inbox.client.xadd("sb:journal:0", {"p": "telegram"}, id=old)
+    station.execute(
+        "INSERT INTO balance_checks (received, stored, redrives, in_flight, oldest_s) VALUES (9, 6, 0, 1, 0)"
+    )
 
     ended = run("doctor", "--json")
 
@@ -204,6 +225,8 @@ def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station
     assert told["1 channels whose credentials are refused"] == "warn"
     assert told["no parked requests"] == "ok"
     assert [level for what, level in told.items() if what.startswith("1 turns are due")] == ["warn"]
+    [(level, missing)] = _found(ended, "balance")
+    assert (level, missing.startswith("received and neither stored nor in flight: 2,")) == ("FAIL", True)
     assert "hello" not in ended.out
 
 

@@ -142,6 +142,31 @@ def test_a_filter_narrows_and_one_that_names_what_is_not_the_company_s_is_refuse
     assert find(gateway, shop[1], filter={"collections": ["secret"]}).status_code == 422
 
 
+def test_a_conversation_s_questions_look_where_its_filter_says(
+    station: Station, gateway: RunningGateway, database: Database, shop: tuple[Bot, str]
+) -> None:
+    bot, key = shop
+    [(conversation,)] = station.rows(
+        "INSERT INTO conversations (company_id, channel_id, chat) VALUES (%s, %s, '7') RETURNING id",
+        bot.company_id, bot.channel_id,
+    )  # fmt: skip
+    path = f"/inbox/conversations/{conversation}/filter"
+
+    def put(given: object, by: str = key, where: str = path) -> httpx.Response:
+        return ask(gateway, by, "PUT", where, json.dumps(given).encode())
+
+    assert ask(gateway, key, "GET", path).json() == {"filter": None}
+    wanted = {"collections": ["default"], "since": "2026-01-31T12:00:00+00:00"}
+    assert put({"filter": wanted}).json() == {"filter": wanted} == ask(gateway, key, "GET", path).json()
+    assert station.rows("SELECT wanted ->> 'since' FROM chat_filters") == [("2026-01-31T12:00:00+00:00",)]
+    for wrong in ({"filter": {"documents": [10_000]}}, {"filter": {"collections": ["x"]}}, {"filter": 3}, {}):
+        assert put(wrong).status_code == 422, wrong
+    assert put({"filter": None}, where="/inbox/conversations/99/filter").status_code == 404
+    assert put({"filter": None}, by=key_of(database)).status_code == 404, "another company's"
+    assert ask(gateway, key, "GET", path).json() == {"filter": wanted}
+    assert put({"filter": None}).json() == {"filter": None} == ask(gateway, key, "GET", path).json()
+
+
 MALFORMED: tuple[dict[str, object], ...] = (
     {"question": " "}, {"question": 3}, {"question": "x" * 1001}, {"limit": 0}, {"limit": True}, {"limit": 10**9},
     {"filter": []}, {"filter": {"company": 1}}, {"filter": {"documents": ["1"]}}, {"filter": {"documents": [2**63]}},

@@ -4,12 +4,14 @@ not needed."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from shared.clock import SystemClock
 from shared.embedded import Database
+from shared.flow import graphs as flow
 from shared.flow import jobs
 from shared.flow.graphs import MAKE_GRAPHS
 from shared.flow.jobs import Work
@@ -80,6 +82,11 @@ def graph_of(work: Work, company_id: int) -> str | None:
     return None if row is None else str(row[0])
 
 
+def _drop_all(work: Work) -> None:
+    for name in graphs.of_space(work.conn, 1):
+        graphs.drop(work.conn, name)
+
+
 def run(work: Work) -> int:
     """How many graphs were made or dropped."""
     ran = jobs.run(MAKE_GRAPHS, work, slot=None, by="hand")
@@ -111,6 +118,54 @@ def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
     assert graphs.missing(work.conn) == []
     assert graph_of(work, large) == wanted.name
     assert run(work) == 0
+
+
+def test_a_graph_is_given_up_with_its_lease_and_made_by_who_has_the_next(
+    monkeypatch: pytest.MonkeyPatch, module_database: Database, sizes: dict[int, int], work: Work
+) -> None:
+    _drop_all(work)
+    monkeypatch.setattr(flow, "KEEP_S", 0.05)
+    [wanted] = graphs.missing(work.conn)
+    asked: list[int] = []
+
+    def keep() -> None:
+        asked.append(1)
+        if len(asked) > 2:
+            raise jobs.LeaseLost("another run is at it")
+
+    with psycopg.connect(module_database.admin_url) as writing:
+        writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (wanted.company_id,))
+        with pytest.raises(jobs.LeaseLost):
+            flow._build(replace(work, keep=keep), wanted)  # it waits for who writes
+        writing.rollback()
+
+    assert [graph.state for graph in graphs.missing(work.conn)] == ["broken"]
+    assert run(work) == 1
+    assert graphs.missing(work.conn) == []
+
+
+def test_one_process_builds_where_two_cannot_share_their_memory(
+    monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int], work: Work
+) -> None:
+    _drop_all(work)
+    [wanted] = graphs.missing(work.conn)
+    work.conn.execute(f"ALTER TABLE {wanted.table} SET (parallel_workers = 1)".encode())
+    tried: list[int] = []
+    build = graphs._build
+
+    def told(conn: Conn, graph: graphs.Graph, *, workers: int, wait_s: float) -> None:
+        tried.append(workers)
+        build(conn, graph, workers=workers, wait_s=wait_s)
+
+    monkeypatch.setattr(graphs, "_build", told)
+    monkeypatch.setattr(graphs, "TWO_FROM", 1)
+    monkeypatch.setattr(graphs, "MEMORY_MIN_MB", 1_500_000)
+    monkeypatch.setattr(graphs, "MEMORY_MAX_MB", 1_500_000)  # more than any /dev/shm has
+
+    assert run(work) == 1
+
+    assert tried == [1, 0]
+    assert graphs.missing(work.conn) == []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -21,8 +21,9 @@ from shared.embedded import Database
 from shared.flow import alerts, health, jobs
 from shared.flow.health import Found, Problem, Visit
 from shared.flow.jobs import Work
+from shared.knowledge import search
 from shared.store import alerts as store
-from shared.store import vitals
+from shared.store import embeddings, recall, vitals
 from tests.factories import make_bot, settings_for
 from tests.integration import history
 
@@ -105,6 +106,59 @@ def test_every_check_finds_something_out_and_a_well_system_has_no_problem(work: 
     tables = found["tables"].data
     assert tables is not None
     assert tables["messages"]["bytes"] > 0
+
+
+def test_vectors_that_are_missing_and_a_graph_that_misses_are_told(work: Work, database: Database) -> None:
+    bot = make_bot(database.admin_url)
+    embeddings.ensure_space(work.conn, "m", 8)
+    search.add(work.conn, bot.company_id, source="faq", title="Refunds", text="A refund takes five days.")
+    work.conn.execute("UPDATE indexing SET due_at = now() - interval '1 hour'")
+
+    def told() -> set[str]:
+        found = health.problems(alerts.look(work.conn, work.settings, work.clock.now()))
+        return {key for key in found if key.startswith(("spaces.", "recall."))}
+
+    assert told() == {"spaces.half.m"}, "it ranks, and never had all vectors"
+
+    work.conn.execute("UPDATE embedding_spaces SET filled_at = now()")
+    assert told() == {"spaces.behind.m"}
+
+    work.conn.execute("UPDATE indexing SET error = 'ModelUnavailable', due_at = now()")
+    recall.record(work.conn, bot.company_id, recall=0.94, questions=20, ef_search=400)
+    assert told() == {"spaces.failing.m", "recall.low"}
+
+    work.conn.execute("UPDATE indexing SET error = NULL, done = true")
+    recall.record(work.conn, bot.company_id, recall=0.96, questions=20, ef_search=400)
+    assert told() == set()
+
+
+def test_late_documents_an_overload_and_a_used_up_budget_are_told_as_the_gateway_sees_them(
+    work: Work, database: Database
+) -> None:
+    bot, other = make_bot(database.admin_url), make_bot(database.admin_url)
+    work.conn.execute("UPDATE companies SET daily_token_budget = 1000")
+    work.conn.execute(
+        "INSERT INTO usage_daily (company_id, day, tokens_in) VALUES (%s, (now() AT TIME ZONE 'UTC')::date, 900),"
+        " (%s, (now() AT TIME ZONE 'UTC')::date, 1000)",
+        (bot.company_id, other.company_id),
+    )
+    work.conn.execute("UPDATE overload SET companies = %s, per_s = 2, clear_s = 90",
+                      (json.dumps({bot.company_id: [2, 0, 20, 0, 0]}),))  # fmt: skip
+    work.conn.execute(
+        "INSERT INTO imports (company_id, kind, source, name, due_at)"
+        " VALUES (%s, 'page', 'https://a.example/', 'a', now() - interval '1 hour')",
+        (bot.company_id,),
+    )
+    with psycopg.connect(database.url, autocommit=True) as app:
+        found = health.examine(Visit(work.settings, work.clock.now(), app, None, None, None))
+
+    assert found["budgets"].data == {"bound": 2, "near": 1, "beyond": 1}
+    assert found["overload"].data == {
+        "clear_s": 90.0,
+        "per_s": 2.0,
+        "companies": {"cheaper": 0, "passages": 1, "handover": 0},
+    }
+    assert {"budgets.beyond", "overload.short", "background.late.imports"} <= set(health.problems(found))
 
 
 def test_a_check_that_goes_wrong_ends_itself_and_no_other(work: Work) -> None:

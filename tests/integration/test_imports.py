@@ -128,6 +128,7 @@ class Web:
 
     def __init__(self, station: Station, pages: dict[str, str | int], address: str = "93.184.216.34") -> None:
         self.pages = pages
+        self.tags: dict[str, str] = {}
         self.asked: list[str] = []
 
         async def resolver(host: str, port: int) -> Sequence[str]:
@@ -142,11 +143,15 @@ class Web:
         found = self.pages.get(url, 404)
         if isinstance(found, int):
             return httpx.Response(found)
-        return httpx.Response(200, text=found, headers={"content-type": "text/html"})
+        tag = self.tags.get(url, "")
+        if tag and request.headers.get("if-none-match") == tag:
+            return httpx.Response(304)
+        return httpx.Response(200, text=found, headers={"content-type": "text/html", **({"etag": tag} if tag else {})})
 
 
-def sitemap(*addresses: str, root: str = "urlset", entry: str = "url") -> str:
-    entries = "".join(f"<{entry}><loc>{address}</loc></{entry}>" for address in addresses)
+def sitemap(*addresses: str, root: str = "urlset", entry: str = "url", lastmod: str = "") -> str:
+    changed = f"<lastmod>{lastmod}</lastmod>" if lastmod else ""
+    entries = "".join(f"<{entry}><loc>{address}</loc>{changed}</{entry}>" for address in addresses)
     return f'<{root} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</{root}>'
 
 
@@ -232,6 +237,52 @@ def test_a_page_that_two_weekly_readings_do_not_name_goes_with_its_document(stat
     station.execute("UPDATE imports SET left_at = now() - interval '7 days' WHERE left_at IS NOT NULL")
     read_site(station, bot)
     assert len(documents(station, bot)) == 3, "then it is the sitemap that is broken"
+
+
+def test_a_page_is_not_asked_for_again_before_its_sitemap_says_that_it_changed(station: Station, bot: Bot) -> None:
+    page = "https://shop.example/returns"
+    web = Web(station, {SITEMAP: sitemap(page, lastmod="2026-01-02T10:00:00Z"), page: "<p>Within thirty days."})
+    read_site(station, bot)
+    web.asked.clear()
+
+    web.pages[page] = "<p>Within forty days."
+    assert read_site(station, bot) == [Result.DONE]
+    assert page not in web.asked
+
+    web.pages[SITEMAP] = sitemap(page, lastmod="2026-01-03T10:00:00Z")
+    read_site(station, bot)
+    assert station.rows("SELECT text FROM documents") == [("Within forty days.",)]
+
+    web.asked.clear()
+    for why in (
+        "UPDATE imports SET updated_at = now() - interval '28 days' WHERE kind = 'page'",  # whatever it says
+        "DELETE FROM documents",
+        "UPDATE imports SET seen = '{\"as\": 0}' WHERE kind = 'page'",  # other chunks come of it today
+        "UPDATE imports SET described = '{\"category\": \"x\"}' WHERE kind = 'page'",
+    ):
+        station.execute(why)
+        read_site(station, bot)
+    assert web.asked.count(page) == 4
+    assert len(documents(station, bot)) == 1
+
+
+def test_a_page_that_its_site_says_is_as_it_was_stays_the_document_that_it_is(station: Station, bot: Bot) -> None:
+    page = "https://shop.example/returns"
+    web = Web(station, {SITEMAP: sitemap(page), page: "<p>Within thirty days."})
+    web.tags[page] = '"one"'
+    read_site(station, bot)
+    before = station.rows("SELECT id, updated_at FROM documents")
+
+    assert read_site(station, bot) == [Result.DONE, Result.DONE]
+    assert station.rows("SELECT id, updated_at FROM documents") == before
+
+    station.execute("DELETE FROM documents")
+    read_site(station, bot)
+    assert len(documents(station, bot)) == 1, "what is not there is asked for without the tag"
+
+    web.pages[page], web.tags[page] = "<p>Within forty days.", '"two"'
+    read_site(station, bot)
+    assert station.rows("SELECT text FROM documents") == [("Within forty days.",)]
 
 
 def test_a_page_that_comes_back_stays(station: Station, bot: Bot) -> None:

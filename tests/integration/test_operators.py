@@ -72,6 +72,10 @@ def test_companies_are_listed_shown_and_renamed(run: Run, station: Station, bot:
     assert [channel["slug"] for channel in shown["channels"]] == [bot.slug]
     assert "colleague" in shown["handover_text"]
     assert bot.slug in run("company", "show", "Boots").out
+    assert run("company", "texts", "Boots", "--overload", "Too many.").lines == ["overload text  Too many."]
+    assert run("company", "show", "Boots", "--json").json["overload_text"] == "Too many."
+    one_line(run("company", "texts", "Boots", "--notice", " "), "customers must be told something")
+    one_line(run("company", "texts", "Boots"), "which one?")
     one_line(run("company", "rename", "Boots", "Other"), "another company")
     one_line(run("company", "show", "Shoe shop"), "no company is named")
 

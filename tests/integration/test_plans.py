@@ -358,11 +358,12 @@ def test_a_search_reads_nothing_of_what_other_companies_have_of_the_words(app: C
 
 
 def test_the_bodies_of_the_claims_are_planned_by_index_in_the_order_they_want(loaded: Database) -> None:
+    all_companies = {"after_company": "0::bigint", "before_company": "9223372036854775807::bigint"}
     with psycopg.connect(loaded.admin_url, autocommit=True) as owner:
         plans = Explaining(owner)
         for name, values in (
-            ("claim_turn", {"after_company": "0::bigint", "lease_s": "10::float8"}),
-            ("claim_outbound", {"after_company": "0::bigint", "lease_s": "15::float8", "unblock_s": "60::float8"}),
+            ("claim_turn", {**all_companies, "lease_s": "10::float8"}),
+            ("claim_outbound", {**all_companies, "lease_s": "15::float8", "unblock_s": "60::float8"}),
             ("overdue", {"grace_s": "1::float8", "lim": "200"}),
         ):
             with owner.transaction(force_rollback=True):

@@ -42,13 +42,12 @@ OPERATORS_ONLY = {
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "channels_to_watch", "claim_import", "claim_indexing", "claim_media", "claim_outbound",
-    "claim_parts", "claim_turn", "claim_turns", "company_ids", "count_answers", "embedding_space",
-    "embedding_space_made", "expire_sending",
+    "agent_of_key", "channels_to_watch", "claim_import", "claim_indexing", "claim_media", "claim_parts",
+    "claim_turns", "company_ids", "count_answers", "embedding_space", "embedding_space_made", "expire_sending",
     "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
-    "operations_state",
-    "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
-    "overdue", "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
+    "operations_budgets", "operations_channels", "operations_recall", "operations_spaces", "operations_state",
+    "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain", "overdue",
+    "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 

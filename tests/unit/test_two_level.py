@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,6 +131,51 @@ def test_who_comes_while_it_is_made_waits_for_it(far: FakeRedis) -> None:
         thread.join(10)
 
     assert (found, len(made)) == ([b"v"] * 4, 1)
+
+
+def test_of_several_each_is_made_by_whoever_came_first(far: FakeRedis) -> None:
+    near, made = cache(far, fixed()), []
+    begun, go_on, found = threading.Event(), threading.Event(), []
+
+    def make(keys: Sequence[str]) -> dict[str, bytes]:
+        made.append(tuple(keys))
+        begun.set()
+        assert go_on.wait(10)
+        return {key: key.encode() for key in keys}
+
+    first = threading.Thread(target=lambda: found.append(near.get_or_make_many(["a", "b"], make)))
+    first.start()
+    assert begun.wait(10)
+    second = threading.Thread(target=lambda: found.append(near.get_or_make_many(["b", "c", "b"], make)))
+    second.start()
+    go_on.set()
+    first.join(10)
+    second.join(10)
+
+    assert sorted(made) == [("a", "b"), ("c",)]
+    assert {"b": b"b", "c": b"c"} in found
+
+
+def test_who_waits_in_vain_makes_it(far: FakeRedis) -> None:
+    near = cache(far, fixed())
+    begun, go_on = threading.Event(), threading.Event()
+
+    def never() -> bytes:
+        begun.set()
+        assert go_on.wait(10)
+        raise ValueError
+
+    def in_vain() -> None:
+        with pytest.raises(ValueError):
+            near.get_or_make("k", never)
+
+    first = threading.Thread(target=in_vain)
+    first.start()
+    assert begun.wait(10)
+
+    assert near.get_or_make_many(["k"], lambda keys: dict.fromkeys(keys, b"v"), wait_s=0.01) == {"k": b"v"}
+    go_on.set()
+    first.join(10)
 
 
 def test_a_failure_is_its_own_caller_s_and_nothing_is_kept(far: FakeRedis) -> None:

@@ -99,7 +99,7 @@ ATTACHED: dict[str, list[tuple[Any, ...]]] = {
 
 # name → account, payload, targets, status, meaning
 DETAILS: dict[str, tuple[Any, ...]] = {
-    "account-banned": (None, None, (), "account_update", "account_disabled"),
+    "account-banned": (None, None, (), "account_update", "account_disable_scheduled"),
     "ad-referral": ("10634295353625", "ADID", (), None, None),
     "edited-image": (
         "106540352242922", None, ("wamid.HBgLMTQxMjU1NTA4MjkVAgASGBQzQUNCNjk5RDUwNUZGMUZEM0VBRAA=",), None, None,

@@ -232,7 +232,19 @@ def _health_line(row: health.Listed) -> str:
     state = f"{row.state} ({row.problem}){since}" if row.problem else row.state
     answered = f"{row.accepted} accepted, {row.refused} refused, {row.failed} failed in the last hour"
     shut = "" if row.channel_state == "active" else f"  {row.channel_state}"
+    shut += f"  told {row.notice} on {row.notice_at:%Y-%m-%d %H:%M}" if row.notice and row.notice_at else ""
     return f"{row.company_id}/{row.channel_id}  {row.platform}  {row.slug}  {state}{held}  {came}  {answered}{shut}"
+
+
+@channel.command("seen")
+@click.argument("place", metavar="COMPANY/ID")
+def channel_seen(place: str) -> None:
+    """What the platform told of this channel has been seen to: it is no alert any more."""
+    company_id, channel_id = split_place(place, "channel list")
+    with as_owner(settings.load()) as conn:
+        _channel(conn, company_id, channel_id)
+        health.noticed(conn, company_id, channel_id, None)
+    click.echo(f"{place}  nothing is told of it")
 
 
 @channel.command("disable")

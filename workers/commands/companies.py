@@ -99,6 +99,27 @@ def company_rename(name: str, new_name: str) -> None:
     click.echo(f"{name} is now {new_name}")
 
 
+@company.command("texts")
+@click.argument("name")
+@click.option("--handover", "handover_text", help="Sent when nothing reliable is known and a person is asked.")
+@click.option("--notice", "notice_text", help="Sent when what came cannot be read.")
+@click.option("--overload", "overload_text", help="Sent when far more is asked than can be answered.")
+def company_texts(name: str, **texts: str | None) -> None:
+    """What customers are told where there is no answer; `company show` has the texts as they are. From the next answer
+    on."""
+    given = {which: text.strip() for which, text in texts.items() if text is not None}
+    if not given:
+        raise Permanent("text", "which one? --handover, --notice or --overload, with its words")
+    if empty := [which for which, text in given.items() if not text]:
+        raise Permanent("text", f"{', '.join(empty)}: customers must be told something")
+    with as_owner(settings.load()) as conn, conn.transaction():
+        found = company_named(conn, name)
+        for which, text in given.items():
+            companies.set_text(conn, found.id, which, text)  # type: ignore[arg-type]
+    for which, text in given.items():
+        click.echo(f"{which.replace('_', ' ')}  {text}")
+
+
 @click.group()
 def agent() -> None:
     """The people who answer: each has an API key of its own."""

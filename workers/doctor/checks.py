@@ -35,7 +35,9 @@ CHECKS: tuple[Check, ...] = (
     work.journal,
     work.rings,
     work.rows,
+    work.balance,
     work.webhooks,
+    work.knowledge,
     work.backups,
 )
 

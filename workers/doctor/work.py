@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 import psycopg
 
 from shared.flow.backup import Place
+from shared.flow.health import Visit as Look
+from shared.flow.health import knowledge as health_knowledge
 from shared.store import backups as backups_store
+from shared.store import balance as balances
 from shared.store import health, state
 from shared.store.journal import Reader
 from shared.store.pool import describe
@@ -66,6 +69,18 @@ def _overdue(what: str, count: int, oldest_s: float, worker: str) -> Finding:
     return warn("work", told, f"is the {worker} worker running, and is its service answering?")
 
 
+def balance(visit: Visit) -> Iterator[Finding]:
+    """As it was taken last; `balance` takes it now."""
+    newest = balances.newest(visit.database("owner"))
+    if newest is None:
+        yield ok("balance", "not taken yet: beat and the unread worker do that every five minutes")
+    elif newest.missing:
+        told = f"received and neither stored nor in flight: {newest.missing}, on {newest.taken_at:%Y-%m-%d %H:%M}"
+        yield fail("balance", told, "./switchboard balance, then docs/runbook.md")
+    else:
+        yield ok("balance", f"nothing was missing on {newest.taken_at:%Y-%m-%d %H:%M}")
+
+
 def webhooks(visit: Visit) -> Iterator[Finding]:
     """What the platforms said last of our subscriptions; the watch asks them every five minutes."""
     now, quiet = datetime.now(UTC), []
@@ -88,6 +103,21 @@ def webhooks(visit: Visit) -> Iterator[Finding]:
                    "./switchboard channel check COMPANY/ID")  # fmt: skip
     elif not any(one.state == "failing" for one in channels):
         yield ok("webhooks", f"{len(channels)} channels, none of them fails")
+
+
+def knowledge(visit: Visit) -> Iterator[Finding]:
+    """Everything has its vectors in the space that ranks, and graphs find what is near."""
+    look = Look(visit.config, datetime.now(UTC), visit.database("owner"), None, None, None)
+    for check, well in (
+        (health_knowledge.spaces_filled, "every space has the vectors it should have"),
+        (health_knowledge.recall_kept, "no graph misses more than it may"),
+    ):
+        found = check(look)
+        for problem in found.problems:
+            words, _, do = problem.words.partition(": ")
+            yield warn("knowledge", words, do)
+        if not found.problems:
+            yield ok("knowledge", well)
 
 
 def backups(visit: Visit) -> Iterator[Finding]:

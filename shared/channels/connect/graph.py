@@ -169,7 +169,10 @@ class WhatsAppConnector(_Graph):
     platform = "whatsapp"
     title = "a WhatsApp number (Cloud API)"
     object = "whatsapp_business_account"
-    fields = "messages,smb_message_echoes,account_update,phone_number_quality_update,user_id_update"
+    fields = (
+        "messages,smb_message_echoes,user_id_update,account_update,account_alerts,account_review_update,security,"
+        "phone_number_quality_update,phone_number_name_update,message_template_status_update"
+    )
     needed = ("whatsapp_business_messaging", "whatsapp_business_management")
     questions = (
         _APP_ID, _APP_SECRET,

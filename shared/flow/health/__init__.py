@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.flow.health import database, services, work
+from shared.flow.health import database, knowledge, services, work
 from shared.flow.health.visit import Away, Check, Examined, Found, Problem, Visit, run
 
 CHECKS: Mapping[str, Check] = {
@@ -25,8 +25,14 @@ CHECKS: Mapping[str, Check] = {
     "balance": work.balance,
     "queues": work.queues,
     "rows": work.rows,
+    "background": work.background,
+    "channels": work.channels,
+    "overload": work.overload,
+    "budgets": work.budgets,
     "jobs": work.jobs,
     "backups": work.backups,
+    "spaces": knowledge.spaces_filled,
+    "recall": knowledge.recall_kept,
 }
 
 

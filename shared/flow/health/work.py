@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from shared.flow.health.visit import Found, Problem, Visit, need
+from shared.resilience.pressure import STEPS
 from shared.store import backups as backups_store
 from shared.store import balance as balances
+from shared.store import health as health_store
 from shared.store import jobs as jobs_store
-from shared.store import state
+from shared.store import overload as overload_store
+from shared.store import state, usage
 from shared.store.journal import Reader
 
 JOURNAL_S = 60.0
@@ -18,6 +22,8 @@ BALANCE_S = 1_800.0
 """It is taken every five minutes."""
 RINGS = 5_000
 RUNNING_S = 3_600.0
+BACKGROUND_S = 1_800.0
+"""Nobody waits for it to the minute."""
 
 
 def journal(visit: Visit) -> Found:
@@ -75,6 +81,51 @@ def rows(visit: Visit) -> Found:
         for name, value in ((name, getattr(found, name)) for name in found.__dataclass_fields__)
     }
     return Found(data, tuple(problems))
+
+
+def background(visit: Visit) -> Found:
+    """Documents, attachments and imports: what is due and since when."""
+    found = state.of_background(need(visit.conn))
+    return Found(
+        {one.station: {"overdue": one.overdue, "oldest_s": round(one.oldest_s, 1)} for one in found},
+        tuple(
+            Problem(
+                f"late.{one.station}", f"{one.overdue} of {one.station} are due, the oldest for {one.oldest_s:.0f} s"
+            )
+            for one in found
+            if one.oldest_s > BACKGROUND_S
+        ),
+    )
+
+
+def channels(visit: Visit) -> Found:
+    """Those whose messages do not come, and what platforms told of them."""
+    found = health_store.troubled(need(visit.conn))
+    data: dict[str, Any] = {"failing": {}, "told": {}}
+    problems = []
+    for one in found:
+        kind, name = ("failing" if one.failing else "told"), f"{one.platform}.{one.word}"
+        data[kind][name] = one.channels
+        words = f"{one.channels} channels of {one.platform}: {one.word}: ./switchboard channel health"
+        problems.append(Problem(f"{kind}.{name}", words))
+    return Found(data, tuple(problems))
+
+
+def overload(visit: Visit) -> Found:
+    """How long the last customer still waits, at the pace of the reply workers, and whose answers are kept short."""
+    now = overload_store.now(need(visit.conn))
+    steps = {step: sum(one == level for one in now.levels.values()) for level, step in enumerate(STEPS[1:], 1)}
+    data = {"clear_s": round(now.clear_s, 1), "per_s": round(now.per_s, 2), "companies": steps}
+    short = steps["passages"] + steps["handover"]
+    words = f"{short} companies' customers get passages or an apology, the last of them waits for {now.clear_s:.0f} s"
+    return Found(data, (Problem("short", f"{words}: more reply workers shorten it"),) if short else ())
+
+
+def budgets(visit: Visit) -> Found:
+    """Tokens of the day (UTC)."""
+    found = usage.budgets_today(need(visit.conn), visit.settings.budget_cheaper_share)
+    words = f"{found.beyond} companies have used their tokens of the day and get passages: ./switchboard budget"
+    return Found(asdict(found), (Problem("beyond", words),) if found.beyond else ())
 
 
 def jobs(visit: Visit) -> Found:
