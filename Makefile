@@ -16,7 +16,7 @@ up: ## Start everything on this machine and stay until Ctrl-C
 	@./switchboard up
 
 test: setup ## Run the tests, on real PostgreSQL and Valkey
-	$(PYTHON_BIN)/python -m pytest -q
+	$(PYTHON_BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 bench: setup ## Measure receivers, servers, store and the journey; six minutes
 	PYTHONPATH=. $(PYTHON_BIN)/python -m bench

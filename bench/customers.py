@@ -1,4 +1,5 @@
-"""The whole system, as `up` starts it, under customers of all platforms: 1,000, 5,000, 10,000, and twice that."""
+"""The whole system, as `up` starts it, under customers of all platforms: 1,000, 5,000, 10,000, and beyond, in
+proportion to this machine's cores."""
 
 from __future__ import annotations
 
@@ -28,7 +29,11 @@ LLM_S = 1.0
 """The model's answer, all of it."""
 REPLY_THREADS = 100
 """Answers under way: messages a second, times the seconds that a model takes. The default is 32."""
-STAGES = (1_000, 5_000, 10_000, 20_000)
+STAGES = (1_000, 5_000, 10_000, 20_000, 40_000)
+PAIR_CORES = 8
+"""Of the pair of machines that the stages are meant for: docs/capacity.md. This machine takes its cores' share of them,
+though it carries the load and the outside world as well."""
+SHARE = min(1.0, (psutil.cpu_count() or 1) / PAIR_CORES)
 STAGE_S = 20.0
 WARM_S, WARM_CUSTOMERS = 5.0, 1_000
 CLEAR_WITHIN_S = 60.0
@@ -56,8 +61,10 @@ class Use:
 
 @dataclass(slots=True)
 class Stage:
-    """One number of customers. answered_s: from the 200 to the answer at the platform, the model's time included."""
+    """One number of customers; its crowd is this machine's share of them. answered_s: from the 200 to the answer at the
+    platform, the model's time included."""
 
+    customers: int
     crowd: Crowd
     seconds: float
     cleared_s: float
@@ -90,7 +97,7 @@ def _measure(system: Drilled) -> list[str]:
     stages, before = [], _use(system)
     for place, customers in enumerate(STAGES):
         crowds.append(_crowd(bots, customers, place + 2))
-        stages.append(_stage(system, crowds[-1]))
+        stages.append(_stage(system, customers, crowds[-1]))
         sys.stderr.write(f"{customers} customers: {crowds[-1].accepted} messages, clear {stages[-1].cleared_s:.1f} s\n")
     after, messages = _use(system), sum(len(stage.crowd.posted) for stage in stages)
     crowds.append(_crowd(bots, COUNTED_CUSTOMERS, len(STAGES) + 2))
@@ -120,10 +127,10 @@ def _bots(system: Drilled) -> list[Bot]:
 
 
 def _crowd(bots: list[Bot], customers: int, place: int) -> Crowd:
-    return Crowd(bots, customers, THINK_S, first_number=place * 100_000)
+    return Crowd(bots, round(customers * SHARE), THINK_S, first_number=place * 100_000)
 
 
-def _stage(system: Drilled, crowd: Crowd) -> Stage:
+def _stage(system: Drilled, customers: int, crowd: Crowd) -> Stage:
     began_s, cpu_s = time.perf_counter(), _cpu_s(system)
     posting_s = time.process_time()
     crowd.run(system.config.gateway_port, STAGE_S)
@@ -132,7 +139,7 @@ def _stage(system: Drilled, crowd: Crowd) -> Stage:
     spent = {name: (now_s - cpu_s[name]) * 1000 / max(1, crowd.accepted) for name, now_s in _cpu_s(system).items()}
     spent["load"] = posting_s * 1000 / max(1, crowd.accepted)
     answered, unanswered = _answers(system, crowd.posted)
-    return Stage(crowd, seconds, cleared_s, answered, unanswered, spent)
+    return Stage(customers, crowd, seconds, cleared_s, answered, unanswered, spent)
 
 
 def _clear(system: Drilled) -> float:
@@ -238,10 +245,10 @@ def _percentile(ordered: list[float], share: float) -> float:
 def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
     quiet = system.config.quiet_window_s
     lines = [
-        f"customers of {len(SHARES)} platforms, each writing every {THINK_S:.0f} s, a model that takes {LLM_S:g} s,"
-        f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, REPLY_THREADS {REPLY_THREADS}, {psutil.cpu_count()}"
-        " cores:",
-        "  customers  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  cleared after s  CPU busy",
+        f"customers of {len(SHARES)} platforms for {PAIR_CORES} cores, of whom {SHARE:.0%} are here"
+        f" ({psutil.cpu_count()} cores), each writing every {THINK_S:.0f} s; a model that takes {LLM_S:g} s,"
+        f" quiet window {quiet:g} s, {STAGE_S:.0f} s a stage, REPLY_THREADS {REPLY_THREADS}:",
+        "  customers    here  messages/s  errors  accepted p50/p95/p99 ms  answered p50/p95/p99 s  clear after s  CPU",
     ]
     for stage in stages:
         posted = stage.crowd.posted
@@ -249,9 +256,10 @@ def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
         a, b = ([_percentile(of, share) for share in (0.5, 0.95, 0.99)] for of in (accepted, stage.answered_s))
         busy = sum(stage.cpu_ms.values()) / 1000 * stage.crowd.accepted / (stage.seconds + stage.cleared_s)
         lines.append(
-            f"  {stage.crowd.customers:9,}  {len(posted) / stage.seconds:10.1f}  {stage.errors:6.2%}"
+            f"  {stage.customers:9,}  {stage.crowd.customers:6,}  {len(posted) / stage.seconds:10.1f}"
+            f"  {stage.errors:6.2%}"
             f"  {a[0]:8.1f} /{a[1]:6.1f} /{a[2]:6.1f}  {b[0]:9.2f} /{b[1]:5.2f} /{b[2]:6.2f}"
-            f"  {stage.cleared_s:15.1f}  {busy:4.2f}" + (f"  {stage.unanswered} UNANSWERED" if stage.unanswered else "")
+            f"  {stage.cleared_s:13.1f}  {busy:4.2f}" + (f"  {stage.unanswered} UNANSWERED" if stage.unanswered else "")
         )
     return lines
 

@@ -56,6 +56,13 @@ class AppDirectory:
         self._lookups: dict[tuple[str, str], asyncio.Task[KnownApp | None]] = {}
         self._away_until_s: float | None = None
 
+    def known(self, platform: str, slug: str) -> KnownApp | None:
+        """What is known and fresh, at once; None: `find` it."""
+        held = self._known.get((platform, slug))
+        if held is not None and self._clock.monotonic_s() - held[0] < self._ttl_s:
+            return held[1]
+        return None
+
     async def find(self, platform: str, slug: str, *, within_s: float | None = None) -> KnownApp | None:
         """None: no such app, or it is disabled. Raises Transient when nobody can say.
 

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 
 from shared.settings import Settings
 from shared.store import journal
-from shared.store.journal import State, Writer
+from shared.store.journal import State
+from shared.store.journal_writer import Writer
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)

@@ -26,7 +26,7 @@ from shared.live.publisher import Publisher
 from shared.resilience.limiter import Limiter
 from shared.settings import Settings
 from shared.store import objects
-from shared.store.journal import Writer
+from shared.store.journal_writer import Writer
 from shared.store.objects import Objects
 from shared.store.pool import Database
 from shared.store.redis import connect, connect_async

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any
@@ -18,10 +17,10 @@ import structlog
 
 from gateway.apps import KnownApp
 from gateway.edge import Edge
+from gateway.visit import Visit, Visits
 from shared import faults
 from shared.channels.text import storable
 from shared.errors import Transient
-from shared.telemetry import logs, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -50,33 +49,15 @@ class ClientLeft(Exception):
     """The platform hung up before its body was whole; there is nobody to answer."""
 
 
-class _Visit:
-    """One request while it is here. request_id: `<ms in hex>-<random>`, by which the ledger is asked for it."""
-
-    __slots__ = ("app_id", "began", "platform", "received_ms", "request_id", "size_bytes")
-
-    def __init__(self, received_ms: int) -> None:
-        self.received_ms = received_ms
-        self.request_id = f"{received_ms:x}-{os.urandom(5).hex()}"
-        self.began = perf_counter()
-        self.platform = "unknown"  # until it is one that we know
-        self.app_id: int | None = None
-        self.size_bytes = 0
-
-    @property
-    def id_header(self) -> tuple[bytes, bytes]:
-        return (b"x-request-id", self.request_id.encode())
-
-
 class Webhooks:
     """ASGI handler of `POST /webhooks/{platform}/{app}`."""
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self._log = logs.Lines(__name__, "gateway")
+        self._visits = Visits(edge.tally)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = _Visit(int(self._edge.clock.now().timestamp() * 1000))
+        visit = Visit(int(self._edge.clock.now().timestamp() * 1000))
         try:
             challenge = await self._accept(scope, receive, visit)
         except _Refused as refused:
@@ -90,7 +71,7 @@ class Webhooks:
         else:
             await self._end(send, visit, None, challenge)
 
-    async def _end(self, send: Send, visit: _Visit, refused: _Refused | None, challenge: str | None = None) -> None:
+    async def _end(self, send: Send, visit: Visit, refused: _Refused | None, challenge: str | None = None) -> None:
         """Answer, count, and write one line: the first of those that bear this request's id."""
         status = refused.status if refused else 200
         if refused:
@@ -101,18 +82,9 @@ class Webhooks:
         else:
             body = self._edge.platforms[visit.platform].acknowledgement
             await _answer(send, 200, [_JSON if body else _TEXT, visit.id_header], body)
-        took_s = perf_counter() - visit.began
-        metrics.WEBHOOKS.inc(visit.platform, str(status))
-        metrics.WEBHOOK.observe(took_s, visit.platform)
-        if visit.app_id is not None:
-            self._edge.tally.count(visit.app_id, status, visit.received_ms)
-        self._log.write(
-            "webhook_answered", request_id=visit.request_id, status=status, platform=visit.platform,
-            app_id=visit.app_id, size_bytes=visit.size_bytes,
-            duration_ms=round(took_s * 1000, 2),
-        )  # fmt: skip
+        self._visits.answered(visit, status)
 
-    async def _accept(self, scope: Scope, receive: Receive, visit: _Visit) -> str | None:
+    async def _accept(self, scope: Scope, receive: Receive, visit: Visit) -> str | None:
         """Returns once the journal has the request; a handshake is not journalled, its answer is returned. Raises
         _Refused, ClientLeft."""
         parts = scope["path"].split("/")
@@ -127,7 +99,7 @@ class Webhooks:
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         raw = await self._body(headers, receive)
         visit.size_bytes = len(raw)
-        app = await self._app(name, parts[3])
+        app = self._edge.apps.known(name, parts[3]) or await self._app(name, parts[3])
         visit.app_id = app.id
         if not platform.verify(headers, raw, app.secrets) and not await self._newly(name, parts[3], headers, raw):
             raise _Refused(401, "the signature or secret does not fit this app")
@@ -144,7 +116,7 @@ class Webhooks:
         await self._journal(app.id, platform.shard_key(body), visit, raw, storable(named) if named else None)
         return None
 
-    async def _journal(self, app_id: int, shard_key: str, visit: _Visit, raw: bytes, delivery_id: str | None) -> None:
+    async def _journal(self, app_id: int, shard_key: str, visit: Visit, raw: bytes, delivery_id: str | None) -> None:
         began = perf_counter()
         faults.reach("gateway.verified")
         try:
@@ -154,7 +126,7 @@ class Webhooks:
         except Transient as e:
             raise _unavailable(e) from e
         finally:
-            metrics.JOURNAL_APPEND.observe(perf_counter() - began)
+            visit.journal_s = perf_counter() - began
         faults.reach("gateway.journalled")
 
     async def _app(self, name: str, slug: str, within_s: float | None = None) -> KnownApp:
@@ -166,7 +138,7 @@ class Webhooks:
             raise _Refused(404, "no such app is connected")
         return app
 
-    async def _shake_hands(self, scope: Scope, visit: _Visit, slug: str) -> str:
+    async def _shake_hands(self, scope: Scope, visit: Visit, slug: str) -> str:
         """A platform asks by GET whether this address is ours; the answer proves that we know the token."""
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
         app = await self._app(visit.platform, slug, FRESH_S)  # a person is just connecting it

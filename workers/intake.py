@@ -28,7 +28,6 @@ class IntakeThread(Resident):
         self._live = r.live
         self._objects = r.objects
         self._ringer = process.ringer
-        self._quiet_s = r.settings.quiet_window_s
         self._groups_known = False
 
     def step(self) -> float:
@@ -60,7 +59,7 @@ class IntakeThread(Resident):
         self._alarm(stored)
         self._forget(stored)
         if stored.turns:
-            self._ringer.want(reply.answer_due, countdown_s=self._quiet_s)
+            self._ringer.want(reply.answer_due, due_s=stored.due_s)
         if stored.media:
             self._ringer.want(media.fetch_due)
         if stored.parts:

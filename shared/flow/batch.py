@@ -75,7 +75,8 @@ class Stored:
     to be fetched; forgotten: (company, hash) of those whose bytes nobody has any more. parts: sends that the batch
     settled, behind which others may have waited. endings: how many events
     ended with this (kind, outcome, reason). chats: those with something new to see. moved: turns whose epoch moved, and
-    companies in which a person took over. These two and the alerts are to be told after the commit."""
+    companies in which a person took over. These two and the alerts are to be told after the commit. due_s: when the
+    quiet window of all these turns will be over, by time.monotonic()."""
 
     requests: int = 0
     repeats: int = 0
@@ -83,6 +84,7 @@ class Stored:
     dropped: int = 0
     parked: int = 0
     turns: int = 0
+    due_s: float = 0.0
     media: int = 0
     parts: int = 0
     forgotten: list[tuple[int, str]] = field(default_factory=list)

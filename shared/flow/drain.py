@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from shared.settings import Settings
 from shared.store import ledger
 from shared.store.journal import Reader
 from shared.store.pool import Database, describe
+from shared.store.turns import QUIET_SHARE_MIN
 
 log = structlog.get_logger(__name__)
 
@@ -79,13 +81,17 @@ class Drain:
 
     def _store(self, stream: str, shard: _Shard, entries: list[JournalEntry]) -> Stored | None:
         with self._db.transaction() as conn:
+            began_s = time.monotonic()  # not before the transaction's own now()
             if not ledger.try_lock_shard(conn, stream):
                 return None
             recovering = self._read(stream, shard.limit, entries)
             if not entries:
                 return Stored()
             faults.reach("intake.after_read")
-            return intake.store_batch(conn, stream, entries, self._platforms, self._settings, recovering=recovering)
+            stored = intake.store_batch(conn, stream, entries, self._platforms, self._settings, recovering=recovering)
+        quiet_s = self._settings.quiet_window_s
+        stored.due_s = max(began_s + quiet_s, time.monotonic() + QUIET_SHARE_MIN * quiet_s)  # as turns.QUIET_ENDS
+        return stored
 
     def _read(self, stream: str, limit: int, entries: list[JournalEntry]) -> bool:
         """Fill `entries`: what an earlier holder left first, then new ones. True if they were left over."""

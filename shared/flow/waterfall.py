@@ -48,13 +48,16 @@ def _answering(story: Story) -> Iterator[Span]:
     ms = receipt["ms"]
     if story.claimed_at is None:
         return  # answered before these times were kept
-    taken_ms = _since(story, story.claimed_at)
-    gather_ms = ms.get("gather", 0)
-    yield Span("gathered", taken_ms, gather_ms, f"{len(receipt['passages'])} passages")
+    at_ms = _since(story, story.claimed_at)
+    notes = {"search": f"{len(receipt['passages'])} passages"}
+    for stage, name in (("gather", "gathered"), ("embed", "embedded"), ("search", "searched")):
+        if stage in ms:
+            yield Span(name, at_ms, ms[stage], notes.get(stage, ""))
+            at_ms += ms[stage]
     for number, attempt in enumerate(receipt["attempts"], 1):
         yield Span(
             f"model {number}",
-            taken_ms + gather_ms + attempt.get("offset_ms", 0),
+            at_ms + attempt.get("offset_ms", 0),
             attempt["duration_ms"],
             f"{attempt['provider']}/{attempt['model']}: {attempt['outcome']}",
         )

@@ -6,9 +6,7 @@ an entry leaves by XDEL after the commit, and the backlog is XLEN. The stream is
 
 from __future__ import annotations
 
-import asyncio
 import zlib
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,23 +14,15 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from shared.errors import JournalUnavailable
 from shared.model import JournalEntry
 
 PREFIX = "sb:journal:"
 BASE_PREFIX = "sb:journal-base:"
-PROBE = "sb:journal-probe"
-"""A stream that never is."""
 GROUP = "intake"
 CONSUMER = "holder"
 """One fixed name a shard: whoever holds the shard is this consumer, and finds its predecessor's pending list."""
-
-PIPELINE_ENTRIES = 256
-PIPELINE_BYTES = 4 * 1024 * 1024
-CHECK_WAIT_MS = 200
-"""How long readiness waits for the replicas."""
 
 
 def stream_of(shard: int) -> str:
@@ -237,142 +227,3 @@ def _as_dict(info: Any) -> dict[str, Any]:
     if isinstance(info, dict):
         return {k.decode() if isinstance(k, bytes) else str(k): v for k, v in info.items()}
     return {bytes(info[i]).decode(): info[i + 1] for i in range(0, len(info), 2)}
-
-
-class _Gathering:
-    """Entries that become one write. What is not known after `within_s` is given up: one timer for all of them,
-    because a timer for each costs as much as the entry's write."""
-
-    __slots__ = ("_loop", "entries", "size_bytes", "timer")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, within_s: float) -> None:
-        self._loop = loop
-        self.entries: list[tuple[str, dict[str, Any], asyncio.Future[str]]] = []
-        self.size_bytes = 0
-        self.timer = loop.call_later(within_s, self._give_up)
-
-    def has_room(self, size_bytes: int) -> bool:
-        return len(self.entries) < PIPELINE_ENTRIES and self.size_bytes + size_bytes <= PIPELINE_BYTES
-
-    def add(self, stream: str, entry: dict[str, Any], size_bytes: int) -> asyncio.Future[str]:
-        future: asyncio.Future[str] = self._loop.create_future()
-        self.entries.append((stream, entry, future))
-        self.size_bytes += size_bytes
-        return future
-
-    def _give_up(self) -> None:
-        for _, _, future in self.entries:
-            if not future.done():
-                future.set_exception(JournalUnavailable("the journal hangs", retry_after_s=1))
-
-
-class TooFewReplicas(RedisError):
-    """A write that not as many replicas have as were asked for."""
-
-
-class Writer:
-    """The gateway's side: requests that arrive together share one pipelined write.
-
-    While a write is under way what comes in gathers; the next write takes all of it. An idle gateway so adds no
-    delay, and a busy one pays for few round trips.
-    """
-
-    def __init__(
-        self, client: redis.asyncio.Redis, shards: int, *, max_waiting_bytes: int, timeout_s: float = 2.0,
-        replicas: int = 0,
-    ) -> None:  # fmt: skip
-        """timeout_s: the client's own socket timeout; nobody waits for the journal longer than for two writes.
-        replicas: so many must have a write before anybody is told that it was taken."""
-        self._client = client
-        self._replicas = replicas
-        self._shards = shards
-        self._timeout_s = timeout_s
-        self._max_waiting_bytes = max_waiting_bytes
-        self.refuses_for_s: int | None = None
-        """Set while nothing is to be taken: when whoever asks may come again."""
-        self._waiting: deque[_Gathering] = deque()
-        self._waiting_bytes = 0
-        self._flusher: asyncio.Task[None] | None = None
-
-    async def append(
-        self,
-        app_id: int,
-        key: str,
-        platform: str,
-        received_ms: int,
-        raw: bytes,
-        request_id: str | None = None,
-        delivery_id: str | None = None,
-    ) -> str:
-        """Returns the entry's id once the journal has it. Raises JournalUnavailable when it has it not, or
-        when nobody knows: the platform will send the request again, and a duplicate is harmless."""
-        if self.refuses_for_s is not None:
-            raise JournalUnavailable("the journal is nearly full, or too far behind", retry_after_s=self.refuses_for_s)
-        if self._waiting_bytes + len(raw) > self._max_waiting_bytes:
-            raise JournalUnavailable("too many bytes wait for the journal", retry_after_s=1)
-        stream = stream_of(shard_of(app_id, key, self._shards))
-        entry = fields(platform, app_id, received_ms, raw, request_id=request_id, delivery_id=delivery_id)
-        if not self._waiting or not self._waiting[-1].has_room(len(raw)):
-            # The write before ours may hang for its whole timeout, and with many waiting there is more than one.
-            self._waiting.append(_Gathering(asyncio.get_running_loop(), 2 * self._timeout_s))
-        future = self._waiting[-1].add(stream, entry, len(raw))
-        self._waiting_bytes += len(raw)
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush())
-        return await future
-
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                gathering = self._waiting.popleft()
-                self._waiting_bytes -= gathering.size_bytes
-                await self._write(gathering)
-                gathering.timer.cancel()
-        finally:
-            self._flusher = None
-
-    async def _write(self, gathering: _Gathering) -> None:
-        results: Sequence[Any]
-        batch = [entry for entry in gathering.entries if not entry[2].done()]  # others were told 503 or have left
-        if not batch:
-            return
-        try:
-            pipe = self._client.pipeline(transaction=False)
-            for stream, entry, _ in batch:
-                pipe.xadd(stream, entry)  # type: ignore[arg-type]
-            if self._replicas:
-                # For all of the pipeline's writes at once, and for half of the time that the socket waits.
-                pipe.wait(self._replicas, int(self._timeout_s * 500))
-            results = await pipe.execute(raise_on_error=False)
-            if self._replicas:
-                *results, reached = results
-                results = [self._unless_few(reached, result) for result in results]
-        except (TimeoutError, RedisError, OSError) as e:
-            results = [e] * len(batch)
-        for (_, _, future), result in zip(batch, results, strict=True):
-            if future.done():  # its client has left, or it was given up
-                continue
-            if isinstance(result, BaseException):
-                error = JournalUnavailable(type(result).__name__, retry_after_s=1)
-                error.__cause__ = result
-                future.set_exception(error)
-            else:
-                future.set_result(result.decode())
-
-    def _unless_few(self, reached: Any, result: Any) -> Any:
-        """The result of a write, or the error that too few replicas have it: it may be lost with its server, so the
-        platform keeps it and sends it again."""
-        if isinstance(reached, BaseException):
-            return reached
-        return result if int(reached) >= self._replicas else TooFewReplicas(str(reached))
-
-    async def check(self) -> None:
-        """Raises JournalUnavailable unless the journal takes writes now."""
-        try:
-            # Refused as every write is (out of memory, read-only, too few replicas), and changes nothing: there is no
-            # such stream, and NOMKSTREAM makes none.
-            await self._client.xadd(PROBE, {"p": b""}, nomkstream=True)
-            if self._replicas and int(await self._client.wait(self._replicas, CHECK_WAIT_MS)) < self._replicas:
-                raise TooFewReplicas
-        except (TimeoutError, RedisError, OSError) as e:
-            raise JournalUnavailable(type(e).__name__) from e

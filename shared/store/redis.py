@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import hiredis
@@ -9,10 +12,13 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 CONNECT_TIMEOUT_S = 2.0
 SOCKET_TIMEOUT_S = 5.0
+
+_pack: Any = hiredis.pack_command  # its types say a tuple of one word
 
 
 def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
@@ -28,18 +34,6 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Re
     )
 
 
-class PackedConnection(redis.asyncio.Connection):
-    """Commands packed in C, as redis-py does it for its other client."""
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        name, *rest = args
-        words = name.encode().split() if isinstance(name, str) else name.split()  # "CONFIG GET" is two
-        try:
-            return [hiredis.pack_command((*words, *rest))]
-        except TypeError:  # a memoryview, or something that redis-py has a word to say about
-            return super().pack_command(*args)
-
-
 def connect_async(
     url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, max_connections: int = 8
 ) -> redis.asyncio.Redis:
@@ -50,6 +44,37 @@ def connect_async(
         socket_keepalive=True,
         health_check_interval=15,
         max_connections=max_connections,
-        connection_class=PackedConnection,  # an address of rediss: or unix: brings a class of its own
         retry=AsyncRetry(NoBackoff(), 0),
     )
+
+
+def packed(*words: str | bytes | int | float) -> bytes:
+    """A command as it goes over the wire."""
+    command: bytes = _pack(words)
+    return command
+
+
+async def exchange(client: redis.asyncio.Redis, commands: Sequence[bytes], *, within_s: float) -> list[Any]:
+    """Send packed commands in one write and read their answers, bytes as they came; an error is the answer of the
+    command that met it. Raises redis' ConnectionError, TimeoutError: then nobody knows which of them were done.
+
+    redis-py's pipeline packs in Python and sets a timer for each answer, which for small commands is most of its cost.
+    """
+    pool: Any = client.connection_pool
+    connection = await pool.get_connection()
+    try:
+        async with asyncio.timeout(within_s):
+            await connection.send_packed_command([b"".join(commands)])
+            return [await _answer(connection) for _ in commands]
+    except BaseException:
+        await connection.disconnect(nowait=True)  # what was not read would be taken for the next one's answer
+        raise
+    finally:
+        await pool.release(connection)
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response(timeout=math.inf)  # the caller's timer counts
+    except ResponseError as e:
+        return e

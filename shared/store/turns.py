@@ -9,6 +9,13 @@ from datetime import datetime
 from shared.store.pool import Conn
 
 NO_COMPANY_MAX = 2**31 - 1
+QUIET_SHARE_MIN = 0.75
+QUIET_ENDS = (
+    f"greatest(now() + make_interval(secs => %(quiet)s), clock_timestamp() + make_interval(secs => {QUIET_SHARE_MIN}"
+    " * %(quiet)s))"
+)
+"""The window begins when the batch was read, so that storing it does not make customers wait longer. A database that
+takes long keeps most of the window all the same: what follows in the burst is read only after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ def want(
         # an attempt that is called back has not failed; one that waits for its retry has
         "   attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,"
         "   last_seq = w.last_seq, received_at = w.received_at, request_id = w.request_id,"
-        "   due_at = greatest(clock_timestamp(), least(clock_timestamp() + make_interval(secs => %(quiet)s),"
+        f"   due_at = greatest(clock_timestamp(), least({QUIET_ENDS},"
         "     t.first_at + make_interval(secs => CASE WHEN t.state = 'waiting' AND t.cancels = 0"
         "       THEN %(quiet_max)s ELSE %(window)s END)))"
         "   FROM w WHERE t.company_id = w.company_id AND t.conversation_id = w.conversation_id"
@@ -96,7 +103,7 @@ def want(
         " opened AS (INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq, received_at,"
         "   first_at, request_id, due_at)"
         " SELECT w.company_id, w.conversation_id, w.channel_id, w.first_seq, w.last_seq, w.received_at,"
-        "   clock_timestamp(), w.request_id, clock_timestamp() + make_interval(secs => %(quiet)s)"
+        f"   clock_timestamp(), w.request_id, {QUIET_ENDS}"
         " FROM w WHERE NOT EXISTS (SELECT 1 FROM extended e"
         "   WHERE e.company_id = w.company_id AND e.conversation_id = w.conversation_id))"
         " SELECT company_id, id, epoch FROM extended",
@@ -284,7 +291,7 @@ def reconsider(
         "   finished_at = CASE WHEN j.empty THEN now() END,"
         "   cancels = t.cancels + (t.state = 'answering' AND NOT j.empty)::int,"
         "   attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,"
-        "   due_at = greatest(clock_timestamp(), least(clock_timestamp() + make_interval(secs => %(quiet)s),"
+        f"   due_at = greatest(clock_timestamp(), least({QUIET_ENDS},"
         "     t.first_at + make_interval(secs => CASE WHEN t.state = 'waiting' AND t.cancels = 0"
         "       THEN %(quiet_max)s ELSE %(window)s END)))"
         " FROM judged j WHERE t.company_id = j.company_id AND t.id = j.id"

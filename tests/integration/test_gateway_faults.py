@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from shared.embedded import Database, Valkey
-from shared.store import journal
+from shared.store import journal, journal_writer
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.services import Services
@@ -105,7 +105,7 @@ def test_a_journal_that_is_full_means_503_and_not_ready_until_there_is_room(
             client.delete("filling")
             assert gateway.get("/health/ready").status_code == 200
             assert gateway.post(bot, update("after")).status_code == 200
-            assert client.exists(journal.PROBE) == 0
+            assert client.exists(journal_writer.PROBE) == 0
         assert _backlog(valkey) == 1
 
 
@@ -125,9 +125,9 @@ def test_a_long_queue_at_a_hanging_journal_is_refused_as_soon_as_a_short_one(val
 
     async def crowd() -> list[BaseException | str]:
         client = journal_client(valkey.redis_url)
-        writer = journal.Writer(client, 16, max_waiting_bytes=2**30, timeout_s=WRITE_TIMEOUT_S)
+        writer = journal_writer.Writer(client, 16, max_waiting_bytes=2**30, timeout_s=WRITE_TIMEOUT_S)
         with _hanging(valkey):
-            asks = [writer.append(1, str(n), "telegram", 0, b"{}") for n in range(40 * journal.PIPELINE_ENTRIES)]
+            asks = [writer.append(1, str(n), "telegram", 0, b"{}") for n in range(40 * journal_writer.PIPELINE_ENTRIES)]
             async with asyncio.timeout(6):
                 answers = await asyncio.gather(*asks, return_exceptions=True)
         await client.aclose()

@@ -14,8 +14,9 @@ from shared.embedded import Valkey
 from shared.errors import JournalUnavailable
 from shared.model import JournalEntry
 from shared.store import journal
-from shared.store.journal import Reader, StreamFacts, Writer
-from shared.store.redis import connect, connect_async
+from shared.store.journal import Reader, StreamFacts
+from shared.store.journal_writer import PIPELINE_BYTES, Writer
+from shared.store.redis import connect, connect_async, exchange, packed
 from tests.services import private_valkey
 from workers.drill.system import wait_until
 
@@ -210,7 +211,7 @@ def test_what_was_written_together_keeps_its_order(redis_url: str, reader: Reade
 
 
 def test_large_bodies_go_in_several_writes_and_all_arrive(redis_url: str, reader: Reader) -> None:
-    body = b"x" * (journal.PIPELINE_BYTES // 2 + 1)
+    body = b"x" * (PIPELINE_BYTES // 2 + 1)
 
     async def all_at_once(writer: Writer) -> list[str]:
         return await asyncio.gather(*(writer.append(1, "chat", "telegram", 0, body) for _ in range(3)))
@@ -263,6 +264,60 @@ def test_a_restarted_redis_is_found_again_by_the_same_writer(make_valkey: Callab
     assert write(valkey.redis_url, across)
     with connect(valkey.redis_url) as client:
         assert Reader(client, SHARDS).backlog() == 2
+
+
+def test_what_was_given_up_behind_a_slow_write_is_not_written_after_all(
+    redis_url: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def three_behind_one(writer: Writer) -> list[Any]:
+        let_go = asyncio.Event()
+
+        async def slow(client: Any, commands: list[bytes], *, within_s: float) -> list[Any]:
+            await let_go.wait()
+            return await exchange(client, commands, within_s=within_s)
+
+        monkeypatch.setattr("shared.store.journal_writer.exchange", slow)
+        monkeypatch.setattr("shared.store.journal_writer.PIPELINE_ENTRIES", 1)
+        asks = [writer.append(1, "chat", "telegram", 0, b"%d" % n) for n in range(3)]
+        given_up = await asyncio.gather(*asks, return_exceptions=True)
+        let_go.set()
+        return [*given_up, await writer.append(1, "chat", "telegram", 0, b"after")]
+
+    *given_up, after = write(redis_url, three_behind_one, shards=1)
+
+    assert [type(answer) for answer in given_up] == [JournalUnavailable] * 3
+    found = reader.new(journal.stream_of(0), 10)
+    assert (_bodies(found), found[-1].entry_id) == ([b"0", b"after"], after)  # the first was under way already
+
+
+def test_an_error_is_the_answer_of_the_command_that_met_it(redis_url: str) -> None:
+    async def mixed() -> list[Any]:
+        client = connect_async(redis_url)
+        try:
+            await client.set("text", "x")
+            commands = [packed("GET", "text"), packed("XLEN", "text"), packed("INCRBY", "number", 7)]
+            return await exchange(client, commands, within_s=5) + await exchange(client, commands[:1], within_s=5)
+        finally:
+            await client.aclose()
+
+    answers = asyncio.run(mixed())
+
+    assert [type(answer) for answer in answers] == [bytes, ResponseError, int, bytes]
+    assert (answers[0], answers[2], answers[3]) == (b"x", 7, b"x")
+
+
+def test_an_answer_that_came_too_late_is_nobody_elses(redis_url: str) -> None:
+    async def late() -> Any:
+        client = connect_async(redis_url, max_connections=1)
+        try:
+            await client.set("text", "mine")
+            with pytest.raises(TimeoutError):
+                await exchange(client, [packed("BLPOP", "nothing", 0)], within_s=0.05)
+            return await exchange(client, [packed("GET", "text")], within_s=5)
+        finally:
+            await client.aclose()
+
+    assert asyncio.run(late()) == [b"mine"]
 
 
 def test_a_write_that_no_replica_has_is_no_promise_and_one_that_a_replica_has_is() -> None:

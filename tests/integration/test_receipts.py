@@ -57,7 +57,8 @@ def test_the_receipt_shows_the_whole_way_of_an_answer(run: Run, station: Station
     shown = run("receipt", turn)
 
     assert (shown.code, shown.err) == (0, "")
-    order = ["turn", "step", "ladder", "cost", "accepted", "stored", "quiet window", "claimed", "gathered", "model 1",
+    order = ["turn", "step", "ladder", "cost", "accepted", "stored", "quiet window", "claimed", "gathered", "embedded",
+             "searched", "model 1",
              "answer stored", "part 1 queued", "part 1 sent", "passages"]  # fmt: skip
     places = [next(n for n, line in enumerate(shown.lines) if line.startswith(word)) for word in order]
     assert places == sorted(places)

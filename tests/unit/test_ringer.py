@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -96,30 +97,52 @@ def test_within_the_pause_requests_gather_and_closing_rings_for_them_at_once(
     assert len(broker.rung) == 2
 
 
-def test_a_ring_for_now_does_not_wait_for_one_for_later(broker: Broker, tasks: tuple[Any, Any]) -> None:
-    ringer = Ringer(broker.ring, pause_s=NEVER_S)
-    ringer.want(tasks[0], countdown_s=30.0)
-    broker.wait()
-    ringer.want(tasks[0])
-    broker.wait()
-    ringer.close()
-
-    assert [round(countdown_s) for _, countdown_s in broker.rung] == [30, 0]
-
-
-def test_a_countdown_is_reckoned_from_the_last_request_that_its_ring_stands_for(
+def test_a_ring_for_now_does_not_wait_for_one_for_later_which_closing_leaves_to_the_broker(
     broker: Broker, tasks: tuple[Any, Any]
 ) -> None:
-    """A turn that became due after its ring would wait for the sweeper."""
-    ringer = Ringer(broker.ring, pause_s=NEVER_S)
-    ringer.want(tasks[0], countdown_s=30.0)
+    ringer = Ringer(broker.ring)
+    for later_s in (20.0, 30.0):
+        ringer.want(tasks[0], due_s=time.monotonic() + later_s)
+    ringer.want(tasks[0])
     broker.wait()
-    ringer.want(tasks[0], countdown_s=30.0)
-    ringer.want(tasks[0], countdown_s=30.0)
+    assert broker.rung == [("one.do", 0.0)]
+
     ringer.close()
 
-    assert len(broker.rung) == 2
-    assert 25 < broker.rung[-1][1] <= 30
+    # what became due after its ring would wait for the sweeper
+    [_, (name, countdown_s)] = broker.rung
+    assert name == "one.do"
+    assert 25 < countdown_s <= 30
+
+
+def test_a_ring_for_later_goes_out_when_it_is_due_and_not_before(broker: Broker, tasks: tuple[Any, Any]) -> None:
+    ringer = Ringer(broker.ring, pause_s=0.0)
+    due_s = [time.monotonic() + later_s for later_s in (0.06, 0.02)]
+    for at_s in due_s:
+        ringer.want(tasks[0], due_s=at_s)
+
+    came_s = []
+    for _ in due_s:
+        broker.wait()
+        came_s.append(time.monotonic())
+    ringer.close()
+
+    assert all(came >= due for came, due in zip(came_s, sorted(due_s), strict=True))
+    assert broker.rung == [("one.do", 0.0)] * 2
+
+
+def test_one_ring_stands_for_all_that_is_due(broker: Broker, tasks: tuple[Any, Any]) -> None:
+    ringer = Ringer(broker.ring, pause_s=0.0)
+    broker.open.clear()
+    ringer.want(tasks[1])
+    broker.wait()
+    for _ in range(50):
+        ringer.want(tasks[0], due_s=time.monotonic() - 1)
+    broker.open.set()
+    broker.wait()
+    ringer.close()
+
+    assert broker.rung == [("two.do", 0.0), ("one.do", 0.0)]
 
 
 def test_many_threads_lose_no_request(tasks: tuple[Any, Any]) -> None:

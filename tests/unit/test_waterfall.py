@@ -25,7 +25,7 @@ STORY = Story(
     company_id=1, turn_id=7, conversation_id=3, state="answered", attempts=1, error=None, received_at=ACCEPTED,
     stored_at=_at(10), wanted_at=_at(810), claimed_at=_at(815), finished_at=_at(1300), answer_stored_at=_at(1320),
     receipt={
-        "passages": [{}, {}], "ms": {"gather": 20, "model": 450, "total": 480},
+        "passages": [{}, {}], "ms": {"gather": 5, "embed": 8, "search": 7, "model": 450, "total": 480},
         "attempts": [
             {"provider": "a", "model": "m", "outcome": "timeout", "offset_ms": 0, "duration_ms": 300},
             {"provider": "b", "model": "s", "outcome": "ok", "offset_ms": 310, "duration_ms": 140},
@@ -41,7 +41,9 @@ def test_every_station_has_its_beginning_and_its_time() -> None:
         ("stored", 0, 10),
         ("quiet window", 10, 800),
         ("claimed", 810, 5),
-        ("gathered", 815, 20),
+        ("gathered", 815, 5),
+        ("embedded", 820, 8),
+        ("searched", 828, 7),
         ("model 1", 835, 300),
         ("model 2", 1145, 140),
         ("answer stored", 1295, 25),
