@@ -47,6 +47,8 @@ REWRITTEN: dict[str, tuple[tuple[str, str], ...]] = {
         ("AND day >= %(since)s)", "AND day >= %(since)s AND false)"),
     ),
 }
+UNDER_WAY_MAX = 256
+"""More than a process has under way: what it has done is not due any more, and need not be named."""
 _NAME = re.compile(r"/\* (\S+) \*/")
 
 
@@ -58,7 +60,7 @@ class Taken:
         self.ids: list[int] = []
 
     def of(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        self.ids = [*self.ids[-2_000:], *(int(row[1]) * 1000 + int(row[2]) for row in rows)]
+        self.ids = [*self.ids[-UNDER_WAY_MAX:], *(int(row[1]) * 1000 + int(row[2]) for row in rows)]
         return rows
 
 
