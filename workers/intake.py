@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-
 import structlog
 from redis.exceptions import ResponseError
 
@@ -18,9 +15,6 @@ from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
 
-HANDS = 4
-"""Streams that are drained side by side. A batch is some fifteen statements however small it is, and at fifty events a
-second most batches are of one: one after another, a message waited for the batches of all other streams."""
 WAIT_MS = 1_000
 """How long to block for news. Also how long what a dead holder left may lie: the next round looks everywhere."""
 
@@ -35,11 +29,6 @@ class IntakeThread(Resident):
         self._objects = r.objects
         self._ringer = process.ringer
         self._groups_known = False
-        self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="intake")
-
-    def stop(self) -> None:
-        super().stop()
-        self._hands.shutdown(wait=False)
 
     def step(self) -> float:
         """One round over the streams that hold something; then wait for news."""
@@ -48,22 +37,14 @@ class IntakeThread(Resident):
             self._groups_known = True
         try:
             heads = self._reader.heads()
-            if not self._drain_all([stream for stream, head in heads.items() if head != "0-0"]):
+            stored = [self._drain_one(stream) for stream, head in heads.items() if head != "0-0"]
+            if not any(stored):
                 self._reader.wait(heads, WAIT_MS)
         except ResponseError as e:
             if "NOGROUP" in str(e):  # Redis was flushed: begin its streams anew
                 self._groups_known = False
             raise
         return 0.0
-
-    def _drain_all(self, streams: Sequence[str]) -> bool:
-        """One batch of each; whether there was anything. Raises what the first one raised once all have ended."""
-        if len(streams) == 1:
-            return self._drain_one(streams[0])
-        drained = [self._hands.submit(self._drain_one, stream) for stream in streams]
-        wait(drained)
-        stored = [one.result() for one in drained]
-        return any(stored)
 
     def _drain_one(self, stream: str) -> bool:
         """Store one batch of a stream and ring once for the replies it wants; whether there was anything."""
