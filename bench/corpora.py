@@ -35,11 +35,9 @@ QUESTION_CHARS = (15, 200)
 LETTERS_SHARE = 0.75
 """Of a passage: what has fewer is an example in code, or a table."""
 PASSAGES = 4_000
-QUESTIONS = 600
+QUESTIONS, OTHER_QUESTIONS = 600, 300
 ABOUT = 0.7
 """Of the questions that a company is asked, those about what it has."""
-ELSEWHERE = 2**31
-"""The number of a copy that no company has."""
 NEAR = 8
 MOVED = 0.5
 """Of the way to one of the NEAR nearest, at most."""
@@ -56,11 +54,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """passage: the number of the one that answers it."""
+    """passage: the number of the one that answers it; None: it is about something that no passage is about."""
 
     text: str
     vector: Any
-    passage: int
+    passage: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +82,17 @@ class Pool:
     questions: list[Question]
 
 
-def texts(most: int | None = None) -> list[Text]:
-    """In the order of the files, so that neighbours are about the same; of `most`, so many spread over all."""
-    found = list({text.passage: text for file in _files() for text in _described(file)}.values())
-    return found if most is None else found[:: max(1, len(found) // most)][:most]
+def texts() -> list[Text]:
+    """In the order of the files, so that neighbours are about the same."""
+    return list({text.passage: text for file in _files() for text in _described(file)}.values())
 
 
 def pool(kept: Path, most: int = PASSAGES) -> Pool:
     """kept: a file for what took the model some minutes. most: passages."""
-    found = texts(most)
-    asked = random.Random(2).sample(range(len(found)), min(QUESTIONS, len(found)))
-    embedded = [*(text.passage for text in found), *(found[place].question for place in asked)]
+    found, others = _parted(texts(), most)
+    answered = random.Random(2).sample(range(len(found)), min(QUESTIONS, len(found)))
+    asked = [*(found[place].question for place in answered), *others]
+    embedded = [*(text.passage for text in found), *asked]
     vectors = np.load(kept) if kept.exists() else np.zeros((0, DIMENSION), np.float32)
     if len(vectors) != len(embedded):
         vectors = unit(embed(embedded))
@@ -102,8 +100,16 @@ def pool(kept: Path, most: int = PASSAGES) -> Pool:
     own, questions = vectors[: len(found)], vectors[len(found) :]
     return Pool(
         [text.passage for text in found], own, nearest(own, NEAR), axes(own),
-        [Question(found[place].question, vector, place) for place, vector in zip(asked, questions, strict=True)],
+        [Question(*one) for one in zip(asked, questions, [*answered, *(None for _ in others)], strict=True)],
     )  # fmt: skip
+
+
+def _parted(all_texts: Sequence[Text], most: int) -> tuple[list[Text], list[str]]:
+    """Passages, spread over all, and questions about other files' texts."""
+    step = max(1, len(all_texts) // most)
+    found = list(all_texts[::step][:most])
+    others = [text.question for text in all_texts[1::step]] if step > 1 else []
+    return found, random.Random(4).sample(others, min(OTHER_QUESTIONS, len(others)))
 
 
 def batches(pool: Pool, company_id: int, size: int, done: int = 0) -> Iterator[tuple[int, list[str], Any]]:
@@ -117,19 +123,19 @@ def batches(pool: Pool, company_id: int, size: int, done: int = 0) -> Iterator[t
 
 
 def asked(pool: Pool, company_id: int, size: int, count: int) -> list[Asked]:
-    """What a company's customers ask: most about something that it has a chunk of, the others about nothing that it
-    has, turned as none of its copies is."""
+    """What a company's customers ask: most about something that it has a chunk of, the others about something else."""
     rng = random.Random(company_id)
     passages = _passages(pool, company_id)
     has = set(passages[:size])
     about = [question for question in pool.questions if question.passage in has]
+    others = [question for question in pool.questions if question.passage is None] or pool.questions
     turnings = cache(lambda copy: turned(pool, np.random.default_rng((company_id, copy))))
     found = []
     for _ in range(count):
         own = bool(about) and rng.random() < ABOUT
-        question = rng.choice(about if own else pool.questions)
-        copies = (size - passages.index(question.passage) - 1) // len(passages) + 1 if own else 0
-        turning = turnings(rng.randrange(copies) if own else ELSEWHERE)
+        question = rng.choice(about if own else others)
+        place = passages.index(question.passage) if question.passage in has else 0
+        turning = turnings(rng.randrange((size - place - 1) // len(passages) + 1))
         found.append(Asked(question.text, (question.vector @ turning).tolist(), own))
     return found
 

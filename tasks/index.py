@@ -10,7 +10,7 @@ from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.doorbell import ring
-from tasks.job_step import JobStep
+from tasks.job_step import job
 
 AUDIT_HALF_S = 12 * 3600.0
 """Half of the timetable's day: of two beats' rings one audits."""
@@ -61,19 +61,6 @@ def index_one(process: Process) -> bool:
     return result is not Result.NOTHING_DUE or cursor > 0
 
 
-@app.task(base=JobStep, bind=True, name="index.find_popular")
-def find_popular(self: JobStep) -> None:
-    """Note what each company is asked often."""
-    self.run_job()
-
-
-@app.task(base=JobStep, bind=True, name="index.warm_popular")
-def warm_popular(self: JobStep) -> None:
-    """Renew the vectors and results of what is asked often."""
-    self.run_job()
-
-
-@app.task(base=JobStep, bind=True, name="index.refresh_knowledge")
-def refresh_knowledge(self: JobStep) -> None:
-    """Have embedded what has no vectors, and websites read again."""
-    self.run_job()
+find_popular = job("index.find_popular", "Note what each company is asked often.")
+warm_popular = job("index.warm_popular", "Renew the vectors and results of what is asked often.")
+refresh_knowledge = job("index.refresh_knowledge", "Have embedded what has no vectors, and websites read again.")

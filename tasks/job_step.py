@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import structlog
 
 from tasks import jobs
+from tasks.app import app
 from tasks.base import Step
 from tasks.doorbell import ring
 
@@ -29,3 +32,13 @@ class JobStep(Step):
         )  # fmt: skip
         if ran.outcome == "more":
             ring(self)
+
+
+def job(name: str, does: str, **options: Any) -> JobStep:
+    """The task of a job, which has its name. does: what people read of it. options: Celery's."""
+
+    def run(self: JobStep) -> None:
+        self.run_job()
+
+    run.__doc__, run.__module__ = does, f"tasks.{name.partition('.')[0]}"
+    return cast(JobStep, app.task(base=JobStep, bind=True, name=name, **options)(run))

@@ -6,7 +6,7 @@ from tasks import jobs, timetable
 from tasks.app import app
 from tasks.base import Step
 from tasks.doorbell import ring
-from tasks.job_step import JobStep
+from tasks.job_step import job
 
 LIMITS = {"time_limit": 7_200, "soft_time_limit": 7_100}
 """Above the most that BACKUP_DEADLINE_S may be, which ends it in order: one program does all of it, so there is nowhere
@@ -20,35 +20,12 @@ def ring_due_jobs(self: Step) -> None:
     r = self.process.resources
     with jobs.open_work(r.settings, r.clock) as work:
         due = timetable.due(work.conn, r.clock.now())
-    for job in due:
-        ring(app.tasks[job.name])
+    for one in due:
+        ring(app.tasks[one.name])
 
 
-@app.task(base=JobStep, bind=True, name="maintenance.make_partitions")
-def make_partitions(self: JobStep) -> None:
-    """Make the daily partitions of the coming week."""
-    self.run_job()
-
-
-@app.task(base=JobStep, bind=True, name="maintenance.make_graphs", **LIMITS)
-def make_graphs(self: JobStep) -> None:
-    """Make the graphs by which large companies are searched."""
-    self.run_job()
-
-
-@app.task(base=JobStep, bind=True, name="maintenance.make_backup", **LIMITS)
-def make_backup(self: JobStep) -> None:
-    """Make a backup, and delete those that are no longer kept."""
-    self.run_job()
-
-
-@app.task(base=JobStep, bind=True, name="maintenance.prove_backup", **LIMITS)
-def prove_backup(self: JobStep) -> None:
-    """Try whether the newest backup restores and balances."""
-    self.run_job()
-
-
-@app.task(base=JobStep, bind=True, name="maintenance.sweep_media")
-def sweep_media(self: JobStep) -> None:
-    """Delete attachments' bytes that no row names."""
-    self.run_job()
+make_partitions = job("maintenance.make_partitions", "Make the daily partitions of the coming week.")
+make_graphs = job("maintenance.make_graphs", "Make the graphs by which large companies are searched.", **LIMITS)
+make_backup = job("maintenance.make_backup", "Make a backup, and delete those that are no longer kept.", **LIMITS)
+prove_backup = job("maintenance.prove_backup", "Try whether the newest backup restores and balances.", **LIMITS)
+sweep_media = job("maintenance.sweep_media", "Delete attachments' bytes that no row names.")

@@ -9,18 +9,14 @@ from shared.store import balance
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
-from tasks.job_step import JobStep
+from tasks.job_step import job
 
 log = structlog.get_logger(__name__)
 
 STUCK_AFTER_S = 300.0
 """An entry that has waited for so long in the journal is not under way any more: somebody should look."""
 
-
-@app.task(base=JobStep, bind=True, name="unread.reconcile_totals")
-def reconcile_totals(self: JobStep) -> None:
-    """Hold every company's totals against its conversations."""
-    self.run_job()
+reconcile_totals = job("unread.reconcile_totals", "Hold every company's totals against its conversations.")
 
 
 @app.task(base=Step, bind=True, name="unread.take_balance")

@@ -44,6 +44,8 @@ def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stor
     _read(conn, batch, stored)
     _note(conn, batch)
     _migrate(conn, batch)
+    if batch.accounts:  # with all that is told below, in one order: others tell at the same time
+        health.lock(conn, {(route.company_id, route.channel_id) for p in placed for route in p.routes})
     _accounts(conn, batch, stored)
     health.received(conn, sorted({(p.home.company_id, p.home.channel_id) for p in placed if p.route}))
     return batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,16 @@ def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
         "   AND n.channel_id = k.channel_id AND n.received_at > now() - interval '1 minute')"
         " ORDER BY k.company_id, k.channel_id"
         " ON CONFLICT (company_id, channel_id) DO UPDATE SET received_at = excluded.received_at",
+        ([company for company, _ in channels], [channel for _, channel in channels]),
+    )
+
+
+def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
+    """The rows of these (company, channel), as far as there are any."""
+    conn.execute(
+        "/* health.lock */ SELECT 1 FROM channel_health h"
+        " JOIN unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id) USING (company_id, channel_id)"
+        " ORDER BY h.company_id, h.channel_id FOR UPDATE OF h",
         ([company for company, _ in channels], [channel for _, channel in channels]),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,14 +99,28 @@ def hits(
 
 def _hit(
     documents: Mapping[str, tuple[str, str]], cosines: Mapping[str, float], chunk_id: int, document_id: int,
-    ordinal: int, language: str, length: int, positions: Mapping[str, Sequence[int]] | None,
+    ordinal: int, language: str, length: int, tsvector: str | None,
 ) -> Hit:  # fmt: skip
     title, kind = documents[str(document_id)]
     spoken = kind == "transcript"
     family = "" if spoken else title
     return Hit(
-        chunk_id, document_id, ordinal, family, spoken, language, length, positions or {}, cosines.get(str(chunk_id))
-    )
+        chunk_id, document_id, ordinal, family, spoken, language, length, positions(tsvector or ""),
+        cosines.get(str(chunk_id)),
+    )  # fmt: skip
+
+
+_LEXEME = re.compile(r"'((?:[^'\\]|''|\\.)*)'(?::([0-9,A-D]+))?")
+
+
+def positions(tsvector: str) -> dict[str, list[int]]:
+    """Where words stand, of a tsvector as PostgreSQL writes it."""
+    return {
+        lexeme.replace("''", "'").replace("\\\\", "\\"): [
+            int(place.rstrip("ABCD")) for place in places.split(",") if place
+        ]
+        for lexeme, places in _LEXEME.findall(tsvector)
+    }
 
 
 def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +15,17 @@ import pytest
 
 from shared import faults
 from shared.clock import FixedClock
-from shared.embedded import Database
+from shared.embedded import Database, Postgres
 from shared.flow import archive, jobs
 from shared.flow.jobs import Work
 from shared.store import archive_runs as store
 from shared.store import conversations, deletion, messages, receipts, requests
+from shared.store.migrate import migrate
 from shared.store.pool import set_companies
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration import history
 from tests.integration.command_line import Run, one_line
+from workers.drill.system import wait_until
 
 KEEP = 100
 
@@ -362,6 +365,43 @@ def test_killed_between_any_two_statements_of_a_restore_every_row_is_in_one_plac
     archive.restore(work)
     assert history.everywhere(work.conn) == before
     assert work.conn.execute("SELECT count(*) FROM archive_segments").fetchone() == (0,)
+
+
+def test_a_server_that_dies_in_the_middle_of_a_run_has_each_batch_whole_or_not_at_all(
+    make_postgres: Callable[..., Postgres], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches wait for no disk: the newest may be lost, with what was written down of them, and nothing else."""
+    monkeypatch.setattr(archive, "MESSAGES_A_BATCH", 60)
+    server = make_postgres(extra={"synchronous_commit": "on"})
+    database = server.create_database("dies")
+    migrate(database.admin_url)
+    bot, config = make_bot(database.admin_url), settings_for(database, "redis://127.0.0.1:1/0")
+
+    def opened() -> psycopg.Connection:
+        return psycopg.connect(database.admin_url, autocommit=True)
+
+    with opened() as conn, opened() as seeing, ThreadPoolExecutor(1) as aside:
+        for chat in ("5", "6", "7"):
+            history.write(conn, bot, chat, 1000)
+        before = history.everywhere(conn)
+        work = Work(conn, config, FixedClock(datetime.now(UTC)))
+        running = aside.submit(jobs.run, archive.MOVE_MESSAGES, work, slot=None, by="hand", budget_s=float("inf"))
+        wait_until(lambda: seeing.execute("SELECT max(messages) > 400 FROM archive_runs").fetchone() == (True,),
+                   "some batches", 20)  # fmt: skip
+        server.kill()
+        assert isinstance(running.exception(20), psycopg.OperationalError)
+    server.start()
+
+    with opened() as conn:
+        work = Work(conn, config, FixedClock(datetime.now(UTC)))
+        assert history.everywhere(conn) == before
+        counted = "SELECT (SELECT sum(messages) FROM archive_runs), 3000 - count(*) FROM messages"
+        [(told, moved)] = conn.execute(counted).fetchall()
+        assert told == moved < 2700
+        conn.execute("UPDATE jobs SET leased_until = clock_timestamp()")
+        _move(work)
+        assert history.everywhere(conn) == before
+        assert conn.execute(counted).fetchall() == [(2700, 2700)]
 
 
 def test_what_is_left_when_time_is_over_belongs_to_the_same_run(

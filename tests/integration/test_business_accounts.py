@@ -25,6 +25,14 @@ from tests.integration.station import Station
 
 NUMBERS = {"ours": ("100", "+49 40 1", "W1"), "too": ("101", "+49 40 2", "W1"), "theirs": ("200", "+49 40 3", "W2")}
 
+_OURS = ("channel_health", "channels", "webhook_events", "webhook_raw", "apps", "company_totals", "companies")
+
+
+@pytest.fixture
+def database(module_database: Database) -> Database:
+    """One for all tests here, emptied by `app`."""
+    return module_database
+
 
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
@@ -40,6 +48,8 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
 def app(station: Station) -> int:
     """One application, three numbers of two accounts, each of a company of its own."""
     with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+        for table in _OURS:
+            conn.execute(f"DELETE FROM {table}".encode())
         for company, (number, handle, account) in NUMBERS.items():
             made = onboarding.connect_account(
                 conn, Vault([ENCRYPTION_KEY]), platform="whatsapp", company_id=companies.ensure(conn, company).id,

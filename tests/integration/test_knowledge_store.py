@@ -17,7 +17,7 @@ import pytest
 from shared.embedded import Database
 from shared.knowledge.search import add, search
 from shared.model import Passage
-from shared.store import knowledge
+from shared.store import knowledge, passages
 from shared.store.pool import Conn, set_companies
 from tests.integration.explain import read_by
 
@@ -203,6 +203,18 @@ def test_no_question_breaks_the_search(conn: Conn, acme: int, question: str) -> 
     add(conn, acme, source="odd", title="Odd", text=f"It said {question[:3000]} and stopped.")
     search(conn, acme, question)  # raises nothing
     assert search(conn, acme, "stopped")[0].title == "Odd"
+
+
+@pytest.mark.parametrize("word", ["parcel", "o'neill", "x''y", r"a\\b", "\\", "c:d,e", "'", "[1]'", "ünï", "two words"])
+def test_where_words_stand_is_read_as_postgresql_writes_it(conn: Conn, word: str) -> None:
+    quoted = "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+    row = conn.execute(
+        "SELECT v::text, (SELECT jsonb_object_agg(u.lexeme, u.positions) FROM unnest(v) u)"
+        " FROM (SELECT %s::tsvector) t (v)",
+        (f"{quoted}:1,7 b:3A",),
+    ).fetchone()
+    assert row is not None
+    assert passages.positions(str(row[0])) == row[1] == {word: [1, 7], "b": [3]}
 
 
 def test_a_long_message_still_finds_its_topic(conn: Conn, acme: int) -> None:

@@ -19,7 +19,9 @@ def pool() -> Pool:
     vectors = corpora.unit(0.08 * rng.standard_normal((300, DIMENSION)) + mean).astype(np.float32)
     passages = [f"This is passage {number}. It says something. It ends here." for number in range(300)]
     near, axes = corpora.nearest(vectors, corpora.NEAR), corpora.axes(vectors)
-    return Pool(passages, vectors, near, axes, [corpora.Question("What is it?", vectors[7], 7)])
+    elsewhere = corpora.unit(rng.standard_normal(DIMENSION)).astype(np.float32)
+    questions = [corpora.Question("What is it?", vectors[7], 7), corpora.Question("And that?", elsewhere, None)]
+    return Pool(passages, vectors, near, axes, questions)
 
 
 def test_turning_keeps_every_distance_and_the_axis_on_which_all_texts_lie(pool: Pool) -> None:
@@ -45,7 +47,7 @@ def test_a_question_is_turned_as_a_copy_is_that_its_company_has(pool: Pool) -> N
     vectors = np.concatenate([vectors for *_, vectors in corpora.batches(pool, 3, 600)])
     for asked in corpora.asked(pool, 3, 600, 20):
         nearest = float((vectors @ np.array(asked.vector)).max())
-        assert (nearest > 0.7) == asked.own
+        assert (nearest > 0.7) == asked.own == (asked.text == "What is it?")
 
 
 def test_what_libraries_say_of_themselves_is_questions_and_passages(tmp_path: Path) -> None:
