@@ -109,7 +109,7 @@ def without_safety() -> None:
     replaced: dict[Any, dict[str, Any]] = {
         ledger: {
             "known": lambda *_: set(), "add_events": _nothing, "add_raw": _nothing, "add_progress": _nothing,
-            "try_lock_shard": lambda *_: True,
+            "try_lock_shards": lambda _, streams: list(streams),
         },
         turns: {"claim_several": _claim_turns},
         outbound: {"claim_several": _claim_parts, "begin_sends": _begin_sends},
