@@ -6,6 +6,7 @@ hundred of each. They stay readable where they were read.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,8 @@ from shared.store.jobs import Cursor
 
 MESSAGES_A_BATCH = 5_000
 """A transaction of a quarter of a second: what others wait for is never more than that."""
+BATCHES_A_SECOND = 10
+"""Where a pace is kept: what is written to the log of writes at once is small, and so is what others' commits flush."""
 SEGMENTS_A_BATCH = 25
 PLACES_A_LOOK = 500
 MOVED = ("messages", "turns", "receipts", "outbound")
@@ -46,14 +49,17 @@ def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
         if term is None:  # gone meanwhile
             return Batch(next={"run": at["run"], "company": at["company"]})
     after = (datetime.fromisoformat(at["after"]), int(at["id"])) if "after" in at else None
+    began, pace = time.monotonic(), work.settings.archive_messages_per_s
     with work.transaction(lasting=False) as conn:
         stretches = store.pick(
             conn, term.company_id, before=_before(work, term), keep=work.settings.archive_keep_messages,
-            limit=MESSAGES_A_BATCH, after=after,
+            limit=min(MESSAGES_A_BATCH, max(1, pace // BATCHES_A_SECOND)) if pace else MESSAGES_A_BATCH, after=after,
         )  # fmt: skip
         faults.reach("archive.picked")
         moved = store.move(conn, term.company_id, stretches, int(at["run"]))
     faults.reach("archive.committed")
+    if pace:
+        time.sleep(max(0.0, moved.messages / pace - (time.monotonic() - began)))
     if not stretches:
         return Batch(next={"run": at["run"], "company": term.company_id})
     last = stretches[-1]

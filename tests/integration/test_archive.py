@@ -136,6 +136,24 @@ def test_a_long_conversation_goes_in_bounded_batches(work: Work, bot: Bot, monke
     assert run.finished_at is not None
 
 
+def test_a_pace_is_kept_by_small_batches_and_pauses_behind_them(
+    work: Work, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.write(work.conn, bot, "5", 500)
+    before = history.everywhere(work.conn)
+    pauses: list[float] = []
+    monkeypatch.setattr("shared.flow.archive.time.sleep", pauses.append)
+    paced = replace(work, settings=work.settings.model_copy(update={"archive_messages_per_s": 1000}))
+
+    ran = _move(paced)
+
+    # a hundred a time, and no longer than their tenth of a second behind each; then looks that find nothing
+    assert ran.batches >= 5
+    assert all(0 <= pause <= 0.1 for pause in pauses)
+    assert [run.messages for run in store.runs(work.conn)] == [400]
+    assert history.everywhere(work.conn) == before
+
+
 def test_companies_have_terms_of_their_own_and_one_can_be_moved_alone(work: Work, database: Database, bot: Bot) -> None:
     other, third = make_bot(database.admin_url), make_bot(database.admin_url)
     quick, slow, left = (history.write(work.conn, b, "5", 120, days=100) for b in (bot, other, third))
