@@ -1,7 +1,7 @@
 """What the local model costs: a question on one core, a search that is remembered, ten thousand chunks indexed beside
 the bare encoder.
 
-`python -m bench indexing [--scale 0.1]`; two to three minutes on two quiet cores. Questions and texts are those of
+`python -m bench indexing [--scale 0.1]`; three minutes on two quiet cores. Questions and texts are those of
 bench.corpora, a text no longer than a paragraph. Indexing runs as the worker
 does it, in as many threads as the fleet gives it: claims, texts from PostgreSQL, vectors into it, with fsync. The bare
 encoder is the tokenizer and ONNX Runtime in as many threads, with nothing else, on texts sorted by length.
@@ -36,7 +36,7 @@ from shared.store.migrate import migrate
 from tests.factories import settings_for
 
 CHUNKS, OF_A_DOCUMENT = 10_000, 50
-CHARS = 300
+CHARS = 200
 BARE = 0.1
 """The share of them that the bare encoder is given, before and after."""
 THREADS = 2
