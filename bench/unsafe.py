@@ -47,6 +47,8 @@ REWRITTEN: dict[str, tuple[tuple[str, str], ...]] = {
         ("AND day >= %(since)s)", "AND day >= %(since)s AND false)"),
     ),
 }
+UNDER_WAY_MAX = 256
+"""More than a process has under way: what it has done is not due any more, and need not be named."""
 _NAME = re.compile(r"/\* (\S+) \*/")
 
 
@@ -58,7 +60,7 @@ class Taken:
         self.ids: list[int] = []
 
     def of(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        self.ids = [*self.ids[-2_000:], *(int(row[1]) * 1000 + int(row[2]) for row in rows)]
+        self.ids = [*self.ids[-UNDER_WAY_MAX:], *(int(row[1]) * 1000 + int(row[2]) for row in rows)]
         return rows
 
 
@@ -107,7 +109,7 @@ def without_safety() -> None:
     replaced: dict[Any, dict[str, Any]] = {
         ledger: {
             "known": lambda *_: set(), "add_events": _nothing, "add_raw": _nothing, "add_progress": _nothing,
-            "try_lock_shard": lambda *_: True,
+            "try_lock_shards": lambda _, streams: list(streams),
         },
         turns: {"claim_several": _claim_turns},
         outbound: {"claim_several": _claim_parts, "begin_sends": _begin_sends},

@@ -227,7 +227,7 @@ class Settings(BaseSettings):
     archive_after_days: int = Field(183, ge=30)  # where a company has no term of its own
     archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
     # 0: as fast as it goes; the slower, the less it is felt by writers beside it (docs/performance.md)
-    archive_messages_per_s: int = Field(5000, ge=0)
+    archive_messages_per_s: int = Field(2000, ge=0)
     archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
     backup_dir: Path | None = None  # default DATA_DIR/backups; better on another disk
     # How many hours, days, weeks and months that have a backup keep their newest one. What somebody had erased is gone

@@ -35,7 +35,7 @@ def settings(**values: Any) -> Settings:
     """Settings of a test: nothing from the environment's files, an encryption key, and what is given."""
     # never the project's own data folder
     folders = {"metrics_dir": Path(METRICS.name), "media_dir": Path(MEDIA.name)}
-    given = {**folders, "encryption_keys": SecretStr(ENCRYPTION_KEY), **values}
+    given = {**folders, "encryption_keys": SecretStr(ENCRYPTION_KEY), "archive_messages_per_s": 0, **values}
     return Settings(_env_file=None, **given)  # type: ignore[call-arg]
 
 

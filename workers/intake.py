@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 from redis.exceptions import ResponseError
 
@@ -15,6 +17,10 @@ from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
 
+TOGETHER_BELOW = 64
+"""A round that found fewer entries takes its streams in one transaction: a batch is some fifteen statements however
+small it is, and one after another a message waits for all the others'. Above, a stream's batch is large enough, and
+processes that drain side by side share the streams."""
 WAIT_MS = 1_000
 """How long to block for news. Also how long what a dead holder left may lie: the next round looks everywhere."""
 
@@ -29,6 +35,8 @@ class IntakeThread(Resident):
         self._objects = r.objects
         self._ringer = process.ringer
         self._groups_known = False
+        self._found = 0
+        """How many entries the last round found."""
 
     def step(self) -> float:
         """One round over the streams that hold something; then wait for news."""
@@ -37,8 +45,8 @@ class IntakeThread(Resident):
             self._groups_known = True
         try:
             heads = self._reader.heads()
-            stored = [self._drain_one(stream) for stream, head in heads.items() if head != "0-0"]
-            if not any(stored):
+            self._found = self._drain_all([stream for stream, head in heads.items() if head != "0-0"])
+            if not self._found:
                 self._reader.wait(heads, WAIT_MS)
         except ResponseError as e:
             if "NOGROUP" in str(e):  # Redis was flushed: begin its streams anew
@@ -46,13 +54,26 @@ class IntakeThread(Resident):
             raise
         return 0.0
 
-    def _drain_one(self, stream: str) -> bool:
-        """Store one batch of a stream and ring once for the replies it wants; whether there was anything."""
-        if self.stopping.is_set():
-            return False
-        stored = self._drain.drain(stream)
+    def _drain_all(self, streams: Sequence[str]) -> int:
+        """One batch of each, or of all together; how many entries there were."""
+        found = 0
+        if len(streams) > 1 and self._found < TOGETHER_BELOW and not self.stopping.is_set():
+            together, streams = self._drain.drain_together(streams)
+            if together is not None:
+                self._announce("several", together)
+                found = together.requests
+        return found + sum(self._drain_one(stream) for stream in streams)
+
+    def _drain_one(self, stream: str) -> int:
+        """Store one batch of a stream; how many entries there were."""
+        stored = None if self.stopping.is_set() else self._drain.drain(stream)
         if stored is None or not stored.requests:
-            return False
+            return 0
+        self._announce(stream, stored)
+        return stored.requests
+
+    def _announce(self, stream: str, stored: Stored) -> None:
+        """Tell whoever watches, and ring once for what the batch wants."""
         self._live.hint(stored.moved)
         self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)
@@ -64,7 +85,6 @@ class IntakeThread(Resident):
             self._ringer.want(media.fetch_due)
         if stored.parts:
             self._ringer.want(deliver.send_due)
-        return True
 
     def _tell(self, stream: str, stored: Stored) -> None:
         metrics.BATCHES.inc()

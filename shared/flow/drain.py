@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -79,16 +79,60 @@ class Drain:
             self._reader.done(stream, [entry.entry_id for entry in entries])
         return stored
 
-    def _store(self, stream: str, shard: _Shard, entries: list[JournalEntry]) -> Stored | None:
+    def drain_together(self, streams: Sequence[str]) -> tuple[Stored | None, list[str]]:
+        """Store what is new in these streams in one transaction, which costs what the batch of one stream does. Returns
+        what it came to, None if to nothing, and the streams that need a look of their own: `drain` does it. Raises
+        DatabaseUnavailable and redis' errors."""
+        entries: dict[str, list[JournalEntry]] = {}
+        try:
+            stored, alone = self._store_together(streams, entries)
+        except (DatabaseUnavailable, ResponseError):
+            raise
+        except Exception as e:
+            if not entries:
+                raise
+            log.warning("intake_streams_parted", streams=len(entries), error=describe(e))
+            return None, list(streams)
+        if stored is not None:
+            faults.reach("intake.after_commit")
+            for stream, its in entries.items():
+                self._reader.done(stream, [entry.entry_id for entry in its])
+        return stored, alone
+
+    def _store_together(
+        self, streams: Sequence[str], entries: dict[str, list[JournalEntry]]
+    ) -> tuple[Stored | None, list[str]]:
+        """Fills `entries`: they are in the pending list whatever becomes of the transaction."""
+        alone = [stream for stream in streams if self._failed_lately(stream)]
         with self._db.transaction() as conn:
             began_s = time.monotonic()  # not before the transaction's own now()
-            if not ledger.try_lock_shard(conn, stream):
+            held = ledger.try_lock_shards(conn, [stream for stream in streams if stream not in alone])
+            alone += self._reader.left_in(held)
+            fresh = [stream for stream in held if stream not in alone]
+            entries.update(self._reader.new_of(fresh, max(1, self._settings.journal_batch // max(1, len(fresh)))))
+            if not entries:
+                return None, alone
+            faults.reach("intake.after_read")
+            stored = intake.store_batch(conn, entries, self._platforms, self._settings, recovering=False)
+        return self._due(stored, began_s), alone
+
+    def _failed_lately(self, stream: str) -> bool:
+        shard = self._shards[stream]
+        return bool(shard.attempts) or shard.limit < self._settings.journal_batch
+
+    def _store(self, stream: str, shard: _Shard, entries: list[JournalEntry]) -> Stored | None:
+        with self._db.transaction() as conn:
+            began_s = time.monotonic()
+            if not ledger.try_lock_shards(conn, [stream]):
                 return None
             recovering = self._read(stream, shard.limit, entries)
             if not entries:
                 return Stored()
             faults.reach("intake.after_read")
-            stored = intake.store_batch(conn, stream, entries, self._platforms, self._settings, recovering=recovering)
+            stored = intake.store_batch(conn, {stream: entries}, self._platforms, self._settings, recovering=recovering)
+        return self._due(stored, began_s)
+
+    def _due(self, stored: Stored, began_s: float) -> Stored:
         quiet_s = self._settings.quiet_window_s
         stored.due_s = max(began_s + quiet_s, time.monotonic() + QUIET_SHARE_MIN * quiet_s)  # as turns.QUIET_ENDS
         return stored

@@ -17,7 +17,7 @@ from shared.flow.batch import Batch, Placed, Stored
 from shared.model import InboundEvent, JournalEntry, Me, Route
 from shared.settings import Settings
 from shared.store import channels, conversations, ledger
-from shared.store.ledger import LedgerRow
+from shared.store.ledger import LedgerRow, Progress
 from shared.store.pool import Conn, set_companies
 
 
@@ -77,23 +77,26 @@ def _held(event: InboundEvent, known: Sequence[Route]) -> list[Route]:
 
 def store_batch(
     conn: Conn,
-    stream: str,
-    entries: Sequence[JournalEntry],
+    batches: Mapping[str, Sequence[JournalEntry]],
     platforms: Mapping[str, Platform],
     settings: Settings,
     *,
     recovering: bool,
 ) -> Stored:
-    """Store entries of one stream inside the caller's transaction, which holds the shard.
+    """Store streams' entries inside the caller's transaction, which holds their shards.
 
     recovering: the entries may have been stored before (they come from the pending list).
     """
-    stored = Stored(requests=len(entries))
-    fresh = list(entries)
-    if recovering:
-        known = ledger.known(conn, stream, entries)
-        fresh = [entry for entry in entries if entry.entry_id not in known]
-        stored.repeats = len(entries) - len(fresh)
+    stored = Stored(requests=sum(map(len, batches.values())))
+    fresh: list[JournalEntry] = []
+    progress = []
+    for stream, entries in batches.items():
+        known = ledger.known(conn, stream, entries) if recovering else set()
+        new = [entry for entry in entries if entry.entry_id not in known]
+        redrives = sum(entry.redrive is not None for entry in new)
+        progress.append(Progress(stream, len(new) - redrives, redrives, len(entries) - len(new)))
+        fresh += new
+    stored.repeats = stored.requests - len(fresh)
     routes: dict[int, list[Route]] = {}
     for route in channels.routes(conn, sorted({entry.app_id for entry in fresh})):
         routes.setdefault(route.app_id, []).append(route)
@@ -101,13 +104,14 @@ def store_batch(
     set_companies(conn, {route.company_id for p in placed for route in p.routes})
 
     batch = effects.apply(conn, placed, settings, stored)
-    _write_ledger(conn, stream, fresh, batch, stored)
+    _write_ledger(conn, fresh, batch, stored)
+    ledger.add_progress(conn, progress)
     conversations.add_totals(conn, {company: add for company, add in batch.totals.items() if add != (0, 0)})
     faults.reach("intake.before_commit")
     return stored
 
 
-def _write_ledger(conn: Conn, stream: str, fresh: Sequence[JournalEntry], batch: Batch, stored: Stored) -> None:
+def _write_ledger(conn: Conn, fresh: Sequence[JournalEntry], batch: Batch, stored: Stored) -> None:
     first_time = [entry for entry in fresh if entry.redrive is None]
     again = [entry for entry in fresh if entry.redrive is not None]
     added = []
@@ -119,7 +123,6 @@ def _write_ledger(conn: Conn, stream: str, fresh: Sequence[JournalEntry], batch:
             added.append(row)
     ledger.add_events(conn, [*added, *map(_redrive_mark, again)])
     ledger.add_raw(conn, first_time)
-    ledger.add_progress(conn, stream, requests=len(first_time), redrives=len(again), repeats=stored.repeats)
     stored.effected = sum(row.outcome == "effected" for row in batch.ledger)
     stored.dropped = len(batch.ledger) - stored.effected
     stored.endings.update((row.kind, row.outcome, row.reason or "") for row in batch.ledger)
@@ -133,14 +136,14 @@ def _redrive_mark(entry: JournalEntry) -> LedgerRow:
 def park(conn: Conn, stream: str, entry: JournalEntry, reason: str, *, recovering: bool) -> Stored:
     """Set one request aside with the class of its error, for a person to redrive. Its raw body is kept."""
     if recovering and ledger.known(conn, stream, [entry]):
-        ledger.add_progress(conn, stream, requests=0, redrives=0, repeats=1)
+        ledger.add_progress(conn, [Progress(stream, repeats=1)])
         return Stored(requests=1, repeats=1)
     set_companies(conn, ())
     if entry.redrive is None:
         ledger.add_events(conn, [LedgerRow(entry, 0, "other", "parked", reason)])
         ledger.add_raw(conn, [entry])
-        ledger.add_progress(conn, stream, requests=1, redrives=0, repeats=0)
+        ledger.add_progress(conn, [Progress(stream, requests=1)])
     else:  # it stays parked where it was
         ledger.add_events(conn, [_redrive_mark(entry)])
-        ledger.add_progress(conn, stream, requests=0, redrives=1, repeats=0)
+        ledger.add_progress(conn, [Progress(stream, redrives=1)])
     return Stored(requests=1, parked=1, endings=Counter([("other", "parked", reason)]))

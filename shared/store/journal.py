@@ -112,15 +112,31 @@ class Reader:
     def new(self, stream: str, limit: int) -> list[JournalEntry]:
         return self._read(stream, ">", limit)
 
+    def left_in(self, streams: Sequence[str]) -> list[str]:
+        """Those in which an earlier holder left something."""
+        return list(self._read_several(streams, "0", 1))
+
+    def new_of(self, streams: Sequence[str], limit: int) -> dict[str, list[JournalEntry]]:
+        """stream → its new entries, limit each at most; streams that have none are missing."""
+        found = self._read_several(streams, ">", limit)
+        return {
+            stream: [_entry(stream, entry_id, values) for entry_id, values in batch] for stream, batch in found.items()
+        }
+
     def _read(self, stream: str, start: str, limit: int) -> list[JournalEntry]:
-        answer: Any = self._client.xreadgroup(GROUP, CONSUMER, {stream: start}, count=limit)
-        if not answer:
-            return []
-        # RESP2 gives a list of pairs, RESP3 a mapping with one more list inside
-        batch = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
+        batch = self._read_several([stream], start, limit).get(stream, [])
         if ghosts := [entry_id for entry_id, values in batch if not values]:
             self._client.xack(stream, GROUP, *ghosts)  # deleted while pending: nothing is left to store
         return [_entry(stream, entry_id, values) for entry_id, values in batch if values]
+
+    def _read_several(self, streams: Sequence[str], start: str, limit: int) -> dict[str, list[Any]]:
+        """stream → (id, fields) of its entries; those without any are missing."""
+        if not streams:
+            return {}
+        answer: Any = self._client.xreadgroup(GROUP, CONSUMER, dict.fromkeys(streams, start), count=limit)
+        if isinstance(answer, dict):  # RESP3 gives a mapping with one more list inside, RESP2 a list of pairs
+            answer = [(stream, batches[0]) for stream, batches in answer.items()]
+        return {stream.decode(): batch for stream, batch in answer or () if batch}
 
     def lying(self, page: int = 500) -> Iterator[JournalEntry]:
         """Every entry that is in the journal now, read and left where it is."""

@@ -101,13 +101,29 @@ def add_raw(conn: Conn, entries: Sequence[JournalEntry]) -> None:
     )
 
 
-def add_progress(conn: Conn, stream: str, *, requests: int, redrives: int, repeats: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a stream has given: requests for the first time, again for a redrive, and what was known already."""
+
+    stream: str
+    requests: int = 0
+    redrives: int = 0
+    repeats: int = 0
+
+
+def add_progress(conn: Conn, progress: Sequence[Progress]) -> None:
     """One row a stream, under the shard's lock, so that nobody waits for it."""
     conn.execute(
         "/* ledger.add_progress */ INSERT INTO journal_progress AS p (stream, requests, redrives, repeats)"
-        " VALUES (%s, %s, %s, %s) ON CONFLICT (stream) DO UPDATE SET requests = p.requests + excluded.requests,"
+        " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+        " ON CONFLICT (stream) DO UPDATE SET requests = p.requests + excluded.requests,"
         " redrives = p.redrives + excluded.redrives, repeats = p.repeats + excluded.repeats, updated_at = now()",
-        (stream, requests, redrives, repeats),
+        [
+            [p.stream for p in progress],
+            [p.requests for p in progress],
+            [p.redrives for p in progress],
+            [p.repeats for p in progress],
+        ],
     )
 
 
@@ -140,12 +156,14 @@ def split_place(place: str) -> tuple[date, str, str, int]:
     return date.fromisoformat(parts[0]), parts[1], parts[2], int(parts[3])
 
 
-def try_lock_shard(conn: Conn, stream: str) -> bool:
-    """Hold a shard until the transaction ends, however it ends. False: somebody else holds it."""
-    row = conn.execute(
-        "/* ledger.try_lock_shard */ SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 5117))", (stream,)
-    ).fetchone()
-    return bool(row and row[0])
+def try_lock_shards(conn: Conn, streams: Sequence[str]) -> list[str]:
+    """Hold shards until the transaction ends, however it ends. Returns those that nobody else holds."""
+    rows = conn.execute(
+        "/* ledger.try_lock_shards */ SELECT stream FROM unnest(%s::text[]) AS t (stream)"
+        " WHERE pg_try_advisory_xact_lock(hashtextextended(stream, 5117))",
+        (list(streams),),
+    ).fetchall()
+    return [str(row[0]) for row in rows]
 
 
 def lock_shard(conn: Conn, stream: str) -> None:

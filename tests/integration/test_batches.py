@@ -77,7 +77,7 @@ def _store(inbox: Inbox, bot: Bot, events: list[InboundEvent]) -> int:
     entries = inbox.reader.new(stream, 10)
     with inbox.db.transaction() as conn:
         counting: Any = Counting(conn)
-        intake.store_batch(counting, stream, entries, {"telegram": Scripted()}, inbox.settings, recovering=False)
+        intake.store_batch(counting, {stream: entries}, {"telegram": Scripted()}, inbox.settings, recovering=False)
     inbox.reader.done(stream, [entry.entry_id for entry in entries])
     return int(counting.asked)
 
