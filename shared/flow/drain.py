@@ -19,7 +19,7 @@ from shared.model import JournalEntry
 from shared.settings import Settings
 from shared.store import ledger
 from shared.store.journal import Reader
-from shared.store.pool import Database, describe
+from shared.store.pool import Conn, Database, describe
 from shared.store.turns import QUIET_SHARE_MIN
 
 log = structlog.get_logger(__name__)
@@ -75,8 +75,7 @@ class Drain:
             return self._blame(stream, shard, entries, e)
         shard.limit = min(self._settings.journal_batch, shard.limit * 2)
         if stored is not None and entries:
-            faults.reach("intake.after_commit")
-            self._reader.done(stream, [entry.entry_id for entry in entries])
+            self._let_go({stream: entries})
         return stored
 
     def drain_together(self, streams: Sequence[str]) -> tuple[Stored | None, list[str]]:
@@ -94,9 +93,7 @@ class Drain:
             log.warning("intake_streams_parted", streams=len(entries), error=describe(e))
             return None, list(streams)
         if stored is not None:
-            faults.reach("intake.after_commit")
-            for stream, its in entries.items():
-                self._reader.done(stream, [entry.entry_id for entry in its])
+            self._let_go(entries)
         return stored, alone
 
     def _store_together(
@@ -112,8 +109,7 @@ class Drain:
             entries.update(self._reader.new_of(fresh, max(1, self._settings.journal_batch // max(1, len(fresh)))))
             if not entries:
                 return None, alone
-            faults.reach("intake.after_read")
-            stored = intake.store_batch(conn, entries, self._platforms, self._settings, recovering=False)
+            stored = self._store_read(conn, entries, recovering=False)
         return self._due(stored, began_s), alone
 
     def _failed_lately(self, stream: str) -> bool:
@@ -128,9 +124,18 @@ class Drain:
             recovering = self._read(stream, shard.limit, entries)
             if not entries:
                 return Stored()
-            faults.reach("intake.after_read")
-            stored = intake.store_batch(conn, {stream: entries}, self._platforms, self._settings, recovering=recovering)
+            stored = self._store_read(conn, {stream: entries}, recovering=recovering)
         return self._due(stored, began_s)
+
+    def _store_read(self, conn: Conn, batches: Mapping[str, Sequence[JournalEntry]], *, recovering: bool) -> Stored:
+        faults.reach("intake.after_read")
+        return intake.store_batch(conn, batches, self._platforms, self._settings, recovering=recovering)
+
+    def _let_go(self, batches: Mapping[str, Sequence[JournalEntry]]) -> None:
+        """They are committed."""
+        faults.reach("intake.after_commit")
+        for stream, entries in batches.items():
+            self._reader.done(stream, [entry.entry_id for entry in entries])
 
     def _due(self, stored: Stored, began_s: float) -> Stored:
         quiet_s = self._settings.quiet_window_s
