@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test bench check format lock clean
 PYTHON_BIN := .venv/bin
+# One more than there are cores: the tests wait as much as they work.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +18,7 @@ up: ## Start everything on this machine and stay until Ctrl-C
 	@./switchboard up
 
 test: setup ## Run the tests, on real PostgreSQL and Valkey
-	$(PYTHON_BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	$(PYTHON_BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: setup ## Measure receivers, servers, store and the journey; six minutes
 	PYTHONPATH=. $(PYTHON_BIN)/python -m bench
