@@ -56,10 +56,11 @@ class AppDirectory:
         self._lookups: dict[tuple[str, str], asyncio.Task[KnownApp | None]] = {}
         self._away_until_s: float | None = None
 
-    def known(self, platform: str, slug: str) -> KnownApp | None:
-        """What is known and fresh, at once; None: `find` it."""
+    def known(self, platform: str, slug: str, *, within_s: float | None = None) -> KnownApp | None:
+        """What is known and fresh, at once; None: `find` it. within_s: as there."""
         held = self._known.get((platform, slug))
-        if held is not None and self._clock.monotonic_s() - held[0] < self._ttl_s:
+        ttl_s = self._ttl_s if within_s is None else min(self._ttl_s, within_s)
+        if held is not None and self._clock.monotonic_s() - held[0] < ttl_s:
             return held[1]
         return None
 
@@ -71,12 +72,11 @@ class AppDirectory:
         if not SLUG.fullmatch(slug):
             return None  # nothing that the table could hold
         key = (platform, slug)
-        now_s = self._clock.monotonic_s()
+        if (fresh := self.known(platform, slug, within_s=within_s)) is not None:
+            return fresh
         held = self._known.get(key)
-        if held is not None and now_s - held[0] < min(self._ttl_s, self._ttl_s if within_s is None else within_s):
-            return held[1]
         refused_at_s = self._unknown.get(key)
-        if refused_at_s is not None and now_s - refused_at_s < min(self._ttl_s, UNKNOWN_TTL_S):
+        if refused_at_s is not None and self._clock.monotonic_s() - refused_at_s < min(self._ttl_s, UNKNOWN_TTL_S):
             return None
         if held is None:
             return await self._look_up_once(key)

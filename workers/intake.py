@@ -19,8 +19,8 @@ from workers.resident import Resident, ResidentStep
 log = structlog.get_logger(__name__)
 
 HANDS = 4
-"""Streams that are drained side by side while there is much: one alone waits for PostgreSQL two thirds of its time. By
-turns, events a second of 1, 2, 3 and 4: 1,350, 1,900, 1,900, 2,050 (two cores)."""
+"""Streams that are drained side by side while there is much: one alone waits for PostgreSQL two thirds of its time. One
+run of each, events a second of 1, 2, 3 and 4: 1,350, 1,900, 1,900, 2,050 (two cores)."""
 TOGETHER_BELOW = 64
 """A round that found fewer entries takes its streams in one transaction: a batch is some fifteen statements however
 small it is, and one after another a message waits for all the others'. Above, a stream's batch is large enough, and

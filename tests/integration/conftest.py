@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shared.embedded import Database
-from tests.factories import ENCRYPTION_KEY
+from tests.factories import ENCRYPTION_KEY, Inbox
 from tests.integration.command_line import Run, command_line
 
 
@@ -22,3 +23,11 @@ def run(
         {"DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
          "ENCRYPTION_KEYS": ENCRYPTION_KEY, "DATA_DIR": str(tmp_path)},
     )  # fmt: skip
+
+
+@pytest.fixture
+def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
+    """The way in, on the test's own services."""
+    inbox = Inbox(database, redis_url)
+    yield inbox
+    inbox.close()

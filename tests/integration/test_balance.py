@@ -9,19 +9,11 @@ import psycopg
 import pytest
 
 from shared import channels
-from shared.embedded import Database
 from shared.flow import intake
 from shared.store import balance, parked
 from shared.store.balance import Balance
 from shared.store.pool import Conn
 from tests.factories import Bot, Inbox, make_bot, update
-
-
-@pytest.fixture
-def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
-    inbox = Inbox(database, redis_url)
-    yield inbox
-    inbox.close()
 
 
 @pytest.fixture

@@ -26,13 +26,6 @@ SENT = "words of a customer"
 
 
 @pytest.fixture
-def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
-    inbox = Inbox(database, redis_url)
-    yield inbox
-    inbox.close()
-
-
-@pytest.fixture
 def bot(inbox: Inbox) -> Bot:
     return make_bot(inbox.server.admin_url, "Shoe shop")
 

@@ -200,7 +200,10 @@ def test_a_cache_of_its_own_may_forget(
     cache = make_valkey(extra={"maxmemory-policy": "allkeys-lru", "appendonly": "no"})
     monkeypatch.setenv("CACHE_URL", cache.redis_url)
 
-    _healthy(run("doctor", "--json"))
+    ended = run("doctor", "--json")
+
+    assert ended.code == 0
+    _healthy(ended)
 
 
 def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station: Station, bot: Bot) -> None:

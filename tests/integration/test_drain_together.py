@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from redis.exceptions import RedisError
 
-from shared.embedded import Database
 from shared.errors import DatabaseUnavailable
 from shared.store import balance, ledger
 from tests.factories import Bot, Inbox, make_bot, update
 
 CHATS = range(12)
-
-
-@pytest.fixture
-def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
-    inbox = Inbox(database, redis_url)
-    yield inbox
-    inbox.close()
 
 
 @pytest.fixture

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
-import pytest
 
-from shared.embedded import Database
 from shared.store import balance
 from tests.factories import Inbox, make_bot, update
-
-
-@pytest.fixture
-def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
-    inbox = Inbox(database, redis_url)
-    yield inbox
-    inbox.close()
 
 
 def _balance(inbox: Inbox) -> balance.Balance:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from shared.embedded import Database
 from shared.flow import takeover
 from shared.store import conversations
 from shared.store.conversations import Head
 from tests.factories import Bot, Inbox, make_bot, update
-
-
-@pytest.fixture
-def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
-    inbox = Inbox(database, redis_url)
-    yield inbox
-    inbox.close()
 
 
 @pytest.fixture

@@ -181,4 +181,5 @@ def test_a_broker_that_hangs_does_not_keep_the_process_from_ending(
 
     ringer.close()
 
+    assert broker.under_way == 1  # it hangs still, and close() has returned
     broker.open.set()
