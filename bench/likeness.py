@@ -1,9 +1,9 @@
 """How like real texts the benchmarks' vectors are: how far the nearest others are, in how many dimensions they lie, and
 how much of what is nearest a graph finds.
 
-`python -m bench.likeness FOLDER` (five minutes the first time; the folder keeps the vectors) compares, with the model's
-vectors of them: real passages and questions, those of ../shared/eval where that is; what bench.corpora takes for such;
-real sentences; and as many made of an eighth of them by its copies. The last two should be alike.
+`python -m bench.likeness FOLDER SETS` (five minutes the first time; FOLDER keeps the vectors) compares, with the model's
+vectors of them: real passages and questions, of SETS/NAME/corpus.jsonl and queries.jsonl; what bench.corpora takes for
+such; real sentences; and as many made of an eighth of them by its copies. The last two should be alike.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from shared.embedded import DataFolder, Postgres
 from shared.knowledge.minilm import DIMENSION
 
 SETS = ("mtrag", "doc2dial", "stackfaq", "qmsum", "xquad-en")
-REAL = Path(__file__).parents[2] / "shared" / "eval"
 SENTENCES, QUESTIONS, COPIES = 12_000, 300, 8
 AROUND = 20
 LISTS = (100, 200, 400)
@@ -35,7 +34,7 @@ LISTS = (100, 200, 400)
 HEAD = "| vectors | number | dimensions | nearest | tenth nearest | recall@10 with a list of 100, 200, 400 |"
 
 
-def report(folder: Path) -> Iterator[str]:
+def report(folder: Path, sets: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     yield HEAD
     yield "|---" * (HEAD.count("|") - 1) + "|"
@@ -46,17 +45,15 @@ def report(folder: Path) -> Iterator[str]:
     ):
         conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
         register_vector(conn)
-        for name, vectors, questions in _compared(folder):
+        for name, vectors, questions in _compared(folder, sets):
             yield _row(conn, name, vectors, questions)
 
 
-def _compared(folder: Path) -> Iterator[tuple[str, Any, Any]]:
+def _compared(folder: Path, sets: Path) -> Iterator[tuple[str, Any, Any]]:
     """(name, vectors, questions)."""
     pool = corpora.pool(folder / "pool.npy")
     yield "bench.corpora", pool.vectors, np.array([question.vector for question in pool.questions[:QUESTIONS]])
-    if not REAL.is_dir():
-        return
-    passages, questions = _read()
+    passages, questions = _read(sets)
     yield (
         "real passages",
         _kept(folder / "passages.npy", lambda: passages),
@@ -123,11 +120,11 @@ def _kept(file: Path, texts: Callable[[], Sequence[str]]) -> Any:
     return np.load(file)
 
 
-def _read() -> tuple[list[str], list[str]]:
+def _read(sets: Path) -> tuple[list[str], list[str]]:
     """Passages and first questions."""
-    passages = [entry["text"][:900] for name in SETS for entry in _lines(REAL / name / "corpus.jsonl")]
+    passages = [entry["text"][:900] for name in SETS for entry in _lines(sets / name / "corpus.jsonl")]
     questions = [
-        entry["text"] for name in SETS for entry in _lines(REAL / name / "queries.jsonl") if not entry.get("history")
+        entry["text"] for name in SETS for entry in _lines(sets / name / "queries.jsonl") if not entry.get("history")
     ]
     random.Random(1).shuffle(passages)
     return passages, random.Random(2).sample(questions, QUESTIONS)
@@ -146,6 +143,6 @@ def _sentences(passages: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    for line in report(Path(sys.argv[1])):
+    for line in report(*map(Path, sys.argv[1:3])):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
