@@ -1,7 +1,7 @@
 """How like real texts the benchmarks' vectors are: how far the nearest others are, in how many dimensions they lie, and
 how much of what is nearest a graph finds.
 
-`python -m bench.likeness FOLDER SETS` (five minutes the first time; FOLDER keeps the vectors) compares, with the model's
+`python -m bench.likeness FOLDER SETS` (five minutes the first time; FOLDER keeps vectors) compares, with the model's
 vectors of them: real passages and questions, of SETS/NAME/corpus.jsonl and queries.jsonl; what bench.corpora takes for
 such; real sentences; and as many made of an eighth of them by its copies. The last two should be alike.
 """
