@@ -173,6 +173,13 @@ RINGS: dict[str, Ring] = {
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=30),
     ),
+    "health.note_depths": Ring(
+        crontab(),
+        why="a queue's pace is taken over five minutes; a look costs four queries",
+        queue=queues.HEALTH,
+        expires=timedelta(seconds=55),
+        jitter=timedelta(seconds=15),
+    ),
     "channels.watch": Ring(
         crontab(minute="*/5"),
         why="platforms give up on an address that failed for about an hour; not all installations ask in one second",

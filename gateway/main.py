@@ -75,6 +75,7 @@ class Gateway:
         edge: Edge = open_edge(config)
         pages.state.edge = edge
         telemetry.configure(config.metrics_folder)
+        edge.streams.tell()
         watch = pages.state.watch = metrics.Watch(edge)
         desk = pages.state.desk = ops.Desk(edge)
         looks = pages.state.vitals = vitals.Vitals(edge)

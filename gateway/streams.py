@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from shared.live.topics import Chat
+from shared.telemetry import metrics
 
 PER_VISITOR_MAX = 5
 
@@ -26,6 +27,11 @@ class Streams:
     total: int = 0
     of_chat: Counter[Chat] = field(default_factory=Counter)
 
+    def tell(self) -> None:
+        """Let the metrics know; by itself after each change, by the process once it counts."""
+        metrics.STREAMS.set(self.total)
+        metrics.STREAMS_ALLOWED.set(self.most)
+
     def check(self, chat: Chat) -> None:
         """Whether another may open. Raises TooMany."""
         if self.of_chat[chat] >= PER_VISITOR_MAX:
@@ -38,3 +44,4 @@ class Streams:
         self.of_chat[chat] += count
         if not self.of_chat[chat]:
             del self.of_chat[chat]
+        self.tell()

@@ -169,6 +169,8 @@ class Postgres(EmbeddedServer):
                         sql.Literal(verifier),
                     )
                 )
+            # Jobs and commands tell of long statements and replicas, whoever's they are.
+            connection.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(ADMIN)))
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
         if known:
             self._furnish(DATABASE)

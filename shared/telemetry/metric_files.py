@@ -8,6 +8,7 @@ share a folder have in common), and on a full disk ends the process, because its
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -35,6 +36,8 @@ FILE_BYTES = 512 * 1024
 RETIRED_MAX_BYTES = 4 * FILE_BYTES
 SUMMED = ("counter", "histogram")
 """What dead processes counted goes on counting; their gauges go with them."""
+_DAMAGED = (RuntimeError, ValueError, struct.error)
+"""What reading a file raises that a power loss has torn."""
 _LOCK = "lock"
 _LIVE = ".live"
 
@@ -125,6 +128,27 @@ def _collected(folder: Path | None) -> list[Metric]:
         return sorted(_Collector(None, path=str(folder)).collect(), key=lambda metric: metric.name)
 
 
+def totals(folder: Path, kind: str, name: str) -> dict[tuple[str, ...], float]:
+    """One counter (kind `counter`) or gauge (`gauge_livesum`) over all processes of the folder, by its labels' values
+    in the order of their names. A tenth of what `exposition` costs. Raises OSError."""
+    found: dict[tuple[str, ...], float] = {}
+    its_sample = f", {json.dumps(name)}, {{"  # behind the metric's name, which lacks a counter's _total
+    with _held(folder):
+        _retire(folder)
+        for file in folder.glob(f"{kind}_*.db"):
+            try:
+                its = [(key, value) for key, value, _, _ in _File.read_all_values_from_file(str(file))
+                       if its_sample in key]  # fmt: skip
+            except _DAMAGED as e:
+                log.warning("metrics_file_damaged", file=file.name, error=type(e).__name__)
+                continue
+            for key, value in its:
+                labels = json.loads(key)[2]
+                values = tuple(str(labels[label]) for label in sorted(labels))
+                found[values] = found.get(values, 0.0) + value
+    return found
+
+
 class _Given(Collector):
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -190,8 +214,8 @@ def _fold(dead: Path, retired: Path) -> bool:
         log.warning("metrics_not_folded", file=dead.name, error=type(e).__name__)
         new.unlink(missing_ok=True)
         return False
-    except (RuntimeError, ValueError, struct.error) as e:
-        # torn by a power loss; numbers are not worth keeping a process from its work
+    except _DAMAGED as e:
+        # numbers are not worth keeping a process from its work
         log.warning("metrics_file_damaged", file=dead.name, error=type(e).__name__)
         retired.unlink(missing_ok=True)
     dead.unlink()

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from shared.telemetry.metric_files import Book, exposition, series_key
+from shared.telemetry.metric_files import Book, exposition, series_key, totals
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,12 @@ def close() -> None:
     book, _book = _book, None
     if book is not None:
         book.close()
+
+
+def counted(metric: Counter | Gauge, folder: Path) -> dict[tuple[str, ...], float]:
+    """What all processes of this machine say of it, by its labels' values in the order of the labels' names; empty
+    where none keeps numbers. Raises OSError."""
+    return totals(folder, metric.kind, metric.name) if folder.is_dir() else {}
 
 
 class _Metric(Generic[K]):
@@ -178,6 +184,8 @@ JOURNAL_APPEND = Histogram(
     "journal_append_seconds", "From a checked request until the journal has it.", buckets=WEBHOOK_S
 )
 REFUSING = Gauge("gateway_refusing_bool", "Gateways that refuse everything (503): the journal is nearly full, or old.")
+STREAMS = Gauge("open_event_streams", "Event streams of web pages and agents that gateways hold open.")
+STREAMS_ALLOWED = Gauge("allowed_event_streams", "As many as those gateways would hold (WIDGET_STREAMS_MAX).")
 BATCHES = Counter("batches_total", "Batches of journal entries stored.")
 BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buckets=REQUESTS)
 EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
@@ -262,4 +270,6 @@ ALL: tuple[Counter | Histogram | Gauge, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Counter | Histogram | Gauge)
 )
 
-__all__ = ["ALL", "Counter", "Gauge", "Histogram", "Sampler", "close", "configure", "exposition", "pool_stats"]
+__all__ = [
+    "ALL", "Counter", "Gauge", "Histogram", "Sampler", "close", "configure", "counted", "exposition", "pool_stats",
+]  # fmt: skip

@@ -69,6 +69,7 @@ def test_health_is_every_check_as_json_and_says_what_is_wrong(gateway: RunningGa
     report = answer.json()
     assert set(report["checks"]) == set(health.CHECKS)
     assert {name: one["error"] for name, one in report["checks"].items() if one["error"] and name != "media"} == {}
+    assert report["checks"]["sockets"]["data"] == {"event_streams": 0, "allowed": 1000}
     assert (report["ok"], report["problems"]) == (True, {})
 
 

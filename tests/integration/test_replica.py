@@ -72,14 +72,14 @@ def test_how_far_a_replica_is_behind_is_seen_and_is_a_problem_when_it_is_much(
         psycopg.connect(server.admin_url, autocommit=True) as owner,
     ):
         assert vitals.replicas(app) == []
+        _grant(primary, "REVOKE pg_monitor FROM switchboard_admin")  # as where somebody else made the roles
         with _replica(primary, tmp_path / "log") as address:
             visit = Visit(settings, datetime.now(UTC), app, None, None, None)
             # the owner's role may not look before it is told that it may: that is said, and not taken for health
             wait_until(lambda: [r.lag_s for r in vitals.replicas(app)] == [None], "a replica", 30)
             [unseen] = run(database.replication, visit).problems
             assert "GRANT pg_monitor" in unseen.words
-            with psycopg.connect(primary.superuser_url, autocommit=True) as conn:
-                conn.execute("GRANT pg_monitor TO switchboard_admin")
+            _grant(primary, "GRANT pg_monitor TO switchboard_admin")
             wait_until(lambda: _streams(app), "a replica that streams", 30)
             assert [replica.name for replica in vitals.replicas(app)] == ["walreceiver"]
             wait_until(lambda: run(database.replication, visit).problems == (), "in step", 20)
@@ -99,6 +99,11 @@ def test_how_far_a_replica_is_behind_is_seen_and_is_a_problem_when_it_is_much(
                 held_up.execute("SELECT pg_wal_replay_resume()")
                 wait_until(lambda: run(database.replication, visit).problems == (), "caught up", 20)
         wait_until(lambda: vitals.replicas(app) == [], "a replica that went is not shown", 20)
+
+
+def _grant(primary: Postgres, statement: str) -> None:
+    with psycopg.connect(primary.superuser_url, autocommit=True) as conn:
+        conn.execute(statement.encode())
 
 
 def _streams(conn: Conn) -> bool:

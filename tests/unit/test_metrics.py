@@ -16,7 +16,7 @@ from shared.settings import PROJECT_ROOT, child_environment
 from shared.telemetry import metric_files, metrics
 
 UNITS = (
-    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_ratio", "_bool",
+    "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_ratio", "_bool", "_streams",
 )  # fmt: skip
 # What a label may say: words of ours, and names that stand in the settings. Nothing that grows with customers.
 LABELS = {
@@ -195,3 +195,25 @@ def test_the_files_are_for_our_eyes_only(folder: Path) -> None:
 
     assert {path.stat().st_mode & 0o077 for path in [folder, *folder.iterdir()]} == {0}
     assert os.listdir(folder)
+
+
+def test_one_number_of_all_processes_can_be_asked_for_alone(folder: Path, other: Other) -> None:
+    assert metrics.counted(metrics.WEBHOOKS, folder / "nowhere") == {}
+
+    metrics.configure(folder)
+    metrics.WEBHOOKS.inc("telegram", "200")
+    metrics.WEBHOOKS.inc("slack", "401")
+    assert metrics.counted(metrics.WEBHOOKS, folder) == {("telegram", "200"): 4, ("slack", "401"): 1}
+    assert metrics.counted(metrics.BREAKERS_OPEN, folder) == {("host/model",): 1}
+
+    other.kill()
+    assert metrics.counted(metrics.WEBHOOKS, folder)["telegram", "200"] == 4, "what it counted goes on counting"
+    assert metrics.counted(metrics.BREAKERS_OPEN, folder) == {}, "its gauges went with it"
+
+
+def test_a_torn_file_of_another_process_does_not_take_the_numbers_away(folder: Path) -> None:
+    metrics.configure(folder)
+    metrics.WEBHOOKS.inc("telegram", "200")
+    (folder / "counter_torn.db").write_bytes(b"\xff\x01\x00\x00" + b"\x00" * 100)
+
+    assert metrics.counted(metrics.WEBHOOKS, folder) == {("telegram", "200"): 1}

@@ -21,6 +21,8 @@ CHECKS: Mapping[str, Check] = {
     "redis": services.redis_memory,
     "media": services.media,
     "breakers": services.breakers,
+    "sockets": services.sockets,
+    "caches": services.caches,
     "journal": work.journal,
     "balance": work.balance,
     "queues": work.queues,

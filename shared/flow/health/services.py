@@ -1,4 +1,4 @@
-"""Redis in its parts, the media store, and the models' breakers."""
+"""Redis in its parts, the media store, the models' breakers, caches and event streams."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import redis
 
 from shared.flow.health.visit import Away, Found, Problem, Visit, need
 from shared.resilience.shared_breaker import PREFIX
+from shared.telemetry import metrics
 
 MEMORY_SHARE = 0.8
 DISK_SHARE = 0.9
+STREAMS_SHARE = 0.9
 
 
 def redis_memory(visit: Visit) -> Found:
@@ -70,3 +72,29 @@ def breakers(visit: Visit) -> Found:
     return Found({"not_closed": found},
                  tuple(Problem(f"open.{name}", f"{name} is {state}: its calls fail") for name, state in
                        sorted(found.items())))  # fmt: skip
+
+
+def sockets(visit: Visit) -> Found:
+    """Event streams that this machine's gateways hold open for web pages; beyond what is allowed they refuse."""
+    folder = visit.settings.metrics_folder
+    held, allowed = (
+        sum(metrics.counted(one, folder).values()) for one in (metrics.STREAMS, metrics.STREAMS_ALLOWED)
+    )  # fmt: skip
+    if not allowed:
+        raise Away("no gateway of this machine keeps numbers")
+    words = f"{held:.0f} of {allowed:.0f} event streams are open: more gateways, or WIDGET_STREAMS_MAX"
+    return Found({"event_streams": int(held), "allowed": int(allowed)},
+                 (Problem("full", words),) if held >= STREAMS_SHARE * allowed else ())  # fmt: skip
+
+
+def caches(visit: Visit) -> Found:
+    """How often this machine's processes found what they looked for, near (in themselves) or far (in Redis), since
+    counting began; and how often Redis was left alone because it was away."""
+    folder = visit.settings.metrics_folder
+    shown: dict[str, Any] = {}
+    for (cache, where), count in metrics.counted(metrics.CACHE, folder).items():
+        shown.setdefault(cache, {})[where] = int(count)
+    for counts in shown.values():
+        all_looks = sum(counts.values())
+        counts["hit_share"] = round(1 - counts.get("nowhere", 0) / all_looks, 3) if all_looks else None
+    return Found({"caches": shown, "rests": int(sum(metrics.counted(metrics.CACHE_RESTS, folder).values()))})

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from shared.flow.health.clearing import JOURNAL, PARTS, TURNS, clearing, ring_queue
 from shared.flow.health.visit import Found, Problem, Visit, need
 from shared.resilience.pressure import STEPS
 from shared.store import backups as backups_store
@@ -28,7 +29,10 @@ BACKGROUND_S = 1_800.0
 
 def journal(visit: Visit) -> Found:
     backlog = state.of_journal(Reader(need(visit.journal), visit.settings.journal_shards))
-    data = {"entries": backlog.entries, "oldest_s": round(backlog.oldest_s, 1)}
+    data = {
+        "entries": backlog.entries, "oldest_s": round(backlog.oldest_s, 1),
+        **clearing(visit, {JOURNAL: backlog.entries})[JOURNAL],
+    }  # fmt: skip
     words = f"{backlog.entries} accepted requests wait, the oldest for {backlog.oldest_s:.0f} s: is intake running?"
     return Found(data, (Problem("old", words),) if backlog.oldest_s > JOURNAL_S else ())
 
@@ -51,7 +55,8 @@ def balance(visit: Visit) -> Found:
 def queues(visit: Visit) -> Found:
     """Doorbells that nobody has taken. They have no age: what they ring for has, below."""
     depths = state.of_queues(need(visit.broker))
-    return Found(dict(depths), tuple(
+    empty = clearing(visit, {ring_queue(name): depth for name, depth in depths.items()})
+    return Found({name: {"rings": depth, **empty[ring_queue(name)]} for name, depth in depths.items()}, tuple(
         Problem(f"deep.{name}", f"{depth} rings wait in {name}: are its workers running?")
         for name, depth in depths.items() if depth >= RINGS
     ))  # fmt: skip
@@ -80,14 +85,20 @@ def rows(visit: Visit) -> Found:
         name: round(value, 1) if isinstance(value, float) else value
         for name, value in ((name, getattr(found, name)) for name in found.__dataclass_fields__)
     }
+    empty = clearing(visit, {TURNS: found.overdue_turns, PARTS: found.overdue_parts})
+    data |= {f"overdue_{what}_{key}": value for what, values in empty.items() for key, value in values.items()}
     return Found(data, tuple(problems))
 
 
 def background(visit: Visit) -> Found:
     """Documents, attachments and imports: what is due and since when."""
     found = state.of_background(need(visit.conn))
+    empty = clearing(visit, {one.station: one.overdue for one in found})
     return Found(
-        {one.station: {"overdue": one.overdue, "oldest_s": round(one.oldest_s, 1)} for one in found},
+        {
+            one.station: {"overdue": one.overdue, "oldest_s": round(one.oldest_s, 1), **empty[one.station]}
+            for one in found
+        },
         tuple(
             Problem(
                 f"late.{one.station}", f"{one.overdue} of {one.station} are due, the oldest for {one.oldest_s:.0f} s"
