@@ -36,7 +36,7 @@ OPERATORS_ONLY = {
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
     "backups", "rounds",  # the timetable's, too
     "daily_limits",  # everybody's defaults
-    "overload", "reply_paces",  # ids and numbers of the whole fleet
+    "overload", "queue_depths", "reply_paces",  # ids and numbers of the whole fleet
     "app_answers",  # an app may serve several companies
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
