@@ -41,6 +41,8 @@ class IntakeThread(Resident):
         self._groups_known = False
         self._found = 0
         """How many entries the last round found."""
+        self._failed = ""
+        """The stream that failed last."""
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="intake")
 
     def stop(self) -> None:
@@ -54,7 +56,7 @@ class IntakeThread(Resident):
             self._groups_known = True
         try:
             heads = self._reader.heads()
-            self._found = self._drain_all([stream for stream, head in heads.items() if head != "0-0"])
+            self._found = self._drain_all(self._in_turn([stream for stream, head in heads.items() if head != "0-0"]))
             if not self._found:
                 self._reader.wait(heads, WAIT_MS)
         except ResponseError as e:
@@ -62,6 +64,12 @@ class IntakeThread(Resident):
                 self._groups_known = False
             raise
         return 0.0
+
+    def _in_turn(self, streams: Sequence[str]) -> list[str]:
+        """Those behind the one that failed last, then the others: an error ends a round, and whoever fails each time
+        must not keep the same ones from theirs."""
+        behind = [stream for stream in streams if stream > self._failed]
+        return [*behind, *(stream for stream in streams if stream <= self._failed)]
 
     def _drain_all(self, streams: Sequence[str]) -> int:
         """One batch of each, or of all together; how many entries there were."""
@@ -77,7 +85,11 @@ class IntakeThread(Resident):
 
     def _drain_one(self, stream: str) -> int:
         """Store one batch of a stream; how many entries there were."""
-        stored = None if self.stopping.is_set() else self._drain.drain(stream)
+        try:
+            stored = None if self.stopping.is_set() else self._drain.drain(stream)
+        except Exception:
+            self._failed = stream
+            raise
         if stored is None or not stored.requests:
             return 0
         self._announce(stream, stored)
