@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.inbox import ID_MAX, Refused, _as_agent, _conversation, _json, _no_such_conversation
-from gateway.knowledge import _body, within
+from gateway.agents import ID_MAX, Refused, as_agent, as_json, body_of, conversation_of, no_such_conversation
+from gateway.knowledge import within
 from gateway.searching import Searcher
 from shared.channels.body import decode_object
 from shared.channels.text import storable
@@ -33,7 +33,7 @@ async def search(request: Request) -> Response:
     "speakers": […], "since": time, "until": time}}`, the filter's parts optional. Answers with the passages, best
     first, each with where it begins and ends in its document, and with the space that ranked them (null: by words)."""
     try:
-        asked = decode_object(await _body(request, BODY_BYTES))
+        asked = decode_object(await body_of(request, BODY_BYTES))
     except ValueError:
         raise Refused(422, 'send {"question": "…"}') from None
     question, limit = asked.get("question"), asked.get("limit", 8)
@@ -46,7 +46,7 @@ async def search(request: Request) -> Response:
     def work(conn: Conn, company_id: int) -> tuple[int, dict[str, int]]:
         return company_id, knowledge.collection_ids(conn, company_id, wanted.get("collections", ()))
 
-    company_id, collections = await _as_agent(request, work)
+    company_id, collections = await as_agent(request, work)
     await within(request, "search", company_id)
     where = _where(wanted, collections)
     searcher: Searcher = request.app.state.searcher
@@ -54,7 +54,7 @@ async def search(request: Request) -> Response:
         understood, found = await searcher.search(company_id, storable(question), limit, where)
     except errors.InsufficientPrivilege:
         raise _foreign() from None
-    return _json({
+    return as_json({
         "space": understood.space,
         "passages": [
             {"chunk": p.chunk_id, "document": p.document_id, "title": p.title, "text": p.text, "start": p.start_char,
@@ -66,35 +66,35 @@ async def search(request: Request) -> Response:
 
 async def show_filter(request: Request) -> Response:
     """Where a conversation's questions look: `{"filter": {…}}` as `search` takes it, null for everywhere."""
-    conversation_id = _conversation(request)
+    conversation_id = conversation_of(request)
 
     def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
-            raise _no_such_conversation()
+            raise no_such_conversation()
         where = passages.chat_filter(conn, company_id, conversation_id)
         return None if where is None else _shown(conn, company_id, where)
 
-    return _json({"filter": await _as_agent(request, work)})
+    return as_json({"filter": await as_agent(request, work)})
 
 
 async def set_filter(request: Request) -> Response:
     """`{"filter": {…}}`, null for everywhere: from the next question on. Answers as `show_filter`."""
-    conversation_id = _conversation(request)
+    conversation_id = conversation_of(request)
     try:
-        given = decode_object(await _body(request, BODY_BYTES))["filter"]
+        given = decode_object(await body_of(request, BODY_BYTES))["filter"]
     except (ValueError, KeyError):
         raise Refused(422, 'send {"filter": {…}}, or null for everywhere') from None
     wanted = _filter(given) if given is not None else {}
 
     def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
-            raise _no_such_conversation()
+            raise no_such_conversation()
         where = _where(wanted, knowledge.collection_ids(conn, company_id, wanted.get("collections", ())))
         passages.save_chat_filter(conn, company_id, conversation_id, where)
         return None if where is None else _shown(conn, company_id, where)
 
     try:
-        return _json({"filter": await _as_agent(request, work)})
+        return as_json({"filter": await as_agent(request, work)})
     except errors.InsufficientPrivilege:
         raise _foreign() from None
 

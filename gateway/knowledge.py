@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.inbox import ID_MAX, PAGE_MAX, Refused, _as_agent, _json, _number
+from gateway.agents import ID_MAX, PAGE_MAX, Refused, as_agent, as_json, body_of, number
 from shared.channels.body import decode_object
 from shared.channels.text import storable
 from shared.knowledge.extract import BYTES_MAX, FORMATS, format_of
@@ -37,7 +37,7 @@ async def within(request: Request, what: Literal["search", "write"], company_id:
 
 async def _may_write(request: Request) -> None:
     """Before the body is read. Raises Refused(401, 429)."""
-    await within(request, "write", await _as_agent(request, lambda conn, company_id: company_id))
+    await within(request, "write", await as_agent(request, lambda conn, company_id: company_id))
 
 
 async def send_document(request: Request) -> Response:
@@ -51,14 +51,14 @@ async def send_document(request: Request) -> Response:
         raise Refused(415, f"none of the formats that are read: {', '.join(FORMATS)}")
     described = _described(request)
     await _may_write(request)
-    body = await _body(request, BYTES_MAX)
+    body = await body_of(request, BYTES_MAX)
 
     def work(conn: Conn, company_id: int) -> int:
         return imports.queue_file(
             conn, company_id, source=name, name=name, media_type=media_type, body=body, described=described
         )
 
-    queued = await _as_agent(request, work)
+    queued = await as_agent(request, work)
     await asyncio.to_thread(ring, import_due)
     return JSONResponse({"import": queued}, status_code=202)
 
@@ -66,25 +66,25 @@ async def send_document(request: Request) -> Response:
 async def send_site(request: Request) -> Response:
     """`{"sitemap": "https://…/sitemap.xml"}`: its pages are read soon, as robots.txt allows."""
     try:
-        address = decode_object(await _body(request, 16 * 1024)).get("sitemap")
+        address = decode_object(await body_of(request, 16 * 1024)).get("sitemap")
     except ValueError:
         address = None
     if not isinstance(address, str) or not address.startswith(("https://", "http://")) or len(address) > ADDRESS_CHARS:
         raise Refused(422, 'send {"sitemap": "https://…/sitemap.xml"}')
     sitemap, described = storable(address), _described(request)
     await _may_write(request)
-    queued = await _as_agent(request, lambda conn, company: imports.queue_site(conn, company, sitemap, described))
+    queued = await as_agent(request, lambda conn, company: imports.queue_site(conn, company, sitemap, described))
     await asyncio.to_thread(ring, import_due)
     return JSONResponse({"import": queued}, status_code=202)
 
 
 async def list_documents(request: Request) -> Response:
-    after_id, limit = _number(request, "after_id", 0, ID_MAX), _number(request, "limit", 100, PAGE_MAX)
+    after_id, limit = number(request, "after_id", 0, ID_MAX), number(request, "limit", 100, PAGE_MAX)
 
     def work(conn: Conn, company_id: int) -> Any:
         return {"documents": knowledge.list_documents(conn, company_id, after_id=after_id, limit=limit)}
 
-    return _json(await _as_agent(request, work))
+    return as_json(await as_agent(request, work))
 
 
 async def delete_document(request: Request) -> Response:
@@ -93,9 +93,9 @@ async def delete_document(request: Request) -> Response:
     def work(conn: Conn, company_id: int) -> bool:
         return document_id <= ID_MAX and knowledge.delete_document(conn, company_id, document_id)
 
-    if not await _as_agent(request, work):
+    if not await as_agent(request, work):
         raise Refused(404, "this company has no such document")
-    return _json({"deleted": True})
+    return as_json({"deleted": True})
 
 
 async def list_imports(request: Request) -> Response:
@@ -103,7 +103,7 @@ async def list_imports(request: Request) -> Response:
     state = request.query_params.get("state", "parked")
     if state not in STATES:
         raise Refused(422, f"state should be one of {', '.join(STATES)}")
-    after_id, limit = _number(request, "after_id", 0, ID_MAX), _number(request, "limit", 100, PAGE_MAX)
+    after_id, limit = number(request, "after_id", 0, ID_MAX), number(request, "limit", 100, PAGE_MAX)
 
     def work(conn: Conn, company_id: int) -> Any:
         return {
@@ -112,14 +112,14 @@ async def list_imports(request: Request) -> Response:
             "imports": imports.listed(conn, company_id, state, after_id=after_id, limit=limit),
         }
 
-    return _json(await _as_agent(request, work))
+    return as_json(await as_agent(request, work))
 
 
 async def retry_imports(request: Request) -> Response:
-    count = await _as_agent(request, imports.retry_parked)
+    count = await as_agent(request, imports.retry_parked)
     await asyncio.to_thread(ring, import_due)
     await asyncio.to_thread(ring, embed_due)
-    return _json({"queued": count})
+    return as_json({"queued": count})
 
 
 def _described(request: Request) -> dict[str, str]:
@@ -136,16 +136,6 @@ def _described(request: Request) -> dict[str, str]:
         except ValueError:
             raise Refused(422, "date should be a time such as 2026-01-31T12:00:00+00:00") from None
     return given
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """Raises Refused(413)."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise Refused(413, f"the body may have {most} bytes")
-    return bytes(body)
 
 
 ROUTES = [

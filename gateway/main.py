@@ -17,7 +17,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway import finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
+from gateway import agents, finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
 from gateway.edge import Edge, open_edge
 from gateway.searching import Searcher
 from gateway.timing import timed
@@ -53,7 +53,7 @@ class Gateway:
                 *ops.ROUTES,
             ],
             lifespan=self._lifespan,
-            exception_handlers=inbox.EXCEPTION_HANDLERS,
+            exception_handlers=agents.EXCEPTION_HANDLERS,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
