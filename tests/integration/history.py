@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.flow import archive as archival
+from shared.flow import jobs
+from shared.flow.jobs import Work
 from shared.store.pool import Conn
 from tests.factories import Bot
 
@@ -80,3 +83,11 @@ def everywhere(conn: Conn) -> dict[str, list[Any]]:
     ).fetchall():
         found[str(kind)].append(row)
     return {table: sorted(of_table) for table, of_table in found.items()}
+
+
+def archive(work: Work, only: int | None = None) -> jobs.Ran:
+    """Run archival to its end; only: for one company."""
+    ran = jobs.run(archival.moving(only), work, slot=None, by="hand")
+    assert ran is not None
+    assert ran.outcome == "done"
+    return ran

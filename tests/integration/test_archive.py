@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from shared import faults
 from shared.clock import FixedClock
-from shared.embedded import Database, Postgres
+from shared.embedded import Database
 from shared.flow import archive, jobs
 from shared.flow.jobs import Work
 from shared.store import archive_runs as store
 from shared.store import conversations, deletion, messages, receipts, requests
-from shared.store.migrate import migrate
 from shared.store.pool import set_companies
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration import history
 from tests.integration.command_line import Run, one_line
-from workers.drill.system import wait_until
 
 KEEP = 100
 
@@ -39,13 +32,6 @@ def work(database: Database) -> Iterator[Work]:
 @pytest.fixture
 def bot(database: Database) -> Bot:
     return make_bot(database.admin_url)
-
-
-def _move(work: Work, only: int | None = None) -> jobs.Ran:
-    ran = jobs.run(archive.moving(only), work, slot=None, by="hand")
-    assert ran is not None
-    assert ran.outcome == "done"
-    return ran
 
 
 def _seqs(work: Work, conversation: int) -> list[int]:
@@ -63,7 +49,7 @@ def test_old_messages_of_a_quiet_conversation_move_with_all_that_belongs_to_them
     conversation = history.write(work.conn, bot, "5", 450)
     before, unread = history.rows(work.conn), _unread(work)
 
-    ran = _move(work)
+    ran = history.archive(work)
 
     assert _seqs(work, conversation) == list(range(351, 451))
     hot = history.rows(work.conn)
@@ -73,14 +59,14 @@ def test_old_messages_of_a_quiet_conversation_move_with_all_that_belongs_to_them
     assert history.everywhere(work.conn) == {table: sorted(rows) for table, rows in before.items()}
     assert ran.rows == 350 + 175 + 175 + 350
     assert _unread(work) == unread
-    assert _move(work).rows == 0
+    assert history.archive(work).rows == 0
 
 
 @pytest.mark.parametrize(("count", "days"), [(100, 400), (450, 182)])
 def test_the_last_hundred_and_the_last_half_year_stay(work: Work, bot: Bot, count: int, days: int) -> None:
     conversation = history.write(work.conn, bot, "5", count, days=days)
 
-    _move(work)
+    history.archive(work)
 
     assert _seqs(work, conversation) == list(range(1, count + 1))
 
@@ -96,7 +82,7 @@ def test_a_conversation_in_which_something_is_under_way_stays(work: Work, bot: B
     conversation = history.write(work.conn, bot, "5", 200)
     work.conn.execute(busy.encode())
 
-    _move(work)
+    history.archive(work)
 
     assert len(_seqs(work, conversation)) == 200
 
@@ -110,10 +96,10 @@ def test_a_turn_whose_answer_stays_stays_with_it_and_goes_the_next_time(work: Wo
     )
     before = history.everywhere(work.conn)
 
-    _move(work)
+    history.archive(work)
     assert len(history.rows(work.conn)["turns"]) == 51
     work.conn.execute("UPDATE conversations SET message_count = message_count + 100")
-    _move(work)
+    history.archive(work)
 
     assert len(history.rows(work.conn)["turns"]) == 0
     assert history.everywhere(work.conn) == before
@@ -125,7 +111,7 @@ def test_a_long_conversation_goes_in_bounded_batches(work: Work, bot: Bot, monke
     before = history.everywhere(work.conn)
     monkeypatch.setattr(archive, "MESSAGES_A_BATCH", 250)
 
-    ran = _move(work)
+    ran = history.archive(work)
 
     assert ran.batches >= 4
     assert _seqs(work, conversation) == list(range(901, 1001))
@@ -145,7 +131,7 @@ def test_a_pace_is_kept_by_small_batches_and_pauses_behind_them(
     monkeypatch.setattr("shared.flow.archive.time.sleep", pauses.append)
     paced = replace(work, settings=work.settings.model_copy(update={"archive_messages_per_s": 1000}))
 
-    ran = _move(paced)
+    ran = history.archive(paced)
 
     # a hundred a time, and no longer than their tenth of a second behind each; then looks that find nothing
     assert ran.batches >= 5
@@ -160,10 +146,10 @@ def test_companies_have_terms_of_their_own_and_one_can_be_moved_alone(work: Work
     store.set_terms(work.conn, bot.company_id, after_days=90, delete_after_days=None)
     store.set_terms(work.conn, third.company_id, after_days=90, delete_after_days=None)
 
-    _move(work, only=bot.company_id)
+    history.archive(work, only=bot.company_id)
 
     assert [len(_seqs(work, c)) for c in (quick, slow, left)] == [100, 120, 120]
-    _move(work)
+    history.archive(work)
     assert [len(_seqs(work, c)) for c in (quick, slow, left)] == [100, 120, 100]
 
 
@@ -191,7 +177,7 @@ def test_who_reads_notices_nothing(work: Work, database: Database, bot: Bot) -> 
     assert isinstance(before[-1], list)
     assert len(before[-1]) == 325
 
-    _move(work)
+    history.archive(work)
 
     assert len(_seqs(work, conversation)) == KEEP
     assert read() == before
@@ -219,7 +205,7 @@ def test_the_way_of_an_archived_answer_is_told_as_before(work: Work, bot: Bot) -
     assert isinstance(before[0], receipts.Story)
     assert (before[0].state, len(before[0].parts)) == ("answered", 2)
 
-    _move(work)
+    history.archive(work)
 
     assert told() == before
     assert receipts.story(work.conn, int(str(turn)), bot.company_id + 1) is None
@@ -228,7 +214,7 @@ def test_the_way_of_an_archived_answer_is_told_as_before(work: Work, bot: Bot) -
 def test_another_company_reads_nothing_of_it(work: Work, database: Database, bot: Bot) -> None:
     foreign = make_bot(database.admin_url)
     conversation = history.write(work.conn, bot, "5", 300)
-    _move(work)
+    history.archive(work)
 
     with psycopg.connect(database.url, autocommit=True) as conn, conn.transaction():
         set_companies(conn, [foreign.company_id])
@@ -247,7 +233,7 @@ def test_a_late_repetition_of_an_archived_message_is_a_duplicate(
         inbox.drain_all()
         work.conn.execute("UPDATE conversations SET last_message_at = now() - make_interval(days => 200)")
         work.conn.execute("UPDATE turns SET state = 'cancelled'")
-        _move(work)
+        history.archive(work)
         assert work.conn.execute("SELECT count(*), min(seq) FROM messages").fetchone() == (100, 31)
 
         inbox.journal(bot, first)
@@ -269,7 +255,7 @@ def test_whoever_writes_just_now_is_spared_and_waits_for_nobody(work: Work, data
     with psycopg.connect(database.admin_url) as writer:
         assert conversations.lock(writer, bot.company_id, conversation) is not None
 
-        _move(work)
+        history.archive(work)
 
         assert [len(_seqs(work, c)) for c in (conversation, other)] == [300, 100]
 
@@ -278,7 +264,7 @@ def test_a_restored_conversation_is_as_it_was(work: Work, bot: Bot) -> None:
     conversation = history.write(work.conn, bot, "5", 650)
     other = history.write(work.conn, bot, "6", 300)
     before, unread = history.rows(work.conn), _unread(work)
-    _move(work)
+    history.archive(work)
 
     back = archive.restore(work, company_id=bot.company_id, conversation_id=conversation)
 
@@ -296,11 +282,11 @@ def test_a_restored_conversation_is_as_it_was(work: Work, bot: Bot) -> None:
 def test_restoring_a_run_brings_back_what_was_archived_behind_it(work: Work, bot: Bot) -> None:
     """What is archived stays a conversation's beginning."""
     conversation = history.write(work.conn, bot, "5", 300)
-    _move(work)
+    history.archive(work)
     work.conn.execute("UPDATE conversations SET message_count = message_count + 50")
-    _move(work)
+    history.archive(work)
     other = history.write(work.conn, bot, "6", 300)
-    _move(work)
+    history.archive(work)
     first, second, third = (run.id for run in reversed(store.runs(work.conn)))
 
     assert archive.restore(work, run_id=second) == 50
@@ -315,126 +301,13 @@ def test_restoring_a_run_brings_back_what_was_archived_behind_it(work: Work, bot
 def test_a_column_that_came_after_archival_takes_its_default_at_restoring(work: Work, bot: Bot) -> None:
     conversation = history.write(work.conn, bot, "5", 300)
     work.conn.execute("ALTER TABLE messages ADD COLUMN gone int")
-    _move(work)
+    history.archive(work)
     work.conn.execute("ALTER TABLE messages ADD COLUMN stars int NOT NULL DEFAULT 5, DROP COLUMN gone")
 
     archive.restore(work)
 
     assert len(_seqs(work, conversation)) == 300
     assert work.conn.execute("SELECT DISTINCT stars FROM messages").fetchall() == [(5,)]
-
-
-# ------------------------------------------------------------------ killed between any two statements
-MOVING = ("picked", "outbound", "receipts", "turns", "messages", "conversations", "before_commit", "committed")
-RESTORING = ("restore_messages", "restore_turns", "restore_receipts", "restore_outbound")
-
-
-def _killed(work: Work, folder: Path, point: str, do: Callable[[Work], object]) -> None:
-    """Do it in a process of its own, which is killed there."""
-    info = work.conn.info
-    child = os.fork()
-    if child == 0:
-        # of the parent's connection nothing may be used or closed here
-        faults.configure(f"{point}=kill", folder)
-        with psycopg.connect(info.dsn, password=info.password, autocommit=True) as conn:
-            do(replace(work, conn=conn))
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), point
-    assert os.WTERMSIG(status) == signal.SIGKILL
-
-
-def test_killed_between_any_two_statements_of_a_move_every_row_is_in_one_place(
-    work: Work, bot: Bot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(archive, "MESSAGES_A_BATCH", 60)
-    history.write(work.conn, bot, "5", 650, days=300)
-    history.write(work.conn, bot, "6", 300)
-    before = history.everywhere(work.conn)
-
-    for point in (*(f"archive.{p}" for p in MOVING), "job.after_batch"):
-        _killed(work, tmp_path, point, lambda w: jobs.run(archive.MOVE_MESSAGES, w, slot=None, by="hand"))
-        assert history.everywhere(work.conn) == before, point
-        work.conn.execute("UPDATE jobs SET leased_until = clock_timestamp()")
-    # two of the kills came behind a commit
-    assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (950 - 2 * 60,)
-
-    _move(work)
-    assert history.everywhere(work.conn) == before
-    assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (200,)
-    assert work.conn.execute("SELECT count(*) FROM archived_keys").fetchone() == (375,)
-    counted = work.conn.execute("SELECT sum(messages), sum(rows) FROM archive_runs").fetchone()
-    assert counted == work.conn.execute(
-        "SELECT sum(rows) FILTER (WHERE kind = 'messages'), sum(rows) FROM archive_segments"
-    ).fetchone()  # fmt: skip
-
-
-def test_killed_between_any_two_statements_of_a_restore_every_row_is_in_one_place(
-    work: Work, bot: Bot, tmp_path: Path
-) -> None:
-    history.write(work.conn, bot, "5", 450)
-    before = history.everywhere(work.conn)
-    _move(work)
-
-    for point in RESTORING:
-        _killed(work, tmp_path, f"archive.{point}", archive.restore)
-        assert history.everywhere(work.conn) == before, point
-
-    archive.restore(work)
-    assert history.everywhere(work.conn) == before
-    assert work.conn.execute("SELECT count(*) FROM archive_segments").fetchone() == (0,)
-
-
-def test_a_server_that_dies_in_the_middle_of_a_run_has_each_batch_whole_or_not_at_all(
-    make_postgres: Callable[..., Postgres], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Batches wait for no disk: the newest may be lost, with what was written down of them, and nothing else."""
-    monkeypatch.setattr(archive, "MESSAGES_A_BATCH", 60)
-    server = make_postgres(extra={"synchronous_commit": "on"})
-    database = server.create_database("dies")
-    migrate(database.admin_url)
-    bot, config = make_bot(database.admin_url), settings_for(database, "redis://127.0.0.1:1/0")
-
-    def opened() -> psycopg.Connection:
-        return psycopg.connect(database.admin_url, autocommit=True)
-
-    with opened() as conn, opened() as seeing, ThreadPoolExecutor(1) as aside:
-        for chat in ("5", "6", "7"):
-            history.write(conn, bot, chat, 1000)
-        before = history.everywhere(conn)
-        work = Work(conn, config, FixedClock(datetime.now(UTC)))
-        running = aside.submit(jobs.run, archive.MOVE_MESSAGES, work, slot=None, by="hand", budget_s=float("inf"))
-        wait_until(lambda: seeing.execute("SELECT max(messages) > 400 FROM archive_runs").fetchone() == (True,),
-                   "some batches", 20)  # fmt: skip
-        server.kill()
-        assert isinstance(running.exception(20), psycopg.OperationalError)
-    server.start()
-
-    with opened() as conn:
-        work = Work(conn, config, FixedClock(datetime.now(UTC)))
-        assert history.everywhere(conn) == before
-        counted = "SELECT (SELECT sum(messages) FROM archive_runs), 3000 - count(*) FROM messages"
-        [(told, moved)] = conn.execute(counted).fetchall()
-        assert told == moved < 2700
-        conn.execute("UPDATE jobs SET leased_until = clock_timestamp()")
-        _move(work)
-        assert history.everywhere(conn) == before
-        assert conn.execute(counted).fetchall() == [(2700, 2700)]
-
-
-def test_what_is_left_when_time_is_over_belongs_to_the_same_run(
-    work: Work, bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    history.write(work.conn, bot, "5", 450)
-    monkeypatch.setattr(archive, "MESSAGES_A_BATCH", 100)
-    first = jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand", budget_s=0)
-    assert first is not None
-    assert first.outcome == "more"
-
-    _move(work)
-
-    [run] = store.runs(work.conn)
-    assert run.messages == 350
 
 
 # ------------------------------------------------------------------ for good
@@ -445,7 +318,7 @@ def test_archives_older_than_a_bound_are_deleted_with_a_receipt_and_only_they(
     history.write(work.conn, bot, "5", 300, days=500)
     history.write(work.conn, bot, "6", 300, days=300)
     history.write(work.conn, other, "5", 300, days=500)
-    _move(work)
+    history.archive(work)
     hot = history.rows(work.conn)
     store.set_terms(work.conn, bot.company_id, after_days=None, delete_after_days=400)
 
@@ -461,21 +334,9 @@ def test_archives_older_than_a_bound_are_deleted_with_a_receipt_and_only_they(
     assert receipt.counts == {"messages": 200, "turns": 100, "receipts": 100, "outbound": 200, "keys": 100}
 
 
-def test_killed_between_deleting_and_the_receipt_neither_has_happened(work: Work, bot: Bot, tmp_path: Path) -> None:
-    history.write(work.conn, bot, "5", 300, days=500)
-    _move(work)
-    job = archive.deleting(older_than_days=400)
-    before = history.everywhere(work.conn)
-
-    _killed(work, tmp_path, "archive.deleted", lambda w: jobs.run(job, w, slot=None, by="hand"))
-
-    assert history.everywhere(work.conn) == before
-    assert deletion.receipts(work.conn) == []
-
-
 def test_a_conversation_whose_beginning_was_deleted_is_read_from_what_is_left(work: Work, bot: Bot) -> None:
     conversation = history.write(work.conn, bot, "5", 300, days=500)
-    _move(work)
+    history.archive(work)
     assert jobs.run(archive.deleting(older_than_days=60), work, slot=None, by="hand") is not None
 
     with work.conn.transaction():
