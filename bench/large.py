@@ -22,6 +22,7 @@ from shared.settings import Settings
 from shared.store.maintenance import PARTITIONED
 from shared.store.migrate import migrate
 from shared.store.redis import connect
+from shared.telemetry import metrics
 
 MESSAGES = 10_000_000
 LENGTH = 100
@@ -112,6 +113,8 @@ def _looks(database: Database, settings: Settings) -> Iterator[str]:
         connect(settings.need(name), socket_timeout_s=1.0) for name in ("journal_url", "broker_url", "cache_url")
     ]
     taken, slowest = list[float](), dict[str, float]()
+    metrics.configure(settings.metrics_folder)
+    metrics.STREAMS_ALLOWED.set(1)  # as where a gateway runs
     with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as conn:
         for _ in range(LOOKS):
             started = time.perf_counter()
@@ -121,6 +124,7 @@ def _looks(database: Database, settings: Settings) -> Iterator[str]:
             assert all(one.error is None or name == "media" for name, one in found.items()), found
             for name, one in found.items():
                 slowest[name] = max(slowest.get(name, 0.0), one.ms)
+    metrics.close()
     for client in clients:
         client.close()
     yield (f"health: every check in {sorted(taken)[LOOKS // 2] * 1000:.0f} ms, p95 {p95(taken) * 1000:.0f} ms,"

@@ -16,13 +16,14 @@ log = structlog.get_logger(__name__)
 WAIT_S = 60.0
 """Building waits for every transaction that began before it; a dump of hours must not hold the one child of all jobs.
 What was begun is broken then, and made anew by the next run."""
-CHUNKS_A_SECOND = 1_000
-"""Built by one process, with others at work: a graph may wait as long again, because that is what giving up loses."""
+CHUNKS_A_SECOND = 500
+"""Built with others at work: a graph may wait as long again, because that is what giving up loses."""
 KEEP_S = 10.0
 
 
 def _make_graphs(work: Work, cursor: Cursor | None) -> Batch:
-    """One graph a batch: a million chunks take minutes. Who is killed leaves a broken one, which is dropped here."""
+    """One graph a batch: a million chunks take minutes. Who is killed leaves one that is
+    dropped by the next run, or takes its place if it is whole."""
     work.conn.execute(
         "/* graphs.wait */ SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false)",
         (str(round(1000 * WAIT_S)),),
@@ -34,8 +35,6 @@ def _make_graphs(work: Work, cursor: Cursor | None) -> Batch:
     for graph in store.missing(work.conn):
         if graph.state == "building":
             continue
-        if graph.state == "broken":
-            store.drop(work.conn, graph.name)
         _build(work, graph)
         log.info("graph_made", company_id=graph.company_id, space_id=graph.space_id, chunks=graph.chunks)
         return Batch(1, next={})

@@ -42,7 +42,7 @@ def audit(r: Resources, company_id: int) -> float | None:
             found += sum(passage.score >= furthest for passage in near)
             wanted += len(exact)
         share = min(found / wanted, 1.0) if wanted else 1.0
-        ef_search = recall.list_of(conn, company_id)
+        ef_search = recall.list_of(conn, company_id, space_id)
         if share < recall.RECALL_MIN:
             ef_search = min(2 * ef_search, recall.EF_MAX)
         recall.record(conn, company_id, recall=share, questions=len(questions), ef_search=ef_search)

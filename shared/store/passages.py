@@ -93,32 +93,31 @@ def hits(
         words={(language, lexeme): Word(tells, mean) for language, lexeme, tells, mean in found["words"]},
         asked=found["asked"],
         chunks=found["chunks"],
-        hits=[_hit(found["documents"], found["cosines"], *values) for values in found["candidates"]],
+        hits=[_hit(found["documents"], *values) for values in found["candidates"]],
     )
 
 
 def _hit(
-    documents: Mapping[str, tuple[str, str]], cosines: Mapping[str, float], chunk_id: int, document_id: int,
-    ordinal: int, language: str, length: int, tsvector: str | None,
+    documents: Mapping[str, tuple[str, str]], chunk_id: int, document_id: int, ordinal: int, language: str, length: int,
+    tsvector: str | None, cosine: float | None,
 ) -> Hit:  # fmt: skip
     title, kind = documents[str(document_id)]
     spoken = kind == "transcript"
     family = "" if spoken else title
-    return Hit(
-        chunk_id, document_id, ordinal, family, spoken, language, length, positions(tsvector or ""),
-        cosines.get(str(chunk_id)),
-    )  # fmt: skip
+    where = positions(tsvector) if tsvector else {}
+    return Hit(chunk_id, document_id, ordinal, family, spoken, language, length, where, cosine)
 
 
+_UNMARKED = str.maketrans("", "", "ABCD")
 _LEXEME = re.compile(r"'((?:[^'\\]|''|\\.)*)'(?::([0-9,A-D]+))?")
 
 
 def positions(tsvector: str) -> dict[str, list[int]]:
     """Where words stand, of a tsvector as PostgreSQL writes it."""
     return {
-        lexeme.replace("''", "'").replace("\\\\", "\\"): [
-            int(place.rstrip("ABCD")) for place in places.split(",") if place
-        ]
+        lexeme.replace("''", "'").replace("\\\\", "\\"): [*map(int, places.translate(_UNMARKED).split(","))]
+        if places
+        else []
         for lexeme, places in _LEXEME.findall(tsvector)
     }
 

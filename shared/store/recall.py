@@ -59,13 +59,13 @@ def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_sea
     )
 
 
-def list_of(conn: Conn, company_id: int) -> int:
-    """How far the company's index looks."""
+def list_of(conn: Conn, company_id: int, space_id: int) -> int:
+    """How far the company's index of that space looks."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
-            "/* recall.list_of */ SELECT knowledge_list(%(company)s, (SELECT coalesce(sum(chunks), 0)::bigint"
-            " FROM knowledge_stats WHERE company_id = %(company)s))",
-            {"company": company_id},
+            "/* recall.list_of */ SELECT knowledge_list(%(company)s, %(space)s, (SELECT"
+            " coalesce(sum(chunks), 0)::bigint FROM knowledge_stats WHERE company_id = %(company)s))",
+            {"company": company_id, "space": space_id},
         ).fetchone()
     assert isinstance(found, int)
     return found

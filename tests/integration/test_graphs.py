@@ -17,7 +17,7 @@ from shared.flow.graphs import MAKE_GRAPHS
 from shared.flow.jobs import Work
 from shared.knowledge import search
 from shared.knowledge.search import Meaning
-from shared.store import embeddings, graphs
+from shared.store import embeddings, graphs, recall
 from shared.store.filters import Filter
 from shared.store.pool import Conn, set_companies
 from tests.factories import settings_for
@@ -106,7 +106,8 @@ def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
         with pytest.raises(psycopg.errors.LockNotAvailable):
             graphs.make(work.conn, wanted)
         writing.rollback()
-    assert [(graph.company_id, graph.state) for graph in graphs.missing(work.conn)] == [(large, "broken")]
+    assert [(graph.company_id, graph.state) for graph in graphs.missing(work.conn)] == [(large, "absent")]
+    assert graph_of(work, large) is None
     set_companies(app, (large,))
     read = read_by(app, lambda c: embeddings.nearest(c, large, wanted.space_id, vector(), 10))
     app.rollback()  # a graph waits for who reads
@@ -139,7 +140,7 @@ def test_a_graph_is_given_up_with_its_lease_and_made_by_who_has_the_next(
             flow._build(replace(work, keep=keep), wanted)  # it waits for who writes
         writing.rollback()
 
-    assert [graph.state for graph in graphs.missing(work.conn)] == ["broken"]
+    assert [graph.state for graph in graphs.missing(work.conn)] == ["absent"]
     assert run(work) == 1
     assert graphs.missing(work.conn) == []
 
@@ -151,13 +152,13 @@ def test_one_process_builds_where_two_cannot_share_their_memory(
     [wanted] = graphs.missing(work.conn)
     work.conn.execute(f"ALTER TABLE {wanted.table} SET (parallel_workers = 1)".encode())
     tried: list[int] = []
-    build = graphs._build
+    bound = graphs._bound
 
     def told(conn: Conn, graph: graphs.Graph, *, workers: int, wait_s: float) -> None:
         tried.append(workers)
-        build(conn, graph, workers=workers, wait_s=wait_s)
+        bound(conn, graph, workers=workers, wait_s=wait_s)
 
-    monkeypatch.setattr(graphs, "_build", told)
+    monkeypatch.setattr(graphs, "_bound", told)
     monkeypatch.setattr(graphs, "TWO_FROM", 1)
     monkeypatch.setattr(graphs, "MEMORY_MIN_MB", 1_500_000)
     monkeypatch.setattr(graphs, "MEMORY_MAX_MB", 1_500_000)  # more than any /dev/shm has
@@ -166,6 +167,89 @@ def test_one_process_builds_where_two_cannot_share_their_memory(
 
     assert tried == [1, 0]
     assert graphs.missing(work.conn) == []
+
+
+def _links(work: Work, name: str) -> list[str]:
+    [(options,)] = work.conn.execute("SELECT reloptions FROM pg_class WHERE relname = %s", (name,)).fetchall()
+    assert isinstance(options, list)
+    return options
+
+
+def test_a_company_that_has_grown_gets_more_links_and_is_searched_by_the_old_ones_until_then(
+    monkeypatch: pytest.MonkeyPatch, module_database: Database, sizes: dict[int, int], work: Work, app: Conn
+) -> None:
+    _drop_all(work)
+    run(work)
+    large = sizes[SIZES[-1]]
+    name = graph_of(work, large)
+    assert name is not None
+    assert "m=16" in _links(work, name)
+    monkeypatch.setattr(graphs, "LINKED_FROM", SIZES[-1])
+    [thin] = graphs.missing(work.conn)
+    assert (thin.company_id, thin.state) == (large, "thin")
+    with psycopg.connect(module_database.url, autocommit=True) as other, other.transaction():
+        set_companies(other, (large,))
+        recall.record(other, large, recall=0.9, questions=20, ef_search=800)
+        assert recall.list_of(other, large, thin.space_id) == 800
+
+    with psycopg.connect(module_database.admin_url) as writing:
+        writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
+        work.conn.execute("SET lock_timeout = 10")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            graphs.make(work.conn, thin, wait_s=0.01)
+        writing.rollback()
+    set_companies(app, (large,))
+    read = read_by(app, lambda c: embeddings.nearest(c, large, thin.space_id, vector(), 10))
+    app.rollback()
+    assert name in read.indexes, "the old one is whole"
+
+    assert run(work) == 1
+
+    assert "m=32" in _links(work, name)
+    assert graphs.of_space(work.conn, thin.space_id) == [name]
+    assert graphs.missing(work.conn) == []
+    set_companies(app, (large,))
+    assert recall.list_of(app, large, thin.space_id) == 120, "what was found of the old one counts no more"
+    read = read_by(app, lambda c: embeddings.nearest(c, large, thin.space_id, vector(), 10))
+    app.rollback()
+    assert name in read.indexes
+
+
+@pytest.mark.parametrize("point", ["built", "named"])
+def test_ended_around_the_change_of_names_the_next_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int], work: Work, point: str
+) -> None:
+    _drop_all(work)
+    run(work)
+    large = sizes[SIZES[-1]]
+    name = graph_of(work, large)
+    assert name is not None
+    monkeypatch.setattr(graphs, "LINKED_FROM", SIZES[-1])
+    drop, builds = graphs.drop, list[str]()
+    build = graphs._build
+
+    def counted(conn: Conn, graph: graphs.Graph, to: str) -> None:
+        builds.append(to)
+        build(conn, graph, to)
+
+    def dies(conn: Conn, what: str) -> None:
+        if what.endswith(graphs.OLD) and (point == "built" or graphs._whole(conn, what)):
+            raise ConnectionError("gone")
+        drop(conn, what)
+
+    monkeypatch.setattr(graphs, "_build", counted)
+    monkeypatch.setattr(graphs, "drop", dies)
+    with pytest.raises(ConnectionError):
+        run(work)
+    assert graph_of(work, large) == name, "there is always one to search"
+    monkeypatch.setattr(graphs, "drop", drop)
+    work.conn.execute("UPDATE jobs SET leased_until = clock_timestamp()")
+
+    run(work)
+
+    assert builds == [name + graphs.NEW]
+    assert graphs.of_space(work.conn, 1) == [name]
+    assert "m=32" in _links(work, name)
 
 
 @pytest.mark.parametrize("size", SIZES)
