@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from shared.store.passages import Hit, Hits
+from shared.store.passages import Hit, Hits, Word, positions
 
 K1, B = 1.2, 0.75
 GAP = 3
 """Two words of the question stand together where the second is at most so many places behind the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A chunk that comes into question.
 
     family: its document's title, empty for transcripts; spoken: it is a part of a transcript. bm25: None where it
@@ -38,20 +37,27 @@ class Candidate:
 
 def weighed(found: Hits) -> list[Candidate]:
     """Each hit with what the words say of it."""
-    told: defaultdict[str, float] = defaultdict(float)
-    for (language, _), word in found.words.items():
-        told[language] += word.tells
+    of_language: defaultdict[str, dict[str, Word]] = defaultdict(dict)
+    for (language, lexeme), word in found.words.items():
+        of_language[language][lexeme] = word
+    told = {language: max(sum(w.tells for w in words.values()), 1e-9) for language, words in of_language.items()}
     phrases = _phrases(found)
-    return [_candidate(hit, found, max(told[hit.language], 1e-9), phrases.get(hit.chunk_id, 0.0)) for hit in found.hits]
+    return [
+        _candidate(
+            hit, of_language[hit.language], max(told.get(hit.language, 0.0), 1e-9), phrases.get(hit.chunk_id, 0.0)
+        )
+        for hit in found.hits
+    ]
 
 
-def _candidate(hit: Hit, found: Hits, told: float, phrases: float) -> Candidate:
+def _candidate(hit: Hit, words: Mapping[str, Word], told: float, phrases: float) -> Candidate:
+    """words: the question's in the hit's language."""
     bm25, has = 0.0, 0.0
-    for lexeme, positions in hit.positions.items():
-        word = found.words.get((hit.language, lexeme))
-        if word is None:
+    for lexeme, places in hit.places.items():
+        word = words.get(lexeme)
+        if word is None or not places:
             continue  # of another language's question
-        times = len(positions)
+        times = places.count(",") + 1
         bm25 += word.tells * times * (K1 + 1) / (times + K1 * (1 - B + B * hit.length / word.mean_length))
         has += word.tells
     return Candidate(
@@ -65,13 +71,7 @@ def _phrases(found: Hits) -> Mapping[int, float]:
 
     How many of the company's chunks have a pair nobody counts: what stands in few of the candidates stands in few.
     """
-    pairs = {language: _pairs(asked) for language, asked in found.asked.items()}
-    together: list[tuple[Hit, tuple[str, str], int]] = []
-    for hit in found.hits:
-        for pair in pairs.get(hit.language, ()):
-            one, two = hit.positions.get(pair[0]), hit.positions.get(pair[1])
-            if one and two and (times := _times(one, two)):
-                together.append((hit, pair, times))
+    together = list(_together(found))
     having = Counter((hit.language, pair) for hit, pair, _ in together)
     scores: defaultdict[int, float] = defaultdict(float)
     for hit, pair, times in together:
@@ -81,8 +81,27 @@ def _phrases(found: Hits) -> Mapping[int, float]:
     return scores
 
 
-def _pairs(asked: Sequence[str]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((one, two) for one, two in pairwise(asked) if one != two))
+def _together(found: Hits) -> Iterator[tuple[Hit, tuple[str, str], int]]:
+    """Pairs that stand together in a hit, and how often."""
+    behind = {language: _pairs(asked) for language, asked in found.asked.items()}
+    for hit in found.hits:
+        pairs, places = behind.get(hit.language), hit.places
+        if not pairs or len(places) < 2:
+            continue
+        for one, followers in pairs.items():
+            at = places.get(one)
+            for two in followers if at else ():
+                if two in places and (times := _times(positions(places[one]), positions(places[two]))):
+                    yield hit, (one, two), times
+
+
+def _pairs(asked: Sequence[str]) -> dict[str, list[str]]:
+    """By word those that stand behind it, each once."""
+    behind: defaultdict[str, list[str]] = defaultdict(list)
+    for one, two in dict.fromkeys(pairwise(asked)):
+        if one != two:
+            behind[one].append(two)
+    return dict(behind)
 
 
 def _times(one: Sequence[int], two: Sequence[int]) -> int:

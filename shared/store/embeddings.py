@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import psycopg
 from psycopg.rows import class_row, scalar_row
@@ -178,4 +179,10 @@ def waiting(conn: Conn, company_id: int) -> int:
 
 def written(vector: Sequence[float]) -> str:
     """As pgvector reads it; half precision has four digits."""
-    return "[" + ",".join(f"{value:.6g}" for value in vector) + "]"
+    return _form(len(vector)) % tuple(vector)
+
+
+@cache
+def _form(dimension: int) -> str:
+    """Of all values at once: half the time of one behind the other."""
+    return "[" + ",".join(["%.6g"] * dimension) + "]"

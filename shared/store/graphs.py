@@ -14,10 +14,10 @@ GRAPH_FROM, GRAPH_UNTIL = 5_000, 2_500
 """Chunks: from so many on a company gets a graph (an exact search of 5,000 takes as long as the graph), and below the
 second loses it."""
 LINKED_FROM = 50_000
-"""Chunks: from so many on a graph has twice the links, and takes twice as long to make. Half a list then finds more: in
-a large company subjects lie apart, and with few links the way to the right one is missed."""
-LINKS, LINKS_LARGE = 16, 32
-FOUND_WHILE_LINKING = {LINKS: 64, LINKS_LARGE: 80}
+"""Chunks: from so many on a graph has more links, looked for longer, and takes twice as long to make. Half a list finds
+as much then: in a large company subjects lie apart, and with few links the way to the right one is missed."""
+LINKS, LINKS_LARGE = 16, 24
+FOUND_WHILE_LINKING = {LINKS: 64, LINKS_LARGE: 160}
 """pgvector's m and, by it, ef_construction; 16 and 64 are its own."""
 MEMORY_MIN_MB, MEMORY_MAX_MB = 64, 1024
 """Of a build; a server that says by effective_cache_size that it has more gives it a quarter of that."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+import orjson
 from psycopg.rows import class_row
 
 from shared.model import Passage
@@ -15,18 +17,17 @@ from shared.store.filters import Filter
 from shared.store.pool import Conn
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """tells: the rarer, the more, times what it counts. mean_length: of the language's chunks, in words."""
 
     tells: float
     mean_length: float
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A chunk that comes into question. family: its document's title, empty for transcripts; spoken: it is a part of a
-    transcript. length: in words. positions: where the question's words stand. cosine: None without a vector."""
+    transcript. length: in words. places: where the question's words stand, as `positions` reads it: most are counted
+    only. cosine: None without a vector."""
 
     chunk_id: int
     document_id: int
@@ -35,7 +36,7 @@ class Hit:
     spoken: bool
     language: str
     length: int
-    positions: Mapping[str, Sequence[int]]
+    places: Mapping[str, str]
     cosine: float | None
 
 
@@ -76,7 +77,8 @@ def hits(
     """
     space_id, vector = near if near is not None else (None, None)
     row = conn.execute(
-        "/* passages.hits */ SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s)",
+        "/* passages.hits */ SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb,"
+        " %s)::text",
         (
             company_id,
             list(texts),
@@ -88,7 +90,7 @@ def hits(
         ),
     ).fetchone()
     assert row is not None
-    found: Any = row[0]
+    found: Any = orjson.loads(str(row[0]))
     return Hits(
         words={(language, lexeme): Word(tells, mean) for language, lexeme, tells, mean in found["words"]},
         asked=found["asked"],
@@ -104,22 +106,25 @@ def _hit(
     title, kind = documents[str(document_id)]
     spoken = kind == "transcript"
     family = "" if spoken else title
-    where = positions(tsvector) if tsvector else {}
+    where = places(tsvector) if tsvector else {}
     return Hit(chunk_id, document_id, ordinal, family, spoken, language, length, where, cosine)
 
 
-_UNMARKED = str.maketrans("", "", "ABCD")
-_LEXEME = re.compile(r"'((?:[^'\\]|''|\\.)*)'(?::([0-9,A-D]+))?")
+_LEXEME = re.compile(r"'((?:[^'\\]|''|\\.)*)'(?::([0-9,A]+))?")
 
 
-def positions(tsvector: str) -> dict[str, list[int]]:
-    """Where words stand, of a tsvector as PostgreSQL writes it."""
-    return {
-        lexeme.replace("''", "'").replace("\\\\", "\\"): [*map(int, places.translate(_UNMARKED).split(","))]
-        if places
-        else []
-        for lexeme, places in _LEXEME.findall(tsvector)
-    }
+def places(tsvector: str) -> dict[str, str]:
+    """Where each word stands, of a tsvector as PostgreSQL writes it: "1A,7A"."""
+    found = _LEXEME.findall(tsvector)
+    if "''" in tsvector or "\\" in tsvector:
+        return {lexeme.replace("''", "'").replace("\\\\", "\\"): written for lexeme, written in found}
+    return dict(found)
+
+
+@lru_cache(maxsize=4096)
+def positions(written: str) -> tuple[int, ...]:
+    """Of a word's places, marked with an A or not. Most words stand in one of a few hundred places."""
+    return tuple(int(place) for place in written.replace("A", "").split(",")) if written else ()
 
 
 def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:

@@ -205,7 +205,7 @@ def test_a_company_that_has_grown_gets_more_links_and_is_searched_by_the_old_one
 
     assert run(work) == 1
 
-    assert "m=32" in _links(work, name)
+    assert "m=24" in _links(work, name)
     assert graphs.of_space(work.conn, thin.space_id) == [name]
     assert graphs.missing(work.conn) == []
     set_companies(app, (large,))
@@ -249,7 +249,7 @@ def test_ended_around_the_change_of_names_the_next_run_goes_on(
 
     assert builds == [name + graphs.NEW]
     assert graphs.of_space(work.conn, 1) == [name]
-    assert "m=32" in _links(work, name)
+    assert "m=24" in _links(work, name)
 
 
 @pytest.mark.parametrize("size", SIZES)
