@@ -14,6 +14,8 @@ psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-${PG
 \getenv app_password APP_PASSWORD
 -- Maintenance and the operators' commands see all companies.
 CREATE ROLE switchboard_admin LOGIN NOSUPERUSER BYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'admin_password';
+-- Jobs and commands tell of long statements and replicas, whoever's they are.
+GRANT pg_monitor TO switchboard_admin;
 -- Owns nothing and cannot get around row-level security; the processes refuse to start with a role that can.
 CREATE ROLE switchboard_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'app_password';
 CREATE DATABASE switchboard OWNER switchboard_admin ENCODING 'UTF8' TEMPLATE template0;
