@@ -118,12 +118,15 @@ BEGIN
     RETURN chosen;
 END $$;
 
--- As in 0040; a candidate has its cosine behind its positions, which are marked with an A: "'word':1A,7A 'other':3A".
-CREATE OR REPLACE FUNCTION knowledge_search(company bigint, texts text[], weights double precision[], space bigint,
+-- As in 0040, asked for a space by its model's name: null, or one that there is none of, searches by words alone. A
+-- candidate has its cosine behind its positions, which are marked with an A: "'word':1A,7A 'other':3A".
+DROP FUNCTION knowledge_search;
+CREATE FUNCTION knowledge_search(company bigint, texts text[], weights double precision[], of_model text,
                                             question halfvec, wanted jsonb, lim int) RETURNS json
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
+    space bigint;
     of_documents bigint[];
     of_speakers text[];
     languages text[];
@@ -149,6 +152,8 @@ BEGIN
         candidates := knowledge_by_words(company, languages, lexemes, tells, asked, counts, of_documents, of_speakers,
                                          lim);
     END IF;
+    SELECT s.id INTO space FROM embedding_spaces s
+    WHERE s.model = of_model AND s.dimension = vector_dims(question) AND s.state <> 'dropping';
     IF space IS NOT NULL THEN
         SELECT m.near, m.far INTO near, far
         FROM knowledge_by_meaning(company, space, question, of_documents, of_speakers, lim, false) m;
@@ -178,6 +183,7 @@ BEGIN
             'candidates', (SELECT coalesce(json_agg(json_build_array(
                               f.id, f.document_id, f.ordinal, f.language, f.length, f.positions, f.cosine)), '[]') FROM found f)));
 END $$;
+GRANT EXECUTE ON FUNCTION knowledge_search TO switchboard_app;
 
 -- How long a graph's list is: by its links (shared/store/graphs.py) and by the size of the company, or longer where an
 -- audit found too little. With 24 links, looked for longer, 160 find what 400 do with 16, in three quarters of the time.

@@ -42,17 +42,22 @@ class TwoLevel:
         self._flights: dict[str, threading.Event] = {}
         self._rest_until_s = 0.0
 
-    def get_or_make(self, key: str, make: Callable[[], bytes]) -> bytes:
+    def get_or_make(self, key: str, make: Callable[[], bytes], *, looked: bool = False) -> bytes:
         """The value under a key, made if there is none. What `make` raises is raised to its own caller only."""
-        return self.get_or_make_many([key], lambda _: {key: make()})[key]
+        return self.get_or_make_many([key], lambda _: {key: make()}, looked=looked)[key]
 
     def get_or_make_many(
-        self, keys: Sequence[str], make: Callable[[Sequence[str]], Mapping[str, bytes]], *, wait_s: float = FLIGHT_S
+        self,
+        keys: Sequence[str],
+        make: Callable[[Sequence[str]], Mapping[str, bytes]],
+        *,
+        wait_s: float = FLIGHT_S,
+        looked: bool = False,
     ) -> dict[str, bytes]:
         """The values under keys. Those that there are not are made: by this thread, together, or by another one that is
-        at them already. wait_s: so long it waits for that one, then it makes them itself. What `make` raises is raised
-        to its own caller only."""
-        found = self.get_many(list(dict.fromkeys(keys)))
+        at them already. wait_s: so long it waits for that one, then it makes them itself. looked: the caller has found
+        none of them a moment ago. What `make` raises is raised to its own caller only."""
+        found = {} if looked else self.get_many(list(dict.fromkeys(keys)))
         mine, others, landed = self._board([key for key in dict.fromkeys(keys) if key not in found])
         found |= landed
         try:

@@ -13,6 +13,8 @@ from shared.knowledge.embed import Embedder, Vector
 
 VECTORS_TTL_S, VECTORS_ENTRIES = 3600.0, 2_000
 RESULTS_TTL_S, RESULTS_ENTRIES = 300.0, 5_000
+VERSIONS_MAX = 10_000
+"""Of companies, in this process' memory."""
 
 
 class RememberingEmbedder:
@@ -66,12 +68,28 @@ class Results:
 
     def __init__(self, cache: TwoLevel) -> None:
         self._cache = cache
+        self._versions: dict[int, int] = {}
+
+    def version_of(self, company_id: int) -> int | None:
+        """Which version of a company's knowledge this process has seen last: what is found under it holds only if it
+        is the newest still."""
+        return self._versions.get(company_id)
+
+    def saw(self, company_id: int, version: int) -> None:
+        if len(self._versions) >= VERSIONS_MAX:
+            self._versions.clear()
+        self._versions[company_id] = version
+
+    def get(self, parts: Sequence[str]) -> list[Scored] | None:
+        """None: nothing is remembered. parts: the company, the version of its knowledge, who asks, what, where."""
+        key = key_of("found", *parts)
+        value = self._cache.get_many([key]).get(key)
+        return None if value is None else _scored(value)
 
     def get_or_find(
-        self, parts: Sequence[str], find: Callable[[], list[Scored]], *, renew: bool = False
+        self, parts: Sequence[str], find: Callable[[], list[Scored]], *, renew: bool = False, looked: bool = False
     ) -> list[Scored]:
-        """parts: the company, the version of its knowledge, who asks, what, where. renew: find it anew, and remember
-        that."""
+        """renew: find it anew, and remember that. looked: `get` has just found nothing."""
 
         def make() -> bytes:
             return json.dumps([list(asdict(each).values()) for each in find()]).encode()
@@ -79,4 +97,8 @@ class Results:
         key = key_of("found", *parts)
         if renew:
             self._cache.put_many({key: make()})
-        return [Scored(*values) for values in json.loads(self._cache.get_or_make(key, make))]
+        return _scored(self._cache.get_or_make(key, make, looked=looked))
+
+
+def _scored(value: bytes) -> list[Scored]:
+    return [Scored(*values) for values in json.loads(value)]

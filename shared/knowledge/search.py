@@ -16,7 +16,7 @@ from shared.knowledge.language import detect
 from shared.knowledge.remembered import Results, Scored
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
-from shared.store import embeddings, knowledge, passages
+from shared.store import knowledge, passages
 from shared.store.filters import Filter
 from shared.store.pool import Conn
 
@@ -88,14 +88,30 @@ def search(
 
     if results is None:
         found = find()
-    else:
-        said = [f"{part.words:.3f} {part.meaning:.3f} {part.text}" for part in before]
-        parts = (
-            str(company_id), str(knowledge.version(conn, company_id)), asker, question, str(limit),
-            meaning.model if meaning is not None else "", "" if where is None else where.as_json(), *said,
-        )  # fmt: skip
-        found = results.get_or_find(parts, find, renew=renew)
-    texts = passages.texts_of(conn, company_id, [each.chunk_id for each in found])
+        texts = passages.texts_of(conn, company_id, [each.chunk_id for each in found])
+        return _with_texts(found, texts)
+    said = [f"{part.words:.3f} {part.meaning:.3f} {part.text}" for part in before]
+    whose, what = str(company_id), (
+        asker, question, str(limit), meaning.model if meaning is not None else "",
+        "" if where is None else where.as_json(), *said,
+    )  # fmt: skip
+    # What is remembered of the version seen last is looked up before anybody asks whether that is the newest: its
+    # texts tell, in the same statement. Most often it is.
+    supposed = None if renew else results.version_of(company_id)
+    if supposed is not None and (known := results.get((whose, str(supposed), *what))) is not None:
+        texts, version = passages.texts_and_version(conn, company_id, [each.chunk_id for each in known])
+        results.saw(company_id, version)
+        if version == supposed:
+            return _with_texts(known, texts)
+        supposed = None
+    version = knowledge.version(conn, company_id)
+    results.saw(company_id, version)
+    found = results.get_or_find((whose, str(version), *what), find, renew=renew, looked=version == supposed)
+    return _with_texts(found, passages.texts_of(conn, company_id, [each.chunk_id for each in found]))
+
+
+def _with_texts(found: Sequence[Scored], texts: Mapping[int, passages.Text]) -> list[Passage]:
+    """Without those that are gone."""
     return [
         Passage(
             each.chunk_id, each.document_id, text.title, each.ordinal, text.text, each.score, each.relevance,
@@ -111,16 +127,12 @@ def _find(
     where: Filter | None,
 ) -> list[Scored]:  # fmt: skip
     said = [part for part in before if part.words > 0]
-    near = None
-    if meaning is not None:
-        space_id = embeddings.find_space(conn, meaning.model, len(meaning.vector))
-        near = None if space_id is None else (space_id, meaning.vector)
     hits = passages.hits(
         conn,
         company_id,
         [chunk.clean(text) for text in (question, *(part.text for part in said))],
         [1.0, *(part.words for part in said)],
-        near,
+        None if meaning is None else (meaning.model, meaning.vector),
         where,
         CANDIDATES,
     )

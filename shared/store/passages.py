@@ -64,18 +64,19 @@ def hits(
     company_id: int,
     texts: Sequence[str],
     weights: Sequence[float],
-    near: tuple[int, Sequence[float]] | None,
+    near: tuple[str, Sequence[float]] | None,
     where: Filter | None,
     limit: int,
 ) -> Hits:
     """What comes into question, in no order: up to `limit` chunks of each side, with what both say of each.
 
     texts: the question, then what was said before it, all without NUL and lone surrogates (4096 characters of each are
-    read); weights: what the words of each count. near: a space and the question's vector in it; None: words only.
+    read); weights: what the words of each count. near: a model and its vector of the question; None, or one that has
+    no vectors: words only.
     Raises psycopg's InsufficientPrivilege if the transaction does not work for the company or the filter names what
     is not the company's.
     """
-    space_id, vector = near if near is not None else (None, None)
+    model, vector = near if near is not None else (None, None)
     row = conn.execute(
         "/* passages.hits */ SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb,"
         " %s)::text",
@@ -83,7 +84,7 @@ def hits(
             company_id,
             list(texts),
             list(weights),
-            space_id,
+            model,
             None if vector is None else written(vector),
             None if where is None else where.as_json(),
             limit,
@@ -137,6 +138,19 @@ def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int,
             prepare=True,
         ).fetchall()
     return {row.chunk_id: row for row in rows}
+
+
+def texts_and_version(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> tuple[dict[int, Text], int]:
+    """As `texts_of`, with the version of the company's knowledge (`knowledge.version`) that they are of."""
+    rows = conn.execute(
+        "/* passages.texts_and_version */ SELECT coalesce(v.version, 0), c.id, c.title, c.text, c.start_char"
+        " FROM (SELECT) one LEFT JOIN knowledge_versions v ON v.company_id = %(company)s"
+        " LEFT JOIN chunks c ON c.company_id = %(company)s AND c.id = ANY (%(ids)s)",
+        {"company": company_id, "ids": list(chunk_ids)},
+        prepare=True,
+    ).fetchall()
+    texts = {int(str(row[1])): Text(*row[1:]) for row in rows if row[1] is not None}  # type: ignore[arg-type]
+    return texts, int(str(rows[0][0]))
 
 
 def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: Filter | None) -> None:

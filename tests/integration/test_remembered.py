@@ -80,6 +80,37 @@ def test_what_was_deleted_changed_or_added_is_seen_at_once(conn: Conn, acme: int
     assert found() == []
 
 
+def test_what_another_process_changed_is_seen_by_who_supposes_the_old_version(
+    conn: Conn, acme: int, cache: TwoLevel, redis_url: str
+) -> None:
+    """A process looks under the version that it saw last, and its texts tell whether that is the newest."""
+    client = connect(redis_url)
+    there = TwoLevel(client, FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), ttl_s=300, entries=100)
+    here, other, late = Results(cache), Results(there), Results(cache)
+    add(conn, acme, source="a", title="Returns", text="Within thirty days.")
+
+    def found(results: Results) -> list[str]:
+        return [passage.text for passage in search(conn, acme, "thirty days", results=results)]
+
+    for results in (here, other, late):
+        assert found(results) == ["Within thirty days."]
+    supposed = here.version_of(acme)
+    asked: list[str] = []
+    read = read_by(conn, lambda c: asked.extend(found(other)))
+    assert asked == ["Within thirty days."]
+    assert "chunks_words" not in read.indexes
+
+    add(conn, acme, source="a", title="Returns", text="Not within forty or thirty days.")
+    assert found(here) == ["Not within forty or thirty days."]
+    assert here.version_of(acme) != supposed == other.version_of(acme)
+    assert found(other) == ["Not within forty or thirty days."]
+    knowledge.delete_document(conn, acme, knowledge.list_documents(conn, acme, limit=1)[0].id)
+    for results in (here, other, late):
+        assert found(results) == []
+        assert results.version_of(acme) == knowledge.version(conn, acme)
+    client.close()
+
+
 def test_new_vectors_are_new_knowledge(conn: Conn, acme: int) -> None:
     add(conn, acme, source="a", title="Returns", text="Within thirty days.")
     before = knowledge.version(conn, acme)
