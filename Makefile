@@ -20,7 +20,7 @@ up: ## Start everything on this machine and stay until Ctrl-C
 test: setup ## Run the tests, on real PostgreSQL and Valkey
 	$(PYTHON_BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-bench: setup ## Measure what docs/performance.md has figures of; half an hour
+bench: setup ## Measure what docs/performance.md has figures of, each section bounded
 	PYTHONPATH=. $(PYTHON_BIN)/python -m bench
 
 check: setup ## Lint, format, types, and who may import whom
