@@ -100,11 +100,10 @@ def search(
     supposed = None if renew else results.version_of(company_id)
     if supposed is not None and (known := results.get((whose, str(supposed), *what))) is not None:
         texts, version = passages.texts_and_version(conn, company_id, [each.chunk_id for each in known])
-        results.saw(company_id, version)
         if version == supposed:
             return _with_texts(known, texts)
-        supposed = None
-    version = knowledge.version(conn, company_id)
+    else:
+        version = knowledge.version(conn, company_id)
     results.saw(company_id, version)
     found = results.get_or_find((whose, str(version), *what), find, renew=renew, looked=version == supposed)
     return _with_texts(found, passages.texts_of(conn, company_id, [each.chunk_id for each in found]))

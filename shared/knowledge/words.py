@@ -43,9 +43,7 @@ def weighed(found: Hits) -> list[Candidate]:
     told = {language: max(sum(w.tells for w in words.values()), 1e-9) for language, words in of_language.items()}
     phrases = _phrases(found)
     return [
-        _candidate(
-            hit, of_language[hit.language], max(told.get(hit.language, 0.0), 1e-9), phrases.get(hit.chunk_id, 0.0)
-        )
+        _candidate(hit, of_language[hit.language], told.get(hit.language, 1e-9), phrases.get(hit.chunk_id, 0.0))
         for hit in found.hits
     ]
 
@@ -89,9 +87,10 @@ def _together(found: Hits) -> Iterator[tuple[Hit, tuple[str, str], int]]:
         if not pairs or len(places) < 2:
             continue
         for one, followers in pairs.items():
-            at = places.get(one)
-            for two in followers if at else ():
-                if two in places and (times := _times(positions(places[one]), positions(places[two]))):
+            if not (at := places.get(one)):
+                continue
+            for two in followers:
+                if two in places and (times := _times(positions(at), positions(places[two]))):
                     yield hit, (one, two), times
 
 

@@ -130,7 +130,7 @@ def _collected(folder: Path | None) -> list[Metric]:
 
 def totals(folder: Path, kind: str, name: str) -> dict[tuple[str, ...], float]:
     """One counter (kind `counter`) or gauge (`gauge_livesum`) over all processes of the folder, by its labels' values
-    in the order of their names. A tenth of what `exposition` costs. Raises OSError."""
+    in the order of their names; without parsing the others, as `exposition` does. Raises OSError."""
     found: dict[tuple[str, ...], float] = {}
     its_sample = f", {json.dumps(name)}, {{"  # behind the metric's name, which lacks a counter's _total
     with _held(folder):

@@ -103,6 +103,14 @@ def test_notes_are_kept_for_a_quarter_of_an_hour_and_the_oldest_of_five_minutes_
     assert station.rows("SELECT depth FROM queue_depths ORDER BY noted_at") == [(2,), (3,), (4,)]
 
 
+def test_who_notes_twice_at_once_notes_once(station: Station) -> None:
+    with station.r.db.transaction() as conn:
+        depths.note(conn, {"a": 1, "b": 2})
+        depths.note(conn, {"a": 3})
+
+    assert station.rows("SELECT queue, depth FROM queue_depths ORDER BY 1") == [("a", 1), ("b", 2)]
+
+
 def test_while_redis_is_away_nothing_is_noted_and_the_rest_is_still_shown(
     database: Database, redis_url: str, station: Station
 ) -> None:

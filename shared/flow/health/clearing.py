@@ -25,7 +25,8 @@ def ring_queue(name: str) -> str:
 
 
 def clear_s(depth: int, before: Noted | None) -> float | None:
-    """Seconds until nothing waits, at the pace of the last minutes; None while it does not shrink, or nobody knows."""
+    """Seconds until nothing waits, at the pace of the last minutes; None while it does not shrink, or nobody knows.
+    What is counted no further than state.COUNTED_MAX seems not to shrink beyond it, and slower just below."""
     if depth == 0:
         return 0.0
     if before is None or before.depth <= depth or before.age_s <= 0:
