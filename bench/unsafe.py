@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -77,8 +78,10 @@ def _claim_parts(conn: Any, after_company: int, *, limit: int, **_: Any) -> list
     return [outbound.Claim(*row) for row in PARTS.of(rows)]
 
 
-def _begin_sends(conn: Any, claims: Sequence[outbound.Claim], *, record_deadline_s: float) -> dict[outbound.Claim, int]:
-    return dict.fromkeys(claims, 1)
+def _begin_sends(
+    conn: Any, claims: Sequence[outbound.Claim], *, record_deadline_s: float
+) -> dict[outbound.Claim, outbound.Attempt]:
+    return dict.fromkeys(claims, outbound.Attempt(1, datetime.now(UTC)))
 
 
 def _nothing(*_: Any, **__: Any) -> None:

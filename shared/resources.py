@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -77,6 +78,8 @@ class Resources:
     results: Results
     pressure: Pressure
     held: Held = field(default_factory=Held)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set once the process was asked to end: nothing waits for longer than its deadline from then on."""
     _closed: bool = field(default=False)
 
     @property

@@ -70,6 +70,11 @@ def call_off() -> None:
         process = context.current()
     except RuntimeError:
         return
+    _call_off(process)
+
+
+def _call_off(process: context.Process) -> None:
+    process.resources.stopping.set()
     for dispatcher in process.dispatchers.values():
         dispatcher.call_off()
     process.leases.call_off()
@@ -81,7 +86,7 @@ def close_process(*_: Any, **__: Any) -> None:
     except RuntimeError:
         return
     context.set_current(None)
-    process.leases.call_off()
+    _call_off(process)
     for dispatcher in process.dispatchers.values():
         dispatcher.stop()
     process.ringer.close()

@@ -10,7 +10,7 @@ import structlog
 from celery import Task
 
 from shared.errors import DatabaseUnavailable
-from shared.flow import deliver as deliver_flow
+from shared.flow import recording
 from shared.store import sweep
 from shared.telemetry import metrics
 from tasks import context, deliver, reply
@@ -41,7 +41,7 @@ class Sweeper(Resident):
         with db.transaction() as conn:
             due = sweep.look(conn, every_s=self._every_s, grace_s=GRACE_S, limit=COUNTED_MAX)
         if due is not None:
-            deliver_flow.expire_unrecorded(self._process.resources)
+            recording.expire_unrecorded(self._process.resources)
             heard = self._serve("reply", due.turns, reply.answer_due, lambda: reply.answer_one(self._process))
             heard &= self._serve("deliver", due.outbound, deliver.send_due, lambda: deliver.deliver_one(self._process))
             if not heard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
@@ -13,25 +13,23 @@ import structlog
 from shared import faults
 from shared.channels.base import Patience
 from shared.errors import DatabaseUnavailable, SettingsError
-from shared.flow import statuses
+from shared.flow import recording
 from shared.flow.claimed import Claimed, Room
+from shared.flow.recording import Begun
 from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
 from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
 from shared.resilience.held import Piece
 from shared.resources import Resources
-from shared.store import channels, conversations, many, outbound
-from shared.store.conversations import ChatKey
+from shared.store import outbound
 from shared.store.outbound import Claim, Outbound
 from shared.store.pool import Conn, describe, set_companies
-from shared.store.statuses import Part
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
 REAUTH_RETRY_S = 300.0
-RECORD_RETRY_S = 0.5
 DELIVERED_HERE = SendOutcome("sent", "stored_here")
 
 
@@ -53,24 +51,22 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A part whose attempt is written down. outgoing: None if it was delivered by that, in our own tables."""
+class InDoubt:
+    """A part that may be written down as about to leave: the answer to the commit was lost. It must not leave, because
+    another process may have it by now."""
 
-    claim: Claim
-    part: Outbound
-    attempt: int
-    outgoing: Outgoing | None
-    next_due_s: float | None = None
+    begun: Begun
 
 
-Taken = Begun | Delivered | Claim
+Settled = Begun | Delivered | InDoubt
+Taken = Settled | Claim
 """A claimed part: about to leave, or settled without a request; a claim still has to be begun, on its own."""
 
 
 def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Taken]:
     """Claim as many due parts as there is room for, going round the companies, and write down that they leave: one
     transaction. Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
-    begun: dict[Claim, Begun | Delivered] = {}
+    begun: dict[Claim, Settled] = {}
     try:
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
@@ -79,7 +75,9 @@ def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Taken]:
                 set_companies(conn, {claim.company_id for claim in claims})
                 begun = _begin(r, conn, claims)
     except DatabaseUnavailable:
-        raise
+        if not begun:
+            raise
+        begun = _in_doubt(begun)
     except Exception as e:  # noqa: BLE001  one that cannot be begun must not keep the others from being sent
         log.warning("parts_taken_one_by_one", error=describe(e))
         room = replace(room, slots=1)
@@ -113,31 +111,62 @@ def deliver(r: Resources, taken: Taken) -> Delivered:
     """Send a part that was taken."""
     if isinstance(taken, Delivered):
         return taken
-    claim = taken if isinstance(taken, Claim) else taken.claim
+    claim = _claim_of(taken)
     try:
         return _deliver(r, taken)
     finally:
         r.held.forget(_piece(claim))
 
 
-def _deliver(r: Resources, taken: Begun | Claim) -> Delivered:
-    begun: Begun | Delivered
-    if isinstance(taken, Claim):
-        with r.db.transaction(taken.company_id) as conn:
-            begun = _begin(r, conn, [taken])[taken]
-    else:
-        begun = taken
-    if isinstance(begun, Delivered):
-        return begun
+def _claim_of(taken: Begun | InDoubt | Claim) -> Claim:
+    if isinstance(taken, InDoubt):
+        return taken.begun.claim
+    return taken if isinstance(taken, Claim) else taken.claim
+
+
+def _deliver(r: Resources, taken: Begun | InDoubt | Claim) -> Delivered:
+    settled = _begin_one(r, taken) if isinstance(taken, Claim) else taken
+    if isinstance(settled, Delivered):
+        return settled
+    if isinstance(settled, InDoubt):
+        return _take_back(r, settled.begun)
+    if settled.outgoing is None:
+        return _tell_here(r, settled)
+    return _send(r, settled, settled.outgoing)
+
+
+def _begin_one(r: Resources, claim: Claim) -> Settled:
+    settled: dict[Claim, Settled] = {}
+    try:
+        with r.db.transaction(claim.company_id) as conn:
+            settled = _begin(r, conn, [claim])
+    except DatabaseUnavailable:
+        if not settled:
+            raise
+        settled = _in_doubt(settled)
+    return settled[claim]
+
+
+def _in_doubt(settled: Mapping[Claim, Settled]) -> dict[Claim, Settled]:
+    """All was done and the connection broke during the commit."""
+    return {claim: InDoubt(one) if isinstance(one, Begun) else one for claim, one in settled.items()}
+
+
+def _take_back(r: Resources, begun: Begun) -> Delivered:
+    """Once the database says whether the part was begun: it never left. One that was delivered in our own tables is
+    told of; if it is not there after all, that says nothing."""
     if begun.outgoing is None:
-        return _tell_here(r, begun)
-    return _send(r, begun.claim, begun.part, begun.attempt, begun.outgoing)
+        r.live.tell([_chat(begun.part)], MessageStored())
+        return Delivered(Result.UNSENT, begun.claim.company_id, begun.next_due_s)
+    if recording.take_back(r, begun):
+        return Delivered(Result.POSTPONED, begun.claim.company_id, 0.0)
+    return Delivered(Result.UNSENT, begun.claim.company_id)
 
 
-def _begin(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Begun | Delivered]:
+def _begin(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Settled]:
     """Which of these parts may leave; for those, that they do."""
     parts = outbound.load(conn, claims)
-    settled: dict[Claim, Begun | Delivered] = {}
+    settled: dict[Claim, Settled] = {}
     leaving: dict[Claim, Outgoing] = {}
     for claim in claims:
         allowed = _allow(r, conn, claim, parts.get(claim))
@@ -172,7 +201,7 @@ def _allow(r: Resources, conn: Conn, claim: Claim, part: Outbound | None) -> Out
     except SettingsError:
         outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
         metrics.POSTPONED.inc(part.platform, "credentials_sealed")
-        _need_reauth(conn, part)
+        recording.need_reauth(conn, part)
         return Delivered(Result.POSTPONED, claim.company_id, REAUTH_RETRY_S)
     wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
     if wait_s > 0:
@@ -193,25 +222,30 @@ def _outgoing(r: Resources, part: Outbound) -> Outgoing:
 
 def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
     """The customer reads our tables: attempt and result are one commit, so none of these is ever uncertain."""
-    attempt = outbound.begin_send(conn, claim, record_deadline_s=r.settings.record_deadline_s)
-    if attempt is None:
+    begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.record_deadline_s)
+    if claim not in begun:
         return Delivered(Result.UNSENT, claim.company_id)
-    recorded = outbound.record(conn, claim, attempt, DELIVERED_HERE, delay_s=0, duration_ms=0)
+    attempt = begun[claim]
+    recorded = outbound.record(conn, claim, attempt.number, DELIVERED_HERE, delay_s=0, duration_ms=0)
     if recorded is None:
         return Delivered(Result.UNSENT, claim.company_id)
-    _follow(r, conn, part, DELIVERED_HERE)
+    recording.follow(r, conn, part, DELIVERED_HERE)
     return Begun(claim, part, attempt, None, recorded.next_due_s)
 
 
 def _tell_here(r: Resources, begun: Begun) -> Delivered:
     part = begun.part
-    r.live.tell([Chat(part.company_id, part.channel_id, part.chat)], MessageStored())
+    r.live.tell([_chat(part)], MessageStored())
     metrics.SENDS.inc(part.platform, DELIVERED_HERE.status, DELIVERED_HERE.meaning)
     log.info(
-        "part_delivered", outbound_id=part.id, company_id=part.company_id, part=part.part, attempt=begun.attempt,
-        status=DELIVERED_HERE.status, meaning=DELIVERED_HERE.meaning, duration_ms=0,
+        "part_delivered", outbound_id=part.id, company_id=part.company_id, part=part.part,
+        attempt=begun.attempt.number, status=DELIVERED_HERE.status, meaning=DELIVERED_HERE.meaning, duration_ms=0,
     )  # fmt: skip
     return Delivered(Result.SENT, part.company_id, begun.next_due_s)
+
+
+def _chat(part: Outbound) -> Chat:
+    return Chat(part.company_id, part.channel_id, part.chat)
 
 
 def _refusal(part: Outbound, patience: Patience) -> str | None:
@@ -222,7 +256,26 @@ def _refusal(part: Outbound, patience: Patience) -> str | None:
     return None
 
 
-def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, outgoing: Outgoing) -> Delivered:
+def _send(r: Resources, begun: Begun, outgoing: Outgoing) -> Delivered:
+    part, attempt, company_id = begun.part, begun.attempt.number, begun.claim.company_id
+    outcome, duration_ms = _request(r, part, outgoing)
+    wait_s = _wait_s(r, part, attempt, outcome)
+    recorded = recording.record(r, begun, outcome, wait_s=wait_s, duration_ms=duration_ms)
+    fields = {"outbound_id": part.id, "company_id": company_id, "part": part.part, "attempt": attempt}
+    log.info("part_delivered", **fields, status=outcome.status, meaning=outcome.meaning, duration_ms=duration_ms)
+    if recorded is None:
+        log.warning("part_not_recorded", **fields)
+        return Delivered(Result.UNSENT, company_id)
+    faults.reach("deliver.after_record")
+    if outcome.status == "sent":
+        return Delivered(Result.SENT, company_id, recorded.next_due_s)
+    if outcome.status in ("retry", "reauth"):
+        return Delivered(Result.POSTPONED, company_id, wait_s)
+    return Delivered(Result.UNSENT, company_id)
+
+
+def _request(r: Resources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:
+    """Ask the platform; what became of it, and in how many milliseconds."""
     platform = r.platforms[part.platform]
     started = time.monotonic()
     try:
@@ -236,19 +289,7 @@ def _send(r: Resources, claim: Claim, part: Outbound, attempt: int, outgoing: Ou
     duration_ms = round((time.monotonic() - started) * 1000)
     metrics.SENDS.inc(part.platform, outcome.status, outcome.meaning)
     metrics.SEND.observe(duration_ms / 1000, part.platform)
-    wait_s = _wait_s(r, part, attempt, outcome)
-    recorded = _record_until(r, claim, part, attempt, outcome, wait_s, duration_ms)
-    fields = {"outbound_id": part.id, "company_id": part.company_id, "part": part.part, "attempt": attempt}
-    log.info("part_delivered", **fields, status=outcome.status, meaning=outcome.meaning, duration_ms=duration_ms)
-    if recorded is None:
-        log.warning("part_not_recorded", **fields)
-        return Delivered(Result.UNSENT, claim.company_id)
-    faults.reach("deliver.after_record")
-    if outcome.status == "sent":
-        return Delivered(Result.SENT, claim.company_id, recorded.next_due_s)
-    if outcome.status in ("retry", "reauth"):
-        return Delivered(Result.POSTPONED, claim.company_id, wait_s)
-    return Delivered(Result.UNSENT, claim.company_id)
+    return outcome, duration_ms
 
 
 def _wait_s(r: Resources, part: Outbound, attempt: int, outcome: SendOutcome) -> float:
@@ -262,71 +303,3 @@ def _wait_s(r: Resources, part: Outbound, attempt: int, outcome: SendOutcome) ->
     if outcome.retry_after_s is not None:
         return outcome.retry_after_s
     return delay_s(attempt, base_s=1.0, cap_s=300.0, rng=r.rng)
-
-
-def _record_until(
-    r: Resources, claim: Claim, part: Outbound, attempt: int, outcome: SendOutcome, wait_s: float, duration_ms: int
-) -> outbound.Recorded | None:
-    """Write the result down, trying again while the database is away. After the deadline somebody else takes
-    the send for uncertain, and what is written later still settles it."""
-    blocks = r.platforms[part.platform].patience.blocks
-    until = time.monotonic() + r.settings.record_deadline_s
-    while True:
-        try:
-            with r.db.transaction(claim.company_id) as conn:
-                if outcome.status == "failed" or outcome.migrated_to is not None:
-                    # what is said of a conversation is written under its lock, which comes before its parts'
-                    conversations.lock(conn, part.company_id, part.conversation_id)
-                recorded = outbound.record(
-                    conn, claim, attempt, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
-                )
-                failed = _follow(r, conn, part, outcome) if recorded else []
-            _tell_failures(part, failed)
-            return recorded
-        except DatabaseUnavailable:
-            if time.monotonic() > until:
-                return None
-            time.sleep(RECORD_RETRY_S)
-
-
-def _follow(r: Resources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
-    """What an outcome means beyond its own part. Returns the part if its platform had said meanwhile that it failed."""
-    if outcome.migrated_to is not None:
-        key = conversations.chat_of(conn, part.company_id, part.conversation_id)
-        if key is not None:
-            conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
-    if outcome.status == "failed":
-        outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
-        many.set_problems(conn, {(part.company_id, part.conversation_id): outcome.meaning})
-    if outcome.status == "reauth":
-        _need_reauth(conn, part)
-    if outcome.disables and channels.set_state(conn, part.company_id, part.channel_id, "disabled"):
-        log.error("channel_disabled", channel_id=part.channel_id, company_id=part.company_id, meaning=outcome.meaning)
-    if outcome.status == "sent" and part.channel_state == "needs_reauth":
-        channels.set_state(conn, part.company_id, part.channel_id, "active")
-    if outcome.status == "sent" and outcome.platform_message_id is not None and r.platforms[part.platform].tells_fate:
-        return statuses.hear_early(conn, (part.company_id, part.id), part.channel_id, outcome.platform_message_id)
-    return []
-
-
-def _tell_failures(part: Outbound, failed: Sequence[Part]) -> None:
-    for one in failed:
-        metrics.FAILED_LATER.inc(part.platform, one.meaning or "")
-        log.error("part_failed_later", outbound_id=one.id, company_id=one.company_id, meaning=one.meaning)
-
-
-def _need_reauth(conn: Conn, part: Outbound) -> None:
-    if channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
-        metrics.CHANNEL_ALERTS.inc(part.platform, "channel_needs_reauth", "send_refused")
-        log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
-
-
-def expire_unrecorded(r: Resources) -> int:
-    """Take sends whose result nobody wrote down for uncertain; returns how many."""
-    with r.db.transaction() as conn:
-        again = [name for name, platform in r.platforms.items() if platform.idempotent]
-        expired = outbound.expire_sending(conn, again)
-    for company_id, outbound_id in expired:
-        log.error("part_uncertain", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
-    metrics.UNRECORDED.inc(by=len(expired))
-    return len(expired)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from shared.flow import deliver
+from shared.flow import recording
 from shared.resilience.held import Piece, inherit
 from shared.resources import Resources
 from shared.store import outbound, turns
@@ -47,7 +47,7 @@ def _release(r: Resources, pieces: Sequence[Piece], given: Given) -> None:
         freed_turns = turns.release(conn, held_turns)
         freed_parts = outbound.release(conn, held_parts)
     if freed_parts:
-        deliver.expire_unrecorded(r)
+        recording.expire_unrecorded(r)
     given.turns += freed_turns
     given.parts += freed_parts
     metrics.INHERITED.inc("turn", by=freed_turns)

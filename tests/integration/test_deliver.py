@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import NoReturn
 
 import psycopg
 import pytest
 
 from shared.channels.base import Patience
 from shared.embedded import Database, Postgres
-from shared.flow import deliver
-from shared.flow.deliver import REAUTH_RETRY_S, Result
-from shared.store import migrate, outbound
+from shared.errors import DatabaseUnavailable
+from shared.flow import deliver, recording
+from shared.flow.claimed import Room
+from shared.flow.deliver import REAUTH_RETRY_S, Result, Taken
+from shared.store import migrate, outbound, pool
+from shared.store.pool import Conn
 from tests.factories import Bot, make_bot
 from tests.integration.station import DROPS, LEAVES_OPEN, Station
 
@@ -296,9 +303,9 @@ def test_a_send_whose_result_nobody_recorded_becomes_uncertain_and_a_late_record
     seen: list[object] = []
 
     def meanwhile() -> None:
-        seen.append(deliver.expire_unrecorded(station.r))  # not yet
+        seen.append(recording.expire_unrecorded(station.r))  # not yet
         station.execute("UPDATE outbound SET due_at = now() - interval '1 second' WHERE state = 'sending'")
-        seen.append(deliver.expire_unrecorded(station.r))
+        seen.append(recording.expire_unrecorded(station.r))
         seen.extend(_parts(station))
 
     station.telegram.meanwhile = meanwhile
@@ -315,7 +322,7 @@ def test_a_record_that_comes_after_a_person_has_settled_changes_nothing(station:
 
     def meanwhile() -> None:
         station.execute("UPDATE outbound SET due_at = now() - interval '1 second' WHERE state = 'sending'")
-        deliver.expire_unrecorded(station.r)
+        recording.expire_unrecorded(station.r)
         with psycopg.connect(station.inbox.server.admin_url) as owner:
             [uncertain] = outbound.list_uncertain(owner)
             outbound.settle(owner, uncertain.company_id, uncertain.id, sent=True)
@@ -340,25 +347,151 @@ def test_a_worker_that_dies_before_sending_holds_the_part_only_for_its_lease(sta
 
 
 def test_a_result_that_the_database_could_not_take_is_recorded_when_it_is_back(
-    make_postgres: Callable[..., Postgres], redis_url: str
+    make_postgres: Callable[..., Postgres], redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However long it was away: after the deadline others may take the send for uncertain, and only this process knows
+    better."""
     server = make_postgres(fsync=True)  # without it the last commits would go with the server
     database = server.database("switchboard")
     migrate.migrate(database.admin_url)
-    station = Station(database, redis_url)
+    station = Station(database, redis_url, send_deadline_s=0.3, record_deadline_s=0.4, database_pool_timeout_s=0.2)
     station.queue(make_bot(database.admin_url), "one")
-    restarting = threading.Thread(target=server.start)
+    refused = 0
 
-    def meanwhile() -> None:
-        server.kill()
-        restarting.start()
+    def sleep(seconds: float) -> None:
+        """The process waits before it tries again: the server comes back when that was long after the deadline."""
+        nonlocal refused
+        refused += 1
+        if refused == 4:
+            server.start()
+            with psycopg.connect(database.admin_url) as owner:  # as another process' sweeper would
+                owner.execute("UPDATE outbound SET due_at = now() - interval '1 second' WHERE state = 'sending'")
+                assert len(outbound.expire_sending(owner)) == 1
+        time.sleep(seconds)
 
-    station.telegram.meanwhile = meanwhile
+    monkeypatch.setattr(recording, "RETRY_S", 0.2)
+    monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    station.telegram.meanwhile = server.kill
     try:
         assert station.deliver().result is Result.SENT
 
-        restarting.join(30)
         assert _parts(station) == [("sent", "sent")]
         assert station.telegram.asked == 1
+        assert refused >= 4
     finally:
         station.close()
+
+
+def test_a_process_that_is_to_stop_tries_no_longer_than_the_deadline(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.queue(bot, "one")
+    [taken] = deliver.take_due(station.r, 0, Room(1)).pieces
+    now_s = iter([0.0, 0.0, 0.0, 29.0, 31.0])
+    waited: list[float] = []
+    monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: next(now_s), sleep=waited.append))
+    monkeypatch.setattr(deliver, "time", SimpleNamespace(monotonic=time.monotonic))
+    station.r.stopping.set()
+    monkeypatch.setattr(station.r, "db", Away())
+
+    assert deliver.deliver(station.r, taken).result is Result.UNSENT
+
+    assert len(waited) == 3
+    assert _states(station) == ["sending"]
+    assert station.telegram.asked == 1
+
+
+# ------------------------------------------------------------------ a commit whose answer is lost
+
+
+class Away:
+    def transaction(self, *_: int) -> NoReturn:
+        raise DatabaseUnavailable("away", retry_after_s=1.0)
+
+
+class LosesAnAnswer:
+    """The database, whose connection breaks during the next commit: before or after it is done."""
+
+    def __init__(self, db: pool.Database, *, committed: bool) -> None:
+        self._db, self._committed, self._broken = db, committed, False
+
+    @contextmanager
+    def transaction(self, *companies: int) -> Iterator[Conn]:
+        breaks, self._broken = not self._broken, True
+        with self._db.transaction(*companies) as conn:
+            yield conn
+            if breaks and not self._committed:
+                raise psycopg.OperationalError("the connection was lost before the commit")
+        if breaks:
+            raise DatabaseUnavailable("the connection was lost after the commit", retry_after_s=1.0)
+
+
+def _take_in_doubt(station: Station, monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> Taken:
+    real = station.r.db
+    monkeypatch.setattr(station.r.limiter, "take", lambda rates: 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(station.r, "db", LosesAnAnswer(real, committed=committed))
+        [taken] = deliver.take_due(station.r, 0, Room(5)).pieces
+    return taken
+
+
+def test_a_part_whose_begin_was_committed_unheard_never_left_and_goes_out_once(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.queue(bot, "one")
+    taken = _take_in_doubt(station, monkeypatch, committed=True)
+    assert _states(station) == ["sending"]
+
+    delivered = deliver.deliver(station.r, taken)
+
+    assert (delivered.result, delivered.again_in_s) == (Result.POSTPONED, 0.0)
+    assert (_parts(station), station.telegram.asked) == ([("queued", "never_left")], 0)
+    assert station.deliver().result is Result.SENT
+    assert station.telegram.texts == ["one"]
+    assert station.rows("SELECT attempt, status, meaning FROM delivery_attempts ORDER BY 1") == [
+        (1, "retry", "never_left"), (2, "sent", "sent"),
+    ]  # fmt: skip
+
+
+def test_a_part_in_doubt_that_was_taken_for_uncertain_meanwhile_is_not(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.queue(bot, "one")
+    taken = _take_in_doubt(station, monkeypatch, committed=True)
+    station.execute("UPDATE outbound SET due_at = now() - interval '1 second' WHERE state = 'sending'")
+    assert recording.expire_unrecorded(station.r) == 1
+
+    assert deliver.deliver(station.r, taken).result is Result.POSTPONED
+
+    assert _parts(station) == [("queued", "never_left")]
+    assert station.rows("SELECT uncertain_at FROM outbound") == [(None,)]
+
+
+def test_a_part_whose_begin_was_not_committed_is_another_processs(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claim has our epoch, and its attempt our number."""
+    station.queue(bot, "one")
+    in_doubt = _take_in_doubt(station, monkeypatch, committed=False)
+    assert _states(station) == ["queued"]
+    [other] = deliver.take_due(station.r, 0, Room(5)).pieces
+    assert _states(station) == ["sending"]
+
+    assert deliver.deliver(station.r, in_doubt).result is Result.UNSENT
+
+    assert _states(station) == ["sending"]
+    assert deliver.deliver(station.r, other).result is Result.SENT
+    assert station.telegram.texts == ["one"]
+
+
+def test_a_part_begun_by_itself_may_be_in_doubt_too(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.queue(bot, "one")
+    with station.r.db.transaction() as conn:
+        [claim] = outbound.claim_several(conn, 0, limit=1, lease_s=10, unblock_s=60)
+    monkeypatch.setattr(station.r, "db", LosesAnAnswer(station.r.db, committed=True))
+
+    assert deliver.deliver(station.r, claim).result is Result.POSTPONED
+
+    assert (_parts(station), station.telegram.asked) == ([("queued", "never_left")], 0)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import deliver, heirs, reply
+from shared.flow import deliver, heirs, recording, reply
 from shared.flow.claimed import Room
 from shared.flow.heirs import Given
 from shared.resilience.held import Held
@@ -89,7 +89,7 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
 ) -> None:
     station.queue(bot, "one")
     [begun] = deliver.take_due(station.r, 0, Room(5)).pieces
-    assert isinstance(begun, deliver.Begun)
+    assert isinstance(begun, recording.Begun)
     _dies(station)
 
     assert heirs.give_back(station.r) == Given(0, 1, {"any"})
@@ -97,7 +97,8 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
     assert station.rows("SELECT state, meaning FROM outbound") == [("uncertain", "not_recorded")]
     assert station.deliver().result is deliver.Result.NOTHING_DUE  # and never sent again
     with station.r.db.transaction(bot.company_id) as conn:
-        late = outbound.record(conn, begun.claim, begun.attempt, deliver.DELIVERED_HERE, delay_s=0, duration_ms=0)
+        number = begun.attempt.number
+        late = outbound.record(conn, begun.claim, number, deliver.DELIVERED_HERE, delay_s=0, duration_ms=0)
     assert late is not None
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
 

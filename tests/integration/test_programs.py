@@ -18,7 +18,7 @@ from shared.channels import standard
 from shared.channels.connect.standard import new_secret
 from shared.channels.signature import slack_signature, standard_key, standard_signature
 from shared.embedded import Database
-from shared.flow import deliver, onboarding
+from shared.flow import onboarding, recording
 from shared.flow.deliver import Result
 from shared.model import Me
 from shared.resilience.egress import Egress
@@ -160,7 +160,7 @@ def test_a_process_that_died_while_sending_leaves_the_answer_to_another(
         outbound.begin_send(conn, claim, record_deadline_s=30)
     station.execute("UPDATE outbound SET due_at = now() - interval '1 s'")
 
-    assert deliver.expire_unrecorded(station.r) == 0
+    assert recording.expire_unrecorded(station.r) == 0
 
     assert station.deliver().result is Result.SENT
     assert _parts(station) == [("sent", "sent", 2)]

@@ -111,7 +111,7 @@ def play(system: Drilled, bots: list[Bot], numbers: itertools.count[int], fault:
         stage.struck_at = stage.struck_at or time.time()
     _settle(system, fault, stage, score)
     score.posts = sum(customer.posts for customer in traffic.customers)
-    score.tally = _tally(system, traffic)
+    score.tally = _tally(system, traffic, fault)
     score.note = stage.note
     score.wrong += traffic.failed
     _judge(fault, stage, traffic, score)
@@ -129,12 +129,15 @@ def _settle(system: Drilled, fault: Fault, stage: Stage, score: Score) -> None:
         score.wrong.append(str(e).splitlines()[0][:600])
 
 
-def _tally(system: Drilled, traffic: Traffic) -> Tally:
-    """Once the platforms have told what they took, or have had the time for it."""
+def _tally(system: Drilled, traffic: Traffic, fault: Fault) -> Tally:
+    """Once the platforms have told what they took, and those who hold results have written them down, or both have had
+    the time for it."""
     ends_at = time.monotonic() + TOLD_WITHIN_S
-    while (found := checks.tally(system, traffic.customers)).unheard and time.monotonic() < ends_at:
+    while True:
+        found = checks.tally(system, traffic.customers)
+        if not (found.unheard or (found.uncertain and not fault.uncertain)) or time.monotonic() > ends_at:
+            return found
         time.sleep(0.2)
-    return found
 
 
 def _all_alive(system: Drilled) -> Callable[[], bool]:
