@@ -6,8 +6,7 @@ WORKDIR /app
 # Only what decides about the packages, so that a change of code does not install them again.
 COPY requirements.lock requirements-model.lock requirements-uv.lock ./
 COPY scripts/setup.sh scripts/
-# Compiled here: the account that runs may not write, and would compile everything anew at each start (20 s and more).
-RUN scripts/setup.sh && .venv/bin/python -m compileall -q -j 0 .venv/lib
+RUN scripts/setup.sh
 
 FROM python:3.11-slim
 # The same path as in the build: an environment knows where it lies.

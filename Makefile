@@ -17,8 +17,9 @@ demo: ## Start everything on this machine, send webhooks, show the answers, stop
 up: ## Start everything on this machine and stay until Ctrl-C
 	@./switchboard up
 
+# The tests start hundreds of processes: these must not compile the same files each, whatever the variable said before.
 test: setup ## Run the tests, on real PostgreSQL and Valkey
-	$(PYTHON_BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(PYTHON_BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: setup ## Measure what docs/performance.md has figures of, each section bounded
 	PYTHONPATH=. $(PYTHON_BIN)/python -m bench
