@@ -143,6 +143,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     loop = Loop()
     loop.start()
     llm_http = httpx.AsyncClient(
+        verify=transport.tls(),
         mounts=transport.mounts(settings.llm_connections, KEEPALIVE_S),
         limits=httpx.Limits(
             max_connections=settings.llm_connections,
@@ -168,6 +169,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         vault=Vault(settings.fernet_keys),
         loop=loop,
         http=httpx.AsyncClient(
+            verify=transport.tls(),
             mounts=transport.mounts(PLATFORM_CONNECTIONS, KEEPALIVE_S),
             limits=httpx.Limits(
                 max_connections=PLATFORM_CONNECTIONS,

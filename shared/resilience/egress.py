@@ -17,6 +17,7 @@ import httpx
 
 from shared.errors import Permanent, Transient
 from shared.resilience.addresses import Network, permitted
+from shared.resilience.transport import tls
 
 PORTS_BELOW_1024 = (80, 443)
 """Of the well-known ports only the web's: a request must not speak to a mail server."""
@@ -119,7 +120,7 @@ class Egress:
         """allowed: networks beside the public ones (EGRESS_ALLOW). transport: for tests, instead of sockets."""
         # No connection is kept: two names with one address would share it, and with it the certificate of one.
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
-        inner = transport or httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        inner = transport or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, trust_env=False)
         self._http = httpx.AsyncClient(
             transport=_Guard(inner, allowed, resolver),
             timeout=httpx.Timeout(30.0, connect=_CONNECT_S, pool=_CONNECT_S),

@@ -6,13 +6,21 @@ docs/decisions/0011-httpx-over-aiohttp.md says why, and why not by the adapter t
 from __future__ import annotations
 
 import asyncio
+import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import aiohttp
 import httpx
 from yarl import URL
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Whom all clients of a process trust. Reading the certificates takes 50 ms of CPU, and a process has six."""
+    return httpx.create_ssl_context()
 
 
 def mounts(connections: int, keepalive_s: float) -> dict[str, httpx.AsyncBaseTransport] | None:
@@ -32,7 +40,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, connections: int, keepalive_s: float) -> None:
-        self._tls = httpx.create_ssl_context()  # made once: it reads the system's certificates
         self._keepalive_s = keepalive_s
         self._places = asyncio.Semaphore(connections)
         self._session: aiohttp.ClientSession | None = None
@@ -72,7 +79,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keepalive_s, ssl=self._tls),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keepalive_s, ssl=tls()),
                 cookie_jar=aiohttp.DummyCookieJar(),  # many companies' requests go by here
                 auto_decompress=False,  # httpx does it
                 trust_env=False,
