@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,32 @@ def settings(**values: Any) -> Settings:
 
 
 def settings_for(server: Server, redis_url: str, **values: Any) -> Settings:
-    return settings(database_url=server.url, database_admin_url=server.admin_url, redis_url=redis_url, **values)
+    """With few journal streams, because a test drains each of them in a transaction of its own."""
+    services = {"database_url": server.url, "database_admin_url": server.admin_url, "redis_url": redis_url}
+    return settings(**services, **{"journal_shards": 4, **values})
+
+
+class Owner:
+    """Statements as the database's owner, each by itself, on one connection: connecting takes longer than most."""
+
+    def __init__(self, admin_url: str) -> None:
+        self._url = admin_url
+        self._conn: psycopg.Connection[Any] | None = None
+        self._lock = threading.Lock()
+
+    def run(self, query: str, values: Sequence[Any]) -> psycopg.Cursor[Any]:
+        with self._lock:
+            if self._conn is None or self._conn.closed:
+                self._conn = psycopg.connect(self._url, autocommit=True)
+            try:
+                return self._conn.execute(query.encode(), values)
+            except psycopg.OperationalError:
+                self._conn.close()  # its server was killed, or it was cut off by a test: the next one connects anew
+                raise
+
+    def close(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
 
 
 def make_bot(admin_url: str, name: str | None = None, token: str | None = None) -> Bot:
@@ -68,6 +95,7 @@ class Inbox:
         self.db.open()
         self.client = connect(redis_url)
         self.reader = Reader(self.client, self.settings.journal_shards)
+        self.owner = Owner(server.admin_url)
         self.drain = self.new_drain()
         self.drain.ensure_groups()
 
@@ -79,6 +107,7 @@ class Inbox:
     def close(self) -> None:
         self.db.close()
         self.client.close()
+        self.owner.close()
 
     def journal(self, bot: Bot, body: dict[str, Any] | bytes, *, key: str | None = None) -> str:
         """Append one request as the gateway would; returns the stream it went to."""
@@ -102,5 +131,4 @@ class Inbox:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask as the owner."""
-        with psycopg.connect(self.server.admin_url, autocommit=True) as conn:
-            return conn.execute(query, values).fetchall()
+        return self.owner.run(query, values).fetchall()

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-import psycopg
 
 from shared.embedded import Database as Server
 from shared.flow import deliver, index, reply
@@ -195,8 +194,7 @@ class Station:
 
     def execute(self, query: str, *values: Any) -> int:
         """Change something as the owner; returns how many rows."""
-        with psycopg.connect(self.inbox.server.admin_url, autocommit=True) as conn:
-            return conn.execute(query.encode(), values).rowcount
+        return self.inbox.owner.run(query, values).rowcount
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.inbox.rows(query, *values)

@@ -102,9 +102,8 @@ def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
     [wanted] = graphs.missing(work.conn)
     with psycopg.connect(module_database.admin_url) as writing:
         writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
-        work.conn.execute("SET lock_timeout = 10")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            graphs.make(work.conn, wanted)
+            graphs.make(work.conn, wanted, wait_s=0.01)
         writing.rollback()
     assert [(graph.company_id, graph.state) for graph in graphs.missing(work.conn)] == [(large, "absent")]
     assert graph_of(work, large) is None
@@ -194,7 +193,6 @@ def test_a_company_that_has_grown_gets_more_links_and_is_searched_by_the_old_one
 
     with psycopg.connect(module_database.admin_url) as writing:
         writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
-        work.conn.execute("SET lock_timeout = 10")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             graphs.make(work.conn, thin, wait_s=0.01)
         writing.rollback()
