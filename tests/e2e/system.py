@@ -49,11 +49,15 @@ class System(Copy):
     processes: dict[str, Running] = field(default_factory=dict)
 
     def start(self, *names: str, faults: str = "", marks: Path | None = None) -> None:
-        """Start processes together and wait until each is ready. faults: points for all of them."""
+        """Start processes together and wait until each is ready. faults: points for all of them. marks: each has a
+        folder of its own there, of its name."""
         ours = self.config.model_copy(update={"data_dir": self.folder})
         for name in names:
             (self.folder / f"{name}.ready").unlink(missing_ok=True)
-            environment = self.environment() | ({"FAULTS": faults, "FAULTS_DIR": str(marks)} if marks else {})
+            environment = self.environment()
+            if marks is not None:
+                (marks / name).mkdir(exist_ok=True)
+                environment |= {"FAULTS": faults, "FAULTS_DIR": str(marks / name)}
             environment |= secret_environment(name, self.config)
             log = self.logs / f"{name}.log"
             with log.open("ab") as output:

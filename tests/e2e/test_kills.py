@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from shared import faults
 from tests.e2e.checks import check_one_reply_a_turn, check_unread
 from tests.e2e.system import System, private_system, wait_until
 from tests.factories import update
@@ -38,24 +38,28 @@ UNKNOWABLE = [
 def system() -> Iterator[System]:
     # Nothing here can wait for a lease or a deadline to end: whoever lives on notices who died.
     with private_system(lease_s=50.0, record_deadline_s=50.0) as system:
-        system.start(*FLEET)
+        _start(system, *FLEET)
         yield system
 
 
-def _kill_at(system: System, process: str, point: str, marks: Path) -> int:
+def _start(system: System, *names: str) -> None:
+    """Each dies where and when it is asked to."""
+    system.start(*names, faults=faults.ON_REQUEST, marks=system.folder)
+
+
+def _kill_at(system: System, process: str, point: str) -> int:
     """Send customers' questions through a system whose `process` dies at `point`, and begin it again; returns how
     many. To the sender only one: another thread of it may be between send and record when it dies."""
     customers = 1 if process == "deliver" else 2
-    system.kill(process)
-    system.start(process, faults=f"{point}=kill", marks=marks)
     # otherwise whoever stood in for it could take the messages that it is to die of
     wait_until(lambda: not _standing_in(system, process), "whoever stood in is relieved", 20, system.log_tails)
+    mark = faults.arm(system.folder / process, point)
     bot = system.new_bot()
     bodies = [update("How many days do I have to return shoes?", chat=chat) for chat in range(1, customers + 1)]
     system.post_all([(bot, body) for body in bodies])
-    wait_until((marks / f"{point}.reached").exists, f"{point} is reached", 20)
+    wait_until(mark.exists, f"{point} is reached", 20)
     assert system.wait_dead(process) == -9
-    system.start(process)
+    _start(system, process)
     return customers
 
 
@@ -68,12 +72,10 @@ def _standing_in(system: System, station: str) -> int:
 
 
 @pytest.mark.parametrize(("process", "point"), SAFE, ids=[f"{process}-{point}" for process, point in SAFE])
-def test_a_kill_at_a_safe_point_loses_nothing_and_repeats_nothing(
-    system: System, process: str, point: str, tmp_path: Path
-) -> None:
+def test_a_kill_at_a_safe_point_loses_nothing_and_repeats_nothing(system: System, process: str, point: str) -> None:
     uncertain_before = system.balance().outbound.get("uncertain", 0)
 
-    customers = _kill_at(system, process, point, tmp_path)
+    customers = _kill_at(system, process, point)
 
     found = system.wait_at_rest()
     assert found.outbound.get("uncertain", 0) == uncertain_before
@@ -83,11 +85,11 @@ def test_a_kill_at_a_safe_point_loses_nothing_and_repeats_nothing(
 
 @pytest.mark.parametrize(("process", "point"), UNKNOWABLE, ids=[point for _, point in UNKNOWABLE])
 def test_a_kill_between_send_and_record_is_uncertain_and_never_sent_again(
-    system: System, process: str, point: str, tmp_path: Path
+    system: System, process: str, point: str
 ) -> None:
     uncertain_before = system.balance().outbound.get("uncertain", 0)
 
-    customers = _kill_at(system, process, point, tmp_path)
+    customers = _kill_at(system, process, point)
 
     found = system.wait_at_rest()
     assert found.outbound.get("uncertain", 0) - uncertain_before == 1
@@ -105,7 +107,7 @@ def test_while_a_station_is_gone_the_others_do_its_work(system: System, station:
     [answer] = system.standin.wait_messages(1, chat_id=1, token=bot.token, timeout_s=20)
 
     assert "30 days" in answer["text"]
-    system.start(station)
+    _start(system, station)
     relieved = f'"station": "{station}", "event": "stood_in"'
     wait_until(lambda: relieved in system.all_logs(), "whoever stood in is relieved", 20, system.log_tails)
     system.wait_at_rest()

@@ -17,7 +17,7 @@ def test_a_worker_that_hears_nothing_ends_and_its_successor_answers(tmp_path: Pa
         system.post_until_accepted(bot, update("How long does the delivery take?", chat=1))
 
         assert system.wait_dead("reply") == EXIT_CODE
-        assert (tmp_path / "worker.received.reached").exists()
+        assert (tmp_path / "reply" / "worker.received.reached").exists()
         assert "worker_wedged" in system.all_logs()
 
         system.start("reply")

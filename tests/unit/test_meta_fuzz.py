@@ -83,14 +83,14 @@ def assert_storable(events: list[InboundEvent]) -> None:
         assert not event.reply or (event.sender and event.chat and (event.text or event.attachments))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(names, anything, max_size=6), st.sampled_from([ME, Me()]))
 def test_any_object_is_at_least_one_storable_event(whole: dict[str, Any], me: Me) -> None:
     assert_storable(MESSENGER.parse(whole, me))
     assert isinstance(MESSENGER.shard_key(whole), str)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(mutated(), st.sampled_from([ME, Me()]))
 def test_any_broken_body_is_at_least_one_storable_event(whole: dict[str, Any], me: Me) -> None:
     events = MESSENGER.parse(whole, me)

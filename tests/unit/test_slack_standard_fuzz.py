@@ -91,7 +91,7 @@ def test_any_object_is_at_least_one_storable_event(name: str, body: dict[str, An
     check(name, body)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutated("slack"))
 def test_any_broken_event_of_slack_is_storable(body: dict[str, Any]) -> None:
     check("slack", body)

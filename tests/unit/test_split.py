@@ -37,7 +37,7 @@ def is_subsequence_but_for_whitespace(parts: list[str], text: str) -> bool:
     return not text[at:].strip()
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(texts, st.integers(min_value=24, max_value=40))
 def test_parts_fit_hold_something_and_lose_only_whitespace_between_them(text: str, limit: int) -> None:
     parts = split_utf16(text, limit)
@@ -45,7 +45,7 @@ def test_parts_fit_hold_something_and_lose_only_whitespace_between_them(text: st
     assert is_subsequence_but_for_whitespace(parts, text)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(texts, st.integers(min_value=24, max_value=40))
 def test_no_part_begins_or_ends_inside_a_cluster(text: str, limit: int) -> None:
     if any(utf16_units(cluster) > limit for cluster in clusters(text)):

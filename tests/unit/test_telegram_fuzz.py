@@ -77,13 +77,13 @@ def assert_storable(events: list[InboundEvent]) -> None:
         assert not event.reply or (event.sender and event.chat and (event.text or event.attachments))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(names, anything, max_size=6))
 def test_any_object_is_at_least_one_storable_event(body: dict[str, Any]) -> None:
     assert_storable(TELEGRAM.parse(body, ME))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(mutated_look_alikes())
 def test_any_broken_update_is_at_least_one_storable_event(body: dict[str, Any]) -> None:
     assert_storable(TELEGRAM.parse(body, ME))

@@ -76,7 +76,7 @@ def assert_sound(events: list[InboundEvent]) -> None:
             assert a.size_bytes is None or a.size_bytes >= 0
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(mutated())
 def test_any_broken_webhook_is_at_least_one_storable_event(body: dict[str, Any]) -> None:
     events = WHATSAPP.parse(body, ME)
