@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from shared import settings
+from shared import settings, startup
 
 HEAD_MAX_BYTES = 64 * 1024
 REQUEST_WITHIN_S = 30.0
@@ -116,6 +116,8 @@ def serve(app: Any, host: str, port: int) -> None:
         signal.signal(number, _leave)  # uvicorn's stand over these while it runs, and raise the signal again after it
     server = make_server(app, host, port)
     try:
+        with startup.imports():
+            server.config.load()
         server.run()
     except SystemExit:
         pass

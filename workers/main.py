@@ -11,13 +11,14 @@ import sys
 
 from celery import concurrency
 
-from shared import settings
+from shared import settings, startup
 from workers import fleet
 
 
 def run_worker(row: fleet.Row) -> int:
     """Until a signal; returns the exit code."""
-    from workers.app import app
+    with startup.imports():
+        from workers.app import app
 
     worker = app.Worker(
         hostname=f"{row.name}@{socket.gethostname()}",
