@@ -28,6 +28,7 @@ from shared.cache.two_level import TwoLevel
 from shared.embedded import Database, DataFolder, Postgres, Valkey
 from shared.flow import index
 from shared.knowledge import minilm, search
+from shared.knowledge.asking import Question
 from shared.knowledge.minilm import LocalMiniLM
 from shared.knowledge.remembered import RESULTS_ENTRIES, RESULTS_TTL_S, VECTORS_ENTRIES, VECTORS_TTL_S, Results
 from shared.resources import Resources, open_resources
@@ -161,9 +162,7 @@ def _companies(r: Resources) -> list[int]:
 
 
 def _search(r: Resources, company_id: int, question: str) -> None:
-    meaning = r.understand([question], deadline_s=DEADLINE_S).meanings[question]
-    with r.db.transaction(company_id) as conn:
-        found = search.search(conn, company_id, question, 8, meaning, results=r.results)
+    _, found = r.ask(Question(company_id, [question], 8), lambda: r.understand([question], deadline_s=DEADLINE_S))
     assert len(found) == 8
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from gateway.edge import Edge
 from shared.cache.two_level import TwoLevel
-from shared.knowledge import embed, remembered, search
+from shared.knowledge import embed, remembered
+from shared.knowledge.asking import Question, ask
 from shared.knowledge.embed import Embedder
 from shared.knowledge.remembered import RememberingEmbedder, Results
-from shared.knowledge.spaces import Directory, Understood, understood
+from shared.knowledge.spaces import Directory, Understood, active, understood
 from shared.llm.provider import http_client, is_neutral
 from shared.model import Passage
 from shared.resilience.loop import Loop
@@ -55,12 +56,12 @@ class Searcher:
     ) -> tuple[Understood, list[Passage]]:
         opened, edge = self._open(), self._edge
         deadline_s = edge.settings.embedding_deadline_s
-        found = understood(
-            opened.directory.every(), opened.embedders, [question], clock=edge.clock, deadline_s=deadline_s
-        )
-        with edge.db.transaction(company_id) as conn:
-            meaning = found.meanings.get(question)
-            return found, search.search(conn, company_id, question, limit, meaning, where=where, results=opened.results)
+        known = opened.directory.every()
+        return ask(
+            edge.db, Question(company_id, [question], limit, where=where), opened.results,
+            active(known, opened.embedders),
+            lambda: understood(known, opened.embedders, [question], clock=edge.clock, deadline_s=deadline_s),
+        )  # fmt: skip
 
     def _open(self) -> _Open:
         with self._lock:

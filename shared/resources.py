@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -14,18 +14,21 @@ from shared import channels as platforms_registry
 from shared.cache.two_level import TwoLevel
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
-from shared.knowledge import embed, remembered, spaces
+from shared.knowledge import asking, embed, remembered, spaces
+from shared.knowledge.asking import Question
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
 from shared.knowledge.gathered import GatheredEmbedder
 from shared.knowledge.minilm import LocalMiniLM
 from shared.knowledge.remembered import RememberingEmbedder, Results
 from shared.knowledge.reranked import Reranker
+from shared.knowledge.search import questions_of
 from shared.knowledge.spaces import Directory, Understood
 from shared.live.publisher import Publisher
 from shared.llm import rerank
 from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
+from shared.model import Passage
 from shared.resilience import transport
 from shared.resilience.egress import EVERYWHERE, Egress
 from shared.resilience.held import Held
@@ -104,6 +107,15 @@ class Resources:
         return spaces.understood(
             self.spaces.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before
         )
+
+    def ask(
+        self, question: Question, understand: Callable[[], Understood] | None = None
+    ) -> tuple[Understood, list[Passage]]:
+        """`asking.ask` with what this process has. understand: instead of the usual way."""
+        return asking.ask(
+            self.db, question, self.results, spaces.active(self.spaces.every(), self.embedders),
+            understand or (lambda: self.understand(questions_of(question.lines), before=question.before)),
+        )  # fmt: skip
 
     def close(self) -> None:
         """Close in the order in which things depend on each other. Twice is once."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.knowledge import search as knowledge
 from shared.knowledge import trim
+from shared.knowledge.asking import Question
 from shared.model import Passage
 from shared.resources import Resources
 from shared.store import knowledge as store
@@ -87,12 +87,7 @@ class Desk:
     def _find(self, question: str, where: Filter, limit: int) -> list[Passage]:
         question = question[:QUESTION_CHARS]
         limit = min(max(limit, 1), LIMIT_MAX)
-        meaning = self.r.understand([question]).meanings.get(question)
-        with self.r.db.transaction(self.company_id) as conn:
-            found = knowledge.search(
-                conn, self.company_id, question, 2 * limit, meaning, where=where, results=self.r.results,
-                asker=self.asker,
-            )  # fmt: skip
+        _, found = self.r.ask(Question(self.company_id, [question], 2 * limit, where=where, asker=self.asker))
         return trim.fitting(found, limit, BUDGET_TOKENS)
 
 

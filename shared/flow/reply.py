@@ -20,8 +20,10 @@ from shared.flow.generate import generate
 from shared.flow.leases import Lease, Leases
 from shared.knowledge import search as knowledge
 from shared.knowledge import trim
+from shared.knowledge.asking import Question
 from shared.knowledge.conversation import said_before
 from shared.knowledge.reranked import reranked
+from shared.knowledge.spaces import Understood
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
@@ -187,20 +189,21 @@ def _numbers(answer: Answer) -> dict[str, int]:
 
 
 def _retrieve(r: Resources, claim: Claim, case: Case) -> Case:
-    """The case with the passages for its burst, and the space that ranked them. The questions are embedded before the
-    transaction is opened: an embedder may be somebody else's HTTP."""
+    """The case with the passages for its burst, and the space that ranked them. ms: `embed` is none where all of it was
+    remembered."""
     started = perf_counter()
     lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
     before = said_before(case.history)
-    understood = r.understand(knowledge.questions_of(lines), before=before)
-    case.ms["embed"] = _ms(started)
-    started = perf_counter()
-    with r.db.transaction(claim.company_id) as conn:
-        found = knowledge.search_burst(
-            conn, claim.company_id, lines, 2 * PASSAGES, understood.meanings, before=before, where=case.where,
-            results=r.results,
-        )  # fmt: skip
-    case.ms["search"] = _ms(started)
+    case.ms["embed"] = 0
+
+    def understand() -> Understood:
+        embedding = perf_counter()
+        found = r.understand(knowledge.questions_of(lines), before=before)
+        case.ms["embed"] = _ms(embedding)
+        return found
+
+    understood, found = r.ask(Question(claim.company_id, lines, 2 * PASSAGES, before, case.where), understand)
+    case.ms["search"] = _ms(started) - case.ms["embed"]
     # the connection is back: a reranker is somebody else's HTTP, too
     found = reranked(r.reranker, "\n".join(lines), found, filtered=case.where is not None)
     return replace(case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), space=understood.space)

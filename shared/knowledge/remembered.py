@@ -63,6 +63,10 @@ class Scored:
     cosine: float | None
 
 
+Parts = tuple[str, ...]
+"""The company, the version of its knowledge, who asks, what, where."""
+
+
 class Results:
     """What searches found, under a key of everything that it depends on."""
 
@@ -80,14 +84,17 @@ class Results:
             self._versions.clear()
         self._versions[company_id] = version
 
-    def get(self, parts: Sequence[str]) -> list[Scored] | None:
-        """None: nothing is remembered. parts: the company, the version of its knowledge, who asks, what, where."""
-        key = key_of("found", *parts)
-        value = self._cache.get_many([key]).get(key)
-        return None if value is None else _scored(value)
+    def get(self, parts: Parts) -> list[Scored] | None:
+        """None: nothing is remembered."""
+        return self.get_many([parts]).get(parts)
+
+    def get_many(self, several: Sequence[Parts]) -> dict[Parts, list[Scored]]:
+        """What is remembered of these."""
+        keys = {key_of("found", *parts): parts for parts in several}
+        return {keys[key]: _scored(value) for key, value in self._cache.get_many(list(keys)).items()}
 
     def get_or_find(
-        self, parts: Sequence[str], find: Callable[[], list[Scored]], *, renew: bool = False, looked: bool = False
+        self, parts: Parts, find: Callable[[], list[Scored]], *, renew: bool = False, looked: bool = False
     ) -> list[Scored]:
         """renew: find it anew, and remember that. looked: `get` has just found nothing."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
 from shared.knowledge.extract.base import Turn
 from shared.knowledge.language import detect
-from shared.knowledge.remembered import Results, Scored
+from shared.knowledge.remembered import Parts, Results, Scored
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
 from shared.store import knowledge, passages
@@ -75,12 +75,13 @@ def search(
     results: Results | None = None,
     asker: str = "",
     renew: bool = False,
+    looked: bool = False,
 ) -> list[Passage]:
     """The company's best passages for a question, best first. The transaction must work for the company.
 
     By words, and by meaning where there is one and vectors of its model. before: what the conversation says already.
     results: where what was found a moment ago is looked up; asker: whose rights it was found with;
-    renew: search anew, and have it remembered from now on.
+    renew: search anew, and have it remembered from now on; looked: nothing was found there a moment ago.
     """
 
     def find() -> list[Scored]:
@@ -88,28 +89,48 @@ def search(
 
     if results is None:
         found = find()
-        texts = passages.texts_of(conn, company_id, [each.chunk_id for each in found])
-        return _with_texts(found, texts)
-    said = [f"{part.words:.3f} {part.meaning:.3f} {part.text}" for part in before]
-    whose, what = str(company_id), (
-        asker, question, str(limit), meaning.model if meaning is not None else "",
-        "" if where is None else where.as_json(), *said,
-    )  # fmt: skip
+        return _passages(found, passages.texts_of(conn, company_id, [each.chunk_id for each in found]))
+
+    def remembered(version: int) -> Parts:
+        model = None if meaning is None else meaning.model
+        return remembered_as(company_id, version, question, limit, model, before, where, asker)
+
     # What is remembered of the version seen last is looked up before anybody asks whether that is the newest: its
     # texts tell, in the same statement. Most often it is.
     supposed = None if renew else results.version_of(company_id)
-    if supposed is not None and (known := results.get((whose, str(supposed), *what))) is not None:
+    if supposed is not None and not looked and (known := results.get(remembered(supposed))) is not None:
         texts, version = passages.texts_and_version(conn, company_id, [each.chunk_id for each in known])
         if version == supposed:
-            return _with_texts(known, texts)
+            return _passages(known, texts)
     else:
         version = knowledge.version(conn, company_id)
     results.saw(company_id, version)
-    found = results.get_or_find((whose, str(version), *what), find, renew=renew, looked=version == supposed)
-    return _with_texts(found, passages.texts_of(conn, company_id, [each.chunk_id for each in found]))
+    found = results.get_or_find(remembered(version), find, renew=renew, looked=version == supposed)
+    return _passages(found, passages.texts_of(conn, company_id, [each.chunk_id for each in found]))
 
 
-def _with_texts(found: Sequence[Scored], texts: Mapping[int, passages.Text]) -> list[Passage]:
+def remembered_as(
+    company_id: int, version: int, question: str, limit: int, model: str | None, before: Sequence[Said],
+    where: Filter | None, asker: str,
+) -> Parts:  # fmt: skip
+    """Everything that what is found depends on: no vector, because a model gives a text the same one each time."""
+    said = [f"{part.words:.3f} {part.meaning:.3f} {part.text}" for part in before]
+    return (
+        str(company_id), str(version), asker, question, str(limit), model or "",
+        "" if where is None else where.as_json(), *said,
+    )  # fmt: skip
+
+
+def with_texts(
+    conn: Conn, company_id: int, found: Sequence[Sequence[Scored]], version: int
+) -> list[list[Passage]] | None:
+    """What was found in this version of the company's knowledge, with its texts, in one statement; None if there is a
+    newer one."""
+    texts, newest = passages.texts_and_version(conn, company_id, [each.chunk_id for one in found for each in one])
+    return [_passages(one, texts) for one in found] if newest == version else None
+
+
+def _passages(found: Sequence[Scored], texts: Mapping[int, passages.Text]) -> list[Passage]:
     """Without those that are gone."""
     return [
         Passage(
@@ -178,17 +199,22 @@ def search_burst(
     before: Sequence[Said] = (),
     where: Filter | None = None,
     results: Results | None = None,
+    asker: str = "",
+    missing: Collection[str] = (),
 ) -> list[Passage]:
     """The best passages for a burst of messages, which may ask several things. meanings: of `questions_of(lines)`.
+    missing: of those, what was looked up among the results a moment ago, in vain.
 
     The burst as a whole and its newest lines are asked and the rankings fused: four questions in one would leave
     each passage with a quarter of the words, and none relevant. score: reciprocal rank where several were asked.
     """
     known = meanings or {}
     found = [
-        search(conn, company_id, asked, limit, known.get(asked), before=before, where=where, results=results)
-        for asked in questions_of(lines)
-    ]
+        search(
+            conn, company_id, asked, limit, known.get(asked), looked=asked in missing,
+            before=before, where=where, results=results, asker=asker,
+        ) for asked in questions_of(lines)
+    ]  # fmt: skip
     return rank.fuse(found, limit)
 
 

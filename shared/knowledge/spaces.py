@@ -82,6 +82,19 @@ class Directory:
             return self._clock.monotonic_s() < self._rests.get(space_id, 0.0)
 
 
+def _usable(spaces_known: Sequence[Space], embedders: Mapping[str, Embedder]) -> list[Space]:
+    return [
+        space for space in spaces_known
+        if space.state in ("active", "ready") and space.dimension is not None and space.model in embedders
+    ]  # fmt: skip
+
+
+def active(spaces_known: Sequence[Space], embedders: Mapping[str, Embedder]) -> str | None:
+    """The model of the active space; None if it has none, or we have not its embedder."""
+    first = next(iter(_usable(spaces_known, embedders)), None)
+    return first.model if first is not None and first.state == "active" else None
+
+
 def understood(
     spaces_known: Sequence[Space],
     embedders: Mapping[str, Embedder],
@@ -96,10 +109,7 @@ def understood(
     for all attempts together."""
     if not any(question.strip() for question in questions):
         return Understood()
-    usable = [
-        space for space in spaces_known
-        if space.state in ("active", "ready") and space.dimension is not None and space.model in embedders
-    ]  # fmt: skip
+    usable = _usable(spaces_known, embedders)
     ends_at_s = clock.monotonic_s() + deadline_s
     found = Understood()
     for number, space in enumerate(usable, 1):

@@ -1,0 +1,74 @@
+"""From what somebody asks to passages by the shortest way: what was found for it a moment ago needs no vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from shared.knowledge import rank, search
+from shared.knowledge.conversation import Said
+from shared.knowledge.remembered import Results
+from shared.knowledge.search import questions_of
+from shared.knowledge.spaces import Understood
+from shared.model import Passage
+from shared.store.filters import Filter
+from shared.store.pool import Database
+from shared.telemetry import metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """lines: of a burst of messages, or one alone. before: what the conversation says already. asker: whose rights it
+    is asked with."""
+
+    company_id: int
+    lines: Sequence[str]
+    limit: int
+    before: Sequence[Said] = ()
+    where: Filter | None = None
+    asker: str = ""
+
+
+def ask(
+    db: Database, question: Question, results: Results, model: str | None, understand: Callable[[], Understood]
+) -> tuple[Understood, list[Passage]]:
+    """The best passages, and the space that ranked them. model: of the active space, if its embedder is there.
+    understand: what the question's lines mean (`questions_of`); called outside a transaction, and only if something of
+    it is not remembered. Raises DatabaseUnavailable, and psycopg's InsufficientPrivilege for a filter that names what
+    is not the company's."""
+    missing: Collection[str] = ()
+    if model is not None:
+        found, missing = _recalled(db, question, results, model)
+        if found is not None:
+            metrics.KNOWLEDGE_RANKED.inc(model, "active")
+            return Understood({}, model, "active"), found
+    understood = understand()
+    with db.transaction(question.company_id) as conn:
+        found = search.search_burst(
+            conn, question.company_id, question.lines, question.limit, understood.meanings, before=question.before,
+            where=question.where, results=results, asker=question.asker,
+            missing=missing if understood.space == model else (),
+        )  # fmt: skip
+    return understood, found
+
+
+def _recalled(
+    db: Database, question: Question, results: Results, model: str
+) -> tuple[list[Passage] | None, Collection[str]]:
+    """What was found for all of it, if that holds still; else which of its lines were looked for in vain."""
+    asked = questions_of(question.lines)
+    supposed = results.version_of(question.company_id)
+    if supposed is None:
+        return None, ()
+    keys = {
+        text: search.remembered_as(
+            question.company_id, supposed, text, question.limit, model if text.strip() else None, question.before,
+            question.where, question.asker,
+        ) for text in asked
+    }  # fmt: skip
+    known = results.get_many(list(keys.values()))
+    if len(known) < len(keys):
+        return None, [text for text, key in keys.items() if key not in known]
+    with db.transaction(question.company_id) as conn:
+        found = search.with_texts(conn, question.company_id, [known[keys[text]] for text in asked], supposed)
+    return (None, ()) if found is None else (rank.fuse(found, question.limit), ())
