@@ -16,6 +16,7 @@ from shared.errors import ModelUnavailable, Permanent
 from shared.faults import InjectedFault
 from shared.flow import spaces as flow
 from shared.flow.index import BATCH, Result
+from shared.knowledge.search import add
 from shared.resilience.breaker import BreakerOpen
 from shared.store import embeddings, graphs, knowledge, spaces
 from shared.store.pool import Conn, set_companies
@@ -24,6 +25,7 @@ from tests.factories import Bot, make_bot
 from tests.integration.command_line import Run
 from tests.integration.station import Station
 from tests.integration.test_knowledge_store import company
+from workers.drill.system import wait_until
 
 OPENING = "Doors are open from nine."
 
@@ -332,6 +334,37 @@ def test_a_document_added_while_a_space_is_made_is_seen_by_one_of_them(database:
 
 
 # ------------------------------------------------------------------ by hand
+
+
+def test_who_finds_a_space_being_queued_waits_and_gets_the_next_document(database: Database) -> None:
+    """Documents that were there before their space are queued by whoever claims first; the next one has work, too."""
+    acme = company(database, "Acme")
+    with psycopg.connect(database.url) as writing:
+        set_companies(writing, (acme,))
+        added = [
+            add(writing, acme, source=name, title=name, text="Doors are open from nine.").document_id
+            for name in ("one", "two")
+        ]
+    got: list[embeddings.Claim | None] = []
+
+    def claim() -> None:
+        with psycopg.connect(database.url) as conn:
+            got.append(embeddings.claim(conn, [int(str(space_id))], 0, lease_s=60))
+
+    with psycopg.connect(database.url) as first, psycopg.connect(database.admin_url, autocommit=True) as owner:
+        spaces.make(owner, "small")
+        [(space_id,)] = owner.execute("SELECT id FROM embedding_spaces").fetchall()
+        mine = embeddings.claim(first, [int(str(space_id))], 0, lease_s=60)
+        other = threading.Thread(target=claim)
+        other.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        wait_until(lambda: owner.execute(waits).fetchone() == (1,), "the other one waits", 10)
+        first.commit()
+        other.join(10)
+
+    assert mine is not None
+    assert got[0] is not None
+    assert sorted((mine.document_id, got[0].document_id)) == sorted(added)
 
 
 def test_the_commands_tell_and_do_it(station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder, run: Run) -> None:
