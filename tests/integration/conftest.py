@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared.embedded import Database
-from tests.factories import ENCRYPTION_KEY, Inbox
+from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot
 from tests.integration.command_line import Run, command_line
+from tests.integration.station import Station
 
 
 @pytest.fixture
@@ -31,3 +32,17 @@ def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
     inbox = Inbox(database, redis_url)
     yield inbox
     inbox.close()
+
+
+@pytest.fixture
+def station(database: Database, redis_url: str) -> Iterator[Station]:
+    """A worker's hands on the test's own services; files that want other settings have their own."""
+    station = Station(database, redis_url)
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    """A company with a Telegram bot."""
+    return make_bot(station.inbox.server.admin_url)

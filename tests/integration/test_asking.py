@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from shared.cache.two_level import TwoLevel
-from shared.embedded import Database
 from shared.errors import ModelUnavailable
 from shared.flow import index
 from shared.knowledge.asking import Question
@@ -18,13 +15,6 @@ from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 
 ASKED = "When do you open?"
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

@@ -25,11 +25,6 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
     station.close()
 
 
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
-
-
 def test_an_edit_keeps_the_newest_wording_only(station: Station, bot: Bot) -> None:
     receive(station.inbox, bot, message("Where is my odrer?", "1"))
 

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
-from shared.embedded import Database
 from shared.flow import deliver, reply
 from shared.flow.claimed import Room
 from shared.flow.reply import Result
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

@@ -19,13 +19,6 @@ from tests.integration.station import Station
 
 
 @pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
-
-
-@pytest.fixture
 def counting(tmp_path: Path) -> Iterator[Path]:
     metrics.configure(tmp_path)
     yield tmp_path

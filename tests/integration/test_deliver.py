@@ -31,11 +31,6 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
     station.close()
 
 
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
-
-
 def _parts(station: Station) -> list[tuple[str, str | None]]:
     """(state, meaning) of every part, in order."""
     return [(state, meaning) for state, meaning in station.rows("SELECT state, meaning FROM outbound ORDER BY id")]

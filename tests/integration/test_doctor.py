@@ -16,7 +16,7 @@ from shared.model import ChannelHealth
 from shared.store import embeddings, health, recall
 from shared.store.vault import Vault
 from standin.process import StandinProcess
-from tests.factories import ENCRYPTION_KEY, Bot, make_bot, update
+from tests.factories import ENCRYPTION_KEY, Bot, update
 from tests.integration.command_line import Ended, Run, command_line
 from tests.integration.gateway_client import cut_off
 from tests.integration.station import Station
@@ -45,11 +45,6 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
     prepare(station.inbox.settings)
     yield station
     station.close()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
 
 
 def _found(ended: Ended, *checks: str) -> list[tuple[str, str]]:

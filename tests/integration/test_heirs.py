@@ -14,7 +14,7 @@ from shared.flow.claimed import Room
 from shared.flow.heirs import Given
 from shared.resilience.held import Held
 from shared.store import outbound, turns
-from tests.factories import Bot, make_bot
+from tests.factories import Bot
 from tests.integration.station import Station
 
 LONG_S = 3600.0
@@ -27,11 +27,6 @@ def station(database: Database, redis_url: str, tmp_path: Path) -> Iterator[Stat
     station.r.held = Held(station.r.settings.held_folder)
     yield station
     station.close()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
 
 
 def _dies(station: Station) -> None:

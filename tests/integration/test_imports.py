@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import httpx
 import pytest
 
-from shared.embedded import Database
 from shared.flow.imports import ATTEMPTS_MAX, Result, import_next
 from shared.resilience.egress import Egress
 from shared.store import imports
 from shared.store import knowledge as store
-from tests.factories import Bot, make_bot
+from tests.factories import Bot
 from tests.integration.station import Station
 
 SITEMAP = "https://shop.example/sitemap.xml"
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
 
 
 def send(station: Station, bot: Bot, name: str, body: bytes, **described: str) -> None:

@@ -25,11 +25,6 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
     station.close()
 
 
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
-
-
 def _long(station: Station, bot: Bot, chunks: int, source: str = "long") -> None:
     with station.r.db.transaction(bot.company_id) as conn:
         store.add_document(

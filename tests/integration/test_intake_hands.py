@@ -16,7 +16,7 @@ from shared.flow.drain import Drain
 from shared.store import balance
 from tasks.context import Process
 from tasks.ringer import Ringer
-from tests.factories import Bot, make_bot, update
+from tests.factories import Bot, update
 from tests.integration.station import Station
 from workers import intake
 from workers.drill.system import wait_until
@@ -46,11 +46,6 @@ def thread(station: Station) -> Iterator[IntakeThread]:
     thread = IntakeThread(Process(station.r, station.leases, Silent()))
     yield thread
     thread.stop()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
 
 
 def _written(station: Station, bot: Bot, text: str) -> list[str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from shared.embedded import Database
 from shared.flow import recall_audit
 from shared.flow.knowledge_tools import Desk, cited
 from shared.knowledge.extract import Turn
@@ -17,13 +15,6 @@ from shared.store import embeddings, knowledge, recall
 from shared.store.filters import Filter
 from tests.factories import Bot, make_bot, update
 from tests.integration.station import Station
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

@@ -81,11 +81,6 @@ def files(station: Station) -> Files:
     return Files(station)
 
 
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
-
-
 def fetch(station: Station) -> Result:
     return flow.fetch_next(station.r, 0)[0]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from cryptography.fernet import Fernet
 
-from shared.embedded import Database
 from shared.store.requests import received_ms
 from shared.store.vault import Vault
 from standin.process import StandinProcess
@@ -19,13 +18,6 @@ from tests.integration.station import Station
 
 NEW_KEY = Fernet.generate_key().decode()
 ASKED = "When do you open in the morning?"
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

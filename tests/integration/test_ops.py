@@ -29,18 +29,6 @@ PATHS = (
 
 
 @pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
-
-
-@pytest.fixture
 def gateway(database: Database, redis_url: str) -> Iterator[RunningGateway]:
     with running_gateway(settings_for(database, redis_url, ops_token=TOKEN, database_pool_timeout_s=0.5)) as running:
         yield running

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
-from shared.embedded import Database
 from shared.model import SendOutcome
 from shared.store import outbound
 from shared.store.outbound import Claim
-from tests.factories import Bot, make_bot
+from tests.factories import Bot
 from tests.integration.station import Station
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
 
 
 def _claim(station: Station, unblock_s: float = 60) -> Claim | None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
-from shared.embedded import Database
 from shared.flow.reply import Result
 from shared.store import usage
 from tests.factories import Bot, make_bot
@@ -15,13 +12,6 @@ from tests.integration.command_line import Run
 from tests.integration.station import FakeModel, Station
 
 QUESTION = "When does the shop open?"
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from shared.embedded import Database
 from shared.errors import DatabaseUnavailable
 from shared.flow import takeover
 from shared.flow.reply import ATTEMPTS_MAX, Result
 from shared.store import turns
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

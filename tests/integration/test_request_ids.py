@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from shared.embedded import Database
 from shared.store import parked
 from shared.store.requests import received_ms
 from tests.factories import Bot, make_bot, update
@@ -18,13 +17,6 @@ from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station
 
 ASKED = "When do you open in the morning?"
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

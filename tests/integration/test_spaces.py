@@ -21,7 +21,7 @@ from shared.resilience.breaker import BreakerOpen
 from shared.store import embeddings, graphs, knowledge, spaces
 from shared.store.pool import Conn, set_companies
 from tests.embedder import FakeEmbedder
-from tests.factories import Bot, make_bot
+from tests.factories import Bot
 from tests.integration.command_line import Run
 from tests.integration.station import Station
 from tests.integration.test_knowledge_store import company
@@ -35,11 +35,6 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
     station = Station(database, redis_url, relevance_threshold=0.3)
     yield station
     station.close()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
 
 
 @pytest.fixture

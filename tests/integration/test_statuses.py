@@ -26,11 +26,6 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
     station.close()
 
 
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
-
-
 def status(word: str, *targets: str, **more: Any) -> InboundEvent:
     return event("read" if word == "read" else "delivery", targets=targets, status=word, **more)
 

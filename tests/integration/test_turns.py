@@ -21,11 +21,6 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
     station.close()
 
 
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
-
-
 def _due_in_s(station: Station) -> float:
     [(seconds,)] = station.rows("SELECT extract(epoch FROM due_at - now())::float8 FROM turns ORDER BY id LIMIT 1")
     return float(seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,13 +20,6 @@ from tests.factories import Bot, make_bot, settings_for
 from tests.integration.station import FakeModel, Station
 
 QUESTION = "When does the shop open?"
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
 
 
 @pytest.fixture

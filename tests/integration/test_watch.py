@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,24 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.answers import Tally
-from shared.embedded import Database
 from shared.flow import watch
 from shared.model import ChannelHealth
 from shared.store.health import Answers
-from tests.factories import Bot, make_bot, update
+from tests.factories import Bot, update
 from tests.integration.station import Station
-
-
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
-
-
-@pytest.fixture
-def bot(station: Station) -> Bot:
-    return make_bot(station.inbox.server.admin_url)
 
 
 def _webhook_info(station: Station, status: int = 200, **info: Any) -> None:

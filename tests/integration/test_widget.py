@@ -33,13 +33,6 @@ def gateway(database: Database, redis_url: str) -> Iterator[RunningGateway]:
         yield running
 
 
-@pytest.fixture
-def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url)
-    yield station
-    station.close()
-
-
 def take_in(station: Station) -> None:
     """What intake does: drain, and tell who watches."""
     stored = station.inbox.drain_all()
