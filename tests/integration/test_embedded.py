@@ -234,6 +234,8 @@ def test_servers_whose_owner_and_guards_were_killed_are_replaced(
     folder: DataFolder, owner: tuple[subprocess.Popen[str], list[int]]
 ) -> None:
     process, servers = owner
+    # a guard that has just been started shows no words yet, and would do its work
+    wait_until(lambda: len(_children_with("guard", process.pid)) == 2)
     for guard in _children_with("guard", process.pid):
         os.kill(guard, signal.SIGKILL)
     process.kill()
@@ -248,7 +250,9 @@ def test_servers_whose_owner_and_guards_were_killed_are_replaced(
 
 
 def _children_with(word: str, parent: int) -> list[int]:
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()]
     return [int(pid) for pid, owner, args in rows if int(owner) == parent and f" {word} " in args]
 

@@ -138,9 +138,10 @@ def test_a_long_queue_at_a_hanging_journal_is_refused_as_soon_as_a_short_one(val
     assert {type(answer).__name__ for answer in answers} == {"JournalUnavailable"}
 
 
-def test_requests_that_arrive_together_share_round_trips(gateway: RunningGateway, bot: Bot, valkey: Valkey) -> None:
-    gateway.post(bot, update("warm"))
-    with redis.Redis.from_url(valkey.redis_url) as client:
+def test_requests_that_arrive_together_share_round_trips(database: Database, bot: Bot, valkey: Valkey) -> None:
+    patient = _settings(database, valkey.redis_url, journal_write_timeout_s=20.0)  # two hundred keep a busy core busy
+    with running_gateway(patient) as gateway, redis.Redis.from_url(valkey.redis_url) as client:
+        gateway.post(bot, update("warm"))
         reads_before = client.info("stats")["total_reads_processed"]
 
         answers = gateway.together([gateway.webhook(bot, update("hi", chat=n)) for n in range(200)])
