@@ -44,6 +44,7 @@ QUESTION_LINE_CHARS = 1_000
 PASSAGES = 6
 PASSAGES_TOKENS = 4_000
 ATTEMPTS_MAX = 5
+PUT_BACK_WITHIN_S = 1.0
 """After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
 
 
@@ -148,10 +149,10 @@ def _answer(r: Resources, taken: Taken) -> Result:
         metrics.TURNS.inc("called_off", "")
         log.info("turn_called_off")
         return Result.CALLED_OFF
-    except DatabaseUnavailable:
-        # the lease ends by itself, and the turn is found again
+    except DatabaseUnavailable as e:
+        back = _put_back_if_possible(r, claim, e)  # else the lease ends by itself, and the turn is found again
         metrics.TURNS.inc("left", "")
-        log.warning("turn_left", reason="database_unavailable")
+        log.warning("turn_left", reason="database_unavailable", put_back=back)
         return Result.RETRY
     except Exception as e:
         _put_back(r, claim, e)
@@ -313,12 +314,26 @@ def _count_cost(micros: int | None) -> None:
 
 
 def _put_back(r: Resources, claim: Claim, error: Exception) -> None:
-    retry_after_s = getattr(error, "retry_after_s", None)
+    # the database says when to ask again, and not when to have an answer written once more
+    retry_after_s = None if isinstance(error, DatabaseUnavailable) else getattr(error, "retry_after_s", None)
     with r.db.transaction(claim.company_id) as conn:
         turn = turns.load(conn, claim)
         if turn is not None:
             wait_s = retry_after_s or delay_s(turn.attempts, base_s=1.0, cap_s=60.0, rng=r.rng)
             turns.retry(conn, claim, delay_s=wait_s, error=describe(error))
+
+
+def _put_back_if_possible(r: Resources, claim: Claim, error: DatabaseUnavailable) -> bool:
+    """Often the database is there and only our connections were cut, of which each is found to be so by its next use.
+    Whether it was."""
+    ends_s = perf_counter() + PUT_BACK_WITHIN_S
+    while True:
+        try:
+            _put_back(r, claim, error)
+            return True
+        except DatabaseUnavailable:
+            if perf_counter() > ends_s:
+                return False
 
 
 def _give_back(r: Resources, claim: Claim) -> None:

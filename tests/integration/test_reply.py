@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import psycopg
 import pytest
 
 from shared.errors import DatabaseUnavailable
@@ -12,6 +13,7 @@ from shared.flow.reply import ATTEMPTS_MAX, Result
 from shared.store import turns
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
+from tests.services import Services
 
 
 @pytest.fixture
@@ -328,6 +330,35 @@ def test_a_failed_attempt_puts_the_turn_back_for_later_with_its_error(station: S
     station.time_passes()
     assert station.answer() is Result.ANSWERED
     assert station.rows("SELECT error FROM turns") == [(None,)]
+
+
+def test_a_turn_whose_connections_were_cut_is_due_again_long_before_its_lease_ends(
+    station: Station, bot: Bot, services: Services
+) -> None:
+    station.receive(bot, "When does the shop open?")
+
+    def cut() -> None:
+        """All that the worker has, while the model writes."""
+        pool = station.r.db._pool
+        for conn in [pool.getconn() for _ in range(3)]:
+            pool.putconn(conn)
+        with psycopg.connect(services.postgres.superuser_url) as superuser:
+            ended = superuser.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = %s",
+                (station.inbox.server.name, "switchboard_app"),
+            ).fetchall()
+        assert len(ended) >= 3
+
+    station.model.meanwhile.append(cut)
+
+    assert station.answer() is Result.RETRY
+
+    assert station.rows("SELECT state, attempts, error, due_at < now() + interval '3 s' FROM turns") == [
+        ("answering", 1, "DatabaseUnavailable", True)
+    ]
+    station.time_passes()
+    assert station.answer() is Result.ANSWERED
+    assert len(_replies(station)) == 1
 
 
 def test_a_turn_that_keeps_failing_goes_to_a_person(station: Station, bot: Bot) -> None:
