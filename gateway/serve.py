@@ -120,7 +120,7 @@ def serve(app: Any, host: str, port: int) -> None:
             server.config.load()
         server.run()
     except SystemExit:
-        pass
+        pass  # whatever it says: what this process ends with is said below
     sys.stderr.flush()
     # not sys.exit: it waits for threads, and one of them may wait for a database that hangs
     os._exit(0 if server.started else 1)
