@@ -71,4 +71,4 @@ def _recalled(
         return None, [text for text, key in keys.items() if key not in known]
     with db.transaction(question.company_id) as conn:
         found = search.with_texts(conn, question.company_id, [known[keys[text]] for text in asked], supposed)
-    return (None, ()) if found is None else (rank.fuse(found, question.limit), ())
+    return (None, asked) if found is None else (rank.fuse(found, question.limit), ())
