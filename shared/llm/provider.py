@@ -19,6 +19,7 @@ import httpx
 from shared.clock import Clock, SystemClock
 from shared.errors import ModelUnavailable, Permanent, SettingsError
 from shared.model import Completion
+from shared.resilience.transport import tls
 
 CONNECT_TIMEOUT_S = 5.0
 POOL_TIMEOUT_S = 2.0
@@ -58,7 +59,7 @@ def http_client(connections: int) -> httpx.AsyncClient:
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_EXPIRY_S
     )
-    return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S))
+    return httpx.AsyncClient(verify=tls(), limits=limits, timeout=httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S))
 
 
 @dataclass(slots=True)
