@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, astuple, dataclass, field, replace
+from datetime import datetime
 
 from shared import faults
 from shared.flow.batch import Batch, Placed, Stored, happened_at
@@ -192,13 +193,18 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
         last_message_id=0,  # not known before it is inserted
         last_role=message.role,
         last_text=message.text or (f"[{message.attachments[0].type}]" if message.attachments else ""),
-        customer_at=happened_at(p) if by_customer else before.customer_at if before else None,
+        customer_at=_newest_at(before, happened_at(p)) if by_customer else before.customer_at if before else None,
         customer_message=message.external_id if by_customer else before.customer_message if before else None,
         contact_id=one.contact_id,
         read_to=one.read_to,
     )
     if by_customer and p.event.reply and one.bot_enabled and message.deleted_at is None:
         one.wanted = _wanted(p, message, one.wanted)
+
+
+def _newest_at(before: Head | None, at: datetime) -> datetime:
+    """Messages of one batch may come in another order than they were written."""
+    return at if before is None or before.customer_at is None else max(before.customer_at, at)
 
 
 def _wanted(p: Placed, message: NewMessage, before: turns.Wanted | None) -> turns.Wanted:

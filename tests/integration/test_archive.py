@@ -369,3 +369,18 @@ def test_the_archive_by_hand(run: Run, database: Database) -> None:
     run("archive", "run")
     assert "deleted 700 rows" in run("archive", "delete", "--older-than", 60, "--yes").out
     assert len(run("archive", "receipts", "--json").json) == 1
+
+
+def test_deleting_old_archives_goes_on_until_nothing_old_is_left(
+    work: Work, database: Database, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "SEGMENTS_A_BATCH", 1)
+    for chat in range(9):
+        history.write(work.conn, bot, str(chat), 110, days=500)
+    history.archive(work)
+    assert work.conn.execute("SELECT count(*) FROM archive_segments WHERE kind = 'messages'").fetchone() == (9,)
+    store.set_terms(work.conn, bot.company_id, after_days=None, delete_after_days=400)
+
+    assert jobs.run(archive.DELETE_OLD, work, slot=None, by="hand") is not None
+
+    assert work.conn.execute("SELECT count(*) FROM archive_segments").fetchone() == (0,)

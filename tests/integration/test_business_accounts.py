@@ -173,3 +173,12 @@ def test_channels_that_were_connected_before_learn_their_account_from_their_cred
     _tell(station, app, "W2", "account_update", event="PARTNER_REMOVED")
     assert _channels(station)["theirs"] == ("needs_reauth", "access_removed")
     assert _channels(station)["ours"][0] == "active"
+
+
+def test_a_restored_quality_does_not_open_a_channel_that_needs_new_credentials(station: Station, app: int) -> None:
+    _tell(station, app, "W1", "account_update", event="DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"})
+    number = {"display_phone_number": "49402", "current_limit": "TIER_1K"}
+
+    _tell(station, app, "W1", "phone_number_quality_update", event="UNFLAGGED", **number)
+
+    assert _channels(station)["too"][0] == "needs_reauth"

@@ -8,11 +8,12 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
+import psycopg
 import pytest
 
 from shared.embedded import Database
 from shared.flow import leases as leases_flow
-from shared.flow import reply, takeover
+from shared.flow import onboarding, reply, takeover
 from shared.flow.leases import Leases
 from shared.live.hints import HintListener
 from shared.live.topics import Moved
@@ -167,6 +168,26 @@ def test_a_person_who_takes_over_ends_the_generation(
     station.r.live.hint([Moved(telegram.company_id)])
     answering.hear(2)
 
+    assert model.left.wait(WITHIN_S)
+    assert answering.end() is reply.Result.CALLED_OFF
+
+
+def test_a_person_who_takes_over_by_http_ends_the_generation_by_the_hint_of_that_request(
+    station: Station, model: SlowModel, gateway: RunningGateway, redis_url: str
+) -> None:
+    telegram = make_bot(station.inbox.server.admin_url)
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+        key = onboarding.new_agent(conn, telegram.company_id, "Ann")
+    station.learn(telegram)
+    station.receive(telegram, "When does the shop open?")
+    answering = Answering(station, redis_url)
+    assert model.asked.acquire(timeout=WITHIN_S)
+
+    path = f"/inbox/conversations/{station.conversation()}/take-over"
+    taken = gateway.request("POST", path, headers={"authorization": f"Bearer {key}"}, content=b"")
+
+    assert taken.status_code == 200
+    answering.hear()
     assert model.left.wait(WITHIN_S)
     assert answering.end() is reply.Result.CALLED_OFF
 

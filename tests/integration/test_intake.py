@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from shared.store import balance
 from tests.factories import Inbox, make_bot, update
@@ -222,3 +223,21 @@ def test_a_telegram_edit_and_reaction_reach_their_message(inbox: Inbox) -> None:
         ("Where is my order?", 1_779_999_050)
     ]
     assert inbox.rows("SELECT target, sender, emoji FROM message_reactions") == [("77", "5", "👍")]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_an_older_message_that_comes_late_does_not_move_the_time_of_the_customer_s_newest_back(
+    inbox: Inbox, together: bool
+) -> None:
+    """The hours in which a platform lets us answer run from the newest message, in whatever order they arrive."""
+    bot = make_bot(inbox.server.admin_url)
+    inbox.journal(bot, update("the newer", chat=5, date=1_779_990_000))
+    if not together:
+        inbox.drain_all()
+
+    inbox.journal(bot, update("the older", chat=5, date=1_779_980_000))
+    inbox.drain_all()
+
+    assert inbox.rows("SELECT extract(epoch FROM last_customer_at)::bigint, message_count FROM conversations") == [
+        (1_779_990_000, 2)
+    ]

@@ -340,3 +340,11 @@ def test_a_write_that_no_replica_has_is_no_promise_and_one_that_a_replica_has_is
                 entry = write(primary.redis_url, append, replicas=1)
 
                 assert entry in [found.entry_id for found in Reader(replicated, SHARDS).lying()]
+
+
+def test_the_oldest_of_all_shards_says_how_long_the_journal_has_waited(client: redis.Redis, reader: Reader) -> None:
+    now_ms = int(client.time()[0]) * 1000
+    for shard, age_s in ((0, 10), (1, 600), (2, 60)):
+        client.xadd(reader.streams[shard], {"p": "telegram"}, id=f"{now_ms - age_s * 1000}-0")
+
+    assert 595 <= reader.oldest_age_s() < 700

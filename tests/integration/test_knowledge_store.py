@@ -361,3 +361,13 @@ def test_first_questions_find_their_passages(conn: Conn, acme: int, name: str, a
     asked = [query for query in asked if query["type"] == "first"]
     run = {q["id"]: [names[p.document_id] for p in search(conn, acme, q["text"], limit=10)] for q in asked}
     assert score.score(run, asked)["nDCG@10"] >= at_least
+
+
+def test_another_category_alone_makes_a_document_a_changed_one(conn: Conn, acme: int) -> None:
+    added = add(conn, acme, source="a", title="Hours", text="We open at nine.", category="shop")
+    assert not add(conn, acme, source="a", title="Hours", text="We open at nine.", category="shop").changed
+
+    again = add(conn, acme, source="a", title="Hours", text="We open at nine.", category="office")
+
+    assert (again.document_id, again.changed) == (added.document_id, True)
+    assert conn.execute("SELECT category FROM documents").fetchall() == [("office",)]

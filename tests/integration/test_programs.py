@@ -33,9 +33,9 @@ SECRET = new_secret()
 
 @dataclass
 class Receiver:
-    """Takes answers, unless a script says otherwise: a status or an error, first in first out."""
+    """Takes answers, unless a script says otherwise: a status, a response or an error, first in first out."""
 
-    script: list[int | Exception] = field(default_factory=list)
+    script: list[int | Exception | httpx.Response] = field(default_factory=list)
     asked: list[httpx.Request] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -43,7 +43,7 @@ class Receiver:
         said = self.script.pop(0) if self.script else 200
         if isinstance(said, Exception):
             raise said
-        return httpx.Response(said)
+        return said if isinstance(said, httpx.Response) else httpx.Response(said)
 
     @property
     def texts(self) -> list[str]:
@@ -293,3 +293,16 @@ def test_a_mention_told_twice_is_one_message(station: Station, workspace: Bot, g
     assert station.rows("SELECT chat FROM conversations") == [("C1:1760000000.000100",)]
     assert station.rows("SELECT text FROM messages") == [("@U0BERTH open?",)]
     assert station.rows("SELECT count(*)::int FROM turns") == [(1,)]
+
+
+def test_a_program_that_asks_for_a_longer_wait_than_planned_gets_it(
+    station: Station, shop: Bot, receiver: Receiver
+) -> None:
+    longer_s = int(standard.WAITS_S[0]) + 1_000
+    receiver.script = [httpx.Response(429, headers={"retry-after": str(longer_s)})]
+    station.queue(shop, "At nine.")
+
+    again_in_s = station.deliver().again_in_s
+
+    assert again_in_s is not None
+    assert longer_s <= again_in_s <= 1.1 * longer_s

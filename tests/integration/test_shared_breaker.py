@@ -335,3 +335,19 @@ def test_a_redis_that_does_not_answer_holds_no_call_up_for_long(make_valkey: Cal
                 return await asyncio.gather(*(call(one.of("a", "m")) for _ in range(50)))
 
     assert run(talk()) == ["answered"] * 50
+
+
+def test_failures_between_successes_of_another_process_within_its_refresh_open_it_all_the_same(
+    redis_url: str,
+) -> None:
+    """A process that looked a moment ago tells no success, so five failures elsewhere stay five in a row."""
+
+    async def talk() -> None:
+        async with registries(redis_url, refresh_s=60.0) as (one, two):
+            assert await call(one.of("a", "m")) == "answered"
+            for _ in range(5):
+                assert await call(two.of("a", "m"), down()) == "failed"
+                assert await call(one.of("a", "m")) == "answered"
+            assert await call(two.of("a", "m")) == "refused"
+
+    run(talk())

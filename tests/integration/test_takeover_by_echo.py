@@ -184,3 +184,24 @@ def test_a_conversation_that_is_handed_over_is_answered_by_who_has_it(
     waiting = 0 if enabled is False else 1
     assert station.rows("SELECT count(*) FROM turns WHERE state = 'waiting'") == [(waiting,)]
     assert _endings(station, "handover") == [("dropped", status) if enabled is None else ("effected", None)]
+
+
+def test_two_echoes_of_one_text_in_one_request_settle_two_sends(station: Station, bot: Bot) -> None:
+    for _ in range(2):
+        station.queue(bot, "We open at nine.")
+        station.telegram.script.append(DROPS)
+        station.deliver()
+        station.execute("UPDATE outbound SET uncertain_at = uncertain_at - interval '1 hour'")  # lets others pass
+        station.time_passes()
+    assert station.rows("SELECT state FROM outbound") == [("uncertain",)] * 2
+
+    receive(
+        station.inbox, bot,
+        event("echo", "We open at nine.", external_id="71"), event("echo", "We open at nine.", external_id="72"),
+    )  # fmt: skip
+
+    assert station.rows("SELECT state, platform_message_id FROM outbound ORDER BY id") == [
+        ("sent", "71"), ("sent", "72"),
+    ]  # fmt: skip
+    assert station.rows("SELECT role FROM messages ORDER BY id") == [("bot",)] * 2
+    assert station.rows("SELECT bot_enabled FROM conversations") == [(True,)]

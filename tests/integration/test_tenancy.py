@@ -344,3 +344,17 @@ def _insertable(owner: Conn, table: str) -> list[str]:
         (table,),
     ).fetchall()
     return [str(row[0]) for row in rows]
+
+
+def test_ledger_rows_that_belong_to_no_company_are_nobody_s_to_read(tables: Tables, app: Conn) -> None:
+    with psycopg.connect(tables.server.admin_url, autocommit=True) as owner:
+        changed = owner.execute(
+            "UPDATE webhook_events SET company_id = NULL"
+            " WHERE (stream, entry_id, ordinal) = (SELECT stream, entry_id, ordinal FROM webhook_events LIMIT 1)"
+        ).rowcount
+    assert changed == 1
+
+    for working_for in ([tables.ours.company_id], [tables.ours.company_id, tables.foreign.company_id]):
+        set_companies(app, working_for)
+        assert app.execute("SELECT count(*) FROM webhook_events WHERE company_id IS NULL").fetchone() == (0,)
+        app.rollback()

@@ -238,3 +238,15 @@ def test_a_person_who_takes_over_ends_all_open_turns_of_the_conversation(station
         assert not turns.finish(conn, claim, "answered")
 
     assert [state for state, _, _ in _turns(station)] == ["cancelled", "cancelled", "waiting"]
+
+
+def test_a_message_during_the_wait_for_a_retry_counts_no_attempt_back(station: Station, bot: Bot) -> None:
+    station.receive(bot, "one")
+    claim = _claim_now(station)
+    with station.r.db.transaction(bot.company_id) as conn:
+        assert turns.retry(conn, claim, delay_s=30, error="ModelUnavailable")
+
+    station.receive(bot, "two")
+
+    assert _turns(station) == [("waiting", 1, 2)]
+    assert station.rows("SELECT attempts FROM turns") == [(1,)]

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.knowledge.chunk import TAIL_CHARS, TARGET_CHARS, clean, split
+from shared.knowledge.chunk import TAIL_CHARS, TARGET_CHARS, clean, split, split_turns
+from shared.knowledge.extract.base import Turn
 
 WORDS = "Each order can be sent back within thirty days of delivery. "
 
@@ -110,3 +111,12 @@ def test_what_was_cleaned_can_be_stored(text: str) -> None:
 
 def test_cleaning_keeps_what_is_whole() -> None:
     assert clean("a\r\nb 😀 ü") == "a\nb 😀 ü"
+
+
+def test_short_turns_of_a_transcript_stay_together() -> None:
+    turns = [Turn("Ann", "Hello?", 0.0), Turn("Ben", "Yes?", 2.0), Turn("Ann", "Is this the shop?", 4.0)]
+
+    [chunk] = split_turns("Call", turns)
+
+    assert chunk.text == "Ann: Hello?\nBen: Yes?\nAnn: Is this the shop?"
+    assert chunk.speakers == ("Ann", "Ben")

@@ -174,6 +174,9 @@ def test_what_no_waiting_helps_is_permanent(status: int, body: bytes, reason: st
     ("status", "body", "outcome", "retry"),
     [
         (429, b"", "rate_limited", True),
+        (408, b"", "http_5xx", True),
+        (409, b"", "http_5xx", True),
+        (425, b"", "http_5xx", True),
         (500, b"[]", "http_5xx", True),
         (503, b"\xff\xfe", "http_5xx", True),
         (302, b"", "malformed", False),

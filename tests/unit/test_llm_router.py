@@ -296,3 +296,15 @@ def test_who_listens_is_told_when_an_attempt_begins_anew() -> None:
     run(world.router.complete(MESSAGES, 55.0, ear))
 
     assert ear.heard == ["again:", "Ye", "again:", "Yes [1]."]
+
+
+def test_the_only_provider_is_asked_again_after_a_wait_for_which_others_would_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    limited = httpx.Response(429, headers={"retry-after": "0.05"})
+    for hosts, asked in ((("one",), [("one", "rate_limited"), ("one", "ok")]),
+                         (("one", "two"), [("one", "rate_limited"), ("two", "ok")])):  # fmt: skip
+        world = World(*hosts)
+        world.answers["one"] = lambda number: limited if number == 1 else ANSWER
+        assert outcomes(world.ask()) == asked
