@@ -19,7 +19,10 @@ GRANT pg_monitor TO switchboard_admin;
 -- Owns nothing and cannot get around row-level security; the processes refuse to start with a role that can.
 CREATE ROLE switchboard_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'app_password';
 CREATE DATABASE switchboard OWNER switchboard_admin ENCODING 'UTF8' TEMPLATE template0;
+-- What the application role made could stand in for a table in a function that runs with the owner's rights.
+REVOKE TEMPORARY ON DATABASE switchboard FROM PUBLIC, switchboard_app;
 \connect switchboard
 CREATE EXTENSION vector;
 ALTER SCHEMA public OWNER TO switchboard_admin;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC, switchboard_app;
 SQL

@@ -118,6 +118,7 @@ class Postgres(EmbeddedServer):
                     sql.SQL("wal_log" if self._fsync else "file_copy"),
                 )
             )
+            _forbid_temporary_objects(connection, name)
         if template is None:
             self._furnish(name)
         return self.database(name)
@@ -172,6 +173,8 @@ class Postgres(EmbeddedServer):
             # Jobs and commands tell of long statements and replicas, whoever's they are.
             connection.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(ADMIN)))
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+            if known:
+                _forbid_temporary_objects(connection, DATABASE)
         if known:
             self._furnish(DATABASE)
         else:
@@ -186,3 +189,10 @@ class Postgres(EmbeddedServer):
             connection.execute(
                 sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(ADMIN))
             )
+
+
+def _forbid_temporary_objects(connection: psycopg.Connection, name: str) -> None:
+    """A database's privileges are copied from no template, and by default everybody may make temporary objects."""
+    connection.execute(
+        sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, {}").format(sql.Identifier(name), sql.Identifier(APP))
+    )

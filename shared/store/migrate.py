@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from shared.errors import SettingsError
 
@@ -26,14 +28,15 @@ def files(folder: Path = FOLDER) -> list[tuple[str, str]]:
     return [(name, (folder / name).read_text("utf-8")) for name in names]
 
 
-def checksum(sql: str) -> str:
-    return hashlib.sha256(sql.encode()).hexdigest()
+def checksum(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def migrate(admin_url: str, folder: Path = FOLDER) -> list[str]:
     """Apply what is missing, each file in a transaction of its own; returns the names applied.
 
-    Raises SettingsError when the application role is missing or an applied file was changed since.
+    Raises SettingsError when the application role is missing, when it may make objects of its own and this role cannot
+    forbid it, or when an applied file was changed since.
     """
     with psycopg.connect(admin_url, autocommit=True, connect_timeout=5) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # freed with the connection
@@ -44,15 +47,18 @@ def migrate(admin_url: str, folder: Path = FOLDER) -> list[str]:
         )
         applied: dict[str, str] = dict(conn.execute("SELECT name, checksum FROM schema_migrations").fetchall())
         done = []
-        for name, sql in files(folder):
+        for name, content in files(folder):
             if name in applied:
-                if applied[name] != checksum(sql):
+                if applied[name] != checksum(content):
                     raise SettingsError(f"migrations/{name} was changed after it was applied: add a new file instead")
                 continue
             with conn.transaction():
-                conn.execute(sql.encode())
-                conn.execute("INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", (name, checksum(sql)))
+                conn.execute(content.encode())
+                conn.execute(
+                    "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", (name, checksum(content))
+                )
             done.append(name)
+        _forbid_objects(conn)
         return done
 
 
@@ -72,3 +78,42 @@ def _need_application_role(conn: psycopg.Connection) -> None:
             f"the role {APPLICATION_ROLE} does not exist: create it once with "
             f"CREATE ROLE {APPLICATION_ROLE} LOGIN PASSWORD '…' and name it in DATABASE_URL"
         )
+
+
+MAY_MAKE_OBJECTS = """
+    /* migrate.may_make_objects */
+    SELECT
+        current_database(),
+        has_database_privilege(%(role)s, current_database(), 'TEMPORARY'),
+        has_schema_privilege(%(role)s, 'public', 'CREATE')
+"""
+
+
+def _forbid_objects(conn: psycopg.Connection) -> None:
+    """Let the application role make no object: one of its own could stand in for ours in a function that runs with the
+    owner's rights. Not a numbered file, because a database's privileges are in no dump of it: a restored one has
+    PostgreSQL's defaults again. Raises SettingsError where only somebody else may revoke them."""
+    if not (todo := _revocations(conn)):
+        return
+    for statement in todo:
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            conn.execute(statement)
+    if left := _revocations(conn):
+        raise SettingsError(
+            f"the role {APPLICATION_ROLE} may make objects of its own in this database, and the role of "
+            "DATABASE_ADMIN_URL cannot forbid it because it does not own the database: as the database's owner run "
+            + "; ".join(statement.as_string(conn) for statement in left)
+        )
+
+
+def _revocations(conn: psycopg.Connection) -> list[sql.Composed]:
+    row = conn.execute(MAY_MAKE_OBJECTS, {"role": APPLICATION_ROLE}).fetchone()
+    assert row is not None
+    database, temporary, create = row
+    role, found = sql.Identifier(APPLICATION_ROLE), []
+    if temporary:
+        revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, {}")
+        found.append(revoke.format(sql.Identifier(database), role))
+    if create:
+        found.append(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {}").format(role))
+    return found

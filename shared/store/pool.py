@@ -164,21 +164,38 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}({state})" if state else type(error).__name__
 
 
+CHECK_ROLE = """
+    /* pool.check_role */
+    SELECT
+        r.rolsuper,
+        r.rolbypassrls,
+        EXISTS (
+            SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public' AND pg_has_role(current_user, c.relowner, 'USAGE')),
+        has_database_privilege(current_database(), 'TEMPORARY'),
+        has_schema_privilege('public', 'CREATE')
+    FROM pg_roles r
+    WHERE r.rolname = current_user
+"""
+
+
 def check_role(conn: Conn) -> None:
-    """Refuse a role that row-level security does not hold. Raises SettingsError."""
-    row = conn.execute(
-        "/* pool.check_role */ SELECT r.rolsuper, r.rolbypassrls,"
-        " EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        "         WHERE n.nspname = 'public' AND pg_has_role(current_user, c.relowner, 'USAGE'))"
-        " FROM pg_roles r WHERE r.rolname = current_user"
-    ).fetchone()
+    """Refuse a role that row-level security does not hold, or that could make objects of its own. Raises
+    SettingsError."""
+    row = conn.execute(CHECK_ROLE).fetchone()
     assert row is not None
-    superuser, bypass, owns = row
+    superuser, bypass, owns, temporary, create = row
     if superuser or bypass or owns:
         what = "is a superuser" if superuser else "has BYPASSRLS" if bypass else "owns tables"
         raise SettingsError(
             f"DATABASE_URL: its role {what}, so row-level security would not hold it; "
             "name the application role there and the owner in DATABASE_ADMIN_URL"
+        )
+    if temporary or create:
+        where = "temporary objects in this database" if temporary else "objects in the schema public"
+        raise SettingsError(
+            f"DATABASE_URL: its role may make {where}, which could stand in for tables in functions that run with the "
+            "owner's rights; ./switchboard migrate revokes it from everybody and from switchboard_app"
         )
 
 

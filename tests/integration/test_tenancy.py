@@ -216,15 +216,19 @@ def test_a_row_cannot_be_written_for_another_company(tables: Tables, app: Conn) 
             columns = sql.SQL(", ").join(sql.Identifier(c) for c in _insertable(owner, table))
         set_companies(app, [tables.ours.company_id])
         # a copy of our row, read while we may, written while we may not
-        app.execute(
-            sql.SQL("CREATE TEMP TABLE stolen ON COMMIT DROP AS SELECT {} FROM {} LIMIT 1").format(
+        copied = app.execute(
+            sql.SQL("SELECT row_to_json(r)::text FROM (SELECT {} FROM {} LIMIT 1) r").format(
                 columns, sql.Identifier(table)
             )
-        )
+        ).fetchone()
+        assert copied is not None, table
         set_companies(app, [tables.foreign.company_id])
         with pytest.raises(errors.InsufficientPrivilege):
             app.execute(
-                sql.SQL("INSERT INTO {} ({}) SELECT {} FROM stolen").format(sql.Identifier(table), columns, columns)
+                sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM json_populate_record(NULL::{0}, %s::json)").format(
+                    sql.Identifier(table), columns
+                ),
+                copied,
             )
         app.rollback()
 

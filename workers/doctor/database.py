@@ -59,13 +59,13 @@ def versions(visit: Visit) -> Iterator[Finding]:
 
 
 def role(visit: Visit) -> Iterator[Finding]:
-    """The application role is held by row-level security."""
+    """The application role is held by row-level security, and makes no objects."""
     try:
         check_role(visit.database("application"))
     except SettingsError as e:
-        yield fail("role", str(e), "see scripts/postgres-roles.sh")
+        yield fail("role", str(e), "./switchboard migrate; scripts/postgres-roles.sh shows how the roles should be")
         return
-    yield ok("role", "the application role owns nothing and is held by row-level security")
+    yield ok("role", "the application role owns nothing, makes no objects and is held by row-level security")
 
 
 def migrations(visit: Visit) -> Iterator[Finding]:
