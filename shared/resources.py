@@ -30,7 +30,7 @@ from shared.llm import router as llm_router
 from shared.llm.provider import is_neutral
 from shared.model import Passage
 from shared.resilience import transport
-from shared.resilience.egress import EVERYWHERE, Egress
+from shared.resilience.egress import Egress
 from shared.resilience.held import Held
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
@@ -190,8 +190,9 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
             ),
             timeout=httpx.Timeout(settings.send_deadline_s, connect=3.0, pool=2.0),
         ),
-        egress=Egress(settings.egress_networks),
-        egress_ours=Egress(EVERYWHERE),  # for addresses that the settings name: bounded, and not judged
+        egress=Egress(settings.egress_openings),
+        # for files of the platforms' APIs, which the settings name: bounded, and judged where they lead elsewhere
+        egress_ours=Egress(settings.egress_openings, trusted=settings.platform_urls),
         objects=objects.from_settings(settings),
         llm_http=llm_http,
         breakers=breakers,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared import openings
 from shared.errors import SettingsError
 
 RUN_ENV = "run.env"
@@ -100,6 +100,14 @@ def _read_limit(value: Any) -> Any:
 Limit = Annotated[PerMinute, NoDecode, BeforeValidator(_read_limit)]
 
 
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
@@ -144,7 +152,8 @@ class Settings(BaseSettings):
     instagram_api_url: str = "https://graph.instagram.com"  # for accounts without a page
     graph_api_version: str = Field("v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]$")
     send_deadline_s: float = Field(10.0, gt=0)
-    # Networks that addresses given by companies and customers may lead to beside the public ones: 10.1.0.0/16, …
+    # What addresses given by companies and customers may lead to beside ports 80 and 443 of the public network, as
+    # purpose:host:port (purposes: send, media, site): send:10.1.2.3:8500, media:10.0.0.0/8:443
     egress_allow: str = ""
 
     # Attachments: a folder (default DATA_DIR/media), or an S3-compatible bucket
@@ -306,6 +315,8 @@ class Settings(BaseSettings):
                 continue
             if scheme not in schemes:
                 found.append(f"{name.upper()} should begin with {' or '.join(s + '://' for s in schemes)}")
+            elif scheme in ("http", "https") and not _names_a_host(value):
+                found.append(f"{name.upper()} names no host, or a port that is none")
         if self.database_url and not self.database_admin_url:
             found.append("DATABASE_URL is set but DATABASE_ADMIN_URL is not: set both (application and owner role)")
         if self.database_url and self.database_url == self.database_admin_url:
@@ -372,17 +383,20 @@ class Settings(BaseSettings):
         return []
 
     def _network_problems(self) -> list[str]:
-        found = []
-        for cidr in filter(str.strip, self.egress_allow.split(",")):
-            try:
-                ip_network(cidr.strip(), strict=False)
-            except ValueError:
-                found.append(f"EGRESS_ALLOW: {cidr.strip()!r} is no network: write it as 10.0.0.0/8")
-        return found
+        try:
+            openings.parse(self.egress_allow)
+        except ValueError as e:
+            return [f"EGRESS_ALLOW: {e}"]
+        return []
 
     @property
-    def egress_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        return tuple(ip_network(c.strip(), strict=False) for c in filter(str.strip, self.egress_allow.split(",")))
+    def egress_openings(self) -> tuple[openings.Opening, ...]:
+        return openings.parse(self.egress_allow)
+
+    @property
+    def platform_urls(self) -> tuple[str, ...]:
+        """The platforms' APIs."""
+        return self.telegram_api_url, self.slack_api_url, self.graph_api_url, self.instagram_api_url
 
     @property
     def media_type_prefixes(self) -> tuple[str, ...]:

@@ -133,10 +133,16 @@ def _services(given: Settings, folder: DataFolder, running: ExitStack) -> dict[s
 def _standin_environment(given: Settings, folder: DataFolder, url: str) -> dict[str, str]:
     """The platforms are the stand-in; so is the model, unless a real one is configured."""
     found = dict.fromkeys(("TELEGRAM_API_URL", "GRAPH_API_URL", "INSTAGRAM_API_URL"), url)
-    found |= {"SLACK_API_URL": f"{url}/api", "EGRESS_ALLOW": given.egress_allow or "127.0.0.0/8"}
+    found |= {"SLACK_API_URL": f"{url}/api", "EGRESS_ALLOW": given.egress_allow or standin_openings(url)}
     if given.llm_base_url is None:
         found |= {"LLM_BASE_URL": f"{url}/v1", "LLM_MODEL": "standin-1", "LLM_API_KEY": folder.secret("standin_key")}
     return found
+
+
+def standin_openings(url: str) -> str:
+    """EGRESS_ALLOW for what the stand-in serves, its receivers of answers and its files, and nothing beside it."""
+    host = url.removeprefix("http://")
+    return f"send:{host}, media:{host}"
 
 
 def _settings_of(environment: Mapping[str, str]) -> Settings:

@@ -15,7 +15,7 @@ import structlog
 from shared.errors import Permanent, Transient
 from shared.flow import health
 from shared.flow.jobs import Batch, Job, Preview, Work
-from shared.resilience.egress import Egress
+from shared.resilience.egress import Egress, EgressRefused
 from shared.settings import Settings
 from shared.store import alerts as store
 from shared.store import vitals
@@ -70,8 +70,8 @@ def _preview(work: Work) -> Preview:
 
 
 def tell(settings: Settings, alerts: list[Alert], now: datetime) -> None:
-    """Log them, and post them where an address is set. Raises AlertNotTaken, and EgressRefused for an address inside
-    a private network (see EGRESS_ALLOW)."""
+    """Log them, and post them where an address is set: the operator's own, which may lie inside a private network.
+    Raises AlertNotTaken, EgressRefused for what is no address."""
     for alert in alerts:
         log.warning("alert_over" if alert.cleared else "alert", key=alert.key, words=alert.words)
     if settings.alert_webhook_url is None:
@@ -86,7 +86,10 @@ def tell(settings: Settings, alerts: list[Alert], now: datetime) -> None:
 
 
 async def _post(settings: Settings, url: str, body: bytes, headers: dict[str, str]) -> None:
-    egress = Egress(settings.egress_networks)
+    try:
+        egress = Egress(trusted=[url])
+    except ValueError:
+        raise EgressRefused("ALERT_WEBHOOK_URL is not a valid web address") from None
     try:
         answer = await egress.post(url, body, headers, deadline_s=POST_WITHIN_S)
     finally:

@@ -279,7 +279,7 @@ def _request(r: Resources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutc
     platform = r.platforms[part.platform]
     started = time.monotonic()
     try:
-        http = r.egress.client if platform.guarded else r.http
+        http = r.egress.client("send") if platform.guarded else r.http
         outcome = r.loop.run(platform.send(http, outgoing), timeout_s=r.settings.send_deadline_s)
     except TimeoutError:
         outcome = SendOutcome("uncertain", "timeout")

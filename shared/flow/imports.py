@@ -150,7 +150,7 @@ def _tags(fetched: Fetched) -> dict[str, str]:
 def _get(r: Resources, address: str, max_bytes: int, headers: Mapping[str, str] | None = None) -> Fetched:
     """Through the guard: resolved once, never into a private network, bounded in bytes and time."""
     return r.loop.run(
-        r.egress.get(address, deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes, headers=headers),
+        r.egress.get(address, purpose="site", deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes, headers=headers),
         timeout_s=FETCH_DEADLINE_S + 5,
     )
 

@@ -110,6 +110,7 @@ def _bytes(r: Resources, wanted: Wanted) -> Fetched:
         client = r.egress_ours if location.ours else r.egress
         return await client.get(
             location.url,
+            purpose="media",
             headers=location.headers,
             max_bytes=settings.media_max_bytes,
             deadline_s=settings.media_deadline_s,

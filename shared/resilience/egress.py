@@ -1,32 +1,37 @@
 """Requests to addresses that customers or companies gave us: they must not reach our own network.
 
 A name is resolved once, every address is judged, and the connection goes to the address that was judged: a second
-look-up could answer differently (DNS rebinding). Redirects are judged in the same way, one by one.
+look-up could answer differently (DNS rebinding). Redirects are judged in the same way, one by one. What may be reached
+is the public network (shared/resilience/addresses.py) at the web's ports, and what EGRESS_ALLOW names for the purpose
+of the request. Proxies that the environment names are not used.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from shared.errors import Permanent, Transient
-from shared.resilience.addresses import Network, permitted
+from shared.openings import PUBLIC, PURPOSES, Opening, Purpose
+from shared.resilience.addresses import Address, is_public, is_written_as_number, parsed
 from shared.resilience.transport import tls
 
-PORTS_BELOW_1024 = (80, 443)
-"""Of the well-known ports only the web's: a request must not speak to a mail server."""
+WEB_PORTS = (80, 443)
+"""Others by EGRESS_ALLOW alone: a public address may be our own, and its other ports those of a database."""
 REDIRECTS_MAX = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _CONNECT_S = 5.0
-EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
-"""For addresses that nobody else gave us."""
+_HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}", re.IGNORECASE)
+"""A name in ASCII, or an IPv6 address without brackets."""
 
+Origin = tuple[str, str, int]
+"""Scheme, host and port of an address."""
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -68,115 +73,178 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(place[0]) for *_, place in found))
 
 
-class _Guard(httpx.AsyncBaseTransport):
-    """Judges where a request goes, and sends it exactly there."""
+def origin_of(url: str) -> Origin:
+    """Raises ValueError for what is no web address."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not a web address")
+    return parts.scheme, parts.hostname, parts.port or _usual_port(parts.scheme)
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, allowed: Sequence[Network], resolver: Resolve) -> None:
+
+def _usual_port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+class _Guard(httpx.AsyncBaseTransport):
+    """Judges where the requests of one purpose go, and sends each exactly there."""
+
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        openings: Sequence[Opening],
+        trusted: Sequence[Origin],
+        resolver: Resolve,
+    ) -> None:
         self._inner = inner
-        self._allowed = allowed
+        self._openings = openings
+        self._trusted = trusted
         self._resolve = resolver
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        if url.scheme not in ("http", "https") or not url.host:
-            raise EgressRefused("an address begins with https:// or http://")
+        # As it is sent: `host` would decode an international name, which a resolver may encode in another way.
+        host = url.raw_host.decode("ascii").lower()
+        if url.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+            raise EgressRefused("not an address that begins with https:// or http:// and a host")
         if url.userinfo:
-            raise EgressRefused("an address holds no user name and no password")
-        port = url.port or (443 if url.scheme == "https" else 80)
-        if port > 65_535 or (port < 1024 and port not in PORTS_BELOW_1024):
-            raise EgressRefused(f"port {port} is no web server's")
-        address = await self._judged(url.host, port)
+            raise EgressRefused("the address holds a user name or password")
+        port = _usual_port(url.scheme) if url.port is None else url.port
+        if (url.scheme, host, port) in self._trusted:
+            return await self._inner.handle_async_request(request)
+        address = await self._judged(host, port)
         # the Host header keeps the name; the certificate is held against it, too
         request.url = url.copy_with(host=address)
-        request.extensions = {**request.extensions, "sni_hostname": url.host}
+        request.extensions = {**request.extensions, "sni_hostname": host}
         return await self._inner.handle_async_request(request)
 
     async def _judged(self, host: str, port: int) -> str:
+        openings = [one for one in self._openings if one.port == port]
+        if port not in WEB_PORTS and not openings:
+            raise EgressRefused(f"port {port} is not open; see EGRESS_ALLOW")
+        for address in (found := await self._addresses(host, port)):
+            meant = parsed(address)
+            if meant is None or not _may_be_reached(host, meant, port, openings):
+                raise EgressRefused("the host has an address inside a private network, or one that is not open")
+        return found[0]
+
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        if ":" in host or is_written_as_number(host):
+            # Only the usual form: of 0127.0.0.1 or 2130706433 each reader makes another address.
+            if parsed(host) is None:
+                raise EgressRefused("the IP address is not written in its usual form")
+            return [host]
         try:
             found = await self._resolve(host, port)
         except (OSError, UnicodeError):
             raise httpx.ConnectError("the name has no address") from None
         if not found:
             raise httpx.ConnectError("the name has no address")
-        if not all(permitted(address, self._allowed) for address in found):
-            raise EgressRefused("the name stands for an address inside a private network")
-        return found[0]
+        return found
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
 
+def _may_be_reached(host: str, address: Address, port: int, openings: Sequence[Opening]) -> bool:
+    """openings: those for the port."""
+    if any(one.opens(host, address) for one in openings):
+        return True
+    return is_public(address) and (port in WEB_PORTS or any(one.host == PUBLIC for one in openings))
+
+
 class Egress:
-    """A guarded HTTP client. Use it on one event loop; close it there."""
+    """Guarded HTTP clients, one a purpose. Use it on one event loop; close it there."""
 
     def __init__(
         self,
-        allowed: Sequence[Network] = (),
+        openings: Sequence[Opening] = (),
         *,
+        trusted: Sequence[str] = (),
         connections: int = 50,
         resolver: Resolve = resolve,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """allowed: networks beside the public ones (EGRESS_ALLOW). transport: for tests, instead of sockets."""
+        """openings: what EGRESS_ALLOW names. trusted: addresses that the operator's settings name; requests to their
+        origins (scheme, host and port) are not judged. transport: for tests, instead of sockets.
+        """
         # No connection is kept: two names with one address would share it, and with it the certificate of one.
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         inner = transport or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, trust_env=False)
-        self._http = httpx.AsyncClient(
-            transport=_Guard(inner, allowed, resolver),
-            timeout=httpx.Timeout(30.0, connect=_CONNECT_S, pool=_CONNECT_S),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        origins = [origin_of(url) for url in trusted]
+        self._clients = {
+            purpose: httpx.AsyncClient(
+                transport=_Guard(inner, [one for one in openings if one.purpose == purpose], origins, resolver),
+                timeout=httpx.Timeout(30.0, connect=_CONNECT_S, pool=_CONNECT_S),
+                follow_redirects=False,
+                trust_env=False,
+            )
+            for purpose in PURPOSES
+        }
 
-    @property
-    def client(self) -> httpx.AsyncClient:
-        """The guarded client itself, for whoever bounds time and answer himself. Requests raise EgressRefused, too."""
-        return self._http
+    def client(self, purpose: Purpose) -> httpx.AsyncClient:
+        """A guarded client itself, for whoever bounds time and answer himself. Requests raise EgressRefused, too."""
+        return self._clients[purpose]
 
     async def post(
-        self, url: str, content: bytes, headers: Mapping[str, str], *, deadline_s: float, max_bytes: int = 64 * 1024
+        self,
+        url: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        *,
+        deadline_s: float,
+        max_bytes: int = 64 * 1024,
+        purpose: Purpose = "send",
     ) -> Fetched:
         """Post once; redirects are not followed. The answer is cut at max_bytes.
 
         Raises EgressRefused (nothing was sent), Unreachable.
         """
-        request = self._request("POST", url, headers, content)
-        return await self._within(deadline_s, self._exchange(request, max_bytes, cut=True))
+        request = self._request("POST", url, headers, content, purpose=purpose)
+        return await self._within(deadline_s, self._exchange(request, max_bytes, cut=True, purpose=purpose))
 
     async def get(
-        self, url: str, *, deadline_s: float, max_bytes: int, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        purpose: Purpose,
+        deadline_s: float,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
     ) -> Fetched:
         """Fetch; follows up to REDIRECTS_MAX redirects, each judged anew. `headers` go to the first address only.
 
         deadline_s: wall clock for everything. Raises EgressRefused, Unreachable, TooLarge.
         """
-        return await self._within(deadline_s, self._follow(url, headers or {}, max_bytes))
+        return await self._within(deadline_s, self._follow(url, headers or {}, max_bytes, purpose))
 
-    async def _follow(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Fetched:
+    async def _follow(self, url: str, headers: Mapping[str, str], max_bytes: int, purpose: Purpose) -> Fetched:
         for _ in range(REDIRECTS_MAX + 1):
-            fetched = await self._exchange(self._request("GET", url, headers), max_bytes, cut=False)
+            request = self._request("GET", url, headers, purpose=purpose)
+            fetched = await self._exchange(request, max_bytes, cut=False, purpose=purpose)
             location = fetched.headers.get("location")
             if fetched.status not in _REDIRECTS or not location:
                 return fetched
-            url, headers = urljoin(url, location), {}
+            url, headers = _joined(url, location), {}
         raise EgressRefused(f"more than {REDIRECTS_MAX} redirects")
 
     def _request(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None, *, purpose: Purpose
     ) -> httpx.Request:
         try:
             # identity: a compressed answer could be small on the wire and large here
             fields = {"accept-encoding": "identity", "user-agent": "Switchboard", **headers}
-            return self._http.build_request(method, url, headers=fields, content=content)
+            return self._clients[purpose].build_request(method, url, headers=fields, content=content)
         except (httpx.InvalidURL, UnicodeError, TypeError, ValueError):
-            raise EgressRefused("this is no address") from None
+            raise EgressRefused("not a valid address") from None
 
-    async def _exchange(self, request: httpx.Request, max_bytes: int, *, cut: bool) -> Fetched:
+    async def _exchange(self, request: httpx.Request, max_bytes: int, *, cut: bool, purpose: Purpose) -> Fetched:
         url = str(request.url)
         try:
-            response = await self._http.send(request, stream=True)
+            response = await self._clients[purpose].send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as e:
             raise Unreachable(type(e).__name__, sent=False) from e
+        except (httpx.InvalidURL, UnicodeError):  # what only the client's second look at the address finds
+            raise EgressRefused("not a valid address") from None
         except httpx.HTTPError as e:
             raise Unreachable(type(e).__name__, sent=True) from e
         try:
@@ -205,4 +273,12 @@ class Egress:
             raise Unreachable("TimeoutError", sent=True) from e
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        for client in self._clients.values():
+            await client.aclose()
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise EgressRefused("the redirect does not lead to a valid address") from None

@@ -23,6 +23,7 @@ from tests.services import private_postgres, private_valkey, temporary_folder
 from workers.commands.setup import prepare
 from workers.drill.system import QUICK, wait_until
 from workers.drill.system import System as Copy
+from workers.local import standin_openings
 from workers.supervisor import answers, argv_of, secret_environment
 
 READY_WITHIN_S = 40.0
@@ -155,6 +156,7 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
                 "llm_api_key": "standin-key",
                 "llm_model": "standin-1",
                 "gateway_port": choose_port(None),
+                "egress_allow": standin_openings(standin.base_url),
                 **values,
             }
         )

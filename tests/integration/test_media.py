@@ -25,7 +25,7 @@ from shared.flow import jobs, media_sweep, onboarding
 from shared.flow import media as flow
 from shared.flow.media import Result
 from shared.model import Location
-from shared.resilience.egress import EVERYWHERE, Egress
+from shared.resilience.egress import Egress
 from shared.store import media, objects
 from shared.store.objects import MediaStoreUnavailable
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, settings, update
@@ -49,16 +49,16 @@ class Files:
         self.asked: list[str] = []
         self.get_file: tuple[int, dict[str, Any]] = (200, {"ok": True, "result": {"file_path": "photos/file_1.png"}})
         station.r.http = httpx.AsyncClient(transport=httpx.MockTransport(self._api))
-        station.r.egress_ours = self._client(EVERYWHERE)
+        station.r.egress_ours = self._client(trusted=station.r.settings.platform_urls)
 
-    def _client(self, allowed: Any) -> Egress:
+    def _client(self, trusted: Sequence[str] = ()) -> Egress:
         async def resolve(host: str, port: int) -> Sequence[str]:
             return ["127.0.0.1"] if host.startswith("inner") else ["93.184.216.34"]
 
-        return Egress(allowed, resolver=resolve, transport=httpx.MockTransport(self._file))
+        return Egress(trusted=trusted, resolver=resolve, transport=httpx.MockTransport(self._file))
 
     def judged(self) -> Egress:
-        return self._client(())
+        return self._client()
 
     async def _api(self, request: httpx.Request) -> httpx.Response:
         assert request.url.path.endswith("/getFile")

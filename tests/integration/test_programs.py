@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from shared import openings
 from shared.channels import standard
 from shared.channels.connect.standard import new_secret
 from shared.channels.signature import slack_signature, standard_key, standard_signature
@@ -70,7 +70,9 @@ def station(database: Database, redis_url: str, receiver: Receiver) -> Iterator[
     station = Station(database, redis_url)
     given = station.r.egress
     # names lead to a loopback address, which these tests allow; the requests go to the receiver above
-    station.r.egress = Egress([ip_network("127.0.0.0/8")], resolver=_loopback, transport=httpx.MockTransport(receiver))
+    station.r.egress = Egress(
+        openings.parse("send:127.0.0.0/8:443"), resolver=_loopback, transport=httpx.MockTransport(receiver)
+    )
     yield station
     station.r.loop.run(given.aclose(), timeout_s=2)
     station.close()

@@ -267,7 +267,7 @@ def test_an_address_inside_our_network_is_never_asked(url: str) -> None:
         egress = Egress(resolver=resolver, transport=httpx.MockTransport(wire))
         place = Place("shop", {"url": url, "secret": SECRET}, "c")
         try:
-            return await STANDARD.send(egress.client, Outgoing(place, "At nine.", "sb.1.42"))
+            return await STANDARD.send(egress.client("send"), Outgoing(place, "At nine.", "sb.1.42"))
         finally:
             await egress.aclose()
 

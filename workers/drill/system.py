@@ -27,7 +27,7 @@ from workers.commands.setup import prepare
 from workers.drill import places
 from workers.drill.bots import Bot, connect_bot, connect_widget, post_update
 from workers.drill.told import Told
-from workers.local import KNOWLEDGE, control, start_standin
+from workers.local import KNOWLEDGE, control, standin_openings, start_standin
 from workers.supervisor import JOURNEY, Child, Supervisor
 
 POLL_S = 0.05
@@ -244,7 +244,7 @@ def _values(folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url:
         "graph_api_url": standin_url,
         "instagram_api_url": standin_url,
         "slack_api_url": f"{standin_url}/api",
-        "egress_allow": "127.0.0.0/8",  # programs of customers are the stand-in's receivers
+        "egress_allow": standin_openings(standin_url),  # programs of customers are the stand-in's receivers
         "llm_base_url": f"{standin_url}/v1",
         "llm_api_key": KEY,
         "llm_model": "standin-1",
