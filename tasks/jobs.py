@@ -46,10 +46,21 @@ def open_work(settings: Settings, clock: Clock, resources: Resources | None = No
         yield Work(conn, settings, clock, resources)
 
 
+@contextmanager
+def _work_of(job: Job, settings: Settings, clock: Clock, resources: Resources | None) -> Iterator[Work]:
+    """As the job's role: a process that holds the application role alone has no other."""
+    if job.as_owner or resources is None:
+        with open_work(settings, clock, resources) as work:
+            yield work
+        return
+    with resources.db.connection() as conn:
+        yield Work(conn, settings, clock, resources)
+
+
 def run_due(name: str, settings: Settings, clock: Clock, resources: Resources | None = None) -> flow.Ran | None:
     """Run the job if its hour has come; None if it is done or somebody is at it, as after a second ring."""
     from tasks.timetable import slot_of
 
-    with open_work(settings, clock, resources) as work:
+    with _work_of(JOBS[name], settings, clock, resources) as work:
         slot = slot_of(work.conn, name, clock.now())
         return flow.run(JOBS[name], work, slot=slot) if slot is not None else None

@@ -38,7 +38,7 @@ def due(conn: Conn, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -
 
 def slot_of(conn: Conn, name: str, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -> datetime | None:
     """The hour that a job is due for just now; None if it is not (any more)."""
-    return next((d.slot for d in due(conn, now, timetable) if d.name == name), None)
+    return next((d.slot for d in due(conn, now, {name: timetable[name]})), None)
 
 
 def latest(at: crontab, now: datetime) -> datetime:

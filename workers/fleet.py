@@ -33,18 +33,16 @@ JOB_QUEUES = (queues.MAINTENANCE, queues.RETENTION, queues.ARCHIVE, queues.HEALT
 def table(settings: Settings) -> dict[str, Row]:
     pool_max = settings.database_pool_max
     rows = (
-        # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes, a job that
-        # opens one more connection as the owner.
-        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "heirs", "wedge"), pool_max + 1),
+        # The journal's drain is a resident thread; the queue beside it is for the unread counts it writes.
+        Row("intake", (queues.UNREAD,), "threads", 2, ("intake", "sweeper", "heirs", "wedge"), pool_max),
         # Two threads hear rings, one that makes work of them and one that notes that there was another; the work is
         # done on REPLY_THREADS and DELIVER_THREADS of their dispatchers (tasks/dispatch.py).
         Row("reply", (queues.REPLY,), "threads", 2, ("hints", "pressure", "sweeper", "heirs", "wedge"), pool_max),
         # A third beside the sends, asking platforms how their webhooks fare: a task every few minutes.
         Row("deliver", (queues.DELIVER, queues.CHANNELS), "threads", 3, ("sweeper", "heirs", "wedge"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
-        # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers. Its
-        # jobs open connections as the owner, one for each thread.
-        Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max + 2),
+        # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
+        Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max),
         # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
         Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens

@@ -20,7 +20,7 @@ from shared.settings import Settings
 from shared.store import jobs as store
 from shared.store import timed
 from shared.store.jobs import Cursor
-from shared.store.pool import Conn, describe
+from shared.store.pool import Conn, describe, set_companies
 from shared.telemetry import metrics
 
 STATEMENT_S = 60.0
@@ -54,8 +54,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job works with. conn: the owner's, in autocommit. resources: the worker's; None where a person runs it.
-    keep: to be called again and again by a batch that takes long: it renews the lease, and raises LeaseLost."""
+    """What a job works with. conn: in autocommit, of the role that the job says; the owner's where a person runs it.
+    resources: the worker's; None where a person runs it. keep: to be called again and again by a batch that takes
+    long: it renews the lease, and raises LeaseLost."""
 
     conn: Conn
     settings: Settings
@@ -65,10 +66,13 @@ class Work:
 
     @contextmanager
     def transaction(
-        self, *, statement_s: float = STATEMENT_S, lock_s: float = LOCK_S, lasting: bool = True
+        self, *companies: int, statement_s: float = STATEMENT_S, lock_s: float = LOCK_S, lasting: bool = True
     ) -> Iterator[Conn]:
-        """One transaction whose statements and waits are bounded. lasting: False where the job is not, either."""
+        """One transaction whose statements and waits are bounded. companies: whose rows the application role sees in
+        it. lasting: False where the job is not, either."""
         with self.conn.transaction():
+            if companies:
+                set_companies(self.conn, companies)
             self.conn.execute(
                 "/* jobs.bound */ SELECT set_config('statement_timeout', %s, true),"
                 " set_config('lock_timeout', %s, true)",
@@ -93,13 +97,15 @@ class Job:
     """name: its task's. batch: does one bounded batch from a cursor on; doing one again after a crash does nothing
     twice. preview: what a run would do; it runs in a transaction that may write nothing. lasting: False where batches
     do nothing outside of the database: should the server fail, those of the last half second may be lost whole, their
-    cursor with them, and are done again; so none of them waits for the disk."""
+    cursor with them, and are done again; so none of them waits for the disk. as_owner: False where the application role
+    is enough, whose jobs migrations name (switchboard_own_job)."""
 
     name: str
     batch: Callable[[Work, Cursor | None], Batch]
     preview: Callable[[Work], Preview]
     budget_s: float = BUDGET_S
     lasting: bool = True
+    as_owner: bool = True
 
 
 @dataclass(slots=True)

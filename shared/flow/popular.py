@@ -25,7 +25,7 @@ def _find(work: Work, cursor: Cursor | None) -> Batch:
     ids = companies.ids_after(work.conn, int(cursor["after"]) if cursor else 0, limit=COMPANIES_A_BATCH)
     found = 0
     for company_id in ids:
-        with work.transaction() as conn:
+        with work.transaction(company_id) as conn:
             found += popular.find(conn, company_id, limit=QUESTIONS_A_COMPANY)
     return Batch(found, next={"after": ids[-1]} if len(ids) == COMPANIES_A_BATCH else None)
 
@@ -37,7 +37,9 @@ def _warm(work: Work, cursor: Cursor | None) -> Batch:
         return Batch()
     with _resources(work) as r:
         for company_id, questions in groupby(asked, key=lambda one: one.company_id):
-            _renew(r, company_id, [one.text[-QUESTION_LINE_CHARS:] for one in questions])
+            with work.transaction(company_id) as conn:
+                texts = popular.texts(conn, company_id, [one.message_id for one in questions])
+            _renew(r, company_id, [text[-QUESTION_LINE_CHARS:] for text in texts])
     return Batch(len(asked))
 
 
@@ -79,5 +81,5 @@ def _would_warm(work: Work) -> Preview:
     return Preview(len(asked), 0, lines)
 
 
-FIND = Job("index.find_popular", _find, _would_find)
-WARM = Job("index.warm_popular", _warm, _would_warm)
+FIND = Job("index.find_popular", _find, _would_find, as_owner=False)
+WARM = Job("index.warm_popular", _warm, _would_warm, as_owner=False)

@@ -14,7 +14,7 @@ def _refresh(work: Work, cursor: Cursor | None) -> Batch:
     ids = companies.ids_after(work.conn, int(cursor["after"]) if cursor else 0, limit=COMPANIES_A_BATCH)
     asked = 0
     for company_id in ids:
-        with work.transaction() as conn:
+        with work.transaction(company_id) as conn:
             asked += spaces.queue_missing(conn, company_id) + spaces.queue_incomplete(conn, company_id)
             asked += imports.queue_sites_again(conn, company_id)
     return Batch(asked, next={"after": ids[-1]} if len(ids) == COMPANIES_A_BATCH else None)
@@ -26,4 +26,4 @@ def _would(work: Work) -> Preview:
     return Preview(incomplete + sites, 0, lines)
 
 
-REFRESH = Job("index.refresh_knowledge", _refresh, _would)
+REFRESH = Job("index.refresh_knowledge", _refresh, _would, as_owner=False)

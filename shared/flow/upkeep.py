@@ -27,7 +27,7 @@ def _reconcile_totals(work: Work, cursor: Cursor | None) -> Batch:
     ids = companies.ids_after(work.conn, after, limit=COMPANIES_A_BATCH)
     drifted = 0
     for company_id in ids:
-        with work.transaction() as conn:
+        with work.transaction(company_id) as conn:
             drifted += conversations.reconcile_totals(conn, company_id)
     return Batch(drifted, next={"after": ids[-1]} if len(ids) == COMPANIES_A_BATCH else None)
 
@@ -38,4 +38,4 @@ def _drifted_totals(work: Work) -> Preview:
 
 
 MAKE_PARTITIONS = Job("maintenance.make_partitions", _make_partitions, _missing_partitions)
-RECONCILE_TOTALS = Job("unread.reconcile_totals", _reconcile_totals, _drifted_totals)
+RECONCILE_TOTALS = Job("unread.reconcile_totals", _reconcile_totals, _drifted_totals, as_owner=False)

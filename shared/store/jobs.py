@@ -1,4 +1,5 @@
-"""Jobs' rows: what is owed, who is at it, where it goes on. For the owner role."""
+"""Jobs' rows: what is owed, who is at it, where it goes on. For the owner role; the application role may write those of
+its own jobs."""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from psycopg.rows import class_row, scalar_row
 
 from shared.store.pool import Conn
 
@@ -15,10 +18,10 @@ CHARS_MIN, CHARS_MAX = 4, 300
 
 @dataclass(frozen=True, slots=True)
 class Popular:
-    """text: as it is written most often. asked: how often lately, in whatever form."""
+    """message_id: the message that asks it as it is written most often. asked: how often lately, in whatever form."""
 
     company_id: int
-    text: str
+    message_id: int
     asked: int
 
 
@@ -49,13 +52,30 @@ def find(conn: Conn, company_id: int, *, limit: int) -> int:
     ).rowcount  # fmt: skip
 
 
+COMMONEST = """
+    /* popular.commonest */
+    SELECT company_id, message_id, asked
+    FROM popular_commonest(%(limit)s)
+"""
+
+
 def commonest(conn: Conn, *, limit: int) -> list[Popular]:
-    """What is asked most often, of all companies, each company's together. For the owner role."""
-    rows = conn.execute(
-        "/* popular.commonest */ SELECT company_id, text, asked FROM (SELECT p.company_id, m.text, p.asked"
-        "   FROM popular_questions p JOIN messages m ON m.company_id = p.company_id AND m.id = p.message_id"
-        "   WHERE m.text <> '' ORDER BY p.asked DESC, p.company_id, p.message_id LIMIT %s) q"
-        " ORDER BY company_id, asked",
-        (limit,),
-    ).fetchall()
-    return [Popular(*row) for row in rows]  # type: ignore[arg-type]
+    """What is asked most often, of all companies, each company's together; works without a company set."""
+    with conn.cursor(row_factory=class_row(Popular)) as cursor:
+        return cursor.execute(COMMONEST, {"limit": limit}).fetchall()
+
+
+TEXTS = """
+    /* popular.texts */
+    SELECT m.text
+    FROM unnest(%(messages)s::bigint[]) WITH ORDINALITY AS asked (id, place)
+    JOIN messages m ON m.company_id = %(company)s AND m.id = asked.id
+    WHERE m.text <> ''
+    ORDER BY asked.place
+"""
+
+
+def texts(conn: Conn, company_id: int, message_ids: Sequence[int]) -> list[str]:
+    """The words of a company's questions, in this order, without those that were erased meanwhile."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(TEXTS, {"company": company_id, "messages": list(message_ids)}).fetchall()

@@ -182,7 +182,7 @@ _MISSING = (
 
 
 def queue_missing(conn: Conn, company_id: int) -> int:
-    """Have a company's documents embedded that a space knows nothing of. Returns how many. For the owner role."""
+    """Have a company's documents embedded that a space knows nothing of. Returns how many."""
     return conn.execute(
         "/* spaces.queue_missing */ INSERT INTO indexing (company_id, document_id, space_id)"
         " SELECT d.company_id, d.id, s.id" + _MISSING + " ON CONFLICT DO NOTHING",
@@ -192,7 +192,7 @@ def queue_missing(conn: Conn, company_id: int) -> int:
 
 def queue_incomplete(conn: Conn, company_id: int) -> int:
     """Have a company's documents embedded again that are done in a space and have chunks without vectors there.
-    Returns how many. For the owner role."""
+    Returns how many."""
     return conn.execute(
         "/* spaces.queue_incomplete */ UPDATE indexing SET done = false, due_at = now(), attempts = 0, error = NULL"
         " FROM (SELECT i.company_id AS company, i.document_id AS document, i.space_id AS space" + _INCOMPLETE + ") w"

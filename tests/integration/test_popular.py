@@ -37,8 +37,8 @@ def bot(station: Station) -> Bot:
 
 
 def _run(station: Station, *wanted: Job) -> list[int]:
-    """Returns how many rows each did."""
-    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+    """As an index worker does, which holds the application role alone. Returns how many rows each did."""
+    with station.r.db.connection() as conn:
         work = Work(conn, station.r.settings, station.r.clock, station.r)
         ran = [jobs.run(job, work, slot=None, by="hand") for job in wanted]
     return [one.rows for one in ran if one is not None]

@@ -191,7 +191,7 @@ def test_the_pools_of_all_processes_are_summed() -> None:
     workers = len(fleet.table(few))
 
     assert fleet.connections_needed(many) - fleet.connections_needed(few) == 18 * workers
-    assert fleet.connections_needed(few) == 2 * workers + 4 + fleet.GATEWAY_CONNECTIONS + fleet.OPERATOR_CONNECTIONS
+    assert fleet.connections_needed(few) == 2 * workers + 1 + fleet.GATEWAY_CONNECTIONS + fleet.OPERATOR_CONNECTIONS
     # PostgreSQL's own default must hold the default fleet
     assert fleet.connections_needed(settings()) <= 97
 
