@@ -16,7 +16,7 @@ import httpx
 import redis
 
 from bench import load
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from shared.settings import PROJECT_ROOT, child_environment
 from tests.e2e.system import System, private_system
 from tests.factories import update

@@ -17,7 +17,7 @@ import redis
 
 from bench import load
 from bench.receivers import CLIENT_CORE, CONNECTIONS, pinned, webhook_body
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from tests.e2e.system import System, private_system
 
 ROUNDS = 4

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared import settings, startup
+from shared.embedded.ports import check_port
 
 HEAD_MAX_BYTES = 64 * 1024
 REQUEST_WITHIN_S = 30.0
@@ -106,7 +107,9 @@ def make_server(app: Any, host: str, port: int) -> Server:
 
 
 def main() -> None:
-    config = settings.load()
+    with startup.settings_in_words():
+        config = settings.load()
+        check_port("GATEWAY_PORT", config.gateway_port, config.gateway_host, host_variable="GATEWAY_HOST")
     serve("gateway.main:app", config.gateway_host, config.gateway_port)
 
 

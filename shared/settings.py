@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -27,6 +28,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared import openings
 from shared.errors import SettingsError
+from shared.setting_words import in_words
+from shared.spelling import Surprise, surprises
 
 RUN_ENV = "run.env"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -108,8 +111,22 @@ def _names_a_host(url: str) -> bool:
         return False
 
 
+def _absolute(value: Any) -> Any:
+    """Processes work in another folder than the terminal that a relative path was written in."""
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) and str(value) else value
+
+
+Folder = Annotated[Path, BeforeValidator(_absolute)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
+]
+
+
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_ignore_empty=True, allow_inf_nan=False, str_strip_whitespace=True
+    )
 
     # Services. Unset means: `./switchboard up` starts embedded ones. Addresses hold passwords: never shown.
     database_url: str | None = Field(
@@ -120,7 +137,7 @@ class Settings(BaseSettings):
     journal_url: str | None = Field(None, repr=False)  # noeviction and append-only; default REDIS_URL
     broker_url: str | None = Field(None, repr=False)  # noeviction and append-only; default REDIS_URL
     cache_url: str | None = Field(None, repr=False)  # default REDIS_URL
-    data_dir: Path = PROJECT_ROOT / ".data"
+    data_dir: Folder = PROJECT_ROOT / ".data"
     encryption_keys: SecretStr = SecretStr("")  # Fernet keys, newest first, divided by commas
 
     # Models. No LLM_BASE_URL: passages are quoted instead of written up.
@@ -157,7 +174,7 @@ class Settings(BaseSettings):
     egress_allow: str = ""
 
     # Attachments: a folder (default DATA_DIR/media), or an S3-compatible bucket
-    media_dir: Path | None = None
+    media_dir: Folder | None = None
     media_s3_bucket: str | None = None
     media_s3_endpoint: str | None = None  # none: Amazon's
     media_s3_region: str = "us-east-1"
@@ -175,7 +192,7 @@ class Settings(BaseSettings):
 
     # Edge
     gateway_host: str = "127.0.0.1"
-    gateway_port: int = Field(8400, ge=0, le=65535)
+    gateway_port: int = Field(8400, ge=1, le=65535)
     gateway_max_body_bytes: int = Field(4 * 1024 * 1024, gt=0)
     journal_write_timeout_s: float = Field(2.0, gt=0)
     journal_max_waiting_bytes: int = Field(64 * 1024 * 1024, gt=0)
@@ -231,14 +248,14 @@ class Settings(BaseSettings):
     visibility_timeout_s: int = Field(300, ge=5)
     wedged_after_s: float = Field(60.0, ge=1)  # a worker that takes no ring for so long while some wait starts anew
     grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
-    flower_port: int = Field(5555, ge=0, le=65535)
+    flower_port: int = Field(5555, ge=1, le=65535)
     flower_password: SecretStr = SecretStr("")
     archive_after_days: int = Field(183, ge=30)  # where a company has no term of its own
     archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
     # 0: as fast as it goes; the slower, the less it is felt by writers beside it (docs/performance.md)
     archive_messages_per_s: int = Field(2000, ge=0)
     archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
-    backup_dir: Path | None = None  # default DATA_DIR/backups; better on another disk
+    backup_dir: Folder | None = None  # default DATA_DIR/backups; better on another disk
     # How many hours, days, weeks and months that have a backup keep their newest one. What somebody had erased is gone
     # from all of them once the oldest is.
     backup_keep_hourly: int = Field(24, ge=1)
@@ -250,18 +267,18 @@ class Settings(BaseSettings):
     backup_proof_alert_after_h: float = Field(50.0, gt=0)  # none that was seen to restore
     backup_command: str = ""  # a tool of yours instead of pg_dump: BACKUP_FOLDER is its place, PG… say which database
     backup_prove_command: str = ""  # its proof that what lies in BACKUP_FOLDER restores
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     ops_token: SecretStr = SecretStr("")  # for GET /metrics and GET /health; unset: there are none
     database_quota_bytes: int | None = Field(None, gt=0)  # what the database may take; unset: no alert
     database_quota_alert_share: float = Field(0.75, gt=0, le=1)
     alert_webhook_url: str | None = Field(None, repr=False)  # where alerts are posted; unset: they are logged
     alert_webhook_secret: SecretStr = SecretStr("")  # signs them, as Standard Webhooks do
-    metrics_dir: Path | None = None  # one for all processes of a machine; default DATA_DIR/metrics
-    run_dir: Path | None = None  # where a process says that it is ready
+    metrics_dir: Folder | None = None  # one for all processes of a machine; default DATA_DIR/metrics
+    run_dir: Folder | None = None  # where a process says that it is ready
 
     # Tests and drills
     faults: str = ""
-    faults_dir: Path | None = None
+    faults_dir: Folder | None = None
 
     @field_validator("llm_fallbacks", "embeddings_fallbacks", mode="before")
     @classmethod
@@ -445,23 +462,45 @@ class Settings(BaseSettings):
 
 
 def load(*, of_running_system: bool = True, **overrides: Any) -> Settings:
-    """Read the settings of this process. Raises SettingsError naming each variable that is wrong.
+    """Read the settings of this process. Raises SettingsError naming each variable that is wrong or misspelt.
 
     of_running_system: also what a running `./switchboard up` has written for other terminals.
     """
-    data_dir = Path(overrides.get("data_dir") or os.environ.get("DATA_DIR") or PROJECT_ROOT / ".data")
+    data_dir = Path(overrides.get("data_dir") or _absolute(os.environ.get("DATA_DIR") or PROJECT_ROOT / ".data"))
     run_env = data_dir / RUN_ENV
     # A readable file only: another user's data folder must not break `--help`.
     env_file = run_env if of_running_system and os.access(run_env, os.R_OK) else None
+    wrong = [one.words for one in _surprises() if one.sure] + (_strangers(env_file) if env_file else [])
     try:
-        return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]
+        found = Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]
     except ValidationError as e:
-        lines = []
-        for error in e.errors():
-            name = ".".join(str(part) for part in error["loc"]).upper()
-            # input values stay out: they may be passwords
-            lines.append(f"{name}: {error['msg']}" if name else error["msg"].removeprefix("Value error, "))
-        raise SettingsError("; ".join(lines)) from None
+        wrong += [in_words(error) for error in e.errors()]
+        raise SettingsError("; ".join(wrong)) from None
+    if wrong:
+        raise SettingsError("; ".join(wrong)) from None
+    return found
+
+
+def warnings() -> list[str]:
+    """What in this process' environment looks like a misspelt setting and may be another program's. For the entry of a
+    process or command, which says it once."""
+    return [one.words for one in _surprises() if not one.sure]
+
+
+def _surprises() -> tuple[Surprise, ...]:
+    given = (name for name, value in os.environ.items() if value)
+    return surprises(given, (name.upper() for name in Settings.model_fields))
+
+
+def _strangers(run_env: Path) -> list[str]:
+    """Everything in this file is ours, so what is unknown is of another version."""
+    unknown = sorted(
+        {name.upper() for name in dotenv_values(run_env)} - {name.upper() for name in Settings.model_fields}
+    )
+    return [
+        f"{run_env} holds {', '.join(unknown)}, which is no setting of this version: "
+        "delete the file, or start ./switchboard up again, which writes it anew"
+    ] if unknown else []  # fmt: skip
 
 
 def only(**values: Any) -> Settings:
@@ -478,6 +517,12 @@ def only_environment(config: Settings) -> dict[str, str]:
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
         found[name.upper()] = "" if value == field.default or plain is None else str(plain)
     return found
+
+
+def given_folders(config: Settings) -> dict[str, str]:
+    """The folders that were set, as a process in any other folder finds them."""
+    paths = {name: getattr(config, name) for name in config.model_fields_set}
+    return {name.upper(): str(path) for name, path in paths.items() if isinstance(path, Path)}
 
 
 def child_environment(values: dict[str, str]) -> dict[str, str]:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from shared import settings
+from shared.errors import SettingsError
+
+BAD_SETTINGS = 2
+"""What a process ends with that cannot start because of its settings."""
 
 
 @contextmanager
@@ -18,3 +26,16 @@ def imports() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def settings_in_words() -> Iterator[None]:
+    """Load settings and take ports inside: what is wrong with them is one line, and the process ends with 2."""
+    for words in settings.warnings():
+        sys.stderr.write(f"warning: {words}\n")
+    try:
+        yield
+    except SettingsError as e:
+        sys.stderr.write(f"error: {e}\n")
+        sys.stderr.flush()
+        os._exit(BAD_SETTINGS)  # whatever threads there are already; nothing was taken on yet

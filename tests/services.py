@@ -143,7 +143,7 @@ def private_postgres(**options: Any) -> Iterator[Postgres]:
 
 def _any_port() -> int:
     # Not the preferred ones: a developer's own system may start on them while the tests run.
-    from shared.embedded.process import choose_port
+    from shared.embedded.ports import choose_port
 
     return choose_port(None)
 

@@ -15,8 +15,8 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from shared import settings
-from shared.embedded import DataFolder, Postgres, Valkey
-from shared.embedded.process import choose_port
+from shared.embedded import DataFolder, Postgres, Valkey, postgres, valkey
+from shared.embedded.ports import LOOPBACK, Ports
 from shared.flow import onboarding
 from shared.model import Me
 from shared.settings import RUN_ENV, Settings
@@ -75,9 +75,10 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         run_env = folder.path / RUN_ENV
         run_env.unlink(missing_ok=True)  # of a system that was killed
         given = settings.load(of_running_system=False, data_dir=folder.path)
-        environment = _environment(given, folder)
-        environment |= _services(given, folder, running)
-        standin_port = choose_port(8500) if with_standin else None
+        ports = Ports()
+        environment = _environment(given, folder, ports)
+        environment |= _services(given, folder, ports, running)
+        standin_port = ports.choose("the stand-in", 8500) if with_standin else None
         if standin_port is not None:
             environment |= _standin_environment(given, folder, f"http://127.0.0.1:{standin_port}")
         config = _settings_of(environment)
@@ -96,37 +97,57 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         yield system
 
 
-def _environment(given: Settings, folder: DataFolder) -> dict[str, str]:
+def _environment(given: Settings, folder: DataFolder, ports: Ports) -> dict[str, str]:
     """Settings that every process of this system shares; what the user gave stays in the environment as it is."""
     keys = given.encryption_keys.get_secret_value() or folder.secret("encryption_keys", _new_key)
     flower = given.flower_password.get_secret_value() or folder.secret("flower_password")
     ops_token = given.ops_token.get_secret_value() or folder.secret("ops_token")
-    gateway_port = choose_port(given.gateway_port)
     return {
         "DATA_DIR": str(folder.path),
         "ENCRYPTION_KEYS": keys,
         "FLOWER_PASSWORD": flower,
-        "FLOWER_PORT": str(choose_port(given.flower_port)),
-        "GATEWAY_PORT": str(gateway_port),
+        **listening_ports(given, ports),
         "OPS_TOKEN": ops_token,
         "RUN_DIR": str(folder.subfolder("run")),
     }
+
+
+def listening_ports(given: Settings, ports: Ports) -> dict[str, str]:
+    """The ports that people connect to. One that was set is used or refused; another may be chosen for a default only.
+
+    Raises SettingsError naming the variable.
+    """
+    wanted = (
+        ("GATEWAY_PORT", given.gateway_port, given.gateway_host, "GATEWAY_HOST"),
+        ("FLOWER_PORT", given.flower_port, LOOPBACK, ""),
+    )
+    set_ones = {name.upper() for name in given.model_fields_set}
+    found = {}
+    for variable, port, host, host_variable in wanted:
+        if variable in set_ones:
+            ports.reserve(variable, port, host, host_variable=host_variable)
+            found[variable] = str(port)
+    for variable, port, host, _ in wanted:
+        if variable not in set_ones:
+            found[variable] = str(ports.choose(variable, port, host))
+    return found
 
 
 def _new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def _services(given: Settings, folder: DataFolder, running: ExitStack) -> dict[str, str]:
+def _services(given: Settings, folder: DataFolder, ports: Ports, running: ExitStack) -> dict[str, str]:
     """Start what the user does not bring."""
     if given.database_url is not None and given.redis_url is not None:
         return {}
     found: dict[str, str] = {}
     if given.database_url is None:
-        postgres = running.enter_context(Postgres(folder))
-        found |= {"DATABASE_URL": postgres.database_url, "DATABASE_ADMIN_URL": postgres.database_admin_url}
+        server = running.enter_context(Postgres(folder, port=ports.prefer("PostgreSQL", postgres.PREFERRED_PORT)))
+        found |= {"DATABASE_URL": server.database_url, "DATABASE_ADMIN_URL": server.database_admin_url}
     if given.redis_url is None:
-        found["REDIS_URL"] = running.enter_context(Valkey(folder)).redis_url
+        port = ports.prefer("Valkey", valkey.PREFERRED_PORT)
+        found["REDIS_URL"] = running.enter_context(Valkey(folder, port=port)).redis_url
     return found
 
 

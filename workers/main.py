@@ -47,7 +47,8 @@ def run_beat(config: settings.Settings) -> int:
 
 def main() -> int:
     name = sys.argv[1]
-    config = settings.load()
+    with startup.settings_in_words():
+        config = settings.load()
     return run_beat(config) if name == "beat" else run_worker(fleet.table(config)[name])
 
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import Permanent, SettingsError
+from shared.errors import Permanent
 
 POLL_S = 0.02
 LOG_LINES_SHOWN = 15
-# Below the ephemeral range: while a server is down, a client that redials a port of that range can be given the
-# same port as its own end, connects to itself and keeps the server from coming back.
-FREE_PORTS = range(20_000, 32_000)
 # A server must not see the variables that its user set for clients (PGPORT, PGOPTIONS …).
 SERVER_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 # Waits for the end of its standard input, which its parent's death brings about, then stops the server.
@@ -228,17 +223,3 @@ def command_line(pid: int) -> str:
             return ""  # it has ended, perhaps while we looked
     shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return shown.stdout
-
-
-def choose_port(preferred: int | None) -> int:
-    """The preferred port of 127.0.0.1 if it is free, else another that is free now."""
-    candidates = random.sample(FREE_PORTS, 50)
-    for port in [preferred, *candidates] if preferred else candidates:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue  # taken
-            return port
-    raise SettingsError(f"no free port found between {FREE_PORTS.start} and {FREE_PORTS.stop}")

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from shared.embedded.folder import DataFolder
-from shared.embedded.process import Account, ServerProcess, ServiceFailed, choose_port
+from shared.embedded.ports import choose_port
+from shared.embedded.process import Account, ServerProcess, ServiceFailed
 
 RETRY_PAUSE_S = 0.1
 

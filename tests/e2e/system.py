@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from shared.settings import PROJECT_ROOT, child_environment
 from standin.client import Standin
 from standin.process import StandinProcess

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from shared.flow import onboarding
 from shared.settings import PROJECT_ROOT, child_environment
 from shared.store.redis import connect

@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 from kombu.utils import functional
 
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from workers.consumer import PAUSE_MAX_S, Consumer, forgive_lost_channels
 
 kombu: Any = importlib.import_module("kombu")  # half of it is typed

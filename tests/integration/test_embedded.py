@@ -19,7 +19,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.embedded import Database, DataFolder, Postgres, ServiceFailed, Valkey
-from shared.embedded.process import choose_port, command_line
+from shared.embedded.ports import choose_port
+from shared.embedded.process import command_line
 from shared.errors import SettingsError
 from shared.settings import child_environment
 from tests.services import PLACES_FOR_ROOT, Services, temporary_folder

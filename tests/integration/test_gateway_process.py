@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from shared.embedded import Database
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from shared.settings import PROJECT_ROOT, child_environment
 from shared.store import journal
 from tests.factories import ENCRYPTION_KEY, make_bot, update

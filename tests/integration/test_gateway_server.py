@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gateway import serve
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from shared.settings import PROJECT_ROOT, child_environment
 
 WITHIN_S = 1.0

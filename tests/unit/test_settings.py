@@ -62,9 +62,9 @@ WRONG = {
     "CACHE_URL": {"CACHE_URL": f"memcached://u:{PASSWORD}@h"},
     "LLM_BASE_URL": {"LLM_BASE_URL": f"ftp://u:{PASSWORD}@h", "LLM_MODEL": "m"},
     "LLM_MODEL": {"LLM_BASE_URL": "http://h/v1", "LLM_API_KEY": PASSWORD},
-    "LLM_FALLBACKS: Value error, no JSON list": {**MODEL, "LLM_FALLBACKS": f'[{{"api_key": "{PASSWORD}"'},
+    "LLM_FALLBACKS: no JSON list": {**MODEL, "LLM_FALLBACKS": f'[{{"api_key": "{PASSWORD}"'},
     "no JSON list; write": {**MODEL, "LLM_FALLBACKS": f'"{PASSWORD}"'},
-    "LLM_FALLBACKS.0: Input": {**MODEL, "LLM_FALLBACKS": f'["{PASSWORD}"]'},
+    "LLM_FALLBACKS.0 should": {**MODEL, "LLM_FALLBACKS": f'["{PASSWORD}"]'},
     "LLM_FALLBACKS.0.MODEL": {**MODEL, "LLM_FALLBACKS": f'[{{"base_url": "http://h", "api_key": "{PASSWORD}"}}]'},
     "LLM_FALLBACKS.0.API_KEY": {**MODEL, "LLM_FALLBACKS": fallback(api_key=[PASSWORD])},
     "LLM_FALLBACKS.0.KEY": {**MODEL, "LLM_FALLBACKS": fallback(key=PASSWORD)},
@@ -87,7 +87,19 @@ WRONG = {
     "GATEWAY_PORT": {"GATEWAY_PORT": "65536"},
     "JOURNAL_SHARDS": {"JOURNAL_SHARDS": PASSWORD},
     "LEASE_S": {"LEASE_S": "1"},
-    "WIDGET_READS_LIMIT: Value error, write <a minute>/<at once>": {"WIDGET_READS_LIMIT": PASSWORD},
+    "GRACE_S should be a number of seconds, without a unit": {"GRACE_S": "30s"},
+    "GRACE_S should be": {"GRACE_S": "inf"},
+    "MEDIA_MAX_BYTES should be a whole number of bytes, without a unit": {"MEDIA_MAX_BYTES": "25 MB"},
+    "REFUSE_MEMORY_SHARE should be a number: a share": {"REFUSE_MEMORY_SHARE": "90%"},
+    "REPLY_THREADS should be a whole number": {"REPLY_THREADS": "true"},
+    "GATEWAY_PORT should be a whole number (in Kubernetes": {"GATEWAY_PORT": f"tcp://{PASSWORD}:8400"},
+    "FLOWER_PORT should be greater than or equal to 1": {"FLOWER_PORT": "0"},
+    "LOG_LEVEL should be 'DEBUG'": {"LOG_LEVEL": PASSWORD},
+    "set both RERANK_BASE_URL and RERANK_MODEL": {"RERANK_BASE_URL": "http://h", "RERANK_MODEL": " "},
+    "did you mean LLM_BASE_URL?": {"LLM_BASEURL": PASSWORD},
+    "did you mean GATEWAY_PORT?": {"GATEWY_PORT": "8401"},
+    "did you mean QUIET_WINDOW_S?": {"SWITCHBOARD_QUIET_WINDOW_S": "1"},
+    "WIDGET_READS_LIMIT: write <a minute>/<at once>": {"WIDGET_READS_LIMIT": PASSWORD},
     "WIDGET_SESSIONS_LIMIT.BURST": {"WIDGET_SESSIONS_LIMIT": "5/0"},
 }  # fmt: skip
 
@@ -104,7 +116,7 @@ def test_a_wrong_setting_is_named_and_no_password_shown(
     assert named in str(refused.value)
     assert PASSWORD not in repr(refused.value)
     assert refused.value.__cause__ is None  # pydantic's own words hold the values
-    assert refused.value.__suppress_context__
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 
 def test_a_password_that_breaks_an_address_is_not_shown_either(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,3 +239,32 @@ def test_a_limit_is_read_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> No
     limit = settings.load().widget_messages_limit
 
     assert (limit.count, limit.burst, str(limit)) == (6, 3, "6/3")
+
+
+def test_a_name_in_the_running_systems_file_that_no_setting_has_is_an_error(run_env: Path) -> None:
+    run_env.write_text('GATEWAY_PORT="8411"\nGATEWAY_PIPES="2"\n')
+
+    with pytest.raises(SettingsError, match=r"run\.env holds GATEWAY_PIPES, which is no setting"):
+        settings.load()
+
+    assert settings.load(of_running_system=False).gateway_port == 8400
+
+
+def test_what_may_be_another_programs_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, LLM_TEMPERATURE="0", LLM_API_KEY_FILE="/run/secrets/key", RAW_RETENTION_DAYS="7")
+
+    settings.load()
+
+    told = {words.split()[0]: words for words in settings.warnings()}
+    assert {"LLM_TEMPERATURE", "LLM_API_KEY_FILE", "RAW_RETENTION_DAYS"} <= told.keys()
+    assert told["LLM_API_KEY_FILE"].endswith("set LLM_API_KEY itself")
+    assert "./switchboard retention" in told["RAW_RETENTION_DAYS"]
+
+
+def test_a_relative_folder_is_one_of_the_terminal_and_a_tilde_is_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, MEDIA_DIR="media", BACKUP_DIR="~/backups", LOG_LEVEL="debug")
+
+    loaded = settings.load()
+
+    assert (loaded.media_dir, loaded.backup_dir) == (Path.cwd() / "media", Path.home() / "backups")
+    assert loaded.log_level == "DEBUG"

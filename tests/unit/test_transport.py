@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from shared.resilience import transport
 from shared.resilience.transport import AiohttpTransport
 

@@ -6,11 +6,14 @@ import sys
 
 import click
 
+from shared import settings
 from shared.errors import SwitchboardError
 from workers.commands import switchboard
 
 
 def main() -> None:
+    for words in settings.warnings():
+        click.echo(f"warning: {words}", err=True)
     try:
         switchboard.main(prog_name="./switchboard")
     except SwitchboardError as e:

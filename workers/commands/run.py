@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from shared import settings
+from shared.embedded.ports import check_port
 from shared.settings import PROJECT_ROOT, Settings, child_environment
 from workers import fleet
 from workers.local import WIDGET_SLUG, System, running_system
@@ -27,9 +28,12 @@ def worker(name: str) -> None:
         raise click.UsageError("FLOWER_PASSWORD is not set: Flower is never run open")
     # Flower's and beat's memories lie there; neither makes it, and Flower then forgets without a word
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if name == "flower":
+        check_port("FLOWER_PORT", config.flower_port)
     argv = argv_of(name, config)
     os.chdir(PROJECT_ROOT)
-    os.execve(argv[0], argv, child_environment(secret_environment(name, config)))
+    folders = settings.given_folders(config)  # relative ones are of the folder that we have just left
+    os.execve(argv[0], argv, child_environment(folders | secret_environment(name, config)))
 
 
 @click.command()

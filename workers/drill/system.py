@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 
 from shared import faults, settings
 from shared.embedded import DataFolder, Postgres, Valkey
-from shared.embedded.process import choose_port
+from shared.embedded.ports import choose_port
 from shared.settings import Settings
 from shared.store.balance import Balance, take
 from shared.store.journal import Reader

@@ -1,0 +1,151 @@
+"""Misspelt settings: what is surely ours is an error, what other programs set never is."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.settings import Settings
+from shared.spelling import edits_between, surprises
+
+KNOWN = [name.upper() for name in Settings.model_fields]
+
+
+def judged(*names: str) -> dict[str, bool]:
+    """name → whether it is surely ours; names that are nobody's business are missing."""
+    return {one.name: one.sure for one in surprises(names, KNOWN)}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("LLM_BASEURL", "LLM_BASE_URL"),
+        ("LLMBASEURL", "LLM_BASE_URL"),
+        ("LLM_BASE_ULR", "LLM_BASE_URL"),
+        ("LLM_MODLE", "LLM_MODEL"),
+        ("GATEWY_PORT", "GATEWAY_PORT"),
+        ("GATEWAY_PROT", "GATEWAY_PORT"),
+        ("DATABASE_ADMINURL", "DATABASE_ADMIN_URL"),
+        ("ENCRYPTION_KEY", "ENCRYPTION_KEYS"),
+        ("EGRESS_ALOW", "EGRESS_ALLOW"),
+        ("EMBEDINGS_BASE_URL", "EMBEDDINGS_BASE_URL"),
+        ("OVERLOAD_CALMS", "OVERLOAD_CALM_S"),
+        ("ARCHIVE_AFTER_DAY", "ARCHIVE_AFTER_DAYS"),
+        ("SWITCHBOARD_LOG_LEVEL", "LOG_LEVEL"),
+        ("flower_pasword", "FLOWER_PASSWORD"),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_the_one_that_is_meant(name: str, meant: str) -> None:
+    (found,) = surprises([name], KNOWN)
+
+    assert found.sure
+    assert f"did you mean {meant}?" in found.words
+
+
+OTHERS = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TERM",
+    "SHELL",
+    "USER",
+    "PWD",
+    "OLDPWD",
+    "HOSTNAME",
+    "EDITOR",
+    "TMPDIR",
+    "TZ",
+    "PYTHONPATH",
+    "PYTHONUNBUFFERED",
+    "VIRTUAL_ENV",
+    "DATABASE_HOST",
+    "DATABASE_PORT",
+    "DATABASE_NAME",
+    "DATABASE_USER",
+    "DATABASE_PASSWORD",
+    "DATABASE_PRIVATE_URL",
+    "POSTGRES_URL",
+    "DATABASE_CONNECTION_POOL_URL",
+    "REDIS_TLS_URL",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_PASSWORD",
+    "REDISCLOUD_URL",
+    "CELERY_BROKER_URL",
+    "MEDIA_ROOT",
+    "MEDIA_URL",
+    "STATIC_URL",
+    "LOG_FORMAT",
+    "LOG_FILE",
+    "RUST_LOG",
+    "DEBUG",
+    "PORT",
+    "WEB_CONCURRENCY",
+    "FLOWER_BASIC_AUTH",
+    "FLOWER_UNAUTHENTICATED_API",
+    "FLOWER_URL_PREFIX",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_API_ID",
+    "TELEGRAM_API_HASH",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "ANTHROPIC_API_KEY",
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "AWS_REGION",
+    "AWS_S3_BUCKET",
+    "S3_BUCKET",
+    "DATA_ROOT",
+    "GATEWAY_SERVICE_HOST",
+    "GATEWAY_SERVICE_PORT",
+    "GATEWAY_PORT_8400_TCP",
+    "GATEWAY_PORT_8400_TCP_ADDR",
+    "CACHE_DIR",
+    "CACHE_TTL",
+    "GRAPHQL_API_URL",
+    "SEND_GRID_KEY",
+    "METRICS_PORT",
+    "RUN_MAIN",
+    "RUNNER_NAME",
+    "XDG_RUNTIME_DIR",
+    "GRACE_PERIOD",
+    "ALERT_EMAIL",
+    "OPS_EMAIL",
+    "HEROKU_APP_NAME",
+    "KUBERNETES_SERVICE_HOST",
+    "PIP_FIND_LINKS",
+    "UV_INDEX_URL",
+    "REQUESTS_CA_BUNDLE",
+    "BACKUP_FOLDER",
+    "FAULT_HANDLER",
+]
+
+
+def test_what_other_programs_and_hosters_set_is_nobodys_business() -> None:
+    assert judged(*OTHERS) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["LOGLEVEL", "DATABASE_URI", "REDIS_URI", "LLM_TEMPERATURE", "LLM_API_KEY_2", "RETENTION_DAY", "REDIS_URL2"]
+)
+def test_what_may_be_another_programs_is_a_warning(name: str) -> None:
+    assert judged(name) == {name: False}
+
+
+def test_a_misspelt_name_beside_the_right_one_is_a_warning() -> None:
+    assert judged("LLM_BASEURL", "LLM_BASE_URL") == {"LLM_BASEURL": False}
+
+
+def test_our_own_names_are_no_surprise() -> None:
+    assert judged(*KNOWN, *(name.lower() for name in KNOWN)) == {}
+
+
+def test_edits_are_counted_with_swapped_neighbours_as_one() -> None:
+    assert [edits_between("PORT", other) for other in ("PORT", "PROT", "POT", "PORTS", "FORK", "")] == [
+        0,
+        1,
+        1,
+        1,
+        2,
+        4,
+    ]
