@@ -1,19 +1,24 @@
 """`python -m workers.probe NAME [--ready]`: whether a worker of this machine lives, or also hears. For health checks.
 
 Reads the mark that the worker's own thread writes every few seconds into RUN_DIR, and imports nothing heavy: it is run
-again and again. Exits 0 or 1, saying why.
+again and again. Flower is asked over HTTP, signed in with FLOWER_PASSWORD. Exits 0 or 1, saying why.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 ALIVE_WITHIN_S = 30.0
 HEARS_WITHIN_S = 30.0
+FLOWER_ANSWERS_WITHIN_S = 2.0
+FLOWER_PORT = 5555
 
 
 def look(mark: Path, now: float, *, ready: bool) -> str | None:
@@ -30,15 +35,38 @@ def look(mark: Path, now: float, *, ready: bool) -> str | None:
     return None
 
 
+def flower(port: int, password: str) -> str | None:
+    """What is wrong with the Flower of this machine; None if nothing is."""
+    signed_in = base64.b64encode(f"admin:{password}".encode()).decode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/healthcheck", headers={"authorization": f"Basic {signed_in}"}
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the password is no proxy's to see
+    try:
+        with direct.open(request, timeout=FLOWER_ANSWERS_WITHIN_S) as response:
+            return None if response.status == 200 else f"it answers {response.status}"
+    except urllib.error.HTTPError as e:
+        return "it refuses FLOWER_PASSWORD" if e.code == 401 else f"it answers {e.code}"
+    except OSError:
+        return f"nothing answers at port {port}"
+
+
 def main() -> int:
     words = [word for word in sys.argv[1:] if word != "--ready"]
-    folder = os.environ.get("RUN_DIR")  # noqa: TID251  the settings' library takes a second to import
+    environment = os.environ  # noqa: TID251  the settings' library takes a second to import
+    if words == ["flower"]:
+        port = environment.get("FLOWER_PORT") or FLOWER_PORT
+        return _told("flower", flower(int(port), environment.get("FLOWER_PASSWORD", "")))
+    folder = environment.get("RUN_DIR")
     if len(words) != 1 or not folder:
         sys.stderr.write("usage: RUN_DIR=… python -m workers.probe NAME [--ready]\n")
         return 2
-    wrong = look(Path(folder) / f"{words[0]}.alive", time.time(), ready="--ready" in sys.argv)
+    return _told(words[0], look(Path(folder) / f"{words[0]}.alive", time.time(), ready="--ready" in sys.argv))
+
+
+def _told(name: str, wrong: str | None) -> int:
     if wrong is not None:
-        sys.stderr.write(f"{words[0]}: {wrong}\n")
+        sys.stderr.write(f"{name}: {wrong}\n")
     return 0 if wrong is None else 1
 
 

@@ -17,7 +17,7 @@ import structlog
 from shared.embedded.folder import DataFolder
 from shared.embedded.process import ServerProcess, ServiceFailed
 from shared.settings import PROJECT_ROOT, Settings, child_environment
-from workers import fleet
+from workers import fleet, probe
 
 log = structlog.get_logger(__name__)
 
@@ -38,11 +38,7 @@ def argv_of(name: str, config: Settings) -> list[str]:
     if name == "gateway":
         return [*python, "gateway.serve"]
     if name == "flower":
-        return [
-            *python, "celery", "--quiet", "-A", "tasks.app", "flower", "--address=127.0.0.1",
-            f"--port={config.flower_port}", "--read_only=True", "--max_tasks=10000", "--persistent=True",
-            f"--db={config.data_dir / 'flower.db'}", "--state_save_interval=60000", "--purge_offline_workers=300",
-        ]  # fmt: skip
+        return [*python, "workers.flower"]
     return [*python, "workers.main", name]
 
 
@@ -50,8 +46,7 @@ def secret_environment(name: str, config: Settings) -> dict[str, str]:
     """What a process needs beyond our settings and must not stand on its command line."""
     if name != "flower":
         return {}
-    password = config.flower_password.get_secret_value()
-    return {"FLOWER_BASIC_AUTH": f"admin:{password}", "FLOWER_UNAUTHENTICATED_API": ""}
+    return {"FLOWER_UNAUTHENTICATED_API": ""}  # read by Flower itself
 
 
 @dataclass(slots=True)
@@ -129,7 +124,7 @@ class Supervisor:
         if name == "gateway":
             return lambda: answers(f"http://{self.config.gateway_host}:{self.config.gateway_port}/health/ready")
         if name == "flower":
-            return lambda: answers(f"http://127.0.0.1:{self.config.flower_port}/healthcheck")
+            return lambda: flower_answers(self.config)
         return marker.exists
 
     def wait_ready(self) -> None:
@@ -174,6 +169,10 @@ class Supervisor:
             thread.join()
 
 
+def flower_answers(config: Settings) -> bool:
+    return probe.flower(config.flower_port, config.flower_password.get_secret_value()) is None
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1) as response:
@@ -182,4 +181,4 @@ def answers(url: str) -> bool:
         return False
 
 
-__all__ = ["ServiceFailed", "Supervisor", "answers", "argv_of", "secret_environment"]
+__all__ = ["ServiceFailed", "Supervisor", "answers", "argv_of", "flower_answers", "secret_environment"]

@@ -24,7 +24,7 @@ from workers.commands.setup import prepare
 from workers.drill.system import QUICK, wait_until
 from workers.drill.system import System as Copy
 from workers.local import standin_openings
-from workers.supervisor import answers, argv_of, secret_environment
+from workers.supervisor import argv_of, flower_answers, secret_environment
 
 READY_WITHIN_S = 40.0
 END_WITHIN_S = 30.0
@@ -77,7 +77,7 @@ class System(Copy):
             if not running.alive:
                 raise AssertionError(f"{name} ended while starting:\n{running.log.read_text()[-3000:]}")
             if name == "flower":
-                return answers(f"http://127.0.0.1:{self.config.flower_port}/healthcheck")
+                return flower_answers(self.config)
             return self._answers() if name == "gateway" else (self.folder / f"{name}.ready").exists()
 
         wait_until(ready, f"{name} is ready", READY_WITHIN_S)

@@ -16,7 +16,7 @@ from shared import queues
 from shared.settings import PROJECT_ROOT, Settings, child_environment
 from tests.factories import settings
 from workers import fleet
-from workers.supervisor import STOP_STAGES, argv_of, secret_environment
+from workers.supervisor import STOP_STAGES, argv_of
 
 PASSWORD = "pass-word-of-redis"
 LOOK = """
@@ -172,18 +172,6 @@ def test_every_worker_row_is_a_process_and_is_found_by_its_node_name() -> None:
         assert fleet.row_of(f"{name}@some-host", config) == row
         assert fleet.row_of(f"{name}-2@some-host", config) == row
     assert fleet.row_of("somebody-else@some-host", config) is None
-
-
-def test_flower_wants_a_password_changes_nothing_and_listens_at_home() -> None:
-    config = settings(flower_password=PASSWORD)
-    argv = argv_of("flower", config)
-
-    assert {"--address=127.0.0.1", "--read_only=True"} <= set(argv)
-    assert any(word.startswith("--max_tasks=") for word in argv)
-    assert secret_environment("flower", config) == {
-        "FLOWER_BASIC_AUTH": f"admin:{PASSWORD}", "FLOWER_UNAUTHENTICATED_API": "",
-    }  # fmt: skip
-    assert secret_environment("reply", config) == {}
 
 
 def test_the_pools_of_all_processes_are_summed() -> None:

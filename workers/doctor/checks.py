@@ -32,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     servers.clock,
     servers.model,
     servers.gateway,
+    servers.flower,
     work.journal,
     work.rings,
     work.rows,

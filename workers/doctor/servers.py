@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import redis
 
+from workers import probe
 from workers.doctor.database import clock_finding
 from workers.doctor.visit import Away, Finding, RedisRole, Visit, fail, ok, warn
 
@@ -138,3 +139,18 @@ def gateway(visit: Visit) -> Iterator[Finding]:
         yield ok("gateway", f"{host}:{config.gateway_port} takes webhooks")
     else:
         yield fail("gateway", f"it is not ready (HTTP {answer.status_code})", "see the journal's lines above")
+
+
+def flower(visit: Visit) -> Iterator[Finding]:
+    """The Flower of this machine, where there is a password for it."""
+    config = visit.config
+    password = config.flower_password.get_secret_value()
+    if not password:
+        return
+    wrong = probe.flower(config.flower_port, password)
+    if wrong is None:
+        yield ok("flower", f"127.0.0.1:{config.flower_port} answers, behind its password")
+    else:
+        yield warn(
+            "flower", wrong, "./switchboard up, or ./switchboard worker flower; ignore this if it runs elsewhere"
+        )
