@@ -7,11 +7,13 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import orjson
 
 from standin import control, files, graph, openai, receiver, slack, subscriptions, telegram, whatsapp
+from standin.kept import Kept
 from standin.wire import Exchange, listen
 from standin.world import World
 
@@ -40,9 +42,12 @@ async def route(world: World, exchange: Exchange) -> None:
         await exchange.answer(404, orjson.dumps({"ok": False, "error_code": 404, "description": "Not Found"}))
 
 
-async def serve(host: str, port: int, port_file: Path | None) -> None:
-    """Until a signal. port_file: gets the port that was bound, whole or not at all."""
+async def serve(host: str, port: int, port_file: Path | None, kept: Kept | None) -> None:
+    """Until a signal. port_file: gets the port that was bound, whole or not at all. kept: what outlives the process."""
     world = World()
+    if kept is not None:
+        kept.load(world)
+        world.keep = partial(kept.save, world)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -62,9 +67,13 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free one (default)")
     parser.add_argument("--port-file", type=Path, help="where to write the port once it is bound")
+    parser.add_argument(
+        "--state-file", type=Path, help="where registrations are kept over a restart (default: nowhere)"
+    )
     options = parser.parse_args()
+    kept = Kept(options.state_file) if options.state_file is not None else None
     try:
-        asyncio.run(serve(options.host, options.port, options.port_file))
+        asyncio.run(serve(options.host, options.port, options.port_file, kept))
     except OSError as e:
         sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {e.strerror or e}\n")
         return 1

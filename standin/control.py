@@ -29,6 +29,8 @@ async def handle(world: World, exchange: Exchange) -> None:
     try:
         values = orjson.loads(request.body) if request.body else {}
         answer = await perform(world, {**request.query, **values})
+        if request.method != "GET":
+            world.keep()
     except (ValueError, TypeError, KeyError) as e:
         words = f"missing: {e.args[0]}" if isinstance(e, KeyError) else str(e)
         return await exchange.answer(400, orjson.dumps({"error": words}))

@@ -19,7 +19,7 @@ from standin.serving import Reply, serve
 from standin.wire import Exchange
 from standin.world import World
 
-MODELS = ("standin-chat", "standin-chat-mini", "standin-embed")
+MODELS = ("standin-1", "standin-chat", "standin-chat-mini", "standin-embed")
 DIMENSIONS_DEFAULT = 384
 DIMENSIONS_MAX = 4096
 MESSAGE_TOKENS = 4  # what every message costs besides its text

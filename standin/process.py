@@ -22,10 +22,13 @@ class StandinProcess:
     What it prints to stderr (a defect of its own) goes where the caller's does.
     """
 
-    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", port_file: Path | None = None) -> None:
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", port_file: Path | None = None,
+                 state_file: Path | None = None) -> None:  # fmt: skip
         command = [sys.executable, "-m", "standin", "--host", host, "--port", str(port)]
         if port_file is not None:
             command += ["--port-file", str(port_file)]
+        if state_file is not None:
+            command += ["--state-file", str(state_file)]
         self.process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
         self.base_url = self._ready_url()
         self.client = Standin(self.base_url)

@@ -12,6 +12,9 @@ from standin.records import Record
 from standin.wire import Exchange, Gone
 from standin.world import NO_LATENCY, Latency, World
 
+REGISTERING = ("setWebhook", "deleteWebhook", "subscribed_apps")
+"""Methods that change where webhooks go."""
+
 Act = Callable[[Fault | None], "Reply"]
 Refuse = Callable[[Fault], "Reply"]
 
@@ -42,6 +45,8 @@ async def serve(world: World, exchange: Exchange, attempt: Record, act: Act, ref
     world.open.add(exchange)
     try:
         reply = await _suffer(fault, exchange, act, refuse) if fault else act(None)
+        if attempt.get("method") in REGISTERING:
+            world.keep()
         await _send(exchange, reply)
         outcome = "ok" if reply.status < 400 else "error"
         world.attempts.update(attempt, status=reply.status, outcome=outcome)

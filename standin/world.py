@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -69,6 +70,8 @@ class Script:
 
 @dataclass
 class World:
+    """keep: writes down who is registered, before they are told that they are."""
+
     bots: dict[str, Bot] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     workspaces: dict[str, Any] = field(default_factory=dict)  # token → standin.slack.Workspace
@@ -87,6 +90,7 @@ class World:
     attempts: Log = field(default_factory=Log)
     open: set[Exchange] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)  # what is done beside answering
+    keep: Callable[[], None] = lambda: None
     _prompts: deque[Record] = field(default_factory=deque)
 
     def latency(self, target: str, model: str | None = None) -> Latency:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
+from celery.exceptions import SecurityWarning
+
 from tasks.app import app
 from workers import lifecycle
 from workers.consumer import forgive_lost_channels
@@ -11,6 +15,10 @@ from workers.intake import IntakeStep
 from workers.pressure import PressureStep
 from workers.sweeper import SweeperStep
 from workers.wedge import WedgeStep
+
+# Celery warns every process of root because of pickle, which is never taken here (accept_content in celeryconfig):
+# seven times the same in a fresh installation's logs, and nothing to change.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 forgive_lost_channels()
 app.steps["worker"].add(HintsStep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +16,14 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from shared import settings
+from shared.channels.connect.base import Identity, Registration
+from shared.channels.connect.telegram import TelegramConnector
 from shared.embedded import DataFolder, Postgres, Valkey, postgres, valkey
 from shared.embedded.ports import LOOPBACK, Ports
 from shared.flow import onboarding
 from shared.model import Me
 from shared.settings import RUN_ENV, Settings
-from shared.store import companies
+from shared.store import companies, registry
 from shared.store.vault import Vault
 from workers.commands.data import add_file
 from workers.commands.setup import as_owner, prepare
@@ -182,7 +185,11 @@ def start_standin(supervisor: Supervisor, port: int, folder: DataFolder) -> None
     marker = folder.subfolder("run") / "standin.port"
     marker.unlink(missing_ok=True)
     argv = [sys.executable, "-P", "-m", "standin", "--host", "127.0.0.1", "--port", str(port)]
-    supervisor.start_other("standin", [*argv, "--port-file", str(marker)], marker.exists)
+    # what was connected through it works on after a restart: it knows those tokens and addresses again
+    kept = folder.path / "standin.json"
+    supervisor.start_other(
+        "standin", [*argv, "--port-file", str(marker), "--state-file", str(kept)], marker.exists
+    )  # fmt: skip
 
 
 def control(standin_url: str, verb: str, path: str, **values: Any) -> dict[str, Any]:
@@ -195,7 +202,9 @@ def control(standin_url: str, verb: str, path: str, **values: Any) -> dict[str, 
 
 
 def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | None, *, embedded: bool) -> System:
-    """The demo company with an agent, a bot and a little knowledge; made once a data folder."""
+    """The demo company with an agent, a widget and a little knowledge; made once a data folder. Its bot exists where
+    the stand-in plays Telegram: no real platform knows it, so that without the stand-in it would be a standing alert.
+    """
     folder = supervisor.folder
     token = f"{BOT.external_id}:{folder.secret('demo_bot_token')}"
     secret = folder.secret("demo_webhook_secret")
@@ -206,10 +215,16 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
         company = companies.ensure(conn, COMPANY)
         api_key = folder.secret("demo_api_key", lambda: onboarding.new_agent(conn, company.id, "demo agent"))
         _keep_agent(conn, company.id, api_key)
-        onboarding.connect_bot(
-            conn, Vault(config.fernet_keys), platform="telegram", company_id=company.id, slug=SLUG,
-            webhook_secrets=[secret], token=token, me=BOT,
-        )  # fmt: skip
+        if standin_url is None:
+            _rest_bot(conn, company.id)
+        else:
+            connected = onboarding.connect_bot(
+                conn, Vault(config.fernet_keys), platform="telegram", company_id=company.id, slug=SLUG,
+                webhook_secrets=[secret], token=token, me=BOT,
+            )  # fmt: skip
+            registry.set_app_state(conn, SLUG, "active")
+            registry.set_channel_enabled(conn, company.id, connected.channel_id, enabled=True)
+            _register_bot(standin_url, config, token, secret)
         onboarding.connect_widget(
             conn, Vault(config.fernet_keys), company_id=company.id, slug=WIDGET_SLUG,
             origins=[WIDGET_ORIGIN, f"http://127.0.0.1:{config.gateway_port}"],
@@ -219,6 +234,27 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
     return System(
         config, folder, embedded, standin_url, company.id, secret, api_key, token, supervisor.wait_ready
     )  # fmt: skip
+
+
+def _register_bot(standin_url: str, config: Settings, token: str, secret: str) -> None:
+    """Tell the platform where the bot's webhook is, as `channel connect --public-url` does."""
+    connector = TelegramConnector(standin_url)
+    address = f"http://127.0.0.1:{config.gateway_port}/webhooks/telegram/{SLUG}"
+    registration = Registration(address, secret, Identity(BOT, {"token": token}))
+
+    async def register() -> None:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await connector.register(http, registration)
+
+    asyncio.run(register())
+
+
+def _rest_bot(conn: psycopg.Connection, company_id: int) -> None:
+    """The bot of an earlier start with the stand-in is disabled until the stand-in is there again."""
+    for line in registry.channels(conn, slug=SLUG):
+        if (line.company_id, line.external_id) == (company_id, BOT.external_id):
+            registry.set_channel_enabled(conn, company_id, line.id, enabled=False)
+            registry.set_app_state(conn, SLUG, "disabled")
 
 
 def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> None:

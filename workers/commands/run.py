@@ -109,6 +109,15 @@ def _introduce(system: System) -> None:
     click.echo(f"answers     {_ladder(config, system.standin_url)}")
     if system.standin_url is not None:
         click.echo(f"stand-in    {system.standin_url}   (plays Telegram{_plays_model(config, system.standin_url)})")
+    _suggest(system)
+    click.echo("\nCtrl-C stops everything in order.")
+
+
+def _suggest(system: System) -> None:
+    """A first message to try."""
+    if system.standin_url is None:
+        click.echo("\ntry         connect a bot of yours: ./switchboard channel connect telegram --help")
+        return
     update = (
         '{"update_id":1,"message":{"message_id":1,"date":1780000000,"text":"How long can I return shoes?",'
         '"from":{"id":42,"is_bot":false,"first_name":"Ada"},"chat":{"id":42,"type":"private"}}}'
@@ -120,7 +129,6 @@ def _introduce(system: System) -> None:
     )
     click.echo("            and an agent sees it, with the answer:")
     click.echo(f"  curl -H 'authorization: Bearer {system.api_key}' {system.gateway_url}/inbox/conversations")
-    click.echo("\nCtrl-C stops everything in order.")
 
 
 def _plays_model(config: Settings, standin_url: str) -> str:
