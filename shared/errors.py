@@ -23,6 +23,14 @@ class Permanent(SwitchboardError):
         self.reason = reason
 
 
+class NothingDone(Permanent):
+    """Nothing was changed: what was named does not exist, or it is as wanted already. Commands end with 1."""
+
+
+class NotFound(NothingDone):
+    """There is nothing of this name or id. `reason` says of what kind."""
+
+
 class JournalUnavailable(Transient):
     """The journal did not take a request; the platform must send it again (503)."""
 

@@ -213,7 +213,9 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
         control(standin_url, "POST", "keys", key=config.llm_api_key.get_secret_value() or "none")
     with as_owner(config) as conn:
         company = companies.ensure(conn, COMPANY)
-        api_key = folder.secret("demo_api_key", lambda: onboarding.new_agent(conn, company.id, "demo agent"))
+        api_key = folder.secret(
+            "demo_api_key", lambda: onboarding.new_agent(conn, company.id, _agent_name(conn, company.id))
+        )
         _keep_agent(conn, company.id, api_key)
         if standin_url is None:
             _rest_bot(conn, company.id)
@@ -257,7 +259,12 @@ def _rest_bot(conn: psycopg.Connection, company_id: int) -> None:
             registry.set_app_state(conn, SLUG, "disabled")
 
 
+def _agent_name(conn: psycopg.Connection, company_id: int) -> str:
+    """Several data folders may use one database, each with a key of its own."""
+    return companies.free_agent_name(conn, company_id, "demo agent")
+
+
 def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> None:
     """A data folder's key must open whatever database it is used with."""
     if companies.agent_of_key(conn, api_key) is None:
-        companies.add_agent(conn, company_id, "demo agent", api_key)
+        companies.add_agent(conn, company_id, _agent_name(conn, company_id), api_key)

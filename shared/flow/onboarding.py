@@ -24,10 +24,15 @@ class Connected:
 
 
 def new_agent(conn: Conn, company_id: int, name: str) -> str:
-    """Make an agent and return its API key, which is stored only as a hash: this is the one time it is seen."""
+    """Make an agent; returns its API key."""
+    return make_agent(conn, company_id, name)[0]
+
+
+def make_agent(conn: Conn, company_id: int, name: str) -> tuple[str, int]:
+    """Make an agent; returns its API key, which is stored only as a hash (this is the one time it is seen), and its id.
+    Raises as companies.add_agent does."""
     key = f"sbk_{secrets.token_urlsafe(32)}"
-    companies.add_agent(conn, company_id, name, key)
-    return key
+    return key, companies.add_agent(conn, company_id, name, key)
 
 
 def new_secret() -> str:

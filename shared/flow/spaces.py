@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared import faults
-from shared.errors import Permanent
+from shared.errors import NotFound, Permanent
 from shared.knowledge.embed import Embedder
 from shared.knowledge.spaces import LOOK_S
 from shared.store import embeddings, graphs
@@ -28,7 +28,7 @@ def named(conn: Conn, model: str) -> Space:
     found = store.of_model(conn, model)
     if found is None:
         there = ", ".join(space.model for space in store.every(conn)) or "none yet"
-        raise Permanent("space", f"there is no space of {model!r}: there are {there}")
+        raise NotFound("space", f"there is no space of {model!r}: there are {there}")
     return found
 
 

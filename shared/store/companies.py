@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from itertools import count
+from typing import Literal, LiteralString
 
-from psycopg import sql
+from psycopg import errors, sql
+from psycopg.rows import class_row
 
+from shared.names import name_of, slug_of
 from shared.store.pool import Conn
 
 Text = Literal["handover_text", "notice_text", "overload_text"]
@@ -15,7 +18,10 @@ Text = Literal["handover_text", "notice_text", "overload_text"]
 
 @dataclass(frozen=True, slots=True)
 class Company:
+    """slug: how commands name it, beside its id; it never changes."""
+
     id: int
+    slug: str
     name: str
     handover_text: str
     notice_text: str
@@ -23,27 +29,101 @@ class Company:
     daily_token_budget: int | None = None
 
 
+_BY_NAME = """
+    /* companies.by_name */
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget
+    FROM companies
+    WHERE name_key(name) = name_key(%s)
+"""
+_BY_SLUG = """
+    /* companies.by_slug */
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget
+    FROM companies
+    WHERE slug = %s
+"""
+_BY_ID = """
+    /* companies.by_id */
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget
+    FROM companies
+    WHERE id = %s
+"""
+
+
+class NameTaken(ValueError):
+    """Another one has this name, or one that differs only in case; `slug` is that company's."""
+
+    def __init__(self, message: str, slug: str | None = None) -> None:
+        super().__init__(message)
+        self.slug = slug
+
+
 def ensure(conn: Conn, name: str) -> Company:
-    """The company of this name, made if there is none. For the owner role."""
-    conn.execute(
-        "/* companies.ensure */ INSERT INTO companies (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (name,)
+    """The company of this name, made if there is none. For the owner role. Raises ValueError for a bad name."""
+    return by_name(conn, name) or create(conn, name)
+
+
+def create(conn: Conn, name: str, slug: str | None = None) -> Company:
+    """Make a company. slug: made from the name where it is not given. For the owner role.
+
+    Raises NameTaken, and ValueError for a name or slug that is none.
+    """
+    name, slug = name_of(name), None if slug is None else slug_of(slug)
+    try:
+        with conn.transaction():
+            row = conn.execute(
+                "/* companies.create */ INSERT INTO companies (name, slug) VALUES (%s, %s) RETURNING id", (name, slug)
+            ).fetchone()
+            assert row is not None
+            conn.execute("/* companies.create */ INSERT INTO company_totals (company_id) VALUES (%s)", row)
+    except errors.UniqueViolation as e:
+        raise _taken(conn, name, slug, e.diag.constraint_name) from None
+    made = by_id(conn, int(str(row[0])))
+    assert made is not None
+    return made
+
+
+def _taken(conn: Conn, name: str, slug: str | None, constraint: str | None) -> NameTaken:
+    if constraint == "companies_slug_once":
+        return NameTaken(f"another company has the slug {slug!r}: choose another one", slug)
+    there = by_name(conn, name)
+    whose = "another company" if there is None else f"company {there.id}, with the slug {there.slug},"
+    return NameTaken(
+        f"{whose} has the name {name!r} already: choose another one", None if there is None else there.slug
     )
-    company = by_name(conn, name)
-    assert company is not None
-    conn.execute(
-        "/* companies.ensure */ INSERT INTO company_totals (company_id) VALUES (%s) ON CONFLICT DO NOTHING",
-        (company.id,),
-    )
-    return company
+
+
+def rename(conn: Conn, company_id: int, name: str) -> None:
+    """Give a company another name; its slug stays. For the owner role. Raises as `create` does."""
+    name = name_of(name)
+    try:
+        with conn.transaction():
+            conn.execute("/* companies.rename */ UPDATE companies SET name = %s WHERE id = %s", (name, company_id))
+    except errors.UniqueViolation as e:
+        raise _taken(conn, name, None, e.diag.constraint_name) from None
 
 
 def by_name(conn: Conn, name: str) -> Company | None:
-    row = conn.execute(
-        "/* companies.by_name */ SELECT id, name, handover_text, notice_text, overload_text FROM companies"
-        " WHERE name = %s",
-        (name,),
-    ).fetchone()
-    return Company(*row) if row else None  # type: ignore[arg-type]
+    """Without regard to case."""
+    return _one(conn, _BY_NAME, name.replace("\x00", ""))
+
+
+def by_slug(conn: Conn, slug: str) -> Company | None:
+    return _one(conn, _BY_SLUG, slug.replace("\x00", ""))
+
+
+def by_id(conn: Conn, company_id: int) -> Company | None:
+    return _one(conn, _BY_ID, company_id)
+
+
+def _one(conn: Conn, query: LiteralString, value: str | int) -> Company | None:
+    with conn.cursor(row_factory=class_row(Company)) as cursor:
+        return cursor.execute(query, (value,)).fetchone()
+
+
+def slugs(conn: Conn, *, limit: int) -> dict[str, str]:
+    """Slugs with their companies' names, oldest first. For the owner role."""
+    rows = conn.execute("/* companies.slugs */ SELECT slug, name FROM companies ORDER BY id LIMIT %s", (limit,))
+    return {str(slug): str(name) for slug, name in rows.fetchall()}
 
 
 def set_text(conn: Conn, company_id: int, which: Text, text: str) -> None:
@@ -74,13 +154,34 @@ def hash_key(api_key: str) -> bytes:
 
 
 def add_agent(conn: Conn, company_id: int, name: str, api_key: str) -> int:
-    """For the owner role. Returns the agent's id."""
-    row = conn.execute(
-        "/* companies.add_agent */ INSERT INTO agents (company_id, name, key_hash) VALUES (%s, %s, %s) RETURNING id",
-        (company_id, name, hash_key(api_key)),
-    ).fetchone()
+    """For the owner role. Returns the agent's id. Raises NameTaken where an agent whose key counts has the name, and
+    ValueError for a name that is none."""
+    name = name_of(name)
+    try:
+        with conn.transaction():
+            row = conn.execute(
+                "/* companies.add_agent */ INSERT INTO agents (company_id, name, key_hash) VALUES (%s, %s, %s)"
+                " RETURNING id",
+                (company_id, name, hash_key(api_key)),
+            ).fetchone()
+    except errors.UniqueViolation as e:
+        if e.diag.constraint_name != "agents_name_once":
+            raise
+        raise NameTaken(f"the company has an agent named {name!r} already: choose another name, or disable that one"
+                        ) from None  # fmt: skip
     assert row is not None
     return int(str(row[0]))
+
+
+def free_agent_name(conn: Conn, company_id: int, name: str) -> str:
+    """The name, with a number where an agent whose key counts has it."""
+    rows = conn.execute(
+        "/* companies.agent_names */ SELECT lower(name) FROM agents WHERE company_id = %s AND disabled_at IS NULL",
+        (company_id,),
+    ).fetchall()
+    taken = {str(row[0]) for row in rows}
+    tried = (name if n == 1 else f"{name} {n}" for n in count(1))
+    return next(one for one in tried if one.lower() not in taken)
 
 
 def agent_of_key(conn: Conn, api_key: str) -> tuple[int, int] | None:

@@ -257,6 +257,32 @@ def retry_parked(conn: Conn, company_id: int) -> int:
     ).rowcount
 
 
+_CLEAR_PARKED = """
+    /* imports.clear_parked */
+    DELETE FROM imports
+    WHERE company_id = %(company)s AND state = 'parked'
+      AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
+    RETURNING id, source, reason
+"""
+_FIND_PARKED = """
+    /* imports.find_parked */
+    SELECT id, source, reason
+    FROM imports
+    WHERE company_id = %(company)s AND state = 'parked'
+      AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
+"""
+
+
+def clear_parked(
+    conn: Conn, company_id: int, reason: str | None = None, *, dry_run: bool = False
+) -> list[tuple[int, str, str | None]]:
+    """Forget what is parked, with what was sent; documents stay. reason: only where the reason holds these words.
+    Returns (id, source, reason) of each; dry_run: of those that would go."""
+    statement = _FIND_PARKED if dry_run else _CLEAR_PARKED
+    rows = conn.execute(statement, {"company": company_id, "reason": reason}).fetchall()
+    return sorted((int(str(id_)), str(source), None if why is None else str(why)) for id_, source, why in rows)
+
+
 def counts(conn: Conn, company_id: int) -> dict[str, int]:
     """How many are in each state."""
     rows = conn.execute(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from psycopg.rows import class_row, scalar_row
 
+from shared.names import name_of
 from shared.store.filters import Filter
 from shared.store.pool import Conn
 
@@ -74,11 +75,12 @@ def add_document(
 
     content_hash: of everything that is stored. dated_at: when it was said or written. All texts without NUL and lone
     surrogates.
-    Raises ValueError for a language that is not in LANGUAGES. Call inside a transaction.
+    Raises ValueError for a language that is not in LANGUAGES and for a collection's name that is none.
+    Call inside a transaction.
     """
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}: one of {', '.join(sorted(LANGUAGES))}")
-    collection_id = _collection(conn, company_id, collection)
+    collection_id = _collection(conn, company_id, name_of(collection, "collection's name"))
     values = (collection_id, source, title, language, text, content_hash, len(chunks), kind, category, dated_at)
     document_id = _upsert(conn, company_id, values)
     if document_id is None:
@@ -119,6 +121,18 @@ def _add_speakers(conn: Conn, company_id: int, document_id: int, chunks: Sequenc
         " JOIN chunks c ON c.company_id = %s AND c.document_id = %s AND c.ordinal = named.ordinal",
         ([ordinal for ordinal, _ in speaking], [name for _, name in speaking], company_id, document_id),
     )
+
+
+_HAS_SOURCE = """
+    /* knowledge.has_source */
+    SELECT EXISTS (SELECT 1 FROM documents WHERE company_id = %s AND source = %s)
+"""
+
+
+def has_source(conn: Conn, company_id: int, source: str) -> bool:
+    """Whether the company has a document of this source."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return bool(cursor.execute(_HAS_SOURCE, (company_id, source)).fetchone())
 
 
 def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
@@ -169,8 +183,9 @@ def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[st
     if not names:
         return {}
     rows = conn.execute(
-        "/* knowledge.collection_ids */ SELECT name, id FROM collections WHERE company_id = %s AND name = ANY (%s)",
-        (company_id, list(names)),
+        "/* knowledge.collection_ids */ SELECT asked.name, c.id FROM unnest(%s::text[]) AS asked (name)"
+        " JOIN collections c ON c.company_id = %s AND name_key(c.name) = name_key(asked.name)",
+        (list(names), company_id),
     ).fetchall()
     return {str(name): int(str(id_)) for name, id_ in rows}
 
@@ -198,12 +213,13 @@ def _collection(conn: Conn, company_id: int, name: str) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(
             "/* knowledge.add_collection */ INSERT INTO collections (company_id, name) VALUES (%s, %s)"
-            " ON CONFLICT (company_id, name) DO NOTHING",
+            " ON CONFLICT DO NOTHING",
             (company_id, name),
         )
         return _one_id(
             cursor.execute(
-                "/* knowledge.collection */ SELECT id FROM collections WHERE company_id = %s AND name = %s",
+                "/* knowledge.collection */ SELECT id FROM collections WHERE company_id = %s"
+                " AND name_key(name) = name_key(%s)",
                 (company_id, name),
             ).fetchone()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from shared.errors import SettingsError
 FOLDER = Path(__file__).resolve().parent.parent.parent / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK = 7_349_201  # any number, the same for all
+RAISED = "01000"  # the state of a `RAISE WARNING`; PostgreSQL's own warnings have others
 APPLICATION_ROLE = "switchboard_app"  # as the files name it
 
 
@@ -32,13 +34,15 @@ def checksum(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def migrate(admin_url: str, folder: Path = FOLDER) -> list[str]:
-    """Apply what is missing, each file in a transaction of its own; returns the names applied.
+def migrate(admin_url: str, folder: Path = FOLDER, told: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own; returns the names applied. told: gets each change
+    of existing rows that a file warns about, such as a name that had to be changed.
 
     Raises SettingsError when the application role is missing, when it may make objects of its own and this role cannot
     forbid it, or when an applied file was changed since.
     """
     with psycopg.connect(admin_url, autocommit=True, connect_timeout=5) as conn:
+        conn.add_notice_handler(lambda said: told(said.message_primary or "") if said.sqlstate == RAISED else None)
         conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # freed with the connection
         _need_application_role(conn)
         conn.execute(

@@ -15,6 +15,7 @@ SealedTable = Literal["apps", "verify_tokens", "channels"]
 @dataclass(frozen=True, slots=True)
 class CompanyLine:
     id: int
+    slug: str
     name: str
     created_at: datetime
     agents: int
@@ -25,7 +26,7 @@ class CompanyLine:
 
 @dataclass(frozen=True, slots=True)
 class AgentLine:
-    """disabled_at: None while the agent's key opens the inbox."""
+    """company: its slug. disabled_at: None while the agent's key opens the inbox."""
 
     company_id: int
     id: int
@@ -47,7 +48,8 @@ class AppLine:
 
 @dataclass(frozen=True, slots=True)
 class ChannelLine:
-    """slug: of the app that it stands under. external_id: the page's, number's or bot's id on the platform."""
+    """company: its slug. slug: of the app that it stands under. external_id: the page's, number's or bot's id on the
+    platform."""
 
     company_id: int
     id: int
@@ -60,34 +62,26 @@ class ChannelLine:
     created_at: datetime
 
 
-def companies(conn: Conn, name: str | None = None) -> list[CompanyLine]:
-    """All of them, or the one of this name."""
+def companies(conn: Conn, company_id: int | None = None) -> list[CompanyLine]:
+    """All of them, or one."""
     rows = conn.execute(
-        "/* registry.companies */ SELECT c.id, c.name, c.created_at,"
+        "/* registry.companies */ SELECT c.id, c.slug, c.name, c.created_at,"
         " (SELECT count(*) FROM agents a WHERE a.company_id = c.id AND a.disabled_at IS NULL),"
         " (SELECT count(*) FROM channels h WHERE h.company_id = c.id AND h.state <> 'disabled'),"
         " coalesce(t.customer_messages, 0), coalesce(t.unread, 0)"
         " FROM companies c LEFT JOIN company_totals t ON t.company_id = c.id"
-        " WHERE c.name = coalesce(%s, c.name) ORDER BY c.id",
-        (name,),
+        " WHERE c.id = coalesce(%s, c.id) ORDER BY c.id",
+        (company_id,),
     ).fetchall()
     return [CompanyLine(*row) for row in rows]  # type: ignore[arg-type]
 
 
-def rename_company(conn: Conn, name: str, new_name: str) -> bool:
-    """False: no company is named so. Raises psycopg's UniqueViolation when another one has the new name."""
-    cursor = conn.execute(
-        "/* registry.rename_company */ UPDATE companies SET name = %s WHERE name = %s", (new_name, name)
-    )
-    return cursor.rowcount == 1
-
-
-def agents(conn: Conn, company: str | None = None) -> list[AgentLine]:
+def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
     rows = conn.execute(
-        "/* registry.agents */ SELECT a.company_id, a.id, c.name, a.name, a.created_at, a.disabled_at"
-        " FROM agents a JOIN companies c ON c.id = a.company_id WHERE c.name = coalesce(%s, c.name)"
+        "/* registry.agents */ SELECT a.company_id, a.id, c.slug, a.name, a.created_at, a.disabled_at"
+        " FROM agents a JOIN companies c ON c.id = a.company_id WHERE c.id = coalesce(%s, c.id)"
         " ORDER BY a.company_id, a.id",
-        (company,),
+        (company_id,),
     ).fetchall()
     return [AgentLine(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -118,13 +112,13 @@ def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -
     return cursor.rowcount == 1
 
 
-def channels(conn: Conn, *, company: str | None = None, slug: str | None = None) -> list[ChannelLine]:
+def channels(conn: Conn, *, company_id: int | None = None, slug: str | None = None) -> list[ChannelLine]:
     """All of them, or those of a company or under an app."""
     rows = conn.execute(
-        "/* registry.channels */ SELECT h.company_id, h.id, c.name, h.platform, a.slug, h.external_id, h.handle,"
+        "/* registry.channels */ SELECT h.company_id, h.id, c.slug, h.platform, a.slug, h.external_id, h.handle,"
         " h.state, h.created_at FROM channels h JOIN companies c ON c.id = h.company_id JOIN apps a ON a.id = h.app_id"
-        " WHERE c.name = coalesce(%s, c.name) AND a.slug = coalesce(%s, a.slug) ORDER BY h.company_id, h.id",
-        (company, slug),
+        " WHERE c.id = coalesce(%s, c.id) AND a.slug = coalesce(%s, a.slug) ORDER BY h.company_id, h.id",
+        (company_id, slug),
     ).fetchall()
     return [ChannelLine(*row) for row in rows]  # type: ignore[arg-type]
 

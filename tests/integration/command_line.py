@@ -59,10 +59,21 @@ def command_line(
     return run
 
 
-def one_line(ended: Ended, *words: str) -> None:
-    """An error for people: one line, exit code 2, naming what is wrong."""
-    assert (ended.code, ended.out) == (2, ""), ended
+def one_line(ended: Ended, *words: str, code: int = 2) -> None:
+    """An error for people: one line that names what is wrong. code: 1 where nothing was done or found."""
+    assert (ended.code, ended.out) == (code, ""), ended
     assert len(ended.err.splitlines()) == 1, ended.err
     assert ended.err.startswith("error: ")
     for word in words:
         assert word in ended.err
+
+
+def nothing_done(ended: Ended, *words: str) -> None:
+    one_line(ended, *words, code=1)
+
+
+def misused(ended: Ended, *words: str) -> None:
+    """A usage error: click's lines, exit code 2, nothing on standard output."""
+    assert (ended.code, ended.out) == (2, ""), ended
+    for word in words:
+        assert word in ended.err, ended.err

@@ -348,7 +348,7 @@ def test_the_archive_by_hand(run: Run, database: Database) -> None:
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         conversation = history.write(conn, bot, "5", 300, days=100)
     assert run("archive", "stats").out == "nothing is archived yet\n"
-    assert run("archive", "terms", "Acme", "--after-days", 90).code == 0
+    assert run("archive", "terms", "--company", "acme", "--after-days", 90).code == 0
 
     told = run("archive", "preview", "--company", "Acme", "--json").json
     moved = run("archive", "run", "--company", "Acme")
@@ -357,7 +357,7 @@ def test_the_archive_by_hand(run: Run, database: Database) -> None:
     assert f"moved 600 rows, {told['size']} bytes" in moved.out
     stats = run("archive", "stats", "--json").json
     assert [(c["messages"], c["conversations"]) for c in stats["companies"]] == [(200, 1)]
-    shown = run("conversations", "show", bot.company_id, conversation, "--json").json
+    shown = run("conversations", "show", f"{bot.company_id}/{conversation}", "--json").json
     assert len(shown["messages"]) == 200
     one_line(run("archive", "restore"), "--conversation")
     one_line(run("archive", "delete", "--older-than", 60), "--dry-run")

@@ -113,7 +113,7 @@ def test_a_flagged_number_warns_of_that_one_until_it_is_well_again_or_seen_to(
 
     assert "told quality_low on" in run("channel", "health").out
     [(place,)] = station.rows("SELECT company_id || '/' || id FROM channels WHERE external_id = '101'")
-    assert run("channel", "seen", place).lines == [f"{place}  nothing is told of it"]
+    assert run("channel", "seen", place).lines == [f"{place}  seen: quality_low"]
     assert _problems(station) == []
 
     well = _tell(station, app, "W1", "phone_number_quality_update", event="UNFLAGGED", **number)

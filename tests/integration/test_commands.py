@@ -18,7 +18,7 @@ from shared.store.migrate import files
 from shared.store.redis import connect
 from standin.process import StandinProcess
 from tests.factories import Bot, Inbox, make_bot, update
-from tests.integration.command_line import Run, one_line
+from tests.integration.command_line import Run, misused, nothing_done, one_line
 from tests.integration.gateway_client import cut_off
 from tests.services import Services
 
@@ -73,16 +73,15 @@ def test_migrating_twice_says_that_there_is_nothing_left(
     assert partitions[0] > 7
 
 
-def test_a_company_is_made_once_and_gets_a_key_each_time(run: Run, inbox: Inbox) -> None:
-    first, second = run("company", "create", "Bücher & mehr"), run("company", "create", "Bücher & mehr")
+def test_a_company_is_made_once_with_a_slug_and_a_key(run: Run, inbox: Inbox) -> None:
+    made = run("company", "create", " Bücher & mehr ", "--json").json
+    again = run("company", "create", "BÜCHER & MEHR")
 
-    assert first.lines[0] == second.lines[0]
-    assert inbox.rows("SELECT name FROM companies") == [("Bücher & mehr",)]
-    keys = [ended.lines[1].rpartition(" ")[2] for ended in (first, second)]
-    assert keys[0] != keys[1]
-    stored = inbox.rows("SELECT key_hash FROM agents")
-    assert len(stored) == 2
-    assert all(key.encode() not in bytes(row[0]) for key in keys for row in stored)
+    assert (made["name"], made["slug"]) == ("Bücher & mehr", "bucher-mehr")
+    nothing_done(again, "bucher-mehr", "agent create NAME --company bucher-mehr")
+    assert inbox.rows("SELECT name, slug FROM companies") == [("Bücher & mehr", "bucher-mehr")]
+    [(stored,)] = inbox.rows("SELECT key_hash FROM agents")
+    assert made["api_key"].encode() not in bytes(stored)
 
 
 def test_documents_are_added_once_listed_and_found(run: Run, tmp_path: Path, bot: Bot) -> None:
@@ -92,23 +91,28 @@ def test_documents_are_added_once_listed_and_found(run: Run, tmp_path: Path, bot
     (folder / "hours.txt").write_text("We open at nine.")
     (folder / "logo.png").write_bytes(b"\x89PNG")
 
-    added = run("documents", "add", folder, "--company", "Shoe shop")
-    again = run("documents", "add", folder, "--company", "Shoe shop")
+    added = run("documents", "add", folder, "--company", "shoe-shop")
+    again = run("documents", "add", folder, "--company", "shoe-shop")
     (folder / "hours.txt").write_text("We open at ten.")
-    changed = run("documents", "add", folder, "--company", "Shoe shop")
+    changed = run("documents", "add", folder, "--company", "shoe-shop")
 
-    assert [line.rpartition(" ")[2] for line in added.lines] == ["added", "added"]
-    assert [line.rpartition(" ")[2] for line in again.lines] == ["unchanged", "unchanged"]
-    assert [line.rpartition(" ")[2] for line in changed.lines] == ["added", "unchanged"]
-    listed = run("documents", "list", "--company", "Shoe shop", "--json").json
+    assert added.lines[-1] == "2 added, 0 changed, 0 unchanged, 1 skipped, 0 failed"
+    assert "logo.png  skipped: unknown type" in added.out
+    assert (again.code, again.lines[-1]) == (1, "0 added, 0 changed, 2 unchanged, 1 skipped, 0 failed")
+    assert "the same text is there already" in again.out
+    assert (changed.code, changed.lines[-1]) == (0, "0 added, 1 changed, 1 unchanged, 1 skipped, 0 failed")
+    listed = run("documents", "list", "--company", "shoe-shop", "--json").json
     assert sorted((d["source"], d["title"]) for d in listed) == [("hours.txt", "hours"), ("returns.md", "Returns")]
     assert [(d["chunk_count"], d["vectors"]) for d in listed] == [(1, 0), (1, 0)]
-    found = run("documents", "search", "How long can I return shoes?", "--company", "Shoe shop").lines
+    found = run("documents", "search", "How long can I return shoes?", "--company", "shoe-shop").lines
     assert found[0].startswith("[1] Returns")
     assert "30 days" in found[1]
-    assert run("documents", "search", "xylophone", "--company", "Shoe shop").lines == ["nothing found"]
-    run("documents", "delete", listed[0]["id"], "--company", "Shoe shop")
-    assert len(run("documents", "list", "--company", "Shoe shop", "--json").json) == 1
+    nothing = run("documents", "search", "xylophone", "--company", "shoe-shop")
+    assert (nothing.code, nothing.out, "nothing found" in nothing.err) == (1, "", True)
+    place = f"shoe-shop/{listed[0]['id']}"
+    assert run("documents", "delete", place, "--json").json["deleted"] is True
+    nothing_done(run("documents", "delete", place), "documents list")
+    assert len(run("documents", "list", "--company", "shoe-shop", "--json").json) == 1
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_others_go_on(
@@ -118,40 +122,47 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_others_go_o
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     (tmp_path / "c.md").write_text("# Returns\n\nWithin thirty days.")
 
-    ended = run("documents", "add", tmp_path, "--company", "Shoe shop")
+    ended = run("documents", "add", tmp_path, "--company", "shoe-shop")
 
     assert ended.code == 1
-    assert [("PARKED" in line, line.partition("]")[0]) for line in ended.lines] == [
+    assert [("FAILED" in line, line.partition("]")[0]) for line in ended.lines[:3]] == [
         (True, "[1/3"), (True, "[2/3"), (False, "[3/3"),
     ]  # fmt: skip
     assert "save it as UTF-8" in ended.lines[0]
-    shown = run("documents", "progress", "--company", "Shoe shop").lines
+    shown = run("documents", "progress", "--company", "shoe-shop").lines
     assert shown[0] == "files and pages: 0 queued, 1 done, 2 parked; documents that wait for vectors: 1"
     assert [line.split()[1] for line in shown[1:]] == ["a.txt", "b.pdf"]
 
     (tmp_path / "a.txt").write_text("café")
-    run("documents", "add", tmp_path / "a.txt", "--company", "Shoe shop")
-    assert run("documents", "progress", "--company", "Shoe shop", "--json").json["imports"] == {"done": 2, "parked": 1}
+    run("documents", "add", tmp_path / "a.txt", "--company", "shoe-shop")
+    assert run("documents", "progress", "--company", "shoe-shop", "--json").json["counts"] == {"done": 2, "parked": 1}
+
+    assert run("documents", "clear-failed", "--company", "shoe-shop", "--dry-run").lines[-1].startswith("1 would be")
+    nothing_done(run("documents", "clear-failed", "--company", "shoe-shop", "--reason", "unicorn"), "no failed import")
+    assert run("documents", "clear-failed", "--company", "shoe-shop", "--json").json["cleared"] == 1
+    nothing_done(run("documents", "clear-failed", "--company", "shoe-shop"), "no failed import")
+    assert len(run("documents", "list", "--company", "shoe-shop", "--json").json) == 2
 
 
 def test_a_conversation_is_taken_over_read_and_handed_back(run: Run, inbox: Inbox, bot: Bot) -> None:
     inbox.journal(bot, update("hello", chat=5))
     inbox.drain_all()
     [(conversation,)] = inbox.rows("SELECT id FROM conversations")
-    place = (bot.company_id, conversation)
+    place = (f"{bot.company_id}/{conversation}",)
 
     def listed() -> tuple[bool, int]:
-        [row] = run("conversations", "list", bot.company_id, "--json").json
+        [row] = run("conversations", "list", "--company", bot.company_id, "--json").json
         return row["bot_enabled"], row["unread"]
 
     assert listed() == (True, 1)
+    nothing_done(run("conversations", "hand-back", *place), "the bot answers already")
     assert run("conversations", "take-over", *place).lines == [f"conversation {conversation}: a person answers"]
     assert listed() == (False, 1)
     assert inbox.rows("SELECT state FROM turns") == [("cancelled",)]
     assert run("conversations", "mark-read", *place).lines == [f"conversation {conversation}: unread 0"]
     assert run("conversations", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
     assert listed() == (True, 0)
-    assert "hello" in run("conversations", "list", bot.company_id).out
+    assert "hello" in run("conversations", "list", "--company", "shoe-shop").out
 
 
 def test_taking_over_ends_what_the_bot_is_just_answering_and_needs_no_redis_for_it(
@@ -160,16 +171,16 @@ def test_taking_over_ends_what_the_bot_is_just_answering_and_needs_no_redis_for_
     inbox.journal(bot, update("hello", chat=5))
     inbox.drain_all()
     [(conversation,)] = inbox.rows("SELECT id FROM conversations")
-    place = (bot.company_id, conversation)
+    place = (f"{bot.company_id}/{conversation}",)
     with connect(redis_url) as client:
         listener = HintListener(client)
         listener.listen()  # subscribed
-        assert run("conversations", "hand-back", *place).code == 0
         assert run("conversations", "take-over", *place).code == 0
         assert listener.listen() == [Moved(bot.company_id)]
         listener.close()
 
     monkeypatch.setenv("CACHE_URL", "redis://127.0.0.1:1")
+    assert run("conversations", "hand-back", *place).code == 0
     ended = run("conversations", "take-over", *place)
     assert (ended.code, ended.lines[-1]) == (0, f"conversation {conversation}: a person answers")
 
@@ -188,14 +199,18 @@ def test_a_parked_request_is_listed_shown_without_words_and_redriven(run: Run, i
     inbox.drain_all()
     assert inbox.rows("SELECT text FROM messages") == [(SENT,)]
     assert run("parked", "list").lines == ["nothing is parked"]
-    assert run("parked", "redrive", place).lines == [f"{place}  is not parked"]
+    again = run("parked", "redrive", place)
+    assert (again.code, again.lines) == (1, [f"{place}  is not parked"])
+    nothing_done(run("parked", "redrive", "--reason", "NoSuch"), "nothing that is parked fits")
 
 
 def test_a_parked_request_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot: Bot) -> None:
     place = _park(inbox, bot)
 
     assert run("parked", "discard", place, "--reason", "spam").lines == [f"{place}  discarded"]
-    assert run("parked", "discard", place, "--reason", "spam").lines == [f"{place}  is not parked"]
+    again = run("parked", "discard", place, "--reason", "spam", "--json")
+    assert (again.code, again.json) == (1, {"discarded": [], "not_parked": [place]})
+    misused(run("parked", "discard", place, "--reason", " "), "--reason")
     assert run("balance", "--json").json["dropped"] == {"discarded: spam": 1}
 
 
@@ -206,7 +221,7 @@ def test_an_uncertain_send_is_settled_once(run: Run, inbox: Inbox, bot: Bot, sai
     assert run("outbound", "uncertain", "list").out.startswith(f"{place}  ")
     assert run("outbound", "uncertain", "list", "--json").json[0]["meaning"] == "timeout"
     assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  settled"]
-    assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  is not uncertain"]
+    nothing_done(run("outbound", "uncertain", "settle", place, said), "is not an uncertain send")
     assert inbox.rows("SELECT state FROM outbound") == [(state,)]
     assert run("outbound", "uncertain", "list").lines == ["no send is uncertain"]
 
@@ -254,7 +269,7 @@ def telegram(standin: StandinProcess, monkeypatch: pytest.MonkeyPatch) -> Standi
     return standin
 
 
-CONNECT = ("channel", "connect", "telegram", "--company", "Shoe shop", "--slug", "shoes")
+CONNECT = ("channel", "connect", "telegram", "--company", "shoe-shop", "--slug", "shoes")
 
 
 def with_token(token: str) -> dict[str, bytes]:
@@ -308,25 +323,123 @@ def test_a_slug_that_is_none_and_a_bot_of_somebody_else_are_refused(
     run("company", "create", "Other shop")
     assert run(*CONNECT, "--answers", "-", **with_token(TOKEN)).code == 0
 
-    one_line(run(*CONNECT[:-1], "no good/slug", "--answers", "-", **with_token(TOKEN)), "slug")
-    one_line(run(*CONNECT[:4], "Other shop", *CONNECT[5:], "--answers", "-", **with_token(TOKEN)), "another company")
+    misused(run(*CONNECT[:-1], "no good/slug", "--answers", "-", **with_token(TOKEN)), "--slug")
+    one_line(run(*CONNECT[:4], "other-shop", *CONNECT[5:], "--answers", "-", **with_token(TOKEN)), "another company")
 
 
-MISTAKES = {
-    "no company is named 'Nobody'": ("documents", "list", "--company", "Nobody"),
-    "has no conversation 99": ("conversations", "take-over", "1", "99"),
-    "company 1 has no conversation": ("conversations", "mark-read", "1", 10**30),
-    "is no place of a parked event": ("parked", "show", "somewhere"),
+NOT_FOUND = {
+    "no company has the slug or id 'nobody'": ("documents", "list", "--company", "nobody"),
+    "no company has the id '99'": ("documents", "list", "--company", "99"),
+    "did you mean shoe-shop?": ("documents", "list", "--company", "shoe-shpo"),
+    "the company of this name has the slug shoe-shop": ("documents", "list", "--company", "SHOE SHOP"),
+    "company 1 has no conversation 99": ("conversations", "take-over", "1/99"),
+    "company 1 has no conversation 98": ("conversations", "mark-read", "shoe-shop/98"),
     "there is no body": ("parked", "show", "2026-01-01/sb:journal:0/1-0/0"),
-    "COMPANY/ID": ("outbound", "uncertain", "settle", "17", "--sent"),
+    "there is no agent": ("agent", "disable", "shoe-shop/999"),
+    "no app has the slug": ("app", "enable", "nobody"),
+    "there is no channel": ("channel", "enable", "1/999"),
+    "there is no turn": ("receipt", "999"),
+    "there is no document": ("documents", "delete", "1/999"),
+    "nothing has failed": ("documents", "retry", "--company", "1"),
+    "no job is named": ("job", "run", "nothing"),
+    "has no days of its own": ("retention", "unset", "llm_calls", "--company", "1"),
+    "has no limit of its own": ("limits", "unset", "images", "--company", "1"),
+    "nothing is limited as": ("limits", "set", "coffees", "--per-company", "1"),
+    "has no contact of that id": ("contact", "find", "nobody", "--company", "1"),
+    "there is no contact": ("contact", "export", "1/9", "somewhere-new"),
+    "nor was there": ("contact", "erase", "1/9", "--yes"),
+    "nothing archived is older": ("archive", "delete", "--older-than", "60", "--yes"),
+    "nothing that is archived fits": ("archive", "restore", "--all"),
+    "there is no space of": ("spaces", "switch", "no-such-model"),
+    "is not in the ledger": ("request", "19f1fa0b1c0-0000"),
+    "has the name 'Shoe shop' already": ("company", "rename", "1", "Shoe shop"),
+    "is active already": ("app", "enable", "bot-slug"),
+    "is enabled already": ("channel", "enable", "channel-place"),
+    "is not what is missing".replace("is not", "are not"): ("balance", "--write-off", "5"),
 }
 
 
-@pytest.mark.parametrize(("told", "words"), MISTAKES.items(), ids=MISTAKES)
-def test_a_mistake_is_one_line_that_says_what_is_wrong(
-    run: Run, bot: Bot, told: str, words: tuple[object, ...]
+@pytest.mark.parametrize(("told", "words"), NOT_FOUND.items(), ids=NOT_FOUND)
+def test_a_command_that_finds_or_does_nothing_says_so_and_exits_1(
+    run: Run, bot: Bot, told: str, words: tuple[str, ...]
 ) -> None:
-    one_line(run(*map(str, words)), told)
+    names = {"bot-slug": bot.slug, "channel-place": f"{bot.company_id}/{bot.channel_id}"}
+    nothing_done(run(*(names.get(word, word) for word in words)), told)
+
+
+MISUSED = {
+    "COMPANY/ID": ("outbound", "uncertain", "settle", "17", "--sent"),
+    "is not an id": ("conversations", "mark-read", f"1/{10**30}"),
+    "not an id": ("receipt", "0"),
+    "is not an id ": ("agent", "disable", "shoe-shop/x"),
+    "company list": ("documents", "list", "--company", " "),
+    "is not an amount": ("price", "set", "gpt", "-1", "2"),
+    "a model's name": ("price", "set", " ", "1", "2"),
+    "is not a web address": ("documents", "add-site", "acme", "--company", "shoe-shop"),
+    "is not in the range": ("balance", "--write-off", "-1"),
+    "should begin with https://": (
+        "channel", "connect", "telegram", "--company", "1", "--slug", "s", "--public-url", "http://bots.example.com"),
+    "without user, path or query": (
+        "channel", "connect", "telegram", "--company", "1", "--slug", "s", "--public-url", "https://a.example/x"),
+    "cannot reach it": (
+        "channel", "connect", "telegram", "--company", "1", "--slug", "s", "--public-url", "https://127.0.0.1"),
+    "--slug 'a b'": ("channel", "connect", "telegram", "--company", "1", "--slug", "a b"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "words"), MISUSED.items(), ids=MISUSED)
+def test_a_malformed_argument_is_named_before_anything_is_asked(
+    run: Run, bot: Bot, told: str, words: tuple[str, ...]
+) -> None:
+    misused(run(*words), told.strip())
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "can be seen"),
+        ("\u3164\u200b", "can be seen"),
+        ("a\nb", "U+000A"),
+        ("a\u202eb", "U+202E"),
+        ("x" * 101, "101"),
+    ],
+)
+def test_a_name_that_is_none_is_refused_for_companies_and_agents(run: Run, bot: Bot, name: str, told: str) -> None:
+    one_line(run("company", "create", name), told)
+    one_line(run("company", "rename", "shoe-shop", name), told)
+    one_line(run("agent", "create", name, "--company", "shoe-shop"), told)
+
+
+def test_an_agent_s_name_is_free_again_once_the_agent_is_disabled(run: Run, bot: Bot) -> None:
+    first = run("agent", "create", "Ada", "--company", "shoe-shop", "--json").json
+    nothing_done(run("agent", "create", "ADA", "--company", "shoe-shop"), "has an agent named")
+    assert run("agent", "disable", f"shoe-shop/{first['id']}").code == 0
+    nothing_done(run("agent", "disable", f"shoe-shop/{first['id']}"), "disabled already")
+    assert run("agent", "create", "ADA", "--company", "shoe-shop").code == 0
+
+
+def test_each_file_that_is_not_added_is_named_with_the_reason(run: Run, tmp_path: Path, bot: Bot) -> None:
+    folder, outside = tmp_path / "handbook", tmp_path / "outside.md"
+    (folder / ".git").mkdir(parents=True)
+    (folder / "again").mkdir()
+    outside.write_text("# Secret")
+    for name, text in {
+        "a.md": "# Returns\n\nWithin 30 days.", "again/a.md": "other", "empty.txt": "", "photo.png": "x",
+        ".hidden.md": "x", ".git/config.md": "x",
+    }.items():  # fmt: skip
+        (folder / name).write_text(text)
+    (folder / "link.md").symlink_to(outside)
+
+    told = run("documents", "add", folder, "--company", "shoe-shop", "--json")
+
+    reasons = {Path(one["path"]).name: one["reason"] for one in told.json["files"] if one["outcome"] == "skipped"}
+    assert (told.code, told.json["added"], told.json["skipped"]) == (0, 1, 6)
+    for name, reason in {
+        "empty.txt": "empty", "photo.png": "unknown type", ".hidden.md": "hidden", ".git": "hidden",
+        "a.md": "same name", "link.md": "out of the folder",
+    }.items():  # fmt: skip
+        assert reason in reasons[name]
+    assert run("documents", "add", folder / "empty.txt", folder / "a.md", "--company", "shoe-shop").code == 1
 
 
 COMMANDS = (
@@ -335,8 +448,8 @@ COMMANDS = (
     ("company", "create", "Shop"),
     ("parked", "list"),
     ("outbound", "uncertain", "list"),
-    ("conversations", "list", "1"),
-    ("documents", "list", "--company", "Shop"),
+    ("conversations", "list", "--company", "1"),
+    ("documents", "list", "--company", "shop"),
 )
 
 
@@ -393,7 +506,7 @@ def test_flower_is_never_run_open(run: Run) -> None:
 
 def test_a_widget_is_made_and_its_origins_changed(run: Run, inbox: Inbox) -> None:
     run("company", "create", "Shoe shop")
-    words = ("channel", "create-widget", "--company", "Shoe shop", "--slug", "shoes-chat", "--origin")
+    words = ("channel", "create-widget", "--company", "shoe-shop", "--slug", "shoes-chat", "--origin")
     rows = "SELECT a.origins, a.secrets, c.state FROM apps a JOIN channels c ON c.app_id = a.id"
 
     assert run(*words, "https://shop.example", "--origin", "http://localhost:3000").code == 0
@@ -405,5 +518,5 @@ def test_a_widget_is_made_and_its_origins_changed(run: Run, inbox: Inbox) -> Non
     for refused in (run(*words, "shop.example"), run(*words, "https://a/b"), run(*words, "*")):
         assert (refused.code, "origin" in refused.err) == (2, True)
     assert (
-        run("channel", "create-widget", "--company", "nobody", "--slug", "x", "--origin", "https://a.example").code == 2
+        run("channel", "create-widget", "--company", "nobody", "--slug", "x", "--origin", "https://a.example").code == 1
     )

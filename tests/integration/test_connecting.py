@@ -20,7 +20,7 @@ from tests.factories import ENCRYPTION_KEY, settings
 from tests.integration.command_line import Run
 
 TOKEN = "4711:AAplantedplantedplantedplantedplant"
-CONNECT = ("channel", "connect", "telegram", "--company", "Shoe shop", "--slug", "shoes", "--answers", "-")
+CONNECT = ("channel", "connect", "telegram", "--company", "shoe-shop", "--slug", "shoes", "--answers", "-")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from shared.store import limits
 from shared.store.limits import Spent
 from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, make_bot
-from tests.integration.command_line import Run, one_line
+from tests.integration.command_line import Run, nothing_done, one_line
 
 TODAY = date(2031, 5, 6)
 NOW = datetime(2031, 5, 6, 21, 0, tzinfo=UTC)
@@ -114,12 +114,12 @@ def test_limits_by_hand(run: Run, bot: Bot) -> None:
         "images  everybody: a company 3, a contact 2 a day\n"
     )
 
-    shown = {(b["kind"], b["company"]): (b["per_company"], b["per_contact"])
+    shown = {(b["kind"], b["company_id"]): (b["per_company"], b["per_contact"])
              for b in run("limits", "show", "--json").json["bounds"]}  # fmt: skip
     assert shown["images", None] == (3, 2)
     assert shown["images", bot.company_id] == (None, None)
     assert f"company {bot.company_id}: a company none, a contact none" in run("limits", "show").out
 
     assert run("limits", "unset", "images", "--company", "Acme").out.startswith("images  Acme: now a company 3")
-    one_line(run("limits", "set", "coffees", "--per-company", "1"), "coffees", "media_fetches")
+    nothing_done(run("limits", "set", "coffees", "--per-company", "1"), "coffees", "media_fetches")
     one_line(run("limits", "set", "images"), "--per-company")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from shared.store import conversations, deletion, objects, persons
 from shared.store.pool import Conn
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration import history
-from tests.integration.command_line import Run, one_line
+from tests.integration.command_line import Run, nothing_done, one_line
 
 ANN, BEN = "planted-ann-4711", "planted-ben-4712"
 PICTURE = b"a picture of ann"
@@ -218,7 +219,13 @@ def test_an_export_holds_every_word_of_theirs_and_nobody_else_s(work: Work, bot:
     assert [(r["chat"], r["message"], r["emoji"]) for r in found["reactions"]] == [(ANN, "m1", "👍")]
 
 
-def test_a_person_by_hand(run: Run, database: Database, redis_url: str, tmp_path: Path, bot: Bot) -> None:
+def _disk_full(*_: object, **__: object) -> str:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_person_by_hand(
+    run: Run, database: Database, redis_url: str, tmp_path: Path, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inbox = Inbox(database, redis_url)
     try:
         inbox.journal(bot, update("secret words", chat=47_110_815))
@@ -227,6 +234,15 @@ def test_a_person_by_hand(run: Run, database: Database, redis_url: str, tmp_path
         place = f"{found['company_id']}/{found['id']}"
 
         assert run("contact", "export", place, tmp_path / "out").code == 0
+        assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+        assert (tmp_path / "out/data.json").stat().st_mode & 0o777 == 0o600
+        one_line(run("contact", "export", place, tmp_path / "out"), "is not empty")
+        (tmp_path / "empty").mkdir()
+        with monkeypatch.context() as broken:
+            broken.setattr("workers.commands.contacts.json.dumps", _disk_full)
+            one_line(run("contact", "export", place, tmp_path / "empty"), "No space left", "nothing is left of it")
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []  # nothing half is left
+        assert list((tmp_path / "empty").iterdir()) == []
         assert "secret words" in (tmp_path / "out" / "data.json").read_text()
         one_line(run("contact", "erase", place), "--yes")
         inbox.journal(bot, update("more", chat=47_110_815))
@@ -240,9 +256,9 @@ def test_a_person_by_hand(run: Run, database: Database, redis_url: str, tmp_path
 
     assert erased == again
     assert (erased["messages"], erased["contacts"]) == (2, 1)
-    assert run("contact", "find", "47110815", "--company", "Acme").out == "nobody of that id or name\n"
-    one_line(run("contact", "export", place, tmp_path / "out"), "no such contact")
-    one_line(run("contact", "erase", f"{bot.company_id}/999", "--yes"), "nor was there")
+    nothing_done(run("contact", "find", "47110815", "--company", "acme"), "no contact of that id")
+    nothing_done(run("contact", "export", place, tmp_path / "new"), "there is no contact")
+    nothing_done(run("contact", "erase", f"{bot.company_id}/999", "--yes"), "nor was there")
 
 
 def test_the_same_id_of_another_company_stays(work: Work, database: Database, bot: Bot) -> None:

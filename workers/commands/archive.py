@@ -5,24 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
-import psycopg
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NothingDone, Permanent
 from shared.flow import archive as flow
 from shared.flow import jobs
 from shared.store import archive_runs as store
 from shared.store import deletion
-from workers.commands.companies import company_named
 from workers.commands.jobs import run_to_the_end, show_preview, work_of
-from workers.commands.printing import as_json_option, print_json, print_rows, split_place
+from workers.commands.naming import ID, Place, PlaceType, company_id_of, company_of, company_option, located
+from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
-of_company = click.option("--company", "company_name", help="Of this company alone.")
-
-
-def _only(conn: psycopg.Connection, company_name: str | None) -> int | None:
-    return None if company_name is None else company_named(conn, company_name).id
+of_company = company_option("Of this company alone.", required=False)
 
 
 @click.group()
@@ -33,41 +28,49 @@ def archive() -> None:
 @archive.command("preview")
 @of_company
 @as_json_option
-def preview(company_name: str | None, as_json: bool) -> None:
+def preview(company: str | None, as_json: bool) -> None:
     """Exactly which rows and bytes would go; changes nothing."""
     config = settings.load()
     with as_owner(config) as conn:
-        found = jobs.preview(flow.moving(_only(conn, company_name)), work_of(conn, config))
+        found = jobs.preview(flow.moving(company_id_of(conn, company)), work_of(conn, config))
     show_preview(found, as_json=as_json)
 
 
 @archive.command("run")
 @of_company
-def run(company_name: str | None) -> None:
+@as_json_option
+def run(company: str | None, as_json: bool) -> None:
     """Move them now."""
     config = settings.load()
     with as_owner(config) as conn:
-        ran = run_to_the_end(flow.moving(_only(conn, company_name)), work_of(conn, config))
-    click.echo(f"moved {ran.rows} rows, {ran.size} bytes, in {ran.seconds:.1f} s")
+        ran = run_to_the_end(flow.moving(company_id_of(conn, company)), work_of(conn, config))
+    print_result(asdict(ran), f"moved {ran.rows} rows, {ran.size} bytes, in {ran.seconds:.1f} s", as_json=as_json)
 
 
 @archive.command("restore")
-@click.option("--conversation", metavar="COMPANY/ID")
-@click.option("--run", "run_id", type=int, help="What this run moved, and what went behind it; see `archive stats`.")
+@click.option("--conversation", metavar="COMPANY/ID", type=PlaceType("conversations list"),
+              help="This conversation alone, as `conversations list` prints it.")  # fmt: skip
+@click.option("--run", "run_id", type=ID, help="What this run moved, and what went behind it; see `archive stats`.")
 @of_company
-@click.option("--all", "everything", is_flag=True)
-def restore(conversation: str | None, run_id: int | None, company_name: str | None, everything: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="Everything that is archived.")
+@as_json_option
+def restore(
+    conversation: Place | None, run_id: int | None, company: str | None, everything: bool, as_json: bool
+) -> None:
     """Bring messages back into their tables. The next monthly run moves them again where nobody has written since."""
-    if sum((conversation is not None, run_id is not None, company_name is not None, everything)) != 1:
-        raise Permanent("archive", "say one of --conversation COMPANY/ID, --run N, --company NAME and --all")
+    if sum((conversation is not None, run_id is not None, company is not None, everything)) != 1:
+        raise Permanent("archive", "say one of --conversation COMPANY/ID, --run N, --company COMPANY and --all")
     config = settings.load()
-    company_id, conversation_id = split_place(conversation, "conversations list") if conversation else (None, None)
     with as_owner(config) as conn:
-        company_id = company_id or _only(conn, company_name)
+        company_id, conversation_id = (
+            located(conn, conversation) if conversation else (company_id_of(conn, company), None)
+        )
         back = flow.restore(
             work_of(conn, config), run_id=run_id, company_id=company_id, conversation_id=conversation_id
         )
-    click.echo(f"{back} messages are back")
+    if not back:
+        raise NothingDone("archive", "nothing that is archived fits: see `archive stats`")
+    print_result({"messages": back}, f"{back} messages are back", as_json=as_json)
 
 
 @archive.command("stats")
@@ -94,31 +97,37 @@ def stats(as_json: bool) -> None:
 
 
 @archive.command("terms")
-@click.argument("company_name", metavar="COMPANY")
-@click.option("--after-days", type=click.IntRange(min=30), help="Quiet for so long. Left out: as everybody.")
-@click.option("--delete-after-days", type=click.IntRange(min=60), help="Deleted when so old. Left out: as everybody.")
-def terms(company_name: str, after_days: int | None, delete_after_days: int | None) -> None:
+@company_option()
+@click.option("--after-days", type=click.IntRange(30, 36_500), help="Quiet for so long. Left out: as everybody.")
+@click.option(
+    "--delete-after-days", type=click.IntRange(60, 36_500), help="Deleted when so old. Left out: as everybody."
+)
+@as_json_option
+def terms(company: str, after_days: int | None, delete_after_days: int | None, as_json: bool) -> None:
     """Give a company terms of its own."""
     with as_owner(settings.load()) as conn:
-        company_id = company_named(conn, company_name).id
+        company_id = company_of(conn, company).id
         store.set_terms(conn, company_id, after_days=after_days, delete_after_days=delete_after_days)
-    click.echo(
-        f"{company_name}: archived after {after_days or 'the usual'} days,"
-        f" deleted after {delete_after_days or 'the usual'} days"
+    print_result(
+        {"company_id": company_id, "after_days": after_days, "delete_after_days": delete_after_days},
+        f"{company}: archived after {after_days or 'the usual'} days,"
+        f" deleted after {delete_after_days or 'the usual'} days",
+        as_json=as_json,
     )
 
 
 @archive.command("delete")
-@click.option("--older-than", "days", type=click.IntRange(min=60), required=True, metavar="DAYS")
+@click.option("--older-than", "days", type=click.IntRange(60, 36_500), required=True, metavar="DAYS",
+              help="Older than so many days.")  # fmt: skip
 @of_company
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; change nothing.")
 @click.option("--yes", is_flag=True, help="It cannot be undone.")
 @as_json_option
-def delete(days: int, company_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+def delete(days: int, company: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete archived messages for good, with a receipt for each company."""
     config = settings.load()
     with as_owner(config) as conn:
-        job = flow.deleting(_only(conn, company_name), days, by="hand")
+        job = flow.deleting(company_id_of(conn, company), days, by="hand")
         work = work_of(conn, config)
         if dry_run:
             show_preview(jobs.preview(job, work), as_json=as_json)
@@ -126,7 +135,9 @@ def delete(days: int, company_name: str | None, dry_run: bool, yes: bool, as_jso
         if not yes:
             raise Permanent("archive", "this cannot be undone: look with --dry-run first, then say --yes")
         ran = run_to_the_end(job, work)
-    click.echo(f"deleted {ran.rows} rows, {ran.size} bytes: see `archive receipts`")
+    if not ran.rows:
+        raise NothingDone("archive", f"nothing archived is older than {days} days")
+    print_result(asdict(ran), f"deleted {ran.rows} rows, {ran.size} bytes: see `archive receipts`", as_json=as_json)
 
 
 @archive.command("receipts")

@@ -11,7 +11,7 @@ import psycopg
 
 from shared import settings
 from shared.clock import SystemClock
-from shared.errors import Permanent
+from shared.errors import NothingDone, Permanent
 from shared.flow import backup as flow
 from shared.flow.backup import restore as restoring
 from shared.flow.backup.place import Place
@@ -20,7 +20,7 @@ from shared.flow.jobs import Work
 from shared.store import backups as store
 from shared.store.pool import describe
 from workers.commands.jobs import run_to_the_end, work_of
-from workers.commands.printing import as_json_option, print_json, print_rows
+from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 
@@ -75,7 +75,8 @@ def _line(row: store.Kept) -> str:
 
 @backup.command("prove")
 @click.argument("name", default="newest")
-def prove(name: str) -> None:
+@as_json_option
+def prove(name: str, as_json: bool) -> None:
     """Restore one into a PostgreSQL that is thrown away, and count it. Default: the newest."""
     config = settings.load()
     with as_owner(config) as conn:
@@ -86,7 +87,10 @@ def prove(name: str) -> None:
             found = prove_one(work_of(conn, config), place, chosen)
     if found == "unproven":
         raise Permanent("backup", f"{chosen.name} was made by BACKUP_COMMAND: set BACKUP_PROVE_COMMAND to try it")
-    click.echo(f"{chosen.name}  restores and balances: {flow.kept(chosen).rows} rows, all as they were counted")
+    rows = flow.kept(chosen).rows
+    print_result({"name": chosen.name, "proof": found, "rows": rows},
+                 f"{chosen.name}  restores and balances: {rows} rows, all as they were counted",
+                 as_json=as_json)  # fmt: skip
 
 
 @backup.command("restore")
@@ -116,13 +120,16 @@ def restore(name: str, into: str | None, yes: bool, as_json: bool) -> None:
 
 @backup.command("drop-replaced")
 @click.option("--yes", is_flag=True, help="It cannot be undone.")
-def drop_replaced(yes: bool) -> None:
+@as_json_option
+def drop_replaced(yes: bool, as_json: bool) -> None:
     """Delete the databases that `restore` replaced in DATA_DIR; the system must be stopped."""
     config = settings.load(of_running_system=False)
     if not yes:
         raise Permanent("backup", "what was there before a restore goes for good: say --yes")
-    for name in restoring.drop_replaced(_work(config)):
-        click.echo(f"{name}  deleted")
+    names = list(restoring.drop_replaced(_work(config)))
+    if not names:
+        raise NothingDone("backup", f"no restore has replaced a database in {config.data_dir}")
+    print_result({"deleted": names}, *(f"{name}  deleted" for name in names), as_json=as_json)
 
 
 def _work(config: settings.Settings) -> Work:

@@ -10,14 +10,15 @@ import psycopg
 from shared import settings
 from shared.channels.connect import connectors
 from shared.channels.connect.base import Connector, Registration
-from shared.errors import Permanent, Transient
+from shared.errors import NotFound, NothingDone, Permanent, Transient
 from shared.flow import connecting, rotation
 from shared.store import channels as store
 from shared.store import health, registry
 from shared.store.channels import AppRow
 from shared.store.vault import Vault
-from workers.commands.connect import address_of, asking
-from workers.commands.printing import as_json_option, print_json, print_rows, split_place
+from workers.commands.connect import address_of, asking, public_address
+from workers.commands.naming import Place, company_id_of, company_option, located, place_argument
+from workers.commands.printing import as_json_option, fields, print_json, print_result, print_rows
 from workers.commands.setup import as_owner, channel
 
 
@@ -30,7 +31,7 @@ def _app(conn: psycopg.Connection, slug: str) -> AppRow:
     found = registry.apps(conn, slug)
     row = store.app_by_slug(conn, found[0].platform, slug) if found else None
     if row is None:
-        raise Permanent("app", f"no app has the slug {slug!r}: `app list` shows them")
+        raise NotFound("app", f"no app has the slug {slug!r}: `app list` shows them")
     return row
 
 
@@ -72,10 +73,12 @@ def app_show(slug: str, as_json: bool) -> None:
 @app.command("rotate-secret")
 @click.argument("slug")
 @click.option("--public-url", help="This gateway as the platform reaches it, https://…; registers the webhook anew.")
-def app_rotate_secret(slug: str, public_url: str | None) -> None:
+@as_json_option
+def app_rotate_secret(slug: str, public_url: str | None, as_json: bool) -> None:
     """Make a new webhook secret, or take the platform's new one. The old one counts beside it until
     `app drop-old-secret` or the next rotation."""
     config = settings.load()
+    public_url = None if public_url is None else public_address(public_url, config)
     vault = Vault(config.fernet_keys)
     with as_owner(config) as conn:
         row = _app(conn, slug)
@@ -84,13 +87,19 @@ def app_rotate_secret(slug: str, public_url: str | None) -> None:
             _registrations(conn, vault, connector, row, public_url)  # before anything changes
         new = connector.new_secret() or _told_secret(connector)
         rotation.rotate_secret(conn, vault, row, new)
-        click.echo(f"{slug} has a new secret; the old one still counts until `app drop-old-secret {slug}`")
+        click.echo(f"{slug} has a new secret; the old one still counts until `app drop-old-secret {slug}`", err=as_json)
+        registered = []
         if public_url is not None:
-            _register(conn, vault, connector, _app(conn, slug), public_url)
-            return
-    click.echo(f"webhook path: /webhooks/{row.platform}/{slug}")
-    if connector.makes_secret:
-        click.echo(f"secret (shown once; give it to the platform): {new}")
+            registered = _register(conn, vault, connector, _app(conn, slug), public_url)
+    path = f"/webhooks/{row.platform}/{slug}"
+    told: dict[str, object] = {"slug": slug, "webhook_path": path, "registered": registered}
+    lines = registered
+    if public_url is None:
+        lines = [f"webhook path: {path}"]
+        if connector.makes_secret:
+            told["webhook_secret"] = new
+            lines.append(f"secret (shown once; give it to the platform): {new}")
+    print_result(told, *lines, as_json=as_json)
 
 
 def _told_secret(connector: Connector) -> str:
@@ -102,13 +111,16 @@ def _told_secret(connector: Connector) -> str:
 @app.command("register")
 @click.argument("slug")
 @click.option("--public-url", required=True, help="This gateway as the platform reaches it, https://….")
-def app_register(slug: str, public_url: str) -> None:
+@as_json_option
+def app_register(slug: str, public_url: str, as_json: bool) -> None:
     """Tell the platform the address and the newest secret again."""
     config = settings.load()
+    public_url = public_address(public_url, config)
     vault = Vault(config.fernet_keys)
     with as_owner(config) as conn:
         row = _app(conn, slug)
-        _register(conn, vault, _connector(config, row), row, public_url)
+        done = _register(conn, vault, _connector(config, row), row, public_url)
+    print_result({"slug": slug, "registered": done}, *done, as_json=as_json)
 
 
 def _connector(config: settings.Settings, row: AppRow) -> Connector:
@@ -128,56 +140,65 @@ def _registrations(
     return found
 
 
-def _register(conn: psycopg.Connection, vault: Vault, connector: Connector, row: AppRow, public_url: str) -> None:
+def _register(conn: psycopg.Connection, vault: Vault, connector: Connector, row: AppRow, public_url: str) -> list[str]:
+    """What was done, or is to be done by hand, a line each."""
+    lines: list[str] = []
     for registration in _registrations(conn, vault, connector, row, public_url):
         try:
             done = asking(lambda http, registration=registration: connector.register(http, registration))  # type: ignore[misc]
         except (Permanent, Transient) as e:
             again = f"what counted before still counts; then: app register {row.slug} --public-url {public_url}"
             raise Permanent("app", f"{e} ({again})") from None
-        for line in done or connector.steps(registration):
-            click.echo(line)
+        lines += done or connector.steps(registration)
+    return lines
 
 
 @app.command("drop-old-secret")
 @click.argument("slug")
-def app_drop_old_secret(slug: str) -> None:
+@as_json_option
+def app_drop_old_secret(slug: str, as_json: bool) -> None:
     """Only the newest secret counts from now on."""
     config = settings.load()
     with as_owner(config) as conn:
-        dropped = rotation.drop_old_secrets(conn, Vault(config.fernet_keys), _app(conn, slug))
-    click.echo(f"{slug}  {'the old secret is dropped' if dropped else 'has one secret only'}")
+        if not rotation.drop_old_secrets(conn, Vault(config.fernet_keys), _app(conn, slug)):
+            raise NothingDone("app", f"the app {slug} has one secret only: there is no old one to drop")
+    print_result({"slug": slug, "secrets_in_force": 1}, f"{slug}  the old secret is dropped", as_json=as_json)
 
 
 @app.command("disable")
 @click.argument("slug")
-def app_disable(slug: str) -> None:
+@as_json_option
+def app_disable(slug: str, as_json: bool) -> None:
     """Refuse the app's webhooks (404), within APP_CACHE_TTL_S."""
-    _set_app(slug, "disabled")
+    _set_app(slug, "disabled", as_json=as_json)
 
 
 @app.command("enable")
 @click.argument("slug")
-def app_enable(slug: str) -> None:
+@as_json_option
+def app_enable(slug: str, as_json: bool) -> None:
     """Take the app's webhooks again."""
-    _set_app(slug, "active")
+    _set_app(slug, "active", as_json=as_json)
 
 
-def _set_app(slug: str, state: Literal["active", "disabled"]) -> None:
+def _set_app(slug: str, state: Literal["active", "disabled"], *, as_json: bool) -> None:
     config = settings.load()
     with as_owner(config) as conn:
-        _app(conn, slug)
+        if _app(conn, slug).state == state:
+            raise NothingDone("app", f"the app {slug} is {state} already")
         registry.set_app_state(conn, slug, state)
-    click.echo(f"{slug}  {state} (known to every gateway within {config.app_cache_ttl_s:g} s)")
+    print_result({"slug": slug, "state": state},
+                 f"{slug}  {state} (known to every gateway within {config.app_cache_ttl_s:g} s)",
+                 as_json=as_json)  # fmt: skip
 
 
 @channel.command("list")
-@click.option("--company", "company_name", help="Only this company's.")
+@company_option("Only this company's.", required=False)
 @as_json_option
-def channel_list(company_name: str | None, as_json: bool) -> None:
+def channel_list(company: str | None, as_json: bool) -> None:
     """Connected bots, pages and numbers, and whether they work."""
     with as_owner(settings.load()) as conn:
-        rows = registry.channels(conn, company=company_name)
+        rows = registry.channels(conn, company_id=company_id_of(conn, company))
     print_rows(rows, _channel_line, empty="no channel is connected: channel connect", as_json=as_json)
 
 
@@ -187,19 +208,18 @@ def _channel_line(row: registry.ChannelLine) -> str:
 
 
 @channel.command("show")
-@click.argument("place", metavar="COMPANY/ID")
+@place_argument("channel list")
 @as_json_option
-def channel_show(place: str, as_json: bool) -> None:
+def channel_show(place: Place, as_json: bool) -> None:
     """One channel. Never its credentials; whether a key of ours opens them."""
     config = settings.load()
-    company_id, channel_id = split_place(place, "channel list")
     with as_owner(config) as conn:
+        company_id, channel_id = located(conn, place)
         row = _channel(conn, company_id, channel_id)
         sealed = store.credentials(conn, company_id, channel_id)
     newest = Vault(config.fernet_keys).is_newest(sealed)
     if as_json:
-        fields = {name: getattr(row, name) for name in row.__dataclass_fields__}
-        print_json({**fields, "sealed_by_newest_key": newest})
+        print_json({**fields(row), "sealed_by_newest_key": newest})
         return
     click.echo(_channel_line(row))
     click.echo(f"connected {row.created_at:%Y-%m-%d %H:%M}, external id {row.external_id}")
@@ -213,7 +233,7 @@ def _channel(conn: psycopg.Connection, company_id: int, channel_id: int) -> regi
     for row in registry.channels(conn):
         if (row.company_id, row.id) == (company_id, channel_id):
             return row
-    raise Permanent("channel", f"there is no channel {company_id}/{channel_id}: `channel list` shows them")
+    raise NotFound("channel", f"there is no channel {company_id}/{channel_id}: `channel list` shows them")
 
 
 @channel.command("health")
@@ -222,7 +242,7 @@ def channel_health(as_json: bool) -> None:
     """When something last came, what the platform says, and how webhooks were answered in the last hour."""
     with as_owner(settings.load()) as conn:
         rows = health.listed(conn)
-    print_rows(rows, _health_line, empty="no channel is connected: channel connect-telegram", as_json=as_json)
+    print_rows(rows, _health_line, empty="no channel is connected: channel connect", as_json=as_json)
 
 
 def _health_line(row: health.Listed) -> str:
@@ -237,37 +257,45 @@ def _health_line(row: health.Listed) -> str:
 
 
 @channel.command("seen")
-@click.argument("place", metavar="COMPANY/ID")
-def channel_seen(place: str) -> None:
-    """What the platform told of this channel has been seen to: it is no alert any more."""
-    company_id, channel_id = split_place(place, "channel list")
+@place_argument("channel list")
+@as_json_option
+def channel_seen(place: Place, as_json: bool) -> None:
+    """Say that somebody has seen to what the platform told of this channel: the alert ends."""
     with as_owner(settings.load()) as conn:
+        company_id, channel_id = located(conn, place)
         _channel(conn, company_id, channel_id)
+        told = next((r.notice for r in health.listed(conn) if (r.company_id, r.channel_id) == (company_id, channel_id)),
+                    None)  # fmt: skip
+        if not told:
+            raise NothingDone("channel", f"the platform has told nothing of channel {place}")
         health.noticed(conn, company_id, channel_id, None)
-    click.echo(f"{place}  nothing is told of it")
+    print_result({"company_id": company_id, "id": channel_id, "seen": told}, f"{place}  seen: {told}", as_json=as_json)
 
 
 @channel.command("disable")
-@click.argument("place", metavar="COMPANY/ID")
-def channel_disable(place: str) -> None:
+@place_argument("channel list")
+@as_json_option
+def channel_disable(place: Place, as_json: bool) -> None:
     """Store and send nothing for this channel from now on; what is queued is given up."""
-    _set_channel(place, enabled=False)
+    _set_channel(place, enabled=False, as_json=as_json)
 
 
 @channel.command("enable")
-@click.argument("place", metavar="COMPANY/ID")
-def channel_enable(place: str) -> None:
+@place_argument("channel list")
+@as_json_option
+def channel_enable(place: Place, as_json: bool) -> None:
     """Let a disabled channel work again."""
-    _set_channel(place, enabled=True)
+    _set_channel(place, enabled=True, as_json=as_json)
 
 
-def _set_channel(place: str, *, enabled: bool) -> None:
-    company_id, channel_id = split_place(place, "channel list")
-    with as_owner(settings.load()) as conn:
-        _channel(conn, company_id, channel_id)
-        went = registry.set_channel_enabled(conn, company_id, channel_id, enabled=enabled)
+def _set_channel(place: Place, *, enabled: bool, as_json: bool) -> None:
     state = "enabled" if enabled else "disabled"
-    click.echo(f"{place}  {state if went else f'was {state} already'}")
+    with as_owner(settings.load()) as conn:
+        company_id, channel_id = located(conn, place)
+        _channel(conn, company_id, channel_id)
+        if not registry.set_channel_enabled(conn, company_id, channel_id, enabled=enabled):
+            raise NothingDone("channel", f"channel {place} is {state} already")
+    print_result({"company_id": company_id, "id": channel_id, "state": state}, f"{place}  {state}", as_json=as_json)
 
 
 __all__ = ["app", "channel"]

@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import click
-import psycopg
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NotFound, NothingDone, Permanent
 from shared.flow import onboarding
 from shared.store import companies, registry
-from shared.store.companies import Company
-from workers.commands.printing import as_json_option, print_json, print_rows, split_place
+from shared.store.companies import NameTaken
+from workers.commands.naming import (
+    Place,
+    company_argument,
+    company_id_of,
+    company_of,
+    company_option,
+    located,
+    place_argument,
+)
+from workers.commands.printing import as_json_option, fields, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
-
-def company_named(conn: psycopg.Connection, name: str) -> Company:
-    """Raises Permanent, which says how to make one."""
-    found = companies.by_name(conn, name)
-    if found is None:
-        raise Permanent("company", f"no company is named {name!r}: make it with `company create`")
-    return found
+FIRST_AGENT = "first agent"
+TEXTS = ("handover_text", "notice_text", "overload_text")
 
 
 @click.group()
 def company() -> None:
-    """Companies."""
+    """Companies. Other commands name one by its slug or id."""
 
 
 @company.command("create")
 @click.argument("name")
-def company_create(name: str) -> None:
-    """Make a company (once) and an agent's API key for it (each time)."""
-    with as_owner(settings.load()) as conn:
-        made = companies.ensure(conn, name)
-        key = onboarding.new_agent(conn, made.id, "first agent")
-    click.echo(f"company {made.id}: {made.name}")
-    click.echo(f"API key (shown once): {key}")
+@click.option("--slug", help="How commands name it: a-z, 0-9 and hyphens. Left out: made from the name.")
+@as_json_option
+def company_create(name: str, slug: str | None, as_json: bool) -> None:
+    """Make a company, with a first agent and their API key: `company create "Acme Shoes" --slug acme`."""
+    with as_owner(settings.load()) as conn, conn.transaction():
+        try:
+            made = companies.create(conn, name, slug)
+        except NameTaken as e:
+            raise NothingDone("company", f"{e}; another agent: agent create NAME --company {e.slug}") from None
+        except ValueError as e:
+            raise Permanent("company", str(e)) from None
+        key, agent_id = onboarding.make_agent(conn, made.id, FIRST_AGENT)
+    print_result(
+        {"id": made.id, "slug": made.slug, "name": made.name, "agent": {"id": agent_id, "name": FIRST_AGENT},
+         "api_key": key},
+        f"company {made.id}: {made.name}, with the slug {made.slug}",
+        f"API key (shown once): {key}",
+        as_json=as_json,
+    )  # fmt: skip
 
 
 @company.command("list")
@@ -49,75 +64,77 @@ def company_list(as_json: bool) -> None:
 
 def _line(row: registry.CompanyLine) -> str:
     return (
-        f"{row.id}  {row.name}  agents {row.agents}  channels {row.channels}  messages {row.customer_messages}"
-        f"  unread {row.unread}"
+        f"{row.id}  {row.slug}  {row.name}  agents {row.agents}  channels {row.channels}"
+        f"  messages {row.customer_messages}  unread {row.unread}"
     )
 
 
 @company.command("show")
-@click.argument("name")
+@company_argument()
 @as_json_option
-def company_show(name: str, as_json: bool) -> None:
+def company_show(company: str, as_json: bool) -> None:
     """One company: its texts, agents and channels."""
     with as_owner(settings.load()) as conn:
-        found = company_named(conn, name)
-        [line] = registry.companies(conn, name)
-        agents, channels = registry.agents(conn, name), registry.channels(conn, company=name)
+        found = company_of(conn, company)
+        [line] = registry.companies(conn, found.id)
+        agents, channels = registry.agents(conn, found.id), registry.channels(conn, company_id=found.id)
     if as_json:
-        texts = {name: getattr(found, name) for name in ("handover_text", "notice_text", "overload_text")}
-        print_json({**_fields(line), **texts, "agents": list(map(_fields, agents)),
-                    "channels": list(map(_fields, channels))})  # fmt: skip
+        texts = {name: getattr(found, name) for name in TEXTS}
+        print_json({**fields(line), **texts, "agents": list(map(fields, agents)),
+                    "channels": list(map(fields, channels))})  # fmt: skip
         return
     click.echo(_line(line))
-    click.echo(f"handover text  {found.handover_text}")
-    click.echo(f"notice text    {found.notice_text}")
-    click.echo(f"overload text  {found.overload_text}")
+    for name in TEXTS:
+        click.echo(f"{name.replace('_', ' '):<13}  {getattr(found, name)}")
     for agent_ in agents:
         click.echo(f"agent    {_agent_line(agent_)}")
     for channel in channels:
         click.echo(f"channel  {channel.company_id}/{channel.id}  {channel.platform}  {channel.slug}  {channel.state}")
 
 
-def _fields(row: object) -> dict[str, object]:
-    return {name: getattr(row, name) for name in row.__dataclass_fields__}  # type: ignore[attr-defined]
-
-
 @company.command("rename")
-@click.argument("name")
+@company_argument()
 @click.argument("new_name")
-def company_rename(name: str, new_name: str) -> None:
-    """Give a company another name; nothing else changes."""
+@as_json_option
+def company_rename(company: str, new_name: str, as_json: bool) -> None:
+    """Give a company another name. Its slug stays, so commands name it as before."""
     with as_owner(settings.load()) as conn:
+        found = company_of(conn, company)
+        if found.name == new_name.strip():
+            raise NothingDone("company", f"{found.slug} has the name {found.name!r} already")
         try:
-            renamed = registry.rename_company(conn, name, new_name)
-        except psycopg.errors.UniqueViolation:
-            raise Permanent("company", f"another company is named {new_name!r}") from None
-        except psycopg.errors.CheckViolation:
-            raise Permanent("company", "a company's name has at least one character") from None
-        if not renamed:
-            company_named(conn, name)  # says that there is none
-    click.echo(f"{name} is now {new_name}")
+            companies.rename(conn, found.id, new_name)
+        except NameTaken as e:
+            raise NothingDone("company", str(e)) from None
+        except ValueError as e:
+            raise Permanent("company", str(e)) from None
+        now = company_of(conn, str(found.id))
+    print_result({"id": now.id, "slug": now.slug, "name": now.name},
+                 f"{found.name} is now {now.name}; its slug stays {now.slug}", as_json=as_json)  # fmt: skip
 
 
 @company.command("texts")
-@click.argument("name")
+@company_argument()
 @click.option("--handover", "handover_text", help="Sent when nothing reliable is known and a person is asked.")
 @click.option("--notice", "notice_text", help="Sent when what came cannot be read.")
 @click.option("--overload", "overload_text", help="Sent when far more is asked than can be answered.")
-def company_texts(name: str, **texts: str | None) -> None:
-    """What customers are told where there is no answer; `company show` has the texts as they are. From the next answer
-    on."""
+@as_json_option
+def company_texts(company: str, as_json: bool, **texts: str | None) -> None:
+    """Change what customers are told where there is no answer, from the next answer on. `company show` prints the texts
+    as they are."""
     given = {which: text.strip() for which, text in texts.items() if text is not None}
     if not given:
         raise Permanent("text", "which one? --handover, --notice or --overload, with its words")
     if empty := [which for which, text in given.items() if not text]:
         raise Permanent("text", f"{', '.join(empty)}: customers must be told something")
+    if any("\x00" in text for text in given.values()):
+        raise Permanent("text", "a text holds no NUL character")
     with as_owner(settings.load()) as conn, conn.transaction():
-        found = company_named(conn, name)
+        found = company_of(conn, company)
         for which, text in given.items():
             companies.set_text(conn, found.id, which, text)  # type: ignore[arg-type]
-    for which, text in given.items():
-        click.echo(f"{which.replace('_', ' ')}  {text}")
+    print_result({"id": found.id, "slug": found.slug, **given},
+                 *(f"{which.replace('_', ' ')}  {text}" for which, text in given.items()), as_json=as_json)  # fmt: skip
 
 
 @click.group()
@@ -127,25 +144,33 @@ def agent() -> None:
 
 @agent.command("create")
 @click.argument("name")
-@click.option("--company", "company_name", required=True)
-def agent_create(name: str, company_name: str) -> None:
-    """Make an agent. The API key is shown once; only its hash is stored."""
+@company_option()
+@as_json_option
+def agent_create(name: str, company: str, as_json: bool) -> None:
+    """Make an agent: `agent create Ada --company acme`. The API key is shown once; only its hash is stored."""
     with as_owner(settings.load()) as conn:
-        key = onboarding.new_agent(conn, company_named(conn, company_name).id, name)
-        made = registry.agents(conn, company_name)[-1]
-    click.echo(f"agent {made.company_id}/{made.id}: {name}")
-    click.echo(f"API key (shown once): {key}")
+        found = company_of(conn, company)
+        try:
+            key, agent_id = onboarding.make_agent(conn, found.id, name)
+        except NameTaken as e:
+            raise NothingDone("agent", str(e)) from None
+        except ValueError as e:
+            raise Permanent("agent", str(e)) from None
+    print_result(
+        {"company_id": found.id, "id": agent_id, "company": found.slug, "name": name.strip(), "api_key": key},
+        f"agent {found.id}/{agent_id}: {name.strip()}",
+        f"API key (shown once): {key}",
+        as_json=as_json,
+    )
 
 
 @agent.command("list")
-@click.option("--company", "company_name", help="Only this company's.")
+@company_option("Only this company's.", required=False)
 @as_json_option
-def agent_list(company_name: str | None, as_json: bool) -> None:
+def agent_list(company: str | None, as_json: bool) -> None:
     """Agents, also those that are disabled."""
     with as_owner(settings.load()) as conn:
-        if company_name is not None:
-            company_named(conn, company_name)
-        rows = registry.agents(conn, company_name)
+        rows = registry.agents(conn, company_id_of(conn, company))
     print_rows(rows, _agent_line, empty="there is no agent yet: agent create NAME --company COMPANY", as_json=as_json)
 
 
@@ -155,10 +180,14 @@ def _agent_line(row: registry.AgentLine) -> str:
 
 
 @agent.command("disable")
-@click.argument("place", metavar="COMPANY/ID")
-def agent_disable(place: str) -> None:
-    """The agent's key opens nothing from now on."""
-    company_id, agent_id = split_place(place, "agent list")
+@place_argument("agent list")
+@as_json_option
+def agent_disable(place: Place, as_json: bool) -> None:
+    """End an agent's API key at once: `agent disable acme/3`."""
     with as_owner(settings.load()) as conn:
-        went = registry.disable_agent(conn, company_id, agent_id)
-    click.echo(f"{place}  {'disabled' if went else 'is no agent whose key counts'}")
+        company_id, agent_id = located(conn, place)
+        if not registry.disable_agent(conn, company_id, agent_id):
+            if any(row.id == agent_id for row in registry.agents(conn, company_id)):
+                raise NothingDone("agent", f"agent {place} is disabled already")
+            raise NotFound("agent", f"there is no agent {place}: `agent list` shows them")
+    print_result({"company_id": company_id, "id": agent_id, "state": "disabled"}, f"{place}  disabled", as_json=as_json)

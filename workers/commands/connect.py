@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from typing import IO, TypeVar
+from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -16,11 +19,12 @@ from shared import settings
 from shared.channels import support
 from shared.channels.connect import connectors
 from shared.channels.connect.base import Connector, Registration
-from shared.errors import Permanent
+from shared.errors import NotFound, Permanent
 from shared.flow import connecting
-from shared.store import channels, companies, registry
+from shared.store import channels, registry
 from shared.store.vault import Vault
-from workers.commands.printing import as_json_option, print_json, split_place
+from workers.commands.naming import Place, company_of, company_option, located, place_argument
+from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner, channel
 
 T = TypeVar("T")
@@ -44,39 +48,101 @@ def address_of(public_url: str | None, platform: str, slug: str) -> str:
 
 @channel.command("connect")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.option("--company", "company_name", required=True, help="The company's name, as created.")
+@company_option()
 @click.option("--slug", required=True, help="The application's, in the webhook's address: letters, digits, - and _.")
 @click.option("--public-url", help="This gateway as the platform reaches it, https://…; registers the webhook.")
 @click.option("--answers", "answers_file", type=click.File("r"),
               help="JSON object with the answers, - for stdin: passwords do not belong on a command line.")  # fmt: skip
-def connect(kind: str, company_name: str, slug: str, public_url: str | None, answers_file: IO[str] | None) -> None:
+@as_json_option
+def connect(
+    kind: str, company: str, slug: str, public_url: str | None, answers_file: IO[str] | None, as_json: bool
+) -> None:  # fmt: skip
     """Connect a page, account, number, bot or workspace: asks what is needed, tries it, stores it encrypted.
 
     KIND: telegram, messenger, instagram, whatsapp, slack, standard. An application may have several channels, of
     several companies: the same --slug again, and only the channel's own questions are asked.
+
+    `channel connect telegram --company acme --slug acme --public-url https://bots.example.com`
     """
+    app_slug(slug)
     config = settings.load()
+    public_url = None if public_url is None else public_address(public_url, config)
     vault = Vault(config.fernet_keys)
     connector = connectors(config)[kind]
     with as_owner(config) as conn:
-        company = companies.by_name(conn, company_name)
-        if company is None:
-            raise Permanent("company", f"no company is named {company_name!r}: make it with `company create`")
+        owner = company_of(conn, company)
         app = channels.app_by_slug(conn, kind, slug)
         answers = _answers(connector, app, answers_file)
         identity, known = asking(lambda http: connecting.identify(connector, http, vault, app, answers))
         try:
             made = connecting.connect(
-                conn, vault, connector, company_id=company.id, slug=slug, identity=identity, answers=known,
+                conn, vault, connector, company_id=owner.id, slug=slug, identity=identity, answers=known,
                 address=address_of(public_url, kind, slug),
             )  # fmt: skip
         except (ValueError, psycopg.errors.CheckViolation) as e:
             what = str(e) if isinstance(e, ValueError) else "a slug has up to 64 letters, digits, - and _"
             raise Permanent("channel", what) from None
-    click.echo(f"connected {identity.name} to {company.name}")
+    click.echo(f"connected {identity.name} to {owner.name}", err=as_json)
     for note in identity.notes:
-        click.echo(f"note: {note}")
-    set_up(connector, made.registration, public_url, slug, new_app=made.new_app)
+        click.echo(f"note: {note}", err=as_json)
+    done, by_hand = set_up(connector, made.registration, public_url, slug, new_app=made.new_app)
+    path = f"/webhooks/{kind}/{slug}"
+    told: dict[str, object] = {
+        "company_id": owner.id, "id": made.connected.channel_id, "company": owner.slug, "platform": kind, "slug": slug,
+        "name": identity.name, "external_id": identity.me.external_id, "new_app": made.new_app,
+        "notes": list(identity.notes), "webhook_path": path, "registered": done, "steps": by_hand,
+    }  # fmt: skip
+    if by_hand:
+        told |= shown_once(connector, made.registration)
+    lines = done or ([f"webhook path: {path}", *(f"  {step}" for step in by_hand)] if by_hand else [])
+    print_result(told, *lines, as_json=as_json)
+
+
+def shown_once(connector: Connector, registration: Registration) -> dict[str, str]:
+    """The secrets of ours that the platform is to be given by hand; they are never shown again."""
+    found = {"webhook_secret": registration.secret} if connector.makes_secret else {}
+    if connector.makes_secret and registration.identity.credentials.get("secret"):
+        found["answer_secret"] = registration.identity.credentials["secret"]
+    return found | ({"verify_token": registration.verify_token} if registration.verify_token else {})
+
+
+def public_address(public_url: str, config: settings.Settings) -> str:
+    """The gateway's own address as platforms reach it: https, and none of this machine, unless the platforms are played
+    on this machine, too. Raises UsageError, which says what is wrong with it."""
+    said = f"--public-url {public_url!r}"
+    try:
+        parts = urlsplit(public_url.strip())
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise click.UsageError(f"{said} is not an address: write it as https://bots.example.com") from None
+    played = _of_this_machine(urlsplit(config.telegram_api_url).hostname or "")
+    if parts.scheme not in (("https", "http") if played else ("https",)) or not host:
+        raise click.UsageError(f"{said} should begin with https://: platforms post to nothing else")
+    if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
+        raise click.UsageError(f"{said} should be a host alone, without user, path or query: https://bots.example.com")
+    if not played and _of_this_machine(host):
+        raise click.UsageError(f"{said} is an address of this machine or network: platforms cannot reach it")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _of_this_machine(host: str) -> bool:
+    """Or of its network."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+_APP_SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def app_slug(slug: str) -> str:
+    """Raises UsageError."""
+    if not slug.isascii() or not _APP_SLUG.fullmatch(slug):
+        raise click.UsageError(f"--slug {slug!r}: a slug has 1 to 64 letters, digits, - and _")
+    return slug
 
 
 def _answers(connector: Connector, app: channels.AppRow | None, file: IO[str] | None) -> dict[str, str]:
@@ -104,8 +170,9 @@ def _answers(connector: Connector, app: channels.AppRow | None, file: IO[str] | 
 
 def set_up(
     connector: Connector, registration: Registration, public_url: str | None, slug: str, *, new_app: bool
-) -> None:
-    """Register the webhook where an address is given and the platform's API can; else say what to do by hand."""
+) -> tuple[list[str], list[str]]:
+    """Register the webhook where an address is given and the platform's API can. Returns what was done, or else what is
+    to be done by hand, a line each."""
     done: list[str] = []
     if public_url is not None:
         try:
@@ -113,37 +180,35 @@ def set_up(
         except Permanent as e:
             again = f"it is stored all the same; then: app register {slug} --public-url {public_url}"
             raise Permanent(e.reason, f"{e} ({again})") from None
-    for line in done:
-        click.echo(line)
-    if not done and (new_app or connector.makes_secret):
-        click.echo(f"webhook path: /webhooks/{connector.platform}/{slug}")
-        for step in connector.steps(registration):
-            click.echo(f"  {step}")
+    by_hand = connector.steps(registration) if not done and (new_app or connector.makes_secret) else []
+    return done, by_hand
 
 
 @channel.command("kinds")
-def kinds() -> None:
+@as_json_option
+def kinds(as_json: bool) -> None:
     """What is supported on each platform, as a table in Markdown."""
-    click.echo(support.table(platforms.build(settings.load())))
+    table = support.table(platforms.build(settings.load()))
+    print_result({"kinds": list(KINDS), "table": table}, table, as_json=as_json)
 
 
 @channel.command("check")
-@click.argument("place", metavar="COMPANY/ID")
+@place_argument("channel list")
 @as_json_option
-def check(place: str, as_json: bool) -> None:
+def check(place: Place, as_json: bool) -> None:
     """Ask the platform whether a channel's credentials still fit, and wake a channel that waited for that.
 
     Exits 1 if they do not.
     """
     config = settings.load()
     vault = Vault(config.fernet_keys)
-    company_id, channel_id = split_place(place, "channel list")
     with as_owner(config) as conn:
+        company_id, channel_id = located(conn, place)
         line = next(
             (one for one in registry.channels(conn) if (one.company_id, one.id) == (company_id, channel_id)), None
         )
         if line is None:
-            raise Permanent("channel", f"there is no channel {place}: `channel list` shows them")
+            raise NotFound("channel", f"there is no channel {place}: `channel list` shows them")
         if line.platform not in KINDS:
             raise Permanent("channel", f"a {line.platform} has nobody to be asked")
         app = channels.app_by_slug(conn, line.platform, line.slug)
@@ -155,8 +220,8 @@ def check(place: str, as_json: bool) -> None:
             conn, company_id, channel_id, "active"
         )  # fmt: skip
     if as_json:
-        print_json({"channel": place, "name": found.name, "problems": found.problems, "notes": found.notes,
-                    "state": "active" if woken else line.state})  # fmt: skip
+        print_json({"company_id": company_id, "id": channel_id, "name": found.name, "problems": found.problems,
+                    "notes": found.notes, "state": "active" if woken else line.state})  # fmt: skip
     else:
         click.echo(f"{'FAIL' if found.problems else 'ok'}  {place}  {line.platform}  {found.name}  {line.state}")
         for word, lines in (("problem", found.problems), ("note", found.notes)):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import psycopg
 
 from shared import channels, settings
-from shared.errors import Permanent
+from shared.errors import NotFound, Permanent
 from shared.flow import person as flow
 from shared.store import deletion, objects, persons
-from workers.commands.companies import company_named
 from workers.commands.jobs import work_of
+from workers.commands.naming import Place, company_of, company_option, located, place_argument
 from workers.commands.ops import journal
-from workers.commands.printing import as_json_option, print_json, print_rows, split_place
+from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 
@@ -26,13 +31,15 @@ def contact() -> None:
 
 @contact.command("find")
 @click.argument("words")
-@click.option("--company", "company_name", required=True)
+@company_option()
 @as_json_option
-def find(words: str, company_name: str, as_json: bool) -> None:
+def find(words: str, company: str, as_json: bool) -> None:
     """By their id on the platform, or words of their name."""
     with as_owner(settings.load()) as conn:
-        rows = persons.find(conn, company_named(conn, company_name).id, words)
-    print_rows(rows, _line, empty="nobody of that id or name", as_json=as_json)
+        rows = persons.find(conn, company_of(conn, company).id, words)
+    if not rows:
+        raise NotFound("contact", f"{company} has no contact of that id or name")
+    print_rows(rows, _line, empty="", as_json=as_json)
 
 
 def _line(row: persons.Contact) -> str:
@@ -41,35 +48,70 @@ def _line(row: persons.Contact) -> str:
 
 
 @contact.command("export")
-@click.argument("place", metavar="COMPANY/ID")
+@place_argument("contact find")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-def export(place: str, folder: Path) -> None:
-    """Write all that is kept of a contact into a folder: data.json, and their attachments under media/."""
+@as_json_option
+def export(place: Place, folder: Path, as_json: bool) -> None:
+    """Write all that is kept of a contact into a new or empty FOLDER: data.json, and their attachments under media/.
+
+    `contact export acme/52 ada`. Only you can read the files. The folder appears when everything is in it.
+    """
     config = settings.load()
+    folder = folder.resolve()
+    if folder.is_dir() and any(folder.iterdir()):
+        raise Permanent("contact", f"{folder} is not empty: name a new folder, nothing was written")
     with as_owner(config) as conn:
-        found = flow.export(work_of(conn, config), _contact(conn, place))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / "data.json").write_text(json.dumps(found, ensure_ascii=False, indent=2), "utf-8")
-    company_id, store = int(place.partition("/")[0]), objects.from_settings(config)
-    for sha256 in {attachment["sha256"] for attachment in found["attachments"]}:
+        company_id, contact_id = located(conn, place)
+        found = flow.export(work_of(conn, config), _contact(conn, company_id, contact_id))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))  # 0700
+        try:
+            missing = _write(half, found, company_id, objects.from_settings(config))
+            half.rename(folder)  # takes an empty folder's place, and no other's
+        except BaseException:
+            shutil.rmtree(half, ignore_errors=True)
+            raise
+    except OSError as e:
+        raise Permanent("contact", f"{folder} could not be written ({e.strerror}): nothing is left of it") from e
+    counts = {
+        "messages": sum(len(conversation["messages"]) for conversation in found["conversations"]),
+        "conversations": len(found["conversations"]), "attachments": len(found["attachments"]),
+    }  # fmt: skip
+    line = f"{folder}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    if missing:
+        line += f" ({len(missing)} of them are not in the media store any more)"
+    print_result({"folder": str(folder), **counts, "missing": missing}, line, as_json=as_json)
+
+
+def _write(folder: Path, found: Mapping[str, Any], company_id: int, store: objects.Objects) -> list[str]:
+    """Returns the hashes of attachments that the media store has no more."""
+    missing = []
+    for sha256 in sorted({attachment["sha256"] for attachment in found["attachments"]}):
         content = store.get(company_id, sha256)
-        if content is not None:
-            (folder / "media").mkdir(exist_ok=True)
-            (folder / "media" / sha256).write_bytes(content)
-    messages = sum(len(conversation["messages"]) for conversation in found["conversations"])
-    click.echo(f"{folder}: {messages} messages of {len(found['conversations'])} conversations,"
-               f" {len(found['attachments'])} attachments")  # fmt: skip
+        if content is None:
+            missing.append(sha256)
+            continue
+        (folder / "media").mkdir(mode=0o700, exist_ok=True)
+        _write_private(folder / "media" / sha256, content)
+    _write_private(folder / "data.json", json.dumps(found, ensure_ascii=False, indent=2).encode("utf-8"))
+    return missing
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
 
 
 @contact.command("erase")
-@click.argument("place", metavar="COMPANY/ID")
+@place_argument("contact find")
 @click.option("--yes", is_flag=True, help="It cannot be undone.")
 @as_json_option
-def erase(place: str, yes: bool, as_json: bool) -> None:
+def erase(place: Place, yes: bool, as_json: bool) -> None:
     """Erase a contact everywhere, and keep a receipt of how much went. Erasing somebody twice shows the receipt."""
     config = settings.load()
-    company_id, contact_id = split_place(place, "contact find")
     with as_owner(config) as conn:
+        company_id, contact_id = located(conn, place)
         found = persons.one(conn, company_id, contact_id)
         if found is not None:
             if not yes:
@@ -83,7 +125,7 @@ def erase(place: str, yes: bool, as_json: bool) -> None:
         receipts = [r for r in deletion.receipts(conn, company_id, limit=1_000_000)
                     if (r.kind, r.subject) == ("contact", flow.subject(contact_id))]  # fmt: skip
     if not receipts:
-        raise Permanent("contact", f"{place}: there is no such contact, nor was there: see `contact find`")
+        raise NotFound("contact", f"{place}: there is no such contact, nor was there: see `contact find`")
     [receipt] = receipts
     if as_json:
         print_json(receipt.counts)
@@ -92,9 +134,8 @@ def erase(place: str, yes: bool, as_json: bool) -> None:
     click.echo(f"{place}  erased on {receipt.last_at:%Y-%m-%d %H:%M}  {counts}")
 
 
-def _contact(conn: psycopg.Connection, place: str) -> persons.Contact:
-    company_id, contact_id = split_place(place, "contact find")
+def _contact(conn: psycopg.Connection, company_id: int, contact_id: int) -> persons.Contact:
     found = persons.one(conn, company_id, contact_id)
     if found is None:
-        raise Permanent("contact", f"{place}: there is no such contact: see `contact find`")
+        raise NotFound("contact", f"there is no contact {company_id}/{contact_id}: see `contact find`")
     return found

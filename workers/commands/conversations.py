@@ -8,14 +8,15 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NotFound, NothingDone
 from shared.flow import takeover
 from shared.live.publisher import Publisher
 from shared.live.topics import Moved
 from shared.store import conversations as store
 from shared.store import messages, receipts
 from shared.store.redis import connect
-from workers.commands.printing import as_json_option, print_json, print_rows
+from workers.commands.naming import Place, company_of, company_option, located, place_argument
+from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 SHOWN_MESSAGES = 200
@@ -28,19 +29,20 @@ def conversations() -> None:
     """Conversations: list them, take one over, hand it back to the bot, mark it as read."""
 
 
-def _missing(company_id: int, conversation_id: int) -> Permanent:
-    return Permanent("conversation", f"company {company_id} has no conversation {conversation_id}")
+def _missing(company_id: int, conversation_id: int) -> NotFound:
+    return NotFound("conversation", f"company {company_id} has no conversation {conversation_id}")
 
 
 @conversations.command("list")
-@click.argument("company_id", metavar="COMPANY", type=int)
-@click.option("--limit", default=50, show_default=True)
+@company_option()
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @as_json_option
-def list_(company_id: int, limit: int, as_json: bool) -> None:
+def list_(company: str, limit: int, as_json: bool) -> None:
     """Newest first, with unread counts. Shows previews: for the company's own people."""
     with as_owner(settings.load()) as conn:
+        company_id = company_of(conn, company).id
         rows = store.recent(conn, company_id, limit=limit)
-    print_rows(rows, _line, empty="no conversations", as_json=as_json)
+    print_rows(rows, lambda row: f"{company_id}/{_line(row)}", empty="no conversations", as_json=as_json)
 
 
 def _line(row: store.Listed) -> str:
@@ -49,13 +51,13 @@ def _line(row: store.Listed) -> str:
 
 
 @conversations.command("show")
-@click.argument("company_id", metavar="COMPANY", type=int)
-@click.argument("conversation_id", metavar="CONVERSATION", type=int)
+@place_argument("conversations list")
 @click.option("--content", is_flag=True, help="With what was said.")
 @as_json_option
-def show(company_id: int, conversation_id: int, content: bool, as_json: bool) -> None:
+def show(place: Place, content: bool, as_json: bool) -> None:
     """One conversation: who wrote when, and how each answer came to be. Words only with --content."""
     with as_owner(settings.load()) as conn:
+        company_id, conversation_id = located(conn, place)
         found = _one(conn, company_id, conversation_id)
         after_seq = max(0, found.message_count - SHOWN_MESSAGES)
         lines = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=SHOWN_MESSAGES)
@@ -84,39 +86,41 @@ def _length(text: str | None) -> str:
 
 
 def _one(conn: psycopg.Connection, company_id: int, conversation_id: int) -> store.Listed:
-    try:
-        found = store.one(conn, company_id, conversation_id)
-    except psycopg.errors.NumericValueOutOfRange:
-        found = None
+    found = store.one(conn, company_id, conversation_id)
     if found is None:
         raise _missing(company_id, conversation_id)
     return found
 
 
 @conversations.command("take-over")
-@click.argument("company_id", metavar="COMPANY", type=int)
-@click.argument("conversation_id", metavar="CONVERSATION", type=int)
-def take_over(company_id: int, conversation_id: int) -> None:
-    """A person answers from now on."""
-    _set_bot(company_id, conversation_id, enabled=False)
+@place_argument("conversations list")
+@as_json_option
+def take_over(place: Place, as_json: bool) -> None:
+    """A person answers from now on: `conversations take-over acme/17`."""
+    _set_bot(place, enabled=False, as_json=as_json)
 
 
 @conversations.command("hand-back")
-@click.argument("company_id", metavar="COMPANY", type=int)
-@click.argument("conversation_id", metavar="CONVERSATION", type=int)
-def hand_back(company_id: int, conversation_id: int) -> None:
+@place_argument("conversations list")
+@as_json_option
+def hand_back(place: Place, as_json: bool) -> None:
     """The bot answers again."""
-    _set_bot(company_id, conversation_id, enabled=True)
+    _set_bot(place, enabled=True, as_json=as_json)
 
 
-def _set_bot(company_id: int, conversation_id: int, *, enabled: bool) -> None:
+def _set_bot(place: Place, *, enabled: bool, as_json: bool) -> None:
     config = settings.load()
+    who = "the bot answers" if enabled else "a person answers"
     with as_owner(config) as conn, conn.transaction():
+        company_id, conversation_id = located(conn, place)
+        if _one(conn, company_id, conversation_id).bot_enabled == enabled:
+            raise NothingDone("conversation", f"conversation {place}: {who} already")
         if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
             raise _missing(company_id, conversation_id)
     if not enabled:
         _hint(config, company_id)
-    click.echo(f"conversation {conversation_id}: {'the bot answers' if enabled else 'a person answers'}")
+    print_result({"company_id": company_id, "id": conversation_id, "bot_enabled": enabled},
+                 f"conversation {conversation_id}: {who}", as_json=as_json)  # fmt: skip
 
 
 def _hint(config: settings.Settings, company_id: int) -> None:
@@ -128,12 +132,14 @@ def _hint(config: settings.Settings, company_id: int) -> None:
 
 
 @conversations.command("mark-read")
-@click.argument("company_id", metavar="COMPANY", type=int)
-@click.argument("conversation_id", metavar="CONVERSATION", type=int)
-def mark_read(company_id: int, conversation_id: int) -> None:
-    """An agent has seen everything that has arrived."""
+@place_argument("conversations list")
+@as_json_option
+def mark_read(place: Place, as_json: bool) -> None:
+    """Say that an agent has seen everything that has arrived."""
     with as_owner(settings.load()) as conn, conn.transaction():
+        company_id, conversation_id = located(conn, place)
         unread = store.mark_read(conn, company_id, conversation_id)
     if unread is None:
         raise _missing(company_id, conversation_id)
-    click.echo(f"conversation {conversation_id}: unread {unread}")
+    print_result({"company_id": company_id, "id": conversation_id, "unread": unread},
+                 f"conversation {conversation_id}: unread {unread}", as_json=as_json)  # fmt: skip

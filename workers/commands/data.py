@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import psycopg
 
 from shared import settings
 from shared.clock import SystemClock
-from shared.errors import Permanent
+from shared.errors import NotFound, NothingDone, Permanent
 from shared.flow import imports
 from shared.knowledge import extract
 from shared.knowledge import search as knowledge
 from shared.knowledge.spaces import Understood, understood
-from shared.store import companies, embeddings, maintenance, spaces
+from shared.store import embeddings, maintenance, spaces
 from shared.store import imports as queue
 from shared.store import knowledge as store
 from shared.store.pool import set_companies
+from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of
+from workers.commands.naming import Place, company_of, company_option, place_argument
+from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 from workers.commands.spaces import embedders_of
 
 BULK_FILES = 20
 """From so many on what the planner knows of the tables is no longer true."""
+
+
+LIST_PAGE = 1_000
+ADDRESS_CHARS = 2_000
 
 
 @click.group()
@@ -35,9 +43,11 @@ def documents() -> None:
 
 
 DESCRIBED = (
-    click.option("--company", "company_name", required=True),
+    company_option(),
     click.option("--language", help="As PostgreSQL names it (english, german, …); default: what the text looks like."),
-    click.option("--collection", default="default", show_default=True),
+    click.option(
+        "--collection", default="default", show_default=True, help="A name for documents that belong together."
+    ),
     click.option("--category", help="What searches can be narrowed to."),
 )
 
@@ -52,34 +62,66 @@ def _described(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @_described
 @click.option("--date", "dated_at", type=click.DateTime(), help="When it was said or written, UTC.")
+@as_json_option
 def add(
-    paths: tuple[Path, ...], company_name: str, language: str | None, collection: str, category: str | None,
-    dated_at: datetime | None,
+    paths: tuple[Path, ...], company: str, language: str | None, collection: str, category: str | None,
+    dated_at: datetime | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Add files, or all files of folders that can be read: text, Markdown, HTML, PDF, DOCX, CSV, and transcripts as
-    WebVTT, SRT or JSON. Adding the same again changes nothing. A file that cannot be read is named with the reason
-    and the others go on; the command then ends with 1."""
+    """Add files, or all files of folders: text, Markdown, HTML, PDF, DOCX, CSV, and transcripts as WebVTT, SRT or JSON.
+
+    `documents add handbook/ --company acme`. Every file is named with what became of it: added, changed, unchanged
+    (the same text was there already), skipped or FAILED, with the reason. Exits 1 if nothing was added or changed, and
+    if a file failed or one that was named itself was skipped.
+    """
     config = settings.load()
     when = dated_at.replace(tzinfo=UTC).isoformat() if dated_at else None
     described = {"language": language, "collection": collection, "category": category, "dated_at": when}
-    changed = parked = 0
     with as_owner(config) as conn:
-        company_id = _company(conn, company_name)
-        files = _files(paths)
-        for number, path in enumerate(files, 1):
-            try:
-                outcome = "added" if add_file(conn, company_id, path, **described) else "unchanged"
-            except Permanent as e:
-                outcome = f"PARKED: {e}"
-                parked += 1
-            changed += outcome == "added"
-            click.echo(f"[{number}/{len(files)}] {path}  {outcome}")
-        if changed >= BULK_FILES:
+        company_id = company_of(conn, company).id
+        candidates = candidates_of(paths)
+        done: list[Outcome] = []
+        for number, candidate in enumerate(candidates, 1):
+            outcome = add_candidate(conn, company_id, candidate, described)
+            done.append(outcome)
+            reason = f": {outcome.reason}" if outcome.reason else ""
+            shown = "FAILED" if outcome.outcome == "failed" else outcome.outcome
+            click.echo(f"[{number}/{len(candidates)}] {candidate.path}  {shown}{reason}", err=as_json)
+        counts = {kind: sum(one.outcome == kind for one in done) for kind in OUTCOMES}
+        written = counts["added"] + counts["changed"]
+        if written >= BULK_FILES:
             maintenance.analyze(conn, maintenance.KNOWLEDGE)
-    if changed:
+    if written:
         _ring_index(config)
-    if parked:
-        raise SystemExit(f"{parked} of {len(files)} files could not be read")
+    if as_json:
+        print_json({**counts, "files": [asdict(one) for one in done]})
+    else:
+        click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    _exit_of(done, written)
+
+
+def _exit_of(done: Sequence[Outcome], written: int) -> None:
+    missed = [one for one in done if one.outcome == "failed" or (one.outcome == "skipped" and one.named)]
+    if missed:
+        raise SystemExit(f"{len(missed)} of {len(done)} files could not be added")
+    if not written:
+        raise NothingDone("document", "nothing was added: no file holds a text that is not there already")
+
+
+def add_candidate(
+    conn: psycopg.Connection, company_id: int, candidate: Candidate, described: Mapping[str, str | None]
+) -> Outcome:
+    """Add one file, where nothing speaks against it."""
+    path, named = str(candidate.path), candidate.named
+    if candidate.skip is not None:
+        return Outcome(path, "skipped", candidate.skip, named)
+    known = store.has_source(conn, company_id, candidate.path.name)
+    try:
+        changed = add_file(conn, company_id, candidate.path, **described)
+    except Permanent as e:
+        return Outcome(path, "failed", str(e), named)
+    if not changed:
+        return Outcome(path, "unchanged", "the same text is there already", named)
+    return Outcome(path, "changed" if known else "added", None, named)
 
 
 def _ring_index(config: settings.Settings) -> None:
@@ -122,34 +164,51 @@ def add_file(conn: psycopg.Connection, company_id: int, path: Path, **described:
 @documents.command("add-site")
 @click.argument("sitemap")
 @_described
-def add_site(sitemap: str, company_name: str, language: str | None, collection: str, category: str | None) -> None:
+@as_json_option
+def add_site(
+    sitemap: str, company: str, language: str | None, collection: str, category: str | None, as_json: bool
+) -> None:  # fmt: skip
     """Read a website by the address of its sitemap.xml. robots.txt is obeyed; up to 2,000 pages of the sitemap's own
     host; never an address of a private network. The pages are read by the index worker: `documents progress`."""
+    site_address(sitemap)
     config = settings.load()
     described = {"language": language, "collection": collection, "category": category}
     with as_owner(config) as conn:
-        company_id = _company(conn, company_name)
+        company_id = company_of(conn, company).id
         with conn.transaction():
             set_companies(conn, [company_id])
-            queue.queue_site(conn, company_id, sitemap, described)
+            queued = queue.queue_site(conn, company_id, sitemap, described)
     _ring_index(config)
-    click.echo("queued")
+    print_result({"import": queued}, "queued: `documents progress` tells how far it is", as_json=as_json)
+
+
+def site_address(sitemap: str) -> None:
+    """Raises UsageError for an address that can be none of a sitemap."""
+    try:
+        parts = urlsplit(sitemap)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or not sitemap.isprintable() or " " in sitemap:
+        raise click.UsageError(
+            f"SITEMAP {sitemap!r} is not a web address: write it as https://acme.example/sitemap.xml"
+        )
+    if len(sitemap) > ADDRESS_CHARS:
+        raise click.UsageError(f"SITEMAP has more than {ADDRESS_CHARS} characters")
 
 
 @documents.command("progress")
-@click.option("--company", "company_name", required=True)
-@click.option("--json", "as_json", is_flag=True)
-def progress(company_name: str, as_json: bool) -> None:
-    """How many files and pages wait, are done, are parked; what is parked with its reason; what waits for vectors."""
-    config = settings.load()
-    with as_owner(config) as conn, conn.transaction():
-        company_id = _company(conn, company_name)
-        set_companies(conn, [company_id])
+@company_option()
+@as_json_option
+def progress(company: str, as_json: bool) -> None:
+    """How many files and pages wait, are done, have failed; those that failed with their reason; what waits for
+    vectors."""
+    with _of_company(company) as (conn, company_id):
         counts, parked = queue.counts(conn, company_id), queue.listed(conn, company_id, "parked")
         waiting = embeddings.waiting(conn, company_id)
     if as_json:
         rows = [asdict(row) for row in parked]
-        click.echo(json.dumps({"imports": counts, "documents_without_vectors": waiting, "parked": rows}, default=str))
+        print_json({"counts": counts, "documents_without_vectors": waiting, "imports": rows})
         return
     states = ", ".join(f"{counts.get(state, 0)} {state}" for state in ("queued", "done", "parked"))
     click.echo(f"files and pages: {states}; documents that wait for vectors: {waiting}")
@@ -157,69 +216,100 @@ def progress(company_name: str, as_json: bool) -> None:
         click.echo(f"{row.id}  {row.source}  {row.reason}")
 
 
-@documents.command("retry")
-@click.option("--company", "company_name", required=True)
-def retry(company_name: str) -> None:
-    """Read again what is parked; files of this command's machine have to be added again."""
-    config = settings.load()
-    with as_owner(config) as conn, conn.transaction():
-        company_id = _company(conn, company_name)
+@contextmanager
+def _of_company(word: str) -> Iterator[tuple[psycopg.Connection, int]]:
+    """A transaction of the owner's that works for one company."""
+    with as_owner(settings.load()) as conn, conn.transaction():
+        company_id = company_of(conn, word).id
         set_companies(conn, [company_id])
+        yield conn, company_id
+
+
+@documents.command("retry")
+@company_option()
+@as_json_option
+def retry(company: str, as_json: bool) -> None:
+    """Read again what has failed; files of this command's machine have to be added again."""
+    with _of_company(company) as (conn, company_id):
         count = queue.retry_parked(conn, company_id)
-    _ring_index(config)
-    click.echo(f"{count} queued again")
+        if not count:
+            raise NothingDone("import", "nothing has failed that could be read again: see `documents progress`")
+    _ring_index(settings.load())
+    print_result({"queued": count}, f"{count} queued again", as_json=as_json)
+
+
+@documents.command("clear-failed")
+@company_option()
+@click.option("--reason", help="Only those whose reason holds these words.")
+@click.option("--dry-run", is_flag=True, help="Say what would be cleared; change nothing.")
+@as_json_option
+def clear_failed(company: str, reason: str | None, dry_run: bool, as_json: bool) -> None:
+    """Forget imports that have failed, with the files that were sent for them: `documents clear-failed --company acme
+    --reason PDF`. Documents stay."""
+    if reason is not None and (not reason.strip() or "\x00" in reason):
+        raise click.UsageError("--reason holds no words: `documents progress` shows the reasons")
+    with _of_company(company) as (conn, company_id):
+        cleared = queue.clear_parked(conn, company_id, reason, dry_run=dry_run)
+        if not cleared:
+            raise NothingDone("import", "no failed import fits: see `documents progress`")
+    shown = [{"id": id_, "source": source, "reason": why} for id_, source, why in cleared]
+    lines = [f"{id_}  {source}  {why}" for id_, source, why in cleared]
+    end = f"{len(cleared)} would be cleared; nothing was changed" if dry_run else f"{len(cleared)} cleared"
+    print_result({"cleared": 0 if dry_run else len(cleared), "imports": shown}, *lines, end, as_json=as_json)
 
 
 @documents.command("delete")
-@click.argument("document_id", type=int)
-@click.option("--company", "company_name", required=True)
-def delete(document_id: int, company_name: str) -> None:
-    """Delete a document with its chunks and vectors; it is found by nobody from then on."""
-    with as_owner(settings.load()) as conn, conn.transaction():
-        company_id = _company(conn, company_name)
-        set_companies(conn, [company_id])
-        if not store.delete_document(conn, company_id, document_id):
-            raise Permanent("document", f"the company has no document {document_id}")
-    click.echo("deleted")
+@place_argument("documents list")
+@as_json_option
+def delete(place: Place, as_json: bool) -> None:
+    """Delete a document with its chunks and vectors: `documents delete acme/12`. Nobody finds it from then on."""
+    with _of_company(place.company) as (conn, company_id):
+        if not store.delete_document(conn, company_id, place.id):
+            raise NotFound("document", f"there is no document {place}: `documents list` shows them")
+    print_result({"company_id": company_id, "id": place.id, "deleted": True}, f"{place}  deleted", as_json=as_json)
 
 
 @documents.command("list")
-@click.option("--company", "company_name", required=True)
-@click.option("--json", "as_json", is_flag=True)
-def list_(company_name: str, as_json: bool) -> None:
+@company_option()
+@as_json_option
+def list_(company: str, as_json: bool) -> None:
     """The company's documents, and how many of their chunks can be found by meaning."""
-    with as_owner(settings.load()) as conn, conn.transaction():
-        company_id = _company(conn, company_name)
-        set_companies(conn, [company_id])
-        rows = store.list_documents(conn, company_id)
+    with _of_company(company) as (conn, company_id):
+        rows: list[store.Document] = []
+        while page := store.list_documents(conn, company_id, after_id=rows[-1].id if rows else 0, limit=LIST_PAGE):
+            rows += page
         vectors = embeddings.counts(conn, company_id)
     if as_json:
-        listed = [{**asdict(row), "vectors": vectors.get(row.id, 0)} for row in rows]
-        click.echo(json.dumps(listed, default=str, ensure_ascii=False))
+        print_json([{**asdict(row), "vectors": vectors.get(row.id, 0)} for row in rows])
         return
     for row in rows:
         found = vectors.get(row.id, 0)
-        click.echo(f"{row.id}  {row.source}  {row.title}  {row.chunk_count} chunks, {found} with vectors")
+        click.echo(f"{company_id}/{row.id}  {row.source}  {row.title}  {row.chunk_count} chunks, {found} with vectors")
+    if not rows:
+        click.echo("no documents yet: documents add PATH --company COMPANY")
 
 
 @documents.command("search")
 @click.argument("question")
-@click.option("--company", "company_name", required=True)
-def search(question: str, company_name: str) -> None:
+@company_option()
+@as_json_option
+def search(question: str, company: str, as_json: bool) -> None:
     """The passages that a question finds, with what words and meaning say of each."""
     config = settings.load()
     with as_owner(config) as conn:
-        company_id = _company(conn, company_name)
+        company_id = company_of(conn, company).id
         meaning = _understood(conn, config, question).meanings.get(question)
         with conn.transaction():
             set_companies(conn, [company_id])
             passages = knowledge.search(conn, company_id, question, meaning=meaning)
-    for number, passage in enumerate(passages, 1):
+    if as_json:
+        print_json([asdict(passage) for passage in passages])
+    for number, passage in enumerate([] if as_json else passages, 1):
         sides = f"bm25 {_shown(passage.bm25)}  cosine {_shown(passage.cosine)}"
         click.echo(f"[{number}] {passage.title}  relevance {passage.relevance:.2f}  {sides}")
         click.echo(f"    {passage.text[:200]!r}")
     if not passages:
-        click.echo("nothing found")
+        raise NotFound("passage", "nothing found")
 
 
 def _understood(conn: psycopg.Connection, config: settings.Settings, question: str) -> Understood:
@@ -235,18 +325,3 @@ def _understood(conn: psycopg.Connection, config: settings.Settings, question: s
 
 def _shown(score: float | None) -> str:
     return "–" if score is None else f"{score:.2f}"
-
-
-def _company(conn: psycopg.Connection, name: str) -> int:
-    found = companies.by_name(conn, name)
-    if found is None:
-        raise Permanent("company", f"no company is named {name!r}: make it with `company create`")
-    return found.id
-
-
-def _files(paths: tuple[Path, ...]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in extract.SUFFIXES)
-        found.extend(inside if path.is_dir() else [path])
-    return found

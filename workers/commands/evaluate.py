@@ -16,6 +16,7 @@ from shared.knowledge import embed
 from shared.llm.provider import http_client
 from shared.resilience.loop import Loop
 from shared.store.migrate import migrate
+from workers.commands.printing import as_json_option, print_result
 
 TOP = 10
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -29,8 +30,10 @@ def evaluate() -> None:
 @evaluate.command("retrieval")
 @click.option("--corpus", "corpus_path", type=FILE, required=True, help="JSON lines: id, text, title, transcript_id.")
 @click.option("--queries", "queries_path", type=FILE, required=True, help="JSON lines: id, text, history, …")
-@click.option("--out", "out_path", type=click.Path(dir_okay=False, path_type=Path), required=True)
-def retrieval(corpus_path: Path, queries_path: Path, out_path: Path) -> None:
+@click.option("--out", "out_path", type=click.Path(dir_okay=False, path_type=Path), required=True,
+              help="The file that the passages found are written to.")  # fmt: skip
+@as_json_option
+def retrieval(corpus_path: Path, queries_path: Path, out_path: Path, as_json: bool) -> None:
     """Load a corpus as one company, ask every question, write the ten best passages of each.
 
     Each run has a PostgreSQL of its own in DATA_DIR, which is gone when it ends: a running system is not touched, and
@@ -58,7 +61,8 @@ def retrieval(corpus_path: Path, queries_path: Path, out_path: Path) -> None:
     with out_path.open("w", encoding="utf-8") as file:
         for query, found in zip(queries, ranked, strict=True):
             file.write(json.dumps({"query_id": query.id, "ranked": found}, ensure_ascii=False) + "\n")
-    click.echo(f"{len(rows)} passages, {len(queries)} questions: {out_path}")
+    print_result({"passages": len(rows), "questions": len(queries), "out": str(out_path)},
+                 f"{len(rows)} passages, {len(queries)} questions: {out_path}", as_json=as_json)  # fmt: skip
 
 
 def _load(admin_url: str, rows: list[evaluation.Row], embedder: embed.Embedder) -> evaluation.Corpus:

@@ -10,7 +10,7 @@ import psycopg
 
 from shared import settings
 from shared.clock import SystemClock
-from shared.errors import Permanent
+from shared.errors import NotFound, Permanent
 from shared.flow import jobs as flow
 from shared.flow.jobs import Job, Work
 from shared.store import jobs as store
@@ -50,7 +50,7 @@ def job_list(as_json: bool) -> None:
 
 @job.command("history")
 @click.argument("name", required=False)
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
 @as_json_option
 def job_history(name: str | None, limit: int, as_json: bool) -> None:
     """Runs, newest first."""
@@ -113,5 +113,5 @@ def show_preview(found: flow.Preview, *, as_json: bool) -> None:
 def _job(name: str) -> Job:
     found = JOBS.get(name)
     if found is None:
-        raise Permanent("job", f"no job is named {name!r}: there are {', '.join(JOBS)}")
+        raise NotFound("job", f"no job is named {name!r}: there are {', '.join(JOBS)}")
     return found

@@ -9,10 +9,10 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NotFound, NothingDone, Permanent
 from shared.store import limits as store
-from workers.commands.companies import company_named
-from workers.commands.printing import as_json_option, print_json
+from workers.commands.naming import company_id_of, company_of, company_option
+from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
 
@@ -41,9 +41,8 @@ def show(as_json: bool) -> None:
         bounds, used = store.all_bounds(conn), store.used(conn, datetime.now(UTC).date())
     if as_json:
         print_json({
-            "bounds": [{"kind": b.kind, "company": b.company_id, "per_company": b.per_company,
-                        "per_contact": b.per_contact} for b in bounds],
-            "used_today": [{"kind": kind, "company": company, "used": n} for (kind, company), n in used.items()],
+            "bounds": list(map(_as_json, bounds)),
+            "used_today": [{"kind": kind, "company_id": company, "used": n} for (kind, company), n in used.items()],
         })  # fmt: skip
         return
     for bound in bounds:
@@ -63,22 +62,28 @@ def _shown(bound: store.Bounds) -> str:
 
 @limits.command("set")
 @click.argument("kind")
-@click.option("--company", "company_name", help="For this one alone; else for everybody who has none of their own.")
+@company_option("For this one alone; else for everybody who has none of their own.", required=False)
 @click.option("--per-company", type=_Bound(), help="So many a day, or none. Left out: as it is.")
 @click.option("--per-contact", type=_Bound(), help="So many a day, or none. Left out: as it is.")
-def set_(kind: str, company_name: str | None, per_company: str | None, per_contact: str | None) -> None:
+@as_json_option
+def set_(kind: str, company: str | None, per_company: str | None, per_contact: str | None, as_json: bool) -> None:
     """Set how much of KIND a day may bring. It counts from the next piece of work on."""
     if per_company is None and per_contact is None:
         raise Permanent("limits", "say --per-company N, --per-contact N, or both; `none` is no bound")
     with as_owner(settings.load()) as conn:
-        company_id = None if company_name is None else company_named(conn, company_name).id
+        company_id = company_id_of(conn, company)
         now = _known(conn, kind, company_id)
         store.set_bounds(
             conn, kind, company_id,
             per_company=_read(per_company, now.per_company), per_contact=_read(per_contact, now.per_contact),
         )  # fmt: skip
         after = _known(conn, kind, company_id)
-    click.echo(f"{kind}  {company_name or 'everybody'}: {_shown(after)} a day")
+    print_result(_as_json(after), f"{kind}  {company or 'everybody'}: {_shown(after)} a day", as_json=as_json)
+
+
+def _as_json(bounds: store.Bounds) -> dict[str, Any]:
+    return {"kind": bounds.kind, "company_id": bounds.company_id, "per_company": bounds.per_company,
+            "per_contact": bounds.per_contact}  # fmt: skip
 
 
 def _read(said: str | None, before: int | None) -> int | None:
@@ -89,20 +94,22 @@ def _read(said: str | None, before: int | None) -> int | None:
 
 @limits.command("unset")
 @click.argument("kind")
-@click.option("--company", "company_name", required=True)
-def unset(kind: str, company_name: str) -> None:
+@company_option()
+@as_json_option
+def unset(kind: str, company: str, as_json: bool) -> None:
     """Let the default count for a company again."""
     with as_owner(settings.load()) as conn:
-        company_id = company_named(conn, company_name).id
+        company_id = company_of(conn, company).id
         _known(conn, kind, company_id)
-        went = store.unset_bounds(conn, kind, company_id)
+        if not store.unset_bounds(conn, kind, company_id):
+            raise NothingDone("limits", f"{company} has no limit of its own for {kind}")
         after = _known(conn, kind, company_id)
-    click.echo(f"{kind}  {company_name}: {'now' if went else 'as before'} {_shown(after)} a day")
+    print_result(_as_json(after), f"{kind}  {company}: now {_shown(after)} a day", as_json=as_json)
 
 
 def _known(conn: psycopg.Connection, kind: str, company_id: int | None) -> store.Bounds:
     found = store.bounds_of(conn, kind, company_id)
     if found is None:
         kinds = sorted({b.kind for b in store.all_bounds(conn)})
-        raise Permanent("limits", f"nothing is limited as {kind!r}: there are {', '.join(kinds)}")
+        raise NotFound("limits", f"nothing is limited as {kind!r}: there are {', '.join(kinds)}")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -13,14 +13,17 @@ import click
 from redis.exceptions import RedisError
 
 from shared import settings
-from shared.errors import JournalUnavailable, Permanent
+from shared.errors import JournalUnavailable, NotFound, NothingDone, Permanent
 from shared.store import balance as balance_store
 from shared.store import outbound
 from shared.store import parked as store
 from shared.store.journal import Reader
 from shared.store.redis import connect
-from workers.commands.printing import as_json_option, print_json, print_rows, split_place
+from workers.commands.naming import ID, Place, located, place_argument
+from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
+
+REASON_CHARS = 200
 
 
 @contextmanager
@@ -36,7 +39,11 @@ def journal(config: settings.Settings) -> Iterator[Reader]:
 
 @click.command()
 @click.option("--hours", type=click.IntRange(1, 24 * 31), help="By channel and hour, of so many hours until now.")
-@click.option("--write-off", type=int, help="Count so many missing requests as stored: they are lost, and known to be.")
+@click.option(
+    "--write-off",
+    type=click.IntRange(min=1),
+    help="Count so many missing requests as stored: they are lost, and known to be.",
+)
 @as_json_option
 def balance(hours: int | None, write_off: int | None, as_json: bool) -> None:
     """Received = stored + in flight; and what became of every event, turn and part. Exits 1 if it does not close."""
@@ -49,7 +56,9 @@ def balance(hours: int | None, write_off: int | None, as_json: bool) -> None:
         return
     with as_owner(config) as conn, journal(config) as reader:
         if write_off is not None and not balance_store.write_off(conn, reader, write_off):
-            raise Permanent("balance", f"{write_off} requests are not what is missing: see `balance`")
+            raise NothingDone(
+                "balance", f"nothing was written off: {write_off} requests are not what is missing, see `balance`"
+            )
         found = balance_store.take(conn, reader)
     if as_json:
         print_json({**asdict(found), "closes": found.closes, "at_rest": found.at_rest})
@@ -89,8 +98,8 @@ def parked() -> None:
 @parked.command("list")
 @click.option("--platform", help="Only this platform's.")
 @click.option("--reason", help="Only those with this reason, as the list shows it.")
-@click.option("--app", "app_id", type=int, help="Only this application's (its number in `app list`).")
-@click.option("--limit", default=100, show_default=True)
+@click.option("--app", "app_id", type=ID, help="Only this application's (its number in `app list`).")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
 @as_json_option
 def parked_list(platform: str | None, reason: str | None, app_id: int | None, limit: int, as_json: bool) -> None:
     """Oldest first."""
@@ -107,19 +116,25 @@ def _parked_line(row: store.Parked) -> str:
 @parked.command("show")
 @click.argument("place")
 @click.option("--content", is_flag=True, help="Print the body as it came, message text and all.")
-def parked_show(place: str, content: bool) -> None:
+@as_json_option
+def parked_show(place: str, content: bool, as_json: bool) -> None:
     """The shape of a parked request; its words only with --content."""
     with as_owner(settings.load()) as conn:
         raw = _valid(lambda: store.raw_body(conn, place))
     if raw is None:
-        raise Permanent("parked", f"{place}: there is no body (never parked here, or purged)")
+        raise NotFound("parked", f"{place}: there is no body (never parked here, or purged)")
     if content:
-        click.echo(raw, nl=False)
+        if as_json:
+            print_json({"place": place, "text": raw.decode("utf-8", "replace")})
+        else:
+            click.echo(raw, nl=False)
         return
     try:
-        click.echo(json.dumps(store.redacted(json.loads(raw)), indent=2))
+        shape = store.redacted(json.loads(raw))
+        shown = json.dumps(shape, indent=2)
     except ValueError:
-        click.echo(f"{len(raw)} bytes that are no JSON")
+        shape = shown = f"{len(raw)} bytes that are not JSON"
+    print_result({"place": place, "shape": shape}, shown, as_json=as_json)
 
 
 @parked.command("redrive")
@@ -127,10 +142,12 @@ def parked_show(place: str, content: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="All that are parked, oldest first.")
 @click.option("--platform", help="Only this platform's.")
 @click.option("--reason", help="Only those with this reason, as the list shows it.")
-@click.option("--app", "app_id", type=int, help="Only this application's (its number in `app list`).")
+@click.option("--app", "app_id", type=ID, help="Only this application's (its number in `app list`).")
+@as_json_option
 def parked_redrive(
-    places: tuple[str, ...], everything: bool, platform: str | None, reason: str | None, app_id: int | None
-) -> None:
+    places: tuple[str, ...], everything: bool, platform: str | None, reason: str | None, app_id: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Send parked requests through the journal again. Doing it twice does nothing twice."""
     config = settings.load()
     only = store.Filter(platform, reason, app_id)
@@ -139,20 +156,35 @@ def parked_redrive(
     with as_owner(config) as conn, journal(config) as reader:
         if not places:
             places = tuple(row.place for row in store.all_parked(conn, only, limit=100_000))
-        for place in places:
-            went = _valid(lambda place=place: store.redrive(conn, reader, place, datetime.now(UTC)))
-            click.echo(f"{place}  {'redriven' if went else 'is not parked'}")
+            if not places:
+                raise NothingDone("parked", "nothing that is parked fits: `parked list` shows what there is")
+        went = [_valid(lambda place=place: store.redrive(conn, reader, place, datetime.now(UTC))) for place in places]
+    _sorted_out("redriven", places, went, as_json=as_json)
+
+
+def _sorted_out(done: str, places: Sequence[str], went: Sequence[bool], *, as_json: bool) -> None:
+    """Print what became of each. Exits 1 where one of them was not parked."""
+    each = list(zip(places, went, strict=True))
+    print_result(
+        {done: [place for place, ok in each if ok], "not_parked": [place for place, ok in each if not ok]},
+        *(f"{place}  {done if ok else 'is not parked'}" for place, ok in each),
+        as_json=as_json,
+    )
+    if not all(went):
+        raise SystemExit(1)
 
 
 @parked.command("discard")
 @click.argument("places", nargs=-1, required=True)
-@click.option("--reason", required=True)
-def parked_discard(places: tuple[str, ...], reason: str) -> None:
+@click.option("--reason", required=True, help="Why; it stays beside them.")
+@as_json_option
+def parked_discard(places: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Give parked requests up, saying why."""
+    if not reason.strip() or len(reason) > REASON_CHARS or "\x00" in reason:
+        raise click.UsageError(f"--reason should say why, in up to {REASON_CHARS} characters")
     with as_owner(settings.load()) as conn:
-        for place in places:
-            went = _valid(lambda place=place: store.discard(conn, place, reason))
-            click.echo(f"{place}  {'discarded' if went else 'is not parked'}")
+        went = [_valid(lambda place=place: store.discard(conn, place, reason)) for place in places]
+    _sorted_out("discarded", places, went, as_json=as_json)
 
 
 def _valid(work: Any) -> Any:
@@ -189,11 +221,13 @@ def _uncertain_line(row: outbound.Uncertain) -> str:
 
 
 @uncertain.command("settle")
-@click.argument("place", metavar="COMPANY/ID")
+@place_argument("outbound uncertain list")
 @click.option("--sent/--not-sent", required=True, help="It arrived; or it did not, and goes out again.")
-def settle(place: str, sent: bool) -> None:
-    """Say what became of an uncertain send."""
-    company_id, outbound_id = split_place(place, "outbound uncertain list")
+@as_json_option
+def settle(place: Place, sent: bool, as_json: bool) -> None:
+    """Say what became of an uncertain send: `outbound uncertain settle acme/7 --sent`."""
     with as_owner(settings.load()) as conn:
-        went = outbound.settle(conn, company_id, outbound_id, sent=sent)
-    click.echo(f"{place}  {'settled' if went else 'is not uncertain'}")
+        company_id, outbound_id = located(conn, place)
+        if not outbound.settle(conn, company_id, outbound_id, sent=sent):
+            raise NothingDone("outbound", f"{place} is not an uncertain send: `outbound uncertain list` shows them")
+    print_result({"company_id": company_id, "id": outbound_id, "settled": True}, f"{place}  settled", as_json=as_json)

@@ -11,6 +11,7 @@ import click
 
 from shared.channels import UnknownPlatform, platform
 from shared.model import InboundEvent, Me
+from workers.commands.printing import as_json_option
 
 # JSON leaves these as they are, but readers of lines and terminals take them for line ends or commands.
 _STILL_CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
@@ -20,8 +21,9 @@ _STILL_CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028
 @click.argument("platform_name", metavar="PLATFORM")
 @click.option("--me", "handle", metavar="@BOT", help="Our user name there, to see mentions of us.")
 @click.option("--me-id", metavar="ID", help="Our own id there, to see replies to us and our own echoes.")
-def parse(platform_name: str, handle: str | None, me_id: str | None) -> None:
-    """Read a webhook's raw body from stdin and print one JSON object per event.
+@as_json_option
+def parse(platform_name: str, handle: str | None, me_id: str | None, as_json: bool) -> None:
+    """Read a webhook's raw body from stdin and print one JSON object a line for each event, with --json one array.
 
     Exits 2 if the body is no JSON object or nobody knows the platform.
     """
@@ -33,8 +35,9 @@ def parse(platform_name: str, handle: str | None, me_id: str | None) -> None:
     except (UnknownPlatform, ValueError) as e:
         click.echo(str(e), err=True)
         raise click.exceptions.Exit(2) from None
-    for event in reader.parse(body, me):
-        click.echo(_line(event))
+    lines = [_line(event) for event in reader.parse(body, me)]
+    for line in [b"[" + b",".join(lines) + b"]"] if as_json else lines:
+        click.echo(line)
 
 
 def _line(event: InboundEvent) -> bytes:

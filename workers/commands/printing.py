@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
-from shared.errors import Permanent
-
 T = TypeVar("T")
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON value on standard output, for programs."
+)
 
 
 def print_json(value: Any) -> None:
@@ -31,9 +31,15 @@ def print_rows(rows: Sequence[T], line: Callable[[T], str], *, empty: str, as_js
         click.echo(empty)
 
 
-def split_place(place: str, listing: str) -> tuple[int, int]:
-    """COMPANY/ID as numbers. Raises Permanent naming the listing that prints such places."""
-    company_id, _, id_ = place.partition("/")
-    if not (company_id.isdecimal() and id_.isdecimal() and len(place) <= 40):
-        raise Permanent("place", f"{place!r} should be COMPANY/ID, as `{listing}` prints it")
-    return int(company_id), int(id_)
+def print_result(value: Any, *lines: str, as_json: bool) -> None:
+    """What a command did: one JSON value alone, or lines for people."""
+    if as_json:
+        print_json(value)
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def fields(row: object) -> dict[str, Any]:
+    """A dataclass' fields, one level deep."""
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}  # type: ignore[attr-defined]

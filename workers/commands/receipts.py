@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -10,35 +9,35 @@ from typing import Any
 import click
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NotFound, Permanent
 from shared.flow import waterfall
-from shared.store import companies, turns, usage
 from shared.store import receipts as store
+from shared.store import turns, usage
 from shared.store.receipts import Story
+from workers.commands.naming import ID, company_id_of, company_of, company_option
+from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
 MICROS = 1_000_000
+MODEL_CHARS = 200
 TURN_STATES = ("waiting", "answering", "answered", "handed_over", "cancelled")
 
 
-def _print(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
-
-
 @click.command()
-@click.argument("turn_id", metavar="TURN", type=click.IntRange(1, 2**63 - 1))
-@click.option("--company", "company_id", type=int, help="The company's number; finds the turn faster.")
-@click.option("--json", "as_json", is_flag=True)
-def receipt(turn_id: int, company_id: int | None, as_json: bool) -> None:
+@click.argument("turn_id", metavar="TURN", type=ID)
+@company_option("Whose turn it is; it is found faster.", required=False)
+@as_json_option
+def receipt(turn_id: int, company: str | None, as_json: bool) -> None:
     """How the answer to a turn came to be: every station with its time, passages, model attempts, step, cost."""
     with as_owner(settings.load()) as conn:
+        company_id = company_id_of(conn, company)
         story = store.story(conn, turn_id, company_id)
     if story is None:
         where = "" if company_id is None else f" of company {company_id}"
-        raise Permanent("turn", f"there is no turn {turn_id}{where}: see `turns list`")
+        raise NotFound("turn", f"there is no turn {turn_id}{where}: see `turns list`")
     found = waterfall.spans(story)
     if as_json:
-        _print({**asdict(story), "spans": [asdict(span) for span in found]})
+        print_json({**asdict(story), "spans": [asdict(span) for span in found]})
         return
     for line in [*_head(story), "", *waterfall.chart(found), *_passages(story)]:
         click.echo(line)
@@ -88,16 +87,16 @@ def turns_group() -> None:
 
 
 @turns_group.command("list")
-@click.option("--company", "company_id", type=int)
-@click.option("--state", type=click.Choice(TURN_STATES))
-@click.option("--limit", default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True)
-def turns_list(company_id: int | None, state: str | None, limit: int, as_json: bool) -> None:
+@company_option("Only this company's.", required=False)
+@click.option("--state", type=click.Choice(TURN_STATES), help="Only those in this state.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@as_json_option
+def turns_list(company: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """Newest first, without a word of what was said."""
     with as_owner(settings.load()) as conn:
-        rows = turns.newest(conn, company_id=company_id, state=state, limit=limit)
+        rows = turns.newest(conn, company_id=company_id_of(conn, company), state=state, limit=limit)
     if as_json:
-        _print([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
         return
     for row in rows:
         step = f"{row.step} ({row.reason})" if row.step else row.error or ""
@@ -118,7 +117,7 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]
             if not 0 <= micros <= 10**15 or micros != micros.to_integral_value():
                 raise InvalidOperation
         except InvalidOperation:
-            self.fail(f"{value!r} is no amount with at most six decimals", param, ctx)
+            self.fail(f"{value!r} is not an amount: a number from 0 on with at most six decimals", param, ctx)
         return int(micros)
 
 
@@ -127,25 +126,30 @@ def price() -> None:
     """What models cost; answers are reckoned with the price at their time."""
 
 
-@price.command("set")
+@price.command("set", context_settings={"ignore_unknown_options": True})
 @click.argument("model")
 @click.argument("in_micros", metavar="IN", type=_Amount())
 @click.argument("out_micros", metavar="OUT", type=_Amount())
-def price_set(model: str, in_micros: int, out_micros: int) -> None:
+@as_json_option
+def price_set(model: str, in_micros: int, out_micros: int, as_json: bool) -> None:
     """Price of a million tokens IN and OUT, in any one currency: `price set gpt-4o-mini 0.15 0.60`."""
+    if not model.strip() or not model.isprintable() or len(model) > MODEL_CHARS:
+        raise click.UsageError(f"MODEL should be a model's name, of up to {MODEL_CHARS} characters")
+    priced = usage.Price(model.strip(), in_micros, out_micros)
     with as_owner(settings.load()) as conn:
-        usage.set_price(conn, usage.Price(model, in_micros, out_micros))
-    click.echo(f"{model}: {_money(in_micros)} in, {_money(out_micros)} out, a million tokens")
+        usage.set_price(conn, priced)
+    print_result(asdict(priced), f"{priced.model}: {_money(in_micros)} in, {_money(out_micros)} out, a million tokens",
+                 as_json=as_json)  # fmt: skip
 
 
 @price.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@as_json_option
 def price_list(as_json: bool) -> None:
     """Models that have a price."""
     with as_owner(settings.load()) as conn:
         rows = usage.prices(conn)
     if as_json:
-        _print([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
         return
     for row in rows:
         click.echo(f"{row.model}  {_money(row.in_micros)} in  {_money(row.out_micros)} out")
@@ -154,15 +158,18 @@ def price_list(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("company_name", metavar="COMPANY")
 @click.argument("tokens", metavar="TOKENS|none")
-def budget(company_name: str, tokens: str) -> None:
-    """How many tokens a company's answers may take a day (UTC); beyond it passages are quoted. none: no bound."""
+@company_option()
+@as_json_option
+def budget(tokens: str, company: str, as_json: bool) -> None:
+    """Bound the tokens that a company's answers may take a day (UTC); beyond it passages are quoted. none: no bound.
+    `budget 1000000 --company acme`"""
     if not (tokens == "none" or (tokens.isascii() and tokens.isdigit() and len(tokens) < 19)):
         raise Permanent("budget", f"{tokens!r} should be a number of tokens, or none")
     with as_owner(settings.load()) as conn:
-        company = companies.by_name(conn, company_name)
-        if company is None:
-            raise Permanent("company", f"no company is named {company_name!r}: make it with `company create`")
-        usage.set_budget(conn, company.id, None if tokens == "none" else int(tokens))
-    click.echo(f"{company.name}: {'no budget' if tokens == 'none' else f'{tokens} tokens a day'}")
+        found = company_of(conn, company)
+        bound = None if tokens == "none" else int(tokens)
+        usage.set_budget(conn, found.id, bound)
+    print_result({"company_id": found.id, "daily_token_budget": bound},
+                 f"{found.slug}: {'no budget' if bound is None else f'{bound} tokens a day'}",
+                 as_json=as_json)  # fmt: skip

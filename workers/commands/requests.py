@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NotFound, Permanent
 from shared.store import requests
 from shared.store.journal import streams
 from workers.commands.printing import as_json_option, print_rows
@@ -23,7 +23,9 @@ def request(request_id: str, as_json: bool) -> None:
             rows = requests.trace(conn, request_id, streams(config.journal_shards))
         except ValueError as e:
             raise Permanent("request", str(e)) from None
-    print_rows(rows, _line, empty="not in the ledger: still in the journal, refused, or too old", as_json=as_json)
+    if not rows:
+        raise NotFound("request", f"{request_id} is not in the ledger: still in the journal, refused, or too old")
+    print_rows(rows, _line, empty="", as_json=as_json)
 
 
 def _line(row: requests.Traced) -> str:

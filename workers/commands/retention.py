@@ -8,10 +8,10 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NotFound, NothingDone, Permanent
 from shared.store import retention as store
-from workers.commands.companies import company_named
-from workers.commands.printing import as_json_option, print_json
+from workers.commands.naming import company_id_of, company_of, company_option
+from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
 
@@ -38,37 +38,44 @@ def show(as_json: bool) -> None:
 
 @retention.command("set")
 @click.argument("subject")
-@click.argument("days", type=click.IntRange(min=1))
-@click.option("--company", "company_name", help="For this company alone.")
-def set_(subject: str, days: int, company_name: str | None) -> None:
+@click.argument("days", type=click.IntRange(1, 36_500))
+@company_option("For this company alone.", required=False)
+@as_json_option
+def set_(subject: str, days: int, company: str | None, as_json: bool) -> None:
     """Keep a log for so many days, from the next run on (retention.drop_raw, retention.drop_logs)."""
     with as_owner(settings.load()) as conn:
         _known(conn, subject)
         try:
-            if company_name is None:
+            company_id = company_id_of(conn, company)
+            if company_id is None:
                 store.set_days(conn, subject, days)
             else:
-                store.set_override(conn, company_named(conn, company_name).id, subject, days)
+                store.set_override(conn, company_id, subject, days)
         except psycopg.errors.CheckViolation:
             raise Permanent(
                 "retention", f"{subject} cannot be kept for {days} days"
-                + (" for one company" if company_name else "") + ": the ledger needs 7, and runs have no company",
+                + (" for one company" if company else "") + ": the ledger needs 7, and runs have no company",
             ) from None  # fmt: skip
-    click.echo(f"{subject}  {days} days{f' for {company_name}' if company_name else ''}")
+    print_result({"subject": subject, "days": days, "company_id": company_id},
+                 f"{subject}  {days} days{f' for {company}' if company else ''}", as_json=as_json)  # fmt: skip
 
 
 @retention.command("unset")
 @click.argument("subject")
-@click.option("--company", "company_name", required=True)
-def unset(subject: str, company_name: str) -> None:
+@company_option()
+@as_json_option
+def unset(subject: str, company: str, as_json: bool) -> None:
     """A company's rows follow the default again."""
     with as_owner(settings.load()) as conn:
         _known(conn, subject)
-        went = store.unset_override(conn, company_named(conn, company_name).id, subject)
-    click.echo(f"{subject}  {'as everybody' if went else 'had no term of its own'}")
+        company_id = company_of(conn, company).id
+        if not store.unset_override(conn, company_id, subject):
+            raise NothingDone("retention", f"{company} has no days of its own for {subject}")
+    print_result({"subject": subject, "company_id": company_id, "days": None}, f"{subject}  as everybody",
+                 as_json=as_json)  # fmt: skip
 
 
 def _known(conn: psycopg.Connection, subject: str) -> None:
     known = store.policies(conn)
     if subject not in known:
-        raise Permanent("retention", f"no log is named {subject!r}: there are {', '.join(known)}")
+        raise NotFound("retention", f"no log is named {subject!r}: there are {', '.join(known)}")

@@ -12,10 +12,12 @@ import psycopg
 from shared import settings
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.flow import onboarding
-from shared.store import companies, maintenance
+from shared.store import maintenance
 from shared.store.migrate import migrate as apply_migrations
 from shared.store.pool import describe
 from shared.store.vault import Vault
+from workers.commands.naming import company_of, company_option
+from workers.commands.printing import as_json_option, print_result
 
 MIGRATE = "run ./switchboard migrate"
 
@@ -48,20 +50,21 @@ def _connect(config: settings.Settings) -> psycopg.Connection:
 def prepare(config: settings.Settings) -> list[str]:
     """Bring the schema up to date and make the coming week's partitions; returns the migrations applied."""
     _connect(config).close()  # what keeps us from it is told in one line; a broken migration with all it says
-    applied = apply_migrations(config.need("database_admin_url"))
+    applied = apply_migrations(
+        config.need("database_admin_url"), told=lambda said: click.echo(f"note: {said}", err=True)
+    )
     with as_owner(config) as conn:
         maintenance.make_partitions(conn, datetime.now(UTC).date())
     return applied
 
 
 @click.command()
-def migrate() -> None:
-    """Apply the migrations that are missing."""
+@as_json_option
+def migrate(as_json: bool) -> None:
+    """Bring the database's schema up to date; where it is already, nothing happens."""
     applied = prepare(settings.load())
-    for name in applied:
-        click.echo(f"applied {name}")
-    if not applied:
-        click.echo("the schema is up to date")
+    lines = [f"applied {name}" for name in applied] or ["the schema is up to date"]
+    print_result({"applied": applied}, *lines, as_json=as_json)
 
 
 @click.group()
@@ -70,22 +73,25 @@ def channel() -> None:
 
 
 @channel.command("create-widget")
-@click.option("--company", "company_name", required=True, help="The company's name, as created.")
+@company_option()
 @click.option("--slug", required=True, help="Stands in the widget's address: letters, digits, - and _.")
-@click.option(
-    "--origin", "origins", required=True, multiple=True, help="A page that may use it: https://shop.example. Several."
-)
-def create_widget(company_name: str, slug: str, origins: tuple[str, ...]) -> None:
+@click.option("--origin", "origins", required=True, multiple=True,
+              help="A page that may use it: https://shop.example. May be given several times.")  # fmt: skip
+@as_json_option
+def create_widget(company: str, slug: str, origins: tuple[str, ...], as_json: bool) -> None:
     """Make a web-chat widget, or change its origins: visitors' tokens stay good."""
     config = settings.load()
     vault = Vault(config.fernet_keys)
     with as_owner(config) as conn:
-        made = companies.by_name(conn, company_name)
-        if made is None:
-            raise Permanent("company", f"no company is named {company_name!r}: make it with `company create`")
+        made = company_of(conn, company)
         try:
-            onboarding.connect_widget(conn, vault, company_id=made.id, slug=slug, origins=origins)
+            connected = onboarding.connect_widget(conn, vault, company_id=made.id, slug=slug, origins=origins)
         except (ValueError, psycopg.errors.CheckViolation) as e:
             what = str(e) if isinstance(e, ValueError) else "a slug has up to 64 letters, digits, - and _"
             raise Permanent("channel", what) from None
-    click.echo(f"the widget of {made.name} is at /widget/{slug}/ for pages of {', '.join(origins)}")
+    print_result(
+        {"company_id": made.id, "id": connected.channel_id, "slug": slug, "path": f"/widget/{slug}/",
+         "origins": list(origins)},
+        f"the widget of {made.name} is at /widget/{slug}/ for pages of {', '.join(origins)}",
+        as_json=as_json,
+    )  # fmt: skip

@@ -11,7 +11,7 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import Permanent
+from shared.errors import NothingDone, Permanent
 from shared.flow import spaces as flow
 from shared.knowledge import embed
 from shared.knowledge.embed import Embedder
@@ -20,7 +20,7 @@ from shared.llm.provider import http_client
 from shared.resilience.loop import Loop
 from shared.store import spaces as store
 from shared.store.spaces import Fill, Space
-from workers.commands.printing import as_json_option, print_json
+from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
 
@@ -68,7 +68,8 @@ def progress(model: str | None, as_json: bool) -> None:
 @spaces.command("create")
 @click.argument("model")
 @click.option("--dimension", type=click.IntRange(1, 4000), help="What it should give; another one is refused.")
-def create(model: str, dimension: int | None) -> None:
+@as_json_option
+def create(model: str, dimension: int | None, as_json: bool) -> None:
     """Make the space of a model that the settings name (EMBEDDINGS_MODEL, EMBEDDINGS_FALLBACKS, or the local one). The
     index worker fills it while the active space keeps serving; with `spaces drop` it is undone."""
     config = settings.load()
@@ -80,23 +81,30 @@ def create(model: str, dimension: int | None) -> None:
             )
         made = flow.create(conn, embedders[model], dimension)
     _ring(config)
-    click.echo(f"{made.model}: {made.dimension} dimensions, {made.state}")
+    print_result(asdict(made), f"{made.model}: {made.dimension} dimensions, {made.state}", as_json=as_json)
 
 
 @spaces.command("switch")
 @click.argument("model")
 @click.option("--anyway", is_flag=True, help="Also where it is not full: the rest is found by its words meanwhile.")
-def switch(model: str, anyway: bool) -> None:
+@as_json_option
+def switch(model: str, anyway: bool, as_json: bool) -> None:
     """Rank questions in this space from now on, all at once; the one before stays ready, and is filled on."""
     with as_owner(settings.load()) as conn:
+        was = flow.named(conn, model).state
         now, before = flow.switch(conn, model, anyway=anyway)
-    click.echo(f"{now.model} is active" + (f"; {before.model} stays until `spaces drop`" if before else ""))
+    if before is None and was == "active":
+        raise NothingDone("space", f"{now.model} is the active one already")
+    print_result({"model": now.model, "state": now.state, "before": before and before.model},
+                 f"{now.model} is active" + (f"; {before.model} stays until `spaces drop`" if before else ""),
+                 as_json=as_json)  # fmt: skip
 
 
 @spaces.command("drop")
 @click.argument("model")
 @click.option("--yes", is_flag=True, help="To have it back everything is embedded anew.")
-def drop(model: str, yes: bool) -> None:
+@as_json_option
+def drop(model: str, yes: bool, as_json: bool) -> None:
     """Delete a space with its index and all its vectors. Ended half way, call it again."""
     config = settings.load()
     if model == (config.embeddings_model or MODEL):
@@ -106,7 +114,7 @@ def drop(model: str, yes: bool) -> None:
         raise Permanent("space", f"this deletes every vector of {model!r}: say --yes")
     with as_owner(config) as conn:
         gone = flow.drop(conn, model, now=lambda: datetime.now(UTC), told=lambda gone: None)
-    click.echo(f"{model} is gone, with {gone} vectors")
+    print_result({"model": model, "vectors": gone}, f"{model} is gone, with {gone} vectors", as_json=as_json)
 
 
 def _show(conn: psycopg.Connection, config: settings.Settings, chosen: list[Space], *, as_json: bool) -> list[Fill]:

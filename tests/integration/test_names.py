@@ -1,0 +1,95 @@
+"""Names and slugs: the database and shared/names.py agree, and a database with older names is mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shared.embedded import Database
+from shared.names import name_of
+from shared.store import companies
+from shared.store.companies import NameTaken
+from shared.store.migrate import files, migrate
+
+NAMES = [
+    "Acme", "Ä", "x" * 100, "漢字", "👩‍👩‍👧", "نام‌ها", "a b", "", "\u3164",
+    "\u200b", "\u2800", "a\tb", "a\x7f", "a\u0085b", "a\u2028",
+    "\u202eabc", "a\u2066b", "x" * 101, "\ufe0f",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_the_database_refuses_what_the_function_refuses(database: Database, name: str) -> None:
+    try:
+        taken = name_of(name) == name
+    except ValueError:
+        taken = False
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        try:
+            conn.execute("INSERT INTO companies (name) VALUES (%s)", (name,))
+            stored = True
+        except psycopg.errors.CheckViolation:
+            stored = False
+
+    assert stored == taken
+
+
+SLUGS = {
+    "Bücher & Mehr": "bucher-mehr", "Straße": "strasse", "Łódź's Æther": "lodzs-aether", "Щука и Ёж": "shchuka-i-yozh",
+    "Ελλάδα": "ellada", "漢字": "company", "1234": "company-1234", "  --  A  --": "a", "y" * 90: "y" * 50,
+}  # fmt: skip
+
+
+def test_slugs_are_made_from_names_and_are_unique(database: Database) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        assert {name: companies.create(conn, name).slug for name in SLUGS} == SLUGS
+        assert companies.create(conn, "bücher, mehr").slug == "bucher-mehr-2"
+        assert companies.create(conn, "Other", "my-shop").slug == "my-shop"
+        with pytest.raises(NameTaken, match="slug 'my-shop'"):
+            companies.create(conn, "Third", "my-shop")
+        for slug in ("12", "a--b", "-a", "ä", "a" * 64, ""):
+            with pytest.raises(ValueError, match="a slug has"):
+                companies.create(conn, "Fourth", slug)
+
+
+@pytest.mark.parametrize(("first", "second"), [("Acme", "ACME"), ("Straße", "STRASSE"), ("ﬁne", "FINE"), ("ΣΑΣ", "σας"),
+                                               ("Acme", "Ac\u200bme"), ("A B", "a  b")])  # fmt: skip
+def test_names_that_differ_only_in_case_or_form_are_the_same(database: Database, first: str, second: str) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        made = companies.create(conn, first)
+        with pytest.raises(NameTaken):
+            companies.create(conn, second)
+        assert companies.ensure(conn, second).id == made.id
+
+
+def test_the_migration_mends_names_that_are_there_and_tells_which(empty_database: Database, tmp_path: Path) -> None:
+    everything = files()
+    at = next(i for i, (name, _) in enumerate(everything) if name.endswith("_names_and_slugs.sql"))
+    for name, sql in everything[:at]:
+        (tmp_path / name).write_text(sql)
+    migrate(empty_database.admin_url, tmp_path)
+    old = ["Acme", "ACME ", "acme", "tab\there", "x" * 150, "\u200b"]
+    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
+        for name in old:
+            conn.execute("INSERT INTO companies (name) VALUES (%s)", (name,))
+        for n in range(3):
+            conn.execute("INSERT INTO agents (company_id, name, key_hash) VALUES (1, 'first agent', %s)", (bytes([n]),))
+        conn.execute("INSERT INTO collections (company_id, name) VALUES (1, 'Docs'), (1, 'docs')")
+    told: list[str] = []
+
+    migrate(empty_database.admin_url, told=told.append)
+
+    with psycopg.connect(empty_database.admin_url) as conn:
+        rows = conn.execute("SELECT name, slug FROM companies ORDER BY id").fetchall()
+        agents = conn.execute("SELECT name FROM agents ORDER BY id").fetchall()
+        collections = conn.execute("SELECT name FROM collections ORDER BY id").fetchall()
+    assert rows == [
+        ("Acme", "acme"), ("ACME (2)", "acme-2"), ("acme (3)", "acme-3"), ("tab here", "tab-here"),
+        ("x" * 100, "x" * 50), ("company 6", "company-6"),
+    ]  # fmt: skip
+    assert agents == [("first agent",), ("first agent (2)",), ("first agent (3)",)]
+    assert collections == [("Docs",), ("docs (2)",)]
+    assert len(told) == 8
+    assert any("ACME (2)" in line for line in told)

@@ -1,0 +1,117 @@
+"""The command line as a whole: every command is explained, names companies in one way and speaks JSON; and each example
+in the documents is one that it takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from shared.settings import PROJECT_ROOT
+from workers.commands import switchboard
+from workers.commands.naming import CompanyType, PlaceType
+
+WITHOUT_JSON = {
+    "up": "stays until it is stopped and tells what goes on",
+    "demo": "shows a conversation to people",
+    "worker": "becomes another process, whose log is JSON",
+}
+ITS_OBJECT = {"company show", "company rename", "company texts"}
+"""The commands whose object is a company: they take it as their first argument, all others with --company."""
+
+
+def _commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
+
+
+COMMANDS = dict(_commands(switchboard))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_explained(name: str) -> None:
+    command = COMMANDS[name]
+
+    assert command.help
+    assert command.help.rstrip()[-1] in ".`"
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name != "help":
+            assert option.help or option.name == "collection", f"{name} {option.opts}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_prints_has_json(name: str) -> None:
+    has = any("--json" in option.opts for option in COMMANDS[name].params)
+
+    assert has != (name in WITHOUT_JSON)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_company_is_named_in_one_way(name: str) -> None:
+    for param in COMMANDS[name].params:
+        if param.name in ("company", "company_id", "company_name"):
+            assert isinstance(param.type, CompanyType)
+            assert param.opts == (["company"] if name in ITS_OBJECT else ["--company"])
+        if param.metavar is not None and "/" in param.metavar and "COMPANY" in param.metavar:
+            assert isinstance(param.type, PlaceType)
+
+
+DOCUMENTS = [PROJECT_ROOT / "README.md", *sorted((PROJECT_ROOT / "docs").rglob("*.md"))]
+PLACEHOLDERS = {
+    "COMPANY/ID": "1/1", "COMPANY/CONVERSATION": "1/1", "COMPANY": "acme", "TURN": "1", "TOKENS": "1", "DAYS": "30",
+    "IN": "1", "OUT": "1", "KIND": "telegram", "NAME": "reply", "…": "x", "https://…": "https://bots.example.com",
+    "LOG": "llm_calls", "N": "1",
+}  # fmt: skip
+
+
+def _examples() -> Iterator[tuple[str, bool, list[str]]]:
+    """(where, whether it is whole, words) of each `./switchboard …`: in a line of its own, or within a sentence, which
+    may leave out required options."""
+    for path in DOCUMENTS:
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            quoted = re.findall(r"`\./switchboard ([^`]+)`", line)
+            indented = re.findall(r"^ {4,}(?:\S+=\S+ )*\./switchboard (.+)$", line)
+            for text, shown in [*((text, False) for text in quoted), *((text, True) for text in indented)]:
+                # a note behind, an answer, a second one, what is read in
+                said = re.split(r"\s+(?:#|→|<|\|)\s|\s{2,}[(#→]", text)[0]
+                said = re.sub(r"\[[^\]]*\]", "", said)  # what may be left out
+                yield f"{path.relative_to(PROJECT_ROOT)}:{number}", shown, shlex.split(said, comments=True)
+
+
+EXAMPLES = list(_examples())
+
+
+@pytest.mark.parametrize(
+    ("where", "whole", "words"), EXAMPLES, ids=[f"{where} {' '.join(words)}" for where, _, words in EXAMPLES]
+)
+def test_every_example_of_the_documents_is_taken(
+    where: str, whole: bool, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command: click.Command = switchboard
+    context = click.Context(switchboard)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(context, words[0].rstrip(","))
+        assert found is not None, f"{where}: there is no command {words[0]}"
+        command, words = found, words[1:]
+    if isinstance(command, click.Group) or not words:
+        return  # it is named, not shown
+    words = [PLACEHOLDERS.get(word, word) for word in words]
+    for option in command.params:
+        if isinstance(option.type, (click.File, click.Path)):
+            monkeypatch.setattr(option, "type", click.STRING)  # what an example names need not be here
+    try:
+        command.make_context("it", [word for word in words if word != "--help"])
+    except click.UsageError as e:
+        left_out = isinstance(e, click.MissingParameter) and isinstance(e.param, click.Option)
+        if left_out and not whole:
+            return
+        pytest.fail(f"{where}: {e.format_message()}")
