@@ -15,6 +15,7 @@ from shared.channels.body import decode_object
 from shared.channels.text import storable
 from shared.knowledge.extract import BYTES_MAX, FORMATS, format_of
 from shared.model import Rate
+from shared.names import name_of
 from shared.store import embeddings, imports, knowledge
 from shared.store.pool import Conn
 from tasks.doorbell import ring
@@ -128,6 +129,11 @@ def _described(request: Request) -> dict[str, str]:
              if request.query_params.get(key, "").strip()}  # fmt: skip
     if any(len(value) > NAME_CHARS for value in given.values()):
         raise Refused(422, f"title, collection, language and category may have {NAME_CHARS} characters")
+    if "collection" in given:
+        try:
+            given["collection"] = name_of(given["collection"], "collection's name")
+        except ValueError as e:
+            raise Refused(422, str(e)) from None
     if "language" in given and given["language"] not in knowledge.LANGUAGES:
         raise Refused(422, f"language should be one of {', '.join(sorted(knowledge.LANGUAGES))}")
     if date := request.query_params.get("date"):

@@ -65,6 +65,15 @@ def test_a_document_is_sent_read_listed_and_deleted_by_its_company_alone(
     assert ask(gateway, ours, "GET", "/knowledge/documents").json()["documents"] == []
 
 
+def test_a_collection_s_name_that_is_none_is_refused_by_name(gateway: RunningGateway, database: Database) -> None:
+    path = "/knowledge/documents?name=a.md&collection="
+    key = key_of(database)
+
+    for name, told in {"%E3%85%A4": "can be seen", "x" * 101: "at most 100", "a%E2%80%AEb": "U+202E"}.items():
+        refused = ask(gateway, key, "POST", path + name, b"# A")
+        assert (refused.status_code, told in refused.json()["error"]) == (422, True)
+
+
 def test_what_cannot_be_read_is_told_and_can_be_tried_again(station: Station, gateway: RunningGateway,
                                                             database: Database) -> None:  # fmt: skip
     key = key_of(database)

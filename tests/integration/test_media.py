@@ -26,7 +26,7 @@ from shared.flow import media as flow
 from shared.flow.media import Result
 from shared.model import Location
 from shared.resilience.egress import Egress
-from shared.store import media, objects
+from shared.store import companies, media, objects
 from shared.store.objects import MediaStoreUnavailable
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, settings, update
 from tests.integration.gateway_client import RunningGateway, running_gateway
@@ -306,7 +306,8 @@ def gateway(station: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runni
 
 def attachment(station: Station, gateway: RunningGateway, bot: Bot) -> dict[str, Any]:
     with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
-        key = onboarding.new_agent(conn, bot.company_id, f"Ada {station.conversation()}")
+        name = companies.free_agent_name(conn, bot.company_id, "Ada")
+        key = onboarding.new_agent(conn, bot.company_id, name)
     answer = gateway.get(
         f"/inbox/conversations/{station.conversation()}/messages", headers={"authorization": f"Bearer {key}"}
     )
