@@ -12,6 +12,22 @@ Kind = Literal[
     "handover", "referral", "optin", "account", "other",
 ]  # fmt: skip
 
+Reason = Literal[
+    "message", "edited", "deleted", "reaction", "delivery", "read", "echo",
+    "handover", "referral", "optin", "account", "other",
+    "account_linking", "app_home", "app_roles", "app_uninstalled", "assistant_thread", "automatic_forward",
+    "boost", "business_connection", "call", "request", "sender_chat", "unchanged",
+    "channel_changed", "channel_disabled", "channel_post", "comment", "contact_sync", "duplicate", "error", "feed",
+    "feedback", "file", "from_bot", "game_play", "group_without_mention", "guest_message", "handshake", "history",
+    "inline", "interaction", "link_shared", "malformed", "malformed_update", "managed_bot", "membership", "mention",
+    "metadata", "no_channel", "no_chat", "no_content", "no_sender", "nothing_new", "own_echo", "page_change",
+    "payment", "pin", "policy_enforcement", "poll", "rate_limited", "scopes", "service_message", "standby",
+    "thin_payload", "tokens_revoked", "too_many_events", "unknown_chat", "unknown_event", "unknown_message",
+    "unknown_status", "unknown_subtype", "unknown_type", "unknown_update", "user_tokens_revoked", "workflow",
+    "workspace_changed",
+]  # fmt: skip
+"""Why an event is not answered, or has no effect at all; shared/flow/drops.py says of each whether somebody is told."""
+
 SendStatus = Literal["sent", "retry", "uncertain", "failed", "reauth"]
 
 Ladder = Literal["full", "cheaper", "passages", "handover", "notice"]
@@ -72,7 +88,7 @@ class InboundEvent:
 
     kind: Kind
     reply: bool
-    reason: str | None
+    reason: Reason | None
     sender: str | None
     chat: str | None
     external_id: str | None

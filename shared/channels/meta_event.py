@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.channels import meta_message as content
 from shared.channels.fields import KEY_LIMIT, bounded, content_key, inner, key, moment, number_id, opaque_id, written
-from shared.model import InboundEvent, Kind, Me
+from shared.model import InboundEvent, Kind, Me, Reason
 
 GUEST = "user_ref:"
 """Begins the chat of somebody who has no id yet: a guest of the chat or checkbox on a page."""
@@ -114,7 +114,7 @@ def read(item: dict[str, Any], entry_id: str | None, me: Me, *, standby: bool) -
         yield _event(Item({}, between, time, sent_at, standby), "other", "unknown_update", unknown)
 
 
-def _event(item: Item, kind: Kind, reason: str | None, dedupe_key: str, **more: Any) -> InboundEvent:
+def _event(item: Item, kind: Kind, reason: Reason | None, dedupe_key: str, **more: Any) -> InboundEvent:
     return InboundEvent(
         kind=kind, reply=reason is None, reason=reason,
         sender=item.parties.us if kind == "echo" else item.parties.customer,
@@ -150,7 +150,7 @@ def _message(item: Item) -> InboundEvent:
     return _event(item, "message", _forbidden(item, empty=empty), _key(item, "message", mid), **held)
 
 
-def _forbidden(item: Item, *, empty: bool) -> str | None:
+def _forbidden(item: Item, *, empty: bool) -> Reason | None:
     """Why the bot must not answer what a customer said or pressed; None if it may."""
     if item.standby:
         return "standby"
@@ -173,7 +173,7 @@ def _postback(item: Item) -> InboundEvent:
 def _about(item: Item, kind: Kind, mid: str | None, dedupe_key: str, **more: Any) -> InboundEvent:
     """An event that speaks of a message."""
     targets = (mid,) if mid else ()
-    return _event(item, kind, str(kind), dedupe_key, **{"external_id": mid, "targets": targets, **more})
+    return _event(item, kind, kind, dedupe_key, **{"external_id": mid, "targets": targets, **more})
 
 
 def _edit(item: Item) -> InboundEvent:
@@ -200,7 +200,7 @@ def _receipt(kind: Kind, status: str) -> Callable[[Item], InboundEvent]:
         listed = [*(named[:TARGETS_MAX] if isinstance(named, list) else [named]), item.value.get("mid")]
         mids = tuple(dict.fromkeys(mid for mid in (bounded(opaque_id(one)) for one in listed) if mid))
         return _event(
-            item, kind, str(kind), item.fallback_key(kind), status=status, targets=mids,
+            item, kind, kind, item.fallback_key(kind), status=status, targets=mids,
             external_id=mids[0] if len(mids) == 1 else None, until=read_time(item.value.get("watermark")),
         )  # fmt: skip
 
@@ -232,16 +232,21 @@ def _handover(status: str, named: str | None) -> Callable[[Item], InboundEvent]:
     return read
 
 
-def _account(name: str, said: str) -> Callable[[Item], InboundEvent]:
+_POLICY = {"warning": "warning", "block": "block", "unblock": "unblock"}
+"""What the platform does to a page that broke its rules. https://developers.facebook.com/docs/messenger-platform/policy"""
+
+
+def _account(name: Reason, said: str) -> Callable[[Item], InboundEvent]:
     def read(item: Item) -> InboundEvent:
         return _event(
-            item, "account", name, item.fallback_key(name), status=name, payload=written(item.value.get(said), 64)
-        )
+            item, "account", name, item.fallback_key(name), status=name, payload=written(item.value.get(said), 64),
+            meaning=_POLICY.get(str(item.value.get(said))) if name == "policy_enforcement" else None,
+        )  # fmt: skip
 
     return read
 
 
-def _other(reason: str) -> Callable[[Item], InboundEvent]:
+def _other(reason: Reason) -> Callable[[Item], InboundEvent]:
     def read(item: Item) -> InboundEvent:
         payload = written(item.value.get("payload"), content.PAYLOAD_LIMIT)
         return _event(item, "other", reason, item.fallback_key(reason), payload=payload)

@@ -13,7 +13,7 @@ from typing import Any
 from shared.channels import meta_event
 from shared.channels.fields import KEY_LIMIT, bounded, called, content_key, inner, opaque_id, written
 from shared.channels.meta_message import listed
-from shared.model import InboundEvent, Me
+from shared.model import InboundEvent, Me, Reason
 
 EVENTS_MAX = 1000
 """What is beyond stays in the raw body; the platforms send no more."""
@@ -138,7 +138,7 @@ def _change(change: dict[str, Any], at: str | None, entry_id: str | None, me: Me
     )
 
 
-def _reason(field: Any, value: dict[str, Any]) -> str:
+def _reason(field: Any, value: dict[str, Any]) -> Reason:
     if not isinstance(field, str):
         return "page_change"
     if field in _COMMENTS or (field == "feed" and value.get("item") == "comment"):
@@ -155,5 +155,5 @@ def _entry_id(entry: dict[str, Any]) -> str | None:
     return None if found == _NO_ENTRY else found
 
 
-def _without_content(reason: str, name: str, value: Any, account: str | None = None) -> InboundEvent:
+def _without_content(reason: Reason, name: str, value: Any, account: str | None = None) -> InboundEvent:
     return InboundEvent("other", False, reason, None, None, None, content_key(name, value), account=account)

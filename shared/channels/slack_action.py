@@ -11,7 +11,7 @@ from typing import Any
 from shared.channels import slack_text
 from shared.channels.fields import Json, bounded, called, content_key, inner, key, written
 from shared.channels.slack_update import address, id_of, place_of, time_of
-from shared.model import InboundEvent
+from shared.model import InboundEvent, Reason
 
 _ACTIONS_MAX = 1000
 _PRESSES = ("block_actions", "interactive_message")
@@ -79,7 +79,7 @@ def _press(body: Json, action: Json, account: str | None) -> InboundEvent:
     )  # fmt: skip
 
 
-def _forbidden(sender: str | None, chat: str | None, text: str | None) -> str | None:
+def _forbidden(sender: str | None, chat: str | None, text: str | None) -> Reason | None:
     if sender is None:
         return "no_sender"
     if chat is None:

@@ -8,10 +8,10 @@ from typing import Any
 from shared.channels import slack_action, slack_message
 from shared.channels.fields import Json, content_key, inner, key, moment, opaque_id, written
 from shared.channels.slack_update import ID_LIMIT, Update, account_of, address, id_of, place_of, time_of, update_of
-from shared.model import InboundEvent, Kind, Me
+from shared.model import InboundEvent, Kind, Me, Reason
 
 # The first prefix that fits names why an event is none that we know more of.
-_OTHERS = (
+_OTHERS: tuple[tuple[str, Reason], ...] = (
     ("assistant_thread_", "assistant_thread"), ("app_home_", "app_home"), ("member_", "membership"),
     ("channel_", "channel_changed"), ("group_", "channel_changed"), ("im_", "channel_changed"),
     ("mpim_", "channel_changed"), ("shared_channel_", "channel_changed"), ("team_", "workspace_changed"),
@@ -35,7 +35,8 @@ def parse(body: Json, me: Me) -> list[InboundEvent]:
     update = update_of(body, me)
     if update is None:
         known = body.get("type") == "url_verification" or body.get("ssl_check") is not None
-        reason, name = "handshake" if known else "unknown_update", content_key("body", dict(body))
+        reason: Reason = "handshake" if known else "unknown_update"
+        name = content_key("body", dict(body))
         return [InboundEvent("other", False, reason, None, None, None, name, account=account_of(body))]
     return [READERS.get(str(update.event.get("type")), _other)(update)]
 
@@ -48,7 +49,7 @@ def shard_key(body: Json) -> str:
     ) or ""  # fmt: skip
 
 
-def _told(update: Update, kind: Kind, reason: str, dedupe_key: str | None = None, **more: Any) -> InboundEvent:
+def _told(update: Update, kind: Kind, reason: Reason, dedupe_key: str | None = None, **more: Any) -> InboundEvent:
     """An event that is no message: who caused it and where, as far as it says."""
     event = update.event
     thread = inner(event, "assistant_thread")

@@ -21,7 +21,7 @@ from shared.channels.slack_update import (
     ref_of,
     time_of,
 )  # fmt: skip
-from shared.model import Attachment, InboundEvent, Kind
+from shared.model import Attachment, InboundEvent, Kind, Reason
 
 _FILES_MAX = 100
 
@@ -73,7 +73,7 @@ class Message:
         return key("message", self.channel, self.ts)
 
     def told(
-        self, kind: Kind, reason: str | None, dedupe_key: str, *, holds_text: bool = True, **more: Any
+        self, kind: Kind, reason: Reason | None, dedupe_key: str, *, holds_text: bool = True, **more: Any
     ) -> InboundEvent:
         body = self.body
         person = inner(body, "user_profile")
@@ -125,7 +125,7 @@ def said(update: Update) -> InboundEvent:
     return replace(event, reply=reason is None, reason=reason)
 
 
-def _forbidden(message: Message, event: InboundEvent) -> str | None:
+def _forbidden(message: Message, event: InboundEvent) -> Reason | None:
     if event.sender is None:
         return "no_sender"
     if event.chat is None:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.channels.fields import Json, bounded, called, content_key, inner, key, moment, opaque_id, written
-from shared.model import Attachment, InboundEvent, Kind, read_ref
+from shared.model import Attachment, InboundEvent, Kind, Reason, read_ref
 
 ID_LIMIT = 256
 _ATTACHMENTS_MAX = 100
@@ -51,7 +51,7 @@ def parse(body: Json) -> list[InboundEvent]:
     ours = read_ref(message_id) is not None  # a program that hands on whatever was said would have us answer ourselves
     if kind == "message" and ours:
         kind = "echo"
-    reason = _forbidden(sender, chat) if kind == "message" else kind
+    reason: Reason | None = _forbidden(sender, chat) if kind == "message" else kind
     return [
         InboundEvent(
             kind=kind,
@@ -89,7 +89,7 @@ def _id(value: Any) -> str | None:
     return bounded(opaque_id(value), ID_LIMIT)
 
 
-def _forbidden(sender: str | None, chat: str | None) -> str | None:
+def _forbidden(sender: str | None, chat: str | None) -> Reason | None:
     if sender is None:
         return "no_sender"
     return None if chat is not None else "no_chat"
@@ -101,7 +101,7 @@ def _key(kind: Kind, chat: str | None, message_id: str | None, body: Json) -> st
     return content_key(kind, dict(body))  # the same message may be edited twice
 
 
-def _other(body: Json, reason: str) -> InboundEvent:
+def _other(body: Json, reason: Reason) -> InboundEvent:
     external_id = _id(inner(body, "data").get("id"))
     name = content_key("other", dict(body))
     return InboundEvent(

@@ -6,7 +6,7 @@ import re
 from typing import Any, Literal
 
 from shared.channels.fields import bounded, inner, number_id, opaque_id, written
-from shared.model import Attachment, Kind, Me
+from shared.model import Attachment, Kind, Me, Reason
 
 ChatType = Literal["private", "group", "channel", "unknown"]
 
@@ -92,7 +92,7 @@ def _attachment(name: str, value: dict[str, Any]) -> Attachment:
     return Attachment(type=name, id=bounded(platform_id), mime=written(value.get("mime_type"), 128))
 
 
-def judge(message: dict[str, Any], me: Me) -> tuple[Kind, str | None]:
+def judge(message: dict[str, Any], me: Me) -> tuple[Kind, Reason | None]:
     """What a new message is, and why the bot must not answer it (None if it may)."""
     service = _service(message)
     if service:
@@ -105,7 +105,7 @@ def judge(message: dict[str, Any], me: Me) -> tuple[Kind, str | None]:
     return "message", _author_forbids(message) or _place_forbids(message, kind_of_chat, me)
 
 
-def _service(message: dict[str, Any]) -> str | None:
+def _service(message: dict[str, Any]) -> Reason | None:
     for name, value in message.items():
         if value is None or value is False:
             continue
@@ -129,7 +129,7 @@ def _is_ours(message: dict[str, Any], me: Me) -> bool:
     return sender_id is not None and sender_id != number_id(inner(message, "chat").get("id"))
 
 
-def _author_forbids(message: dict[str, Any]) -> str | None:
+def _author_forbids(message: dict[str, Any]) -> Reason | None:
     if message.get("is_automatic_forward"):
         return "automatic_forward"
     if message.get("sender_chat"):
@@ -140,7 +140,7 @@ def _author_forbids(message: dict[str, Any]) -> str | None:
     return "no_sender" if number_id(sender.get("id")) is None else None
 
 
-def _place_forbids(message: dict[str, Any], kind_of_chat: ChatType, me: Me) -> str | None:
+def _place_forbids(message: dict[str, Any], kind_of_chat: ChatType, me: Me) -> Reason | None:
     if chat_address(message) is None:
         return "no_chat"
     if text(message) is None and not attachments(message):

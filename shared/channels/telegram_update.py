@@ -24,7 +24,7 @@ from shared.channels.fields import (
     opaque_id,
     written,
 )
-from shared.model import InboundEvent, Kind, Me
+from shared.model import InboundEvent, Kind, Me, Reason
 
 _DELETED_AT_ONCE = 1000  # Telegram names at most 100
 
@@ -76,7 +76,7 @@ def _update_key(name: str, value: Any, update_id: str | None) -> str:
     return key(name, "update", update_id) if update_id is not None else content_key(name, value)
 
 
-def _without_content(dedupe_key: str, reason: str) -> InboundEvent:
+def _without_content(dedupe_key: str, reason: Reason) -> InboundEvent:
     return InboundEvent("other", False, reason, None, None, None, dedupe_key)
 
 
@@ -88,7 +88,7 @@ def _person(value: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _event(update: Update, kind: Kind, reason: str | None, dedupe_key: str, *, holds_text: bool) -> InboundEvent:
+def _event(update: Update, kind: Kind, reason: Reason | None, dedupe_key: str, *, holds_text: bool) -> InboundEvent:
     """An event from the fields that nearly all kinds share."""
     value = update.value
     chat, person = inner(value, "chat"), _person(value)
@@ -133,14 +133,14 @@ def _message(update: Update, me: Me) -> list[InboundEvent]:
     return [_event(update, kind, reason, _message_key(update), holds_text=True)]
 
 
-def _post(reason: str) -> Reader:
+def _post(reason: Reason) -> Reader:
     def read(update: Update, me: Me) -> list[InboundEvent]:
         return [_event(update, "other", reason, _message_key(update), holds_text=True)]
 
     return read
 
 
-def _edited(reason: str) -> Reader:
+def _edited(reason: Reason) -> Reader:
     def read(update: Update, me: Me) -> list[InboundEvent]:
         event = _event(update, "edited", reason, _edit_key(update), holds_text=True)
         return [replace(event, sent_at=moment(update.value.get("edit_date")) or event.sent_at)]
@@ -197,7 +197,7 @@ def _callback(update: Update, me: Me) -> list[InboundEvent]:
 
 def _callback_forbidden(
     query: dict[str, Any], carrier: dict[str, Any], chat: str | None, data: str | None
-) -> str | None:
+) -> Reason | None:
     person = inner(query, "from")
     if person.get("is_bot"):
         return "from_bot"
@@ -222,7 +222,7 @@ def _reaction(update: Update, me: Me) -> list[InboundEvent]:
     return [replace(event, targets=targets, text=emoji, status="added" if reactions else "removed")]
 
 
-def _plain(kind: Kind, reason: str) -> Reader:
+def _plain(kind: Kind, reason: Reason) -> Reader:
     """A kind that only counts: its key is the update's."""
 
     def read(update: Update, me: Me) -> list[InboundEvent]:

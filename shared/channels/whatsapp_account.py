@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.channels.fields import content_key, digits, inner, written
 from shared.channels.whatsapp_message import identity, list_of, when
-from shared.model import InboundEvent, Kind
+from shared.model import InboundEvent, Kind, Reason
 
 # What a person should hear of: the value's `event` → a word for it.
 _MEANINGS = {
@@ -106,7 +106,7 @@ def user_id_event(item: dict[str, Any], account: str | None) -> InboundEvent:
 
 
 def _about_person(
-    kind: Kind, reason: str, item: dict[str, Any], account: str | None, status: str | None
+    kind: Kind, reason: Reason, item: dict[str, Any], account: str | None, status: str | None
 ) -> InboundEvent:
     whom = identity(item.get("wa_id"), item.get("user_id"))
     return InboundEvent(

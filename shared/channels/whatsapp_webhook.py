@@ -19,7 +19,7 @@ from shared.channels.whatsapp_account import account_event, group_event, prefere
 from shared.channels.whatsapp_message import identity, list_of, when
 from shared.channels.whatsapp_scope import Scope, name_of, scope_of
 from shared.channels.whatsapp_status import error_event, recipient, status_event
-from shared.model import InboundEvent, Me
+from shared.model import InboundEvent, Me, Reason
 
 EVENTS_MAX = 1000
 
@@ -47,7 +47,7 @@ def shard_key(body: Json) -> str:
     return ""
 
 
-def _nothing(reason: str, dedupe_key: str) -> InboundEvent:
+def _nothing(reason: Reason, dedupe_key: str) -> InboundEvent:
     return InboundEvent("other", False, reason, None, None, None, dedupe_key)
 
 
@@ -138,7 +138,7 @@ def _with_content(event: InboundEvent, message: dict[str, Any]) -> InboundEvent:
     )
 
 
-def _forbidden(event: InboundEvent, message: dict[str, Any], group: str | None, scope: Scope) -> str | None:
+def _forbidden(event: InboundEvent, message: dict[str, Any], group: str | None, scope: Scope) -> Reason | None:
     """Why the bot must not answer."""
     if event.sender is None:
         return "no_sender"
@@ -244,7 +244,7 @@ def _echo(echo: dict[str, Any], scope: Scope) -> InboundEvent:
     )
 
 
-def _plain(name: str, reason: str) -> Callable[[dict[str, Any], Scope], InboundEvent]:
+def _plain(name: str, reason: Reason) -> Callable[[dict[str, Any], Scope], InboundEvent]:
     """What only counts."""
 
     def read(item: dict[str, Any], scope: Scope) -> InboundEvent:

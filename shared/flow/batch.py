@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.flow import drops
 from shared.live.topics import Chat, Moved
-from shared.model import InboundEvent, JournalEntry, Route
+from shared.model import InboundEvent, JournalEntry, Reason, Route
 from shared.store.conversations import ChatKey, ContactKey, Locked
 from shared.store.ledger import LedgerRow
 
@@ -15,13 +16,14 @@ from shared.store.ledger import LedgerRow
 @dataclass(frozen=True, slots=True)
 class Placed:
     """An event with its place in the journal and, where one is connected, the channel it belongs to. also: the others
-    of a business account, where it is news of that."""
+    of a business account, where it is news of that. homeless: why it has no channel."""
 
     entry: JournalEntry
     ordinal: int
     event: InboundEvent
     route: Route | None
     also: tuple[Route, ...] = ()
+    homeless: Reason = "no_channel"
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -107,7 +109,7 @@ class Stored:
 class Batch:
     """Events by what they do, each list in the order of the journal. ledger: how each of them ended, in no order.
     locked: the conversations that are touched; contacts: those who wrote. totals: company → (customer messages, unread)
-    to add, last.
+    to add, last. lost: (app, account, reason) of what somebody should know was dropped, to be noted last, too.
 
     talk: customers' messages, echoes of what was written in our name, handovers. changes: edits and deletions.
     statuses: what became of our parts, and our own echoes. reads: an agent has read elsewhere. facts: referrals and
@@ -126,6 +128,7 @@ class Batch:
     locked: dict[ChatKey, Locked] = field(default_factory=dict)
     contacts: dict[ContactKey, int] = field(default_factory=dict)
     totals: dict[int, tuple[int, int]] = field(default_factory=dict)
+    lost: Counter[tuple[int, str, str]] = field(default_factory=Counter)
 
     def place(self, p: Placed) -> tuple[int, int]:
         """(company, conversation) of an event whose conversation is locked."""
@@ -135,8 +138,10 @@ class Batch:
     def effected(self, p: Placed, message_id: int | None = None) -> None:
         self.ledger.append(p.row("effected", message_id=message_id))
 
-    def dropped(self, p: Placed, reason: str) -> None:
+    def dropped(self, p: Placed, reason: Reason) -> None:
         self.ledger.append(p.row("dropped", reason))
+        if drops.told(reason) != "counted":
+            self.lost[p.entry.app_id, p.event.account or "", reason] += 1
 
     def count(self, company_id: int, customer_messages: int, unread: int) -> None:
         before = self.totals.get(company_id, (0, 0))

@@ -63,8 +63,14 @@ def connect(
     """Store what was identified. An application that is known keeps its secrets and verify token, unless the platform
     has given it another secret. Raises ValueError when slug or account belong to somebody else."""
     app = channels.app_by_slug(conn, connector.platform, slug)
-    secrets = rotation.secrets_of(vault, app) if app is not None else []
+    _refuse_other_application(app, identity)
+    secrets = _secrets_in_force(conn, vault, app, identity)
     given = connector.secret_of(answers)
+    if given and given not in secrets and app is not None and channels.shared_with_others(conn, app.id, company_id):
+        raise ValueError(
+            f"the secret is not that of {slug!r}, under which other companies are connected, too: if the platform has "
+            f"changed it, ./switchboard app rotate-secret {slug}; nothing was changed"
+        )
     if given and given not in secrets:
         secrets = [given, *secrets][: rotation.SECRETS_KEPT]
     elif not secrets:
@@ -78,6 +84,27 @@ def connect(
     )  # fmt: skip
     registration = Registration(address, secrets[0], identity, verify_token, answers)
     return Made(connected, registration, app is None)
+
+
+def _refuse_other_application(app: AppRow | None, identity: Identity) -> None:
+    """Another application's account under this slug would take our echoes for a stranger's. Raises ValueError."""
+    theirs = identity.me.app
+    if app is not None and app.external_id and theirs and theirs != app.external_id:
+        raise ValueError(
+            f"the slug {app.slug!r} stands for the application {app.external_id}, and these credentials are of "
+            f"{theirs}: choose another --slug; nothing was changed"
+        )
+
+
+def _secrets_in_force(conn: Conn, vault: Vault, app: AppRow | None, identity: Identity) -> list[str]:
+    """The application's secrets; none where its one channel was another account, whose platform still bears them."""
+    if app is None:
+        return []
+    if app.platform in channels.ONE_CHANNEL:
+        before = registry.channels(conn, slug=app.slug)
+        if before and all(line.external_id != identity.me.external_id for line in before):
+            return []
+    return rotation.secrets_of(vault, app)
 
 
 def registration_of(conn: Conn, vault: Vault, connector: Connector, app: AppRow, address: str) -> list[Registration]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from datetime import datetime
 
-from shared.flow import changes, statuses, talk
+from shared.flow import changes, drops, statuses, talk
 from shared.flow.batch import Alert, Batch, Placed, Stored, deed, happened_at, targets_of
 from shared.live.topics import Chat
 from shared.model import Route
@@ -55,7 +55,8 @@ def sort_out(placed: Sequence[Placed]) -> Batch:
     batch = Batch()
     for p in placed:
         if p.route is None:
-            batch.dropped(p, "no_channel")
+            own = p.event.reason if p.event.kind == "other" else None
+            batch.dropped(p, own if own is not None and drops.told(own) == "counted" else p.homeless)
             continue
         station = _station(p, batch)
         if station is not None:

@@ -16,7 +16,7 @@ from shared.flow import effects
 from shared.flow.batch import Batch, Placed, Stored
 from shared.model import InboundEvent, JournalEntry, Me, Route
 from shared.settings import Settings
-from shared.store import channels, conversations, ledger
+from shared.store import channels, conversations, drops, ledger
 from shared.store.ledger import LedgerRow, Progress
 from shared.store.pool import Conn, set_companies
 
@@ -100,15 +100,31 @@ def store_batch(
     routes: dict[int, list[Route]] = {}
     for route in channels.routes(conn, sorted({entry.app_id for entry in fresh})):
         routes.setdefault(route.app_id, []).append(route)
-    placed = place_events(fresh, routes, platforms)
+    placed = _say_disabled(conn, place_events(fresh, routes, platforms), routes)
     set_companies(conn, {route.company_id for p in placed for route in p.routes})
 
     batch = effects.apply(conn, placed, settings, stored)
     _write_ledger(conn, fresh, batch, stored)
     ledger.add_progress(conn, progress)
     conversations.add_totals(conn, {company: add for company, add in batch.totals.items() if add != (0, 0)})
+    drops.note(conn, batch.lost)
     faults.reach("intake.before_commit")
     return stored
+
+
+def _say_disabled(conn: Conn, placed: list[Placed], known: Mapping[int, Sequence[Route]]) -> list[Placed]:
+    """What has no channel because somebody has disabled it says so."""
+    homeless = {p.entry.app_id for p in placed if p.route is None}
+    disabled: dict[int, list[Route]] = {}
+    for route in channels.disabled_routes(conn, sorted(homeless)) if homeless else ():
+        disabled.setdefault(route.app_id, []).append(route)
+
+    def was_disabled(p: Placed) -> bool:
+        asleep = disabled.get(p.entry.app_id, [])
+        unnamed = p.event.account is None and not known.get(p.entry.app_id)
+        return p.route is None and bool(asleep) and (unnamed or bool(_routes(p.event, asleep)))
+
+    return [replace(p, homeless="channel_disabled") if was_disabled(p) else p for p in placed] if disabled else placed
 
 
 def _write_ledger(conn: Conn, fresh: Sequence[JournalEntry], batch: Batch, stored: Stored) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
+
 from shared.model import Me
-from shared.store import channels, companies
+from shared.store import channels, companies, drops
 from shared.store.pool import Conn
 from shared.store.vault import Vault
 
@@ -52,9 +55,9 @@ def connect_bot(
 ) -> Connected:
     """Connect a bot that is its own app (Telegram): app and channel in one transaction. Connecting it again
     renews secrets and credentials. Raises ValueError when the slug or the bot belongs to somebody else."""
-    with conn.transaction():
-        app_id = channels.add_app(conn, platform, slug, vault.seal(list(webhook_secrets)))
-        channel_id = channels.add_channel(conn, company_id, app_id, platform, me, vault.seal({"token": token}))
+    with _refusing(slug), conn.transaction():
+        app_id = channels.add_app(conn, company_id, platform, slug, vault.seal(list(webhook_secrets)))
+        channel_id = _add_channel(conn, company_id, app_id, platform, slug, me, vault.seal({"token": token}))
     return Connected(company_id, app_id, channel_id)
 
 
@@ -75,14 +78,46 @@ def connect_account(
     slug: the app's; its secrets, verify token and id on the platform (me.app) are renewed with every call. Raises
     ValueError when the slug stands for another platform or the account belongs to another company.
     """
-    with conn.transaction():
-        app_id = channels.add_app(conn, platform, slug, vault.seal(list(webhook_secrets)))
+    with _refusing(slug), conn.transaction():
+        app_id = channels.add_app(conn, company_id, platform, slug, vault.seal(list(webhook_secrets)))
         sealed = None if verify_token is None else vault.seal(verify_token)
         channels.set_app_identity(conn, app_id, me.app, sealed)
-        channel_id = channels.add_channel(
-            conn, company_id, app_id, platform, me, vault.seal(dict(credentials)), credentials.get("account_id")
+        channel_id = _add_channel(
+            conn, company_id, app_id, platform, slug, me, vault.seal(dict(credentials)), credentials.get("account_id")
         )
     return Connected(company_id, app_id, channel_id)
+
+
+def _add_channel(
+    conn: Conn, company_id: int, app_id: int, platform: str, slug: str, me: Me, credentials: bytes,
+    business_account: str | None = None,
+) -> int:  # fmt: skip
+    """The channel, unless another one stands in its way: then ValueError names it. What was dropped for want of it is
+    over."""
+    account = me.external_id or ""
+    other = channels.in_the_way(conn, platform, app_id, account)
+    if other is not None:
+        place = f"{other.company_id}/{other.channel_id} of {other.company}, slug {other.slug!r}"
+        choice = "choose another --slug, or " if other.slug == slug else ""
+        what = f"{other.name} is connected under it" if other.slug == slug else f"{other.name} is connected already"
+        raise ValueError(
+            f"{what} ({place}): {choice}disable that one first: channel disable {other.company_id}/{other.channel_id}; "
+            "nothing was changed"
+        )
+    channel_id = channels.add_channel(conn, company_id, app_id, platform, me, credentials, business_account)
+    drops.settle(conn, app_id, account)
+    return channel_id
+
+
+@contextmanager
+def _refusing(slug: str) -> Iterator[None]:
+    """Whoever connected the same at the same moment was first: the index says so. Raises ValueError."""
+    try:
+        yield
+    except psycopg.errors.UniqueViolation:
+        raise ValueError(
+            f"{slug!r} or its account was connected by somebody else just now: see channel list; nothing was changed"
+        ) from None
 
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", re.ASCII)
@@ -98,11 +133,11 @@ def connect_widget(conn: Conn, vault: Vault, *, company_id: int, slug: str, orig
     for origin in known:
         if not ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is no origin: write it as https://shop.example, without a path")
-    with conn.transaction():
+    with _refusing(slug), conn.transaction():
         app = channels.app_by_slug(conn, "widget", slug)
         sealed = app.secrets if app is not None else vault.seal([new_secret()])
-        app_id = channels.add_app(conn, "widget", slug, sealed)
+        app_id = channels.add_app(conn, company_id, "widget", slug, sealed)
         channels.set_origins(conn, app_id, sorted(set(known)))
         me = Me(external_id=slug)
-        channel_id = channels.add_channel(conn, company_id, app_id, "widget", me, vault.seal({}))
+        channel_id = _add_channel(conn, company_id, app_id, "widget", slug, me, vault.seal({}))
     return Connected(company_id, app_id, channel_id)

@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, field
 
 from shared.flow.batch import Alert, Batch, Placed, Stored, happened_at, targets_of
 from shared.live.topics import Chat
-from shared.model import read_ref
+from shared.model import Reason, read_ref
 from shared.store import many, statuses
 from shared.store.conversations import ChatKey
 from shared.store.pool import Conn
@@ -118,7 +118,7 @@ def apply(conn: Conn, batch: Batch, abouts: Sequence[_About], stored: Stored) ->
     named = {(part.company_id, part.channel_id, part.platform_message_id): key for key, part in before.items()}
     now = dict(before)
     early: list[statuses.Early] = []
-    did: dict[int, tuple[Placed, str]] = {}
+    did: dict[int, tuple[Placed, Reason | None]] = {}
     for about in abouts:
         p = about.p
         if not about.parts and about.maybe:  # its send may have been recorded since we looked
@@ -127,24 +127,24 @@ def apply(conn: Conn, batch: Batch, abouts: Sequence[_About], stored: Stored) ->
         ending = _tell(about, now)
         if ending == "unknown_message" and any(now[part].left for part in about.maybe if part in now):
             early.append(_early(about))
-            ending = "effected"
-        if did.get(id(p), (p, ""))[1] != "effected":
+            ending = None
+        if did.get(id(p), (p, "other"))[1] is not None:
             did[id(p)] = (p, ending)
     _tell_early(conn, before, now)
     statuses.keep_early(conn, early)
     _write(conn, batch, before, now, stored)
     for p, ending in did.values():
-        if ending == "effected":
+        if ending is None:
             batch.effected(p)
         else:
             batch.dropped(p, ending)
     stored.chats |= {
-        Chat(*astuple(p.chat)) for p, ending in did.values() if ending == "effected" and p.event.chat is not None
+        Chat(*astuple(p.chat)) for p, ending in did.values() if ending is None and p.event.chat is not None
     }
 
 
-def _tell(about: _About, now: dict[PartId, Part]) -> str:
-    """How the event ends."""
+def _tell(about: _About, now: dict[PartId, Part]) -> Reason | None:
+    """Why the event has no effect; None: it has one."""
     changed = False
     parts = [part for part in about.parts if part in now]
     for part in parts:
@@ -152,7 +152,7 @@ def _tell(about: _About, now: dict[PartId, Part]) -> str:
         changed |= after != now[part]
         now[part] = after
     if changed:
-        return "effected"
+        return None
     if about.p.event.kind == "echo":
         return "own_echo"
     return "nothing_new" if parts or about.p.event.until is not None else "unknown_message"

@@ -5,20 +5,23 @@ Everything is set-based: a batch costs the same statements whether it holds one 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime
 
 from shared import faults
 from shared.flow.batch import Batch, Placed, Stored, happened_at
 from shared.live.topics import Chat, Moved
-from shared.model import Attachment
+from shared.model import Attachment, Reason
 from shared.settings import Settings
 from shared.store import changes, conversations, many, media, messages, turns
 from shared.store.changes import Target
 from shared.store.conversations import ChatKey, Head, Locked
 from shared.store.messages import NewMessage
 from shared.store.pool import Conn
+
+_NO_HANDOVER: Mapping[str, Reason] = {"request": "request", "app_roles": "app_roles"}
+"""What is told of a conversation's control without moving it."""
 
 Place = tuple[int, int]
 """(company, conversation)"""
@@ -231,7 +234,9 @@ def _hand_over(batch: Batch, p: Placed, one: _Conversation) -> None:
     """Another application on the page takes the conversation, or gives it to us."""
     to_us = _goes_to_us(p)
     if to_us is None:
-        batch.dropped(p, p.event.status or "handover")  # asked for, or roles assigned: the ledger is the note of it
+        batch.dropped(
+            p, _NO_HANDOVER.get(p.event.status or "", "handover")
+        )  # asked for, or roles assigned: the ledger is the note of it
         return
     if to_us:
         one.bot = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.flow.jobs import Batch, Job, Preview, Work
-from shared.store import companies, conversations, health, maintenance
+from shared.store import companies, conversations, drops, health, maintenance
 from shared.store.jobs import Cursor
 
 COMPANIES_A_BATCH = 50
@@ -13,6 +13,7 @@ def _make_partitions(work: Work, cursor: Cursor | None) -> Batch:
     """Each in a transaction of its own, so that one batch is bounded however many are missing. Old counts of webhooks'
     answers go with the day, too: the watch looks back an hour."""
     health.purge_answers(work.conn)
+    drops.purge(work.conn)
     return Batch(maintenance.make_partitions(work.conn, work.clock.now().date()))
 
 

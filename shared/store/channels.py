@@ -50,6 +50,22 @@ def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
     ]
 
 
+def disabled_routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
+    """The channels under these apps that somebody has disabled, of whatever company."""
+    rows = conn.execute(
+        """
+        /* channels.disabled_routes */
+        SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
+        FROM disabled_routes_of(%s::bigint[])
+        """,
+        (list(app_ids),),
+    ).fetchall()
+    return [
+        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app), held_by)  # type: ignore[arg-type]
+        for app_id, platform, channel_id, company_id, external_id, handle, app, held_by in rows
+    ]
+
+
 def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
     """A channel's credentials, encrypted as stored. Raises LookupError."""
     row = conn.execute(
@@ -103,17 +119,105 @@ def learn_business_account(conn: Conn, company_id: int, channel_id: int, busines
     )
 
 
-def add_app(conn: Conn, platform: str, slug: str, secrets: bytes) -> int:
-    """Insert or replace an app's secrets (encrypted); returns its id. For the owner role."""
+ONE_CHANNEL = frozenset({"telegram", "standard", "widget"})
+"""Platforms whose app has one channel and one company: their webhooks do not say which channel they are for."""
+ONE_APP = frozenset({"telegram", "messenger", "instagram", "whatsapp"})
+"""Platforms where an account stands under one app: under two it would be answered twice, or not at all."""
+
+
+def add_app(conn: Conn, company_id: int, platform: str, slug: str, secrets: bytes) -> int:
+    """Insert an app or replace its secrets (encrypted); returns its id. Its row is locked, so that whoever connects the
+    same one meanwhile waits. For the owner role.
+
+    company_id: who connects it, and has it alone where an app is one company's. Raises ValueError when the slug stands
+    for another platform or belongs to another company.
+    """
     row = conn.execute(
-        "/* channels.add_app */ INSERT INTO apps (platform, slug, secrets) VALUES (%s, %s, %s)"
-        " ON CONFLICT (slug) DO UPDATE SET secrets = excluded.secrets WHERE apps.platform = excluded.platform"
-        " RETURNING id",
-        (platform, slug, secrets),
+        """
+        /* channels.add_app */
+        INSERT INTO apps AS a (platform, slug, secrets, owner_id)
+        VALUES (%(platform)s, %(slug)s, %(secrets)s, %(owner)s)
+        ON CONFLICT (slug) DO UPDATE SET
+            secrets = excluded.secrets,
+            owner_id = coalesce(a.owner_id, excluded.owner_id)
+        WHERE a.platform = excluded.platform
+          AND (a.owner_id IS NULL OR a.owner_id = excluded.owner_id)
+        RETURNING a.id
+        """,
+        {"platform": platform, "slug": slug, "secrets": secrets,
+         "owner": company_id if platform in ONE_CHANNEL else None},
+    ).fetchone()  # fmt: skip
+    if row is None:
+        raise ValueError(slug_taken(conn, company_id, platform, slug) or f"the slug {slug!r} is taken")
+    return int(str(row[0]))
+
+
+def slug_taken(conn: Conn, company_id: int, platform: str, slug: str) -> str | None:
+    """Why this company cannot connect such a platform under the slug, for people; None: it can. For the owner role."""
+    row = conn.execute(
+        """
+        /* channels.slug_taken */
+        SELECT a.platform, a.owner_id, c.name
+        FROM apps a
+        LEFT JOIN companies c ON c.id = a.owner_id
+        WHERE a.slug = %s
+        """,
+        (slug,),
     ).fetchone()
     if row is None:
-        raise ValueError(f"the app {slug!r} exists on another platform: choose another name")
-    return int(str(row[0]))
+        return None
+    found, owner, name = row
+    if found != platform:
+        return f"the app {slug!r} exists on another platform ({found}): choose another --slug; nothing was changed"
+    if owner is not None and owner != company_id:
+        return f"the slug {slug!r} belongs to another company ({name}): choose another --slug; nothing was changed"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A channel that is not disabled and stands in another one's way."""
+
+    company_id: int
+    channel_id: int
+    company: str
+    slug: str
+    name: str
+
+
+def in_the_way(conn: Conn, platform: str, app_id: int, external_id: str) -> Standing | None:
+    """The channel that keeps this account from being connected under this app: another one under an app that may have
+    one only, or the same account under another app. For the owner role."""
+    row = conn.execute(
+        """
+        /* channels.in_the_way */
+        SELECT h.company_id, h.id, c.name, a.slug, coalesce('@' || h.handle, h.external_id)
+        FROM channels h
+        JOIN companies c ON c.id = h.company_id
+        JOIN apps a ON a.id = h.app_id
+        WHERE h.platform = %(platform)s
+          AND h.state <> 'disabled'
+          AND (%(one_channel)s AND h.app_id = %(app)s AND h.external_id <> %(account)s
+               OR %(one_app)s AND h.app_id <> %(app)s AND h.external_id = %(account)s)
+        ORDER BY h.id
+        LIMIT 1
+        """,
+        {"platform": platform, "app": app_id, "account": external_id,
+         "one_channel": platform in ONE_CHANNEL, "one_app": platform in ONE_APP},
+    ).fetchone()  # fmt: skip
+    return Standing(*row) if row is not None else None  # type: ignore[arg-type]
+
+
+def shared_with_others(conn: Conn, app_id: int, company_id: int) -> bool:
+    """Whether other companies have channels under the app. For the owner role."""
+    row = conn.execute(
+        """
+        /* channels.shared_with_others */
+        SELECT EXISTS (SELECT 1 FROM channels WHERE app_id = %s AND company_id <> %s)
+        """,
+        (app_id, company_id),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def add_channel(
@@ -130,14 +234,20 @@ def add_channel(
         (company_id, app_id, platform, me.external_id, me.handle, credentials, business_account),
     ).fetchone()
     if row is None:
-        raise ValueError(f"{me.external_id} is connected to another company already: disconnect it there first")
+        raise ValueError(f"{me.external_id} belongs to another company under this app; nothing was changed")
     return int(str(row[0]))
 
 
 def set_app_identity(conn: Conn, app_id: int, external_id: str | None, verify_token: bytes | None) -> None:
-    """Our application's id on the platform and the token of its handshakes (encrypted). For the owner role."""
+    """Our application's id on the platform, where it is known now, and the token of its handshakes (encrypted). For the
+    owner role."""
     conn.execute(
-        "/* channels.set_app_identity */ UPDATE apps SET external_id = %s, verify_token = %s WHERE id = %s",
+        """
+        /* channels.set_app_identity */
+        UPDATE apps
+        SET external_id = coalesce(%s, external_id), verify_token = %s
+        WHERE id = %s
+        """,
         (external_id, verify_token, app_id),
     )
 

@@ -124,13 +124,33 @@ def channels(conn: Conn, *, company_id: int | None = None, slug: str | None = No
 
 
 def set_channel_enabled(conn: Conn, company_id: int, channel_id: int, *, enabled: bool) -> bool:
-    """False: no such channel, or nothing to change. One whose credentials are refused counts as enabled."""
+    """False: no such channel, or nothing to change. One whose credentials are refused counts as enabled. Raises
+    psycopg's UniqueViolation when another one stands for the app or the account by now."""
+    if enabled:
+        _settle_dropped(conn, company_id, channel_id)
     cursor = conn.execute(
         "/* registry.set_channel_enabled */ UPDATE channels SET state = %s"
         " WHERE company_id = %s AND id = %s AND (state = 'disabled') = %s",
         ("active" if enabled else "disabled", company_id, channel_id, enabled),
     )
     return cursor.rowcount == 1
+
+
+def _settle_dropped(conn: Conn, company_id: int, channel_id: int) -> None:
+    """It is going to be there again, so what was dropped for want of it is over."""
+    conn.execute(
+        """
+        /* registry.settle_dropped */
+        DELETE FROM dropped_events d
+        USING channels c
+        WHERE c.company_id = %s
+          AND c.id = %s
+          AND d.app_id = c.app_id
+          AND d.account IN (c.external_id, '')
+          AND d.reason IN ('no_channel', 'channel_disabled')
+        """,
+        (company_id, channel_id),
+    )
 
 
 _SEALED: dict[SealedTable, tuple[LiteralString, LiteralString]] = {

@@ -128,3 +128,111 @@ def test_a_secret_that_the_platform_has_changed_counts_beside_the_old_one(databa
         app = channels.app_by_slug(conn, "slack", "harbour")
     assert app is not None
     assert vault.open(app.secrets) == ["third", "second"]
+
+
+OTHER = "4712:AAplantedplantedplantedplantedother"
+
+
+def _tables(database: Database) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        return conn.execute(
+            "SELECT a.slug, a.secrets, a.owner_id, c.company_id, c.external_id, c.credentials, c.state"
+            " FROM apps a LEFT JOIN channels c ON c.app_id = a.id ORDER BY a.id, c.id"
+        ).fetchall()
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_slug_of_another_company_is_refused_by_name_and_nothing_changes(
+    run: Run, telegram: StandinProcess, database: Database, disabled: bool
+) -> None:
+    theirs = run(*CONNECT, given=answers(token=TOKEN)).out
+    secret = next(line for line in theirs.splitlines() if "secret_token" in line).rpartition(" ")[2]
+    run("company", "create", "Hat shop")
+    telegram.client.register_bot(OTHER, "hat_bot")
+    if disabled:
+        place = run("channel", "list", "--json").json[0]
+        run("channel", "disable", f"{place['company_id']}/{place['id']}")
+    before = _tables(database)
+
+    words = ("channel", "connect", "telegram", "--company", "hat-shop", "--slug", "shoes", "--answers", "-")
+    refused = run(*words, given=answers(token=OTHER))
+
+    assert refused.code == 1
+    assert "belongs to another company (Shoe shop)" in refused.err
+    assert "--slug" in refused.err
+    assert secret not in refused.out + refused.err
+    assert _tables(database) == before
+    assert telegram.client.effects(kind="webhook") == []
+
+
+def test_a_second_bot_under_one_s_own_slug_is_refused_until_the_first_is_disabled(
+    run: Run, telegram: StandinProcess, database: Database
+) -> None:
+    first = run(*CONNECT, given=answers(token=TOKEN)).out
+    telegram.client.register_bot(OTHER, "second_bot")
+    before = _tables(database)
+    refused = run(*CONNECT, given=answers(token=OTHER))
+    assert refused.code == 1
+    assert "@shoe_bot is connected under it" in refused.err
+    assert _tables(database) == before
+
+    one = run("channel", "list", "--json").json[0]
+    run("channel", "disable", f"{one['company_id']}/{one['id']}")
+    second = run(*CONNECT, given=answers(token=OTHER))
+    assert second.code == 0, second.err
+    # the first bot's webhook still bears the old secret: its customers must not be taken for the second's
+    assert {line.rpartition(" ")[2] for line in first.splitlines() if "secret_token" in line}.isdisjoint(
+        second.out.split()
+    )
+    assert run("channel", "enable", f"{one['company_id']}/{one['id']}").code != 0
+
+
+def test_a_bot_that_is_connected_is_refused_under_another_slug_of_whatever_company(
+    run: Run, telegram: StandinProcess, database: Database
+) -> None:
+    run(*CONNECT, given=answers(token=TOKEN))
+    run("company", "create", "Hat shop")
+    before = _tables(database)
+    for company in ("shoe-shop", "hat-shop"):
+        words = ("channel", "connect", "telegram", "--company", company, "--slug", "again", "--answers", "-")
+        refused = run(*words, given=answers(token=TOKEN))
+        assert refused.code == 1
+        assert "is connected already" in refused.err
+    assert _tables(database) == before
+
+
+def test_another_application_s_page_or_secret_is_refused_under_a_shared_slug(database: Database) -> None:
+    vault, connector = Vault([ENCRYPTION_KEY]), connectors(settings())["messenger"]
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+
+        def connect(company: str, page: str, app: str, secret: str) -> None:
+            connecting.connect(
+                conn, vault, connector, company_id=companies.ensure(conn, company).id, slug="meta", address="https://x",
+                identity=Identity(Me(page, None, app), {"token": "t"}, page),
+                answers={"app_id": app, "app_secret": secret},
+            )  # fmt: skip
+
+        connect("Harbour", "1", "900", "planted-secret")
+        connect("Market", "2", "900", "planted-secret")
+        with pytest.raises(ValueError, match="stands for the application 900"):
+            connect("Market", "3", "901", "planted-secret")
+        with pytest.raises(ValueError, match="rotate-secret"):
+            connect("Market", "3", "900", "another-secret")
+        app = channels.app_by_slug(conn, "messenger", "meta")
+        assert app is not None
+        assert (vault.open(app.secrets), app.external_id) == (["planted-secret"], "900")
+
+
+def test_the_database_refuses_who_comes_second_in_a_race(database: Database) -> None:
+    """The check and the write are apart in time; the indexes are what holds between them."""
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        company = companies.ensure(conn, "Harbour").id
+        add = channels.add_app
+        one, other = (add(conn, company, "telegram", slug, b"") for slug in ("one", "other"))
+        channels.add_channel(conn, company, one, "telegram", Me("7", None), b"")
+        for app_id, bot in ((one, "8"), (other, "7")):
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                channels.add_channel(conn, company, app_id, "telegram", Me(bot, None), b"")
+        rival = companies.ensure(conn, "Market").id
+        with pytest.raises(ValueError, match="belongs to another company"):
+            add(conn, rival, "telegram", "one", b"theirs")

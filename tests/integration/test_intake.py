@@ -84,14 +84,16 @@ def test_a_batch_of_several_companies_lands_with_each_of_them(inbox: Inbox) -> N
     ]
 
 
-def test_an_app_without_a_channel_drops_its_events_with_a_reason(inbox: Inbox) -> None:
+def test_a_disabled_channel_s_events_are_dropped_with_a_reason(inbox: Inbox) -> None:
     bot = make_bot(inbox.server.admin_url)
     inbox.rows("UPDATE channels SET state = 'disabled' RETURNING 1")
     inbox.journal(bot, update("anybody there?"))
 
     inbox.drain_all()
 
-    assert inbox.rows("SELECT outcome, reason, company_id FROM webhook_events") == [("dropped", "no_channel", None)]
+    assert inbox.rows("SELECT outcome, reason, company_id FROM webhook_events") == [
+        ("dropped", "channel_disabled", None)
+    ]
 
 
 def test_a_crash_between_commit_and_acknowledgement_repeats_nothing(inbox: Inbox) -> None:

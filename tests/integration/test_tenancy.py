@@ -37,16 +37,18 @@ OPERATORS_ONLY = {
     "backups", "rounds",  # the timetable's, too
     "daily_limits",  # everybody's defaults
     "overload", "queue_depths", "reply_paces",  # ids and numbers of the whole fleet
-    "app_answers",  # an app may serve several companies
+    "app_answers", "dropped_events",  # an app may serve several companies
 }  # fmt: skip
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
     "agent_of_key", "channels_to_watch", "claim_import", "claim_indexing", "claim_media", "claim_parts",
-    "claim_turns", "company_ids", "count_answers", "embedding_space", "embedding_space_made", "expire_sending",
-    "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
-    "operations_budgets", "operations_channels", "operations_recall", "operations_spaces", "operations_state",
-    "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain", "overdue",
+    "claim_turns", "company_ids", "count_answers", "disabled_routes_of", "embedding_space", "embedding_space_made",
+    "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
+    "operations_budgets", "operations_channels", "operations_dropped", "operations_recall",
+    "operations_spaces", "operations_state",
+    "note_dropped", "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
+    "overdue",
     "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""

@@ -251,3 +251,12 @@ def test_one_customer_is_one_shard_and_several_are_their_pages() -> None:
     assert key(body(message(), stranger)) == PAGE
     assert key(LOOK_ALIKES["comment"]) == PAGE
     assert key({}) == ""
+
+
+@pytest.mark.parametrize(("action", "word"), [("block", "block"), ("warning", "warning"), ("something-new", None)])
+def test_what_the_platform_does_to_a_page_that_broke_its_rules_is_said_by_its_word(
+    action: str, word: str | None
+) -> None:
+    item = {"recipient": {"id": "1"}, "timestamp": 1_760_000_000_000, "policy_enforcement": {"action": action}}
+    [event] = meta_webhook.parse({"object": "page", "entry": [{"id": "1", "messaging": [item]}]}, Me())
+    assert (event.kind, event.reason, event.meaning) == ("account", "policy_enforcement", word)

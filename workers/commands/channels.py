@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal
 
 import click
@@ -12,8 +13,9 @@ from shared.channels.connect import connectors
 from shared.channels.connect.base import Connector, Registration
 from shared.errors import NotFound, NothingDone, Permanent, Transient
 from shared.flow import connecting, rotation
+from shared.flow import drops as drop_reasons
 from shared.store import channels as store
-from shared.store import health, registry
+from shared.store import drops, health, registry
 from shared.store.channels import AppRow
 from shared.store.vault import Vault
 from workers.commands.connect import address_of, asking, public_address
@@ -165,6 +167,18 @@ def app_drop_old_secret(slug: str, as_json: bool) -> None:
     print_result({"slug": slug, "secrets_in_force": 1}, f"{slug}  the old secret is dropped", as_json=as_json)
 
 
+@app.command("seen")
+@click.argument("slug")
+@as_json_option
+def app_seen(slug: str, as_json: bool) -> None:
+    """What was dropped under an app has been seen to: it is no alert any more."""
+    with as_owner(settings.load()) as conn:
+        seen = drops.seen(conn, _app(conn, slug).id)
+        if not seen:
+            raise NothingDone("app", f"nothing is told of the app {slug}")
+    print_result({"slug": slug, "seen": seen}, f"{slug}  nothing is told of it any more", as_json=as_json)
+
+
 @app.command("disable")
 @click.argument("slug")
 @as_json_option
@@ -239,10 +253,19 @@ def _channel(conn: psycopg.Connection, company_id: int, channel_id: int) -> regi
 @channel.command("health")
 @as_json_option
 def channel_health(as_json: bool) -> None:
-    """When something last came, what the platform says, and how webhooks were answered in the last hour."""
+    """When something last came, what the platform says, how webhooks were answered in the last hour, and what was
+    dropped in the last day."""
     with as_owner(settings.load()) as conn:
         rows = health.listed(conn)
-    print_rows(rows, _health_line, empty="no channel is connected: channel connect", as_json=as_json)
+        dropped = [one for one in drops.lately(conn) if drop_reasons.told(one.reason) != "counted"]
+    if as_json:
+        print_json([
+            {**asdict(row), "dropped": [asdict(one) for one in dropped if one.slug == row.slug]} for row in rows
+        ])  # fmt: skip
+        return
+    print_rows(rows, _health_line, empty="no channel is connected: channel connect", as_json=False)
+    for one in dropped:
+        click.echo(f"{one.words}: {drop_reasons.what_to_do(one.reason)}")
 
 
 def _health_line(row: health.Listed) -> str:
@@ -293,7 +316,11 @@ def _set_channel(place: Place, *, enabled: bool, as_json: bool) -> None:
     with as_owner(settings.load()) as conn:
         company_id, channel_id = located(conn, place)
         _channel(conn, company_id, channel_id)
-        if not registry.set_channel_enabled(conn, company_id, channel_id, enabled=enabled):
+        try:
+            went = registry.set_channel_enabled(conn, company_id, channel_id, enabled=enabled)
+        except psycopg.errors.UniqueViolation:
+            raise NothingDone("channel", f"another channel stands in place of {place} by now: `channel list`") from None
+        if not went:
             raise NothingDone("channel", f"channel {place} is {state} already")
     print_result({"company_id": company_id, "id": channel_id, "state": state}, f"{place}  {state}", as_json=as_json)
 

@@ -19,7 +19,7 @@ from shared import settings
 from shared.channels import support
 from shared.channels.connect import connectors
 from shared.channels.connect.base import Connector, Registration
-from shared.errors import NotFound, Permanent
+from shared.errors import NotFound, NothingDone, Permanent
 from shared.flow import connecting
 from shared.store import channels, registry
 from shared.store.vault import Vault
@@ -59,8 +59,9 @@ def connect(
 ) -> None:  # fmt: skip
     """Connect a page, account, number, bot or workspace: asks what is needed, tries it, stores it encrypted.
 
-    KIND: telegram, messenger, instagram, whatsapp, slack, standard. An application may have several channels, of
-    several companies: the same --slug again, and only the channel's own questions are asked.
+    KIND: telegram, messenger, instagram, whatsapp, slack, standard. An application of Meta's or Slack's may have
+    several channels, of several companies: the same --slug again, and only the channel's own questions are asked. A
+    bot or a program has a slug of its own.
 
     `channel connect telegram --company acme --slug acme --public-url https://bots.example.com`
     """
@@ -71,6 +72,9 @@ def connect(
     connector = connectors(config)[kind]
     with as_owner(config) as conn:
         owner = company_of(conn, company)
+        taken = channels.slug_taken(conn, owner.id, kind, slug)
+        if taken is not None:  # before anything is asked with what belongs to somebody else
+            raise NothingDone("channel", taken)
         app = channels.app_by_slug(conn, kind, slug)
         answers = _answers(connector, app, answers_file)
         identity, known = asking(lambda http: connecting.identify(connector, http, vault, app, answers))
@@ -79,9 +83,10 @@ def connect(
                 conn, vault, connector, company_id=owner.id, slug=slug, identity=identity, answers=known,
                 address=address_of(public_url, kind, slug),
             )  # fmt: skip
-        except (ValueError, psycopg.errors.CheckViolation) as e:
-            what = str(e) if isinstance(e, ValueError) else "a slug has up to 64 letters, digits, - and _"
-            raise Permanent("channel", what) from None
+        except ValueError as e:
+            raise NothingDone("channel", str(e)) from None
+        except psycopg.errors.CheckViolation:
+            raise Permanent("channel", "a slug has up to 64 letters, digits, - and _") from None
     click.echo(f"connected {identity.name} to {owner.name}", err=as_json)
     for note in identity.notes:
         click.echo(f"note: {note}", err=as_json)

@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     work.rows,
     work.balance,
     work.webhooks,
+    work.dropped,
     work.knowledge,
     work.backups,
 )

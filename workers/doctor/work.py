@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from shared.flow import drops as drop_reasons
 from shared.flow.backup import Place
 from shared.flow.health import Visit as Look
 from shared.flow.health import knowledge as health_knowledge
 from shared.store import backups as backups_store
 from shared.store import balance as balances
-from shared.store import health, state
+from shared.store import drops, health, state
 from shared.store.journal import Reader
 from shared.store.pool import describe
 from workers.doctor.visit import Finding, Visit, fail, ok, warn
@@ -103,6 +104,22 @@ def webhooks(visit: Visit) -> Iterator[Finding]:
                    "./switchboard channel check COMPANY/ID")  # fmt: skip
     elif not any(one.state == "failing" for one in channels):
         yield ok("webhooks", f"{len(channels)} channels, none of them fails")
+
+
+def dropped(visit: Visit) -> Iterator[Finding]:
+    """What came in the last day and had no effect although it may hold a customer's words."""
+    alerts = 0
+    for one in drops.lately(visit.database("owner")):
+        told, do = drop_reasons.told(one.reason), drop_reasons.what_to_do(one.reason)
+        alerts += told == "alert"
+        if one.reason == "no_channel":
+            yield fail("dropped", one.words, f"{do}; when it is seen to: ./switchboard app seen {one.slug}")
+        elif told == "alert":
+            yield warn("dropped", one.words, f"{do}; when it is seen to: ./switchboard app seen {one.slug}")
+        elif told == "listed":
+            yield ok("dropped", f"{one.words}: {do}")
+    if not alerts:
+        yield ok("dropped", "nothing that should have had an effect was dropped within a day")
 
 
 def knowledge(visit: Visit) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ CHECKS: Mapping[str, Check] = {
     "rows": work.rows,
     "background": work.background,
     "channels": work.channels,
+    "dropped": work.dropped,
     "overload": work.overload,
     "budgets": work.budgets,
     "jobs": work.jobs,

@@ -6,15 +6,16 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from shared.flow import drops as drop_reasons
 from shared.flow.health.clearing import JOURNAL, PARTS, TURNS, clearing, ring_queue
 from shared.flow.health.visit import Found, Problem, Visit, need
 from shared.resilience.pressure import STEPS
 from shared.store import backups as backups_store
 from shared.store import balance as balances
+from shared.store import drops, state, usage
 from shared.store import health as health_store
 from shared.store import jobs as jobs_store
 from shared.store import overload as overload_store
-from shared.store import state, usage
 from shared.store.journal import Reader
 
 JOURNAL_S = 60.0
@@ -119,6 +120,30 @@ def channels(visit: Visit) -> Found:
         data[kind][name] = one.channels
         words = f"{one.channels} channels of {one.platform}: {one.word}: ./switchboard channel health"
         problems.append(Problem(f"{kind}.{name}", words))
+    return Found(data, tuple(problems))
+
+
+DROPPED_SHOWN = 50
+
+
+def dropped(visit: Visit) -> Found:
+    """Events that should have had an effect and had none, by application and reason; over a day after the last one, or
+    when a channel is connected for them."""
+    found = [one for one in drops.lately(need(visit.conn)) if drop_reasons.told(one.reason) != "counted"]
+    data = {
+        f"{one.slug}.{one.reason}": {
+            "platform": one.platform, "events": one.events, "accounts": one.accounts, "account": one.account,
+            "since": one.since.isoformat(), "last_at": one.last_at.isoformat(), "told": drop_reasons.told(one.reason),
+        } for one in found[:DROPPED_SHOWN]
+    }  # fmt: skip
+    alerts = [one for one in found if drop_reasons.told(one.reason) == "alert"]
+    problems = [
+        Problem(f"{one.slug}.{one.reason}", f"{one.words}: {drop_reasons.what_to_do(one.reason)}")
+        for one in alerts[:DROPPED_SHOWN]
+    ]
+    if len(alerts) > DROPPED_SHOWN:
+        more = f"the same of {len(alerts) - DROPPED_SHOWN} more applications or reasons: ./switchboard channel health"
+        problems.append(Problem("more", more))
     return Found(data, tuple(problems))
 
 
