@@ -25,6 +25,10 @@ CONSUMER = "holder"
 """One fixed name a shard: whoever holds the shard is this consumer, and finds its predecessor's pending list."""
 
 
+SHARDS_MAX = 256
+"""As JOURNAL_SHARDS allows at most."""
+
+
 def stream_of(shard: int) -> str:
     return f"{PREFIX}{shard}"
 
@@ -104,6 +108,15 @@ class Reader:
     def wait(self, heads: dict[str, str], timeout_ms: int) -> bool:
         """Block until something comes after these heads; holds neither lock nor database connection."""
         return bool(self._client.xread(dict(heads), count=1, block=timeout_ms))  # type: ignore[arg-type]
+
+    def beyond(self) -> tuple[int, int]:
+        """Entries in streams that JOURNAL_SHARDS no longer covers, which nobody reads, and the number that would."""
+        others = range(len(self.streams), SHARDS_MAX)
+        pipe = self._client.pipeline(transaction=False)
+        for shard in others:
+            pipe.xlen(stream_of(shard))
+        filled = {shard: int(length) for shard, length in zip(others, pipe.execute(), strict=True) if length}
+        return sum(filled.values()), max(filled, default=-1) + 1
 
     def pending(self, stream: str, limit: int) -> list[JournalEntry]:
         """Entries that an earlier holder read and did not finish, oldest first."""

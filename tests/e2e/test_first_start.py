@@ -161,7 +161,7 @@ def _connect_second_bot(system: Up) -> None:
     with Standin(config.telegram_api_url) as standin:
         standin.register_bot(TOKEN, "second_bot")
     answers = json.dumps({"token": TOKEN})
-    words = ("channel", "connect", "telegram", "--company", "Demo shop", "--slug", "second", "--answers", "-")
+    words = ("channel", "connect", "telegram", "--company", "demo-shop", "--slug", "second", "--answers", "-")
     connected = system.command(*words, stdin=answers)
     assert connected.returncode == 0, connected.stderr
     secret = re.search(r"secret_token \(shown once\): (\S+)", connected.stdout)

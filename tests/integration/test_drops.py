@@ -15,7 +15,7 @@ from shared.flow.health import Visit
 from shared.flow.health.work import dropped
 from shared.model import Me, Reason
 from shared.settings import PROJECT_ROOT
-from shared.store import drops
+from shared.store import drops, journal
 from shared.store.vault import Vault
 from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
 from tests.integration.command_line import Run
@@ -134,3 +134,24 @@ def test_the_documentation_has_every_reason_and_says_who_is_told_of_it() -> None
 
 def test_a_reason_that_is_in_no_table_is_an_alert() -> None:
     assert classes.told("never_heard_of") == "alert"
+
+
+def test_requests_in_streams_that_fewer_shards_no_longer_cover_are_an_alert_until_they_are_read(
+    inbox: Inbox, bot: Bot
+) -> None:
+    def problems(shards: int) -> dict[str, str]:
+        settings = inbox.settings.model_copy(update={"journal_shards": shards})
+        client = inbox.reader._client
+        with inbox.db.transaction() as conn:
+            visit = Visit(settings, datetime.now(UTC), conn, client, None, None)
+            return health.problems(health.examine(visit, {"journal": health.CHECKS["journal"]}))
+
+    high = inbox.reader.streams[-1]
+    shards = len(inbox.reader.streams)
+    inbox.reader.append(high, journal.fields("telegram", bot.app_id, 1_780_000_000_000, b"{}"))
+
+    [words] = [words for key, words in problems(1).items() if key == "journal.unread"]
+    assert f"1 accepted requests wait where nobody reads: set JOURNAL_SHARDS to {shards}" in words
+    assert "journal.unread" not in problems(shards)
+    inbox.drain_all()
+    assert "journal.unread" not in problems(1)

@@ -102,3 +102,39 @@ def test_a_missing_application_role_is_named_with_the_command_that_makes_it(
         migrate.migrate(empty_database.admin_url, folder)
 
     assert _rows(empty_database, b"SELECT to_regclass('one')") == [(None,)]
+
+
+def test_what_stood_twice_before_it_was_refused_is_disabled_and_the_account_in_use_goes_on(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    """Two bots under one slug dropped everything: neither may be given what the other's customers write."""
+    before = tmp_path / "before"
+    before.mkdir()
+    for name, path in ((name, migrate.FOLDER / name) for name, _ in migrate.files()):
+        if name < "0047":
+            (before / name).write_text(path.read_text())
+    migrate.migrate(empty_database.admin_url, before)
+    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
+        conn.execute("INSERT INTO companies (name) VALUES ('Harbour'), ('Market')")
+        conn.execute(
+            "INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'shared', ''), ('telegram', 'alone', ''),"
+            " ('messenger', 'meta', ''), ('messenger', 'other', '')"
+        )
+        conn.execute(
+            "INSERT INTO channels (company_id, app_id, platform, external_id, credentials) VALUES"
+            " (1, 1, 'telegram', '71', ''), (2, 1, 'telegram', '72', ''), (2, 2, 'telegram', '73', ''),"
+            " (1, 3, 'messenger', '9', ''), (2, 4, 'messenger', '9', '')"
+        )
+        conn.execute("INSERT INTO channel_health (company_id, channel_id, received_at) VALUES (1, 4, now())")
+
+    migrate.migrate(empty_database.admin_url)
+
+    found = _rows(
+        empty_database,
+        b"SELECT a.slug, a.owner_id, c.company_id, c.state FROM apps a JOIN channels c ON c.app_id = a.id"
+        b" ORDER BY c.id",
+    )
+    assert found == [
+        ("shared", 1, 1, "disabled"), ("shared", 1, 2, "disabled"), ("alone", 2, 2, "active"),
+        ("meta", None, 1, "active"), ("other", None, 2, "disabled"),
+    ]  # fmt: skip

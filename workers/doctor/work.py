@@ -12,6 +12,7 @@ from shared.flow import drops as drop_reasons
 from shared.flow.backup import Place
 from shared.flow.health import Visit as Look
 from shared.flow.health import knowledge as health_knowledge
+from shared.flow.health import work as health_work
 from shared.store import backups as backups_store
 from shared.store import balance as balances
 from shared.store import drops, health, state
@@ -28,7 +29,12 @@ WATCH_WARN_S = 1_200.0
 
 
 def journal(visit: Visit) -> Iterator[Finding]:
-    found = state.of_journal(Reader(visit.redis("journal"), visit.config.journal_shards))
+    reader = Reader(visit.redis("journal"), visit.config.journal_shards)
+    found = state.of_journal(reader)
+    unread, shards = reader.beyond()
+    if unread:
+        yield fail("journal", health_work.unread_words(unread, shards).partition(": ")[0],
+                   f"set JOURNAL_SHARDS to {shards} until they are stored")  # fmt: skip
     told = f"{found.entries} requests wait, the oldest for {found.oldest_s:.0f} s"
     if found.oldest_s >= BACKLOG_FAIL_S:
         yield fail("journal", told, "is intake running? look for resident_stands_still in its log")

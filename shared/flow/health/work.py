@@ -29,13 +29,23 @@ BACKGROUND_S = 1_800.0
 
 
 def journal(visit: Visit) -> Found:
-    backlog = state.of_journal(Reader(need(visit.journal), visit.settings.journal_shards))
+    reader = Reader(need(visit.journal), visit.settings.journal_shards)
+    backlog = state.of_journal(reader)
+    unread, shards = reader.beyond()
     data = {
         "entries": backlog.entries, "oldest_s": round(backlog.oldest_s, 1),
         **clearing(visit, {JOURNAL: backlog.entries})[JOURNAL],
     }  # fmt: skip
     words = f"{backlog.entries} accepted requests wait, the oldest for {backlog.oldest_s:.0f} s: is intake running?"
-    return Found(data, (Problem("old", words),) if backlog.oldest_s > JOURNAL_S else ())
+    problems = [Problem("old", words)] if backlog.oldest_s > JOURNAL_S else []
+    if unread:
+        problems.append(Problem("unread", unread_words(unread, shards)))
+    return Found(data, tuple(problems))
+
+
+def unread_words(unread: int, shards: int) -> str:
+    """Of requests that were accepted under a higher JOURNAL_SHARDS."""
+    return f"{unread} accepted requests wait where nobody reads: set JOURNAL_SHARDS to {shards} until they are stored"
 
 
 def balance(visit: Visit) -> Found:
