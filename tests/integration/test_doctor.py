@@ -314,3 +314,14 @@ def test_a_subscription_that_fails_and_backups_that_do_not_restore_are_told(
     with station.r.db.transaction(bot.company_id) as conn:
         health.checked(conn, bot.company_id, int(str(channel)), ChannelHealth("ok"))
     assert _found(run("doctor", "--json"), "webhooks") == [("ok", "1 channels, none of them fails")]
+
+
+def test_an_app_of_which_more_is_refused_than_taken_is_a_warning(run: Run, station: Station, bot: Bot) -> None:
+    counted = "INSERT INTO app_answers (app_id, minute, accepted, refused) VALUES (%s, now(), 5, %s)"
+    station.execute(counted, bot.app_id, 4)
+    assert "refused" not in str(_found(run("doctor", "--json"), "webhooks"))
+
+    station.execute("UPDATE app_answers SET refused = 40")
+    [(level, words), *_] = _found(run("doctor", "--json"), "webhooks")
+    assert level == "warn"
+    assert "40 of its requests were refused in the last hour, 5 taken" in words

@@ -25,6 +25,7 @@ BACKLOG_FAIL_S = 300.0
 OVERDUE_WARN_S = 30.0
 RINGS_WARN = 5_000
 PENDING_WARN = 100
+REFUSED_WARN = 20
 WATCH_WARN_S = 1_200.0
 
 
@@ -100,6 +101,10 @@ def webhooks(visit: Visit) -> Iterator[Finding]:
                        f"./switchboard channel health, then app register {one.slug}")  # fmt: skip
         elif one.pending is not None and one.pending >= PENDING_WARN:
             yield warn("webhooks", f"{name}: the platform holds {one.pending} events", "is the gateway reachable?")
+        elif one.refused >= REFUSED_WARN and one.refused > one.accepted:
+            told = f"{name}: {one.refused} of its requests were refused in the last hour, {one.accepted} taken"
+            yield warn("webhooks", told, f"does the platform have the newest secret? ./switchboard app show {one.slug};"
+                                         " or a stranger posts")  # fmt: skip
         if one.checked_at is None or (now - one.checked_at).total_seconds() > WATCH_WARN_S:
             quiet.append(one)
     if quiet and len(quiet) == len(channels):
