@@ -49,6 +49,8 @@ class Cursor(psycopg.Cursor[Any]):
 def name_of(query: Any) -> str:
     """`room.verb` of a statement that begins with `/* room.verb */`. Never anything else of its text."""
     text = query if type(query) is str else _text(query)
+    if text[:1] == "\n":  # a literal of several lines
+        text = text[:120].lstrip()
     end = text.find(" */", 3, 64)
     return text[3:end] if end > 0 and text[:3] == "/* " else UNNAMED
 
