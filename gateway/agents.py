@@ -1,89 +1,67 @@
-"""What all requests of agents and of a company's own programs have: a key, numbers, a body, and how one is refused."""
+"""What all requests of agents and of a company's own programs have: a key, a company, answers as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from gateway.asked import ID_MAX, Field, query_number
 from gateway.edge import Edge
-from shared.errors import DatabaseUnavailable
-from shared.store import companies
+from gateway.limits import address_of
+from gateway.refused import Refused
 from shared.store.pool import Conn
 
 T = TypeVar("T")
 
 PAGE_MAX = 200
-ID_MAX = 2**63 - 1
+AFTER_ID = query_number("after_id", 0, ID_MAX)
 
 
-class Refused(Exception):
-    def __init__(self, status: int, what: str) -> None:
-        super().__init__(what)
-        self.status = status
+def limit(default: int) -> Field[int]:
+    return query_number("limit", default, PAGE_MAX)
 
 
-async def as_agent(request: Request, work: Callable[[Conn, int], T]) -> T:
-    """Run `work(conn, company_id)` for the company whose key the request bears. Raises Refused(401)."""
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Whose key a request bears."""
+
+    request: Request
+    edge: Edge
+    company_id: int
+
+    async def work(self, work: Callable[[Conn, int], T]) -> T:
+        """Run `work(conn, company_id)` in a transaction of the agent's company."""
+
+        def run() -> T:
+            with self.edge.db.transaction(self.company_id) as conn:
+                return work(conn, self.company_id)
+
+        return await self.edge.in_thread(run)
+
+    @property
+    def conversation(self) -> int:
+        return int(self.request.path_params["conversation"])
+
+
+async def agent(request: Request) -> Agent:
+    """Raises Refused(401, 429)."""
     edge: Edge = request.app.state.edge
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
+    if scheme.lower() != "bearer" or not key.strip():
         raise Refused(401, "send Authorization: Bearer and the agent's API key")
-
-    def run() -> T:
-        with edge.db.transaction() as conn:
-            agent = companies.agent_of_key(conn, key.strip())
-        if agent is None:
-            raise Refused(401, "no agent has this API key")
-        with edge.db.transaction(agent[0]) as conn:
-            return work(conn, agent[0])
-
-    return await edge.in_thread(run)
-
-
-def number(request: Request, name: str, default: int, highest: int) -> int:
-    raw = request.query_params.get(name, str(default))
-    # isdecimal alone takes other scripts' digits, and int() gives up on very many
-    if not (raw.isascii() and raw.isdecimal() and len(raw) <= 20) or not 0 <= int(raw) <= highest:
-        raise Refused(422, f"{name} should be a number up to {highest}")
-    return int(raw)
-
-
-def conversation_of(request: Request) -> int:
-    conversation_id = int(request.path_params["conversation"])
-    if conversation_id > ID_MAX:
-        raise no_such_conversation()
-    return conversation_id
+    address = address_of(request, edge.settings.gateway_forwarded_hops)
+    holder = await edge.keys.holder(key.strip(), address)
+    return Agent(request, edge, holder.company_id)
 
 
 def no_such_conversation() -> Refused:
     return Refused(404, "this company has no such conversation")
 
 
-async def body_of(request: Request, most: int) -> bytes:
-    """Raises Refused(413)."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise Refused(413, f"the body may have {most} bytes")
-    return bytes(body)
-
-
-def as_json(value: Any) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return JSONResponse({"ok": False, "error": str(error)}, status_code=error.status)
-
-
-async def _away(request: Request, error: Exception) -> Response:
-    return JSONResponse({"ok": False, "error": "try again shortly"}, status_code=503, headers={"retry-after": "1"})
-
-
-EXCEPTION_HANDLERS: dict[Any, Any] = {Refused: _refuse, DatabaseUnavailable: _away}
+def as_json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from gateway.failures import Failures
+from gateway.strangers import Strangers, count
 from shared.clock import Clock
 from shared.errors import DatabaseUnavailable, Transient
 from shared.model import Route
+from shared.settings import PerMinute
 from shared.store import channels
 from shared.store.pool import Database, describe
 from shared.store.vault import Vault
 
 KNOWN_MAX = 100_000
 UNKNOWN_MAX = 10_000
-LOOKUPS_MAX = 200
 UNKNOWN_TTL_S = 5.0
 STALE_AFTER_S = 0.5
 """How long an app that is known may wait to be looked up again; then what is known of it counts."""
@@ -43,13 +45,20 @@ class KnownApp:
 
 class AppDirectory:
     """Looks apps up by platform and slug. What is older than the ttl is looked up again; while the database
-    is away or slow the old answer still counts, so that its outage refuses nobody's webhooks."""
+    is away or slow the old answer still counts, so that its outage refuses nobody's webhooks. What this gateway does
+    not know is looked up as strangers are: limited by address, beside the look-ups of apps that it knows."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock, threads: ThreadPoolExecutor, *, ttl_s: float) -> None:
+    def __init__(
+        self, db: Database, vault: Vault, clock: Clock, threads: ThreadPoolExecutor, strangers: Strangers,
+        limit: PerMinute, *, ttl_s: float,
+    ) -> None:  # fmt: skip
+        """limit: of an address, requests for apps that there are not."""
         self._db = db
         self._vault = vault
         self._clock = clock
         self._threads = threads
+        self._strangers = strangers
+        self._failures = Failures(limit, clock)
         self._ttl_s = ttl_s
         self._known: OrderedDict[tuple[str, str], tuple[float, KnownApp]] = OrderedDict()
         self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
@@ -64,14 +73,31 @@ class AppDirectory:
             return held[1]
         return None
 
-    async def find(self, platform: str, slug: str, *, within_s: float | None = None) -> KnownApp | None:
-        """None: no such app, or it is disabled. Raises Transient when nobody can say.
+    async def find(
+        self, platform: str, slug: str, *, address: str | None = None, within_s: float | None = None
+    ) -> KnownApp | None:
+        """None: no such app, or it is disabled. Raises Transient when nobody can say, Refused(429) when this address
+        asked for too many apps that there are not.
 
         within_s: how old the answer may be, where that is less than the ttl.
         """
+        key = (platform, slug)
+        if address is None or key in self._known:
+            return await self._find(key, within_s)
+        count(self._failures, address, "unknown names")
+        try:
+            found = await self._find(key, within_s)
+        except Exception:
+            self._failures.give_back(address)  # nobody could say
+            raise
+        if found is not None:
+            self._failures.give_back(address)
+        return found
+
+    async def _find(self, key: tuple[str, str], within_s: float | None) -> KnownApp | None:
+        platform, slug = key
         if not SLUG.fullmatch(slug):
             return None  # nothing that the table could hold
-        key = (platform, slug)
         if (fresh := self.known(platform, slug, within_s=within_s)) is not None:
             return fresh
         held = self._known.get(key)
@@ -88,18 +114,19 @@ class AppDirectory:
             return held[1]
 
     async def _look_up_once(self, key: tuple[str, str]) -> KnownApp | None:
-        """One look-up a key at a time, and not too many together: made-up slugs must not bury the database."""
+        """One look-up a key at a time."""
         task = self._lookups.get(key)
         if task is None:
-            if len(self._lookups) >= LOOKUPS_MAX:
-                raise Transient("too many apps are being looked up", retry_after_s=1)
             task = asyncio.create_task(self._look_up(key))
             self._lookups[key] = task
             task.add_done_callback(lambda _: self._lookups.pop(key, None))
         return await asyncio.shield(task)
 
     async def _look_up(self, key: tuple[str, str]) -> KnownApp | None:
-        row, route = await asyncio.get_running_loop().run_in_executor(self._threads, self._read, key)
+        if key in self._known:
+            row, route = await asyncio.get_running_loop().run_in_executor(self._threads, self._read, self._db, key)
+        else:
+            row, route = await self._strangers.look_up(lambda: self._read(self._strangers.db, key))
         if row is None or row.state != "active":
             self._known.pop(key, None)
             self._unknown[key] = self._clock.monotonic_s()
@@ -112,11 +139,11 @@ class AppDirectory:
         self._keep(key, app)
         return app
 
-    def _read(self, key: tuple[str, str]) -> tuple[channels.AppRow | None, Route | None]:
+    def _read(self, db: Database, key: tuple[str, str]) -> tuple[channels.AppRow | None, Route | None]:
         if self._away_until_s is not None and self._clock.monotonic_s() < self._away_until_s:
             raise DatabaseUnavailable("it was away a moment ago", retry_after_s=AWAY_S)
         try:
-            with self._db.transaction() as conn:
+            with db.transaction() as conn:
                 row = channels.app_by_slug(conn, *key)
                 routes = channels.routes(conn, [row.id]) if row is not None and row.platform == "widget" else []
         except (DatabaseUnavailable, psycopg.Error) as e:

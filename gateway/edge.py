@@ -13,8 +13,13 @@ from redis.asyncio import Redis as AsyncRedis
 
 from gateway.answers import Tally
 from gateway.apps import AppDirectory
+from gateway.bodies import Bodies
 from gateway.brake import Brake
+from gateway.failures import Failures
+from gateway.keys import Keys
 from gateway.limits import Limits
+from gateway.strangers import THREADS as STRANGERS_THREADS
+from gateway.strangers import Strangers
 from gateway.streams import Streams
 from shared import channels as platforms_registry
 from shared import faults
@@ -57,6 +62,11 @@ class Edge:
     streams: Streams
     tally: Tally
     brake: Brake
+    strangers: Strangers
+    keys: Keys
+    bodies: Bodies
+    wrong_tokens: Failures
+    attempts: Failures
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking database work beside the event loop."""
@@ -72,6 +82,7 @@ class Edge:
         self.cache.close()
         await self.redis.aclose()
         self.threads.shutdown(wait=False, cancel_futures=True)
+        self.strangers.close()
         self.db.close()
 
 
@@ -83,13 +94,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
     """
     clock = clock or SystemClock()
     faults.configure(settings.faults, settings.faults_dir)
-    db = Database(
-        settings.need("database_url"),
-        max_size=DATABASE_THREADS,
-        timeout_s=settings.database_pool_timeout_s,
-        name="switchboard gateway",
-    )
-    db.open()
+    db = _database(settings, DATABASE_THREADS, "switchboard gateway")
     try:
         db.check()
     except DatabaseUnavailable:
@@ -105,6 +110,8 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         replicas=settings.journal_wait_replicas,
     )
     watching = connect_async(settings.need("cache_url"))
+    strangers = Strangers(_database(settings, STRANGERS_THREADS, "switchboard gateway strangers"))
+    vault = Vault(settings.fernet_keys)
     return Edge(
         settings=settings,
         clock=clock,
@@ -112,15 +119,34 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         threads=threads,
         redis=client,
         journal=writer,
-        apps=AppDirectory(db, Vault(settings.fernet_keys), clock, threads, ttl_s=settings.app_cache_ttl_s),
+        apps=AppDirectory(
+            db, vault, clock, threads, strangers, settings.gateway_unknown_limit, ttl_s=settings.app_cache_ttl_s
+        ),
         platforms=platforms_registry.build(settings, clock),
         objects=objects.from_settings(settings),
         cache=cache,
-        limits=Limits(Limiter(cache, clock)),
+        limits=Limits(Limiter(cache, clock), clock),
         live=Publisher(cache, clock),
         watching=watching,
         hub=Hub(watching),
-        streams=Streams(settings.widget_streams_max),
+        streams=Streams(
+            settings.widget_streams_max, settings.widget_streams_address_max, settings.widget_streams_company_max
+        ),
         tally=Tally(db),
         brake=Brake(client, writer, settings),
+        strangers=strangers,
+        keys=Keys(db, threads, strangers, clock, settings.gateway_wrong_keys_limit),
+        bodies=Bodies(
+            most=settings.gateway_bodies_max_bytes, most_of_address=settings.gateway_bodies_address_max_bytes
+        ),
+        wrong_tokens=Failures(settings.gateway_wrong_keys_limit, clock),
+        attempts=Failures(settings.widget_attempts_limit, clock),
     )
+
+
+def _database(settings: Settings, connections: int, name: str) -> Database:
+    db = Database(
+        settings.need("database_url"), max_size=connections, timeout_s=settings.database_pool_timeout_s, name=name
+    )
+    db.open()
+    return db

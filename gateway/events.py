@@ -42,10 +42,10 @@ def after_seq_of(last_event_id: str | None) -> int:
     return int(said) if said.isascii() and said.isdecimal() and len(said) <= 15 else 0
 
 
-def stream(edge: Edge, slug: str, chat: Chat, after_seq: int, expires_s: float) -> Response:
-    """The response that streams a chat's events. Raises TooMany."""
-    edge.streams.check(chat)
-    return _Events(edge, slug, chat, after_seq, expires_s)
+def stream(edge: Edge, slug: str, chat: Chat, address: str, after_seq: int, expires_s: float) -> Response:
+    """The response that streams a chat's events to an address. Raises TooMany."""
+    edge.streams.check(chat, address)
+    return _Events(edge, slug, chat, address, after_seq, expires_s)
 
 
 class _Events(Response):
@@ -53,12 +53,13 @@ class _Events(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, edge: Edge, slug: str, chat: Chat, after_seq: int, expires_s: float) -> None:
+    def __init__(self, edge: Edge, slug: str, chat: Chat, address: str, after_seq: int, expires_s: float) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._edge = edge
         self._slug = slug
         self._chat = chat
+        self._address = address
         self._seq = after_seq
         self._expires_s = expires_s
         self._shown: AnswerId | None = None
@@ -67,13 +68,13 @@ class _Events(Response):
         self._behind = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._edge.streams.add(self._chat, 1)
+        self._edge.streams.add(self._chat, self._address, 1)
         talking = asyncio.create_task(self._talk(send))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait([talking, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._edge.streams.add(self._chat, -1)
+            self._edge.streams.add(self._chat, self._address, -1)
             for task in (talking, leaving):
                 task.cancel()
             await asyncio.wait([talking, leaving])

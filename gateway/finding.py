@@ -4,54 +4,74 @@ conversation's questions look from now on."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from psycopg import errors
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from gateway.agents import ID_MAX, Refused, as_agent, as_json, body_of, conversation_of, no_such_conversation
+from gateway.agents import Agent, agent, as_json, no_such_conversation
+from gateway.asked import ID_MAX, Asked, Field, Wrong, body_number, body_text, read_object, read_time
 from gateway.knowledge import within
+from gateway.refused import Refused
+from gateway.resource import Operation, Resource
 from gateway.searching import Searcher
-from shared.channels.body import decode_object
 from shared.channels.text import storable
 from shared.flow.knowledge_tools import LIMIT_MAX, QUESTION_CHARS
 from shared.store import conversations, knowledge, passages
 from shared.store.filters import Filter
 from shared.store.pool import Conn
 
-BODY_BYTES = 64 * 1024
 LIST_MAX = 200
 NAME_CHARS = 500
-FIELDS = ("documents", "collections", "categories", "speakers", "since", "until")
 
 
-async def search(request: Request) -> Response:
+def _list(name: str, good: Callable[[Any], bool], what: str) -> Field[tuple[Any, ...]]:
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) > LIST_MAX or not all(map(good, value)):
+            raise Wrong(f"should be a list of up to {LIST_MAX} {what}")
+        return tuple(storable(one) if isinstance(one, str) else one for one in value)
+
+    return Field(name, read, ())
+
+
+def _is_id(one: Any) -> bool:
+    return type(one) is int and 0 < one <= ID_MAX
+
+
+def _is_name(one: Any) -> bool:
+    return isinstance(one, str) and 0 < len(one) <= NAME_CHARS
+
+
+PARTS = (
+    _list("documents", _is_id, "ids"), _list("collections", _is_name, "names"), _list("categories", _is_name, "names"),
+    _list("speakers", _is_name, "names"), Field("since", read_time, None), Field("until", read_time, None),
+)  # fmt: skip
+
+
+def _filter(value: Any) -> dict[str, Any]:
+    """Whose the ids are is the database's to say."""
+    return read_object(value, PARTS, "filter")
+
+
+QUESTION = body_text("question", QUESTION_CHARS)
+LIMIT = body_number("limit", 1, LIMIT_MAX, 8)
+WHERE = Field[dict[str, Any]]("filter", _filter, {})
+CHAT_FILTER = Field[dict[str, Any]]("filter", lambda value: {} if value is None else _filter(value))
+
+
+async def search(agent: Agent, asked: Asked) -> Response:
     """`{"question": "…", "limit": 8, "filter": {"documents": [ids], "collections": [names], "categories": […],
     "speakers": […], "since": time, "until": time}}`, the filter's parts optional. Answers with the passages, best
     first, each with where it begins and ends in its document, and with the space that ranked them (null: by words)."""
-    try:
-        asked = decode_object(await body_of(request, BODY_BYTES))
-    except ValueError:
-        raise Refused(422, 'send {"question": "…"}') from None
-    question, limit = asked.get("question"), asked.get("limit", 8)
-    if not isinstance(question, str) or not question.strip() or len(question) > QUESTION_CHARS:
-        raise Refused(422, f"question should have up to {QUESTION_CHARS} characters")
-    if type(limit) is not int or not 1 <= limit <= LIMIT_MAX:
-        raise Refused(422, f"limit should be a number from 1 to {LIMIT_MAX}")
-    wanted = _filter(asked.get("filter", {}))
-
-    def work(conn: Conn, company_id: int) -> tuple[int, dict[str, int]]:
-        return company_id, knowledge.collection_ids(conn, company_id, wanted.get("collections", ()))
-
-    company_id, collections = await as_agent(request, work)
-    await within(request, "search", company_id)
+    wanted = asked.body[WHERE]
+    collections = await agent.work(
+        lambda conn, company: knowledge.collection_ids(conn, company, wanted.get("collections", ()))
+    )
+    await within(agent, "search")
     where = _where(wanted, collections)
-    searcher: Searcher = request.app.state.searcher
+    searcher: Searcher = agent.request.app.state.searcher
     try:
-        understood, found = await searcher.search(company_id, storable(question), limit, where)
+        understood, found = await searcher.search(agent.company_id, asked.body[QUESTION], asked.body[LIMIT], where)
     except errors.InsufficientPrivilege:
         raise _foreign() from None
     return as_json({
@@ -64,9 +84,9 @@ async def search(request: Request) -> Response:
     })  # fmt: skip
 
 
-async def show_filter(request: Request) -> Response:
+async def show_filter(agent: Agent, asked: Asked) -> Response:
     """Where a conversation's questions look: `{"filter": {…}}` as `search` takes it, null for everywhere."""
-    conversation_id = conversation_of(request)
+    conversation_id = agent.conversation
 
     def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
@@ -74,17 +94,12 @@ async def show_filter(request: Request) -> Response:
         where = passages.chat_filter(conn, company_id, conversation_id)
         return None if where is None else _shown(conn, company_id, where)
 
-    return as_json({"filter": await as_agent(request, work)})
+    return as_json({"filter": await agent.work(work)})
 
 
-async def set_filter(request: Request) -> Response:
+async def set_filter(agent: Agent, asked: Asked) -> Response:
     """`{"filter": {…}}`, null for everywhere: from the next question on. Answers as `show_filter`."""
-    conversation_id = conversation_of(request)
-    try:
-        given = decode_object(await body_of(request, BODY_BYTES))["filter"]
-    except (ValueError, KeyError):
-        raise Refused(422, 'send {"filter": {…}}, or null for everywhere') from None
-    wanted = _filter(given) if given is not None else {}
+    conversation_id, wanted = agent.conversation, asked.body[CHAT_FILTER]
 
     def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
@@ -94,7 +109,7 @@ async def set_filter(request: Request) -> Response:
         return None if where is None else _shown(conn, company_id, where)
 
     try:
-        return as_json({"filter": await as_agent(request, work)})
+        return as_json({"filter": await agent.work(work)})
     except errors.InsufficientPrivilege:
         raise _foreign() from None
 
@@ -120,40 +135,9 @@ def _foreign() -> Refused:
     return Refused(422, "filter: documents names one that the company has not")
 
 
-def _filter(given: Any) -> dict[str, Any]:
-    """Raises Refused(422) naming the part that is wrong. Whose the ids are is the database's to say."""
-    if not isinstance(given, dict) or set(given) - set(FIELDS):
-        raise Refused(422, f"filter should be an object with some of {', '.join(FIELDS)}")
-    wanted: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in ("since", "until"):
-            wanted[name] = _time(name, value)
-        elif name == "documents":
-            wanted[name] = _list(name, value, lambda one: type(one) is int and 0 < one <= ID_MAX, "ids")
-        else:
-            names = _list(name, value, lambda one: isinstance(one, str) and 0 < len(one) <= NAME_CHARS, "names")
-            wanted[name] = tuple(storable(one) for one in names)
-    return wanted
-
-
-def _list(name: str, value: Any, good: Callable[[Any], bool], what: str) -> tuple[Any, ...]:
-    if not isinstance(value, list) or len(value) > LIST_MAX or not all(map(good, value)):
-        raise Refused(422, f"filter: {name} should be a list of up to {LIST_MAX} {what}")
-    return tuple(value)
-
-
-def _time(name: str, value: Any) -> datetime:
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise Refused(422, f"filter: {name} should be a time such as 2026-01-31T12:00:00+00:00")
-    return found
-
-
 ROUTES = [
-    Route("/knowledge/search", search, methods=["POST"]),
-    Route("/inbox/conversations/{conversation:int}/filter", show_filter),
-    Route("/inbox/conversations/{conversation:int}/filter", set_filter, methods=["PUT"]),
-]
+    Resource("/knowledge/search", {"POST": Operation(search, agent, body=(QUESTION, LIMIT, WHERE))}),
+    Resource("/inbox/conversations/{conversation:id}/filter", {
+        "GET": Operation(show_filter, agent), "PUT": Operation(set_filter, agent, body=(CHAT_FILTER,)),
+    }),
+]  # fmt: skip

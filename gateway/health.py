@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
+from gateway.asked import Asked
 from gateway.edge import Edge
+from gateway.media import anybody
+from gateway.resource import Operation, Resource
 from shared.errors import DatabaseRefused, DatabaseUnavailable, JournalUnavailable
 
 DATABASE_WITHIN_S = 0.5
 """Below the second that probes wait by default: a database that is away must not make the gateway seem so."""
 
 
-async def live(request: Request) -> JSONResponse:
+async def live(request: Request, asked: Asked) -> Response:
     """The process answers. Says nothing about what it depends on: a restart would not mend that."""
     return JSONResponse({"ok": True})
 
 
-async def ready(request: Request) -> JSONResponse:
+async def ready(request: Request, asked: Asked) -> Response:
     """Whether webhooks can be taken: the journal must take writes. The database is reported; while it is away the
     journal gathers what comes from known apps, so taking the gateway out would only lose webhooks."""
     edge: Edge = request.app.state.edge
@@ -41,3 +44,9 @@ async def ready(request: Request) -> JSONResponse:
         checks["database"] = "unavailable"
     ok = checks["journal"] == "ok"
     return JSONResponse({"ok": ok, "checks": checks}, status_code=200 if ok else 503)
+
+
+ROUTES = [
+    Resource("/health/live", {"GET": Operation(live, anybody)}),
+    Resource("/health/ready", {"GET": Operation(ready, anybody)}),
+]

@@ -5,28 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gateway import media
-from gateway.agents import (
-    ID_MAX,
-    PAGE_MAX,
-    Refused,
-    as_agent,
-    as_json,
-    body_of,
-    conversation_of,
-    no_such_conversation,
-    number,
-)
+from gateway.agents import Agent, agent, as_json, limit, no_such_conversation
+from gateway.asked import ID_MAX, Asked, Field, body_text, query_number, read_time
 from gateway.edge import Edge
-from shared.channels.body import decode_object
-from shared.channels.text import storable
+from gateway.refused import Refused
+from gateway.resource import BODY_MAX_BYTES, Operation, Resource
 from shared.flow import takeover
 from shared.live.topics import Chat, Moved, Stored
 from shared.store import changes, conversations, messages, statuses
@@ -35,45 +24,44 @@ from shared.store.pool import Conn
 from tasks import deliver
 from tasks.doorbell import ring
 
-BODY_MAX_BYTES = 64 * 1024
 KEY_MAX = 128
 
+CONVERSATIONS_LIMIT, MESSAGES_LIMIT = limit(50), limit(100)
+BEFORE = Field("before", read_time, None)
+BEFORE_ID = query_number("before_id", 0, ID_MAX)
+AFTER_SEQ = query_number("after_seq", 0, 2**53)
+UP_TO = query_number("up_to", ID_MAX, ID_MAX)
+TEXT = body_text("text", BODY_MAX_BYTES)
 
-async def list_conversations(request: Request) -> Response:
-    limit = number(request, "limit", 50, PAGE_MAX)
-    before_id = number(request, "before_id", 0, ID_MAX)
-    raw_before = request.query_params.get("before")
-    try:
-        before = datetime.fromisoformat(raw_before) if raw_before else None
-    except ValueError:
-        raise Refused(422, "before should be a time such as 2026-01-31T12:00:00+00:00") from None
+
+async def list_conversations(agent: Agent, asked: Asked) -> Response:
+    query = asked.query
 
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
         return {
             "unread": conversations.unread_total(conn, company_id),
-            "conversations": conversations.recent(conn, company_id, limit=limit, before=before, before_id=before_id),
+            "conversations": conversations.recent(
+                conn, company_id, limit=query[CONVERSATIONS_LIMIT], before=query[BEFORE], before_id=query[BEFORE_ID]
+            ),
         }
 
-    return as_json(await as_agent(request, work))
+    return as_json(await agent.work(work))
 
 
-async def list_messages(request: Request) -> Response:
-    conversation_id = conversation_of(request)
-    after_seq = number(request, "after_seq", 0, 2**53)
-    limit = number(request, "limit", 100, PAGE_MAX)
-    edge: Edge = request.app.state.edge
+async def list_messages(agent: Agent, asked: Asked) -> Response:
+    conversation_id, query, edge = agent.conversation, asked.query, agent.edge
 
     def work(conn: Conn, company_id: int) -> Any:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
             raise no_such_conversation()
-        page = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=limit)
+        page = messages.page(conn, company_id, conversation_id, after_seq=query[AFTER_SEQ], limit=query[MESSAGES_LIMIT])
         fetched = media_store.of_messages(conn, company_id, [m.id for m in page if m.attachments])
         sent = statuses.of_messages(conn, company_id, [m.id for m in page if m.role != "customer"])
         reactions = changes.reactions_of(conn, company_id, [m.id for m in page])
         page = [replace(m, delivery=sent.get(m.id), reactions=reactions.get(m.id, {})) for m in page]
         return {"messages": [_with_media(edge, company_id, message, fetched) for message in page]}
 
-    return as_json(await as_agent(request, work))
+    return as_json(await agent.work(work))
 
 
 def _with_media(
@@ -94,10 +82,9 @@ def _with_media(
     return replace(message, attachments=shown)
 
 
-async def mark_read(request: Request) -> Response:
+async def mark_read(agent: Agent, asked: Asked) -> Response:
     """`?up_to=` the listing's customer_seq: a message that came after it was shown stays unread. Without: all."""
-    conversation_id = conversation_of(request)
-    up_to = number(request, "up_to", ID_MAX, ID_MAX)
+    conversation_id, up_to = agent.conversation, asked.query[UP_TO]
 
     def work(conn: Conn, company_id: int) -> Any:
         unread = conversations.mark_read(conn, company_id, conversation_id, up_to)
@@ -105,65 +92,75 @@ async def mark_read(request: Request) -> Response:
             raise no_such_conversation()
         return {"unread": unread}
 
-    return as_json(await as_agent(request, work))
+    return as_json(await agent.work(work))
 
 
-async def set_bot(request: Request) -> Response:
-    conversation_id = conversation_of(request)
-    if request.path_params["who"] not in ("take-over", "hand-back"):
-        raise Refused(404, "the ways are take-over and hand-back")
-    enabled = request.path_params["who"] == "hand-back"
+async def take_over(agent: Agent, asked: Asked) -> Response:
+    said = await _set_bot(agent, enabled=False)
+    agent.edge.live.hint([Moved(agent.company_id)])  # an answer in the making ends now
+    return said
 
+
+async def hand_back(agent: Agent, asked: Asked) -> Response:
+    return await _set_bot(agent, enabled=True)
+
+
+async def _set_bot(agent: Agent, *, enabled: bool) -> Response:
     def work(conn: Conn, company_id: int) -> Any:
-        if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
+        if not takeover.set_bot(conn, company_id, agent.conversation, enabled=enabled):
             raise no_such_conversation()
         return {"bot_enabled": enabled}
 
-    company_id, said = await as_agent(request, lambda conn, company_id: (company_id, work(conn, company_id)))
-    if not enabled:
-        request.app.state.edge.live.hint([Moved(company_id)])  # an answer in the making ends now
-    return as_json(said)
+    return as_json(await agent.work(work))
 
 
-async def write(request: Request) -> Response:
-    """An agent's message: `{"text": "…"}`; an `Idempotency-Key` header makes sending it twice write it once."""
-    conversation_id = conversation_of(request)
-    text, key = await _text(request), request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= KEY_MAX:
-        raise Refused(422, f"Idempotency-Key should have up to {KEY_MAX} characters")
-    platforms = request.app.state.edge.platforms
+async def write(agent: Agent, asked: Asked) -> Response:
+    """An agent's message: `{"text": "…"}`; an `Idempotency-Key` header makes sending it twice write it once. The same
+    key with another text is refused; while the first request is under way the second one waits for its answer."""
+    conversation_id, edge = agent.conversation, agent.edge
+    text, key = asked.body[TEXT], _idempotency_key(agent.request)
+    fingerprint = asked.body.fingerprint()
 
     def work(conn: Conn, company_id: int) -> tuple[takeover.Written, Chat]:
-        written = takeover.write(conn, platforms, company_id, conversation_id, text, key=key)
+        written = takeover.write(
+            conn, edge.platforms, company_id, conversation_id, text, key=key, fingerprint=fingerprint
+        )
         if written is None:
             raise no_such_conversation()
         return written, Chat(company_id, *conversations.place_of(conn, company_id, conversation_id))
 
-    written, chat = await as_agent(request, work)
+    try:
+        written, chat = await agent.work(work)
+    except takeover.KeyReused:
+        raise Refused(422, "this Idempotency-Key came with another body before: take a new key") from None
     if not written.repeated:
-        live = request.app.state.edge.live
-        live.hint([Moved(chat.company_id)])
-        live.tell([chat], Stored())
+        edge.live.hint([Moved(chat.company_id)])
+        edge.live.tell([chat], Stored())
         # not in the database's threads: a broker that hangs would hold one of them
         await asyncio.to_thread(ring, deliver.send_due)
     return as_json(written)
 
 
-async def _text(request: Request) -> str:
-    """The text that a request's body brings. Raises Refused(413, 422)."""
-    try:
-        text = decode_object(await body_of(request, BODY_MAX_BYTES)).get("text")
-    except ValueError:
-        text = None
-    if not isinstance(text, str) or not text.strip():
-        raise Refused(422, 'send {"text": "…"} with something in it')
-    return storable(text)
+def _idempotency_key(request: Request) -> str | None:
+    """Raises Refused(422)."""
+    given = request.headers.getlist("idempotency-key")
+    if len(given) > 1:
+        raise Refused(422, "Idempotency-Key is given twice")
+    if given and not 0 < len(given[0]) <= KEY_MAX:
+        raise Refused(422, f"Idempotency-Key should have 1 to {KEY_MAX} characters")
+    return given[0] if given else None
 
 
+_ONE = "/inbox/conversations/{conversation:id}"
 ROUTES = [
-    Route("/inbox/conversations", list_conversations),
-    Route("/inbox/conversations/{conversation:int}/messages", list_messages),
-    Route("/inbox/conversations/{conversation:int}/messages", write, methods=["POST"]),
-    Route("/inbox/conversations/{conversation:int}/read", mark_read, methods=["POST"]),
-    Route("/inbox/conversations/{conversation:int}/{who:str}", set_bot, methods=["POST"]),
-]
+    Resource("/inbox/conversations", {
+        "GET": Operation(list_conversations, agent, query=(CONVERSATIONS_LIMIT, BEFORE, BEFORE_ID)),
+    }),
+    Resource(f"{_ONE}/messages", {
+        "GET": Operation(list_messages, agent, query=(AFTER_SEQ, MESSAGES_LIMIT)),
+        "POST": Operation(write, agent, body=(TEXT,)),
+    }),
+    Resource(f"{_ONE}/read", {"POST": Operation(mark_read, agent, query=(UP_TO,))}),
+    Resource(f"{_ONE}/take-over", {"POST": Operation(take_over, agent)}),
+    Resource(f"{_ONE}/hand-back", {"POST": Operation(hand_back, agent)}),
+]  # fmt: skip

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections import OrderedDict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from starlette.requests import Request
 
+from shared.clock import Clock
 from shared.model import Rate
 from shared.resilience.limiter import Limiter
 from shared.settings import PerMinute, Settings
 
 THREADS = 2
+REFUSED_MAX = 10_000
 UNKNOWN = "unknown"
 
 
@@ -35,37 +40,61 @@ def reads_of(settings: Settings, channel: str, visitor: str, address: str) -> tu
     )
 
 
-def attempts_of(settings: Settings, address: str) -> tuple[Rate, ...]:
-    """Requests without a good token."""
-    return (_rate(f"widget:attempts:{address}", settings.widget_attempts_limit),)
-
-
 def _rate(key: str, limit: PerMinute) -> Rate:
     return Rate(key, limit.count, 60.0, burst=limit.burst)
 
 
 class Limits:
-    """The fleet's limiter for an event loop: it asks Redis synchronously, so it works beside the loop."""
+    """The fleet's limiter for an event loop: it asks Redis synchronously, so it works beside the loop. Who is not known
+    yet is counted on a thread of its own, and who was told to wait is not asked about again until then."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: Limiter, clock: Clock) -> None:
         self._limiter = limiter
+        self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="limits")
+        self._strangers = ThreadPoolExecutor(1, thread_name_prefix="limits of strangers")
+        self._refused: OrderedDict[tuple[str, ...], float] = OrderedDict()
 
-    async def take(self, rates: tuple[Rate, ...]) -> float:
+    async def take(self, rates: tuple[Rate, ...], *, known: bool = True) -> float:
         """0.0: allowed and counted. Otherwise the seconds after which to ask again."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._limiter.take, rates)
+        keys = tuple(rate.key for rate in rates)
+        left_s = self._refused.get(keys, 0.0) - self._clock.monotonic_s()
+        if left_s > 0:
+            return left_s
+        threads = self._threads if known else self._strangers
+        wait_s = await asyncio.get_running_loop().run_in_executor(threads, self._limiter.take, rates)
+        if wait_s > 0:
+            self._refused[keys] = self._clock.monotonic_s() + wait_s
+            self._refused.move_to_end(keys)
+            if len(self._refused) > REFUSED_MAX:
+                self._refused.popitem(last=False)
+        else:
+            self._refused.pop(keys, None)
+        return wait_s
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._strangers):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def address_of(request: Request, forwarded_hops: int) -> str:
     """Whom a request comes from. forwarded_hops: how many proxies of ours stand before the gateway; each appends
     the address it saw to X-Forwarded-For, and what stands left of these anybody may have written."""
-    said = request.client.host if request.client is not None else ""
+    return address_in(request.scope, forwarded_hops)
+
+
+def address_in(scope: Any, forwarded_hops: int) -> str:
+    """The same of an ASGI scope."""
+    client = scope.get("client")
+    said = client[0] if client else ""
     if forwarded_hops:
-        seen = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+        seen = list(_forwarded(scope["headers"]))
         said = seen[-forwarded_hops] if len(seen) >= forwarded_hops else said
+    return normal_address(said)
+
+
+def normal_address(said: str) -> str:
+    """One name for all that counts as one address."""
     try:
         address = ipaddress.ip_address(said)
     except ValueError:
@@ -75,3 +104,10 @@ def address_of(request: Request, forwarded_hops: int) -> str:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))  # one household has so many
     return str(address)
+
+
+def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[str]:
+    """Every address of X-Forwarded-For: a proxy may add a line of its own instead of appending to the one there is."""
+    for name, value in headers:
+        if name == b"x-forwarded-for":
+            yield from (part.strip() for part in value.decode("latin-1").split(",") if part.strip())

@@ -15,9 +15,8 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
-from starlette.routing import Route
 
-from gateway import agents, finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
+from gateway import finding, health, inbox, knowledge, media, metrics, ops, refused, vitals, widget
 from gateway.edge import Edge, open_edge
 from gateway.searching import Searcher
 from gateway.timing import timed
@@ -41,10 +40,9 @@ class Gateway:
         self._webhooks: Webhooks | None = None
         self._pages = Starlette(
             routes=[
-                Route("/health/live", health.live),
-                Route("/health/ready", health.ready),
-                Route("/health", vitals.show),
-                Route("/metrics", metrics.show),
+                *health.ROUTES,
+                *vitals.ROUTES,
+                *metrics.ROUTES,
                 *inbox.ROUTES,
                 *knowledge.ROUTES,
                 *finding.ROUTES,
@@ -53,7 +51,7 @@ class Gateway:
                 *ops.ROUTES,
             ],
             lifespan=self._lifespan,
-            exception_handlers=agents.EXCEPTION_HANDLERS,
+            exception_handlers=refused.EXCEPTION_HANDLERS,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import Response, StreamingResponse
 
+from gateway.asked import Asked, query_text
 from gateway.edge import Edge
+from gateway.refused import Refused
+from gateway.resource import Operation, Resource
 from shared.errors import DatabaseUnavailable
 from shared.store import media
 from shared.store.objects import MediaStoreUnavailable
@@ -24,6 +26,7 @@ SHOWN_INLINE = (
     "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "audio/", "video/",
 )  # fmt: skip
 """What a browser may show in place. Anything else is saved: a page or an SVG would run as ours."""
+UNTIL, SIGNATURE = query_text("until", 20, ""), query_text("sig", 200, "")
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
@@ -44,11 +47,16 @@ def _mac(key: str, *what: int) -> str:
     return hmac.new(derived, "/".join(map(str, what)).encode(), hashlib.sha256).hexdigest()
 
 
-async def show(request: Request) -> Response:
+async def anybody(request: Request) -> Request:
+    """The address itself proves who may see it."""
+    return request
+
+
+async def show(request: Request, asked: Asked) -> Response:
     edge: Edge = request.app.state.edge
     place = tuple(int(request.path_params[name]) for name in ("company", "message", "ordinal"))
-    if not _signed(edge, place, request.query_params.get("until", ""), request.query_params.get("sig", "")):
-        return JSONResponse({"ok": False, "error": "this address is too old: open the conversation again"}, 403)
+    if not _signed(edge, place, asked.query[UNTIL], asked.query[SIGNATURE]):
+        raise Refused(403, "this address is too old: open the conversation again")
     company_id = place[0]
 
     def find() -> media.Stored | None:
@@ -59,9 +67,9 @@ async def show(request: Request) -> Response:
         found = await edge.in_thread(find)
         pieces = None if found is None else await edge.objects.stream(company_id, found.sha256)
     except (DatabaseUnavailable, MediaStoreUnavailable):
-        return JSONResponse({"ok": False, "error": "try again shortly"}, 503, {"retry-after": "2"})
+        raise Refused(503, "try again shortly", 2.0) from None
     if found is None or pieces is None:
-        return JSONResponse({"ok": False, "error": "there is no such attachment"}, 404)
+        raise Refused(404, "there is no such attachment")
     headers = {
         **_HEADERS,
         "content-length": str(found.size_bytes),
@@ -89,4 +97,8 @@ def _disposition(found: media.Stored) -> str:
     return f"{how}; filename*=UTF-8''{quote(name, safe='')}"
 
 
-ROUTES = [Route("/media/{company:int}/{message:int}/{ordinal:int}", show)]
+ROUTES = [
+    Resource("/media/{company:id}/{message:id}/{ordinal:id}", {
+        "GET": Operation(show, anybody, query=(UNTIL, SIGNATURE)),
+    }),
+]  # fmt: skip

@@ -16,9 +16,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, Metric
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.asked import Asked
 from gateway.edge import Edge
 from gateway.gauges import House, Memory, gauge, single
-from gateway.operators import not_operator
+from gateway.operators import operator
+from gateway.resource import Operation, Resource
 from shared.errors import DatabaseUnavailable
 from shared.resilience.pressure import STEPS
 from shared.settings import Settings
@@ -156,11 +158,8 @@ def _of_backups(found: backups.State) -> Iterator[Metric]:
                      found.proof in ("differs", "failed"))  # fmt: skip
 
 
-async def show(request: Request) -> Response:
+async def show(request: Request, asked: Asked) -> Response:
     """200 with the text format; 401 without the token; 404 where no OPS_TOKEN is set."""
-    refused = not_operator(request)
-    if refused is not None:
-        return refused
     edge: Edge = request.app.state.edge
     watch: Watch = request.app.state.watch
     now = await watch.metrics()
@@ -168,3 +167,6 @@ async def show(request: Request) -> Response:
     folder = edge.settings.metrics_folder
     text = await asyncio.to_thread(metrics.exposition, folder, now)
     return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+ROUTES = [Resource("/metrics", {"GET": Operation(show, operator)})]

@@ -5,20 +5,23 @@ from __future__ import annotations
 import hmac
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 
 from gateway.edge import Edge
+from gateway.limits import address_of
+from gateway.refused import Refused
+from gateway.strangers import count
 
 
-def not_operator(request: Request) -> Response | None:
-    """The refusal for whoever is none: 401 without the token, 404 where no OPS_TOKEN is set."""
+async def operator(request: Request) -> Request:
+    """The request itself. Raises Refused: 401 without the token, 404 where no OPS_TOKEN is set, 429 after too many
+    wrong ones from an address."""
     edge: Edge = request.app.state.edge
     token = edge.settings.ops_token.get_secret_value()
     if not token:
-        return PlainTextResponse("set OPS_TOKEN to have this\n", status_code=404)
+        raise Refused(404, "set OPS_TOKEN to have this")
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-        return PlainTextResponse(
-            "send Authorization: Bearer and OPS_TOKEN\n", status_code=401, headers={"www-authenticate": "Bearer"}
-        )
-    return None
+        if given.strip():
+            count(edge.wrong_tokens, address_of(request, edge.settings.gateway_forwarded_hops), "wrong tokens")
+        raise Refused(401, "send Authorization: Bearer and OPS_TOKEN", headers={"www-authenticate": "Bearer"})
+    return request

@@ -16,12 +16,27 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
+from gateway.agents import as_json
+from gateway.asked import (
+    Asked,
+    Field,
+    Values,
+    Wrong,
+    body_flag,
+    body_id,
+    body_text,
+    query_choice,
+    query_id,
+    query_number,
+    query_text,
+)
 from gateway.edge import Edge
-from gateway.operators import not_operator
-from shared.channels.body import decode_object
+from gateway.operators import operator
+from gateway.refused import Refused, answer
+from gateway.resource import Operation, Resource
+from shared.channels.text import storable
 from shared.errors import DatabaseUnavailable
 from shared.store import balance, outbound, parked
 from shared.store.journal import Reader
@@ -36,10 +51,6 @@ BODY_MAX_BYTES = 256 * 1024
 PLACES_MAX = 10_000
 HOURS_MAX = 24 * 31
 STATEMENT_MS = 20_000
-
-
-class Mistaken(Exception):
-    """422: the message says what to change."""
 
 
 class Desk:
@@ -84,98 +95,95 @@ class Desk:
         self._journal.close()
 
 
-def _for_operators(work: Callable[[Request, Desk], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        refused = not_operator(request)
-        if refused is not None:
-            return refused
+def _operation(
+    work: Callable[[Desk, Request, Asked], Awaitable[Any]],
+    query: tuple[Field[Any], ...] = (), body: tuple[Field[Any], ...] = (),
+) -> Operation[Request]:  # fmt: skip
+    async def handle(request: Request, asked: Asked) -> Response:
         try:
-            return _json(await work(request, request.app.state.desk))
-        except Mistaken as e:
-            return JSONResponse({"ok": False, "error": str(e)}, 422)
+            return as_json(await work(request.app.state.desk, request, asked))
         except (DatabaseUnavailable, RedisError) as e:
             log.warning("ops_unavailable", error=type(e).__name__)
-            return JSONResponse({"ok": False, "error": "try again shortly"}, 503, {"retry-after": "2"})
+            return answer(Refused(503, "try again shortly", 2.0))
 
-    return endpoint
-
-
-def _json(value: Any) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")
+    handle.__name__ = work.__name__
+    return Operation(handle, operator, query, body, body_max_bytes=BODY_MAX_BYTES)
 
 
-def _number(request: Request, name: str, default: int, highest: int) -> int:
-    raw = request.query_params.get(name, str(default))
-    if not (raw.isascii() and raw.isdecimal() and len(raw) <= 9) or not 1 <= int(raw) <= highest:
-        raise Mistaken(f"{name} should be a number from 1 to {highest}")
-    return int(raw)
+def _place(given: Any) -> str:
+    if not isinstance(given, str) or len(given) > 200:
+        raise Wrong("should hold places: texts as /ops/parked shows them")
+    return storable(given)
 
 
-def _filter(given: Any) -> parked.Filter:
-    """From query parameters or a JSON object: platform, reason, app."""
-    platform, reason, app = (given.get(name) for name in ("platform", "reason", "app"))
-    if app is not None and not (str(app).isascii() and str(app).isdecimal() and len(str(app)) <= 18):
-        raise Mistaken("app should be an application's number, as `app list` shows it")
-    if not all(value is None or isinstance(value, str) for value in (platform, reason)):
-        raise Mistaken("platform and reason should be texts")
-    return parked.Filter(platform, reason, None if app is None else int(app))
+def _places(given: Any) -> list[str]:
+    if not isinstance(given, list) or not given or len(given) > PLACES_MAX:
+        raise Wrong(f"should be a list of 1 to {PLACES_MAX} places, as /ops/parked shows them")
+    return [_place(place) for place in given]
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > BODY_MAX_BYTES:
-            raise Mistaken(f"the body may have {BODY_MAX_BYTES} bytes")
-    try:
-        return decode_object(bytes(raw))
-    except ValueError:
-        raise Mistaken("the body should be a JSON object") from None
+def _app(given: Any) -> int:
+    """The command line shows numbers; a filter has taken them as texts as well."""
+    if isinstance(given, str):
+        read: int | None = APP.read(given)
+    else:
+        read = body_id("app", "application").read(given)
+    assert read is not None
+    return read
 
 
-async def show_balance(request: Request, desk: Desk) -> Any:
+TEXT_MAX = 200
+HOURS = query_number("hours", 24, HOURS_MAX, 1)
+LIMIT = query_number("limit", 100, PLACES_MAX, 1)
+PLATFORM, REASON = (Field[str | None](name, query_text(name, TEXT_MAX).read, None) for name in ("platform", "reason"))
+APP = query_id("app", "application")
+CONTENT = query_choice("content", ("0", "1"), "0")
+PLACES = Field("places", _places)
+SOME_PLACES = Field[list[str] | None]("places", _places, None)
+FILTER_PLATFORM, FILTER_REASON = (
+    Field[str | None](name, body_text(name, TEXT_MAX).read, None) for name in ("platform", "reason")
+)
+FILTER_APP = Field[int | None]("app", _app, None)
+WHY = body_text("reason", TEXT_MAX)
+COMPANY_ID, OUTBOUND_ID, SENT = body_id("company_id", "company"), body_id("id", "send"), body_flag("sent")
+
+
+async def show_balance(desk: Desk, request: Request, asked: Asked) -> Any:
     """Received = stored + in flight, and what became of everything."""
     found = await desk.take_balance()
     return {**asdict(found), "closes": found.closes, "at_rest": found.at_rest}
 
 
-async def show_hours(request: Request, desk: Desk) -> Any:
+async def show_hours(desk: Desk, request: Request, asked: Asked) -> Any:
     """`?hours=24`: the ledger by channel and hour."""
-    hours, now = _number(request, "hours", 24, HOURS_MAX), desk.now()
+    hours, now = asked.query[HOURS], desk.now()
     return {"hours": await desk.ask(lambda conn: balance.hours(conn, now - timedelta(hours=hours), now))}
 
 
-async def list_parked(request: Request, desk: Desk) -> Any:
-    only, limit = _filter(request.query_params), _number(request, "limit", 100, PLACES_MAX)
-    return {"parked": await desk.ask(lambda conn: parked.all_parked(conn, only, limit=limit))}
+async def list_parked(desk: Desk, request: Request, asked: Asked) -> Any:
+    query = asked.query
+    only = parked.Filter(query[PLATFORM], query[REASON], query[APP])
+    return {"parked": await desk.ask(lambda conn: parked.all_parked(conn, only, limit=query[LIMIT]))}
 
 
-async def show_parked(request: Request, desk: Desk) -> Any:
+async def show_parked(desk: Desk, request: Request, asked: Asked) -> Any:
     """One request: its shape, or with `?content=1` its words."""
-    place = _place(request.path_params["place"])
+    place = storable(request.path_params["place"][:TEXT_MAX])
     raw = await desk.ask(lambda conn: _mistakes(lambda: parked.raw_body(conn, place)))
     if raw is None:
-        raise Mistaken(f"{place}: there is no body (never parked here, or purged)")
-    if request.query_params.get("content") == "1":
+        raise Refused(422, f"{place}: there is no body (never parked here, or purged)")
+    if asked.query[CONTENT] == "1":
         log.warning("parked_content_shown", place=place)
         return {"place": place, "text": raw.decode("utf-8", "replace")}
     try:
         return {"place": place, "shape": parked.redacted(orjson.loads(raw))}
     except ValueError:
-        return {"place": place, "shape": f"{len(raw)} bytes that are no JSON"}
+        return {"place": place, "shape": f"{len(raw)} bytes that are not valid JSON"}
 
 
-async def redrive(request: Request, desk: Desk) -> Any:
+async def redrive(desk: Desk, request: Request, asked: Asked) -> Any:
     """`{"places": […]}`, or a filter `{"platform", "reason", "app"}`: through the journal again. Twice is once."""
-    body = await _body(request)
-    places = body.get("places")
-    if places is None:
-        only = _filter(body)
-        if only == parked.EVERY:
-            raise Mistaken("name places, or a filter: platform, reason, app")
-        rows = await desk.ask(lambda conn: parked.all_parked(conn, only, limit=PLACES_MAX))
-        places = [row.place for row in rows]
-    places = _places(places)
+    places = await _chosen(desk, asked.body)
 
     def work(conn: Conn) -> list[bool]:
         return [parked.redrive(conn, desk.reader, place, desk.now()) for place in places]
@@ -183,17 +191,25 @@ async def redrive(request: Request, desk: Desk) -> Any:
     return _sorted_out("redriven", places, await desk.ask(lambda conn: _mistakes(lambda: work(conn))))
 
 
+async def _chosen(desk: Desk, body: Values) -> list[str]:
+    """Raises Refused(422)."""
+    only, places = parked.Filter(body[FILTER_PLATFORM], body[FILTER_REASON], body[FILTER_APP]), body[SOME_PLACES]
+    if (places is None) == (only == parked.EVERY):
+        raise Refused(422, "name either places or a filter: platform, reason, app")
+    if places is not None:
+        return places
+    rows = await desk.ask(lambda conn: parked.all_parked(conn, only, limit=PLACES_MAX))
+    return [row.place for row in rows]
+
+
 def _sorted_out(name: str, places: list[str], went: list[bool]) -> dict[str, list[str]]:
     done = list(zip(places, went, strict=True))
     return {name: [place for place, ok in done if ok], "not_parked": [place for place, ok in done if not ok]}
 
 
-async def discard(request: Request, desk: Desk) -> Any:
+async def discard(desk: Desk, request: Request, asked: Asked) -> Any:
     """`{"places": […], "reason": "…"}`."""
-    body = await _body(request)
-    reason, places = body.get("reason"), _places(body.get("places"))
-    if not isinstance(reason, str) or not reason.strip() or len(reason) > 200:
-        raise Mistaken("reason should say why, in up to 200 characters")
+    reason, places = asked.body[WHY], asked.body[PLACES]
 
     def work(conn: Conn) -> list[bool]:
         return [parked.discard(conn, place, reason) for place in places]
@@ -201,48 +217,32 @@ async def discard(request: Request, desk: Desk) -> Any:
     return _sorted_out("discarded", places, await desk.ask(lambda conn: _mistakes(lambda: work(conn))))
 
 
-def _places(given: Any) -> list[str]:
-    if not isinstance(given, list) or not given or len(given) > PLACES_MAX:
-        raise Mistaken(f"places should be a list of up to {PLACES_MAX} places, as /ops/parked shows them")
-    return [_place(place) for place in given]
-
-
-def _place(given: Any) -> str:
-    if not isinstance(given, str) or len(given) > 200 or "\x00" in given:
-        raise Mistaken("a place is a text as /ops/parked shows it")
-    return given
-
-
 def _mistakes(work: Callable[[], T]) -> T:
     try:
         return work()
     except ValueError as e:
-        raise Mistaken(str(e)) from None
+        raise Refused(422, str(e)) from None
 
 
-async def list_uncertain(request: Request, desk: Desk) -> Any:
-    limit = _number(request, "limit", 100, PLACES_MAX)
-    return {"uncertain": await desk.ask(lambda conn: outbound.list_uncertain(conn, limit=limit))}
+async def list_uncertain(desk: Desk, request: Request, asked: Asked) -> Any:
+    return {"uncertain": await desk.ask(lambda conn: outbound.list_uncertain(conn, limit=asked.query[LIMIT]))}
 
 
-async def settle(request: Request, desk: Desk) -> Any:
+async def settle(desk: Desk, request: Request, asked: Asked) -> Any:
     """`{"company_id": 1, "id": 7, "sent": true}`: what a person found out about an uncertain send."""
-    body = await _body(request)
-    company_id, outbound_id, sent = (body.get(name) for name in ("company_id", "id", "sent"))
-    if type(company_id) is not int or type(outbound_id) is not int or type(sent) is not bool:
-        raise Mistaken('send {"company_id": number, "id": number, "sent": true or false}')
-    if not (0 < company_id < 2**63 and 0 < outbound_id < 2**63):
-        raise Mistaken("there are no such numbers")
-    return {"settled": await desk.settle(company_id, outbound_id, sent=sent)}
+    body = asked.body
+    return {"settled": await desk.settle(body[COMPANY_ID], body[OUTBOUND_ID], sent=body[SENT])}
 
 
 ROUTES = [
-    Route("/ops/balance", _for_operators(show_balance)),
-    Route("/ops/balance/hours", _for_operators(show_hours)),
-    Route("/ops/parked", _for_operators(list_parked)),
-    Route("/ops/parked/redrive", _for_operators(redrive), methods=["POST"]),
-    Route("/ops/parked/discard", _for_operators(discard), methods=["POST"]),
-    Route("/ops/parked/{place:path}", _for_operators(show_parked)),
-    Route("/ops/uncertain", _for_operators(list_uncertain)),
-    Route("/ops/uncertain/settle", _for_operators(settle), methods=["POST"]),
-]
+    Resource("/ops/balance", {"GET": _operation(show_balance)}),
+    Resource("/ops/balance/hours", {"GET": _operation(show_hours, (HOURS,))}),
+    Resource("/ops/parked", {"GET": _operation(list_parked, (PLATFORM, REASON, APP, LIMIT))}),
+    Resource("/ops/parked/redrive", {
+        "POST": _operation(redrive, body=(SOME_PLACES, FILTER_PLATFORM, FILTER_REASON, FILTER_APP)),
+    }),
+    Resource("/ops/parked/discard", {"POST": _operation(discard, body=(PLACES, WHY))}),
+    Resource("/ops/parked/{place:path}", {"GET": _operation(show_parked, (CONTENT,))}),
+    Resource("/ops/uncertain", {"GET": _operation(list_uncertain, (LIMIT,))}),
+    Resource("/ops/uncertain/settle", {"POST": _operation(settle, body=(COMPANY_ID, OUTBOUND_ID, SENT))}),
+]  # fmt: skip

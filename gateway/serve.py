@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import threading
+from collections import Counter
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gateway.limits import normal_address
 from shared import settings, startup
 from shared.embedded.ports import check_port
 
@@ -26,12 +29,52 @@ KEEP_ALIVE_S = 75.0
 """Longer than proxies keep theirs, so that none sends a request into a connection that we are closing."""
 STOP_WITHIN_S = 5
 """How long a SIGTERM waits for requests that are under way."""
+DISCARD_MAX_BYTES = 8 * 1024 * 1024
+"""What is read and thrown away of a body whose request was answered already; then the connection is closed. Closing at
+once would reset it, and the client might never see the answer."""
+FILES_SPARE = 200
+"""Of the process' open files, for everything that is not a client's connection."""
 GONE_WITHIN_S = 12.0
 """Then the process ends, whatever hangs: a thread that waits for a database cannot be called off."""
 
 
+class Connections:
+    """How many connections a process and one address may have open. Behind proxies of ours only the first."""
+
+    def __init__(self, most: int, most_of_address: int | None) -> None:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.most = most if files == resource.RLIM_INFINITY else max(1, min(most, files - FILES_SPARE))
+        self.most_of_address = most_of_address
+        self.total = 0
+        self._of_address: Counter[str] = Counter()
+
+    def open(self, address: str) -> bool:
+        """Whether there is room; then it is counted until it is closed."""
+        if self.total >= self.most:
+            return False
+        if self.most_of_address is not None and self._of_address[address] >= self.most_of_address:
+            return False
+        self.total += 1
+        self._of_address[address] += 1
+        return True
+
+    def close(self, address: str) -> None:
+        self.total -= 1
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+
+class Config(uvicorn.Config):
+    connections: Connections | None = None
+
+
 class BoundedHttp(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on a request's head and on how long it may take to arrive; the body's size is the app's."""
+    """HTTP/1.1 with bounds on connections, on a request's head and on how long it may take to arrive; the body's size
+    is the app's."""
+
+    _address: str | None = None
+    _discarded = 0
 
     _head_bytes = 0
     _in_head = True
@@ -40,16 +83,28 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        connections = self.config.connections if isinstance(self.config, Config) else None
+        if connections is not None:
+            address = normal_address(self.client[0] if self.client else "")
+            if not connections.open(address):
+                self._refuse(503, b"retry-after: 5\r\n")
+                return
+            self._address = address
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
+        if self._address is not None and isinstance(self.config, Config) and self.config.connections is not None:
+            self.config.connections.close(self._address)
+            self._address = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
+        if self._arriving and not self._in_head and self.cycle is not None and self.cycle.response_complete:
+            self._discard(len(data))
         if self._in_head and self._head_bytes > HEAD_MAX_BYTES:
             self._refuse(431)
         elif self._arriving and self._too_late is None:
@@ -57,6 +112,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_head = self._arriving = True
+        self._discarded = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -76,12 +132,18 @@ class BoundedHttp(HttpToolsProtocol):
             self._too_late.cancel()
             self._too_late = None
 
-    def _refuse(self, status: int) -> None:
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > DISCARD_MAX_BYTES:
+            self._unwatch()
+            self.transport.close()
+
+    def _refuse(self, status: int, headers: bytes = b"") -> None:
         self._unwatch()
         if self.transport.is_closing():
             return
         if self.cycle is None or self.cycle.response_complete:  # or an answer is on its way already
-            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.write(STATUS_LINE[status] + headers + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
 
 
@@ -95,29 +157,32 @@ class Server(uvicorn.Server):
         timer.start()
 
 
-def make_server(app: Any, host: str, port: int) -> Server:
-    return Server(
-        uvicorn.Config(
+def make_server(app: Any, host: str, port: int, connections: Connections | None = None) -> Server:
+    config = Config(
             app, host=host, port=port, loop="uvloop", http=BoundedHttp, ws="none", lifespan="on",
             log_config=None, access_log=False,  # our own lines, in the form of the others
             proxy_headers=False,  # whom to believe an X-Forwarded-For is GATEWAY_FORWARDED_HOPS' affair
             server_header=False, timeout_keep_alive=int(KEEP_ALIVE_S), timeout_graceful_shutdown=STOP_WITHIN_S,
-        )
     )  # fmt: skip
+    config.connections = connections
+    return Server(config)
 
 
 def main() -> None:
     with startup.settings_in_words():
         config = settings.load()
         check_port("GATEWAY_PORT", config.gateway_port, config.gateway_host, host_variable="GATEWAY_HOST")
-    serve("gateway.main:app", config.gateway_host, config.gateway_port)
+    # behind proxies every connection is theirs
+    of_address = None if config.gateway_forwarded_hops else config.gateway_connections_address_max
+    connections = Connections(config.gateway_connections_max, of_address)
+    serve("gateway.main:app", config.gateway_host, config.gateway_port, connections)
 
 
-def serve(app: Any, host: str, port: int) -> None:
+def serve(app: Any, host: str, port: int, connections: Connections | None = None) -> None:
     """Run until SIGTERM or SIGINT and end the process: 0, or 1 where it could not start."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # uvicorn's stand over these while it runs, and raise the signal again after it
-    server = make_server(app, host, port)
+    server = make_server(app, host, port, connections)
     try:
         with startup.imports():
             server.config.load()

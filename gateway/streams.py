@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from shared.live.topics import Chat
 from shared.telemetry import metrics
+
+T = TypeVar("T")
 
 PER_VISITOR_MAX = 5
 
 
 class TooMany(Exception):
-    """No further stream is opened. own: the visitor has too many, not the process."""
+    """No further stream is opened. own: the visitor or the address has too many, not the company or the process."""
 
     def __init__(self, what: str, *, own: bool) -> None:
         super().__init__(what)
@@ -21,27 +24,41 @@ class TooMany(Exception):
 
 @dataclass(slots=True)
 class Streams:
-    """The streams of this process. most: at once."""
+    """The streams of this process. most: at once; most_of_address, most_of_company: of these."""
 
     most: int
+    most_of_address: int
+    most_of_company: int
     total: int = 0
     of_chat: Counter[Chat] = field(default_factory=Counter)
+    of_address: Counter[str] = field(default_factory=Counter)
+    of_company: Counter[int] = field(default_factory=Counter)
 
     def tell(self) -> None:
         """Let the metrics know; by itself after each change, by the process once it counts."""
         metrics.STREAMS.set(self.total)
         metrics.STREAMS_ALLOWED.set(self.most)
 
-    def check(self, chat: Chat) -> None:
+    def check(self, chat: Chat, address: str) -> None:
         """Whether another may open. Raises TooMany."""
         if self.of_chat[chat] >= PER_VISITOR_MAX:
             raise TooMany(f"this visitor has {PER_VISITOR_MAX} event streams open", own=True)
+        if self.of_address[address] >= self.most_of_address:
+            raise TooMany(f"this address has {self.most_of_address} event streams open", own=True)
+        if self.of_company[chat.company_id] >= self.most_of_company:
+            raise TooMany("this gateway has no room for another event stream of this company", own=False)
         if self.total >= self.most:
             raise TooMany("this gateway has no room for another event stream", own=False)
 
-    def add(self, chat: Chat, count: int) -> None:
+    def add(self, chat: Chat, address: str, count: int) -> None:
         self.total += count
-        self.of_chat[chat] += count
-        if not self.of_chat[chat]:
-            del self.of_chat[chat]
+        _add(self.of_chat, chat, count)
+        _add(self.of_address, address, count)
+        _add(self.of_company, chat.company_id, count)
         self.tell()
+
+
+def _add(counts: Counter[T], key: T, count: int) -> None:
+    counts[key] += count
+    if not counts[key]:
+        del counts[key]

@@ -11,8 +11,10 @@ import redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.asked import Asked
 from gateway.edge import Edge
-from gateway.operators import not_operator
+from gateway.operators import operator
+from gateway.resource import Operation, Resource
 from shared.errors import DatabaseUnavailable
 from shared.flow import health
 from shared.flow.health import Visit
@@ -73,13 +75,13 @@ def _client(url: str) -> redis.Redis | None:
     return connect(url, socket_timeout_s=SOCKET_S) if url.startswith(("redis://", "rediss://")) else None
 
 
-async def show(request: Request) -> Response:
+async def show(request: Request, asked: Asked) -> Response:
     """200 with what was found, also where something is wrong: `ok` says it. 503 where nothing could be found out."""
-    refused = not_operator(request)
-    if refused is not None:
-        return refused
     vitals: Vitals = request.app.state.vitals
     report = await vitals.report()
     if report is None:
         return JSONResponse({"ok": False, "problems": {"health": "the look takes too long"}}, status_code=503)
     return JSONResponse(report)
+
+
+ROUTES = [Resource("/health", {"GET": Operation(show, operator)})]

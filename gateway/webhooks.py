@@ -1,8 +1,9 @@
 """Platform webhooks: check the raw bytes, journal them, answer. A 200 is a promise and comes after the journal.
 
 401 the secret is wrong · 404 no such app · 403 the verify token is wrong · 405 neither a POST nor a handshake ·
-413 too large · 415 neither JSON nor said to be ·
-422 said to be JSON and no object · 503 the journal (or, for an app not yet known, the database) cannot say.
+408 the body took too long · 413 too large · 415 neither JSON nor said to be · 422 said to be JSON and no object ·
+429 too many unknown apps from this address · 503 the journal (or, for an app not yet known, the database) cannot say,
+or too many bytes are under way. The body is read after the app was found and, as far as the headers can tell, signed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ import orjson
 import structlog
 
 from gateway.apps import KnownApp
+from gateway.bodies import Body, ClientLeft
 from gateway.edge import Edge
+from gateway.limits import address_in
+from gateway.refused import Refused
 from gateway.visit import Visit, Visits
 from shared import faults
+from shared.channels.base import Platform
 from shared.channels.text import storable
 from shared.errors import Transient
 
@@ -31,22 +36,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
+ONLY_POST = {"allow": "POST"}
 FRESH_S = 1.0
 """A wrong secret may be a new one: then what is known of the app may be no older than this."""
-
-
-class _Refused(Exception):
-    """An answer other than 200. `what` says what to change."""
-
-    def __init__(self, status: int, what: str, retry_after_s: int | None = None) -> None:
-        super().__init__(what)
-        self.status = status
-        self.what = what
-        self.retry_after_s = retry_after_s
-
-
-class ClientLeft(Exception):
-    """The platform hung up before its body was whole; there is nobody to answer."""
 
 
 class Webhooks:
@@ -60,18 +52,18 @@ class Webhooks:
         visit = Visit(int(self._edge.clock.now().timestamp() * 1000))
         try:
             challenge = await self._accept(scope, receive, visit)
-        except _Refused as refused:
+        except Refused as refused:
             await self._end(send, visit, refused)
         except ClientLeft:
             return
         except Exception as e:
             # the server would print the error's text, which may quote content
             log.error("webhook_failed", request_id=visit.request_id, exc_info=e)
-            await self._end(send, visit, _Refused(500, "internal error"))
+            await self._end(send, visit, Refused(500, "internal error"))
         else:
             await self._end(send, visit, None, challenge)
 
-    async def _end(self, send: Send, visit: Visit, refused: _Refused | None, challenge: str | None = None) -> None:
+    async def _end(self, send: Send, visit: Visit, refused: Refused | None, challenge: str | None = None) -> None:
         """Answer, count, and write one line: the first of those that bear this request's id."""
         status = refused.status if refused else 200
         if refused:
@@ -86,29 +78,52 @@ class Webhooks:
 
     async def _accept(self, scope: Scope, receive: Receive, visit: Visit) -> str | None:
         """Returns once the journal has the request; a handshake is not journalled, its answer is returned. Raises
-        _Refused, ClientLeft."""
+        Refused, ClientLeft."""
         parts = scope["path"].split("/")
         if len(parts) != 4 or parts[2] not in self._edge.platforms:
-            raise _Refused(404, "the address is /webhooks/{platform}/{app}")
+            raise Refused(404, "the address is /webhooks/{platform}/{app}")
         name = visit.platform = parts[2]
         platform = self._edge.platforms[name]
         if scope["method"] == "GET":
             return await self._shake_hands(scope, visit, parts[3])
         if scope["method"] != "POST":
-            raise _Refused(405, "post to this address")
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-        raw = await self._body(headers, receive)
-        visit.size_bytes = len(raw)
-        app = self._edge.apps.known(name, parts[3]) or await self._app(name, parts[3])
+            raise Refused(405, "post to this address", headers=ONLY_POST)
+        app = self._edge.apps.known(name, parts[3]) or await self._app(scope, name, parts[3])
         visit.app_id = app.id
-        if not platform.verify(headers, raw, app.secrets) and not await self._newly(name, parts[3], headers, raw):
-            raise _Refused(401, "the signature or secret does not fit this app")
+        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        body = self._edge.bodies.open(lambda: self._address(scope), known=False)
+        try:
+            raw = await self._verified(platform, app, parts[3], headers, body, receive)
+            visit.size_bytes = len(raw)
+            return await self._take(platform, app, headers, raw, visit)
+        finally:
+            body.close()
+
+    async def _verified(
+        self, platform: Platform, app: KnownApp, slug: str, headers: dict[str, str], body: Body, receive: Receive
+    ) -> bytes:
+        """The body, which the platform has sent. It is not read where the headers alone say that it has not."""
+        limit, announced = self._edge.settings.gateway_max_body_bytes, headers.get("content-length", "")
+        if platform.signs_body:
+            if not platform.signed(headers):
+                raise _unsigned()
+            raw = await body.read(receive, limit, announced)
+            if not platform.verify(headers, raw, app.secrets) and not await self._newly(platform, slug, headers, raw):
+                raise _unsigned()
+            return raw
+        if not platform.verify(headers, b"", app.secrets) and not await self._newly(platform, slug, headers, b""):
+            raise _unsigned()
+        return await body.read(receive, limit, announced)
+
+    async def _take(
+        self, platform: Platform, app: KnownApp, headers: dict[str, str], raw: bytes, visit: Visit
+    ) -> str | None:
         try:
             body = platform.decode(raw)
         except ValueError:
             if "json" in headers.get("content-type", "application/json"):
-                raise _Refused(422, "the body should be a JSON object") from None
-            raise _Refused(415, "the body should be application/json") from None
+                raise Refused(422, "the body should be a JSON object") from None
+            raise Refused(415, "the body should be application/json") from None
         challenge = platform.challenge(body)
         if challenge is not None:
             return challenge
@@ -129,66 +144,50 @@ class Webhooks:
             visit.journal_s = perf_counter() - began
         faults.reach("gateway.journalled")
 
-    async def _app(self, name: str, slug: str, within_s: float | None = None) -> KnownApp:
+    def _address(self, scope: Scope) -> str:
+        return address_in(scope, self._edge.settings.gateway_forwarded_hops)
+
+    async def _app(self, scope: Scope, name: str, slug: str, within_s: float | None = None) -> KnownApp:
         try:
-            app = await self._edge.apps.find(name, slug, within_s=within_s)
+            app = await self._edge.apps.find(name, slug, address=self._address(scope), within_s=within_s)
         except Transient as e:
             raise _unavailable(e) from e
         if app is None:
-            raise _Refused(404, "no such app is connected")
+            raise Refused(404, "no such app is connected")
         return app
 
     async def _shake_hands(self, scope: Scope, visit: Visit, slug: str) -> str:
         """A platform asks by GET whether this address is ours; the answer proves that we know the token."""
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
-        app = await self._app(visit.platform, slug, FRESH_S)  # a person is just connecting it
+        app = await self._app(scope, visit.platform, slug, FRESH_S)  # a person is just connecting it
         visit.app_id = app.id
         if app.verify_token is None:
-            raise _Refused(405, "post to this address")
+            raise Refused(405, "post to this address", headers=ONLY_POST)
         challenge = self._edge.platforms[visit.platform].handshake(query, app.verify_token)
         if challenge is None:
-            raise _Refused(403, "the verify token does not fit this app")
+            raise Refused(403, "the verify token does not fit this app")
         return challenge
 
-    async def _newly(self, name: str, slug: str, headers: dict[str, str], raw: bytes) -> bool:
+    async def _newly(self, platform: Platform, slug: str, headers: dict[str, str], raw: bytes) -> bool:
         """Whether a secret fits that was made a moment ago. Strangers so cause one look-up a second, and no more."""
         try:
-            app = await self._edge.apps.find(name, slug, within_s=FRESH_S)
+            app = await self._edge.apps.find(platform.name, slug, within_s=FRESH_S)
         except Transient:
             return False
-        return app is not None and self._edge.platforms[name].verify(headers, raw, app.secrets)
-
-    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
-        limit = self._edge.settings.gateway_max_body_bytes
-        said = headers.get("content-length", "")
-        if said.isdigit() and int(said) > limit:
-            raise _Refused(413, f"the body may have {limit} bytes")
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise _Refused(413, f"the body may have {limit} bytes")
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+        return app is not None and platform.verify(headers, raw, app.secrets)
 
 
-def _unavailable(error: Transient) -> _Refused:
+def _unsigned() -> Refused:
+    return Refused(401, "the signature or secret does not fit this app")
+
+
+def _unavailable(error: Transient) -> Refused:
     log.warning("webhook_refused", error=type(error).__name__)
-    return _Refused(503, "try again shortly", retry_after_s=max(1, round(error.retry_after_s or 1)))
+    return Refused(503, "try again shortly", retry_after_s=max(1, round(error.retry_after_s or 1)))
 
 
-async def _refuse(send: Send, refused: _Refused, id_header: tuple[bytes, bytes]) -> None:
-    headers = [_JSON, id_header]
-    if refused.retry_after_s is not None:
-        headers.append((b"retry-after", str(refused.retry_after_s).encode()))
-    if refused.status == 405:
-        headers.append((b"allow", b"POST"))
+async def _refuse(send: Send, refused: Refused, id_header: tuple[bytes, bytes]) -> None:
+    headers = [_JSON, id_header, *((name.encode(), value.encode()) for name, value in refused.headers.items())]
     await _answer(send, refused.status, headers, orjson.dumps({"ok": False, "error": refused.what}))
 
 

@@ -201,8 +201,18 @@ class Settings(BaseSettings):
     refuse_memory_share: float = Field(0.9, gt=0, le=1)
     refuse_age_s: float = Field(3600.0, gt=0)
     gateway_forwarded_hops: int = Field(0, ge=0, le=8)  # proxies of ours in front, for limits per address
+    # What unfinished requests' bodies may hold in memory: all of a gateway, and those of one address. Half of either
+    # for senders who are not known yet. At least the largest document.
+    gateway_bodies_max_bytes: int = Field(64 * 1024 * 1024, ge=25 * 1024 * 1024)
+    gateway_bodies_address_max_bytes: int = Field(32 * 1024 * 1024, ge=25 * 1024 * 1024)
+    gateway_connections_max: int = Field(4_000, ge=10)  # open connections per gateway process
+    gateway_connections_address_max: int = Field(1_000, ge=1)  # of one address; not behind proxies
+    gateway_wrong_keys_limit: Limit = PerMinute(count=60, burst=30)  # of an address, wrong API keys or OPS_TOKENs
+    gateway_unknown_limit: Limit = PerMinute(count=300, burst=100)  # of an address, apps and widgets that do not exist
     widget_token_ttl_s: float = Field(30 * 86_400.0, gt=60)
     widget_streams_max: int = Field(1_000, ge=1)  # open event streams per gateway process
+    widget_streams_address_max: int = Field(100, ge=1)  # of these, of one address
+    widget_streams_company_max: int = Field(500, ge=1)  # of these, of one company
     widget_sessions_limit: Limit = PerMinute(count=30, burst=20)  # of an address
     widget_attempts_limit: Limit = PerMinute(count=60, burst=30)  # of an address, requests without a good token
     widget_messages_limit: Limit = PerMinute(count=20, burst=10)  # of a visitor
@@ -298,7 +308,7 @@ class Settings(BaseSettings):
     def _cross_check(self) -> Self:
         problems = [
             *self._url_problems(), *self._model_problems(), *self._time_problems(), *self._key_problems(),
-            *self._network_problems(),
+            *self._network_problems(), *self._body_problems(),
         ]  # fmt: skip
         if problems:
             raise ValueError("; ".join(problems))
@@ -398,6 +408,14 @@ class Settings(BaseSettings):
             except ValueError:
                 return [f"ENCRYPTION_KEYS: key {number} is no Fernet key (32 bytes in url-safe base64)"]
         return []
+
+    def _body_problems(self) -> list[str]:
+        found = []
+        if self.gateway_bodies_address_max_bytes > self.gateway_bodies_max_bytes:
+            found.append("GATEWAY_BODIES_ADDRESS_MAX_BYTES is above GATEWAY_BODIES_MAX_BYTES")
+        if self.gateway_bodies_address_max_bytes < 2 * self.gateway_max_body_bytes:
+            found.append("GATEWAY_BODIES_ADDRESS_MAX_BYTES must be at least twice GATEWAY_MAX_BODY_BYTES")
+        return found
 
     def _network_problems(self) -> list[str]:
         try:

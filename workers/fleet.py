@@ -52,7 +52,7 @@ def table(settings: Settings) -> dict[str, Row]:
     return {row.name: row for row in rows}
 
 
-GATEWAY_CONNECTIONS = 2
+GATEWAY_CONNECTIONS = 3
 OPERATOR_CONNECTIONS = 4
 """Left free for the command line and migrations."""
 

@@ -47,12 +47,18 @@ class Platform(Protocol):
     id_header: str | None = None
     """The header, in lower case, that names a delivery, the same each time it is sent again; such a name says better
     than the content what has come before."""
+    signs_body: bool = True
+    """The proof covers the body; otherwise the headers alone prove it, and `verify` looks at nothing else."""
     acknowledgement: bytes = b'{"ok":true}'
     """What a request is answered with once the journal has it. Empty where the platform would read an answer."""
 
     def decode(self, raw: bytes) -> dict[str, Any]:
         """A request's body as JSON object. Raises ValueError when it is none; its message holds nothing of it."""
         return decode_object(raw)
+
+    def signed(self, headers: Mapping[str, str]) -> bool:
+        """Whether the headers hold what a signature of the body needs: without it the body need not be read."""
+        return True
 
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         """Whether the request comes from the platform, under any of the app's secrets (several while one

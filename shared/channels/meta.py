@@ -34,6 +34,10 @@ def signature(raw: bytes, secret: str) -> str:
     return "sha256=" + hmac.new(secret.encode("utf-8", "surrogatepass"), raw, hashlib.sha256).hexdigest()
 
 
+def signed(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-hub-signature-256", "").startswith("sha256=")
+
+
 def verify(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
     """Whether one of the secrets signed the body. The older `X-Hub-Signature`, of SHA-1, counts for nothing."""
     return equals_any(headers.get("x-hub-signature-256"), [signature(raw, secret) for secret in secrets if secret])

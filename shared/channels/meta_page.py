@@ -42,6 +42,9 @@ class Page(Platform):
         self.version = version
         self.clock = clock or SystemClock()
 
+    def signed(self, headers: Mapping[str, str]) -> bool:
+        return meta.signed(headers)
+
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         return meta.verify(headers, raw, secrets)
 

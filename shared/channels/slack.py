@@ -55,6 +55,11 @@ class Slack(Platform):
             except ValueError:
                 raise not_json from None
 
+    def signed(self, headers: Mapping[str, str]) -> bool:
+        timestamp = headers.get("x-slack-request-timestamp")
+        fresh = timestamp is not None and is_fresh(timestamp, self._clock.now(), TOLERANCE_S)
+        return fresh and headers.get("x-slack-signature", "").startswith("v0=")
+
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         timestamp = headers.get("x-slack-request-timestamp")
         if timestamp is None or not is_fresh(timestamp, self._clock.now(), TOLERANCE_S):

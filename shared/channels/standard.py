@@ -53,6 +53,11 @@ class Standard(Platform):
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
 
+    def signed(self, headers: Mapping[str, str]) -> bool:
+        webhook_id, timestamp = headers.get("webhook-id"), headers.get("webhook-timestamp")
+        fresh = timestamp is not None and is_fresh(timestamp, self._clock.now(), TOLERANCE_S)
+        return bool(webhook_id) and fresh and "v1," in headers.get("webhook-signature", "")
+
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         """Any of the signatures under any of the secrets; those of versions that we do not know are passed over."""
         webhook_id, timestamp = headers.get("webhook-id"), headers.get("webhook-timestamp")

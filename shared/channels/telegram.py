@@ -31,6 +31,8 @@ class Telegram(Platform):
     def __init__(self, api_url: str = API_URL) -> None:
         self.api_url = api_url
 
+    signs_body = False
+
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         return equals_any(headers.get("x-telegram-bot-api-secret-token"), secrets)
 

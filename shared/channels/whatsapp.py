@@ -51,6 +51,9 @@ class WhatsApp(Platform):
         self.version = version
         self._clock = clock or SystemClock()
 
+    def signed(self, headers: Mapping[str, str]) -> bool:
+        return meta.signed(headers)
+
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         return meta.verify(headers, raw, secrets)
 

@@ -29,6 +29,9 @@ class Widget(Platform):
     name = "widget"
     local_delivery = True
 
+    def signed(self, headers: Mapping[str, str]) -> bool:
+        return SIGNATURE_HEADER in headers
+
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         return equals_any(headers.get(SIGNATURE_HEADER), [signature(raw, secret) for secret in secrets if secret])
 

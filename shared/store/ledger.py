@@ -153,6 +153,8 @@ def split_place(place: str) -> tuple[date, str, str, int]:
     parts = place.split("/")
     if len(parts) != 4:
         raise ValueError(f"{place!r} is no place of a parked event: copy it from `parked list`")
+    if not (parts[3].isascii() and parts[3].isdecimal() and len(parts[3]) <= 9):
+        raise ValueError(f"{place!r}: its last part should be a number")
     return date.fromisoformat(parts[0]), parts[1], parts[2], int(parts[3])
 
 

@@ -108,12 +108,18 @@ def add_own(
     text: str,
     *,
     dedupe_key: str | None = None,
+    request_hash: bytes | None = None,
 ) -> int:
-    """Insert a message of the bot's or of an agent's; returns its id."""
+    """Insert a message of the bot's or of an agent's; returns its id. request_hash: of the request that brought it, by
+    which the same key with another body is told."""
     row = conn.execute(
-        "/* messages.add_own */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text,"
-        " dedupe_key) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",
-        (company_id, conversation_id, channel_id, seq, role, text, dedupe_key),
+        """
+        /* messages.add_own */
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text, dedupe_key, request_hash)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        RETURNING id
+        """,
+        (company_id, conversation_id, channel_id, seq, role, text, dedupe_key, request_hash),
     ).fetchone()
     assert row is not None
     return int(str(row[0]))
@@ -127,6 +133,21 @@ def id_of_key(conn: Conn, company_id: int, channel_id: int, dedupe_key: str) -> 
         (company_id, channel_id, dedupe_key),
     ).fetchone()
     return int(str(row[0])) if row else archived.id_of_key(conn, company_id, channel_id, dedupe_key)
+
+
+def request_hash(conn: Conn, company_id: int, message_id: int) -> bytes | None:
+    """Of the request that brought a message; None where there was none, or the message is archived."""
+    row = conn.execute(
+        """
+        /* messages.request_hash */
+        SELECT request_hash
+        FROM messages
+        WHERE company_id = %s
+          AND id = %s
+        """,
+        (company_id, message_id),
+    ).fetchone()
+    return bytes(row[0]) if row and row[0] is not None else None  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,33 @@ def test_a_message_sent_twice_under_one_key_is_written_once(inbox: Inbox, bot: B
     )
 
 
+def test_a_key_that_comes_again_with_another_body_is_refused(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "hello"))
+    conversation = agent.conversation_of(7)
+    path, key = f"/inbox/conversations/{conversation}/messages", {"idempotency-key": "k"}
+
+    first = agent.post(path, content=b'{"text": "at nine"}', **key)
+    same = agent.post(path, content=b'{ "text":"at nine" }', **key)
+    other = agent.post(path, content=b'{"text": "at ten"}', **key)
+
+    assert (first.status_code, same.json()) == (200, {**first.json(), "repeated": True})
+    assert (other.status_code, "Idempotency-Key" in other.json()["error"]) == (422, True)
+    assert inbox.rows("SELECT text FROM outbound") == [("at nine",)]
+
+
+def test_two_requests_under_one_key_at_once_write_once(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "hello"))
+    headers = {"authorization": f"Bearer {agent.key}", "idempotency-key": "k"}
+    path = f"/inbox/conversations/{agent.conversation_of(7)}/messages"
+
+    answers = agent.gateway.together(
+        [agent.gateway.ask("POST", path, headers=headers, json={"text": "at nine"}) for _ in range(4)]
+    )
+
+    assert sorted(answer.json()["repeated"] for answer in answers) == [False, True, True, True]
+    assert len({answer.json()["message_id"] for answer in answers}) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [(422, b""), (422, b"{}"), (422, b'{"text": 5}'), (422, b'{"text": " \\n"}'), (422, b"[]"), (422, b"\xff"),
@@ -216,7 +243,7 @@ def test_another_companys_conversation_does_not_exist(
 
     headers = {"authorization": f"Bearer {stranger.key}"}
     path = f"/inbox/conversations/{conversation}/{what}"
-    answer = gateway.request(method, path, headers=headers, content=b'{"text": "a stranger"}')
+    answer = gateway.request(method, path, headers=headers, content=b'{"text": "a stranger"}' * (what == "messages"))
 
     assert (answer.status_code, answer.json()["error"]) == (404, "this company has no such conversation")
     assert stranger.listed() == {"unread": 0, "conversations": []}

@@ -134,7 +134,9 @@ def test_redriving_twice_is_once_and_discarding_says_why(station: Station, bot: 
         ("/ops/parked/discard", {"places": ["2026-01-01/s/1-0/0"], "reason": " "}),
         ("/ops/uncertain/settle", {"company_id": "1", "id": 1, "sent": True}),
         ("/ops/uncertain/settle", {"company_id": 1, "id": 1, "sent": "yes"}),
-        ("/ops/uncertain/settle", {"company_id": 1, "id": 2**63, "sent": True}),
+        ("/ops/uncertain/settle", {"company_id": 1, "sent": True}),
+        ("/ops/parked/redrive", {"places": ["2026-01-01/s/1-0/0"], "platform": "telegram"}),
+        ("/ops/parked/discard", {"places": ["2026-01-01/s/1-0/99999999999999"], "reason": "none"}),
     ],
 )
 def test_a_mistake_is_named_and_changes_nothing(gateway: RunningGateway, path: str, body: dict[str, Any]) -> None:

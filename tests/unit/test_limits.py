@@ -44,7 +44,7 @@ def test_every_limit_is_one_and_a_visitor_meets_its_own_before_that_of_its_addre
     given = settings()
     rates = [limits.messages_of(given, "w", "v", "a"), limits.reads_of(given, "w", "v", "a")]
     assert all(own.burst < address.burst for own, address in rates)
-    for each in (*rates, limits.sessions_of(given, "a"), limits.attempts_of(given, "a")):
+    for each in (*rates, limits.sessions_of(given, "a")):
         assert Limiter(None).take(each) == 0.0  # no ValueError: every one is a rate
 
 

@@ -1,0 +1,56 @@
+"""Refusals: every endpoint of ours says what is wrong in one form, `{"ok": false, "error": "…"}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared.errors import Transient
+
+HTTP_TEXTS = {404: "there is nothing at this address", 405: "this address does not take this method"}
+
+
+class Refused(Exception):
+    """An answer other than 2xx. The text says what to change."""
+
+    def __init__(
+        self, status: int, what: str, retry_after_s: float | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(what)
+        self.status = status
+        self.what = what
+        self.headers = dict(headers or {})
+        if retry_after_s is not None:
+            self.headers["retry-after"] = str(max(1, -int(-retry_after_s // 1)))
+
+
+def answer(refused: Refused) -> Response:
+    return JSONResponse({"ok": False, "error": refused.what}, refused.status, refused.headers)
+
+
+def unavailable(error: Transient) -> Refused:
+    return Refused(503, "try again shortly", error.retry_after_s or 1.0)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return answer(error)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Transient)
+    return answer(unavailable(error))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework refuses: unknown addresses and methods."""
+    assert isinstance(error, HTTPException)
+    what = HTTP_TEXTS.get(error.status_code, str(error.detail))
+    return answer(Refused(error.status_code, what, headers=error.headers))
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {Refused: _refused, Transient: _unavailable, HTTPException: _http}

@@ -1,0 +1,163 @@
+"""Nothing is ignored silently: every route of our own refuses by name what it does not know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from gateway.main import Gateway
+from gateway.resource import Operation, Resource
+from shared.embedded import Database
+from shared.flow import onboarding
+from tests.factories import make_bot, settings_for
+from tests.integration.gateway_client import RunningGateway, running_gateway
+from tests.integration.visitor import Visitor, make_widget
+from tests.services import Services
+
+TOKEN = "the-operators-token"
+FILLED = {
+    "{conversation:id}": "1", "{document:id}": "1", "{place:path}": "2026-01-01/s/1-0/0", "{company:id}": "1",
+    "{message:id}": "1", "{ordinal:id}": "0",
+}  # fmt: skip
+NEEDED = {"/knowledge/documents": {"name": "a.txt"}}
+
+
+@pytest.fixture(scope="module")
+def gateway(module_database: Database, services: Services) -> Iterator[RunningGateway]:
+    with (
+        services.redis_database() as url,
+        running_gateway(settings_for(module_database, url, ops_token=TOKEN)) as running,
+    ):
+        yield running
+
+
+def operations() -> list[tuple[str, str, Operation[Any]]]:
+    routes = Gateway()._pages.routes
+    assert all(isinstance(route, Resource) for route in routes), "every route is declared as a Resource"
+    return [
+        (route.path, method, operation)
+        for route in routes
+        if isinstance(route, Resource)
+        for method, operation in route.operations.items()
+        if method != "HEAD"
+    ]
+
+
+class Callers:
+    def __init__(self, gateway: RunningGateway, database: Database) -> None:
+        self.gateway = gateway
+        bot = make_bot(database.admin_url)
+        with psycopg.connect(database.admin_url, autocommit=True) as conn:
+            self.key = onboarding.new_agent(conn, bot.company_id, "agent")
+        self.visitor = Visitor(gateway, make_widget(database.admin_url))
+
+    def ask(self, method: str, path: str, query: Mapping[str, str | list[str]], body: dict[str, Any]) -> httpx.Response:
+        for name, value in {**FILLED, "{channel}": self.visitor.widget.slug}.items():
+            path = path.replace(name, value)
+        if path.startswith("/widget/"):
+            headers = self.visitor.headers
+        else:
+            owner = TOKEN if path.startswith(("/ops/", "/health", "/metrics")) else self.key
+            headers = {"authorization": f"Bearer {owner}"}
+        content = json.dumps(body).encode() if method != "GET" else b""
+        return self.gateway.request(method, path, params=query, headers=headers, content=content)
+
+
+@pytest.fixture(scope="module")
+def callers(gateway: RunningGateway, module_database: Database) -> Callers:
+    return Callers(gateway, module_database)
+
+
+@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in operations()])
+def test_every_route_refuses_what_it_does_not_know_by_name(callers: Callers, path: str, method: str) -> None:
+    operation = next(each for other, way, each in operations() if (other, way) == (path, method))
+    needed = NEEDED.get(path, {}) if method == "POST" else {}
+
+    answer = callers.ask(method, path, {**needed, "sttus": "open"}, {})
+    assert (answer.status_code, "'sttus'" in answer.json()["error"]) == (422, True), answer.text
+    for field in operation.query:
+        answer = callers.ask(method, path, {**needed, field.name: ["1", "1"]}, {})
+        assert (answer.status_code, f"{field.name} is given twice" in answer.json()["error"]) == (422, True)
+    if method != "GET" and not operation.file:
+        answer = callers.ask(method, path, needed, {"privat": True})
+        assert (answer.status_code, "'privat'" in answer.json()["error"]) == (422, True), answer.text
+        for field in operation.body:
+            answer = callers.ask(method, path, needed, {"privat": True, field.name: None})
+            assert (answer.status_code, "'privat'" in answer.json()["error"]) == (422, True), answer.text
+
+
+def test_a_note_that_says_private_never_goes_to_the_customer(callers: Callers) -> None:
+    answer = callers.ask("POST", "/inbox/conversations/1/messages", {}, {"text": "a note", "private": True})
+    assert (answer.status_code, "'private'" in answer.json()["error"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "body", "said"),
+    [
+        ("/inbox/conversations", {"limt": "5"}, None, "did you mean 'limit'?"),
+        ("/knowledge/imports", {"stat": "done"}, None, "did you mean 'state'?"),
+        ("/knowledge/search", {}, {"questions": "a"}, "did you mean 'question'?"),
+        ("/knowledge/search", {}, {}, "question is missing"),
+        ("/knowledge/search", {}, {"question": 5}, "question should be a text, not a number"),
+        ("/knowledge/search", {}, {"question": "a", "filter": {"colections": []}}, "did you mean 'collections'?"),
+        ("/inbox/conversations", {"before": "2026-01-31"}, None, "before should be a time"),
+        ("/inbox/conversations", {"before": "9999-12-31T23:59:59-23:00"}, None, "before should be a time"),
+        ("/inbox/conversations", {"before_id": "9" * 30}, None, "before_id should be a number"),
+        ("/knowledge/documents", {"after_id": "x"}, None, "after_id should be a number"),
+    ],
+)
+def test_a_mistake_is_told_with_what_is_right(
+    callers: Callers, path: str, query: dict[str, str], body: dict[str, Any] | None, said: str
+) -> None:
+    answer = callers.ask("GET" if body is None else "POST", path, query, body or {})
+    assert (answer.status_code, said in answer.json()["error"]) == (422, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'{"question": "a",}', "line 1, column 18"), (b"", "the body is empty: question is missing"),
+        (b"[1]", "should be a JSON object, not a list"), (b"\xff", "byte 0 is not UTF-8"),
+        (b'{"question": "a", "question": "b"}', "question is given twice"), (b"[" * 60_000, "nested too deeply"),
+        (b'{"question": NaN}', "NaN is not a number"), (b'{"limit": ' + b"9" * 5000 + b"}", "question is missing"),
+    ],
+)  # fmt: skip
+def test_json_that_is_not_valid_says_where_it_breaks(callers: Callers, raw: bytes, said: str) -> None:
+    headers = {"authorization": f"Bearer {callers.key}"}
+    answer = callers.gateway.request("POST", "/knowledge/search", headers=headers, content=raw)
+    assert (answer.status_code, said in answer.json()["error"]) == (422, True), answer.text
+
+
+def test_unknown_addresses_and_methods_have_the_one_form_of_errors(callers: Callers) -> None:
+    nowhere = callers.gateway.get("/inbox/nothing")
+    assert (nowhere.status_code, nowhere.json()["ok"]) == (404, False)
+    for method in ("DELETE", "PROPFIND"):
+        answer = callers.gateway.request(method, "/inbox/conversations/1/messages")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+        assert answer.json()["ok"] is False
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "99999999999999999999", "9" * 5000])
+def test_ids_beyond_64_bits_are_a_404(callers: Callers, number: str) -> None:
+    asked: list[tuple[str, str, dict[str, str], dict[str, Any]]] = [
+        ("GET", f"/inbox/conversations/{number}/messages", {}, {}),
+        ("POST", f"/inbox/conversations/{number}/read", {}, {}),
+        ("GET", f"/inbox/conversations/{number}/filter", {}, {}),
+        ("DELETE", f"/knowledge/documents/{number}", {}, {}),
+        ("GET", f"/media/{number}/1/0", {}, {}),
+        ("GET", f"/media/1/{number}/0", {}, {}),
+        ("GET", f"/media/1/1/{number}", {}, {}),
+        ("GET", "/ops/parked", {"app": number}, {}),
+    ]
+    for method, path, query, body in asked:
+        answer = callers.ask(method, path, query, body)
+        assert (answer.status_code, answer.json()["ok"]) == (404, False), path[:60]
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    raw = b'{"company_id": 1, "id": %s, "sent": true}' % number.encode()
+    answer = callers.gateway.request("POST", "/ops/uncertain/settle", headers=headers, content=raw)
+    assert answer.status_code == 404
