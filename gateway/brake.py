@@ -1,4 +1,4 @@
-"""The last resort: what comes is refused while the journal is nearly full or nobody takes anything out of it.
+"""The last resort: what comes is refused while the journal or its disk is nearly full or nobody takes anything out.
 
 Looked at once a second beside the requests, so that refusing costs a request nothing but an attribute. Where the look
 itself fails the state stays: a journal that is away says so by each write.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shared.resilience import disk
 from shared.settings import Settings
 from shared.store import journal
 from shared.store.journal import State
@@ -38,8 +40,11 @@ class Bounds:
     age_s: float
 
 
-def reason(state: State, bounds: Bounds, refusing: bool) -> str | None:
-    """Why to refuse: `memory` or `age`; None: take what comes. refusing: whether it is so until now."""
+def reason(state: State, bounds: Bounds, refusing: bool, disk_full: bool = False) -> str | None:
+    """Why to refuse: `disk`, `memory` or `age`; None: take what comes. refusing: whether it is so until now.
+    disk_full: whether the disk that the journal lies on is, where it is one of this machine."""
+    if disk_full or state.unwritten:
+        return "disk"
     memory = bounds.memory_share * (CALM_MEMORY_SHARE if refusing else 1.0)
     age_s = bounds.age_s * (CALM_AGE_SHARE if refusing else 1.0)
     if state.max_bytes and state.used_bytes >= memory * state.max_bytes:
@@ -52,6 +57,10 @@ class Brake:
         self._client, self._writer = client, writer
         self._shards = settings.journal_shards
         self._bounds = Bounds(settings.refuse_memory_share, settings.refuse_age_s)
+        self._folder = disk.journal_folder(settings)
+        self._disk_bounds = disk.Bounds.of(settings)
+        self._disk_full = False
+        self._disk_look: asyncio.Task[None] | None = None
         self._reason: str | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -72,11 +81,12 @@ class Brake:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
+        await self._look_at_disk()
         try:
             state = await journal.state(self._client, self._shards)
         except (TimeoutError, RedisError, OSError):
             return
-        found = reason(state, self._bounds, self._reason is not None)
+        found = reason(state, self._bounds, self._reason is not None, self._disk_full)
         if found == self._reason:
             return
         self._writer.refuses_for_s = RETRY_AFTER_S if found else None
@@ -89,3 +99,15 @@ class Brake:
         else:
             log.warning("gateway_takes_again", reason=self._reason)
         self._reason = found
+
+    async def _look_at_disk(self) -> None:
+        """In a thread, because a network's disk may hang; then what was seen last holds, and nobody looks again."""
+        if self._folder is None or (self._disk_look is not None and not self._disk_look.done()):
+            return
+        self._disk_look = asyncio.create_task(self._measure(self._folder))
+        await asyncio.wait([self._disk_look], timeout=LOOK_EVERY_S)
+
+    async def _measure(self, folder: Path) -> None:
+        with suppress(OSError):
+            room = await asyncio.to_thread(disk.look, folder, self._disk_bounds, full_until_now=self._disk_full)
+            self._disk_full = room.level in ("full", "read_only")

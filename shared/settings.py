@@ -200,6 +200,12 @@ class Settings(BaseSettings):
     # holds. After an hour a request is better kept by its platform, which sends it again, than promised once more.
     refuse_memory_share: float = Field(0.9, gt=0, le=1)
     refuse_age_s: float = Field(3600.0, gt=0)
+    # Free space of the disks that this machine's parts write to: the larger of bytes and share. Below the first pair
+    # the gateway refuses what it could only promise to a journal on that disk; below the second operators are told.
+    disk_refuse_free_bytes: int = Field(128 * 1024 * 1024, ge=0)
+    disk_refuse_free_share: float = Field(0.0, ge=0, lt=1)
+    disk_warn_free_bytes: int = Field(1024 * 1024 * 1024, ge=0)
+    disk_warn_free_share: float = Field(0.05, ge=0, lt=1)
     gateway_forwarded_hops: int = Field(0, ge=0, le=8)  # proxies of ours in front, for limits per address
     # What unfinished requests' bodies may hold in memory: all of a gateway, and those of one address. Half of either
     # for senders who are not known yet. At least the largest document.

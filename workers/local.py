@@ -19,9 +19,13 @@ from shared import settings
 from shared.channels.connect.base import Identity, Registration
 from shared.channels.connect.telegram import TelegramConnector
 from shared.embedded import DataFolder, Postgres, Valkey, postgres, valkey
+from shared.embedded.keeper import Keeper
 from shared.embedded.ports import LOOPBACK, Ports
+from shared.embedded.server import EmbeddedServer
+from shared.errors import SettingsError
 from shared.flow import onboarding
 from shared.model import Me
+from shared.resilience import disk
 from shared.settings import RUN_ENV, Settings
 from shared.store import companies, registry
 from shared.store.vault import Vault
@@ -79,6 +83,7 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         run_env.unlink(missing_ok=True)  # of a system that was killed
         given = settings.load(of_running_system=False, data_dir=folder.path)
         ports = Ports()
+        _check_room(given)
         environment = _environment(given, folder, ports)
         environment |= _services(given, folder, ports, running)
         standin_port = ports.choose("the stand-in", 8500) if with_standin else None
@@ -115,6 +120,14 @@ def _environment(given: Settings, folder: DataFolder, ports: Ports) -> dict[str,
     }
 
 
+def _check_room(given: Settings) -> None:
+    """Raises SettingsError where a disk takes nothing more: everything below would fail with fewer words."""
+    for room in disk.rooms(given):
+        needed = {"DATA_DIR", "the journal", "the database"} & set(room.names)
+        if needed and room.level in ("full", "read_only"):
+            raise SettingsError(f"DATA_DIR: {room.words}")
+
+
 def listening_ports(given: Settings, ports: Ports) -> dict[str, str]:
     """The ports that people connect to. One that was set is used or refused; another may be chosen for a default only.
 
@@ -145,12 +158,18 @@ def _services(given: Settings, folder: DataFolder, ports: Ports, running: ExitSt
     if given.database_url is not None and given.redis_url is not None:
         return {}
     found: dict[str, str] = {}
+    servers: list[EmbeddedServer] = []
     if given.database_url is None:
-        server = running.enter_context(Postgres(folder, port=ports.prefer("PostgreSQL", postgres.PREFERRED_PORT)))
-        found |= {"DATABASE_URL": server.database_url, "DATABASE_ADMIN_URL": server.database_admin_url}
+        database = Postgres(folder, port=ports.prefer("PostgreSQL", postgres.PREFERRED_PORT))
+        servers.append(running.enter_context(database))
+        found |= {"DATABASE_URL": database.database_url, "DATABASE_ADMIN_URL": database.database_admin_url}
     if given.redis_url is None:
-        port = ports.prefer("Valkey", valkey.PREFERRED_PORT)
-        found["REDIS_URL"] = running.enter_context(Valkey(folder, port=port)).redis_url
+        store = Valkey(folder, port=ports.prefer("Valkey", valkey.PREFERRED_PORT))
+        servers.append(running.enter_context(store))
+        found["REDIS_URL"] = store.redis_url
+    keeper = Keeper(servers, lambda: disk.rooms(given))
+    keeper.start()
+    running.callback(keeper.stop)
     return found
 
 

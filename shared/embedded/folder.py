@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +19,7 @@ from shared.errors import SettingsError
 
 SECRETS_FILE = "secrets.json"
 LOCK_FILE = "lock"
+MADE_BY_US = frozenset({LOCK_FILE, SECRETS_FILE, "log", "run", "metrics", "valkey", "postgres", "postgres-new"})
 LOG_KEPT_BYTES = 10 * 1024 * 1024
 # Root's own folders are closed to the unprivileged account that PostgreSQL insists on, so as root the cluster and
 # a copy of its programs live under the first of these that can be written.
@@ -45,7 +48,7 @@ class DataFolder:
             self._make()
             self._lock = _take_lock(self.path / LOCK_FILE)
         except OSError as e:
-            raise SettingsError(f"DATA_DIR: {self.path} cannot be used: {e.strerror}") from e
+            raise SettingsError(f"DATA_DIR: {self.path} cannot be used: {_words_of(e)}") from e
         return self
 
     def close(self) -> None:
@@ -61,16 +64,21 @@ class DataFolder:
 
     def _make(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ours = (self.path / LOCK_FILE).exists() or not any(self.path.iterdir())
-        # Somebody's home folder given by mistake keeps its mode; what we put into it is closed anyway.
-        if ours and self.path.stat().st_mode & 0o077:
-            self.path.chmod(0o700)
+        if self._is_ours():
+            close_to_others(self.path)
         self.subfolder("log")
+
+    def _is_ours(self) -> bool:
+        """Somebody's home folder given by mistake keeps its mode; what we put into it is closed anyway. What a start
+        leaves that failed early is ours."""
+        found = {path.name for path in self.path.iterdir()}
+        return LOCK_FILE in found or found <= MADE_BY_US
 
     def subfolder(self, name: str) -> Path:
         """A folder inside, for our eyes only."""
         folder = self.path / name
         folder.mkdir(mode=0o700, exist_ok=True)
+        close_to_others(folder)
         return folder
 
     def log_file(self, name: str) -> Path:
@@ -133,6 +141,39 @@ class DataFolder:
             shutil.rmtree(link.readlink().parent, ignore_errors=True)
         shutil.rmtree(self.path, ignore_errors=True)
         self.close()
+
+
+def close_to_others(folder: Path) -> None:
+    """Make the mode of a folder of ours 0700, whatever it was. Raises SettingsError that says what to do where it
+    cannot be changed."""
+    found = folder.stat()
+    if stat.S_IMODE(found.st_mode) == 0o700:
+        return
+    problem = ""
+    try:
+        folder.chmod(0o700)
+    except OSError as e:
+        problem = f" ({_words_of(e)})"
+    left = stat.S_IMODE(folder.stat().st_mode)
+    if not left & 0o077:
+        return
+    if found.st_uid != os.geteuid():
+        do = f"it belongs to user id {found.st_uid}: run as that user, or as root: chown {os.geteuid()} {folder}"
+    else:
+        do = "its file system keeps no modes (vfat, some shared folders): set DATA_DIR to a folder on another disk"
+    raise SettingsError(
+        f"DATA_DIR: {folder} has mode {left:04o}, which lets others in, and must be 0700{problem}; {do}"
+    )
+
+
+def _words_of(error: OSError) -> str:
+    if error.errno == errno.EROFS:
+        return "its disk is mounted for reading only: mount it for writing, or set DATA_DIR to a folder elsewhere"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "its disk is full: make room, or set DATA_DIR to a folder on another disk"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"user id {os.geteuid()} may not write there: run as its owner, or set DATA_DIR to a folder of your own"
+    return f"{error.strerror}: set DATA_DIR to a folder that this user may write to"
 
 
 def _take_lock(path: Path) -> int:

@@ -7,7 +7,7 @@ an entry leaves by XDEL after the commit, and the backlog is XLEN. The stream is
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -233,17 +233,26 @@ class State:
     used_bytes: int
     max_bytes: int
     oldest_s: float
+    unwritten: bool = False
+    """The server could not write its newest commands to its disk: what it took since then would not outlive it."""
 
 
 async def state(client: redis.asyncio.Redis, shards: int) -> State:
     """One round trip. Raises redis' errors."""
     pipe = client.pipeline(transaction=False)
     pipe.info("memory")
+    pipe.info("persistence")
     pipe.time()
     for stream in streams(shards):
         pipe.xrange(stream, count=1)
-    memory, now, *firsts = await pipe.execute()
-    return State(int(memory["used_memory"]), int(memory["maxmemory"]), _oldest_s(now, firsts))
+    memory, persistence, now, *firsts = await pipe.execute()
+    oldest_s = _oldest_s(now, firsts)
+    return State(int(memory["used_memory"]), int(memory["maxmemory"]), oldest_s, unwritten(persistence))
+
+
+def unwritten(persistence: Mapping[str, Any]) -> bool:
+    """persistence: what INFO says of it. Whether the append-only file misses what was taken last."""
+    return bool(int(persistence.get("aof_enabled", 0))) and persistence.get("aof_last_write_status", "ok") != "ok"
 
 
 def _oldest_s(now: Any, firsts: Sequence[Any]) -> float:

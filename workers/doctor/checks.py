@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     machine.configuration,
     machine.packages,
     machine.data_dir,
+    machine.disks,
     machine.metrics_folder,
     database.connections,
     database.versions,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -12,11 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 from shared.embedded.folder import SECRETS_FILE
+from shared.resilience import disk
 from shared.settings import PROJECT_ROOT, RUN_ENV
 from workers.doctor.visit import Finding, Visit, fail, ok, warn
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\]*)", re.MULTILINE)
-SPACE_MIN_BYTES = 1024**3
 
 
 def configuration(visit: Visit) -> Iterator[Finding]:
@@ -70,11 +69,22 @@ def data_dir(visit: Visit) -> Iterator[Finding]:
         yield fail("data folder", f"{folder} cannot be written by user id {os.geteuid()}",
                    "run as its owner, or set DATA_DIR to another folder")  # fmt: skip
         return
-    free = shutil.disk_usage(folder).free
-    if free < SPACE_MIN_BYTES:
-        yield warn("data folder", f"{free // 1024**2} MiB are free on its disk", "make room: a full disk stops it all")
     if closed:
-        yield ok("data folder", f"{folder} is closed to others, {free // 1024**3} GiB free")
+        yield ok("data folder", f"{folder} is closed to others")
+
+
+def disks(visit: Visit) -> Iterator[Finding]:
+    """The disks of this machine that we write to."""
+    for room in disk.rooms(visit.config):
+        words, _, do = room.words.rpartition(": ")
+        if room.level == "ok":
+            yield ok("disk", room.words)
+        elif room.level == "low":
+            yield warn("disk", words, f"{do} (DISK_WARN_FREE_BYTES, DISK_WARN_FREE_SHARE)")
+        elif room.level == "full":
+            yield fail("disk", words, f"{do} (DISK_REFUSE_FREE_BYTES); what was accepted is kept")
+        else:
+            yield fail("disk", room.words, "mount it for writing: remount,rw")
 
 
 def _too_open(path: Path) -> Finding | None:

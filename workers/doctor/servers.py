@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import redis
 
+from shared.flow.health.services import unwritten
 from workers import probe
 from workers.doctor.database import clock_finding
 from workers.doctor.visit import Away, Finding, RedisRole, Visit, fail, ok, warn
@@ -67,6 +68,9 @@ def _memory(role: RedisRole, client: redis.Redis) -> Iterator[Finding]:
 
 
 def _durability(role: RedisRole, client: redis.Redis) -> Iterator[Finding]:
+    for _, words in unwritten(role, client):
+        found, _, do = words.rpartition(": ")
+        yield fail("redis disk", found, do)
     info: Any = client.info("persistence")
     if not info.get("aof_enabled"):
         loses = "accepted webhooks" if role == "journal" else "doorbells (the sweeper makes up for them)"

@@ -19,6 +19,7 @@ CHECKS: Mapping[str, Check] = {
     "long_queries": database.long_queries,
     "connections": database.connections,
     "redis": services.redis_memory,
+    "disks": services.disks,
     "media": services.media,
     "breakers": services.breakers,
     "sockets": services.sockets,

@@ -8,7 +8,9 @@ from typing import Any
 import redis
 
 from shared.flow.health.visit import Away, Found, Problem, Visit, need
+from shared.resilience import disk
 from shared.resilience.shared_breaker import PREFIX
+from shared.store import journal
 from shared.telemetry import metrics
 
 MEMORY_SHARE = 0.8
@@ -46,6 +48,35 @@ def _memory(client: redis.Redis) -> dict[str, Any]:
         "maxmemory_bytes": int(info["maxmemory"]),
         "policy": str(info["maxmemory_policy"]),
     }
+
+
+def disks(visit: Visit) -> Found:
+    """The disks of this machine that we write to, and whether Redis could write to its own, wherever that is."""
+    found = disk.rooms(visit.settings)
+    shown: dict[str, Any] = {
+        str(room.folder): {"of": room.names, "free_bytes": room.free_bytes, "bytes": room.total_bytes,
+                           "level": room.level}
+        for room in found
+    }  # fmt: skip
+    problems = [Problem(f"{room.level}.{room.names[0]}", room.words) for room in found if room.level != "ok"]
+    for role, client in (("journal", visit.journal), ("broker", visit.broker)):
+        if client is not None:
+            problems += [Problem(f"{key}.{role}", words) for key, words in unwritten(role, client)]
+    return Found(shown, tuple(problems))
+
+
+def unwritten(role: str, client: redis.Redis) -> list[tuple[str, str]]:
+    """(key, words) of what this server could not write to its disk."""
+    info: Any = client.info("persistence")
+    found = []
+    if journal.unwritten(info):
+        words = f"{role}: the server cannot write to its disk (aof_last_write_status is err) and takes no writes"
+        found.append(("unwritten", f"{words}: make room on the server's disk"))
+    for field, what in (("aof_last_bgrewrite_status", "append-only file"), ("rdb_last_bgsave_status", "snapshot")):
+        if info.get(field, "ok") != "ok":
+            words = f"{role}: the server could not write its {what} anew ({field} is {info[field]})"
+            found.append((field.split("_")[2], f"{words}: see its log and the room on its disk"))
+    return found
 
 
 def media(visit: Visit) -> Found:
