@@ -17,6 +17,7 @@ Check = Callable[[Visit], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     machine.configuration,
     machine.packages,
+    machine.xml_parser,
     machine.data_dir,
     machine.disks,
     machine.metrics_folder,

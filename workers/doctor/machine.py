@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pyexpat
 import re
 import stat
 import sys
@@ -16,6 +17,7 @@ from shared.settings import PROJECT_ROOT, RUN_ENV
 from workers.doctor.visit import Finding, Visit, fail, ok, warn
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\]*)", re.MULTILINE)
+EXPAT_MIN = (2, 6, 0)
 
 
 def configuration(visit: Visit) -> Iterator[Finding]:
@@ -51,6 +53,22 @@ def _deviations(lock: Path) -> Iterator[tuple[str, str, str | None]]:
             have = None
         if have != want:
             yield name, want, have
+
+
+def xml_parser(visit: Visit) -> Iterator[Finding]:
+    """Sitemaps and Word documents are strangers' XML, read by the interpreter's expat."""
+    yield xml_parser_finding(pyexpat.version_info)
+
+
+def xml_parser_finding(version: tuple[int, int, int]) -> Finding:
+    name = "expat " + ".".join(map(str, version))
+    if version >= EXPAT_MIN:
+        return ok("XML parser", name)
+    return warn(
+        "XML parser", f"{name}: a crafted document takes it time that grows with the square of its size"
+        " (CVE-2023-52425); what is read is bounded in size and time, so an import fails and nothing else does",
+        "use Python 3.11.9, 3.12.3 or newer, which bring expat 2.6; leave it if your distribution has mended its 2.5",
+    )  # fmt: skip
 
 
 def data_dir(visit: Visit) -> Iterator[Finding]:
