@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from shared.embedded import programs
+from shared.embedded.account import take_over, unprivileged_account
 from shared.embedded.cluster import SUPERUSER, ensure_cluster
 from shared.embedded.folder import DataFolder
 from shared.embedded.process import ServiceFailed, stop_leftover
@@ -73,10 +74,13 @@ class Postgres(EmbeddedServer):
         self._binaries = self._cluster = folder.path  # until start()
 
     def start(self, within_s: float = 60.0) -> Self:
-        account = programs.unprivileged_account()
+        account = unprivileged_account()
         place = self._folder.place_for_root() if account else self._folder.path
         cluster = self._cluster = place / "postgres"
         stop_leftover(cluster / "postmaster.pid", str(cluster), self.gently, self.stop_within_s)
+        if account is not None:
+            for name in ("postgres", "postgres-abandoned"):
+                take_over(place / name, account)
         self._binaries = programs.copied_postgres_programs(place) if account else programs.postgres_programs()
         ensure_cluster(self._folder, self._binaries, cluster, account, sync=self._fsync)
         self._launch(self._folder.log_file("postgres"), cluster, account, time.monotonic() + within_s)

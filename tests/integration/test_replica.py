@@ -14,9 +14,10 @@ import psycopg
 import pytest
 
 from shared.embedded import Postgres
+from shared.embedded.account import unprivileged_account
 from shared.embedded.ports import choose_port
 from shared.embedded.process import ServerProcess, spawn
-from shared.embedded.programs import copied_postgres_programs, postgres_programs, unprivileged_account
+from shared.embedded.programs import copied_postgres_programs, postgres_programs
 from shared.flow.health import Visit, database
 from shared.flow.health.visit import run
 from shared.store import vitals
