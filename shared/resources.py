@@ -62,7 +62,6 @@ class Resources:
     journal: Reader
     cache: redis.Redis
     limiter: Limiter
-    vault: Vault
     loop: Loop
     http: httpx.AsyncClient
     egress: Egress
@@ -83,7 +82,13 @@ class Resources:
     held: Held = field(default_factory=Held)
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set once the process was asked to end: nothing waits for longer than its deadline from then on."""
+    _vault: Vault | None = field(default=None)
     _closed: bool = field(default=False)
+
+    @property
+    def vault(self) -> Vault:
+        """Raises SettingsError in a process that holds no ENCRYPTION_KEYS."""
+        return self._vault or Vault(())
 
     @property
     def embedders(self) -> dict[str, Embedder]:
@@ -178,7 +183,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         journal=Reader(connect(settings.need("journal_url")), settings.journal_shards),
         cache=cache,
         limiter=Limiter(cache, clock),
-        vault=Vault(settings.fernet_keys),
+        _vault=Vault(settings.fernet_keys) if settings.fernet_keys else None,
         loop=loop,
         http=httpx.AsyncClient(
             verify=transport.tls(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ from shared.setting_words import in_words
 from shared.spelling import Surprise, surprises
 
 RUN_ENV = "run.env"
+PROCESS = "SWITCHBOARD_PROCESS"
+"""The environment variable by which a process of the fleet knows that its environment is all it may read."""
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -350,8 +353,6 @@ class Settings(BaseSettings):
                 found.append(f"{name.upper()} should begin with {' or '.join(s + '://' for s in schemes)}")
             elif scheme in ("http", "https") and not _names_a_host(value):
                 found.append(f"{name.upper()} names no host, or a port that is none")
-        if self.database_url and not self.database_admin_url:
-            found.append("DATABASE_URL is set but DATABASE_ADMIN_URL is not: set both (application and owner role)")
         if self.database_url and self.database_url == self.database_admin_url:
             found.append("DATABASE_URL and DATABASE_ADMIN_URL are the same: the application role must own nothing")
         if self.database_url and not self.redis_url:
@@ -488,12 +489,14 @@ class Settings(BaseSettings):
 def load(*, of_running_system: bool = True, **overrides: Any) -> Settings:
     """Read the settings of this process. Raises SettingsError naming each variable that is wrong or misspelt.
 
-    of_running_system: also what a running `./switchboard up` has written for other terminals.
+    of_running_system: also what a running `./switchboard up` has written for other terminals; never in a process of
+    the fleet, which is given what it needs.
     """
     data_dir = Path(overrides.get("data_dir") or _absolute(os.environ.get("DATA_DIR") or PROJECT_ROOT / ".data"))
     run_env = data_dir / RUN_ENV
     # A readable file only: another user's data folder must not break `--help`.
-    env_file = run_env if of_running_system and os.access(run_env, os.R_OK) else None
+    read = of_running_system and PROCESS not in os.environ and os.access(run_env, os.R_OK)
+    env_file = run_env if read else None
     wrong = [one.words for one in _surprises() if one.sure] + (_strangers(env_file) if env_file else [])
     try:
         found = Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]
@@ -549,6 +552,17 @@ def given_folders(config: Settings) -> dict[str, str]:
     return {name.upper(): str(path) for name, path in paths.items() if isinstance(path, Path)}
 
 
-def child_environment(values: dict[str, str]) -> dict[str, str]:
-    """The environment for a process started by us: ours, with `values` on top, finding our packages."""
-    return {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1", **values}
+def child_environment(values: Mapping[str, str], *, without: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The environment for a process started by us: ours, with `values` on top, finding our packages. without: names,
+    in capitals, that it is not given; names are read without regard to case."""
+    whole = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1", **values}
+    return {name: value for name, value in whole.items() if name.upper() not in without}
+
+
+def of_running_system(data_dir: Path) -> dict[str, str]:
+    """What a running `./switchboard up` has written for other terminals, where the environment says nothing else."""
+    run_env = data_dir / RUN_ENV
+    if PROCESS in os.environ or not os.access(run_env, os.R_OK):
+        return {}
+    ours = {name.upper() for name, value in os.environ.items() if value}
+    return {name: value for name, value in dotenv_values(run_env).items() if value and name.upper() not in ours}

@@ -20,7 +20,7 @@ from shared.telemetry import logs, metrics
 from tasks import context, deliver, index, reply
 from tasks.dispatch import Dispatcher
 from tasks.doorbell import ring
-from workers import fleet
+from workers import fleet, holders
 from workers.heirs import STATIONS
 from workers.ready import say_ready
 
@@ -33,7 +33,9 @@ DISPATCHERS: dict[str, Callable[[context.Process], Dispatcher[Any]]] = {
 
 
 def open_process(name: str, config: settings.Settings) -> context.Process:
-    """Open resources and leases and make them this process' own. Raises SettingsError when they do not fit."""
+    """Open resources and leases and make them this process' own. Raises SettingsError when they do not fit, or when
+    a setting is missing that it cannot do without."""
+    holders.check_needed(name, config)
     resources = open_resources(config, name=name)
     with resources.db.connection() as conn:
         check_connections(conn, fleet.connections_needed(config))

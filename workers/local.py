@@ -155,6 +155,8 @@ def _new_key() -> str:
 
 def _services(given: Settings, folder: DataFolder, ports: Ports, running: ExitStack) -> dict[str, str]:
     """Start what the user does not bring."""
+    if given.database_url is not None:
+        given.need("database_admin_url")
     if given.database_url is not None and given.redis_url is not None:
         return {}
     found: dict[str, str] = {}

@@ -16,8 +16,9 @@ import structlog
 
 from shared.embedded.folder import DataFolder
 from shared.embedded.process import ServerProcess, ServiceFailed
-from shared.settings import PROJECT_ROOT, Settings, child_environment
+from shared.settings import PROJECT_ROOT, Settings
 from workers import fleet, probe
+from workers.holders import environment_of
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,7 @@ def _end_group(pid: int) -> None:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs children until stopped. environment: the settings that they share."""
+    """Runs children until stopped. environment: the settings of the whole system, of which each is given its own."""
 
     folder: DataFolder
     config: Settings
@@ -113,7 +114,7 @@ class Supervisor:
         child.process.wait_ready(ready, READY_WITHIN_S)
 
     def _add(self, name: str, argv: Sequence[str], ready: Callable[[], bool]) -> Child:
-        environment = child_environment({**self.environment, **secret_environment(name, self.config)})
+        environment = environment_of(name, {**self.environment, **secret_environment(name, self.config)})
         process = ServerProcess(name, self.folder.log_file(name), signal.SIGTERM)
         child = Child(name, argv, environment, ready, process)
         child.start()

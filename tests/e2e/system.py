@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from shared.embedded.ports import choose_port
-from shared.settings import PROJECT_ROOT, child_environment
+from shared.settings import PROJECT_ROOT
 from standin.client import Standin
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, settings
@@ -23,6 +23,7 @@ from tests.services import private_postgres, private_valkey, temporary_folder
 from workers.commands.setup import prepare
 from workers.drill.system import QUICK, wait_until
 from workers.drill.system import System as Copy
+from workers.holders import environment_of
 from workers.local import standin_openings
 from workers.supervisor import argv_of, flower_answers, secret_environment
 
@@ -63,7 +64,7 @@ class System(Copy):
             log = self.logs / f"{name}.log"
             with log.open("ab") as output:
                 process = subprocess.Popen(
-                    argv_of(name, ours), cwd=PROJECT_ROOT, env=child_environment(environment),
+                    argv_of(name, ours), cwd=PROJECT_ROOT, env=environment_of(name, environment),
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 )  # fmt: skip
             self.processes[name] = Running(process, log)

@@ -54,7 +54,6 @@ def fallback(**fields: object) -> str:
 
 WRONG = {
     "DATABASE_URL": {**SERVICES, "DATABASE_URL": f"mysql://u:{PASSWORD}@h/db"},
-    "DATABASE_ADMIN_URL": {**SERVICES, "DATABASE_ADMIN_URL": ""},
     "are the same": {**SERVICES, "DATABASE_URL": SERVICES["DATABASE_ADMIN_URL"]},
     "REDIS_URL": {**SERVICES, "REDIS_URL": ""},
     "JOURNAL_URL": {"JOURNAL_URL": f"amqp://u:{PASSWORD}@h"},

@@ -11,8 +11,8 @@ import click
 
 from shared import settings
 from shared.embedded.ports import check_port
-from shared.settings import PROJECT_ROOT, Settings, child_environment
-from workers import fleet
+from shared.settings import PROJECT_ROOT, Settings
+from workers import fleet, holders
 from workers.local import WIDGET_SLUG, System, running_system
 from workers.supervisor import ServiceFailed, argv_of, secret_environment
 
@@ -22,10 +22,9 @@ from workers.supervisor import ServiceFailed, argv_of, secret_environment
 def worker(name: str) -> None:
     """Run one process of the fleet in the foreground, on the services that the settings name."""
     config = settings.load()
-    for needed in ("database_url", "broker_url", "journal_url"):
-        config.need(needed)
     if name == "flower" and not config.flower_password.get_secret_value():
         raise click.UsageError("FLOWER_PASSWORD is not set: Flower is never run open")
+    holders.check_needed(name, config)
     # Flower's and beat's memories lie there; neither makes it, and Flower then forgets without a word
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if name == "flower":
@@ -33,7 +32,8 @@ def worker(name: str) -> None:
     argv = argv_of(name, config)
     os.chdir(PROJECT_ROOT)
     folders = settings.given_folders(config)  # relative ones are of the folder that we have just left
-    os.execve(argv[0], argv, child_environment(folders | secret_environment(name, config)))
+    given = settings.of_running_system(config.data_dir) | folders | secret_environment(name, config)
+    os.execve(argv[0], argv, holders.environment_of(name, given))
 
 
 @click.command()
