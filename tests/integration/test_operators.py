@@ -116,7 +116,7 @@ def test_a_disabled_channel_stores_and_sends_nothing(run: Run, station: Station,
     station.receive(bot, "hello")
     station.deliver()
 
-    assert station.rows("SELECT reason FROM webhook_events") == [("no_channel",)]
+    assert station.rows("SELECT reason FROM webhook_events") == [("channel_disabled",)]
     assert station.rows("SELECT state, meaning FROM outbound") == [("failed", "channel_disabled")]
     nothing_done(run("channel", "disable", place), "disabled already")
     assert run("channel", "enable", place).lines == [f"{place}  enabled"]

@@ -49,7 +49,7 @@ LOOKS_OVER_THE_FENCE = {
     "operations_spaces", "operations_state",
     "note_dropped", "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue",
-    "overdue_by_company", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
+    "overdue_by_company", "popular_commonest", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 
