@@ -33,11 +33,20 @@ needs them, and ask for it in words. Never guess what they show."""
 _TYPES_MAX = 10
 _NO_PASSAGES = "There are no passages for this question."
 
-_FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
-_MARK = re.compile(
-    r"[ \t]*[\[【]\s*(?:passages?\s*)?(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*(?:†[^\]】]{0,80})?[\]】]", re.IGNORECASE
+# Repeated parts are possessive (`*+`) and begin only where a run begins, so that time grows with the length.
+_GAP = (
+    r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0]*+"
 )
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\s*\n+\s*")
+"""White space and what nobody sees."""
+_PASSAGE = _GAP.join(["[pｐр]", "[aａа]", "[sｓѕ]", "[sｓѕ]", "[aａа]", "[gｇɡ]", "[eｅе]"])
+"""The word in Latin and full-width letters, and in those of other scripts that look the same."""
+_FENCE = re.compile(rf"(?:[<＜﹤]|&lt;?|&#0*+60;?|&#x0*+3c;?)(?={_GAP}(?:[/／⁄∕]{_GAP})?{_PASSAGE})", re.IGNORECASE)
+_MARK = re.compile(
+    r"(?<![ \t])[ \t]*+[\[【]\s*+(?:passages?\s*+)?(\d{1,3}(?:\s*+[,;]\s*+\d{1,3})*+)\s*+(?:†[^\]】]{0,80})?[\]】]",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|(?<![^\S\n])[^\S\n]*+\n\s*+")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _COMMON_WORDS = """
@@ -74,7 +83,9 @@ def build(
     if lines and lines[-1]["role"] == "user":
         # Lines that nobody has answered belong to the question: chat templates insist on taking turns.
         burst = f"{lines.pop()['content']}\n{burst}"
-    return [{"role": "system", "content": system}, *lines, {"role": "user", "content": burst}]
+    said = [*lines, {"role": "user", "content": burst}]
+    # Cut and joined by now: what is not sent costs nothing, and harmless lines may open a fence together.
+    return [{"role": "system", "content": system}, *({**one, "content": _neutral(one["content"])} for one in said)]
 
 
 def check_citations(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[tuple[int, Passage], ...]]:
@@ -121,7 +132,7 @@ def quote(passages: Sequence[Passage], question: str) -> str:
 def _said(line: ChatLine) -> str:
     """A line's words, and what came with them by its kind alone."""
     kinds = ", ".join(re.sub(r"[^a-z_]", "", kind.lower())[:20] or "file" for kind in line.attached[:_TYPES_MAX])
-    return f"{_neutral(line.text)} (attached: {kinds})".lstrip() if kinds else _neutral(line.text)
+    return f"{line.text} (attached: {kinds})".lstrip() if kinds else line.text
 
 
 def _neutral(text: str) -> str:
@@ -130,7 +141,7 @@ def _neutral(text: str) -> str:
 
 
 def _fenced(n: int, passage: Passage) -> str:
-    title = re.sub(r"\s+", " ", passage.title).translate(str.maketrans('<>"', "‹›'")).strip()
+    title = re.sub(r"\s+", " ", _neutral(passage.title)).translate(str.maketrans('<>"', "‹›'")).strip()
     # A footnote's [2] inside a passage would come back as a citation of passage 2.
     text = _MARK.sub(lambda match: match[0].replace("[", "(").replace("]", ")"), _neutral(passage.text))
     return f'<passage n="{n}" title="{title}">\n{text}\n</passage>'
