@@ -34,7 +34,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         "/* cases.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
         " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
         " c.bot_enabled, c.message_count, t.request_id, h.external_id, c.last_customer_message, c.last_customer_at,"
-        " o.id, o.name, o.handover_text, o.notice_text, o.overload_text, o.daily_token_budget, h.credentials,"
+        " o.id, o.slug, o.name, o.handover_text, o.notice_text, o.overload_text, o.daily_token_budget, h.credentials,"
         " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
         "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END,"
         " (SELECT f.wanted FROM chat_filters f WHERE f.company_id = t.company_id"
@@ -53,11 +53,11 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
     found: dict[Claim, Loaded] = {}
     for row in rows:
         turn = Turn(*row[:18])  # type: ignore[arg-type]
-        company = Company(*row[18:24])  # type: ignore[arg-type]
+        company = Company(*row[18:25])  # type: ignore[arg-type]
         claim = Claim(turn.company_id, turn.id, turn.epoch)
-        where = Filter.from_json(row[26]) if isinstance(row[26], dict) else None
-        credentials = bytes(row[24])  # type: ignore[call-overload]
-        found[claim] = Loaded(turn, company, credentials, int(str(row[25] or 0)), where)
+        where = Filter.from_json(row[27]) if isinstance(row[27], dict) else None
+        credentials = bytes(row[25])  # type: ignore[call-overload]
+        found[claim] = Loaded(turn, company, credentials, int(str(row[26] or 0)), where)
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found
 
