@@ -132,7 +132,7 @@ def test_a_page_is_connected_by_one_command_and_answers(system: System) -> None:
         "connect",
         "messenger",
         "--company",
-        f"new {number}",
+        f"new-{number}",
         "--slug",
         f"new-{number}",
         "--answers",
