@@ -16,6 +16,7 @@ import yaml
 from click.testing import CliRunner
 from pydantic import SecretStr
 
+from shared.embedded.ports import choose_port
 from shared.errors import SettingsError
 from shared.resources import open_resources
 from shared.settings import PROCESS, PROJECT_ROOT, RUN_ENV, Settings
@@ -102,6 +103,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, s
     for variable in EVERYTHING:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("FLOWER_PORT", str(choose_port(None)))
     return found
 
 
@@ -192,7 +194,9 @@ def test_compose_gives_the_owners_address_to_migrate_and_maintenance_alone() -> 
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
-    with private_system(flower_password="flower-password", ops_token="ops-token") as running:
+    with private_system(
+        flower_password="flower-password", flower_port=choose_port(None), ops_token="ops-token"
+    ) as running:
         yield running
 
 
