@@ -74,9 +74,13 @@ def test_the_container_s_valkey_wants_its_password_and_does_not_show_it(tmp_path
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("up") / "data"
-    with running_system(folder) as system:
-        system.wait_ready()
-        yield system
+    with pytest.MonkeyPatch.context() as environment:
+        # other systems of this machine begin at the default ports, and may take one between the choice and the start
+        for name in ("GATEWAY_PORT", "FLOWER_PORT"):
+            environment.setenv(name, str(choose_port(None)))
+        with running_system(folder) as system:
+            system.wait_ready()
+            yield system
     system.folder.open().discard()
 
 
