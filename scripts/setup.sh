@@ -14,6 +14,10 @@ uv_lock=$root/requirements-uv.lock
 stamp=$venv/installed.lock # copies of the locks, put there last: equal means complete
 model_stamp=$venv/installed-model.lock
 
+download_mb=220 # of the wheels that the locks name (213 MB on Linux, x86-64)
+disk_mb=700     # of .venv with compiled modules (660 MiB there); a test holds it to what is installed
+update_mb=400   # what replacing packages of an older set-up may need beside them
+
 is_complete() { [ -x "$venv/bin/python" ] && cmp -s "$lock" "$stamp" && cmp -s "$model_lock" "$model_stamp"; }
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -38,6 +42,16 @@ find_python() {
         fi
     done
     fail "no Python 3.11 or newer found: install it (Debian, Ubuntu: apt install python3 python3-venv), or set PYTHON"
+}
+
+# Told before anything is downloaded: a disk that fills midway ends pip with a traceback.
+check_room() {
+    needed=$disk_mb
+    if [ -e "$stamp" ]; then needed=$update_mb; fi
+    free=$(df -Pk "$venv" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }') || return 0
+    case $free in '' | *[!0-9]*) return 0 ;; esac # this system does not say
+    [ "$free" -ge "$needed" ] ||
+        fail "the disk of $root has $free MB free and the set-up needs $needed MB: make room, or put the project on another disk"
 }
 
 make_venv() {
@@ -129,8 +143,9 @@ hold_lock() {
 if is_complete; then exit 0; fi
 hold_lock
 if is_complete; then exit 0; fi
+check_room
 make_venv
-say "installing the packages of the locks (about 500 MB, once)"
+say "installing the packages of the locks (once: $download_mb MB to download, $disk_mb MB on the disk)"
 install_packages
 put_stamp "$model_lock" "$model_stamp"
 put_stamp "$lock" "$stamp"
