@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
@@ -10,11 +11,17 @@ import structlog
 from shared.embedded.process import ServiceFailed
 from shared.embedded.server import EmbeddedServer
 from shared.errors import SettingsError
-from shared.resilience.disk import Room
+from shared.resilience.disk import Level, Room
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
+EVENTS: dict[Level, tuple[int, str]] = {
+    "ok": (logging.INFO, "disk_ok"),
+    "low": (logging.WARNING, "disk_low"),
+    "full": (logging.ERROR, "disk_full"),
+    "read_only": (logging.ERROR, "disk_read_only"),
+}
 PAUSES = (1, 2, 5, 10, 30)
 """Looks to let pass after starts that failed in a row."""
 
@@ -59,8 +66,8 @@ class Keeper:
         for room in rooms:
             key = str(room.folder)
             if room.level != self._levels.get(key, "ok"):
-                tell = log.info if room.level == "ok" else log.warning if room.level == "low" else log.error
-                tell("disk_" + room.level, words=room.words)
+                level, event = EVENTS[room.level]
+                log.log(level, event, words=room.words)
             self._levels[key] = room.level
         return any(room.level in ("full", "read_only") for room in rooms)
 

@@ -24,7 +24,7 @@ from shared.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX = 8
-"""With the pauses between them about an hour, which is how long most platforms' addresses are good."""
+"""With the pauses between them ten minutes at most; most platforms' addresses are good for an hour."""
 RETRY_BASE_S, RETRY_CAP_S = 5.0, 900.0
 LEASE_MARGIN_S = 90.0
 """Beyond the fetching: the scan and the store."""
