@@ -73,6 +73,7 @@ def _judge(name: str, plain: dict[str, str], names: frozenset[str]) -> Surprise 
         return Surprise(name, f"{name} is not a setting: did you mean {nearest}?", not doubtful)
     if name in FOREIGN or not name.startswith(OURS_BEGIN):
         return None
+    nearest = _begins_alike(_plain(name), plain)
     hint = f": the nearest one is {nearest}" if nearest else ""
     return Surprise(name, f"{name} is not a setting of Switchboard{hint}", False)
 
@@ -83,7 +84,7 @@ def _plain(name: str) -> str:
 
 def _nearest(name: str, plain: dict[str, str]) -> tuple[str, int]:
     """The setting with the fewest wrong letters and how many those are: at most as many as leave no doubt for its
-    length, else 3 where both begin alike; ("", 3) where none is near."""
+    length; ("", 3) where none is near."""
     best, fewest = "", 3
     for candidate, known in plain.items():
         at_most = 2 if len(candidate) >= TWO_EDITS_LENGTH else 1 if len(candidate) >= ONE_EDIT_LENGTH else 0
@@ -92,11 +93,14 @@ def _nearest(name: str, plain: dict[str, str]) -> tuple[str, int]:
         edits = edits_between(name, candidate)
         if edits <= at_most and edits < fewest:
             best, fewest = known, edits
-    if best:
-        return best, fewest
+    return best, fewest
+
+
+def _begins_alike(name: str, plain: dict[str, str]) -> str:
+    """The setting that shares most of its beginning with a name; '' where none shares enough."""
     shared = {known: _common_beginning(name, candidate) for candidate, known in plain.items()}
     longest = max(shared, key=lambda known: (shared[known], known), default="")
-    return (longest, 3) if longest and shared[longest] >= ONE_EDIT_LENGTH else ("", 3)
+    return longest if longest and shared[longest] >= ONE_EDIT_LENGTH else ""
 
 
 def _may_be_near(name: str, candidate: str) -> bool:
