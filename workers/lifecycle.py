@@ -22,7 +22,7 @@ from tasks.dispatch import Dispatcher
 from tasks.doorbell import ring
 from workers import fleet, holders
 from workers.heirs import STATIONS
-from workers.ready import say_ready
+from workers.ready import embedder_of, say_ready
 
 log = structlog.get_logger(__name__)
 
@@ -59,11 +59,12 @@ def _measure(name: str, process: context.Process) -> None:
     sampler.start()
 
 
-def _prepare(embedder: Embedder) -> None:
+def _prepare(name: str, embedder: Embedder) -> None:
     try:
         embedder.prepare()
     except SettingsError as e:
         log.error("embedder_missing", reason=str(e))  # answers go on by words
+    say_ready(embedder_of(name))
 
 
 def call_off() -> None:
@@ -116,7 +117,7 @@ def connect() -> None:
             process = open_process(row.name, config)
             if row.name in (queues.REPLY, queues.INDEX):
                 # Beside the start: whoever asks meanwhile waits for it, and nobody else.
-                threading.Thread(target=_prepare, args=(process.resources.embedder,), daemon=True).start()
+                threading.Thread(target=_prepare, args=(row.name, process.resources.embedder), daemon=True).start()
 
     @signals.worker_process_init.connect(weak=False)
     def worker_process_init(**_: Any) -> None:

@@ -12,3 +12,8 @@ def say_ready(name: str) -> None:
     run_dir = settings.load().run_dir
     if run_dir is not None:
         (run_dir / f"{name}.ready").write_text(str(os.getpid()))
+
+
+def embedder_of(process: str) -> str:
+    """Under this name a process says that its model of meaning is loaded: it works before that, by words alone."""
+    return f"{process}-embedder"

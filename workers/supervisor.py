@@ -19,10 +19,12 @@ from shared.embedded.process import ServerProcess, ServiceFailed
 from shared.settings import PROJECT_ROOT, Settings
 from workers import fleet, probe
 from workers.holders import environment_of
+from workers.ready import embedder_of
 
 log = structlog.get_logger(__name__)
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
+"""For all together: on a busy machine each of them takes half a minute of its own."""
 WATCH_EVERY_S = 0.5
 RESTART_PAUSE_S = 1.0
 """Before a process is begun again that lived for less than LIVED_S: one that dies at its start must not spin."""
@@ -106,6 +108,7 @@ class Supervisor:
         for name in names:
             marker = run_dir / f"{name}.ready"
             marker.unlink(missing_ok=True)
+            (run_dir / f"{embedder_of(name)}.ready").unlink(missing_ok=True)
             self._add(name, argv_of(name, self.config), self._readiness(name, marker))
 
     def start_other(self, name: str, argv: Sequence[str], ready: Callable[[], bool]) -> None:

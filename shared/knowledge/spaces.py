@@ -63,8 +63,8 @@ class Directory:
             with self._lock:
                 return self._known
         with self._lock:
-            # Not for as long while there is none: the first one comes with the first document.
-            self._known, self._good_until_s = found, now_s + (LOOK_S if found else 0.0)
+            # What is not yet usable is asked for again each time: it becomes so with the first document.
+            self._known, self._good_until_s = found, now_s + (LOOK_S if _settled(found) else 0.0)
         return found
 
     def forget(self) -> None:
@@ -80,6 +80,11 @@ class Directory:
     def rests(self, space_id: int) -> bool:
         with self._lock:
             return self._clock.monotonic_s() < self._rests.get(space_id, 0.0)
+
+
+def _settled(found: Sequence[Space]) -> bool:
+    """Whether there is a space that questions can be ranked in."""
+    return any(space.state == "active" and space.dimension is not None for space in found)
 
 
 def _usable(spaces_known: Sequence[Space], embedders: Mapping[str, Embedder]) -> list[Space]:

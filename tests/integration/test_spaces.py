@@ -17,6 +17,7 @@ from shared.faults import InjectedFault
 from shared.flow import spaces as flow
 from shared.flow.index import BATCH, Result
 from shared.knowledge.search import add
+from shared.knowledge.spaces import Directory
 from shared.resilience.breaker import BreakerOpen
 from shared.store import embeddings, graphs, knowledge, spaces
 from shared.store.pool import Conn, set_companies
@@ -154,6 +155,20 @@ def test_an_embedder_that_is_away_has_another_filled_space_rank_and_then_the_wor
     station.receive(bot, "At what hour may I visit?", chat=3)
     station.answer()
     assert _receipt(station)[0] == "fake"
+
+
+def test_a_space_that_is_not_usable_yet_is_looked_for_again_at_once(station: Station, owner: Conn) -> None:
+    other = Directory(station.r.db, station.r.clock)  # another process': nobody tells it what happens here
+    spaces.make(owner, station.embedder.model)
+    assert [space.dimension for space in other.every()] == [None]  # nothing is embedded yet
+
+    owner.execute("UPDATE embedding_spaces SET dimension = 8, state = 'filling'")
+    assert [space.state for space in other.every()] == ["filling"]
+    owner.execute("UPDATE embedding_spaces SET state = 'active'")
+    assert [space.state for space in other.every()] == ["active"]
+
+    owner.execute("UPDATE embedding_spaces SET state = 'ready'")
+    assert [space.state for space in other.every()] == ["active"]  # what is usable is remembered for a while
 
 
 def test_a_space_that_is_not_full_yet_never_ranks(
