@@ -1,0 +1,255 @@
+"""What a customer's message is, by its words alone.
+
+A message is a courtesy or an acknowledgement only if every word of it is covered by a phrase of the tables; anything
+unknown is a question. So a phrase that is missing costs an honest "I do not know", and no question is lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
+
+from shared.triage import normal, phrases
+
+Kind = Literal["question", "courtesy", "acknowledgement", "command"]
+What = Literal["question", "greeting", "thanks", "goodbye", "acknowledgement", "start"]
+
+WORDS_MAX = 40
+PAYLOAD_MAX = 64
+"""Of a start parameter, as Telegram takes them."""
+_START = "/start"
+_KINDS: Mapping[What, Kind] = {
+    "question": "question", "greeting": "courtesy", "thanks": "courtesy", "goodbye": "courtesy",
+    "acknowledgement": "acknowledgement", "start": "command",
+}  # fmt: skip
+FIRST: tuple[What, ...] = ("start", "thanks", "greeting", "goodbye", "acknowledgement")
+"""Of several in one message the first of these names it; "ciao" is both a greeting and a goodbye."""
+_COURTESIES = frozenset(("greeting", "thanks", "goodbye"))
+_LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه", "ха", "хе", "ᄏ", "ᄒ", "rs")))
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """what: the kind, more closely. language: of a courtesy's words, as ISO 639-1, None if they do not tell. polite: of
+    a question: a courtesy stands at its beginning or end. asks: there is a question mark. payload: behind `/start`."""
+
+    kind: Kind
+    what: What
+    language: str | None = None
+    polite: bool = False
+    asks: bool = False
+    payload: str | None = None
+
+
+@dataclass(slots=True)
+class _Node:
+    """What may follow, and what ends here: its meanings in order of the tables, each with its languages."""
+
+    next: dict[str, _Node] = field(default_factory=dict)
+    ends: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrases:
+    """root: of all phrases, word by word. spelled: a word without its doubled letters → the word."""
+
+    root: _Node
+    words: frozenset[str]
+    spelled: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    whats: Mapping[str, list[str]]
+    words: tuple[str, ...]
+
+
+def classify(text: str) -> Triage:
+    """Microseconds; linear in the length of the text."""
+    command = _command(text)
+    if command is not None:
+        return command
+    found = normal.tokens(text)
+    if found.words is None or len(found.words) > WORDS_MAX:
+        return Triage("question", "question", asks=found.asks)
+    if not found.words:  # nothing but emoji, punctuation or invisible characters
+        return _triage("question" if found.asks else "acknowledgement", asks=found.asks)
+    known = _customers()
+    words = [_spelled(known, word) for word in found.words]
+    parts = _cover(known.root, words)
+    if parts is None:
+        return Triage("question", "question", polite=_polite(known.root, words), asks=found.asks)
+    return _judged(parts, found.words, asks=found.asks)
+
+
+def claims_nothing(text: str) -> bool:
+    """Whether a model's text is a courtesy and nothing else. The words are a closed list, without "yes", "sure" and
+    "no problem", so nothing that asserts a fact gets through."""
+    found = normal.tokens(text)
+    if not found.words or len(found.words) > 2 * WORDS_MAX:
+        return False
+    parts = _cover(_assistants().root, list(found.words))
+    return parts is not None and any("courtesy" in part.whats for part in parts)
+
+
+def _command(text: str) -> Triage | None:
+    head, *rest = text[: 4 * normal.VISIBLE_MAX].split(maxsplit=1) or [""]
+    if head.startswith("@") and rest:
+        head, *rest = rest[0].split(maxsplit=1)
+    if head.partition("@")[0].casefold() != _START:
+        return None
+    payload = rest[0].strip() if rest else ""
+    if not payload:
+        return _triage("start")
+    plain = payload.isascii() and all(c.isalnum() or c in "_-" for c in payload) and len(payload) <= PAYLOAD_MAX
+    return Triage("command", "start", payload=payload) if plain else classify(payload)
+
+
+def _triage(what: What, *, language: str | None = None, asks: bool = False) -> Triage:
+    return Triage(_KINDS[what], what, language, asks=asks)
+
+
+def _judged(parts: Sequence[_Part], words: Sequence[str], *, asks: bool) -> Triage:
+    """What a message is that the tables cover."""
+    whats = {what for part in parts for what in part.whats}
+    what = next((one for one in FIRST if one in whats), None)
+    if what is None or words[-1] in _conjunctions():
+        return _triage("question", asks=asks)
+    if asks and (what != "greeting" or any(part.words in _times() for part in parts)):
+        return Triage("question", "question", polite=bool(whats & _COURTESIES), asks=True)
+    return _triage(what, language=_language(parts, what), asks=asks)
+
+
+def _language(parts: Iterable[_Part], what: str) -> str | None:
+    """The language that most of the phrases are of; None where several are equally likely."""
+    votes = Counter(language for part in parts for language in part.whats.get(what, ()))
+    votes.update(language for part in parts for other in part.whats if other != what for language in part.whats[other])
+    best = votes.most_common(2)
+    return best[0][0] if best and (len(best) == 1 or best[0][1] > best[1][1]) else None
+
+
+def _spelled(known: _Phrases, word: str) -> str:
+    """The word of the tables that this is with its letters repeated, else itself."""
+    if word in known.words:
+        return word
+    letters = frozenset(word)
+    if len(word) > 1 and letters in _LAUGHTER:
+        return "haha"
+    plain = normal.collapsed(word)
+    return known.spelled.get(plain, word) if plain != word else word
+
+
+def _cover(root: _Node, words: Sequence[str]) -> list[_Part] | None:
+    """The fewest phrases that the words consist of; None if they do not."""
+    best: list[tuple[int, int, _Node] | None] = [None] * (len(words) + 1)  # (phrases, begin of the last, its node)
+    best[0] = (0, 0, root)
+    for begin in range(len(words)):
+        here = best[begin]
+        if here is None:
+            continue
+        for end, node in _from(root, words, begin):
+            there = best[end]
+            if there is None or there[0] > here[0] + 1:
+                best[end] = (here[0] + 1, begin, node)
+    parts: list[_Part] = []
+    end = len(words)
+    while end > 0:
+        last = best[end]
+        if last is None:
+            return None
+        parts.append(_Part(last[2].ends, tuple(words[last[1] : end])))
+        end = last[1]
+    return parts[::-1]
+
+
+def _from(root: _Node, words: Sequence[str], begin: int) -> Iterable[tuple[int, _Node]]:
+    node = root
+    for end in range(begin, len(words)):
+        found = node.next.get(words[end])
+        if found is None:
+            return
+        node = found
+        if node.ends:
+            yield end + 1, node
+
+
+def _polite(root: _Node, words: Sequence[str]) -> bool:
+    beginnings = ((end, node) for end, node in _from(root, words, 0))
+    endings = ((end, node) for begin in range(len(words)) for end, node in _from(root, words, begin))
+    return any(not _COURTESIES.isdisjoint(node.ends) for _, node in beginnings) or any(
+        end == len(words) and not _COURTESIES.isdisjoint(node.ends) for end, node in endings
+    )
+
+
+def _split(table: str) -> list[tuple[str, ...]]:
+    return [normal.phrase(one) for one in table.split("|")]
+
+
+@cache
+def _times() -> frozenset[tuple[str, ...]]:
+    return frozenset(_split(phrases.TIMES))
+
+
+@cache
+def _ambiguous() -> frozenset[tuple[str, ...]]:
+    return frozenset(_split(phrases.AMBIGUOUS))
+
+
+@cache
+def _conjunctions() -> frozenset[str]:
+    return frozenset(word for (word,) in _split(phrases.CONJUNCTIONS))
+
+
+@cache
+def _customers() -> _Phrases:
+    root = _Node()
+    tables: tuple[tuple[What, Mapping[str, str]], ...] = (
+        ("greeting", phrases.GREETINGS), ("thanks", phrases.THANKS), ("goodbye", phrases.GOODBYES),
+        ("acknowledgement", phrases.ACKNOWLEDGEMENTS),
+    )  # fmt: skip
+    for what, by_language in tables:
+        for language, table in by_language.items():
+            for one in _split(table):
+                _add(root, one, what, language)
+    for one in _split(phrases.STARTS):
+        _add(root, one, "start", None)
+    for one in _split(phrases.FILLERS):
+        _add(root, one, "filler", None)
+    words = frozenset(_all_words(root))
+    return _Phrases(
+        root, words, {normal.collapsed(word): word for word in sorted(words, key=len, reverse=True) if len(word) > 1}
+    )
+
+
+@cache
+def _assistants() -> _Phrases:
+    root = _Node()
+    left_out = _ambiguous() | _times()
+    for by_language in (phrases.GREETINGS, phrases.THANKS, phrases.GOODBYES):
+        for table in by_language.values():
+            for one in _split(table):
+                if one not in left_out:
+                    _add(root, one, "courtesy", None)
+    for one in _split(phrases.ASSISTANT):
+        _add(root, one, "courtesy", None)
+    for one in _split(phrases.ANSWER_FILLERS):
+        _add(root, one, "filler", None)
+    return _Phrases(root, frozenset(), {})
+
+
+def _add(root: _Node, words: tuple[str, ...], what: str, language: str | None) -> None:
+    node = root
+    for word in words:
+        node = node.next.setdefault(word, _Node())
+    languages = node.ends.setdefault(what, [])
+    if language is not None and language not in languages:
+        languages.append(language)
+
+
+def _all_words(node: _Node) -> Iterable[str]:
+    for word, below in node.next.items():
+        yield word
+        yield from _all_words(below)

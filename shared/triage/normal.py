@@ -1,0 +1,136 @@
+"""A message as tokens that compare equal however it was typed: letter case, accents, emoji, invisible characters.
+
+Everything is one pass over the text and stops after VISIBLE_MAX visible characters, so that a hostile message costs no
+more than a long one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+VISIBLE_MAX = 200
+"""Visible characters; a text with more of them is more than a courtesy."""
+RUN_MAX = 3
+"""Of one character in a row: "hellooooooo" reads as "hellooo"."""
+_EMOTICONS = frozenset(
+    [
+        ":)", ":-)", ":(", ":-(", ";)", ";-)", ":d", ":-d", "=)", "=(", ":p", ":-p", ":3", "<3", "</3", ":*", ":-*",
+        "xd", "xdd", ":o", ":-o", ":')", ":'(", "^^", "^_^", ":/", ":-/", ":|", "(:", "(;", "=]", ":]",
+    ]
+)  # fmt: skip
+_QUESTION_MARKS = frozenset("?؟;՞፧⁇⁈⁉❓❔")
+_QUESTION_MARKS_WITHIN = frozenset("⁉❓❔")
+_APOSTROPHES = frozenset("'’‘`´ʼ＇")
+_FOLDED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ـ": None, "ى": "ي", "ک": "ك", "ی": "ي"})
+_BREAKS = "\n\t\r\v\f\x1c\x1d\x1e\x1f\x85"
+_BLANKS = "\u2800\u3164\u115f\u1160\uffa0"  # an empty Braille cell and fillers of Hangul
+_WIDE = (("぀", "ヿ"), ("㐀", "鿿"), ("豈", "﫿"))  # kana and Han: written without spaces, so that each is a token
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """words: in order, None: too many, or something that no courtesy has (digits, currency signs). asks: there is a
+    question mark. visible: whether a reader sees anything at all."""
+
+    words: tuple[str, ...] | None
+    asks: bool
+    visible: bool
+
+
+def tokens(text: str) -> Tokens:
+    shortened = _visible(text)
+    if shortened is None:
+        return Tokens(None, "?" in text[: 4 * VISIBLE_MAX], visible=True)
+    plain = unicodedata.normalize("NFKC", shortened)
+    asks = any(c in _QUESTION_MARKS for c in plain) or any(c in _QUESTION_MARKS_WITHIN for c in shortened)
+    words: list[str] = []
+    for chunk in plain.casefold().split():
+        if chunk in _EMOTICONS:
+            continue
+        found = _words(_without_mention(chunk))
+        if found is None:
+            return Tokens(None, asks, visible=True)
+        words += found
+    return Tokens(tuple(words), asks, bool(shortened.strip()))
+
+
+def phrase(text: str) -> tuple[str, ...]:
+    """The tokens of a phrase of a table."""
+    found = tokens(text).words
+    assert found
+    return found
+
+
+def collapsed(word: str) -> str:
+    """Each run of a letter as one: "hellooo", "helloo" and "hello" are the same."""
+    return "".join(c for i, c in enumerate(word) if i == 0 or c != word[i - 1])
+
+
+def _visible(text: str) -> str | None:
+    """What a reader sees of it, runs shortened; None if that is too much to be a courtesy."""
+    kept: list[str] = []
+    last, run = "", 0
+    for written in text:
+        category = unicodedata.category(written)
+        if category in ("Cf", "Cc", "Cs", "Co", "Cn") and written not in _BREAKS:
+            continue  # zero-width, direction marks, joiners, variation tags
+        blank = category[0] == "Z" or written in _BREAKS or written in _BLANKS
+        char = " " if blank else written
+        run = run + 1 if char == last else 1
+        last = char
+        if run > (1 if char == " " else RUN_MAX):
+            continue
+        kept.append(char)
+        if len(kept) > VISIBLE_MAX:
+            return None
+    return "".join(kept)
+
+
+def _without_mention(chunk: str) -> str:
+    """Without a leading @name or Slack's <@U123>; what is glued to it stays."""
+    if chunk.startswith("<@"):
+        return chunk.partition(">")[2]
+    if not chunk.startswith("@"):
+        return chunk
+    end = 1
+    while end < len(chunk) and (chunk[end].isalnum() or chunk[end] in "_."):
+        end += 1
+    return chunk[end:]
+
+
+def _words(chunk: str) -> list[str] | None:
+    """Runs of letters and their marks, wide characters one by one; punctuation and emoji part them and are left out.
+    None: the chunk has a digit or a sign that means something."""
+    words: list[str] = []
+    open_word = ""
+    for char in _unaccented(chunk):
+        category = unicodedata.category(char)
+        if category[0] == "N" or category in ("Sc", "Sm"):
+            return None
+        if char in _APOSTROPHES:
+            continue
+        if category[0] in "LM" and char != "\ufe0f":
+            if any(first <= char <= last for first, last in _WIDE):
+                words += [*([open_word] if open_word else []), char]
+                open_word = ""
+            else:
+                open_word += char
+        elif open_word:
+            words.append(open_word)
+            open_word = ""
+    return [*words, open_word] if open_word else words
+
+
+def _unaccented(chunk: str) -> str:
+    """Without accents of Latin, Greek and Cyrillic and without Arabic's vowel signs; other scripts' marks are letters
+    to their readers and stay."""
+    kept: list[str] = []
+    base = ""
+    for char in unicodedata.normalize("NFD", chunk.translate(_FOLDED)):
+        if unicodedata.category(char) != "Mn":
+            base = char
+        elif base < "\u0530" or "\u0600" <= base <= "\u06ff":
+            continue
+        kept.append(char)
+    return unicodedata.normalize("NFC", "".join(kept)).translate(_FOLDED)

@@ -1,0 +1,53 @@
+"""Which of the languages that there are texts in a customer writes, from as little as a short question."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+READ_CHARS = 1_000
+_SCRIPTS = (("\u3040", "\u30ff", "ja"), ("\uac00", "\ud7a3", "ko"), ("\u4e00", "\u9fff", "zh"),
+            ("\u0600", "\u06ff", "ar"), ("\u0900", "\u097f", "hi"))  # fmt: skip
+_WORDS = {
+    "en": "the is are do does can could what when where how who which my your you i of and to for it with have there",
+    "de": "der die das ist sind wie was wann wo wer kann könnt können ich mein meine sie ihr und nicht ein eine für mit"
+    " habe haben gibt zu von auf bei welche warum",
+    "es": "el los las es son cómo qué cuándo dónde quién puedo pueden mi mis su y no un una para con hay del cuánto"
+    " cuál tienen hacen por",
+    "fr": "le les des est sont comment que quoi quand où qui puis peut je mon ma mes votre vos et ne pas une pour avec"
+    " il vous combien quel quelle avez du ce",
+    "pt": "os as é são como que quando onde quem posso podem meu minha seu e não um uma para com há do da vocês quanto"
+    " qual fazem têm",
+    "it": "il gli è sono come che cosa quando dove chi posso può mio mia vostro e non un una per con c'è del della"
+    " quanto quale avete",
+    "nl": "de het is zijn hoe wat wanneer waar wie kan kunnen ik mijn u uw en niet een voor met heb er van jullie welke"
+    " hoeveel",
+    "pl": "jest są jak co kiedy gdzie kto czy mogę można mój moja i nie na dla z do się ile jaki jakie w po",
+    "tr": "bir bu ne nasıl nerede kim var mı mi mu mü ve için ile benim kaç hangi değil zaman yapıyor",
+    "id": "yang apa apakah bagaimana kapan di mana dimana siapa saya bisa dan tidak untuk dengan ada berapa ini dari",
+}
+_UKRAINIAN, _RUSSIAN = frozenset("іїєґ"), frozenset("ыэъё")
+
+
+def language(texts: Iterable[str]) -> str | None:
+    """The language of the first text that tells it, as ISO 639-1; None if none does."""
+    return next((found for text in texts if (found := _language(text[:READ_CHARS])) is not None), None)
+
+
+def _language(text: str) -> str | None:
+    letters = [c for c in text.casefold() if c.isalpha()]
+    for first, last, name in _SCRIPTS:
+        if 4 * sum(first <= c <= last for c in letters) > len(letters) > 0:
+            return name
+    if 2 * sum("Ѐ" <= c <= "ӿ" for c in letters) > len(letters) > 0:
+        return "uk" if not _UKRAINIAN.isdisjoint(letters) and _RUSSIAN.isdisjoint(letters) else "ru"
+    words = ("".join(c if c.isalpha() or c in "'’" else " " for c in text.casefold())).split()
+    found = Counter(name for word in words for name in _LANGUAGES_OF.get(word, ()))
+    best = found.most_common(2)
+    return best[0][0] if best and (len(best) == 1 or best[0][1] > best[1][1]) else None
+
+
+_LANGUAGES_OF: dict[str, list[str]] = {}
+for _name, _words in _WORDS.items():
+    for _word in dict.fromkeys(_words.split()):
+        _LANGUAGES_OF.setdefault(_word, []).append(_name)
