@@ -37,6 +37,7 @@ class House:
 
     def ask(self, conn: Conn) -> Iterator[Metric]:
         yield from _of_background(conn)
+        yield from _of_attention(conn)
         yield from _of_jobs(conn)
         yield from _of_replicas(conn)
         used, allowed = vitals.connections(conn)
@@ -65,6 +66,18 @@ def _of_background(conn: Conn) -> Iterator[Metric]:
         overdue.add_metric([found.station], found.overdue)
         age.add_metric([found.station], found.oldest_s)
     yield overdue
+    yield age
+
+
+def _of_attention(conn: Conn) -> Iterator[Metric]:
+    waiting = gauge("attention_conversations", "Conversations that wait for a person, by why.", "reason")
+    age = gauge("attention_age_seconds", "For how long the first of them waits.", "reason")
+    found = {one.reason: one for one in state.of_attention(conn)}
+    for reason in dict.fromkeys((*state.ATTENTION_REASONS, *found)):
+        one = found.get(reason)
+        waiting.add_metric([reason], one.conversations if one else 0)
+        age.add_metric([reason], one.oldest_s if one else 0.0)
+    yield waiting
     yield age
 
 

@@ -52,14 +52,16 @@ async def list_messages(agent: Agent, asked: Asked) -> Response:
     conversation_id, query, edge = agent.conversation, asked.query, agent.edge
 
     def work(conn: Conn, company_id: int) -> Any:
-        if conversations.chat_of(conn, company_id, conversation_id) is None:
+        found = conversations.one(conn, company_id, conversation_id)
+        if found is None:
             raise no_such_conversation()
         page = messages.page(conn, company_id, conversation_id, after_seq=query[AFTER_SEQ], limit=query[MESSAGES_LIMIT])
         fetched = media_store.of_messages(conn, company_id, [m.id for m in page if m.attachments])
         sent = statuses.of_messages(conn, company_id, [m.id for m in page if m.role != "customer"])
         reactions = changes.reactions_of(conn, company_id, [m.id for m in page])
         page = [replace(m, delivery=sent.get(m.id), reactions=reactions.get(m.id, {})) for m in page]
-        return {"messages": [_with_media(edge, company_id, message, fetched) for message in page]}
+        shown = [_with_media(edge, company_id, message, fetched) for message in page]
+        return {"messages": shown, "attention": found.attention, "attention_since": found.attention_since}
 
     return as_json(await agent.work(work))
 

@@ -30,9 +30,12 @@ Reason = Literal[
 
 SendStatus = Literal["sent", "retry", "uncertain", "failed", "reauth"]
 
-Ladder = Literal["full", "cheaper", "passages", "handover", "notice"]
-"""Steps of degrading: the first model wrote the answer; a later one did; the best passages, quoted; a person was
-asked to take over; a fixed notice (nothing but attachments arrived, which nobody here can read)."""
+Ladder = Literal[
+    "full", "cheaper", "passages", "unknown", "handover", "notice", "courtesy", "welcome", "silence",
+]  # fmt: skip
+"""Steps of degrading: the first model wrote the answer; a later one did; the best passages, quoted; the customer was
+told that nothing is known; a person was told because we failed; a fixed notice (nothing but attachments arrived, which
+nobody here can read). And what needs no answer of substance: a courtesy in return; a welcome; nothing at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class InboundEvent:
     payload: the hidden value of a pressed button or a referral. targets: external ids of the messages that an edit,
     deletion, reaction, delivery, read or echo speaks of. until: a delivery's or read's mark: everything up to then.
     status: of a delivery: `sent`, `delivered`, `read`, `failed`, `deleted`; of a handover or account event, its name.
+    referral: where the customer came from, as a message says it (a start link, an advertisement).
     meaning: a static word for the error that a `failed` came with. ref: our own name for what we sent, as the platform
     gives it back. app: the application that an echo comes from, None if a person wrote it by hand or nobody says.
     """
@@ -109,6 +113,7 @@ class InboundEvent:
     app: str | None = None
     business_account: str | None = None
     number: str | None = None
+    referral: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

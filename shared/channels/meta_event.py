@@ -139,7 +139,7 @@ def _message(item: Item) -> InboundEvent:
     attachments, text = content.attachments(message), content.text(message)
     held: dict[str, Any] = {
         "external_id": mid, "text": text, "attachments": attachments, "reply_to": content.replied_to(message),
-        "payload": content.payload(message),
+        "payload": content.payload(message), "referral": content.referred(inner(message, "referral")),
     }  # fmt: skip
     if item.parties.from_us or content.flag(message.get("is_self")):
         return _event(
@@ -167,7 +167,8 @@ def _postback(item: Item) -> InboundEvent:
         return _event(item, "echo", "echo", _key(item, "echo", mid), external_id=mid, text=text, payload=payload)
     reason = _forbidden(item, empty=text is None)
     dedupe_key = _key(item, "postback", mid)
-    return _event(item, "message", reason, dedupe_key, external_id=mid, text=text, payload=payload)
+    referral = content.referred(inner(item.value, "referral"))
+    return _event(item, "message", reason, dedupe_key, external_id=mid, text=text, payload=payload, referral=referral)
 
 
 def _about(item: Item, kind: Kind, mid: str | None, dedupe_key: str, **more: Any) -> InboundEvent:

@@ -36,6 +36,7 @@ _SERVICE_PREFIXES = (
     "poll_option_",
 )  # fmt: skip
 
+_PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONNECTION = re.compile(r"[A-Za-z0-9_+/=-]{1,128}")
 
 
@@ -63,6 +64,13 @@ def chat_address(message: dict[str, Any]) -> str | None:
 
 def text(message: dict[str, Any]) -> str | None:
     return written(message.get("text")) or written(message.get("caption"))
+
+
+def start_parameter(message: dict[str, Any]) -> str | None:
+    """What a link `t.me/BOT?start=…` passes on: the word behind `/start`."""
+    head, _, rest = (text(message) or "")[:200].partition(" ")
+    command = head.partition("@")[0].lower() == "/start"
+    return rest.strip() if command and _PARAMETER.fullmatch(rest.strip()) else None
 
 
 def attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:

@@ -130,7 +130,8 @@ def _message_key(update: Update, *more: str) -> str:
 
 def _message(update: Update, me: Me) -> list[InboundEvent]:
     kind, reason = content.judge(update.value, me)
-    return [_event(update, kind, reason, _message_key(update), holds_text=True)]
+    event = _event(update, kind, reason, _message_key(update), holds_text=True)
+    return [replace(event, referral=content.start_parameter(update.value)) if kind == "message" else event]
 
 
 def _post(reason: Reason) -> Reader:

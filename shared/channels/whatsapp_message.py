@@ -105,6 +105,13 @@ def payload(message: dict[str, Any]) -> str | None:
     return next((found for each in candidates if (found := written(each) or number_id(each))), None)
 
 
+def referred(message: dict[str, Any]) -> str | None:
+    """The advertisement or link that led here."""
+    referral = inner(message, "referral")
+    told = (referral.get(name) for name in ("ref", "source_id", "source_url"))
+    return next((found for each in told if (found := written(each) or number_id(each))), None)
+
+
 def _pressed(interactive: dict[str, Any]) -> dict[str, Any]:
     named = interactive.get("type")
     if isinstance(named, str) and isinstance(interactive.get(named), dict):

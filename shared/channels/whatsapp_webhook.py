@@ -133,6 +133,7 @@ def _with_content(event: InboundEvent, message: dict[str, Any]) -> InboundEvent:
     return replace(
         event,
         text=content.text(message),
+        referral=content.referred(message),
         attachments=content.attachments(message),
         payload=content.payload(message),
     )

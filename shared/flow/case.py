@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from time import perf_counter
 
 from shared.live.stream import AnswerStream
@@ -16,6 +17,7 @@ from shared.store.companies import Company
 from shared.store.filters import Filter
 from shared.store.pool import Conn, set_companies
 from shared.store.turns import Claim, Turn
+from shared.triage.classify import Triage
 
 HISTORY_LINES = 20
 LINES_MAX = 200
@@ -25,7 +27,9 @@ LINES_MAX = 200
 class Case:
     """ms: time per stage so far. where: what the answer may draw on; None: all that the company knows. near_budget:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest of the ladder
-    that an overload leaves. space: what ranked the passages."""
+    that an overload leaves. space: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since
+    a person spoke. misses: its replies in a row that nothing is known. triage: what the burst is; None until it is
+    judged, and of one that holds nothing readable."""
 
     turn: Turn
     company: Company
@@ -40,6 +44,10 @@ class Case:
     stream: AnswerStream | None = None
     step: Step = "full"
     space: str | None = None
+    bot_step: str | None = None
+    bot_step_at: datetime | None = None
+    misses: int = 0
+    triage: Triage | None = None
 
     @property
     def question(self) -> str:
@@ -88,4 +96,7 @@ def _case(r: Resources, loaded: Loaded, gather_ms: int) -> Case:
         loaded.where,
         over_budget=over,
         near_budget=near,
+        bot_step=loaded.bot_step,
+        bot_step_at=loaded.bot_step_at,
+        misses=loaded.misses,
     )

@@ -112,10 +112,13 @@ def _read(conn: Conn, batch: Batch, stored: Stored) -> None:
 def _note(conn: Conn, batch: Batch) -> None:
     """Where customers came from."""
     newest: dict[tuple[int, int], tuple[str, datetime]] = {}
-    for p in batch.facts:
+    told = [(p, p.event.payload or p.event.text or "") for p in batch.facts]
+    told += [(p, p.event.referral) for p in batch.talk if p.event.kind == "message" and p.event.referral is not None]
+    for p, referral in told:
         place, at = batch.place(p), happened_at(p)
         if place not in newest or newest[place][1] <= at:
-            newest[place] = (p.event.payload or p.event.text or "", at)
+            newest[place] = (referral, at)
+    for p in batch.facts:
         batch.effected(p)
     many.set_referrals(conn, newest)
 

@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 from shared import faults
 from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent
 from shared.flow import case as cases
-from shared.flow import ladder
+from shared.flow import ladder, manners
 from shared.flow.case import Case
 from shared.flow.claimed import Claimed, Room
 from shared.flow.generate import generate
@@ -35,6 +35,7 @@ from shared.store import conversations, replies, turns, usage
 from shared.store.pool import Conn, describe
 from shared.store.turns import Claim
 from shared.telemetry import metrics
+from shared.triage.classify import claims_nothing
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +45,14 @@ QUESTION_LINE_CHARS = 1_000
 PASSAGES = 6
 PASSAGES_TOKENS = 4_000
 ATTEMPTS_MAX = 5
-PUT_BACK_WITHIN_S = 1.0
 """After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
+PUT_BACK_WITHIN_S = 1.0
 
 
 class Result(Enum):
     NOTHING_DUE = "nothing_due"
     ANSWERED = "answered"
+    NO_REPLY = "no_reply"
     CALLED_OFF = "called_off"
     RETRY = "retry"
 
@@ -131,8 +133,8 @@ def _answer(r: Resources, taken: Taken) -> Result:
         bind_contextvars(request_id=case.turn.request_id)
         if not case.turn.bot_enabled:
             return _called_off(r, claim)
-        case = replace(case, step=r.pressure.step(claim.company_id))
-        if case.question and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
+        case = manners.judged(replace(case, step=r.pressure.step(claim.company_id)))
+        if _asks(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)
         with _stream(r, case) as stream:
             answer = replace(_compose(r, lease, replace(case, stream=stream)), space=case.space)
@@ -143,7 +145,8 @@ def _answer(r: Resources, taken: Taken) -> Result:
                 metrics.TURNS.inc("called_off", "")
                 log.info("turn_called_off", reason="taken_over")
                 return Result.CALLED_OFF
-            stream.became_message()
+            if answer.step != "silence":
+                stream.became_message()
     except Cancelled:
         _give_back(r, claim)
         metrics.TURNS.inc("called_off", "")
@@ -162,7 +165,11 @@ def _answer(r: Resources, taken: Taken) -> Result:
     faults.reach("reply.after_commit")
     _count(answer)
     log.info("turn_answered", step=answer.step, reason=answer.step_reason, **_numbers(answer))
-    return Result.ANSWERED
+    return Result.NO_REPLY if answer.step == "silence" else Result.ANSWERED
+
+
+def _asks(case: Case) -> bool:
+    return case.triage is not None and case.triage.kind == "question"
 
 
 def _called_off(r: Resources, claim: Claim) -> Result:
@@ -173,10 +180,17 @@ def _called_off(r: Resources, claim: Claim) -> Result:
 
 
 def _count(answer: Answer) -> None:
-    metrics.TURNS.inc("handed_over" if answer.step == "handover" else "answered", answer.step)
+    metrics.TURNS.inc(_state(answer), answer.step)
+    if (attention := replies.attention_of(answer)) is not None:
+        metrics.ATTENTION.inc(attention)
     metrics.STEPS.inc(answer.step, answer.step_reason)
     for stage, ms in answer.ms.items():
         metrics.STAGE.observe(ms / 1000, stage)
+
+
+def _state(answer: Answer) -> str:
+    """How its turn ends."""
+    return {"handover": "handed_over", "silence": "no_reply"}.get(answer.step, "answered")
 
 
 def _stream(r: Resources, case: Case) -> AnswerStream:
@@ -211,20 +225,19 @@ def _retrieve(r: Resources, claim: Claim, case: Case) -> Case:
 
 
 def _compose(r: Resources, lease: Lease, case: Case) -> Answer:
-    """Go down the ladder until a step holds: a model's answer, quoted passages, a person."""
+    """Go down the ladder until a step holds: a model's answer, quoted passages, that nothing is known. Where we fail, a
+    person is told; the bot stays on in any case."""
     if case.turn.attempts > ATTEMPTS_MAX:
         tried = ladder.without_models("failed_attempts", "handover")
         return Answer(case.company.handover_text, "handover", "failed_attempts", ladder=tried)
-    if not case.question:
-        tried = ladder.without_models("no_text", "notice")
-        return Answer(case.company.notice_text, "notice", "no_text", ladder=tried)
+    if not _asks(case):
+        return manners.without_question(case, r.clock.now())
     if case.step == "handover":
         tried = ladder.without_models("overload", "handover")
         return Answer(case.company.overload_text, "handover", "overload", ladder=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.relevance_threshold]
     if not relevant:
-        tried = ladder.without_models("nothing_relevant", "handover")
-        return Answer(case.company.handover_text, "handover", "nothing_relevant", passages=case.passages, ladder=tried)
+        return manners.unknown(case, "nothing_relevant", case.passages)
     if r.router is None or case.over_budget or case.step == "passages":
         return _quote(case, relevant, "no_model" if r.router is None else "budget" if case.over_budget else "overload")
     passed_over = _passed_over(case) if r.router.has_cheaper else None
@@ -238,10 +251,19 @@ def _compose(r: Resources, lease: Lease, case: Case) -> Answer:
     text, citations = prompt.check_citations(completion.text, relevant)
     step, reason, attempts = completion.step, passed_over or "model", completion.attempts
     if not citations:
-        # An answer that points at no passage is not grounded; better a person than a guess.
-        text, step, reason = case.company.handover_text, "handover", "uncited"
+        # An answer that points at no passage is not grounded, unless it is a courtesy that claims nothing.
+        if _courteous(case, text):
+            step, reason = "courtesy", "model"
+        else:
+            text, step, reason = manners.unknown_text(case), "unknown", "uncited"
     tried = ladder.by_models(attempts, step, reason, passed_over=passed_over)
     return Answer(text, step, reason, tuple(relevant), citations, attempts, tried, {"model": _ms(started)})
+
+
+def _courteous(case: Case, text: str) -> bool:
+    """Whether a model's answer without a source is a courtesy in return for one."""
+    asked = case.triage
+    return asked is not None and asked.polite and not asked.asks and claims_nothing(text)
 
 
 def _passed_over(case: Case) -> str | None:
@@ -285,7 +307,6 @@ def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
     False: a person has the conversation. Raises Cancelled when the turn is not ours any more.
     """
     turn = case.turn
-    handover = answer.step == "handover"
     parts = r.platforms[turn.platform].split(answer.text)
     with r.db.transaction(claim.company_id) as conn:
         # the conversation first, like everybody who changes its turns
@@ -295,12 +316,13 @@ def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
         if not conversation.bot_enabled:
             turns.finish(conn, claim, "cancelled")
             return False
-        state = "handed_over" if handover else "answered"
-        made = replies.make(conn, claim, conversation, state, answer, parts)
+        if answer.step == "silence":
+            if not replies.make_none(conn, claim, answer):
+                raise Cancelled
+            return True
+        made = replies.make(conn, claim, conversation, _state(answer), answer, parts)
         if made is None:
             raise Cancelled
-        if handover:
-            conversations.set_bot(conn, claim.company_id, conversation.id, enabled=False)
         faults.reach("reply.before_commit")
     _count_cost(made.cost_micros)
     return True

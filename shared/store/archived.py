@@ -88,7 +88,7 @@ def receipts(conn: Conn, company_id: int, conversation_id: int) -> list[dict[str
         "       AND o.row->>'state' = 'sent')),"
         "   'answer', m.row->'text', 'state', t.row->'state')::text"
         " FROM rows r JOIN rows t ON t.kind = 'turns' AND t.row->'id' = r.row->'turn_id'"
-        " JOIN rows m ON m.kind = 'messages' AND m.row->'id' = r.row->'message_id'"
+        " LEFT JOIN rows m ON m.kind = 'messages' AND m.row->'id' = r.row->'message_id'"
         " WHERE r.kind = 'receipts'",
         (company_id, conversation_id),
     ).fetchall()

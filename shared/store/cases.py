@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from shared.model import ChatLine
 from shared.store.companies import Company
@@ -16,13 +17,16 @@ from shared.store.turns import Claim, Turn
 class Loaded:
     """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted only
     where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
-    conversation as (seq, line), oldest first."""
+    conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations."""
 
     turn: Turn
     company: Company
     credentials: bytes
     tokens_today: int
     where: Filter | None
+    bot_step: str | None = None
+    bot_step_at: datetime | None = None
+    misses: int = 0
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
 
 
@@ -34,11 +38,13 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         "/* cases.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
         " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
         " c.bot_enabled, c.message_count, t.request_id, h.external_id, c.last_customer_message, c.last_customer_at,"
-        " o.id, o.slug, o.name, o.handover_text, o.notice_text, o.overload_text, o.daily_token_budget, h.credentials,"
+        " o.id, o.slug, o.name, o.handover_text, o.notice_text, o.overload_text, o.daily_token_budget,"
+        " o.texts, h.credentials,"
         " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
         "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END,"
         " (SELECT f.wanted FROM chat_filters f WHERE f.company_id = t.company_id"
-        "   AND f.conversation_id = t.conversation_id)"
+        "   AND f.conversation_id = t.conversation_id),"
+        " c.bot_step, c.bot_step_at, c.misses"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
         " CROSS JOIN LATERAL (SELECT * FROM turns t WHERE t.company_id = k.company_id AND t.id = k.id"
         "   AND t.epoch = k.epoch AND t.state = 'answering' LIMIT 1) t"
@@ -53,11 +59,11 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
     found: dict[Claim, Loaded] = {}
     for row in rows:
         turn = Turn(*row[:18])  # type: ignore[arg-type]
-        company = Company(*row[18:25])  # type: ignore[arg-type]
+        company = Company(*row[18:26])  # type: ignore[arg-type]
         claim = Claim(turn.company_id, turn.id, turn.epoch)
-        where = Filter.from_json(row[27]) if isinstance(row[27], dict) else None
-        credentials = bytes(row[25])  # type: ignore[call-overload]
-        found[claim] = Loaded(turn, company, credentials, int(str(row[26] or 0)), where)
+        where = Filter.from_json(row[28]) if isinstance(row[28], dict) else None
+        credentials = bytes(row[26])  # type: ignore[call-overload]
+        found[claim] = Loaded(turn, company, credentials, int(str(row[27] or 0)), where, *row[29:32])  # type: ignore[arg-type]
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal, LiteralString
 
 from psycopg import errors, sql
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from shared.names import name_of, slug_of
 from shared.store.pool import Conn
@@ -18,7 +20,8 @@ Text = Literal["handover_text", "notice_text", "overload_text"]
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """slug: how commands name it, beside its id; it never changes."""
+    """slug: how commands name it, beside its id; it never changes. texts: by name, where the company has words of its
+    own (shared/triage/texts.py has the others)."""
 
     id: int
     slug: str
@@ -27,23 +30,24 @@ class Company:
     notice_text: str
     overload_text: str
     daily_token_budget: int | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 _BY_NAME = """
     /* companies.by_name */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts
     FROM companies
     WHERE name_key(name) = name_key(%s)
 """
 _BY_SLUG = """
     /* companies.by_slug */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts
     FROM companies
     WHERE slug = %s
 """
 _BY_ID = """
     /* companies.by_id */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts
     FROM companies
     WHERE id = %s
 """
@@ -131,6 +135,19 @@ def set_text(conn: Conn, company_id: int, which: Text, text: str) -> None:
     conn.execute(
         sql.SQL("/* companies.set_text */ UPDATE companies SET {} = %s WHERE id = %s").format(sql.Identifier(which)),
         (text, company_id),
+    )
+
+
+def set_texts(conn: Conn, company_id: int, given: Mapping[str, str | None]) -> None:
+    """Own words under these names; None: the built-in text again. For the owner role."""
+    conn.execute(
+        """
+        /* companies.set_texts */
+        UPDATE companies
+        SET texts = jsonb_strip_nulls(texts || %s)
+        WHERE id = %s
+        """,
+        (Jsonb(dict(given)), company_id),
     )
 
 

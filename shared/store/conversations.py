@@ -218,9 +218,11 @@ def place_of(conn: Conn, company_id: int, conversation_id: int) -> tuple[int, st
 
 
 def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool) -> bool:
-    """Give a conversation to a person (False) or back to the bot (True). False: it does not exist."""
+    """Give a conversation to a person (False) or back to the bot (True). Either way a person has looked at it. False:
+    it does not exist."""
     cursor = conn.execute(
-        "/* conversations.set_bot */ UPDATE conversations SET bot_enabled = %s, status = %s"
+        "/* conversations.set_bot */ UPDATE conversations SET bot_enabled = %s, status = %s,"
+        " attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0"
         " WHERE company_id = %s AND id = %s",
         (enabled, "open" if enabled else "handed_over", company_id, conversation_id),
     )
@@ -304,7 +306,9 @@ def drifted_totals(conn: Conn) -> list[int]:
 class Listed:
     """A line of the inbox. customer_seq: customer messages so far; an agent who has seen this line has seen so many.
     delivery_problem: a static word for why a message did not reach the customer, None once they wrote again;
-    `window_closed`: the platform takes nothing until they do. referral: where they last came from."""
+    `window_closed`: the platform takes nothing until they do. referral: where they last came from.
+    attention, attention_since: why and since when a person should look at it, None once one wrote, took it over or gave
+    it back."""
 
     id: int
     channel_id: int
@@ -320,13 +324,16 @@ class Listed:
     customer_seq: int
     delivery_problem: str | None
     referral: str | None
+    attention: str | None = None
+    attention_since: datetime | None = None
 
 
 def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
     row = conn.execute(
         "/* conversations.one */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral FROM conversations c"
+        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral,"
+        " c.attention, c.attention_since FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
         " WHERE c.company_id = %s AND c.id = %s",
         (company_id, conversation_id),
@@ -345,7 +352,8 @@ def recent(
     rows = conn.execute(
         "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral FROM conversations c"
+        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral,"
+        " c.attention, c.attention_since FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
         " WHERE c.company_id = %s"
         " AND (c.last_message_at, c.id) < (coalesce(%s::timestamptz, 'infinity'), coalesce(%s::bigint, 0))"

@@ -68,7 +68,7 @@ def of_conversation(conn: Conn, company_id: int, conversation_id: int) -> list[d
         "            WHERE o.company_id = t.company_id AND o.message_id = r.message_id AND o.state = 'sent')),"
         " 'answer', m.text, 'state', t.state)"
         " FROM turns t JOIN receipts r ON r.company_id = t.company_id AND r.turn_id = t.id"
-        " JOIN messages m ON m.company_id = t.company_id AND m.id = r.message_id"
+        " LEFT JOIN messages m ON m.company_id = t.company_id AND m.id = r.message_id"
         " WHERE t.company_id = %s AND t.conversation_id = %s ORDER BY t.id",
         (company_id, conversation_id),
     ).fetchall()

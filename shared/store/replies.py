@@ -20,11 +20,42 @@ class Made:
     cost_micros: int | None
 
 
+ASKS_FOR_A_PERSON = frozenset(("unknown", "handover"))
+
+
+def attention_of(answer: Answer) -> str | None:
+    """Why a person should look at the conversation, None where none needs to."""
+    return answer.step_reason if answer.step in ASKS_FOR_A_PERSON else None
+
+
+def make_none(conn: Conn, claim: Claim, answer: Answer) -> bool:
+    """The turn wants no reply: it ends as `no_reply`, with a receipt that says why. False, and nothing is written, if
+    the lease is gone."""
+    cursor = conn.execute(
+        """
+        /* replies.make_none */
+        WITH ended AS (
+            UPDATE turns SET state = 'no_reply', finished_at = now(), error = NULL
+            WHERE company_id = %(company)s AND id = %(turn)s AND epoch = %(epoch)s AND state = 'answering'
+            RETURNING id
+        )
+        INSERT INTO receipts (company_id, turn_id, step, reason, passages, citations, attempts, ms, ladder)
+        SELECT %(company)s, ended.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
+               %(attempts)s::jsonb, %(ms)s::jsonb, %(ladder)s::jsonb
+        FROM ended
+        """,
+        {"company": claim.company_id, "turn": claim.turn_id, "epoch": claim.epoch, **receipts.columns(answer)},
+        prepare=True,
+    )
+    return cursor.rowcount == 1
+
+
 def make(
     conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str]
 ) -> Made | None:
     """All of it in one statement, behind the conversation's last message. None, and nothing is written, if the lease is
-    gone. conversation: locked by this transaction. state: the turn's, `answered` or
+    gone. conversation: locked by this transaction; it is marked for people where the
+    answer asks for one. state: the turn's, `answered` or
     `handed_over`."""
     row = conn.execute(
         "/* replies.make */ WITH ended AS (UPDATE turns SET state = %(state)s, finished_at = now(), error = NULL"
@@ -53,7 +84,12 @@ def make(
         "   %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(ladder)s::jsonb, cost.micros, %(space)s"
         "   FROM said, cost),"
         " head AS (UPDATE conversations SET message_count = %(seq)s, last_message_id = said.id,"
-        "   last_message_at = now(), last_message_role = 'bot', last_message_preview = %(preview)s"
+        "   last_message_at = now(), last_message_role = 'bot', last_message_preview = %(preview)s,"
+        "   bot_step = %(step)s, bot_step_at = now(), misses = CASE WHEN %(step)s = 'unknown' THEN misses + 1"
+        "     WHEN %(step)s IN ('full', 'cheaper', 'passages') THEN 0 ELSE misses END,"
+        "   attention = coalesce(attention, %(attention)s),"
+        "   attention_since = CASE WHEN coalesce(attention, %(attention)s) IS NOT NULL"
+        "     THEN coalesce(attention_since, now()) END"
         "   FROM said WHERE conversations.company_id = %(company)s AND conversations.id = %(conversation)s),"
         # nothing draws on it, so it comes last: others wait for the company's day
         " today AS (INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out, cost_micros)"
@@ -72,6 +108,7 @@ def make(
             "channel": conversation.channel_id,
             "seq": conversation.message_count + 1,
             "text": answer.text,
+            "attention": attention_of(answer),
             "preview": answer.text[:PREVIEW_CHARS],
             "parts": list(parts),
             "made": usage.calls_made(answer.attempts),

@@ -46,6 +46,33 @@ def of_database(conn: Conn) -> Rows:
     return Rows(*row)  # type: ignore[arg-type]
 
 
+ATTENTION_REASONS = ("nothing_relevant", "uncited", "failed_attempts", "overload")
+"""Why an answer asks for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Conversations that wait for a person, by why: how many, and for how long the first of them."""
+
+    reason: str
+    conversations: int
+    oldest_s: float
+
+
+def of_attention(conn: Conn) -> list[Waiting]:
+    """As either role, without a company set. Counts up to COUNTED_MAX together."""
+    rows = conn.execute(
+        """
+        /* state.of_attention */
+        SELECT reason, conversations, oldest_s
+        FROM operations_attention(%s)
+        ORDER BY 1
+        """,
+        (COUNTED_MAX,),
+    ).fetchall()
+    return [Waiting(*row) for row in rows]  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, slots=True)
 class Background:
     """Of a station whose work no customer waits for to the second."""

@@ -201,6 +201,7 @@ HTTP = Histogram(
 # ------------------------------------------------------------------ turns and models
 TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the step of the ladder.", ("end", "step"))
 STEPS = Counter("answers_total", "Answers by the step of the ladder that held and why.", ("step", "reason"))
+ATTENTION = Counter("attention_total", "Answers that asked for a person to look, by why.", ("reason",))
 OVERLOAD_STEPS = Counter(
     "overload_steps_total", "Companies that an overload moved down, or its end up, to this step.", ("direction", "step")
 )

@@ -125,6 +125,23 @@ def test_reading_makes_read_and_a_later_message_is_unread_again(inbox: Inbox, bo
     assert agent.listed()["unread"] == 2
 
 
+def test_what_waits_for_a_person_says_so_until_one_writes(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    _customers_write(inbox, bot, (7, "What is it?"))
+    conversation = agent.conversation_of(7)
+    inbox.owner.run("UPDATE conversations SET attention = 'nothing_relevant', attention_since = now()", ())
+    path = f"/inbox/conversations/{conversation}"
+
+    assert agent.listed()["conversations"][0]["attention"] == "nothing_relevant"
+    assert agent.get(f"{path}/messages").json()["attention"] == "nothing_relevant"
+    agent.post(f"{path}/read")
+    assert agent.listed()["conversations"][0]["attention_since"] is not None  # seen is not answered
+
+    agent.write(conversation, "I shall look it up.")
+
+    assert agent.get(f"{path}/messages").json()["attention"] is None
+    assert agent.listed()["conversations"][0]["attention"] is None
+
+
 def test_taking_over_silences_the_bot_until_it_is_handed_back(inbox: Inbox, bot: Bot, agent: Agent) -> None:
     _customers_write(inbox, bot, (7, "hello"))
     path = f"/inbox/conversations/{agent.conversation_of(7)}"

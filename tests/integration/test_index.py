@@ -220,4 +220,4 @@ def test_a_question_about_something_else_still_goes_to_a_person(station: Station
 
     station.answer()
 
-    assert station.rows("SELECT step, reason FROM receipts") == [("handover", "nothing_relevant")]
+    assert station.rows("SELECT step, reason FROM receipts") == [("unknown", "nothing_relevant")]

@@ -66,6 +66,12 @@ def test_companies_are_listed_shown_and_renamed(run: Run, station: Station, bot:
     assert bot.slug in run("company", "show", "shoe-shop").out
     assert run("company", "texts", "shoe-shop", "--overload", "Too many.").lines == ["overload text  Too many."]
     assert run("company", "show", "shoe-shop", "--json").json["overload_text"] == "Too many."
+    assert run("company", "texts", "shoe-shop", "--welcome", "Hi!", "--unknown", "Hm.").lines == [
+        "welcome  Hi!", "unknown  Hm.",
+    ]  # fmt: skip
+    assert run("company", "show", "shoe-shop", "--json").json["texts"] == {"welcome": "Hi!", "unknown": "Hm."}
+    assert run("company", "texts", "shoe-shop", "--reset", "welcome").lines == ["welcome  (built in)"]
+    assert run("company", "show", "shoe-shop", "--json").json["texts"] == {"unknown": "Hm."}
     one_line(run("company", "texts", "shoe-shop", "--notice", " "), "customers must be told something")
     one_line(run("company", "texts", "shoe-shop"), "which one?")
     nothing_done(run("company", "rename", "shoe-shop", "OTHER"), "slug other,")

@@ -181,7 +181,7 @@ def test_the_second_step_is_passages_without_a_model(station: Station, cheaper: 
     assert _receipt(station) == ("passages", "overload", ["full", "passages"])
 
 
-def test_the_last_step_is_an_apology_and_a_person(station: Station, noisy: Bot) -> None:
+def test_the_last_step_is_an_apology_of_which_a_person_is_told(station: Station, noisy: Bot) -> None:
     station.r.pressure.set_levels({noisy.company_id: 3})
     station.receive(noisy, QUESTION)
 
@@ -191,7 +191,7 @@ def test_the_last_step_is_an_apology_and_a_person(station: Station, noisy: Bot) 
     assert station.telegram.texts[0].startswith("Sorry, so many people")
     assert station.model.asked == []
     assert _receipt(station) == ("handover", "overload", ["full", "passages", "handover"])
-    assert station.rows("SELECT bot_enabled FROM conversations") == [(False,)]
+    assert station.rows("SELECT bot_enabled, attention FROM conversations") == [(True, "overload")]
 
 
 def test_near_the_end_of_the_days_tokens_the_cheaper_model_answers(

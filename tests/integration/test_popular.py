@@ -97,9 +97,9 @@ def test_a_popular_question_is_answered_from_memory_and_not_after_its_document_i
     with station.r.db.transaction(bot.company_id) as conn:
         [document] = knowledge.list_documents(conn, bot.company_id)
         knowledge.delete_document(conn, bot.company_id, document.id)
-    assert _ask(station, bot, QUESTION, 5) == ("handover", False)
+    assert _ask(station, bot, QUESTION, 5) == ("unknown", False)
     _run(station, popular.WARM)
-    assert _ask(station, bot, QUESTION, 6)[0] == "handover"
+    assert _ask(station, bot, QUESTION, 6)[0] == "unknown"
 
 
 def test_a_dry_run_says_how_many_and_no_word(station: Station, bot: Bot) -> None:

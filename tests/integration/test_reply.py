@@ -76,32 +76,42 @@ def test_a_customer_is_shown_that_an_answer_is_written_only_if_it_takes_long(
     assert shown == [True]
 
 
-def test_an_answer_that_cites_nothing_goes_to_a_person(station: Station, bot: Bot) -> None:
+def test_an_answer_that_cites_nothing_is_not_sent_and_a_person_is_told(station: Station, bot: Bot) -> None:
     station.model.text = "I am sure that it is nine."
     station.receive(bot, "When does the shop open?")
 
     station.answer()
 
-    assert _steps(station) == [("handover", "uncited")]
+    assert _steps(station) == [("unknown", "uncited")]
     assert "asked a colleague" in _replies(station)[0]
-    assert station.rows("SELECT bot_enabled, status FROM conversations") == [(False, "handed_over")]
-    assert _turns(station) == ["handed_over"]
+    assert station.rows("SELECT bot_enabled, status, attention FROM conversations") == [(True, "open", "uncited")]
+    assert _turns(station) == ["answered"]
 
 
-def test_a_question_about_nothing_we_know_goes_to_a_person_without_asking_a_model(station: Station, bot: Bot) -> None:
+def test_a_question_about_nothing_we_know_is_told_so_without_asking_a_model(station: Station, bot: Bot) -> None:
     station.receive(bot, "Quantum chromodynamics?")
 
     station.answer()
 
-    assert _steps(station) == [("handover", "nothing_relevant")]
+    assert _steps(station) == [("unknown", "nothing_relevant")]
     assert station.model.asked == []
 
 
-def test_after_a_handover_the_bot_is_silent_until_a_person_gives_the_conversation_back(
+def test_after_a_question_that_nobody_can_answer_the_next_one_is_answered(station: Station, bot: Bot) -> None:
+    station.receive(bot, "Quantum chromodynamics?")
+    station.answer()
+    station.receive(bot, "When does the shop open?")
+
+    assert station.answer() is Result.ANSWERED
+    assert _steps(station) == [("unknown", "nothing_relevant"), ("full", "model")]
+
+
+def test_once_a_person_took_over_the_bot_is_silent_until_the_conversation_is_given_back(
     station: Station, bot: Bot
 ) -> None:
     station.receive(bot, "Quantum chromodynamics?")
     station.answer()
+    _take_over(station, bot)
     station.receive(bot, "When does the shop open?")
     assert station.answer() is Result.NOTHING_DUE
 
@@ -361,7 +371,7 @@ def test_a_turn_whose_connections_were_cut_is_due_again_long_before_its_lease_en
     assert len(_replies(station)) == 1
 
 
-def test_a_turn_that_keeps_failing_goes_to_a_person(station: Station, bot: Bot) -> None:
+def test_a_turn_that_keeps_failing_is_told_to_a_person(station: Station, bot: Bot) -> None:
     station.receive(bot, "When does the shop open?")
     station.execute("ALTER TABLE receipts ADD CONSTRAINT broken CHECK (step = 'handover')")
     for _ in range(ATTEMPTS_MAX):
@@ -371,7 +381,8 @@ def test_a_turn_that_keeps_failing_goes_to_a_person(station: Station, bot: Bot) 
     assert station.answer() is Result.ANSWERED
 
     assert _steps(station) == [("handover", "failed_attempts")]
-    assert station.rows("SELECT bot_enabled FROM conversations") == [(False,)]
+    assert station.rows("SELECT bot_enabled, attention FROM conversations") == [(True, "failed_attempts")]
+    assert _turns(station) == ["handed_over"]
 
 
 def test_an_answer_is_written_also_where_no_key_opens_the_channel_s_credentials(station: Station, bot: Bot) -> None:

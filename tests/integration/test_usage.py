@@ -100,7 +100,7 @@ def test_an_answer_of_the_cheaper_model_that_cites_nothing_goes_to_a_person(
 
     station.answer()
 
-    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", "uncited"), ("handover", None)]]
+    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", "uncited"), ("unknown", None)]]
 
 
 def test_what_nobody_knows_is_told_as_such(station: Station, bot: Bot) -> None:
@@ -108,7 +108,7 @@ def test_what_nobody_knows_is_told_as_such(station: Station, bot: Bot) -> None:
 
     station.answer()
 
-    assert _ladders(station) == [[("full", "nothing_relevant"), ("passages", "nothing_relevant"), ("handover", None)]]
+    assert _ladders(station) == [[("full", "nothing_relevant"), ("passages", "nothing_relevant"), ("unknown", None)]]
 
 
 def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(

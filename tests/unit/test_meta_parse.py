@@ -11,6 +11,7 @@ import pytest
 from shared.channels import meta_webhook, platform
 from shared.channels.meta_event import read_time
 from shared.model import Attachment, InboundEvent, Me
+from shared.triage.classify import classify
 from tests.unit.fixtures_meta import (
     AT_MS,
     CUSTOMER,
@@ -37,6 +38,15 @@ def parse(whole: dict[str, Any], me: Me = ME) -> list[InboundEvent]:
 def one(name: str) -> InboundEvent:
     [event] = parse(LOOK_ALIKES[name])
     return event
+
+
+def test_a_link_that_led_to_get_started_is_the_referral() -> None:
+    pressed = {"mid": "m_g1", "title": "Get Started", "payload": "GET_STARTED", "referral": {"ref": "spring"}}
+
+    [event] = parse(body(item(postback=pressed)))
+
+    assert (event.text, event.payload, event.referral, event.reply) == ("Get Started", "GET_STARTED", "spring", True)
+    assert classify(event.text or "").what == "start"
 
 
 ANSWERED = {

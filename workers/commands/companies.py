@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from shared import settings
@@ -9,6 +11,7 @@ from shared.errors import NotFound, NothingDone, Permanent
 from shared.flow import onboarding
 from shared.store import companies, registry
 from shared.store.companies import NameTaken
+from shared.triage.texts import NAMES, Name
 from workers.commands.naming import (
     Place,
     company_argument,
@@ -23,6 +26,21 @@ from workers.commands.setup import as_owner
 
 FIRST_AGENT = "first agent"
 TEXTS = ("handover_text", "notice_text", "overload_text")
+_OWN_TEXTS: dict[Name, str] = {
+    "welcome": "Sent to who begins a chat (/start, Get started).",
+    "greeting": "Sent to a greeting.",
+    "thanks": "Sent to a thank-you.",
+    "goodbye": "Sent to a goodbye.",
+    "unknown": "Sent when nothing relevant is known; a person is told.",
+    "unknown_again": "Sent when nothing is known again, the second time and after.",
+}
+"""Each is built in for 17 languages until the company has words of its own."""
+
+
+def _own_texts(command: Callable[..., None]) -> Callable[..., None]:
+    for name, help_text in reversed(_OWN_TEXTS.items()):
+        command = click.option(f"--{name.replace('_', '-')}", name, help=help_text)(command)
+    return command
 
 
 @click.group()
@@ -80,12 +98,14 @@ def company_show(company: str, as_json: bool) -> None:
         agents, channels = registry.agents(conn, found.id), registry.channels(conn, company_id=found.id)
     if as_json:
         texts = {name: getattr(found, name) for name in TEXTS}
-        print_json({**fields(line), **texts, "agents": list(map(fields, agents)),
+        print_json({**fields(line), **texts, "texts": dict(found.texts), "agents": list(map(fields, agents)),
                     "channels": list(map(fields, channels))})  # fmt: skip
         return
     click.echo(_line(line))
     for name in TEXTS:
         click.echo(f"{name.replace('_', ' '):<13}  {getattr(found, name)}")
+    for own, words in sorted(found.texts.items()):
+        click.echo(f"{own.replace('_', ' ') + ' text':<13}  {words}")
     for agent_ in agents:
         click.echo(f"agent    {_agent_line(agent_)}")
     for channel in channels:
@@ -115,26 +135,32 @@ def company_rename(company: str, new_name: str, as_json: bool) -> None:
 
 @company.command("texts")
 @company_argument()
-@click.option("--handover", "handover_text", help="Sent when nothing reliable is known and a person is asked.")
+@click.option("--handover", "handover_text", help="Sent when answering failed again and again; a person is told.")
 @click.option("--notice", "notice_text", help="Sent when what came cannot be read.")
 @click.option("--overload", "overload_text", help="Sent when far more is asked than can be answered.")
+@_own_texts
+@click.option("--reset", multiple=True, type=click.Choice(sorted(_OWN_TEXTS)), help="The built-in text again.")
 @as_json_option
-def company_texts(company: str, as_json: bool, **texts: str | None) -> None:
-    """Change what customers are told where there is no answer, from the next answer on. `company show` prints the texts
-    as they are."""
+def company_texts(company: str, reset: tuple[Name, ...], as_json: bool, **texts: str | None) -> None:
+    """Change what customers are told besides answers, from the next answer on. `company show` prints the
+    company's own texts."""
     given = {which: text.strip() for which, text in texts.items() if text is not None}
-    if not given:
-        raise Permanent("text", "which one? --handover, --notice or --overload, with its words")
+    if not given and not reset:
+        raise Permanent("text", "which one? Name a text with its words, for example --welcome 'Hello!'; see --help")
     if empty := [which for which, text in given.items() if not text]:
         raise Permanent("text", f"{', '.join(empty)}: customers must be told something")
     if any("\x00" in text for text in given.values()):
         raise Permanent("text", "a text holds no NUL character")
     with as_owner(settings.load()) as conn, conn.transaction():
         found = company_of(conn, company)
+        own: dict[str, str | None] = {which: text for which, text in given.items() if which in NAMES}
+        companies.set_texts(conn, found.id, {**dict.fromkeys(reset), **own})
         for which, text in given.items():
-            companies.set_text(conn, found.id, which, text)  # type: ignore[arg-type]
-    print_result({"id": found.id, "slug": found.slug, **given},
-                 *(f"{which.replace('_', ' ')}  {text}" for which, text in given.items()), as_json=as_json)  # fmt: skip
+            if which not in NAMES:
+                companies.set_text(conn, found.id, which, text)  # type: ignore[arg-type]
+    changed: dict[str, str | None] = {**dict.fromkeys(reset), **given}
+    lines = (f"{which.replace('_', ' ')}  {text or '(built in)'}" for which, text in changed.items())
+    print_result({"id": found.id, "slug": found.slug, **changed}, *lines, as_json=as_json)
 
 
 @click.group()

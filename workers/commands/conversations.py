@@ -47,6 +47,7 @@ def list_(company: str, limit: int, as_json: bool) -> None:
 
 def _line(row: store.Listed) -> str:
     bot = "bot" if row.bot_enabled else "person"
+    bot += f"  needs attention ({row.attention})" if row.attention else ""
     return f"{row.id}  {row.contact or row.chat}  unread {row.unread}  {bot}  {row.last_message_preview or ''}"
 
 
@@ -73,6 +74,8 @@ def show(place: Place, content: bool, as_json: bool) -> None:
         return
     click.echo(f"{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
                f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
+    if found.attention is not None:
+        click.echo(f"  needs attention: {found.attention}, since {found.attention_since:%Y-%m-%d %H:%M:%S}")
     if found.delivery_problem is not None:
         click.echo(f"  not delivered: {found.delivery_problem}{_CLOSED.get(found.delivery_problem, '')}")
     for line in said:

@@ -12,19 +12,22 @@ import click
 import httpx
 import psycopg
 
+from shared import queues
 from shared.knowledge import minilm
-from shared.store import balance, conversations, embeddings, receipts
+from shared.store import balance, conversations, embeddings, receipts, spaces
 from shared.store import knowledge as store
 from shared.store.journal import Reader
 from shared.store.redis import connect
-from workers.commands import demo_platforms, demo_widget
+from workers.commands import demo_platforms, demo_talk, demo_widget
 from workers.commands.setup import as_owner
 from workers.drill.bots import private_message
 from workers.local import System, control
+from workers.ready import embedder_of
 
-ANSWER_WITHIN_S = 30.0
-INDEXED_WITHIN_S = 60.0
-REST_WITHIN_S = 20.0
+ANSWER_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
+REST_WITHIN_S = 60.0
+"""Bounds for a machine that is busy with other things; on an idle one each takes a second or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Scene:
 KEY = (
     Scene(101, ("How many days do I have to return shoes?",), "full", "Returns"),
     Scene(102, ("Do you deliver to Norway?",), "full", "Shipping"),
-    Scene(103, ("Who won the chess world championship in 1972?",), "handover"),
+    Scene(103, ("Who won the chess world championship in 1972?",), "unknown"),
     Scene(
         104,
         ("Hello!", "I bought a backpack last year", "Its zipper is broken, does the warranty cover that?"),
@@ -56,7 +59,7 @@ WHILE_THE_MODEL_FAILS = Scene(105, ("What are the opening hours of your shops on
 
 
 @dataclass(slots=True)
-class _Show:
+class Stage:
     system: System
     owner: psycopg.Connection
     http: httpx.Client
@@ -75,12 +78,12 @@ class _Show:
         headers = {"x-telegram-bot-api-secret-token": secret or self.system.webhook_secret}
         return self.http.post(self.system.webhook_url, json=body, headers=headers).status_code
 
-    def arrived(self, chat: int) -> list[dict[str, Any]]:
-        """The bot's messages in a chat, as soon as there is one."""
+    def arrived(self, chat: int, count: int = 1) -> list[dict[str, Any]]:
+        """The bot's messages in a chat, as soon as there are so many."""
         assert self.system.standin_url is not None
         answer = control(
             self.system.standin_url, "GET", "wait",
-            target="telegram", kind="message", chat_id=chat, count=1, timeout_s=ANSWER_WITHIN_S,
+            target="telegram", kind="message", chat_id=chat, count=count, timeout_s=ANSWER_WITHIN_S,
         )  # fmt: skip
         return list(answer["items"])
 
@@ -93,7 +96,7 @@ class _Show:
         """The answer arrived once, came from the right step, and cites what the key names."""
         messages = self.arrived(scene.chat)
         _wait(self, lambda found: found.at_rest)  # so that the time of the send is written down
-        listed = self._conversation(scene.chat)
+        listed = self.conversation(scene.chat)
         found = receipts.of_conversation(self.owner, self.system.company_id, listed.id) if listed else []
         self.expect(f"chat {scene.chat} got one reply (got {len(messages)})", len(messages) == 1)
         self.expect(f"chat {scene.chat} has one receipt (has {len(found)})", len(found) == 1)
@@ -110,9 +113,13 @@ class _Show:
         self.expect(f"chat {scene.chat} counts its unread", listed.unread == len(scene.says))
         _print(scene, messages[0]["text"], titles, listed, receipt)
 
-    def _conversation(self, chat: int) -> conversations.Listed | None:
+    def conversation(self, chat: int) -> conversations.Listed | None:
         rows = conversations.recent(self.owner, self.system.company_id)
         return next((row for row in rows if row.chat == str(chat)), None)
+
+    def rest(self) -> None:
+        """Until nothing is under way."""
+        _wait(self, lambda found: found.at_rest)
 
     def balance(self) -> balance.Balance:
         config = self.system.settings
@@ -134,12 +141,14 @@ def _print(scene: Scene, answer: str, titles: list[str], listed: conversations.L
 def show(system: System) -> list[str]:
     """Play every scene; returns the promises that were not held."""
     with as_owner(system.settings) as owner, httpx.Client(timeout=10, trust_env=False) as http:
-        stage = _Show(system, owner, http)
+        stage = Stage(system, owner, http)
+        _ready(stage)
         for scene in KEY:
             stage.play(scene)
         for scene in KEY:
             stage.check(scene)
         _by_meaning(stage)
+        demo_talk.play(stage)
         _forged(stage)
         _repeated(stage)
         stage.failures += demo_widget.play(system)
@@ -149,15 +158,14 @@ def show(system: System) -> list[str]:
         return stage.failures
 
 
-def _by_meaning(stage: _Show) -> None:
+def _by_meaning(stage: Stage) -> None:
     """A question that only the vector side can answer, and the receipt that says so."""
-    _indexed(stage)
     standin_url, model_url = stage.system.standin_url, stage.system.settings.llm_base_url
     if standin_url is not None and model_url is not None and model_url.startswith(standin_url):
         control(standin_url, "POST", "script", texts=[SAID_BY_MEANING])
     stage.play(BY_MEANING)
     stage.check(BY_MEANING)
-    listed = stage._conversation(BY_MEANING.chat)
+    listed = stage.conversation(BY_MEANING.chat)
     found = receipts.of_conversation(stage.owner, stage.system.company_id, listed.id) if listed else []
     cited = {citation["chunk"] for receipt in found for citation in receipt["citations"]}
     sides = [passage for receipt in found for passage in receipt["passages"] if passage["chunk"] in cited]
@@ -167,28 +175,41 @@ def _by_meaning(stage: _Show) -> None:
     stage.expect(f"chat {BY_MEANING.chat} is answered from what only its meaning finds", only)
 
 
-def _indexed(stage: _Show) -> None:
-    """Wait until every chunk has its vector."""
-    company_id, model = stage.system.company_id, stage.system.settings.embeddings_model or minilm.MODEL
-    ends_at = time.monotonic() + INDEXED_WITHIN_S
-    while True:
-        vectors = embeddings.counts(stage.owner, company_id)
-        documents = store.list_documents(stage.owner, company_id)
-        missing = [row.source for row in documents if vectors.get(row.id, 0) < row.chunk_count]
-        if not missing or time.monotonic() > ends_at:
-            break
+def _ready(stage: Stage) -> None:
+    """Wait until what is about to be asked can be answered: models of meaning loaded where they are used, every chunk
+    with its vector, and the space active. From then on each process finds it so: it remembers no space that is not."""
+    system, conn = stage.system, stage.owner
+    model = system.settings.embeddings_model or minilm.MODEL
+    run_dir = system.folder.path / "run"
+
+    def unready() -> list[str]:
+        vectors = embeddings.counts(conn, system.company_id)
+        documents = store.list_documents(conn, system.company_id)
+        loading = [
+            name for name in (queues.INDEX, queues.REPLY) if not (run_dir / f"{embedder_of(name)}.ready").exists()
+        ]
+        active = any(s.model == model and s.state == "active" and s.dimension for s in spaces.every(conn))
+        return [
+            *(f"the model of meaning in the process {name}" for name in loading),
+            *(f"vectors of {row.source}" for row in documents if vectors.get(row.id, 0) < row.chunk_count),
+            *([] if active else [f"the space of {model} to become active"]),
+        ]
+
+    ends_at = time.monotonic() + READY_WITHIN_S
+    while (missing := unready()) and time.monotonic() < ends_at:
         time.sleep(0.1)
-    click.echo(f"\nindexed: {sum(vectors.values())} chunks of {len(documents)} documents have vectors ({model})")
-    stage.expect(f"every chunk has a vector (not in {missing})", not missing)
+    vectors = embeddings.counts(conn, system.company_id)
+    click.echo(f"\nindexed: {sum(vectors.values())} chunks of {len(vectors)} documents have vectors ({model})")
+    stage.expect(f"ready within {READY_WITHIN_S:g} s (waited for {'; '.join(missing)})", not missing)
 
 
-def _forged(stage: _Show) -> None:
+def _forged(stage: Stage) -> None:
     status = stage.post(stage.update(106, "let me in"), secret="not-the-secret")
     click.echo(f"\nforged webhook: {status}")
     stage.expect(f"a forged webhook gets 401 (got {status})", status == 401)
 
 
-def _repeated(stage: _Show) -> None:
+def _repeated(stage: Stage) -> None:
     """The same webhook three times more: accepted, because the platform must stop, and without effect."""
     body = stage.update(107, "Are gift cards valid for ever?")
     stage.post(body)
@@ -202,7 +223,7 @@ def _repeated(stage: _Show) -> None:
     stage.expect("a repeated webhook changes nothing", after == before)
 
 
-def _effects(stage: _Show) -> tuple[int, ...]:
+def _effects(stage: Stage) -> tuple[int, ...]:
     row = stage.owner.execute(
         "/* demo.effects */ SELECT (SELECT count(*) FROM messages WHERE role = 'customer'),"
         " (SELECT count(*) FROM turns), (SELECT sum(unread) FROM company_totals)::bigint"
@@ -211,7 +232,7 @@ def _effects(stage: _Show) -> tuple[int, ...]:
     return tuple(int(str(value)) for value in row)
 
 
-def _model_fails(stage: _Show) -> None:
+def _model_fails(stage: Stage) -> None:
     assert stage.system.standin_url is not None
     control(stage.system.standin_url, "POST", "faults", target="openai", kind="status", status=500, count=None)
     try:
@@ -221,7 +242,7 @@ def _model_fails(stage: _Show) -> None:
         control(stage.system.standin_url, "DELETE", "faults")
 
 
-def _at_rest(stage: _Show) -> None:
+def _at_rest(stage: Stage) -> None:
     found = _wait(stage, lambda found: found.at_rest)
     click.echo(
         f"\nbalance: {found.requests_received} requests received = {found.requests_stored} stored"
@@ -230,7 +251,7 @@ def _at_rest(stage: _Show) -> None:
     stage.expect("the balance closes and nothing is under way", found.at_rest)
 
 
-def _wait(stage: _Show, enough: Callable[[balance.Balance], bool]) -> balance.Balance:
+def _wait(stage: Stage, enough: Callable[[balance.Balance], bool]) -> balance.Balance:
     """The balance as soon as it is as wanted, or as it is when the time is over."""
     ends_at = time.monotonic() + REST_WITHIN_S
     while True:

@@ -13,7 +13,7 @@ from workers.local import WIDGET_ORIGIN, WIDGET_SLUG, System, control
 
 QUESTION = "A gift card got lost, can it be blocked?"
 SAYS = "blocked and replaced"
-STREAM_WITHIN_S = 30.0
+STREAM_WITHIN_S = 60.0
 
 
 def play(system: System) -> list[str]:

@@ -20,7 +20,7 @@ from workers.commands.setup import as_owner
 
 MICROS = 1_000_000
 MODEL_CHARS = 200
-TURN_STATES = ("waiting", "answering", "answered", "handed_over", "cancelled")
+TURN_STATES = ("waiting", "answering", "answered", "handed_over", "no_reply", "cancelled")
 
 
 @click.command()

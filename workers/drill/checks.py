@@ -32,7 +32,7 @@ def replies(system: System) -> list[str]:
     """Every turn ended, with exactly one reply; each part that counts as sent reached the platform once, and what
     reached the platform beyond that is uncertain here."""
     found = []
-    open_turns = system.rows("SELECT count(*) FROM turns WHERE state NOT IN ('answered', 'handed_over', 'cancelled')")
+    open_turns = system.rows("SELECT count(*) FROM turns WHERE state IN ('waiting', 'answering')")
     if open_turns != [(0,)]:
         found.append(f"{open_turns[0][0]} turns are left open")
     without = system.rows(
@@ -41,6 +41,12 @@ def replies(system: System) -> list[str]:
     )
     if without != [(0,)]:
         found.append(f"{without[0][0]} turns without exactly one reply")
+    wanted_none = system.rows(
+        "SELECT count(*) FROM turns t WHERE t.state = 'no_reply' AND EXISTS (SELECT 1 FROM outbound o"
+        " WHERE o.company_id = t.company_id AND o.turn_id = t.id)"
+    )
+    if wanted_none != [(0,)]:
+        found.append(f"{wanted_none[0][0]} turns that want no reply have one")
     for bot in (*system.bots, *system.places):
         found += _platform(system, bot)
     return found

@@ -1,0 +1,226 @@
+"""Conversations that are more than questions: the bot stays on, a person gets to know, no text comes twice in a row."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.flow import takeover
+from shared.flow.reply import Result
+from shared.store import conversations, receipts
+from shared.triage import texts
+from tests.factories import Bot, make_bot
+from tests.integration.station import Station
+
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "channels"
+
+
+@pytest.fixture
+def bot(station: Station) -> Bot:
+    bot = make_bot(station.inbox.server.admin_url)
+    station.learn(bot)
+    return bot
+
+
+def _steps(station: Station) -> list[tuple[str, str]]:
+    return [(step, reason) for step, reason in station.rows("SELECT step, reason FROM receipts ORDER BY turn_id")]
+
+
+def _replies(station: Station) -> list[str]:
+    return [text for (text,) in station.rows("SELECT text FROM messages WHERE role = 'bot' ORDER BY id")]
+
+
+def _say(station: Station, bot: Bot, *said: str) -> list[Result]:
+    results = []
+    for text in said:
+        station.receive(bot, text)
+        results.append(station.answer())
+    return results
+
+
+def _of(station: Station) -> tuple[bool, str | None]:
+    [(enabled, attention)] = station.rows("SELECT bot_enabled, attention FROM conversations")
+    return enabled, attention
+
+
+@pytest.mark.parametrize(
+    ("said", "step", "name", "language"),
+    [
+        ("Hello!", "courtesy", "greeting", "en"),
+        ("¡Hola!", "courtesy", "greeting", "es"),
+        ("Vielen Dank!", "courtesy", "thanks", "de"),
+        ("До свидания", "courtesy", "goodbye", "ru"),
+        ("/start", "welcome", "welcome", "en"),
+        ("/start promo-77", "welcome", "welcome", "en"),
+        ("Get Started", "welcome", "welcome", "en"),
+        ("GET_STARTED", "welcome", "welcome", "en"),
+    ],
+)
+def test_a_courtesy_is_returned_without_search_or_model(
+    station: Station, bot: Bot, said: str, step: str, name: texts.Name, language: str
+) -> None:
+    assert _say(station, bot, said) == [Result.ANSWERED]
+
+    assert _replies(station) == [texts.default(name, language)]
+    assert [step for step, _ in _steps(station)] == [step]
+    assert _of(station) == (True, None)
+    assert station.model.asked == []
+    assert station.rows("SELECT ms ? 'search' FROM receipts") == [(False,)]
+
+
+@pytest.mark.parametrize("said", ["ok", "👍", "\u200b\u200d\u200b", "🙂🙂", "..."])
+def test_what_wants_no_answer_gets_none_and_the_next_question_is_answered(
+    station: Station, bot: Bot, said: str
+) -> None:
+    assert _say(station, bot, said) == [Result.NO_REPLY]
+
+    assert _replies(station) == []
+    assert station.rows("SELECT state FROM turns") == [("no_reply",)]
+    assert _steps(station) == [("silence", "acknowledgement")]
+    assert _of(station) == (True, None)
+    assert _say(station, bot, "When does the shop open?") == [Result.ANSWERED]
+
+
+def test_a_second_courtesy_in_a_row_is_not_answered_and_one_after_an_answer_is(station: Station, bot: Bot) -> None:
+    assert _say(station, bot, "Hello", "hello") == [Result.ANSWERED, Result.NO_REPLY]
+    assert _say(station, bot, "When does the shop open?", "Thank you!") == [Result.ANSWERED] * 2
+
+    assert [reason for _, reason in _steps(station)] == ["greeting", "courtesy_again", "model", "thanks"]
+
+
+def test_a_greeting_the_next_day_is_answered_again(station: Station, bot: Bot) -> None:
+    _say(station, bot, "Hello")
+    station.execute("UPDATE conversations SET bot_step_at = bot_step_at - interval '1 day'")
+
+    assert _say(station, bot, "Hello") == [Result.ANSWERED]
+
+
+def test_a_start_with_a_question_behind_it_gets_the_question_answered(station: Station, bot: Bot) -> None:
+    station.receive(bot, "/start ref_1", "When does the shop open?")
+
+    assert station.answer() is Result.ANSWERED
+    assert station.answer() is Result.NOTHING_DUE
+
+    assert _steps(station) == [("full", "model")]
+    assert station.model.questions() == ["When does the shop open?"]
+    assert station.rows("SELECT referral FROM conversations") == [("ref_1",)]
+
+
+def test_who_asks_three_things_that_nobody_knows_reads_three_texts_and_keeps_the_bot(
+    station: Station, bot: Bot
+) -> None:
+    _say(station, bot, *(["Quantum chromodynamics?"] * 5), "When does the shop open?")
+
+    told = _replies(station)
+    assert told[:4] == [
+        texts.default(name, "en") for name in ("unknown", "unknown_again", "unknown_still", "unknown_again")
+    ]
+    assert all(one != other for one, other in itertools.pairwise(told))
+    assert station.rows("SELECT misses FROM conversations") == [(0,)]  # what was answered begins the count anew
+    assert _of(station) == (True, "nothing_relevant")
+
+
+def test_nothing_is_known_is_said_in_the_customer_s_language_or_in_the_company_s_words(
+    station: Station, bot: Bot
+) -> None:
+    _say(station, bot, "Wer hat die Quantenchromodynamik erfunden?")
+    station.execute("""UPDATE companies SET texts = '{"unknown_again": "No idea."}'""")
+    _say(station, bot, "Und wer die Thermodynamik?", "Und die Aerodynamik?")
+
+    assert _replies(station) == [texts.default("unknown", "de"), "No idea.", "No idea."]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_conversation_waits_for_a_person_until_one_takes_it_or_gives_it_back(
+    station: Station, bot: Bot, enabled: bool
+) -> None:
+    _say(station, bot, "Quantum chromodynamics?")
+    with station.r.db.transaction(bot.company_id) as conn:
+        [listed] = conversations.recent(conn, bot.company_id)
+        assert (listed.attention, listed.attention_since is not None) == ("nothing_relevant", True)
+
+        takeover.set_bot(conn, bot.company_id, listed.id, enabled=enabled)
+
+        found = conversations.one(conn, bot.company_id, listed.id)
+    assert found is not None
+    assert (found.attention, found.attention_since) == (None, None)
+
+
+def test_an_agent_s_answer_clears_what_waited(station: Station, bot: Bot) -> None:
+    _say(station, bot, "Quantum chromodynamics?")
+    with station.r.db.transaction(bot.company_id) as conn:
+        takeover.write(conn, station.r.platforms, bot.company_id, station.conversation(), "I shall look it up.")
+
+    assert _of(station) == (False, None)
+
+
+def test_a_model_s_courtesy_without_a_source_is_sent_to_who_was_courteous(station: Station, bot: Bot) -> None:
+    station.model.text = "You're welcome! Let me know if you have any other questions."
+    _say(station, bot, "thank you, the shop opens for me in heaven, dear")
+
+    assert _steps(station) == [("courtesy", "model")]
+    assert _replies(station) == [station.model.text]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("thanks, when does the shop open?", "You're welcome!"),
+        ("when does the shop open", "You're welcome!"),
+        ("hi, tell me when the shop opens", "Sure, no problem."),
+        ("hi, tell me when the shop opens", "You're welcome! It opens at nine."),
+        ("hi, tell me when the shop opens", "Morning."),
+    ],
+)
+def test_a_claim_without_a_source_never_passes_for_a_courtesy(
+    station: Station, bot: Bot, asked: str, said: str
+) -> None:
+    station.model.text = said
+    _say(station, bot, asked)
+
+    assert _steps(station) == [("unknown", "uncited")]
+    assert said not in _replies(station)
+    assert _of(station) == (True, "uncited")
+
+
+def test_a_turn_without_a_reply_stands_among_a_conversation_s_receipts(station: Station, bot: Bot) -> None:
+    _say(station, bot, "ok")
+    with station.r.db.transaction(bot.company_id) as conn:
+        [found] = receipts.of_conversation(conn, bot.company_id, station.conversation())
+
+    assert (found["step"], found["state"], found["answer"]) == ("silence", "no_reply", None)
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the recorded webhooks are not here")
+@pytest.mark.parametrize(
+    ("files", "steps"),
+    [
+        (["03-tg-start.json", "03-tg-start-then-question.json"], ["welcome", "unknown"]),
+        (["17-tg-5601.json"], ["courtesy"]),
+        (["17-tg-5602.json"], ["silence"]),
+        (["28-tg-thanks-after-answer.json"], ["unknown", "courtesy"]),
+    ],
+)
+def test_recorded_webhooks_get_a_courtesy_or_silence_and_leave_the_bot_on(
+    station: Station, bot: Bot, files: list[str], steps: list[str]
+) -> None:
+    for name in files:
+        read = json.loads((CASES / name).read_text(encoding="utf-8"))
+        for body in read if isinstance(read, list) else [read]:
+            station.inbox.journal(bot, body)
+            station.inbox.drain_all()
+            station.answer()
+
+    assert [step for step, _ in _steps(station)] == steps
+    assert station.rows("SELECT bot_enabled, referral FROM conversations") == [
+        (True, "promo-77" if "start" in files[0] else None)
+    ]
+
+
+def test_a_start_link_s_parameter_is_the_conversation_s_referral(station: Station, bot: Bot) -> None:
+    assert _say(station, bot, "/start@shop_bot spring_sale") == [Result.ANSWERED]
+
+    assert station.rows("SELECT referral, bot_enabled FROM conversations") == [("spring_sale", True)]
