@@ -92,14 +92,15 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         config = _settings_of(environment)
         _write_private(run_env, environment)
         running.callback(run_env.unlink, missing_ok=True)
-        prepare(config)
 
         supervisor = Supervisor(folder, config, environment)
         running.callback(supervisor.stop)
         standin_url = None
         if standin_port is not None:
+            # before anything that takes time: until it listens, somebody else may take the port that was free
             standin_url = f"http://127.0.0.1:{standin_port}"
             start_standin(supervisor, standin_port, folder)
+        prepare(config)
         system = _connect_demo(config, supervisor, standin_url, embedded=given.database_url is None)
         supervisor.start()
         yield system
