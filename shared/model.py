@@ -333,3 +333,14 @@ class Answer:
     ladder: tuple[Tried, ...] = ()
     ms: dict[str, int] = field(default_factory=dict)
     space: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A part of a document. start_char: where text begins in the document's text, in characters. speakers: who says
+    it, where it is a part of a transcript."""
+
+    title: str
+    text: str
+    start_char: int
+    speakers: tuple[str, ...] = ()

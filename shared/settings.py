@@ -261,6 +261,7 @@ class Settings(BaseSettings):
     deliver_threads: int = Field(16, ge=1)  # sends under way in a process
     # Of these, at most so large a share for one company: whoever writes next finds a free slot at once
     company_slots_share: float = Field(0.75, gt=0, le=1)
+    import_threads: int = Field(4, ge=1)  # files and pages being read in a process, each in a child
     media_threads: int = Field(4, ge=1)
     database_pool_max: int = Field(8, ge=1)  # per process
     database_pool_timeout_s: float = Field(5.0, gt=0)

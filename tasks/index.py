@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from shared import queues
 from shared.flow import imports, recall_audit
 from shared.flow import index as flow
+from shared.flow.claimed import Claimed, Room
 from shared.flow.index import Result
 from shared.store import companies, rounds
+from shared.store.imports import Claim
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
+from tasks.dispatch import Dispatcher
 from tasks.doorbell import ring
 from tasks.job_step import job
 
@@ -16,21 +20,32 @@ AUDIT_HALF_S = 12 * 3600.0
 """Half of the timetable's day: of two beats' rings one audits."""
 
 
+IMPORTS = "imports"
+
+
 @app.task(base=Step, bind=True, name="index.import_due")
 def import_due(self: Step) -> None:
-    """Make the file or page that is due next a document, of the next company in this thread's round; rings on until
-    nothing is due, and for the new document's vectors."""
-    if import_one(self.process):
-        ring(import_due)
-        ring(embed_due)
+    """Begin making documents of whatever files and pages are due, as much as this process has room for, until nothing
+    is."""
+    self.process.dispatchers[queues.INDEX].drain()
 
 
-def import_one(process: Process) -> bool:
-    """Read one; whether there may be more to do."""
-    cursor = getattr(process.cursors, "imports", 0)
-    result, process.cursors.imports = imports.import_next(process.resources, cursor)
-    # Nothing behind the cursor is not nothing: the next call begins at the first company.
-    return result is not imports.Result.NOTHING_DUE or cursor > 0
+def dispatcher(process: Process) -> Dispatcher[Claim]:
+    """Reads this process' share of the files and pages, IMPORT_THREADS at a time, each in a child of its own."""
+    r = process.resources
+
+    def claim(after_company: int, room: Room) -> Claimed[Claim]:
+        return imports.take_due(r, after_company, room)
+
+    def work(claimed: Claim) -> None:
+        if imports.do(r, claimed) is imports.Result.DONE:
+            process.ringer.want(embed_due)
+            process.ringer.want(import_due)  # a site became pages
+
+    return Dispatcher(
+        IMPORTS, r.settings.import_threads, r.settings.company_slots_share, claim=claim, work=work,
+        pass_on=lambda: process.ringer.want(import_due),
+    )  # fmt: skip
 
 
 @app.task(base=Step, bind=True, name="index.audit_recall")

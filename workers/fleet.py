@@ -42,7 +42,8 @@ def table(settings: Settings) -> dict[str, Row]:
         Row("deliver", (queues.DELIVER, queues.CHANNELS), "threads", 3, ("sweeper", "heirs", "wedge"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
-        Row("index", (queues.INDEX,), "threads", 2, ("wedge",), pool_max),
+        # Two threads embed; a third makes work of rings for imports, which is done on IMPORT_THREADS of its dispatcher.
+        Row("index", (queues.INDEX,), "threads", 3, ("wedge",), pool_max),
         # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
         Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
         # No resident thread: its parent must not hold connections across a fork. One child; each job opens

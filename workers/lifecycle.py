@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 DISPATCHERS: dict[str, Callable[[context.Process], Dispatcher[Any]]] = {
     queues.REPLY: reply.dispatcher,
     queues.DELIVER: deliver.dispatcher,
+    queues.INDEX: index.dispatcher,
 }
 
 

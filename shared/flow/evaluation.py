@@ -14,10 +14,9 @@ from shared.errors import Permanent
 from shared.knowledge import chunk, language, search
 from shared.knowledge.conversation import Said, said_before
 from shared.knowledge.embed import Embedder, Vector
-from shared.model import ChatLine
+from shared.model import ChatLine, NewChunk
 from shared.store import companies, embeddings, knowledge
 from shared.store.filters import Filter
-from shared.store.knowledge import NewChunk
 from shared.store.pool import Conn, set_companies
 
 BATCH = 64

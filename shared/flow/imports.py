@@ -13,8 +13,9 @@ import structlog
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.flow import allowance
 from shared.flow.allowance import NotAllowed
+from shared.flow.claimed import Claimed, Room
 from shared.knowledge import chunk, extract, search, site
-from shared.knowledge.extract import BYTES_MAX, Extracted
+from shared.knowledge.extract import BYTES_MAX, Parsed, ReaderLost
 from shared.resilience.backoff import delay_s
 from shared.resilience.egress import Fetched
 from shared.resources import Resources
@@ -30,6 +31,8 @@ LEASE_S = 300.0
 FETCH_DEADLINE_S = 20.0
 PAGE_BYTES = 5 * 1024 * 1024
 ATTEMPTS_MAX = 5
+KILLED_MAX = 2
+"""So often a file may be what was read when the system killed its reader, as it does where memory runs out."""
 RETRY_BASE_S, RETRY_CAP_S = 10.0, 900.0
 
 
@@ -40,36 +43,51 @@ class Result(Enum):
     RETRY = "retry"
 
 
+def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Claim]:
+    """Claim as many imports as there is room for, going round the companies. Each is given to do(). Raises
+    DatabaseUnavailable when nothing could be claimed."""
+    with r.db.transaction() as conn:
+        claims = imports.claim_several(
+            conn, after_company, limit=room.slots, lease_s=LEASE_S, held=room.held, company_max=room.company_max
+        )
+    companies = [claim.company_id for claim in claims]
+    return Claimed(claims, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
+
+
 def import_next(r: Resources, after_company: int) -> tuple[Result, int]:
     """Make the import that is due next a document. Returns how it went and the company it was of (the cursor for the
     next call). Raises DatabaseUnavailable when nothing could be claimed."""
-    with r.db.transaction() as conn:
-        claim = imports.claim(conn, after_company, lease_s=LEASE_S)
-    if claim is None:
-        return Result.NOTHING_DUE, 0
+    batch = take_due(r, after_company, Room(1))
+    for claim in batch.pieces:
+        return do(r, claim), batch.company
+    return Result.NOTHING_DUE, 0
+
+
+def do(r: Resources, claim: Claim) -> Result:
+    """Make a claimed import a document, park it with the reason, or leave it for later."""
     bound = {"company_id": claim.company_id, "import_id": claim.import_id}
     try:
         _import(r, claim)
     except DatabaseUnavailable:
         log.warning("import_left", **bound, reason="database_unavailable")
-        return Result.RETRY, claim.company_id
+        return Result.RETRY
     except Permanent as e:
-        return _parked(r, claim, str(e)), claim.company_id
+        return _parked(r, claim, str(e))
     except NotAllowed as e:
         with r.db.transaction(claim.company_id) as conn:
             imports.postpone(conn, claim, delay_s=e.retry_after_s or 0.0, reason=str(e), tried=False)
         log.warning("import_waits", **bound, reason=e.reason)
-        return Result.RETRY, claim.company_id
+        return Result.RETRY
     except Exception as e:
-        if claim.attempts >= ATTEMPTS_MAX:
-            return _parked(r, claim, f"{describe(e)}, {claim.attempts} times"), claim.company_id
+        if claim.attempts >= (KILLED_MAX if isinstance(e, ReaderLost) and e.killed else ATTEMPTS_MAX):
+            return _parked(r, claim, f"{describe(e)}, {claim.attempts} times")
         wait_s = delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
         with r.db.transaction(claim.company_id) as conn:
             imports.postpone(conn, claim, delay_s=wait_s, reason=describe(e))
         log.warning("import_failed", **bound, attempts=claim.attempts, exc_info=e)
-        return Result.RETRY, claim.company_id
+        return Result.RETRY
     log.info("imported", **bound)
-    return Result.DONE, claim.company_id
+    return Result.DONE
 
 
 def _parked(r: Resources, claim: Claim, reason: str) -> Result:
@@ -115,9 +133,9 @@ def _import(r: Resources, claim: Claim) -> None:
         seen = {"as": chunk.VERSION, **(_tags(fetched) if fetched.url == wanted.source else {})}
     if body is None:
         raise Permanent("import", "what was sent is not there any more: send it again")
-    extracted = read(name, media_type, body)
+    parsed = read(name, media_type, body, title=wanted.described.get("title"), called=wanted.name)
     with r.db.transaction(claim.company_id) as conn:
-        added = add(conn, claim.company_id, wanted.source, wanted.name, extracted, wanted.described)
+        added = add(conn, claim.company_id, wanted.source, parsed, wanted.described)
         imports.finish(conn, claim, added.document_id, seen)
 
 
@@ -155,27 +173,26 @@ def _get(r: Resources, address: str, max_bytes: int, headers: Mapping[str, str] 
     )
 
 
-def read(name: str, media_type: str | None, body: bytes) -> Extracted:
-    """A file's text. Raises Permanent, which says why not."""
+def read(
+    name: str, media_type: str | None, body: bytes, *, title: str | None = None, called: str | None = None
+) -> Parsed:
+    """A file as a document in chunks, made in a child that has limits. title: instead of its own; called: what it is
+    named after where it has none, else its name. Raises Permanent, which says why not, and ReaderLost. Call outside a
+    transaction."""
     kind = extract.format_of(name, media_type)
     if kind is None:
         raise Permanent("format", f"none of the formats that are read: {', '.join(extract.FORMATS)}")
-    return extract.extract(kind, body)
+    return extract.read_document(kind, body, title=title, name=title_of(called or name))
 
 
-def add(
-    conn: Conn, company_id: int, source: str, name: str, extracted: Extracted, described: Mapping[str, Any]
-) -> store.Added:
-    """Make it a document. described: title, collection, language, category, dated_at (ISO), each optional.
+def add(conn: Conn, company_id: int, source: str, parsed: Parsed, described: Mapping[str, Any]) -> store.Added:
+    """Make it a document. described: collection, language, category, dated_at (ISO), each optional.
     Raises Permanent for a language or time that is none."""
     try:
         dated_at = datetime.fromisoformat(described["dated_at"]) if described.get("dated_at") else None
-        return search.add(
-            conn, company_id,
+        return search.add_parsed(
+            conn, company_id, parsed,
             source=source,
-            title=described.get("title") or extracted.title or title_of(name),
-            text=extracted.text,
-            turns=extracted.turns,
             language=described.get("language"),
             collection=described.get("collection") or "default",
             category=described.get("category"),
@@ -192,4 +209,4 @@ def title_of(name: str) -> str:
     return stem.replace("-", " ").replace("_", " ").strip() or name
 
 
-__all__ = ["BYTES_MAX", "Result", "add", "import_next", "read", "title_of"]
+__all__ = ["BYTES_MAX", "Result", "add", "do", "import_next", "read", "take_due", "title_of"]

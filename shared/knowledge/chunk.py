@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from shared.knowledge.extract.base import Turn
-from shared.store.knowledge import NewChunk
+from shared.knowledge.extract.base import CHUNKED_CHARS_MAX, CHUNKS_MAX, TITLE_CHARS, Parsed, Turn, Unreadable
+from shared.model import NewChunk
 
 TARGET_CHARS = 900
 """At most so long, so that eight passages fit a prompt and one fits a chat bubble."""
@@ -15,8 +15,8 @@ TAIL_CHARS = 200
 VERSION = 1
 """Part of every content hash: raise it when the cuts change, and documents are chunked anew when added again."""
 
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*")
 _UNDERLINE = re.compile(r"(=+|-{2,})[ \t]*")
+_LINE = re.compile(r"[^\n]+")
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")
@@ -30,18 +30,55 @@ def clean(text: str) -> str:
     return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
 
 
+def parsed(title: str, text: str = "", turns: Sequence[Turn] = ()) -> Parsed:
+    """A text or Markdown document, or what was said in a conversation, as it is stored. Raises Unreadable where it is
+    more than a document may be. For what somebody sent call it in a child (extract.read_document)."""
+    title = clean(title).strip()[:TITLE_CHARS].strip()
+    if not turns:
+        text = clean(text)
+        return Parsed(title, text, tuple(split(title, text)))
+    turns = [Turn(clean(turn.speaker), clean(turn.text), turn.starts_s) for turn in turns]
+    times = "".join(str(turn.starts_s) for turn in turns)
+    return Parsed(title, transcribed(turns), tuple(split_turns(title, turns)), "transcript", times)
+
+
 def split(title: str, text: str, target_chars: int = TARGET_CHARS) -> list[NewChunk]:
     """The chunks of a cleaned text, in order; none if it is blank.
 
     Each chunk's text is exactly text[start_char:start_char + len(chunk.text)], at most target_chars + TAIL_CHARS
     long, and lies inside one section. Its title is the document's and the headings above it: `Guide > Returns`.
     """
-    chunks = []
+    chunks, count = [], _Count()
     for headings, paragraphs in _sections(text):
-        path = " > ".join([title, *(h for h in headings if h != title)])
-        atoms = [atom for paragraph in paragraphs for atom in _atoms(text, paragraph, target_chars)]
-        chunks += [NewChunk(path, text[start:end], start) for start, end in _packed(atoms, target_chars)]
+        path = _path(title, headings)
+        atoms = (atom for paragraph in paragraphs for atom in _atoms(text, paragraph, target_chars))
+        for start, end in _packed(atoms, target_chars):
+            count.add(path, end - start)
+            chunks.append(NewChunk(path, text[start:end], start))
     return chunks
+
+
+class _Count:
+    """What a document's chunks come to, counted while they are made. Raises Unreadable beyond the bounds."""
+
+    def __init__(self) -> None:
+        self._chunks = self._chars = 0
+
+    def add(self, title: str, chars: int) -> None:
+        self._chunks += 1
+        self._chars += len(title) + chars
+        if self._chunks > CHUNKS_MAX or self._chars > CHUNKED_CHARS_MAX:
+            raise Unreadable(f"more than {CHUNKS_MAX} sections, or headings that are too long: divide the document")
+
+
+def _path(title: str, headings: Sequence[str]) -> str:
+    """`Guide > Returns`, at most TITLE_CHARS long: what is too long loses its middle, because the innermost heading
+    tells most."""
+    whole = " > ".join([title, *(h for h in headings if h != title)])
+    if len(whole) <= TITLE_CHARS:
+        return whole
+    end = whole[-(TITLE_CHARS // 2) :] if headings else ""
+    return f"{whole[: TITLE_CHARS - len(end) - 1].rstrip()}…{end}"
 
 
 def _sections(text: str) -> Iterator[tuple[list[str], list[Span]]]:
@@ -68,17 +105,29 @@ def _sections(text: str) -> Iterator[tuple[list[str], list[Span]]]:
 
 
 def _heading_text(block: str) -> str:
-    match = _HEADING.fullmatch(block)
-    return match[2] if match else block.split("\n")[0].strip()
+    match = _heading(block)
+    return (match[1] if match else block[: 4 * TITLE_CHARS].split("\n")[0].strip())[:TITLE_CHARS]
+
+
+def _heading(line: str) -> tuple[int, str] | None:
+    """(level, text) of a line such as `## Returns ##`; None if it is no heading. In steps rather than by an expression,
+    because what may stand at the end of a heading may stand inside it, too."""
+    level = len(line) - len(line.lstrip("#"))
+    if not 1 <= level <= 6 or line[level : level + 1] not in (" ", "\t"):
+        return None
+    text = line[level:].strip(" \t")
+    bare = text.rstrip("#").rstrip(" \t")
+    return (level, bare or text[:1]) if text else None
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, int]]:
     """(start, end, level): paragraphs have level 0, headings 1 to 6. Fenced code is one paragraph."""
-    lines = [(m.start(), m.end()) for m in re.finditer(r"[^\n]+", text)]
     begin: int | None = None
-    last_end = 0
+    last_end = before = 0
     fence: str | None = None
-    for number, (start, end) in enumerate(lines):
+    for match in _LINE.finditer(text):
+        start, end = match.span()
+        before, previous = start, before
         line = text[start:end]
         if fence is not None:
             last_end = end
@@ -86,18 +135,18 @@ def _blocks(text: str) -> Iterator[tuple[int, int, int]]:
                 fence = None
             continue
         gap = begin is not None and "\n\n" in text[last_end : start + 1]
-        heading = _HEADING.fullmatch(line)
+        heading = _heading(line)
         if begin is not None and (gap or heading or not line.strip()):
             yield begin, last_end, 0
             begin = None
         if heading:
-            yield start, end, len(heading[1])
+            yield start, end, heading[0]
             continue
         if not line.strip():
             continue
         if (opening := _FENCE.match(line)) is not None:
             fence = opening[1]
-        alone = begin is not None and lines[number - 1][0] == begin
+        alone = begin is not None and previous == begin
         if begin is not None and alone and (underline := _UNDERLINE.fullmatch(line)):
             yield begin, end, 1 if underline[1][0] == "=" else 2
             begin = None
@@ -107,32 +156,30 @@ def _blocks(text: str) -> Iterator[tuple[int, int, int]]:
         yield begin, last_end, 0
 
 
-def _atoms(text: str, span: Span, limit: int) -> list[Span]:
+def _atoms(text: str, span: Span, limit: int) -> Iterator[Span]:
     """A paragraph as spans no longer than limit: itself, else its sentences and lines, else words, else cuts."""
-    atoms = []
     for sentence in _pieces(text, span, _SENTENCE_END, limit):
         for start, end in _pieces(text, sentence, _WORD_END, limit):
-            atoms += [(at, min(at + limit, end)) for at in range(start, end, limit)]
-    return atoms
+            for at in range(start, end, limit):
+                yield at, min(at + limit, end)
 
 
-def _pieces(text: str, span: Span, boundary: re.Pattern[str], limit: int) -> list[Span]:
+def _pieces(text: str, span: Span, boundary: re.Pattern[str], limit: int) -> Iterable[Span]:
     """The span itself if it fits, else what the boundaries divide it into."""
     return [span] if span[1] - span[0] <= limit else _cut(text, span, boundary)
 
 
-def _cut(text: str, span: Span, boundary: re.Pattern[str]) -> list[Span]:
-    pieces, start = [], span[0]
+def _cut(text: str, span: Span, boundary: re.Pattern[str]) -> Iterator[Span]:
+    start = span[0]
     for match in boundary.finditer(text, span[0], span[1]):
         if match.start() > start:
-            pieces.append((start, match.start()))
+            yield start, match.start()
         start = match.end()
     if start < span[1]:
-        pieces.append((start, span[1]))
-    return pieces
+        yield start, span[1]
 
 
-def _packed(atoms: list[Span], limit: int) -> list[Span]:
+def _packed(atoms: Iterable[Span], limit: int) -> list[Span]:
     """Neighbouring spans joined while they fit; what lies between them is white space and comes along."""
     packed: list[Span] = []
     for start, end in atoms:
@@ -169,19 +216,19 @@ def split_turns(title: str, turns: Sequence[Turn], target_chars: int = TARGET_CH
     """The chunks of `transcribed(turns)`: whole turns while they fit, cut where somebody falls silent; a turn that is
     too long alone is cut at its sentences and keeps its speaker. A chunk's title says when it begins: `Call > 0:12:30`.
     """
-    text = transcribed(turns)
+    text, count = transcribed(turns), _Count()
     chunks: list[NewChunk] = []
     part: list[tuple[int, Turn]] = []  # where a turn begins in the text
     at = 0
     for turn in turns:
         end = at + len(_line(turn))
         if part and (end - part[0][0] > target_chars or _silent(part, at, turn)):
-            chunks += _spoken(title, text, part, at - 1, target_chars)
+            chunks += _spoken(title, text, part, at - 1, target_chars, count)
             part = []
         part.append((at, turn))
         at = end + 1
     if part:
-        chunks += _spoken(title, text, part, at - 1, target_chars)
+        chunks += _spoken(title, text, part, at - 1, target_chars, count)
     return chunks
 
 
@@ -193,12 +240,17 @@ def _silent(part: Sequence[tuple[int, Turn]], at: int, turn: Turn) -> bool:
     return turn.starts_s - before - len(part[-1][1].text) / 15 > PAUSE_S
 
 
-def _spoken(title: str, text: str, part: Sequence[tuple[int, Turn]], end: int, limit: int) -> list[NewChunk]:
+def _spoken(
+    title: str, text: str, part: Sequence[tuple[int, Turn]], end: int, limit: int, count: _Count
+) -> Iterator[NewChunk]:
     begin, first = part[0]
-    named = title if first.starts_s is None else f"{title} > {_clock(first.starts_s)}"
+    named = title if first.starts_s is None else _path(title, [_clock(first.starts_s)])
     speakers = tuple(dict.fromkeys(turn.speaker for _, turn in part if turn.speaker))
     spans = [(begin, end)] if end - begin <= limit else _packed(_atoms(text, (begin, end), limit), limit)
-    return [NewChunk(named, text[start:stop], start, speakers) for start, stop in spans if text[start:stop].strip()]
+    for start, stop in spans:
+        if text[start:stop].strip():
+            count.add(named, stop - start + sum(map(len, speakers)))
+            yield NewChunk(named, text[start:stop], start, speakers)
 
 
 def _clock(seconds: float) -> str:

@@ -11,8 +11,8 @@ from datetime import datetime
 from shared.knowledge import chunk, rank
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
-from shared.knowledge.extract.base import Turn
-from shared.knowledge.language import detect
+from shared.knowledge.extract.base import Parsed, Turn
+from shared.knowledge.language import READ_CHARS, detect
 from shared.knowledge.remembered import Parts, Results, Scored
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
@@ -231,20 +231,40 @@ def add(
     category: str | None = None,
     dated_at: datetime | None = None,
 ) -> knowledge.Added:
-    """Chunk a text or Markdown document, or what was said in a conversation, and make it findable; adding the same
-    again changes nothing.
+    """Chunk a text or Markdown document, or what was said in a conversation, here and now, and make it findable. For
+    texts of our own: what somebody sent is parsed in a child first, outside the transaction, and stored by
+    add_parsed, whose promises are these.
 
-    source: the owner's key of the document, unique in the company; adding another text under it replaces it. turns:
-    of a transcript, instead of text. language: None: what the text looks like. Raises ValueError for an unknown
-    language. Call inside a transaction that works for the company, one document in each: two writers with several
-    could wait for each other in a circle.
+    turns: of a transcript, instead of text.
     """
-    source, title, text = chunk.clean(source).strip(), chunk.clean(title).strip(), chunk.clean(text)
-    turns = [Turn(chunk.clean(turn.speaker), chunk.clean(turn.text), turn.starts_s) for turn in turns]
-    whole = chunk.transcribed(turns) if turns else text
-    language = language or detect(f"{title}\n{whole}", knowledge.commonest_language(conn, company_id)) or "english"
-    described = (category or "", dated_at.isoformat() if dated_at else "", "".join(str(t.starts_s) for t in turns))
-    parts = (str(chunk.VERSION), collection, language, title, whole, *described)
+    return add_parsed(
+        conn, company_id, chunk.parsed(title, text, turns), source=source, language=language, collection=collection,
+        category=category, dated_at=dated_at,
+    )  # fmt: skip
+
+
+def add_parsed(
+    conn: Conn,
+    company_id: int,
+    parsed: Parsed,
+    *,
+    source: str,
+    language: str | None = None,
+    collection: str = "default",
+    category: str | None = None,
+    dated_at: datetime | None = None,
+) -> knowledge.Added:
+    """Make a parsed document findable; adding the same again changes nothing.
+
+    source: the owner's key of the document, unique in the company; adding another text under it replaces it.
+    language: None: what the text looks like. Raises ValueError for an unknown language. Call inside a transaction that
+    works for the company, one document in each: two writers with several could wait for each other in a circle.
+    """
+    source, title, text = chunk.clean(source).strip(), parsed.title, parsed.text
+    looks_like = f"{title}\n{text[:READ_CHARS]}"
+    language = language or detect(looks_like, knowledge.commonest_language(conn, company_id)) or "english"
+    described = (category or "", dated_at.isoformat() if dated_at else "", parsed.times)
+    parts = (str(chunk.VERSION), collection, language, title, text, *described)
     # Lengths between the parts: no two different documents may read the same end to end.
     hashed = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
     return knowledge.add_document(
@@ -252,12 +272,12 @@ def add(
         company_id,
         source=source,
         title=title,
-        text=whole,
+        text=text,
         content_hash=hashed,
-        chunks=chunk.split_turns(title, turns) if turns else chunk.split(title, text),
+        chunks=parsed.chunks,
         language=language,
         collection=collection,
-        kind="transcript" if turns else "text",
+        kind=parsed.kind,
         category=category,
         dated_at=dated_at,
     )

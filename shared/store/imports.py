@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from psycopg.rows import class_row, scalar_row
 from shared.store.pool import Conn
 
 Kind = Literal["file", "page", "site"]
+REASON_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +171,20 @@ def count_sites(conn: Conn) -> int:
     return found
 
 
-def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:
-    """The import that is due next, of the first company behind after_company that has one."""
+def claim_several(
+    conn: Conn, after_company: int, *, limit: int, lease_s: float, held: Sequence[int], company_max: int
+) -> list[Claim]:
+    """Imports that are due, up to limit, going round the companies from behind after_company on. held: the company of
+    each import that is under way in this process; of one company no more than company_max are, these included."""
     with conn.cursor(row_factory=class_row(Claim)) as cursor:
         return cursor.execute(
-            "/* imports.claim */ SELECT company_id, import_id, version, attempts FROM claim_import(%s, %s)",
-            (after_company, lease_s),
-        ).fetchone()
+            """
+            /* imports.claim */
+            SELECT company_id, import_id, version, attempts
+            FROM claim_imports(%s, %s, %s, %s::bigint[], %s)
+            """,
+            (after_company, limit, lease_s, list(held), company_max),
+        ).fetchall()
 
 
 def load(conn: Conn, claimed: Claim) -> Import | None:
@@ -223,7 +231,7 @@ def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: 
         "/* imports.postpone */ UPDATE imports SET due_at = clock_timestamp() + make_interval(secs => %s), reason = %s,"
         " attempts = attempts - %s, updated_at = now()"
         " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
-        (delay_s, reason, 0 if tried else 1, claimed.company_id, claimed.import_id, claimed.version),
+        (delay_s, reason[:REASON_CHARS], 0 if tried else 1, claimed.company_id, claimed.import_id, claimed.version),
     )
 
 
@@ -232,7 +240,7 @@ def park(conn: Conn, claimed: Claim, reason: str) -> None:
     conn.execute(
         "/* imports.park */ UPDATE imports SET state = 'parked', reason = %s, updated_at = now()"
         " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
-        (reason, claimed.company_id, claimed.import_id, claimed.version),
+        (reason[:REASON_CHARS], claimed.company_id, claimed.import_id, claimed.version),
     )
 
 
@@ -243,7 +251,14 @@ def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: in
         " VALUES (%s, %s, %s, 'file', %s, %s, %s, 1)"
         " ON CONFLICT (company_id, source) DO UPDATE SET name = EXCLUDED.name, state = EXCLUDED.state, body = NULL,"
         " reason = EXCLUDED.reason, document_id = EXCLUDED.document_id, updated_at = now()",
-        (company_id, source, name, "done" if reason is None else "parked", reason, document_id),
+        (
+            company_id,
+            source,
+            name,
+            "done" if reason is None else "parked",
+            reason and reason[:REASON_CHARS],
+            document_id,
+        ),
     )
 
 

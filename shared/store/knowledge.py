@@ -9,6 +9,7 @@ from typing import Literal
 
 from psycopg.rows import class_row, scalar_row
 
+from shared.model import NewChunk
 from shared.names import name_of
 from shared.store.filters import Filter
 from shared.store.pool import Conn
@@ -23,17 +24,6 @@ LANGUAGES = frozenset(_LANGUAGE_NAMES.split())
 
 
 Kind = Literal["text", "transcript"]
-
-
-@dataclass(frozen=True, slots=True)
-class NewChunk:
-    """A part of a document. start_char: where text begins in the document's text, in characters. speakers: who says
-    it, where it is a part of a transcript."""
-
-    title: str
-    text: str
-    start_char: int
-    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

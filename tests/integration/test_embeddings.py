@@ -14,7 +14,7 @@ from shared.embedded import Database
 from shared.errors import Permanent
 from shared.knowledge import search as knowledge
 from shared.knowledge.search import Meaning
-from shared.model import Passage
+from shared.model import NewChunk, Passage
 from shared.store import embeddings, graphs, spaces
 from shared.store import knowledge as store
 from shared.store.migrate import files, migrate
@@ -34,7 +34,7 @@ def vector(dimension: int = 8) -> list[float]:
 
 def add_chunks(conn: Conn, company_id: int, count: int) -> list[int]:
     """A document of so many chunks."""
-    chunks = [store.NewChunk("Part", f"part number {number}", 0) for number in range(count)]
+    chunks = [NewChunk("Part", f"part number {number}", 0) for number in range(count)]
     document = store.add_document(
         conn, company_id, source="parts", title="Parts", text="-", content_hash=b"1", chunks=chunks
     ).document_id

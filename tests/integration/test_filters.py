@@ -11,9 +11,9 @@ import pytest
 
 from shared.embedded import Database
 from shared.knowledge.search import Meaning, search
+from shared.model import NewChunk
 from shared.store import embeddings, knowledge, passages
 from shared.store.filters import Filter
-from shared.store.knowledge import NewChunk
 from shared.store.pool import Conn, set_companies
 from tests.factories import make_bot
 from tests.integration.test_knowledge_store import company

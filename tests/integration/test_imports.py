@@ -11,6 +11,8 @@ from shared.flow.imports import ATTEMPTS_MAX, Result, import_next
 from shared.resilience.egress import Egress
 from shared.store import imports
 from shared.store import knowledge as store
+from shared.store.imports import Claim
+from shared.store.pool import Conn
 from tests.factories import Bot
 from tests.integration.station import Station
 
@@ -22,6 +24,11 @@ def send(station: Station, bot: Bot, name: str, body: bytes, **described: str) -
         imports.queue_file(
             conn, bot.company_id, source=name, name=name, media_type=None, body=body, described=described
         )
+
+
+def claim_one(conn: Conn) -> Claim:
+    [claim] = imports.claim_several(conn, 0, limit=1, lease_s=60, held=(), company_max=1)
+    return claim
 
 
 def step(station: Station) -> Result:
@@ -87,7 +94,7 @@ def test_what_a_killed_worker_left_is_taken_up_and_parked_after_some_times(stati
     send(station, bot, "a.txt", b"We open at nine.")
     for _ in range(ATTEMPTS_MAX):
         with station.r.db.transaction() as conn:
-            assert imports.claim(conn, 0, lease_s=60) is not None  # and then nothing more is heard of it
+            assert claim_one(conn) is not None  # and then nothing more is heard of it
         assert step(station) is Result.NOTHING_DUE
         station.execute("UPDATE imports SET due_at = now()")
 
@@ -97,8 +104,7 @@ def test_what_a_killed_worker_left_is_taken_up_and_parked_after_some_times(stati
 def test_who_read_an_old_file_ends_nothing(station: Station, bot: Bot) -> None:
     send(station, bot, "a.txt", b"We open at nine.")
     with station.r.db.transaction() as conn:
-        claim = imports.claim(conn, 0, lease_s=60)
-    assert claim is not None
+        claim = claim_one(conn)
     send(station, bot, "a.txt", b"We open at ten.")
 
     with station.r.db.transaction(bot.company_id) as conn:
@@ -178,7 +184,7 @@ def test_a_site_s_pages_become_documents_as_robots_txt_allows(station: Station, 
     ("pages", "reason"),
     [
         ({}, "answers 404"),
-        ({SITEMAP: "<html></html>"}, "no sitemap"),
+        ({SITEMAP: "<html></html>"}, "not a valid sitemap"),
         ({SITEMAP: "<urlset>"}, "broken"),
         ({SITEMAP: '<!DOCTYPE x [<!ENTITY a "b">]><urlset/>'}, "entities"),
         ({"https://shop.example/robots.txt": 403}, "robots.txt answers 403"),

@@ -11,6 +11,7 @@ from shared.embedded import Database
 from shared.errors import DatabaseUnavailable, ModelUnavailable
 from shared.flow.index import BATCH, Result
 from shared.flow.reply import Result as Replied
+from shared.model import NewChunk
 from shared.store import embeddings
 from shared.store import knowledge as store
 from tests.embedder import FakeEmbedder
@@ -29,7 +30,7 @@ def _long(station: Station, bot: Bot, chunks: int, source: str = "long") -> None
     with station.r.db.transaction(bot.company_id) as conn:
         store.add_document(
             conn, bot.company_id, source=source, title="Long", text="-", content_hash=source.encode(),
-            chunks=[store.NewChunk("Long", f"part {number}", 0) for number in range(chunks)],
+            chunks=[NewChunk("Long", f"part {number}", 0) for number in range(chunks)],
         )  # fmt: skip
 
 

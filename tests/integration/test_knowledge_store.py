@@ -16,7 +16,7 @@ import pytest
 
 from shared.embedded import Database
 from shared.knowledge.search import add, search
-from shared.model import Passage
+from shared.model import NewChunk, Passage
 from shared.store import knowledge, passages
 from shared.store.pool import Conn, set_companies
 from tests.integration.explain import read_by
@@ -354,7 +354,7 @@ def test_first_questions_find_their_passages(conn: Conn, acme: int, name: str, a
         title, text = entry.get("title") or "", entry["text"]
         added = knowledge.add_document(
             conn, acme, source=entry["id"], title=title, text=text, content_hash=b"",
-            chunks=[knowledge.NewChunk(title, text, 0)],
+            chunks=[NewChunk(title, text, 0)],
         )  # fmt: skip
         names[added.document_id] = entry["id"]
     asked = [json.loads(line) for line in (EVALUATION / name / "queries.jsonl").read_text("utf-8").splitlines()]

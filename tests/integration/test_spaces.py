@@ -18,6 +18,7 @@ from shared.flow import spaces as flow
 from shared.flow.index import BATCH, Result
 from shared.knowledge.search import add
 from shared.knowledge.spaces import Directory
+from shared.model import NewChunk
 from shared.resilience.breaker import BreakerOpen
 from shared.store import embeddings, graphs, knowledge, spaces
 from shared.store.pool import Conn, set_companies
@@ -226,7 +227,7 @@ def test_filling_ended_half_way_goes_on_where_it_was(
     with station.r.db.transaction(bot.company_id) as conn:
         knowledge.add_document(
             conn, bot.company_id, source="long", title="Long", text="-", content_hash=b"1",
-            chunks=[knowledge.NewChunk("Long", f"part {number}", 0) for number in range(BATCH + 3)],
+            chunks=[NewChunk("Long", f"part {number}", 0) for number in range(BATCH + 3)],
         )  # fmt: skip
     _index_all(station)
     flow.create(owner, larger)
@@ -330,7 +331,7 @@ def test_a_document_added_while_a_space_is_made_is_seen_by_one_of_them(database:
         def write() -> None:
             knowledge.add_document(
                 writer, acme, source="a", title="A", text="-", content_hash=b"1",
-                chunks=[knowledge.NewChunk("A", "a", 0)],
+                chunks=[NewChunk("A", "a", 0)],
             )  # fmt: skip
             writer.commit()
             done.set()

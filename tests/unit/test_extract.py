@@ -9,11 +9,15 @@ import zipfile
 import pytest
 
 from shared.knowledge import chunk
-from shared.knowledge.extract import BYTES_MAX, FORMATS, Turn, Unreadable, extract, format_of
+from shared.knowledge.extract import BYTES_MAX, FORMATS, Extracted, Turn, Unreadable, format_of, read_document
 from shared.knowledge.extract.base import UNPACKED_MAX
-from shared.store.knowledge import NewChunk
+from shared.model import NewChunk
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def extract(kind: str, raw: bytes) -> Extracted:
+    return FORMATS[kind].read(raw)
 
 
 def docx(body: str, head: str = "") -> bytes:
@@ -154,17 +158,17 @@ def test_transcripts_of_several_services_mean_the_same(content: object) -> None:
 
 
 HOSTILE = {
-    "no pdf": ("pdf", b"%PDF-1.7 nothing", "no readable PDF"),
+    "no pdf": ("pdf", b"%PDF-1.7 nothing", "not a valid PDF"),
     "pdf without text": ("pdf", pdf(""), "scan"),
-    "no docx": ("docx", b"PK\x03\x04", "no Word document"),
+    "no docx": ("docx", b"PK\x03\x04", "not a valid Word document"),
     "entities in docx": ("docx", docx(paragraph("&a;"), '<!DOCTYPE x [<!ENTITY a "aaaa">]>'), "entities"),
     "zip bomb": ("docx", docx("x" * (UNPACKED_MAX + 1)), "unfolds"),
     "too large": ("text", b"x" * (BYTES_MAX + 1), "MB"),
     "not UTF-8": ("markdown", b"caf\xe9", "UTF-8"),
     "no vtt": ("vtt", b"hello", "WEBVTT"),
     "no cues": ("srt", b"hello", "no cues"),
-    "no json": ("transcript", b"[" * 100_000, "no JSON"),
-    "json of something else": ("transcript", b'{"a": [1, 2]}', "no transcript"),
+    "no json": ("transcript", b"[" * 100_000, "not valid JSON"),
+    "json of something else": ("transcript", b'{"a": [1, 2]}', "not a transcript"),
     "nested html": ("html", b"<svg>" * 1_000, "nested"),
 }
 
@@ -173,13 +177,16 @@ HOSTILE = {
 def test_what_cannot_be_read_says_why(name: str) -> None:
     kind, raw, told = HOSTILE[name]
     with pytest.raises(Unreadable, match=told):
-        extract(kind, raw)
+        read_document(kind, raw, title=None, name="x")
 
 
 def test_a_parser_that_hangs_is_ended_and_takes_nobody_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.knowledge.extract.sandbox.WALL_S", 0.001)
+    monkeypatch.setattr("shared.knowledge.extract.sandbox.WALL_S", 1)
+    slow = "".join(f"<{'svg' if n < 300 else 'a b'}>" for n in range(3_000_000)).encode()
     with pytest.raises(Unreadable, match="longer than"):
-        extract("html", b"<p>" * 100_000)
+        read_document("html", slow, title=None, name="x")
+
+    assert read_document("text", b"We open at nine.", title=None, name="hours").title == "hours"
 
 
 def test_every_format_has_a_suffix_and_a_type() -> None:

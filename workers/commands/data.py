@@ -144,13 +144,13 @@ def add_file(conn: psycopg.Connection, company_id: int, path: Path, **described:
     try:
         if path.stat().st_size > extract.BYTES_MAX:
             raise Permanent("document", f"more than {extract.BYTES_MAX // 1024 // 1024} MB: divide the document")
-        extracted = imports.read(path.name, None, path.read_bytes())
+        parsed = imports.read(path.name, None, path.read_bytes(), title=described.get("title"))
         with conn.transaction():
             set_companies(conn, [company_id])
-            added = imports.add(conn, company_id, path.name, path.name, extracted, described)
+            added = imports.add(conn, company_id, path.name, parsed, described)
     except OSError as e:
         reason = f"cannot be read ({type(e).__name__})"
-    except Permanent as e:
+    except (Permanent, extract.ReaderLost) as e:
         reason = str(e)
     with conn.transaction():
         set_companies(conn, [company_id])

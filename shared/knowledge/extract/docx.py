@@ -8,12 +8,13 @@ import zipfile
 import zlib
 from xml.parsers import expat
 
-from shared.knowledge.extract.base import UNPACKED_MAX, Extracted, Unreadable, bounded
+from shared.knowledge.extract.base import UNPACKED_MAX, Extracted, Unreadable, joined, title_cut
 
 _MAIN = "word/document.xml"
-_HEADING = re.compile(r"(?:heading|berschrift|titre|ttulo|titolo)\D*([1-6])", re.IGNORECASE)
+_HEADING = re.compile(r"(?:heading|berschrift|titre|ttulo|titolo)\D{0,20}([1-6])", re.IGNORECASE)
 _TITLES = ("title", "titel", "titre")
 _READ = 64 * 1024
+STYLE_CHARS = 100
 
 
 def read(raw: bytes) -> Extracted:
@@ -21,17 +22,20 @@ def read(raw: bytes) -> Extracted:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             body = _unpacked(archive, _MAIN)
     except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, OSError, zlib.error, EOFError) as e:
-        raise Unreadable(f"no Word document ({type(e).__name__}): save it as .docx") from None
+        raise Unreadable(f"not a valid Word document ({type(e).__name__}): save it as .docx") from None
     reader = _Reader()
     try:
         reader.parse(body)
     except expat.ExpatError as e:
-        raise Unreadable(f"no Word document (its XML is broken at line {e.lineno})") from None
-    return Extracted(bounded("\n\n".join(reader.blocks)), reader.title)
+        raise Unreadable(f"not a valid Word document (its XML is broken at line {e.lineno})") from None
+    return Extracted(joined(reader.blocks), reader.title)
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
     """One member, however small it was made; the size that the archive says of itself is not believed."""
+    if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Word uses no other, and the others unfold a block at once, however large.
+        raise Unreadable("not a valid Word document (compressed in another way): save it as .docx")
     found = bytearray()
     with archive.open(name) as member:
         while piece := member.read(_READ):
@@ -53,7 +57,7 @@ class _Reader:
         self._cells: list[list[str]] = []
 
     def parse(self, body: bytes) -> None:
-        parser = expat.ParserCreate(namespace_separator=" ")
+        parser = expat.ParserCreate()  # a namespace's address would be written out in each name
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._data
@@ -65,9 +69,9 @@ class _Reader:
         raise Unreadable("the document declares entities of its own")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        match name.rpartition(" ")[2]:
+        match name.rpartition(":")[2]:
             case "pStyle":
-                self._style = next((v for k, v in attributes.items() if k.endswith(" val")), "")
+                self._style = next((v for k, v in attributes.items() if k.endswith(":val")), "")[:STYLE_CHARS]
             case "numPr":
                 self._listed = True
             case "t":
@@ -84,7 +88,7 @@ class _Reader:
             self._text.append(data)
 
     def _end(self, name: str) -> None:
-        match name.rpartition(" ")[2]:
+        match name.rpartition(":")[2]:
             case "t":
                 self._taking = False
             case "p":
@@ -105,6 +109,6 @@ class _Reader:
         elif heading := _HEADING.search(style):
             self.blocks.append(f"{'#' * int(heading[1])} {' '.join(text.split())}")
         elif style.lower() in _TITLES:
-            self.title = self.title or " ".join(text.split())
+            self.title = self.title or title_cut(text)
         else:
             self.blocks.append(f"- {text}" if listed else text)

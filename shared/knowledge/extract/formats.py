@@ -11,25 +11,26 @@ from shared.knowledge.extract.base import Extracted
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """isolated: read in a process of its own, because a hostile file can make it slow or large."""
+    """read: runs in a process that has limits, never elsewhere. cpu_s: what reading a file and cutting it into chunks
+    may take of a core; a few seconds are usual for the largest."""
 
     read: Callable[[bytes], Extracted]
     suffixes: tuple[str, ...]
     media: tuple[str, ...]
-    isolated: bool = False
+    cpu_s: int = 20
 
 
 FORMATS = {
     "text": Format(plain.read_text, (".txt", ".text"), ("text/plain",)),
     "markdown": Format(plain.read_markdown, (".md", ".markdown"), ("text/markdown",)),
     "csv": Format(plain.read_csv, (".csv", ".tsv"), ("text/csv", "text/tab-separated-values")),
-    "html": Format(html.read, (".html", ".htm", ".xhtml"), ("text/html", "application/xhtml+xml"), isolated=True),
-    "pdf": Format(pdf.read, (".pdf",), ("application/pdf",), isolated=True),
+    "html": Format(html.read, (".html", ".htm", ".xhtml"), ("text/html", "application/xhtml+xml")),
+    "pdf": Format(pdf.read, (".pdf",), ("application/pdf",), cpu_s=60),
     "docx": Format(
         docx.read,
         (".docx",),
         ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),
-        isolated=True,
+        cpu_s=60,
     ),
     "vtt": Format(transcripts.read_vtt, (".vtt",), ("text/vtt",)),
     "srt": Format(transcripts.read_srt, (".srt",), ("application/x-subrip",)),

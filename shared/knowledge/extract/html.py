@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from html.parser import HTMLParser
 
-from shared.knowledge.extract.base import Extracted, Unreadable, bounded
+from shared.knowledge.extract.base import Extracted, Unreadable, joined, title_cut
 
 _LEFT = {
     "script",
@@ -25,6 +26,7 @@ _BLOCKS = {
     "p", "div", "section", "article", "main", "header", "ul", "ol", "dl", "dt", "dd", "table", "blockquote", "figure",
     "pre", "address", "details", "summary", "figcaption", "hr", "body",
 }  # fmt: skip
+_NOT_OF_THE_WEB = frozenset(("punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf-7"))
 _HEADING = re.compile(r"h([1-6])")
 _CHARSET = re.compile(rb"""charset=["']?\s*([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 
@@ -33,7 +35,7 @@ def read(raw: bytes) -> Extracted:
     parser = _Reader()
     parser.feed(_decoded(raw))
     parser.close()
-    return Extracted(bounded(parser.text()), parser.title())
+    return Extracted(parser.text(), parser.title())
 
 
 def _decoded(raw: bytes) -> str:
@@ -41,12 +43,21 @@ def _decoded(raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", "replace")
     named = _CHARSET.search(raw[:2048])
-    for encoding in (named[1].decode("ascii") if named else "utf-8", "utf-8", "windows-1252"):
+    for encoding in (_named(named[1].decode("ascii")) if named else "utf-8", "utf-8", "windows-1252"):
         try:
             return raw.decode(encoding)
         except (UnicodeDecodeError, LookupError):
             continue
     return raw.decode("utf-8", "replace")
+
+
+def _named(encoding: str) -> str:
+    """What a page calls its encoding, if a browser reads it: Python knows others, some of which take hours."""
+    try:
+        found = codecs.lookup(encoding).name
+    except LookupError:
+        return "utf-8"
+    return "utf-8" if found in _NOT_OF_THE_WEB else found
 
 
 class _Reader(HTMLParser):
@@ -62,10 +73,10 @@ class _Reader(HTMLParser):
 
     def text(self) -> str:
         self._end_block()
-        return "\n\n".join(self._blocks)
+        return joined(self._blocks)
 
     def title(self) -> str | None:
-        return " ".join("".join(self._title).split()) or None
+        return title_cut("".join(self._title))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _LEFT:

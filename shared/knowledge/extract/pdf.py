@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-from shared.knowledge.extract.base import CHARS_MAX, PAGES_MAX, Extracted, Unreadable
+from shared.knowledge.extract.base import CHARS_MAX, PAGES_MAX, Extracted, Unreadable, title_cut
 
 _HYPHEN = re.compile(r"(?<=[a-zäöüéèàß])-\n(?=[a-zäöüéèàß])")
 
@@ -28,10 +28,20 @@ def read(raw: bytes) -> Extracted:
                 raise Unreadable(f"more than {CHARS_MAX} characters: divide the document")
             pages.append(_HYPHEN.sub("", text))
         title = (reader.metadata.title if reader.metadata is not None else None) or None
-    except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError, OSError, AssertionError) as e:
+    except (
+        PyPdfError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        OSError,
+        AssertionError,
+        RecursionError,
+    ) as e:
         # what a broken file makes the library stumble over
-        raise Unreadable(f"no readable PDF ({type(e).__name__})") from None
+        raise Unreadable(f"not a valid PDF ({type(e).__name__}): open it and save it anew") from None
     text = "\n\n".join(page for page in pages if page)
     if not text:
         raise Unreadable("the PDF holds no text: it may be a scan; recognise its text first")
-    return Extracted(text, title.strip() or None if isinstance(title, str) else None)
+    return Extracted(text, title_cut(title) if isinstance(title, str) else None)

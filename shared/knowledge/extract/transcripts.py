@@ -5,19 +5,29 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from shared.knowledge.extract.base import Extracted, Turn, Unreadable, bounded, decoded
+from shared.knowledge.extract.base import (
+    CHARS_MAX,
+    SPEAKER_CHARS,
+    Extracted,
+    Turn,
+    Unreadable,
+    bounded,
+    decoded,
+    title_cut,
+)
 
 TURNS_MAX = 100_000
+STARTS_MAX_S = 10_000_000
 PAUSE_S = 4.0
 """A speaker who is silent so long begins anew."""
 
-_TIMES = re.compile(r"\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s*-->\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]{1,200})>")
-_TAG = re.compile(r"<[^>]{0,200}>")
-_NAMED = re.compile(r"\s*(?:>>\s*|-\s*)?([A-ZÀ-ÖØ-ÞА-Я][\w.'’-]*(?: [\w.'’-]+){0,3}|\[[^\]\n]{1,40}\]):\s+(?=\S)")
+_TIMES = re.compile(r"((?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3})[ \t]*-->[ \t]*((?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3})")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^\s<>][^<>]{0,199})>")
+_TAG = re.compile(r"<[^<>]{0,200}>")
+_NAMED = re.compile(r"(?:>>|-)?\s*([A-ZÀ-ÖØ-ÞА-Я][\w.'’-]{0,49}(?: [\w.'’-]{1,50}){0,3}|\[[^\]\n]{1,40}\]):\s+(?=\S)")
 """`Ann Lee: …` at the beginning of a cue."""
 
 _LISTS = ("turns", "segments", "utterances", "transcript", "transcription", "results", "messages", "entries", "cues")
@@ -40,7 +50,7 @@ _STARTS = (
 def read_vtt(raw: bytes) -> Extracted:
     text = decoded(raw)
     if not text.lstrip("\ufeff").startswith("WEBVTT"):
-        raise Unreadable("no WebVTT: its first line should be WEBVTT")
+        raise Unreadable("not a valid WebVTT file: its first line should be WEBVTT")
     return _of_cues(text)
 
 
@@ -50,22 +60,33 @@ def read_srt(raw: bytes) -> Extracted:
 
 def _of_cues(text: str) -> Extracted:
     bounded(text)
-    turns: list[Turn] = []
+    turns = _Turns()
     ended_s = 0.0
-    for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
-        lines = block.split("\n")
-        place = next((n for n, line in enumerate(lines[:3]) if _TIMES.match(line)), None)
-        if place is None:
+    for lines in _cues(text):
+        times = next(((n, found) for n, line in enumerate(lines[:3]) if (found := _TIMES.match(line.strip()))), None)
+        if times is None:
             continue  # a header, a note, a style
-        times = _TIMES.match(lines[place])
-        assert times is not None
-        starts_s = _seconds(times[1])
+        place, found = times
+        starts_s = _seconds(found[1])
         for speaker, said in _voices("\n".join(lines[place + 1 :])):
-            _add(turns, Turn(speaker, said, starts_s), pause=starts_s - ended_s > PAUSE_S)
-        ended_s = _seconds(times[2])
-    if not turns:
+            turns.add(speaker, said, starts_s, pause=starts_s - ended_s > PAUSE_S)
+        ended_s = _seconds(found[2])
+    if not turns.found:
         raise Unreadable("no cues with times and text in it")
-    return Extracted("", None, tuple(turns))
+    return Extracted("", None, turns.all())
+
+
+def _cues(text: str) -> Iterator[list[str]]:
+    """The lines of each block between blank lines."""
+    lines: list[str] = []
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if line.strip(" \t"):
+            lines.append(line)
+        elif lines:
+            yield lines
+            lines = []
+    if lines:
+        yield lines
 
 
 def _voices(body: str) -> Iterable[tuple[str, str]]:
@@ -73,8 +94,8 @@ def _voices(body: str) -> Iterable[tuple[str, str]]:
     parts = _VOICE.split(body)
     if len(parts) == 1:
         plain = _plain(body)
-        named = _NAMED.match(plain)
-        yield (named[1].strip("[]"), plain[named.end() :]) if named else ("", plain)
+        named = _NAMED.match(plain.lstrip())
+        yield (named[1].strip("[]"), plain.lstrip()[named.end() :]) if named else ("", plain)
         return
     if parts[0].strip():
         yield "", _plain(parts[0])
@@ -86,19 +107,36 @@ def _plain(text: str) -> str:
     return " ".join(html.unescape(_TAG.sub("", text)).split())
 
 
-def _add(turns: list[Turn], turn: Turn, *, pause: bool) -> None:
-    """Cues of one speaker are one turn, unless there was a pause."""
-    if not turn.text:
-        return
-    last = turns[-1] if turns else None
-    if last is not None and not pause and turn.speaker in ("", last.speaker):
-        turns[-1] = Turn(last.speaker, f"{last.text} {turn.text}", last.starts_s)
-        return
-    if last is not None and not turn.speaker:
-        turn = Turn(last.speaker, turn.text, turn.starts_s)
-    if len(turns) >= TURNS_MAX:
-        raise Unreadable(f"more than {TURNS_MAX} turns: divide the recording")
-    turns.append(turn)
+class _Turns:
+    """Turns as they come, counted. What one speaker says cue by cue is one turn, unless there was a pause."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, list[str], float | None]] = []
+        self._size = 0
+
+    def add(self, speaker: str, text: str, starts_s: float | None, *, pause: bool) -> None:
+        if not text:
+            return
+        speaker = speaker[:SPEAKER_CHARS]
+        last = self.found[-1] if self.found else None
+        if last is not None and not pause and speaker in ("", last[0]):
+            last[1].append(text)
+            self._count(len(text) + 1)
+            return
+        if last is not None and not speaker:
+            speaker = last[0]
+        if len(self.found) >= TURNS_MAX:
+            raise Unreadable(f"more than {TURNS_MAX} turns: divide the recording")
+        self.found.append((speaker, [text], starts_s))
+        self._count(len(speaker) + len(text) + 3)
+
+    def _count(self, chars: int) -> None:
+        self._size += chars
+        if self._size > CHARS_MAX:
+            raise Unreadable(f"more than {CHARS_MAX} characters: divide the recording")
+
+    def all(self) -> tuple[Turn, ...]:
+        return tuple(Turn(speaker, " ".join(said), starts_s) for speaker, said, starts_s in self.found)
 
 
 def _seconds(written: str) -> float:
@@ -114,18 +152,18 @@ def read_json(raw: bytes) -> Extracted:
     try:
         content = json.loads(decoded(raw))
     except (ValueError, RecursionError):
-        raise Unreadable("no JSON") from None
+        raise Unreadable("not valid JSON") from None
     listed = _listed(content)
     if listed is None:
-        raise Unreadable("no transcript: a list of objects with speaker, text and start")
-    turns: list[Turn] = []
+        raise Unreadable("not a transcript: send a list of objects with speaker, text and start")
+    turns = _Turns()
     for entry in listed:
         said = next((entry[key] for key in _TEXTS if isinstance(entry.get(key), str)), "")
-        _add(turns, Turn(_speaker(entry), " ".join(said.split()), _start(entry)), pause=True)
-    if not turns:
-        raise Unreadable("no transcript: none of its entries has a text")
+        turns.add(_speaker(entry), " ".join(said.split()), _start(entry), pause=True)
+    if not turns.found:
+        raise Unreadable("not a transcript: none of its entries has a text")
     title = content.get("title") if isinstance(content, dict) else None
-    return Extracted("", title.strip() or None if isinstance(title, str) else None, tuple(turns))
+    return Extracted("", title_cut(title) if isinstance(title, str) else None, turns.all())
 
 
 def _listed(content: Any, depth: int = 0) -> list[dict[str, Any]] | None:
@@ -145,7 +183,7 @@ def _speaker(entry: Mapping[str, Any]) -> str:
         if isinstance(value, dict):
             value = value.get("name") or value.get("id")
         if isinstance(value, str | int) and str(value).strip():
-            return " ".join(str(value).split())[:200]
+            return " ".join(str(value).split())[:SPEAKER_CHARS]
     return ""
 
 
@@ -153,7 +191,8 @@ def _start(entry: Mapping[str, Any]) -> float | None:
     for key in _STARTS:
         value = entry.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return value / 1000 if key.endswith("_ms") else float(value)
-        if isinstance(value, str) and re.fullmatch(r"(?:\d+:){0,2}\d{1,9}(?:[.,]\d{1,9})?", value):
+            starts_s = value / 1000 if key.endswith("_ms") else float(value)
+            return starts_s if 0 <= starts_s <= STARTS_MAX_S else None
+        if isinstance(value, str) and re.fullmatch(r"(?:\d{1,4}:){0,2}\d{1,9}(?:[.,]\d{1,9})?", value):
             return _seconds(value)
     return None
