@@ -10,12 +10,17 @@ import html
 import re
 from collections.abc import Callable
 
-_LINK = r"\[(?P<label>[^\[\]\n]*[^\[\]\s][^\[\]\n]*)\]\((?P<url>https?://(?:[^\s()<>]|\([^\s()<>]*\))+)\)"
+# Repeats keep what they took (`++`), and what they hold is looked at before: each character is read a few times at
+# most, also where a model never closes what it opened.
+_LINK = (
+    r"\[(?P<label>(?=[^\[\]\n]*[^\[\]\s])[^\[\]\n]++)\]"
+    r"\((?P<url>https?://(?:[^\s()<>]++|\([^\s()<>]*+\))++)\)"
+)
 _MARKUP = re.compile(
-    r"```(?:(?P<language>[A-Za-z0-9_+#-]+)?[ \t]*\n)?(?P<block>(?:(?!```).)*?\S(?:(?!```).)*)```"
-    r"|(?<!`)`(?P<code>[^`\n]*[^`\s][^`\n]*)`(?!`)"
+    r"```(?:(?P<language>[A-Za-z0-9_+#-]+)?[ \t]*\n)?(?P<block>(?=\s*+(?!```)\S)(?:[^`]++|`(?!``))*+)```"
+    r"|(?<!`)`(?P<code>(?=[^`\n]*[^`\s])[^`\n]++)`(?!`)"
     # 2**3**4 is no bold: no letter or digit may touch the asterisks from outside
-    r"|(?<![0-9A-Za-z*])\*\*(?=[^\s*])(?P<bold>[^*\n]+)(?<=\S)\*\*(?![0-9A-Za-z*])"
+    r"|(?<![0-9A-Za-z*])\*\*(?=[^\s*])(?P<bold>[^*\n]++)(?<=\S)\*\*(?![0-9A-Za-z*])"
     r"|" + _LINK,
     re.DOTALL,
 )

@@ -111,7 +111,7 @@ def _hit(
     return Hit(chunk_id, document_id, ordinal, family, spoken, language, length, where, cosine)
 
 
-_LEXEME = re.compile(r"'((?:[^'\\]|''|\\.)*)'(?::([0-9,A]+))?")
+_LEXEME = re.compile(r"(?<![^ ])'((?:[^'\\]|''|\\.)*)'(?::([0-9,A]+))?")
 
 
 def places(tsvector: str) -> dict[str, str]:
