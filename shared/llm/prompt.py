@@ -6,9 +6,14 @@ another one, and no more of it is taken than the budget allows.
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
+
+import regex
 
 from shared.model import ChatLine, Passage
 
@@ -33,20 +38,24 @@ needs them, and ask for it in words. Never guess what they show."""
 _TYPES_MAX = 10
 _NO_PASSAGES = "There are no passages for this question."
 
-# Repeated parts are possessive (`*+`) and begin only where a run begins, so that time grows with the length.
-_GAP = (
-    r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    r"\ufe00-\ufe0f\ufeff\uffa0]*+"
-)
-"""White space and what nobody sees."""
-_PASSAGE = _GAP.join(["[pｐр]", "[aａа]", "[sｓѕ]", "[sｓѕ]", "[aａа]", "[gｇɡ]", "[eｅе]"])
-"""The word in Latin and full-width letters, and in those of other scripts that look the same."""
-_FENCE = re.compile(rf"(?:[<＜﹤]|&lt;?|&#0*+60;?|&#x0*+3c;?)(?={_GAP}(?:[/／⁄∕]{_GAP})?{_PASSAGE})", re.IGNORECASE)
+_OPENINGS = "<＜﹤≮〈⟨≺ᐸ˂❮❬⧼"
+"""What opens a tag, or looks as if it did to whoever reads generously."""
+_OPENING = re.compile(f"[{_OPENINGS}&]")
+_HARMLESS = str.maketrans({**dict.fromkeys(_OPENINGS, "‹"), "&": "＆"})
+_IGNORED = regex.compile(r"[\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}/\\]+")
+_LOOKALIKES = str.maketrans({
+    **dict.fromkeys(_OPENINGS, "<"), **dict.fromkeys("рρᴘꮲ", "p"), **dict.fromkeys("аαɑᴀꭺ", "a"),
+    **dict.fromkeys("ѕꜱꮪ", "s"), **dict.fromkeys("ɡցԍɢꮐ", "g"), **dict.fromkeys("еεҽᴇꭼ", "e"),
+})  # fmt: skip
+_ENTITY = re.compile(r"&(?:#0*+(\d{1,7})|#[xX]0*+([0-9a-fA-F]{1,6})|[A-Za-z][A-Za-z0-9]{1,31});?", re.ASCII)
+_UNFOLDED_TIMES = 3
+"""`&amp;amp;lt;` is as deep as anybody reads."""
+_COMPANY_CHARS, _TITLE_CHARS = 200, 500
+_IN_TITLE = str.maketrans('<>"', "‹›'")
 _MARK = re.compile(
-    r"(?<![ \t])[ \t]*+[\[【]\s*+(?:passages?\s*+)?(\d{1,3}(?:\s*+[,;]\s*+\d{1,3})*+)\s*+(?:†[^\]】]{0,80})?[\]】]",
-    re.IGNORECASE,
+    r"[\[【]\s*(?:passages?\s*)?(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*(?:†[^\]】]{0,80})?[\]】]", re.IGNORECASE
 )
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|(?<![^\S\n])[^\S\n]*+\n\s*+")
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n\s*")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _COMMON_WORDS = """
@@ -70,22 +79,26 @@ def build(
     of it that fits is kept. passages: best first; [n] is the n-th of them, and those that do not fit are left out
     from the end. budget_chars: all contents together, the rules excepted where it is smaller than they are.
     """
-    rules = _RULES.format(company=_neutral(company_name))
+    rules = _RULES.format(company=_neutral(" ".join(company_name[:_COMPANY_CHARS].split())))
     if any(line.attached for line in question_lines):
         rules += _ATTACHED
     left = max(0, budget_chars - len(rules) - len(_NO_PASSAGES) - 4)
-    burst = _keep_end("\n".join(map(_said, question_lines)), int(left * BURST_SHARE))
+    room = int(left * BURST_SHARE)
+    burst = _keep_end("\n".join(_said(line, room) for line in question_lines), room)
     left -= len(burst)
-    fenced = _fitting((_fenced(n, p) for n, p in enumerate(passages, 1)), int(left * PASSAGES_SHARE))
+    room = int(left * PASSAGES_SHARE)
+    # What cannot fit is not looked through.
+    short = takewhile(lambda numbered: len(numbered[1].text) <= room, enumerate(passages, 1))
+    fenced = _fitting((_fenced(n, p) for n, p in short), room)
     left -= sum(map(len, fenced)) + 2 * len(fenced)
     system = "\n\n".join([rules, *(fenced or [_NO_PASSAGES])])
     lines = _alternating(_newest(history, left))
     if lines and lines[-1]["role"] == "user":
         # Lines that nobody has answered belong to the question: chat templates insist on taking turns.
         burst = f"{lines.pop()['content']}\n{burst}"
-    said = [*lines, {"role": "user", "content": burst}]
-    # Cut and joined by now: what is not sent costs nothing, and harmless lines may open a fence together.
-    return [{"role": "system", "content": system}, *({**one, "content": _neutral(one["content"])} for one in said)]
+    # Made harmless once they are joined: a fence may begin in one line and end in the next.
+    said = [{"role": line["role"], "content": _neutral(line["content"])} for line in lines]
+    return [{"role": "system", "content": system}, *said, {"role": "user", "content": _neutral(burst)}]
 
 
 def check_citations(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[tuple[int, Passage], ...]]:
@@ -94,17 +107,25 @@ def check_citations(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[
     Takes [1], [1][2], [1, 2] and what models make of them ([Passage 1], 【1†source】); leaves [1] and [1][2].
     """
     used: dict[int, Passage] = {}
-
-    def checked(match: re.Match[str]) -> str:
+    kept: list[str] = []
+    end = 0
+    for match in _MARK.finditer(text):
         numbers = [int(number) for number in re.findall(r"\d+", match[1])]
-        kept = [n for n in dict.fromkeys(numbers) if 1 <= n <= len(passages)]
-        used.update((n, passages[n - 1]) for n in kept if n not in used)
-        if not kept:
-            return ""
-        space = match[0][: len(match[0]) - len(match[0].lstrip(" \t"))]
-        return space + "".join(f"[{n}]" for n in kept)
+        given = [n for n in dict.fromkeys(numbers) if 1 <= n <= len(passages)]
+        used.update((n, passages[n - 1]) for n in given if n not in used)
+        before = text[end : match.start()]
+        kept.append(before + "".join(f"[{n}]" for n in given) if given else before.rstrip(" \t"))
+        end = match.end()
+    return ("".join(kept) + text[end:]).strip(), tuple(used.items())
 
-    return _MARK.sub(checked, text).strip(), tuple(used.items())
+
+def _without_marks(text: str) -> str:
+    """The text without citations and the spaces before them."""
+    kept, end = [], 0
+    for match in _MARK.finditer(text):
+        kept.append(text[end : match.start()].rstrip(" \t"))
+        end = match.end()
+    return "".join(kept) + text[end:]
 
 
 def quote(passages: Sequence[Passage], question: str) -> str:
@@ -129,19 +150,40 @@ def quote(passages: Sequence[Passage], question: str) -> str:
     return QUOTE_INTRODUCTION + "".join(parts)
 
 
-def _said(line: ChatLine) -> str:
-    """A line's words, and what came with them by its kind alone."""
-    kinds = ", ".join(re.sub(r"[^a-z_]", "", kind.lower())[:20] or "file" for kind in line.attached[:_TYPES_MAX])
-    return f"{line.text} (attached: {kinds})".lstrip() if kinds else line.text
+def _said(line: ChatLine, chars: int) -> str:
+    """The end of a line's words, and what came with them by its kind alone."""
+    kinds = ", ".join(re.sub(r"[^a-z_]", "", kind[:40].lower())[:20] or "file" for kind in line.attached[:_TYPES_MAX])
+    text = line.text[-chars:] if chars > 0 else ""
+    return f"{text} (attached: {kinds})".lstrip() if kinds else text
 
 
 def _neutral(text: str) -> str:
-    """Text that can neither close a passage's fence nor open one."""
-    return _FENCE.sub("‹", text)
+    """Text that can neither close a passage's fence nor open one, however it is spelt: with spaces and invisible
+    characters between, in letters of other scripts, as HTML writes characters. Where there is one, nothing in the text
+    opens a tag any more. The length stays."""
+    if _OPENING.search(text) is None or "<passage" not in _folded(text):
+        return text
+    return text.translate(_HARMLESS)
+
+
+def _folded(text: str) -> str:
+    """The text as a generous reader takes it, without what they pass over."""
+    for _ in range(_UNFOLDED_TIMES):
+        if "&" not in text:
+            break
+        text = _ENTITY.sub(_unescaped, text)
+    # Marks go first: putting long runs of them in order takes quadratic time.
+    plain = unicodedata.normalize("NFKD", _IGNORED.sub("", text))
+    return _IGNORED.sub("", plain).casefold().translate(_LOOKALIKES)
+
+
+def _unescaped(entity: re.Match[str]) -> str:
+    """What HTML means by it. Python refuses to read a number of thousands of digits, so zeros in front are left out."""
+    return html.unescape(f"&#{entity[1]};" if entity[1] else f"&#x{entity[2]};" if entity[2] else entity[0])
 
 
 def _fenced(n: int, passage: Passage) -> str:
-    title = re.sub(r"\s+", " ", _neutral(passage.title)).translate(str.maketrans('<>"', "‹›'")).strip()
+    title = re.sub(r"\s+", " ", _neutral(passage.title[:_TITLE_CHARS])).translate(_IN_TITLE).strip()
     # A footnote's [2] inside a passage would come back as a citation of passage 2.
     text = _MARK.sub(lambda match: match[0].replace("[", "(").replace("]", ")"), _neutral(passage.text))
     return f'<passage n="{n}" title="{title}">\n{text}\n</passage>'
@@ -166,10 +208,12 @@ def _fitting(items: Iterable[str], chars: int) -> list[str]:
 def _newest(history: Sequence[ChatLine], chars: int) -> list[ChatLine]:
     lines: list[ChatLine] = []
     for line in reversed(history):
-        text = _said(line)
+        if len(line.text) > chars:
+            break
+        text = _said(line, chars)
         if line.role != "customer":
             # Numbers of an earlier answer mean other passages than this one's.
-            text = _MARK.sub("", text)
+            text = _without_marks(text)
         chars -= len(text) + 1
         if chars < 0:
             break
@@ -221,7 +265,7 @@ def _best_sentences(text: str, wanted: set[str], chars: int) -> str:
 def _sentences(text: str) -> Iterator[str]:
     """Sentences on one line each, without marks of Markdown and footnotes."""
     for sentence in _SENTENCE.split(text):
-        plain = re.sub(r"\s+", " ", _MARK.sub("", sentence)).strip().lstrip("#>*-•").strip()
+        plain = re.sub(r"\s+", " ", _without_marks(sentence)).strip().lstrip("#>*-•").strip()
         plain = plain.replace("**", "").replace("`", "")
         if plain:
             yield plain

@@ -104,6 +104,9 @@ def test_ordinary_text_is_left_as_it_is() -> None:
 
 
 HOSTILE = {
+    "digits of an entity": "&#" + "0" * LONG,
+    "other digits of an entity": "&#" + "7" * LONG,
+    "letters of an entity": "&" + "a" * LONG,
     "spaces": " " * LONG,
     "brackets": "<" * LONG,
     "a bracket and spaces": "<" + " " * LONG,
