@@ -17,7 +17,8 @@ from tasks.ringer import Ringer
 class Process:
     """resources and leases of a worker process. ringer: gathers its rings. dispatchers: by station, of those that
     this process serves. cursors: per thread, the company that was served last, so that threads go round the companies
-    instead of all beginning at the first. closing: called first when it closes."""
+    instead of all beginning at the first. closing: called first when it closes. may_serve: whether this process holds
+    what a station's work needs, so that it can do it in that station's place."""
 
     resources: Resources
     leases: Leases
@@ -25,6 +26,7 @@ class Process:
     dispatchers: dict[str, Dispatcher[Any]] = field(default_factory=dict)
     cursors: threading.local = field(default_factory=threading.local)
     closing: list[Callable[[], None]] = field(default_factory=list)
+    may_serve: Callable[[str], bool] = lambda station: True
 
 
 _current: Process | None = None

@@ -59,7 +59,7 @@ class Heirs(Resident):
         self._standing_in: dict[str, Resident] = {}
 
     def step(self) -> float:
-        given = heirs.give_back(self._process.resources)
+        given = heirs.give_back(self._process.resources, self._may_serve)
         if given.turns:
             ring(reply.answer_due)  # a ring that does not go out is made up for by the sweeper
         if given.parts:
@@ -68,8 +68,11 @@ class Heirs(Resident):
             self._stand_in(given.stations)
         return LOOK_EVERY_S
 
+    def _may_serve(self, station: str) -> bool:
+        return station not in STATIONS or self._process.may_serve(station)
+
     def _stand_in(self, died: set[str]) -> None:
-        """For stations of which nobody is left, until somebody is ready."""
+        """For stations of which nobody is left, until somebody is ready. Only for those whose secrets it holds."""
         working = served(self._process.resources.settings.held_folder)
         for station in died & STATIONS.keys() - working - self._standing_in.keys():
             log.warning("stands_in", station=station)

@@ -67,6 +67,14 @@ def environment_of(name: str, values: Mapping[str, str]) -> dict[str, str]:
     return child_environment({**values, PROCESS: name}, without=withheld(name))
 
 
+def may_serve(name: str, station: str, config: Settings) -> bool:
+    """Whether a process may do a station's work in its place: only where it holds every secret that the station holds.
+    Without them it would find credentials sealed, or answer without the model."""
+    unused = () if config.media_s3_bucket else ("media_s3_key_id", "media_s3_secret")
+    needed = [holders for setting, holders in HOLDERS.items() if station in holders and setting not in unused]
+    return all(name in holders for holders in needed)
+
+
 def check_needed(name: str, config: Settings) -> None:
     """Raises SettingsError naming what a process of the fleet cannot start without."""
     for setting in NEEDED:

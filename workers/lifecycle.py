@@ -44,7 +44,7 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
         resources.held = Held(config.held_folder, name)
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
-    process = context.Process(resources, leases)
+    process = context.Process(resources, leases, may_serve=lambda station: holders.may_serve(name, station, config))
     if name in DISPATCHERS:
         process.dispatchers[name] = DISPATCHERS[name](process)
     _measure(name, process)

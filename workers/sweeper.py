@@ -23,13 +23,16 @@ GRACE_S = 1.0
 """A ring on time needs no second one: younger work is left to it."""
 COUNTED_MAX = 200
 """How far a round counts, and how much of it is done here when the broker takes no ring."""
+LEFT_TO_OTHERS = 4
+"""So many rounds are left to the others by a sweeper that could not do the work that nobody was rung for."""
 OWN_HANDS = 8
 """Threads that do the work here when the broker takes no ring."""
 
 
 class Sweeper(Resident):
     """Every few seconds one sweeper of the fleet counts what is overdue and rings for it. While rings change
-    nothing the fleet looks less often, up to a cap; if a ring is refused the sweeper works itself."""
+    nothing the fleet looks less often, up to a cap; if a ring is refused the sweeper works itself, where its process
+    holds what the station's work needs."""
 
     def __init__(self, process: context.Process) -> None:
         super().__init__("sweeper")
@@ -47,16 +50,19 @@ class Sweeper(Resident):
             if not heard:
                 with db.transaction() as conn:
                     sweep.look_again_soon(conn, every_s=self._every_s)
+                if not all(map(self._process.may_serve, ("reply", "deliver"))):
+                    return self._every_s * LEFT_TO_OTHERS
         return self._every_s
 
     def _serve(self, station: str, overdue: int, task: Task, work: Callable[[], bool]) -> bool:
-        """Ring for what is overdue, once for all of it, or do it here; whether the ring went out."""
+        """Ring for what is overdue, once for all of it, or do it here if it can be; whether the ring went out."""
         if not overdue:
             return True
         heard = ring(task)
-        metrics.SWEPT.inc(station, "rung" if heard else "by_hand", by=overdue)
+        here = not heard and self._process.may_serve(station)
+        metrics.SWEPT.inc(station, "rung" if heard else "by_hand" if here else "left", by=overdue)
         log.info("swept", station=station, overdue=overdue, rung=heard)
-        if not heard:
+        if here:
             self._work_here(overdue, work)
         return heard
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -25,14 +25,18 @@ class Given:
     stations: set[str] = field(default_factory=set)
 
 
-def give_back(r: Resources) -> Given:
+def give_back(r: Resources, may_serve: Callable[[str], bool] = lambda station: True) -> Given:
     """Give back what dead processes of this machine held. Turns are due at once. So is a part that had not begun to
-    leave; of one that had nobody will record the result, so it is uncertain now. Raises DatabaseUnavailable."""
+    leave; of one that had nobody will record the result, so it is uncertain now. may_serve: whether the caller can do
+    a station's work; the death of one whose work it cannot do is left for others to see. Raises DatabaseUnavailable."""
     given = Given()
 
-    def release(station: str, pieces: list[Piece]) -> None:
+    def release(station: str, pieces: list[Piece]) -> bool:
         _release(r, pieces, given)
+        if not may_serve(station):
+            return True
         given.stations.add(station)
+        return False
 
     inherit(r.settings.held_folder, release)
     return given

@@ -107,8 +107,9 @@ class Held:
             os.close(self._fd)
 
 
-def inherit(folder: Path, give_back: Callable[[str, list[Piece]], None]) -> None:
-    """Hand each dead process' station and what it held to give_back, and forget it once that has returned."""
+def inherit(folder: Path, give_back: Callable[[str, list[Piece]], bool | None]) -> None:
+    """Hand each dead process' station and what it held to give_back, and forget it once that has returned. Where
+    give_back says True only what it held is forgotten, so that others still see that it died."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -116,8 +117,10 @@ def inherit(folder: Path, give_back: Callable[[str, list[Piece]], None]) -> None
             continue  # another heir was here
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            give_back(path.name.partition("-")[0], _read(fd))
-            path.unlink(missing_ok=True)
+            if give_back(path.name.partition("-")[0], _read(fd)):
+                os.pwrite(fd, bytes(PLACES * _PLACE.size), 0)
+            else:
+                path.unlink(missing_ok=True)
         except BlockingIOError:
             continue  # it lives, or another heir is at it
         finally:

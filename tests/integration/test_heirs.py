@@ -119,3 +119,21 @@ def test_a_row_that_somebody_has_locked_is_left_to_its_lease(station: Station, b
     with psycopg.connect(station.inbox.server.admin_url) as conn:
         conn.execute("SELECT 1 FROM turns WHERE id = (SELECT min(id) FROM turns) FOR UPDATE")
         assert heirs.give_back(station.r) == Given(1, 0, {"any"})
+
+
+def test_the_death_of_a_station_whose_secrets_one_does_not_hold_is_left_for_others_to_see(
+    station: Station, bot: Bot
+) -> None:
+    """Intake opens no credentials: standing in for a sender it would find every channel's sealed."""
+    station.receive(bot, "When does the shop open?")
+    lost = _taken(station)
+    _dies(station)
+
+    given = heirs.give_back(station.r, lambda name: False)
+    assert (given.turns, given.stations) == (1, set())  # what it held is due at once all the same
+    assert heirs.give_back(station.r, lambda name: False) == Given()
+
+    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+    assert heirs.give_back(station.r) == Given()
+    with station.r.db.transaction(bot.company_id) as conn:
+        assert not turns.finish(conn, lost, "answered")

@@ -48,7 +48,8 @@ LOOKS_OVER_THE_FENCE = {
     "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",
     "operations_budgets", "operations_channels", "operations_dropped", "operations_recall",
     "operations_spaces", "operations_state",
-    "note_dropped", "operations_attention", "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
+    "note_dropped", "operations_attention",
+    "ops_counts", "ops_discard", "ops_hours", "ops_parked", "ops_parked_one", "ops_uncertain",
     "overdue",
     "overdue_by_company", "popular_commonest", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip

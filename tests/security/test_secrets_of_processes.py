@@ -24,7 +24,7 @@ from tests.e2e.system import System, private_system
 from tests.factories import ENCRYPTION_KEY, settings
 from workers.commands import switchboard
 from workers.fleet import PROCESSES
-from workers.holders import HOLDERS, NEEDED, check_needed, environment_of, withheld
+from workers.holders import HOLDERS, NEEDED, check_needed, environment_of, may_serve, withheld
 
 OPENS_SOMETHING = re.compile(r"_(key|keys|key_id|secret|token|password|command)$")
 EVERYTHING = {setting.upper(): f"value-of-{setting}" for setting in HOLDERS}
@@ -229,3 +229,17 @@ def _family(pid: int) -> list[int]:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *(one for child in children for one in _family(int(child)))]
     return [pid]
+
+
+@pytest.mark.parametrize(
+    ("station", "able"),
+    [("deliver", {"reply", "deliver"}), ("reply", {"reply"}), ("intake", {"intake", "reply", "deliver"})],
+)
+def test_only_who_holds_a_station_s_secrets_does_its_work_in_its_place(station: str, able: set[str]) -> None:
+    leasing = ("intake", "reply", "deliver")
+
+    assert {name for name in leasing if may_serve(name, station, settings())} == able
+
+
+def test_who_holds_no_key_of_the_bucket_does_not_stand_in_for_who_deletes_there() -> None:
+    assert not may_serve("reply", "intake", settings(media_s3_bucket="attachments"))
