@@ -15,7 +15,9 @@ from workers.fleet import PROCESSES
 WORKERS = ("intake", "reply", "deliver", "index", "media", "maintenance")
 BYTES = ("gateway", "intake", "media", "maintenance")
 """Who shows, deletes, stores and sweeps attachments."""
-MEANING = ("gateway", "reply", "index")
+ANSWERS = ("reply", "deliver")
+"""Who asks models for answers: reply, and deliver in its place while no reply worker lives."""
+MEANING = ("gateway", *ANSWERS, "index")
 """Who embeds questions or passages."""
 
 HOLDERS: Mapping[str, tuple[str, ...]] = {
@@ -31,13 +33,13 @@ HOLDERS: Mapping[str, tuple[str, ...]] = {
     # The gateway verifies webhooks and signs attachments' addresses; reply shows that somebody is typing; deliver
     # sends and asks how channels fare; media fetches with a channel's token.
     "encryption_keys": ("gateway", "reply", "deliver", "media"),
-    "llm_base_url": ("reply",),
-    "llm_api_key": ("reply",),
-    "llm_model": ("reply",),
-    "llm_fallbacks": ("reply",),
-    "rerank_base_url": ("reply",),
-    "rerank_api_key": ("reply",),
-    "rerank_model": ("reply",),
+    "llm_base_url": ANSWERS,
+    "llm_api_key": ANSWERS,
+    "llm_model": ANSWERS,
+    "llm_fallbacks": ANSWERS,
+    "rerank_base_url": ANSWERS,
+    "rerank_api_key": ANSWERS,
+    "rerank_model": ANSWERS,
     "embeddings_base_url": MEANING,
     "embeddings_api_key": MEANING,
     "embeddings_model": MEANING,

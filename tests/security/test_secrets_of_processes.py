@@ -233,7 +233,7 @@ def _family(pid: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("station", "able"),
-    [("deliver", {"reply", "deliver"}), ("reply", {"reply"}), ("intake", {"intake", "reply", "deliver"})],
+    [("deliver", {"reply", "deliver"}), ("reply", {"reply", "deliver"}), ("intake", {"intake", "reply", "deliver"})],
 )
 def test_only_who_holds_a_station_s_secrets_does_its_work_in_its_place(station: str, able: set[str]) -> None:
     leasing = ("intake", "reply", "deliver")
