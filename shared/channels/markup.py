@@ -14,10 +14,10 @@ from collections.abc import Callable
 # most, also where a model never closes what it opened.
 _LINK = (
     r"\[(?P<label>(?=[^\[\]\n]*[^\[\]\s])[^\[\]\n]++)\]"
-    r"\((?P<url>https?://(?:[^\s()<>]++|\([^\s()<>]*+\))++)\)"
+    r"\((?P<url>https?://(?:[^\s()<>]++|\([^\s()<>]*+\))+)\)"
 )
 _MARKUP = re.compile(
-    r"```(?:(?P<language>[A-Za-z0-9_+#-]+)?[ \t]*\n)?(?P<block>(?=\s*+(?!```)\S)(?:[^`]++|`(?!``))*+)```"
+    r"```(?:(?P<language>[A-Za-z0-9_+#-]+)?[ \t]*\n)?(?P<block>(?=\s*+(?!```)\S)(?:[^`]++|`(?!``))*)```"
     r"|(?<!`)`(?P<code>(?=[^`\n]*[^`\s])[^`\n]++)`(?!`)"
     # 2**3**4 is no bold: no letter or digit may touch the asterisks from outside
     r"|(?<![0-9A-Za-z*])\*\*(?=[^\s*])(?P<bold>[^*\n]++)(?<=\S)\*\*(?![0-9A-Za-z*])"

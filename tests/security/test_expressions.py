@@ -272,3 +272,12 @@ def test_what_is_slow_is_found(pattern: str) -> None:
 
 def test_every_expression_of_the_product_is_looked_at() -> None:
     assert len(EXPRESSIONS) > 60
+
+
+def test_no_group_is_possessive() -> None:
+    """Python before 3.11.5 matches a possessive group whose parts may backtrack wrongly; of a class of characters
+    possessive repetition is right in all of them."""
+    wrong = re.compile(r"\)(?:[*+?]|\{\d*,?\d*\})\+|\(\?>")
+    patterns = [one for one in _expressions() if isinstance(one.pattern, re.Pattern)]
+
+    assert [one.where for one in patterns if wrong.search(str(one.pattern.pattern))] == []
