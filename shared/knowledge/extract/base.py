@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+from xml.parsers import expat
 
 from shared.errors import Permanent
 from shared.model import NewChunk
@@ -61,6 +62,32 @@ class Parsed:
     chunks: tuple[NewChunk, ...]
     kind: Literal["text", "transcript"] = "text"
     times: str = ""
+
+
+class XmlReader:
+    """Reads XML from somebody else: entities of its own are refused, because they unfold, and names are taken as they are
+    written, because a namespace's address would stand in each of them. Subclasses say what elements mean."""
+
+    def parse(self, body: bytes) -> None:
+        """Raises Unreadable for entities, and expat.ExpatError for what is not XML."""
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._data
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.Parse(body, True)
+
+    def _refuse(self, *_: object) -> None:
+        raise Unreadable("it declares entities of its own")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        raise NotImplementedError
+
+    def _end(self, name: str) -> None:
+        raise NotImplementedError
+
+    def _data(self, data: str) -> None:
+        raise NotImplementedError
 
 
 def decoded(raw: bytes) -> str:

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from xml.parsers import expat
 
-from shared.knowledge.extract.base import UNPACKED_MAX, Extracted, Unreadable, joined, title_cut
+from shared.knowledge.extract.base import UNPACKED_MAX, Extracted, Unreadable, XmlReader, joined, title_cut
 
 _MAIN = "word/document.xml"
 _HEADING = re.compile(r"(?:heading|berschrift|titre|ttulo|titolo)\D{0,20}([1-6])", re.IGNORECASE)
@@ -45,7 +45,7 @@ def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
     return bytes(found)
 
 
-class _Reader:
+class _Reader(XmlReader):
     """WordprocessingML as a stream: w:p is a paragraph, w:t its text, w:pStyle its kind, w:tr a row."""
 
     def __init__(self) -> None:
@@ -55,18 +55,6 @@ class _Reader:
         self._style = ""
         self._listed = self._taking = False
         self._cells: list[list[str]] = []
-
-    def parse(self, body: bytes) -> None:
-        parser = expat.ParserCreate()  # a namespace's address would be written out in each name
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._data
-        # No Word document declares entities; those that do mean to unfold.
-        parser.StartDoctypeDeclHandler = self._refuse
-        parser.Parse(body, True)
-
-    def _refuse(self, *_: object) -> None:
-        raise Unreadable("the document declares entities of its own")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         match name.rpartition(":")[2]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 from xml.parsers import expat
 
-from shared.knowledge.extract.base import Unreadable
+from shared.knowledge.extract.base import Unreadable, XmlReader
 
 ADDRESS_CHARS = 2_000
 LASTMOD_CHARS = 40
@@ -51,9 +51,8 @@ def _host(address: str) -> str | None:
         return None
 
 
-class _Sitemap:
-    """urlset/url/loc or sitemapindex/sitemap/loc, and lastmod beside it; entities of its own are refused, because they
-    unfold. Names are taken without their prefix: a namespace's address would be written out in each of them."""
+class _Sitemap(XmlReader):
+    """urlset/url/loc or sitemapindex/sitemap/loc, and lastmod beside it."""
 
     def __init__(self) -> None:
         self.root = ""
@@ -63,18 +62,7 @@ class _Sitemap:
         self._text: list[str] = []
         self._size = 0
 
-    def parse(self, body: bytes) -> None:
-        parser = expat.ParserCreate()
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._data
-        parser.StartDoctypeDeclHandler = self._refuse
-        parser.Parse(body, True)
-
-    def _refuse(self, *_: object) -> None:
-        raise Unreadable("not a valid sitemap: it declares entities of its own")
-
-    def _start(self, name: str, _: dict[str, str]) -> None:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         local = name.rpartition(":")[2]
         self.root = self.root or local
         if len(self._path) >= DEPTH_MAX:
