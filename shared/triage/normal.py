@@ -31,17 +31,16 @@ _WIDE = (("぀", "ヿ"), ("㐀", "鿿"), ("豈", "﫿"))  # kana and Han: writte
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """words: in order, None: too many, or something that no courtesy has (digits, currency signs). asks: there is a
-    question mark. visible: whether a reader sees anything at all."""
+    question mark."""
 
     words: tuple[str, ...] | None
     asks: bool
-    visible: bool
 
 
 def tokens(text: str) -> Tokens:
     shortened = _visible(text)
     if shortened is None:
-        return Tokens(None, "?" in text[: 4 * VISIBLE_MAX], visible=True)
+        return Tokens(None, "?" in text[: 4 * VISIBLE_MAX])
     plain = unicodedata.normalize("NFKC", shortened)
     asks = any(c in _QUESTION_MARKS for c in plain) or any(c in _QUESTION_MARKS_WITHIN for c in shortened)
     words: list[str] = []
@@ -50,9 +49,9 @@ def tokens(text: str) -> Tokens:
             continue
         found = _words(_without_mention(chunk))
         if found is None:
-            return Tokens(None, asks, visible=True)
+            return Tokens(None, asks)
         words += found
-    return Tokens(tuple(words), asks, bool(shortened.strip()))
+    return Tokens(tuple(words), asks)
 
 
 def phrase(text: str) -> tuple[str, ...]:
