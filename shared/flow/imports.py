@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 LEASE_S = 300.0
 """Above what reading a file may take."""
 FETCH_DEADLINE_S = 20.0
+SITE_WITHIN_S = 120.0
+"""Within so long a site is asked for its sitemaps; fetching and reading the last one still ends before LEASE_S does."""
 PAGE_BYTES = 5 * 1024 * 1024
 ATTEMPTS_MAX = 5
 KILLED_MAX = 2
@@ -108,7 +110,7 @@ def _import(r: Resources, claim: Claim) -> None:
         costs = limits.SITES if wanted.kind == "site" else limits.IMPORTS
         allowance.take(conn, claim.company_id, costs, now=r.clock.now(), spread=r.rng.random())
     if wanted.kind == "site":
-        found = site.pages_of(wanted.source, lambda address, most: _get(r, address, most))
+        found = site.pages_of(wanted.source, _getting(r))
         with r.db.transaction(claim.company_id) as conn:
             queued = imports.queue_pages(
                 conn, claim.company_id, found.pages, wanted.described, site=wanted.source, version=chunk.VERSION
@@ -163,6 +165,18 @@ def _tags(fetched: Fetched) -> dict[str, str]:
     """What the site wants to be asked with the next time."""
     found = {"etag": fetched.headers.get("etag", ""), "modified": fetched.headers.get("last-modified", "")}
     return {name: value for name, value in found.items() if 0 < len(value) <= TAG_CHARS and value.isascii()}
+
+
+def _getting(r: Resources) -> site.Get:
+    """Fetches what a site names until its time is over, so that no other worker reads it beside this one."""
+    until_s = r.clock.monotonic_s() + SITE_WITHIN_S
+
+    def get(address: str, max_bytes: int) -> Fetched:
+        if r.clock.monotonic_s() >= until_s:
+            raise TimeoutError(f"the site took longer than {SITE_WITHIN_S:.0f} s")
+        return _get(r, address, max_bytes)
+
+    return get
 
 
 def _get(r: Resources, address: str, max_bytes: int, headers: Mapping[str, str] | None = None) -> Fetched:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
+from shared.flow import imports as flow
 from shared.flow.imports import ATTEMPTS_MAX, Result, import_next
+from shared.knowledge.extract import sandbox
 from shared.resilience.egress import Egress
 from shared.store import imports
 from shared.store import knowledge as store
@@ -197,6 +199,18 @@ def test_a_site_that_cannot_be_read_is_parked(
 
     assert read_site(station, bot) == [Result.PARKED]
     assert reason in str(station.rows("SELECT reason FROM imports")[0][0])
+
+
+def test_a_slow_site_is_left_before_another_worker_would_read_it_too(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last_s = flow.FETCH_DEADLINE_S + 5 + sandbox.WALL_S + sandbox.GRACE_S
+    assert flow.SITE_WITHIN_S + last_s < flow.LEASE_S
+    monkeypatch.setattr(flow, "SITE_WITHIN_S", 0.0)
+    Web(station, {SITEMAP: sitemap("https://shop.example/returns")})
+
+    assert read_site(station, bot)[:1] == [Result.RETRY]
+    assert station.rows("SELECT state, reason FROM imports") == [("queued", "TimeoutError")]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "169.254.169.254", "::1"])
