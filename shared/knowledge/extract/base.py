@@ -65,8 +65,8 @@ class Parsed:
 
 
 class XmlReader:
-    """Reads XML from somebody else: entities of its own are refused, because they unfold, and names are taken as they are
-    written, because a namespace's address would stand in each of them. Subclasses say what elements mean."""
+    """Reads XML from somebody else. Entities of its own are refused, because they unfold, and names are taken as they
+    are written, because a namespace's address would stand in each of them. Subclasses say what elements mean."""
 
     def parse(self, body: bytes) -> None:
         """Raises Unreadable for entities, and expat.ExpatError for what is not XML."""
