@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
+from enum import Enum
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -107,9 +108,18 @@ class Held:
             os.close(self._fd)
 
 
-def inherit(folder: Path, give_back: Callable[[str, list[Piece]], bool | None]) -> None:
-    """Hand each dead process' station and what it held to give_back, and forget it once that has returned. Where
-    give_back says True only what it held is forgotten, so that others still see that it died."""
+class Left(Enum):
+    """What of a dead process stays for the next look."""
+
+    NOTHING = "nothing"
+    ITS_DEATH = "its_death"
+    """For others to see; what it held is given back."""
+    WHAT_IT_HELD = "what_it_held"
+
+
+def inherit(folder: Path, give_back: Callable[[str, list[Piece]], Left]) -> None:
+    """Hand each dead process' station and what it held to give_back, and forget once that has returned what need not
+    be left for the next look."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -117,10 +127,11 @@ def inherit(folder: Path, give_back: Callable[[str, list[Piece]], bool | None]) 
             continue  # another heir was here
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if give_back(path.name.partition("-")[0], _read(fd)):
-                os.pwrite(fd, bytes(PLACES * _PLACE.size), 0)
-            else:
-                path.unlink(missing_ok=True)
+            match give_back(path.name.partition("-")[0], _read(fd)):
+                case Left.NOTHING:
+                    path.unlink(missing_ok=True)
+                case Left.ITS_DEATH:
+                    os.pwrite(fd, bytes(PLACES * _PLACE.size), 0)
         except BlockingIOError:
             continue  # it lives, or another heir is at it
         finally:

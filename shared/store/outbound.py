@@ -280,8 +280,8 @@ def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 5
 
 def release(conn: Conn, claims: Sequence[Claim]) -> int:
     """Parts of a process that is dead (its companies are set): one that had not begun to leave is due at once; the
-    time to record one that had is over, for expire_sending(). Returns how many were still held. A row that somebody has
-    locked is left to its time."""
+    time to record one that had is over, for expire_sending(). Returns how many. Nobody is waited for: a row that
+    somebody has locked, which may be the dead process' own last statement, is left; still_held() tells."""
     if not claims:
         return 0
     cursor = conn.execute(
@@ -292,6 +292,18 @@ def release(conn: Conn, claims: Sequence[Claim]) -> int:
         # the epoch of a send stays: its result, should it come after all, is still welcome
         " UPDATE outbound o SET due_at = clock_timestamp(), epoch = o.epoch + (o.state = 'queued')::int FROM held"
         " WHERE o.company_id = held.company_id AND o.id = held.id",
+        _columns(claims),
+    )
+    return cursor.rowcount
+
+
+def still_held(conn: Conn, claims: Sequence[Claim]) -> int:
+    """Of how many of these the lease, or the time to record the result, stands as it was (their companies are set)."""
+    cursor = conn.execute(
+        "/* outbound.still_held */ SELECT o.id FROM outbound o"
+        " JOIN unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " ON o.company_id = k.company_id AND o.id = k.id AND o.epoch = k.epoch"
+        " WHERE o.state IN ('queued', 'sending') AND o.due_at > clock_timestamp()",
         _columns(claims),
     )
     return cursor.rowcount

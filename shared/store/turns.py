@@ -213,8 +213,8 @@ def give_back(conn: Conn, claims: Sequence[Claim]) -> int:
 
 def release(conn: Conn, claims: Sequence[Claim]) -> int:
     """End leases of a process that is dead (its companies are set): due at once, the attempt counted, since it may
-    have been the turn that killed it. Returns how many were still held. A row that somebody has locked is left to its
-    lease."""
+    have been the turn that killed it. Returns how many. Nobody is waited for: a row that somebody has locked, which
+    may be the dead process' own last statement, is left; still_held() tells."""
     if not claims:
         return 0
     cursor = conn.execute(
@@ -224,6 +224,17 @@ def release(conn: Conn, claims: Sequence[Claim]) -> int:
         " WHERE t.state = 'answering' FOR UPDATE OF t SKIP LOCKED)"
         " UPDATE turns t SET due_at = clock_timestamp(), epoch = t.epoch + 1 FROM held"
         " WHERE t.company_id = held.company_id AND t.id = held.id",
+        ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims]),
+    )
+    return cursor.rowcount
+
+
+def still_held(conn: Conn, claims: Sequence[Claim]) -> int:
+    """Of how many of these the lease stands as it was claimed (their companies are set)."""
+    cursor = conn.execute(
+        "/* turns.still_held */ SELECT t.id FROM turns t"
+        " JOIN unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " ON t.company_id = k.company_id AND t.id = k.id AND t.epoch = k.epoch WHERE t.state = 'answering'",
         ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims]),
     )
     return cursor.rowcount

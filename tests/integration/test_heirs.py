@@ -110,7 +110,8 @@ def test_a_part_that_was_claimed_and_had_not_begun_to_leave_is_sent_at_once(stat
     assert station.deliver().result is deliver.Result.SENT
 
 
-def test_a_row_that_somebody_has_locked_is_left_to_its_lease(station: Station, bot: Bot) -> None:
+def test_a_turn_that_the_dead_process_last_statement_still_holds_is_asked_for_again(station: Station, bot: Bot) -> None:
+    """The server may hold the rows of a killed client for a moment longer: until then its lease stands."""
     station.receive(bot, "first", chat=5)
     station.receive(bot, "second", chat=6)
     assert len(reply.take_due(station.r, station.leases, 0, Room(5)).pieces) == 2
@@ -119,6 +120,34 @@ def test_a_row_that_somebody_has_locked_is_left_to_its_lease(station: Station, b
     with psycopg.connect(station.inbox.server.admin_url) as conn:
         conn.execute("SELECT 1 FROM turns WHERE id = (SELECT min(id) FROM turns) FOR UPDATE")
         assert heirs.give_back(station.r) == Given(1, 0, {"any"})
+        assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+        conn.rollback()
+        assert heirs.give_back(station.r) == Given(1, 0, {"any"})
+
+    assert heirs.give_back(station.r) == Given()
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["claimed", "leaving"])
+def test_a_part_that_the_dead_process_last_statement_still_holds_is_asked_for_again(
+    station: Station, bot: Bot, leaving: bool
+) -> None:
+    station.queue(bot, "one")
+    if leaving:
+        assert deliver.take_due(station.r, 0, Room(5)).pieces
+    else:
+        with station.r.db.transaction() as conn:
+            claims = outbound.claim_several(conn, 0, limit=5, lease_s=LONG_S, unblock_s=60)
+        station.r.held.note(map(deliver._piece, claims))
+    _dies(station)
+
+    with psycopg.connect(station.inbox.server.admin_url) as conn:
+        conn.execute("SELECT 1 FROM outbound FOR UPDATE")
+        assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+        conn.rollback()
+        assert heirs.give_back(station.r, lambda name: False) == Given(0, 1, set())
+
+    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+    assert station.rows("SELECT state FROM outbound") == [("uncertain" if leaving else "queued",)]
 
 
 def test_the_death_of_a_station_whose_secrets_one_does_not_hold_is_left_for_others_to_see(

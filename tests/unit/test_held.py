@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.resilience.held import PLACES, Held, Piece, inherit, served
+from shared.resilience.held import PLACES, Held, Left, Piece, inherit, served
 from shared.settings import PROJECT_ROOT, child_environment
 
 TURN, PART = Piece("turn", 3, 70, 2), Piece("part", 4, 80, 1)
@@ -27,7 +27,12 @@ time.sleep(60)
 
 def _inherited(folder: Path) -> list[Piece]:
     found: list[Piece] = []
-    inherit(folder, lambda _, pieces: found.extend(pieces))
+
+    def take(_: str, pieces: list[Piece]) -> Left:
+        found.extend(pieces)
+        return Left.NOTHING
+
+    inherit(folder, take)
     return found
 
 
@@ -55,11 +60,12 @@ def test_what_could_not_be_given_back_is_kept_for_the_next_look(tmp_path: Path) 
     held.note([TURN])
     held.close()
 
-    def fails(_: str, __: list[Piece]) -> None:
+    def fails(_: str, __: list[Piece]) -> Left:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
         inherit(tmp_path, fails)
+    inherit(tmp_path, lambda _, __: Left.WHAT_IT_HELD)
     assert _inherited(tmp_path) == [TURN]
 
 
@@ -113,7 +119,12 @@ def test_a_station_is_served_while_a_process_of_it_lives_and_says_that_it_is_rea
     dead: list[tuple[str, list[Piece]]] = []
 
     assert served(tmp_path) == {"deliver"}
-    inherit(tmp_path, lambda station, pieces: dead.append((station, pieces)))
+
+    def take(station: str, pieces: list[Piece]) -> Left:
+        dead.append((station, pieces))
+        return Left.NOTHING
+
+    inherit(tmp_path, take)
     assert dead == [("intake", [TURN])]
     starting.say_ready()
     assert served(tmp_path) == {"reply", "deliver"}
