@@ -65,6 +65,11 @@ class AppDirectory:
         self._lookups: dict[tuple[str, str], asyncio.Task[KnownApp | None]] = {}
         self._away_until_s: float | None = None
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether any app's webhooks can be taken without the database."""
+        return bool(self._known)
+
     def known(self, platform: str, slug: str, *, within_s: float | None = None) -> KnownApp | None:
         """What is known and fresh, at once; None: `find` it. within_s: as there."""
         held = self._known.get((platform, slug))

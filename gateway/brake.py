@@ -19,7 +19,7 @@ from shared.resilience import disk
 from shared.settings import Settings
 from shared.store import journal
 from shared.store.journal import State
-from shared.store.journal_writer import Writer
+from shared.store.journal_writer import Refusal, Writer
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,11 @@ CALM_MEMORY_SHARE = 0.9
 CALM_AGE_SHARE = 0.5
 RETRY_AFTER_S = 15
 """Longer than a gateway's look and intake's pauses, short against the hour after which platforms give up."""
+WORDS = {
+    "disk": "the journal's disk is full or cannot be written to (DISK_REFUSE_FREE_BYTES, DISK_REFUSE_FREE_SHARE)",
+    "memory": "the journal's Redis has nearly used up its memory (REFUSE_MEMORY_SHARE)",
+    "age": "what was accepted has waited too long for an intake worker (REFUSE_AGE_S)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class Brake:
         found = reason(state, self._bounds, self._reason is not None, self._disk_full)
         if found == self._reason:
             return
-        self._writer.refuses_for_s = RETRY_AFTER_S if found else None
+        self._writer.refusal = Refusal(WORDS[found], RETRY_AFTER_S) if found else None
         metrics.REFUSING.set(1 if found else 0)
         if found is not None:
             log.error(

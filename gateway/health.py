@@ -23,14 +23,15 @@ async def live(request: Request, asked: Asked) -> Response:
 
 
 async def ready(request: Request, asked: Asked) -> Response:
-    """Whether webhooks can be taken: the journal must take writes. The database is reported; while it is away the
-    journal gathers what comes from known apps, so taking the gateway out would only lose webhooks."""
+    """Whether webhooks are taken, by what they themselves go by: 503 while the journal would refuse them, or while the
+    database is away and this gateway knows no app yet. With apps known, a database that is away is only reported: the
+    journal gathers what comes for them, so taking the gateway out would only lose webhooks."""
     edge: Edge = request.app.state.edge
     checks = {"journal": "ok", "database": "ok"}
     try:
         await edge.journal.check()
     except JournalUnavailable as e:
-        checks["journal"] = f"takes no writes: {e}"  # the class of the error
+        checks["journal"] = f"takes no webhooks: {e}"
 
     def ask() -> None:
         with edge.db.connection() as conn:
@@ -42,7 +43,10 @@ async def ready(request: Request, asked: Asked) -> Response:
         checks["database"] = "refused: see the gateway's log, or run ./switchboard doctor"
     except (DatabaseUnavailable, TimeoutError):
         checks["database"] = "unavailable"
-    ok = checks["journal"] == "ok"
+    knows_apps = checks["database"] == "ok" or edge.apps.knows_any
+    if not knows_apps:
+        checks["database"] += "; this gateway knows no app yet, so it refuses every webhook until the database is back"
+    ok = checks["journal"] == "ok" and knows_apps
     return JSONResponse({"ok": ok, "checks": checks}, status_code=200 if ok else 503)
 
 

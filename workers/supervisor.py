@@ -126,7 +126,8 @@ class Supervisor:
 
     def _readiness(self, name: str, marker: Path) -> Callable[[], bool]:
         if name == "gateway":
-            return lambda: answers(f"http://{self.config.gateway_host}:{self.config.gateway_port}/health/ready")
+            # not /health/ready: that is 503 while the backlog of a long pause is too old, which intake clears first
+            return lambda: answers(f"http://{self.config.gateway_host}:{self.config.gateway_port}/health/live")
         if name == "flower":
             return lambda: flower_answers(self.config)
         return marker.exists

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
+from redis import exceptions
 from redis.exceptions import RedisError
 
 from shared.errors import JournalUnavailable
@@ -20,6 +22,16 @@ PIPELINE_ENTRIES = 256
 PIPELINE_BYTES = 4 * 1024 * 1024
 CHECK_WAIT_MS = 200
 """How long readiness waits for the replicas."""
+USUAL_BYTES = 4096
+"""A webhook of usual size: readiness asks whether one like it would be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing is to be taken, in words for operators, and when whoever asks may come again."""
+
+    words: str
+    retry_after_s: int
 
 
 class _Gathering:
@@ -54,6 +66,26 @@ class TooFewReplicas(RedisError):
     """A write that not as many replicas have as were asked for."""
 
 
+WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (TooFewReplicas, "too few replicas have the write (JOURNAL_WAIT_REPLICAS)"),
+    (exceptions.OutOfMemoryError, "Redis has no memory left (maxmemory)"),
+    (exceptions.ReadOnlyError, "this Redis is a replica, which takes no writes"),
+    (exceptions.BusyLoadingError, "Redis is still loading its data"),
+    ((exceptions.AuthenticationError, exceptions.NoPermissionError), "Redis refuses our password or our rights"),
+    ((TimeoutError, exceptions.TimeoutError), "Redis does not answer in time"),
+    ((OSError, exceptions.ConnectionError), "Redis cannot be reached"),
+)
+
+
+def _words(error: BaseException) -> str:
+    """What a failed write means, ending with the error's class."""
+    meaning = next((words for kinds, words in WORDS if isinstance(error, kinds)), "")
+    if str(error).startswith("MISCONF"):
+        meaning = "Redis cannot write to its disk"
+    name = type(error).__name__
+    return f"{meaning} ({name})" if meaning else name
+
+
 class Writer:
     """Requests that arrive together share one pipelined write.
 
@@ -72,8 +104,8 @@ class Writer:
         self._shards = shards
         self._timeout_s = timeout_s
         self._max_waiting_bytes = max_waiting_bytes
-        self.refuses_for_s: int | None = None
-        """Set while nothing is to be taken: when whoever asks may come again."""
+        self.refusal: Refusal | None = None
+        """Set while nothing is to be taken."""
         self._waiting: deque[_Gathering] = deque()
         self._waiting_bytes = 0
         self._flusher: asyncio.Task[None] | None = None
@@ -90,10 +122,7 @@ class Writer:
     ) -> str:
         """Returns the entry's id once the journal has it. Raises JournalUnavailable when it has it not, or
         when nobody knows: the platform will send the request again, and a duplicate is harmless."""
-        if self.refuses_for_s is not None:
-            raise JournalUnavailable("the journal is nearly full, or too far behind", retry_after_s=self.refuses_for_s)
-        if self._waiting_bytes + len(raw) > self._max_waiting_bytes:
-            raise JournalUnavailable("too many bytes wait for the journal", retry_after_s=1)
+        self._need_room(len(raw))
         stream = stream_of(shard_of(app_id, key, self._shards))
         entry = fields(platform, app_id, received_ms, raw, request_id=request_id, delivery_id=delivery_id)
         command = packed("XADD", stream, "*", *(word for pair in entry.items() for word in pair))
@@ -105,6 +134,13 @@ class Writer:
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())
         return await future
+
+    def _need_room(self, size_bytes: int) -> None:
+        """Raises JournalUnavailable while an entry of this size is not to be taken."""
+        if self.refusal is not None:
+            raise JournalUnavailable(self.refusal.words, retry_after_s=self.refusal.retry_after_s)
+        if self._waiting_bytes + size_bytes > self._max_waiting_bytes:
+            raise JournalUnavailable("too many bytes wait for the journal (JOURNAL_MAX_WAITING_BYTES)", retry_after_s=1)
 
     async def _flush(self) -> None:
         try:
@@ -125,7 +161,7 @@ class Writer:
             if future.done():  # its client has left, or it was given up
                 continue
             if isinstance(result, BaseException):
-                error = JournalUnavailable(type(result).__name__, retry_after_s=1)
+                error = JournalUnavailable(_words(result), retry_after_s=1)
                 error.__cause__ = result
                 future.set_exception(error)
             else:
@@ -154,7 +190,8 @@ class Writer:
         return result if int(reached) >= self._replicas else TooFewReplicas(str(reached))
 
     async def check(self) -> None:
-        """Raises JournalUnavailable unless the journal takes writes now."""
+        """Raises JournalUnavailable, saying why, unless `append` would take an entry of usual size now."""
+        self._need_room(min(USUAL_BYTES, self._max_waiting_bytes))
         try:
             # Refused as every write is (out of memory, read-only, too few replicas), and changes nothing: there is no
             # such stream, and NOMKSTREAM makes none.
@@ -162,4 +199,4 @@ class Writer:
             if self._replicas and int(await self._client.wait(self._replicas, CHECK_WAIT_MS)) < self._replicas:
                 raise TooFewReplicas
         except (TimeoutError, RedisError, OSError) as e:
-            raise JournalUnavailable(type(e).__name__) from e
+            raise JournalUnavailable(_words(e)) from e

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from gateway.brake import WORDS
 from shared.embedded import Database, Valkey
 from shared.store import journal
 from tests.factories import Bot, make_bot, settings_for, update
@@ -54,6 +55,16 @@ def _look(gateway: RunningGateway) -> None:
     gateway.run(gateway.app._pages.state.edge.brake.look())
 
 
+def _said_ready(gateway: RunningGateway) -> tuple[int, str]:
+    ready = gateway.get("/health/ready")
+    return ready.status_code, ready.json()["checks"]["journal"]
+
+
+REFUSES_FOR_MEMORY = 503, f"takes no webhooks: {WORDS['memory']}"
+REFUSES_FOR_AGE = 503, f"takes no webhooks: {WORDS['age']}"
+TAKES = 200, "ok"
+
+
 def test_it_refuses_before_the_server_does_and_takes_again_well_below(
     gateway: RunningGateway, bot: Bot, client: Any
 ) -> None:
@@ -64,15 +75,18 @@ def test_it_refuses_before_the_server_does_and_takes_again_well_below(
     refused = gateway.post(bot, update("too much"))
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "15")
     assert journal.Reader(client, 16).backlog() == 0
+    assert _said_ready(gateway) == REFUSES_FOR_MEMORY
     client.set("still", "takes writes")  # it was not the server that refused
 
     _fill(client, 54)  # below the bound, and not by enough
     _look(gateway)
     assert gateway.post(bot, update("not yet")).status_code == 503
+    assert _said_ready(gateway) == REFUSES_FOR_MEMORY
 
     _fill(client, 20)
     _look(gateway)
     assert gateway.post(bot, update("again")).status_code == 200
+    assert _said_ready(gateway) == TAKES
 
 
 def test_it_refuses_when_what_was_accepted_is_not_taken_out(gateway: RunningGateway, bot: Bot, client: Any) -> None:
@@ -81,6 +95,7 @@ def test_it_refuses_when_what_was_accepted_is_not_taken_out(gateway: RunningGate
     old = client.xadd("sb:journal:3", {"p": "telegram"}, id=f"{(seconds - 101) * 1000}-0")
     _look(gateway)
     assert gateway.post(bot, update("too far behind")).status_code == 503
+    assert _said_ready(gateway) == REFUSES_FOR_AGE
 
     client.xdel("sb:journal:3", old)
     client.xadd("sb:journal:4", {"p": "telegram"}, id=f"{(seconds - 60) * 1000}-0")
@@ -90,6 +105,7 @@ def test_it_refuses_when_what_was_accepted_is_not_taken_out(gateway: RunningGate
     client.delete("sb:journal:4")
     _look(gateway)
     assert gateway.post(bot, update("again")).status_code == 200
+    assert _said_ready(gateway) == TAKES
 
 
 def test_a_server_that_does_not_answer_the_look_changes_nothing(

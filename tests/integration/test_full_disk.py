@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import redis
 
+from gateway.brake import WORDS
 from shared.embedded import Database, DataFolder, Postgres, Valkey
 from shared.embedded.keeper import Keeper
 from shared.errors import SettingsError
@@ -101,6 +102,8 @@ def test_the_gateway_refuses_before_the_journals_disk_is_full_and_takes_again_by
         gateway.run(brake.look())
 
         assert gateway.post(bot, update("no room")).status_code == 503
+        ready = gateway.get("/health/ready")
+        assert (ready.status_code, ready.json()["checks"]["journal"]) == (503, f"takes no webhooks: {WORDS['disk']}")
         client.set("still", "takes writes")  # it was not the server that refused
         told = services.disks(Visit(config, None, None, client, None, None)).problems  # type: ignore[arg-type]
         assert [problem.key for problem in told] == ["full.DATA_DIR"]
@@ -111,6 +114,7 @@ def test_the_gateway_refuses_before_the_journals_disk_is_full_and_takes_again_by
         ballast.unlink()
         gateway.run(brake.look())
         assert gateway.post(bot, update("room again")).status_code == 200
+        assert gateway.get("/health/ready").status_code == 200
         assert journal.Reader(client, config.journal_shards).backlog() == 2
 
 

@@ -99,7 +99,8 @@ def test_a_journal_that_is_full_means_503_and_not_ready_until_there_is_room(
             _fill(client)
 
             ready = gateway.get("/health/ready")
-            assert (ready.status_code, ready.json()["checks"]["journal"]) == (503, "takes no writes: OutOfMemoryError")
+            full = "takes no webhooks: Redis has no memory left (maxmemory) (OutOfMemoryError)"
+            assert (ready.status_code, ready.json()["checks"]["journal"]) == (503, full)
             assert _must_retry(gateway.post(bot, update("meanwhile")))
 
             client.delete("filling")
@@ -178,12 +179,15 @@ def test_a_gateway_that_starts_without_its_database_serves_once_it_is_back(
     services: Services, database: Database, valkey: Valkey, bot: Bot
 ) -> None:
     with cut_off(services, database) as open_again, running_gateway(_settings(database, valkey.redis_url)) as gateway:
-        assert gateway.get("/health/ready").status_code == 200
+        ready = gateway.get("/health/ready")
+        assert (ready.status_code, ready.json()["ok"]) == (503, False)
+        assert "this gateway knows no app yet" in ready.json()["checks"]["database"]
         assert _must_retry(gateway.post(bot, update("early")))
 
         open_again()
 
         _until(lambda: gateway.post(bot, update("late")).status_code == 200)
+        assert gateway.get("/health/ready").status_code == 200
 
 
 def test_a_grant_that_was_lost_is_no_reason_to_refuse_known_bots(database: Database, valkey: Valkey, bot: Bot) -> None:

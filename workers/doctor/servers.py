@@ -142,7 +142,17 @@ def gateway(visit: Visit) -> Iterator[Finding]:
     if answer.status_code == 200:
         yield ok("gateway", f"{host}:{config.gateway_port} takes webhooks")
     else:
-        yield fail("gateway", f"it is not ready (HTTP {answer.status_code})", "see the journal's lines above")
+        yield fail("gateway", f"it refuses webhooks (HTTP {answer.status_code}): {_reason(answer)}",
+                   "webhooks are taken again by themselves once this is over; see the lines above")  # fmt: skip
+
+
+def _reason(answer: httpx.Response) -> str:
+    """What /health/ready says is wrong."""
+    try:
+        checks = dict(answer.json()["checks"])
+    except (ValueError, LookupError, TypeError):
+        return "it does not say why"
+    return "; ".join(f"{name} {words}" for name, words in checks.items() if words != "ok") or "it does not say why"
 
 
 def flower(visit: Visit) -> Iterator[Finding]:
