@@ -235,7 +235,7 @@ def read_time(value: Any) -> datetime:
         if found is not None and found.utcoffset() is not None and 1 < found.year < 9999:  # in any zone
             return found
     except ValueError:
-        pass
+        pass  # not ISO 8601: said below, as for a time without its offset
     raise Wrong("should be a time such as 2026-01-31T12:00:00+00:00")
 
 

@@ -90,7 +90,7 @@ class Brake:
         try:
             state = await journal.state(self._client, self._shards)
         except (TimeoutError, RedisError, OSError):
-            return
+            return  # nobody can say how full it is: what was seen last holds
         found = reason(state, self._bounds, self._reason is not None, self._disk_full)
         if found == self._reason:
             return
@@ -113,6 +113,6 @@ class Brake:
         await asyncio.wait([self._disk_look], timeout=LOOK_EVERY_S)
 
     async def _measure(self, folder: Path) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # a folder that cannot be measured says nothing: what was seen last holds
             room = await asyncio.to_thread(disk.look, folder, self._disk_bounds, full_until_now=self._disk_full)
             self._disk_full = room.level in ("full", "read_only")

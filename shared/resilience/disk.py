@@ -87,7 +87,7 @@ def rooms(settings: Settings, *, stat: Stat = os.statvfs) -> list[Room]:
         try:
             device = folder.stat().st_dev
         except OSError:
-            continue
+            continue  # a folder that is not there yet, or not for us, takes no room of ours
         disks.setdefault(device, (folder, []))[1].append(name)
     return [look(folder, bounds, tuple(names), stat=stat) for folder, names in disks.values()]
 

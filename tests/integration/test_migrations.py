@@ -104,16 +104,21 @@ def test_a_missing_application_role_is_named_with_the_command_that_makes_it(
     assert _rows(empty_database, b"SELECT to_regclass('one')") == [(None,)]
 
 
+def _before(tmp_path: Path, number: str) -> Path:
+    """A folder with the files below this number."""
+    before = tmp_path / "before"
+    before.mkdir()
+    for name, content in migrate.files():
+        if name < number:
+            (before / name).write_text(content)
+    return before
+
+
 def test_what_stood_twice_before_it_was_refused_is_disabled_and_the_account_in_use_goes_on(
     empty_database: Database, tmp_path: Path
 ) -> None:
     """Two bots under one slug dropped everything: neither may be given what the other's customers write."""
-    before = tmp_path / "before"
-    before.mkdir()
-    for name, path in ((name, migrate.FOLDER / name) for name, _ in migrate.files()):
-        if name < "0047":
-            (before / name).write_text(path.read_text())
-    migrate.migrate(empty_database.admin_url, before)
+    migrate.migrate(empty_database.admin_url, _before(tmp_path, "0047"))
     with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
         conn.execute("INSERT INTO companies (name) VALUES ('Harbour'), ('Market')")
         conn.execute(
@@ -138,3 +143,40 @@ def test_what_stood_twice_before_it_was_refused_is_disabled_and_the_account_in_u
         ("shared", 1, 1, "disabled"), ("shared", 1, 2, "disabled"), ("alone", 2, 2, "active"),
         ("meta", None, 1, "active"), ("other", None, 2, "disabled"),
     ]  # fmt: skip
+
+
+def test_titles_and_reasons_over_500_characters_are_cut_and_what_is_cut_off_stays_findable(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    migrate.migrate(empty_database.admin_url, _before(tmp_path, "0050"))
+    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
+        conn.execute("INSERT INTO companies (name) VALUES ('Harbour')")
+        conn.execute("INSERT INTO collections (company_id, name) VALUES (1, 'default')")
+        conn.execute(
+            "INSERT INTO documents"
+            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count)"
+            " SELECT 1, 1, 'source ' || n, left(repeat('é', 3000), n), 'simple', 'Open at nine.', '', 1"
+            " FROM unnest(array[499, 500, 501, 3000]) n ORDER BY n"
+        )
+        conn.execute(
+            "INSERT INTO chunks (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)"
+            " SELECT company_id, id, 0, language, title || ' lighthouse', text, 0,"
+            " knowledge_tsvector(language, title || ' lighthouse'), 1 FROM documents ORDER BY id"
+        )
+        conn.execute(
+            "INSERT INTO imports (company_id, source, name, kind, state, reason)"
+            " SELECT 1, 'source ' || n, 'a file', 'file', 'parked', repeat('x', n)"
+            " FROM unnest(array[500, 3000]) n ORDER BY n"
+        )
+    before = _rows(empty_database, b"SELECT id, text, tsv::text, updated_at FROM documents JOIN"
+                   b" (SELECT document_id, tsv FROM chunks) c ON c.document_id = id ORDER BY id")  # fmt: skip
+
+    migrate.migrate(empty_database.admin_url)
+
+    assert _rows(empty_database, b"SELECT length(title) FROM documents ORDER BY id") == [(499,), (500,), (500,), (500,)]
+    chunks = b"SELECT length(title), title ~ 'lighthouse$', tsv @@ 'lighthouse' FROM chunks ORDER BY document_id"
+    assert _rows(empty_database, chunks) == [(500, False, True)] * 4
+    assert _rows(empty_database, b"SELECT length(reason) FROM imports ORDER BY id") == [(500,), (500,)]
+    after = _rows(empty_database, b"SELECT id, text, tsv::text, updated_at FROM documents JOIN"
+                  b" (SELECT document_id, tsv FROM chunks) c ON c.document_id = id ORDER BY id")  # fmt: skip
+    assert after == before

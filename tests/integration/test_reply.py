@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import DatabaseUnavailable
 from shared.flow import takeover
-from shared.flow.reply import ATTEMPTS_MAX, Result
+from shared.flow.reply import ATTEMPTS_MAX, QUESTION_LINES_MAX, Result
 from shared.store import turns
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
@@ -95,6 +95,17 @@ def test_a_question_about_nothing_we_know_is_told_so_without_asking_a_model(stat
 
     assert _steps(station) == [("unknown", "nothing_relevant")]
     assert station.model.asked == []
+
+
+@pytest.mark.parametrize(("after", "step"), [(QUESTION_LINES_MAX - 1, "full"), (QUESTION_LINES_MAX, "unknown")])
+def test_of_a_long_burst_the_last_lines_are_asked(station: Station, bot: Bot, after: int, step: str) -> None:
+    station.receive(bot, "When does the shop open?", *["Quantum chromodynamics?"] * after)
+
+    station.answer()
+
+    assert [found for found, _ in _steps(station)] == [step]
+    if station.model.asked:
+        assert "When does the shop open?" in station.model.questions()[-1]
 
 
 def test_after_a_question_that_nobody_can_answer_the_next_one_is_answered(station: Station, bot: Bot) -> None:

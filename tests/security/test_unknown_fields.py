@@ -56,7 +56,10 @@ class Callers:
             self.key = onboarding.new_agent(conn, bot.company_id, "agent")
         self.visitor = Visitor(gateway, make_widget(database.admin_url))
 
-    def ask(self, method: str, path: str, query: Mapping[str, str | list[str]], body: dict[str, Any]) -> httpx.Response:
+    def ask(
+        self, method: str, path: str, query: Mapping[str, str | list[str]], body: dict[str, Any], *,
+        with_key: bool = True,
+    ) -> httpx.Response:  # fmt: skip
         for name, value in {**FILLED, "{channel}": self.visitor.widget.slug}.items():
             path = path.replace(name, value)
         if path.startswith("/widget/"):
@@ -64,6 +67,7 @@ class Callers:
         else:
             owner = TOKEN if path.startswith(("/ops/", "/health", "/metrics")) else self.key
             headers = {"authorization": f"Bearer {owner}"}
+        headers = headers if with_key else {}
         content = json.dumps(body).encode() if method != "GET" else b""
         return self.gateway.request(method, path, params=query, headers=headers, content=content)
 
@@ -89,6 +93,24 @@ def test_every_route_refuses_what_it_does_not_know_by_name(callers: Callers, pat
         for field in operation.body:
             answer = callers.ask(method, path, needed, {"privat": True, field.name: None})
             assert (answer.status_code, "'privat'" in answer.json()["error"]) == (422, True), answer.text
+
+
+EVENTS = "/widget/{channel}/events"
+
+
+@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in operations() if path != EVENTS])
+def test_a_token_in_the_address_is_refused_everywhere_but_at_the_events(
+    callers: Callers, path: str, method: str
+) -> None:
+    """An address is written to logs and histories; a browser's EventSource alone cannot send a header."""
+    needed = NEEDED.get(path, {}) if method == "POST" else {}
+    token = {"/widget/": callers.visitor.token, "/ops/": TOKEN}.get(f"/{path.split('/')[1]}/", callers.key)
+
+    answer = callers.ask(method, path, {**needed, "token": token}, {})
+    assert (answer.status_code, "'token' is not" in answer.json()["error"]) == (422, True), answer.text
+
+    answer = callers.ask(method, path, {**needed, "token": token}, {}, with_key=False)
+    assert answer.status_code in (401, 422), answer.text
 
 
 def test_a_note_that_says_private_never_goes_to_the_customer(callers: Callers) -> None:

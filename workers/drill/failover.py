@@ -52,7 +52,7 @@ class Line:
                     return
                 target.sendall(read)
         except OSError:
-            return
+            return  # an end of the line was closed
 
     def cut(self) -> None:
         """From now on nothing arrives, and both ends stay open."""

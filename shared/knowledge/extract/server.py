@@ -142,7 +142,7 @@ def _limit(header: dict[str, Any]) -> None:
         with open("/proc/self/oom_score_adj", "w") as chosen_first:
             chosen_first.write("1000")  # where memory runs out all the same, this process goes and no other
     except OSError:
-        pass
+        pass  # not Linux, or /proc is hidden or read-only: the limits above still hold this process
 
 
 if __name__ == "__main__":
