@@ -80,10 +80,17 @@ class Desk:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
-    async def settle(self, company_id: int, outbound_id: int, *, sent: bool) -> bool:
-        def run() -> bool:
+    async def settle(self, company_id: int, outbound_id: int, *, sent: bool) -> None:
+        """Raises Refused: 404 where there is no such send, 409 where it is not uncertain."""
+
+        def run() -> None:
             with self._edge.db.transaction(company_id) as conn:
-                return outbound.settle(conn, company_id, outbound_id, sent=sent)
+                if outbound.settle(conn, company_id, outbound_id, sent=sent):
+                    return
+                state = outbound.state_of(conn, company_id, outbound_id)
+            if state is None:
+                raise Refused(404, f"company {company_id} has no send {outbound_id}: /ops/uncertain shows them")
+            raise Refused(409, f"send {outbound_id} is {state}, not uncertain: there is nothing to settle")
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
@@ -231,7 +238,8 @@ async def list_uncertain(desk: Desk, request: Request, asked: Asked) -> Any:
 async def settle(desk: Desk, request: Request, asked: Asked) -> Any:
     """`{"company_id": 1, "id": 7, "sent": true}`: what a person found out about an uncertain send."""
     body = asked.body
-    return {"settled": await desk.settle(body[COMPANY_ID], body[OUTBOUND_ID], sent=body[SENT])}
+    await desk.settle(body[COMPANY_ID], body[OUTBOUND_ID], sent=body[SENT])
+    return {"settled": True}
 
 
 ROUTES = [

@@ -339,3 +339,12 @@ def settle(conn: Conn, company_id: int, outbound_id: int, *, sent: bool) -> bool
         {"sent": sent, "company": company_id, "id": outbound_id},
     )
     return cursor.rowcount == 1
+
+
+def state_of(conn: Conn, company_id: int, outbound_id: int) -> str | None:
+    """queued, sending, uncertain, sent, failed, …; None: there is no such send."""
+    row = conn.execute(
+        "/* outbound.state_of */ SELECT state FROM outbound WHERE company_id = %s AND id = %s",
+        (company_id, outbound_id),
+    ).fetchone()
+    return None if row is None else str(row[0])

@@ -221,7 +221,8 @@ def test_an_uncertain_send_is_settled_once(run: Run, inbox: Inbox, bot: Bot, sai
     assert run("outbound", "uncertain", "list").out.startswith(f"{place}  ")
     assert run("outbound", "uncertain", "list", "--json").json[0]["meaning"] == "timeout"
     assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  settled"]
-    nothing_done(run("outbound", "uncertain", "settle", place, said), "is not an uncertain send")
+    nothing_done(run("outbound", "uncertain", "settle", place, said), f"{place} is {state}, not an uncertain send")
+    nothing_done(run("outbound", "uncertain", "settle", f"{place}9", said), f"there is no send {place}9")
     assert inbox.rows("SELECT state FROM outbound") == [(state,)]
     assert run("outbound", "uncertain", "list").lines == ["no send is uncertain"]
 

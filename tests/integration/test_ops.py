@@ -151,13 +151,22 @@ def test_an_uncertain_send_is_settled_by_a_person(station: Station, bot: Bot, ga
     [row] = get(gateway, "/ops/uncertain")["uncertain"]
     assert (row["company_id"], row["meaning"]) == (bot.company_id, "timeout")
 
-    answers = [
-        post(gateway, "/ops/uncertain/settle", company_id=row["company_id"], id=row["id"], sent=True).json()
-        for _ in range(2)
-    ]
+    def settle(company_id: int, number: int) -> tuple[int, Any]:
+        answer = post(gateway, "/ops/uncertain/settle", company_id=company_id, id=number, sent=True)
+        return answer.status_code, answer.json()
 
-    assert answers == [{"settled": True}, {"settled": False}]
+    company_id, number = row["company_id"], row["id"]
+    assert settle(company_id, number) == (200, {"settled": True})
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
+
+    status, said = settle(company_id, number)
+    assert (status, said) == (
+        409, {"ok": False, "error": f"send {number} is sent, not uncertain: there is nothing to settle"},
+    )  # fmt: skip
+    for elsewhere in ((company_id, number + 1), (company_id + 1, number)):
+        status, said = settle(*elsewhere)
+        assert (status, said["ok"]) == (404, False)
+        assert said["error"].startswith(f"company {elsewhere[0]} has no send {elsewhere[1]}")
 
 
 def test_a_database_that_is_away_is_a_503(services: Services, database: Database, gateway: RunningGateway) -> None:

@@ -229,5 +229,7 @@ def settle(place: Place, sent: bool, as_json: bool) -> None:
     with as_owner(settings.load()) as conn:
         company_id, outbound_id = located(conn, place)
         if not outbound.settle(conn, company_id, outbound_id, sent=sent):
-            raise NothingDone("outbound", f"{place} is not an uncertain send: `outbound uncertain list` shows them")
+            state = outbound.state_of(conn, company_id, outbound_id)
+            found = f"there is no send {place}" if state is None else f"{place} is {state}, not an uncertain send"
+            raise NothingDone("outbound", f"{found}: `outbound uncertain list` shows them")
     print_result({"company_id": company_id, "id": outbound_id, "settled": True}, f"{place}  settled", as_json=as_json)
