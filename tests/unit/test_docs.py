@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from functools import cache
 from pathlib import Path
@@ -12,9 +13,13 @@ import pytest
 from pydantic import SecretStr
 
 import beat_schedule
+from bench.__main__ import SECTIONS
+from gateway import finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
 from shared import queues
-from shared.settings import PROJECT_ROOT, PerMinute, Settings
+from shared.settings import PROJECT_ROOT, PerMinute, Settings, only
+from workers import fleet
 from workers.commands import switchboard
+from workers.commands.drill import FAULTS
 
 PAGES = sorted(
     path.relative_to(PROJECT_ROOT)
@@ -190,3 +195,125 @@ def test_every_queue_that_a_page_tells_of_is_one() -> None:
 
     assert shown is not None
     assert {word.split()[0] for word in shown[1].split(", ") if word} <= known
+
+
+ROUTES = re.compile(r"^(GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
+
+
+@cache
+def routes() -> frozenset[tuple[str, str]]:
+    """(method, path) of every request that the gateway answers, with {} for what a caller fills in."""
+    pages = (finding, health, inbox, knowledge, media, metrics, ops, vitals, widget)
+    return frozenset((method, re.sub(r"{[^}]*}", "{}", route.path))
+                     for page in pages for route in page.ROUTES for method in route.operations)  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_request_that_a_page_names_is_answered(page: Path) -> None:
+    named = {found.groups() for span in spans(page) if (found := ROUTES.match(span))}
+    filled = {(method, re.sub(r"{[^}]*}|\b[A-Z]+\b|(?<=/)\d+\b", "{}", path)) for method, path in named}
+
+    assert sorted(filled - routes()) == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link to a heading of the page says, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_link_of_a_page_leads_somewhere(page: Path) -> None:
+    text = (PROJECT_ROOT / page).read_text("utf-8")
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (PROJECT_ROOT / page).parent / path if path else PROJECT_ROOT / page
+        if not found.exists() or (anchor and anchor not in anchors(found)):
+            wrong.append(target)
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_benchmark_that_a_page_names_exists(page: Path) -> None:
+    named = [re.split(r"[^\w.-]", line)[0] for line in re.findall(r"python -m bench (\S+)", "\n".join(spans(page)))]
+    modules = re.findall(r"python -m (bench\.\w+)", "\n".join(spans(page)))
+
+    assert [name for name in named if name not in (*SECTIONS, "SECTION", "--scale", "[--scale")] == []
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_make_target_that_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (PROJECT_ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+    assert {name for span in spans(page) for name in re.findall(r"^(?:time )?make ([a-z]+)", span)} <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_folder_module_or_class_that_a_page_names_exists(page: Path) -> None:
+    wrong = [span for span in spans(page) if re.fullmatch(rf"({'|'.join(SOURCES)}|docs|\.ci)(/[\w.-]+)*/?", span)
+             and "/" in span and not (PROJECT_ROOT / span).exists()]  # fmt: skip
+    wrong += [span for span in spans(page) if re.fullmatch(rf"({'|'.join(SOURCES)})(\.[a-z_]+)+", span)
+              and importlib.util.find_spec(span) is None]  # fmt: skip
+    wrong += [span for span in spans(page) if re.fullmatch(r"(?:[A-Z][a-z]+){2,4}|Patience|Asked", span)
+              and not re.search(rf"\b{span}\b", code())]  # fmt: skip
+
+    assert wrong == []
+
+
+BESIDE = re.compile(r"`([A-Z][A-Z0-9_]+)` \((`?[^()]+?`?)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_default_beside_the_name_of_a_setting_is_the_codes(page: Path) -> None:
+    """`LEASE_S` (10 s): a number in brackets right behind the name is its default."""
+    text = re.sub(r"\s+", " ", (PROJECT_ROOT / page).read_text("utf-8"))
+    wrong = []
+    for name, told in BESIDE.findall(text):
+        number = re.fullmatch(r"(?:the default, )?([\d.,]+) ?(s|MiB|GiB|%|MB)?", told.removeprefix("default "))
+        if name not in SETTINGS or number is None:
+            continue
+        unit = {"MiB": 1024**2, "MB": 1024**2, "GiB": 1024**3, "%": 0.01}.get(number[2], 1)
+        if float(number[1].replace(",", "")) * unit != pytest.approx(float(SETTINGS[name])):
+            wrong.append(f"{name} ({told})")
+
+    assert wrong == []
+
+
+def test_the_timetable_of_the_operations_page_is_the_codes() -> None:
+    text = (PROJECT_ROOT / "docs" / "operations.md").read_text("utf-8")
+    table = text[text.index("## Scheduled jobs") : text.index("## Backups")]
+    named = {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)
+    }
+
+    assert named == beat_schedule.TIMETABLE.keys()
+
+
+def test_every_fault_of_the_drill_has_a_row_in_the_page() -> None:
+    text = (PROJECT_ROOT / "docs" / "reliability.md").read_text("utf-8")
+    told = re.findall(r"^\| ([a-z][\w .,-]*?) \| \d+ \| \d+ \| \d+ \|", text, re.MULTILINE)
+
+    assert told == [fault.name for fault in FAULTS]
+
+
+def test_the_connections_of_the_capacity_page_are_those_of_the_fleet() -> None:
+    """reply, deliver and intake by number, the others once, gateways by number, and the command line."""
+    text = (PROJECT_ROOT / "docs" / "capacity.md").read_text("utf-8")
+    pool = int(Settings.model_fields["database_pool_max"].default)
+    table = fleet.table(only())
+    others = sum(row.connections for name, row in table.items() if name not in ("reply", "deliver", "intake"))
+
+    def needed(processes: int, gateways: int) -> int:
+        return processes * pool + others + gateways * fleet.GATEWAY_CONNECTIONS + fleet.OPERATOR_CONNECTIONS
+
+    kinds = ("reply processes", "deliver processes", "intake processes", "gateways", "PostgreSQL connections")
+    counts = [re.search(rf"^\| {kind}.*\| (\d+) \| (\d+) \|$", text, re.MULTILINE) for kind in kinds]
+    small, large = ([int(found[side]) for found in counts if found] for side in (1, 2))
+
+    assert small[4] == needed(sum(small[:3]), small[3])
+    assert large[4] == needed(sum(large[:3]), large[3])
