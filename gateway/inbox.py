@@ -80,6 +80,8 @@ def _with_media(
         if one is not None and one.state == "stored":
             path = media.address(edge.settings.fernet_keys, company_id, message.id, ordinal, until_s)
             more.update(mime=one.mime, size_bytes=one.size_bytes, media_url=path)
+        elif one is not None:
+            more.update(attempts=one.attempts, next_attempt_at=one.due_at)
         shown.append({**attachment, **more})
     return replace(message, attachments=shown)
 

@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 import shlex
 import subprocess
+from datetime import datetime
 from enum import Enum
 
 import structlog
@@ -23,9 +24,13 @@ from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS_MAX = 8
-"""With the pauses between them ten minutes at most; most platforms' addresses are good for an hour."""
-RETRY_BASE_S, RETRY_CAP_S = 5.0, 900.0
+TRIED_FOR_S = 24 * 3600.0
+"""As long as a message of ours is tried. A platform that gives ids is asked for a new address at each attempt, and the
+addresses that others send along are good for days or longer: an outage of hours loses nothing."""
+ATTEMPTS_MIN, ATTEMPTS_MAX = 8, 200
+"""What first came to be fetched after that time, because our own workers were away, is tried all the same. The pauses
+double up to an hour and are half of that on average: about sixty attempts a day."""
+RETRY_BASE_S, RETRY_CAP_S = 5.0, 3600.0
 LEASE_MARGIN_S = 90.0
 """Beyond the fetching: the scan and the store."""
 SCAN_DEADLINE_S = 60.0
@@ -166,9 +171,17 @@ def _failed(r: Resources, claim: Claim, error: Exception) -> tuple[Result, str]:
             return Result.RETRY, error.reason
         # the rest may pass: a key that is missing just now, a parser of ours that is mended
         reason = "unreachable" if isinstance(error, Transient) else "error"
-        if claim.attempts >= ATTEMPTS_MAX:
+        if _tried_enough(claim, media.wanted_since(conn, claim), r.clock.now()):
             media.fail(conn, claim, reason)
             return Result.ENDED, reason
-        wait_s = getattr(error, "retry_after_s", None) or delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
+        wait_s = delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
+        wait_s = max(wait_s, getattr(error, "retry_after_s", None) or 0.0)
         media.postpone(conn, claim, delay_s=wait_s, reason=reason)
         return Result.RETRY, reason
+
+
+def _tried_enough(claim: Claim, since: datetime | None, now: datetime) -> bool:
+    """since: None where the lease is gone, and with it our say."""
+    if since is None or claim.attempts >= ATTEMPTS_MAX:
+        return True
+    return claim.attempts >= ATTEMPTS_MIN and (now - since).total_seconds() >= TRIED_FOR_S

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from shared.model import Attachment
 from shared.store.pool import Conn
@@ -50,7 +51,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What became of an attachment. reason: why it is not stored, None while it is on its way."""
+    """What became of an attachment. reason: why it is not stored, or why the last attempt failed. attempts: so far.
+    due_at: when a waiting one is tried next."""
 
     message_id: int
     ordinal: int
@@ -58,6 +60,8 @@ class Shown:
     reason: str | None
     mime: str | None
     size_bytes: int | None
+    attempts: int
+    due_at: datetime | None
 
 
 def fetchable(attachment: Attachment) -> bool:
@@ -107,6 +111,25 @@ def load(conn: Conn, claimed: Claim) -> Wanted | None:
     return Wanted(Attachment(**known), *row[1:])  # type: ignore[arg-type]
 
 
+_WANTED_SINCE = """
+    /* media.wanted_since */
+    SELECT created_at
+    FROM media
+    WHERE company_id = %s
+      AND message_id = %s
+      AND ordinal = %s
+      AND epoch = %s
+      AND state = 'waiting'
+"""
+
+
+def wanted_since(conn: Conn, claimed: Claim) -> datetime | None:
+    """When its message was stored; None if the lease is gone."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        place = (claimed.company_id, claimed.message_id, claimed.ordinal, claimed.epoch)
+        return cursor.execute(_WANTED_SINCE, place).fetchone()
+
+
 def stored(conn: Conn, claimed: Claim, content: Stored) -> bool:
     """The bytes are in the media store. False: the lease is gone; whoever has it stores the same bytes."""
     return _end(conn, claimed, "stored", None, content)
@@ -153,7 +176,8 @@ def of_messages(conn: Conn, company_id: int, message_ids: Sequence[int]) -> Mapp
         return {}
     with conn.cursor(row_factory=class_row(Shown)) as cursor:
         rows = cursor.execute(
-            "/* media.of_messages */ SELECT message_id, ordinal, state, reason, mime, size_bytes FROM media"
+            "/* media.of_messages */ SELECT message_id, ordinal, state, reason, mime, size_bytes, attempts,"
+            " CASE WHEN state = 'waiting' THEN due_at END AS due_at FROM media"
             " WHERE company_id = %s AND message_id = ANY (%s)",
             (company_id, list(message_ids)),
         ).fetchall()

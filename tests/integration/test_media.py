@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -175,14 +176,68 @@ def test_an_id_that_is_too_big_for_bots_fails_and_a_busy_platform_is_asked_again
     assert ("failed", "gone") in [row[:2] for row in rows(station)]
 
 
-def test_a_server_that_fails_is_tried_a_bounded_number_of_times(station: Station, files: Files, bot: Bot) -> None:
+def tried_until_it_ends(station: Station, *, until_s: float = float("inf")) -> float:
+    """Fetch whenever it is due, on a clock that jumps there. Returns how many seconds after the message the last
+    attempt was."""
+    clock = FixedClock(datetime.now(UTC))
+    station.r.clock = clock
+    passed_s = 0.0
+    for _ in range(flow.ATTEMPTS_MAX + 1):
+        if passed_s >= until_s or fetch(station) is not Result.RETRY:
+            return passed_s
+        [(wait_s,)] = station.rows("SELECT extract(epoch FROM due_at - clock_timestamp())::float8 FROM media")
+        passed_s += max(0.0, wait_s)
+        clock.advance(max(0.0, wait_s))
+        station.execute("UPDATE media SET due_at = now()")
+    raise AssertionError("it is tried without end")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_server_that_fails_is_tried_for_a_day_and_a_bounded_number_of_times(
+    station: Station, files: Files, bot: Bot, seed: int
+) -> None:
+    station.r.rng = Random(seed)
     files.answer = lambda _: httpx.Response(503)
     station.receive(bot, None)
-    for attempt in range(1, flow.ATTEMPTS_MAX + 1):
-        last = attempt == flow.ATTEMPTS_MAX
-        assert fetch(station) is (Result.ENDED if last else Result.RETRY)
-        station.execute("UPDATE media SET due_at = now()")
-    assert rows(station)[0][:3] == ("failed", "unreachable", flow.ATTEMPTS_MAX)
+
+    ended_s = tried_until_it_ends(station)
+
+    assert flow.TRIED_FOR_S <= ended_s <= flow.TRIED_FOR_S + flow.RETRY_CAP_S
+    [(state, reason, attempts, *_)] = rows(station)
+    assert (state, reason) == ("failed", "unreachable")
+    assert attempts < flow.ATTEMPTS_MAX
+
+
+def test_an_outage_of_the_platform_of_an_hour_loses_no_picture(station: Station, files: Files, bot: Bot) -> None:
+    files.answer = lambda _: httpx.Response(503)
+    station.receive(bot, None)
+    assert tried_until_it_ends(station, until_s=3600) < 3600 + flow.RETRY_CAP_S
+
+    files.answer = picture
+    assert fetch(station) is Result.STORED
+
+
+def test_a_platform_that_asks_for_short_pauses_is_not_asked_more_often_than_others(
+    station: Station, files: Files, bot: Bot
+) -> None:
+    files.get_file = (429, {"ok": False, "parameters": {"retry_after": 1}})
+    station.receive(bot, None)
+
+    tried_until_it_ends(station)
+
+    assert rows(station)[0][2] < flow.ATTEMPTS_MAX
+
+
+def test_what_our_own_workers_came_to_late_is_tried_several_times_all_the_same(
+    station: Station, files: Files, bot: Bot
+) -> None:
+    files.answer = lambda _: httpx.Response(503)
+    station.receive(bot, None)
+    station.execute("UPDATE media SET created_at = now() - interval '3 days'")
+
+    tried_until_it_ends(station)
+
+    assert rows(station)[0][:3] == ("failed", "unreachable", flow.ATTEMPTS_MIN)
 
 
 def test_the_same_bytes_of_two_customers_are_one_object_of_their_company(
@@ -332,6 +387,24 @@ def test_an_agent_sees_what_became_of_it_and_the_bytes_by_a_short_lived_address(
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-disposition"].startswith("inline")
+
+
+def test_an_agent_sees_how_often_a_waiting_one_was_tried_and_when_it_is_next(
+    station: Station, files: Files, bot: Bot, gateway: RunningGateway
+) -> None:
+    files.answer = lambda _: httpx.Response(503)
+    station.receive(bot, None)
+    fetch(station)
+
+    shown = attachment(station, gateway, bot)
+    assert (shown["state"], shown["reason"], shown["attempts"]) == ("waiting", "unreachable", 1)
+    assert datetime.fromisoformat(shown["next_attempt_at"]) > datetime.now(UTC) - timedelta(minutes=1)
+
+    station.execute("UPDATE media SET created_at = now() - interval '2 days', attempts = %s", flow.ATTEMPTS_MIN)
+    station.execute("UPDATE media SET due_at = now()")
+    fetch(station)
+    shown = attachment(station, gateway, bot)
+    assert (shown["state"], shown["attempts"], shown["next_attempt_at"]) == ("failed", flow.ATTEMPTS_MIN + 1, None)
 
 
 def test_what_could_run_as_ours_is_saved_and_not_shown(

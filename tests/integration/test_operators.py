@@ -226,6 +226,16 @@ def test_a_conversation_is_shown_without_words_unless_they_are_asked_for(run: Ru
     nothing_done(run("conversations", "show", f"{bot.company_id}/999"), "has no conversation")
 
 
+def test_a_conversation_s_attachments_are_shown_with_what_became_of_them(run: Run, station: Station, bot: Bot) -> None:
+    station.receive(bot, None)
+    station.execute("UPDATE media SET reason = 'unreachable', attempts = 3")
+    place = (f"{bot.company_id}/{station.conversation()}",)
+
+    assert "attachment 0  waiting  unreachable, 3 attempts, again at" in run("conversations", "show", *place).out
+    [file] = run("conversations", "show", *place, "--json").json["attachments"]
+    assert (file["state"], file["reason"], file["attempts"]) == ("waiting", "unreachable", 3)
+
+
 def test_a_request_s_id_leads_to_its_turn_answer_and_delivery(
     run: Run, gateway: RunningGateway, station: Station, bot: Bot
 ) -> None:

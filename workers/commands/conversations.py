@@ -13,7 +13,7 @@ from shared.flow import takeover
 from shared.live.publisher import Publisher
 from shared.live.topics import Moved
 from shared.store import conversations as store
-from shared.store import messages, receipts
+from shared.store import media, messages, receipts
 from shared.store.redis import connect
 from workers.commands.naming import Place, company_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, print_json, print_result, print_rows
@@ -63,6 +63,7 @@ def show(place: Place, content: bool, as_json: bool) -> None:
         after_seq = max(0, found.message_count - SHOWN_MESSAGES)
         lines = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=SHOWN_MESSAGES)
         answers = receipts.of_conversation(conn, company_id, conversation_id)
+        fetched = media.of_messages(conn, company_id, [line.id for line in lines if line.attachments])
     head = asdict(found)
     said = [asdict(line) for line in lines]
     if not content:
@@ -70,7 +71,8 @@ def show(place: Place, content: bool, as_json: bool) -> None:
         said = [{**line, "text": _length(line["text"])} for line in said]
         answers = [{**answer, "answer": _length(answer["answer"])} for answer in answers]
     if as_json:
-        print_json({**head, "messages": said, "answers": answers})
+        files = [asdict(fetched[place]) for place in sorted(fetched)]
+        print_json({**head, "messages": said, "answers": answers, "attachments": files})
         return
     click.echo(f"{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
                f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
@@ -80,8 +82,21 @@ def show(place: Place, content: bool, as_json: bool) -> None:
         click.echo(f"  not delivered: {found.delivery_problem}{_CLOSED.get(found.delivery_problem, '')}")
     for line in said:
         click.echo(f"  {line['seq']}  {line['created_at']:%Y-%m-%d %H:%M:%S}  {line['role']}  {line['text'] or ''}")
+        for (message_id, _), file in sorted(fetched.items()):
+            if message_id == line["id"]:
+                click.echo(f"     attachment {file.ordinal}  {_fetched(file)}")
     for answer in answers:
         click.echo(f"  turn {answer['turn']}  {answer['state']}  {answer['step']}  {answer['reason']}")
+
+
+def _fetched(file: media.Shown) -> str:
+    """`waiting  unreachable, 3 attempts, again at 2026-01-31 12:00:00`"""
+    if file.state == "stored":
+        return f"stored  {file.mime}, {file.size_bytes} bytes"
+    said = [file.reason] if file.reason else []
+    said += [f"{file.attempts} attempts"] if file.attempts else []
+    said += [f"again at {file.due_at:%Y-%m-%d %H:%M:%S}"] if file.due_at and file.attempts else []
+    return f"{file.state}  {', '.join(said)}".rstrip()
 
 
 def _length(text: str | None) -> str:
