@@ -40,14 +40,16 @@ FOREIGN = {
 }
 """Names in capitals that are no settings of ours, and whose they are."""
 SOURCES = ("gateway", "workers", "tasks", "shared", "migrations", "standin", "bench", "scripts", "deploy", "tests")
+GROUPS = [name for name, command in switchboard.commands.items() if isinstance(command, click.Group)]
 JOB_WORDS = frozenset(name.partition(".")[0] for name in (*beat_schedule.TIMETABLE, *beat_schedule.RINGS))
 
 
 def spans(page: Path) -> list[str]:
-    """What stands in backticks, or in an indented block, without blocks of other languages."""
+    """What stands in backticks, also over the end of a line, or in an indented block; no blocks of other languages."""
     text = (PROJECT_ROOT / page).read_text("utf-8")
     text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    return [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^ {4,}(\S.*)$", text, re.MULTILINE)]
+    found = re.findall(r"`([^`\n]+(?:\n *[^`\s|#-][^`\n]*)?)`", text)
+    return [*(" ".join(span.split()) for span in found), *re.findall(r"^ {4,}(\S.*)$", text, re.MULTILINE)]
 
 
 @cache
@@ -106,6 +108,14 @@ def test_a_command_and_its_options_that_a_page_names_exist(page: Path) -> None:
     wrong = [line for span in spans(page) for line in re.findall(r"\./switchboard (.*)", span) if not _exists(line)]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_command_named_without_the_programs_name_exists(page: Path) -> None:
+    """`channel health`: a group and one of its commands."""
+    lines = [span for span in spans(page) if re.match(rf"(?:{'|'.join(GROUPS)}) [a-z]", span)]
+
+    assert [line for line in lines if not _exists(line)] == []
 
 
 def _exists(line: str) -> bool:
