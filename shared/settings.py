@@ -542,9 +542,17 @@ def only_environment(config: Settings) -> dict[str, str]:
     found = {}
     for name, field in Settings.model_fields.items():
         value = getattr(config, name)
-        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-        found[name.upper()] = "" if value == field.default or plain is None else str(plain)
+        found[name.upper()] = "" if value == field.default else as_text(value)
     return found
+
+
+def as_text(value: Any) -> str:
+    """A setting's value as an environment variable says it: what `Settings` reads back as the same value."""
+    if isinstance(value, tuple):
+        return json.dumps([one.model_dump(exclude_defaults=True) for one in value], default=as_text)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)
 
 
 def given_folders(config: Settings) -> dict[str, str]:

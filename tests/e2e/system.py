@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from shared.embedded.ports import choose_port
-from shared.settings import PROJECT_ROOT
+from shared.settings import PROJECT_ROOT, as_text
 from standin.client import Standin
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, settings
@@ -90,11 +90,7 @@ class System(Copy):
             return False
 
     def environment(self) -> dict[str, str]:
-        given = {name: getattr(self.config, name) for name in self.config.model_fields_set}
-        plain = {
-            name.upper(): value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
-            for name, value in given.items()
-        }
+        plain = {name.upper(): as_text(getattr(self.config, name)) for name in self.config.model_fields_set}
         return {**plain, "RUN_DIR": str(self.folder), "DATA_DIR": str(self.folder)}
 
     def kill(self, name: str) -> None:
