@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,16 @@ def test_the_timetable_of_the_operations_page_is_the_codes() -> None:
     }
 
     assert named == beat_schedule.TIMETABLE.keys()
+
+
+def test_the_layers_of_the_architecture_page_are_those_that_imports_are_held_to() -> None:
+    with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    text = (PROJECT_ROOT / "docs" / "architecture.md").read_text("utf-8")
+    shown = re.findall(r"^ {4}([a-z]+(?: \| [a-z]+)*)(?: {2}|$)", text, re.MULTILINE)
+
+    layers = [layer for contract in contracts for layer in contract.get("layers", ())]
+    assert [set(line.split(" | ")) for line in shown] == [set(re.findall(r"[a-z]+", layer)) for layer in layers]
 
 
 def test_every_fault_of_the_drill_has_a_row_in_the_page() -> None:
