@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from shared import faults
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.flow import allowance
 from shared.flow.allowance import NotAllowed
@@ -52,6 +53,8 @@ def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Claim]:
         claims = imports.claim_several(
             conn, after_company, limit=room.slots, lease_s=LEASE_S, held=room.held, company_max=room.company_max
         )
+    if claims:
+        faults.reach("import.claimed")
     companies = [claim.company_id for claim in claims]
     return Claimed(claims, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
@@ -88,6 +91,7 @@ def do(r: Resources, claim: Claim) -> Result:
             imports.postpone(conn, claim, delay_s=wait_s, reason=describe(e))
         log.warning("import_failed", **bound, attempts=claim.attempts, exc_info=e)
         return Result.RETRY
+    faults.reach("import.after_commit")
     log.info("imported", **bound)
     return Result.DONE
 
@@ -111,12 +115,15 @@ def _import(r: Resources, claim: Claim) -> None:
         allowance.take(conn, claim.company_id, costs, now=r.clock.now(), spread=r.rng.random())
     if wanted.kind == "site":
         found = site.pages_of(wanted.source, _getting(r))
+        faults.reach("import.fetched")
         with r.db.transaction(claim.company_id) as conn:
             queued = imports.queue_pages(
                 conn, claim.company_id, found.pages, wanted.described, site=wanted.source, version=chunk.VERSION
             )
+            faults.reach("import.stored")
             gone = 0 if found.named is None else imports.part_with(conn, claim.company_id, wanted.source, found.named)
             imports.finish(conn, claim, None)
+            faults.reach("import.before_commit")
         log.info(
             "site_read", company_id=claim.company_id, pages=queued, as_before=len(found.pages) - queued,
             left=found.left, gone=gone,
@@ -126,6 +133,7 @@ def _import(r: Resources, claim: Claim) -> None:
     seen = None
     if wanted.kind == "page":
         fetched = _page(r, wanted)
+        faults.reach("import.fetched")
         if fetched is None:
             with r.db.transaction(claim.company_id) as conn:
                 imports.unchanged(conn, claim)
@@ -136,9 +144,12 @@ def _import(r: Resources, claim: Claim) -> None:
     if body is None:
         raise Permanent("import", "what was sent is not there any more: send it again")
     parsed = read(name, media_type, body, title=wanted.described.get("title"), called=wanted.name)
+    faults.reach("import.chunked")
     with r.db.transaction(claim.company_id) as conn:
         added = add(conn, claim.company_id, wanted.source, parsed, wanted.described)
+        faults.reach("import.stored")
         imports.finish(conn, claim, added.document_id, seen)
+        faults.reach("import.before_commit")
 
 
 def _page(r: Resources, wanted: Import) -> Fetched | None:

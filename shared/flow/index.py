@@ -7,6 +7,7 @@ from enum import Enum
 
 import structlog
 
+from shared import faults
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.resilience.backoff import delay_s
 from shared.resilience.breaker import BreakerOpen
@@ -43,6 +44,7 @@ def index_next_document(r: Resources, after_company: int) -> tuple[Result, int]:
         claim = embeddings.claim(conn, list(workable), after_company, lease_s=LEASE_S)
     if claim is None:
         return Result.NOTHING_DUE, 0
+    faults.reach("index.claimed")
     space = workable[claim.space_id]
     bound = {"company_id": claim.company_id, "document_id": claim.document_id, "space": space.model}
     try:
@@ -88,6 +90,7 @@ def _index(r: Resources, claim: Claim, space: Space) -> Result:
     # The title too: a section's text alone often does not say what it is about.
     texts = [f"{part.title}\n{part.text}" for part in batch]
     vectors = r.embedders[space.model].embed(texts, deadline_s=EMBED_DEADLINE_S)
+    faults.reach("index.embedded")
     if space.dimension is None:
         with r.db.transaction() as conn:
             embeddings.ensure_space(conn, space.model, len(vectors[0]))
@@ -102,6 +105,8 @@ def _index(r: Resources, claim: Claim, space: Space) -> Result:
             embeddings.go_on(conn, claim)
         else:
             embeddings.finish(conn, claim)
+        faults.reach("index.before_commit")
+    faults.reach("index.after_commit")
     log.info(
         "indexed", company_id=claim.company_id, document_id=claim.document_id, space=space.model, chunks=len(batch),
         more=more,
