@@ -17,7 +17,7 @@ _NARROW, _WIDE = "x", "漢"
 class Support:
     """What the code alone does not say.
 
-    proof: what a webhook bears. events: the kinds that its parser tells apart. window: until when we may answer.
+    proof: what proves where a webhook is from. events: the kinds that its parser tells apart. window: until when we may answer.
     settled: how a send of unknown outcome ends.
     """
 
@@ -37,34 +37,34 @@ SUPPORT: Mapping[str, Support] = MappingProxyType(
         "telegram": Support(
             "a secret header",
             frozenset({"message", "edited", "deleted", "reaction", "echo", "account", "other"}),
-            "none",
+            "no limit",
             "by a person",
         ),
         "messenger": Support(
-            "HMAC-SHA256 of the body", _META, "24 h; a person 7 days", "by the echo, which bears our reference"
+            "HMAC-SHA256 of the body", _META, "24 h; a person 7 days", "by the echo, which carries our reference"
         ),
         "instagram": Support(
-            "HMAC-SHA256 of the body", _META, "24 h; a person 7 days", "by the echo, its words and its time"
+            "HMAC-SHA256 of the body", _META, "24 h; a person 7 days", "by the echo: its text and its time"
         ),
         "whatsapp": Support(
             "HMAC-SHA256 of the body",
             _META,
             "24 h",
-            "by the status, which bears our reference",
+            "by the status, which carries our reference",
         ),
         "slack": Support(
             "HMAC-SHA256 of time and body",
             frozenset({"message", "edited", "deleted", "reaction", "echo", "account", "other"}),
-            "none",
-            "by the message's event, which bears our reference",
+            "no limit",
+            "by the message's event, which carries our reference",
         ),
         "standard": Support(
             "HMAC-SHA256 of id, time and body",
             frozenset({"message", "edited", "deleted", "echo", "other"}),
-            "none",
-            "sent again under its id",
+            "no limit",
+            "by sending it again under its id",
         ),
-        "widget": Support("a visitor's token", frozenset({"message", "other"}), "none", "never unknown"),
+        "widget": Support("a visitor's token", frozenset({"message", "other"}), "no limit", "never unknown"),
     }
 )
 
@@ -89,7 +89,7 @@ def rates(platform: Platform) -> str:
 
 def tries(platform: Platform) -> str:
     if platform.local_delivery:
-        return "stored is delivered"
+        return "none: delivered once stored"
     hours = platform.patience.expires_after_s / 3600
     return f"up to {platform.patience.attempts_max} in {hours:g} h"
 
@@ -97,8 +97,8 @@ def tries(platform: Platform) -> str:
 def table(platforms: Mapping[str, Platform]) -> str:
     """Markdown."""
     columns = (
-        "channel", "a webhook bears", "events told apart", "a part", "rates", "answers until", "tries",
-        "an unknown outcome is settled", "asked how it fares",
+        "channel", "a webhook is proven by", "kinds of events", "longest part", "rate limits", "answers allowed for",
+        "attempts", "an unknown outcome is settled", "health can be asked for",
     )  # fmt: skip
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, platform in platforms.items():
