@@ -17,8 +17,8 @@ _NARROW, _WIDE = "x", "漢"
 class Support:
     """What the code alone does not say.
 
-    proof: what proves where a webhook is from. events: the kinds that its parser tells apart. window: until when we may answer.
-    settled: how a send of unknown outcome ends.
+    proof: what proves where a webhook is from. events: the kinds that its parser tells apart. window: until when we
+    may answer. settled: how a send of unknown outcome ends.
     """
 
     proof: str

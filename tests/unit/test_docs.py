@@ -132,8 +132,18 @@ def _exists(line: str) -> bool:
             return False
         command = found
         words[place] = ""
-    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
-    return all(word in known for word in words if re.fullmatch(r"--[a-z-]+", word))
+    options = {option: one for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    value = False
+    for word in filter(None, (word.strip("[]…") for word in words)):
+        if re.fullmatch(r"--[a-z-]+", word):
+            if word not in options and word != "--help":
+                return False
+            value = word != "--help" and not getattr(options[word], "is_flag", False)
+        elif value or word.startswith("-"):
+            value = False
+        elif not any(isinstance(one, click.Argument) for one in command.params) and re.match(r"[\w'\"]", word):
+            return isinstance(command, click.Group)
+    return True
 
 
 README_ROW = re.compile(r"^\| ((?:`[^`]+`(?:, )?)+) \| (.*?) \| ", re.MULTILINE)
