@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import Any
 
 from shared.model import ChatLine
 from shared.store.companies import Company
 from shared.store.filters import Filter
 from shared.store.pool import Conn
 from shared.store.turns import Claim, Turn
+
+_TURN = tuple(one.name for one in fields(Turn))
+_COMPANY = tuple(one.name for one in fields(Company))
+"""Fields, which the columns below are named after; a company's begin with `company_`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +38,19 @@ class Loaded:
 def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: int) -> dict[Claim, Loaded]:
     """The claimed turns; those whose lease is gone are left out. lines: the turn's own, history_lines before them, at
     most lines_max. The transaction must work for their companies."""
-    rows = conn.execute(
+    cursor = conn.execute(
         # LIMIT: one look into the index for each claim. As a join the planner may read all open turns.
         "/* cases.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
-        " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat), h.platform,"
-        " c.bot_enabled, c.message_count, t.request_id, h.external_id, c.last_customer_message, c.last_customer_at,"
-        " o.id, o.slug, o.name, o.handover_text, o.notice_text, o.overload_text, o.daily_token_budget,"
-        " o.texts, h.credentials,"
+        " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform,"
+        " c.bot_enabled, c.message_count, t.request_id, h.external_id AS account,"
+        " c.last_customer_message AS last_message, c.last_customer_at, o.slug AS company_slug, o.name AS company_name,"
+        " o.handover_text AS company_handover_text, o.notice_text AS company_notice_text,"
+        " o.overload_text AS company_overload_text, o.daily_token_budget AS company_daily_token_budget,"
+        " o.texts AS company_texts, h.credentials,"
         " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
-        "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END,"
+        "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END AS tokens_today,"
         " (SELECT f.wanted FROM chat_filters f WHERE f.company_id = t.company_id"
-        "   AND f.conversation_id = t.conversation_id),"
+        "   AND f.conversation_id = t.conversation_id) AS wanted,"
         " c.bot_step, c.bot_step_at, c.misses"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
         " CROSS JOIN LATERAL (SELECT * FROM turns t WHERE t.company_id = k.company_id AND t.id = k.id"
@@ -55,15 +62,18 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         " JOIN companies o ON o.id = t.company_id",
         ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims]),
         prepare=True,
-    ).fetchall()
+    )
     found: dict[Claim, Loaded] = {}
-    for row in rows:
-        turn = Turn(*row[:18])  # type: ignore[arg-type]
-        company = Company(*row[18:26])  # type: ignore[arg-type]
-        claim = Claim(turn.company_id, turn.id, turn.epoch)
-        where = Filter.from_json(row[28]) if isinstance(row[28], dict) else None
-        credentials = bytes(row[26])  # type: ignore[call-overload]
-        found[claim] = Loaded(turn, company, credentials, int(str(row[27] or 0)), where, *row[29:32])  # type: ignore[arg-type]
+    names = [column.name for column in cursor.description or ()]
+    for values in cursor.fetchall():
+        row: dict[str, Any] = dict(zip(names, values, strict=True))
+        turn = Turn(**{name: row[name] for name in _TURN})
+        company = Company(**{name: row[f"company_{name}"] for name in _COMPANY})
+        where = Filter.from_json(row["wanted"]) if isinstance(row["wanted"], dict) else None
+        found[Claim(turn.company_id, turn.id, turn.epoch)] = Loaded(
+            turn, company, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
+            bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"],
+        )  # fmt: skip
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found
 

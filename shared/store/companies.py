@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Literal, LiteralString
 
 from psycopg import errors, sql
@@ -190,15 +189,25 @@ def add_agent(conn: Conn, company_id: int, name: str, api_key: str) -> int:
     return int(str(row[0]))
 
 
+_FREE_AGENT_NAME = """
+    /* companies.free_agent_name */
+    WITH taken AS (
+        SELECT name_key(name) AS key FROM agents WHERE company_id = %(company)s AND disabled_at IS NULL
+    ), tried AS (
+        SELECT n, CASE WHEN n = 1 THEN %(name)s::text ELSE %(name)s::text || ' ' || n END AS name
+        FROM generate_series(1, (SELECT count(*) + 1 FROM taken)) n
+    )
+    SELECT name FROM tried
+    WHERE name_key(name) NOT IN (SELECT key FROM taken)
+    ORDER BY n LIMIT 1
+"""
+
+
 def free_agent_name(conn: Conn, company_id: int, name: str) -> str:
     """The name, with a number where an agent whose key counts has it."""
-    rows = conn.execute(
-        "/* companies.agent_names */ SELECT lower(name) FROM agents WHERE company_id = %s AND disabled_at IS NULL",
-        (company_id,),
-    ).fetchall()
-    taken = {str(row[0]) for row in rows}
-    tried = (name if n == 1 else f"{name} {n}" for n in count(1))
-    return next(one for one in tried if one.lower() not in taken)
+    row = conn.execute(_FREE_AGENT_NAME, {"company": company_id, "name": name}).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def agent_of_key(conn: Conn, api_key: str) -> tuple[int, int] | None:

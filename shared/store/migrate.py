@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,8 @@ FOLDER = Path(__file__).resolve().parent.parent.parent / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK = 7_349_201  # any number, the same for all
 RAISED = "01000"  # the state of a `RAISE WARNING`; PostgreSQL's own warnings have others
+OWNED_APPS = "0047_owned_apps.sql"
+"""Disables channels of which only one may stand; which, `migrate` tells."""
 APPLICATION_ROLE = "switchboard_app"  # as the files name it
 
 
@@ -56,14 +58,38 @@ def migrate(admin_url: str, folder: Path = FOLDER, told: Callable[[str], None] =
                 if applied[name] != checksum(content):
                     raise SettingsError(f"migrations/{name} was changed after it was applied: add a new file instead")
                 continue
+            enabled = _enabled_channels(conn) if name == OWNED_APPS else {}
             with conn.transaction():
                 conn.execute(content.encode())
                 conn.execute(
                     "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", (name, checksum(content))
                 )
             done.append(name)
+            _tell_disabled(conn, enabled, told)
         _forbid_objects(conn)
         return done
+
+
+def _enabled_channels(conn: psycopg.Connection) -> dict[tuple[int, int], str]:
+    """Channels that work, by company and id, in words."""
+    rows = conn.execute(
+        "/* migrate.enabled_channels */ SELECT c.company_id, c.id, format('%s, account %s, slug %s', c.platform,"
+        " to_json(c.external_id), a.slug) FROM channels c JOIN apps a ON a.id = c.app_id WHERE c.state <> 'disabled'"
+        " ORDER BY 1, 2"
+    ).fetchall()
+    return {(company_id, id_): words for company_id, id_, words in rows}
+
+
+def _tell_disabled(
+    conn: psycopg.Connection, before: Mapping[tuple[int, int], str], told: Callable[[str], None]
+) -> None:
+    """The channels of these that a file has disabled. OWNED_APPS does not say it itself, and a file that was applied
+    cannot be changed."""
+    for company_id, id_ in sorted(before.keys() - _enabled_channels(conn).keys()) if before else ():
+        told(
+            f"channel {company_id}/{id_} ({before[company_id, id_]}) is disabled now, because its slug or its account"
+            " stood twice: see `channel list`, and connect each under a slug of its own"
+        )
 
 
 def pending(admin_or_app_url: str, folder: Path = FOLDER) -> list[str]:

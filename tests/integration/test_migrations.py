@@ -132,7 +132,8 @@ def test_what_stood_twice_before_it_was_refused_is_disabled_and_the_account_in_u
         )
         conn.execute("INSERT INTO channel_health (company_id, channel_id, received_at) VALUES (1, 4, now())")
 
-    migrate.migrate(empty_database.admin_url)
+    told: list[str] = []
+    migrate.migrate(empty_database.admin_url, told=told.append)
 
     found = _rows(
         empty_database,
@@ -142,6 +143,10 @@ def test_what_stood_twice_before_it_was_refused_is_disabled_and_the_account_in_u
     assert found == [
         ("shared", 1, 1, "disabled"), ("shared", 1, 2, "disabled"), ("alone", 2, 2, "active"),
         ("meta", None, 1, "active"), ("other", None, 2, "disabled"),
+    ]  # fmt: skip
+    assert [said.partition(" is disabled now")[0] for said in told] == [
+        'channel 1/1 (telegram, account "71", slug shared)', 'channel 2/2 (telegram, account "72", slug shared)',
+        'channel 2/5 (messenger, account "9", slug other)',
     ]  # fmt: skip
 
 

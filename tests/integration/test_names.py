@@ -93,3 +93,20 @@ def test_the_migration_mends_names_that_are_there_and_tells_which(empty_database
     assert collections == [("Docs",), ("docs (2)",)]
     assert len(told) == 8
     assert any("ACME (2)" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("taken", "wanted"), [("Ada", "Ａｄａ"), ("Ａｄａ", "ADA"), ("Zo\u00e9", "Zoe\u0301"), ("Straße", "STRASSE")]
+)
+def test_a_free_agents_name_is_one_that_the_index_takes(database: Database, taken: str, wanted: str) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        company_id = companies.create(conn, "Acme").id
+        companies.add_agent(conn, company_id, taken, "a key")
+
+        assert companies.free_agent_name(conn, company_id, wanted) == f"{wanted} 2"
+
+        for n, expected in enumerate([f"{wanted} 2", f"{wanted} 3"]):
+            free = companies.free_agent_name(conn, company_id, wanted)
+            companies.add_agent(conn, company_id, free, f"key {n}")
+            assert free == expected
+        assert companies.free_agent_name(conn, company_id, "Somebody else") == "Somebody else"

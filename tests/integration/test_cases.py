@@ -1,0 +1,44 @@
+"""What answering a turn needs comes under the names of its fields, whatever the order of the columns."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import psycopg
+
+from shared.embedded import Database
+from shared.store import cases, companies
+from shared.store.companies import Company
+from shared.store.turns import Claim
+from tests.factories import make_bot
+
+
+def test_a_turns_company_is_the_one_that_its_table_holds(database: Database) -> None:
+    bot = make_bot(database.admin_url)
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        conn.execute(
+            "UPDATE companies SET handover_text = 'h', notice_text = 'n', overload_text = 'o',"
+            " daily_token_budget = 7, texts = '{\"greeting\": \"g\"}' WHERE id = %s", (bot.company_id,),
+        )  # fmt: skip
+        row = conn.execute(
+            "INSERT INTO conversations (company_id, channel_id, chat) VALUES (%s, %s, '5') RETURNING id",
+            (bot.company_id, bot.channel_id),
+        ).fetchone()
+        assert row is not None
+        turn = conn.execute(
+            "INSERT INTO turns (company_id, conversation_id, channel_id, state, epoch, first_seq, last_seq,"
+            " received_at, due_at) VALUES (%s, %s, %s, 'answering', 3, 1, 1, now(), now()) RETURNING id",
+            (bot.company_id, row[0], bot.channel_id),
+        ).fetchone()
+        assert turn is not None
+        claim = Claim(bot.company_id, int(turn[0]), 3)
+
+        [loaded] = cases.load(conn, [claim], history_lines=5, lines_max=10).values()
+        company = companies.by_id(conn, bot.company_id)
+
+    assert company is not None
+    assert {one.name: getattr(loaded.company, one.name) for one in fields(Company)} == {
+        one.name: getattr(company, one.name) for one in fields(Company)
+    }
+    assert (loaded.turn.conversation_id, loaded.turn.chat, loaded.turn.platform) == (row[0], "5", bot.platform)
+    assert (loaded.tokens_today, loaded.misses, loaded.where) == (0, 0, None)
