@@ -5,8 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import click
+
+from workers.commands import renamed
+
+WORDS = "switchboard.words"
+"""Where a context keeps the command line as it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,18 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._lazy[cmd_name].target} is no command")
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as e:
+            if (words := renamed.told(ctx.meta[WORDS])) is None:
+                raise
+            raise click.UsageError(words, e.ctx) from e
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,0 +1,49 @@
+"""Forms of commands that there were once: who uses one is told the form of today."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ANY, NUMBER = "COMPANY", "N"
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """old: how such a command line began; COMPANY stands for any word, N for a number."""
+
+    old: str
+    new: str
+
+    def begins(self, words: Sequence[str]) -> bool:
+        old = self.old.split()
+        return len(words) >= len(old) and all(map(_fits, old, words))
+
+
+def _fits(old: str, word: str) -> bool:
+    if old == NUMBER:
+        return word.isascii() and word.isdecimal()
+    return not word.startswith("-") if old == ANY else old == word
+
+
+RENAMED = (
+    Renamed("conversation", "conversations"),
+    Renamed("outbound settle", "outbound uncertain settle COMPANY/ID --sent|--not-sent"),
+    Renamed("channel connect-telegram", "channel connect telegram --company COMPANY --slug SLUG"),
+    Renamed("archive terms COMPANY", "archive terms --company COMPANY"),
+    Renamed("budget COMPANY N", "budget N --company COMPANY"),
+    Renamed("budget COMPANY none", "budget none --company COMPANY"),
+    Renamed("conversations list COMPANY", "conversations list --company COMPANY"),
+    *(
+        Renamed(f"conversations {name} {NUMBER} {NUMBER}", f"conversations {name} COMPANY/ID")
+        for name in ("show", "take-over", "hand-back", "mark-read")
+    ),
+    Renamed("documents delete N", "documents delete COMPANY/ID"),
+)
+"""In the order in which they are tried, and only on a command line that is refused as it is."""
+
+
+def told(words: Sequence[str]) -> str | None:
+    """The form of today, in words; None where these words were never a form of ours."""
+    found = next((one for one in RENAMED if one.begins(words)), None)
+    return None if found is None else f"`{found.old}` is now `./switchboard {found.new}`"
