@@ -41,7 +41,9 @@ FOREIGN = {
 }
 """Names in capitals that are no settings of ours, and whose they are."""
 SOURCES = ("gateway", "workers", "tasks", "shared", "migrations", "standin", "bench", "scripts", "deploy", "tests")
-GROUPS = [name for name, command in switchboard.commands.items() if isinstance(command, click.Group)]
+with click.Context(switchboard) as _context:
+    GROUPS = [name for name in switchboard.list_commands(_context)
+              if isinstance(switchboard.get_command(_context, name), click.Group)]  # fmt: skip
 JOB_WORDS = frozenset(name.partition(".")[0] for name in (*beat_schedule.TIMETABLE, *beat_schedule.RINGS))
 
 
