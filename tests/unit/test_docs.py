@@ -148,6 +148,27 @@ def _exists(line: str) -> bool:
     return True
 
 
+def test_the_table_of_commands_has_every_command() -> None:
+    text = (PROJECT_ROOT / "README.md").read_text("utf-8")
+    rows_of: dict[str, set[str]] = {}
+    for cell in re.findall(r"^\| (`\./switchboard .*?) \| ", text, re.MULTILINE):
+        first, *others = re.findall(r"`(?:\./switchboard )?([^`]*)`", cell)
+        group, *rest = re.findall(r"[a-z][a-z-]*(?![\w-])", re.sub(r"\[.*?\]|[A-Z]+", "", first))
+        rows_of.setdefault(group, set()).update(rest, (other.split()[0] for other in others))
+        rows_of |= {other.split()[0]: set() for other in others if other.split()[0] not in rows_of}
+
+    missing = []
+    with click.Context(switchboard) as context:
+        for name in switchboard.list_commands(context):
+            command = switchboard.get_command(context, name)
+            if name in ("up", "demo"):
+                continue  # `make up` and `make demo`, above the table
+            missing += [name] if name not in rows_of else []
+            if isinstance(command, click.Group):
+                missing += [f"{name} {one}" for one in command.list_commands(context) if one not in rows_of[name]]
+    assert missing == []
+
+
 README_ROW = re.compile(r"^\| ((?:`[^`]+`(?:, )?)+) \| (.*?) \| ", re.MULTILINE)
 IN_WORDS = {
     "none": (None, "", SecretStr(""), ()),
