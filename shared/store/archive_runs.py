@@ -39,6 +39,17 @@ def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term
     return Term(*row) if row else None  # type: ignore[arg-type]
 
 
+def terms(conn: Conn, company_id: int) -> tuple[int | None, int | None]:
+    """(after_days, delete_after_days) of a company's own; None: as everybody."""
+    row = conn.execute(
+        "/* archive.terms */ SELECT archive_after_days, archive_delete_after_days FROM companies WHERE id = %s",
+        (company_id,),
+    ).fetchone()
+    assert row is not None
+    after_days, delete_after_days = row
+    return after_days, delete_after_days  # type: ignore[return-value]
+
+
 def set_terms(conn: Conn, company_id: int, *, after_days: int | None, delete_after_days: int | None) -> None:
     conn.execute(
         "/* archive.set_terms */ UPDATE companies SET archive_after_days = %s, archive_delete_after_days = %s"

@@ -18,7 +18,7 @@ from shared.store import conversations, deletion, messages, receipts, requests
 from shared.store.pool import set_companies
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration import history
-from tests.integration.command_line import Run, one_line
+from tests.integration.command_line import Run, misused, nothing_done, one_line
 
 KEEP = 100
 
@@ -348,7 +348,12 @@ def test_the_archive_by_hand(run: Run, database: Database) -> None:
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         conversation = history.write(conn, bot, "5", 300, days=100)
     assert run("archive", "stats").out == "nothing is archived yet\n"
+    misused(run("archive", "terms", "--company", "acme"), "--after-days", "--delete-after-days", "--as-everybody")
+    misused(run("archive", "terms", "--company", "acme", "--after-days", 90, "--as-everybody"), "alone")
+    nothing_done(run("archive", "terms", "--company", "acme", "--as-everybody"), "already")
+    nothing_done(run("archive", "run"), "nothing to archive")
     assert run("archive", "terms", "--company", "acme", "--after-days", 90).code == 0
+    nothing_done(run("archive", "terms", "--company", "acme", "--after-days", 90), "already")
 
     told = run("archive", "preview", "--company", "Acme", "--json").json
     moved = run("archive", "run", "--company", "Acme")

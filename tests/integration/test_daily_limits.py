@@ -18,7 +18,7 @@ from shared.store import limits
 from shared.store.limits import Spent
 from shared.store.pool import Conn, set_companies
 from tests.factories import Bot, make_bot
-from tests.integration.command_line import Run, nothing_done, one_line
+from tests.integration.command_line import Run, misused, nothing_done
 
 TODAY = date(2031, 5, 6)
 NOW = datetime(2031, 5, 6, 21, 0, tzinfo=UTC)
@@ -122,4 +122,8 @@ def test_limits_by_hand(run: Run, bot: Bot) -> None:
 
     assert run("limits", "unset", "images", "--company", "Acme").out.startswith("images  Acme: now a company 3")
     nothing_done(run("limits", "set", "coffees", "--per-company", "1"), "coffees", "media_fetches")
-    one_line(run("limits", "set", "images"), "--per-company")
+    misused(run("limits", "set", "images"), "--per-company", "--per-contact")
+    for company in ((), ("--company", "Acme")):
+        asked = ("limits", "set", "images", *company, "--per-company", "11")
+        assert run(*asked).code == 0  # also where everybody's is the same
+        nothing_done(run(*asked), "images", "a company 11", "already")

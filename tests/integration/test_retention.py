@@ -18,7 +18,7 @@ from shared.store import maintenance, parked
 from shared.store import retention as store
 from shared.store.pool import Conn
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
-from tests.integration.command_line import Run, one_line
+from tests.integration.command_line import Run, nothing_done, one_line
 
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
@@ -293,6 +293,8 @@ def test_policies_are_shown_and_set_by_hand(run: Run, database: Database) -> Non
     bot = make_bot(database.admin_url, "Acme")
     assert run("retention", "set", "llm_calls", 30).code == 0
     assert run("retention", "set", "webhook_events", 365, "--company", "Acme").code == 0
+    nothing_done(run("retention", "set", "llm_calls", 30), "llm_calls is kept for 30 days already")
+    nothing_done(run("retention", "set", "webhook_events", 365, "--company", "Acme"), "365 days for Acme already")
 
     shown = run("retention", "show", "--json").json
 

@@ -12,6 +12,7 @@ import pytest
 
 from shared.settings import PROJECT_ROOT
 from workers.commands import switchboard
+from workers.commands.examples import example_of
 from workers.commands.naming import CompanyType, PlaceType
 
 WITHOUT_JSON = {
@@ -63,6 +64,20 @@ def test_a_company_is_named_in_one_way(name: str) -> None:
             assert param.opts == (["company"] if name in ITS_OBJECT else ["--company"])
         if param.metavar is not None and "/" in param.metavar and "COMPANY" in param.metavar:
             assert isinstance(param.type, PlaceType)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_an_example_that_it_takes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    command, example = COMMANDS[name], example_of(name)
+    assert example is not None
+    shown = command.get_help(click.Context(command, info_name=name))
+    assert f"./switchboard {example}" in map(str.strip, shown.splitlines())
+
+    for option in command.params:
+        if isinstance(option.type, (click.File, click.Path)):
+            monkeypatch.setattr(option, "type", click.STRING)
+    words = shlex.split(example.split(" < ")[0])
+    command.make_context(name, words[len(name.split()) :])
 
 
 DOCUMENTS = [PROJECT_ROOT / "README.md", *sorted((PROJECT_ROOT / "docs").rglob("*.md"))]

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from workers.commands import renamed
+from workers.commands.examples import show_examples
 
 WORDS = "switchboard.words"
 """Where a context keeps the command line as it was given."""
@@ -40,6 +41,7 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._lazy[cmd_name].target} is no command")
+        show_examples(command, cmd_name)
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

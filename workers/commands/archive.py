@@ -44,6 +44,8 @@ def run(company: str | None, as_json: bool) -> None:
     config = settings.load()
     with as_owner(config) as conn:
         ran = run_to_the_end(flow.moving(company_id_of(conn, company)), work_of(conn, config))
+    if not ran.rows:
+        raise NothingDone("archive", "nothing to archive: no quiet conversation has messages that are old enough")
     print_result(asdict(ran), f"moved {ran.rows} rows, {ran.size} bytes, in {ran.seconds:.1f} s", as_json=as_json)
 
 
@@ -102,11 +104,18 @@ def stats(as_json: bool) -> None:
 @click.option(
     "--delete-after-days", type=click.IntRange(60, 36_500), help="Deleted when so old. Left out: as everybody."
 )
+@click.option("--as-everybody", is_flag=True, help="No terms of its own any more.")
 @as_json_option
-def terms(company: str, after_days: int | None, delete_after_days: int | None, as_json: bool) -> None:
-    """Give a company terms of its own."""
+def terms(
+    company: str, after_days: int | None, delete_after_days: int | None, as_everybody: bool, as_json: bool
+) -> None:
+    """Give a company terms of its own: `archive terms --company acme --after-days 90`."""
+    if as_everybody == (after_days is not None or delete_after_days is not None):
+        raise click.UsageError("say --after-days DAYS, --delete-after-days DAYS or both, or --as-everybody alone")
     with as_owner(settings.load()) as conn:
         company_id = company_of(conn, company).id
+        if store.terms(conn, company_id) == (after_days, delete_after_days):
+            raise NothingDone("archive", f"{company} has these terms already")
         store.set_terms(conn, company_id, after_days=after_days, delete_after_days=delete_after_days)
     print_result(
         {"company_id": company_id, "after_days": after_days, "delete_after_days": delete_after_days},

@@ -9,7 +9,7 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import NotFound, NothingDone, Permanent
+from shared.errors import NotFound, NothingDone
 from shared.store import limits as store
 from workers.commands.naming import company_id_of, company_of, company_option
 from workers.commands.printing import as_json_option, print_json, print_result
@@ -69,14 +69,15 @@ def _shown(bound: store.Bounds) -> str:
 def set_(kind: str, company: str | None, per_company: str | None, per_contact: str | None, as_json: bool) -> None:
     """Set how much of KIND a day may bring. It counts from the next piece of work on."""
     if per_company is None and per_contact is None:
-        raise Permanent("limits", "say --per-company N, --per-contact N, or both; `none` is no bound")
+        raise click.UsageError("say --per-company N, --per-contact N, or both; `none` is no bound")
     with as_owner(settings.load()) as conn:
         company_id = company_id_of(conn, company)
         now = _known(conn, kind, company_id)
-        store.set_bounds(
-            conn, kind, company_id,
-            per_company=_read(per_company, now.per_company), per_contact=_read(per_contact, now.per_contact),
-        )  # fmt: skip
+        own = now.company_id == company_id  # else what counts now is everybody's
+        wanted = _read(per_company, now.per_company), _read(per_contact, now.per_contact)
+        if own and wanted == (now.per_company, now.per_contact):
+            raise NothingDone("limits", f"{kind}  {company or 'everybody'}: {_shown(now)} a day already")
+        store.set_bounds(conn, kind, company_id, per_company=wanted[0], per_contact=wanted[1])
         after = _known(conn, kind, company_id)
     print_result(_as_json(after), f"{kind}  {company or 'everybody'}: {_shown(after)} a day", as_json=as_json)
 

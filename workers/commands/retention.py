@@ -43,10 +43,13 @@ def show(as_json: bool) -> None:
 @as_json_option
 def set_(subject: str, days: int, company: str | None, as_json: bool) -> None:
     """Keep a log for so many days, from the next run on (retention.drop_raw, retention.drop_logs)."""
+    for_company = f" for {company}" if company else ""
     with as_owner(settings.load()) as conn:
         _known(conn, subject)
         try:
             company_id = company_id_of(conn, company)
+            if days == _kept(conn, subject, company_id):
+                raise NothingDone("retention", f"{subject} is kept for {days} days{for_company} already")
             if company_id is None:
                 store.set_days(conn, subject, days)
             else:
@@ -57,7 +60,7 @@ def set_(subject: str, days: int, company: str | None, as_json: bool) -> None:
                 + (" for one company" if company else "") + ": the ledger needs 7, and runs have no company",
             ) from None  # fmt: skip
     print_result({"subject": subject, "days": days, "company_id": company_id},
-                 f"{subject}  {days} days{f' for {company}' if company else ''}", as_json=as_json)  # fmt: skip
+                 f"{subject}  {days} days{for_company}", as_json=as_json)  # fmt: skip
 
 
 @retention.command("unset")
@@ -73,6 +76,14 @@ def unset(subject: str, company: str, as_json: bool) -> None:
             raise NothingDone("retention", f"{company} has no days of its own for {subject}")
     print_result({"subject": subject, "company_id": company_id, "days": None}, f"{subject}  as everybody",
                  as_json=as_json)  # fmt: skip
+
+
+def _kept(conn: psycopg.Connection, subject: str, company_id: int | None) -> int | None:
+    """The days that were set for this company, or for everybody; None: none of its own."""
+    if company_id is None:
+        return store.policies(conn)[subject]
+    own = (o.days for o in store.overrides(conn) if (o.company_id, o.subject) == (company_id, subject))
+    return next(own, None)
 
 
 def _known(conn: psycopg.Connection, subject: str) -> None:

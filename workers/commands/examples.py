@@ -1,0 +1,117 @@
+"""One example of each command, shown below its help."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+EXAMPLES = """
+up
+demo
+drill
+worker reply
+migrate
+company create "Acme Shoes" --slug acme
+company list
+company rename acme "Acme Boots"
+company show acme
+company texts acme --welcome "Hello! How can I help?"
+agent create Ada --company acme
+agent disable acme/3
+agent list --company acme
+app disable acme-bot
+app drop-old-secret acme-bot
+app enable acme-bot
+app list
+app register acme-bot --public-url https://bots.example.com
+app rotate-secret acme-bot
+app seen acme-bot
+app show acme-bot
+channel check acme/2
+channel connect telegram --company acme --slug acme-bot
+channel create-widget --company acme --slug acme-chat --origin https://www.example.com
+channel disable acme/2
+channel enable acme/2
+channel health
+channel kinds
+channel list
+channel seen acme/2
+channel show acme/2
+keys rotate
+documents add handbook/ --company acme
+documents add-site https://www.example.com/sitemap.xml --company acme
+documents clear-failed --company acme --reason PDF
+documents delete acme/12
+documents list --company acme
+documents progress --company acme
+documents retry --company acme
+documents search "How long may I return shoes?" --company acme
+spaces create text-embedding-3-small
+spaces drop text-embedding-3-small
+spaces list
+spaces progress text-embedding-3-small
+spaces switch text-embedding-3-small
+conversations hand-back acme/17
+conversations list --company acme
+conversations mark-read acme/17
+conversations show acme/17 --content
+conversations take-over acme/17
+doctor
+request 0198c5a2-7e1b-7c3d-9a4f-1b2c3d4e5f60
+balance --hours 24
+job history archive.move
+job list
+job run archive.move --dry-run
+retention set webhook_events 30 --company acme
+retention show
+retention unset webhook_events --company acme
+limits set media_fetches --company acme --per-company 50000 --per-contact none
+limits show
+limits unset media_fetches --company acme
+archive delete --older-than 730 --dry-run
+archive preview --company acme
+archive receipts
+archive restore --conversation acme/17
+archive run --company acme
+archive stats
+archive terms --company acme --after-days 90
+backup drop-replaced
+backup list
+backup prove
+backup restore newest
+backup run
+contact erase acme/52
+contact export acme/52 ada
+contact find Ada --company acme
+outbound uncertain list
+outbound uncertain settle acme/7 --sent
+turns list --company acme
+receipt 41
+price list
+price set gpt-4o-mini 0.15 0.60
+budget 1000000 --company acme
+parked discard 2026-01-01/s/1-0/0 --reason spam
+parked list
+parked redrive 2026-01-01/s/1-0/0
+parked show 2026-01-01/s/1-0/0 --content
+eval retrieval --corpus corpus.jsonl --queries queries.jsonl --out run.jsonl
+parse telegram --me @acme_bot < webhook.json
+"""
+"""As they follow `./switchboard`, a line each."""
+
+
+def example_of(path: str) -> str | None:
+    """The example of the command with this path, such as `company create`."""
+    words = path.split()
+    lines = EXAMPLES.strip().splitlines()
+    return next((line for line in lines if shlex.split(line)[: len(words)] == words), None)
+
+
+def show_examples(command: click.Command, path: str) -> None:
+    """Put the example of a command, or of all commands of a group, below its help."""
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            show_examples(below, f"{path} {name}")
+    elif example := example_of(path):
+        command.epilog = f"\b\nExample:\n  ./switchboard {example}"
