@@ -47,6 +47,7 @@ with click.Context(switchboard) as _context:
 JOB_WORDS = frozenset(name.partition(".")[0] for name in (*beat_schedule.TIMETABLE, *beat_schedule.RINGS))
 
 
+@cache
 def spans(page: Path) -> list[str]:
     """What stands in backticks, also over the end of a line, or in an indented block; no blocks of other languages."""
     text = (PROJECT_ROOT / page).read_text("utf-8")
