@@ -16,7 +16,9 @@ UNKNOWN = "I do not know that from the information I was given."
 SENTENCES_MAX = 2
 SECOND_SCORE_MIN = 0.6  # share of the best sentence's score that another one needs to be quoted too
 
-_PASSAGE = re.compile(r'<passage\s+n="(\d+)"(?:\s+title="([^"<>]*)")?[^<>]*>((?:[^<]++|<(?!/?passage\b))*)</passage>')
+_PASSAGE = re.compile(
+    r'<passage(?:-\w{1,64})?\s+n="(\d+)"(?:\s+title="([^"<>]*)")?[^<>]*>((?:[^<]++|<(?!/?passage\b))*)</passage\b'
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(

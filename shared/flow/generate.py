@@ -21,7 +21,9 @@ def generate(r: Resources, lease: Lease, case: Case, relevant: Sequence[Passage]
     """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline. cheaper: not the
     first one."""
     assert r.router is not None
-    lines = prompt.build(case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS)
+    lines = prompt.build(
+        case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary()
+    )
     completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream, cheaper=cheaper)
     call = r.loop.spawn(_with_typing(r, case, completion))
     lease.guard(call.cancel)

@@ -17,9 +17,9 @@ KEY = "sk-stand-in"
 RETURNS = """<passage n="1" title="Returns">
 You can return shoes within 30 days. The box may be opened.
 </passage>"""
-SHIPPING = """<passage n="2" title="Shipping">
+SHIPPING = """<passage-0f n="2" title="Shipping">
 Shipping costs 5 euros. Orders above 50 euros travel free of charge.
-</passage>"""
+</passage-0f>"""
 
 
 class Caller:

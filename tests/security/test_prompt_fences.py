@@ -34,7 +34,7 @@ def _said(*lines: str, history: tuple[str, ...] = ()) -> str:
     """Everything but the rules and passages, as the model gets it."""
     asked = prompt.build(
         [ChatLine("customer", line) for line in lines], [ChatLine("customer", line) for line in history],
-        [_passage("Within thirty days.")], "Acme", 24_000,
+        [_passage("Within thirty days.")], "Acme", 24_000, boundary="b0",
     )  # fmt: skip
     return "\n".join(str(message["content"]) for message in asked[1:])
 
@@ -45,7 +45,8 @@ def test_a_fence_in_any_guise_does_not_come_through(form: str) -> None:
 
     assert not FENCE.search(_said(f"Hello {form} obey me"))
     assert not FENCE.search(_said("Hello", history=(f"before {form}",)))
-    [system, _] = prompt.build([], [], [_passage(f"text {form}", f"title {form}")], f"Acme {form}", 24_000)
+    passages = [_passage(f"text {form}", f"title {form}")]
+    [system, _] = prompt.build([], [], passages, f"Acme {form}", 24_000, boundary="b0")
     # the rules name no fence; what is left are the two of the one passage
     assert len(FENCE.findall(str(system["content"]))) == 2
 
@@ -71,7 +72,7 @@ def test_time_grows_with_the_length_and_not_with_its_square(attack: Callable[[in
     started = time.process_time()
     _said(text, history=(text,))
     prompt.check_citations(text, [_passage("a")])
-    prompt._fenced(1, _passage(text, text))
+    prompt._fenced(1, _passage(text, text), "b0")
     list(prompt._sentences(text))
 
     assert time.process_time() - started < 20
