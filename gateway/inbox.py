@@ -55,7 +55,10 @@ async def list_messages(agent: Agent, asked: Asked) -> Response:
         found = conversations.one(conn, company_id, conversation_id)
         if found is None:
             raise no_such_conversation()
-        page = messages.page(conn, company_id, conversation_id, after_seq=query[AFTER_SEQ], limit=query[MESSAGES_LIMIT])
+        page = messages.page(
+            conn, company_id, conversation_id, after_seq=query[AFTER_SEQ], limit=query[MESSAGES_LIMIT],
+            chars_max=messages.PAGE_CHARS,
+        )  # fmt: skip
         fetched = media_store.of_messages(conn, company_id, [m.id for m in page if m.attachments])
         sent = statuses.of_messages(conn, company_id, [m.id for m in page if m.role != "customer"])
         reactions = changes.reactions_of(conn, company_id, [m.id for m in page])

@@ -49,6 +49,7 @@ T = TypeVar("T")
 
 BODY_MAX_BYTES = 256 * 1024
 PLACES_MAX = 10_000
+ROWS_MAX = 1_000
 HOURS_MAX = 24 * 31
 STATEMENT_MS = 20_000
 
@@ -141,7 +142,8 @@ def _app(given: Any) -> int:
 
 TEXT_MAX = 200
 HOURS = query_number("hours", 24, HOURS_MAX, 1)
-LIMIT = query_number("limit", 100, PLACES_MAX, 1)
+LIMIT = query_number("limit", 100, ROWS_MAX, 1)
+HOURS_LIMIT = query_number("limit", 5 * ROWS_MAX, 5 * ROWS_MAX, 1)
 PLATFORM, REASON = (Field[str | None](name, query_text(name, TEXT_MAX).read, None) for name in ("platform", "reason"))
 APP = query_id("app", "application")
 CONTENT = query_choice("content", ("0", "1"), "0")
@@ -162,9 +164,10 @@ async def show_balance(desk: Desk, request: Request, asked: Asked) -> Any:
 
 
 async def show_hours(desk: Desk, request: Request, asked: Asked) -> Any:
-    """`?hours=24`: the ledger by channel and hour."""
-    hours, now = asked.query[HOURS], desk.now()
-    return {"hours": await desk.ask(lambda conn: balance.hours(conn, now - timedelta(hours=hours), now))}
+    """`?hours=24`: the ledger by channel and hour; `more` where there are more rows than the limit."""
+    hours, most, now = asked.query[HOURS], asked.query[HOURS_LIMIT], desk.now()
+    rows = await desk.ask(lambda conn: balance.hours(conn, now - timedelta(hours=hours), now, limit=most + 1))
+    return {"hours": rows[:most], "more": len(rows) > most}
 
 
 async def list_parked(desk: Desk, request: Request, asked: Asked) -> Any:
@@ -244,7 +247,7 @@ async def settle(desk: Desk, request: Request, asked: Asked) -> Any:
 
 ROUTES = [
     Resource("/ops/balance", {"GET": _operation(show_balance)}),
-    Resource("/ops/balance/hours", {"GET": _operation(show_hours, (HOURS,))}),
+    Resource("/ops/balance/hours", {"GET": _operation(show_hours, (HOURS, HOURS_LIMIT))}),
     Resource("/ops/parked", {"GET": _operation(list_parked, (PLATFORM, REASON, APP, LIMIT))}),
     Resource("/ops/parked/redrive", {
         "POST": _operation(redrive, body=(SOME_PLACES, FILTER_PLATFORM, FILTER_REASON, FILTER_APP)),

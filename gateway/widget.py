@@ -149,8 +149,9 @@ async def list_messages(known: Known, asked: Asked) -> Response:
     def read() -> list[messages.Line]:
         with edge.db.transaction(chat.company_id) as conn:
             return messages.of_chat(
-                conn, chat.company_id, chat.channel_id, chat.chat, after_seq=query[AFTER_SEQ], limit=query[LIMIT]
-            )
+                conn, chat.company_id, chat.channel_id, chat.chat, after_seq=query[AFTER_SEQ], limit=query[LIMIT],
+                chars_max=messages.PAGE_CHARS,
+            )  # fmt: skip
 
     return as_json({"messages": await edge.in_thread(read)})
 

@@ -125,12 +125,14 @@ class Hour:
     events: int
 
 
-def hours(conn: Conn, since: datetime, until: datetime) -> list[Hour]:
+def hours(conn: Conn, since: datetime, until: datetime, *, limit: int) -> list[Hour]:
     """The ledger by channel and hour of receipt, in order. As either role."""
     rows = conn.execute(
-        "/* balance.hours */ SELECT hour, platform, company_id, channel_id, outcome, reason, n FROM ops_hours(%s, %s)"
-        " ORDER BY hour, platform, company_id NULLS FIRST, channel_id NULLS FIRST, outcome, reason",
-        (since, until),
+        "/* balance.hours */ SELECT hour, platform, company_id, channel_id, outcome, left(reason, 200), n"
+        " FROM ops_hours(%s, %s)"
+        " ORDER BY hour, platform, company_id NULLS FIRST, channel_id NULLS FIRST, outcome, reason"
+        " LIMIT %s",
+        (since, until, limit),
     ).fetchall()
     return [Hour(*row) for row in rows]  # type: ignore[arg-type]
 

@@ -192,12 +192,18 @@ def react(conn: Conn, reactions: Sequence[Reaction]) -> int:
     return cursor.rowcount
 
 
+REACTIONS_SHOWN = 20
+"""Of each message: a channel may have thousands of people in it."""
+
+
 def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, str]]:
-    """Message → person → emoji, for those that have reactions."""
+    """Message → person → emoji, the newest REACTIONS_SHOWN of each message that has any."""
     if not message_ids:
         return {}
     rows = conn.execute(
-        "/* changes.reactions_of */ SELECT m.id, r.sender, r.emoji FROM messages m"
+        "/* changes.reactions_of */ SELECT id, sender, emoji"
+        " FROM (SELECT m.id, r.sender, left(r.emoji, 64) AS emoji, r.at,"
+        "  row_number() OVER (PARTITION BY m.id ORDER BY r.at DESC, r.sender) AS place FROM messages m"
         " JOIN conversations c ON c.company_id = m.company_id AND c.id = m.conversation_id"
         " CROSS JOIN LATERAL (SELECT m.external_id AS target UNION SELECT o.platform_message_id FROM outbound o"
         "   WHERE o.company_id = m.company_id AND o.message_id = m.id) t"
@@ -205,8 +211,9 @@ def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dic
         "   AND r.target = t.target"
         # some platforms say in which room it was, and not in which thread of it
         "   AND (r.chat IN (c.chat, c.migrated_to) OR starts_with(c.chat, r.chat || ':'))"
-        " WHERE m.company_id = %s AND m.id = ANY (%s::bigint[]) AND r.emoji IS NOT NULL ORDER BY r.at",
-        (company_id, list(message_ids)),
+        " WHERE m.company_id = %s AND m.id = ANY (%s::bigint[]) AND r.emoji IS NOT NULL) newest"
+        " WHERE place <= %s ORDER BY at",
+        (company_id, list(message_ids), REACTIONS_SHOWN),
     ).fetchall()
     found: dict[int, dict[str, str]] = {}
     for message_id, sender, emoji in rows:

@@ -306,7 +306,7 @@ def drifted_totals(conn: Conn) -> list[int]:
 class Listed:
     """A line of the inbox. customer_seq: customer messages so far; an agent who has seen this line has seen so many.
     delivery_problem: a static word for why a message did not reach the customer, None once they wrote again;
-    `window_closed`: the platform takes nothing until they do. referral: where they last came from.
+    `window_closed`: the platform takes nothing until they do. referral: where they last came from, its beginning.
     attention, attention_since: why and since when a person should look at it, None once one wrote, took it over or gave
     it back."""
 
@@ -330,9 +330,9 @@ class Listed:
 
 def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
     row = conn.execute(
-        "/* conversations.one */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
+        "/* conversations.one */ SELECT c.id, c.channel_id, c.chat, left(p.name, 128), c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral,"
+        " left(c.last_message_preview, 120), c.customer_seq, c.delivery_problem, left(c.referral, 200),"
         " c.attention, c.attention_since FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
         " WHERE c.company_id = %s AND c.id = %s",
@@ -350,9 +350,9 @@ def recent(
     one time, so that the time alone would leave conversations out.
     """
     rows = conn.execute(
-        "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, p.name, c.status, c.bot_enabled,"
+        "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, left(p.name, 128), c.status, c.bot_enabled,"
         " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " c.last_message_preview, c.customer_seq, c.delivery_problem, c.referral,"
+        " left(c.last_message_preview, 120), c.customer_seq, c.delivery_problem, left(c.referral, 200),"
         " c.attention, c.attention_since FROM conversations c"
         " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
         " WHERE c.company_id = %s"

@@ -310,7 +310,8 @@ def listed(conn: Conn, company_id: int, state: str, *, after_id: int = 0, limit:
     """Those in a state, in the order of their ids."""
     with conn.cursor(row_factory=class_row(Listed)) as cursor:
         return cursor.execute(
-            "/* imports.listed */ SELECT id, source, kind, state, reason, document_id, attempts, updated_at"
-            " FROM imports WHERE company_id = %s AND state = %s AND id > %s ORDER BY id LIMIT %s",
+            "/* imports.listed */ SELECT id, left(source, 2000) AS source, kind, state, left(reason, 500) AS reason,"
+            " document_id, attempts, updated_at FROM imports"
+            " WHERE company_id = %s AND state = %s AND id > %s ORDER BY id LIMIT %s",
             (company_id, state, after_id, limit),
         ).fetchall()

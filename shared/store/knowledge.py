@@ -142,7 +142,8 @@ def list_documents(
     """Documents in the order of their ids, from behind after_id on, those that the filter leaves."""
     with conn.cursor(row_factory=class_row(Document)) as cursor:
         return cursor.execute(
-            "/* knowledge.list_documents */ SELECT d.id, c.name AS collection, d.source, d.title, d.language,"
+            "/* knowledge.list_documents */ SELECT d.id, c.name AS collection, left(d.source, 2000) AS source,"
+            " left(d.title, 500) AS title, d.language,"
             " d.chunk_count, d.created_at, d.updated_at"
             " FROM documents d JOIN collections c ON c.company_id = d.company_id AND c.id = d.collection_id"
             " WHERE d.company_id = %(company)s AND d.id > %(after)s AND (%(where)s::jsonb IS NULL"

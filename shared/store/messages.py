@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from shared.model import Attachment
 from shared.store import archived
@@ -171,17 +171,48 @@ def _as_shown(m: archived.Message) -> Shown:
     return Shown(m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at)
 
 
-def page(conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 0, limit: int = 100) -> list[Shown]:
+PAGE_CHARS = 500_000
+"""Of texts and attachments as JSON: when a page that goes over HTTP has so many, it ends, whatever its limit."""
+
+_PAGE = """
+    /* messages.page */
+    SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at
+    FROM (
+        SELECT *, sum(chars) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - chars AS chars_before
+        FROM (
+            SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at,
+                coalesce(length(text), 0) + coalesce(length(attachments::text), 0) AS chars
+            FROM messages
+            WHERE company_id = %(company)s
+              AND conversation_id = %(conversation)s
+              AND seq > %(after)s
+            ORDER BY seq
+            LIMIT %(limit)s
+        ) one
+    ) counted
+    WHERE %(chars)s::bigint IS NULL
+       OR chars_before < %(chars)s
+"""
+
+
+def page(
+    conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 0, limit: int = 100,
+    chars_max: int | None = None,
+) -> list[Shown]:  # fmt: skip
+    """Messages in order, at least one where there is any. chars_max: with that many the page ends."""
     rows = conn.execute(
-        "/* messages.page */ SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at"
-        " FROM messages WHERE company_id = %s AND conversation_id = %s AND seq > %s ORDER BY seq LIMIT %s",
-        (company_id, conversation_id, after_seq, limit),
-    ).fetchall()
-    found = [Shown(*row) for row in rows]  # type: ignore[arg-type]
+        _PAGE,
+        {
+            "company": company_id, "conversation": conversation_id, "after": after_seq, "limit": limit,
+            "chars": chars_max,
+        },
+    ).fetchall()  # fmt: skip
+    # sorted here: an ORDER BY outside the window would sort once more what comes sorted out of the index
+    found = sorted((Shown(*row) for row in rows), key=lambda line: line.seq)  # type: ignore[arg-type]
     if not found or found[0].seq == after_seq + 1:
         return found
-    older = archived.after(conn, company_id, conversation_id, after_seq, limit=limit)
-    return [*(_as_shown(m) for m in older), *found][:limit]
+    older = [_as_shown(m) for m in archived.after(conn, company_id, conversation_id, after_seq, limit=limit)]
+    return _within([*older, *found][:limit], chars_max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +227,10 @@ class Line:
 
 
 def of_chat(
-    conn: Conn, company_id: int, channel_id: int, chat: str, *, after_seq: int = 0, limit: int = 100
-) -> list[Line]:
-    """A chat's messages in order; none while it has no conversation."""
+    conn: Conn, company_id: int, channel_id: int, chat: str, *, after_seq: int = 0, limit: int = 100,
+    chars_max: int | None = None,
+) -> list[Line]:  # fmt: skip
+    """A chat's messages in order; none while it has no conversation. chars_max: as `page` has it."""
     rows = conn.execute(
         # the conversation as a sub-select: joined, its one row would not keep the index's order
         "/* messages.of_chat */ SELECT seq, role, text, external_id, created_at FROM messages"
@@ -208,9 +240,10 @@ def of_chat(
     ).fetchall()
     found = [Line(*row) for row in rows]  # type: ignore[arg-type]
     if not found or found[0].seq == after_seq + 1:
-        return found
+        return _within(found, chars_max)
     older = archived.after(conn, company_id, _of_chat(conn, company_id, channel_id, chat), after_seq, limit=limit)
-    return [*(Line(m.seq, m.role, m.text, m.external_id, m.created_at) for m in older), *found][:limit]
+    whole = [*(Line(m.seq, m.role, m.text, m.external_id, m.created_at) for m in older), *found][:limit]
+    return _within(whole, chars_max)
 
 
 def _of_chat(conn: Conn, company_id: int, channel_id: int, chat: str) -> int:
@@ -221,3 +254,19 @@ def _of_chat(conn: Conn, company_id: int, channel_id: int, chat: str) -> int:
     ).fetchone()
     assert row is not None
     return int(str(row[0]))
+
+
+M = TypeVar("M", Shown, Line)
+
+
+def _within(lines: list[M], chars_max: int | None) -> list[M]:
+    """As _PAGE ends a page, where it or a part of it was read otherwise."""
+    chars, kept = 0, []
+    for line in lines:
+        if chars_max is not None and chars >= chars_max:
+            break
+        kept.append(line)
+        chars += len(line.text or "")
+        if isinstance(line, Shown) and line.attachments:
+            chars += len(json.dumps(line.attachments))
+    return kept

@@ -39,7 +39,7 @@ EVERY = Filter()
 def all_parked(conn: Conn, only: Filter = EVERY, *, limit: int = 100) -> list[Parked]:
     """Oldest first. size: bytes of the raw body, None once it was purged."""
     rows = conn.execute(
-        "/* parked.all_parked */ SELECT place, received_at, platform, app_id, reason, size"
+        "/* parked.all_parked */ SELECT place, received_at, platform, app_id, left(reason, 200), size"
         " FROM ops_parked(%s, %s, %s, %s)",
         (only.platform, only.reason, only.app_id, limit),
     ).fetchall()

@@ -24,6 +24,7 @@ from workers.commands.printing import as_json_option, print_json, print_result, 
 from workers.commands.setup import as_owner
 
 REASON_CHARS = 200
+HOURS_ROWS = 100_000
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def balance(hours: int | None, write_off: int | None, as_json: bool) -> None:
     if hours is not None:
         now = datetime.now(UTC)
         with as_owner(config) as conn:
-            rows = balance_store.hours(conn, now - timedelta(hours=hours), now)
+            rows = balance_store.hours(conn, now - timedelta(hours=hours), now, limit=HOURS_ROWS)
         print_rows(rows, _hour_line, empty=f"nothing was received in {hours} h", as_json=as_json)
         return
     with as_owner(config) as conn, journal(config) as reader:
