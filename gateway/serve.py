@@ -23,6 +23,11 @@ from shared import settings, startup
 from shared.embedded.ports import check_port
 
 HEAD_MAX_BYTES = 64 * 1024
+"""Of a head, and of whatever else comes between two pieces of a body or after it: chunk sizes, trailers, empty lines.
+The read that goes beyond it is parsed before it is counted, and is 256 KB at most."""
+PIPELINED_MAX = 64
+"""Requests of one connection that may wait while one before them is answered. Each takes some kilobytes, so what one
+read can bring of them must not all be kept."""
 REQUEST_WITHIN_S = 30.0
 """From a connection's beginning, or a request's first byte, until the request is whole."""
 KEEP_ALIVE_S = 75.0
@@ -70,13 +75,15 @@ class Config(uvicorn.Config):
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on connections, on a request's head and on how long it may take to arrive; the body's size
-    is the app's."""
+    """HTTP/1.1 with bounds on connections, on a request's head, on how long it may take to arrive and on how many wait
+    their turn. Every byte is counted: the body's by the app, those of a body that nobody reads as discarded, and all
+    others here."""
 
     _address: str | None = None
     _discarded = 0
 
-    _head_bytes = 0
+    _since_counted = 0
+    """Bytes since a head was complete or a piece of a body came."""
     _in_head = True
     _arriving = True
     _too_late: asyncio.TimerHandle | None = None
@@ -90,7 +97,7 @@ class BoundedHttp(HttpToolsProtocol):
                 self._refuse(503, b"retry-after: 5\r\n")
                 return
             self._address = address
-        self._watch()
+        self._watch(REQUEST_WITHIN_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
@@ -100,32 +107,55 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
+        self._since_counted += len(data)
         super().data_received(data)
-        if self._arriving and not self._in_head and self.cycle is not None and self.cycle.response_complete:
+        answered = self.cycle is not None and self.cycle.response_complete
+        if self._arriving and not self._in_head and answered:
             self._discard(len(data))
-        if self._in_head and self._head_bytes > HEAD_MAX_BYTES:
+        if self._since_counted > HEAD_MAX_BYTES:
             self._refuse(431)
-        elif self._arriving and self._too_late is None:
-            self._watch()  # what comes in one piece, as most requests do, needs no timer
+        elif self._too_late is None and self._arriving:
+            self._watch(REQUEST_WITHIN_S)  # what comes in one piece, as most requests do, needs no timer
+        elif self._too_late is None and answered:
+            self._watch(KEEP_ALIVE_S)  # no request has begun, but uvicorn has ended its own timer over these bytes
 
     def on_message_begin(self) -> None:
+        if self.transport.is_closing():
+            raise ConnectionAbortedError  # ends the parsing of what was read in the same piece
+        self._unwatch()
         self._in_head = self._arriving = True
         self._discarded = 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # or it is a trailer, which must not be taken for a header: a proxy may not have looked at it
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._since_counted = False, 0
         super().on_headers_complete()
+        if len(self.pipeline) > PIPELINED_MAX:
+            self._refuse(503)
+
+    def on_body(self, body: bytes) -> None:
+        self._since_counted = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._arriving = False
         self._unwatch()
         super().on_message_complete()
 
-    def _watch(self) -> None:
-        self._too_late = self.loop.call_later(REQUEST_WITHIN_S, self._refuse, 408)
+    def send_400_response(self, msg: str) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()  # a second answer in the middle of the first would be taken for a part of it
+
+    def _watch(self, within_s: float) -> None:
+        self._too_late = self.loop.call_later(within_s, self._refuse, 408)
 
     def _unwatch(self) -> None:
         if self._too_late is not None:

@@ -42,9 +42,10 @@ async def route(world: World, exchange: Exchange) -> None:
         await exchange.answer(404, orjson.dumps({"ok": False, "error_code": 404, "description": "Not Found"}))
 
 
-async def serve(host: str, port: int, port_file: Path | None, kept: Kept | None) -> None:
-    """Until a signal. port_file: gets the port that was bound, whole or not at all. kept: what outlives the process."""
-    world = World()
+async def serve(host: str, port: int, port_file: Path | None, kept: Kept | None, control_token: str) -> None:
+    """Until a signal. port_file: gets the port that was bound, whole or not at all. kept: what outlives the process.
+    control_token: what the control API is called with; empty: nobody may."""
+    world = World(control_token=control_token)
     if kept is not None:
         kept.load(world)
         world.keep = partial(kept.save, world)
@@ -73,7 +74,8 @@ def main() -> int:
     options = parser.parse_args()
     kept = Kept(options.state_file) if options.state_file is not None else None
     try:
-        asyncio.run(serve(options.host, options.port, options.port_file, kept))
+        token = os.environ.get(control.TOKEN_VARIABLE, "")  # noqa: TID251  not a setting of the product
+        asyncio.run(serve(options.host, options.port, options.port_file, kept, token))
     except OSError as e:
         sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {e.strerror or e}\n")
         return 1

@@ -22,19 +22,23 @@ class NotReached(AssertionError):
 
 
 class Standin:
-    """A running stand-in. base_url: what it printed after `ready`.
+    """A running stand-in. base_url: what it printed after `ready`. control_token: its STANDIN_CONTROL_TOKEN.
 
     telegram_url, openai_url, slack_url and graph_url are what a product would be configured with.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, control_token: str) -> None:
         self.base_url = base_url.rstrip("/")
         self.telegram_url = self.base_url
         self.graph_url = self.base_url
         self.openai_url = f"{self.base_url}/v1"
         self.slack_url = f"{self.base_url}/api"
         # Loopback only: a proxy of the surroundings must not see it.
-        self._http = httpx.Client(base_url=f"{self.base_url}/_control/", timeout=ANSWER_S, trust_env=False)
+        self.control_token = control_token
+        self._http = httpx.Client(
+            base_url=f"{self.base_url}/_control/", timeout=ANSWER_S, trust_env=False,
+            headers={"x-standin-token": control_token},
+        )  # fmt: skip
 
     def close(self) -> None:
         self._http.close()

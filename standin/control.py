@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -16,13 +17,19 @@ from standin.world import CONDITIONS, Bot, Chat, Latency, Script, World
 
 FILTERS = ("target", "kind", "method", "token", "chat_id", "model", "outcome", "fault", "key", "platform", "node")
 WAIT_S_MAX = 600.0
+TOKEN_HEADER, TOKEN_VARIABLE = "x-standin-token", "STANDIN_CONTROL_TOKEN"
 
 Values = dict[str, Any]
 
 
 async def handle(world: World, exchange: Exchange) -> None:
-    """200 with JSON; 400 with {"error": …} on a value or name that does not exist; 404 on an unknown path."""
+    """200 with JSON; 400 with {"error": …} on a value or name that does not exist; 403 without the token; 404 on an
+    unknown path. The token keeps out whoever the product posts for: its answers go to addresses that companies give,
+    and the stand-in's is open to them."""
     request = exchange.request
+    given = request.headers.get(TOKEN_HEADER, "").encode()
+    if not world.control_token or not hmac.compare_digest(given, world.control_token.encode()):
+        return await exchange.answer(403, orjson.dumps({"error": f"{TOKEN_HEADER} should be {TOKEN_VARIABLE}"}))
     perform = ENDPOINTS.get((request.method, request.path.removeprefix("/_control/")))
     if perform is None:
         return await exchange.answer(404, orjson.dumps({"error": f"no {request.method} {request.path}"}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import selectors
 import subprocess
 import sys
@@ -29,9 +31,11 @@ class StandinProcess:
             command += ["--port-file", str(port_file)]
         if state_file is not None:
             command += ["--state-file", str(state_file)]
-        self.process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
+        token = secrets.token_urlsafe(32)
+        environment = {**os.environ, "STANDIN_CONTROL_TOKEN": token}  # noqa: TID251  handed on, not read
+        self.process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, env=environment)
         self.base_url = self._ready_url()
-        self.client = Standin(self.base_url)
+        self.client = Standin(self.base_url, token)
 
     def _ready_url(self) -> str:
         assert self.process.stdout is not None

@@ -70,8 +70,10 @@ class Script:
 
 @dataclass
 class World:
-    """keep: writes down who is registered, before they are told that they are."""
+    """keep: writes down who is registered, before they are told that they are. control_token: what the control API is
+    called with; empty: nobody may call it."""
 
+    control_token: str = field(default="", repr=False)
     bots: dict[str, Bot] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     workspaces: dict[str, Any] = field(default_factory=dict)  # token → standin.slack.Workspace

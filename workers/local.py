@@ -209,15 +209,26 @@ def start_standin(supervisor: Supervisor, port: int, folder: DataFolder) -> None
     argv = [sys.executable, "-P", "-m", "standin", "--host", "127.0.0.1", "--port", str(port)]
     # what was connected through it works on after a restart: it knows those tokens and addresses again
     kept = folder.path / "standin.json"
+    token = folder.secret(CONTROL_SECRET)
     supervisor.start_other(
-        "standin", [*argv, "--port-file", str(marker), "--state-file", str(kept)], marker.exists
+        "standin", [*argv, "--port-file", str(marker), "--state-file", str(kept)], marker.exists,
+        {"STANDIN_CONTROL_TOKEN": token},
     )  # fmt: skip
+    control_tokens[f"http://127.0.0.1:{port}"] = token
+
+
+CONTROL_SECRET = "standin_control"
+control_tokens: dict[str, str] = {}
+"""What the control APIs of the stand-ins that this process has started are called with, by their addresses."""
 
 
 def control(standin_url: str, verb: str, path: str, **values: Any) -> dict[str, Any]:
-    """Ask the stand-in's control API. Raises httpx.HTTPError when it refuses."""
+    """Ask the control API of a stand-in that this process has started. Raises httpx.HTTPError when it refuses."""
     query, body = (values, None) if verb == "GET" else (None, values)
-    answer = httpx.request(verb, f"{standin_url}/_control/{path}", params=query, json=body, timeout=60, trust_env=False)
+    answer = httpx.request(
+        verb, f"{standin_url}/_control/{path}", params=query, json=body, timeout=60, trust_env=False,
+        headers={"x-standin-token": control_tokens.get(standin_url, "")},
+    )  # fmt: skip
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found

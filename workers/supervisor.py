@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
@@ -111,13 +112,21 @@ class Supervisor:
             (run_dir / f"{embedder_of(name)}.ready").unlink(missing_ok=True)
             self._add(name, argv_of(name, self.config), self._readiness(name, marker))
 
-    def start_other(self, name: str, argv: Sequence[str], ready: Callable[[], bool]) -> None:
-        """Start a process that is no part of the fleet, before it, and wait for it."""
-        child = self._add(name, argv, ready)
+    def start_other(
+        self, name: str, argv: Sequence[str], ready: Callable[[], bool], secrets: Mapping[str, str]
+    ) -> None:
+        """Start a process that is no part of the fleet, before it, and wait for it. secrets: for its environment."""
+        child = self._add(name, argv, ready, secrets)
         child.process.wait_ready(ready, READY_WITHIN_S)
 
-    def _add(self, name: str, argv: Sequence[str], ready: Callable[[], bool]) -> Child:
-        environment = environment_of(name, {**self.environment, **secret_environment(name, self.config)})
+    def _add(
+        self,
+        name: str,
+        argv: Sequence[str],
+        ready: Callable[[], bool],
+        secrets: Mapping[str, str] = MappingProxyType({}),
+    ) -> Child:
+        environment = environment_of(name, {**self.environment, **secret_environment(name, self.config), **secrets})
         process = ServerProcess(name, self.folder.log_file(name), signal.SIGTERM)
         child = Child(name, argv, environment, ready, process)
         child.start()

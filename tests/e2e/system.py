@@ -24,7 +24,7 @@ from workers.commands.setup import prepare
 from workers.drill.system import QUICK, wait_until
 from workers.drill.system import System as Copy
 from workers.holders import environment_of
-from workers.local import standin_openings
+from workers.local import control_tokens, standin_openings
 from workers.supervisor import argv_of, flower_answers, secret_environment
 
 READY_WITHIN_S = 40.0
@@ -136,6 +136,7 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
         postgres = stack.enter_context(private_postgres(extra={"synchronous_commit": "on"}))
         valkey = stack.enter_context(private_valkey(**(valkey_options or {})))
         standin = stack.enter_context(StandinProcess()).client
+        control_tokens[standin.base_url] = standin.control_token
         standin.register_key("standin-key")
         config = settings(
             **{

@@ -19,11 +19,13 @@ from dotenv import dotenv_values
 
 from shared import settings
 from shared.embedded import DataFolder
+from shared.embedded.folder import SECRETS_FILE
 from shared.flow import watch
 from shared.resources import open_resources
 from shared.settings import PROJECT_ROOT, Settings, child_environment
 from standin.client import Standin
 from workers.drill.system import wait_until
+from workers.local import CONTROL_SECRET
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -158,7 +160,8 @@ def test_a_fresh_system_without_the_stand_in_has_no_bot_that_nobody_knows(folder
 def _connect_second_bot(system: Up) -> None:
     config = system.config
     assert config.telegram_api_url is not None
-    with Standin(config.telegram_api_url) as standin:
+    kept = json.loads((config.data_dir / SECRETS_FILE).read_bytes())
+    with Standin(config.telegram_api_url, kept[CONTROL_SECRET]) as standin:
         standin.register_bot(TOKEN, "second_bot")
     answers = json.dumps({"token": TOKEN})
     words = ("channel", "connect", "telegram", "--company", "demo-shop", "--slug", "second", "--answers", "-")
