@@ -243,6 +243,8 @@ class Settings(BaseSettings):
     lease_s: float = Field(10.0, ge=2)
     turn_cancels_max: int = Field(2, ge=0)
     turn_cancel_window_s: float = Field(15.0, ge=0)
+    # Answers at once in one conversation, and one a minute after that; more are a machine that answers the bot. 0: any
+    conversation_answers_max: int = Field(12, ge=0)
     # The ladder's steps: how long a company's last waiting customer would still wait when each is entered. A model's
     # usual answer takes some seconds, so 15 s are felt; at 45 s people write again or leave; for what would take ten
     # minutes a person may as well be asked.

@@ -133,7 +133,9 @@ def _answer(r: Resources, taken: Taken) -> Result:
         bind_contextvars(request_id=case.turn.request_id)
         if not case.turn.bot_enabled:
             return _called_off(r, claim)
-        case = manners.judged(replace(case, step=r.pressure.step(claim.company_id)))
+        case = manners.judged(
+            replace(case, step=r.pressure.step(claim.company_id)), r.settings.conversation_answers_max
+        )
         if _asks(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)
         with _stream(r, case) as stream:
@@ -145,7 +147,7 @@ def _answer(r: Resources, taken: Taken) -> Result:
                 metrics.TURNS.inc("called_off", "")
                 log.info("turn_called_off", reason="taken_over")
                 return Result.CALLED_OFF
-            if answer.step != "silence":
+            if answer.step != "silence" or replies.attention_of(answer):  # which lists of conversations show
                 stream.became_message()
     except Cancelled:
         _give_back(r, claim)
@@ -319,6 +321,8 @@ def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
         if answer.step == "silence":
             if not replies.make_none(conn, claim, answer):
                 raise Cancelled
+            if (attention := replies.attention_of(answer)) is not None:
+                replies.silence(conn, claim, conversation.id, attention=attention, for_s=manners.SILENT_S)
             return True
         made = replies.make(conn, claim, conversation, _state(answer), answer, parts)
         if made is None:

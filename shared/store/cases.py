@@ -22,7 +22,8 @@ _COMPANY = tuple(one.name for one in fields(Company))
 class Loaded:
     """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted only
     where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
-    conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations."""
+    conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations. ahead_s: how far the
+    bot's answers are ahead of their pace. silenced: it gives none for now, because they were too far ahead."""
 
     turn: Turn
     company: Company
@@ -32,6 +33,8 @@ class Loaded:
     bot_step: str | None = None
     bot_step_at: datetime | None = None
     misses: int = 0
+    ahead_s: float = 0.0
+    silenced: bool = False
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
 
 
@@ -51,7 +54,9 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END AS tokens_today,"
         " (SELECT f.wanted FROM chat_filters f WHERE f.company_id = t.company_id"
         "   AND f.conversation_id = t.conversation_id) AS wanted,"
-        " c.bot_step, c.bot_step_at, c.misses"
+        " c.bot_step, c.bot_step_at, c.misses,"
+        " coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,"
+        " coalesce(c.silent_until > now(), false) AS silenced"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
         " CROSS JOIN LATERAL (SELECT * FROM turns t WHERE t.company_id = k.company_id AND t.id = k.id"
         "   AND t.epoch = k.epoch AND t.state = 'answering' LIMIT 1) t"
@@ -72,7 +77,8 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         where = Filter.from_json(row["wanted"]) if isinstance(row["wanted"], dict) else None
         found[Claim(turn.company_id, turn.id, turn.epoch)] = Loaded(
             turn, company, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
-            bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"],
+            bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"], ahead_s=row["ahead_s"],
+            silenced=row["silenced"],
         )  # fmt: skip
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found

@@ -222,7 +222,8 @@ def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool)
     it does not exist."""
     cursor = conn.execute(
         "/* conversations.set_bot */ UPDATE conversations SET bot_enabled = %s, status = %s,"
-        " attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0"
+        " attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,"
+        " answers_until = NULL, silent_until = NULL"
         " WHERE company_id = %s AND id = %s",
         (enabled, "open" if enabled else "handed_over", company_id, conversation_id),
     )

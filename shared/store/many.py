@@ -19,7 +19,8 @@ def set_bots(conn: Conn, enabled: Mapping[Place, bool]) -> None:
         conn.execute(
             "/* many.set_bots */ UPDATE conversations c SET bot_enabled = b.enabled,"
             " status = CASE WHEN b.enabled THEN 'open' ELSE 'handed_over' END,"
-            " attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0"
+            " attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,"
+            " answers_until = NULL, silent_until = NULL"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS b (company_id, id, enabled)"
             " WHERE c.company_id = b.company_id AND c.id = b.id AND c.id = ANY (%s::bigint[])",
             [*columns((company, id_, on) for (company, id_), on in enabled.items()), [id_ for _, id_ in enabled]],

@@ -21,11 +21,14 @@ class Made:
 
 
 ASKS_FOR_A_PERSON = frozenset(("unknown", "handover"))
+ANSWER_EVERY_S = 60.0
+"""The pace of the bot's answers in one conversation: each moves conversations.answers_until on by so much, and
+how far that is ahead of now tells how many came faster."""
 
 
 def attention_of(answer: Answer) -> str | None:
     """Why a person should look at the conversation, None where none needs to."""
-    return answer.step_reason if answer.step in ASKS_FOR_A_PERSON else None
+    return answer.step_reason if answer.step in ASKS_FOR_A_PERSON or answer.step_reason == "loop" else None
 
 
 def make_none(conn: Conn, claim: Claim, answer: Answer) -> bool:
@@ -48,6 +51,24 @@ def make_none(conn: Conn, claim: Claim, answer: Answer) -> bool:
         prepare=True,
     )
     return cursor.rowcount == 1
+
+
+def silence(conn: Conn, claim: Claim, conversation_id: int, *, attention: str, for_s: float) -> None:
+    """The bot gives no answer in this conversation for so long, from the first time that it had to be silenced; a
+    person should look. The conversation is locked."""
+    conn.execute(
+        """
+        /* replies.silence */
+        UPDATE conversations
+        SET silent_until = CASE WHEN silent_until > now() THEN silent_until
+                                ELSE now() + make_interval(secs => %(for_s)s) END,
+            attention = coalesce(attention, %(attention)s),
+            attention_since = coalesce(attention_since, now())
+        WHERE company_id = %(company)s AND id = %(conversation)s
+        """,
+        {"company": claim.company_id, "conversation": conversation_id, "attention": attention, "for_s": for_s},
+        prepare=True,
+    )
 
 
 def make(
@@ -87,6 +108,7 @@ def make(
         "   last_message_at = now(), last_message_role = 'bot', last_message_preview = %(preview)s,"
         "   bot_step = %(step)s, bot_step_at = now(), misses = CASE WHEN %(step)s = 'unknown' THEN misses + 1"
         "     WHEN %(step)s IN ('full', 'cheaper', 'passages') THEN 0 ELSE misses END,"
+        "   answers_until = greatest(coalesce(answers_until, now()), now()) + make_interval(secs => %(every_s)s),"
         "   attention = coalesce(attention, %(attention)s),"
         "   attention_since = CASE WHEN coalesce(attention, %(attention)s) IS NOT NULL"
         "     THEN coalesce(attention_since, now()) END"
@@ -109,6 +131,7 @@ def make(
             "seq": conversation.message_count + 1,
             "text": answer.text,
             "attention": attention_of(answer),
+            "every_s": ANSWER_EVERY_S,
             "preview": answer.text[:PREVIEW_CHARS],
             "parts": list(parts),
             "made": usage.calls_made(answer.attempts),

@@ -1,21 +1,22 @@
 """What a customer's message is, by its words alone.
 
-A message is a courtesy or an acknowledgement only if every word of it is covered by a phrase of the tables; anything
-unknown is a question. So a phrase that is missing costs an honest "I do not know", and no question is lost.
+A message is a courtesy or an acknowledgement only if every word of it is covered by a phrase of the tables and no emoji
+of it calls for help; anything unknown is a question. So a phrase that is missing costs an honest "I do not know", and
+no question is lost.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
 from shared.triage import normal, phrases
 
-Kind = Literal["question", "courtesy", "acknowledgement", "command"]
-What = Literal["question", "greeting", "thanks", "goodbye", "acknowledgement", "start"]
+Kind = Literal["question", "courtesy", "acknowledgement", "command", "upset", "echo", "loop"]
+What = Literal["question", "greeting", "thanks", "goodbye", "acknowledgement", "start", "upset", "echo", "loop"]
 
 WORDS_MAX = 40
 PAYLOAD_MAX = 64
@@ -23,9 +24,9 @@ PAYLOAD_MAX = 64
 _START = "/start"
 _KINDS: Mapping[What, Kind] = {
     "question": "question", "greeting": "courtesy", "thanks": "courtesy", "goodbye": "courtesy",
-    "acknowledgement": "acknowledgement", "start": "command",
+    "acknowledgement": "acknowledgement", "start": "command", "upset": "upset", "echo": "echo", "loop": "loop",
 }  # fmt: skip
-FIRST: tuple[What, ...] = ("start", "thanks", "greeting", "goodbye", "acknowledgement")
+FIRST: tuple[What, ...] = ("upset", "start", "thanks", "greeting", "goodbye", "acknowledgement")
 """Of several in one message the first of these names it; "ciao" is both a greeting and a goodbye."""
 _COURTESIES = frozenset(("greeting", "thanks", "goodbye"))
 _LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه", "ха", "хе", "ᄏ", "ᄒ", "rs")))
@@ -34,7 +35,8 @@ _LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه",
 @dataclass(frozen=True, slots=True)
 class Triage:
     """what: the kind, more closely. language: of a courtesy's words, as ISO 639-1, None if they do not tell. polite: of
-    a question: a courtesy stands at its beginning or end. asks: there is a question mark. payload: behind `/start`."""
+    a question: a courtesy stands at its beginning or end. asks: there is a question mark. payload: behind `/start`.
+    answers: of what wants no answer by itself: a yes is among its words, which is one to somebody who asked."""
 
     kind: Kind
     what: What
@@ -42,6 +44,7 @@ class Triage:
     polite: bool = False
     asks: bool = False
     payload: str | None = None
+    answers: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +78,17 @@ def classify(text: str) -> Triage:
     found = normal.tokens(text)
     if found.words is None or len(found.words) > WORDS_MAX:
         return Triage("question", "question", asks=found.asks)
+    if normal.shows(text, phrases.ANGRY if found.words else phrases.ANGRY + phrases.SAD):
+        return _upset(_by_words(found), bare=not found.words)
+    return _by_words(found)
+
+
+def _upset(by_words: Triage, *, bare: bool) -> Triage:
+    """Of a message with an emoji that calls for help. What asks in words is a question all the same."""
+    return _triage("upset") if bare or by_words.kind != "question" else by_words
+
+
+def _by_words(found: normal.Tokens) -> Triage:
     if not found.words:  # nothing but emoji, punctuation or invisible characters
         return _triage("question" if found.asks else "acknowledgement", asks=found.asks)
     known = _customers()
@@ -120,7 +134,8 @@ def _judged(parts: Sequence[_Part], words: Sequence[str], *, asks: bool) -> Tria
         return _triage("question", asks=asks)
     if asks and (what != "greeting" or any(part.words in _times() for part in parts)):
         return Triage("question", "question", polite=bool(whats & _COURTESIES), asks=True)
-    return _triage(what, language=_language(parts, what), asks=asks)
+    answers = any(part.words in _yes() for part in parts)
+    return replace(_triage(what, language=_language(parts, what), asks=asks), answers=answers)
 
 
 def _language(parts: Iterable[_Part], what: str) -> str | None:
@@ -196,6 +211,11 @@ def _times() -> frozenset[tuple[str, ...]]:
 @cache
 def _ambiguous() -> frozenset[tuple[str, ...]]:
     return frozenset(_split(phrases.AMBIGUOUS))
+
+
+@cache
+def _yes() -> frozenset[tuple[str, ...]]:
+    return frozenset(_split(phrases.YES))
 
 
 @cache

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 VISIBLE_MAX = 200
 """Visible characters; a text with more of them is more than a courtesy."""
+KEY_CHARS = 4_000
+"""Of a text; those that are alike so far are the same."""
 RUN_MAX = 3
 """Of one character in a row: "hellooooooo" reads as "hellooo"."""
 _EMOTICONS = frozenset(
@@ -19,7 +21,7 @@ _EMOTICONS = frozenset(
         "xd", "xdd", ":o", ":-o", ":')", ":'(", "^^", "^_^", ":/", ":-/", ":|", "(:", "(;", "=]", ":]",
     ]
 )  # fmt: skip
-_QUESTION_MARKS = frozenset("?؟;՞፧⁇⁈⁉❓❔")
+QUESTION_MARKS = frozenset("?؟;՞፧⁇⁈⁉❓❔")
 _QUESTION_MARKS_WITHIN = frozenset("⁉❓❔")
 _APOSTROPHES = frozenset("'’‘`´ʼ＇")
 _FOLDED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ـ": None, "ى": "ي", "ک": "ك", "ی": "ي"})
@@ -42,7 +44,7 @@ def tokens(text: str) -> Tokens:
     if shortened is None:
         return Tokens(None, "?" in text[: 4 * VISIBLE_MAX])
     plain = unicodedata.normalize("NFKC", shortened)
-    asks = any(c in _QUESTION_MARKS for c in plain) or any(c in _QUESTION_MARKS_WITHIN for c in shortened)
+    asks = any(c in QUESTION_MARKS for c in plain) or any(c in _QUESTION_MARKS_WITHIN for c in shortened)
     words: list[str] = []
     for chunk in plain.casefold().split():
         if chunk in _EMOTICONS:
@@ -52,6 +54,19 @@ def tokens(text: str) -> Tokens:
             return Tokens(None, asks)
         words += found
     return Tokens(tuple(words), asks)
+
+
+def key(text: str) -> str:
+    """Equal for texts that say the same to a reader: letters, digits and question marks, without case, markup,
+    punctuation, spaces and what nobody sees."""
+    plain = unicodedata.normalize("NFKC", text[: 2 * KEY_CHARS]).casefold()
+    marked = ("?" if c in QUESTION_MARKS else c for c in plain if c in QUESTION_MARKS or c.isalnum())
+    return "".join(marked)[:KEY_CHARS]
+
+
+def shows(text: str, signs: str) -> bool:
+    """Whether one of these characters is in the part of a text that tokens() reads."""
+    return not frozenset(signs).isdisjoint(text[: 4 * VISIBLE_MAX])
 
 
 def phrase(text: str) -> tuple[str, ...]:

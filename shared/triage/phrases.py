@@ -185,42 +185,42 @@ ACKNOWLEDGEMENTS = {
     "|i understand|noted|makes sense|sounds good|sounds great|good to know|ok good|thats great|thats good|thats fine"
     "|thats ok|that is fine|that is great|no problem|no worries|never mind|nevermind|nvm|fair enough|roger|will do|ah|ah ok"
     "|oh|oh ok|oh i see|aha|hm|hmm|mhm|haha|hahaha|hehe|lol|lmao|rofl|wow|yay|all good|all clear|oki|okidoki|okey dokey"
-    "|no questions|nothing|nothing else|thats all|that is all|thats it|that will be all|im good|i am good|not needed"
+    "|no questions|nothing else|thats all|that is all|thats it|that will be all|im good|i am good|not needed"
     "|done|solved|its solved|it works|it works now|works now|all set|very good|very nice|so good|well done|good job"
     "|great job|bravo",
     "de": "ok dann|okay dann|gut dann|ok|okay|oki|okidoki|alles klar|klar|na klar|gut|sehr gut|super|toll|prima|perfekt|klasse|spitze|genial"
     "|wunderbar|verstanden|verstehe|ich verstehe|ach so|achso|aha|passt|das passt|passt schon|geht klar|einverstanden"
     "|in ordnung|kein problem|schon gut|schon ok|in ordnung so|alles gut|erledigt|hat sich erledigt|das wars"
-    "|das war alles|mehr nicht|nichts|jo|jup|top|cool|mega|sehr schön|schön|fein|hab ich verstanden|na gut|na dann",
+    "|das war alles|mehr nicht|jo|jup|top|cool|mega|sehr schön|schön|fein|hab ich verstanden|na gut|na dann",
     "es": "ok entonces|vale|ok|okay|de acuerdo|bien|muy bien|perfecto|genial|estupendo|excelente|entendido|entiendo|claro|listo"
     "|bueno|está bien|súper|fantástico|ya|ya veo|comprendo|comprendido|no hay problema|no pasa nada|nada más|eso es todo"
-    "|jaja|jajaja|jajajaja|okey|dale|qué bien|qué bueno|maravilloso|ya está|nada",
+    "|jaja|jajaja|jajajaja|okey|dale|qué bien|qué bueno|maravilloso|ya está",
     "fr": "ok alors|ok|d'accord|daccord|dac|très bien|bien|parfait|super|génial|excellent|compris|j'ai compris|je comprends"
     "|je vois|entendu|c'est noté|noté|c'est bon|ça marche|pas de souci|pas de problème|pas de soucis|c'est tout|mdr|ah"
-    "|ah ok|ah bon|top|nickel|cool|impeccable|bien reçu|bien compris|c'est parfait|rien|formidable",
+    "|ah ok|ah bon|top|nickel|cool|impeccable|bien reçu|bien compris|c'est parfait|formidable",
     "pt": "ok|okay|certo|tá|tá bom|tá bem|tá certo|beleza|blz|perfeito|ótimo|legal|entendi|entendido|compreendido"
     "|compreendo|show|joia|combinado|claro|muito bem|muito bom|bom|bem|excelente|maravilha|sem problema|sem problemas"
-    "|é isso|só isso|era só isso|kkk|kkkk|kkkkk|rsrs|top|fixe|está bem|tranquilo|massa|nada",
+    "|é isso|só isso|era só isso|kkk|kkkk|kkkkk|rsrs|top|fixe|está bem|tranquilo|massa",
     "it": "ok|okay|va bene|bene|benissimo|molto bene|perfetto|ottimo|capito|ho capito|capisco|d'accordo|certo|chiaro"
     "|tutto chiaro|fantastico|eccellente|bello|nessun problema|non c'è problema|è tutto|nient'altro|ah|ah ok|ahah|ahaha"
-    "|inteso|ricevuto|bravo|grande|super|a posto|tutto ok|niente",
+    "|inteso|ricevuto|bravo|grande|super|a posto|tutto ok",
     "nl": "ok|oke|oké|okee|goed|prima|perfect|top|mooi|super|duidelijk|begrepen|ik begrijp het|helder|fijn|is goed"
-    "|dat is goed|geen probleem|snap ik|ik snap het|akkoord|oké dan|dat was het|dat is alles|niets|heel goed|uitstekend"
+    "|dat is goed|geen probleem|snap ik|ik snap het|akkoord|oké dan|dat was het|dat is alles|heel goed|uitstekend"
     "|geweldig|leuk|lekker|fijn zo|komt goed",
     "pl": "ok|okej|oki|dobra|dobrze|w porządku|super|świetnie|rozumiem|zrozumiano|zrozumiałem|zrozumiałam|jasne|spoko"
-    "|idealnie|doskonale|ekstra|fajnie|nie ma problemu|to wszystko|nic|nic więcej|aha|ach tak|no dobrze|no dobra|git"
+    "|idealnie|doskonale|ekstra|fajnie|nie ma problemu|to wszystko|nic więcej|aha|ach tak|no dobrze|no dobra|git"
     "|pewnie|haha|bardzo dobrze|niech będzie|gotowe",
     "ru": "ок тогда|хорошо тогда|ок|окей|оки|хорошо|ладно|понятно|понял|поняла|ясно|отлично|супер|класс|круто|ага|угу|принято|договорились"
-    "|идет|замечательно|прекрасно|здорово|все понятно|все ясно|без проблем|ничего|не надо|это все|хаха|лол|норм|хор"
+    "|идет|замечательно|прекрасно|здорово|все понятно|все ясно|без проблем|не надо|это все|хаха|лол|норм|хор"
     "|очень хорошо|ну ладно|ну хорошо|отл|пон|понятненько|ясненько|ok|годится|пойдет",
     "uk": "ок|окей|добре|гаразд|зрозуміло|зрозумів|зрозуміла|ясно|чудово|супер|клас|круто|ага|угу|домовились"
-    "|прийнято|відмінно|без проблем|нічого|це все|все зрозуміло|дуже добре|ну добре|прекрасно|файно|ok",
+    "|прийнято|відмінно|без проблем|це все|все зрозуміло|дуже добре|ну добре|прекрасно|файно|ok",
     "tr": "tamam|tamamdır|tmm|tm|ok|oke|peki|anladım|anlaşıldı|süper|harika|mükemmel|güzel|çok güzel|çok iyi|iyi|olur"
     "|tabii|tabi|sorun değil|sorun yok|bu kadar|hepsi bu|okey|eyv|ha|haha|hıhı|anladım tamam|tamam anladım|bir şey değil",
     "ar": "تمام|حسنا|حسنًا|طيب|ماشي|اوكي|أوكي|اوك|ممتاز|رائع|جيد|جيد جدا|فهمت|مفهوم|واضح|لا مشكلة|ما في مشكلة|خلاص|زين"
-    "|عظيم|حلو|هههه|ههه|ههههه|كويس|لا شيء|هذا كل شيء|تمام التمام|على راسي|ان شاء الله|إن شاء الله|الحمد لله",
+    "|عظيم|حلو|هههه|ههه|ههههه|كويس|هذا كل شيء|تمام التمام|على راسي|ان شاء الله|إن شاء الله|الحمد لله",
     "hi": "ठीक है|ठीक|अच्छा|ओके|बढ़िया|बहुत बढ़िया|बहुत अच्छा|समझ गया|समझ गई|समझ गये|कोई बात नहीं|सही|सही है|हाँ ठीक है"
-    "|जी ठीक है|अच्छा जी|शानदार|theek hai|thik hai|thik h|accha|acha|achha|samajh gaya|बस|कुछ नहीं|badhiya",
+    "|जी ठीक है|अच्छा जी|शानदार|theek hai|thik hai|thik h|accha|acha|achha|samajh gaya|बस|badhiya",
     "id": "ok|oke|okey|okay|baik|baiklah|siap|sip|mantap|bagus|bagus sekali|mengerti|saya mengerti|paham|saya paham"
     "|noted|oh begitu|begitu ya|oh|oh ya|tidak apa apa|gapapa|gpp|tidak masalah|itu saja|sudah|sudah cukup|cukup"
     "|wkwk|wkwkwk|haha|hehe|keren|oke deh|oke siap|ok siap|oke baik",
@@ -337,3 +337,15 @@ AMBIGUOUS = (
     "|very helpful|that helps|that helped"
 )
 """These and the times claim something as words of a model: "is it open?" "Tutto bene"."""
+
+YES = (
+    "sure|yes|yeah|yep|ja|klar|na klar|jo|jup|gerne|einverstanden|sí|claro|dale|oui|sim|combinado|sì|certo|tak|pewnie|jasne"
+    "|да|ага|угу|договорились|так|домовились|evet|olur|tabii|tabi|نعم|हाँ|जी|ya|はい|うん|네|넵|넹|예|네네|ㅇㅇ|是|是的|对|可以|行|嗯|好|好啊"
+)
+"""What answers a question with a yes and would otherwise want no answer."""
+
+ANGRY = "🆘😡😠🤬👿😤👎🖕💩🚨"
+"""Emoji that call for a person, also beside words of courtesy."""
+
+SAD = "😞😔🙁☹😟😢😭😣😖😩😫😰😨😱💔"
+"""Emoji that call for a person where nothing else was written; "thanks 😭" does not."""

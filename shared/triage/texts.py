@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
 Name = Literal["welcome", "greeting", "thanks", "goodbye", "unknown", "unknown_again", "unknown_still"]
@@ -182,6 +182,19 @@ _TEXTS: Mapping[str, tuple[str, str, str, str, str, str, str]] = {
     ),
 }
 LANGUAGES = frozenset(_TEXTS)
+COMPANIES_START_WITH = (
+    "Something went wrong here and I could not answer. I have told a colleague, who will reply here.",
+    "I can only read text so far. Could you describe in words what you need?",
+    "Sorry, so many people are writing to us just now that I cannot answer in time. A colleague will reply here.",
+)
+"""What a new company's handover, notice and overload texts are, by the database's defaults."""
+
+
+def every() -> Iterator[str]:
+    """All texts of the product, in all languages."""
+    yield from COMPANIES_START_WITH
+    for by_name in _TEXTS.values():
+        yield from by_name
 
 
 def default(name: Name, language: str | None) -> str:

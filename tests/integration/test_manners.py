@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.flow import takeover
+from shared.flow import manners, takeover
 from shared.flow.reply import Result
-from shared.store import conversations, receipts
+from shared.store import conversations, receipts, replies
 from shared.triage import texts
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
@@ -192,6 +192,63 @@ def test_a_turn_without_a_reply_stands_among_a_conversation_s_receipts(station: 
         [found] = receipts.of_conversation(conn, bot.company_id, station.conversation())
 
     assert (found["step"], found["state"], found["answer"]) == ("silence", "no_reply", None)
+
+
+@pytest.mark.parametrize("said", ["Hello", "Quantum chromodynamics?", "When does the shop open?"])
+def test_a_machine_that_sends_the_bot_s_words_back_gets_no_answer(station: Station, bot: Bot, said: str) -> None:
+    _say(station, bot, said)
+    [reply] = _replies(station)
+    enabled, attention = _of(station)
+
+    assert _say(station, bot, reply, reply) == [Result.NO_REPLY] * 2
+
+    assert _steps(station)[1:] == [("silence", "echo")] * 2
+    assert _of(station) == (enabled, attention)
+    assert _replies(station) == [reply]
+
+
+def test_who_asks_ten_things_in_two_minutes_is_answered_ten_times(station: Station, bot: Bot) -> None:
+    asked = [f"When does the shop open in week {week}?" for week in range(10)]
+
+    assert _say(station, bot, *asked) == [Result.ANSWERED] * 10
+
+
+def test_answers_that_come_too_fast_stop_for_a_while_and_a_person_is_told(station: Station, bot: Bot) -> None:
+    limit = station.r.settings.conversation_answers_max
+    asked = [f"When does the shop open in week {week}?" for week in range(limit + 3)]
+
+    assert _say(station, bot, *asked) == [Result.ANSWERED] * limit + [Result.NO_REPLY] * 3
+    assert _steps(station)[limit:] == [("silence", "loop")] * 3
+    assert _of(station) == (True, "loop")
+    assert len(station.model.asked) == limit
+
+    _pass(station, manners.SILENT_S - replies.ANSWER_EVERY_S)
+    assert _say(station, bot, "And now?") == [Result.NO_REPLY]
+    _pass(station, 2 * replies.ANSWER_EVERY_S)
+    assert _say(station, bot, *asked[:10]) == [Result.ANSWERED] * 10
+
+
+def test_a_person_who_gives_the_conversation_back_ends_the_silence(station: Station, bot: Bot) -> None:
+    asked = [f"When does the shop open in week {week}?" for week in range(14)]
+    assert _say(station, bot, *asked)[-1] is Result.NO_REPLY
+    with station.r.db.transaction(bot.company_id) as conn:
+        takeover.set_bot(conn, bot.company_id, station.conversation(), enabled=True)
+
+    assert _of(station) == (True, None)
+    assert _say(station, bot, *asked[:12]) == [Result.ANSWERED] * 12
+
+
+def _pass(station: Station, seconds: float) -> None:
+    station.execute(
+        f"UPDATE conversations SET answers_until = answers_until - interval '{seconds} s',"
+        f" silent_until = silent_until - interval '{seconds} s'"
+    )
+
+
+def test_the_texts_of_a_new_company_are_known_as_the_product_s_own(station: Station, bot: Bot) -> None:
+    assert station.rows("SELECT handover_text, notice_text, overload_text FROM companies") == [
+        texts.COMPANIES_START_WITH
+    ]
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the recorded webhooks are not here")
