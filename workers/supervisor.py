@@ -127,7 +127,7 @@ class Supervisor:
         secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> Child:
         environment = environment_of(name, {**self.environment, **secret_environment(name, self.config), **secrets})
-        process = ServerProcess(name, self.folder.log_file(name), signal.SIGTERM)
+        process = ServerProcess(name, self.folder.log_file(name), signal.SIGTERM, forced_after_s=self.config.grace_s)
         child = Child(name, argv, environment, ready, process)
         child.start()
         self.children.append(child)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from shared.errors import Permanent
@@ -16,8 +17,21 @@ POLL_S = 0.02
 LOG_LINES_SHOWN = 15
 # A server must not see the variables that its user set for clients (PGPORT, PGOPTIONS …).
 SERVER_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
-# Waits for the end of its standard input, which its parent's death brings about, then stops the server.
-GUARD = 'read -r word; [ "$word" = done ] || kill -s "$1" "$2"'
+# Waits for the end of its standard input, which its parent's death brings about, then stops the server. With a third
+# argument it also ends the server's whole group after so many seconds: a worker that is asked to finish in order waits
+# for what its threads are at, and that may be a file that takes minutes to read.
+GUARD = """
+read -r word
+[ "$word" = done ] && exit
+kill -s "$1" "$2"
+[ -n "$3" ] || exit
+waited=0
+while [ "$waited" -lt "$3" ] && kill -0 "$2"; do
+    sleep 1
+    waited=$((waited + 1))
+done
+kill -s KILL -- "-$2"
+"""
 
 
 class ServiceFailed(Permanent):
@@ -40,12 +54,14 @@ class ServerProcess:
     """A server in a session of its own, so that a terminal's Ctrl-C reaches the workers and not their database.
 
     gently: the signal that makes it finish in order. A guard process sends it when we die without a goodbye.
+    forced_after_s: from then until the guard kills it and its children; None: it is left to finish.
     """
 
-    def __init__(self, name: str, log: Path, gently: signal.Signals) -> None:
+    def __init__(self, name: str, log: Path, gently: signal.Signals, *, forced_after_s: float | None = None) -> None:
         self.name = name
         self._log = log
         self._gently = gently
+        self._forced_after = "" if forced_after_s is None else str(ceil(forced_after_s))
         self._log_from = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -75,7 +91,15 @@ class ServerProcess:
             self._log_from = log.tell()
             self._process = spawn(argv, cwd=cwd, account=account, output=log.fileno(), environment=environment)
         self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "guard", self._gently.name.removeprefix("SIG"), str(self._process.pid)],
+            [
+                "/bin/sh",
+                "-c",
+                GUARD,
+                "guard",
+                self._gently.name.removeprefix("SIG"),
+                str(self._process.pid),
+                self._forced_after,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from dotenv import dotenv_values
 from shared import settings
 from shared.embedded import DataFolder
 from shared.embedded.folder import SECRETS_FILE
+from shared.embedded.process import command_line
 from shared.flow import watch
 from shared.resources import open_resources
 from shared.settings import PROJECT_ROOT, Settings, child_environment
@@ -39,6 +41,7 @@ LOUD = ("warning", "error", "critical")
 class Up:
     """A running `up`. said: what it printed. environment: for commands in another terminal."""
 
+    pid: int
     folder: Path
     said: str
     environment: dict[str, str]
@@ -83,9 +86,9 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def up(folder: Path, *options: str) -> Iterator[Up]:
+def up(folder: Path, *options: str, **variables: str) -> Iterator[Up]:
     environment = {name: value for name, value in child_environment({}).items() if not OURS.match(name)}
-    environment |= {"DATA_DIR": str(folder), "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1"}
+    environment |= {"DATA_DIR": str(folder), "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1", **variables}
     output = folder.with_name(f"{folder.name}.out")
     with output.open("wb") as said:
         process = subprocess.Popen(
@@ -100,7 +103,7 @@ def up(folder: Path, *options: str) -> Iterator[Up]:
             return "all processes are up" in output.read_text()
 
         wait_until(is_up, "all processes are up", UP_WITHIN_S)
-        yield Up(folder, output.read_text(), environment)
+        yield Up(process.pid, folder, output.read_text(), environment)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
@@ -155,6 +158,31 @@ def test_a_fresh_system_without_the_stand_in_has_no_bot_that_nobody_knows(folder
         assert "telegram" not in system.command("channel", "list").stdout
         assert "channel connect telegram" in system.said
         assert_nothing_is_wrong(system)
+
+
+def test_nothing_outlives_a_killed_system_also_if_it_does_not_end_in_order(folder: Path) -> None:
+    """As a worker does not whose threads wait for a file that takes minutes to read."""
+    with up(folder, GRACE_S="3") as system:
+        children = _children(system.pid)
+        [index] = [pid for pid in children if command_line(pid).endswith("workers.main index ")]
+        assert len(children) > 10
+        os.kill(index, signal.SIGSTOP)
+
+        os.kill(system.pid, signal.SIGKILL)
+
+        def left() -> list[str]:
+            return [words for pid in children if (words := command_line(pid))]
+
+        try:
+            wait_until(lambda: not left(), "every process has ended", 30, lambda: str(left()))
+        finally:
+            if command_line(index):
+                os.kill(index, signal.SIGKILL)
+
+
+def _children(of: int) -> list[int]:
+    shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return [int(pid) for pid, parent in map(str.split, shown.splitlines()) if int(parent) == of]
 
 
 def _connect_second_bot(system: Up) -> None:

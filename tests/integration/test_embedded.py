@@ -231,6 +231,41 @@ def test_servers_end_when_their_owner_is_killed(owner: tuple[subprocess.Popen[st
     wait_until(lambda: not any(command_line(pid) for pid in servers))
 
 
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+OWNER_OF_STUBBORN = f"""
+import signal, sys, time
+from pathlib import Path
+from shared.embedded.process import ServerProcess
+process = ServerProcess("stubborn", Path(sys.argv[1]), signal.SIGTERM, forced_after_s=1)
+process.start([sys.executable, "-c", {STUBBORN!r}], cwd=Path.cwd())
+process.wait_ready(lambda: process.log_tail().strip().isdigit(), 20)
+print(process.pid, process.log_tail(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_who_does_not_finish_in_order_is_killed_with_its_children_when_their_owner_is(tmp_path: Path) -> None:
+    """A worker that reads a slow file waits for its end, which may take minutes."""
+    argv = [sys.executable, "-c", OWNER_OF_STUBBORN, str(tmp_path / "log")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=child_environment({})) as owner:
+        assert owner.stdout is not None
+        pids = [int(pid) for pid in owner.stdout.readline().split()]
+        owner.kill()
+    assert len(pids) == 2
+    try:
+        wait_until(lambda: not any(command_line(pid) for pid in pids))
+    finally:
+        for pid in pids:
+            if "600" in command_line(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
 def test_servers_whose_owner_and_guards_were_killed_are_replaced(
     folder: DataFolder, owner: tuple[subprocess.Popen[str], list[int]]
 ) -> None:
