@@ -1,7 +1,8 @@
 """What a request may ask: its query parameters and the fields of its JSON body, each declared once with its type.
 
 Nothing is ignored: a name that is not declared, a name given twice and a value of another type are refused with 422,
-all of them in one answer. An id that no table can hold is a 404, as one that no row has.
+all of them in one answer. An id that no table can hold is a 404, as one that no row has. How much is given is counted
+before any of it is looked at, so that made-up names cost no more than they take to arrive.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl
 
 from gateway.refused import Refused
 from shared.channels.text import storable
@@ -23,6 +25,12 @@ ID_MAX = 2**63 - 1
 NAMED_MAX = 5
 """So many mistakes are told of one request."""
 NAME_CHARS = 80
+QUERY_MAX_BYTES = 32 * 1024
+"""Four texts of 500 characters, each of them twelve bytes when it is percent-encoded."""
+NAMES_MAX = 100
+"""Parameters of a query, fields of an object in a body."""
+PARSED_MAX = 5_000
+"""Objects and whole numbers of a body. The parser calls Python for each of these, and for nothing else."""
 _INT_DIGITS = 20
 _BOM = "\ufeff"
 _MISSING: Any = object()
@@ -75,6 +83,15 @@ class Asked:
 NOTHING = Values({}, {})
 
 
+def query_pairs(raw: bytes) -> list[tuple[str, str]]:
+    """A query string's parameters. Raises Refused(414, 422)."""
+    if len(raw) > QUERY_MAX_BYTES:
+        raise Refused(414, f"the query may have {QUERY_MAX_BYTES} bytes")
+    if raw.count(b"&") >= NAMES_MAX:
+        raise Refused(422, f"the query may have {NAMES_MAX} parameters")
+    return parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+
+
 def read_query(pairs: Iterable[tuple[str, str]], fields: Sequence[Field[Any]]) -> Values:
     """Raises Refused(404, 422)."""
     return _read(pairs, fields, "a query parameter")
@@ -102,7 +119,8 @@ def _read(pairs: Iterable[tuple[str, Any]], fields: Sequence[Field[Any]], what: 
     mistakes: list[str] = []
     for name, value in pairs:
         if name not in known:
-            mistakes.append(_unknown(name, list(known), what))
+            # a likeness to what there is costs time, so it is looked for only where it is told
+            mistakes.append(_unknown(name, list(known), what) if len(mistakes) < NAMED_MAX else "")
         elif name in given:
             mistakes.append(f"{name} is given twice")
         given[name] = value
@@ -143,10 +161,12 @@ def _unknown(name: str, known: Sequence[str], what: str) -> str:
 
 def _pairs(raw: bytes) -> list[tuple[str, Any]]:
     """The top level of a JSON object, names that come twice included. Raises Refused(422) saying where it breaks."""
+    parsed = _Parsed()
     try:
         value = json.loads(
-            raw.decode().removeprefix(_BOM), object_pairs_hook=_Object, parse_constant=_constant, parse_int=_integer
-        )
+            raw.decode().removeprefix(_BOM), object_pairs_hook=parsed.an_object, parse_constant=_constant,
+            parse_int=parsed.an_integer,
+        )  # fmt: skip
     except UnicodeDecodeError as e:
         raise Refused(422, f"the body is not valid JSON: byte {e.start} is not UTF-8") from None
     except json.JSONDecodeError as e:
@@ -173,9 +193,29 @@ def _constant(name: str) -> Any:
     raise Refused(422, f"the body is not valid JSON: {name} is not a number")
 
 
-def _integer(digits: str) -> int:
-    # int() takes quadratic time in the digits; what is longer is beyond every bound anyway
-    return int(digits[: _INT_DIGITS + 2])
+class _Parsed:
+    """What the parser has found in one body."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def an_object(self, pairs: list[tuple[str, Any]]) -> _Object:
+        """Raises Refused(422)."""
+        self._one_more()
+        if len(pairs) > NAMES_MAX:
+            raise Refused(422, f"an object in the body may have {NAMES_MAX} fields")
+        return _Object(pairs)
+
+    def an_integer(self, digits: str) -> int:
+        """Raises Refused(422)."""
+        self._one_more()
+        # int() takes quadratic time in the digits; what is longer is beyond every bound anyway
+        return int(digits[: _INT_DIGITS + 2])
+
+    def _one_more(self) -> None:
+        self._count += 1
+        if self._count > PARSED_MAX:
+            raise Refused(422, f"the body may hold {PARSED_MAX} objects and numbers")
 
 
 def called(value: object) -> str:

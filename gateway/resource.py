@@ -1,8 +1,9 @@
 """One address of our own API and what each method does there: who may, what may be asked, what is answered.
 
 Every endpoint is declared as an Operation, and so none can forget to refuse what it does not know. In this order: the
-method (405), the caller (401, 403, 404, 429), ids that cannot be (404), the query (422), what else stands before the
-body (429), the body (413, 503, 422). A body is never read for a caller who is refused.
+method (405), how much the query holds (414, 422), the caller (401, 403, 404, 429), ids that cannot be (404), the query
+(422), what else stands before the body (429), the body (413, 503, 422). A body is never read for a caller who is
+refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.asked import ID_MAX, NOTHING, Asked, Field, Values, read_body, read_query
+from gateway.asked import ID_MAX, NOTHING, Asked, Field, Values, query_pairs, read_body, read_query
 from gateway.bodies import ClientLeft
 from gateway.edge import Edge
 from gateway.limits import address_of
@@ -62,11 +63,12 @@ class Operation(Generic[C]):
     before_body: Callable[[C], Awaitable[None]] = _nothing_more
 
     async def answer(self, request: Request) -> Response:
+        pairs = query_pairs(request.scope["query_string"])
         caller = await self.who(request)
         for name, value in request.path_params.items():
             if isinstance(value, int) and value > ID_MAX:
                 raise Refused(404, f"there is no such {name}")
-        query = read_query(request.query_params.multi_items(), self.query)
+        query = read_query(pairs, self.query)
         await self.before_body(caller)
         if request.method in WITHOUT_BODY:
             return await self.handle(caller, Asked(query, NOTHING))

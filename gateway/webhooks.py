@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 import structlog
 
 from gateway.apps import KnownApp
+from gateway.asked import query_pairs
 from gateway.bodies import Body, ClientLeft
 from gateway.edge import Edge
 from gateway.limits import address_in
@@ -158,7 +158,7 @@ class Webhooks:
 
     async def _shake_hands(self, scope: Scope, visit: Visit, slug: str) -> str:
         """A platform asks by GET whether this address is ours; the answer proves that we know the token."""
-        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
+        query = dict(query_pairs(scope.get("query_string", b"")))
         app = await self._app(scope, visit.platform, slug, FRESH_S)  # a person is just connecting it
         visit.app_id = app.id
         if app.verify_token is None:
