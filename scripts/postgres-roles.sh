@@ -25,4 +25,7 @@ REVOKE TEMPORARY ON DATABASE switchboard FROM PUBLIC, switchboard_app;
 CREATE EXTENSION vector;
 ALTER SCHEMA public OWNER TO switchboard_admin;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC, switchboard_app;
+-- Large objects that it made would fill the disk beside every table; Switchboard has none.
+REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_import(text),
+    lo_import(text, oid) FROM PUBLIC;
 SQL

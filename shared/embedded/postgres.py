@@ -16,6 +16,7 @@ from shared.embedded.cluster import SUPERUSER, ensure_cluster
 from shared.embedded.folder import DataFolder
 from shared.embedded.process import ServiceFailed, stop_leftover
 from shared.embedded.server import EmbeddedServer
+from shared.store.migrate import FORBID_LARGE_OBJECTS
 
 PREFERRED_PORT = 15432
 ADMIN, APP = "switchboard_admin", "switchboard_app"
@@ -174,11 +175,16 @@ class Postgres(EmbeddedServer):
                         sql.Literal(verifier),
                     )
                 )
+                # Each role may change its own defaults, also to what nothing works with.
+                connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(role)))
             # Jobs and commands tell of long statements and replicas, whoever's they are.
             connection.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(ADMIN)))
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
             if known:
                 _forbid_temporary_objects(connection, DATABASE)
+                for role in (ADMIN, APP):
+                    reset = sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL")
+                    connection.execute(reset.format(sql.Identifier(role), sql.Identifier(DATABASE)))
         if known:
             self._furnish(DATABASE)
         else:
@@ -189,6 +195,7 @@ class Postgres(EmbeddedServer):
         with psycopg.connect(self._url(SUPERUSER, name), autocommit=True) as connection:
             connection.execute("SET client_min_messages = warning")
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            connection.execute(FORBID_LARGE_OBJECTS)
             connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(ADMIN)))
             connection.execute(
                 sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(ADMIN))

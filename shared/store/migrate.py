@@ -119,10 +119,19 @@ MAY_MAKE_OBJECTS = """
 """
 
 
+FORBID_LARGE_OBJECTS = sql.SQL(
+    "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid),"
+    " pg_catalog.lo_from_bytea(oid, bytea), pg_catalog.lo_import(text), pg_catalog.lo_import(text, oid) FROM PUBLIC"
+)
+"""By a superuser: the server's own functions belong to nobody else."""
+
+
 def _forbid_objects(conn: psycopg.Connection) -> None:
     """Let the application role make no object: one of its own could stand in for ours in a function that runs with the
     owner's rights. Not a numbered file, because a database's privileges are in no dump of it: a restored one has
     PostgreSQL's defaults again. Raises SettingsError where only somebody else may revoke them."""
+    with suppress(psycopg.errors.InsufficientPrivilege):  # backups do without: dump.py
+        conn.execute(FORBID_LARGE_OBJECTS)
     if not (todo := _revocations(conn)):
         return
     for statement in todo:

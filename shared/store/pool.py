@@ -44,6 +44,7 @@ class Database:
     def __init__(self, url: str, *, max_size: int, timeout_s: float, name: str = "switchboard") -> None:
         self._checked: WeakSet[Conn] = WeakSet()
         self._refused = False
+        self._told = False
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url,
             connection_class=timed.Connection,
@@ -54,13 +55,14 @@ class Database:
             reconnect_timeout=5,
             open=False,
             check=None,
-            configure=_prepare_if_direct,
+            configure=_configure,
             kwargs={
                 # A transaction pooler hands each transaction another server connection: nothing prepared, no
                 # state of ours. psycopg would prepare a statement the fifth time it sees it.
                 "prepare_threshold": None,
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "application_name": name,
+                "client_encoding": "utf8",
                 "autocommit": True,
                 "keepalives": 1,
                 "keepalives_idle": 10,
@@ -98,6 +100,9 @@ class Database:
             raise DatabaseRefused(str(e), retry_after_s=1.0) from e
         self._checked.add(conn)
         self._refused = False
+        if (resets := role_resets(conn)) and not self._told:
+            log.warning("database_role_has_defaults_of_its_own", reset_by="; ".join(resets))
+            self._told = True
 
     def check(self) -> None:
         """Connect and look at the role. Raises SettingsError for one that we do not work as, DatabaseUnavailable."""
@@ -118,6 +123,32 @@ class Database:
         return dict(self._pool.get_stats())
 
 
+RELIED_ON = """
+    /* pool.relied_on */
+    SELECT
+        set_config('search_path', 'public, pg_temp', false),
+        set_config('default_transaction_read_only', 'off', false),
+        set_config('default_transaction_isolation', 'read committed', false),
+        set_config('default_transaction_deferrable', 'off', false),
+        set_config('row_security', 'on', false),
+        set_config('statement_timeout', %(statement_timeout_ms)s, false),
+        set_config('lock_timeout', '0', false),
+        set_config('idle_session_timeout', '0', false),
+        set_config('standard_conforming_strings', 'on', false),
+        set_config('transform_null_equals', 'off', false),
+        set_config('bytea_output', 'hex', false),
+        set_config('datestyle', 'ISO, MDY', false),
+        set_config('intervalstyle', 'postgres', false)
+"""
+"""What statements rely on, whatever the role's defaults are: a role may change its own, and so may whoever has taken it
+over. Behind a pooler, where a session is not ours, each transaction sets at least its search_path."""
+
+
+def _configure(conn: Conn) -> None:
+    conn.execute(RELIED_ON, {"statement_timeout_ms": str(STATEMENT_TIMEOUT_MS)})
+    _prepare_if_direct(conn)
+
+
 def _prepare_if_direct(conn: Conn) -> None:
     """Let statements be prepared where the server itself is at the other end: a pooler makes up the process number
     that it greets its clients with."""
@@ -129,7 +160,8 @@ def _prepare_if_direct(conn: Conn) -> None:
 def _begin(conn: Conn, companies: Iterable[int]) -> None:
     """BEGIN and what set_companies() sets, in one round trip."""
     conn.execute(
-        b"/* pool.begin */ BEGIN; SET LOCAL switchboard.companies = '%b'; SET LOCAL statement_timeout = %d;"
+        b"/* pool.begin */ BEGIN; SET LOCAL search_path = public, pg_temp; SET LOCAL switchboard.companies = '%b';"
+        b" SET LOCAL statement_timeout = %d;"
         b" SET LOCAL idle_in_transaction_session_timeout = %d"
         % (_array(companies).encode(), STATEMENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS)
     )
@@ -197,6 +229,24 @@ def check_role(conn: Conn) -> None:
             f"DATABASE_URL: its role may make {where}, which could stand in for tables in functions that run with the "
             "owner's rights; ./switchboard migrate revokes it from everybody and from switchboard_app"
         )
+
+
+ROLE_RESETS = """
+    /* pool.role_resets */
+    SELECT CASE WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I RESET ALL', current_user)
+                ELSE format('ALTER ROLE %I IN DATABASE %I RESET ALL', current_user, current_database()) END
+    FROM pg_db_role_setting s
+    WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+      AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    ORDER BY s.setdatabase
+"""
+
+
+def role_resets(conn: Conn) -> list[str]:
+    """The statements that take back what was set as defaults of this role, none where nothing was; it may run them
+    itself. The first one is for the case that read-only transactions are among the defaults."""
+    found = [str(statement) for (statement,) in conn.execute(ROLE_RESETS).fetchall()]
+    return ["SET default_transaction_read_only = off", *found] if found else []
 
 
 def check_connections(conn: Conn, needed: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from shared import faults
 from shared.clock import FixedClock
@@ -75,6 +76,21 @@ def test_the_newest_restores_and_balances_until_a_row_is_missing(work: Work, dat
     assert store.all_kept(work.conn)[0].proof == "failed"
     [(error,)] = work.conn.execute("SELECT error FROM job_runs ORDER BY id DESC LIMIT 1").fetchall()
     assert str(error).startswith("BackupFailed: ")
+
+
+def test_a_large_object_that_somebody_made_stops_no_backup_and_no_restore(
+    work: Work, database: Database, services: Services
+) -> None:
+    superuser = make_conninfo(services.postgres.superuser_url, dbname=database.name)
+    with psycopg.connect(superuser, autocommit=True) as conn:
+        conn.execute("GRANT EXECUTE ON FUNCTION lo_create(oid) TO switchboard_app")
+        with psycopg.connect(database.url, autocommit=True) as app:
+            app.execute("SELECT lo_create(0)")
+
+    _make(work)
+    jobs.run(backup.PROVE, work, slot=None, by="hand")
+
+    assert [kept.proof for kept in store.all_kept(work.conn)] == ["restored"]
 
 
 def test_a_backup_that_dies_leaves_the_older_ones_and_no_half_one(work: Work) -> None:

@@ -82,6 +82,22 @@ def test_a_system_that_is_well_has_no_fail_and_exits_0(run: Run, station: Statio
     assert lines[-1].endswith(f"{len(warned)} warn, 0 FAIL")
 
 
+def test_defaults_of_the_application_role_are_told_with_the_statement_that_takes_them_back(
+    run: Run, station: Station, database: Database
+) -> None:
+    with psycopg.connect(database.url, autocommit=True) as app:
+        app.execute(f"ALTER ROLE switchboard_app IN DATABASE {database.name} SET search_path = 'nowhere'".encode())
+    try:
+        ended = run("doctor", "--json")
+    finally:
+        with psycopg.connect(database.url, autocommit=True) as app:
+            app.execute(f"ALTER ROLE switchboard_app IN DATABASE {database.name} RESET ALL".encode())
+
+    assert _level(ended, "role") == "warn"
+    [told] = [one["do"] for one in ended.json if one["check"] == "role" and one["level"] == "warn"]
+    assert f"ALTER ROLE switchboard_app IN DATABASE {database.name} RESET ALL" in told
+
+
 def test_with_nothing_running_it_says_what_it_can(
     run: Run, monkeypatch: pytest.MonkeyPatch, services: Services, database: Database,
     make_valkey: Callable[..., Valkey],

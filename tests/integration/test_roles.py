@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 import pytest
+from psycopg.errors import InsufficientPrivilege
 from structlog.testing import capture_logs
 
 from shared.embedded import Database
 from shared.errors import DatabaseRefused, DatabaseUnavailable, SettingsError
 from shared.resources import open_resources
 from shared.store.pool import Database as Pool
-from shared.store.pool import check_connections, check_role, set_companies
+from shared.store.pool import check_connections, check_role, role_resets, set_companies
 from tests.factories import Inbox, make_bot, settings_for, update
 from tests.integration.gateway_client import cut_off, running_gateway
 from tests.services import Services
@@ -80,6 +82,53 @@ def test_superuser_owner_and_who_bypasses_may_not(services: Services, database: 
     assert "has BYPASSRLS" in _refusal(database.admin_url)
     with _role(services, database, "IN ROLE switchboard_admin") as role:
         assert "owns tables" in _refusal(role.url)
+
+
+DEFAULTS = (
+    "search_path = 'nowhere'", "default_transaction_read_only = on", "default_transaction_isolation = 'serializable'",
+    "lock_timeout = '1ms'", "datestyle = 'German'", "bytea_output = 'escape'", "client_encoding = 'latin1'",
+    "row_security = off", "standard_conforming_strings = off",
+)  # fmt: skip
+
+
+def test_defaults_that_the_role_was_given_break_no_transaction_and_are_told(
+    services: Services, database: Database
+) -> None:
+    bot = make_bot(database.admin_url)
+    with _role(services, database, "IN ROLE switchboard_app") as role:
+        for default in DEFAULTS:
+            role.alter(f"SET {default}")
+        role.alter(f"IN DATABASE {database.name} SET work_mem = '64kB'")
+        pool = Pool(role.url, max_size=1, timeout_s=5)
+        pool.open()
+        try:
+            with capture_logs() as said, pool.transaction(bot.company_id) as conn:
+                conn.execute("UPDATE conversations SET referral = 'Später, …'")
+                row = conn.execute("SELECT name, created_at, 'a\\b', '\\xff'::bytea FROM companies").fetchone()
+                resets = role_resets(conn)
+            with pool.transaction(bot.company_id):
+                pass
+        finally:
+            pool.close()
+        assert row is not None
+        assert isinstance(row[1], datetime)
+        assert row[2:] == ("a\\b", b"\xff")
+        assert resets[1:] == [
+            "ALTER ROLE visitor RESET ALL",
+            f"ALTER ROLE visitor IN DATABASE {database.name} RESET ALL",
+        ]
+        assert [one["reset_by"] for one in said] == ["; ".join(resets)]
+
+        with psycopg.connect(role.url, autocommit=True) as visitor:
+            for statement in resets:
+                visitor.execute(statement.encode())
+            assert role_resets(visitor) == []
+
+
+@pytest.mark.parametrize("call", ["lo_create(0)", "lo_creat(-1)", "lo_from_bytea(0, 'x')"])
+def test_the_application_role_makes_no_large_object(database: Database, call: str) -> None:
+    with psycopg.connect(database.url, autocommit=True) as conn, pytest.raises(InsufficientPrivilege):
+        conn.execute(f"SELECT {call}".encode())
 
 
 def test_pools_that_cannot_all_fit_are_refused_at_start(database: Database) -> None:

@@ -11,7 +11,7 @@ import psycopg
 from shared.errors import SettingsError
 from shared.flow import rotation
 from shared.store import maintenance, migrate
-from shared.store.pool import check_connections, check_role, describe
+from shared.store.pool import check_connections, check_role, describe, role_resets
 from shared.store.vault import Vault
 from workers import fleet
 from workers.doctor.visit import Away, DatabaseRole, Finding, Visit, fail, ok, warn
@@ -65,6 +65,10 @@ def role(visit: Visit) -> Iterator[Finding]:
     except SettingsError as e:
         yield fail("role", str(e), "./switchboard migrate; scripts/postgres-roles.sh shows how the roles should be")
         return
+    if resets := role_resets(visit.database("application")):
+        found = "the application role has defaults of its own for the server's settings, as it may set itself"
+        commands = " ".join(f"-c '{statement}'" for statement in resets)
+        yield warn("role", found, f'unless you set them: psql "$DATABASE_URL" {commands}')
     yield ok("role", "the application role owns nothing, makes no objects and is held by row-level security")
 
 

@@ -28,6 +28,9 @@ COMPRESSION = "gzip:1"
 LOCK_WAIT_S = 20
 GROWTH = 1.2
 """So much room of the last backup's size must be free: running into the end of a disk stops others, too."""
+_OURS_ALONE = ("--exclude-extension=*", "--exclude-schema=pg_catalog", "--no-large-objects")
+"""Without privileges on the server's own functions, which only a superuser could restore, and without large objects: we
+have none, and one that any other role has made could not be read."""
 _LOG = "log"
 _QUOTED = re.compile(r'"[^"]*"')
 _NAME = re.compile(r'"[a-z0-9_.]{1,63}"')
@@ -93,7 +96,7 @@ def _dump(work: Work, half: Path) -> dict[str, Any]:
         facts, roles = store.facts(conn), store.roles(conn)
         run(
             "pg_dump",
-            ["--format=custom", f"--compress={COMPRESSION}", f"--snapshot={snapshot}", "--exclude-extension=*",
+            ["--format=custom", f"--compress={COMPRESSION}", f"--snapshot={snapshot}", *_OURS_ALONE,
              f"--lock-wait-timeout={LOCK_WAIT_S}s", "--no-sync", f"--file={half / DUMP}"],
             url, work, half,
         )  # fmt: skip
