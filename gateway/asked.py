@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
@@ -269,14 +269,32 @@ def query_choice(name: str, choices: Sequence[str], default: str) -> Field[str]:
 
 
 def read_time(value: Any) -> datetime:
-    """A time with its offset. Raises Wrong."""
+    """A time with its offset, in UTC: Python knows offsets of up to 24 h, PostgreSQL of less than 16. Raises Wrong."""
+    found = _time(value)
+    if found is None or found.tzinfo is None:
+        raise _no_time()
+    return found.astimezone(UTC)
+
+
+def read_date(value: str) -> datetime:
+    """A day or a time, in UTC; one without an offset is in UTC already. Raises Wrong."""
+    found = _time(value)
+    if found is None:
+        raise _no_time()
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+
+
+def _time(value: Any) -> datetime | None:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if found is not None and found.utcoffset() is not None and 1 < found.year < 9999:  # in any zone
-            return found
     except ValueError:
-        pass  # not ISO 8601: said below, as for a time without its offset
-    raise Wrong("should be a time such as 2026-01-31T12:00:00+00:00")
+        return None
+    # the first and the last year have times that in UTC are in none that there is
+    return found if found is not None and 1 < found.year < 9999 else None
+
+
+def _no_time() -> Wrong:
+    return Wrong("should be a time such as 2026-01-31T12:00:00+00:00")
 
 
 # ------------------------------------------------------------------ values of bodies

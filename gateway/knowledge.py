@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Any, Literal
 
 from starlette.responses import JSONResponse, Response
 
 from gateway.agents import AFTER_ID, Agent, agent, as_json, limit
-from gateway.asked import Asked, Field, Values, Wrong, query_choice, query_text
+from gateway.asked import Asked, Field, Values, Wrong, query_choice, query_text, read_date
 from gateway.refused import Refused
 from gateway.resource import Operation, Resource
 from shared.channels.text import storable
@@ -47,10 +46,7 @@ def _collection(raw: str) -> str:
 
 
 def _date(raw: str) -> str:
-    try:
-        return datetime.fromisoformat(raw).isoformat()
-    except ValueError:
-        raise Wrong("should be a time such as 2026-01-31T12:00:00+00:00") from None
+    return read_date(raw).isoformat()
 
 
 def _sitemap(value: Any) -> str:
