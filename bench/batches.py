@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 
 from shared.embedded import Database
-from shared.store import journal
+from shared.store.inbound import journal
 from tests.factories import Bot, Inbox, make_bot, update
 from workers.intake import HANDS
 

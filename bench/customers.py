@@ -18,7 +18,7 @@ import psutil
 import psycopg
 
 from bench.crowd import Crowd, Posted
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 from workers.drill import checks
 from workers.drill.bots import Bot
 from workers.drill.system import Drilled, drilled_system

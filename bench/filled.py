@@ -20,9 +20,10 @@ from bench import corpora
 from bench.corpora import Pool
 from shared.embedded import Database, Postgres
 from shared.knowledge.minilm import DIMENSION, MODEL
-from shared.store import companies, embeddings, graphs
-from shared.store.graphs import Graph
-from shared.store.migrate import migrate
+from shared.store.db.migrate import migrate
+from shared.store.knowledge import embeddings, vector_indexes
+from shared.store.knowledge.vector_indexes import Graph
+from shared.store.tenants import companies
 
 SIZES = (500_000, 100_000, 38_000, 10_000, 1_000, 100, 10)
 REST = 38_000
@@ -90,7 +91,7 @@ def fill(
             with _kept(file, filled), _timed(filled, "words_s"):
                 owner.execute(_WORDS)
         of_each_size = dict(filled.of_each_size())
-        for graph in [graph for graph in graphs.missing(owner) if graph.company_id in of_each_size]:
+        for graph in [graph for graph in vector_indexes.missing(owner) if graph.company_id in of_each_size]:
             _in_time(ends_s)
             with _kept(file, filled):
                 _graph(owner, graph, filled)
@@ -146,9 +147,9 @@ def _in_time(ends_s: float) -> None:
 def _graph(owner: psycopg.Connection, graph: Graph, filled: Filled) -> None:
     """As the job makes it."""
     if graph.state == "broken":
-        graphs.drop(owner, graph.name)
+        vector_indexes.drop(owner, graph.name)
     began = time.perf_counter()
-    graphs.make(owner, graph)
+    vector_indexes.make(owner, graph)
     filled.graph_s[graph.company_id] = time.perf_counter() - began
 
 

@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Composed, Literal
 
 from shared.embedded import Database
-from shared.store import conversations
-from shared.store.conversations import Listed
+from shared.store.inbox import conversations
+from shared.store.inbox.conversations import Listed
 from tests.factories import Bot, make_bot, update
 from tests.factories import Inbox as WayIn
 

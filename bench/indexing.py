@@ -26,14 +26,14 @@ from bench import corpora
 from bench.corpora import Text
 from shared.cache.two_level import TwoLevel
 from shared.embedded import Database, DataFolder, Postgres, Valkey
-from shared.flow import index
 from shared.knowledge import minilm, search
 from shared.knowledge.asking import Question
 from shared.knowledge.minilm import LocalMiniLM
 from shared.knowledge.remembered import RESULTS_ENTRIES, RESULTS_TTL_S, VECTORS_ENTRIES, VECTORS_TTL_S, Results
 from shared.resources import Resources, open_resources
-from shared.store import companies
-from shared.store.migrate import migrate
+from shared.store.db.migrate import migrate
+from shared.store.tenants import companies
+from tasks.knowledge import index
 from tests.factories import settings_for
 
 CHUNKS, OF_A_DOCUMENT = 10_000, 50

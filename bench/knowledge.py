@@ -31,8 +31,8 @@ from shared.embedded import DataFolder, Postgres
 from shared.knowledge import search
 from shared.knowledge.minilm import BASELINE, DIMENSION, MODEL
 from shared.knowledge.search import Meaning
-from shared.store import embeddings
-from shared.store.pool import Conn, Database
+from shared.store.db.pool import Conn, Database
+from shared.store.knowledge import embeddings
 
 TOTALS = (100_000, 1_000_000)
 QUESTIONS = 200

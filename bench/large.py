@@ -15,14 +15,14 @@ from psycopg import sql
 from bench.upkeep import logs, p95
 from shared.clock import SystemClock
 from shared.embedded import Database, DataFolder, Postgres, Valkey
-from shared.flow import health
-from shared.flow.health import Visit
-from shared.flow.jobs import Work
 from shared.settings import Settings
-from shared.store.maintenance import PARTITIONED
-from shared.store.migrate import migrate
-from shared.store.redis import connect
+from shared.store.db.migrate import migrate
+from shared.store.db.redis import connect
+from shared.store.operations.partitions import PARTITIONED
 from shared.telemetry import metrics
+from tasks.operations import health
+from tasks.operations.health import Visit
+from tasks.operations.jobs import Work
 
 MESSAGES = 10_000_000
 LENGTH = 100

@@ -25,10 +25,11 @@ from shared.knowledge.embed import Vector
 from shared.knowledge.minilm import DIMENSION, LocalMiniLM
 from shared.knowledge.search import Meaning
 from shared.model import Passage
-from shared.store import companies, embeddings
-from shared.store import knowledge as store
-from shared.store.migrate import migrate
-from shared.store.pool import Conn, set_companies
+from shared.store.db.migrate import migrate
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge import documents as store
+from shared.store.knowledge import embeddings
+from shared.store.tenants import companies
 
 SETS = (
     "mtrag", "doc2dial", "stackfaq", "xquad-en", "xquad-de", "xquad-es", "xquad-ru", "xquad-ar", "xquad-zh",

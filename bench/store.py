@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import batches, inboxes
 from shared.embedded import Database, DataFolder, Postgres, Valkey
 from shared.embedded.ports import choose_port
-from shared.store.migrate import migrate
+from shared.store.db.migrate import migrate
 from tests.services import PLACES_FOR_ROOT, PREFIX
 
 

@@ -16,9 +16,11 @@ from typing import Any
 
 import psycopg
 
-from shared.flow.leases import Leases
 from shared.resilience.held import Held
-from shared.store import ledger, outbound, turns
+from shared.store.answers import turns
+from shared.store.delivery import outbound
+from shared.store.inbound import ledger
+from tasks.answers.leases import Leases
 from workers import main as workers_main
 
 FUNCTIONS = """

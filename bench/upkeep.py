@@ -20,14 +20,16 @@ from psycopg import sql
 
 from shared.clock import SystemClock
 from shared.embedded import Database, DataFolder, Postgres
-from shared.flow import archive, health, jobs, retention
-from shared.flow.health import Visit
-from shared.flow.jobs import Work
 from shared.settings import Settings
-from shared.store import maintenance, messages
-from shared.store import retention as policies
-from shared.store.migrate import migrate
-from shared.store.pool import Conn, set_companies
+from shared.store.db.migrate import migrate
+from shared.store.db.pool import Conn, set_companies
+from shared.store.inbox import messages
+from shared.store.lifecycle import retention as policies
+from shared.store.operations import partitions
+from tasks.lifecycle import archive, retention
+from tasks.operations import health, jobs
+from tasks.operations.health import Visit
+from tasks.operations.jobs import Work
 
 CONVERSATIONS = 1000
 LENGTH = 600
@@ -134,7 +136,7 @@ class Pauses:
         self._outside(lambda: time.sleep(seconds))
 
     def analyze(self, conn: Conn, tables: Sequence[str]) -> None:
-        self._outside(lambda: maintenance.analyze(conn, tables))
+        self._outside(lambda: partitions.analyze(conn, tables))
 
     def _outside(self, work: Callable[[], None]) -> None:
         began = time.perf_counter()

@@ -19,14 +19,14 @@ from psycopg import sql
 
 from shared.clock import FixedClock
 from shared.embedded import DataFolder, Postgres, Valkey
-from shared.flow import jobs as flow
-from shared.flow.jobs import Work
 from shared.settings import Settings
-from shared.store import archive_runs, retention
-from shared.store.migrate import migrate
-from shared.store.pool import Conn
-from tasks import timetable
-from tasks.jobs import JOBS
+from shared.store.db.migrate import migrate
+from shared.store.db.pool import Conn
+from shared.store.lifecycle import archive_runs, retention
+from tasks.operations import jobs as flow
+from tasks.operations import timetable
+from tasks.operations.jobs import Work
+from tasks.registry import JOBS
 
 Name = tuple[int, int, int]
 """Company, conversation, seq."""

@@ -16,11 +16,17 @@ from typing import Any
 import structlog
 from starlette.applications import Starlette
 
-from gateway import finding, health, inbox, knowledge, media, metrics, ops, refused, vitals, widget
-from gateway.edge import Edge, open_edge
-from gateway.searching import Searcher
-from gateway.timing import timed
-from gateway.webhooks import Webhooks
+from gateway.api import health as vitals
+from gateway.api import inbox, knowledge, media, metrics
+from gateway.api import liveness as health
+from gateway.api import operations as ops
+from gateway.api import search as finding
+from gateway.api.searching import Searcher
+from gateway.http import refused
+from gateway.http.edge import Edge, open_edge
+from gateway.http.timing import timed
+from gateway.webhooks.endpoint import Webhooks
+from gateway.widget import endpoint as widget
 from shared import settings
 from shared.telemetry import logs
 from shared.telemetry import metrics as telemetry

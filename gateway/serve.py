@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gateway.limits import normal_address
+from gateway.http.limits import normal_address
 from shared import settings, startup
 from shared.embedded.ports import check_port
 

@@ -26,7 +26,8 @@ Reason = Literal[
     "unknown_status", "unknown_subtype", "unknown_type", "unknown_update", "user_tokens_revoked", "workflow",
     "workspace_changed",
 ]  # fmt: skip
-"""Why an event is not answered, or has no effect at all; shared/flow/drops.py says of each whether somebody is told."""
+"""Why an event is not answered, or has no effect at all; tasks/operations/drop_reasons.py says of each whether somebody
+is told."""
 
 SendStatus = Literal["sent", "retry", "uncertain", "failed", "reauth"]
 

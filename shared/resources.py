@@ -37,12 +37,12 @@ from shared.resilience.loop import Loop
 from shared.resilience.pressure import Pressure
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
-from shared.store import objects
-from shared.store.journal import Reader
-from shared.store.objects import Objects
-from shared.store.pool import Database
-from shared.store.redis import connect, connect_async
-from shared.store.vault import Vault
+from shared.store.db import objects
+from shared.store.db.objects import Objects
+from shared.store.db.pool import Database
+from shared.store.db.redis import connect, connect_async
+from shared.store.db.vault import Vault
+from shared.store.inbound.journal import Reader
 
 PLATFORM_CONNECTIONS = 100
 KEEPALIVE_S = 5.0

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.flow.leases import Leases
 from shared.resources import Resources
+from tasks.answers.leases import Leases
 from tasks.dispatch import Dispatcher
-from tasks.ringer import Ringer
+from tasks.wakeups import Ringer
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from shared.flow.claimed import Claimed, Room
 from shared.telemetry import metrics
+from tasks.claimed import Claimed, Room
 
 log = structlog.get_logger(__name__)
 

@@ -15,14 +15,14 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from shared.embedded import Database as Server
-from shared.flow.batch import Stored
-from shared.flow.drain import Drain
 from shared.model import Me
 from shared.settings import Settings
-from shared.store import journal
-from shared.store.journal import Reader
-from shared.store.pool import Database
-from shared.store.redis import connect
+from shared.store.db.pool import Database
+from shared.store.db.redis import connect
+from shared.store.inbound import journal
+from shared.store.inbound.journal import Reader
+from tasks.inbound.batch import Stored
+from tasks.inbound.drain import Drain
 from workers.drill.bots import Bot as Bot
 from workers.drill.bots import connect_bot, private_message
 

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.channels.telegram import Telegram
-from shared.flow.batch import Stored
-from shared.flow.drain import Drain
+from shared.channels.telegram.platform import Telegram
 from shared.model import Attachment, InboundEvent, Me
+from tasks.inbound.batch import Stored
+from tasks.inbound.drain import Drain
 from tests.factories import Bot, Inbox
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -107,7 +107,7 @@ class Services:
     def _make_template(self) -> None:
         if self._template_made:
             return
-        from shared.store.migrate import migrate  # only the tests that need a schema depend on it
+        from shared.store.db.migrate import migrate  # only the tests that need a schema depend on it
 
         self.postgres.drop_database(TEMPLATE)  # of an attempt whose migration failed
         migrate(self.postgres.create_database(TEMPLATE).admin_url)

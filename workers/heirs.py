@@ -10,11 +10,12 @@ from typing import Any
 import structlog
 
 from shared import queues
-from shared.flow import heirs
 from shared.resilience.held import served
-from tasks import context, deliver, reply
+from tasks import context
+from tasks.answers import tasks as reply
+from tasks.delivery import lease_reclaim, tasks
 from tasks.dispatch import Dispatcher
-from tasks.doorbell import ring
+from tasks.wakeup import ring
 from workers.intake import IntakeThread
 from workers.resident import Resident, ResidentStep
 
@@ -45,7 +46,7 @@ class ByHand(Resident):
 STATIONS: dict[str, Callable[[context.Process], Resident]] = {
     "intake": IntakeThread,
     queues.REPLY: lambda process: ByHand(reply.dispatcher(process)),
-    queues.DELIVER: lambda process: ByHand(deliver.dispatcher(process)),
+    queues.DELIVER: lambda process: ByHand(tasks.dispatcher(process)),
 }
 """Those that lease something, or without which no message gets on; and who stands in for them."""
 
@@ -59,11 +60,11 @@ class Heirs(Resident):
         self._standing_in: dict[str, Resident] = {}
 
     def step(self) -> float:
-        given = heirs.give_back(self._process.resources, self._may_serve)
+        given = lease_reclaim.give_back(self._process.resources, self._may_serve)
         if given.turns:
             ring(reply.answer_due)  # a ring that does not go out is made up for by the sweeper
         if given.parts:
-            ring(deliver.send_due)
+            ring(tasks.send_due)
         if given.stations or self._standing_in:
             self._stand_in(given.stations)
         return LOOK_EVERY_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.live.hints import HintListener
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 from tasks import context
 from workers.resident import Resident, ResidentStep
 

@@ -8,12 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from redis.exceptions import ResponseError
 
-from shared.flow.batch import Stored
-from shared.flow.drain import Drain
 from shared.live.topics import Stored as NewMessages
-from shared.store.objects import MediaStoreUnavailable
+from shared.store.db.objects import MediaStoreUnavailable
 from shared.telemetry import metrics
-from tasks import context, deliver, media, reply
+from tasks import context
+from tasks.answers import tasks as reply
+from tasks.delivery import tasks
+from tasks.inbound.batch import Stored
+from tasks.inbound.drain import Drain
+from tasks.inbox import tasks as media
 from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
@@ -107,7 +110,7 @@ class IntakeThread(Resident):
         if stored.media:
             self._ringer.want(media.fetch_due)
         if stored.parts:
-            self._ringer.want(deliver.send_due)
+            self._ringer.want(tasks.send_due)
 
     def _tell(self, stream: str, stored: Stored) -> None:
         metrics.BATCHES.inc()

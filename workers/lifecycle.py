@@ -11,15 +11,18 @@ from celery import signals
 
 from shared import faults, queues, settings
 from shared.errors import SettingsError
-from shared.flow.leases import Leases
 from shared.knowledge.embed import Embedder
 from shared.resilience.held import Held
 from shared.resources import open_resources
-from shared.store.pool import check_connections
+from shared.store.db.pool import check_connections
 from shared.telemetry import logs, metrics
-from tasks import context, deliver, index, reply
+from tasks import context
+from tasks.answers import tasks as reply
+from tasks.answers.leases import Leases
+from tasks.delivery import tasks
 from tasks.dispatch import Dispatcher
-from tasks.doorbell import ring
+from tasks.knowledge import tasks as index
+from tasks.wakeup import ring
 from workers import fleet, holders
 from workers.heirs import STATIONS
 from workers.ready import embedder_of, say_ready
@@ -28,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 DISPATCHERS: dict[str, Callable[[context.Process], Dispatcher[Any]]] = {
     queues.REPLY: reply.dispatcher,
-    queues.DELIVER: deliver.dispatcher,
+    queues.DELIVER: tasks.dispatcher,
     queues.INDEX: index.dispatcher,
 }
 

@@ -23,12 +23,12 @@ from shared.embedded.keeper import Keeper
 from shared.embedded.ports import LOOPBACK, Ports
 from shared.embedded.server import EmbeddedServer
 from shared.errors import SettingsError
-from shared.flow import onboarding
 from shared.model import Me
 from shared.resilience import disk
 from shared.settings import RUN_ENV, Settings
-from shared.store import companies, registry
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.tenants import companies, registry
+from tasks.tenants import onboarding
 from workers.commands.data import add_file
 from workers.commands.setup import as_owner, prepare
 from workers.supervisor import Supervisor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from shared.flow import overload
 from tasks import context
+from tasks.answers import load_shedding
 from workers.resident import Resident, ResidentStep
 
 EVERY_S = 2.0
@@ -18,7 +18,7 @@ class PressureThread(Resident):
         self._name = uuid.uuid4().hex
 
     def step(self) -> float:
-        overload.watch(self._resources, self._name, every_s=EVERY_S)
+        load_shedding.watch(self._resources, self._name, every_s=EVERY_S)
         return EVERY_S
 
 

@@ -9,7 +9,7 @@ import structlog
 from celery import bootsteps
 
 from shared import settings
-from shared.store.pool import describe
+from shared.store.db.pool import describe
 from shared.telemetry import metrics
 from tasks import context
 from workers import fleet

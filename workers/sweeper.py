@@ -10,11 +10,12 @@ import structlog
 from celery import Task
 
 from shared.errors import DatabaseUnavailable
-from shared.flow import recording
-from shared.store import sweep
+from shared.store.operations import overdue as sweep
 from shared.telemetry import metrics
-from tasks import context, deliver, reply
-from tasks.doorbell import ring
+from tasks import context
+from tasks.answers import tasks as reply
+from tasks.delivery import recording, tasks
+from tasks.wakeup import ring
 from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
@@ -46,7 +47,7 @@ class Sweeper(Resident):
         if due is not None:
             recording.expire_unrecorded(self._process.resources)
             heard = self._serve("reply", due.turns, reply.answer_due, lambda: reply.answer_one(self._process))
-            heard &= self._serve("deliver", due.outbound, deliver.send_due, lambda: deliver.deliver_one(self._process))
+            heard &= self._serve("deliver", due.outbound, tasks.send_due, lambda: tasks.deliver_one(self._process))
             if not heard:
                 with db.transaction() as conn:
                     sweep.look_again_soon(conn, every_s=self._every_s)

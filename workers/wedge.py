@@ -21,7 +21,7 @@ from celery import signals
 from celery.worker import state
 
 from shared import faults, queues, settings
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 from shared.telemetry import metrics
 from tasks import context
 from workers import fleet

@@ -12,7 +12,7 @@ import redis
 import structlog
 
 from shared.clock import Clock
-from shared.store.pool import describe
+from shared.store.db.pool import describe
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)

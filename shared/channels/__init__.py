@@ -7,13 +7,13 @@ from types import MappingProxyType
 from typing import Protocol
 
 from shared.channels.base import Platform
-from shared.channels.instagram import Instagram
-from shared.channels.messenger import Messenger
-from shared.channels.slack import Slack
-from shared.channels.standard import Standard
-from shared.channels.telegram import Telegram
-from shared.channels.whatsapp import WhatsApp
-from shared.channels.widget import Widget
+from shared.channels.meta.instagram import Instagram
+from shared.channels.meta.messenger import Messenger
+from shared.channels.slack.platform import Slack
+from shared.channels.standard.platform import Standard
+from shared.channels.telegram.platform import Telegram
+from shared.channels.whatsapp.platform import WhatsApp
+from shared.channels.widget.platform import Widget
 from shared.clock import Clock, SystemClock
 from shared.errors import Permanent
 

@@ -16,7 +16,7 @@ from shared.embedded.cluster import SUPERUSER, ensure_cluster
 from shared.embedded.folder import DataFolder
 from shared.embedded.process import ServiceFailed, stop_leftover
 from shared.embedded.server import EmbeddedServer
-from shared.store.migrate import FORBID_LARGE_OBJECTS
+from shared.store.db.migrate import FORBID_LARGE_OBJECTS
 
 PREFERRED_PORT = 15432
 ADMIN, APP = "switchboard_admin", "switchboard_app"

@@ -11,8 +11,8 @@ from shared.knowledge.remembered import Results
 from shared.knowledge.search import questions_of
 from shared.knowledge.spaces import Understood
 from shared.model import Passage
-from shared.store.filters import Filter
-from shared.store.pool import Database
+from shared.store.db.pool import Database
+from shared.store.knowledge.filters import Filter
 from shared.telemetry import metrics
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from shared.errors import ModelUnavailable, Permanent
 from shared.model import Passage
-from shared.store.pool import describe
+from shared.store.db.pool import describe
 
 log = structlog.get_logger(__name__)
 

@@ -16,9 +16,9 @@ from shared.knowledge.language import READ_CHARS, detect
 from shared.knowledge.remembered import Parts, Results, Scored
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
-from shared.store import knowledge, passages
-from shared.store.filters import Filter
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from shared.store.knowledge import documents, passages
+from shared.store.knowledge.filters import Filter
 
 CANDIDATES = 60
 """Of each side: what stands lower changes no ranking's beginning."""
@@ -103,7 +103,7 @@ def search(
         if version == supposed:
             return _passages(known, texts)
     else:
-        version = knowledge.version(conn, company_id)
+        version = documents.version(conn, company_id)
     results.saw(company_id, version)
     found = results.get_or_find(remembered(version), find, renew=renew, looked=version == supposed)
     return _passages(found, passages.texts_of(conn, company_id, [each.chunk_id for each in found]))
@@ -230,7 +230,7 @@ def add(
     collection: str = "default",
     category: str | None = None,
     dated_at: datetime | None = None,
-) -> knowledge.Added:
+) -> documents.Added:
     """Chunk a text or Markdown document, or what was said in a conversation, here and now, and make it findable. For
     texts of our own: what somebody sent is parsed in a child first, outside the transaction, and stored by
     add_parsed, whose promises are these.
@@ -253,7 +253,7 @@ def add_parsed(
     collection: str = "default",
     category: str | None = None,
     dated_at: datetime | None = None,
-) -> knowledge.Added:
+) -> documents.Added:
     """Make a parsed document findable; adding the same again changes nothing.
 
     source: the owner's key of the document, unique in the company; adding another text under it replaces it.
@@ -262,12 +262,12 @@ def add_parsed(
     """
     source, title, text = chunk.clean(source).strip(), parsed.title, parsed.text
     looks_like = f"{title}\n{text[:READ_CHARS]}"
-    language = language or detect(looks_like, knowledge.commonest_language(conn, company_id)) or "english"
+    language = language or detect(looks_like, documents.commonest_language(conn, company_id)) or "english"
     described = (category or "", dated_at.isoformat() if dated_at else "", parsed.times)
     parts = (str(chunk.VERSION), collection, language, title, text, *described)
     # Lengths between the parts: no two different documents may read the same end to end.
     hashed = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
-    return knowledge.add_document(
+    return documents.add_document(
         conn,
         company_id,
         source=source,

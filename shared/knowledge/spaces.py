@@ -15,9 +15,9 @@ from shared.errors import DatabaseUnavailable, ModelUnavailable, Permanent
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
 from shared.knowledge.search import Meaning, understand
-from shared.store import spaces
-from shared.store.pool import Database, describe
-from shared.store.spaces import Space
+from shared.store.db.pool import Database, describe
+from shared.store.knowledge import embedding_models
+from shared.store.knowledge.embedding_models import Space
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class Directory:
                 return self._known
         try:
             with self._db.transaction() as conn:
-                found = spaces.every(conn)
+                found = embedding_models.every(conn)
         except DatabaseUnavailable:
             with self._lock:
                 return self._known

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from shared.store.passages import Hit, Hits, Word, positions
+from shared.store.knowledge.passages import Hit, Hits, Word, positions
 
 K1, B = 1.2, 0.75
 GAP = 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.clock import FixedClock
 from shared.model import Rate
 from shared.resilience.limiter import Limiter
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 
 HOUR_S = 3600.0  # so slow that nothing comes free while a sequence runs
 TOLERANCE_S = 60.0  # Redis' clock goes on, the other one stands still

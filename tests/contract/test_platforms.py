@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import channels
-from shared.channels import meta, widget
 from shared.channels.base import Platform
+from shared.channels.meta import graph as meta
 from shared.channels.signature import slack_signature, standard_key, standard_signature
+from shared.channels.widget import platform as widget
 from shared.model import InboundEvent, Kind, Me, Outgoing, Place, SendOutcome, SendStatus, ref_of
 from shared.resilience.limiter import Limiter
 

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from shared.channels import meta
 from shared.channels.body import decode_object
 from shared.channels.connect.base import ConnectRefused, Identity, Registration
 from shared.channels.connect.graph import WhatsAppConnector
-from shared.channels.whatsapp import PAIR_BURST, WhatsApp
+from shared.channels.meta import graph as meta
+from shared.channels.whatsapp.platform import PAIR_BURST, WhatsApp
 from shared.clock import FixedClock
 from shared.errors import AttachmentGone, Transient
 from shared.model import Attachment, Location, Me, Outgoing, Place, SendOutcome

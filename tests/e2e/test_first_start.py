@@ -22,10 +22,10 @@ from shared import settings
 from shared.embedded import DataFolder
 from shared.embedded.folder import SECRETS_FILE
 from shared.embedded.process import command_line
-from shared.flow import watch
 from shared.resources import open_resources
 from shared.settings import PROJECT_ROOT, Settings, child_environment
 from standin.client import Standin
+from tasks.tenants import watch
 from workers.drill.system import wait_until
 from workers.local import CONTROL_SECRET
 

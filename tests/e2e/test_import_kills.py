@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from shared import faults
-from shared.flow import onboarding
-from shared.store import companies
+from shared.store.tenants import companies
+from tasks.tenants import onboarding
 from tests.e2e.system import System, private_system, wait_until
 
 READER = "shared.knowledge.extract.server"

@@ -15,9 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded.ports import choose_port
-from shared.flow import onboarding
 from shared.settings import PROJECT_ROOT, child_environment
-from shared.store.redis import connect
+from shared.store.db.redis import connect
+from tasks.tenants import onboarding
 from tests.e2e.checks import check_one_reply_a_turn, check_unread
 from tests.e2e.system import System, private_system, wait_until
 from tests.factories import Bot, update

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 from tests.e2e.checks import check_all
 from tests.e2e.system import System, private_system, wait_until
 from tests.factories import Bot, update

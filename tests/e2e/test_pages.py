@@ -15,12 +15,12 @@ import httpx
 import psycopg
 import pytest
 
-from shared.channels import meta
-from shared.flow import onboarding
+from shared.channels.meta import graph as meta
 from shared.model import Me, read_ref
 from shared.settings import PROJECT_ROOT, child_environment
-from shared.store import companies
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.tenants import companies
+from tasks.tenants import onboarding
 from tests.e2e.checks import check_one_reply_a_turn, check_unread
 from tests.e2e.system import ENCRYPTION_KEY, System, private_system
 from workers.commands.data import add_file

@@ -12,9 +12,9 @@ import pytest
 
 from shared.channels.connect.standard import new_secret
 from shared.channels.signature import slack_signature, standard_key, standard_signature
-from shared.flow import onboarding
 from shared.model import Me
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from tasks.tenants import onboarding
 from tests.e2e.system import ENCRYPTION_KEY, System, private_system, wait_until
 
 SIGNING_SECRET = "slack-signing-secret"

@@ -12,11 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from shared.channels import meta
-from shared.flow import onboarding
+from shared.channels.meta import graph as meta
 from shared.model import Me, read_ref
-from shared.store import companies
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.tenants import companies
+from tasks.tenants import onboarding
 from tests.e2e.system import ENCRYPTION_KEY, System, private_system, wait_until
 from workers.commands.data import add_file
 from workers.local import KNOWLEDGE

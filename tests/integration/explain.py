@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
 
 Node = Mapping[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.flow import archive as archival
-from shared.flow import jobs
-from shared.flow.jobs import Work
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from tasks.lifecycle import archive as archival
+from tasks.operations import jobs
+from tasks.operations.jobs import Work
 from tests.factories import Bot
 
 TABLES = ("messages", "turns", "receipts", "outbound")

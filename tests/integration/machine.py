@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from shared.embedded import Database
-from shared.store import conversations, messages
-from shared.store.conversations import ChatKey, Head
-from shared.store.pool import Conn, set_companies
+from shared.store.db.pool import Conn, set_companies
+from shared.store.inbox import conversations, messages
+from shared.store.inbox.conversations import ChatKey, Head
 from tests.factories import make_bot
 
 RUNS = settings(

@@ -12,15 +12,18 @@ from typing import Any
 import httpx
 
 from shared.embedded import Database as Server
-from shared.flow import deliver, index, reply
-from shared.flow.deliver import Delivered
-from shared.flow.leases import Leases
 from shared.knowledge import search as knowledge
 from shared.llm.provider import Provider, is_neutral
 from shared.llm.router import Router
 from shared.resilience.breaker import Breakers
 from shared.resources import open_resources
-from shared.store import conversations, messages, outbound
+from shared.store.delivery import outbound
+from shared.store.inbox import conversations, messages
+from tasks.answers import reply
+from tasks.answers.leases import Leases
+from tasks.delivery import deliver
+from tasks.delivery.deliver import Delivered
+from tasks.knowledge import index
 from tests.embedder import FakeEmbedder
 from tests.factories import Bot, Inbox, update
 

@@ -11,11 +11,15 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.embedded import Database
-from shared.flow import archive, jobs
-from shared.flow.jobs import Work
-from shared.store import archive_runs as store
-from shared.store import conversations, deletion, messages, receipts, requests
-from shared.store.pool import set_companies
+from shared.store.answers import receipts
+from shared.store.db.pool import set_companies
+from shared.store.inbox import conversations, messages
+from shared.store.lifecycle import archive_runs as store
+from shared.store.lifecycle import deletion
+from shared.store.operations import requests
+from tasks.lifecycle import archive
+from tasks.operations import jobs
+from tasks.operations.jobs import Work
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration import history
 from tests.integration.command_line import Run, misused, nothing_done, one_line
@@ -126,7 +130,7 @@ def test_a_pace_is_kept_by_pauses_behind_the_batches(work: Work, bot: Bot, monke
     history.write(work.conn, bot, "5", 500)
     before = history.everywhere(work.conn)
     pauses: list[float] = []
-    monkeypatch.setattr("shared.flow.archive.time.sleep", pauses.append)
+    monkeypatch.setattr("tasks.lifecycle.archive.time.sleep", pauses.append)
     paced = replace(work, settings=work.settings.model_copy(update={"archive_messages_per_s": 40}))
 
     ran = history.archive(paced)

@@ -16,11 +16,12 @@ import pytest
 from shared import faults
 from shared.clock import FixedClock
 from shared.embedded import Database, Postgres
-from shared.flow import archive, jobs
-from shared.flow.jobs import Work
-from shared.store import archive_runs as store
-from shared.store import deletion
-from shared.store.migrate import migrate
+from shared.store.db.migrate import migrate
+from shared.store.lifecycle import archive_runs as store
+from shared.store.lifecycle import deletion
+from tasks.lifecycle import archive
+from tasks.operations import jobs
+from tasks.operations.jobs import Work
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration import history
 from workers.drill.system import wait_until

@@ -17,14 +17,15 @@ from shared import faults
 from shared.clock import FixedClock
 from shared.embedded import Database, DataFolder, Postgres
 from shared.errors import SettingsError
-from shared.flow import backup, health, jobs, person
-from shared.flow.backup import dump, restore
-from shared.flow.backup.dump import BackupFailed, NoRoom
-from shared.flow.jobs import Work
 from shared.settings import only
-from shared.store import backups as store
-from shared.store import persons
-from shared.store.migrate import migrate
+from shared.store.db.migrate import migrate
+from shared.store.lifecycle import backups as store
+from shared.store.lifecycle import data_subjects
+from tasks.lifecycle import backup, data_subject
+from tasks.lifecycle.backup import dump, restore
+from tasks.lifecycle.backup.dump import BackupFailed, NoRoom
+from tasks.operations import health, jobs
+from tasks.operations.jobs import Work
 from tests.factories import ENCRYPTION_KEY, make_bot, settings_for
 from tests.integration import history
 from tests.integration.command_line import Run, one_line
@@ -203,8 +204,8 @@ def test_in_place_of_the_embedded_database_the_old_one_stays_and_who_was_erased_
                 history.write(conn, bot, chat, 20)
             work = Work(conn, config, FixedClock(NOW.replace(year=2021)))
             made = _make(work)
-            [ann] = persons.find(conn, bot.company_id, "4711")
-            person.erase(work, ann, by="hand")
+            [ann] = data_subjects.find(conn, bot.company_id, "4711")
+            data_subject.erase(work, ann, by="hand")
         with pytest.raises(SettingsError, match="in use by a running system"):
             restore.into_data_dir(work, made, now=NOW)
     try:
@@ -215,7 +216,7 @@ def test_in_place_of_the_embedded_database_the_old_one_stays_and_who_was_erased_
             for name, messages in (("switchboard", 20), (str(found.before), 20)):
                 with psycopg.connect(server.database(name).admin_url) as conn:
                     assert conn.execute("SELECT count(*) FROM messages").fetchone() == (messages,)
-                    assert persons.find(conn, bot.company_id, "4711") == []
+                    assert data_subjects.find(conn, bot.company_id, "4711") == []
         assert restore.drop_replaced(work) == [found.before]
         assert restore.drop_replaced(work) == []
     finally:

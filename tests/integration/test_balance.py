@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from shared import channels
-from shared.flow import intake
-from shared.store import balance, parked
-from shared.store.balance import Balance
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from shared.store.inbound import balance, dead_letters
+from shared.store.inbound.balance import Balance
+from tasks.inbound import intake
 from tests.factories import Bot, Inbox, make_bot, update
 
 
@@ -117,8 +117,8 @@ def test_a_redrive_that_fails_again_leaves_the_event_parked_and_the_balance_clos
 ) -> None:
     inbox.journal(bot, b"not json", key="5")
     inbox.drain_all()
-    [row] = parked.all_parked(owner)
-    parked.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
+    [row] = dead_letters.all_parked(owner)
+    dead_letters.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
     under_way = balance.take(owner, inbox.reader)
 
     inbox.drain_all()
@@ -127,7 +127,7 @@ def test_a_redrive_that_fails_again_leaves_the_event_parked_and_the_balance_clos
     found = balance.take(owner, inbox.reader)
     assert _requests(found) == (2, 1, 0, 1, 0)
     assert found.events == {"parked": 1}
-    assert [again.place for again in parked.all_parked(owner)] == [row.place]
+    assert [again.place for again in dead_letters.all_parked(owner)] == [row.place]
 
 
 def test_a_redrive_that_works_turns_the_parked_event_into_an_effect(inbox: Inbox, bot: Bot, owner: Conn) -> None:
@@ -135,9 +135,9 @@ def test_a_redrive_that_works_turns_the_parked_event_into_an_effect(inbox: Inbox
     inbox.journal(bot, update("poison", chat=5))
     inbox.drain_all()
     owner.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
-    [row] = parked.all_parked(owner)
+    [row] = dead_letters.all_parked(owner)
 
-    parked.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
+    dead_letters.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
     inbox.drain_all()
 
     found = balance.take(owner, inbox.reader)
@@ -148,16 +148,16 @@ def test_a_redrive_that_works_turns_the_parked_event_into_an_effect(inbox: Inbox
 def test_a_discarded_event_is_dropped_with_the_person_s_reason(inbox: Inbox, bot: Bot, owner: Conn) -> None:
     inbox.journal(bot, b"not json", key="5")
     inbox.drain_all()
-    [row] = parked.all_parked(owner)
+    [row] = dead_letters.all_parked(owner)
 
-    assert parked.discard(owner, row.place, "garbage")
-    assert not parked.discard(owner, row.place, "garbage")
+    assert dead_letters.discard(owner, row.place, "garbage")
+    assert not dead_letters.discard(owner, row.place, "garbage")
 
     found = balance.take(owner, inbox.reader)
     assert found.events == {"dropped": 1}
     assert found.dropped == {"discarded: garbage": 1}
     with pytest.raises(ValueError, match="no place of a parked event"):
-        parked.discard(owner, "nowhere", "garbage")
+        dead_letters.discard(owner, "nowhere", "garbage")
 
 
 def test_what_a_restored_backup_does_not_know_is_missing_until_it_is_written_off_by_number(

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import intake
 from shared.model import InboundEvent
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from tasks.inbound import intake
 from tests.factories import Bot, Inbox, make_bot
 from tests.scripted import Scripted, event, message, post, speak
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.brake import WORDS
+from gateway.http.brake import WORDS
 from shared.embedded import Database, Valkey
-from shared.store import journal
+from shared.store.inbound import journal
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from workers.drill.system import wait_until

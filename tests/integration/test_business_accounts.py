@@ -12,13 +12,15 @@ import pytest
 
 from shared import channels
 from shared.embedded import Database
-from shared.flow import health, onboarding, watch
-from shared.flow.batch import Stored
-from shared.flow.drain import Drain
-from shared.flow.health import Visit
 from shared.model import Me
-from shared.store import companies, journal
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.inbound import journal
+from shared.store.tenants import companies
+from tasks.inbound.batch import Stored
+from tasks.inbound.drain import Drain
+from tasks.operations import health
+from tasks.operations.health import Visit
+from tasks.tenants import onboarding, watch
 from tests.factories import ENCRYPTION_KEY
 from tests.integration.command_line import Run
 from tests.integration.station import Station

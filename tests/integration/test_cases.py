@@ -7,9 +7,10 @@ from dataclasses import fields
 import psycopg
 
 from shared.embedded import Database
-from shared.store import cases, companies
-from shared.store.companies import Company
-from shared.store.turns import Claim
+from shared.store.answers import turn_contexts
+from shared.store.answers.turns import Claim
+from shared.store.tenants import companies
+from shared.store.tenants.companies import Company
 from tests.factories import make_bot
 
 
@@ -33,7 +34,7 @@ def test_a_turns_company_is_the_one_that_its_table_holds(database: Database) -> 
         assert turn is not None
         claim = Claim(bot.company_id, int(turn[0]), 3)
 
-        [loaded] = cases.load(conn, [claim], history_lines=5, lines_max=10).values()
+        [loaded] = turn_contexts.load(conn, [claim], history_lines=5, lines_max=10).values()
         company = companies.by_id(conn, bot.company_id)
 
     assert company is not None

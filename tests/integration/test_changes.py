@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from shared.embedded import Database
-from shared.flow import reply
 from shared.model import Attachment
+from tasks.answers import reply
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 from tests.scripted import event, message, receive, speak

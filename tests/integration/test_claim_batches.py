@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
-from shared.flow import deliver, reply
-from shared.flow.claimed import Room
-from shared.flow.reply import Result
+from tasks.answers import reply
+from tasks.answers.reply import Result
+from tasks.claimed import Room
+from tasks.delivery import deliver
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from shared.embedded import Database
-from shared.flow import health
-from shared.flow.health import Visit, clearing
-from shared.store import depths
-from shared.store.depths import Noted
+from shared.store.operations import queue_depths
+from shared.store.operations.queue_depths import Noted
 from shared.telemetry import metrics
+from tasks.operations import health
+from tasks.operations.health import Visit, clearing
 from tests.factories import make_bot, settings_for
 from tests.integration.station import Station
 
@@ -79,7 +79,7 @@ def test_what_waits_is_noted_and_shows_when_every_queue_will_be_empty(station: S
 def test_notes_are_kept_for_a_quarter_of_an_hour_and_the_oldest_of_five_minutes_counts(station: Station) -> None:
     def note(depth: int, ago_s: int) -> None:
         with station.r.db.transaction() as conn:
-            depths.note(conn, {"a": depth})
+            queue_depths.note(conn, {"a": depth})
         station.execute(
             "UPDATE queue_depths SET noted_at = noted_at - make_interval(secs => %s)"
             " WHERE noted_at = (SELECT max(noted_at) FROM queue_depths)",
@@ -90,7 +90,7 @@ def test_notes_are_kept_for_a_quarter_of_an_hour_and_the_oldest_of_five_minutes_
         note(depth, ago_s)
 
     with station.r.db.transaction() as conn:
-        found = depths.lately(conn)
+        found = queue_depths.lately(conn)
     assert found["a"].depth == 3
     assert found["a"].age_s == pytest.approx(290, abs=20)
     assert station.rows("SELECT depth FROM queue_depths ORDER BY noted_at") == [(2,), (3,), (4,)]
@@ -98,8 +98,8 @@ def test_notes_are_kept_for_a_quarter_of_an_hour_and_the_oldest_of_five_minutes_
 
 def test_who_notes_twice_at_once_notes_once(station: Station) -> None:
     with station.r.db.transaction() as conn:
-        depths.note(conn, {"a": 1, "b": 2})
-        depths.note(conn, {"a": 3})
+        queue_depths.note(conn, {"a": 1, "b": 2})
+        queue_depths.note(conn, {"a": 3})
 
     assert station.rows("SELECT queue, depth FROM queue_depths ORDER BY 1") == [("a", 1), ("b", 2)]
 

@@ -13,9 +13,9 @@ from shared.embedded import Database, Valkey
 from shared.live.hints import HintListener
 from shared.live.topics import Moved
 from shared.model import SendOutcome
-from shared.store import outbound
-from shared.store.migrate import files
-from shared.store.redis import connect
+from shared.store.db.migrate import files
+from shared.store.db.redis import connect
+from shared.store.delivery import outbound
 from standin.process import StandinProcess
 from tests.factories import Bot, Inbox, make_bot, update
 from tests.integration.command_line import Run, misused, nothing_done, one_line

@@ -11,11 +11,11 @@ import pytest
 from shared.channels.connect import connectors
 from shared.channels.connect.base import Identity
 from shared.embedded import Database
-from shared.flow import connecting
 from shared.model import Me
-from shared.store import channels, companies
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.tenants import channels, companies
 from standin.process import StandinProcess
+from tasks.tenants import connecting
 from tests.factories import ENCRYPTION_KEY, settings
 from tests.integration.command_line import Run
 

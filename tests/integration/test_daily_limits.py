@@ -10,13 +10,13 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import allowance
-from shared.flow.allowance import NotAllowed
 from shared.model import Rate
 from shared.resilience.limiter import Limiter
-from shared.store import limits
-from shared.store.limits import Spent
-from shared.store.pool import Conn, set_companies
+from shared.store.db.pool import Conn, set_companies
+from shared.store.tenants import limits
+from shared.store.tenants.limits import Spent
+from tasks.tenants import allowance
+from tasks.tenants.allowance import NotAllowed
 from tests.factories import Bot, make_bot
 from tests.integration.command_line import Run, misused, nothing_done
 

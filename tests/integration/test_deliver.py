@@ -15,11 +15,12 @@ import pytest
 from shared.channels.base import Patience
 from shared.embedded import Database, Postgres
 from shared.errors import DatabaseUnavailable
-from shared.flow import deliver, recording
-from shared.flow.claimed import Room
-from shared.flow.deliver import REAUTH_RETRY_S, Result, Taken
-from shared.store import migrate, outbound, pool
-from shared.store.pool import Conn
+from shared.store.db import migrate, pool
+from shared.store.db.pool import Conn
+from shared.store.delivery import outbound
+from tasks.claimed import Room
+from tasks.delivery import deliver, recording
+from tasks.delivery.deliver import REAUTH_RETRY_S, Result, Taken
 from tests.factories import Bot, make_bot
 from tests.integration.station import DROPS, LEAVES_OPEN, Station
 

@@ -13,8 +13,9 @@ import pytest
 from shared.embedded import Database, Valkey
 from shared.knowledge import search
 from shared.model import ChannelHealth
-from shared.store import embeddings, health, recall
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.knowledge import embeddings, index_audit
+from shared.store.tenants import channel_health
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, Bot, update
 from tests.integration.command_line import Ended, Run, command_line
@@ -153,7 +154,7 @@ def test_missing_vectors_and_a_graph_that_misses_are_told_with_what_to_do(
     with psycopg.connect(database.admin_url) as owner:
         embeddings.ensure_space(owner, "m", 8)
         search.add(owner, bot.company_id, source="faq", title="Refunds", text="A refund takes five days.")
-        recall.record(owner, bot.company_id, recall=0.5, questions=20, ef_search=400)
+        index_audit.record(owner, bot.company_id, recall=0.5, questions=20, ef_search=400)
 
     ended = run("doctor", "--json")
 
@@ -320,7 +321,7 @@ def test_a_subscription_that_fails_and_backups_that_do_not_restore_are_told(
     failing = ChannelHealth("failing", "not_subscribed")
     with station.r.db.transaction(bot.company_id) as conn:
         [(channel,)] = conn.execute("SELECT id FROM channels").fetchall()
-        health.checked(conn, bot.company_id, int(str(channel)), failing)
+        channel_health.checked(conn, bot.company_id, int(str(channel)), failing)
     station.execute("INSERT INTO backups VALUES ('20260101T000000Z', '2026-01-01', 1, 2, 3, now(), 'differs')")
 
     ended = run("doctor", "--json")
@@ -329,7 +330,7 @@ def test_a_subscription_that_fails_and_backups_that_do_not_restore_are_told(
     assert (level, "not_subscribed" in found) == ("FAIL", True)
     assert [level for level, _ in _found(ended, "backups")] == ["warn", "FAIL", "warn"]
     with station.r.db.transaction(bot.company_id) as conn:
-        health.checked(conn, bot.company_id, int(str(channel)), ChannelHealth("ok"))
+        channel_health.checked(conn, bot.company_id, int(str(channel)), ChannelHealth("ok"))
     assert _found(run("doctor", "--json"), "webhooks") == [("ok", "1 channels, none of them fails")]
 
 

@@ -10,11 +10,11 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import onboarding
-from shared.flow.imports import Result, import_next
-from shared.flow.index import Result as Indexed
 from shared.knowledge import embed
 from shared.settings import PerMinute
+from tasks.knowledge.imports import Result, import_next
+from tasks.knowledge.index import Result as Indexed
+from tasks.tenants import onboarding
 from tests.factories import Bot, make_bot
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station

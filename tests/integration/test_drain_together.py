@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from shared.errors import DatabaseUnavailable
-from shared.store import balance, ledger
+from shared.store.inbound import balance, ledger
 from tests.factories import Bot, Inbox, make_bot, update
 
 CHATS = range(12)

@@ -9,14 +9,15 @@ from typing import get_args
 import psycopg
 import pytest
 
-from shared.flow import drops as classes
-from shared.flow import health, onboarding
-from shared.flow.health import Visit
-from shared.flow.health.work import dropped
 from shared.model import Me, Reason
 from shared.settings import PROJECT_ROOT
-from shared.store import drops, journal
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.inbound import drops, journal
+from tasks.operations import drop_reasons as classes
+from tasks.operations import health
+from tasks.operations.health import Visit
+from tasks.operations.health.work import dropped
+from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
 from tests.integration.command_line import Run
 

@@ -15,10 +15,10 @@ from shared.errors import Permanent
 from shared.knowledge import search as knowledge
 from shared.knowledge.search import Meaning
 from shared.model import NewChunk, Passage
-from shared.store import embeddings, graphs, spaces
-from shared.store import knowledge as store
-from shared.store.migrate import files, migrate
-from shared.store.pool import Conn, set_companies
+from shared.store.db.migrate import files, migrate
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge import documents as store
+from shared.store.knowledge import embedding_models, embeddings, vector_indexes
 from tests.integration.explain import read_by
 from tests.integration.test_knowledge_store import company
 
@@ -91,12 +91,12 @@ def a_graph(database: Database, company_id: int, space_id: int) -> Iterator[str]
             "SELECT tableoid::regclass::text FROM embeddings WHERE company_id = %s LIMIT 1", (company_id,)
         ).fetchone()
         assert row is not None
-        graph = graphs.Graph(company_id, space_id, 8, 1, str(row[0]), "absent")
-        graphs.make(owner, graph)
+        graph = vector_indexes.Graph(company_id, space_id, 8, 1, str(row[0]), "absent")
+        vector_indexes.make(owner, graph)
         try:
             yield graph.name
         finally:
-            graphs.drop(owner, graph.name)
+            vector_indexes.drop(owner, graph.name)
 
 
 @pytest.mark.parametrize("graph", [False, True], ids=["exact", "graph"])
@@ -311,8 +311,8 @@ def test_documents_from_before_there_were_vectors_are_embedded_too(empty_databas
 
         migrate(empty_database.admin_url)
 
-        spaces.make(owner, "small")
-        [space] = spaces.every(owner)
+        embedding_models.make(owner, "small")
+        [space] = embedding_models.every(owner)
         claim = embeddings.claim(owner, [space.id], 0, lease_s=10)
         assert claim is not None
         assert [part.text for part in embeddings.without_vector(owner, claim, 5)] == ["We open at nine."]

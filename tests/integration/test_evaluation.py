@@ -12,7 +12,7 @@ import pytest
 
 from shared.embedded import Database
 from shared.errors import Permanent
-from shared.flow import evaluation
+from tasks.knowledge import evaluation
 from tests.embedder import FakeEmbedder
 
 CORPUS: list[dict[str, Any]] = [

@@ -12,9 +12,10 @@ import pytest
 from shared.embedded import Database
 from shared.knowledge.search import Meaning, search
 from shared.model import NewChunk
-from shared.store import embeddings, knowledge, passages
-from shared.store.filters import Filter
-from shared.store.pool import Conn, set_companies
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge import documents as knowledge
+from shared.store.knowledge import embeddings, passages
+from shared.store.knowledge.filters import Filter
 from tests.factories import make_bot
 from tests.integration.test_knowledge_store import company
 

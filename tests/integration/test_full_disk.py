@@ -12,14 +12,14 @@ import psycopg
 import pytest
 import redis
 
-from gateway.brake import WORDS
+from gateway.http.brake import WORDS
 from shared.embedded import Database, DataFolder, Postgres, Valkey
 from shared.embedded.keeper import Keeper
 from shared.errors import SettingsError
-from shared.flow.health import Visit, services
 from shared.resilience import disk
 from shared.settings import Settings
-from shared.store import journal
+from shared.store.inbound import journal
+from tasks.operations.health import Visit, services
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import running_gateway
 from workers.doctor import Visit as DoctorVisit

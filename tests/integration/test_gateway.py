@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from shared.embedded import Database
-from shared.store import journal
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.inbound import journal
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import SECRET_HEADER, RunningGateway, pieces, running_gateway
 

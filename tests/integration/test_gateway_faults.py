@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from shared.embedded import Database, Valkey
-from shared.store import journal, journal_writer
+from shared.store.inbound import journal, journal_writer
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.services import Services
@@ -231,6 +231,6 @@ def _until(reached: Callable[[], bool]) -> None:
 
 
 def journal_client(url: str) -> Any:
-    from shared.store.redis import connect_async
+    from shared.store.db.redis import connect_async
 
     return connect_async(url, socket_timeout_s=WRITE_TIMEOUT_S)

@@ -20,7 +20,7 @@ import redis
 from shared.embedded import Database
 from shared.embedded.ports import choose_port
 from shared.settings import PROJECT_ROOT, child_environment
-from shared.store import journal
+from shared.store.inbound import journal
 from tests.factories import ENCRYPTION_KEY, make_bot, update
 from tests.integration.gateway_client import SECRET_HEADER
 

@@ -11,15 +11,15 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.embedded import Database
-from shared.flow import graphs as flow
-from shared.flow import jobs
-from shared.flow.graphs import MAKE_GRAPHS
-from shared.flow.jobs import Work
 from shared.knowledge import search
 from shared.knowledge.search import Meaning
-from shared.store import embeddings, graphs, recall
-from shared.store.filters import Filter
-from shared.store.pool import Conn, set_companies
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge import embeddings, index_audit, vector_indexes
+from shared.store.knowledge.filters import Filter
+from tasks.knowledge import vector_indexes as flow
+from tasks.knowledge.vector_indexes import MAKE_GRAPHS
+from tasks.operations import jobs
+from tasks.operations.jobs import Work
 from tests.factories import settings_for
 from tests.integration.explain import read_by
 from tests.integration.test_embeddings import vector
@@ -83,8 +83,8 @@ def graph_of(work: Work, company_id: int) -> str | None:
 
 
 def _drop_all(work: Work) -> None:
-    for name in graphs.of_space(work.conn, 1):
-        graphs.drop(work.conn, name)
+    for name in vector_indexes.of_space(work.conn, 1):
+        vector_indexes.drop(work.conn, name)
 
 
 def run(work: Work) -> int:
@@ -99,13 +99,13 @@ def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
     module_database: Database, sizes: dict[int, int], work: Work, app: Conn
 ) -> None:
     large = sizes[SIZES[-1]]
-    [wanted] = graphs.missing(work.conn)
+    [wanted] = vector_indexes.missing(work.conn)
     with psycopg.connect(module_database.admin_url) as writing:
         writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            graphs.make(work.conn, wanted, wait_s=0.01)
+            vector_indexes.make(work.conn, wanted, wait_s=0.01)
         writing.rollback()
-    assert [(graph.company_id, graph.state) for graph in graphs.missing(work.conn)] == [(large, "absent")]
+    assert [(graph.company_id, graph.state) for graph in vector_indexes.missing(work.conn)] == [(large, "absent")]
     assert graph_of(work, large) is None
     set_companies(app, (large,))
     read = read_by(app, lambda c: embeddings.nearest(c, large, wanted.space_id, vector(), 10))
@@ -115,7 +115,7 @@ def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
 
     assert run(work) == 1
 
-    assert graphs.missing(work.conn) == []
+    assert vector_indexes.missing(work.conn) == []
     assert graph_of(work, large) == wanted.name
     assert run(work) == 0
 
@@ -125,7 +125,7 @@ def test_a_graph_is_given_up_with_its_lease_and_made_by_who_has_the_next(
 ) -> None:
     _drop_all(work)
     monkeypatch.setattr(flow, "KEEP_S", 0.05)
-    [wanted] = graphs.missing(work.conn)
+    [wanted] = vector_indexes.missing(work.conn)
     asked: list[int] = []
 
     def keep() -> None:
@@ -139,33 +139,33 @@ def test_a_graph_is_given_up_with_its_lease_and_made_by_who_has_the_next(
             flow._build(replace(work, keep=keep), wanted)  # it waits for who writes
         writing.rollback()
 
-    assert [graph.state for graph in graphs.missing(work.conn)] == ["absent"]
+    assert [graph.state for graph in vector_indexes.missing(work.conn)] == ["absent"]
     assert run(work) == 1
-    assert graphs.missing(work.conn) == []
+    assert vector_indexes.missing(work.conn) == []
 
 
 def test_one_process_builds_where_two_cannot_share_their_memory(
     monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int], work: Work
 ) -> None:
     _drop_all(work)
-    [wanted] = graphs.missing(work.conn)
+    [wanted] = vector_indexes.missing(work.conn)
     work.conn.execute(f"ALTER TABLE {wanted.table} SET (parallel_workers = 1)".encode())
     tried: list[int] = []
-    bound = graphs._bound
+    bound = vector_indexes._bound
 
-    def told(conn: Conn, graph: graphs.Graph, *, workers: int, wait_s: float) -> None:
+    def told(conn: Conn, graph: vector_indexes.Graph, *, workers: int, wait_s: float) -> None:
         tried.append(workers)
         bound(conn, graph, workers=workers, wait_s=wait_s)
 
-    monkeypatch.setattr(graphs, "_bound", told)
-    monkeypatch.setattr(graphs, "TWO_FROM", 1)
-    monkeypatch.setattr(graphs, "MEMORY_MIN_MB", 1_500_000)
-    monkeypatch.setattr(graphs, "MEMORY_MAX_MB", 1_500_000)  # more than any /dev/shm has
+    monkeypatch.setattr(vector_indexes, "_bound", told)
+    monkeypatch.setattr(vector_indexes, "TWO_FROM", 1)
+    monkeypatch.setattr(vector_indexes, "MEMORY_MIN_MB", 1_500_000)
+    monkeypatch.setattr(vector_indexes, "MEMORY_MAX_MB", 1_500_000)  # more than any /dev/shm has
 
     assert run(work) == 1
 
     assert tried == [1, 0]
-    assert graphs.missing(work.conn) == []
+    assert vector_indexes.missing(work.conn) == []
 
 
 def _links(work: Work, name: str) -> list[str]:
@@ -183,18 +183,18 @@ def test_a_company_that_has_grown_gets_more_links_and_is_searched_by_the_old_one
     name = graph_of(work, large)
     assert name is not None
     assert "m=16" in _links(work, name)
-    monkeypatch.setattr(graphs, "LINKED_FROM", SIZES[-1])
-    [thin] = graphs.missing(work.conn)
+    monkeypatch.setattr(vector_indexes, "LINKED_FROM", SIZES[-1])
+    [thin] = vector_indexes.missing(work.conn)
     assert (thin.company_id, thin.state) == (large, "thin")
     with psycopg.connect(module_database.url, autocommit=True) as other, other.transaction():
         set_companies(other, (large,))
-        recall.record(other, large, recall=0.9, questions=20, ef_search=800)
-        assert recall.list_of(other, large, thin.space_id) == 800
+        index_audit.record(other, large, recall=0.9, questions=20, ef_search=800)
+        assert index_audit.list_of(other, large, thin.space_id) == 800
 
     with psycopg.connect(module_database.admin_url) as writing:
         writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            graphs.make(work.conn, thin, wait_s=0.01)
+            vector_indexes.make(work.conn, thin, wait_s=0.01)
         writing.rollback()
     set_companies(app, (large,))
     read = read_by(app, lambda c: embeddings.nearest(c, large, thin.space_id, vector(), 10))
@@ -204,10 +204,10 @@ def test_a_company_that_has_grown_gets_more_links_and_is_searched_by_the_old_one
     assert run(work) == 1
 
     assert "m=24" in _links(work, name)
-    assert graphs.of_space(work.conn, thin.space_id) == [name]
-    assert graphs.missing(work.conn) == []
+    assert vector_indexes.of_space(work.conn, thin.space_id) == [name]
+    assert vector_indexes.missing(work.conn) == []
     set_companies(app, (large,))
-    assert recall.list_of(app, large, thin.space_id) == 120, "what was found of the old one counts no more"
+    assert index_audit.list_of(app, large, thin.space_id) == 120, "what was found of the old one counts no more"
     read = read_by(app, lambda c: embeddings.nearest(c, large, thin.space_id, vector(), 10))
     app.rollback()
     assert name in read.indexes
@@ -222,31 +222,31 @@ def test_ended_around_the_change_of_names_the_next_run_goes_on(
     large = sizes[SIZES[-1]]
     name = graph_of(work, large)
     assert name is not None
-    monkeypatch.setattr(graphs, "LINKED_FROM", SIZES[-1])
-    drop, builds = graphs.drop, list[str]()
-    build = graphs._build
+    monkeypatch.setattr(vector_indexes, "LINKED_FROM", SIZES[-1])
+    drop, builds = vector_indexes.drop, list[str]()
+    build = vector_indexes._build
 
-    def counted(conn: Conn, graph: graphs.Graph, to: str) -> None:
+    def counted(conn: Conn, graph: vector_indexes.Graph, to: str) -> None:
         builds.append(to)
         build(conn, graph, to)
 
     def dies(conn: Conn, what: str) -> None:
-        if what.endswith(graphs.OLD) and (point == "built" or graphs._whole(conn, what)):
+        if what.endswith(vector_indexes.OLD) and (point == "built" or vector_indexes._whole(conn, what)):
             raise ConnectionError("gone")
         drop(conn, what)
 
-    monkeypatch.setattr(graphs, "_build", counted)
-    monkeypatch.setattr(graphs, "drop", dies)
+    monkeypatch.setattr(vector_indexes, "_build", counted)
+    monkeypatch.setattr(vector_indexes, "drop", dies)
     with pytest.raises(ConnectionError):
         run(work)
     assert graph_of(work, large) == name, "there is always one to search"
-    monkeypatch.setattr(graphs, "drop", drop)
+    monkeypatch.setattr(vector_indexes, "drop", drop)
     work.conn.execute("UPDATE jobs SET leased_until = clock_timestamp()")
 
     run(work)
 
-    assert builds == [name + graphs.NEW]
-    assert graphs.of_space(work.conn, 1) == [name]
+    assert builds == [name + vector_indexes.NEW]
+    assert vector_indexes.of_space(work.conn, 1) == [name]
     assert "m=24" in _links(work, name)
 
 

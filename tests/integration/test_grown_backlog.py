@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.store import outbound, turns
-from shared.store.pool import Conn, set_companies
+from shared.store.answers import turns
+from shared.store.db.pool import Conn, set_companies
+from shared.store.delivery import outbound
 from tests.integration.explain import read_by
 from workers.drill.outside import insert_backlog
 

@@ -18,12 +18,13 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.embedded import Database
-from shared.flow import alerts, health, jobs
-from shared.flow.health import Found, Problem, Visit
-from shared.flow.jobs import Work
 from shared.knowledge import search
-from shared.store import alerts as store
-from shared.store import embeddings, recall, vitals
+from shared.store.knowledge import embeddings, index_audit
+from shared.store.operations import alerts as store
+from shared.store.operations import vitals
+from tasks.operations import alerts, health, jobs
+from tasks.operations.health import Found, Problem, Visit
+from tasks.operations.jobs import Work
 from tests.factories import make_bot, settings_for
 from tests.integration import history
 
@@ -124,11 +125,11 @@ def test_vectors_that_are_missing_and_a_graph_that_misses_are_told(work: Work, d
     assert told() == {"spaces.behind.m"}
 
     work.conn.execute("UPDATE indexing SET error = 'ModelUnavailable', due_at = now()")
-    recall.record(work.conn, bot.company_id, recall=0.94, questions=20, ef_search=400)
+    index_audit.record(work.conn, bot.company_id, recall=0.94, questions=20, ef_search=400)
     assert told() == {"spaces.failing.m", "recall.low"}
 
     work.conn.execute("UPDATE indexing SET error = NULL, done = true")
-    recall.record(work.conn, bot.company_id, recall=0.96, questions=20, ef_search=400)
+    index_audit.record(work.conn, bot.company_id, recall=0.96, questions=20, ef_search=400)
     assert told() == set()
 
 

@@ -9,11 +9,13 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import deliver, heirs, recording, reply
-from shared.flow.claimed import Room
-from shared.flow.heirs import Given
 from shared.resilience.held import Held
-from shared.store import outbound, turns
+from shared.store.answers import turns
+from shared.store.delivery import outbound
+from tasks.answers import reply
+from tasks.claimed import Room
+from tasks.delivery import deliver, lease_reclaim, recording
+from tasks.delivery.lease_reclaim import Given
 from tests.factories import Bot
 from tests.integration.station import Station
 
@@ -44,11 +46,11 @@ def test_a_dead_replier_s_turn_is_answered_at_once_and_its_own_answer_refused(st
     station.learn(bot)
     station.receive(bot, "When does the shop open?")
     lost = _taken(station)
-    assert heirs.give_back(station.r) == Given()  # it lives
+    assert lease_reclaim.give_back(station.r) == Given()  # it lives
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given(1, 0, {"any"})
-    assert heirs.give_back(station.r) == Given()  # twice is once
+    assert lease_reclaim.give_back(station.r) == Given(1, 0, {"any"})
+    assert lease_reclaim.give_back(station.r) == Given()  # twice is once
 
     assert station.answer() is reply.Result.ANSWERED
     with station.r.db.transaction(bot.company_id) as conn:
@@ -63,7 +65,7 @@ def test_a_turn_that_waits_for_its_retry_is_not_hurried(station: Station, bot: B
         turns.retry(conn, claim, delay_s=60, error="ModelUnavailable")
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+    assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
     assert station.answer() is reply.Result.NOTHING_DUE
 
 
@@ -74,7 +76,7 @@ def test_what_was_done_before_it_died_stays_done(station: Station, bot: Bot) -> 
     assert station.deliver().result is deliver.Result.SENT
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given()
+    assert lease_reclaim.give_back(station.r) == Given()
     assert station.rows("SELECT state FROM turns") == [("answered",)]
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
 
@@ -87,7 +89,7 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
     assert isinstance(begun, recording.Begun)
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given(0, 1, {"any"})
+    assert lease_reclaim.give_back(station.r) == Given(0, 1, {"any"})
 
     assert station.rows("SELECT state, meaning FROM outbound") == [("uncertain", "not_recorded")]
     assert station.deliver().result is deliver.Result.NOTHING_DUE  # and never sent again
@@ -106,7 +108,7 @@ def test_a_part_that_was_claimed_and_had_not_begun_to_leave_is_sent_at_once(stat
     assert station.deliver().result is deliver.Result.NOTHING_DUE
     _dies(station)
 
-    assert heirs.give_back(station.r) == Given(0, 1, {"any"})
+    assert lease_reclaim.give_back(station.r) == Given(0, 1, {"any"})
     assert station.deliver().result is deliver.Result.SENT
 
 
@@ -119,12 +121,12 @@ def test_a_turn_that_the_dead_process_last_statement_still_holds_is_asked_for_ag
 
     with psycopg.connect(station.inbox.server.admin_url) as conn:
         conn.execute("SELECT 1 FROM turns WHERE id = (SELECT min(id) FROM turns) FOR UPDATE")
-        assert heirs.give_back(station.r) == Given(1, 0, {"any"})
-        assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+        assert lease_reclaim.give_back(station.r) == Given(1, 0, {"any"})
+        assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
         conn.rollback()
-        assert heirs.give_back(station.r) == Given(1, 0, {"any"})
+        assert lease_reclaim.give_back(station.r) == Given(1, 0, {"any"})
 
-    assert heirs.give_back(station.r) == Given()
+    assert lease_reclaim.give_back(station.r) == Given()
 
 
 @pytest.mark.parametrize("leaving", [False, True], ids=["claimed", "leaving"])
@@ -142,11 +144,11 @@ def test_a_part_that_the_dead_process_last_statement_still_holds_is_asked_for_ag
 
     with psycopg.connect(station.inbox.server.admin_url) as conn:
         conn.execute("SELECT 1 FROM outbound FOR UPDATE")
-        assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+        assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
         conn.rollback()
-        assert heirs.give_back(station.r, lambda name: False) == Given(0, 1, set())
+        assert lease_reclaim.give_back(station.r, lambda name: False) == Given(0, 1, set())
 
-    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
+    assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
     assert station.rows("SELECT state FROM outbound") == [("uncertain" if leaving else "queued",)]
 
 
@@ -158,11 +160,11 @@ def test_the_death_of_a_station_whose_secrets_one_does_not_hold_is_left_for_othe
     lost = _taken(station)
     _dies(station)
 
-    given = heirs.give_back(station.r, lambda name: False)
+    given = lease_reclaim.give_back(station.r, lambda name: False)
     assert (given.turns, given.stations) == (1, set())  # what it held is due at once all the same
-    assert heirs.give_back(station.r, lambda name: False) == Given()
+    assert lease_reclaim.give_back(station.r, lambda name: False) == Given()
 
-    assert heirs.give_back(station.r) == Given(0, 0, {"any"})
-    assert heirs.give_back(station.r) == Given()
+    assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
+    assert lease_reclaim.give_back(station.r) == Given()
     with station.r.db.transaction(bot.company_id) as conn:
         assert not turns.finish(conn, lost, "answered")

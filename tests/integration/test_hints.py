@@ -12,16 +12,18 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import leases as leases_flow
-from shared.flow import onboarding, reply, takeover
-from shared.flow.leases import Leases
 from shared.live.hints import HintListener
 from shared.live.topics import Moved
 from shared.llm.provider import Provider
 from shared.llm.router import Router
 from shared.resilience.loop import Loop
-from shared.store import turns
-from shared.store.redis import connect
+from shared.store.answers import turns
+from shared.store.db.redis import connect
+from tasks.answers import leases as leases_flow
+from tasks.answers import reply
+from tasks.answers.leases import Leases
+from tasks.inbox import takeover
+from tasks.tenants import onboarding
 from tests.factories import Bot, make_bot
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared import faults
-from shared.flow.imports import import_next
-from shared.flow.index import Result as Indexed
-from shared.flow.index import index_next_document
-from shared.store import imports
+from shared.store.knowledge import imports
+from tasks.knowledge.imports import import_next
+from tasks.knowledge.index import Result as Indexed
+from tasks.knowledge.index import index_next_document
 from tests.factories import Bot
 from tests.integration.station import Station
 from tests.integration.test_imports import SITEMAP, Web, send, sitemap

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from shared.flow import imports as flow
-from shared.flow.imports import ATTEMPTS_MAX, Result, import_next
 from shared.knowledge.extract import sandbox
 from shared.resilience.egress import Egress
-from shared.store import imports
-from shared.store import knowledge as store
-from shared.store.imports import Claim
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from shared.store.knowledge import documents as store
+from shared.store.knowledge import imports
+from shared.store.knowledge.imports import Claim
+from tasks.knowledge import imports as flow
+from tasks.knowledge.imports import ATTEMPTS_MAX, Result, import_next
 from tests.factories import Bot
 from tests.integration.station import Station
 

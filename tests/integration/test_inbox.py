@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import onboarding
+from tasks.tenants import onboarding
 from tests.factories import Bot, Inbox, make_bot, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.services import Services

@@ -9,11 +9,11 @@ import pytest
 
 from shared.embedded import Database
 from shared.errors import DatabaseUnavailable, ModelUnavailable
-from shared.flow.index import BATCH, Result
-from shared.flow.reply import Result as Replied
 from shared.model import NewChunk
-from shared.store import embeddings
-from shared.store import knowledge as store
+from shared.store.knowledge import documents as store
+from shared.store.knowledge import embeddings
+from tasks.answers.reply import Result as Replied
+from tasks.knowledge.index import BATCH, Result
 from tests.embedder import FakeEmbedder
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station

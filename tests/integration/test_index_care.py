@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.store import maintenance, retention
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from shared.store.lifecycle import retention
+from shared.store.operations import partitions
 
 SMALL_PART = {
     "webhook_events_parked": "the key begins alike and holds the whole ledger; this one holds what waits for a person",
@@ -83,7 +84,7 @@ def test_every_table_of_many_rows_leads_its_indexes_by_the_company(owner: Conn) 
 
 
 def test_hot_tables_and_new_days_of_logs_have_settings_of_their_own(owner: Conn) -> None:
-    maintenance.make_partitions(owner, date(2031, 5, 6))
+    partitions.make_partitions(owner, date(2031, 5, 6))
     day = retention.Day("webhook_raw", "webhook_raw_20310506", date(2031, 5, 6), kept=False)
     with owner.transaction():
         retention.reduce(owner, day, [])
@@ -95,7 +96,7 @@ def test_hot_tables_and_new_days_of_logs_have_settings_of_their_own(owner: Conn)
 
     assert [name for name in HOT if "autovacuum_vacuum" not in found[name]] == []
     of_logs = {name: found[name] for name in found if "_203105" in name}
-    assert {name.partition("_2031")[0] for name in of_logs} == set(maintenance.PARTITIONED)
+    assert {name.partition("_2031")[0] for name in of_logs} == set(partitions.PARTITIONED)
     assert "webhook_raw_20310506_kept" in of_logs
     for name, options in of_logs.items():
         wanted = "insert_scale_factor=0.1" if "webhook_events" in name else "insert_threshold=-1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from shared.store import balance
+from shared.store.inbound import balance
 from tests.factories import Inbox, make_bot, update
 
 
@@ -101,7 +101,7 @@ def test_a_crash_between_commit_and_acknowledgement_repeats_nothing(inbox: Inbox
     stream = inbox.journal(bot, update("hello"))
     [entry] = inbox.reader.new(stream, 10)  # a holder reads …
     from shared import channels
-    from shared.flow import intake
+    from tasks.inbound import intake
 
     with inbox.db.transaction() as conn:  # … commits …
         intake.store_batch(conn, {stream: [entry]}, channels.build(inbox.settings), inbox.settings, recovering=False)
@@ -152,7 +152,7 @@ def test_a_poison_event_is_parked_alone_and_its_batch_goes_on(inbox: Inbox) -> N
 def test_a_parked_event_is_redriven_once_however_often_it_is_asked(inbox: Inbox) -> None:
     from datetime import UTC, datetime
 
-    from shared.store import parked
+    from shared.store.inbound import dead_letters
 
     bot = make_bot(inbox.server.admin_url)
     with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
@@ -160,14 +160,14 @@ def test_a_parked_event_is_redriven_once_however_often_it_is_asked(inbox: Inbox)
         inbox.journal(bot, update("poison", chat=5))
         inbox.drain_all()
         conn.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
-        [row] = parked.all_parked(conn)
+        [row] = dead_letters.all_parked(conn)
 
-        asked = [parked.redrive(conn, inbox.reader, row.place, datetime.now(UTC)) for _ in range(2)]
+        asked = [dead_letters.redrive(conn, inbox.reader, row.place, datetime.now(UTC)) for _ in range(2)]
         inbox.drain_all()
 
         assert asked == [True, True]
-        assert not parked.redrive(conn, inbox.reader, row.place, datetime.now(UTC))
-        assert parked.all_parked(conn) == []
+        assert not dead_letters.redrive(conn, inbox.reader, row.place, datetime.now(UTC))
+        assert dead_letters.all_parked(conn) == []
     assert inbox.rows("SELECT text FROM messages") == [("poison",)]
     found = _balance(inbox)
     assert found.closes
@@ -180,12 +180,12 @@ def test_a_body_that_is_no_json_any_more_is_parked_with_its_bytes(inbox: Inbox) 
 
     inbox.drain_all()
 
-    from shared.store import parked
+    from shared.store.inbound import dead_letters
 
     with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
-        [row] = parked.all_parked(conn)
+        [row] = dead_letters.all_parked(conn)
         assert row.reason == "ValueError"
-        assert parked.raw_body(conn, row.place) == b"\xff\xfe not json"
+        assert dead_letters.raw_body(conn, row.place) == b"\xff\xfe not json"
 
 
 def test_a_conversation_that_a_person_has_gets_no_turn(inbox: Inbox) -> None:

@@ -11,11 +11,11 @@ from celery import Task
 from redis.exceptions import ConnectionError as RedisAway
 
 from shared.embedded import Database
-from shared.flow.batch import Stored
-from shared.flow.drain import Drain
-from shared.store import balance
+from shared.store.inbound import balance
 from tasks.context import Process
-from tasks.ringer import Ringer
+from tasks.inbound.batch import Stored
+from tasks.inbound.drain import Drain
+from tasks.wakeups import Ringer
 from tests.factories import Bot, update
 from tests.integration.station import Station
 from workers import intake

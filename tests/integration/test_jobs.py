@@ -15,13 +15,13 @@ from beat_schedule import TIMETABLE, Entry
 from shared import faults
 from shared.clock import FixedClock
 from shared.embedded import Database
-from shared.flow import jobs as flow
-from shared.flow.jobs import Batch, Job, Preview, Work
-from shared.store import jobs as store
-from shared.store import rounds
-from shared.store.jobs import Cursor
-from tasks import timetable
-from tasks.jobs import JOBS
+from shared.store.operations import jobs as store
+from shared.store.operations import rounds
+from shared.store.operations.jobs import Cursor
+from tasks.operations import jobs as flow
+from tasks.operations import timetable
+from tasks.operations.jobs import Batch, Job, Preview, Work
+from tasks.registry import JOBS
 from tests.factories import settings_for
 from tests.integration.command_line import Run, nothing_done
 

@@ -13,10 +13,10 @@ from redis.exceptions import ResponseError
 from shared.embedded import Valkey
 from shared.errors import JournalUnavailable
 from shared.model import JournalEntry
-from shared.store import journal
-from shared.store.journal import Reader, StreamFacts
-from shared.store.journal_writer import PIPELINE_BYTES, Writer
-from shared.store.redis import connect, connect_async, exchange, packed
+from shared.store.db.redis import connect, connect_async, exchange, packed
+from shared.store.inbound import journal
+from shared.store.inbound.journal import Reader, StreamFacts
+from shared.store.inbound.journal_writer import PIPELINE_BYTES, Writer
 from tests.services import private_valkey
 from workers.drill.system import wait_until
 
@@ -276,8 +276,8 @@ def test_what_was_given_up_behind_a_slow_write_is_not_written_after_all(
             await let_go.wait()
             return await exchange(client, commands, within_s=within_s)
 
-        monkeypatch.setattr("shared.store.journal_writer.exchange", slow)
-        monkeypatch.setattr("shared.store.journal_writer.PIPELINE_ENTRIES", 1)
+        monkeypatch.setattr("shared.store.inbound.journal_writer.exchange", slow)
+        monkeypatch.setattr("shared.store.inbound.journal_writer.PIPELINE_ENTRIES", 1)
         asks = [writer.append(1, "chat", "telegram", 0, b"%d" % n) for n in range(3)]
         given_up = await asyncio.gather(*asks, return_exceptions=True)
         let_go.set()

@@ -17,8 +17,8 @@ import pytest
 from shared.embedded import Database
 from shared.knowledge.search import add, search
 from shared.model import NewChunk, Passage
-from shared.store import knowledge, passages
-from shared.store.pool import Conn, set_companies
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge import documents, passages
 from tests.integration.explain import read_by
 
 EVALUATION = Path(__file__).resolve().parents[3] / "shared" / "eval"
@@ -144,7 +144,7 @@ def test_adding_the_same_document_again_changes_nothing(conn: Conn, acme: int) -
 def test_a_changed_text_replaces_what_was_found_before(conn: Conn, acme: int) -> None:
     first = add(conn, acme, source="faq", title="FAQ", text=RETURNS)
     changed = add(conn, acme, source="faq", title="FAQ", text="# Warranty\nThree years on bicycles.")
-    assert changed == knowledge.Added(first.document_id, changed=True)
+    assert changed == documents.Added(first.document_id, changed=True)
     assert [p.text for p in search(conn, acme, "warranty")] == ["Three years on bicycles."]
     assert search(conn, acme, "delivery") == []
     assert counts(conn, acme) == recounted(conn, acme)
@@ -154,25 +154,25 @@ def test_the_counts_follow_every_change(conn: Conn, acme: int) -> None:
     one = add(conn, acme, source="one", title="One", text=RETURNS)
     add(conn, acme, source="two", title="Two", text=RETURNS + "\n\nMore words here.", language="german")
     assert counts(conn, acme) == recounted(conn, acme)
-    assert knowledge.delete_document(conn, acme, one.document_id)
+    assert documents.delete_document(conn, acme, one.document_id)
     assert counts(conn, acme) == recounted(conn, acme)
     assert {language for language, *_ in counts(conn, acme)[0]} == {"german"}
 
 
 def test_a_deleted_document_is_not_found_and_not_deleted_twice(conn: Conn, acme: int) -> None:
     added = add(conn, acme, source="faq", title="FAQ", text=RETURNS)
-    assert knowledge.delete_document(conn, acme, added.document_id)
+    assert documents.delete_document(conn, acme, added.document_id)
     assert search(conn, acme, "warranty") == []
-    assert knowledge.list_documents(conn, acme) == []
-    assert not knowledge.delete_document(conn, acme, added.document_id)
+    assert documents.list_documents(conn, acme) == []
+    assert not documents.delete_document(conn, acme, added.document_id)
     assert counts(conn, acme) == ([], [])
 
 
 def test_documents_are_listed_page_by_page(conn: Conn, acme: int) -> None:
     for number in range(3):
         add(conn, acme, source=f"doc-{number}", title=f"Document {number}", text=RETURNS, collection="help")
-    first = knowledge.list_documents(conn, acme, limit=2)
-    rest = knowledge.list_documents(conn, acme, after_id=first[-1].id, limit=2)
+    first = documents.list_documents(conn, acme, limit=2)
+    rest = documents.list_documents(conn, acme, after_id=first[-1].id, limit=2)
     assert [d.source for d in [*first, *rest]] == ["doc-0", "doc-1", "doc-2"]
     assert (first[0].collection, first[0].title, first[0].chunk_count) == ("help", "Document 0", 2)
 
@@ -232,7 +232,7 @@ def test_no_company_finds_what_another_one_stored(database: Database, acme: int,
     with psycopg.connect(database.url) as conn:
         set_companies(conn, (acme,))
         assert {p.title.split(" > ")[0] for p in search(conn, acme, "warranty")} == {f"of {acme}"}
-        assert [d.title for d in knowledge.list_documents(conn, rival)] == []
+        assert [d.title for d in documents.list_documents(conn, rival)] == []
 
 
 def test_searching_for_a_company_that_the_transaction_does_not_work_for_fails(conn: Conn, rival: int) -> None:
@@ -352,7 +352,7 @@ def test_first_questions_find_their_passages(conn: Conn, acme: int, name: str, a
         entry = json.loads(line)
         # One passage, one chunk: the sets judge passages.
         title, text = entry.get("title") or "", entry["text"]
-        added = knowledge.add_document(
+        added = documents.add_document(
             conn, acme, source=entry["id"], title=title, text=text, content_hash=b"",
             chunks=[NewChunk(title, text, 0)],
         )  # fmt: skip

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from shared.flow import recall_audit
-from shared.flow.knowledge_tools import Desk, cited
 from shared.knowledge.extract import Turn
 from shared.knowledge.search import add
-from shared.store import embeddings, knowledge, recall
-from shared.store.filters import Filter
+from shared.store.knowledge import documents, embeddings
+from shared.store.knowledge import index_audit as recall
+from shared.store.knowledge.filters import Filter
+from tasks.knowledge import index_audit
+from tasks.knowledge.tools import Desk, cited
 from tests.factories import Bot, make_bot, update
 from tests.integration.station import Station
 
@@ -90,9 +91,9 @@ def test_nobody_leaves_what_they_may_see(desk: Desk, station: Station, bot: Bot)
 
 
 def test_a_small_company_and_one_that_nobody_asked_need_no_audit(station: Station, bot: Bot) -> None:
-    assert recall_audit.audit(station.r, bot.company_id) is None
+    assert index_audit.audit(station.r, bot.company_id) is None
     station.execute("UPDATE knowledge_stats SET chunks = 50000")
-    assert recall_audit.audit(station.r, bot.company_id) is None
+    assert index_audit.audit(station.r, bot.company_id) is None
 
 
 def test_an_index_that_misses_what_is_near_is_told_to_look_further(
@@ -101,7 +102,7 @@ def test_an_index_that_misses_what_is_near_is_told_to_look_further(
     station.inbox.journal(bot, update("when is my refund?"))
     station.inbox.drain_all()
     station.execute("UPDATE knowledge_stats SET chunks = 50000")
-    assert recall_audit.audit(station.r, bot.company_id) == 1.0
+    assert index_audit.audit(station.r, bot.company_id) == 1.0
 
     def last() -> tuple[float, int]:
         [(share, ef_search)] = station.rows("SELECT recall, ef_search FROM recall_audits")
@@ -110,10 +111,10 @@ def test_an_index_that_misses_what_is_near_is_told_to_look_further(
     assert last() == (1.0, 200)
     nearest = embeddings.nearest
     monkeypatch.setattr(
-        "shared.flow.recall_audit.embeddings.nearest",
+        "tasks.knowledge.index_audit.embeddings.nearest",
         lambda *args, exact=False: nearest(*args, exact=exact)[0 if exact else 3 :],
     )
-    share = recall_audit.audit(station.r, bot.company_id)
+    share = index_audit.audit(station.r, bot.company_id)
     assert share is not None
     assert share < 0.5
     assert last() == (share, 400)
@@ -126,4 +127,4 @@ def test_an_index_that_looks_further_still_answers(station: Station, bot: Bot) -
         space = embeddings.find_space(conn, "fake", 5)
         assert space is not None
         assert len(embeddings.nearest(conn, bot.company_id, space, [0.5] * 5, 10)) == 4
-        assert knowledge.version(conn, bot.company_id) > 0
+        assert documents.version(conn, bot.company_id) > 0

@@ -12,9 +12,9 @@ import pytest
 from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.errors import Cancelled
-from shared.flow.leases import Lease, Leases
-from shared.store import turns
-from shared.store.turns import Claim
+from shared.store.answers import turns
+from shared.store.answers.turns import Claim
+from tasks.answers.leases import Lease, Leases
 from tests.factories import Bot, Inbox, make_bot, update
 from tests.integration.gateway_client import cut_off
 from tests.services import Services

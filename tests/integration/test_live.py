@@ -17,7 +17,7 @@ from shared.live.publisher import REST_S, Publisher
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat, Moved, News, Piece, Stored, Withdrawn, channel_name, decode, encode
 from shared.resilience.loop import Loop
-from shared.store.redis import connect, connect_async
+from shared.store.db.redis import connect, connect_async
 
 WITHIN_S = 20.0
 CHAT = Chat(1, 2, "visitor")

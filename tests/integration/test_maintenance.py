@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.store import maintenance
-from shared.store.maintenance import DAYS_AHEAD, PARTITIONED
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from shared.store.operations import partitions
+from shared.store.operations.partitions import DAYS_AHEAD, PARTITIONED
 
 TODAY = date(2031, 5, 6)
 
@@ -37,15 +37,15 @@ def _where(conn: Conn) -> dict[str, int]:
 
 
 def test_partitions_of_the_coming_week_are_made_once(owner: Conn) -> None:
-    made = maintenance.make_partitions(owner, TODAY)
+    made = partitions.make_partitions(owner, TODAY)
 
     assert made == len(PARTITIONED) * (DAYS_AHEAD + 2)
-    assert maintenance.make_partitions(owner, TODAY) == 0
-    assert maintenance.make_partitions(owner, TODAY + timedelta(days=1)) == len(PARTITIONED)
+    assert partitions.make_partitions(owner, TODAY) == 0
+    assert partitions.make_partitions(owner, TODAY + timedelta(days=1)) == len(PARTITIONED)
 
 
 def test_a_row_lands_in_its_day_and_one_of_a_far_day_in_the_default(owner: Conn) -> None:
-    maintenance.make_partitions(owner, TODAY)
+    partitions.make_partitions(owner, TODAY)
 
     for day in (TODAY - timedelta(days=1), TODAY, TODAY + timedelta(days=DAYS_AHEAD), date(2099, 1, 1)):
         _add_raw(owner, day)
@@ -63,7 +63,7 @@ def test_rows_that_came_before_their_partition_move_into_it(owner: Conn) -> None
     _add_raw(owner, TODAY, "2-0")
     _add_raw(owner, date(2099, 1, 1))
 
-    maintenance.make_partitions(owner, TODAY)
+    partitions.make_partitions(owner, TODAY)
 
     assert _where(owner) == {"webhook_raw_20310506": 2, "webhook_raw_default": 1}
 
@@ -72,10 +72,10 @@ def test_a_partition_is_made_while_rows_of_its_day_are_being_written(owner: Conn
     with psycopg.connect(database.url) as writer:
         _add_raw(writer, TODAY)  # not committed: it holds the default partition
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            maintenance.make_partitions(owner, TODAY)
+            partitions.make_partitions(owner, TODAY)
         writer.commit()
 
-    assert maintenance.make_partitions(owner, TODAY) > 0
+    assert partitions.make_partitions(owner, TODAY) > 0
     assert _where(owner) == {"webhook_raw_20310506": 1}
 
 
@@ -86,7 +86,7 @@ def test_two_makers_at_once_make_each_partition_once(database: Database) -> None
     def run() -> None:
         with psycopg.connect(database.admin_url, autocommit=True) as conn:
             at_once.wait(10)
-            made.append(maintenance.make_partitions(conn, TODAY))
+            made.append(partitions.make_partitions(conn, TODAY))
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.flow import manners, takeover
-from shared.flow.reply import Result
-from shared.store import conversations, receipts, replies
+from shared.store.answers import receipts, replies
+from shared.store.inbox import conversations
 from shared.triage import texts
+from tasks.answers import manners
+from tasks.answers.reply import Result
+from tasks.inbox import takeover
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 

@@ -18,17 +18,21 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from gateway.media import address
+from gateway.api.media import address
 from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.errors import DatabaseUnavailable
-from shared.flow import jobs, media_sweep, onboarding
-from shared.flow import media as flow
-from shared.flow.media import Result
 from shared.model import Location
 from shared.resilience.egress import Egress
-from shared.store import companies, media, objects
-from shared.store.objects import MediaStoreUnavailable
+from shared.store.db import objects
+from shared.store.db.objects import MediaStoreUnavailable
+from shared.store.inbox import media
+from shared.store.tenants import companies
+from tasks.inbox import media as flow
+from tasks.inbox import media_sweep
+from tasks.inbox.media import Result
+from tasks.operations import jobs
+from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, settings, update
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.embedded import Database, Valkey
-from shared.flow import health
 from shared.settings import Settings
-from shared.store.pool import Database as Pool
+from shared.store.db.pool import Database as Pool
+from tasks.operations import health
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.integration.station import Station

@@ -10,7 +10,7 @@ import pytest
 
 from shared.embedded import Database
 from shared.errors import SettingsError
-from shared.store import migrate
+from shared.store.db import migrate
 
 
 @pytest.fixture

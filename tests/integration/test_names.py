@@ -9,9 +9,9 @@ import pytest
 
 from shared.embedded import Database
 from shared.names import name_of
-from shared.store import companies
-from shared.store.companies import NameTaken
-from shared.store.migrate import files, migrate
+from shared.store.db.migrate import files, migrate
+from shared.store.tenants import companies
+from shared.store.tenants.companies import NameTaken
 
 NAMES = [
     "Acme", "Ä", "x" * 100, "漢字", "👩‍👩‍👧", "نام‌ها", "a b", "", "\u3164",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from cryptography.fernet import Fernet
 
-from shared.store.requests import received_ms
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.operations.requests import received_ms
 from standin.process import StandinProcess
 from tests.e2e.system import wait_until
 from tests.factories import ENCRYPTION_KEY, Bot, make_bot, update

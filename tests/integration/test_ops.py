@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from shared.embedded import Database
-from shared.store import journal
-from tasks import unread
+from shared.store.inbound import journal
 from tasks.context import Process
+from tasks.inbound import tasks
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.integration.station import Station
@@ -180,10 +180,10 @@ def test_what_the_job_found_is_a_metric_and_what_is_missing_is_said_aloud(
 ) -> None:
     process = Process(station.r, station.leases)
     station.receive(bot, "hello")
-    unread.take(process)
+    tasks.take(process)
     assert "switchboard_balance_missing_requests 0.0" in gateway.get("/metrics", headers=BEARER).text
     station.execute("UPDATE journal_progress SET requests = requests - 1")  # as if a commit had been lost
-    unread.take(process)
+    tasks.take(process)
 
     assert station.rows("SELECT received - stored - redrives - in_flight FROM balance_checks ORDER BY taken_at") == [
         (0,), (1,),

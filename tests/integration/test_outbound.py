@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from shared.model import SendOutcome
-from shared.store import outbound
-from shared.store.outbound import Claim
+from shared.store.delivery import outbound
+from shared.store.delivery.outbound import Claim
 from tests.factories import Bot
 from tests.integration.station import Station
 

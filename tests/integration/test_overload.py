@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import overload
-from shared.flow.reply import Result
 from shared.model import Tried
-from shared.store import overload as rows
-from shared.store import usage
+from shared.store.answers import load as rows
+from shared.store.answers import usage
+from tasks.answers import load_shedding
+from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot
 from tests.integration.station import FakeModel, Station
 
@@ -61,7 +61,7 @@ def _look(station: Station, per_s: float) -> dict[int, int]:
     with station.r.db.transaction() as conn:
         rows.tell_pace(conn, "other", per_s)
     station.execute("UPDATE overload SET next_at = now()")
-    overload.watch(station.r, "this", every_s=60.0)
+    load_shedding.watch(station.r, "this", every_s=60.0)
     with station.r.db.transaction() as conn:
         return rows.now(conn).levels
 
@@ -109,7 +109,7 @@ def test_a_look_that_another_worker_has_taken_is_not_taken_again_and_is_learnt(s
     station.r.pressure.set_levels({})
 
     station.execute("UPDATE turns SET due_at = now() + interval '1 hour'")
-    overload.watch(station.r, "another", every_s=60.0)
+    load_shedding.watch(station.r, "another", every_s=60.0)
 
     assert station.r.pressure.step(noisy.company_id) == "passages"
 

@@ -11,7 +11,8 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from shared.embedded import Database
 from shared.model import SendOutcome
-from shared.store import conversations, outbound
+from shared.store.delivery import outbound
+from shared.store.inbox import conversations
 from tests.integration.machine import CHATS, WORKERS, Ground, Machine, run
 
 RINGS_AT_THE_END = 150

@@ -17,10 +17,13 @@ from shared import faults
 from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.errors import Transient
-from shared.flow import archive, jobs, person
-from shared.flow.jobs import Work
-from shared.store import conversations, deletion, objects, persons
-from shared.store.pool import Conn
+from shared.store.db import objects
+from shared.store.db.pool import Conn
+from shared.store.inbox import conversations
+from shared.store.lifecycle import data_subjects, deletion
+from tasks.lifecycle import archive, data_subject
+from tasks.operations import jobs
+from tasks.operations.jobs import Work
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration import history
 from tests.integration.command_line import Run, nothing_done, one_line
@@ -42,11 +45,11 @@ def bot(database: Database) -> Bot:
     return make_bot(database.admin_url, "Acme")
 
 
-def _contact(conn: Conn, external_id: str) -> persons.Contact:
+def _contact(conn: Conn, external_id: str) -> data_subjects.Contact:
     [(company, id_)] = conn.execute(
         "SELECT company_id, id FROM contacts WHERE external_id = %s", (external_id,)
     ).fetchall()
-    found = persons.one(conn, int(str(company)), int(str(id_)))
+    found = data_subjects.one(conn, int(str(company)), int(str(id_)))
     assert found is not None
     return found
 
@@ -105,7 +108,7 @@ def test_a_person_s_own_conversation_goes_with_all_that_belongs_to_it(work: Work
     jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
     assert ANN in _everything(work.conn)
 
-    counts = person.erase(work, _contact(work.conn, ANN), by="hand")
+    counts = data_subject.erase(work, _contact(work.conn, ANN), by="hand")
 
     assert ANN not in _everything(work.conn)
     assert (counts["messages"], counts["archive_segments"] > 0, counts["contacts"], counts["media"]) == (
@@ -131,7 +134,7 @@ def test_among_others_words_and_person_go_and_places_stay(work: Work, bot: Bot) 
     jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
     ben_said = _everything(work.conn).count("ben said")
 
-    person.erase(work, _contact(work.conn, ANN), by="hand")
+    data_subject.erase(work, _contact(work.conn, ANN), by="hand")
     everything = _everything(work.conn)
 
     # the chat of the group is the group's
@@ -156,7 +159,7 @@ def test_the_ledger_keeps_that_it_was_and_the_body_goes(
     finally:
         inbox.close()
 
-    person.erase(work, _contact(work.conn, "47110815"), by="hand")
+    data_subject.erase(work, _contact(work.conn, "47110815"), by="hand")
 
     assert "47110815" not in _everything(work.conn)
     assert work.conn.execute("SELECT count(*) FROM webhook_raw").fetchone() == (1,)
@@ -172,11 +175,11 @@ def test_killed_between_two_conversations_the_next_one_ends_it(work: Work, bot: 
     before = deletion.receipts(work.conn)
     faults.configure("person.erased_part=raise", tmp_path)
     with pytest.raises(faults.InjectedFault):
-        person.erase(work, ann, by="hand")
+        data_subject.erase(work, ann, by="hand")
     assert deletion.receipts(work.conn) == before
     assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (60,)
 
-    person.erase(work, ann, by="hand")
+    data_subject.erase(work, ann, by="hand")
 
     assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (0,)
     [receipt] = deletion.receipts(work.conn)
@@ -186,15 +189,15 @@ def test_killed_between_two_conversations_the_next_one_ends_it(work: Work, bot: 
 def test_whoever_writes_meanwhile_is_not_half_forgotten(work: Work, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     history.write(work.conn, bot, ANN, 40)
     ann = _contact(work.conn, ANN)
-    found = persons.parts(work.conn, ann)
+    found = data_subjects.parts(work.conn, ann)
     history.write(work.conn, bot, "another", 2)
     work.conn.execute("UPDATE conversations SET contact_id = %s", (ann.id,))
-    monkeypatch.setattr(persons, "parts", lambda conn, contact: found)
+    monkeypatch.setattr(data_subjects, "parts", lambda conn, contact: found)
 
     with pytest.raises(Transient, match="once more"):
-        person.erase(work, ann, by="hand")
+        data_subject.erase(work, ann, by="hand")
 
-    assert persons.one(work.conn, ann.company_id, ann.id) is not None
+    assert data_subjects.one(work.conn, ann.company_id, ann.id) is not None
 
 
 def test_an_export_holds_every_word_of_theirs_and_nobody_else_s(work: Work, bot: Bot) -> None:
@@ -206,10 +209,10 @@ def test_an_export_holds_every_word_of_theirs_and_nobody_else_s(work: Work, bot:
                       (ann.id, alone))  # fmt: skip
     _react(work.conn, bot, ANN, ANN)
     _react(work.conn, bot, ANN, BEN)
-    before = person.export(work, ann)
+    before = data_subject.export(work, ann)
     jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
 
-    found = person.export(work, ann)
+    found = data_subject.export(work, ann)
 
     assert found == before
     assert [(c["conversation"], c["alone"], len(c["messages"])) for c in found["conversations"]] == [
@@ -265,9 +268,9 @@ def test_the_same_id_of_another_company_stays(work: Work, database: Database, bo
     other = make_bot(database.admin_url)
     history.write(work.conn, bot, ANN, 20)
     history.write(work.conn, other, ANN, 20)
-    mine = replace(persons.find(work.conn, bot.company_id, ANN)[0])
+    mine = replace(data_subjects.find(work.conn, bot.company_id, ANN)[0])
 
-    person.erase(work, mine, by="hand")
+    data_subject.erase(work, mine, by="hand")
 
     assert work.conn.execute("SELECT DISTINCT company_id FROM messages").fetchall() == [(other.company_id,)]
-    assert len(persons.find(work.conn, other.company_id, ANN)) == 1
+    assert len(data_subjects.find(work.conn, other.company_id, ANN)) == 1

@@ -14,22 +14,13 @@ import pytest
 from shared.embedded import Database
 from shared.knowledge.search import search
 from shared.model import JournalEntry, SendOutcome
-from shared.store import (
-    balance,
-    cases,
-    changes,
-    conversations,
-    ledger,
-    many,
-    messages,
-    outbound,
-    receipts,
-    statuses,
-    sweep,
-    turns,
-)
-from shared.store.conversations import ChatKey, ContactKey, Head
-from shared.store.pool import Conn, set_companies
+from shared.store.answers import receipts, turn_contexts, turns
+from shared.store.db.pool import Conn, set_companies
+from shared.store.delivery import outbound, statuses
+from shared.store.inbound import balance, ledger
+from shared.store.inbox import changes, conversation_bulk, conversations, messages
+from shared.store.inbox.conversations import ChatKey, ContactKey, Head
+from shared.store.operations import overdue
 from tests.integration import load
 from tests.integration.explain import Explaining, Touched, read_by
 from tests.integration.load import BIG_CHANNEL, BIG_COMPANY, BIG_TABLES, ONE_CONVERSATION
@@ -184,7 +175,7 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
     ),
     (
         "many.set_bots",
-        lambda c: many.set_bots(c, {(BIG_COMPANY, n): False for n in SOME}),
+        lambda c: conversation_bulk.set_bots(c, {(BIG_COMPANY, n): False for n in SOME}),
         {"conversations_pkey"},
         400,
     ),
@@ -269,7 +260,7 @@ def test_a_batch_of_claims_reads_a_handful_for_each(app: Conn) -> None:
 
 def test_looking_for_what_is_overdue_stops_at_its_bound(app: Conn) -> None:
     with _undone(app):
-        read = read_by(app, lambda c: sweep.look(c, every_s=2, grace_s=1, limit=200))
+        read = read_by(app, lambda c: overdue.look(c, every_s=2, grace_s=1, limit=200))
 
     assert _big_whole(read) == 0
     assert {"turns_due", "outbound_due"} <= set(read.indexes)
@@ -302,7 +293,7 @@ def test_a_claimed_turn_and_its_end_cost_a_few_rows(app: Conn) -> None:
         claim = turns.claim(app, 0, lease_s=10)
         assert claim is not None
         explaining: Any = Explaining(app)
-        assert cases.load(explaining, [claim], history_lines=20, lines_max=200)
+        assert turn_contexts.load(explaining, [claim], history_lines=20, lines_max=200)
         assert turns.load(explaining, claim) is not None
         assert turns.finish(explaining, claim, "answered")
 

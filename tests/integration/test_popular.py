@@ -9,11 +9,12 @@ import pytest
 
 from shared.cache.two_level import TwoLevel
 from shared.embedded import Database
-from shared.flow import jobs, popular, refresh
-from shared.flow.index import Result
-from shared.flow.jobs import Job, Work
 from shared.knowledge.remembered import Results
-from shared.store import knowledge
+from shared.store.knowledge import documents
+from tasks.knowledge import popular, refresh
+from tasks.knowledge.index import Result
+from tasks.operations import jobs
+from tasks.operations.jobs import Job, Work
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 
@@ -95,8 +96,8 @@ def test_a_popular_question_is_answered_from_memory_and_not_after_its_document_i
     assert station.embedder.asked == []
 
     with station.r.db.transaction(bot.company_id) as conn:
-        [document] = knowledge.list_documents(conn, bot.company_id)
-        knowledge.delete_document(conn, bot.company_id, document.id)
+        [document] = documents.list_documents(conn, bot.company_id)
+        documents.delete_document(conn, bot.company_id, document.id)
     assert _ask(station, bot, QUESTION, 5) == ("unknown", False)
     _run(station, popular.WARM)
     assert _ask(station, bot, QUESTION, 6)[0] == "unknown"

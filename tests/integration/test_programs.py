@@ -14,16 +14,19 @@ import psycopg
 import pytest
 
 from shared import openings
-from shared.channels import standard
 from shared.channels.connect.standard import new_secret
 from shared.channels.signature import slack_signature, standard_key, standard_signature
+from shared.channels.standard import platform as standard
 from shared.embedded import Database
-from shared.flow import onboarding, recording
-from shared.flow.deliver import Result
 from shared.model import Me
 from shared.resilience.egress import Egress
-from shared.store import companies, journal, outbound, parked
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.delivery import outbound
+from shared.store.inbound import dead_letters, journal
+from shared.store.tenants import companies
+from tasks.delivery import recording
+from tasks.delivery.deliver import Result
+from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station
@@ -235,8 +238,8 @@ def test_a_webhook_that_was_set_aside_keeps_its_name(station: Station, shop: Bot
     inbox.drain_all()
 
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
-        [row] = parked.all_parked(owner)
-        assert parked.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
+        [row] = dead_letters.all_parked(owner)
+        assert dead_letters.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
 
     [entry] = inbox.reader.new(stream, 10)
     assert (entry.delivery_id, entry.raw) == ("msg_9", b"cut o")

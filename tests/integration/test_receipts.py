@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from shared.flow.reply import Result
-from shared.store import usage
+from shared.store.answers import usage
+from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot
 from tests.integration.command_line import Run
 from tests.integration.station import FakeModel, Station

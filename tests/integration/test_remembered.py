@@ -13,9 +13,9 @@ from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.knowledge.remembered import RememberingEmbedder, Results
 from shared.knowledge.search import add, search
-from shared.store import embeddings, knowledge
-from shared.store.pool import Conn, set_companies
-from shared.store.redis import connect
+from shared.store.db.pool import Conn, set_companies
+from shared.store.db.redis import connect
+from shared.store.knowledge import documents, embeddings
 from tests.embedder import FakeEmbedder
 from tests.integration.explain import read_by
 from tests.integration.test_knowledge_store import company
@@ -76,7 +76,7 @@ def test_what_was_deleted_changed_or_added_is_seen_at_once(conn: Conn, acme: int
     assert found() == ["Within thirty days."]
     add(conn, acme, source="a", title="Returns", text="Within forty days.")
     assert found() == ["Within forty days."]
-    knowledge.delete_document(conn, acme, document)
+    documents.delete_document(conn, acme, document)
     assert found() == []
 
 
@@ -104,31 +104,31 @@ def test_what_another_process_changed_is_seen_by_who_supposes_the_old_version(
     assert found(here) == ["Not within forty or thirty days."]
     assert here.version_of(acme) != supposed == other.version_of(acme)
     assert found(other) == ["Not within forty or thirty days."]
-    knowledge.delete_document(conn, acme, knowledge.list_documents(conn, acme, limit=1)[0].id)
+    documents.delete_document(conn, acme, documents.list_documents(conn, acme, limit=1)[0].id)
     for results in (here, other, late):
         assert found(results) == []
-        assert results.version_of(acme) == knowledge.version(conn, acme)
+        assert results.version_of(acme) == documents.version(conn, acme)
     client.close()
 
 
 def test_new_vectors_are_new_knowledge(conn: Conn, acme: int) -> None:
     add(conn, acme, source="a", title="Returns", text="Within thirty days.")
-    before = knowledge.version(conn, acme)
+    before = documents.version(conn, acme)
     [(chunk,)] = conn.execute("SELECT id FROM chunks").fetchall()
     embeddings.add(conn, acme, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk)), [0.6, 0.8])])
 
-    assert knowledge.version(conn, acme) > before
+    assert documents.version(conn, acme) > before
 
 
 def test_one_company_s_change_leaves_another_s_results(database: Database, conn: Conn, acme: int) -> None:
     add(conn, acme, source="a", title="Returns", text="Within thirty days.")
-    before = knowledge.version(conn, acme)
+    before = documents.version(conn, acme)
     rival = company(database, "Rival")
     with psycopg.connect(database.url) as other:
         set_companies(other, [rival])
         add(other, rival, source="a", title="Returns", text="Within ten days.")
 
-    assert knowledge.version(conn, acme) == before
+    assert documents.version(conn, acme) == before
 
 
 def test_a_question_is_embedded_once_whatever_its_white_space(cache: TwoLevel) -> None:

@@ -18,11 +18,11 @@ from shared.embedded.account import unprivileged_account
 from shared.embedded.ports import choose_port
 from shared.embedded.process import ServerProcess, spawn
 from shared.embedded.programs import copied_postgres_programs, postgres_programs
-from shared.flow.health import Visit, database
-from shared.flow.health.visit import run
-from shared.store import vitals
-from shared.store.migrate import migrate
-from shared.store.pool import Conn
+from shared.store.db.migrate import migrate
+from shared.store.db.pool import Conn
+from shared.store.operations import vitals
+from tasks.operations.health import Visit, database
+from tasks.operations.health.visit import run
 from tests.factories import settings_for
 from workers.drill.system import wait_until
 

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from shared.errors import DatabaseUnavailable
-from shared.flow import takeover
-from shared.flow.reply import ATTEMPTS_MAX, QUESTION_LINES_MAX, Result
-from shared.store import turns
+from shared.store.answers import turns
+from tasks.answers.reply import ATTEMPTS_MAX, QUESTION_LINES_MAX, Result
+from tasks.inbox import takeover
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 from tests.services import Services
@@ -62,12 +62,12 @@ def test_a_question_gets_a_model_s_answer_with_its_receipt(station: Station, bot
 def test_a_customer_is_shown_that_an_answer_is_written_only_if_it_takes_long(
     station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.flow.generate.TYPING_AFTER_S", 60.0)
+    monkeypatch.setattr("tasks.answers.generate.TYPING_AFTER_S", 60.0)
     station.receive(bot, "When does the shop open?")
     station.answer()
     assert not station.telegram.typing.is_set()
 
-    monkeypatch.setattr("shared.flow.generate.TYPING_AFTER_S", 0.01)
+    monkeypatch.setattr("tasks.answers.generate.TYPING_AFTER_S", 0.01)
     shown: list[bool] = []
     station.model.meanwhile.append(lambda: shown.append(station.telegram.typing.wait(10)))
     station.receive(bot, "When does the shop open?", chat=6)

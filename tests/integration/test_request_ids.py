@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from shared.store import parked
-from shared.store.requests import received_ms
+from shared.store.inbound import dead_letters
+from shared.store.operations.requests import received_ms
 from tests.factories import Bot, make_bot, update
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station
@@ -65,12 +65,12 @@ def test_a_refused_request_has_an_id_too_and_leaves_nothing(
 def test_the_line_in_the_log_bears_the_id_and_no_content(
     gateway: RunningGateway, bot: Bot, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    logging.getLogger("gateway.webhooks").setLevel(logging.INFO)
+    logging.getLogger("gateway.webhooks.endpoint").setLevel(logging.INFO)
     try:
         answer = gateway.post(bot, update(ASKED))
         refused = gateway.post(bot, update(ASKED), headers={"x-telegram-bot-api-secret-token": "planted"})
     finally:
-        logging.getLogger("gateway.webhooks").setLevel(logging.NOTSET)
+        logging.getLogger("gateway.webhooks.endpoint").setLevel(logging.NOTSET)
 
     told = capfdbinary.readouterr().err
     lines = [json.loads(line) for line in told.splitlines() if b"webhook_answered" in line]
@@ -95,8 +95,8 @@ def test_a_parked_request_keeps_its_id_when_it_is_redriven(gateway: RunningGatew
     station.inbox.drain_all()
     station.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
     with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
-        [row] = parked.all_parked(conn)
-        assert parked.redrive(conn, station.inbox.reader, row.place, station.r.clock.now())
+        [row] = dead_letters.all_parked(conn)
+        assert dead_letters.redrive(conn, station.inbox.reader, row.place, station.r.clock.now())
     station.inbox.drain_all()
 
     assert station.rows("SELECT outcome, request_id FROM webhook_events WHERE ordinal = 0") == [

@@ -12,11 +12,13 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.embedded import Database
-from shared.flow import jobs, retention
-from shared.flow.jobs import Work
-from shared.store import maintenance, parked
-from shared.store import retention as store
-from shared.store.pool import Conn
+from shared.store.db.pool import Conn
+from shared.store.inbound import dead_letters
+from shared.store.lifecycle import retention as store
+from shared.store.operations import partitions
+from tasks.lifecycle import retention
+from tasks.operations import jobs
+from tasks.operations.jobs import Work
 from tests.factories import Bot, Inbox, make_bot, settings_for, update
 from tests.integration.command_line import Run, nothing_done, one_line
 
@@ -42,7 +44,7 @@ def bots(database: Database) -> tuple[Bot, Bot]:
 
 def _days(work: Work, *days: date) -> None:
     for day in days:
-        for parent in maintenance.PARTITIONED:
+        for parent in partitions.PARTITIONED:
             work.conn.execute("SELECT switchboard_make_partition(%s::regclass, %s)", (parent, day))
 
 
@@ -114,11 +116,11 @@ def test_what_waits_for_a_person_stays_until_it_is_settled_with_its_body(work: W
 
     assert _left(work.conn, "webhook_raw") == [(LEDGER_OVER, "2-0")]
     assert _left(work.conn, "webhook_events") == [(LEDGER_OVER, "2-0", None)]
-    [row] = parked.all_parked(work.conn)
+    [row] = dead_letters.all_parked(work.conn)
     assert row.size == 0
     assert _partitions(work.conn, "webhook_events")[0] == f"webhook_events_{LEDGER_OVER:%Y%m%d}_kept"
 
-    parked.discard(work.conn, row.place, "nobody wants it")
+    dead_letters.discard(work.conn, row.place, "nobody wants it")
     _run(work, days_later=1)
 
     assert _left(work.conn, "webhook_raw") == []
@@ -257,7 +259,7 @@ def _other_tables(conn: Conn) -> dict[str, int]:
         "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
         " AND NOT relispartition"
     ).fetchall()
-    ours = {str(name) for (name,) in names} - {*maintenance.PARTITIONED, *store.DATED_ROWS, "jobs"}
+    ours = {str(name) for (name,) in names} - {*partitions.PARTITIONED, *store.DATED_ROWS, "jobs"}
     return {name: int(str(conn.execute(f"SELECT count(*) FROM {name}".encode()).fetchall()[0][0])) for name in ours}
 
 

@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 from shared.embedded import Database
 from shared.errors import DatabaseRefused, DatabaseUnavailable, SettingsError
 from shared.resources import open_resources
-from shared.store.pool import Database as Pool
-from shared.store.pool import check_connections, check_role, role_resets, set_companies
+from shared.store.db.pool import Database as Pool
+from shared.store.db.pool import check_connections, check_role, role_resets, set_companies
 from tests.factories import Inbox, make_bot, settings_for, update
 from tests.integration.gateway_client import cut_off, running_gateway
 from tests.services import Services

@@ -14,7 +14,7 @@ from shared.embedded import Valkey
 from shared.errors import Cancelled, ModelUnavailable, Permanent
 from shared.resilience.breaker import BreakerOpen
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, PREFIX, SharedBreaker, SharedBreakers
-from shared.store.redis import connect_async
+from shared.store.db.redis import connect_async
 
 T = TypeVar("T")
 TINY_S = 0.05

@@ -14,14 +14,14 @@ from shared import faults
 from shared.embedded import Database
 from shared.errors import ModelUnavailable, Permanent
 from shared.faults import InjectedFault
-from shared.flow import spaces as flow
-from shared.flow.index import BATCH, Result
 from shared.knowledge.search import add
 from shared.knowledge.spaces import Directory
 from shared.model import NewChunk
 from shared.resilience.breaker import BreakerOpen
-from shared.store import embeddings, graphs, knowledge, spaces
-from shared.store.pool import Conn, set_companies
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge import documents, embedding_models, embeddings, vector_indexes
+from tasks.knowledge import embedding_models as flow
+from tasks.knowledge.index import BATCH, Result
 from tests.embedder import FakeEmbedder
 from tests.factories import Bot
 from tests.integration.command_line import Run
@@ -109,8 +109,8 @@ def test_a_new_space_is_filled_while_the_old_one_serves_then_switched_and_the_ol
         "SELECT s.id, s.dimension, e.tableoid::regclass::text FROM embeddings e"
         " JOIN embedding_spaces s ON s.id = e.space_id"
     ):
-        graph = graphs.Graph(bot.company_id, int(str(space)), int(str(dimension)), 1, str(partition), "absent")
-        graphs.make(owner, graph)
+        graph = vector_indexes.Graph(bot.company_id, int(str(space)), int(str(dimension)), 1, str(partition), "absent")
+        vector_indexes.make(owner, graph)
     assert _drop(owner, "fake") == 1
     assert _state(station) == {"larger": "active"}
     assert station.rows("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embeddings_graph_%%'") == [(1,)]
@@ -160,7 +160,7 @@ def test_an_embedder_that_is_away_has_another_filled_space_rank_and_then_the_wor
 
 def test_a_space_that_is_not_usable_yet_is_looked_for_again_at_once(station: Station, owner: Conn) -> None:
     other = Directory(station.r.db, station.r.clock)  # another process': nobody tells it what happens here
-    spaces.make(owner, station.embedder.model)
+    embedding_models.make(owner, station.embedder.model)
     assert [space.dimension for space in other.every()] == [None]  # nothing is embedded yet
 
     owner.execute("UPDATE embedding_spaces SET dimension = 8, state = 'filling'")
@@ -225,7 +225,7 @@ def test_filling_ended_half_way_goes_on_where_it_was(
     station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
 ) -> None:
     with station.r.db.transaction(bot.company_id) as conn:
-        knowledge.add_document(
+        documents.add_document(
             conn, bot.company_id, source="long", title="Long", text="-", content_hash=b"1",
             chunks=[NewChunk("Long", f"part {number}", 0) for number in range(BATCH + 3)],
         )  # fmt: skip
@@ -265,12 +265,12 @@ def test_vectors_that_rank_nothing_yet_leave_what_was_found_remembered(
     station.learn(bot, OPENING)
     _index_all(station)
     with station.r.db.transaction(bot.company_id) as conn:
-        before = knowledge.version(conn, bot.company_id)
+        before = documents.version(conn, bot.company_id)
     flow.create(owner, larger)
     _index_all(station)
 
     with station.r.db.transaction(bot.company_id) as conn:
-        assert knowledge.version(conn, bot.company_id) == before
+        assert documents.version(conn, bot.company_id) == before
 
 
 def test_a_switch_ended_before_its_commit_changes_nothing(
@@ -329,7 +329,7 @@ def test_a_document_added_while_a_space_is_made_is_seen_by_one_of_them(database:
         done = threading.Event()
 
         def write() -> None:
-            knowledge.add_document(
+            documents.add_document(
                 writer, acme, source="a", title="A", text="-", content_hash=b"1",
                 chunks=[NewChunk("A", "a", 0)],
             )  # fmt: skip
@@ -363,7 +363,7 @@ def test_who_finds_a_space_being_queued_waits_and_gets_the_next_document(databas
             got.append(embeddings.claim(conn, [int(str(space_id))], 0, lease_s=60))
 
     with psycopg.connect(database.url) as first, psycopg.connect(database.admin_url, autocommit=True) as owner:
-        spaces.make(owner, "small")
+        embedding_models.make(owner, "small")
         [(space_id,)] = owner.execute("SELECT id FROM embedding_spaces").fetchall()
         mine = embeddings.claim(first, [int(str(space_id))], 0, lease_s=60)
         other = threading.Thread(target=claim)
@@ -397,4 +397,7 @@ def test_the_commands_tell_and_do_it(station: Station, bot: Bot, owner: Conn, la
 
     assert run("spaces", "switch", "larger").out == "larger is active; fake stays until `spaces drop`\n"
     assert "say --yes" in run("spaces", "drop", "fake").err
-    assert [(space.model, space.state) for space in spaces.every(owner)] == [("larger", "active"), ("fake", "ready")]
+    assert [(space.model, space.state) for space in embedding_models.every(owner)] == [
+        ("larger", "active"),
+        ("fake", "ready"),
+    ]

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies
 
 from shared.embedded import Database
 from shared.model import InboundEvent, ref_of
-from shared.store.statuses import Part
+from shared.store.delivery.statuses import Part
 from tests.factories import Bot, make_bot
 from tests.integration.station import DROPS, Station
 from tests.scripted import NOON, event, message, receive, speak

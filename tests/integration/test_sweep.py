@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from shared.embedded import Database as Server
-from shared.store import sweep
-from shared.store.pool import Database
-from shared.store.sweep import PAUSE_MAX_S, Overdue
+from shared.store.db.pool import Database
+from shared.store.operations import overdue
+from shared.store.operations.overdue import PAUSE_MAX_S, Overdue
 from tests.factories import Inbox, make_bot, update
 
 
@@ -25,7 +25,7 @@ def db(database: Server) -> Iterator[Database]:
 
 def _look(db: Database, limit: int = 200) -> Overdue | None:
     with db.transaction() as conn:
-        return sweep.look(conn, every_s=2.0, grace_s=1.0, limit=limit)
+        return overdue.look(conn, every_s=2.0, grace_s=1.0, limit=limit)
 
 
 def _owner(server: Server, query: bytes) -> list[tuple[object, ...]]:
@@ -127,7 +127,7 @@ def test_rings_that_did_not_go_out_are_made_up_for_at_the_next_interval(inbox: I
     assert _pause_s(inbox.server) == 8.0
 
     with db.transaction() as conn:
-        sweep.look_again_soon(conn, every_s=2.0)
+        overdue.look_again_soon(conn, every_s=2.0)
 
     assert _owner(inbox.server, b"SELECT next_at < now() + interval '2.1 seconds', pause_s, overdue FROM sweeps") == [
         (True, 2.0, 0)

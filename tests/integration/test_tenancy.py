@@ -13,20 +13,13 @@ from psycopg import errors, sql
 from shared.embedded import Database
 from shared.knowledge import search as knowledge
 from shared.model import Answer, ModelAttempt
-from shared.store import (
-    changes,
-    companies,
-    conversations,
-    embeddings,
-    imports,
-    outbound,
-    recall,
-    replies,
-    retention,
-    statuses,
-    turns,
-)  # fmt: skip
-from shared.store.pool import Conn, set_companies
+from shared.store.answers import replies, turns
+from shared.store.db.pool import Conn, set_companies
+from shared.store.delivery import outbound, statuses
+from shared.store.inbox import changes, conversations
+from shared.store.knowledge import embeddings, imports, index_audit
+from shared.store.lifecycle import retention  # fmt: skip
+from shared.store.tenants import companies
 from tests.factories import Bot, Inbox, make_bot, update
 
 OPERATORS_ONLY = {
@@ -116,7 +109,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
         (document, company),
     )
     imports.note(conn, company, source="a", name="a", document_id=document, reason=None)
-    recall.record(conn, company, recall=0.9, questions=1, ef_search=200)
+    index_audit.record(conn, company, recall=0.9, questions=1, ef_search=200)
     claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
     turn = turns.load(conn, claim)
     assert turn is not None

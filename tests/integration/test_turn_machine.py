@@ -10,8 +10,10 @@ from hypothesis import strategies
 from hypothesis.stateful import invariant, precondition, rule
 
 from shared.embedded import Database
-from shared.flow import takeover
-from shared.store import conversations, outbound, turns
+from shared.store.answers import turns
+from shared.store.delivery import outbound
+from shared.store.inbox import conversations
+from tasks.inbox import takeover
 from tests.integration.machine import CHATS, SELDOM, WORKERS, Ground, Machine, run
 
 RINGS_AT_THE_END = 100

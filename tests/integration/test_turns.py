@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from shared.embedded import Database
-from shared.store import turns
-from shared.store.turns import Claim
+from shared.store.answers import turns
+from shared.store.answers.turns import Claim
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 

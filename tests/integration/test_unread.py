@@ -7,9 +7,9 @@ import threading
 import psycopg
 import pytest
 
-from shared.flow import takeover
-from shared.store import conversations
-from shared.store.conversations import Head
+from shared.store.inbox import conversations
+from shared.store.inbox.conversations import Head
+from tasks.inbox import takeover
 from tests.factories import Bot, Inbox, make_bot, update
 
 

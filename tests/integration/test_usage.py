@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import reply
-from shared.flow.leases import Leases
-from shared.flow.reply import Result
 from shared.resources import open_resources
-from shared.store import usage
+from shared.store.answers import usage
 from standin.process import StandinProcess
+from tasks.answers import reply
+from tasks.answers.leases import Leases
+from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration.station import FakeModel, Station
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.answers import Tally
-from shared.flow import watch
+from gateway.http.answers import Tally
 from shared.model import ChannelHealth
-from shared.store.health import Answers
+from shared.store.tenants.channel_health import Answers
+from tasks.tenants import watch
 from tests.factories import Bot, update
 from tests.integration.station import Station
 

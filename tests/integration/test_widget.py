@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway import visitors
-from gateway.streams import PER_VISITOR_MAX
+from gateway.http.streams import PER_VISITOR_MAX
+from gateway.widget import visitors
 from shared.embedded import Database, Valkey
-from shared.flow import onboarding
 from shared.live.topics import Stored
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import psycopg
 
-from shared.flow import onboarding
-from shared.store import companies
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.tenants import companies
+from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot
 from tests.integration.gateway_client import ANSWER_WITHIN_S, Message, RunningGateway
 

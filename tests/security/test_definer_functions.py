@@ -15,8 +15,8 @@ from psycopg import sql
 from shared.embedded import Database
 from shared.errors import SettingsError
 from shared.knowledge import search as knowledge
-from shared.store import migrate
-from shared.store.pool import check_role, set_companies
+from shared.store.db import migrate
+from shared.store.db.pool import check_role, set_companies
 from tests.factories import Bot, make_bot
 from tests.services import Services
 

@@ -13,17 +13,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway import bodies
-from gateway.bodies import Bodies
-from gateway.failures import ADDRESSES_MAX, Failures
-from gateway.refused import Refused
+from gateway.http import bodies
+from gateway.http.bodies import Bodies
+from gateway.http.failures import ADDRESSES_MAX, Failures
+from gateway.http.refused import Refused
+from gateway.http.streams import Streams, TooMany
 from gateway.serve import Connections
-from gateway.streams import Streams, TooMany
 from shared.clock import SystemClock
 from shared.embedded import Database
-from shared.flow import onboarding
 from shared.live.topics import Chat
 from shared.settings import PerMinute
+from tasks.tenants import onboarding
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import SECRET_HEADER, RunningGateway, running_gateway
 from tests.integration.test_gateway_process import _gateway_process

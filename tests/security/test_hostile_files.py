@@ -17,11 +17,11 @@ import pytest
 
 from shared.embedded import Database
 from shared.errors import Permanent
-from shared.flow.claimed import Room
-from shared.flow.imports import Result, import_next, take_due
 from shared.knowledge.extract import TITLE_CHARS, ReaderLost, Unreadable, read_document, sandbox
 from shared.knowledge.extract.base import CHARS_MAX, CHUNKED_CHARS_MAX, Parsed
-from shared.store import imports, knowledge
+from shared.store.knowledge import documents, imports
+from tasks.claimed import Room
+from tasks.knowledge.imports import Result, import_next, take_due
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 from tests.unit.test_extract import docx, paragraph
@@ -123,7 +123,7 @@ def test_a_listing_of_documents_that_had_long_titles_is_short(station: Station, 
         assert import_next(station.r, 0)[0] is Result.DONE
 
     with station.r.db.transaction(bot.company_id) as conn:
-        listed = knowledge.list_documents(conn, bot.company_id)
+        listed = documents.list_documents(conn, bot.company_id)
     assert [len(document.title) for document in listed] == [TITLE_CHARS] * 3
 
 

@@ -10,12 +10,12 @@ import pytest
 from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.resources import Resources, open_resources
-from shared.store import jobs as store
-from tasks import jobs
+from shared.store.operations import jobs as store
+from tasks import registry
 from tests.factories import make_bot, settings_for
 
 NOW = datetime(2026, 3, 1, 5, 45, tzinfo=UTC)  # a Sunday, behind the hours of all of them
-OURS = sorted(name for name, job in jobs.JOBS.items() if not job.as_owner)
+OURS = sorted(name for name, job in registry.JOBS.items() if not job.as_owner)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def resources(database: Database, redis_url: str) -> Resources:
 
 def test_the_jobs_of_the_application_are_those_that_the_database_knows_as_such(database: Database) -> None:
     with psycopg.connect(database.admin_url) as owner:
-        rows = owner.execute("SELECT n, switchboard_own_job(n) FROM unnest(%s::text[]) n", (list(jobs.JOBS),))
+        rows = owner.execute("SELECT n, switchboard_own_job(n) FROM unnest(%s::text[]) n", (list(registry.JOBS),))
         known = sorted(name for name, own in rows.fetchall() if own)
 
     assert known == OURS
@@ -47,7 +47,7 @@ def test_a_job_of_the_application_runs_from_claim_to_end_without_the_owner(
         )  # drifted, for the one that looks
 
         try:
-            ran = jobs.run_due(name, resources.settings, FixedClock(NOW), resources)
+            ran = registry.run_due(name, resources.settings, FixedClock(NOW), resources)
         finally:
             resources.close()
 

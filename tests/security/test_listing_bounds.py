@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import onboarding
+from tasks.tenants import onboarding
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.visitor import Visitor, make_widget

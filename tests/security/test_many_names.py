@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway import asked
-from gateway.refused import Refused
-from gateway.resource import Operation
+from gateway.http import parameters as asked
+from gateway.http.refused import Refused
+from gateway.http.resource import Operation
 from shared.embedded import Database
 from tests.factories import settings_for
 from tests.integration.gateway_client import running_gateway

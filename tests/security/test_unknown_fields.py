@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
+from gateway.http.resource import Operation, Resource
 from gateway.main import Gateway
-from gateway.resource import Operation, Resource
 from shared.embedded import Database
-from shared.flow import onboarding
+from tasks.tenants import onboarding
 from tests.factories import make_bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.visitor import Visitor, make_widget

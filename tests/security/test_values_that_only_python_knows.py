@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.flow import onboarding
-from shared.flow.imports import Result, import_next
+from tasks.knowledge.imports import Result, import_next
+from tasks.tenants import onboarding
 from tests.factories import make_bot
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station

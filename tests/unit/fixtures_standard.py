@@ -1,4 +1,4 @@
-"""Webhooks of other programs for tests, in the shape that shared/channels/standard_event.py promises to take."""
+"""Webhooks of other programs for tests, in the shape that shared/channels/standard/event.py promises to take."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Permanent
-from shared.flow.backup.place import Place, PlaceBusy, Tiers, name_of, superfluous
+from tasks.lifecycle.backup.place import Place, PlaceBusy, Tiers, name_of, superfluous
 
 NOON = datetime(2031, 3, 5, 12, 40, tzinfo=UTC)  # a Wednesday
 

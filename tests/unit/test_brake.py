@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.brake import Bounds, reason
-from shared.store.journal import State
+from gateway.http.brake import Bounds, reason
+from shared.store.inbound.journal import State
 
 BOUNDS = Bounds(memory_share=0.9, age_s=3600.0)
 

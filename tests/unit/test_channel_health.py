@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from shared.channels.base import Asked
-from shared.channels.instagram import Instagram
-from shared.channels.messenger import Messenger
-from shared.channels.slack import Slack
-from shared.channels.whatsapp import WhatsApp
+from shared.channels.meta.instagram import Instagram
+from shared.channels.meta.messenger import Messenger
+from shared.channels.slack.platform import Slack
+from shared.channels.whatsapp.platform import WhatsApp
 from shared.model import ChannelHealth, Place
 
 TOKEN = "planted-token"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gateway.brake import Bounds as BrakeBounds
-from gateway.brake import reason
+from gateway.http.brake import Bounds as BrakeBounds
+from gateway.http.brake import reason
 from shared.resilience.disk import Bounds, journal_folder, look, rooms
-from shared.store.journal import State, unwritten
+from shared.store.inbound.journal import State, unwritten
 from tests.factories import settings
 
 BLOCK = 4096

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared.flow.claimed import Claimed, Room
+from tasks.claimed import Claimed, Room
 from tasks.dispatch import Dispatcher
 
 WITHIN_S = 10.0

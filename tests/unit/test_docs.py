@@ -15,7 +15,12 @@ from pydantic import SecretStr
 
 import beat_schedule
 from bench.__main__ import SECTIONS
-from gateway import finding, health, inbox, knowledge, media, metrics, ops, vitals, widget
+from gateway.api import health as vitals
+from gateway.api import inbox, knowledge, media, metrics
+from gateway.api import liveness as health
+from gateway.api import operations as ops
+from gateway.api import search as finding
+from gateway.widget import endpoint as widget
 from shared import queues
 from shared.settings import PROJECT_ROOT, PerMinute, Settings, only
 from workers import fleet

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from shared import channels
-from shared.flow import manners
-from shared.flow.case import Case
 from shared.model import Answer, ChatLine
-from shared.store.companies import Company
-from shared.store.replies import ANSWER_EVERY_S
-from shared.store.turns import Turn
+from shared.store.answers.replies import ANSWER_EVERY_S
+from shared.store.answers.turns import Turn
+from shared.store.tenants.companies import Company
 from shared.triage import echo, texts
+from tasks.answers import manners
+from tasks.answers.turn_context import Case
 from tests.factories import settings
 
 NOW = datetime(2031, 3, 5, 12, tzinfo=UTC)

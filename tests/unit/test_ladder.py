@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.flow import ladder
 from shared.model import Ladder, ModelAttempt, Tried
+from tasks.answers import fallback
 
 
 def _asked(*went: tuple[Ladder, str]) -> list[ModelAttempt]:
@@ -39,4 +39,4 @@ CASES: dict[str, tuple[list[ModelAttempt], Ladder, str, list[Tried]]] = {
 def test_each_step_is_told_with_why_it_was_left(
     attempts: list[ModelAttempt], end: Ladder, left: str, told: list[Tried]
 ) -> None:
-    assert list(ladder.by_models(attempts, end, left)) == told
+    assert list(fallback.by_models(attempts, end, left)) == told

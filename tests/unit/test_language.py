@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.knowledge.language import detect, detect_each
-from shared.store.knowledge import LANGUAGES
+from shared.store.knowledge.documents import LANGUAGES
 
 TEXTS = {
     "english": "You can send anything back within thirty days of the delivery, and we pay for the parcel.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from gateway import limits
+from gateway.http import limits
 from shared.model import Rate
 from shared.resilience.limiter import Limiter
 from shared.settings import PerMinute

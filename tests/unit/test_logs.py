@@ -16,7 +16,7 @@ PROLOGUE = f"""
 import logging, httpx, psycopg, structlog
 from shared.telemetry import logs
 logs.configure("{{level}}", process="reply")
-log = structlog.get_logger("shared.flow.reply")
+log = structlog.get_logger("tasks.answers.reply")
 plain = logging.getLogger("some.library")
 
 class Quoting(psycopg.errors.UniqueViolation):
@@ -43,7 +43,7 @@ def test_a_line_is_json_with_its_event_fields_time_and_place() -> None:
     [line] = _logged("log.info('turn_answered', turn_id=7, text='a\\nb \"c\" \\u2028 ä')")
 
     assert (line["event"], line["turn_id"], line["level"]) == ("turn_answered", 7, "info")
-    assert (line["logger"], line["process"]) == ("shared.flow.reply", "reply")
+    assert (line["logger"], line["process"]) == ("tasks.answers.reply", "reply")
     assert line["timestamp"].endswith("Z")
     assert line["text"] == 'a\nb "c" \u2028 ä'
 
@@ -134,7 +134,7 @@ def test_levels_below_the_setting_are_not_written() -> None:
 def test_a_database_that_is_down_does_not_fill_the_log_with_its_address() -> None:
     script = f"""
 from shared.errors import DatabaseUnavailable
-from shared.store.pool import Database
+from shared.store.db.pool import Database
 db = Database("postgresql://app:{PLANTED}@127.0.0.1:1/db", max_size=1, timeout_s=0.5)
 db.open()
 try:

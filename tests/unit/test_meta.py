@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.channels import meta
-from shared.channels.meta_errors import meaning
+from shared.channels.meta import graph as meta
+from shared.channels.meta.errors import meaning
 from shared.model import SendOutcome
 
 RAW = b'{"object":"page","entry":[]}'

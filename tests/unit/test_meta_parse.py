@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.channels import meta_webhook, platform
-from shared.channels.meta_event import read_time
+from shared.channels import platform
+from shared.channels.meta import webhook as meta_webhook
+from shared.channels.meta.event import read_time
 from shared.model import Attachment, InboundEvent, Me
 from shared.triage.classify import classify
 from tests.unit.fixtures_meta import (

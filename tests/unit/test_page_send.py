@@ -11,9 +11,9 @@ from typing import Any, Literal
 import httpx
 import pytest
 
-from shared.channels.instagram import Instagram
-from shared.channels.messenger import Messenger
-from shared.channels.meta_page import Page
+from shared.channels.meta.instagram import Instagram
+from shared.channels.meta.messenger import Messenger
+from shared.channels.meta.page import Page
 from shared.channels.text import utf16_units
 from shared.clock import FixedClock
 from shared.errors import AttachmentGone

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from celery import Celery, Task
 
-from tasks.ringer import Ringer
+from tasks.wakeups import Ringer
 
 WITHIN_S = 10.0
 NEVER_S = 3600.0
@@ -173,7 +173,7 @@ def test_many_threads_lose_no_request(tasks: tuple[Any, Any]) -> None:
 def test_a_broker_that_hangs_does_not_keep_the_process_from_ending(
     broker: Broker, tasks: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.ringer.CLOSE_WITHIN_S", 0.05)
+    monkeypatch.setattr("tasks.wakeups.CLOSE_WITHIN_S", 0.05)
     ringer = Ringer(broker.ring)
     broker.open.clear()
     ringer.want(tasks[0])

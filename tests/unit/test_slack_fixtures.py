@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.channels.slack import Slack
+from shared.channels.slack.platform import Slack
 from shared.clock import FixedClock
 from shared.model import Me
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from shared.channels.slack import Slack
+from shared.channels.slack.platform import Slack
 from shared.model import InboundEvent, Me
 from tests.unit import fixtures_slack as slack
 

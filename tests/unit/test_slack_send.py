@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.channels.slack import Slack
+from shared.channels.slack.platform import Slack
 from shared.model import Outgoing, Place, SendOutcome
 
 API = "http://api.invalid/api"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.channels.signature import slack_signature
-from shared.channels.slack import Slack
+from shared.channels.slack.platform import Slack
 from shared.clock import FixedClock
 
 NOW = 1_780_000_000

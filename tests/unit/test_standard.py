@@ -16,7 +16,7 @@ import pytest
 
 from shared.channels.connect.standard import new_secret
 from shared.channels.signature import standard_key, standard_signature
-from shared.channels.standard import Standard
+from shared.channels.standard.platform import Standard
 from shared.clock import FixedClock
 from shared.model import InboundEvent, Me, Outgoing, Place, SendOutcome
 from shared.resilience.egress import Egress

@@ -10,7 +10,7 @@ import pytest
 
 from shared.channels import platform
 from shared.channels.http import Response
-from shared.channels.telegram_send import outcome
+from shared.channels.telegram.send import outcome
 from shared.model import Me
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "webhooks" / "telegram"

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from shared import faults
-from shared.channels.telegram import Telegram
+from shared.channels.telegram.platform import Telegram
 from shared.model import Outgoing, Place, SendOutcome
 
 TOKEN = "700100:AAF-not_a_real_token"

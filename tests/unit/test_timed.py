@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from shared.store.timed import UNNAMED, name_of
+from shared.store.db.timed import UNNAMED, name_of
 
 
 @pytest.mark.parametrize(

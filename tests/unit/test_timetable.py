@@ -8,8 +8,8 @@ import pytest
 from celery.schedules import crontab
 
 from beat_schedule import RINGS, TIMETABLE, schedule
-from tasks import timetable
-from tasks.jobs import JOBS
+from tasks.operations import timetable
+from tasks.registry import JOBS
 
 NOON = datetime(2031, 3, 5, 12, 0, 30, tzinfo=UTC)  # a Wednesday
 

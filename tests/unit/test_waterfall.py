@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.flow.waterfall import Span, chart, spans
-from shared.store.receipts import Part, Story
+from shared.store.answers.receipts import Part, Story
+from tasks.answers.trace import Span, chart, spans
 
 ACCEPTED = datetime(2030, 1, 1, tzinfo=UTC)
 

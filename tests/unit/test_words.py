@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from shared.knowledge.words import GAP, weighed
-from shared.store.passages import Hit, Hits, Word
+from shared.store.knowledge.passages import Hit, Hits, Word
 
 
 def _phrases(places: Mapping[str, str]) -> float:

@@ -8,10 +8,10 @@ import click
 
 from shared import settings
 from shared.errors import NothingDone, Permanent
-from shared.flow import archive as flow
-from shared.flow import jobs
-from shared.store import archive_runs as store
-from shared.store import deletion
+from shared.store.lifecycle import archive_runs as store
+from shared.store.lifecycle import deletion
+from tasks.lifecycle import archive as flow
+from tasks.operations import jobs
 from workers.commands.jobs import run_to_the_end, show_preview, work_of
 from workers.commands.naming import ID, Place, PlaceType, company_id_of, company_of, company_option, located
 from workers.commands.printing import as_json_option, print_json, print_result, print_rows

@@ -12,13 +12,13 @@ import psycopg
 from shared import settings
 from shared.clock import SystemClock
 from shared.errors import NothingDone, Permanent
-from shared.flow import backup as flow
-from shared.flow.backup import restore as restoring
-from shared.flow.backup.place import Place
-from shared.flow.backup.prove import prove as prove_one
-from shared.flow.jobs import Work
-from shared.store import backups as store
-from shared.store.pool import describe
+from shared.store.db.pool import describe
+from shared.store.lifecycle import backups as store
+from tasks.lifecycle import backup as flow
+from tasks.lifecycle.backup import restore as restoring
+from tasks.lifecycle.backup.place import Place
+from tasks.lifecycle.backup.prove import prove as prove_one
+from tasks.operations.jobs import Work
 from workers.commands.jobs import run_to_the_end, work_of
 from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner

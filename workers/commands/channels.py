@@ -12,12 +12,14 @@ from shared import settings
 from shared.channels.connect import connectors
 from shared.channels.connect.base import Connector, Registration
 from shared.errors import NotFound, NothingDone, Permanent, Transient
-from shared.flow import connecting, rotation
-from shared.flow import drops as drop_reasons
-from shared.store import channels as store
-from shared.store import drops, health, registry
-from shared.store.channels import AppRow
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.inbound import drops
+from shared.store.tenants import channel_health as health
+from shared.store.tenants import channels as store
+from shared.store.tenants import registry
+from shared.store.tenants.channels import AppRow
+from tasks.operations import drop_reasons
+from tasks.tenants import connecting, rotation
 from workers.commands.connect import address_of, asking, public_address
 from workers.commands.naming import Place, company_id_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, fields, print_json, print_result, print_rows

@@ -8,10 +8,10 @@ import click
 
 from shared import settings
 from shared.errors import NotFound, NothingDone, Permanent
-from shared.flow import onboarding
-from shared.store import companies, registry
-from shared.store.companies import NameTaken
+from shared.store.tenants import companies, registry
+from shared.store.tenants.companies import NameTaken
 from shared.triage.texts import NAMES, Name
+from tasks.tenants import onboarding
 from workers.commands.naming import (
     Place,
     company_argument,

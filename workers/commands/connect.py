@@ -20,9 +20,9 @@ from shared.channels import support
 from shared.channels.connect import connectors
 from shared.channels.connect.base import Connector, Registration
 from shared.errors import NotFound, NothingDone, Permanent
-from shared.flow import connecting
-from shared.store import channels, registry
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.tenants import channels, registry
+from tasks.tenants import connecting
 from workers.commands.naming import Place, company_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner, channel

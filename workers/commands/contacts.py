@@ -15,8 +15,9 @@ import psycopg
 
 from shared import channels, settings
 from shared.errors import NotFound, Permanent
-from shared.flow import person as flow
-from shared.store import deletion, objects, persons
+from shared.store.db import objects
+from shared.store.lifecycle import data_subjects, deletion
+from tasks.lifecycle import data_subject as flow
 from workers.commands.jobs import work_of
 from workers.commands.naming import Place, company_of, company_option, located, place_argument
 from workers.commands.ops import journal
@@ -36,13 +37,13 @@ def contact() -> None:
 def find(words: str, company: str, as_json: bool) -> None:
     """By their id on the platform, or words of their name."""
     with as_owner(settings.load()) as conn:
-        rows = persons.find(conn, company_of(conn, company).id, words)
+        rows = data_subjects.find(conn, company_of(conn, company).id, words)
     if not rows:
         raise NotFound("contact", f"{company} has no contact of that id or name")
     print_rows(rows, _line, empty="", as_json=as_json)
 
 
-def _line(row: persons.Contact) -> str:
+def _line(row: data_subjects.Contact) -> str:
     who = f"{row.platform} {row.external_id}  {row.name or ''}"
     return f"{row.company_id}/{row.id}  {who}  since {row.created_at:%Y-%m-%d}"
 
@@ -112,7 +113,7 @@ def erase(place: Place, yes: bool, as_json: bool) -> None:
     config = settings.load()
     with as_owner(config) as conn:
         company_id, contact_id = located(conn, place)
-        found = persons.one(conn, company_id, contact_id)
+        found = data_subjects.one(conn, company_id, contact_id)
         if found is not None:
             if not yes:
                 raise Permanent("contact", f"{place}: this cannot be undone: export it first, then say --yes")
@@ -134,8 +135,8 @@ def erase(place: Place, yes: bool, as_json: bool) -> None:
     click.echo(f"{place}  erased on {receipt.last_at:%Y-%m-%d %H:%M}  {counts}")
 
 
-def _contact(conn: psycopg.Connection, company_id: int, contact_id: int) -> persons.Contact:
-    found = persons.one(conn, company_id, contact_id)
+def _contact(conn: psycopg.Connection, company_id: int, contact_id: int) -> data_subjects.Contact:
+    found = data_subjects.one(conn, company_id, contact_id)
     if found is None:
         raise NotFound("contact", f"there is no contact {company_id}/{contact_id}: see `contact find`")
     return found

@@ -9,12 +9,13 @@ import psycopg
 
 from shared import settings
 from shared.errors import NotFound, NothingDone
-from shared.flow import takeover
 from shared.live.publisher import Publisher
 from shared.live.topics import Moved
-from shared.store import conversations as store
-from shared.store import media, messages, receipts
-from shared.store.redis import connect
+from shared.store.answers import receipts
+from shared.store.db.redis import connect
+from shared.store.inbox import conversations as store
+from shared.store.inbox import media, messages
+from tasks.inbox import takeover
 from workers.commands.naming import Place, company_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner

@@ -15,14 +15,15 @@ import psycopg
 from shared import settings
 from shared.clock import SystemClock
 from shared.errors import NotFound, NothingDone, Permanent
-from shared.flow import imports
 from shared.knowledge import extract
 from shared.knowledge import search as knowledge
 from shared.knowledge.spaces import Understood, understood
-from shared.store import embeddings, maintenance, spaces
-from shared.store import imports as queue
-from shared.store import knowledge as store
-from shared.store.pool import set_companies
+from shared.store.db.pool import set_companies
+from shared.store.knowledge import documents as store
+from shared.store.knowledge import embedding_models, embeddings
+from shared.store.knowledge import imports as queue
+from shared.store.operations import partitions
+from tasks.knowledge import imports
 from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of
 from workers.commands.naming import Place, company_of, company_option, place_argument
 from workers.commands.printing import as_json_option, print_json, print_result
@@ -89,7 +90,7 @@ def add(
         counts = {kind: sum(one.outcome == kind for one in done) for kind in OUTCOMES}
         written = counts["added"] + counts["changed"]
         if written >= BULK_FILES:
-            maintenance.analyze(conn, maintenance.KNOWLEDGE)
+            partitions.analyze(conn, partitions.KNOWLEDGE)
     if written:
         _ring_index(config)
     if as_json:
@@ -129,8 +130,8 @@ def _ring_index(config: settings.Settings) -> None:
     if config.broker_url is None and config.redis_url is None:
         return
     # Celery takes a second to import, and only this needs it.
-    from tasks.doorbell import ring
-    from tasks.index import embed_due, import_due
+    from tasks.knowledge.tasks import embed_due, import_due
+    from tasks.wakeup import ring
 
     ring(import_due)
     ring(embed_due)
@@ -316,7 +317,11 @@ def _understood(conn: psycopg.Connection, config: settings.Settings, question: s
     """In the space that ranks; a line says so where that is not the active one."""
     with embedders_of(config) as embedders:
         found = understood(
-            spaces.every(conn), embedders, [question], clock=SystemClock(), deadline_s=config.embedding_deadline_s
+            embedding_models.every(conn),
+            embedders,
+            [question],
+            clock=SystemClock(),
+            deadline_s=config.embedding_deadline_s,
         )
     if found.how != "active":
         click.echo("by words only" if found.space is None else f"in the space {found.space}", err=True)

@@ -14,10 +14,13 @@ import psycopg
 
 from shared import queues
 from shared.knowledge import minilm
-from shared.store import balance, conversations, embeddings, receipts, spaces
-from shared.store import knowledge as store
-from shared.store.journal import Reader
-from shared.store.redis import connect
+from shared.store.answers import receipts
+from shared.store.db.redis import connect
+from shared.store.inbound import balance
+from shared.store.inbound.journal import Reader
+from shared.store.inbox import conversations
+from shared.store.knowledge import documents as store
+from shared.store.knowledge import embedding_models, embeddings
 from workers.commands import demo_platforms, demo_talk, demo_widget
 from workers.commands.setup import as_owner
 from workers.drill.bots import private_message
@@ -188,7 +191,7 @@ def _ready(stage: Stage) -> None:
         loading = [
             name for name in (queues.INDEX, queues.REPLY) if not (run_dir / f"{embedder_of(name)}.ready").exists()
         ]
-        active = any(s.model == model and s.state == "active" and s.dimension for s in spaces.every(conn))
+        active = any(s.model == model and s.state == "active" and s.dimension for s in embedding_models.every(conn))
         return [
             *(f"the model of meaning in the process {name}" for name in loading),
             *(f"vectors of {row.source}" for row in documents if vectors.get(row.id, 0) < row.chunk_count),

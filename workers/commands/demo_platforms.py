@@ -11,12 +11,12 @@ from typing import Any
 import click
 import httpx
 
-from shared.channels import meta
 from shared.channels.connect.standard import new_secret
+from shared.channels.meta import graph as meta
 from shared.channels.signature import slack_signature, standard_key, standard_signature
-from shared.flow import onboarding
 from shared.model import Me
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from tasks.tenants import onboarding
 from workers.commands.setup import as_owner
 from workers.local import System, control
 

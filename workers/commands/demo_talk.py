@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.store import receipts
+from shared.store.answers import receipts
 
 if TYPE_CHECKING:
     from workers.commands.demo import Stage

@@ -11,11 +11,11 @@ import psycopg
 
 from shared import settings
 from shared.embedded import DataFolder, Postgres
-from shared.flow import evaluation
 from shared.knowledge import embed
 from shared.llm.provider import http_client
 from shared.resilience.loop import Loop
-from shared.store.migrate import migrate
+from shared.store.db.migrate import migrate
+from tasks.knowledge import evaluation
 from workers.commands.printing import as_json_option, print_result
 
 TOP = 10

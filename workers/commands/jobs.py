@@ -11,10 +11,10 @@ import psycopg
 from shared import settings
 from shared.clock import SystemClock
 from shared.errors import NotFound, Permanent
-from shared.flow import jobs as flow
-from shared.flow.jobs import Job, Work
-from shared.store import jobs as store
-from tasks.jobs import JOBS
+from shared.store.operations import jobs as store
+from tasks.operations import jobs as flow
+from tasks.operations.jobs import Job, Work
+from tasks.registry import JOBS
 from workers.commands.printing import as_json_option, print_json, print_rows
 from workers.commands.setup import as_owner
 
@@ -31,7 +31,7 @@ def job() -> None:
 def job_list(as_json: bool) -> None:
     """Every job: why its hour, when it is due next, and its last run."""
     from beat_schedule import TIMETABLE
-    from tasks import timetable
+    from tasks.operations import timetable
 
     now = datetime.now(UTC)
     with as_owner(settings.load()) as conn:

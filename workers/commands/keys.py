@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from shared import settings
-from shared.flow import rotation
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from tasks.tenants import rotation
 from workers.commands.printing import as_json_option, print_json
 from workers.commands.setup import as_owner
 

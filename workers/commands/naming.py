@@ -11,8 +11,8 @@ import click
 import psycopg
 
 from shared.errors import NotFound
-from shared.store import companies
-from shared.store.companies import Company
+from shared.store.tenants import companies
+from shared.store.tenants.companies import Company
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -14,11 +14,11 @@ from redis.exceptions import RedisError
 
 from shared import settings
 from shared.errors import JournalUnavailable, NotFound, NothingDone, Permanent
-from shared.store import balance as balance_store
-from shared.store import outbound
-from shared.store import parked as store
-from shared.store.journal import Reader
-from shared.store.redis import connect
+from shared.store.db.redis import connect
+from shared.store.delivery import outbound
+from shared.store.inbound import balance as balance_store
+from shared.store.inbound import dead_letters as store
+from shared.store.inbound.journal import Reader
 from workers.commands.naming import ID, Place, located, place_argument
 from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner

@@ -10,10 +10,10 @@ import click
 
 from shared import settings
 from shared.errors import NotFound, Permanent
-from shared.flow import waterfall
-from shared.store import receipts as store
-from shared.store import turns, usage
-from shared.store.receipts import Story
+from shared.store.answers import receipts as store
+from shared.store.answers import turns, usage
+from shared.store.answers.receipts import Story
+from tasks.answers import trace
 from workers.commands.naming import ID, company_id_of, company_of, company_option
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
@@ -35,11 +35,11 @@ def receipt(turn_id: int, company: str | None, as_json: bool) -> None:
     if story is None:
         where = "" if company_id is None else f" of company {company_id}"
         raise NotFound("turn", f"there is no turn {turn_id}{where}: see `turns list`")
-    found = waterfall.spans(story)
+    found = trace.spans(story)
     if as_json:
         print_json({**asdict(story), "spans": [asdict(span) for span in found]})
         return
-    for line in [*_head(story), "", *waterfall.chart(found), *_passages(story)]:
+    for line in [*_head(story), "", *trace.chart(found), *_passages(story)]:
         click.echo(line)
 
 

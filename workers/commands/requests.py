@@ -6,8 +6,8 @@ import click
 
 from shared import settings
 from shared.errors import NotFound, Permanent
-from shared.store import requests
-from shared.store.journal import streams
+from shared.store.inbound.journal import streams
+from shared.store.operations import requests
 from workers.commands.printing import as_json_option, print_rows
 from workers.commands.setup import as_owner
 

@@ -9,7 +9,7 @@ import psycopg
 
 from shared import settings
 from shared.errors import NotFound, NothingDone, Permanent
-from shared.store import retention as store
+from shared.store.lifecycle import retention as store
 from workers.commands.naming import company_id_of, company_of, company_option
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner

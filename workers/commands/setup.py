@@ -11,11 +11,11 @@ import psycopg
 
 from shared import settings
 from shared.errors import DatabaseUnavailable, Permanent
-from shared.flow import onboarding
-from shared.store import maintenance
-from shared.store.migrate import migrate as apply_migrations
-from shared.store.pool import describe
-from shared.store.vault import Vault
+from shared.store.db.migrate import migrate as apply_migrations
+from shared.store.db.pool import describe
+from shared.store.db.vault import Vault
+from shared.store.operations import partitions
+from tasks.tenants import onboarding
 from workers.commands.naming import company_of, company_option
 from workers.commands.printing import as_json_option, print_result
 
@@ -54,7 +54,7 @@ def prepare(config: settings.Settings) -> list[str]:
         config.need("database_admin_url"), told=lambda said: click.echo(f"note: {said}", err=True)
     )
     with as_owner(config) as conn:
-        maintenance.make_partitions(conn, datetime.now(UTC).date())
+        partitions.make_partitions(conn, datetime.now(UTC).date())
     return applied
 
 

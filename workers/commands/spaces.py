@@ -12,14 +12,14 @@ import psycopg
 
 from shared import settings
 from shared.errors import NothingDone, Permanent
-from shared.flow import spaces as flow
 from shared.knowledge import embed
 from shared.knowledge.embed import Embedder
 from shared.knowledge.minilm import MODEL
 from shared.llm.provider import http_client
 from shared.resilience.loop import Loop
-from shared.store import spaces as store
-from shared.store.spaces import Fill, Space
+from shared.store.knowledge import embedding_models as store
+from shared.store.knowledge.embedding_models import Fill, Space
+from tasks.knowledge import embedding_models as flow
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
@@ -143,7 +143,7 @@ def _ring(config: settings.Settings) -> None:
     if config.broker_url is None and config.redis_url is None:
         return
     # Celery takes a second to import, and only this needs it.
-    from tasks.doorbell import ring
-    from tasks.index import embed_due
+    from tasks.knowledge.tasks import embed_due
+    from tasks.wakeup import ring
 
     ring(embed_due)

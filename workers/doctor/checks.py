@@ -8,7 +8,7 @@ import psycopg
 import redis
 
 from shared.settings import Settings
-from shared.store.pool import describe
+from shared.store.db.pool import describe
 from workers.doctor import database, machine, servers, work
 from workers.doctor.visit import Away, Finding, Visit, warn
 

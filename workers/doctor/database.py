@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from shared.errors import SettingsError
-from shared.flow import rotation
-from shared.store import maintenance, migrate
-from shared.store.pool import check_connections, check_role, describe, role_resets
-from shared.store.vault import Vault
+from shared.store.db import migrate
+from shared.store.db.pool import check_connections, check_role, describe, role_resets
+from shared.store.db.vault import Vault
+from shared.store.operations import partitions as maintenance
+from tasks.tenants import rotation
 from workers import fleet
 from workers.doctor.visit import Away, DatabaseRole, Finding, Visit, fail, ok, warn
 

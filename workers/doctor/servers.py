@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import redis
 
-from shared.flow.health.services import unwritten
+from tasks.operations.health.services import unwritten
 from workers import probe
 from workers.doctor.database import clock_finding
 from workers.doctor.visit import Away, Finding, RedisRole, Visit, fail, ok, warn

@@ -11,8 +11,8 @@ import redis
 
 from shared.errors import SettingsError
 from shared.settings import Settings
-from shared.store.pool import describe
-from shared.store.redis import connect
+from shared.store.db.pool import describe
+from shared.store.db.redis import connect
 
 Level = Literal["ok", "warn", "FAIL"]
 RedisRole = Literal["journal", "broker", "cache"]

@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from shared.flow import drops as drop_reasons
-from shared.flow.backup import Place
-from shared.flow.health import Visit as Look
-from shared.flow.health import knowledge as health_knowledge
-from shared.flow.health import work as health_work
-from shared.store import backups as backups_store
-from shared.store import balance as balances
-from shared.store import drops, health, state
-from shared.store.journal import Reader
-from shared.store.pool import describe
+from shared.store.db.pool import describe
+from shared.store.inbound import balance as balances
+from shared.store.inbound import drops
+from shared.store.inbound.journal import Reader
+from shared.store.lifecycle import backups as backups_store
+from shared.store.operations import state
+from shared.store.tenants import channel_health
+from tasks.lifecycle.backup import Place
+from tasks.operations import drop_reasons
+from tasks.operations.health import Visit as Look
+from tasks.operations.health import knowledge as health_knowledge
+from tasks.operations.health import work as health_work
 from workers.doctor.visit import Finding, Visit, fail, ok, warn
 
 BACKLOG_WARN_S = 10.0
@@ -92,7 +94,7 @@ def balance(visit: Visit) -> Iterator[Finding]:
 def webhooks(visit: Visit) -> Iterator[Finding]:
     """What the platforms said last of our subscriptions; the watch asks them every five minutes."""
     now, quiet = datetime.now(UTC), []
-    channels = [one for one in health.listed(visit.database("owner")) if one.channel_state != "disabled"]
+    channels = [one for one in channel_health.listed(visit.database("owner")) if one.channel_state != "disabled"]
     for one in channels:
         name = f"{one.platform} {one.company_id}/{one.channel_id} ({one.slug})"
         if one.state == "failing":

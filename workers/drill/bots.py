@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import psycopg
 
-from shared.flow import onboarding
 from shared.model import Me
-from shared.store import companies
-from shared.store.vault import Vault
+from shared.store.db.vault import Vault
+from shared.store.tenants import companies
+from tasks.tenants import onboarding
 
 ORIGIN = "https://shop.example"
 

@@ -14,7 +14,7 @@ from redis import Redis
 
 from shared.embedded import DataFolder, Valkey
 from shared.embedded.ports import choose_port
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 from workers.drill.outages import client_of, intake_stands_still
 from workers.drill.stage import Fault, Stage
 

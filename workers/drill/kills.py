@@ -10,7 +10,7 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from shared import faults, queues
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 from workers.drill.stage import Fault, Stage
 
 POINTS = {

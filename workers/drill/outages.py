@@ -13,7 +13,7 @@ import psycopg
 from redis import Redis
 
 from shared.embedded.valkey import MAXMEMORY_BYTES
-from shared.store.redis import connect
+from shared.store.db.redis import connect
 from workers.drill.stage import Fault, Stage
 
 

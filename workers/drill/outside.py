@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from shared.store.pool import set_companies
+from shared.store.db.pool import set_companies
 from workers.drill.bots import Webhook, post
 from workers.drill.stage import Fault, Stage
 

@@ -18,9 +18,9 @@ from shared import faults, settings
 from shared.embedded import DataFolder, Postgres, Valkey
 from shared.embedded.ports import choose_port
 from shared.settings import Settings
-from shared.store.balance import Balance, take
-from shared.store.journal import Reader
-from shared.store.redis import connect
+from shared.store.db.redis import connect
+from shared.store.inbound.balance import Balance, take
+from shared.store.inbound.journal import Reader
 from workers import fleet
 from workers.commands.data import add_file
 from workers.commands.setup import prepare

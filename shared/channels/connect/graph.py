@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from shared.channels.connect.base import ConnectRefused, Identity, Question, Registration, call
-from shared.channels.meta import GRAPH_VERSION as VERSION
+from shared.channels.meta.graph import GRAPH_VERSION as VERSION
 from shared.model import Me
 
 SOON_S = 14 * 86_400

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from shared.channels.connect.base import ConnectRefused, Identity, Question, Registration, call
-from shared.channels.telegram_send import method_url
+from shared.channels.telegram.send import method_url
 from shared.model import Me
 
 SECRET_BYTES = 24

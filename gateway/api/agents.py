@@ -1,0 +1,67 @@
+"""What all requests of agents and of a company's own programs have: a key, a company, answers as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.http.edge import Edge
+from gateway.http.limits import address_of
+from gateway.http.parameters import ID_MAX, Field, query_number
+from gateway.http.refused import Refused
+from shared.store.db.pool import Conn
+
+T = TypeVar("T")
+
+PAGE_MAX = 200
+AFTER_ID = query_number("after_id", 0, ID_MAX)
+
+
+def limit(default: int) -> Field[int]:
+    return query_number("limit", default, PAGE_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Whose key a request bears."""
+
+    request: Request
+    edge: Edge
+    company_id: int
+
+    async def work(self, work: Callable[[Conn, int], T]) -> T:
+        """Run `work(conn, company_id)` in a transaction of the agent's company."""
+
+        def run() -> T:
+            with self.edge.db.transaction(self.company_id) as conn:
+                return work(conn, self.company_id)
+
+        return await self.edge.in_thread(run)
+
+    @property
+    def conversation(self) -> int:
+        return int(self.request.path_params["conversation"])
+
+
+async def agent(request: Request) -> Agent:
+    """Raises Refused(401, 429)."""
+    edge: Edge = request.app.state.edge
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Refused(401, "send Authorization: Bearer and the agent's API key")
+    address = address_of(request, edge.settings.gateway_forwarded_hops)
+    holder = await edge.keys.holder(key.strip(), address)
+    return Agent(request, edge, holder.company_id)
+
+
+def no_such_conversation() -> Refused:
+    return Refused(404, "this company has no such conversation")
+
+
+def as_json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")

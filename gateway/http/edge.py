@@ -1,0 +1,152 @@
+"""What a gateway process holds open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from gateway.http.answers import Tally
+from gateway.http.apps import AppDirectory
+from gateway.http.bodies import Bodies
+from gateway.http.brake import Brake
+from gateway.http.failures import Failures
+from gateway.http.keys import Keys
+from gateway.http.limits import Limits
+from gateway.http.strangers import THREADS as STRANGERS_THREADS
+from gateway.http.strangers import Strangers
+from gateway.http.streams import Streams
+from shared import channels as platforms_registry
+from shared import faults
+from shared.channels.base import Platform
+from shared.clock import Clock, SystemClock
+from shared.errors import DatabaseUnavailable
+from shared.live.hub import Hub
+from shared.live.publisher import Publisher
+from shared.resilience.limiter import Limiter
+from shared.settings import Settings
+from shared.store.db import objects
+from shared.store.db.objects import Objects
+from shared.store.db.pool import Database
+from shared.store.db.redis import connect, connect_async
+from shared.store.db.vault import Vault
+from shared.store.inbound.journal_writer import Writer
+
+T = TypeVar("T")
+
+DATABASE_THREADS = 2
+CACHE_TIMEOUT_S = 0.5
+
+
+@dataclass(slots=True)
+class Edge:
+    settings: Settings
+    clock: Clock
+    db: Database
+    threads: ThreadPoolExecutor
+    redis: AsyncRedis
+    journal: Writer
+    apps: AppDirectory
+    objects: Objects
+    platforms: dict[str, Platform]
+    cache: Redis
+    limits: Limits
+    live: Publisher
+    watching: AsyncRedis
+    hub: Hub
+    streams: Streams
+    tally: Tally
+    brake: Brake
+    strangers: Strangers
+    keys: Keys
+    bodies: Bodies
+    wrong_tokens: Failures
+    attempts: Failures
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run blocking database work beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    async def close(self) -> None:
+        await self.hub.close()
+        await self.tally.close()
+        await self.brake.close()
+        await self.watching.aclose()
+        self.limits.close()
+        self.live.close()
+        self.cache.close()
+        await self.redis.aclose()
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.strangers.close()
+        self.db.close()
+
+
+def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
+    """Raises SettingsError when a setting is missing or the database role is not held by row-level security.
+
+    A database that is away does not keep the edge from starting: what it knows of apps it learns later. Should its role
+    then turn out to be one that we refuse, whatever needs the database gets a 503.
+    """
+    clock = clock or SystemClock()
+    faults.configure(settings.faults, settings.faults_dir)
+    db = _database(settings, DATABASE_THREADS, "switchboard gateway")
+    try:
+        db.check()
+    except DatabaseUnavailable:
+        pass  # readiness says so until it is back; with nothing known every webhook gets a 503 until then
+    client = connect_async(settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s)
+    threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
+    cache = connect(settings.need("cache_url"), socket_timeout_s=CACHE_TIMEOUT_S)
+    writer = Writer(
+        client,
+        settings.journal_shards,
+        max_waiting_bytes=settings.journal_max_waiting_bytes,
+        timeout_s=settings.journal_write_timeout_s,
+        replicas=settings.journal_wait_replicas,
+    )
+    watching = connect_async(settings.need("cache_url"))
+    strangers = Strangers(_database(settings, STRANGERS_THREADS, "switchboard gateway strangers"))
+    vault = Vault(settings.fernet_keys)
+    return Edge(
+        settings=settings,
+        clock=clock,
+        db=db,
+        threads=threads,
+        redis=client,
+        journal=writer,
+        apps=AppDirectory(
+            db, vault, clock, threads, strangers, settings.gateway_unknown_limit, ttl_s=settings.app_cache_ttl_s
+        ),
+        platforms=platforms_registry.build(settings, clock),
+        objects=objects.from_settings(settings),
+        cache=cache,
+        limits=Limits(Limiter(cache, clock), clock),
+        live=Publisher(cache, clock),
+        watching=watching,
+        hub=Hub(watching),
+        streams=Streams(
+            settings.widget_streams_max, settings.widget_streams_address_max, settings.widget_streams_company_max
+        ),
+        tally=Tally(db),
+        brake=Brake(client, writer, settings),
+        strangers=strangers,
+        keys=Keys(db, threads, strangers, clock, settings.gateway_wrong_keys_limit),
+        bodies=Bodies(
+            most=settings.gateway_bodies_max_bytes, most_of_address=settings.gateway_bodies_address_max_bytes
+        ),
+        wrong_tokens=Failures(settings.gateway_wrong_keys_limit, clock),
+        attempts=Failures(settings.widget_attempts_limit, clock),
+    )
+
+
+def _database(settings: Settings, connections: int, name: str) -> Database:
+    db = Database(
+        settings.need("database_url"), max_size=connections, timeout_s=settings.database_pool_timeout_s, name=name
+    )
+    db.open()
+    return db

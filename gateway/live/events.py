@@ -1,0 +1,183 @@
+"""A visitor's server-sent events: messages out of the table, and the pieces of an answer while it is written.
+
+    id: 7                                       event: piece                            event: withdrawn
+    event: message                              data: {"answer", "at", "text"}          data: {"answer"}
+    data: {"seq", "role", "text", …}
+
+A piece's text goes at character `at` of the answer's text so far. A message of the bot's or of a person replaces
+whatever pieces are shown; `withdrawn` takes them back. Only messages have an id: the browser hands the last one
+back when it connects again, and the table continues from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from gateway.http.edge import Edge
+from shared.errors import DatabaseUnavailable, Transient
+from shared.live.hub import Watcher
+from shared.live.topics import AnswerId, Chat, News, Piece, Stored, Withdrawn
+from shared.store.inbox import messages
+from shared.store.inbox.messages import Line
+
+HEARTBEAT_S = 15.0
+AWAY_S = 5.0
+"""While Redis or the database is away: how often the table is asked."""
+PAGE = 100
+RETRY_MS = 2_000
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def after_seq_of(last_event_id: str | None) -> int:
+    """Where a browser that connects again was; 0 for what is no id of ours."""
+    said = last_event_id or ""
+    return int(said) if said.isascii() and said.isdecimal() and len(said) <= 15 else 0
+
+
+def stream(edge: Edge, slug: str, chat: Chat, address: str, after_seq: int, expires_s: float) -> Response:
+    """The response that streams a chat's events to an address. Raises TooMany."""
+    edge.streams.check(chat, address)
+    return _Events(edge, slug, chat, address, after_seq, expires_s)
+
+
+class _Events(Response):
+    """Ends when the client leaves, the gateway stops, the token expires or the widget is disabled."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, edge: Edge, slug: str, chat: Chat, address: str, after_seq: int, expires_s: float) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._edge = edge
+        self._slug = slug
+        self._chat = chat
+        self._address = address
+        self._seq = after_seq
+        self._expires_s = expires_s
+        self._shown: AnswerId | None = None
+        self._shown_text = ""
+        self._ended: AnswerId | None = None
+        self._behind = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._edge.streams.add(self._chat, self._address, 1)
+        talking = asyncio.create_task(self._talk(send))
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait([talking, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._edge.streams.add(self._chat, self._address, -1)
+            for task in (talking, leaving):
+                task.cancel()
+            await asyncio.wait([talking, leaving])
+        if not talking.cancelled() and (error := talking.exception()) is not None and not isinstance(error, OSError):
+            raise error  # an OSError: the client left while something was sent
+
+    async def _talk(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await _write(send, f"retry: {RETRY_MS}\n\n")
+        async with self._edge.hub.watch(self._chat) as watcher:
+            while not self._edge.hub.closing:
+                news = await self._next(watcher)
+                if news is not None:
+                    await self._tell(news, send)
+                elif not await self._look(watcher, send):
+                    break
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _next(self, watcher: Watcher) -> News | None:
+        quiet_s = HEARTBEAT_S if self._edge.hub.connected and not self._behind else AWAY_S
+        return await watcher.next(quiet_s)
+
+    async def _look(self, watcher: Watcher, send: Send) -> bool:
+        """Nothing was told for a while, or something may have been missed: read the table, and see whether the
+        stream may go on."""
+        if self._edge.hub.closing or self._edge.clock.now().timestamp() >= self._expires_s:
+            return False
+        try:
+            if await self._edge.apps.find("widget", self._slug) is None:
+                return False
+        except Transient:
+            pass  # nobody can say; what was allowed goes on
+        missed, watcher.behind = watcher.behind, False
+        await self._catch_up(send)
+        if missed and self._shown is not None:
+            await self._withdraw(send)  # its end may be among what was missed; if it goes on, all of it comes again
+        await _write(send, ": \n\n")
+        return True
+
+    async def _tell(self, news: News, send: Send) -> None:
+        match news:
+            case Stored(answer):
+                await self._catch_up(send)
+                await self._end(answer, send)
+            case Withdrawn(answer):
+                await self._end(answer, send)
+            case Piece(answer, text):
+                await self._piece(answer, text, send)
+
+    async def _piece(self, answer: AnswerId, text: str, send: Send) -> None:
+        if (self._ended is not None and answer <= self._ended) or (self._shown is not None and answer < self._shown):
+            return  # of a generation that was overtaken
+        if self._shown is not None and answer != self._shown:
+            await self._withdraw(send)
+        at = len(self._shown_text) if text.startswith(self._shown_text) else 0
+        self._shown, self._shown_text = answer, text
+        if text[at:] or not at:
+            await _event(send, "piece", {"answer": str(answer), "at": at, "text": text[at:]})
+
+    async def _end(self, answer: AnswerId | None, send: Send) -> None:
+        if answer is None:
+            return
+        self._ended = max(answer, self._ended or answer)
+        if self._shown is not None and self._shown <= answer:
+            await self._withdraw(send)
+
+    async def _withdraw(self, send: Send) -> None:
+        answer, self._shown, self._shown_text = self._shown, None, ""
+        await _event(send, "withdrawn", {"answer": str(answer)})
+
+    async def _catch_up(self, send: Send) -> None:
+        """Send what the table has beyond the last message sent."""
+        while True:
+            try:
+                lines = await self._edge.in_thread(self._read)
+            except DatabaseUnavailable:
+                self._behind = True
+                return
+            self._behind = False
+            for line in lines:
+                if line.role != "customer":
+                    self._shown, self._shown_text = None, ""
+                self._seq = line.seq
+                await _event(send, "message", line, line.seq)
+            if len(lines) < PAGE:
+                return
+
+    def _read(self) -> list[Line]:
+        chat = self._chat
+        with self._edge.db.transaction(chat.company_id) as conn:
+            return messages.of_chat(conn, chat.company_id, chat.channel_id, chat.chat, after_seq=self._seq, limit=PAGE)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _event(send: Send, name: str, value: Any, seq: int | None = None) -> None:
+    identity = f"id: {seq}\n" if seq is not None else ""
+    # JSON has no line break in it, which would end the event's data
+    await _write(send, f"{identity}event: {name}\ndata: {orjson.dumps(value).decode()}\n\n")
+
+
+async def _write(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})

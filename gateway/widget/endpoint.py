@@ -1,0 +1,227 @@
+"""The web-chat widget's channel: a visitor's session, messages in through the journal, messages out of the table.
+
+401 no good token · 403 a page that is not allowed · 404 no such widget · 413 too large · 422 not as described ·
+429 too often · 503 the journal or the database cannot say
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.agents import as_json
+from gateway.http import limits
+from gateway.http.apps import KnownApp
+from gateway.http.edge import Edge
+from gateway.http.parameters import Asked, Field, Wrong, body_text, called, query_number, query_text
+from gateway.http.refused import Refused, answer, unavailable
+from gateway.http.resource import Operation, Resource
+from gateway.http.streams import TooMany
+from gateway.live.events import after_seq_of, stream
+from gateway.widget import visitors
+from gateway.widget.visitors import Visitor
+from shared.errors import Transient
+from shared.live.topics import Chat
+from shared.model import Rate
+from shared.model import Route as ChannelRoute
+from shared.store.inbox import messages
+
+log = structlog.get_logger(__name__)
+
+BODY_MAX_BYTES = 32 * 1024
+TEXT_MAX_CHARS = 4_000
+PAGE_MAX = 200
+CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+SEQ_MAX = 2**53
+
+
+def _client_id(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Wrong(f"should be a text, not {called(value)}")
+    if not CLIENT_ID.fullmatch(value):
+        raise Wrong("should have 1 to 64 letters, digits, and . _ : -, new for each message")
+    return value
+
+
+TEXT, ID = body_text("text", TEXT_MAX_CHARS), Field("client_id", _client_id)
+AFTER_SEQ, LIMIT = query_number("after_seq", 0, SEQ_MAX), query_number("limit", 100, PAGE_MAX)
+TOKEN = query_text("token", 4 * visitors.TOKEN_CHARS_MAX, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A request whose widget is known and whose page is allowed."""
+
+    edge: Edge
+    request: Request
+    slug: str
+    app: KnownApp
+    route: ChannelRoute
+    address: str
+
+    async def within(self, rates: tuple[Rate, ...], *, known: bool = True) -> None:
+        """Raises Refused(429)."""
+        wait_s = await self.edge.limits.take(rates, known=known)
+        if wait_s > 0:
+            raise Refused(429, "too many requests: wait before the next", wait_s)
+
+    def visitor(self) -> Visitor:
+        """Whose token the request bears. Raises Refused(401, 429)."""
+        found = self.maybe_visitor()
+        if found is None:
+            wait_s = self.edge.attempts.take(self.address)
+            if wait_s > 0:
+                raise Refused(429, "too many requests: wait before the next", wait_s)
+            raise Refused(401, "send Authorization: Bearer and a token of this widget's sessions")
+        return found
+
+    def maybe_visitor(self) -> Visitor | None:
+        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
+        if not token and self.request.url.path.endswith("/events"):
+            # a browser's EventSource sends no header of ours
+            scheme, token = "bearer", self.request.query_params.get("token", "")
+        if scheme.lower() != "bearer" or not token:
+            return None
+        return visitors.read(token.strip(), self.slug, self.app.secrets, self.edge.clock.now().timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A caller with a good token, within its limits."""
+
+    caller: Caller
+    visitor: Visitor
+
+    @property
+    def chat(self) -> Chat:
+        return Chat(self.caller.route.company_id, self.caller.route.channel_id, self.visitor.id)
+
+
+async def _anybody(request: Request) -> Caller:
+    """Whoever opens a session."""
+    caller: Caller = request.state.caller
+    await caller.within(limits.sessions_of(caller.edge.settings, caller.address), known=False)
+    return caller
+
+
+async def _writer(request: Request) -> Known:
+    caller: Caller = request.state.caller
+    visitor = caller.visitor()
+    await caller.within(limits.messages_of(caller.edge.settings, caller.slug, visitor.id, caller.address))
+    return Known(caller, visitor)
+
+
+async def _reader(request: Request) -> Known:
+    caller: Caller = request.state.caller
+    visitor = caller.visitor()
+    await caller.within(limits.reads_of(caller.edge.settings, caller.slug, visitor.id, caller.address))
+    return Known(caller, visitor)
+
+
+async def open_session(caller: Caller, asked: Asked) -> Response:
+    """A token; with a good one in the request, a younger one for the same visitor."""
+    known = caller.maybe_visitor()
+    issued_s = int(caller.edge.clock.now().timestamp())
+    expires_s = issued_s + int(caller.edge.settings.widget_token_ttl_s)
+    visitor = Visitor(known.id if known is not None else visitors.new_id(), caller.slug, issued_s, expires_s)
+    token = visitors.sign(visitor, caller.app.secrets)
+    return as_json({"token": token, "visitor": visitor.id, "expires_at": expires_s}, 201)
+
+
+async def post_message(known: Known, asked: Asked) -> Response:
+    """`{"text", "client_id"}`; 202 once the journal has it. The same client_id again is the same message."""
+    edge, client_id = known.caller.edge, asked.body[ID]
+    body = {"visitor": known.visitor.id, "client_id": client_id, "text": asked.body[TEXT]}
+    received_ms = int(edge.clock.now().timestamp() * 1000)
+    key = edge.platforms["widget"].shard_key(body)
+    await edge.journal.append(known.caller.app.id, key, "widget", received_ms, orjson.dumps(body))
+    return as_json({"ok": True, "client_id": client_id}, 202)
+
+
+async def list_messages(known: Known, asked: Asked) -> Response:
+    chat, edge, query = known.chat, known.caller.edge, asked.query
+
+    def read() -> list[messages.Line]:
+        with edge.db.transaction(chat.company_id) as conn:
+            return messages.of_chat(
+                conn, chat.company_id, chat.channel_id, chat.chat, after_seq=query[AFTER_SEQ], limit=query[LIMIT],
+                chars_max=messages.PAGE_CHARS,
+            )  # fmt: skip
+
+    return as_json({"messages": await edge.in_thread(read)})
+
+
+async def events(known: Known, asked: Asked) -> Response:
+    """Server-sent events: see gateway/live/events.py."""
+    caller = known.caller
+    after_seq = max(asked.query[AFTER_SEQ], after_seq_of(caller.request.headers.get("last-event-id")))
+    try:
+        return stream(caller.edge, caller.slug, known.chat, caller.address, after_seq, known.visitor.expires_s)
+    except TooMany as e:
+        raise Refused(429 if e.own else 503, str(e), 5.0) from None
+
+
+class ForPages(Resource):
+    """The widget and the page it is asked from are checked before anything else, and a page that is allowed may read
+    whatever is answered."""
+
+    async def answer(self, request: Request) -> Response:
+        edge: Edge = request.app.state.edge
+        origin = request.headers.get("origin")
+        allowed = False
+        try:
+            caller = await _caller(edge, request)
+            allowed = origin is None or origin.lower() in caller.app.origins
+            if not allowed:
+                raise Refused(403, "this page is not among the widget's origins")
+            request.state.caller = caller
+            if request.method == "OPTIONS":
+                response = _preflight(list(self.operations))
+            else:
+                response = await self.chosen(request).answer(request)
+        except Refused as e:
+            response = answer(e)
+        except Transient as e:
+            log.warning("widget_refused", error=type(e).__name__)
+            response = answer(unavailable(e))
+        response.headers["vary"] = "Origin"
+        if allowed and origin is not None:
+            response.headers["access-control-allow-origin"] = origin
+        return response
+
+
+async def _caller(edge: Edge, request: Request) -> Caller:
+    slug = str(request.path_params["channel"])
+    address = limits.address_of(request, edge.settings.gateway_forwarded_hops)
+    app = await edge.apps.find("widget", slug, address=address)
+    if app is None or app.route is None or not app.secrets:
+        raise Refused(404, "no such widget")
+    return Caller(edge, request, slug, app, app.route, address)
+
+
+def _preflight(methods: list[str]) -> Response:
+    return Response(
+        status_code=204,
+        headers={
+            "access-control-allow-methods": ", ".join(methods),
+            "access-control-allow-headers": "authorization, content-type, last-event-id",
+            "access-control-max-age": "600",
+        },
+    )
+
+
+# HEAD would open a stream
+ROUTES = [
+    ForPages("/widget/{channel}/sessions", {"POST": Operation(open_session, _anybody)}, head=False),
+    ForPages("/widget/{channel}/messages", {
+        "GET": Operation(list_messages, _reader, query=(AFTER_SEQ, LIMIT)),
+        "POST": Operation(post_message, _writer, body=(TEXT, ID), body_max_bytes=BODY_MAX_BYTES),
+    }, head=False),
+    ForPages("/widget/{channel}/events", {"GET": Operation(events, _reader, query=(AFTER_SEQ, TOKEN))}, head=False),
+]  # fmt: skip

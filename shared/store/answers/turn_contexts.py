@@ -1,0 +1,110 @@
+"""What answering turns needs, for several turns of several companies at a time: two statements, however many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from shared.model import ChatLine
+from shared.store.answers.turns import Claim, Turn
+from shared.store.db.pool import Conn
+from shared.store.knowledge.filters import Filter
+from shared.store.tenants.companies import Company
+
+_TURN = tuple(one.name for one in fields(Turn))
+_COMPANY = tuple(one.name for one in fields(Company))
+"""Fields, which the columns below are named after; a company's begin with `company_`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted only
+    where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
+    conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations. ahead_s: how far the
+    bot's answers are ahead of their pace. silenced: it gives none for now, because they were too far ahead."""
+
+    turn: Turn
+    company: Company
+    credentials: bytes
+    tokens_today: int
+    where: Filter | None
+    bot_step: str | None = None
+    bot_step_at: datetime | None = None
+    misses: int = 0
+    ahead_s: float = 0.0
+    silenced: bool = False
+    lines: list[tuple[int, ChatLine]] = field(default_factory=list)
+
+
+def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: int) -> dict[Claim, Loaded]:
+    """The claimed turns; those whose lease is gone are left out. lines: the turn's own, history_lines before them, at
+    most lines_max. The transaction must work for their companies."""
+    cursor = conn.execute(
+        # LIMIT: one look into the index for each claim. As a join the planner may read all open turns.
+        "/* cases.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
+        " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform,"
+        " c.bot_enabled, c.message_count, t.request_id, h.external_id AS account,"
+        " c.last_customer_message AS last_message, c.last_customer_at, o.slug AS company_slug, o.name AS company_name,"
+        " o.handover_text AS company_handover_text, o.notice_text AS company_notice_text,"
+        " o.overload_text AS company_overload_text, o.daily_token_budget AS company_daily_token_budget,"
+        " o.texts AS company_texts, h.credentials,"
+        " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
+        "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END AS tokens_today,"
+        " (SELECT f.wanted FROM chat_filters f WHERE f.company_id = t.company_id"
+        "   AND f.conversation_id = t.conversation_id) AS wanted,"
+        " c.bot_step, c.bot_step_at, c.misses,"
+        " coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,"
+        " coalesce(c.silent_until > now(), false) AS silenced"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
+        " CROSS JOIN LATERAL (SELECT * FROM turns t WHERE t.company_id = k.company_id AND t.id = k.id"
+        "   AND t.epoch = k.epoch AND t.state = 'answering' LIMIT 1) t"
+        " CROSS JOIN LATERAL (SELECT * FROM conversations c WHERE c.company_id = t.company_id"
+        "   AND c.id = t.conversation_id LIMIT 1) c"
+        " CROSS JOIN LATERAL (SELECT * FROM channels h WHERE h.company_id = t.company_id"
+        "   AND h.id = t.channel_id LIMIT 1) h"
+        " JOIN companies o ON o.id = t.company_id",
+        ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims]),
+        prepare=True,
+    )
+    found: dict[Claim, Loaded] = {}
+    names = [column.name for column in cursor.description or ()]
+    for values in cursor.fetchall():
+        row: dict[str, Any] = dict(zip(names, values, strict=True))
+        turn = Turn(**{name: row[name] for name in _TURN})
+        company = Company(**{name: row[f"company_{name}"] for name in _COMPANY})
+        where = Filter.from_json(row["wanted"]) if isinstance(row["wanted"], dict) else None
+        found[Claim(turn.company_id, turn.id, turn.epoch)] = Loaded(
+            turn, company, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
+            bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"], ahead_s=row["ahead_s"],
+            silenced=row["silenced"],
+        )  # fmt: skip
+    _add_lines(conn, list(found.values()), history_lines, lines_max)
+    return found
+
+
+def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_max: int) -> None:
+    if not loaded:
+        return
+    turns = [one.turn for one in loaded]
+    rows = conn.execute(
+        "/* cases.lines */ SELECT k.place, m.seq, m.role, coalesce(m.text, ''),"
+        " coalesce(jsonb_path_query_array(m.attachments, '$[*].type'), '[]')"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) WITH ORDINALITY"
+        "   AS k (company_id, conversation_id, up_to_seq, lines, place)"
+        " CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.company_id = k.company_id"
+        "   AND m.conversation_id = k.conversation_id AND m.seq <= k.up_to_seq ORDER BY m.seq DESC LIMIT k.lines) m",
+        (
+            [t.company_id for t in turns],
+            [t.conversation_id for t in turns],
+            [t.message_count for t in turns],
+            [min(history_lines + t.message_count - t.first_seq + 1, lines_max) for t in turns],
+        ),
+        prepare=True,
+    ).fetchall()
+    for place, seq, role, text, types in rows:
+        line = ChatLine(str(role), str(text), tuple(map(str, types)))  # type: ignore[arg-type, call-overload]
+        loaded[int(str(place)) - 1].lines.append((int(str(seq)), line))
+    for one in loaded:
+        one.lines.sort(key=lambda line: line[0])

@@ -1,0 +1,265 @@
+"""Connections to PostgreSQL: bounded, checked, and safe behind a transaction pooler."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakSet
+
+import psycopg
+import structlog
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from shared.errors import DatabaseRefused, DatabaseUnavailable, SettingsError
+from shared.store.db import timed
+
+log = structlog.get_logger(__name__)
+
+Conn = Connection[tuple[object, ...]]
+
+# psycopg's own pool logs carry connection strings' errors at WARNING each second while a database is down.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+CONNECT_TIMEOUT_S = 3
+STATEMENT_TIMEOUT_MS = 30_000
+# A transaction that died with its process' network must not hold a shard's or a row's lock for ever.
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+ONLY_WHEN_ASKED = 2**31
+"""A prepare_threshold that no statement reaches by itself: prepared is what says `prepare=True`, as statements do
+that find their rows by a primary key, whose plan is the same for every value."""
+
+
+class Database:
+    """A pool of connections as one role. Never open it before a fork.
+
+    Each connection is checked before its first use: a database that was away at the start, or another one behind the
+    same address, may know our role as one that sees every company.
+
+    max_size: connections at most. timeout_s: how long a caller waits for one.
+    """
+
+    def __init__(self, url: str, *, max_size: int, timeout_s: float, name: str = "switchboard") -> None:
+        self._checked: WeakSet[Conn] = WeakSet()
+        self._refused = False
+        self._told = False
+        self._pool: ConnectionPool[Conn] = ConnectionPool(
+            url,
+            connection_class=timed.Connection,
+            min_size=0,
+            max_size=max_size,
+            timeout=timeout_s,
+            max_idle=60,
+            reconnect_timeout=5,
+            open=False,
+            check=None,
+            configure=_configure,
+            kwargs={
+                # A transaction pooler hands each transaction another server connection: nothing prepared, no
+                # state of ours. psycopg would prepare a statement the fifth time it sees it.
+                "prepare_threshold": None,
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "application_name": name,
+                "client_encoding": "utf8",
+                "autocommit": True,
+                "keepalives": 1,
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+            },
+        )
+
+    def open(self) -> None:
+        self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close(timeout=2)
+
+    @contextmanager
+    def connection(self) -> Iterator[Conn]:
+        """A connection outside any transaction. Raises DatabaseUnavailable when there is none or it broke, as
+        DatabaseRefused when its role is one that row-level security would not hold."""
+        try:
+            with self._pool.connection() as conn:
+                if conn not in self._checked:
+                    self._check(conn)
+                yield conn
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as e:
+            raise DatabaseUnavailable(describe(e), retry_after_s=1.0) from e
+
+    def _check(self, conn: Conn) -> None:
+        try:
+            check_role(conn)
+        except SettingsError as e:
+            conn.close()  # the pool makes another, which sees what was mended
+            if not self._refused:  # one line, not one a request
+                log.error("database_role_refused", reason=str(e))
+            self._refused = True
+            raise DatabaseRefused(str(e), retry_after_s=1.0) from e
+        self._checked.add(conn)
+        self._refused = False
+        if (resets := role_resets(conn)) and not self._told:
+            log.warning("database_role_has_defaults_of_its_own", reset_by="; ".join(resets))
+            self._told = True
+
+    def check(self) -> None:
+        """Connect and look at the role. Raises SettingsError for one that we do not work as, DatabaseUnavailable."""
+        try:
+            with self.connection():
+                pass
+        except DatabaseRefused as e:
+            raise SettingsError(str(e)) from e
+
+    @contextmanager
+    def transaction(self, *companies: int) -> Iterator[Conn]:
+        """One transaction for these companies (none: only functions that look after themselves)."""
+        with self.connection() as conn:  # which commits, or rolls back after an error
+            _begin(conn, companies)
+            yield conn
+
+    def stats(self) -> dict[str, int]:
+        return dict(self._pool.get_stats())
+
+
+RELIED_ON = """
+    /* pool.relied_on */
+    SELECT
+        set_config('search_path', 'public, pg_temp', false),
+        set_config('default_transaction_read_only', 'off', false),
+        set_config('default_transaction_isolation', 'read committed', false),
+        set_config('default_transaction_deferrable', 'off', false),
+        set_config('row_security', 'on', false),
+        set_config('statement_timeout', %(statement_timeout_ms)s, false),
+        set_config('lock_timeout', '0', false),
+        set_config('idle_session_timeout', '0', false),
+        set_config('standard_conforming_strings', 'on', false),
+        set_config('transform_null_equals', 'off', false),
+        set_config('bytea_output', 'hex', false),
+        set_config('datestyle', 'ISO, MDY', false),
+        set_config('intervalstyle', 'postgres', false)
+"""
+"""What statements rely on, whatever the role's defaults are: a role may change its own, and so may whoever has taken it
+over. Behind a pooler, where a session is not ours, each transaction sets at least its search_path."""
+
+
+def _configure(conn: Conn) -> None:
+    conn.execute(RELIED_ON, {"statement_timeout_ms": str(STATEMENT_TIMEOUT_MS)})
+    _prepare_if_direct(conn)
+
+
+def _prepare_if_direct(conn: Conn) -> None:
+    """Let statements be prepared where the server itself is at the other end: a pooler makes up the process number
+    that it greets its clients with."""
+    row = conn.execute("/* pool.who_answers */ SELECT pg_backend_pid()").fetchone()
+    if row is not None and row[0] == conn.info.backend_pid:
+        conn.prepare_threshold = ONLY_WHEN_ASKED
+
+
+def _begin(conn: Conn, companies: Iterable[int]) -> None:
+    """BEGIN and what set_companies() sets, in one round trip."""
+    conn.execute(
+        b"/* pool.begin */ BEGIN; SET LOCAL search_path = public, pg_temp; SET LOCAL switchboard.companies = '%b';"
+        b" SET LOCAL statement_timeout = %d;"
+        b" SET LOCAL idle_in_transaction_session_timeout = %d"
+        % (_array(companies).encode(), STATEMENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS)
+    )
+
+
+def _array(companies: Iterable[int]) -> str:
+    return "{" + ",".join(str(int(company)) for company in companies) + "}"
+
+
+def set_companies(conn: Conn, companies: Iterable[int]) -> None:
+    """Say whom the running transaction works for, and bound it. SET LOCAL: gone with the transaction."""
+    conn.execute(
+        "/* pool.set_companies */ SELECT set_config('switchboard.companies', %s, true),"
+        " set_config('statement_timeout', %s, true),"
+        " set_config('idle_in_transaction_session_timeout', %s, true)",
+        (
+            _array(companies),
+            str(STATEMENT_TIMEOUT_MS),
+            str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+        ),
+    )
+
+
+def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows as the arrays that `unnest` takes; of no rows there are no columns, so look first."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def describe(error: BaseException) -> str:
+    """An error's class and SQLSTATE. Never its text: psycopg's DETAIL quotes the row, message and all."""
+    state = getattr(error, "sqlstate", None)
+    return f"{type(error).__name__}({state})" if state else type(error).__name__
+
+
+CHECK_ROLE = """
+    /* pool.check_role */
+    SELECT
+        r.rolsuper,
+        r.rolbypassrls,
+        EXISTS (
+            SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public' AND pg_has_role(current_user, c.relowner, 'USAGE')),
+        has_database_privilege(current_database(), 'TEMPORARY'),
+        has_schema_privilege('public', 'CREATE')
+    FROM pg_roles r
+    WHERE r.rolname = current_user
+"""
+
+
+def check_role(conn: Conn) -> None:
+    """Refuse a role that row-level security does not hold, or that could make objects of its own. Raises
+    SettingsError."""
+    row = conn.execute(CHECK_ROLE).fetchone()
+    assert row is not None
+    superuser, bypass, owns, temporary, create = row
+    if superuser or bypass or owns:
+        what = "is a superuser" if superuser else "has BYPASSRLS" if bypass else "owns tables"
+        raise SettingsError(
+            f"DATABASE_URL: its role {what}, so row-level security would not hold it; "
+            "name the application role there and the owner in DATABASE_ADMIN_URL"
+        )
+    if temporary or create:
+        where = "temporary objects in this database" if temporary else "objects in the schema public"
+        raise SettingsError(
+            f"DATABASE_URL: its role may make {where}, which could stand in for tables in functions that run with the "
+            "owner's rights; ./switchboard migrate revokes it from everybody and from switchboard_app"
+        )
+
+
+ROLE_RESETS = """
+    /* pool.role_resets */
+    SELECT CASE WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I RESET ALL', current_user)
+                ELSE format('ALTER ROLE %I IN DATABASE %I RESET ALL', current_user, current_database()) END
+    FROM pg_db_role_setting s
+    WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+      AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    ORDER BY s.setdatabase
+"""
+
+
+def role_resets(conn: Conn) -> list[str]:
+    """The statements that take back what was set as defaults of this role, none where nothing was; it may run them
+    itself. The first one is for the case that read-only transactions are among the defaults."""
+    found = [str(statement) for (statement,) in conn.execute(ROLE_RESETS).fetchall()]
+    return ["SET default_transaction_read_only = off", *found] if found else []
+
+
+def check_connections(conn: Conn, needed: int) -> None:
+    """Refuse to start when all pools together cannot fit. Raises SettingsError."""
+    row = conn.execute(
+        "/* pool.check_connections */ SELECT current_setting('max_connections')::int"
+        " - current_setting('superuser_reserved_connections')::int"
+        " - current_setting('reserved_connections')::int"
+    ).fetchone()
+    assert row is not None
+    (available,) = row
+    if needed > int(str(available)):
+        raise SettingsError(
+            f"the pools of all processes need {needed} connections and the database allows {available}: lower "
+            "DATABASE_POOL_MAX, raise max_connections, or put a pooler between"
+        )

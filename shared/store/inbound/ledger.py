@@ -1,0 +1,176 @@
+"""The ledger: a row for every inbound event, its raw request, and what each journal stream has given."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from shared.model import JournalEntry
+from shared.store.db.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """How one event ended. outcome: effected, dropped or parked; reason: a static word (None if effected)."""
+
+    entry: JournalEntry
+    ordinal: int
+    kind: str
+    outcome: str
+    reason: str | None = None
+    dedupe_key: str | None = None
+    company_id: int | None = None
+    channel_id: int | None = None
+    message_id: int | None = None
+
+
+def day_of(entry_id: str) -> date:
+    """The UTC day of a journal entry, from its id `<ms>-<seq>`."""
+    return datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC).date()
+
+
+def known(conn: Conn, stream: str, entries: Sequence[JournalEntry]) -> set[str]:
+    """Ids of the entries that the ledger holds already: we died between commit and XACK."""
+    if not entries:
+        return set()
+    rows = conn.execute(
+        "/* ledger.known */ SELECT entry_id FROM ledger_known(%s::date[], %s, %s::text[])",
+        (sorted({day_of(e.entry_id) for e in entries}), stream, [e.entry_id for e in entries]),
+    ).fetchall()
+    return {str(row[0]) for row in rows}
+
+
+def add_events(conn: Conn, rows: Sequence[LedgerRow]) -> None:
+    columns = list(
+        zip(
+            *(
+                (
+                    day_of(r.entry.entry_id),
+                    r.entry.stream,
+                    r.entry.entry_id,
+                    r.ordinal,
+                    r.entry.received_at,
+                    r.entry.platform,
+                    r.entry.app_id,
+                    r.company_id,
+                    r.channel_id,
+                    r.kind,
+                    r.dedupe_key,
+                    r.outcome,
+                    r.reason,
+                    r.message_id,
+                    r.entry.request_id,
+                )
+                for r in rows
+            ),
+            strict=True,
+        )
+    )
+    if not columns:
+        return
+    conn.execute(
+        "/* ledger.add_events */ INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform,"
+        " app_id, company_id, channel_id, kind, dedupe_key, outcome, reason, message_id, request_id)"
+        " SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::text[],"
+        " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
+        " %s::text[])",
+        [list(column) for column in columns],
+    )
+
+
+def add_raw(conn: Conn, entries: Sequence[JournalEntry]) -> None:
+    if not entries:
+        return
+    conn.execute(
+        "/* ledger.add_raw */ INSERT INTO webhook_raw (day, stream, entry_id, platform, app_id, received_at, size,"
+        " body, delivery_id) SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
+        " %s::timestamptz[], %s::int[], %s::bytea[], %s::text[]) ON CONFLICT DO NOTHING",
+        [
+            [day_of(e.entry_id) for e in entries],
+            [e.stream for e in entries],
+            [e.entry_id for e in entries],
+            [e.platform for e in entries],
+            [e.app_id for e in entries],
+            [e.received_at for e in entries],
+            [len(e.raw) for e in entries],
+            [zlib.compress(e.raw, 1) for e in entries],
+            [e.delivery_id for e in entries],
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a stream has given: requests for the first time, again for a redrive, and what was known already."""
+
+    stream: str
+    requests: int = 0
+    redrives: int = 0
+    repeats: int = 0
+
+
+def add_progress(conn: Conn, progress: Sequence[Progress]) -> None:
+    """One row a stream, under the shard's lock, so that nobody waits for it."""
+    conn.execute(
+        "/* ledger.add_progress */ INSERT INTO journal_progress AS p (stream, requests, redrives, repeats)"
+        " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+        " ON CONFLICT (stream) DO UPDATE SET requests = p.requests + excluded.requests,"
+        " redrives = p.redrives + excluded.redrives, repeats = p.repeats + excluded.repeats, updated_at = now()",
+        [
+            [p.stream for p in progress],
+            [p.requests for p in progress],
+            [p.redrives for p in progress],
+            [p.repeats for p in progress],
+        ],
+    )
+
+
+def consumed(conn: Conn, stream: str) -> int:
+    """Requests and redrives that the ledger has from this stream, ever."""
+    row = conn.execute(
+        "/* ledger.consumed */ SELECT requests + redrives FROM journal_progress WHERE stream = %s", (stream,)
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def unpark(conn: Conn, place: str, row: LedgerRow) -> bool:
+    """Give a parked event its new outcome; false if it was not parked any more.
+
+    place: `<day>/<stream>/<entry>/<ordinal>`, as `parked list` prints it.
+    """
+    day, stream, entry_id, ordinal = split_place(place)
+    found = conn.execute(
+        "/* ledger.unpark */ SELECT ledger_unpark(%s::date, %s, %s, %s::int, %s, %s, %s::bigint, %s::bigint)",
+        (day, stream, entry_id, ordinal, row.outcome, row.reason, row.company_id, row.channel_id),
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def split_place(place: str) -> tuple[date, str, str, int]:
+    """Raises ValueError when the place is no `<day>/<stream>/<entry>/<ordinal>`."""
+    parts = place.split("/")
+    if len(parts) != 4:
+        raise ValueError(f"{place!r} is no place of a parked event: copy it from `parked list`")
+    if not (parts[3].isascii() and parts[3].isdecimal() and len(parts[3]) <= 9):
+        raise ValueError(f"{place!r}: its last part should be a number")
+    return date.fromisoformat(parts[0]), parts[1], parts[2], int(parts[3])
+
+
+def try_lock_shards(conn: Conn, streams: Sequence[str]) -> list[str]:
+    """Hold shards until the transaction ends, however it ends. Returns those that nobody else holds."""
+    rows = conn.execute(
+        "/* ledger.try_lock_shards */ SELECT stream FROM unnest(%s::text[]) AS t (stream)"
+        " WHERE pg_try_advisory_xact_lock(hashtextextended(stream, 5117))",
+        (list(streams),),
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def lock_shard(conn: Conn, stream: str) -> None:
+    conn.execute("/* ledger.lock_shard */ SELECT pg_advisory_xact_lock(hashtextextended(%s, 5117))", (stream,))
+
+
+def companies_in(rows: Iterable[LedgerRow]) -> list[int]:
+    return sorted({row.company_id for row in rows if row.company_id is not None})

@@ -1,0 +1,235 @@
+"""Edits, deletions and reactions: what a message is now, also where the news came before the message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from shared.store.db.pool import Conn, columns
+
+EDITS_KEPT = 20
+"""Keys of so many edits are remembered for each message: platforms send again what was not taken, not older things."""
+
+Target = tuple[int, int, str]
+"""(company, conversation, the message's id on the platform). The conversations are locked by whoever asks here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says after its edits, or what is known of it before it has come. attachments: as stored."""
+
+    text: str | None = None
+    attachments: tuple[dict[str, Any], ...] = ()
+    edited_at: datetime | None = None
+    edits: tuple[str, ...] = ()
+    deleted_at: datetime | None = None
+
+    def edited(self, text: str | None, attachments: tuple[dict[str, Any], ...], at: datetime, key: str) -> Content:
+        """After one more edit. It does nothing to what was deleted or edited later, and nothing twice. An edit without
+        attachments leaves those that there are, one without text and attachments the text."""
+        if key in self.edits:
+            return self
+        edits = (*self.edits, key)[-EDITS_KEPT:]
+        if self.deleted_at is not None or (self.edited_at is not None and at < self.edited_at):
+            return replace(self, edits=edits)
+        return Content(
+            text=text if text is not None or attachments else self.text,
+            attachments=attachments or self.attachments,
+            edited_at=at,
+            edits=edits,
+        )
+
+    def deleted(self, at: datetime) -> Content:
+        """Nothing of what it said is kept. Deleting it once more changes nothing."""
+        return self if self.deleted_at is not None else Content(None, (), self.edited_at, self.edits, at)
+
+    def over(self, text: str | None, attachments: tuple[dict[str, Any], ...]) -> Content:
+        """What was known before the message came, now that it has."""
+        if self.deleted_at is not None:
+            return self
+        if self.edited_at is None:
+            return replace(self, text=text, attachments=attachments)
+        kept = self.text if self.text is not None or self.attachments else text
+        return replace(self, text=kept, attachments=self.attachments or attachments)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored message that edits or deletions speak of."""
+
+    id: int
+    seq: int
+    role: str
+    channel_id: int
+    content: Content
+
+
+def _content(text: Any, attachments: Any, edited_at: Any, edits: Any, deleted_at: Any) -> Content:
+    return Content(text, tuple(attachments or ()), edited_at, tuple(edits or ()), deleted_at)
+
+
+def stored(conn: Conn, targets: Sequence[Target]) -> dict[Target, Known]:
+    """Those of the messages that have come."""
+    if not targets:
+        return {}
+    rows = conn.execute(
+        "/* changes.stored */ SELECT k.company_id, k.conversation_id, k.external_id, m.id, m.seq, m.role, m.channel_id,"
+        " m.text, m.attachments, m.edited_at, m.edits, m.deleted_at"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)"
+        # the newest, should a platform have given an id twice
+        " CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.company_id = k.company_id"
+        "   AND m.conversation_id = k.conversation_id AND m.external_id = k.external_id ORDER BY m.id DESC LIMIT 1) m",
+        columns(targets),
+    ).fetchall()
+    return {
+        (company, conversation, external_id): Known(id_, seq, role, channel, _content(*content))  # type: ignore[arg-type, misc]
+        for company, conversation, external_id, id_, seq, role, channel, *content in rows
+    }
+
+
+def rewrite(conn: Conn, contents: Mapping[tuple[int, int], Content]) -> None:
+    """(company, message) → what it says now."""
+    if not contents:
+        return
+    conn.execute(
+        "/* changes.rewrite */ UPDATE messages m SET text = n.text, attachments = n.attachments::jsonb,"
+        " edited_at = n.edited_at, edits = ARRAY(SELECT jsonb_array_elements_text(n.edits::jsonb)),"
+        " deleted_at = n.deleted_at FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],"
+        " %s::text[], %s::timestamptz[]) AS n (company_id, id, text, attachments, edited_at, edits, deleted_at)"
+        " WHERE m.company_id = n.company_id AND m.id = n.id",
+        columns((*key, *_values(content)) for key, content in contents.items()),
+    )
+
+
+def _values(content: Content) -> tuple[Any, ...]:
+    attachments = json.dumps(content.attachments) if content.attachments else None
+    return content.text, attachments, content.edited_at, json.dumps(content.edits), content.deleted_at
+
+
+def early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
+    """What is known of messages that have not come."""
+    if not targets:
+        return {}
+    rows = conn.execute(
+        "/* changes.early */ SELECT k.company_id, k.conversation_id, k.external_id, e.text, e.attachments, e.edited_at,"
+        " e.edits, e.deleted_at"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)"
+        " CROSS JOIN LATERAL (SELECT * FROM early_changes e WHERE e.company_id = k.company_id"
+        "   AND e.conversation_id = k.conversation_id AND e.external_id = k.external_id LIMIT 1) e",
+        columns(targets),
+    ).fetchall()
+    return {
+        (company, conversation, external_id): _content(*content)  # type: ignore[misc]
+        for company, conversation, external_id, *content in rows
+    }
+
+
+def keep_early(conn: Conn, contents: Mapping[Target, Content]) -> None:
+    if not contents:
+        return
+    conn.execute(
+        "/* changes.keep_early */ INSERT INTO early_changes AS e (company_id, conversation_id, external_id, text,"
+        " attachments, edited_at, edits, deleted_at) SELECT company_id, conversation_id, external_id, text,"
+        " attachments::jsonb, edited_at, ARRAY(SELECT jsonb_array_elements_text(n.edits::jsonb)), deleted_at"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[],"
+        " %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[]) AS n (company_id, conversation_id, external_id,"
+        " text, attachments, edited_at, edits, deleted_at)"
+        " ON CONFLICT (company_id, conversation_id, external_id) DO UPDATE SET text = excluded.text,"
+        " attachments = excluded.attachments, edited_at = excluded.edited_at, edits = excluded.edits,"
+        " deleted_at = excluded.deleted_at",
+        columns((*key, *_values(content)) for key, content in contents.items()),
+    )
+
+
+def take_early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
+    """As early(), for messages that come now: their rows go."""
+    found = early(conn, targets)
+    if found:
+        conn.execute(
+            "/* changes.take_early */ DELETE FROM early_changes e"
+            " USING unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)"
+            " WHERE e.company_id = k.company_id AND e.conversation_id = k.conversation_id"
+            " AND e.external_id = k.external_id",
+            columns(found),
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """emoji: None if it was taken back."""
+
+    company_id: int
+    channel_id: int
+    chat: str
+    target: str
+    sender: str
+    emoji: str | None
+    at: datetime
+
+
+def react(conn: Conn, reactions: Sequence[Reaction]) -> int:
+    """Each person's newest reaction to each message counts. Returns how many rows changed."""
+    newest: dict[tuple[int, int, str, str, str], Reaction] = {}
+    for one in reactions:
+        key = (one.company_id, one.channel_id, one.target, one.chat, one.sender)
+        if key not in newest or newest[key].at <= one.at:
+            newest[key] = one
+    if not newest:
+        return 0
+    rows = [newest[key] for key in sorted(newest)]  # two writers never wait in a circle
+    cursor = conn.execute(
+        "/* changes.react */ INSERT INTO message_reactions AS r (company_id, channel_id, chat, target, sender,"
+        " emoji, at) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],"
+        " %s::timestamptz[]) ON CONFLICT (company_id, channel_id, target, chat, sender) DO UPDATE"
+        " SET emoji = excluded.emoji, at = excluded.at"
+        " WHERE r.at <= excluded.at AND (r.at, r.emoji) IS DISTINCT FROM (excluded.at, excluded.emoji)",
+        columns((r.company_id, r.channel_id, r.chat, r.target, r.sender, r.emoji, r.at) for r in rows),
+    )
+    return cursor.rowcount
+
+
+REACTIONS_SHOWN = 20
+"""Of each message: a channel may have thousands of people in it."""
+
+
+def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Message → person → emoji, the newest REACTIONS_SHOWN of each message that has any."""
+    if not message_ids:
+        return {}
+    rows = conn.execute(
+        "/* changes.reactions_of */ SELECT id, sender, emoji"
+        " FROM (SELECT m.id, r.sender, left(r.emoji, 64) AS emoji, r.at,"
+        "  row_number() OVER (PARTITION BY m.id ORDER BY r.at DESC, r.sender) AS place FROM messages m"
+        " JOIN conversations c ON c.company_id = m.company_id AND c.id = m.conversation_id"
+        " CROSS JOIN LATERAL (SELECT m.external_id AS target UNION SELECT o.platform_message_id FROM outbound o"
+        "   WHERE o.company_id = m.company_id AND o.message_id = m.id) t"
+        " JOIN message_reactions r ON r.company_id = m.company_id AND r.channel_id = m.channel_id"
+        "   AND r.target = t.target"
+        # some platforms say in which room it was, and not in which thread of it
+        "   AND (r.chat IN (c.chat, c.migrated_to) OR starts_with(c.chat, r.chat || ':'))"
+        " WHERE m.company_id = %s AND m.id = ANY (%s::bigint[]) AND r.emoji IS NOT NULL) newest"
+        " WHERE place <= %s ORDER BY at",
+        (company_id, list(message_ids), REACTIONS_SHOWN),
+    ).fetchall()
+    found: dict[int, dict[str, str]] = {}
+    for message_id, sender, emoji in rows:
+        found.setdefault(int(str(message_id)), {})[str(sender)] = str(emoji)
+    return found
+
+
+def purge_early(conn: Conn, company_id: int, before: datetime) -> int:
+    """What was kept for messages and sends that never came. Returns how many rows went."""
+    gone = 0
+    gone += conn.execute(
+        "/* changes.purge_early */ DELETE FROM early_changes WHERE company_id = %s AND created_at < %s",
+        (company_id, before),
+    ).rowcount
+    gone += conn.execute(
+        "/* changes.purge_early */ DELETE FROM early_statuses WHERE company_id = %s AND created_at < %s",
+        (company_id, before),
+    ).rowcount
+    return gone

@@ -1,0 +1,272 @@
+"""Messages: what was said, in order, each once.
+
+The oldest ones of a long, quiet conversation may be in the archive; whoever reads here does not notice. Seqs have no
+gaps, so a gap before the first row says that there is more to look for, and costs those who meet none nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from shared.model import Attachment
+from shared.store.db.pool import Conn
+from shared.store.inbox import archived
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A customer's message, or one that somebody else wrote in our name (role `agent`), with its place in the
+    conversation (seq, from 1, without gaps). received_at: when the gateway took it; not stored with it. edited_at,
+    edits, deleted_at: where an edit or deletion came before it (see `shared.store.inbox.changes`)."""
+
+    company_id: int
+    conversation_id: int
+    channel_id: int
+    seq: int
+    contact_id: int | None
+    dedupe_key: str
+    external_id: str | None
+    reply_to: str | None
+    text: str | None
+    attachments: tuple[Attachment, ...]
+    sent_at: datetime | None
+    received_at: datetime
+    role: Literal["customer", "agent"] = "customer"
+    edited_at: datetime | None = None
+    edits: tuple[str, ...] = ()
+    deleted_at: datetime | None = None
+
+
+Key = tuple[int, int, str]
+"""(company, channel, dedupe key)"""
+
+
+def existing_keys(conn: Conn, keys: Sequence[Key]) -> set[Key]:
+    """Which of these are stored already. The conversations must be locked, so that the answer stays true."""
+    if not keys:
+        return set()
+    rows = conn.execute(
+        # LIMIT: one look into the index for each key. As a join the planner reads all of a company's keys.
+        "/* messages.existing_keys */ SELECT k.company_id, k.channel_id, k.dedupe_key"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, dedupe_key)"
+        " CROSS JOIN LATERAL (SELECT 1 FROM messages m WHERE m.company_id = k.company_id"
+        "   AND m.channel_id = k.channel_id AND m.dedupe_key = k.dedupe_key"
+        "   UNION ALL SELECT 1 FROM archived_keys a WHERE a.company_id = k.company_id"
+        "   AND a.channel_id = k.channel_id AND a.key_hash = dedupe_key_hash(k.dedupe_key) LIMIT 1) m",
+        [list(column) for column in zip(*keys, strict=True)],
+    ).fetchall()
+    return {(int(str(c)), int(str(h)), str(k)) for c, h, k in rows}
+
+
+def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
+    """Insert messages that came in; returns their ids. A second copy is a UniqueViolation: look first."""
+    if not new:
+        return {}
+    rows = conn.execute(
+        "/* messages.add */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, contact_id,"
+        " dedupe_key, external_id, reply_to, text, attachments, sent_at, edited_at, edits, deleted_at)"
+        " SELECT company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, external_id, reply_to,"
+        " text, attachments::jsonb, sent_at, edited_at, CASE WHEN edits IS NOT NULL"
+        " THEN ARRAY(SELECT jsonb_array_elements_text(edits::jsonb)) END,"
+        " deleted_at FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
+        " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],"
+        " %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[])"
+        " AS n (company_id, conversation_id, channel_id, seq, contact_id, dedupe_key, external_id, reply_to, text,"
+        " attachments, sent_at, role, edited_at, edits, deleted_at) RETURNING company_id, channel_id, dedupe_key, id",
+        [
+            [m.company_id for m in new],
+            [m.conversation_id for m in new],
+            [m.channel_id for m in new],
+            [m.seq for m in new],
+            [m.contact_id for m in new],
+            [m.dedupe_key for m in new],
+            [m.external_id for m in new],
+            [m.reply_to for m in new],
+            [m.text for m in new],
+            [json.dumps([asdict(a) for a in m.attachments]) if m.attachments else None for m in new],
+            [m.sent_at for m in new],
+            [m.role for m in new],
+            [m.edited_at for m in new],
+            [json.dumps(m.edits) if m.edits else None for m in new],
+            [m.deleted_at for m in new],
+        ],
+    ).fetchall()
+    return {(int(str(c)), int(str(h)), str(k)): int(str(i)) for c, h, k, i in rows}
+
+
+def add_own(
+    conn: Conn,
+    company_id: int,
+    conversation_id: int,
+    channel_id: int,
+    seq: int,
+    role: str,
+    text: str,
+    *,
+    dedupe_key: str | None = None,
+    request_hash: bytes | None = None,
+) -> int:
+    """Insert a message of the bot's or of an agent's; returns its id. request_hash: of the request that brought it, by
+    which the same key with another body is told."""
+    row = conn.execute(
+        """
+        /* messages.add_own */
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text, dedupe_key, request_hash)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        RETURNING id
+        """,
+        (company_id, conversation_id, channel_id, seq, role, text, dedupe_key, request_hash),
+    ).fetchone()
+    assert row is not None
+    return int(str(row[0]))
+
+
+def id_of_key(conn: Conn, company_id: int, channel_id: int, dedupe_key: str) -> int | None:
+    """The message that was stored under this key."""
+    row = conn.execute(
+        "/* messages.id_of_key */ SELECT id FROM messages WHERE company_id = %s AND channel_id = %s"
+        " AND dedupe_key = %s",
+        (company_id, channel_id, dedupe_key),
+    ).fetchone()
+    return int(str(row[0])) if row else archived.id_of_key(conn, company_id, channel_id, dedupe_key)
+
+
+def request_hash(conn: Conn, company_id: int, message_id: int) -> bytes | None:
+    """Of the request that brought a message; None where there was none, or the message is archived."""
+    row = conn.execute(
+        """
+        /* messages.request_hash */
+        SELECT request_hash
+        FROM messages
+        WHERE company_id = %s
+          AND id = %s
+        """,
+        (company_id, message_id),
+    ).fetchone()
+    return bytes(row[0]) if row and row[0] is not None else None  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as the inbox shows it. edited_at, deleted_at: what its author did with it since; a deleted one has no
+    words. delivery: how far one of ours got (see `statuses.of_messages`). reactions: person → emoji."""
+
+    id: int
+    seq: int
+    role: str
+    text: str | None
+    attachments: list[dict[str, Any]] | None
+    created_at: datetime
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    delivery: str | None = None
+    reactions: dict[str, str] = field(default_factory=dict)
+
+
+def _as_shown(m: archived.Message) -> Shown:
+    return Shown(m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at)
+
+
+PAGE_CHARS = 500_000
+"""Of texts and attachments as JSON: when a page that goes over HTTP has so many, it ends, whatever its limit."""
+
+_PAGE = """
+    /* messages.page */
+    SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at
+    FROM (
+        SELECT *, sum(chars) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - chars AS chars_before
+        FROM (
+            SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at,
+                coalesce(length(text), 0) + coalesce(length(attachments::text), 0) AS chars
+            FROM messages
+            WHERE company_id = %(company)s
+              AND conversation_id = %(conversation)s
+              AND seq > %(after)s
+            ORDER BY seq
+            LIMIT %(limit)s
+        ) one
+    ) counted
+    WHERE %(chars)s::bigint IS NULL
+       OR chars_before < %(chars)s
+"""
+
+
+def page(
+    conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 0, limit: int = 100,
+    chars_max: int | None = None,
+) -> list[Shown]:  # fmt: skip
+    """Messages in order, at least one where there is any. chars_max: with that many the page ends."""
+    rows = conn.execute(
+        _PAGE,
+        {
+            "company": company_id, "conversation": conversation_id, "after": after_seq, "limit": limit,
+            "chars": chars_max,
+        },
+    ).fetchall()  # fmt: skip
+    # sorted here: an ORDER BY outside the window would sort once more what comes sorted out of the index
+    found = sorted((Shown(*row) for row in rows), key=lambda line: line.seq)  # type: ignore[arg-type]
+    if not found or found[0].seq == after_seq + 1:
+        return found
+    older = [_as_shown(m) for m in archived.after(conn, company_id, conversation_id, after_seq, limit=limit)]
+    return _within([*older, *found][:limit], chars_max)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message as a visitor of the widget sees it. client_id: the visitor's own id of it."""
+
+    seq: int
+    role: str
+    text: str | None
+    client_id: str | None
+    created_at: datetime
+
+
+def of_chat(
+    conn: Conn, company_id: int, channel_id: int, chat: str, *, after_seq: int = 0, limit: int = 100,
+    chars_max: int | None = None,
+) -> list[Line]:  # fmt: skip
+    """A chat's messages in order; none while it has no conversation. chars_max: as `page` has it."""
+    rows = conn.execute(
+        # the conversation as a sub-select: joined, its one row would not keep the index's order
+        "/* messages.of_chat */ SELECT seq, role, text, external_id, created_at FROM messages"
+        " WHERE company_id = %s AND conversation_id = (SELECT id FROM conversations"
+        "   WHERE company_id = %s AND channel_id = %s AND chat = %s) AND seq > %s ORDER BY seq LIMIT %s",
+        (company_id, company_id, channel_id, chat, after_seq, limit),
+    ).fetchall()
+    found = [Line(*row) for row in rows]  # type: ignore[arg-type]
+    if not found or found[0].seq == after_seq + 1:
+        return _within(found, chars_max)
+    older = archived.after(conn, company_id, _of_chat(conn, company_id, channel_id, chat), after_seq, limit=limit)
+    whole = [*(Line(m.seq, m.role, m.text, m.external_id, m.created_at) for m in older), *found][:limit]
+    return _within(whole, chars_max)
+
+
+def _of_chat(conn: Conn, company_id: int, channel_id: int, chat: str) -> int:
+    """The conversation of a chat that has messages."""
+    row = conn.execute(
+        "/* messages.of_chat */ SELECT id FROM conversations WHERE company_id = %s AND channel_id = %s AND chat = %s",
+        (company_id, channel_id, chat),
+    ).fetchone()
+    assert row is not None
+    return int(str(row[0]))
+
+
+M = TypeVar("M", Shown, Line)
+
+
+def _within(lines: list[M], chars_max: int | None) -> list[M]:
+    """As _PAGE ends a page, where it or a part of it was read otherwise."""
+    chars, kept = 0, []
+    for line in lines:
+        if chars_max is not None and chars >= chars_max:
+            break
+        kept.append(line)
+        chars += len(line.text or "")
+        if isinstance(line, Shown) and line.attachments:
+            chars += len(json.dumps(line.attachments))
+    return kept

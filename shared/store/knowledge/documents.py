@@ -1,0 +1,249 @@
+"""Documents and their chunks, and the search over them. The counts that BM25 needs are kept by triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from psycopg.rows import class_row, scalar_row
+
+from shared.model import NewChunk
+from shared.names import name_of
+from shared.store.db.pool import Conn
+from shared.store.knowledge.filters import Filter
+
+_LANGUAGE_NAMES = """
+    simple arabic armenian basque catalan danish dutch english estonian finnish french german greek hindi hungarian
+    indonesian irish italian lithuanian nepali norwegian portuguese romanian russian serbian spanish swedish tamil
+    turkish yiddish
+"""
+LANGUAGES = frozenset(_LANGUAGE_NAMES.split())
+"""PostgreSQL's text search configurations: how words are stemmed. `simple` stems nothing and drops nothing."""
+
+
+Kind = Literal["text", "transcript"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    id: int
+    collection: str
+    source: str
+    title: str
+    language: str
+    chunk_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """changed: whether anything was written; False when the same content stood there already."""
+
+    document_id: int
+    changed: bool
+
+
+def add_document(
+    conn: Conn,
+    company_id: int,
+    *,
+    source: str,
+    title: str,
+    text: str,
+    content_hash: bytes,
+    chunks: Sequence[NewChunk],
+    language: str = "english",
+    collection: str = "default",
+    kind: Kind = "text",
+    category: str | None = None,
+    dated_at: datetime | None = None,
+) -> Added:
+    """Store a document under its source; the same source with another hash replaces text and chunks.
+
+    content_hash: of everything that is stored. dated_at: when it was said or written. All texts without NUL and lone
+    surrogates.
+    Raises ValueError for a language that is not in LANGUAGES and for a collection's name that is none.
+    Call inside a transaction.
+    """
+    if language not in LANGUAGES:
+        raise ValueError(f"unknown language {language!r}: one of {', '.join(sorted(LANGUAGES))}")
+    collection_id = _collection(conn, company_id, name_of(collection, "collection's name"))
+    values = (collection_id, source, title, language, text, content_hash, len(chunks), kind, category, dated_at)
+    document_id = _upsert(conn, company_id, values)
+    if document_id is None:
+        return Added(_id_of(conn, company_id, source), changed=False)
+    conn.execute(
+        "/* knowledge.drop_chunks */ DELETE FROM chunks WHERE company_id = %s AND document_id = %s",
+        (company_id, document_id),
+    )
+    conn.execute(
+        "/* knowledge.add_chunks */ INSERT INTO chunks"
+        " (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)"
+        " SELECT %s, %s, part.place - 1, %s, part.title, part.text, part.start_char, words.tsv,"
+        " knowledge_length(words.tsv)"
+        " FROM unnest(%s::text[], %s::text[], %s::int[]) WITH ORDINALITY AS part(title, text, start_char, place)"
+        " CROSS JOIN LATERAL knowledge_tsvector(%s, part.title || E'\\n' || part.text) AS words(tsv)"
+        " ORDER BY part.place",
+        (
+            company_id,
+            document_id,
+            language,
+            [chunk.title for chunk in chunks],
+            [chunk.text for chunk in chunks],
+            [chunk.start_char for chunk in chunks],
+            language,
+        ),
+    )
+    _add_speakers(conn, company_id, document_id, chunks)
+    return Added(document_id, changed=True)
+
+
+def _add_speakers(conn: Conn, company_id: int, document_id: int, chunks: Sequence[NewChunk]) -> None:
+    speaking = [(ordinal, name) for ordinal, chunk in enumerate(chunks) for name in dict.fromkeys(chunk.speakers)]
+    if not speaking:
+        return
+    conn.execute(
+        "/* knowledge.add_speakers */ INSERT INTO chunk_speakers (company_id, chunk_id, speaker)"
+        " SELECT c.company_id, c.id, named.speaker FROM unnest(%s::int[], %s::text[]) AS named (ordinal, speaker)"
+        " JOIN chunks c ON c.company_id = %s AND c.document_id = %s AND c.ordinal = named.ordinal",
+        ([ordinal for ordinal, _ in speaking], [name for _, name in speaking], company_id, document_id),
+    )
+
+
+_HAS_SOURCE = """
+    /* knowledge.has_source */
+    SELECT EXISTS (SELECT 1 FROM documents WHERE company_id = %s AND source = %s)
+"""
+
+
+def has_source(conn: Conn, company_id: int, source: str) -> bool:
+    """Whether the company has a document of this source."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return bool(cursor.execute(_HAS_SOURCE, (company_id, source)).fetchone())
+
+
+def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
+    """Remove a document with its chunks; False if there is none."""
+    return (
+        conn.execute(
+            "/* knowledge.delete_document */ DELETE FROM documents WHERE company_id = %s AND id = %s",
+            (company_id, document_id),
+        ).rowcount
+        > 0
+    )
+
+
+def list_documents(
+    conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100, where: Filter | None = None
+) -> list[Document]:
+    """Documents in the order of their ids, from behind after_id on, those that the filter leaves."""
+    with conn.cursor(row_factory=class_row(Document)) as cursor:
+        return cursor.execute(
+            "/* knowledge.list_documents */ SELECT d.id, c.name AS collection, left(d.source, 2000) AS source,"
+            " left(d.title, 500) AS title, d.language,"
+            " d.chunk_count, d.created_at, d.updated_at"
+            " FROM documents d JOIN collections c ON c.company_id = d.company_id AND c.id = d.collection_id"
+            " WHERE d.company_id = %(company)s AND d.id > %(after)s AND (%(where)s::jsonb IS NULL"
+            "  OR (SELECT knowledge_documents(%(company)s, %(where)s)) IS NULL"
+            "  OR d.id = ANY ((SELECT knowledge_documents(%(company)s, %(where)s))::bigint[]))"
+            " ORDER BY d.id LIMIT %(limit)s",
+            {
+                "company": company_id,
+                "after": after_id,
+                "limit": limit,
+                "where": None if where is None else where.as_json(),
+            },
+        ).fetchall()
+
+
+def version(conn: Conn, company_id: int) -> int:
+    """Grows with every change of what the company's searches can find."""
+    row = conn.execute(
+        "/* knowledge.version */ SELECT version FROM knowledge_versions WHERE company_id = %s",
+        (company_id,),
+        prepare=True,
+    ).fetchone()
+    return 0 if row is None else int(str(row[0]))
+
+
+def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[str, int]:
+    """The ids of these collections; names that the company has not are left out."""
+    if not names:
+        return {}
+    rows = conn.execute(
+        "/* knowledge.collection_ids */ SELECT asked.name, c.id FROM unnest(%s::text[]) AS asked (name)"
+        " JOIN collections c ON c.company_id = %s AND name_key(c.name) = name_key(asked.name)",
+        (list(names), company_id),
+    ).fetchall()
+    return {str(name): int(str(id_)) for name, id_ in rows}
+
+
+def collection_names(conn: Conn, company_id: int, ids: Sequence[int]) -> list[str]:
+    rows = conn.execute(
+        "/* knowledge.collection_names */ SELECT name FROM collections WHERE company_id = %s AND id = ANY (%s)"
+        " ORDER BY 1",
+        (company_id, list(ids)),
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def commonest_language(conn: Conn, company_id: int) -> str | None:
+    """That of most of the company's chunks; None while it has none."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            "/* knowledge.commonest_language */ SELECT language FROM knowledge_stats"
+            " WHERE company_id = %s AND chunks > 0 ORDER BY chunks DESC, language LIMIT 1",
+            (company_id,),
+        ).fetchone()
+
+
+def _collection(conn: Conn, company_id: int, name: str) -> int:
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        cursor.execute(
+            "/* knowledge.add_collection */ INSERT INTO collections (company_id, name) VALUES (%s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (company_id, name),
+        )
+        return _one_id(
+            cursor.execute(
+                "/* knowledge.collection */ SELECT id FROM collections WHERE company_id = %s"
+                " AND name_key(name) = name_key(%s)",
+                (company_id, name),
+            ).fetchone()
+        )
+
+
+def _one_id(row: object) -> int:
+    assert isinstance(row, int)  # stands there: written a moment ago in this transaction
+    return row
+
+
+def _upsert(conn: Conn, company_id: int, values: tuple[object, ...]) -> int | None:
+    """The document's id if it is new or differs from what was stored, else None."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            "/* knowledge.add_document */ INSERT INTO documents AS d"
+            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count, kind, category,"
+            " dated_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (company_id, source) DO UPDATE SET collection_id = EXCLUDED.collection_id,"
+            " title = EXCLUDED.title, language = EXCLUDED.language, text = EXCLUDED.text,"
+            " content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count, kind = EXCLUDED.kind,"
+            " category = EXCLUDED.category, dated_at = EXCLUDED.dated_at, updated_at = now()"
+            " WHERE d.content_hash <> EXCLUDED.content_hash"
+            " RETURNING d.id",
+            (company_id, *values),
+        ).fetchone()
+
+
+def _id_of(conn: Conn, company_id: int, source: str) -> int:
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return _one_id(
+            cursor.execute(
+                "/* knowledge.document_id */ SELECT id FROM documents WHERE company_id = %s AND source = %s",
+                (company_id, source),
+            ).fetchone()
+        )

@@ -1,0 +1,317 @@
+"""What is to become a document: queued, done, or parked with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg.rows import class_row, scalar_row
+
+from shared.store.db.pool import Conn
+
+Kind = Literal["file", "page", "site"]
+REASON_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """version: fences it. attempts: how often it was claimed, this time included."""
+
+    company_id: int
+    import_id: int
+    version: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """described: title, collection, language, category, dated_at, each where it was given. body: a file's. seen: what
+    came with the document that a page is already; None where it is none, or another one is wanted."""
+
+    source: str
+    name: str
+    kind: Kind
+    media_type: str | None
+    described: dict[str, Any]
+    body: bytes | None
+    seen: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    id: int
+    source: str
+    kind: Kind
+    state: str
+    reason: str | None
+    document_id: int | None
+    attempts: int
+    updated_at: datetime
+
+
+def queue_file(
+    conn: Conn, company_id: int, *, source: str, name: str, media_type: str | None, body: bytes,
+    described: Mapping[str, Any],
+) -> int:  # fmt: skip
+    """Have a file read; another one under its source takes its place. Returns the import's id."""
+    return _queue(conn, company_id, source, name, "file", media_type, described, body)
+
+
+def queue_site(conn: Conn, company_id: int, address: str, described: Mapping[str, Any]) -> int:
+    """Have the pages of a sitemap read. Returns the import's id."""
+    return _queue(conn, company_id, address, address, "site", None, described, None)
+
+
+def _queue(
+    conn: Conn, company_id: int, source: str, name: str, kind: Kind, media_type: str | None,
+    described: Mapping[str, Any], body: bytes | None,
+) -> int:  # fmt: skip
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* imports.queue */ INSERT INTO imports (company_id, source, name, kind, media_type, described, body)"
+            " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s)"
+            " ON CONFLICT (company_id, source) DO UPDATE SET name = EXCLUDED.name, kind = EXCLUDED.kind,"
+            " media_type = EXCLUDED.media_type, described = EXCLUDED.described, body = EXCLUDED.body, state = 'queued',"
+            " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
+            " RETURNING id",
+            (company_id, source, name, kind, media_type, json.dumps(dict(described)), body),
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+REREAD_DAYS = 27
+"""Whatever a sitemap says: some name the day on which they were made, and it never changes."""
+
+
+def queue_pages(
+    conn: Conn, company_id: int, pages: Mapping[str, str], described: Mapping[str, Any], *, site: str, version: int
+) -> int:
+    """Have pages fetched, also those that were fetched before, but for those that have not changed: a document of this
+    version, of a day after the one on which the sitemap says that the page changed last.
+
+    pages: with that day or time, empty where nobody says it. site: the sitemap that names them. Returns how many."""
+    return conn.execute(
+        "/* imports.queue_pages */ INSERT INTO imports (company_id, source, name, kind, described, site, lastmod)"
+        " SELECT %(company)s, page, page, 'page', %(described)s::jsonb, %(site)s, nullif(changed, '')"
+        " FROM unnest(%(pages)s::text[], %(changed)s::text[]) AS named (page, changed) ORDER BY page"
+        " ON CONFLICT (company_id, source) DO UPDATE SET described = EXCLUDED.described, state = 'queued',"
+        " site = EXCLUDED.site, left_at = NULL, lastmod = EXCLUDED.lastmod,"
+        " seen = CASE WHEN imports.described = EXCLUDED.described THEN imports.seen END,"
+        " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
+        " WHERE imports.kind = 'page' AND (imports.state = 'done' AND imports.described = EXCLUDED.described"
+        "  AND imports.seen -> 'as' = to_jsonb(%(version)s::int) AND imports.lastmod = EXCLUDED.lastmod"
+        "  AND left(EXCLUDED.lastmod, 10) < to_char(imports.updated_at, 'YYYY-MM-DD')"
+        "  AND imports.updated_at > now() - make_interval(days => %(reread)s)"
+        "  AND EXISTS (SELECT 1 FROM documents d WHERE d.company_id = imports.company_id"
+        "   AND d.id = imports.document_id)) IS NOT TRUE",
+        {
+            "company": company_id,
+            "described": json.dumps(dict(described)),
+            "site": site,
+            "pages": list(pages),
+            "changed": list(pages.values()),
+            "version": version,
+            "reread": REREAD_DAYS,
+        },
+    ).rowcount
+
+
+LEFT_FOR_DAYS = 6
+"""Less than the week between two readings: what two of them do not name is gone."""
+
+
+def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) -> int:
+    """Pages that their sitemap names no more are marked; those that were marked LEFT_FOR_DAYS ago go, with their
+    documents. Nothing happens where it names fewer than half of what it named: then the sitemap is what is broken.
+    named: all that it names. Returns how many went."""
+    values = {"company": company_id, "site": site, "named": list(named), "days": LEFT_FOR_DAYS}
+    broken = conn.execute(
+        "/* imports.part_with */ SELECT count(*) FILTER (WHERE source = ANY (%(named)s)) * 2 < count(*) FROM imports"
+        " WHERE company_id = %(company)s AND site = %(site)s AND kind = 'page' AND left_at IS NULL",
+        values,
+    ).fetchone()
+    if broken is not None and broken[0]:
+        return 0
+    conn.execute(
+        "/* imports.part_with */ UPDATE imports SET left_at = CASE WHEN source = ANY (%(named)s) THEN NULL"
+        " ELSE coalesce(left_at, now()) END WHERE company_id = %(company)s AND site = %(site)s AND kind = 'page'"
+        " AND (left_at IS NULL) <> (source = ANY (%(named)s))",
+        values,
+    )
+    return conn.execute(
+        "/* imports.part_with */ WITH gone AS (DELETE FROM imports WHERE company_id = %(company)s AND site = %(site)s"
+        "   AND left_at < now() - make_interval(days => %(days)s) RETURNING document_id),"
+        " documents AS (DELETE FROM documents WHERE company_id = %(company)s"
+        "   AND id IN (SELECT document_id FROM gone)) SELECT 1 FROM gone",
+        values,
+    ).rowcount
+
+
+def queue_sites_again(conn: Conn, company_id: int) -> int:
+    """Have the company's websites read once more. Returns how many."""
+    return conn.execute(
+        "/* imports.queue_sites_again */ UPDATE imports SET state = 'queued', reason = NULL, attempts = 0,"
+        " version = version + 1, due_at = now(), updated_at = now()"
+        " WHERE company_id = %s AND kind = 'site' AND state <> 'queued'",
+        (company_id,),
+    ).rowcount
+
+
+def count_sites(conn: Conn) -> int:
+    """Websites of all companies that could be read once more. For the owner role."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* imports.count_sites */ SELECT count(*) FROM imports WHERE kind = 'site' AND state <> 'queued'"
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+def claim_several(
+    conn: Conn, after_company: int, *, limit: int, lease_s: float, held: Sequence[int], company_max: int
+) -> list[Claim]:
+    """Imports that are due, up to limit, going round the companies from behind after_company on. held: the company of
+    each import that is under way in this process; of one company no more than company_max are, these included."""
+    with conn.cursor(row_factory=class_row(Claim)) as cursor:
+        return cursor.execute(
+            """
+            /* imports.claim */
+            SELECT company_id, import_id, version, attempts
+            FROM claim_imports(%s, %s, %s, %s::bigint[], %s)
+            """,
+            (after_company, limit, lease_s, list(held), company_max),
+        ).fetchall()
+
+
+def load(conn: Conn, claimed: Claim) -> Import | None:
+    """None if another one is at it, or it was queued anew."""
+    with conn.cursor(row_factory=class_row(Import)) as cursor:
+        return cursor.execute(
+            "/* imports.load */ SELECT source, name, kind, media_type, described, body, CASE WHEN EXISTS ("
+            "  SELECT 1 FROM documents d WHERE d.company_id = imports.company_id AND d.id = imports.document_id)"
+            "  THEN seen END AS seen FROM imports"
+            " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+            (claimed.company_id, claimed.import_id, claimed.version),
+        ).fetchone()
+
+
+def finish(conn: Conn, claimed: Claim, document_id: int | None, seen: Mapping[str, Any] | None = None) -> bool:
+    """It is a document now, or pages. seen: what tells the next time whether it has changed. False if it was queued
+    anew meanwhile."""
+    return (
+        conn.execute(
+            "/* imports.finish */ UPDATE imports SET state = 'done', reason = NULL, body = NULL, document_id = %s,"
+            " seen = %s::jsonb, updated_at = now()"
+            " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+            (
+                document_id, None if seen is None else json.dumps(dict(seen)), claimed.company_id, claimed.import_id,
+                claimed.version,
+            ),
+        ).rowcount
+        > 0
+    )  # fmt: skip
+
+
+def unchanged(conn: Conn, claimed: Claim) -> None:
+    """It is the document that it was."""
+    conn.execute(
+        "/* imports.unchanged */ UPDATE imports SET state = 'done', reason = NULL, updated_at = now()"
+        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        (claimed.company_id, claimed.import_id, claimed.version),
+    )
+
+
+def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: bool = True) -> None:
+    """It failed, and may not the next time. tried: whether that was an attempt."""
+    conn.execute(
+        "/* imports.postpone */ UPDATE imports SET due_at = clock_timestamp() + make_interval(secs => %s), reason = %s,"
+        " attempts = attempts - %s, updated_at = now()"
+        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        (delay_s, reason[:REASON_CHARS], 0 if tried else 1, claimed.company_id, claimed.import_id, claimed.version),
+    )
+
+
+def park(conn: Conn, claimed: Claim, reason: str) -> None:
+    """Nobody will read it as it is. What was sent stays, to be tried again once the reason is gone."""
+    conn.execute(
+        "/* imports.park */ UPDATE imports SET state = 'parked', reason = %s, updated_at = now()"
+        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        (reason[:REASON_CHARS], claimed.company_id, claimed.import_id, claimed.version),
+    )
+
+
+def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: int | None, reason: str | None) -> None:
+    """Write down what became of a file that was read here and now: a document, or why not."""
+    conn.execute(
+        "/* imports.note */ INSERT INTO imports (company_id, source, name, kind, state, reason, document_id, attempts)"
+        " VALUES (%s, %s, %s, 'file', %s, %s, %s, 1)"
+        " ON CONFLICT (company_id, source) DO UPDATE SET name = EXCLUDED.name, state = EXCLUDED.state, body = NULL,"
+        " reason = EXCLUDED.reason, document_id = EXCLUDED.document_id, updated_at = now()",
+        (
+            company_id,
+            source,
+            name,
+            "done" if reason is None else "parked",
+            reason and reason[:REASON_CHARS],
+            document_id,
+        ),
+    )
+
+
+def retry_parked(conn: Conn, company_id: int) -> int:
+    """Queue again what is parked and still there to be read. Returns how many."""
+    return conn.execute(
+        "/* imports.retry_parked */ UPDATE imports SET state = 'queued', attempts = 0, version = version + 1,"
+        " due_at = now(), updated_at = now()"
+        " WHERE company_id = %s AND state = 'parked' AND (body IS NOT NULL OR kind <> 'file')",
+        (company_id,),
+    ).rowcount
+
+
+_CLEAR_PARKED = """
+    /* imports.clear_parked */
+    DELETE FROM imports
+    WHERE company_id = %(company)s AND state = 'parked'
+      AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
+    RETURNING id, source, reason
+"""
+_FIND_PARKED = """
+    /* imports.find_parked */
+    SELECT id, source, reason
+    FROM imports
+    WHERE company_id = %(company)s AND state = 'parked'
+      AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
+"""
+
+
+def clear_parked(
+    conn: Conn, company_id: int, reason: str | None = None, *, dry_run: bool = False
+) -> list[tuple[int, str, str | None]]:
+    """Forget what is parked, with what was sent; documents stay. reason: only where the reason holds these words.
+    Returns (id, source, reason) of each; dry_run: of those that would go."""
+    statement = _FIND_PARKED if dry_run else _CLEAR_PARKED
+    rows = conn.execute(statement, {"company": company_id, "reason": reason}).fetchall()
+    return sorted((int(str(id_)), str(source), None if why is None else str(why)) for id_, source, why in rows)
+
+
+def counts(conn: Conn, company_id: int) -> dict[str, int]:
+    """How many are in each state."""
+    rows = conn.execute(
+        "/* imports.counts */ SELECT state, count(*) FROM imports WHERE company_id = %s GROUP BY 1", (company_id,)
+    ).fetchall()
+    return {str(state): int(str(count)) for state, count in rows}
+
+
+def listed(conn: Conn, company_id: int, state: str, *, after_id: int = 0, limit: int = 100) -> list[Listed]:
+    """Those in a state, in the order of their ids."""
+    with conn.cursor(row_factory=class_row(Listed)) as cursor:
+        return cursor.execute(
+            "/* imports.listed */ SELECT id, left(source, 2000) AS source, kind, state, left(reason, 500) AS reason,"
+            " document_id, attempts, updated_at FROM imports"
+            " WHERE company_id = %s AND state = %s AND id > %s ORDER BY id LIMIT %s",
+            (company_id, state, after_id, limit),
+        ).fetchall()

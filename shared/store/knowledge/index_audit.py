@@ -1,0 +1,81 @@
+"""How much of what is nearest the index finds, and how far it looks because of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg.rows import class_row, scalar_row
+
+from shared.store.db.pool import Conn
+from shared.store.knowledge.vector_indexes import GRAPH_FROM
+
+EXACT_UP_TO = GRAPH_FROM - 1
+"""Chunks: smaller companies are searched without a graph."""
+
+RECALL_MIN = 0.95
+"""Below it an audit is bad news, and the index looks twice as far, up to EF_MAX."""
+EF_MAX = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Lowest:
+    """Over all companies that were audited. low: how many are below RECALL_MIN. lowest, company_id: None where none was
+    audited."""
+
+    audited: int
+    low: int
+    lowest: float | None
+    company_id: int | None
+
+
+def by_index(conn: Conn, company_id: int) -> bool:
+    """Whether the company is so large that it is searched by the index."""
+    row = conn.execute(
+        "/* recall.by_index */ SELECT coalesce(sum(chunks), 0) > %s FROM knowledge_stats WHERE company_id = %s",
+        (EXACT_UP_TO, company_id),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def recent_questions(conn: Conn, company_id: int, limit: int) -> list[str]:
+    """What customers asked last."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            "/* recall.recent_questions */ SELECT m.text FROM turns t JOIN LATERAL ("
+            "  SELECT text FROM messages m WHERE m.company_id = t.company_id AND m.conversation_id = t.conversation_id"
+            "  AND m.seq = t.last_seq) m ON true"
+            " WHERE t.company_id = %s AND m.text <> '' ORDER BY t.id DESC LIMIT %s",
+            (company_id, limit),
+        ).fetchall()
+
+
+def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_search: int) -> None:
+    conn.execute(
+        "/* recall.record */ INSERT INTO recall_audits (company_id, ef_search, recall, questions)"
+        " VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (company_id) DO UPDATE SET ef_search = EXCLUDED.ef_search, recall = EXCLUDED.recall,"
+        " questions = EXCLUDED.questions, measured_at = now()",
+        (company_id, ef_search, recall, questions),
+    )
+
+
+def list_of(conn: Conn, company_id: int, space_id: int) -> int:
+    """How far the company's index of that space looks."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* recall.list_of */ SELECT knowledge_list(%(company)s, %(space)s, (SELECT"
+            " coalesce(sum(chunks), 0)::bigint FROM knowledge_stats WHERE company_id = %(company)s))",
+            {"company": company_id, "space": space_id},
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+def lowest(conn: Conn) -> Lowest:
+    """The last audits of all companies. As either role, without a company set."""
+    with conn.cursor(row_factory=class_row(Lowest)) as cursor:
+        found = cursor.execute(
+            "/* recall.lowest */ SELECT audited, low, lowest, company_id FROM operations_recall(%s)", (RECALL_MIN,)
+        ).fetchone()
+    assert found is not None
+    return found

@@ -1,0 +1,199 @@
+"""The search over a company's chunks: what comes into question, what each side says of it, and its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+from psycopg.rows import class_row
+
+from shared.model import Passage
+from shared.store.db.pool import Conn
+from shared.store.knowledge.embeddings import written
+from shared.store.knowledge.filters import Filter
+
+
+class Word(NamedTuple):
+    """tells: the rarer, the more, times what it counts. mean_length: of the language's chunks, in words."""
+
+    tells: float
+    mean_length: float
+
+
+class Hit(NamedTuple):
+    """A chunk that comes into question. family: its document's title, empty for transcripts; spoken: it is a part of a
+    transcript. length: in words. places: where the question's words stand, as `positions` reads it: most are counted
+    only. cosine: None without a vector."""
+
+    chunk_id: int
+    document_id: int
+    ordinal: int
+    family: str
+    spoken: bool
+    language: str
+    length: int
+    places: Mapping[str, str]
+    cosine: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """words: by language and lexeme, also those that no chunk has. asked: the question's own words of each language in
+    their order. chunks: how many the company has of each language."""
+
+    words: Mapping[tuple[str, str], Word]
+    asked: Mapping[str, Sequence[str]]
+    chunks: Mapping[str, int]
+    hits: Sequence[Hit]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    chunk_id: int
+    title: str
+    text: str
+    start_char: int
+
+
+def hits(
+    conn: Conn,
+    company_id: int,
+    texts: Sequence[str],
+    weights: Sequence[float],
+    near: tuple[str, Sequence[float]] | None,
+    where: Filter | None,
+    limit: int,
+) -> Hits:
+    """What comes into question, in no order: up to `limit` chunks of each side, with what both say of each.
+
+    texts: the question, then what was said before it, all without NUL and lone surrogates (4096 characters of each are
+    read); weights: what the words of each count. near: a model and its vector of the question; None, or one that has
+    no vectors: words only.
+    Raises psycopg's InsufficientPrivilege if the transaction does not work for the company or the filter names what
+    is not the company's.
+    """
+    model, vector = near if near is not None else (None, None)
+    row = conn.execute(
+        "/* passages.hits */ SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb,"
+        " %s)::text",
+        (
+            company_id,
+            list(texts),
+            list(weights),
+            model,
+            None if vector is None else written(vector),
+            None if where is None else where.as_json(),
+            limit,
+        ),
+    ).fetchone()
+    assert row is not None
+    found: Any = orjson.loads(str(row[0]))
+    return Hits(
+        words={(language, lexeme): Word(tells, mean) for language, lexeme, tells, mean in found["words"]},
+        asked=found["asked"],
+        chunks=found["chunks"],
+        hits=[_hit(found["documents"], *values) for values in found["candidates"]],
+    )
+
+
+def _hit(
+    documents: Mapping[str, tuple[str, str]], chunk_id: int, document_id: int, ordinal: int, language: str, length: int,
+    tsvector: str | None, cosine: float | None,
+) -> Hit:  # fmt: skip
+    title, kind = documents[str(document_id)]
+    spoken = kind == "transcript"
+    family = "" if spoken else title
+    where = places(tsvector) if tsvector else {}
+    return Hit(chunk_id, document_id, ordinal, family, spoken, language, length, where, cosine)
+
+
+_LEXEME = re.compile(r"(?<![^ ])'((?:[^'\\]|''|\\.)*)'(?::([0-9,A]+))?")
+
+
+def places(tsvector: str) -> dict[str, str]:
+    """Where each word stands, of a tsvector as PostgreSQL writes it: "1A,7A"."""
+    found = _LEXEME.findall(tsvector)
+    if "''" in tsvector or "\\" in tsvector:
+        return {lexeme.replace("''", "'").replace("\\\\", "\\"): written for lexeme, written in found}
+    return dict(found)
+
+
+@lru_cache(maxsize=4096)
+def positions(written: str) -> tuple[int, ...]:
+    """Of a word's places, marked with an A or not. Most words stand in one of a few hundred places."""
+    return tuple(int(place) for place in written.replace("A", "").split(",")) if written else ()
+
+
+def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:
+    """The texts of these chunks; those that are gone are left out."""
+    with conn.cursor(row_factory=class_row(Text)) as cursor:
+        rows = cursor.execute(
+            "/* passages.texts */ SELECT id AS chunk_id, title, text, start_char FROM chunks"
+            " WHERE company_id = %s AND id = ANY (%s)",
+            (company_id, list(chunk_ids)),
+            prepare=True,
+        ).fetchall()
+    return {row.chunk_id: row for row in rows}
+
+
+def texts_and_version(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> tuple[dict[int, Text], int]:
+    """As `texts_of`, with the version of the company's knowledge (`knowledge.version`) that they are of."""
+    rows = conn.execute(
+        "/* passages.texts_and_version */ SELECT coalesce(v.version, 0), c.id, c.title, c.text, c.start_char"
+        " FROM (SELECT) one LEFT JOIN knowledge_versions v ON v.company_id = %(company)s"
+        " LEFT JOIN chunks c ON c.company_id = %(company)s AND c.id = ANY (%(ids)s)",
+        {"company": company_id, "ids": list(chunk_ids)},
+        prepare=True,
+    ).fetchall()
+    texts = {int(str(row[1])): Text(*row[1:]) for row in rows if row[1] is not None}  # type: ignore[arg-type]
+    return texts, int(str(rows[0][0]))
+
+
+def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: Filter | None) -> None:
+    """From now on a conversation's questions are answered from this part of the knowledge; None: from all.
+
+    Raises psycopg's InsufficientPrivilege for a filter that names what is not the company's.
+    """
+    if where is None:
+        conn.execute(
+            "/* passages.drop_chat_filter */ DELETE FROM chat_filters WHERE company_id = %s AND conversation_id = %s",
+            (company_id, conversation_id),
+        )
+        return
+    conn.execute(
+        "/* passages.save_chat_filter */ INSERT INTO chat_filters (company_id, conversation_id, wanted)"
+        " VALUES (%s, %s, %s::jsonb) ON CONFLICT (company_id, conversation_id)"
+        " DO UPDATE SET wanted = EXCLUDED.wanted, updated_at = now()",
+        (company_id, conversation_id, where.as_json()),
+    )
+
+
+def chat_filter(conn: Conn, company_id: int, conversation_id: int) -> Filter | None:
+    """What a conversation's questions are answered from; None: all."""
+    row = conn.execute(
+        "/* passages.chat_filter */ SELECT wanted FROM chat_filters WHERE company_id = %s AND conversation_id = %s",
+        (company_id, conversation_id),
+    ).fetchone()
+    return None if row is None or not isinstance(row[0], dict) else Filter.from_json(row[0])
+
+
+def surroundings(conn: Conn, company_id: int, chunk_id: int, around: int, where: Filter | None = None) -> list[Passage]:
+    """A chunk and up to `around` before and after it, in their order; nothing where the filter has it not. relevance
+    and score: 0, because nothing was asked."""
+    with conn.cursor(row_factory=class_row(Passage)) as cursor:
+        return cursor.execute(
+            "/* passages.surroundings */ SELECT c.id AS chunk_id, c.document_id, c.title, c.ordinal, c.text,"
+            " 0.0::float8 AS score, 0.0::float8 AS relevance, c.start_char"
+            " FROM chunks one JOIN chunks c ON c.company_id = one.company_id AND c.document_id = one.document_id"
+            " AND c.ordinal BETWEEN one.ordinal - %(around)s AND one.ordinal + %(around)s"
+            " WHERE one.company_id = %(company)s AND one.id = %(chunk)s"
+            " AND knowledge_visible(%(company)s, one.document_id, %(where)s::jsonb) ORDER BY c.ordinal",
+            {
+                "around": around, "company": company_id, "chunk": chunk_id,
+                "where": None if where is None else where.as_json(),
+            },
+        ).fetchall()  # fmt: skip

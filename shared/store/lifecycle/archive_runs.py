@@ -1,0 +1,102 @@
+"""The archive's books: runs, companies' terms, what is archived. For the owner role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.store.db.pool import Conn
+
+
+def begin_run(conn: Conn) -> int:
+    row = conn.execute("/* archive.begin_run */ INSERT INTO archive_runs DEFAULT VALUES RETURNING id").fetchone()
+    assert row is not None
+    return int(str(row[0]))
+
+
+def end_run(conn: Conn, run_id: int) -> None:
+    conn.execute(
+        "/* archive.end_run */ UPDATE archive_runs SET finished_at = clock_timestamp() WHERE id = %s", (run_id,)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A company's terms. None: the default; archives are kept for ever."""
+
+    company_id: int
+    after_days: int | None
+    delete_after_days: int | None
+
+
+def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term | None:
+    """The next company."""
+    row = conn.execute(
+        "/* archive.terms_after */ SELECT id, archive_after_days, archive_delete_after_days FROM companies"
+        " WHERE id > %s AND (%s::bigint IS NULL OR id = %s) ORDER BY id LIMIT 1",
+        (company_id, only, only),
+    ).fetchone()
+    return Term(*row) if row else None  # type: ignore[arg-type]
+
+
+def terms(conn: Conn, company_id: int) -> tuple[int | None, int | None]:
+    """(after_days, delete_after_days) of a company's own; None: as everybody."""
+    row = conn.execute(
+        "/* archive.terms */ SELECT archive_after_days, archive_delete_after_days FROM companies WHERE id = %s",
+        (company_id,),
+    ).fetchone()
+    assert row is not None
+    after_days, delete_after_days = row
+    return after_days, delete_after_days  # type: ignore[return-value]
+
+
+def set_terms(conn: Conn, company_id: int, *, after_days: int | None, delete_after_days: int | None) -> None:
+    conn.execute(
+        "/* archive.set_terms */ UPDATE companies SET archive_after_days = %s, archive_delete_after_days = %s"
+        " WHERE id = %s",
+        (after_days, delete_after_days, company_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    company_id: int
+    conversations: int
+    messages: int
+    rows: int
+    segments: int
+    hot_bytes: int
+    bytes: int
+    oldest_at: datetime
+    newest_at: datetime
+
+
+def statistics(conn: Conn) -> list[Statistics]:
+    """What is archived, company by company."""
+    rows = conn.execute(
+        "/* archive.statistics */ SELECT company_id, conversations, messages, rows, segments, hot_bytes, bytes,"
+        " oldest_at, newest_at FROM archive_statistics ORDER BY 1"
+    ).fetchall()
+    return [Statistics(*row) for row in rows]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    id: int
+    started_at: datetime
+    finished_at: datetime | None
+    messages: int
+    rows: int
+    bytes_before: int
+    bytes_after: int
+    restored: int
+
+
+def runs(conn: Conn, *, limit: int = 24) -> list[Run]:
+    """Newest first."""
+    rows = conn.execute(
+        "/* archive.runs */ SELECT id, started_at, finished_at, messages, rows, bytes_before, bytes_after, restored"
+        " FROM archive_runs ORDER BY id DESC LIMIT %s",
+        (limit,),
+    ).fetchall()
+    return [Run(*row) for row in rows]  # type: ignore[arg-type]

@@ -1,0 +1,262 @@
+"""A person's data: everything that is kept of one contact, found, read out and erased. For the owner role.
+
+In a conversation of theirs alone all of it goes; where others write, too, their messages keep their places and lose
+their words and whose they were. Logs keep that something happened, and lose what leads to the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+
+from shared.store.db.pool import Conn
+from shared.store.inbox import media
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    company_id: int
+    id: int
+    channel_id: int
+    platform: str
+    external_id: str
+    name: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A conversation with words of theirs. alone: nobody but them and us writes in it."""
+
+    conversation_id: int
+    alone: bool
+
+
+def find(conn: Conn, company_id: int, words: str, *, limit: int = 50) -> list[Contact]:
+    """Contacts of this platform id, or with this in their name."""
+    rows = conn.execute(
+        f"/* persons.find */ {_CONTACT} WHERE c.company_id = %s"
+        " AND (c.external_id = %s OR c.name ILIKE '%%' || %s || '%%') ORDER BY c.id LIMIT %s",
+        (company_id, words, words, limit),
+    ).fetchall()
+    return [Contact(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def one(conn: Conn, company_id: int, contact_id: int) -> Contact | None:
+    row = conn.execute(
+        f"/* persons.one */ {_CONTACT} WHERE c.company_id = %s AND c.id = %s",
+        (company_id, contact_id),
+    ).fetchone()
+    return Contact(*row) if row else None  # type: ignore[arg-type]
+
+
+_CONTACT = (
+    "SELECT c.company_id, c.id, c.channel_id, h.platform, c.external_id, c.name, c.created_at FROM contacts c"
+    " JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id"
+)
+
+
+def parts(conn: Conn, contact: Contact) -> list[Part]:
+    """Every conversation that they began or wrote in, hot or archived."""
+    rows = conn.execute(
+        "/* persons.parts */ WITH mine AS ("
+        "   SELECT id FROM conversations WHERE company_id = %(company)s AND contact_id = %(contact)s"
+        "   UNION SELECT conversation_id FROM messages WHERE company_id = %(company)s AND contact_id = %(contact)s"
+        "   UNION SELECT conversation_id FROM archive_segments WHERE company_id = %(company)s AND kind = 'messages'"
+        "     AND body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint)))"
+        " SELECT id, NOT EXISTS (SELECT 1 FROM messages m WHERE m.company_id = %(company)s"
+        "     AND m.conversation_id = mine.id AND m.contact_id <> %(contact)s)"
+        "   AND NOT EXISTS (SELECT 1 FROM archive_segments s, json_to_recordset(s.body) AS m (contact_id bigint)"
+        "     WHERE s.company_id = %(company)s AND s.conversation_id = mine.id AND s.kind = 'messages'"
+        "     AND m.contact_id <> %(contact)s)"
+        " FROM mine ORDER BY id",
+        {"company": contact.company_id, "contact": contact.id},
+    ).fetchall()
+    return [Part(int(str(id_)), bool(alone)) for id_, alone in rows]
+
+
+# ------------------------------------------------------------------ reading out
+def said(conn: Conn, contact: Contact, part: Part) -> list[dict[str, Any]]:
+    """Messages of a conversation in order, as stored: of one alone also ours, of others only theirs."""
+    rows = conn.execute(
+        "/* persons.said */ SELECT row FROM (SELECT to_jsonb(m) AS row FROM messages m WHERE m.company_id = %(company)s"
+        "   AND m.conversation_id = %(conversation)s UNION ALL SELECT e.row FROM archive_segments s,"
+        "   jsonb_array_elements(s.body::jsonb) AS e (row) WHERE s.company_id = %(company)s"
+        "   AND s.conversation_id = %(conversation)s AND s.kind = 'messages') every"
+        " WHERE %(alone)s OR (row->>'contact_id')::bigint = %(contact)s ORDER BY (row->>'seq')::bigint",
+        {"company": contact.company_id, "conversation": part.conversation_id, "alone": part.alone,
+         "contact": contact.id},
+    ).fetchall()  # fmt: skip
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+def attachments(conn: Conn, contact: Contact, message_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Their stored attachments: message, ordinal, sha256, name, mime, size_bytes."""
+    rows = conn.execute(
+        "/* persons.attachments */ SELECT jsonb_build_object('message', d.message_id, 'ordinal', d.ordinal, 'sha256',"
+        " encode(d.sha256, 'hex'), 'name', coalesce(m.attachments -> d.ordinal ->> 'name', d.name), 'mime', d.mime,"
+        " 'size_bytes', d.size_bytes) FROM media d LEFT JOIN messages m ON m.company_id = d.company_id"
+        " AND m.id = d.message_id WHERE d.company_id = %s AND d.message_id = ANY (%s) AND d.state = 'stored'"
+        " ORDER BY d.message_id, d.ordinal",
+        (contact.company_id, list(message_ids)),
+    ).fetchall()
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
+    """What they put under messages: chat, message (its id on the platform), emoji (null: taken back), at."""
+    rows = conn.execute(
+        "/* persons.reactions */ SELECT jsonb_build_object('chat', chat, 'message', target, 'emoji', emoji, 'at', at)"
+        " FROM message_reactions WHERE company_id = %s AND channel_id = %s AND sender = %s ORDER BY at",
+        (contact.company_id, contact.channel_id, contact.external_id),
+    ).fetchall()
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+# ------------------------------------------------------------------ erasing
+Counts = dict[str, int]
+
+
+def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Counts, list[str]]:
+    """Delete a conversation of theirs alone with all that belongs to it; returns (rows by table, hashes of attachments
+    whose bytes are to go). In the caller's transaction."""
+    at = {"company": contact.company_id, "conversation": conversation_id}
+    locked = conn.execute(
+        "/* persons.erase_alone */ SELECT customer_seq, read_seq FROM conversations WHERE company_id = %(company)s"
+        " AND id = %(conversation)s FOR UPDATE",
+        at,
+    ).fetchone()
+    if locked is None:
+        return {}, []
+    message_ids = [int(str(row["id"])) for row in said(conn, contact, Part(conversation_id, True))]
+    counts = {"media": media.count(conn, contact.company_id, message_ids)}
+    contents = media.forget(conn, contact.company_id, message_ids)
+    counts |= _forget_in_logs(conn, contact.company_id, message_ids)
+    for table, which in (
+        ("archived_keys", "message_id = ANY (%(ids)s)"),
+        ("delivery_attempts", "outbound_id IN (SELECT id FROM outbound WHERE company_id = %(company)s"
+         " AND conversation_id = %(conversation)s)"),
+        ("llm_calls", "turn_id IN (SELECT id FROM turns WHERE company_id = %(company)s"
+         " AND conversation_id = %(conversation)s)"),
+        ("receipts", "turn_id IN (SELECT id FROM turns WHERE company_id = %(company)s"
+         " AND conversation_id = %(conversation)s)"),
+        ("outbound", "conversation_id = %(conversation)s"),
+        ("turns", "conversation_id = %(conversation)s"),
+        ("message_reactions", "(channel_id, chat) IN (SELECT channel_id, chat FROM conversations"
+         " WHERE company_id = %(company)s AND id = %(conversation)s)"),
+        ("early_changes", "conversation_id = %(conversation)s"),
+        ("chat_filters", "conversation_id = %(conversation)s"),
+        ("messages", "conversation_id = %(conversation)s"),
+        ("archive_segments", "conversation_id = %(conversation)s"),
+        ("conversations", "id = %(conversation)s"),
+    ):  # fmt: skip
+        statement = sql.SQL("/* persons.erase_alone */ DELETE FROM {} WHERE company_id = %(company)s AND " + which)
+        counts[table] = conn.execute(statement.format(sql.Identifier(table)), {**at, "ids": message_ids}).rowcount
+    customer, read = (int(str(n)) for n in locked)
+    conn.execute(
+        "/* persons.erase_alone */ UPDATE company_totals SET customer_messages = customer_messages - %s,"
+        " unread = unread - %s WHERE company_id = %s",
+        (customer, customer - read, contact.company_id),
+    )
+    return counts, contents
+
+
+def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Counts, list[str]]:
+    """Take words and person from their messages in a conversation that others write in; places and counters stay.
+    Returns as `erase_alone`. In the caller's transaction."""
+    at = {"company": contact.company_id, "conversation": conversation_id, "contact": contact.id}
+    conn.execute(
+        "/* persons.erase_among_others */ SELECT 1 FROM conversations WHERE company_id = %(company)s"
+        " AND id = %(conversation)s FOR UPDATE",
+        at,
+    )
+    message_ids = [int(str(row["id"])) for row in said(conn, contact, Part(conversation_id, False))]
+    counts = {"media": media.count(conn, contact.company_id, message_ids)}
+    contents = media.forget(conn, contact.company_id, message_ids)
+    counts |= _forget_in_logs(conn, contact.company_id, message_ids)
+    counts["archived_keys"] = conn.execute(
+        "/* persons.erase_among_others */ DELETE FROM archived_keys WHERE company_id = %s AND message_id = ANY (%s)",
+        (contact.company_id, message_ids),
+    ).rowcount
+    counts["message_reactions"] = erase_reactions(conn, contact)
+    counts["messages_emptied"] = conn.execute(
+        "/* persons.erase_among_others */ UPDATE messages SET text = NULL, attachments = NULL, contact_id = NULL,"
+        " external_id = NULL, reply_to = NULL, sent_at = NULL, edits = NULL, dedupe_key = 'erased:' || id"
+        " WHERE company_id = %(company)s AND conversation_id = %(conversation)s AND contact_id = %(contact)s",
+        at,
+    ).rowcount
+    counts["archived_emptied"] = conn.execute(
+        "/* persons.erase_among_others */ UPDATE archive_segments s SET body = (SELECT jsonb_agg(CASE"
+        "   WHEN (e.row->>'contact_id')::bigint = %(contact)s THEN e.row || jsonb_build_object('text', NULL,"
+        "     'attachments', NULL, 'contact_id', NULL, 'external_id', NULL, 'reply_to', NULL, 'sent_at', NULL,"
+        "     'edits', NULL, 'dedupe_key', 'erased:' || (e.row->>'id')) ELSE e.row END ORDER BY e.n)::json"
+        "   FROM jsonb_array_elements(s.body::jsonb) WITH ORDINALITY AS e (row, n))"
+        " WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'messages'"
+        " AND s.body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))",
+        at,
+    ).rowcount
+    conn.execute(
+        "/* persons.erase_among_others */ UPDATE conversations SET last_message_preview = CASE WHEN last_message_id ="
+        " ANY (%(ids)s) THEN NULL ELSE last_message_preview END,"
+        " last_customer_message = NULL, referral = CASE WHEN contact_id = %(contact)s THEN NULL ELSE referral END,"
+        " contact_id = CASE WHEN contact_id = %(contact)s THEN NULL ELSE contact_id END"
+        " WHERE company_id = %(company)s AND id = %(conversation)s",
+        {**at, "ids": message_ids},
+    )
+    return counts, contents
+
+
+def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> Counts:
+    """The ledger keeps that an event came and how it ended; the request's body goes, whoever else's words it holds."""
+    bodies = conn.execute(
+        "/* persons.forget_in_logs */ DELETE FROM webhook_raw r USING webhook_events e WHERE e.company_id = %s"
+        " AND e.message_id = ANY (%s) AND r.day = e.day AND r.stream = e.stream AND r.entry_id = e.entry_id",
+        (company_id, list(message_ids)),
+    ).rowcount
+    events = conn.execute(
+        "/* persons.forget_in_logs */ UPDATE webhook_events SET dedupe_key = NULL, message_id = NULL"
+        " WHERE company_id = %s AND message_id = ANY (%s)",
+        (company_id, list(message_ids)),
+    ).rowcount
+    return {"webhook_raw": bodies, "webhook_events_emptied": events}
+
+
+def erase_reactions(conn: Conn, contact: Contact) -> int:
+    """What they put under messages of chats in which they never wrote. In the caller's transaction."""
+    return conn.execute(
+        "/* persons.erase_reactions */ DELETE FROM message_reactions WHERE company_id = %s AND channel_id = %s"
+        " AND sender = %s",
+        (contact.company_id, contact.channel_id, contact.external_id),
+    ).rowcount
+
+
+def erase_uses(conn: Conn, contact: Contact) -> int:
+    """What their work of the last days was counted as. In the caller's transaction."""
+    return conn.execute(
+        "/* persons.erase_uses */ DELETE FROM daily_uses WHERE company_id = %s AND contact_id = %s",
+        (contact.company_id, contact.id),
+    ).rowcount
+
+
+def delete_contact(conn: Conn, contact: Contact) -> bool:
+    """The last of them, if nothing of theirs is left; False: they have written meanwhile. In the caller's
+    transaction: who stores a message of theirs holds the row, so that this waits and then sees it."""
+    at = {"company": contact.company_id, "contact": contact.id}
+    conn.execute(
+        "/* persons.delete_contact */ SELECT 1 FROM contacts WHERE company_id = %(company)s AND id = %(contact)s"
+        " FOR UPDATE",
+        at,
+    )
+    return (
+        conn.execute(
+            "/* persons.delete_contact */ DELETE FROM contacts WHERE company_id = %(company)s AND id = %(contact)s"
+            " AND NOT EXISTS (SELECT 1 FROM conversations WHERE company_id = %(company)s AND contact_id = %(contact)s)"
+            " AND NOT EXISTS (SELECT 1 FROM messages WHERE company_id = %(company)s AND contact_id = %(contact)s)",
+            at,
+        ).rowcount
+        == 1
+    )

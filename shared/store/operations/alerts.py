@@ -1,0 +1,70 @@
+"""Which alerts stand, and who was told. For the owner role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.store.db.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """id: another each time it comes up. cleared: it is over."""
+
+    key: str
+    id: int
+    words: str
+    since: datetime
+    cleared: bool
+
+
+def settle(conn: Conn, problems: Mapping[str, str]) -> None:
+    """Bring the alerts to what a look found: new ones stand, those that are gone are cleared. One that was never told
+    and is gone leaves nothing to tell."""
+    conn.execute(
+        "/* alerts.settle */ DELETE FROM alerts WHERE told_at IS NULL AND NOT key = ANY (%s)", (list(problems),)
+    )
+    conn.execute(
+        "/* alerts.settle */ UPDATE alerts SET cleared_at = clock_timestamp() WHERE cleared_at IS NULL"
+        " AND NOT key = ANY (%s)",
+        (list(problems),),
+    )
+    conn.execute(
+        # one that came back before its end was told simply stands on
+        "/* alerts.settle */ INSERT INTO alerts AS a (key, words) SELECT * FROM unnest(%s::text[], %s::text[])"
+        " ON CONFLICT (key) DO UPDATE SET words = excluded.words, cleared_at = NULL",
+        (list(problems), list(problems.values())),
+    )
+
+
+def to_tell(conn: Conn, *, again_after_s: float) -> list[Alert]:
+    """What nobody was told yet, what is over, and what stands for so long that it is told once more."""
+    rows = conn.execute(
+        "/* alerts.to_tell */ SELECT key, id, words, since, cleared_at IS NOT NULL FROM alerts"
+        " WHERE told_at IS NULL OR cleared_at IS NOT NULL"
+        " OR told_at < clock_timestamp() - make_interval(secs => %s) ORDER BY since, key",
+        (again_after_s,),
+    ).fetchall()
+    return [Alert(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def told(conn: Conn, alerts: list[Alert]) -> None:
+    """Somebody has been told: what stands is quiet for a while, what is over is forgotten."""
+    conn.execute(
+        "/* alerts.told */ DELETE FROM alerts WHERE id = ANY (%s) AND cleared_at IS NOT NULL",
+        ([a.id for a in alerts if a.cleared],),
+    )
+    conn.execute(
+        "/* alerts.told */ UPDATE alerts SET told_at = clock_timestamp() WHERE id = ANY (%s)",
+        ([a.id for a in alerts if not a.cleared],),
+    )
+
+
+def standing(conn: Conn) -> list[Alert]:
+    rows = conn.execute(
+        "/* alerts.standing */ SELECT key, id, words, since, false FROM alerts WHERE cleared_at IS NULL"
+        " ORDER BY since, key"
+    ).fetchall()
+    return [Alert(*row) for row in rows]  # type: ignore[arg-type]

@@ -1,0 +1,104 @@
+"""What operators watch: how much waits, since when, and what needs a person. Counts and ages, never content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from shared import queues
+from shared.store.db.pool import Conn
+from shared.store.inbound.journal import Reader
+
+COUNTED_MAX = 10_000
+"""Beyond it the exact number tells nobody more, and counting costs the database something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Of the tables; counts up to COUNTED_MAX. …_s: since when the oldest of those counted is due."""
+
+    overdue_turns: int
+    overdue_turn_s: float
+    overdue_parts: int
+    overdue_part_s: float
+    uncertain_parts: int
+    parked_requests: int
+    needing_reauth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Of the journal."""
+
+    entries: int
+    oldest_s: float
+
+
+def of_database(conn: Conn) -> Rows:
+    """As either role, without a company set."""
+    row = conn.execute(
+        "/* state.of_database */ SELECT overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts,"
+        " parked_requests, needing_reauth FROM operations_state(%s)",
+        (COUNTED_MAX,),
+    ).fetchone()
+    assert row is not None
+    return Rows(*row)  # type: ignore[arg-type]
+
+
+ATTENTION_REASONS = ("nothing_relevant", "uncited", "failed_attempts", "overload")
+"""Why an answer asks for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Conversations that wait for a person, by why: how many, and for how long the first of them."""
+
+    reason: str
+    conversations: int
+    oldest_s: float
+
+
+def of_attention(conn: Conn) -> list[Waiting]:
+    """As either role, without a company set. Counts up to COUNTED_MAX together."""
+    rows = conn.execute(
+        """
+        /* state.of_attention */
+        SELECT reason, conversations, oldest_s
+        FROM operations_attention(%s)
+        ORDER BY 1
+        """,
+        (COUNTED_MAX,),
+    ).fetchall()
+    return [Waiting(*row) for row in rows]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Of a station whose work no customer waits for to the second."""
+
+    station: str
+    overdue: int
+    oldest_s: float
+
+
+def of_background(conn: Conn) -> list[Background]:
+    """As either role, without a company set."""
+    rows = conn.execute(
+        "/* state.of_background */ SELECT station, overdue, oldest_s FROM operations_background(%s) ORDER BY 1",
+        (COUNTED_MAX,),
+    ).fetchall()
+    return [Background(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def of_journal(reader: Reader) -> Backlog:
+    """Raises redis' errors."""
+    return Backlog(reader.backlog(), reader.oldest_age_s())
+
+
+def of_queues(broker: redis.Redis) -> dict[str, int]:
+    """Queue → rings that nobody has taken yet, where the broker is Redis. Raises redis' errors."""
+    pipe = broker.pipeline(transaction=False)
+    for name in queues.ALL:
+        pipe.llen(queues.REDIS_PREFIX + name)
+    return dict(zip(queues.ALL, (int(length) for length in pipe.execute()), strict=True))

@@ -1,0 +1,189 @@
+"""How channels' webhooks are doing: when something came, what the platform says, how apps' webhooks were answered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.model import ChannelHealth
+from shared.store.db.pool import Conn
+
+
+def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
+    """Something came for these (company, channel). Written once a minute at most, so that nobody waits for the row."""
+    if not channels:
+        return
+    conn.execute(
+        "/* health.received */ INSERT INTO channel_health AS h (company_id, channel_id, received_at)"
+        " SELECT k.company_id, k.channel_id, now()"
+        " FROM unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id)"
+        " WHERE NOT EXISTS (SELECT 1 FROM channel_health n WHERE n.company_id = k.company_id"
+        "   AND n.channel_id = k.channel_id AND n.received_at > now() - interval '1 minute')"
+        " ORDER BY k.company_id, k.channel_id"
+        " ON CONFLICT (company_id, channel_id) DO UPDATE SET received_at = excluded.received_at",
+        ([company for company, _ in channels], [channel for _, channel in channels]),
+    )
+
+
+def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
+    """The rows of these (company, channel), as far as there are any."""
+    conn.execute(
+        "/* health.lock */ SELECT 1 FROM channel_health h"
+        " JOIN unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id) USING (company_id, channel_id)"
+        " ORDER BY h.company_id, h.channel_id FOR UPDATE OF h",
+        ([company for company, _ in channels], [channel for _, channel in channels]),
+    )
+
+
+def noticed(conn: Conn, company_id: int, channel_id: int, notice: str | None) -> None:
+    """What the platform told of a channel that a person should know; None: it is over."""
+    conn.execute(
+        "/* health.noticed */ INSERT INTO channel_health AS h (company_id, channel_id, notice, notice_at)"
+        " VALUES (%s, %s, %s, now()) ON CONFLICT (company_id, channel_id) DO UPDATE SET notice = excluded.notice,"
+        " notice_at = excluded.notice_at",
+        (company_id, channel_id, notice),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A channel that is to be looked after."""
+
+    company_id: int
+    channel_id: int
+    app_id: int
+    platform: str
+
+
+def to_watch(conn: Conn, after: tuple[int, int], limit: int) -> list[Watched]:
+    """The next channels behind (company, channel), of whatever company."""
+    rows = conn.execute(
+        "/* health.to_watch */ SELECT company_id, channel_id, app_id, platform FROM channels_to_watch(%s, %s, %s)",
+        (*after, limit),
+    ).fetchall()
+    return [Watched(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) -> str | None:
+    """Keep what was found; returns the state before, None if there was none."""
+    before = conn.execute(
+        "/* health.checked */ SELECT state FROM channel_health WHERE company_id = %s AND channel_id = %s FOR UPDATE",
+        (company_id, channel_id),
+    ).fetchone()
+    conn.execute(
+        "/* health.checked */ INSERT INTO channel_health AS h (company_id, channel_id, checked_at, state, problem,"
+        " pending, since) VALUES (%s, %s, now(), %s, %s, %s, now())"
+        " ON CONFLICT (company_id, channel_id) DO UPDATE SET checked_at = now(), state = excluded.state,"
+        " problem = excluded.problem, pending = excluded.pending,"
+        " since = CASE WHEN h.state = excluded.state THEN h.since ELSE now() END",
+        (company_id, channel_id, found.state, found.problem, found.pending),
+    )
+    return str(before[0]) if before else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How an app's webhooks were answered in a while. refused: 4xx; failed: 5xx."""
+
+    accepted: int
+    refused: int
+    failed: int
+
+    @property
+    def total(self) -> int:
+        return self.accepted + self.refused + self.failed
+
+    @property
+    def accepted_share(self) -> float:
+        return self.accepted / self.total if self.total else 1.0
+
+
+def add_answers(conn: Conn, counted: Sequence[tuple[int, datetime, Answers]]) -> None:
+    """Add what a gateway has counted: (app, minute, answers)."""
+    if counted:
+        conn.execute(
+            "/* health.add_answers */ SELECT count_answers(%s::bigint[], %s::timestamptz[], %s::bigint[],"
+            " %s::bigint[], %s::bigint[])",
+            [
+                [app for app, _, _ in counted],
+                [minute for _, minute, _ in counted],
+                [answers.accepted for _, _, answers in counted],
+                [answers.refused for _, _, answers in counted],
+                [answers.failed for _, _, answers in counted],
+            ],
+        )
+
+
+def answers_of(conn: Conn, app_id: int, *, minutes: int = 60) -> Answers:
+    row = conn.execute(
+        "/* health.answers_of */ SELECT coalesce(sum(accepted), 0)::bigint, coalesce(sum(refused), 0)::bigint,"
+        " coalesce(sum(failed), 0)::bigint FROM app_answers"
+        " WHERE app_id = %s AND minute > now() - make_interval(mins => %s)",
+        (app_id, minutes),
+    ).fetchone()
+    assert row is not None
+    return Answers(*row)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A channel's health as operators see it. received_at, checked_at, since: None where it never was."""
+
+    company_id: int
+    channel_id: int
+    platform: str
+    slug: str
+    channel_state: str
+    state: str
+    problem: str | None
+    pending: int | None
+    received_at: datetime | None
+    checked_at: datetime | None
+    since: datetime | None
+    accepted: int
+    refused: int
+    failed: int
+    notice: str | None
+    notice_at: datetime | None
+
+
+def listed(conn: Conn) -> list[Listed]:
+    """For the owner role: every channel, with how its app's webhooks were answered in the last hour."""
+    rows = conn.execute(
+        "/* health.listed */ SELECT c.company_id, c.id, c.platform, a.slug, c.state, coalesce(h.state, 'unknown'),"
+        " h.problem, h.pending, h.received_at, h.checked_at, h.since, coalesce(n.accepted, 0)::bigint,"
+        " coalesce(n.refused, 0)::bigint, coalesce(n.failed, 0)::bigint, h.notice, h.notice_at"
+        " FROM channels c JOIN apps a ON a.id = c.app_id"
+        " LEFT JOIN channel_health h ON h.company_id = c.company_id AND h.channel_id = c.id"
+        " LEFT JOIN (SELECT app_id, sum(accepted) AS accepted, sum(refused) AS refused, sum(failed) AS failed"
+        "   FROM app_answers WHERE minute > now() - interval '1 hour' GROUP BY app_id) n ON n.app_id = c.app_id"
+        " ORDER BY c.company_id, c.id"
+    ).fetchall()
+    return [Listed(*row) for row in rows]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """Channels of a platform that a person should look after, and the word for why. failing: messages do not come;
+    otherwise the platform told of it."""
+
+    platform: str
+    word: str
+    failing: bool
+    channels: int
+
+
+def troubled(conn: Conn) -> list[Troubled]:
+    """As either role, without a company set."""
+    rows = conn.execute(
+        "/* health.troubled */ SELECT platform, word, failing, channels FROM operations_channels() ORDER BY 1, 2"
+    ).fetchall()
+    return [Troubled(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def purge_answers(conn: Conn) -> int:
+    """For the owner role: minutes older than a day."""
+    return conn.execute(
+        "/* health.purge_answers */ DELETE FROM app_answers WHERE minute < now() - interval '1 day'"
+    ).rowcount

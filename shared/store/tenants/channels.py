@@ -1,0 +1,257 @@
+"""Apps (a registration with a platform) and channels (a company's page, bot, number under an app)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.model import Me, Route
+from shared.store.db.pool import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class AppRow:
+    """secrets, verify_token: encrypted, as stored. origins: of a widget's pages. external_id: our application's id on
+    the platform."""
+
+    id: int
+    platform: str
+    slug: str
+    secrets: bytes
+    state: str
+    origins: tuple[str, ...] = ()
+    external_id: str | None = None
+    verify_token: bytes | None = None
+
+
+def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
+    row = conn.execute(
+        "/* channels.app_by_slug */ SELECT id, platform, slug, secrets, state, origins, external_id,"
+        " verify_token FROM apps"
+        " WHERE platform = %s AND slug = %s",
+        (platform, slug),
+    ).fetchone()
+    if row is None:
+        return None
+    *columns, origins, external_id, verify_token = row
+    return AppRow(*columns, tuple(origins), external_id, verify_token)  # type: ignore[arg-type, call-arg]
+
+
+def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
+    """All channels under these apps that are not disabled, of whatever company."""
+    rows = conn.execute(
+        "/* channels.routes */ SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id,"
+        " business_account FROM routes_of(%s::bigint[])",
+        (list(app_ids),),
+    ).fetchall()
+    return [
+        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app), held_by)  # type: ignore[arg-type]
+        for app_id, platform, channel_id, company_id, external_id, handle, app, held_by in rows
+    ]
+
+
+def disabled_routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
+    """The channels under these apps that somebody has disabled, of whatever company."""
+    rows = conn.execute(
+        """
+        /* channels.disabled_routes */
+        SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
+        FROM disabled_routes_of(%s::bigint[])
+        """,
+        (list(app_ids),),
+    ).fetchall()
+    return [
+        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app), held_by)  # type: ignore[arg-type]
+        for app_id, platform, channel_id, company_id, external_id, handle, app, held_by in rows
+    ]
+
+
+def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
+    """A channel's credentials, encrypted as stored. Raises LookupError."""
+    row = conn.execute(
+        "/* channels.credentials */ SELECT credentials FROM channels WHERE company_id = %s AND id = %s",
+        (company_id, channel_id),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"channel {channel_id} does not exist")
+    return bytes(row[0])  # type: ignore[call-overload, no-any-return]
+
+
+def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes, bool] | None:
+    """A channel's id on the platform, its credentials, encrypted as stored, and whether it is known which business
+    account holds it; None if there is no such channel."""
+    row = conn.execute(
+        "/* channels.account_of */ SELECT external_id, credentials, business_account IS NOT NULL FROM channels"
+        " WHERE company_id = %s AND id = %s",
+        (company_id, channel_id),
+    ).fetchone()
+    return (str(row[0]), bytes(row[1]), bool(row[2])) if row else None  # type: ignore[call-overload]
+
+
+def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
+    """Raises LookupError."""
+    row = conn.execute(
+        "/* channels.platform_of */ SELECT platform FROM channels WHERE company_id = %s AND id = %s",
+        (company_id, channel_id),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"channel {channel_id} does not exist")
+    return str(row[0])
+
+
+def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
+    """Move a channel to `active`, `needs_reauth` or `disabled`; false if it was there already. Never wakes a disabled
+    one."""
+    cursor = conn.execute(
+        "/* channels.set_state */ UPDATE channels SET state = %s"
+        " WHERE company_id = %s AND id = %s AND state NOT IN (%s, 'disabled')",
+        (state, company_id, channel_id, state),
+    )
+    return cursor.rowcount == 1
+
+
+def learn_business_account(conn: Conn, company_id: int, channel_id: int, business_account: str) -> None:
+    """Write down what holds a channel, if nobody has."""
+    conn.execute(
+        "/* channels.learn_business_account */ UPDATE channels SET business_account = %s"
+        " WHERE company_id = %s AND id = %s AND business_account IS NULL",
+        (business_account, company_id, channel_id),
+    )
+
+
+ONE_CHANNEL = frozenset({"telegram", "standard", "widget"})
+"""Platforms whose app has one channel and one company: their webhooks do not say which channel they are for."""
+ONE_APP = frozenset({"telegram", "messenger", "instagram", "whatsapp"})
+"""Platforms where an account stands under one app: under two it would be answered twice, or not at all."""
+
+
+def add_app(conn: Conn, company_id: int, platform: str, slug: str, secrets: bytes) -> int:
+    """Insert an app or replace its secrets (encrypted); returns its id. Its row is locked, so that whoever connects the
+    same one meanwhile waits. For the owner role.
+
+    company_id: who connects it, and has it alone where an app is one company's. Raises ValueError when the slug stands
+    for another platform or belongs to another company.
+    """
+    row = conn.execute(
+        """
+        /* channels.add_app */
+        INSERT INTO apps AS a (platform, slug, secrets, owner_id)
+        VALUES (%(platform)s, %(slug)s, %(secrets)s, %(owner)s)
+        ON CONFLICT (slug) DO UPDATE SET
+            secrets = excluded.secrets,
+            owner_id = coalesce(a.owner_id, excluded.owner_id)
+        WHERE a.platform = excluded.platform
+          AND (a.owner_id IS NULL OR a.owner_id = excluded.owner_id)
+        RETURNING a.id
+        """,
+        {"platform": platform, "slug": slug, "secrets": secrets,
+         "owner": company_id if platform in ONE_CHANNEL else None},
+    ).fetchone()  # fmt: skip
+    if row is None:
+        raise ValueError(slug_taken(conn, company_id, platform, slug) or f"the slug {slug!r} is taken")
+    return int(str(row[0]))
+
+
+def slug_taken(conn: Conn, company_id: int, platform: str, slug: str) -> str | None:
+    """Why this company cannot connect such a platform under the slug, for people; None: it can. For the owner role."""
+    row = conn.execute(
+        """
+        /* channels.slug_taken */
+        SELECT a.platform, a.owner_id, c.name
+        FROM apps a
+        LEFT JOIN companies c ON c.id = a.owner_id
+        WHERE a.slug = %s
+        """,
+        (slug,),
+    ).fetchone()
+    if row is None:
+        return None
+    found, owner, name = row
+    if found != platform:
+        return f"the app {slug!r} exists on another platform ({found}): choose another --slug; nothing was changed"
+    if owner is not None and owner != company_id:
+        return f"the slug {slug!r} belongs to another company ({name}): choose another --slug; nothing was changed"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A channel that is not disabled and stands in another one's way."""
+
+    company_id: int
+    channel_id: int
+    company: str
+    slug: str
+    name: str
+
+
+def in_the_way(conn: Conn, platform: str, app_id: int, external_id: str) -> Standing | None:
+    """The channel that keeps this account from being connected under this app: another one under an app that may have
+    one only, or the same account under another app. For the owner role."""
+    row = conn.execute(
+        """
+        /* channels.in_the_way */
+        SELECT h.company_id, h.id, c.name, a.slug, coalesce('@' || h.handle, h.external_id)
+        FROM channels h
+        JOIN companies c ON c.id = h.company_id
+        JOIN apps a ON a.id = h.app_id
+        WHERE h.platform = %(platform)s
+          AND h.state <> 'disabled'
+          AND (%(one_channel)s AND h.app_id = %(app)s AND h.external_id <> %(account)s
+               OR %(one_app)s AND h.app_id <> %(app)s AND h.external_id = %(account)s)
+        ORDER BY h.id
+        LIMIT 1
+        """,
+        {"platform": platform, "app": app_id, "account": external_id,
+         "one_channel": platform in ONE_CHANNEL, "one_app": platform in ONE_APP},
+    ).fetchone()  # fmt: skip
+    return Standing(*row) if row is not None else None  # type: ignore[arg-type]
+
+
+def shared_with_others(conn: Conn, app_id: int, company_id: int) -> bool:
+    """Whether other companies have channels under the app. For the owner role."""
+    row = conn.execute(
+        """
+        /* channels.shared_with_others */
+        SELECT EXISTS (SELECT 1 FROM channels WHERE app_id = %s AND company_id <> %s)
+        """,
+        (app_id, company_id),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def add_channel(
+    conn: Conn, company_id: int, app_id: int, platform: str, me: Me, credentials: bytes,
+    business_account: str | None = None,
+) -> int:  # fmt: skip
+    """Connect a page, bot or number; connecting it again renews its credentials. Returns its id."""
+    row = conn.execute(
+        "/* channels.add_channel */ INSERT INTO channels (company_id, app_id, platform, external_id, handle,"
+        " credentials, business_account) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (app_id, external_id) DO UPDATE SET handle = excluded.handle, credentials = excluded.credentials,"
+        " business_account = excluded.business_account, state = 'active'"
+        " WHERE channels.company_id = excluded.company_id RETURNING id",
+        (company_id, app_id, platform, me.external_id, me.handle, credentials, business_account),
+    ).fetchone()
+    if row is None:
+        raise ValueError(f"{me.external_id} belongs to another company under this app; nothing was changed")
+    return int(str(row[0]))
+
+
+def set_app_identity(conn: Conn, app_id: int, external_id: str | None, verify_token: bytes | None) -> None:
+    """Our application's id on the platform, where it is known now, and the token of its handshakes (encrypted). For the
+    owner role."""
+    conn.execute(
+        """
+        /* channels.set_app_identity */
+        UPDATE apps
+        SET external_id = coalesce(%s, external_id), verify_token = %s
+        WHERE id = %s
+        """,
+        (external_id, verify_token, app_id),
+    )
+
+
+def set_origins(conn: Conn, app_id: int, origins: Sequence[str]) -> None:
+    """From which pages a widget's visitors may come. For the owner role."""
+    conn.execute("/* channels.set_origins */ UPDATE apps SET origins = %s WHERE id = %s", (list(origins), app_id))

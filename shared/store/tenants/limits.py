@@ -1,0 +1,109 @@
+"""Limits a day (UTC): how much costly work a company and a contact may cause, and how much they did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from shared.store.db.pool import Conn
+
+MEDIA_FETCHES, IMPORTS, SITES = "media_fetches", "imports", "sites"
+IMAGES, MEMORY_EXTRACTIONS = "images", "memory_extractions"
+"""Nothing asks for these two yet: whoever builds pictures made for customers, or memories drawn from conversations,
+takes one before each call of a model (`tasks.tenants.allowance`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Why nothing was taken. bound: so many a day; used: of them already."""
+
+    kind: str
+    scope: Literal["company", "contact"]
+    bound: int
+    used: int
+
+
+def take(
+    conn: Conn, company_id: int, kind: str, day: date, *, contact_id: int | None = None, many: int = 1
+) -> Spent | None:
+    """Take so many of this day's, the company's and the contact's or neither; None: taken. In a short transaction of
+    the company's: until its end nobody else of the company takes of this kind.
+
+    Raises psycopg.errors.UndefinedObject for a kind that there is none of."""
+    row = conn.execute(
+        "/* limits.take */ SELECT take_daily(%s, %s, %s, %s, %s)", (company_id, contact_id, kind, many, day)
+    ).fetchone()
+    against = row[0] if row else None
+    if not isinstance(against, dict):
+        return None
+    return Spent(kind, against["scope"], int(against["bound"]), int(against["used"]))
+
+
+# ------------------------------------------------------------------ for operators, as the owner
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """None: no bound. company_id: None for the default."""
+
+    kind: str
+    company_id: int | None
+    per_company: int | None
+    per_contact: int | None
+    updated_at: datetime
+
+
+def all_bounds(conn: Conn) -> list[Bounds]:
+    """Defaults, each with companies' own behind it."""
+    rows = conn.execute(
+        "/* limits.all_bounds */ SELECT kind, NULL::bigint, per_company, per_contact, updated_at FROM daily_limits"
+        " UNION ALL SELECT kind, company_id, per_company, per_contact, updated_at FROM daily_limit_overrides"
+        " ORDER BY 1, 2 NULLS FIRST"
+    ).fetchall()
+    return [Bounds(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def bounds_of(conn: Conn, kind: str, company_id: int | None) -> Bounds | None:
+    """What counts for a company, its own or the default; None: there is no such kind."""
+    found = [b for b in all_bounds(conn) if b.kind == kind and b.company_id in (None, company_id)]
+    return found[-1] if found else None
+
+
+def set_bounds(
+    conn: Conn, kind: str, company_id: int | None, *, per_company: int | None, per_contact: int | None
+) -> None:
+    """company_id None: for everybody who has none of their own. The kind exists."""
+    values = {"kind": kind, "company": company_id, "per_company": per_company, "per_contact": per_contact}
+    if company_id is None:
+        conn.execute(
+            "/* limits.set_bounds */ UPDATE daily_limits SET per_company = %(per_company)s,"
+            " per_contact = %(per_contact)s, updated_at = now() WHERE kind = %(kind)s",
+            values,
+        )
+        return
+    conn.execute(
+        "/* limits.set_bounds */ INSERT INTO daily_limit_overrides (company_id, kind, per_company, per_contact)"
+        " VALUES (%(company)s, %(kind)s, %(per_company)s, %(per_contact)s) ON CONFLICT (company_id, kind) DO UPDATE"
+        " SET per_company = excluded.per_company, per_contact = excluded.per_contact, updated_at = now()",
+        values,
+    )
+
+
+def unset_bounds(conn: Conn, kind: str, company_id: int) -> bool:
+    """The default counts again. False: there were none."""
+    return (
+        conn.execute(
+            "/* limits.unset_bounds */ DELETE FROM daily_limit_overrides WHERE company_id = %s AND kind = %s",
+            (company_id, kind),
+        ).rowcount
+        == 1
+    )
+
+
+def used(conn: Conn, day: date) -> dict[tuple[str, int], int]:
+    """(kind, company) → taken on this day."""
+    rows = conn.execute(
+        "/* limits.used */ SELECT kind, company_id, used FROM daily_uses WHERE day = %s AND contact_id = 0"
+        " AND used > 0",
+        (day,),
+    ).fetchall()
+    return {(str(kind), int(str(company))): int(str(n)) for kind, company, n in rows}

@@ -1,0 +1,182 @@
+"""Who is served: companies, agents, apps and channels as operators list and change them. For the owner role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, LiteralString
+
+from shared.store.db.pool import Conn
+
+SealedTable = Literal["apps", "verify_tokens", "channels"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyLine:
+    id: int
+    slug: str
+    name: str
+    created_at: datetime
+    agents: int
+    channels: int
+    customer_messages: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLine:
+    """company: its slug. disabled_at: None while the agent's key opens the inbox."""
+
+    company_id: int
+    id: int
+    company: str
+    name: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppLine:
+    id: int
+    platform: str
+    slug: str
+    state: str
+    created_at: datetime
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLine:
+    """company: its slug. slug: of the app that it stands under. external_id: the page's, number's or bot's id on the
+    platform."""
+
+    company_id: int
+    id: int
+    company: str
+    platform: str
+    slug: str
+    external_id: str
+    handle: str | None
+    state: str
+    created_at: datetime
+
+
+def companies(conn: Conn, company_id: int | None = None) -> list[CompanyLine]:
+    """All of them, or one."""
+    rows = conn.execute(
+        "/* registry.companies */ SELECT c.id, c.slug, c.name, c.created_at,"
+        " (SELECT count(*) FROM agents a WHERE a.company_id = c.id AND a.disabled_at IS NULL),"
+        " (SELECT count(*) FROM channels h WHERE h.company_id = c.id AND h.state <> 'disabled'),"
+        " coalesce(t.customer_messages, 0), coalesce(t.unread, 0)"
+        " FROM companies c LEFT JOIN company_totals t ON t.company_id = c.id"
+        " WHERE c.id = coalesce(%s, c.id) ORDER BY c.id",
+        (company_id,),
+    ).fetchall()
+    return [CompanyLine(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
+    rows = conn.execute(
+        "/* registry.agents */ SELECT a.company_id, a.id, c.slug, a.name, a.created_at, a.disabled_at"
+        " FROM agents a JOIN companies c ON c.id = a.company_id WHERE c.id = coalesce(%s, c.id)"
+        " ORDER BY a.company_id, a.id",
+        (company_id,),
+    ).fetchall()
+    return [AgentLine(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def disable_agent(conn: Conn, company_id: int, agent_id: int) -> bool:
+    """The key opens nothing from now on. False: there is no such agent, or it was disabled before."""
+    cursor = conn.execute(
+        "/* registry.disable_agent */ UPDATE agents SET disabled_at = now()"
+        " WHERE company_id = %s AND id = %s AND disabled_at IS NULL",
+        (company_id, agent_id),
+    )
+    return cursor.rowcount == 1
+
+
+def apps(conn: Conn, slug: str | None = None) -> list[AppLine]:
+    rows = conn.execute(
+        "/* registry.apps */ SELECT a.id, a.platform, a.slug, a.state, a.created_at,"
+        " (SELECT count(*) FROM channels h WHERE h.app_id = a.id) FROM apps a WHERE a.slug = coalesce(%s, a.slug)"
+        " ORDER BY a.id",
+        (slug,),
+    ).fetchall()
+    return [AppLine(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -> bool:
+    """False: there is no such app."""
+    cursor = conn.execute("/* registry.set_app_state */ UPDATE apps SET state = %s WHERE slug = %s", (state, slug))
+    return cursor.rowcount == 1
+
+
+def channels(conn: Conn, *, company_id: int | None = None, slug: str | None = None) -> list[ChannelLine]:
+    """All of them, or those of a company or under an app."""
+    rows = conn.execute(
+        "/* registry.channels */ SELECT h.company_id, h.id, c.slug, h.platform, a.slug, h.external_id, h.handle,"
+        " h.state, h.created_at FROM channels h JOIN companies c ON c.id = h.company_id JOIN apps a ON a.id = h.app_id"
+        " WHERE c.id = coalesce(%s, c.id) AND a.slug = coalesce(%s, a.slug) ORDER BY h.company_id, h.id",
+        (company_id, slug),
+    ).fetchall()
+    return [ChannelLine(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def set_channel_enabled(conn: Conn, company_id: int, channel_id: int, *, enabled: bool) -> bool:
+    """False: no such channel, or nothing to change. One whose credentials are refused counts as enabled. Raises
+    psycopg's UniqueViolation when another one stands for the app or the account by now."""
+    if enabled:
+        _settle_dropped(conn, company_id, channel_id)
+    cursor = conn.execute(
+        "/* registry.set_channel_enabled */ UPDATE channels SET state = %s"
+        " WHERE company_id = %s AND id = %s AND (state = 'disabled') = %s",
+        ("active" if enabled else "disabled", company_id, channel_id, enabled),
+    )
+    return cursor.rowcount == 1
+
+
+def _settle_dropped(conn: Conn, company_id: int, channel_id: int) -> None:
+    """It is going to be there again, so what was dropped for want of it is over."""
+    conn.execute(
+        """
+        /* registry.settle_dropped */
+        DELETE FROM dropped_events d
+        USING channels c
+        WHERE c.company_id = %s
+          AND c.id = %s
+          AND d.app_id = c.app_id
+          AND d.account IN (c.external_id, '')
+          AND d.reason IN ('no_channel', 'channel_disabled')
+        """,
+        (company_id, channel_id),
+    )
+
+
+_SEALED: dict[SealedTable, tuple[LiteralString, LiteralString]] = {
+    "apps": (
+        "SELECT id, secrets FROM apps WHERE id > %s ORDER BY id LIMIT %s",
+        "UPDATE apps SET secrets = %s WHERE id = %s AND secrets = %s",
+    ),
+    "verify_tokens": (
+        "SELECT id, verify_token FROM apps WHERE verify_token IS NOT NULL AND id > %s ORDER BY id LIMIT %s",
+        "UPDATE apps SET verify_token = %s WHERE id = %s AND verify_token = %s",
+    ),
+    "channels": (
+        "SELECT id, credentials FROM channels WHERE id > %s ORDER BY id LIMIT %s",
+        "UPDATE channels SET credentials = %s WHERE id = %s AND credentials = %s",
+    ),
+}
+"""Everything that is stored encrypted: how to read it on, and how to replace one."""
+
+
+def sealed(conn: Conn, table: SealedTable, after_id: int, limit: int) -> Sequence[tuple[int, bytes]]:
+    """(id, what is encrypted) of the rows after this id."""
+    rows = conn.execute("/* registry.sealed */ " + _SEALED[table][0], (after_id, limit)).fetchall()
+    return [(int(str(id_)), bytes(value)) for id_, value in rows]  # type: ignore[call-overload]
+
+
+def replace_sealed(conn: Conn, table: SealedTable, id_: int, old: bytes, new: bytes) -> bool:
+    """False: somebody else has changed it since it was read; what they wrote stays."""
+    cursor = conn.execute("/* registry.replace_sealed */ " + _SEALED[table][1], (new, id_, old))
+    return cursor.rowcount == 1

@@ -1,0 +1,69 @@
+"""Having the model write an answer, under a lease, and showing the customer meanwhile that somebody is at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from shared import faults
+from shared.errors import SettingsError
+from shared.llm import prompt
+from shared.model import Completion, Passage, Place
+from shared.resources import Resources
+from tasks.answers.leases import Lease
+from tasks.answers.turn_context import Case
+
+PROMPT_BUDGET_CHARS = 24_000
+
+
+def generate(r: Resources, lease: Lease, case: Case, relevant: Sequence[Passage], *, cheaper: bool) -> Completion:
+    """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline. cheaper: not the
+    first one."""
+    assert r.router is not None
+    lines = prompt.build(
+        case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary()
+    )
+    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream, cheaper=cheaper)
+    call = r.loop.spawn(_with_typing(r, case, completion))
+    lease.guard(call.cancel)
+    faults.reach("reply.asking")
+    try:
+        return call.result(r.settings.turn_deadline_s + 2)
+    finally:
+        lease.guard(None)
+
+
+TYPING_AFTER_S = 0.5
+"""An answer that is there by then needs none."""
+TYPING_EVERY_S = 4.5
+"""Telegram shows it for five seconds."""
+TYPING_LATE_S = 0.03
+"""A loop that comes so much too late has answers to carry, and they go before a courtesy."""
+
+
+async def _with_typing(r: Resources, case: Case, completion: Coroutine[Any, Any, Completion]) -> Completion:
+    typing = asyncio.create_task(_show_typing(r, case))
+    try:
+        return await completion
+    finally:
+        typing.cancel()
+
+
+async def _show_typing(r: Resources, case: Case) -> None:
+    """Again and again, until cancelled. A courtesy: nothing depends on it."""
+    loop, turn, pause_s = asyncio.get_running_loop(), case.turn, TYPING_AFTER_S
+    place: Place | None = None
+    while True:
+        due_at = loop.time() + pause_s
+        await asyncio.sleep(pause_s)
+        pause_s = TYPING_AFTER_S
+        if loop.time() - due_at > TYPING_LATE_S:
+            continue
+        try:
+            opened = r.vault.open_credentials(case.sealed) if place is None else place.credentials
+        except SettingsError:
+            return  # the delivery meets the lost key and says so
+        place = Place(turn.account, opened, turn.chat, turn.last_message, turn.last_customer_at)
+        await r.platforms[turn.platform].typing(r.http, place)
+        pause_s = TYPING_EVERY_S

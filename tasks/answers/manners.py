@@ -1,0 +1,130 @@
+"""What a turn is before anything is searched, and what is said to one that asks nothing or asks what nobody knows.
+
+The bot stays on through all of it: only a person, or another application on the page, takes a conversation from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from shared.model import Answer, ChatLine, Passage, Tried
+from shared.store.answers.replies import ANSWER_EVERY_S
+from shared.triage import echo, normal, speech, texts
+from shared.triage.classify import FIRST, Triage, classify
+from tasks.answers import fallback
+from tasks.answers.turn_context import Case
+
+SILENT_S = 600.0
+"""So long the bot is silent in a conversation where its answers came too fast."""
+COURTESY_AGAIN_S = 3600.0
+"""Within this a second courtesy in a row is not answered: two machines that thank each other must come to an end."""
+_AFTER_A_QUESTION = " \n0123456789[]().\"'”’»*_"
+"""What may stand behind a question mark: a citation, quotation marks, emphasis."""
+_SAYS_NOTHING = frozenset(("sticker", "reaction"))
+_COURTESIES: dict[str, texts.Name] = {"greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye"}
+
+
+def judged(case: Case, answers_max: int) -> Case:
+    """The case with its triage; of a burst that asks something only what asks. answers_max: so many answers may come
+    at once in a conversation, and one a minute after that; 0: any number."""
+    burst = _not_ours(case)
+    if case.burst and not burst:
+        return replace(case, triage=Triage("echo", "echo"))
+    if case.silenced or (answers_max and case.ahead_s > (answers_max - 1) * ANSWER_EVERY_S):
+        return replace(case, triage=Triage("loop", "loop"), burst=burst)
+    triage, burst = of_burst(burst, asked=_asked(case))
+    return replace(case, triage=triage, burst=burst)
+
+
+def _not_ours(case: Case) -> tuple[ChatLine, ...]:
+    """The burst without what the bot said and a machine sends back."""
+    said = [line.text for line in case.history if line.role == "bot"]
+    company = case.company
+    companys = (company.handover_text, company.notice_text, company.overload_text, *company.texts.values())
+    written = [line for line in case.burst if line.text and not line.attached]
+    kept = {id(written[place]) for place in echo.without([line.text for line in written], said, companys)}
+    return tuple(line for line in case.burst if not line.text or line.attached or id(line) in kept)
+
+
+def _asked(case: Case) -> bool:
+    """Whether the bot spoke last and asked or offered something that a yes answers. Its default greetings ask what is
+    wanted, which none does."""
+    said = next((line for line in reversed(case.history) if line.role != "customer"), None)
+    if said is None or said.role != "bot":
+        return False
+    if case.bot_step == "unknown":
+        return True
+    asks = said.text.rstrip(_AFTER_A_QUESTION)[-1:] in normal.QUESTION_MARKS
+    return asks and not echo.is_default(said.text)
+
+
+def of_burst(burst: Sequence[ChatLine], *, asked: bool = False) -> tuple[Triage | None, tuple[ChatLine, ...]]:
+    """What a burst of messages is, and those of its lines that count. One question makes it a question, and so does a
+    yes where the bot has asked. None: something was attached that nobody here can read, and nothing was asked in
+    words."""
+    each = [(line, classify(line.text) if line.text else None) for line in burst]
+    found = [triage for _, triage in each if triage is not None]
+    if any(triage.kind == "question" for triage in found):
+        kept = tuple(
+            line for line, triage in each if triage is None or triage.kind == "question" or line.attached
+        )  # fmt: skip
+        polite = any(triage.polite or triage.kind == "courtesy" for triage in found)
+        return Triage("question", "question", polite=polite, asks=any(triage.asks for triage in found)), kept
+    if asked and any(triage.answers for triage in found):
+        return Triage("question", "question", polite=True), tuple(burst)
+    unread = any(set(line.attached) - _SAYS_NOTHING or not (line.text or line.attached) for line, _ in each)
+    if unread or not each:
+        return None, tuple(burst)
+    found = found or [Triage("acknowledgement", "acknowledgement")]
+    return min(found, key=lambda triage: FIRST.index(triage.what)), tuple(burst)
+
+
+def without_question(case: Case, now: datetime) -> Answer:
+    """The answer to a burst that asks nothing: a welcome, a courtesy, that only text can be read, or none."""
+    triage = case.triage
+    if triage is None:
+        return Answer(
+            case.company.notice_text, "notice", "no_text", ladder=fallback.without_models("no_text", "notice")
+        )
+    language = triage.language or _language(case)
+    if triage.kind == "command":
+        return Answer(_text(case, "welcome", language), "welcome", triage.what, ladder=(Tried("welcome"),))
+    if triage.kind == "upset":
+        return unknown(case, triage.what)
+    if triage.kind == "courtesy" and not _in_a_row(case, now):
+        text = _text(case, _COURTESIES[triage.what], language)
+        return Answer(text, "courtesy", triage.what, ladder=(Tried("courtesy"),))
+    reason = "courtesy_again" if triage.kind == "courtesy" else triage.what
+    return Answer("", "silence", reason, ladder=(Tried("silence"),))
+
+
+def unknown(case: Case, reason: str, passages: Sequence[Passage] = ()) -> Answer:
+    """That nothing is known, in other words each time in a row, and that a person was told."""
+    tried = fallback.without_models(reason, "unknown")
+    return Answer(unknown_text(case), "unknown", reason, passages=tuple(passages), ladder=tried)
+
+
+def unknown_text(case: Case) -> str:
+    language = _language(case) or speech.language(passage.text for passage in case.passages[:2])
+    if not case.misses:
+        return _text(case, "unknown", language)
+    name: texts.Name = "unknown_again" if case.misses % 2 else "unknown_still"
+    return case.company.texts.get("unknown_again") or _text(case, name, language)
+
+
+def _in_a_row(case: Case, now: datetime) -> bool:
+    at = case.bot_step_at
+    return case.bot_step == "courtesy" and at is not None and (now - at).total_seconds() < COURTESY_AGAIN_S
+
+
+def _text(case: Case, name: texts.Name, language: str | None) -> str:
+    return case.company.texts.get(name) or texts.default(name, language)
+
+
+def _language(case: Case) -> str | None:
+    """That of the newest customer's line that tells it."""
+    said = [line.text for line in (*case.history, *case.burst) if line.role == "customer" and line.text]
+    known = (speech.language([text]) or classify(text).language for text in reversed(said))
+    return next((language for language in known if language is not None), None)

@@ -1,0 +1,376 @@
+"""Answering a turn: passages, a model, the ladder below it, and one transaction that makes it a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from time import perf_counter
+
+import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars
+
+from shared import faults
+from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent
+from shared.knowledge import search as knowledge
+from shared.knowledge import trim
+from shared.knowledge.asking import Question
+from shared.knowledge.conversation import said_before
+from shared.knowledge.reranked import reranked
+from shared.knowledge.spaces import Understood
+from shared.live.stream import AnswerStream
+from shared.live.topics import AnswerId, Chat
+from shared.llm import prompt
+from shared.model import Answer, ModelAttempt, Passage
+from shared.resilience.backoff import delay_s
+from shared.resilience.held import Piece
+from shared.resources import Resources
+from shared.store.answers import replies, turns, usage
+from shared.store.answers.turns import Claim
+from shared.store.db.pool import Conn, describe
+from shared.store.inbox import conversations
+from shared.telemetry import metrics
+from shared.triage.classify import claims_nothing
+from tasks.answers import fallback, manners
+from tasks.answers import turn_context as cases
+from tasks.answers.generate import generate
+from tasks.answers.leases import Lease, Leases
+from tasks.answers.turn_context import Case
+from tasks.claimed import Claimed, Room
+
+log = structlog.get_logger(__name__)
+
+QUESTION_LINES_MAX = 20
+QUESTION_LINE_CHARS = 1_000
+"""Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
+PASSAGES = 6
+PASSAGES_TOKENS = 4_000
+ATTEMPTS_MAX = 5
+"""After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
+PUT_BACK_WITHIN_S = 1.0
+
+
+class Result(Enum):
+    NOTHING_DUE = "nothing_due"
+    ANSWERED = "answered"
+    NO_REPLY = "no_reply"
+    CALLED_OFF = "called_off"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A turn that this process has claimed. case: None where it is still to be loaded, on its own."""
+
+    lease: Lease
+    case: Case | None
+
+
+def take_due(r: Resources, leases: Leases, after_company: int, room: Room) -> Claimed[Taken]:
+    """Claim as many due turns as there is room for, going round the companies, and load what their answers need. Each
+    must be given to answer(). Raises DatabaseUnavailable when nothing could be claimed."""
+    if leases.stopping:
+        return Claimed((), (), after_company, more=False)
+    loaded: dict[Claim, Case] = {}
+    try:
+        with r.db.transaction() as conn:
+            claims = _claim(r, conn, after_company, room)
+            loaded = cases.load(r, conn, claims)
+    except DatabaseUnavailable:
+        raise
+    except Exception as e:  # noqa: BLE001  one that cannot be loaded must not keep the others from being claimed
+        log.warning("turns_taken_one_by_one", error=describe(e))
+        room = replace(room, slots=1)
+        with r.db.transaction() as conn:
+            claims = _claim(r, conn, after_company, room)
+    r.held.note(map(_piece, claims))
+    if claims:
+        faults.reach("reply.claimed")
+    taken = [Taken(leases.take(claim), loaded.get(claim)) for claim in claims]
+    companies = [claim.company_id for claim in claims]
+    return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
+
+
+def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Claim]:
+    return turns.claim_several(
+        conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, held=room.held, company_max=room.company_max
+    )
+
+
+def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[Result, int]:
+    """Claim the next due turn and answer it. Returns how it went and the company it was of (the cursor for the
+    next call). Raises DatabaseUnavailable when nothing could be claimed."""
+    batch = take_due(r, leases, after_company, Room(1))
+    for taken in batch.pieces:
+        return answer(r, leases, taken), batch.company
+    return Result.NOTHING_DUE, batch.company
+
+
+def answer(r: Resources, leases: Leases, taken: Taken) -> Result:
+    """Answer a claimed turn; its lease ends here, however that goes."""
+    claim = taken.lease.claim
+    ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
+    try:
+        with ids, r.pressure.pace.piece():
+            return _answer(r, taken)
+    finally:
+        leases.drop(taken.lease)
+        r.held.forget(_piece(claim))
+
+
+def _piece(claim: Claim) -> Piece:
+    return Piece("turn", claim.company_id, claim.turn_id, claim.epoch)
+
+
+def _answer(r: Resources, taken: Taken) -> Result:
+    """Logs on the way carry turn_id and company_id, and request_id once the turn is loaded."""
+    lease, claim = taken.lease, taken.lease.claim
+    try:
+        lease.guard(None)  # a process that stops begins nothing
+        started = perf_counter()
+        case = taken.case or cases.load_one(r, claim)
+        if case is None:
+            return Result.CALLED_OFF
+        bind_contextvars(request_id=case.turn.request_id)
+        if not case.turn.bot_enabled:
+            return _called_off(r, claim)
+        case = manners.judged(
+            replace(case, step=r.pressure.step(claim.company_id)), r.settings.conversation_answers_max
+        )
+        if _asks(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
+            case = _retrieve(r, claim, case)
+        with _stream(r, case) as stream:
+            answer = replace(_compose(r, lease, replace(case, stream=stream)), space=case.space)
+            answer.ms.update(case.ms)
+            answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
+            lease.guard(None)
+            if not _store(r, claim, case, answer):
+                metrics.TURNS.inc("called_off", "")
+                log.info("turn_called_off", reason="taken_over")
+                return Result.CALLED_OFF
+            if answer.step != "silence" or replies.attention_of(answer):  # which lists of conversations show
+                stream.became_message()
+    except Cancelled:
+        _give_back(r, claim)
+        metrics.TURNS.inc("called_off", "")
+        log.info("turn_called_off")
+        return Result.CALLED_OFF
+    except DatabaseUnavailable as e:
+        back = _put_back_if_possible(r, claim, e)  # else the lease ends by itself, and the turn is found again
+        metrics.TURNS.inc("left", "")
+        log.warning("turn_left", reason="database_unavailable", put_back=back)
+        return Result.RETRY
+    except Exception as e:
+        _put_back(r, claim, e)
+        metrics.TURNS.inc("failed", "")
+        log.warning("turn_failed", exc_info=e)
+        return Result.RETRY
+    faults.reach("reply.after_commit")
+    _count(answer)
+    log.info("turn_answered", step=answer.step, reason=answer.step_reason, **_numbers(answer))
+    return Result.NO_REPLY if answer.step == "silence" else Result.ANSWERED
+
+
+def _asks(case: Case) -> bool:
+    return case.triage is not None and case.triage.kind == "question"
+
+
+def _called_off(r: Resources, claim: Claim) -> Result:
+    """A person has the conversation."""
+    with r.db.transaction(claim.company_id) as conn:
+        turns.finish(conn, claim, "cancelled")
+    return Result.CALLED_OFF
+
+
+def _count(answer: Answer) -> None:
+    metrics.TURNS.inc(_state(answer), answer.step)
+    if (attention := replies.attention_of(answer)) is not None:
+        metrics.ATTENTION.inc(attention)
+    metrics.STEPS.inc(answer.step, answer.step_reason)
+    for stage, ms in answer.ms.items():
+        metrics.STAGE.observe(ms / 1000, stage)
+
+
+def _state(answer: Answer) -> str:
+    """How its turn ends."""
+    return {"handover": "handed_over", "silence": "no_reply"}.get(answer.step, "answered")
+
+
+def _stream(r: Resources, case: Case) -> AnswerStream:
+    turn = case.turn
+    chat = Chat(turn.company_id, turn.channel_id, turn.chat)
+    return AnswerStream(r.live, chat, AnswerId(turn.id, turn.epoch))
+
+
+def _numbers(answer: Answer) -> dict[str, int]:
+    return {f"{stage}_ms": ms for stage, ms in answer.ms.items()} | {"passages": len(answer.passages)}
+
+
+def _retrieve(r: Resources, claim: Claim, case: Case) -> Case:
+    """The case with the passages for its burst, and the space that ranked them. ms: `embed` is none where all of it was
+    remembered."""
+    started = perf_counter()
+    lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
+    before = said_before(case.history)
+    case.ms["embed"] = 0
+
+    def understand() -> Understood:
+        embedding = perf_counter()
+        found = r.understand(knowledge.questions_of(lines), before=before)
+        case.ms["embed"] = _ms(embedding)
+        return found
+
+    understood, found = r.ask(Question(claim.company_id, lines, 2 * PASSAGES, before, case.where), understand)
+    case.ms["search"] = _ms(started) - case.ms["embed"]
+    # the connection is back: a reranker is somebody else's HTTP, too
+    found = reranked(r.reranker, "\n".join(lines), found, filtered=case.where is not None)
+    return replace(case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), space=understood.space)
+
+
+def _compose(r: Resources, lease: Lease, case: Case) -> Answer:
+    """Go down the ladder until a step holds: a model's answer, quoted passages, that nothing is known. Where we fail, a
+    person is told; the bot stays on in any case."""
+    if case.turn.attempts > ATTEMPTS_MAX:
+        tried = fallback.without_models("failed_attempts", "handover")
+        return Answer(case.company.handover_text, "handover", "failed_attempts", ladder=tried)
+    if not _asks(case):
+        return manners.without_question(case, r.clock.now())
+    if case.step == "handover":
+        tried = fallback.without_models("overload", "handover")
+        return Answer(case.company.overload_text, "handover", "overload", ladder=tried)
+    relevant = [p for p in case.passages if p.relevance >= r.settings.relevance_threshold]
+    if not relevant:
+        return manners.unknown(case, "nothing_relevant", case.passages)
+    if r.router is None or case.over_budget or case.step == "passages":
+        return _quote(case, relevant, "no_model" if r.router is None else "budget" if case.over_budget else "overload")
+    passed_over = _passed_over(case) if r.router.has_cheaper else None
+    started = perf_counter()
+    try:
+        completion = generate(r, lease, case, relevant, cheaper=passed_over is not None)
+    except (ModelUnavailable, Permanent, TimeoutError) as e:
+        reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
+        answer = _quote(case, relevant, reason, tuple(getattr(e, "attempts", ())), passed_over)
+        return replace(answer, ms={"model": _ms(started)})
+    text, citations = prompt.check_citations(completion.text, relevant)
+    step, reason, attempts = completion.step, passed_over or "model", completion.attempts
+    if not citations:
+        # An answer that points at no passage is not grounded, unless it is a courtesy that claims nothing.
+        if _courteous(case, text):
+            step, reason = "courtesy", "model"
+        else:
+            text, step, reason = manners.unknown_text(case), "unknown", "uncited"
+    tried = fallback.by_models(attempts, step, reason, passed_over=passed_over)
+    return Answer(text, step, reason, tuple(relevant), citations, attempts, tried, {"model": _ms(started)})
+
+
+def _courteous(case: Case, text: str) -> bool:
+    """Whether a model's answer without a source is a courtesy in return for one."""
+    asked = case.triage
+    return asked is not None and asked.polite and not asked.asks and claims_nothing(text)
+
+
+def _passed_over(case: Case) -> str | None:
+    """Why the first model is left alone where there is a cheaper one."""
+    return "overload" if case.step == "cheaper" else "near_budget" if case.near_budget else None
+
+
+def _quote(
+    case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = (),
+    passed_over: str | None = None,
+) -> Answer:  # fmt: skip
+    text, citations = prompt.check_citations(prompt.quote(relevant, case.question), relevant)
+    tried = fallback.by_models(attempts, "passages", reason, passed_over=passed_over)
+    return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
+
+
+def _store(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
+    """As _make_reply(); an answer that comes to nothing has cost what it cost all the same."""
+    try:
+        stored = _make_reply(r, claim, case, answer)
+    except Cancelled:
+        _charge(r, claim, answer)
+        raise
+    if not stored:
+        _charge(r, claim, answer)
+    return stored
+
+
+def _charge(r: Resources, claim: Claim, answer: Answer) -> None:
+    if not answer.attempts:
+        return
+    with r.db.transaction(claim.company_id) as conn:
+        cost_micros = usage.add_calls(conn, claim.company_id, claim.turn_id, claim.epoch, answer.attempts)
+        usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
+    _count_cost(cost_micros)
+
+
+def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
+    """Make the answer a reply: message, parts to deliver, receipt, heads; all or nothing, fenced by the epoch.
+
+    False: a person has the conversation. Raises Cancelled when the turn is not ours any more.
+    """
+    turn = case.turn
+    parts = r.platforms[turn.platform].split(answer.text)
+    with r.db.transaction(claim.company_id) as conn:
+        # the conversation first, like everybody who changes its turns
+        conversation = conversations.lock(conn, claim.company_id, turn.conversation_id)
+        if conversation is None:
+            raise Cancelled
+        if not conversation.bot_enabled:
+            turns.finish(conn, claim, "cancelled")
+            return False
+        if answer.step == "silence":
+            if not replies.make_none(conn, claim, answer):
+                raise Cancelled
+            if (attention := replies.attention_of(answer)) is not None:
+                replies.silence(conn, claim, conversation.id, attention=attention, for_s=manners.SILENT_S)
+            return True
+        made = replies.make(conn, claim, conversation, _state(answer), answer, parts)
+        if made is None:
+            raise Cancelled
+        faults.reach("reply.before_commit")
+    _count_cost(made.cost_micros)
+    return True
+
+
+def _count_cost(micros: int | None) -> None:
+    if micros is None:
+        metrics.UNPRICED.inc()
+    elif micros:
+        metrics.COST.inc(by=micros / 1_000_000)
+
+
+def _put_back(r: Resources, claim: Claim, error: Exception) -> None:
+    # the database says when to ask again, and not when to have an answer written once more
+    retry_after_s = None if isinstance(error, DatabaseUnavailable) else getattr(error, "retry_after_s", None)
+    with r.db.transaction(claim.company_id) as conn:
+        turn = turns.load(conn, claim)
+        if turn is not None:
+            wait_s = retry_after_s or delay_s(turn.attempts, base_s=1.0, cap_s=60.0, rng=r.rng)
+            turns.retry(conn, claim, delay_s=wait_s, error=describe(error))
+
+
+def _put_back_if_possible(r: Resources, claim: Claim, error: DatabaseUnavailable) -> bool:
+    """Often the database is there and only our connections were cut, of which each is found to be so by its next use.
+    Whether it was."""
+    ends_s = perf_counter() + PUT_BACK_WITHIN_S
+    while True:
+        try:
+            _put_back(r, claim, error)
+            return True
+        except DatabaseUnavailable:
+            if perf_counter() > ends_s:
+                return False
+
+
+def _give_back(r: Resources, claim: Claim) -> None:
+    """Return a lease that may still be ours (the process stops); if it is not, the fence says so."""
+    try:
+        with r.db.transaction(claim.company_id) as conn:
+            turns.give_back(conn, [claim])
+    except DatabaseUnavailable:
+        pass  # it ends by itself
+
+
+def _ms(started: float) -> int:
+    return round((perf_counter() - started) * 1000)

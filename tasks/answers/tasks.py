@@ -1,0 +1,43 @@
+"""When turns are answered: at a ring after the quiet window, or when the sweeper finds one overdue."""
+
+from __future__ import annotations
+
+from shared import queues
+from tasks.answers import reply as flow
+from tasks.answers.reply import Result, Taken
+from tasks.app import app
+from tasks.base import Step
+from tasks.claimed import Claimed, Room
+from tasks.context import Process
+from tasks.delivery import tasks
+from tasks.dispatch import Dispatcher
+
+
+@app.task(base=Step, bind=True, name="reply.answer_due")
+def answer_due(self: Step) -> None:
+    """Begin answering whatever is due, as much as this process has room for, until nothing is."""
+    self.process.dispatchers[queues.REPLY].drain()
+
+
+def dispatcher(process: Process) -> Dispatcher[Taken]:
+    """Answers this process' share of the turns, REPLY_THREADS at a time."""
+    r, leases = process.resources, process.leases
+
+    def claim(after_company: int, room: Room) -> Claimed[Taken]:
+        return flow.take_due(r, leases, after_company, room)
+
+    def work(taken: Taken) -> None:
+        if flow.answer(r, leases, taken) is Result.ANSWERED:
+            process.ringer.want(tasks.send_due)
+
+    return Dispatcher(
+        queues.REPLY, r.settings.reply_threads, r.settings.company_slots_share, claim=claim, work=work,
+        pass_on=lambda: process.ringer.want(answer_due),
+    )  # fmt: skip
+
+
+def answer_one(process: Process) -> bool:
+    """Answer one due turn, here and now; true if it became a reply that wants delivery."""
+    cursor = getattr(process.cursors, "reply", 0)
+    result, process.cursors.reply = flow.answer_next_turn(process.resources, process.leases, cursor)
+    return result is Result.ANSWERED

@@ -1,0 +1,106 @@
+"""What a turn's answer is made from, loaded for as many turns as were claimed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+
+from shared.live.stream import AnswerStream
+from shared.model import ChatLine, Passage
+from shared.resilience.pressure import Step
+from shared.resources import Resources
+from shared.store.answers import turn_contexts
+from shared.store.answers.turn_contexts import Loaded
+from shared.store.answers.turns import Claim, Turn
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge.filters import Filter
+from shared.store.tenants.companies import Company
+from shared.triage.classify import Triage
+
+HISTORY_LINES = 20
+LINES_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """ms: time per stage so far. where: what the answer may draw on; None: all that the company knows. near_budget:
+    most of the day's tokens are used. stream: tells who watches what is being written. step: the highest of the ladder
+    that an overload leaves. space: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since
+    a person spoke. misses: its replies in a row that nothing is known. ahead_s, silenced: as in Loaded. triage: what
+    the burst is; None until it is judged, and of one that holds nothing readable."""
+
+    turn: Turn
+    company: Company
+    burst: tuple[ChatLine, ...]
+    history: tuple[ChatLine, ...]
+    passages: tuple[Passage, ...]
+    sealed: bytes
+    ms: dict[str, int]
+    where: Filter | None = None
+    over_budget: bool = False
+    near_budget: bool = False
+    stream: AnswerStream | None = None
+    step: Step = "full"
+    space: str | None = None
+    bot_step: str | None = None
+    bot_step_at: datetime | None = None
+    misses: int = 0
+    ahead_s: float = 0.0
+    silenced: bool = False
+    triage: Triage | None = None
+
+    @property
+    def question(self) -> str:
+        return "\n".join(line.text for line in self.burst if line.text)
+
+
+def load(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Case]:
+    """Everything that answers need but their passages; nothing for a turn whose lease is gone. The transaction works
+    for the companies of these turns from here on."""
+    if not claims:
+        return {}
+    started = perf_counter()
+    set_companies(conn, {claim.company_id for claim in claims})
+    loaded = turn_contexts.load(conn, claims, history_lines=HISTORY_LINES, lines_max=LINES_MAX)
+    gather_ms = round((perf_counter() - started) * 1000)
+    return {claim: _case(r, one, gather_ms) for claim, one in loaded.items()}
+
+
+def load_one(r: Resources, claim: Claim) -> Case | None:
+    with r.db.transaction(claim.company_id) as conn:
+        return load(r, conn, [claim]).get(claim)
+
+
+def _case(r: Resources, loaded: Loaded, gather_ms: int) -> Case:
+    turn, budget = loaded.turn, loaded.company.daily_token_budget
+    lines = loaded.lines
+    burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
+    # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
+    history = tuple(
+        line
+        for seq, line in lines
+        if (line.text or line.attached) and (seq < turn.first_seq or line.role != "customer")
+    )
+    waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
+    over = budget is not None and loaded.tokens_today >= budget
+    near = budget is not None and loaded.tokens_today >= budget * r.settings.budget_cheaper_share
+    ms = {"waited": waited_ms, "gather": gather_ms}
+    return Case(
+        turn,
+        loaded.company,
+        burst,
+        history,
+        (),
+        loaded.credentials,
+        ms,
+        loaded.where,
+        over_budget=over,
+        near_budget=near,
+        bot_step=loaded.bot_step,
+        bot_step_at=loaded.bot_step_at,
+        misses=loaded.misses,
+        ahead_s=loaded.ahead_s,
+        silenced=loaded.silenced,
+    )

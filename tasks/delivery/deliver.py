@@ -1,0 +1,305 @@
+"""Delivering a part: lease it, respect the platform's rate, say that it leaves, send, write down what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Literal
+
+import structlog
+
+from shared import faults
+from shared.channels.base import Patience
+from shared.errors import DatabaseUnavailable, SettingsError
+from shared.live.topics import Chat
+from shared.live.topics import Stored as MessageStored
+from shared.model import Outgoing, Place, SendOutcome, ref_of
+from shared.resilience.backoff import delay_s
+from shared.resilience.held import Piece
+from shared.resources import Resources
+from shared.store.db.pool import Conn, describe, set_companies
+from shared.store.delivery import outbound
+from shared.store.delivery.outbound import Claim, Outbound
+from shared.telemetry import metrics
+from tasks.claimed import Claimed, Room
+from tasks.delivery import recording
+from tasks.delivery.recording import Begun
+
+log = structlog.get_logger(__name__)
+
+REAUTH_RETRY_S = 300.0
+DELIVERED_HERE = SendOutcome("sent", "stored_here")
+
+
+class Result(Enum):
+    NOTHING_DUE = "nothing_due"
+    SENT = "sent"
+    POSTPONED = "postponed"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How it went. company: the cursor for the next call. again_in_s: when this conversation has more to send,
+    None if it has not."""
+
+    result: Result
+    company: int
+    again_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """A part that may be written down as about to leave: the answer to the commit was lost. It must not leave, because
+    another process may have it by now."""
+
+    begun: Begun
+
+
+Settled = Begun | Delivered | InDoubt
+Taken = Settled | Claim
+"""A claimed part: about to leave, or settled without a request; a claim still has to be begun, on its own."""
+
+
+def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Taken]:
+    """Claim as many due parts as there is room for, going round the companies, and write down that they leave: one
+    transaction. Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
+    begun: dict[Claim, Settled] = {}
+    try:
+        with r.db.transaction() as conn:
+            claims = _claim(r, conn, after_company, room)
+            if claims:
+                faults.reach("deliver.claimed")
+                set_companies(conn, {claim.company_id for claim in claims})
+                begun = _begin(r, conn, claims)
+    except DatabaseUnavailable:
+        if not begun:
+            raise
+        begun = _in_doubt(begun)
+    except Exception as e:  # noqa: BLE001  one that cannot be begun must not keep the others from being sent
+        log.warning("parts_taken_one_by_one", error=describe(e))
+        room = replace(room, slots=1)
+        with r.db.transaction() as conn:
+            claims = _claim(r, conn, after_company, room)
+    taken = [begun.get(claim, claim) for claim in claims]
+    r.held.note(_piece(claim) for claim in claims if not isinstance(begun.get(claim), Delivered))
+    companies = [claim.company_id for claim in claims]
+    return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
+
+
+def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Claim]:
+    return outbound.claim_several(
+        conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s,
+        held=room.held, company_max=room.company_max,
+    )  # fmt: skip
+
+
+def _piece(claim: Claim) -> Piece:
+    return Piece("part", claim.company_id, claim.outbound_id, claim.epoch)
+
+
+def deliver_next_part(r: Resources, after_company: int) -> Delivered:
+    """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
+    for taken in take_due(r, after_company, Room(1)).pieces:
+        return deliver(r, taken)
+    return Delivered(Result.NOTHING_DUE, 0)
+
+
+def deliver(r: Resources, taken: Taken) -> Delivered:
+    """Send a part that was taken."""
+    if isinstance(taken, Delivered):
+        return taken
+    claim = _claim_of(taken)
+    try:
+        return _deliver(r, taken)
+    finally:
+        r.held.forget(_piece(claim))
+
+
+def _claim_of(taken: Begun | InDoubt | Claim) -> Claim:
+    if isinstance(taken, InDoubt):
+        return taken.begun.claim
+    return taken if isinstance(taken, Claim) else taken.claim
+
+
+def _deliver(r: Resources, taken: Begun | InDoubt | Claim) -> Delivered:
+    settled = _begin_one(r, taken) if isinstance(taken, Claim) else taken
+    if isinstance(settled, Delivered):
+        return settled
+    if isinstance(settled, InDoubt):
+        return _take_back(r, settled.begun)
+    if settled.outgoing is None:
+        return _tell_here(r, settled)
+    return _send(r, settled, settled.outgoing)
+
+
+def _begin_one(r: Resources, claim: Claim) -> Settled:
+    settled: dict[Claim, Settled] = {}
+    try:
+        with r.db.transaction(claim.company_id) as conn:
+            settled = _begin(r, conn, [claim])
+    except DatabaseUnavailable:
+        if not settled:
+            raise
+        settled = _in_doubt(settled)
+    return settled[claim]
+
+
+def _in_doubt(settled: Mapping[Claim, Settled]) -> dict[Claim, Settled]:
+    """All was done and the connection broke during the commit."""
+    return {claim: InDoubt(one) if isinstance(one, Begun) else one for claim, one in settled.items()}
+
+
+def _take_back(r: Resources, begun: Begun) -> Delivered:
+    """Once the database says whether the part was begun: it never left. One that was delivered in our own tables is
+    told of; if it is not there after all, that says nothing."""
+    if begun.outgoing is None:
+        r.live.tell([_chat(begun.part)], MessageStored())
+        return Delivered(Result.UNSENT, begun.claim.company_id, begun.next_due_s)
+    if recording.take_back(r, begun):
+        return Delivered(Result.POSTPONED, begun.claim.company_id, 0.0)
+    return Delivered(Result.UNSENT, begun.claim.company_id)
+
+
+def _begin(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Settled]:
+    """Which of these parts may leave; for those, that they do."""
+    parts = outbound.load(conn, claims)
+    settled: dict[Claim, Settled] = {}
+    leaving: dict[Claim, Outgoing] = {}
+    for claim in claims:
+        allowed = _allow(r, conn, claim, parts.get(claim))
+        if isinstance(allowed, Outgoing):
+            leaving[claim] = allowed
+        else:
+            settled[claim] = allowed
+    if leaving:
+        attempts = outbound.begin_sends(conn, list(leaving), record_deadline_s=r.settings.record_deadline_s)
+        for claim, outgoing in leaving.items():
+            gone = Delivered(Result.UNSENT, claim.company_id)
+            settled[claim] = Begun(claim, parts[claim], attempts[claim], outgoing) if claim in attempts else gone
+    return settled
+
+
+def _allow(r: Resources, conn: Conn, claim: Claim, part: Outbound | None) -> Outgoing | Begun | Delivered:
+    """Whether a part may leave: what is sent then, or what became of it instead."""
+    if part is None:
+        return Delivered(Result.UNSENT, claim.company_id)
+    platform = r.platforms[part.platform]
+    refused = _refusal(part, platform.patience)
+    if refused is not None:
+        outbound.give_up(conn, claim, meaning=refused)
+        outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
+        metrics.GIVEN_UP.inc(part.platform, refused)
+        log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
+        return Delivered(Result.UNSENT, claim.company_id)
+    if platform.local_delivery:
+        return _settle_here(r, conn, claim, part)
+    try:
+        outgoing = _outgoing(r, part)
+    except SettingsError:
+        outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
+        metrics.POSTPONED.inc(part.platform, "credentials_sealed")
+        recording.need_reauth(conn, part)
+        return Delivered(Result.POSTPONED, claim.company_id, REAUTH_RETRY_S)
+    wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
+    if wait_s > 0:
+        outbound.postpone(conn, claim, delay_s=wait_s, meaning="rate_limited")
+        metrics.POSTPONED.inc(part.platform, "rate_limited")
+        return Delivered(Result.POSTPONED, claim.company_id, wait_s)
+    return outgoing
+
+
+def _outgoing(r: Resources, part: Outbound) -> Outgoing:
+    """Raises SettingsError when no key of ours opens the channel's credentials."""
+    opened = r.vault.open_credentials(part.credentials)
+    place = Place(part.account, opened, part.chat, part.last_message, part.last_customer_at)
+    by: Literal["bot", "agent"] = "agent" if part.role == "agent" else "bot"
+    ref = ref_of(part.company_id, part.id)
+    return Outgoing(place, part.text, ref, by, attempt=part.attempts + 1, queued_at=part.queued_at)
+
+
+def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
+    """The customer reads our tables: attempt and result are one commit, so none of these is ever uncertain."""
+    begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.record_deadline_s)
+    if claim not in begun:
+        return Delivered(Result.UNSENT, claim.company_id)
+    attempt = begun[claim]
+    recorded = outbound.record(conn, claim, attempt.number, DELIVERED_HERE, delay_s=0, duration_ms=0)
+    if recorded is None:
+        return Delivered(Result.UNSENT, claim.company_id)
+    recording.follow(r, conn, part, DELIVERED_HERE)
+    return Begun(claim, part, attempt, None, recorded.next_due_s)
+
+
+def _tell_here(r: Resources, begun: Begun) -> Delivered:
+    part = begun.part
+    r.live.tell([_chat(part)], MessageStored())
+    metrics.SENDS.inc(part.platform, DELIVERED_HERE.status, DELIVERED_HERE.meaning)
+    log.info(
+        "part_delivered", outbound_id=part.id, company_id=part.company_id, part=part.part,
+        attempt=begun.attempt.number, status=DELIVERED_HERE.status, meaning=DELIVERED_HERE.meaning, duration_ms=0,
+    )  # fmt: skip
+    return Delivered(Result.SENT, part.company_id, begun.next_due_s)
+
+
+def _chat(part: Outbound) -> Chat:
+    return Chat(part.company_id, part.channel_id, part.chat)
+
+
+def _refusal(part: Outbound, patience: Patience) -> str | None:
+    if part.channel_state == "disabled":
+        return "channel_disabled"
+    if part.age_s > patience.expires_after_s or part.attempts >= patience.attempts_max:
+        return "expired"
+    return None
+
+
+def _send(r: Resources, begun: Begun, outgoing: Outgoing) -> Delivered:
+    part, attempt, company_id = begun.part, begun.attempt.number, begun.claim.company_id
+    outcome, duration_ms = _request(r, part, outgoing)
+    wait_s = _wait_s(r, part, attempt, outcome)
+    recorded = recording.record(r, begun, outcome, wait_s=wait_s, duration_ms=duration_ms)
+    fields = {"outbound_id": part.id, "company_id": company_id, "part": part.part, "attempt": attempt}
+    log.info("part_delivered", **fields, status=outcome.status, meaning=outcome.meaning, duration_ms=duration_ms)
+    if recorded is None:
+        log.warning("part_not_recorded", **fields)
+        return Delivered(Result.UNSENT, company_id)
+    faults.reach("deliver.after_record")
+    if outcome.status == "sent":
+        return Delivered(Result.SENT, company_id, recorded.next_due_s)
+    if outcome.status in ("retry", "reauth"):
+        return Delivered(Result.POSTPONED, company_id, wait_s)
+    return Delivered(Result.UNSENT, company_id)
+
+
+def _request(r: Resources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:
+    """Ask the platform; what became of it, and in how many milliseconds."""
+    platform = r.platforms[part.platform]
+    started = time.monotonic()
+    try:
+        http = r.egress.client("send") if platform.guarded else r.http
+        outcome = r.loop.run(platform.send(http, outgoing), timeout_s=r.settings.send_deadline_s)
+    except TimeoutError:
+        outcome = SendOutcome("uncertain", "timeout")
+    if outcome.status == "uncertain" and platform.idempotent:
+        outcome = replace(outcome, status="retry")
+    faults.reach("deliver.before_record")
+    duration_ms = round((time.monotonic() - started) * 1000)
+    metrics.SENDS.inc(part.platform, outcome.status, outcome.meaning)
+    metrics.SEND.observe(duration_ms / 1000, part.platform)
+    return outcome, duration_ms
+
+
+def _wait_s(r: Resources, part: Outbound, attempt: int, outcome: SendOutcome) -> float:
+    """When to try again, for outcomes that want it."""
+    if outcome.status == "reauth":
+        return REAUTH_RETRY_S
+    if waits_s := r.platforms[part.platform].patience.waits_s:
+        # once it was tried for the last time it is given up without a wait
+        planned_s = waits_s[attempt - 1] if attempt <= len(waits_s) else 0.0
+        return max(planned_s, outcome.retry_after_s or 0.0) * r.rng.uniform(1.0, 1.1)
+    if outcome.retry_after_s is not None:
+        return outcome.retry_after_s
+    return delay_s(attempt, base_s=1.0, cap_s=300.0, rng=r.rng)

@@ -1,0 +1,132 @@
+"""Writing down what became of a send, whatever the database is doing meanwhile, and what that means for others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from shared.errors import DatabaseUnavailable
+from shared.model import Outgoing, SendOutcome
+from shared.resources import Resources
+from shared.store.db.pool import Conn
+from shared.store.delivery import outbound
+from shared.store.delivery.outbound import Attempt, Claim, Outbound, Recorded
+from shared.store.delivery.statuses import Part
+from shared.store.inbox import conversation_bulk, conversations
+from shared.store.inbox.conversations import ChatKey
+from shared.store.tenants import channels
+from shared.telemetry import metrics
+from tasks.inbound import statuses
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+RETRY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A part whose attempt is written down. outgoing: None if it was delivered by that, in our own tables."""
+
+    claim: Claim
+    part: Outbound
+    attempt: Attempt
+    outgoing: Outgoing | None
+    next_due_s: float | None = None
+
+
+def record(r: Resources, begun: Begun, outcome: SendOutcome, *, wait_s: float, duration_ms: int) -> Recorded | None:
+    """Write a send's result down. wait_s: when to try again, for outcomes that want it. None: the part has moved on,
+    or this process was told to stop while the database is away."""
+    part, claim = begun.part, begun.claim
+    blocks = r.platforms[part.platform].patience.blocks
+
+    def write() -> Recorded | None:
+        with r.db.transaction(claim.company_id) as conn:
+            if outcome.status == "failed" or outcome.migrated_to is not None:
+                # what is said of a conversation is written under its lock, which comes before its parts'
+                conversations.lock(conn, part.company_id, part.conversation_id)
+            recorded = outbound.record(
+                conn, claim, begun.attempt.number, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
+            )
+            failed = follow(r, conn, part, outcome) if recorded else []
+        _tell_failures(part, failed)
+        return recorded
+
+    return _until_written(r, write)
+
+
+def take_back(r: Resources, begun: Begun) -> bool:
+    """Undo an attempt of which nobody knows whether it was committed: it never left. Whether it had to be undone."""
+
+    def write() -> bool:
+        with r.db.transaction(begun.claim.company_id) as conn:
+            return outbound.take_back(conn, begun.claim, begun.attempt)
+
+    taken_back = bool(_until_written(r, write))
+    log.warning(
+        "part_taken_back", outbound_id=begun.part.id, company_id=begun.part.company_id, committed=taken_back
+    )  # fmt: skip
+    return taken_back
+
+
+def _until_written(r: Resources, write: Callable[[], T]) -> T | None:
+    """While the database is away only this process knows the result, and it has nothing else to do: it tries for as
+    long as it lives. Others take the send for uncertain after RECORD_DEADLINE_S, and what is written later still
+    settles it. A process that is to stop tries until that deadline; None if that was in vain."""
+    until = time.monotonic() + r.settings.record_deadline_s
+    while True:
+        try:
+            return write()
+        except DatabaseUnavailable:
+            if r.stopping.is_set() and time.monotonic() > until:
+                return None
+            time.sleep(RETRY_S)
+
+
+def follow(r: Resources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
+    """What an outcome means beyond its own part. Returns the part if its platform had said meanwhile that it failed."""
+    if outcome.migrated_to is not None:
+        key = conversations.chat_of(conn, part.company_id, part.conversation_id)
+        if key is not None:
+            conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
+    if outcome.status == "failed":
+        outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
+        conversation_bulk.set_problems(conn, {(part.company_id, part.conversation_id): outcome.meaning})
+    if outcome.status == "reauth":
+        need_reauth(conn, part)
+    if outcome.disables and channels.set_state(conn, part.company_id, part.channel_id, "disabled"):
+        log.error("channel_disabled", channel_id=part.channel_id, company_id=part.company_id, meaning=outcome.meaning)
+    if outcome.status == "sent" and part.channel_state == "needs_reauth":
+        channels.set_state(conn, part.company_id, part.channel_id, "active")
+    if outcome.status == "sent" and outcome.platform_message_id is not None and r.platforms[part.platform].tells_fate:
+        return statuses.hear_early(conn, (part.company_id, part.id), part.channel_id, outcome.platform_message_id)
+    return []
+
+
+def _tell_failures(part: Outbound, failed: Sequence[Part]) -> None:
+    for one in failed:
+        metrics.FAILED_LATER.inc(part.platform, one.meaning or "")
+        log.error("part_failed_later", outbound_id=one.id, company_id=one.company_id, meaning=one.meaning)
+
+
+def need_reauth(conn: Conn, part: Outbound) -> None:
+    """A person has to renew the channel's credentials."""
+    if channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
+        metrics.CHANNEL_ALERTS.inc(part.platform, "channel_needs_reauth", "send_refused")
+        log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
+
+
+def expire_unrecorded(r: Resources) -> int:
+    """Take sends whose result nobody wrote down for uncertain; returns how many."""
+    with r.db.transaction() as conn:
+        again = [name for name, platform in r.platforms.items() if platform.idempotent]
+        expired = outbound.expire_sending(conn, again)
+    for company_id, outbound_id in expired:
+        log.error("part_uncertain", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
+    metrics.UNRECORDED.inc(by=len(expired))
+    return len(expired)

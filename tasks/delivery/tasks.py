@@ -1,0 +1,47 @@
+"""When parts are delivered: at a ring after an answer, after a part when more wait, or by the sweeper."""
+
+from __future__ import annotations
+
+from shared import queues
+from tasks.app import app
+from tasks.base import Step
+from tasks.claimed import Claimed, Room
+from tasks.context import Process
+from tasks.delivery import deliver as flow
+from tasks.delivery.deliver import Taken
+from tasks.dispatch import Dispatcher
+from tasks.wakeup import ring
+
+
+@app.task(base=Step, bind=True, name="deliver.send_due")
+def send_due(self: Step) -> None:
+    """Begin sending whatever is due, as much as this process has room for, until nothing is."""
+    self.process.dispatchers[queues.DELIVER].drain()
+
+
+def dispatcher(process: Process) -> Dispatcher[Taken]:
+    """Sends this process' share of the parts, DELIVER_THREADS at a time."""
+    r = process.resources
+
+    def claim(after_company: int, room: Room) -> Claimed[Taken]:
+        return flow.take_due(r, after_company, room)
+
+    def work(taken: Taken) -> None:
+        again_in_s = flow.deliver(r, taken).again_in_s
+        if again_in_s == 0:
+            process.ringer.want(send_due)
+        elif again_in_s is not None:
+            ring(send_due, countdown_s=again_in_s)  # each has a time of its own
+
+    return Dispatcher(
+        queues.DELIVER, r.settings.deliver_threads, r.settings.company_slots_share, claim=claim, work=work,
+        pass_on=lambda: process.ringer.want(send_due),
+    )  # fmt: skip
+
+
+def deliver_one(process: Process) -> bool:
+    """Send one due part, here and now; whether its conversation has more to send."""
+    cursor = getattr(process.cursors, "deliver", 0)
+    delivered = flow.deliver_next_part(process.resources, cursor)
+    process.cursors.deliver = delivered.company
+    return delivered.again_in_s is not None

@@ -1,0 +1,127 @@
+"""Edits, deletions and reactions. They may come before their message, twice, and in any order; the end is the same.
+
+An edit keeps the newest wording only, a deletion none at all: what a customer took back is not ours to keep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, astuple
+
+from shared.live.topics import Chat, Moved
+from shared.model import Attachment
+from shared.settings import Settings
+from shared.store.answers import turns
+from shared.store.db.pool import Conn
+from shared.store.inbox import changes, conversation_bulk, media
+from shared.store.inbox.changes import Content, Known, Target
+from tasks.inbound.batch import Batch, Placed, Stored, deed, happened_at, targets_of
+
+
+def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
+    """Edit and delete. The conversations are locked, and the batch's own messages are stored."""
+    if not batch.changes:
+        return
+    targets = sorted({target for p in batch.changes for target in _targets(batch, p)})
+    known = changes.stored(conn, targets)
+    before = {target: one.content for target, one in known.items()}
+    before |= changes.early(conn, [target for target in targets if target not in known])
+    after = dict(before)
+    for p in batch.changes:
+        _fold(batch, p, after)
+    changed = {target: content for target, content in after.items() if content != before.get(target)}
+    changes.keep_early(conn, {target: content for target, content in changed.items() if target not in known})
+    now = {target: (known[target], content) for target, content in changed.items() if target in known}
+    if not now:
+        return
+    changes.rewrite(conn, {(target[0], one.id): content for target, (one, content) in now.items()})
+    conversation_bulk.retitle(
+        conn, {(company, place, was.id): _title(content) for (company, place, _), (was, content) in now.items()}
+    )
+    _reconsider(conn, now, settings, stored)
+    _forget_media(conn, now, stored)
+    stored.chats |= {Chat(*astuple(p.chat)) for p in batch.changes if not set(_targets(batch, p)).isdisjoint(now)}
+
+
+def _targets(batch: Batch, p: Placed) -> tuple[Target, ...]:
+    return tuple((*batch.place(p), target) for target in targets_of(p.event))
+
+
+def _fold(batch: Batch, p: Placed, contents: dict[Target, Content]) -> None:
+    did_something = False
+    for target in _targets(batch, p):
+        was = contents.get(target, Content())
+        if deed(p.event) == "deleted":
+            is_now = was.deleted(happened_at(p))
+        else:
+            attachments = tuple(asdict(a) for a in p.event.attachments)
+            is_now = was.edited(p.event.text, attachments, happened_at(p), p.event.dedupe_key)
+        did_something |= is_now != was
+        contents[target] = is_now
+    if did_something:
+        batch.effected(p)
+    else:
+        batch.dropped(p, "duplicate")
+
+
+def _title(content: Content) -> str:
+    return content.text or (f"[{content.attachments[0].get('type')}]" if content.attachments else "")
+
+
+Now = dict[Target, tuple[Known, Content]]
+"""Messages whose content changed: as they were, and as they are."""
+
+
+def _reconsider(conn: Conn, now: Now, settings: Settings, stored: Stored) -> None:
+    """The turn that is open about an edited message is answered to the new wording, as if it had just been written: an
+    answer to what nobody says any more helps nobody. Without an open turn an edit asks for no answer."""
+    moved = turns.reconsider(
+        conn,
+        [
+            turns.Changed(company, conversation, was.seq, content.deleted_at is not None)
+            for (company, conversation, _), (was, content) in now.items()
+            if was.role == "customer" and _says(content) != _says(was.content)
+        ],
+        quiet_s=settings.quiet_window_s,
+        quiet_max_s=settings.quiet_window_max_s,
+        cancels_max=settings.turn_cancels_max,
+        cancel_window_s=settings.turn_cancel_window_s,
+    )
+    stored.moved += [Moved(claim.company_id, claim.turn_id, claim.epoch) for claim in moved]
+    stored.turns += len(moved)
+
+
+def _says(content: Content) -> tuple[object, ...]:
+    return content.text, content.attachments, content.deleted_at is None
+
+
+def _forget_media(conn: Conn, now: Now, stored: Stored) -> None:
+    """What was attached goes with its message; what an edit attached is wanted instead."""
+    replaced = [
+        (company, was, content)
+        for (company, _, _), (was, content) in now.items()
+        if was.content.attachments != content.attachments
+    ]
+    for company_id in sorted({company for company, _, _ in replaced}):
+        of_company = [was.id for company, was, _ in replaced if company == company_id]
+        stored.forgotten += [(company_id, sha256) for sha256 in media.forget(conn, company_id, of_company)]
+    stored.media += media.add(
+        conn,
+        (
+            (company, was.channel_id, was.id, [Attachment(**a) for a in content.attachments])
+            for company, was, content in replaced
+            if content.attachments
+        ),
+    )
+
+
+def react(conn: Conn, batch: Batch, stored: Stored) -> None:
+    """Keep each person's newest reaction to each message, whoever wrote that and whether it is here yet."""
+    found = [
+        (p, changes.Reaction(p.home.company_id, p.home.channel_id, p.chat.chat, target, p.contact.external_id,
+                             None if p.event.status == "removed" else p.event.text, happened_at(p)))
+        for p in batch.reactions for target in targets_of(p.event)
+    ]  # fmt: skip
+    changes.react(conn, [reaction for _, reaction in found])
+    for p in batch.reactions:
+        batch.effected(p)
+    stored.chats |= {Chat(*astuple(p.chat)) for p, _ in found}

@@ -1,0 +1,254 @@
+"""What was said and who answers: customers' messages, what others wrote in our name, conversations handed over.
+
+Everything is set-based: a batch costs the same statements whether it holds one event or a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, astuple, dataclass, field, replace
+from datetime import datetime
+
+from shared import faults
+from shared.live.topics import Chat, Moved
+from shared.model import Attachment, Reason
+from shared.settings import Settings
+from shared.store.answers import turns
+from shared.store.db.pool import Conn
+from shared.store.inbox import changes, conversation_bulk, conversations, media, messages
+from shared.store.inbox.changes import Target
+from shared.store.inbox.conversations import ChatKey, Head, Locked
+from shared.store.inbox.messages import NewMessage
+from tasks.inbound.batch import Batch, Placed, Stored, happened_at
+
+_NO_HANDOVER: Mapping[str, Reason] = {"request": "request", "app_roles": "app_roles"}
+"""What is told of a conversation's control without moving it."""
+
+Place = tuple[int, int]
+"""(company, conversation)"""
+
+
+def lock(conn: Conn, batch: Batch, existing: Collection[ChatKey]) -> None:
+    """Lock every conversation that the batch touches, made where an event stands for one, and make the contacts.
+    `existing` are locked only where there are any."""
+    said = [p for p in batch.talk if p.event.kind == "message"]
+    batch.contacts = conversations.ensure_contacts(conn, {p.contact: p.event.sender_name for p in said})
+    chats: dict[ChatKey, int | None] = {}
+    for p in said:
+        chats.setdefault(p.chat, batch.contacts[p.contact])
+    # also for an edit that came before its message: the lock on its conversation is what the two meet at
+    for p in (*batch.talk, *batch.changes, *batch.facts):
+        chats.setdefault(p.chat, None)
+    batch.locked = conversations.ensure_locked(conn, chats, existing)
+    if chats:
+        faults.reach("intake.locked")
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """One conversation while the batch's events pass in their order. bot: None while it is as it was. taken_over: a
+    person or another application spoke, so what was open before is not the bot's to answer."""
+
+    locked: Locked
+    head: Head | None = None
+    last: NewMessage | None = None
+    customers: int = 0
+    read_to: int | None = None
+    bot: bool | None = None
+    taken_over: bool = False
+    wanted: turns.Wanted | None = None
+    contact_id: int | None = None
+
+    @property
+    def bot_enabled(self) -> bool:
+        return self.locked.bot_enabled if self.bot is None else self.bot
+
+    @property
+    def next_seq(self) -> int:
+        return (self.last.seq if self.last else self.locked.message_count) + 1
+
+    def take_over(self) -> None:
+        self.bot, self.taken_over, self.wanted = False, True, None
+
+
+@dataclass(slots=True)
+class _Talk:
+    conversations: dict[Place, _Conversation] = field(default_factory=dict)
+    accepted: list[tuple[Placed, NewMessage]] = field(default_factory=list)
+
+
+def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
+    """Messages, heads, takeovers and turns. The conversations are locked."""
+    if not batch.talk:
+        return
+    talk = _walk(conn, batch)
+    new = [message for _, message in talk.accepted]
+    ids = messages.add(conn, new)
+    touched = talk.conversations
+    conversations.advance(conn, _heads(touched, ids))
+    for place, one in touched.items():
+        newly_read = max(0, (one.read_to or 0) - one.locked.read_seq)
+        batch.count(place[0], one.customers, one.customers - newly_read)
+    taken = [place for place, one in touched.items() if one.taken_over]
+    turns.cancel_all(conn, taken)
+    conversation_bulk.set_bots(conn, {place: one.bot for place, one in touched.items() if one.bot is not None})
+    wanted = [one.wanted for one in touched.values() if one.wanted is not None]
+    extended = turns.want(
+        conn,
+        wanted,
+        quiet_s=settings.quiet_window_s,
+        quiet_max_s=settings.quiet_window_max_s,
+        cancels_max=settings.turn_cancels_max,
+        cancel_window_s=settings.turn_cancel_window_s,
+    )
+    stored.turns = len(wanted)
+    stored.moved += [Moved(claim.company_id, claim.turn_id, claim.epoch) for claim in extended]
+    stored.moved += [Moved(company) for company in sorted({company for company, _ in taken})]
+    stored.chats |= {Chat(*astuple(p.chat)) for p, _ in talk.accepted}
+    stored.media += media.add(
+        conn,
+        ((m.company_id, m.channel_id, ids[_key(m)], m.attachments) for m in new if m.attachments),
+    )
+    for p, message in talk.accepted:
+        batch.effected(p, ids[_key(message)])
+
+
+def _key(message: NewMessage) -> messages.Key:
+    return message.company_id, message.channel_id, message.dedupe_key
+
+
+def _walk(conn: Conn, batch: Batch) -> _Talk:
+    """Take the events one by one, in their order: each message gets its place, each takeover its effect on what
+    follows; a second copy is dropped as `duplicate`."""
+    said = [p for p in batch.talk if p.event.kind != "handover"]
+    seen = messages.existing_keys(
+        conn, sorted({(p.home.company_id, p.home.channel_id, p.event.dedupe_key) for p in said})
+    )
+    # an echo may come in two guises (as ours and as a bystander's), which have keys of their own
+    echoed = set(changes.stored(conn, sorted({t for p in said if p.event.kind == "echo" for t in _target(batch, p)})))
+    early = changes.take_early(conn, sorted({target for p in said for target in _target(batch, p)}))
+    talk = _Talk()
+    for p in batch.talk:
+        place = batch.place(p)
+        one = talk.conversations.setdefault(place, _Conversation(batch.locked[p.chat]))
+        if p.event.kind == "handover":
+            _hand_over(batch, p, one)
+            continue
+        key = (p.home.company_id, p.home.channel_id, p.event.dedupe_key)
+        targets = _target(batch, p)
+        if key in seen or (p.event.kind == "echo" and not echoed.isdisjoint(targets)):
+            batch.dropped(p, "duplicate")
+            continue
+        seen.add(key)
+        if p.event.kind == "echo":
+            echoed.update(targets)
+        contact_id = batch.contacts[p.contact] if p.event.kind == "message" else None
+        message = _message(p, one, contact_id, next((early[t] for t in targets if t in early), None))
+        talk.accepted.append((p, message))
+        _say(p, one, message)
+    return talk
+
+
+def _target(batch: Batch, p: Placed) -> tuple[Target, ...]:
+    found = p.event.external_id or next(iter(p.event.targets), None)
+    return () if found is None else ((*batch.place(p), found),)
+
+
+def _message(p: Placed, one: _Conversation, contact_id: int | None, early: changes.Content | None) -> NewMessage:
+    event, text, attachments = p.event, p.event.text, p.event.attachments
+    if early is not None:
+        early = early.over(text, tuple(asdict(a) for a in attachments))
+        text, attachments = early.text, tuple(Attachment(**a) for a in early.attachments)
+    return NewMessage(
+        company_id=one.locked.company_id,
+        conversation_id=one.locked.id,
+        channel_id=one.locked.channel_id,
+        seq=one.next_seq,
+        contact_id=contact_id,
+        dedupe_key=event.dedupe_key,
+        external_id=event.external_id or next(iter(event.targets), None),
+        reply_to=event.reply_to,
+        text=text,
+        attachments=attachments,
+        sent_at=event.sent_at,
+        received_at=p.entry.received_at,
+        role="customer" if event.kind == "message" else "agent",
+        edited_at=early.edited_at if early else None,
+        edits=early.edits if early else (),
+        deleted_at=early.deleted_at if early else None,
+    )
+
+
+def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
+    one.last = message
+    by_customer = message.role == "customer"
+    if by_customer:
+        one.customers += 1
+        one.contact_id = one.contact_id or message.contact_id
+    else:  # who writes has read what was there, and has the conversation from now on
+        one.take_over()
+        one.read_to = one.locked.customer_seq + one.customers
+    before = one.head
+    one.head = Head(
+        company_id=message.company_id,
+        id=message.conversation_id,
+        message_count=message.seq,
+        customer_added=one.customers,
+        last_message_id=0,  # not known before it is inserted
+        last_role=message.role,
+        last_text=message.text or (f"[{message.attachments[0].type}]" if message.attachments else ""),
+        customer_at=_newest_at(before, happened_at(p)) if by_customer else before.customer_at if before else None,
+        customer_message=message.external_id if by_customer else before.customer_message if before else None,
+        contact_id=one.contact_id,
+        read_to=one.read_to,
+    )
+    if by_customer and p.event.reply and one.bot_enabled and message.deleted_at is None:
+        one.wanted = _wanted(p, message, one.wanted)
+
+
+def _newest_at(before: Head | None, at: datetime) -> datetime:
+    """Messages of one batch may come in another order than they were written."""
+    return at if before is None or before.customer_at is None else max(before.customer_at, at)
+
+
+def _wanted(p: Placed, message: NewMessage, before: turns.Wanted | None) -> turns.Wanted:
+    return turns.Wanted(
+        company_id=message.company_id,
+        conversation_id=message.conversation_id,
+        channel_id=message.channel_id,
+        first_seq=before.first_seq if before else message.seq,
+        last_seq=message.seq,
+        received_at=p.entry.received_at,
+        request_id=p.entry.request_id,
+    )
+
+
+def _heads(touched: dict[Place, _Conversation], ids: dict[messages.Key, int]) -> list[Head]:
+    return [
+        replace(one.head, last_message_id=ids[_key(one.last)])
+        for one in touched.values()
+        if one.head is not None and one.last is not None
+    ]
+
+
+def _hand_over(batch: Batch, p: Placed, one: _Conversation) -> None:
+    """Another application on the page takes the conversation, or gives it to us."""
+    to_us = _goes_to_us(p)
+    if to_us is None:
+        batch.dropped(
+            p, _NO_HANDOVER.get(p.event.status or "", "handover")
+        )  # asked for, or roles assigned: the ledger is the note of it
+        return
+    if to_us:
+        one.bot = True
+    else:
+        one.take_over()
+    batch.effected(p)
+
+
+def _goes_to_us(p: Placed) -> bool | None:
+    ours, theirs = p.home.me.app, p.event.app
+    known = ours is not None and theirs is not None
+    if p.event.status == "pass":  # told to who receives it, unless it says who that is
+        return theirs == ours if known else True
+    return False if p.event.status == "take" else None  # told to who loses it

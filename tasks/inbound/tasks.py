@@ -1,0 +1,40 @@
+"""Unread counts and the balance are kept as messages come and are read; this looks after what arithmetic cannot
+promise."""
+
+from __future__ import annotations
+
+import structlog
+
+from shared.store.inbound import balance
+from tasks.app import app
+from tasks.base import Step
+from tasks.context import Process
+from tasks.operations.job_task import job
+
+log = structlog.get_logger(__name__)
+
+STUCK_AFTER_S = 300.0
+"""An entry that has waited for so long in the journal is not under way any more: somebody should look."""
+
+reconcile_totals = job("unread.reconcile_totals", "Hold every company's totals against its conversations.")
+
+
+@app.task(base=Step, bind=True, name="unread.take_balance")
+def take_balance(self: Step) -> None:
+    """Take the balance, write it down, and say aloud what is wrong."""
+    take(self.process)
+
+
+def take(process: Process) -> None:
+    r = process.resources
+    with r.db.connection() as conn:
+        found = balance.take(conn, r.journal)
+        oldest_s = r.journal.oldest_age_s()
+        balance.note(conn, found, oldest_s)
+    fields = {"received": found.requests_received, "in_flight": found.requests_in_flight, "oldest_s": round(oldest_s)}
+    if not found.closes:
+        log.error("balance_open", missing=found.missing, **fields)
+    elif oldest_s > STUCK_AFTER_S:
+        log.error("journal_stuck", **fields)
+    else:
+        log.info("balance_taken", **fields)

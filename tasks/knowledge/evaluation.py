@@ -1,0 +1,213 @@
+"""How well passages are found: a corpus as one company, each question asked through the product's own search."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Permanent
+from shared.knowledge import chunk, language, search
+from shared.knowledge.conversation import Said, said_before
+from shared.knowledge.embed import Embedder, Vector
+from shared.model import ChatLine, NewChunk
+from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge import documents as knowledge
+from shared.store.knowledge import embeddings
+from shared.store.knowledge.filters import Filter
+from shared.store.tenants import companies
+
+BATCH = 64
+EMBED_DEADLINE_S = 600.0
+QUESTION_DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A passage as given. transcript: which conversation it is a part of."""
+
+    id: str
+    title: str
+    text: str
+    transcript: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    id: str
+    text: str
+    history: tuple[ChatLine, ...]
+    transcript: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """company_id: whose it is. names: chunk → row. transcripts: transcript → document."""
+
+    company_id: int
+    names: Mapping[int, str]
+    transcripts: Mapping[str, int]
+
+
+def read_corpus(path: Path) -> list[Row]:
+    """`{"id", "text", "title"?, "transcript_id"?}` a line. Raises Permanent naming the line."""
+    rows = [
+        Row(_text(entry, "id"), chunk.clean(str(entry.get("title") or "")), chunk.clean(_text(entry, "text")),
+            _optional(entry, "transcript_id"))
+        for entry in _entries(path, ("id", "text"))
+    ]  # fmt: skip
+    if len({row.id for row in rows}) < len(rows):
+        raise Permanent("corpus", f"{path}: an id stands there twice")
+    return rows
+
+
+def read_queries(path: Path) -> list[Query]:
+    """`{"id", "text", "history"?: [{"role", "text"}], "transcript_id"?}` a line; nothing else of it is used.
+    Raises Permanent naming the line."""
+    return [
+        Query(_text(entry, "id"), _text(entry, "text"), _history(entry), _optional(entry, "transcript_id"))
+        for entry in _entries(path, ("id", "text"))
+    ]
+
+
+def load(conn: Conn, name: str, rows: Sequence[Row], embedder: Embedder) -> Corpus:
+    """Make a company of that name and store the rows as they are: one row, one passage. Rows of one transcript are the
+    passages of one document, in their order. Call outside a transaction."""
+    languages = language.detect_each(f"{row.title}\n{row.text}" for row in rows)
+    with conn.transaction():
+        company_id = companies.ensure(conn, name).id
+    documents: dict[str, list[tuple[Row, str]]] = {}
+    for row, spoken in zip(rows, languages, strict=True):
+        # A prefix each, so that no passage is taken for a transcript.
+        key = f"passage:{row.id}" if row.transcript is None else f"transcript:{row.transcript}"
+        documents.setdefault(key, []).append((row, spoken))
+    names: dict[int, str] = {}
+    transcripts: dict[str, int] = {}
+    for key, parts in documents.items():
+        document_id, found = _store(conn, company_id, key, parts)
+        names |= found
+        if parts[0][0].transcript is not None:
+            transcripts[parts[0][0].transcript] = document_id
+    _embed(conn, company_id, embedder)
+    return Corpus(company_id, names, transcripts)
+
+
+def _store(conn: Conn, company_id: int, key: str, parts: Sequence[tuple[Row, str]]) -> tuple[int, dict[int, str]]:
+    """Returns the document, and which chunk is which row."""
+    first, spoken = parts[0]
+    with conn.transaction():
+        set_companies(conn, [company_id])
+        added = knowledge.add_document(
+            conn, company_id, source=key, title=first.title, text="",
+            content_hash=hashlib.sha256(key.encode()).digest(),
+            chunks=[NewChunk(row.title, row.text, 0) for row, _ in parts], language=spoken,
+            kind="text" if first.transcript is None else "transcript",
+        )  # fmt: skip
+        chunks = conn.execute(
+            "/* evaluation.chunks */ SELECT id, ordinal FROM chunks WHERE company_id = %s AND document_id = %s",
+            (company_id, added.document_id),
+        ).fetchall()
+    return added.document_id, {int(str(chunk_id)): parts[int(str(place))][0].id for chunk_id, place in chunks}
+
+
+def _embed(conn: Conn, company_id: int, embedder: Embedder) -> None:
+    """All of the company's chunks, as the index worker does it."""
+    with conn.transaction():
+        set_companies(conn, [company_id])
+        rows = conn.execute(
+            "/* evaluation.texts */ SELECT id, title, text FROM chunks WHERE company_id = %s ORDER BY length, id",
+            (company_id,),
+        ).fetchall()
+    vectors = _vectors(embedder, [f"{title}\n{text}" for _, title, text in rows], EMBED_DEADLINE_S)
+    if not vectors:
+        return
+    with conn.transaction():
+        set_companies(conn, [company_id])
+        space_id = embeddings.ensure_space(conn, embedder.model, len(vectors[0]))
+        pairs = [(int(str(row[0])), vector) for row, vector in zip(rows, vectors, strict=True)]
+        embeddings.add(conn, company_id, space_id, pairs)
+        # The planner knows nothing of rows that came a moment ago.
+        conn.execute("ANALYZE chunks, lexemes, knowledge_stats, embeddings, documents")
+
+
+def ask(conn: Conn, corpus: Corpus, queries: Sequence[Query], embedder: Embedder, limit: int) -> Iterator[list[str]]:
+    """The ids of the best rows for each query, best first. Call outside a transaction."""
+    said = [said_before(query.history) for query in queries]
+    known = _Known(embedder, [query.text for query in queries], said)
+    for query, before in zip(queries, said, strict=True):
+        meanings = search.understand(known, [query.text], deadline_s=QUESTION_DEADLINE_S, before=before)
+        where = None
+        if query.transcript is not None:
+            # A transcript that is not there is not the whole company.
+            where = Filter(
+                documents=tuple(corpus.transcripts[t] for t in (query.transcript,) if t in corpus.transcripts)
+            )
+        with conn.transaction():
+            set_companies(conn, [corpus.company_id])
+            found = search.search(
+                conn, corpus.company_id, query.text, limit, meanings.get(query.text), before=before, where=where
+            )
+        yield [corpus.names[passage.chunk_id] for passage in found]
+
+
+class _Known:
+    """The embedder with all that will be asked embedded at once, on every core."""
+
+    def __init__(self, embedder: Embedder, questions: Sequence[str], said: Sequence[Sequence[Said]]) -> None:
+        self._embedder = embedder
+        self.model, self.baseline = embedder.model, embedder.baseline
+        texts = dict.fromkeys([*(q for q in questions if q.strip()), *(part.text for parts in said for part in parts)])
+        ordered = sorted(texts, key=len)
+        self._vectors = dict(zip(ordered, _vectors(embedder, ordered, EMBED_DEADLINE_S), strict=True))
+
+    def prepare(self) -> None:
+        self._embedder.prepare()
+
+    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
+        return [self._vectors[text] for text in texts]
+
+    def trust(self, text: str) -> float:
+        return self._embedder.trust(text)
+
+
+def _vectors(embedder: Embedder, texts: Sequence[str], deadline_s: float) -> list[Vector]:
+    parts = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
+    with ThreadPoolExecutor(2) as threads:
+        done = threads.map(lambda part: embedder.embed(part, deadline_s=deadline_s), parts)
+        return [vector for part in done for vector in part]
+
+
+def _entries(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                raise Permanent("corpus", f"{path}, line {number}: no JSON") from None
+            if not isinstance(entry, dict) or any(not isinstance(entry.get(key), str) for key in needed):
+                raise Permanent("corpus", f"{path}, line {number}: should be an object with the texts id and text")
+            yield entry
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    return str(entry[key])
+
+
+def _optional(entry: Mapping[str, Any], key: str) -> str | None:
+    value = entry.get(key)
+    return None if value is None else str(value)
+
+
+def _history(entry: Mapping[str, Any]) -> tuple[ChatLine, ...]:
+    lines = entry.get("history") or []
+    return tuple(
+        ChatLine("customer" if line.get("role") in ("user", "customer") else "bot", str(line.get("text") or ""))
+        for line in lines
+        if isinstance(line, dict)
+    )

@@ -1,0 +1,114 @@
+"""Embedding what documents hold: one batch of one document a call. The active space first; the others are filled while
+nothing waits for it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import structlog
+
+from shared import faults
+from shared.errors import DatabaseUnavailable, Permanent
+from shared.resilience.backoff import delay_s
+from shared.resilience.breaker import BreakerOpen
+from shared.resources import Resources
+from shared.store.db.pool import describe
+from shared.store.knowledge import embedding_models, embeddings
+from shared.store.knowledge.embedding_models import Space
+from shared.store.knowledge.embeddings import Claim
+
+log = structlog.get_logger(__name__)
+
+BATCH = 64
+"""Chunks a call: 2 to 4 s of the local model, so that companies take turns and a stop waits for little."""
+LEASE_S = 120.0
+EMBED_DEADLINE_S = 15.0
+"""Below the grace period of a stop."""
+RETRY_BASE_S, RETRY_CAP_S = 5.0, 900.0
+
+
+class Result(Enum):
+    NOTHING_DUE = "nothing_due"
+    INDEXED = "indexed"
+    MORE = "more"
+    RETRY = "retry"
+
+
+def index_next_document(r: Resources, after_company: int) -> tuple[Result, int]:
+    """Embed the next batch of the document that is due next. Returns how it went and the company it was of (the
+    cursor for the next call). Raises DatabaseUnavailable when nothing could be claimed."""
+    workable = _workable(r)
+    if not workable:
+        return Result.NOTHING_DUE, 0
+    with r.db.transaction() as conn:
+        claim = embeddings.claim(conn, list(workable), after_company, lease_s=LEASE_S)
+    if claim is None:
+        return Result.NOTHING_DUE, 0
+    faults.reach("index.claimed")
+    space = workable[claim.space_id]
+    bound = {"company_id": claim.company_id, "document_id": claim.document_id, "space": space.model}
+    try:
+        return _index(r, claim, space), claim.company_id
+    except DatabaseUnavailable:
+        # the lease ends by itself, and the document is found again
+        log.warning("index_left", **bound, reason="database_unavailable")
+    except Exception as e:
+        if isinstance(e, BreakerOpen):
+            r.spaces.rest(space.id, e.retry_after_s or RETRY_BASE_S)  # the others would be claimed for nothing
+        wait_s = getattr(e, "retry_after_s", None) or delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
+        with r.db.transaction(claim.company_id) as conn:
+            embeddings.postpone(conn, claim, delay_s=wait_s, error=describe(e))
+        log.warning("index_failed", **bound, attempts=claim.attempts, exc_info=e)
+    return Result.RETRY, claim.company_id
+
+
+def _workable(r: Resources) -> dict[int, Space]:
+    """The spaces that this process has an embedder for, in the order in which they are worked for. That of its first
+    embedder is made where there is none: on a new installation, and where EMBEDDINGS_MODEL is another one."""
+    known = r.spaces.every()
+    if r.embedder.model not in {space.model for space in known}:
+        with r.db.transaction() as conn:
+            embedding_models.make(conn, r.embedder.model)
+        log.info("space_made", space=r.embedder.model)
+        r.spaces.forget()
+        known = r.spaces.every()
+    embedders = r.embedders
+    return {
+        space.id: space for space in known
+        if space.model in embedders and space.state != "dropping" and not r.spaces.rests(space.id)
+    }  # fmt: skip
+
+
+def _index(r: Resources, claim: Claim, space: Space) -> Result:
+    """No connection is held while the texts are embedded. Whatever was stored stays, whoever ends first."""
+    with r.db.transaction(claim.company_id) as conn:
+        missing = embeddings.without_vector(conn, claim, BATCH + 1)
+        if not missing:
+            embeddings.finish(conn, claim)
+            return Result.INDEXED
+    batch = missing[:BATCH]
+    # The title too: a section's text alone often does not say what it is about.
+    texts = [f"{part.title}\n{part.text}" for part in batch]
+    vectors = r.embedders[space.model].embed(texts, deadline_s=EMBED_DEADLINE_S)
+    faults.reach("index.embedded")
+    if space.dimension is None:
+        with r.db.transaction() as conn:
+            embeddings.ensure_space(conn, space.model, len(vectors[0]))
+        r.spaces.forget()
+    elif len(vectors[0]) != space.dimension:
+        raise Permanent("embedding_dimension", f"{space.model}: {len(vectors[0])} dimensions, not {space.dimension}")
+    with r.db.transaction(claim.company_id) as conn:
+        pairs = [(part.chunk_id, vector) for part, vector in zip(batch, vectors, strict=True)]
+        embeddings.add(conn, claim.company_id, claim.space_id, pairs)
+        more = len(missing) > BATCH
+        if more:
+            embeddings.go_on(conn, claim)
+        else:
+            embeddings.finish(conn, claim)
+        faults.reach("index.before_commit")
+    faults.reach("index.after_commit")
+    log.info(
+        "indexed", company_id=claim.company_id, document_id=claim.document_id, space=space.model, chunks=len(batch),
+        more=more,
+    )  # fmt: skip
+    return Result.MORE if more else Result.INDEXED

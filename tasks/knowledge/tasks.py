@@ -1,0 +1,82 @@
+"""When documents are read and embedded: at a ring after they came, and every minute for whatever is left."""
+
+from __future__ import annotations
+
+from shared import queues
+from shared.store.knowledge.imports import Claim
+from shared.store.operations import rounds
+from shared.store.tenants import companies
+from tasks.app import app
+from tasks.base import Step
+from tasks.claimed import Claimed, Room
+from tasks.context import Process
+from tasks.dispatch import Dispatcher
+from tasks.knowledge import imports, index_audit
+from tasks.knowledge import index as flow
+from tasks.knowledge.index import Result
+from tasks.operations.job_task import job
+from tasks.wakeup import ring
+
+AUDIT_HALF_S = 12 * 3600.0
+"""Half of the timetable's day: of two beats' rings one audits."""
+
+
+IMPORTS = "imports"
+
+
+@app.task(base=Step, bind=True, name="index.import_due")
+def import_due(self: Step) -> None:
+    """Begin making documents of whatever files and pages are due, as much as this process has room for, until nothing
+    is."""
+    self.process.dispatchers[queues.INDEX].drain()
+
+
+def dispatcher(process: Process) -> Dispatcher[Claim]:
+    """Reads this process' share of the files and pages, IMPORT_THREADS at a time, each in a child of its own."""
+    r = process.resources
+
+    def claim(after_company: int, room: Room) -> Claimed[Claim]:
+        return imports.take_due(r, after_company, room)
+
+    def work(claimed: Claim) -> None:
+        if imports.do(r, claimed) is imports.Result.DONE:
+            process.ringer.want(embed_due)
+            process.ringer.want(import_due)  # a site became pages
+
+    return Dispatcher(
+        IMPORTS, r.settings.import_threads, r.settings.company_slots_share, claim=claim, work=work,
+        pass_on=lambda: process.ringer.want(import_due),
+    )  # fmt: skip
+
+
+@app.task(base=Step, bind=True, name="index.audit_recall")
+def audit_recall(self: Step) -> None:
+    """Hold the index against the exact answer, company by company."""
+    r = self.process.resources
+    with r.db.transaction() as conn:
+        if not rounds.begins(conn, self.name, not_within_s=AUDIT_HALF_S):
+            return
+        ids = companies.ids(conn)
+    for company_id in ids:
+        index_audit.audit(r, company_id)
+
+
+@app.task(base=Step, bind=True, name="index.embed_due")
+def embed_due(self: Step) -> None:
+    """Embed a batch of the document that is due next, of the next company in this thread's round; rings on until
+    nothing is due."""
+    if index_one(self.process):
+        ring(embed_due)
+
+
+def index_one(process: Process) -> bool:
+    """Embed one batch; whether there may be more to do."""
+    cursor = getattr(process.cursors, "index", 0)
+    result, process.cursors.index = flow.index_next_document(process.resources, cursor)
+    # Nothing behind the cursor is not nothing: the next call begins at the first company.
+    return result is not Result.NOTHING_DUE or cursor > 0
+
+
+find_popular = job("index.find_popular", "Note what each company is asked often.")
+warm_popular = job("index.warm_popular", "Renew the vectors and results of what is asked often.")
+refresh_knowledge = job("index.refresh_knowledge", "Have embedded what has no vectors, and websites read again.")

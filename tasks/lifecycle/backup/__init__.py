@@ -1,0 +1,75 @@
+"""Backups: made every hour, thinned, and every day the newest is tried: does it restore, and does it balance?"""
+
+from __future__ import annotations
+
+from shared.settings import Settings
+from shared.store.lifecycle import backups as store
+from shared.store.operations.jobs import Cursor
+from tasks.lifecycle.backup import dump, prove
+from tasks.lifecycle.backup.place import Backup, Place, Tiers, superfluous
+from tasks.operations.jobs import Batch, Job, Preview, Work
+
+
+def tiers_of(settings: Settings) -> Tiers:
+    return Tiers(
+        settings.backup_keep_hourly, settings.backup_keep_daily, settings.backup_keep_weekly,
+        settings.backup_keep_monthly,
+    )  # fmt: skip
+
+
+def kept(backup: Backup) -> store.Kept:
+    facts = backup.manifest.get("facts", {})
+    rows = sum(facts.get("rows", {}).values())
+    return store.Kept(backup.name, backup.made_at, float(backup.manifest.get("seconds", 0)), backup.size, rows)
+
+
+def to_thin(work: Work, place: Place) -> list[Backup]:
+    """Those that no tier keeps, but for the newest one that was seen to restore."""
+    restored = next((k.name for k in store.all_kept(work.conn) if k.proof == "restored"), None)
+    found = {backup.name: backup for backup in place.all()}
+    return [found[name] for name in superfluous(list(found), tiers_of(work.settings)) if name != restored]
+
+
+def _make(work: Work, cursor: Cursor | None) -> Batch:
+    """Thin first: it makes room. size: bytes that the new one takes."""
+    place = Place(work.settings.backup_folder)
+    with place.held():
+        for old in to_thin(work, place):
+            place.remove(old)
+        made = dump.make(work, place)
+        for old in to_thin(work, place):
+            place.remove(old)
+        store.sync(work.conn, [kept(backup) for backup in place.all()])
+    return Batch(kept(made).rows, made.size)
+
+
+def _would_make(work: Work) -> Preview:
+    place = Place(work.settings.backup_folder)
+    lines = [f"would make one in {place.path}", *(f"would delete {old.name}" for old in to_thin(work, place))]
+    newest = next(iter(place.all()), None)
+    return Preview(0, newest.size if newest else 0, tuple(lines))
+
+
+def _prove(work: Work, cursor: Cursor | None) -> Batch:
+    """The newest one; without any there is nothing to prove, and `no backup` is told elsewhere."""
+    place = Place(work.settings.backup_folder)
+    with place.held():
+        newest = next(iter(place.all()), None)
+        if newest is None:
+            return Batch()
+        store.sync(work.conn, [kept(backup) for backup in place.all()])
+        prove.prove(work, place, newest)
+    return Batch(kept(newest).rows, newest.size)
+
+
+def _would_prove(work: Work) -> Preview:
+    newest = next(iter(Place(work.settings.backup_folder).all()), None)
+    if newest is None:
+        return Preview(0, 0, ("there is no backup",))
+    return Preview(kept(newest).rows, newest.size, (f"would restore {newest.name} and count",))
+
+
+MAKE = Job("maintenance.make_backup", _make, _would_make)
+PROVE = Job("maintenance.prove_backup", _prove, _would_prove)
+
+__all__ = ["MAKE", "PROVE", "Backup", "Place", "kept", "to_thin"]

@@ -1,0 +1,133 @@
+"""Alerts: what the checks find wrong is told once, again after a day, and when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from contextlib import ExitStack
+from datetime import datetime
+
+import structlog
+
+from shared.errors import Permanent, Transient
+from shared.resilience.egress import Egress, EgressRefused
+from shared.settings import Settings
+from shared.store.db.pool import Conn
+from shared.store.db.redis import connect
+from shared.store.operations import alerts as store
+from shared.store.operations import vitals
+from shared.store.operations.alerts import Alert
+from shared.store.operations.jobs import Cursor
+from tasks.operations import health
+from tasks.operations.jobs import Batch, Job, Preview, Work
+
+log = structlog.get_logger(__name__)
+
+AGAIN_AFTER_S = 24 * 3600.0
+POST_WITHIN_S = 10.0
+SOCKET_S = 2.0
+
+
+class AlertNotTaken(Transient):
+    """The webhook did not take the alerts; they are told with the next look."""
+
+
+def look(conn: Conn, settings: Settings, now: datetime) -> dict[str, health.Examined]:
+    """Every check, on connections of its own to Redis."""
+    with ExitStack() as clients:
+
+        def client(name: str) -> object:
+            url = settings.need(name)
+            if not url.startswith(("redis://", "rediss://")):
+                return None
+            made = connect(url, socket_timeout_s=SOCKET_S)
+            clients.callback(made.close)
+            return made
+
+        return health.examine(
+            health.Visit(settings, now, conn, client("journal_url"), client("broker_url"), client("cache_url"))  # type: ignore[arg-type]
+        )
+
+
+def _evaluate(work: Work, cursor: Cursor | None) -> Batch:
+    problems = health.problems(look(work.conn, work.settings, work.clock.now()))
+    with work.transaction() as conn:
+        store.settle(conn, problems)
+    due = store.to_tell(work.conn, again_after_s=AGAIN_AFTER_S)
+    if due:
+        tell(work.settings, due, work.clock.now())
+        with work.transaction() as conn:
+            store.told(conn, due)
+    return Batch(len(due))
+
+
+def _preview(work: Work) -> Preview:
+    problems = health.problems(look(work.conn, work.settings, work.clock.now()))
+    return Preview(len(problems), 0, tuple(f"{key}  {words}" for key, words in sorted(problems.items())))
+
+
+def tell(settings: Settings, alerts: list[Alert], now: datetime) -> None:
+    """Log them, and post them where an address is set: the operator's own, which may lie inside a private network.
+    Raises AlertNotTaken, EgressRefused for what is no address."""
+    for alert in alerts:
+        log.warning("alert_over" if alert.cleared else "alert", key=alert.key, words=alert.words)
+    if settings.alert_webhook_url is None:
+        return
+    body = json.dumps(
+        {"type": "switchboard.alerts", "timestamp": now.isoformat(), "data": {"alerts": [
+            {"key": a.key, "state": "recovered" if a.cleared else "firing", "words": a.words,
+             "since": a.since.isoformat()} for a in alerts]}},
+        ensure_ascii=False,
+    ).encode()  # fmt: skip
+    asyncio.run(_post(settings, settings.alert_webhook_url, body, _headers(settings, alerts, now, body)))
+
+
+async def _post(settings: Settings, url: str, body: bytes, headers: dict[str, str]) -> None:
+    try:
+        egress = Egress(trusted=[url])
+    except ValueError:
+        raise EgressRefused("ALERT_WEBHOOK_URL is not a valid web address") from None
+    try:
+        answer = await egress.post(url, body, headers, deadline_s=POST_WITHIN_S)
+    finally:
+        await egress.aclose()
+    if answer.status >= 300:
+        raise AlertNotTaken(f"the alert webhook answered {answer.status}")
+
+
+def _headers(settings: Settings, alerts: list[Alert], now: datetime, body: bytes) -> dict[str, str]:
+    """Signed as Standard Webhooks are. The id is the same as long as the same is told, so that a repetition after an
+    answer that was lost can be known."""
+    told = ",".join(f"{a.id}{'-' if a.cleared else '+'}" for a in alerts)
+    id_ = "alert_" + hashlib.sha256(f"{told}:{now:%Y-%m-%d}".encode()).hexdigest()[:32]
+    headers = {"content-type": "application/json", "webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}
+    secret = settings.alert_webhook_secret.get_secret_value()
+    if secret:
+        signed = b".".join((id_.encode(), headers["webhook-timestamp"].encode(), body))
+        mac = hmac.new(_key(secret), signed, hashlib.sha256).digest()
+        headers["webhook-signature"] = "v1," + base64.b64encode(mac).decode()
+    return headers
+
+
+def _key(secret: str) -> bytes:
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        raise Permanent("settings", "ALERT_WEBHOOK_SECRET should be whsec_ and base64") from None
+
+
+def _keep_sizes(work: Work, cursor: Cursor | None) -> Batch:
+    with work.transaction() as conn:
+        return Batch(vitals.keep_sizes(conn, work.clock.now().date()))
+
+
+def _sizes(work: Work) -> Preview:
+    tables = vitals.table_sizes(work.conn)
+    return Preview(len(tables), 0, tuple(f"{t.name}  {t.bytes} bytes" for t in tables))
+
+
+EVALUATE = Job("health.evaluate_alerts", _evaluate, _preview)
+KEEP_SIZES = Job("health.keep_sizes", _keep_sizes, _sizes)

@@ -1,0 +1,53 @@
+"""The registry of checks: what `GET /health` shows and what alerts come from.
+
+A check looks at one thing and says what it found and what is wrong with it. Whoever builds something that can go wrong
+adds its check here: a function in a module of its kind, and a line in CHECKS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tasks.operations.health import database, knowledge, services, work
+from tasks.operations.health.visit import Away, Check, Examined, Found, Problem, Visit, run
+
+CHECKS: Mapping[str, Check] = {
+    "database_size": database.size,
+    "tables": database.tables,
+    "indexes": database.indexes,
+    "replication": database.replication,
+    "long_queries": database.long_queries,
+    "connections": database.connections,
+    "redis": services.redis_memory,
+    "disks": services.disks,
+    "media": services.media,
+    "breakers": services.breakers,
+    "sockets": services.sockets,
+    "caches": services.caches,
+    "journal": work.journal,
+    "balance": work.balance,
+    "queues": work.queues,
+    "rows": work.rows,
+    "background": work.background,
+    "channels": work.channels,
+    "dropped": work.dropped,
+    "overload": work.overload,
+    "budgets": work.budgets,
+    "jobs": work.jobs,
+    "backups": work.backups,
+    "spaces": knowledge.spaces_filled,
+    "recall": knowledge.recall_kept,
+}
+
+
+def examine(visit: Visit, checks: Mapping[str, Check] = CHECKS) -> dict[str, Examined]:
+    """Every check's finding; one that meets a service that is away, or goes wrong, ends itself and no other."""
+    return {name: run(check, visit) for name, check in checks.items()}
+
+
+def problems(examined: Mapping[str, Examined]) -> dict[str, str]:
+    """Key → words of everything that is wrong, as alerts name it."""
+    return {f"{name}.{problem.key}": problem.words for name, one in examined.items() for problem in one.problems}
+
+
+__all__ = ["CHECKS", "Away", "Examined", "Found", "Problem", "Visit", "examine", "problems"]

@@ -1,0 +1,131 @@
+"""Redis in its parts, the media store, the models' breakers, caches and event streams."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import redis
+
+from shared.resilience import disk
+from shared.resilience.shared_breaker import PREFIX
+from shared.store.inbound import journal
+from shared.telemetry import metrics
+from tasks.operations.health.visit import Away, Found, Problem, Visit, need
+
+MEMORY_SHARE = 0.8
+DISK_SHARE = 0.9
+STREAMS_SHARE = 0.9
+
+
+def redis_memory(visit: Visit) -> Found:
+    """Memory and policy of each part; parts that are one server are told once."""
+    shown: dict[str, Any] = {}
+    found = []
+    for role, url, client in (
+        ("journal", visit.settings.journal_url, visit.journal),
+        ("broker", visit.settings.broker_url, visit.broker),
+        ("cache", visit.settings.cache_url, visit.cache),
+    ):
+        if client is None or (shown and url is None):
+            continue
+        data = shown[role] = _memory(client)
+        if data["maxmemory_bytes"] and data["used_bytes"] > MEMORY_SHARE * data["maxmemory_bytes"]:
+            words = f"{role}: {data['used_bytes']} of {data['maxmemory_bytes']} bytes are used"
+            found.append(Problem(f"memory.{role}", words))
+        if role != "cache" and data["policy"] != "noeviction":
+            words = f"{role}: maxmemory-policy is {data['policy']}, which throws accepted work away"
+            found.append(Problem(f"policy.{role}", words))
+    if not shown:
+        raise Away("away")
+    return Found(shown, tuple(found))
+
+
+def _memory(client: redis.Redis) -> dict[str, Any]:
+    info: Any = client.info("memory")
+    return {
+        "used_bytes": int(info["used_memory"]),
+        "maxmemory_bytes": int(info["maxmemory"]),
+        "policy": str(info["maxmemory_policy"]),
+    }
+
+
+def disks(visit: Visit) -> Found:
+    """The disks of this machine that we write to, and whether Redis could write to its own, wherever that is."""
+    found = disk.rooms(visit.settings)
+    shown: dict[str, Any] = {
+        str(room.folder): {"of": room.names, "free_bytes": room.free_bytes, "bytes": room.total_bytes,
+                           "level": room.level}
+        for room in found
+    }  # fmt: skip
+    problems = [Problem(f"{room.level}.{room.names[0]}", room.words) for room in found if room.level != "ok"]
+    for role, client in (("journal", visit.journal), ("broker", visit.broker)):
+        if client is not None:
+            problems += [Problem(f"{key}.{role}", words) for key, words in unwritten(role, client)]
+    return Found(shown, tuple(problems))
+
+
+def unwritten(role: str, client: redis.Redis) -> list[tuple[str, str]]:
+    """(key, words) of what this server could not write to its disk."""
+    info: Any = client.info("persistence")
+    found = []
+    if journal.unwritten(info):
+        words = f"{role}: the server cannot write to its disk (aof_last_write_status is err) and takes no writes"
+        found.append(("unwritten", f"{words}: make room on the server's disk"))
+    for field, what in (("aof_last_bgrewrite_status", "append-only file"), ("rdb_last_bgsave_status", "snapshot")):
+        if info.get(field, "ok") != "ok":
+            words = f"{role}: the server could not write its {what} anew ({field} is {info[field]})"
+            found.append((field.split("_")[2], f"{words}: see its log and the room on its disk"))
+    return found
+
+
+def media(visit: Visit) -> Found:
+    """The disk of the media folder; a bucket is its provider's."""
+    if visit.settings.media_s3_bucket is not None:
+        return Found({"bucket": visit.settings.media_s3_bucket})
+    folder = visit.settings.media_folder
+    if not folder.is_dir():
+        raise Away("there is no media folder on this machine")
+    usage = shutil.disk_usage(folder)
+    data = {"disk_bytes": usage.total, "disk_used_bytes": usage.used}
+    words = f"the disk of the media folder is {usage.used / usage.total:.0%} full"
+    return Found(data, (Problem("disk", words),) if usage.used > DISK_SHARE * usage.total else ())
+
+
+def breakers(visit: Visit) -> Found:
+    """Models that the fleet calls no more."""
+    cache: redis.Redis = need(visit.cache)
+    found: dict[str, str] = {}
+    for key in cache.scan_iter(f"{PREFIX}*", count=500):
+        name = key.decode().removeprefix(PREFIX)
+        if not name.endswith(":probe") and float(cache.hget(name=key.decode(), key="opened") or 0):
+            found[name.strip("{}")] = "open"
+    return Found({"not_closed": found},
+                 tuple(Problem(f"open.{name}", f"{name} is {state}: its calls fail") for name, state in
+                       sorted(found.items())))  # fmt: skip
+
+
+def sockets(visit: Visit) -> Found:
+    """Event streams that this machine's gateways hold open for web pages; beyond what is allowed they refuse."""
+    folder = visit.settings.metrics_folder
+    held, allowed = (
+        sum(metrics.counted(one, folder).values()) for one in (metrics.STREAMS, metrics.STREAMS_ALLOWED)
+    )  # fmt: skip
+    if not allowed:
+        raise Away("no gateway of this machine keeps numbers")
+    words = f"{held:.0f} of {allowed:.0f} event streams are open: more gateways, or WIDGET_STREAMS_MAX"
+    return Found({"event_streams": int(held), "allowed": int(allowed)},
+                 (Problem("full", words),) if held >= STREAMS_SHARE * allowed else ())  # fmt: skip
+
+
+def caches(visit: Visit) -> Found:
+    """How often this machine's processes found what they looked for, near (in themselves) or far (in Redis), since
+    counting began; and how often Redis was left alone because it was away."""
+    folder = visit.settings.metrics_folder
+    shown: dict[str, Any] = {}
+    for (cache, where), count in metrics.counted(metrics.CACHE, folder).items():
+        shown.setdefault(cache, {})[where] = int(count)
+    for counts in shown.values():
+        all_looks = sum(counts.values())
+        counts["hit_share"] = round(1 - counts.get("nowhere", 0) / all_looks, 3) if all_looks else None
+    return Found({"caches": shown, "rests": int(sum(metrics.counted(metrics.CACHE_RESTS, folder).values()))})

@@ -1,0 +1,219 @@
+"""The work: what waits, what needs a person, and whether the scheduled jobs run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from shared.resilience.pressure import STEPS
+from shared.store.answers import load as overload_store
+from shared.store.answers import usage
+from shared.store.inbound import balance as balances
+from shared.store.inbound import drops
+from shared.store.inbound.journal import Reader
+from shared.store.lifecycle import backups as backups_store
+from shared.store.operations import jobs as jobs_store
+from shared.store.operations import state
+from shared.store.tenants import channel_health as health_store
+from tasks.operations import drop_reasons
+from tasks.operations.health.clearing import JOURNAL, PARTS, TURNS, clearing, ring_queue
+from tasks.operations.health.visit import Found, Problem, Visit, need
+
+JOURNAL_S = 60.0
+OVERDUE_S = 120.0
+BALANCE_S = 1_800.0
+"""It is taken every five minutes."""
+RINGS = 5_000
+RUNNING_S = 3_600.0
+BACKGROUND_S = 1_800.0
+"""Nobody waits for it to the minute."""
+
+
+def journal(visit: Visit) -> Found:
+    reader = Reader(need(visit.journal), visit.settings.journal_shards)
+    backlog = state.of_journal(reader)
+    unread, shards = reader.beyond()
+    data = {
+        "entries": backlog.entries, "oldest_s": round(backlog.oldest_s, 1),
+        **clearing(visit, {JOURNAL: backlog.entries})[JOURNAL],
+    }  # fmt: skip
+    words = f"{backlog.entries} accepted requests wait, the oldest for {backlog.oldest_s:.0f} s: is intake running?"
+    problems = [Problem("old", words)] if backlog.oldest_s > JOURNAL_S else []
+    if unread:
+        problems.append(Problem("unread", unread_words(unread, shards)))
+    return Found(data, tuple(problems))
+
+
+def unread_words(unread: int, shards: int) -> str:
+    """Of requests that were accepted under a higher JOURNAL_SHARDS."""
+    return f"{unread} accepted requests wait where nobody reads: set JOURNAL_SHARDS to {shards} until they are stored"
+
+
+def balance(visit: Visit) -> Found:
+    """The newest take of what was received against what is stored, counted apart."""
+    newest = balances.newest(need(visit.conn))
+    if newest is None:
+        return Found({})
+    age_s = (visit.now - newest.taken_at).total_seconds()
+    data = {"missing": newest.missing, "in_flight": newest.in_flight, "taken_s": round(age_s)}
+    problems = []
+    if newest.missing:
+        problems.append(Problem("open", f"{newest.missing} requests more received than stored: ./switchboard balance"))
+    if age_s > BALANCE_S:
+        problems.append(Problem("old", f"nobody has taken the balance for {age_s:.0f} s: is beat running?"))
+    return Found(data, tuple(problems))
+
+
+def queues(visit: Visit) -> Found:
+    """Doorbells that nobody has taken. They have no age: what they ring for has, below."""
+    depths = state.of_queues(need(visit.broker))
+    empty = clearing(visit, {ring_queue(name): depth for name, depth in depths.items()})
+    return Found({name: {"rings": depth, **empty[ring_queue(name)]} for name, depth in depths.items()}, tuple(
+        Problem(f"deep.{name}", f"{depth} rings wait in {name}: are its workers running?")
+        for name, depth in depths.items() if depth >= RINGS
+    ))  # fmt: skip
+
+
+def rows(visit: Visit) -> Found:
+    found = state.of_database(need(visit.conn))
+    problems = [
+        Problem(f"overdue.{what}", f"{count} {what} are overdue, the oldest for {age_s:.0f} s")
+        for what, count, age_s in (
+            ("turns", found.overdue_turns, found.overdue_turn_s),
+            ("parts", found.overdue_parts, found.overdue_part_s),
+        )
+        if age_s > OVERDUE_S
+    ]
+    problems += [
+        Problem(key, f"{count} {words}")
+        for key, count, words in (
+            ("parked", found.parked_requests, "requests are parked: ./switchboard parked list"),
+            ("uncertain", found.uncertain_parts, "sends are uncertain: ./switchboard outbound uncertain list"),
+            ("reauth", found.needing_reauth, "channels' credentials are refused: ./switchboard channel list"),
+        )
+        if count
+    ]
+    data: dict[str, Any] = {
+        name: round(value, 1) if isinstance(value, float) else value
+        for name, value in ((name, getattr(found, name)) for name in found.__dataclass_fields__)
+    }
+    empty = clearing(visit, {TURNS: found.overdue_turns, PARTS: found.overdue_parts})
+    data |= {f"overdue_{what}_{key}": value for what, values in empty.items() for key, value in values.items()}
+    return Found(data, tuple(problems))
+
+
+def background(visit: Visit) -> Found:
+    """Documents, attachments and imports: what is due and since when."""
+    found = state.of_background(need(visit.conn))
+    empty = clearing(visit, {one.station: one.overdue for one in found})
+    return Found(
+        {
+            one.station: {"overdue": one.overdue, "oldest_s": round(one.oldest_s, 1), **empty[one.station]}
+            for one in found
+        },
+        tuple(
+            Problem(
+                f"late.{one.station}", f"{one.overdue} of {one.station} are due, the oldest for {one.oldest_s:.0f} s"
+            )
+            for one in found
+            if one.oldest_s > BACKGROUND_S
+        ),
+    )
+
+
+def channels(visit: Visit) -> Found:
+    """Those whose messages do not come, and what platforms told of them."""
+    found = health_store.troubled(need(visit.conn))
+    data: dict[str, Any] = {"failing": {}, "told": {}}
+    problems = []
+    for one in found:
+        kind, name = ("failing" if one.failing else "told"), f"{one.platform}.{one.word}"
+        data[kind][name] = one.channels
+        words = f"{one.channels} channels of {one.platform}: {one.word}: ./switchboard channel health"
+        problems.append(Problem(f"{kind}.{name}", words))
+    return Found(data, tuple(problems))
+
+
+DROPPED_SHOWN = 50
+
+
+def dropped(visit: Visit) -> Found:
+    """Events that should have had an effect and had none, by application and reason; over a day after the last one, or
+    when a channel is connected for them."""
+    found = [one for one in drops.lately(need(visit.conn)) if drop_reasons.told(one.reason) != "counted"]
+    data = {
+        f"{one.slug}.{one.reason}": {
+            "platform": one.platform, "events": one.events, "accounts": one.accounts, "account": one.account,
+            "since": one.since.isoformat(), "last_at": one.last_at.isoformat(), "told": drop_reasons.told(one.reason),
+        } for one in found[:DROPPED_SHOWN]
+    }  # fmt: skip
+    alerts = [one for one in found if drop_reasons.told(one.reason) == "alert"]
+    problems = [
+        Problem(f"{one.slug}.{one.reason}", f"{one.words}: {drop_reasons.what_to_do(one.reason)}")
+        for one in alerts[:DROPPED_SHOWN]
+    ]
+    if len(alerts) > DROPPED_SHOWN:
+        more = f"the same of {len(alerts) - DROPPED_SHOWN} more applications or reasons: ./switchboard channel health"
+        problems.append(Problem("more", more))
+    return Found(data, tuple(problems))
+
+
+def overload(visit: Visit) -> Found:
+    """How long the last customer still waits, at the pace of the reply workers, and whose answers are kept short."""
+    now = overload_store.now(need(visit.conn))
+    steps = {step: sum(one == level for one in now.levels.values()) for level, step in enumerate(STEPS[1:], 1)}
+    data = {"clear_s": round(now.clear_s, 1), "per_s": round(now.per_s, 2), "companies": steps}
+    short = steps["passages"] + steps["handover"]
+    words = f"{short} companies' customers get passages or an apology, the last of them waits for {now.clear_s:.0f} s"
+    return Found(data, (Problem("short", f"{words}: more reply workers shorten it"),) if short else ())
+
+
+def budgets(visit: Visit) -> Found:
+    """Tokens of the day (UTC)."""
+    found = usage.budgets_today(need(visit.conn), visit.settings.budget_cheaper_share)
+    words = f"{found.beyond} companies have used their tokens of the day and get passages: ./switchboard budget"
+    return Found(asdict(found), (Problem("beyond", words),) if found.beyond else ())
+
+
+def jobs(visit: Visit) -> Found:
+    """The newest run of every job."""
+    last = jobs_store.last_runs(need(visit.conn))
+    shown, problems = {}, []
+    for name, run in sorted(last.items()):
+        shown[name] = {
+            "outcome": run.outcome, "started_at": run.started_at.isoformat(), "rows": run.rows, "bytes": run.bytes,
+            "finished_at": run.finished_at.isoformat() if run.finished_at else None, "error": run.error,
+        }  # fmt: skip
+        if run.outcome == "failed":
+            problems.append(Problem(f"failed.{name}", f"{name} failed: {run.error}: ./switchboard job history {name}"))
+        elif run.outcome == "running" and (visit.now - run.started_at).total_seconds() > RUNNING_S:
+            problems.append(Problem(f"stuck.{name}", f"{name} runs since {run.started_at:%Y-%m-%d %H:%M}"))
+    return Found(shown, tuple(problems))
+
+
+def backups(visit: Visit) -> Found:
+    """The newest backup, and the newest that was seen to restore. A system younger than the term owes none yet."""
+    conn, settings = need(visit.conn), visit.settings
+    found = backups_store.state(conn)
+    data = {
+        "kept": found.kept, "bytes": found.bytes, "newest": found.newest, "proof": found.proof,
+        "newest_age_s": _age_s(visit, found.made_at), "restorable_age_s": _age_s(visit, found.restorable_at),
+    }  # fmt: skip
+    problems = []
+    for key, at, hours, words in (
+        ("old", found.made_at, settings.backup_alert_after_h, "there is no backup of the last {:.0f} hours"),
+        ("unproven", found.restorable_at, settings.backup_proof_alert_after_h,
+         "no backup of the last {:.0f} hours was seen to restore"),
+    ):  # fmt: skip
+        since = at or found.born_at
+        if since is not None and (visit.now - since).total_seconds() > hours * 3600:
+            problems.append(Problem(key, f"{words.format(hours)}: ./switchboard backup list"))
+    if found.proof in ("differs", "failed"):
+        words = f"the newest backup that was tried does not restore ({found.proof}): ./switchboard job history"
+        problems.append(Problem("broken", words))
+    return Found(data, tuple(problems))
+
+
+def _age_s(visit: Visit, at: datetime | None) -> float | None:
+    return round((visit.now - at).total_seconds()) if at else None

@@ -1,0 +1,27 @@
+"""When channels are looked after: every few minutes by the timetable."""
+
+from __future__ import annotations
+
+import structlog
+
+from shared.store.operations import rounds
+from tasks.app import app
+from tasks.base import Step
+from tasks.tenants import watch as flow
+
+HALF_S = 150.0
+"""Half of the timetable's pause: of what rings within it one asks the platforms, and no due round is left out."""
+
+log = structlog.get_logger(__name__)
+
+
+@app.task(base=Step, bind=True, name="channels.watch")
+def watch(self: Step) -> None:
+    """Ask platforms how their webhooks fare and tell a person where they fail. Running it twice tells nothing twice."""
+    r = self.process.resources
+    with r.db.transaction() as conn:
+        if not rounds.begins(conn, self.name, not_within_s=HALF_S):
+            return
+    looked, failing = flow.watch_channels(r)
+    forgotten = flow.forget_early(r)
+    log.info("channels_watched", channels=looked, failing=failing, forgotten=forgotten)

@@ -1,0 +1,108 @@
+"""Rings of a process gathered: however much it has to announce, one ring of a task is on its way at a time."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable
+
+from celery import Task
+
+from shared import faults
+from shared.telemetry import metrics
+from tasks.wakeup import ring
+
+PAUSE_S = 0.05
+"""Between two rings of a task. The first one goes at once, so that an idle system waits for nothing; under load
+twenty a second say as much as a hundred, because a ring stands for everything that is due when it is heard."""
+CLOSE_WITHIN_S = 3.0
+
+
+class Ringer:
+    """Rings on a thread of its own, so that nobody who has committed work waits for the broker. What is asked for
+    while a ring of its task is being published gets another one: the worker may have looked already.
+
+    Rings for later are held here and not at the broker: docs/decisions/0012-rings-wait-with-whoever-rings.md.
+
+    ring: as doorbell.ring(), which never raises; a ring that the broker refuses is counted and left to the sweeper.
+    """
+
+    def __init__(self, ring: Callable[[Task, float], object] | None = None, *, pause_s: float = PAUSE_S) -> None:
+        self._ring = ring or _ring
+        self._pause_s = pause_s
+        self._wanted: dict[Task, list[float]] = {}
+        """Task → when rings of it are due, a heap."""
+        self._rung_at: dict[Task, float] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def want(self, task: Task, *, due_s: float | None = None) -> None:
+        """Ring soon, and not before due_s (by time.monotonic()). Returns at once; without effect after close()."""
+        with self._changed:
+            if self._closing:
+                return
+            heapq.heappush(self._wanted.setdefault(task, []), time.monotonic() if due_s is None else due_s)
+            if self._thread is None:  # begun here and not before: never ahead of a fork
+                self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Ring for what is still wanted, without a pause, and end: the broker then holds what is for later. One that
+        hangs is left to itself."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(timeout=CLOSE_WITHIN_S)
+
+    def _run(self) -> None:
+        while (next_one := self._next()) is not None:
+            task, countdown_s = next_one
+            faults.reach("ring.wanted")
+            self._ring(task, countdown_s)
+            self._rung_at[task] = time.monotonic()
+
+    def _next(self) -> tuple[Task, float] | None:
+        """The task whose turn it is, what the ring stands for taken out before it is rung; None when closed and nothing
+        is left."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                if self._closing:
+                    return self._last(now)
+                wait_s = None
+                for task in self._wanted:
+                    left_s = self._at(task) - now
+                    if left_s <= 0:
+                        self._take_due(task, now)
+                        return task, 0.0
+                    wait_s = left_s if wait_s is None else min(wait_s, left_s)
+                self._changed.wait(wait_s)
+
+    def _at(self, task: Task) -> float:
+        return max(self._wanted[task][0], self._rung_at.get(task, -self._pause_s) + self._pause_s)
+
+    def _take_due(self, task: Task, now: float) -> None:
+        dues = self._wanted[task]
+        count = 0
+        while dues and dues[0] <= now:
+            heapq.heappop(dues)
+            count += 1
+        if not dues:
+            del self._wanted[task]
+        if count > 1:
+            metrics.RINGS_GATHERED.inc(task.name, by=count - 1)
+
+    def _last(self, now: float) -> tuple[Task, float] | None:
+        """One ring a task, when all that it stands for is due."""
+        if not self._wanted:
+            return None
+        task, dues = self._wanted.popitem()
+        return task, max(0.0, max(dues) - now)
+
+
+def _ring(task: Task, countdown_s: float) -> None:
+    ring(task, countdown_s=countdown_s)
