@@ -5,20 +5,44 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
 
 from shared.telemetry import metrics
-from tasks.claimed import Claimed, Room
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 PASS_ON_EVERY_S = 0.2
 """How often a process that has more to do than room rings on. Its own ring may come back to it, so it rings again."""
+
+
+NO_COMPANY_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """slots: how many pieces. held: the company of each piece that is under way here. company_max: how many one company
+    may have under way here, those of `held` included."""
+
+    slots: int
+    held: Sequence[int] = ()
+    company_max: int = NO_COMPANY_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed(Generic[T]):
+    """companies: of each piece. company: the one that was served last, behind which the next claim begins; 0: at the
+    first. more: whether more may be due than there was room for."""
+
+    pieces: Sequence[T]
+    companies: Sequence[int]
+    company: int
+    more: bool
 
 
 class Dispatcher(Generic[T]):

@@ -1,4 +1,7 @@
-"""Rings of a process gathered: however much it has to announce, one ring of a task is on its way at a time."""
+"""Ringing: a Celery message without content says that there is work of a kind, however much. A lost one only delays.
+
+Rings of a process are gathered: however much it has to announce, one ring of a task is on its way at a time.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,36 @@ import threading
 import time
 from collections.abc import Callable
 
+import structlog
 from celery import Task
+from kombu.exceptions import OperationalError
 
 from shared import faults
+from shared.store.db.pool import describe
 from shared.telemetry import metrics
-from tasks.wakeup import ring
 
+log = structlog.get_logger(__name__)
+
+COUNTDOWN_MAX_S = 60.0
+"""Longer countdowns do not fit under the visibility timeout; the row knows its time and the sweeper finds it."""
 PAUSE_S = 0.05
 """Between two rings of a task. The first one goes at once, so that an idle system waits for nothing; under load
 twenty a second say as much as a hundred, because a ring stands for everything that is due when it is heard."""
 CLOSE_WITHIN_S = 3.0
+
+
+def ring(task: Task, *, countdown_s: float = 0.0) -> bool:
+    """Ring `task`; whether the ring went out. Never raises: the sweeper covers what is missing."""
+    if countdown_s > COUNTDOWN_MAX_S:
+        return False
+    try:
+        task.apply_async(countdown=countdown_s or None)
+    except (OperationalError, OSError) as e:
+        metrics.RINGS_LOST.inc(task.name)
+        log.warning("ring_lost", task=task.name, error=describe(e))
+        return False
+    metrics.RINGS.inc(task.name)
+    return True
 
 
 class Ringer:

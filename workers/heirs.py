@@ -15,7 +15,7 @@ from tasks import context
 from tasks.answers import tasks as reply
 from tasks.delivery import lease_reclaim, tasks
 from tasks.dispatch import Dispatcher
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 from workers.intake import IntakeThread
 from workers.resident import Resident, ResidentStep
 

@@ -22,7 +22,7 @@ from tasks.answers.leases import Leases
 from tasks.delivery import tasks
 from tasks.dispatch import Dispatcher
 from tasks.knowledge import tasks as index
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 from workers import fleet, holders
 from workers.heirs import STATIONS
 from workers.ready import embedder_of, say_ready

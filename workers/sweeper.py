@@ -15,7 +15,7 @@ from shared.telemetry import metrics
 from tasks import context
 from tasks.answers import tasks as reply
 from tasks.delivery import recording, tasks
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)

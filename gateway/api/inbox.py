@@ -23,7 +23,7 @@ from shared.store.inbox import changes, conversations, messages
 from shared.store.inbox import media as media_store
 from tasks.delivery import tasks
 from tasks.inbox import takeover
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 
 KEY_MAX = 128
 

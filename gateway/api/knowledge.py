@@ -18,7 +18,7 @@ from shared.names import name_of
 from shared.store.db.pool import Conn
 from shared.store.knowledge import documents, embeddings, imports
 from tasks.knowledge.tasks import embed_due, import_due
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 
 NAME_CHARS = 500
 ADDRESS_CHARS = 2_000

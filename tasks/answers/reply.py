@@ -36,7 +36,7 @@ from tasks.answers import turn_context as cases
 from tasks.answers.generate import generate
 from tasks.answers.leases import Lease, Leases
 from tasks.answers.turn_context import Case
-from tasks.claimed import Claimed, Room
+from tasks.dispatch import Claimed, Room
 
 log = structlog.get_logger(__name__)
 

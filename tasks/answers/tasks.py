@@ -7,10 +7,9 @@ from tasks.answers import reply as flow
 from tasks.answers.reply import Result, Taken
 from tasks.app import app
 from tasks.base import Step
-from tasks.claimed import Claimed, Room
 from tasks.context import Process
 from tasks.delivery import tasks
-from tasks.dispatch import Dispatcher
+from tasks.dispatch import Claimed, Dispatcher, Room
 
 
 @app.task(base=Step, bind=True, name="reply.answer_due")

@@ -23,9 +23,9 @@ from shared.store.db.pool import Conn, describe, set_companies
 from shared.store.delivery import outbound
 from shared.store.delivery.outbound import Claim, Outbound
 from shared.telemetry import metrics
-from tasks.claimed import Claimed, Room
 from tasks.delivery import recording
 from tasks.delivery.recording import Begun
+from tasks.dispatch import Claimed, Room
 
 log = structlog.get_logger(__name__)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from shared import queues
 from tasks.app import app
 from tasks.base import Step
-from tasks.claimed import Claimed, Room
 from tasks.context import Process
 from tasks.delivery import deliver as flow
 from tasks.delivery.deliver import Taken
-from tasks.dispatch import Dispatcher
-from tasks.wakeup import ring
+from tasks.dispatch import Claimed, Dispatcher, Room
+from tasks.wakeups import ring
 
 
 @app.task(base=Step, bind=True, name="deliver.send_due")

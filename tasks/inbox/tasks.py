@@ -7,7 +7,7 @@ from tasks.base import Step
 from tasks.context import Process
 from tasks.inbox import media as flow
 from tasks.inbox.media import Result
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 
 
 @app.task(base=Step, bind=True, name="media.fetch_due")

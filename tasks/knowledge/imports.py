@@ -22,7 +22,7 @@ from shared.store.knowledge import documents as store
 from shared.store.knowledge import imports
 from shared.store.knowledge.imports import Claim, Import
 from shared.store.tenants import limits
-from tasks.claimed import Claimed, Room
+from tasks.dispatch import Claimed, Room
 from tasks.tenants import allowance
 from tasks.tenants.allowance import NotAllowed
 

@@ -8,14 +8,13 @@ from shared.store.operations import rounds
 from shared.store.tenants import companies
 from tasks.app import app
 from tasks.base import Step
-from tasks.claimed import Claimed, Room
 from tasks.context import Process
-from tasks.dispatch import Dispatcher
+from tasks.dispatch import Claimed, Dispatcher, Room
 from tasks.knowledge import imports, index_audit
 from tasks.knowledge import index as flow
 from tasks.knowledge.index import Result
 from tasks.operations.job_task import job
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 
 AUDIT_HALF_S = 12 * 3600.0
 """Half of the timetable's day: of two beats' rings one audits."""

@@ -9,7 +9,7 @@ import structlog
 from tasks import registry
 from tasks.app import app
 from tasks.base import Step
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 
 log = structlog.get_logger(__name__)
 

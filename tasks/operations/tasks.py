@@ -7,7 +7,7 @@ from tasks.app import app
 from tasks.base import Step
 from tasks.operations import timetable
 from tasks.operations.job_task import job
-from tasks.wakeup import ring
+from tasks.wakeups import ring
 
 LIMITS = {"time_limit": 7_200, "soft_time_limit": 7_100}
 """Above the most that BACKUP_DEADLINE_S may be, which ends it in order: one program does all of it, so there is nowhere

@@ -8,8 +8,8 @@ import pytest
 
 from tasks.answers import reply
 from tasks.answers.reply import Result
-from tasks.claimed import Room
 from tasks.delivery import deliver
+from tasks.dispatch import Room
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 

@@ -18,9 +18,9 @@ from shared.errors import DatabaseUnavailable
 from shared.store.db import migrate, pool
 from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
-from tasks.claimed import Room
 from tasks.delivery import deliver, recording
 from tasks.delivery.deliver import REAUTH_RETRY_S, Result, Taken
+from tasks.dispatch import Room
 from tests.factories import Bot, make_bot
 from tests.integration.station import DROPS, LEAVES_OPEN, Station
 

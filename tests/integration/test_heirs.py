@@ -13,9 +13,9 @@ from shared.resilience.held import Held
 from shared.store.answers import turns
 from shared.store.delivery import outbound
 from tasks.answers import reply
-from tasks.claimed import Room
 from tasks.delivery import deliver, lease_reclaim, recording
 from tasks.delivery.lease_reclaim import Given
+from tasks.dispatch import Room
 from tests.factories import Bot
 from tests.integration.station import Station
 

@@ -20,7 +20,7 @@ from shared.errors import Permanent
 from shared.knowledge.extract import TITLE_CHARS, ReaderLost, Unreadable, read_document, sandbox
 from shared.knowledge.extract.base import CHARS_MAX, CHUNKED_CHARS_MAX, Parsed
 from shared.store.knowledge import documents, imports
-from tasks.claimed import Room
+from tasks.dispatch import Room
 from tasks.knowledge.imports import Result, import_next, take_due
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station

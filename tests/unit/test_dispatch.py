@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tasks.claimed import Claimed, Room
-from tasks.dispatch import Dispatcher
+from tasks.dispatch import Claimed, Dispatcher, Room
 
 WITHIN_S = 10.0
 

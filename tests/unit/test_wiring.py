@@ -125,7 +125,7 @@ def test_every_beat_entry_rings_an_existing_task_in_its_own_queue_and_ends(app: 
 
 
 def test_redelivery_stays_above_the_longest_countdown(app: dict[str, Any]) -> None:
-    from tasks.wakeup import COUNTDOWN_MAX_S
+    from tasks.wakeups import COUNTDOWN_MAX_S
 
     assert app["visibility_timeout_s"] > COUNTDOWN_MAX_S
 

@@ -131,7 +131,7 @@ def _ring_index(config: settings.Settings) -> None:
         return
     # Celery takes a second to import, and only this needs it.
     from tasks.knowledge.tasks import embed_due, import_due
-    from tasks.wakeup import ring
+    from tasks.wakeups import ring
 
     ring(import_due)
     ring(embed_due)

@@ -144,6 +144,6 @@ def _ring(config: settings.Settings) -> None:
         return
     # Celery takes a second to import, and only this needs it.
     from tasks.knowledge.tasks import embed_due
-    from tasks.wakeup import ring
+    from tasks.wakeups import ring
 
     ring(embed_due)
