@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-STATIONS = (
-    "reply", "deliver", "channels", "unread", "index", "media", "maintenance", "retention", "archive", "health",
-)  # fmt: skip
+DOMAINS = ("operations", "tenants", "inbox", "inbound", "delivery", "answers", "knowledge", "lifecycle")
 
-app = Celery("switchboard", include=[f"tasks.{station}" for station in STATIONS])
+app = Celery("switchboard", include=[f"tasks.{domain}.tasks" for domain in DOMAINS])
 app.config_from_object("celeryconfig")  # read when first needed, not at import

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.live.hints import HintListener
 from shared.store.db.redis import connect
 from tasks import context
+from tasks.answers.leases import Leases
 from workers.resident import Resident, ResidentStep
 
 
@@ -14,7 +15,7 @@ class HintsThread(Resident):
 
     def __init__(self, process: context.Process) -> None:
         super().__init__("hints")
-        self._leases = process.leases
+        self._leases = process.of(Leases)
         self._client = connect(process.resources.settings.need("cache_url"), socket_timeout_s=2.0)
         self._listener = HintListener(self._client)
 

@@ -47,7 +47,8 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
         resources.held = Held(config.held_folder, name)
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
-    process = context.Process(resources, leases, may_serve=lambda station: holders.may_serve(name, station, config))
+    process = context.Process(resources, may_serve=lambda station: holders.may_serve(name, station, config))
+    process.hold(leases)
     if name in DISPATCHERS:
         process.dispatchers[name] = DISPATCHERS[name](process)
     _measure(name, process)
@@ -84,7 +85,7 @@ def _call_off(process: context.Process) -> None:
     process.resources.stopping.set()
     for dispatcher in process.dispatchers.values():
         dispatcher.call_off()
-    process.leases.call_off()
+    process.of(Leases).call_off()
 
 
 def close_process(*_: Any, **__: Any) -> None:
@@ -99,7 +100,7 @@ def close_process(*_: Any, **__: Any) -> None:
     process.ringer.close()
     for close in process.closing:
         close()
-    process.leases.stop()
+    process.of(Leases).stop()
     process.resources.close()
 
 

@@ -24,6 +24,7 @@ from shared import faults, queues, settings
 from shared.store.db.redis import connect
 from shared.telemetry import metrics
 from tasks import context
+from tasks.answers.leases import Leases
 from workers import fleet
 from workers.resident import Resident, ResidentStep
 
@@ -100,7 +101,7 @@ class WedgeThread(Resident):
     def _leave(self) -> None:
         log.error("worker_wedged", worker=self._row.name, waiting=self._waiting(), taken=_taken)
         metrics.WEDGED.inc(self._row.name)
-        self._process.leases.call_off()
+        self._process.of(Leases).call_off()
         self.stopping.wait(GIVE_BACK_S)
         self._end(EXIT_CODE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared import queues
 from tasks.answers import reply as flow
+from tasks.answers.leases import Leases
 from tasks.answers.reply import Result, Taken
 from tasks.app import app
 from tasks.base import Step
@@ -12,7 +13,7 @@ from tasks.delivery import tasks
 from tasks.dispatch import Claimed, Dispatcher, Room
 
 
-@app.task(base=Step, bind=True, name="reply.answer_due")
+@app.task(base=Step, bind=True, name="reply.answer_due", queue=queues.REPLY)
 def answer_due(self: Step) -> None:
     """Begin answering whatever is due, as much as this process has room for, until nothing is."""
     self.process.dispatchers[queues.REPLY].drain()
@@ -20,7 +21,7 @@ def answer_due(self: Step) -> None:
 
 def dispatcher(process: Process) -> Dispatcher[Taken]:
     """Answers this process' share of the turns, REPLY_THREADS at a time."""
-    r, leases = process.resources, process.leases
+    r, leases = process.resources, process.of(Leases)
 
     def claim(after_company: int, room: Room) -> Claimed[Taken]:
         return flow.take_due(r, leases, after_company, room)
@@ -38,5 +39,5 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
 def answer_one(process: Process) -> bool:
     """Answer one due turn, here and now; true if it became a reply that wants delivery."""
     cursor = getattr(process.cursors, "reply", 0)
-    result, process.cursors.reply = flow.answer_next_turn(process.resources, process.leases, cursor)
+    result, process.cursors.reply = flow.answer_next_turn(process.resources, process.of(Leases), cursor)
     return result is Result.ANSWERED

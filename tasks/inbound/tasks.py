@@ -1,25 +1,22 @@
-"""Unread counts and the balance are kept as messages come and are read; this looks after what arithmetic cannot
-promise."""
+"""When the balance of requests is taken: what was received against where all of it is."""
 
 from __future__ import annotations
 
 import structlog
 
+from shared import queues
 from shared.store.inbound import balance
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
-from tasks.operations.job_task import job
 
 log = structlog.get_logger(__name__)
 
 STUCK_AFTER_S = 300.0
 """An entry that has waited for so long in the journal is not under way any more: somebody should look."""
 
-reconcile_totals = job("unread.reconcile_totals", "Hold every company's totals against its conversations.")
 
-
-@app.task(base=Step, bind=True, name="unread.take_balance")
+@app.task(base=Step, bind=True, name="unread.take_balance", queue=queues.INTAKE)
 def take_balance(self: Step) -> None:
     """Take the balance, write it down, and say aloud what is wrong."""
     take(self.process)

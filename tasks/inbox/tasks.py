@@ -1,16 +1,19 @@
-"""When attachments are fetched: at a ring after they were stored, and every minute for whatever is left."""
+"""When attachments are fetched and swept, and unread counts corrected."""
 
 from __future__ import annotations
 
+from shared import queues
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.inbox import media as flow
+from tasks.inbox import media_sweep, unread
 from tasks.inbox.media import Result
+from tasks.operations.job_task import task_of
 from tasks.wakeups import ring
 
 
-@app.task(base=Step, bind=True, name="media.fetch_due")
+@app.task(base=Step, bind=True, name="media.fetch_due", queue=queues.MEDIA)
 def fetch_due(self: Step) -> None:
     """Fetch the attachment that is due next, of the next company in this thread's round; rings on until nothing is
     due."""
@@ -24,3 +27,9 @@ def fetch_one(process: Process) -> bool:
     result, process.cursors.media = flow.fetch_next(process.resources, cursor)
     # Nothing behind the cursor is not nothing: the next call begins at the first company.
     return result is not Result.NOTHING_DUE or cursor > 0
+
+
+reconcile_totals = task_of(
+    unread.RECONCILE, "Hold every company's totals against its conversations.", queue=queues.INTAKE
+)
+sweep_media = task_of(media_sweep.SWEEP, "Delete attachments' bytes that no row names.")

@@ -1,29 +1,45 @@
-"""JobStep: what every task of the timetable does."""
+"""JobTask: what every task of the timetable does."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import structlog
 
-from tasks import registry
+from shared import queues
+from shared.clock import Clock
+from shared.resources import Resources
+from shared.settings import Settings
+from shared.store.db import timed
 from tasks.app import app
 from tasks.base import Step
+from tasks.operations import jobs
+from tasks.operations.jobs import Job, Ran, Work
+from tasks.operations.timetable import slot_of
 from tasks.wakeups import ring
 
 log = structlog.get_logger(__name__)
 
+LONG = {"time_limit": 7_200, "soft_time_limit": 7_100}
+"""Celery's limits of a job that does all of its work in one program or statement, with nowhere to stop between: a
+backup, which BACKUP_DEADLINE_S ends before, or the index of some hundred thousand vectors. Both, because an unset one
+is the fleet's."""
 
-class JobStep(Step):
-    """A task that has the name of its job."""
+
+class JobTask(Step):
+    """The task of a job, whose name it has."""
 
     abstract = True
+    job: Job
 
     def run_job(self) -> None:
         """Run the job if its hour has come, and ring again where its time was over before its work: other jobs' rings
         stand between."""
         r = self.process.resources
-        ran = registry.run_due(self.name, r.settings, r.clock, r)
+        ran = run_due(self.job, r.settings, r.clock, r)
         if ran is None:
             return
         log.info(
@@ -34,11 +50,42 @@ class JobStep(Step):
             ring(self)
 
 
-def job(name: str, does: str, **options: Any) -> JobStep:
-    """The task of a job, which has its name. does: what people read of it. options: Celery's."""
+def task_of(job: Job, does: str, **options: Any) -> JobTask:
+    """The task of a job. does: what people read of it. options: Celery's. A job of the owner's runs on the queue
+    `maintenance`, whose worker alone holds the owner's URL."""
+    module = sys._getframe(1).f_globals["__name__"]  # Celery shows where a task was declared
 
-    def run(self: JobStep) -> None:
+    def run(self: JobTask) -> None:
         self.run_job()
 
-    run.__doc__, run.__module__ = does, f"tasks.{name.partition('.')[0]}"
-    return cast(JobStep, app.task(base=JobStep, bind=True, name=name, **options)(run))
+    run.__doc__, run.__module__ = does, module
+    options = {"queue": queues.MAINTENANCE, **options}
+    return cast(JobTask, app.task(base=JobTask, bind=True, name=job.name, job=job, **options)(run))
+
+
+@contextmanager
+def open_work(settings: Settings, clock: Clock, resources: Resources | None = None) -> Iterator[Work]:
+    """A connection of the owner's for one run."""
+    with timed.Connection.connect(
+        settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
+        application_name="switchboard job",
+    ) as conn:  # fmt: skip
+        yield Work(conn, settings, clock, resources)
+
+
+@contextmanager
+def _work_of(job: Job, settings: Settings, clock: Clock, resources: Resources | None) -> Iterator[Work]:
+    """As the job's role: a process that holds the application role alone has no other."""
+    if job.as_owner or resources is None:
+        with open_work(settings, clock, resources) as work:
+            yield work
+        return
+    with resources.db.connection() as conn:
+        yield Work(conn, settings, clock, resources)
+
+
+def run_due(job: Job, settings: Settings, clock: Clock, resources: Resources | None = None) -> Ran | None:
+    """Run the job if its hour has come; None if it is done or somebody is at it, as after a second ring."""
+    with _work_of(job, settings, clock, resources) as work:
+        slot = slot_of(work.conn, job.name, clock.now())
+        return jobs.run(job, work, slot=slot) if slot is not None else None

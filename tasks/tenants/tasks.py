@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from shared import queues
 from shared.store.operations import rounds
 from tasks.app import app
 from tasks.base import Step
@@ -15,7 +16,7 @@ HALF_S = 150.0
 log = structlog.get_logger(__name__)
 
 
-@app.task(base=Step, bind=True, name="channels.watch")
+@app.task(base=Step, bind=True, name="channels.watch", queue=queues.DELIVER)
 def watch(self: Step) -> None:
     """Ask platforms how their webhooks fare and tell a person where they fail. Running it twice tells nothing twice."""
     r = self.process.resources

@@ -11,7 +11,8 @@ from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.resources import Resources, open_resources
 from shared.store.operations import jobs as store
-from tasks import registry
+from tasks.operations.job_task import run_due
+from tasks.registry import JOBS
 from tests.factories import make_bot, settings_for
 
 NOW = datetime(2026, 3, 1, 5, 45, tzinfo=UTC)  # a Sunday, behind the hours of all of them
@@ -47,7 +48,7 @@ def test_a_job_of_the_application_runs_from_claim_to_end_without_the_owner(
         )  # drifted, for the one that looks
 
         try:
-            ran = registry.run_due(name, resources.settings, FixedClock(NOW), resources)
+            ran = run_due(JOBS[name], resources.settings, FixedClock(NOW), resources)
         finally:
             resources.close()
 
