@@ -28,91 +28,91 @@ class Entry:
 
 
 TIMETABLE: dict[str, Entry] = {
-    "maintenance.make_partitions": Entry(
+    "operations.make_partitions": Entry(
         crontab(minute=10, hour="*/6"),
         why="a week is made ahead; every six hours, so that a fleet that was down for days has room soon",
         expires=timedelta(hours=6),
         jitter=timedelta(minutes=5),
     ),
-    "retention.drop_raw": Entry(
+    "lifecycle.drop_raw_requests": Entry(
         crontab(minute=0, hour=2),
         why="the quietest hour of most inboxes, and behind midnight, so that a whole day has become old",
         expires=timedelta(hours=23),
         jitter=timedelta(minutes=10),
     ),
-    "retention.drop_logs": Entry(
+    "lifecycle.drop_logs": Entry(
         crontab(minute=0, hour=3),
         why="behind the raw bodies: the ledger says which of them a person still needs",
         expires=timedelta(hours=23),
         jitter=timedelta(minutes=10),
     ),
-    "archive.move_messages": Entry(
+    "lifecycle.archive_messages": Entry(
         crontab(minute=0, hour=4, day_of_month=1),
         why="once a month is often enough for what is half a year old; behind the night's other jobs",
         expires=timedelta(days=27),
         jitter=timedelta(minutes=20),
     ),
-    "archive.delete_old": Entry(
+    "lifecycle.delete_old_archives": Entry(
         crontab(minute=0, hour=5, day_of_month=1),
         why="behind the month's archival; does nothing unless somebody has set a bound",
         expires=timedelta(days=27),
         jitter=timedelta(minutes=20),
     ),
-    "health.keep_sizes": Entry(
+    "operations.record_table_sizes": Entry(
         crontab(minute=20, hour=0),
         why="in front of the night's jobs, so that a day's growth is seen before they take something away",
         expires=timedelta(hours=20),
         jitter=timedelta(minutes=5),
     ),
-    "health.evaluate_alerts": Entry(
+    "operations.evaluate_alerts": Entry(
         crontab(minute=5),
         why="often enough for what grows in hours; what grows in minutes is the metrics' to alert on",
         expires=timedelta(minutes=50),
         jitter=timedelta(minutes=5),
     ),
-    "maintenance.make_graphs": Entry(
+    "knowledge.build_vector_indexes": Entry(
         crontab(minute="*/10"),
         why="a company that has grown is searched exactly until then, which a few thousand chunks more do not show",
         expires=timedelta(minutes=9),
         jitter=timedelta(minutes=2),
     ),
-    "index.find_popular": Entry(
+    "knowledge.find_popular": Entry(
         crontab(minute=50),
         why="what is asked often changes in hours; before the hour, when other jobs begin",
         expires=timedelta(minutes=55),
         jitter=timedelta(minutes=5),
     ),
-    "index.warm_popular": Entry(
+    "knowledge.warm_popular": Entry(
         crontab(minute="*/4"),
         why="a result is remembered for five minutes, and is to be renewed before it goes",
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=30),
     ),
-    "index.refresh_knowledge": Entry(
+    "knowledge.refresh_documents": Entry(
         crontab(minute=30, hour=5, day_of_week=0),
         why="once a week: websites change slowly and should not be asked more often; Sunday, behind the night's jobs",
         expires=timedelta(days=6),
         jitter=timedelta(hours=2),
     ),
-    "maintenance.make_backup": Entry(
+    "lifecycle.make_backup": Entry(
         crontab(minute=40),
         why="an hour of work is the most that a lost disk may cost; away from the full hour, at which other jobs begin",
         expires=timedelta(minutes=50),
         jitter=timedelta(minutes=9),
     ),
-    "maintenance.prove_backup": Entry(
+    "lifecycle.prove_backup": Entry(
         crontab(minute=15, hour=6),
         why="behind the night's jobs and the 05:40 backup, which holds what they left; known before the day begins",
         expires=timedelta(hours=18),
         jitter=timedelta(minutes=20),
     ),
-    "maintenance.sweep_media": Entry(
+    "inbox.sweep_media": Entry(
         crontab(minute=30, hour=7, day_of_week="sun"),
         why="what it looks for is rare and only takes room; listing a bucket costs requests, so once a week",
         expires=timedelta(days=6),
         jitter=timedelta(minutes=30),
     ),
-    "unread.reconcile_totals": Entry(
+    "inbox.reconcile_totals": Entry(
         crontab(minute=30, hour=3),
         why="behind retention, before anybody looks at the morning's numbers",
         expires=timedelta(hours=12),
@@ -138,56 +138,56 @@ class Ring:
 
 
 RINGS: dict[str, Ring] = {
-    "maintenance.ring_due_jobs": Ring(
+    "operations.wake_due_jobs": Ring(
         crontab(),
         why="the finest hour of the timetable; nothing due costs one query",
         queue=queues.MAINTENANCE,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=5),
     ),
-    "index.embed_due": Ring(
+    "knowledge.embed_due": Ring(
         crontab(),
         why="what is left of a ring that was lost and of attempts that failed; nothing due costs a query",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "media.fetch_due": Ring(
+    "inbox.fetch_media": Ring(
         crontab(),
         why="as embedding: lost rings and attempts whose time has come",
         queue=queues.MEDIA,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "index.import_due": Ring(
+    "knowledge.import_due": Ring(
         crontab(),
         why="as above: files and pages whose ring was lost or whose site was away",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "unread.take_balance": Ring(
+    "inbound.take_balance": Ring(
         crontab(minute="*/5"),
         why="it looks at each shard for a moment, and what is missing should be known before it is old",
         queue=queues.INTAKE,
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=30),
     ),
-    "health.note_depths": Ring(
+    "operations.record_queue_depths": Ring(
         crontab(),
         why="a queue's pace is taken over five minutes; a look costs four queries",
         queue=queues.MAINTENANCE,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=15),
     ),
-    "channels.watch": Ring(
+    "tenants.watch_channels": Ring(
         crontab(minute="*/5"),
         why="platforms give up on an address that failed for about an hour; not all installations ask in one second",
         queue=queues.DELIVER,
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=60),
     ),
-    "index.audit_recall": Ring(
+    "knowledge.audit_index": Ring(
         crontab(minute=20, hour=4),
         why="an exact search of a large company reads all of its vectors; nobody waits at that hour",
         queue=queues.INDEX,

@@ -12,8 +12,9 @@ import structlog
 from shared import queues
 from shared.resilience.held import served
 from tasks import context
-from tasks.answers import tasks as reply
-from tasks.delivery import lease_reclaim, tasks
+from tasks.answers import tasks as answers
+from tasks.delivery import lease_reclaim
+from tasks.delivery import tasks as delivery
 from tasks.dispatch import Dispatcher
 from tasks.wakeups import ring
 from workers.intake import IntakeThread
@@ -45,8 +46,8 @@ class ByHand(Resident):
 
 STATIONS: dict[str, Callable[[context.Process], Resident]] = {
     "intake": IntakeThread,
-    queues.REPLY: lambda process: ByHand(reply.dispatcher(process)),
-    queues.DELIVER: lambda process: ByHand(tasks.dispatcher(process)),
+    queues.REPLY: lambda process: ByHand(answers.dispatcher(process)),
+    queues.DELIVER: lambda process: ByHand(delivery.dispatcher(process)),
 }
 """Those that lease something, or without which no message gets on; and who stands in for them."""
 
@@ -62,9 +63,9 @@ class Heirs(Resident):
     def step(self) -> float:
         given = lease_reclaim.give_back(self._process.resources, self._may_serve)
         if given.turns:
-            ring(reply.answer_due)  # a ring that does not go out is made up for by the sweeper
+            ring(answers.answer_due)  # a ring that does not go out is made up for by the sweeper
         if given.parts:
-            ring(tasks.send_due)
+            ring(delivery.send_due)
         if given.stations or self._standing_in:
             self._stand_in(given.stations)
         return LOOK_EVERY_S

@@ -12,11 +12,11 @@ from shared.live.topics import Stored as NewMessages
 from shared.store.db.objects import MediaStoreUnavailable
 from shared.telemetry import metrics
 from tasks import context
-from tasks.answers import tasks as reply
-from tasks.delivery import tasks
+from tasks.answers import tasks as answers
+from tasks.delivery import tasks as delivery
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
-from tasks.inbox import tasks as media
+from tasks.inbox import tasks as inbox
 from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
@@ -106,11 +106,11 @@ class IntakeThread(Resident):
         self._alarm(stored)
         self._forget(stored)
         if stored.turns:
-            self._ringer.want(reply.answer_due, due_s=stored.due_s)
+            self._ringer.want(answers.answer_due, due_s=stored.due_s)
         if stored.media:
-            self._ringer.want(media.fetch_due)
+            self._ringer.want(inbox.fetch_due)
         if stored.parts:
-            self._ringer.want(tasks.send_due)
+            self._ringer.want(delivery.send_due)
 
     def _tell(self, stream: str, stored: Stored) -> None:
         metrics.BATCHES.inc()

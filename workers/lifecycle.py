@@ -17,11 +17,11 @@ from shared.resources import open_resources
 from shared.store.db.pool import check_connections
 from shared.telemetry import logs, metrics
 from tasks import context
-from tasks.answers import tasks as reply
+from tasks.answers import tasks as answers
 from tasks.answers.leases import Leases
-from tasks.delivery import tasks
+from tasks.delivery import tasks as delivery
 from tasks.dispatch import Dispatcher
-from tasks.knowledge import tasks as index
+from tasks.knowledge import tasks as knowledge
 from tasks.wakeups import ring
 from workers import fleet, holders
 from workers.heirs import STATIONS
@@ -30,9 +30,9 @@ from workers.ready import embedder_of, say_ready
 log = structlog.get_logger(__name__)
 
 DISPATCHERS: dict[str, Callable[[context.Process], Dispatcher[Any]]] = {
-    queues.REPLY: reply.dispatcher,
-    queues.DELIVER: tasks.dispatcher,
-    queues.INDEX: index.dispatcher,
+    queues.REPLY: answers.dispatcher,
+    queues.DELIVER: delivery.dispatcher,
+    queues.INDEX: knowledge.dispatcher,
 }
 
 
@@ -135,8 +135,8 @@ def connect() -> None:
     def worker_ready(sender: Any, **_: Any) -> None:
         name = sender.hostname.partition("@")[0]
         if name.partition("-")[0] == queues.INDEX:
-            ring(index.import_due)  # whatever came while nobody read
-            ring(index.embed_due)  # whatever was added while nobody embedded
+            ring(knowledge.import_due)  # whatever came while nobody read
+            ring(knowledge.embed_due)  # whatever was added while nobody embedded
         if name in STATIONS:
             context.current().resources.held.say_ready()
         say_ready(name)

@@ -13,8 +13,9 @@ from shared.errors import DatabaseUnavailable
 from shared.store.operations import overdue as sweep
 from shared.telemetry import metrics
 from tasks import context
-from tasks.answers import tasks as reply
-from tasks.delivery import recording, tasks
+from tasks.answers import tasks as answers
+from tasks.delivery import recording
+from tasks.delivery import tasks as delivery
 from tasks.wakeups import ring
 from workers.resident import Resident, ResidentStep
 
@@ -46,8 +47,10 @@ class Sweeper(Resident):
             due = sweep.look(conn, every_s=self._every_s, grace_s=GRACE_S, limit=COUNTED_MAX)
         if due is not None:
             recording.expire_unrecorded(self._process.resources)
-            heard = self._serve("reply", due.turns, reply.answer_due, lambda: reply.answer_one(self._process))
-            heard &= self._serve("deliver", due.outbound, tasks.send_due, lambda: tasks.deliver_one(self._process))
+            heard = self._serve("reply", due.turns, answers.answer_due, lambda: answers.answer_one(self._process))
+            heard &= self._serve(
+                "deliver", due.outbound, delivery.send_due, lambda: delivery.deliver_one(self._process)
+            )
             if not heard:
                 with db.transaction() as conn:
                     sweep.look_again_soon(conn, every_s=self._every_s)

@@ -1,14 +1,12 @@
-"""What all requests of agents and of a company's own programs have: a key, a company, answers as JSON."""
+"""What all requests of agents and of a company's own programs have: a key, and the company that it is of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import orjson
 from starlette.requests import Request
-from starlette.responses import Response
 
 from gateway.http.edge import Edge
 from gateway.http.limits import address_of
@@ -61,7 +59,3 @@ async def agent(request: Request) -> Agent:
 
 def no_such_conversation() -> Refused:
     return Refused(404, "this company has no such conversation")
-
-
-def as_json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")

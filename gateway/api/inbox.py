@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api import media
-from gateway.api.agents import Agent, agent, as_json, limit, no_such_conversation
+from gateway.api.agents import Agent, agent, limit, no_such_conversation
 from gateway.http.edge import Edge
+from gateway.http.json import as_json
 from gateway.http.parameters import ID_MAX, Asked, Field, body_text, query_number, read_time
 from gateway.http.refused import Refused
 from gateway.http.resource import BODY_MAX_BYTES, Operation, Resource

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from starlette.responses import JSONResponse, Response
 
-from gateway.api.agents import AFTER_ID, Agent, agent, as_json, limit
+from gateway.api.agents import AFTER_ID, Agent, agent, limit
+from gateway.http.json import as_json
 from gateway.http.parameters import Asked, Field, Values, Wrong, query_choice, query_text, read_date
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource

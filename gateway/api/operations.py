@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.agents import as_json
 from gateway.api.operators import operator
 from gateway.http.edge import Edge
+from gateway.http.json import as_json
 from gateway.http.parameters import (
     Asked,
     Field,

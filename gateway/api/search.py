@@ -9,9 +9,10 @@ from typing import Any
 from psycopg import errors
 from starlette.responses import Response
 
-from gateway.api.agents import Agent, agent, as_json, no_such_conversation
+from gateway.api.agents import Agent, agent, no_such_conversation
 from gateway.api.knowledge import within
 from gateway.api.searching import Searcher
+from gateway.http.json import as_json
 from gateway.http.parameters import ID_MAX, Asked, Field, Wrong, body_number, body_text, read_object, read_time
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource

@@ -15,10 +15,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.agents import as_json
 from gateway.http import limits
 from gateway.http.apps import KnownApp
 from gateway.http.edge import Edge
+from gateway.http.json import as_json
 from gateway.http.parameters import Asked, Field, Wrong, body_text, called, query_number, query_text
 from gateway.http.refused import Refused, answer, unavailable
 from gateway.http.resource import Operation, Resource

@@ -12,7 +12,7 @@ from tasks.dispatch import Claimed, Dispatcher, Room
 from tasks.wakeups import ring
 
 
-@app.task(base=Step, bind=True, name="deliver.send_due", queue=queues.DELIVER)
+@app.task(base=Step, bind=True, name="delivery.send_due", queue=queues.DELIVER)
 def send_due(self: Step) -> None:
     """Begin sending whatever is due, as much as this process has room for, until nothing is."""
     self.process.dispatchers[queues.DELIVER].drain()

@@ -64,4 +64,4 @@ def _preview(work: Work) -> Preview:
     return Preview(rows, size, tuple(lines[:LINES]))
 
 
-SWEEP = Job("maintenance.sweep_media", _batch, _preview)
+SWEEP = Job("inbox.sweep_media", _batch, _preview)

@@ -13,7 +13,7 @@ from tasks.operations.job_task import task_of
 from tasks.wakeups import ring
 
 
-@app.task(base=Step, bind=True, name="media.fetch_due", queue=queues.MEDIA)
+@app.task(base=Step, bind=True, name="inbox.fetch_media", queue=queues.MEDIA)
 def fetch_due(self: Step) -> None:
     """Fetch the attachment that is due next, of the next company in this thread's round; rings on until nothing is
     due."""

@@ -26,4 +26,4 @@ def _drifted_totals(work: Work) -> Preview:
     return Preview(len(drifted), 0, tuple(f"company {company_id}: would correct its totals" for company_id in drifted))
 
 
-RECONCILE = Job("unread.reconcile_totals", _reconcile_totals, _drifted_totals, as_owner=False)
+RECONCILE = Job("inbox.reconcile_totals", _reconcile_totals, _drifted_totals, as_owner=False)

@@ -82,5 +82,5 @@ def _would_warm(work: Work) -> Preview:
     return Preview(len(asked), 0, lines)
 
 
-FIND = Job("index.find_popular", _find, _would_find, as_owner=False)
-WARM = Job("index.warm_popular", _warm, _would_warm, as_owner=False)
+FIND = Job("knowledge.find_popular", _find, _would_find, as_owner=False)
+WARM = Job("knowledge.warm_popular", _warm, _would_warm, as_owner=False)

@@ -29,4 +29,4 @@ def _would(work: Work) -> Preview:
     return Preview(incomplete + sites, 0, lines)
 
 
-REFRESH = Job("index.refresh_knowledge", _refresh, _would, as_owner=False)
+REFRESH = Job("knowledge.refresh_documents", _refresh, _would, as_owner=False)

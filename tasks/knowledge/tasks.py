@@ -23,7 +23,7 @@ AUDIT_HALF_S = 12 * 3600.0
 IMPORTS = "imports"
 
 
-@app.task(base=Step, bind=True, name="index.import_due", queue=queues.INDEX)
+@app.task(base=Step, bind=True, name="knowledge.import_due", queue=queues.INDEX)
 def import_due(self: Step) -> None:
     """Begin making documents of whatever files and pages are due, as much as this process has room for, until nothing
     is."""
@@ -48,7 +48,7 @@ def dispatcher(process: Process) -> Dispatcher[Claim]:
     )  # fmt: skip
 
 
-@app.task(base=Step, bind=True, name="index.audit_recall", queue=queues.INDEX)
+@app.task(base=Step, bind=True, name="knowledge.audit_index", queue=queues.INDEX)
 def audit_recall(self: Step) -> None:
     """Hold the index against the exact answer, company by company."""
     r = self.process.resources
@@ -60,7 +60,7 @@ def audit_recall(self: Step) -> None:
         index_audit.audit(r, company_id)
 
 
-@app.task(base=Step, bind=True, name="index.embed_due", queue=queues.INDEX)
+@app.task(base=Step, bind=True, name="knowledge.embed_due", queue=queues.INDEX)
 def embed_due(self: Step) -> None:
     """Embed a batch of the document that is due next, of the next company in this thread's round; rings on until
     nothing is due."""

@@ -68,4 +68,4 @@ def _to_do(work: Work) -> Preview:
     return Preview(len(lines), 0, tuple(lines))
 
 
-MAKE_GRAPHS = Job("maintenance.make_graphs", _make_graphs, _to_do)
+MAKE_GRAPHS = Job("knowledge.build_vector_indexes", _make_graphs, _to_do)

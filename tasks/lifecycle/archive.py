@@ -89,7 +89,7 @@ def _preview(work: Work, only: int | None) -> Preview:
 def moving(only: int | None = None) -> Job:
     """The job; only: for one company."""
     return Job(
-        "archive.move_messages",
+        "lifecycle.archive_messages",
         lambda work, cursor: _batch(work, cursor, only),
         lambda work: _preview(work, only),
         lasting=False,
@@ -174,7 +174,7 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
                 lines.append(f"company {company}  " + "  ".join(f"{kind} {n}" for kind, n in sorted(counts.items())))
         return Preview(rows, size, tuple(lines))
 
-    return Job("archive.delete_old", batch, preview)
+    return Job("lifecycle.delete_old_archives", batch, preview)
 
 
 DELETE_OLD = deleting()

@@ -159,5 +159,5 @@ def _job(name: str, subjects: tuple[str, ...]) -> Job:
     return Job(name, batch, preview)
 
 
-DROP_RAW = _job("retention.drop_raw", ("webhook_raw",))
-DROP_LOGS = _job("retention.drop_logs", (*(p for p in PARTITIONED if p != "webhook_raw"), *store.DATED_ROWS))
+DROP_RAW = _job("lifecycle.drop_raw_requests", ("webhook_raw",))
+DROP_LOGS = _job("lifecycle.drop_logs", (*(p for p in PARTITIONED if p != "webhook_raw"), *store.DATED_ROWS))

@@ -129,5 +129,5 @@ def _sizes(work: Work) -> Preview:
     return Preview(len(tables), 0, tuple(f"{t.name}  {t.bytes} bytes" for t in tables))
 
 
-EVALUATE = Job("health.evaluate_alerts", _evaluate, _preview)
-KEEP_SIZES = Job("health.keep_sizes", _keep_sizes, _sizes)
+EVALUATE = Job("operations.evaluate_alerts", _evaluate, _preview)
+KEEP_SIZES = Job("operations.record_table_sizes", _keep_sizes, _sizes)

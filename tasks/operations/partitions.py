@@ -22,4 +22,4 @@ def _missing_partitions(work: Work) -> Preview:
     return Preview(len(names), 0, tuple(f"would make {name}" for name in names))
 
 
-MAKE_PARTITIONS = Job("maintenance.make_partitions", _make_partitions, _missing_partitions)
+MAKE_PARTITIONS = Job("operations.make_partitions", _make_partitions, _missing_partitions)

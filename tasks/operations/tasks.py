@@ -11,7 +11,7 @@ from tasks.operations.job_task import open_work, task_of
 from tasks.wakeups import ring
 
 
-@app.task(base=Step, bind=True, name="maintenance.ring_due_jobs", queue=queues.MAINTENANCE)
+@app.task(base=Step, bind=True, name="operations.wake_due_jobs", queue=queues.MAINTENANCE)
 def ring_due_jobs(self: Step) -> None:
     """Ring the tasks of the jobs whose hour has come. Ringing one twice runs it once."""
     r = self.process.resources
@@ -21,7 +21,7 @@ def ring_due_jobs(self: Step) -> None:
         ring(app.tasks[one.name])
 
 
-@app.task(base=Step, bind=True, name="health.note_depths", queue=queues.MAINTENANCE)
+@app.task(base=Step, bind=True, name="operations.record_queue_depths", queue=queues.MAINTENANCE)
 def note_depths(self: Step) -> None:
     """Note what waits in every queue, so that operators see when each will be empty."""
     clearing.note(self.process.resources)

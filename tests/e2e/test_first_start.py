@@ -111,7 +111,7 @@ def up(folder: Path, *options: str, **variables: str) -> Iterator[Up]:
 
 
 def watched(system: Up) -> tuple[int, int]:
-    """A round of `channels.watch`, which beat rings for every five minutes: channels, and how many of them fail."""
+    """A round of `tenants.watch_channels`, every five minutes: channels, and how many fail."""
     resources = open_resources(system.config, name="deliver")
     try:
         return watch.watch_channels(resources)
@@ -120,7 +120,7 @@ def watched(system: Up) -> tuple[int, int]:
 
 
 def assert_nothing_is_wrong(system: Up) -> None:
-    alerts = system.command("job", "run", "health.evaluate_alerts")
+    alerts = system.command("job", "run", "operations.evaluate_alerts")
     assert alerts.returncode == 0, alerts.stderr
     doctor = system.command("doctor")
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr

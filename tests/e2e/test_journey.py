@@ -158,7 +158,7 @@ def test_what_customers_write_shows_neither_in_logs_flower_and_metrics_nor_stays
         asked += 1
         system.post_until_accepted(bot, update(f"{SECRET_TEXT}: how do I return shoes?", chat=asked))
         system.standin.wait_messages(1, chat_id=asked, token=bot.token)
-        return _names(flower) >= {"reply.answer_due", "deliver.send_due"}
+        return _names(flower) >= {"answers.answer_due", "delivery.send_due"}
 
     wait_until(flower_has_seen_an_answer, "Flower has seen an answer", 20)
     system.wait_at_rest()
@@ -187,8 +187,8 @@ def _through_jobs(system: System, bot: Bot, folder: Path) -> str:
                      (bot.company_id,))  # fmt: skip
     told = _commands(
         system,
-        ("job", "run", "health.evaluate_alerts"),
-        ("job", "run", "maintenance.make_backup"),
+        ("job", "run", "operations.evaluate_alerts"),
+        ("job", "run", "lifecycle.make_backup"),
         ("contact", "export", f"{bot.company_id}/{contact}", str(folder / "export")),
     )
     told += _commands(system, ("archive", "run", "--company", company))
@@ -319,7 +319,7 @@ def test_flower_is_closed_and_runs_nothing(system: System) -> None:
 
     strangers = httpx.get(f"{base}/api/tasks", trust_env=False)
     asked = httpx.post(
-        f"{base}/api/task/async-apply/maintenance.make_partitions", auth=("admin", PASSWORD), json={}, trust_env=False
+        f"{base}/api/task/async-apply/operations.make_partitions", auth=("admin", PASSWORD), json={}, trust_env=False
     )
 
     assert strangers.status_code == 401
@@ -336,7 +336,11 @@ def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(sy
             shown = flower.get("/api/tasks").json()
         except httpx.HTTPError:
             return []
-        return [task for task in shown.values() if (task["name"], task["state"]) == ("health.keep_sizes", "FAILURE")]
+        return [
+            task
+            for task in shown.values()
+            if (task["name"], task["state"]) == ("operations.record_table_sizes", "FAILURE")
+        ]
 
     with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
         conn.execute("ALTER TABLE jobs RENAME TO jobs_away")

@@ -43,7 +43,7 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
 @pytest.fixture
 def thread(station: Station) -> Iterator[IntakeThread]:
     """Its steps are called by the test; the first one has met a backlog."""
-    thread = IntakeThread(Process(station.r, station.leases, Silent()))
+    thread = IntakeThread(Process(station.r, Silent()))
     yield thread
     thread.stop()
 

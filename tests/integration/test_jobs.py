@@ -113,7 +113,7 @@ def test_of_two_beats_rings_for_a_round_one_begins_it(database: Database) -> Non
             at_once.wait(10)
             begun.append(rounds.begins(conn, name, not_within_s=150))
 
-    threads = [threading.Thread(target=ring, args=("channels.watch",)) for _ in range(4)]
+    threads = [threading.Thread(target=ring, args=("tenants.watch_channels",)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -121,8 +121,8 @@ def test_of_two_beats_rings_for_a_round_one_begins_it(database: Database) -> Non
 
     assert sorted(begun) == [False, False, False, True]
     with psycopg.connect(database.url) as conn:
-        assert rounds.begins(conn, "index.audit_recall", not_within_s=150)
-        assert rounds.begins(conn, "channels.watch", not_within_s=0)
+        assert rounds.begins(conn, "knowledge.audit_index", not_within_s=150)
+        assert rounds.begins(conn, "tenants.watch_channels", not_within_s=0)
 
 
 def test_an_hour_is_due_from_its_jitter_on_until_it_is_done(work: Work) -> None:
@@ -246,4 +246,4 @@ def test_every_job_can_be_previewed_and_run_by_hand_twice(run: Run, database: Da
 
 
 def test_a_job_that_nobody_knows_is_named_with_those_there_are(run: Run) -> None:
-    nothing_done(run("job", "run", "maintenance.make_coffee"), "maintenance.make_coffee", "maintenance.make_partitions")
+    nothing_done(run("job", "run", "maintenance.make_coffee"), "maintenance.make_coffee", "operations.make_partitions")

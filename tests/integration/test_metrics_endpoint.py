@@ -117,11 +117,11 @@ def test_the_state_of_journal_queues_and_tables_is_asked_for(
         station.inbox.client.rpush("sb:celery:reply", "a ring", "another")
         station.execute("UPDATE turns SET due_at = now() - interval '90 seconds'")
         station.execute("UPDATE channels SET state = 'needs_reauth'")
-        station.execute("INSERT INTO jobs (name, slot, failures) VALUES ('retention.drop_raw', now(), 2)")
+        station.execute("INSERT INTO jobs (name, slot, failures) VALUES ('lifecycle.drop_raw_requests', now(), 2)")
         station.execute(
             "INSERT INTO job_runs (name, started_by, outcome, finished_at) VALUES"
-            " ('retention.drop_raw', 'timetable', 'done', to_timestamp(1700000000)),"
-            " ('retention.drop_raw', 'timetable', 'failed', now())"
+            " ('lifecycle.drop_raw_requests', 'timetable', 'done', to_timestamp(1700000000)),"
+            " ('lifecycle.drop_raw_requests', 'timetable', 'failed', now())"
         )
         station.execute("INSERT INTO table_sizes VALUES (current_date, 'messages', 4096, 1)")
         station.execute(
@@ -142,8 +142,8 @@ def test_the_state_of_journal_queues_and_tables_is_asked_for(
     assert shown["overdue_background_rows", "imports"] == 1
     assert 60 <= shown["overdue_background_age_seconds", "imports"] < 300
     assert shown["overdue_background_rows", "media"] == 0
-    assert shown["job_done_timestamp_seconds", "retention.drop_raw"] == 1_700_000_000
-    assert shown["job_failures_in_a_row_runs", "retention.drop_raw"] == 2
+    assert shown["job_done_timestamp_seconds", "lifecycle.drop_raw_requests"] == 1_700_000_000
+    assert shown["job_failures_in_a_row_runs", "lifecycle.drop_raw_requests"] == 2
     assert shown["table_size_bytes", "messages"] == 4096
     assert shown["database_size_bytes",] > 1_000_000
     assert 0 < shown["database_used_connections",] <= shown["database_allowed_connections",]

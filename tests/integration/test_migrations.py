@@ -92,6 +92,11 @@ def test_a_gap_a_double_or_a_misnamed_file_is_refused_by_name(folder: Path, name
         migrate.files(folder)
 
 
+def test_a_folder_without_migrations_is_an_error_and_not_an_empty_schema(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no migration"):
+        migrate.files(tmp_path)
+
+
 def test_a_missing_application_role_is_named_with_the_command_that_makes_it(
     empty_database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

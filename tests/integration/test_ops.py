@@ -178,7 +178,7 @@ def test_a_database_that_is_away_is_a_503(services: Services, database: Database
 def test_what_the_job_found_is_a_metric_and_what_is_missing_is_said_aloud(
     station: Station, bot: Bot, gateway: RunningGateway
 ) -> None:
-    process = Process(station.r, station.leases)
+    process = Process(station.r)
     station.receive(bot, "hello")
     tasks.take(process)
     assert "switchboard_balance_missing_requests 0.0" in gateway.get("/metrics", headers=BEARER).text

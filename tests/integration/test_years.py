@@ -27,7 +27,10 @@ def test_nothing_that_must_stay_is_gone_and_the_hot_set_is_bounded(
     assert outcome.deleted > 0
     # two months' messages, and the last four of each conversation
     assert outcome.hot[-1] <= 68 * PLAN.begun * PLAN.length + PLAN.days * PLAN.begun * 4
-    assert {"retention.drop_raw", "archive.move_messages", "archive.delete_old", "health.keep_sizes"} <= set(
-        outcome.seconds
-    )
+    assert {
+        "lifecycle.drop_raw_requests",
+        "lifecycle.archive_messages",
+        "lifecycle.delete_old_archives",
+        "operations.record_table_sizes",
+    } <= set(outcome.seconds)
     assert "rows.parked" in standing

@@ -106,7 +106,7 @@ def test_with_the_password_it_shows_and_changes_nothing(built: Any) -> None:
     async def ask(client: httpx.AsyncClient, _: Any, __: int) -> list[int]:
         client.headers["authorization"] = basic(f"admin:{PASSWORD}")
         shown = [(await client.get(address)).status_code for address in ("/metrics", "/healthcheck", "/workers")]
-        return [*shown, (await client.post("/api/task/apply/health.evaluate_alerts", json={})).status_code]
+        return [*shown, (await client.post("/api/task/apply/operations.evaluate_alerts", json={})).status_code]
 
     *shown, changed = served(built, ask)
     assert shown == [200, 200, 200]

@@ -16,7 +16,7 @@ from tasks.registry import JOBS
 from tests.factories import make_bot, settings_for
 
 NOW = datetime(2026, 3, 1, 5, 45, tzinfo=UTC)  # a Sunday, behind the hours of all of them
-OURS = sorted(name for name, job in registry.JOBS.items() if not job.as_owner)
+OURS = sorted(name for name, job in JOBS.items() if not job.as_owner)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def resources(database: Database, redis_url: str) -> Resources:
 
 def test_the_jobs_of_the_application_are_those_that_the_database_knows_as_such(database: Database) -> None:
     with psycopg.connect(database.admin_url) as owner:
-        rows = owner.execute("SELECT n, switchboard_own_job(n) FROM unnest(%s::text[]) n", (list(registry.JOBS),))
+        rows = owner.execute("SELECT n, switchboard_own_job(n) FROM unnest(%s::text[]) n", (list(JOBS),))
         known = sorted(name for name, own in rows.fetchall() if own)
 
     assert known == OURS
@@ -56,12 +56,12 @@ def test_a_job_of_the_application_runs_from_claim_to_end_without_the_owner(
         assert ran.outcome == "done"
         [run] = store.history(owner, name)
         assert (run.outcome, run.batches, run.error) == ("done", 1, None)
-        if name == "unread.reconcile_totals":
+        if name == "inbox.reconcile_totals":
             assert owner.execute("SELECT unread FROM company_totals").fetchall() == [(0,)]
 
 
 def test_the_rows_of_other_jobs_can_be_read_and_not_written(database: Database) -> None:
-    foreign = "maintenance.make_backup"
+    foreign = "lifecycle.make_backup"
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
         store.ensure(owner, {foreign: NOW})
         assert store.claim(owner, foreign, slot=None, by="hand", lease_s=60) is not None
@@ -72,9 +72,9 @@ def test_the_rows_of_other_jobs_can_be_read_and_not_written(database: Database) 
         assert app.execute("UPDATE jobs SET leased_until = NULL").rowcount == 0
         assert app.execute("UPDATE job_runs SET outcome = 'done'").rowcount == 0
         for statement in (
-            "INSERT INTO jobs (name, slot) VALUES ('maintenance.prove_backup', now())",
-            "INSERT INTO job_runs (name, started_by) VALUES ('maintenance.make_backup', 'hand')",
-            "UPDATE jobs SET name = 'index.find_popular'", "DELETE FROM jobs", "DELETE FROM job_runs",
+            "INSERT INTO jobs (name, slot) VALUES ('lifecycle.prove_backup', now())",
+            "INSERT INTO job_runs (name, started_by) VALUES ('lifecycle.make_backup', 'hand')",
+            "UPDATE jobs SET name = 'knowledge.find_popular'", "DELETE FROM jobs", "DELETE FROM job_runs",
         ):  # fmt: skip
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(statement.encode())

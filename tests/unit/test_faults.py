@@ -102,7 +102,7 @@ def test_every_point_is_a_literal_name_of_its_station_and_used_once() -> None:
 def test_every_point_that_a_test_sets_exists() -> None:
     """Otherwise the test would wait for a kill that never comes."""
     used = set(re.findall(r"""["']([a-z]+\.[a-z_]+)=(?:kill|raise|pass)""", all_of("tests")))
-    points = set(REACHED.findall(all_of("shared")))
+    points = set(REACHED.findall(all_of("shared") + all_of("tasks")))
 
     assert used - {"a.point", "b.point", "other.point"} <= points
 

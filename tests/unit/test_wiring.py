@@ -14,6 +14,7 @@ import pytest
 
 from shared import queues
 from shared.settings import PROJECT_ROOT, Settings, child_environment
+from tasks.registry import JOBS
 from tests.factories import settings
 from workers import fleet
 from workers.supervisor import STOP_STAGES, argv_of
@@ -96,9 +97,15 @@ def test_every_task_is_a_step_that_retries_nothing_and_carries_nothing(app: dict
         assert task["arguments"] == 0, f"{name}: a doorbell has no content"
 
 
-def test_every_task_is_named_by_its_station(app: dict[str, Any]) -> None:
+def test_every_task_is_named_by_its_domain(app: dict[str, Any]) -> None:
     for name, task in app["tasks"].items():
-        assert task["module"] == f"tasks.{name.partition('.')[0]}"
+        assert task["module"] == f"tasks.{name.partition('.')[0]}.tasks"
+
+
+def test_the_jobs_of_the_owner_stay_with_the_worker_that_holds_its_url(app: dict[str, Any]) -> None:
+    for name, job in JOBS.items():
+        if job.as_owner:
+            assert app["tasks"][name]["queue"] == queues.MAINTENANCE, name
 
 
 def test_a_typo_in_a_queue_is_an_error_and_makes_none(app: dict[str, Any]) -> None:
@@ -187,5 +194,5 @@ def test_the_pools_of_all_processes_are_summed() -> None:
 def test_backups_are_ended_by_their_deadline_and_not_by_the_fleet_s_limit(app: dict[str, Any]) -> None:
     most = next(rule.le for rule in Settings.model_fields["backup_deadline_s"].metadata if hasattr(rule, "le"))
 
-    for name in ("maintenance.make_backup", "maintenance.prove_backup"):
+    for name in ("lifecycle.make_backup", "lifecycle.prove_backup"):
         assert app["tasks"][name]["soft_time_limit"] > most

@@ -60,9 +60,9 @@ conversations take-over acme/17
 doctor
 request 0198c5a2-7e1b-7c3d-9a4f-1b2c3d4e5f60
 balance --hours 24
-job history archive.move_messages
+job history lifecycle.archive_messages
 job list
-job run archive.move_messages --dry-run
+job run lifecycle.archive_messages --dry-run
 retention set webhook_events 30 --company acme
 retention show
 retention unset webhook_events --company acme

@@ -42,7 +42,7 @@ def show(as_json: bool) -> None:
 @company_option("For this company alone.", required=False)
 @as_json_option
 def set_(subject: str, days: int, company: str | None, as_json: bool) -> None:
-    """Keep a log for so many days, from the next run on (retention.drop_raw, retention.drop_logs)."""
+    """Keep a log for so many days, from the next run on (lifecycle.drop_raw_requests, lifecycle.drop_logs)."""
     for_company = f" for {company}" if company else ""
     with as_owner(settings.load()) as conn:
         _known(conn, subject)

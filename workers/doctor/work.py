@@ -170,7 +170,7 @@ def backups(visit: Visit) -> Iterator[Finding]:
     age_h = (now - found.made_at).total_seconds() / 3600
     told = f"{found.kept}, the newest {age_h:.1f} h old, {found.bytes} bytes"
     if age_h > config.backup_alert_after_h:
-        yield warn("backups", told, "./switchboard job history maintenance.make_backup says why")
+        yield warn("backups", told, "./switchboard job history lifecycle.make_backup says why")
     if found.proof in ("differs", "failed"):
         yield fail(
             "backups", f"the newest that was tried does not restore ({found.proof})", "./switchboard backup prove"

@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from shared.errors import SettingsError
+from shared.settings import PROJECT_ROOT
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "migrations"
+FOLDER = PROJECT_ROOT / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK = 7_349_201  # any number, the same for all
 RAISED = "01000"  # the state of a `RAISE WARNING`; PostgreSQL's own warnings have others
@@ -23,12 +24,14 @@ APPLICATION_ROLE = "switchboard_app"  # as the files name it
 
 
 def files(folder: Path = FOLDER) -> list[tuple[str, str]]:
-    """(name, SQL) in order. Raises ValueError on a gap or a double number."""
+    """(name, SQL) in order. Raises ValueError on a gap, a double number, or none at all."""
     names = sorted(path.name for path in folder.glob("*.sql"))
     for expected, name in enumerate(names, 1):
         match = _NAME.fullmatch(name)
         if match is None or int(match[1]) != expected:
             raise ValueError(f"migrations/{name}: the next file should be {expected:04d}_some_words.sql")
+    if not names:
+        raise ValueError(f"{folder} holds no migration")
     return [(name, (folder / name).read_text("utf-8")) for name in names]
 
 

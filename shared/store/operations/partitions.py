@@ -25,7 +25,7 @@ def make_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = 
         with conn.transaction():
             _bound(conn)
             row = conn.execute(
-                "/* maintenance.make_partitions */ SELECT switchboard_make_partition(%s::regclass, %s)", (parent, day)
+                "/* operations.make_partitions */ SELECT switchboard_make_partition(%s::regclass, %s)", (parent, day)
             ).fetchone()
             made += bool(row and row[0])
     return made

@@ -69,7 +69,7 @@ def _would_prove(work: Work) -> Preview:
     return Preview(kept(newest).rows, newest.size, (f"would restore {newest.name} and count",))
 
 
-MAKE = Job("maintenance.make_backup", _make, _would_make)
-PROVE = Job("maintenance.prove_backup", _prove, _would_prove)
+MAKE = Job("lifecycle.make_backup", _make, _would_make)
+PROVE = Job("lifecycle.prove_backup", _prove, _would_prove)
 
 __all__ = ["MAKE", "PROVE", "Backup", "Place", "kept", "to_thin"]
