@@ -345,7 +345,7 @@ def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(sy
     with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
         conn.execute("ALTER TABLE jobs RENAME TO jobs_away")
         try:
-            _ring(system, "health", "keep_sizes")
+            _ring(system, "keep_sizes")
             wait_until(lambda: bool(failures()), "Flower has seen a task fail", 20)
         finally:
             conn.execute("ALTER TABLE jobs_away RENAME TO jobs")
@@ -361,9 +361,9 @@ def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(sy
     wait_until(lambda: [task["uuid"] for task in failures()] == [failed["uuid"]], "Flower remembers", 20)
 
 
-def _ring(system: System, module: str, task: str) -> None:
+def _ring(system: System, task: str) -> None:
     subprocess.run(
-        [sys.executable, "-P", "-c", f"from tasks import {module}, doorbell; doorbell.ring({module}.{task})"],
+        [sys.executable, "-P", "-c", f"from tasks.operations import tasks; from tasks.wakeups import ring; ring(tasks.{task})"],
         cwd=PROJECT_ROOT, env=child_environment(system.environment()), check=True, timeout=60,
     )  # fmt: skip
 
