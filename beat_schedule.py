@@ -1,6 +1,6 @@
 """The one timetable. Hours are UTC; each entry says why this hour.
 
-TIMETABLE holds the jobs, by the names of their tasks. A minute's ring (RINGS are all that beat itself knows) has a
+TIMETABLE holds the jobs, by the names of their tasks. A minute's ring (WAKEUPS are all that beat itself knows) has a
 worker look which of their hours have come and are not done; the rows in `jobs` say that, so two beats do
 nothing twice, and a fleet that was down catches up (docs/decisions/0006-the-rows-say-what-is-due.md).
 """
@@ -122,7 +122,7 @@ TIMETABLE: dict[str, Entry] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
+class Wakeup:
     """A ring of beat's own, which asks rows for work and finds none if it was rung before.
 
     at, why: as of an entry. queue: whose workers hear it. expires: a ring that nobody took is worth nothing once the
@@ -137,57 +137,57 @@ class Ring:
     jitter: timedelta
 
 
-RINGS: dict[str, Ring] = {
-    "operations.wake_due_jobs": Ring(
+WAKEUPS: dict[str, Wakeup] = {
+    "operations.wake_due_jobs": Wakeup(
         crontab(),
         why="the finest hour of the timetable; nothing due costs one query",
         queue=queues.MAINTENANCE,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=5),
     ),
-    "knowledge.embed_due": Ring(
+    "knowledge.embed_due": Wakeup(
         crontab(),
         why="what is left of a ring that was lost and of attempts that failed; nothing due costs a query",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "inbox.fetch_media": Ring(
+    "inbox.fetch_media": Wakeup(
         crontab(),
         why="as embedding: lost rings and attempts whose time has come",
         queue=queues.MEDIA,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "knowledge.import_due": Ring(
+    "knowledge.import_due": Wakeup(
         crontab(),
         why="as above: files and pages whose ring was lost or whose site was away",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "inbound.take_balance": Ring(
+    "inbound.take_balance": Wakeup(
         crontab(minute="*/5"),
         why="it looks at each shard for a moment, and what is missing should be known before it is old",
         queue=queues.INTAKE,
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=30),
     ),
-    "operations.record_queue_depths": Ring(
+    "operations.record_queue_depths": Wakeup(
         crontab(),
         why="a queue's pace is taken over five minutes; a look costs four queries",
         queue=queues.MAINTENANCE,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=15),
     ),
-    "tenants.watch_channels": Ring(
+    "tenants.watch_channels": Wakeup(
         crontab(minute="*/5"),
         why="platforms give up on an address that failed for about an hour; not all installations ask in one second",
         queue=queues.DELIVER,
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=60),
     ),
-    "knowledge.audit_index": Ring(
+    "knowledge.audit_index": Wakeup(
         crontab(minute=20, hour=4),
         why="an exact search of a large company reads all of its vectors; nobody waits at that hour",
         queue=queues.INDEX,
@@ -202,14 +202,14 @@ def schedule(phase: float) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "task": name,
-            "schedule": ring.at,
+            "schedule": wakeup.at,
             "options": {
-                "queue": ring.queue,
-                "expires": ring.expires.total_seconds(),
-                "countdown": round(ring.jitter.total_seconds() * phase, 1),
+                "queue": wakeup.queue,
+                "expires": wakeup.expires.total_seconds(),
+                "countdown": round(wakeup.jitter.total_seconds() * phase, 1),
             },
         }
-        for name, ring in RINGS.items()
+        for name, wakeup in WAKEUPS.items()
     }
 
 

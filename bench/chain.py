@@ -46,7 +46,7 @@ def third() -> None:
     _counter.incr("bench:chain:done")
 
 
-def ring(count: int) -> None:
+def wake_up(count: int) -> None:
     _counter.set("bench:chain:began", time.time())
     for _ in range(count):
         first.apply_async()
@@ -54,7 +54,7 @@ def ring(count: int) -> None:
 
 def main(name: str, count: int = 0) -> int:
     if name == "ring":
-        ring(count)
+        wake_up(count)
         return 0
     worker = app.Worker(
         hostname=f"{name}@bench", pool_cls=concurrency.get_implementation("threads"), queues=[name],

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from shared.resilience.held import Held
+from shared.resilience.lease_records import LeaseRecords
 from shared.store.answers import turns
 from shared.store.delivery import outbound
 from shared.store.inbound import ledger
@@ -119,7 +119,7 @@ def without_safety() -> None:
         turns: {"claim_several": _claim_turns},
         outbound: {"claim_several": _claim_parts, "begin_sends": _begin_sends},
         Leases: {"renew": _nothing},
-        Held: {"note": _nothing, "forget": _nothing},
+        LeaseRecords: {"note": _nothing, "forget": _nothing},
     }  # fmt: skip
     for owner, functions in replaced.items():
         for name, function in functions.items():

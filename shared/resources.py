@@ -31,10 +31,10 @@ from shared.llm.provider import is_neutral
 from shared.model import Passage
 from shared.resilience import transport
 from shared.resilience.egress import Egress
-from shared.resilience.held import Held
+from shared.resilience.lease_records import LeaseRecords
 from shared.resilience.limiter import Limiter
+from shared.resilience.load_shedding import Pressure
 from shared.resilience.loop import Loop
-from shared.resilience.pressure import Pressure
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
 from shared.store.db import objects
@@ -79,7 +79,7 @@ class Resources:
     vectors: TwoLevel
     results: Results
     pressure: Pressure
-    held: Held = field(default_factory=Held)
+    lease_records: LeaseRecords = field(default_factory=LeaseRecords)
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set once the process was asked to end: nothing waits for longer than its deadline from then on."""
     _vault: Vault | None = field(default=None)
@@ -135,7 +135,7 @@ class Resources:
         self.db.close()
         self.live.close()
         self.cache.close()
-        self.held.close()
+        self.lease_records.close()
 
     async def _close_clients(self) -> None:
         await self.http.aclose()

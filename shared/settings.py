@@ -251,7 +251,7 @@ class Settings(BaseSettings):
     overload_cheaper_s: float = Field(15.0, gt=0)
     overload_passages_s: float = Field(45.0, gt=0)
     overload_handover_s: float = Field(600.0, gt=0)
-    overload_calm_s: float = Field(20.0, gt=0)  # below half of that for so long, and one step is left
+    overload_recovery_s: float = Field(20.0, gt=0)  # below half of that for so long, and one step is left
     budget_cheaper_share: float = Field(0.8, gt=0, le=1)  # of the day's tokens; from there on LLM_FALLBACKS answer
     relevance_threshold: float = Field(0.3, ge=0, le=1)
     record_deadline_s: float = Field(30.0, gt=0)  # a send that could not be recorded for so long is uncertain
@@ -268,7 +268,7 @@ class Settings(BaseSettings):
     database_pool_max: int = Field(8, ge=1)  # per process
     database_pool_timeout_s: float = Field(5.0, gt=0)
     visibility_timeout_s: int = Field(300, ge=5)
-    wedged_after_s: float = Field(60.0, ge=1)  # a worker that takes no ring for so long while some wait starts anew
+    stalled_after_s: float = Field(60.0, ge=1)  # a worker that takes no ring for so long while some wait starts anew
     grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
     flower_port: int = Field(5555, ge=1, le=65535)
     flower_password: SecretStr = SecretStr("")
@@ -460,7 +460,7 @@ class Settings(BaseSettings):
         return self.backup_dir or self.data_dir / "backups"
 
     @property
-    def held_folder(self) -> Path:
+    def lease_folder(self) -> Path:
         """What each process of this machine has leased; in the one folder that all of them have in common."""
         return self.metrics_folder / "held"
 

@@ -27,6 +27,8 @@ ELSEWHERE = re.compile(r"(RAW_)?RETENTION(_|$)")
 """How long things are kept is said by a command, for all and for single companies."""
 BY_CONTAINERS = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP)(_.*)?)$|_TCP_ADDR$|_ENV_|_NAME$")
 """What Kubernetes and Docker set for each service of a neighbourhood."""
+RENAMED = {"STALLED_AFTER_S": "STALLED_AFTER_S", "OVERLOAD_RECOVERY_S": "OVERLOAD_RECOVERY_S"}
+"""Settings by the names that they had before."""
 ONE_EDIT_LENGTH, TWO_EDITS_LENGTH = 8, 12
 """From which length on, without underscores, so many wrong letters still leave no doubt."""
 TOO_LONG = 64
@@ -55,6 +57,8 @@ def _judged(names: frozenset[str], known: frozenset[str]) -> tuple[Surprise, ...
 
 def _judge(name: str, plain: dict[str, str], names: frozenset[str]) -> Surprise | None:
     """None: it is none of our business."""
+    if name in RENAMED:
+        return Surprise(name, f"{name} has a new name: set {RENAMED[name]}", True)
     if ELSEWHERE.match(name):
         told = f"{name} is not a setting: how long things are kept is set with ./switchboard retention"
         return Surprise(name, told, False)

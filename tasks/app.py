@@ -1,4 +1,4 @@
-"""The Celery app. `workers.app` is what `celery -A` finds; it adds the worker's resident threads."""
+"""The Celery app. `workers.app` is what `celery -A` finds; it adds the worker's background threads."""
 
 from __future__ import annotations
 

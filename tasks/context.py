@@ -9,20 +9,20 @@ from typing import Any, TypeVar
 
 from shared.resources import Resources
 from tasks.dispatch import Dispatcher
-from tasks.wakeups import Ringer
+from tasks.wakeups import WakeupCoalescer
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Process:
-    """What a worker process works with. ringer: gathers its rings. dispatchers: by station, of those that
+    """What a worker process works with. wakeups: gathers its rings. dispatchers: by station, of those that
     this process serves. cursors: per thread, the company that was served last, so that threads go round the companies
     instead of all beginning at the first. closing: called first when it closes. may_serve: whether this process holds
     what a station's work needs, so that it can do it in that station's place."""
 
     resources: Resources
-    ringer: Ringer = field(default_factory=Ringer)
+    wakeups: WakeupCoalescer = field(default_factory=WakeupCoalescer)
     dispatchers: dict[str, Dispatcher[Any]] = field(default_factory=dict)
     cursors: threading.local = field(default_factory=threading.local)
     closing: list[Callable[[], None]] = field(default_factory=list)

@@ -25,7 +25,7 @@ NO_COMPANY_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ClaimCapacity:
     """slots: how many pieces. held: the company of each piece that is under way here. company_max: how many one company
     may have under way here, those of `held` included."""
 
@@ -55,8 +55,8 @@ class Dispatcher(Generic[T]):
     """
 
     def __init__(
-        self, station: str, slots: int, company_share: float = 1.0, *, claim: Callable[[int, Room], Claimed[T]],
-        work: Callable[[T], None], pass_on: Callable[[], None],
+        self, station: str, slots: int, company_share: float = 1.0, *,
+        claim: Callable[[int, ClaimCapacity], Claimed[T]], work: Callable[[T], None], pass_on: Callable[[], None],
     ) -> None:  # fmt: skip
         self._station, self._slots = station, slots
         self._company_max = max(1, int(slots * company_share))
@@ -112,13 +112,13 @@ class Dispatcher(Generic[T]):
             if not batch.more:
                 self._wait_below_share(passed_over)
 
-    def _wait_for_room(self) -> Room | None:
+    def _wait_for_room(self) -> ClaimCapacity | None:
         """Room for more pieces, as soon as there is any; None when the process stops."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self._held.total() < self._slots)
             if self._stopping:
                 return None
-            return Room(self._slots - self._held.total(), tuple(self._held.elements()), self._company_max)
+            return ClaimCapacity(self._slots - self._held.total(), tuple(self._held.elements()), self._company_max)
 
     def _at_share(self, held: Counter[int]) -> set[int]:
         return {company for company, count in held.items() if count >= self._company_max}
@@ -153,15 +153,15 @@ class Dispatcher(Generic[T]):
                 self._changed.notify_all()
             metrics.PIECES.inc(self._station, outcome)
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Claim nothing more; what was begun goes on. Returns at once."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """call_off(), and wait until what was begun has ended, which its own deadlines bound."""
-        self.call_off()
+        """cancel(), and wait until what was begun has ended, which its own deadlines bound."""
+        self.cancel()
         with self._changed:
             self._changed.wait_for(lambda: not self._draining)
         self._threads.shutdown()

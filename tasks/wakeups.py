@@ -28,47 +28,47 @@ twenty a second say as much as a hundred, because a ring stands for everything t
 CLOSE_WITHIN_S = 3.0
 
 
-def ring(task: Task, *, countdown_s: float = 0.0) -> bool:
+def wake_up(task: Task, *, countdown_s: float = 0.0) -> bool:
     """Ring `task`; whether the ring went out. Never raises: the sweeper covers what is missing."""
     if countdown_s > COUNTDOWN_MAX_S:
         return False
     try:
         task.apply_async(countdown=countdown_s or None)
     except (OperationalError, OSError) as e:
-        metrics.RINGS_LOST.inc(task.name)
-        log.warning("ring_lost", task=task.name, error=describe(e))
+        metrics.WAKEUPS_LOST.inc(task.name)
+        log.warning("wakeup_lost", task=task.name, error=describe(e))
         return False
-    metrics.RINGS.inc(task.name)
+    metrics.WAKEUPS.inc(task.name)
     return True
 
 
-class Ringer:
+class WakeupCoalescer:
     """Rings on a thread of its own, so that nobody who has committed work waits for the broker. What is asked for
     while a ring of its task is being published gets another one: the worker may have looked already.
 
     Rings for later are held here and not at the broker: docs/decisions/0012-rings-wait-with-whoever-rings.md.
 
-    ring: as doorbell.ring(), which never raises; a ring that the broker refuses is counted and left to the sweeper.
+    wake_up: as wake_up(), which never raises; one that the broker refuses is counted and left to the sweeper.
     """
 
-    def __init__(self, ring: Callable[[Task, float], object] | None = None, *, pause_s: float = PAUSE_S) -> None:
-        self._ring = ring or _ring
+    def __init__(self, wake_up: Callable[[Task, float], object] | None = None, *, pause_s: float = PAUSE_S) -> None:
+        self._wake_up = wake_up or _wake_up
         self._pause_s = pause_s
         self._wanted: dict[Task, list[float]] = {}
         """Task → when rings of it are due, a heap."""
-        self._rung_at: dict[Task, float] = {}
+        self._sent_at: dict[Task, float] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def want(self, task: Task, *, due_s: float | None = None) -> None:
+    def request(self, task: Task, *, due_s: float | None = None) -> None:
         """Ring soon, and not before due_s (by time.monotonic()). Returns at once; without effect after close()."""
         with self._changed:
             if self._closing:
                 return
             heapq.heappush(self._wanted.setdefault(task, []), time.monotonic() if due_s is None else due_s)
             if self._thread is None:  # begun here and not before: never ahead of a fork
-                self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="wakeups", daemon=True)
                 self._thread.start()
             self._changed.notify()
 
@@ -84,9 +84,9 @@ class Ringer:
     def _run(self) -> None:
         while (next_one := self._next()) is not None:
             task, countdown_s = next_one
-            faults.reach("ring.wanted")
-            self._ring(task, countdown_s)
-            self._rung_at[task] = time.monotonic()
+            faults.reach("wakeup.requested")
+            self._wake_up(task, countdown_s)
+            self._sent_at[task] = time.monotonic()
 
     def _next(self) -> tuple[Task, float] | None:
         """The task whose turn it is, what the ring stands for taken out before it is rung; None when closed and nothing
@@ -106,7 +106,7 @@ class Ringer:
                 self._changed.wait(wait_s)
 
     def _at(self, task: Task) -> float:
-        return max(self._wanted[task][0], self._rung_at.get(task, -self._pause_s) + self._pause_s)
+        return max(self._wanted[task][0], self._sent_at.get(task, -self._pause_s) + self._pause_s)
 
     def _take_due(self, task: Task, now: float) -> None:
         dues = self._wanted[task]
@@ -117,7 +117,7 @@ class Ringer:
         if not dues:
             del self._wanted[task]
         if count > 1:
-            metrics.RINGS_GATHERED.inc(task.name, by=count - 1)
+            metrics.WAKEUPS_COALESCED.inc(task.name, by=count - 1)
 
     def _last(self, now: float) -> tuple[Task, float] | None:
         """One ring a task, when all that it stands for is due."""
@@ -127,5 +127,5 @@ class Ringer:
         return task, max(0.0, max(dues) - now)
 
 
-def _ring(task: Task, countdown_s: float) -> None:
-    ring(task, countdown_s=countdown_s)
+def _wake_up(task: Task, countdown_s: float) -> None:
+    wake_up(task, countdown_s=countdown_s)

@@ -1,4 +1,4 @@
-"""What `celery -A workers.app` finds: the app with the workers' resident threads and lifecycle."""
+"""What `celery -A workers.app` finds: the app with the workers' background threads and lifecycle."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from celery.exceptions import SecurityWarning
 from tasks.app import app
 from workers import lifecycle
 from workers.consumer import forgive_lost_channels
-from workers.heirs import HeirsStep
 from workers.hints import HintsStep
 from workers.intake import IntakeStep
-from workers.pressure import PressureStep
+from workers.lease_reclaimer import LeaseReclaimerStep
+from workers.load_shedding import LoadSheddingStep
+from workers.stall_watchdog import StallWatchdogStep
 from workers.sweeper import SweeperStep
-from workers.wedge import WedgeStep
 
 # Celery warns every process of root because of pickle, which is never taken here (accept_content in celeryconfig):
 # seven times the same in a fresh installation's logs, and nothing to change.
@@ -22,11 +22,11 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 forgive_lost_channels()
 app.steps["worker"].add(HintsStep)
-app.steps["worker"].add(HeirsStep)
+app.steps["worker"].add(LeaseReclaimerStep)
 app.steps["worker"].add(IntakeStep)
-app.steps["worker"].add(PressureStep)
+app.steps["worker"].add(LoadSheddingStep)
 app.steps["worker"].add(SweeperStep)
-app.steps["worker"].add(WedgeStep)
+app.steps["worker"].add(StallWatchdogStep)
 lifecycle.connect()
 
 __all__ = ["app"]

@@ -30,20 +30,34 @@ class Row:
 def table(settings: Settings) -> dict[str, Row]:
     pool_max = settings.database_pool_max
     rows = (
-        # The journal's drain is a resident thread; the queue beside it is for the balance and totals of what it writes.
-        Row("intake", (queues.INTAKE,), "threads", 2, ("intake", "sweeper", "heirs", "wedge"), pool_max),
+        # The journal's drain is a background thread; its queue is for the balance and totals of what it writes.
+        Row(
+            "intake",
+            (queues.INTAKE,),
+            "threads",
+            2,
+            ("intake", "sweeper", "lease-reclaimer", "stall-watchdog"),
+            pool_max,
+        ),
         # Two threads hear rings, one that makes work of them and one that notes that there was another; the work is
         # done on REPLY_THREADS and DELIVER_THREADS of their dispatchers (tasks/dispatch.py).
-        Row("reply", (queues.REPLY,), "threads", 2, ("hints", "pressure", "sweeper", "heirs", "wedge"), pool_max),
+        Row(
+            "reply",
+            (queues.REPLY,),
+            "threads",
+            2,
+            ("hints", "load-shedding", "sweeper", "lease-reclaimer", "stall-watchdog"),
+            pool_max,
+        ),
         # A third beside the sends, asking platforms how their webhooks fare: a task every few minutes.
-        Row("deliver", (queues.DELIVER,), "threads", 3, ("sweeper", "heirs", "wedge"), pool_max),
+        Row("deliver", (queues.DELIVER,), "threads", 3, ("sweeper", "lease-reclaimer", "stall-watchdog"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
         # Two threads embed; a third makes work of rings for imports, which is done on IMPORT_THREADS of its dispatcher.
-        Row("index", (queues.INDEX,), "threads", 3, ("wedge",), pool_max),
+        Row("index", (queues.INDEX,), "threads", 3, ("stall-watchdog",), pool_max),
         # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
-        Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("wedge",), pool_max),
-        # No resident thread: its parent must not hold connections across a fork. One child; each job opens
+        Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("stall-watchdog",), pool_max),
+        # No background thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
         Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),
     )

@@ -1,4 +1,4 @@
-"""Hints that a lease was lost, heard by a resident thread of every worker that holds leases."""
+"""Hints that a lease was lost, heard by a background thread of every worker that holds leases."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from shared.live.hints import HintListener
 from shared.store.db.redis import connect
 from tasks import context
 from tasks.answers.leases import Leases
-from workers.resident import Resident, ResidentStep
+from workers.background import BackgroundThread, BackgroundThreadStep
 
 
-class HintsThread(Resident):
+class HintsThread(BackgroundThread):
     """A generation that was overtaken ends within milliseconds of the hint. While Redis is away the renewal of the
     leases finds out within a second."""
 
@@ -29,8 +29,8 @@ class HintsThread(Resident):
         self._client.close()
 
 
-class HintsStep(ResidentStep):
-    resident_name = "hints"
+class HintsStep(BackgroundThreadStep):
+    thread_name = "hints"
 
-    def make(self, process: context.Process) -> Resident:
+    def make(self, process: context.Process) -> BackgroundThread:
         return HintsThread(process)

@@ -1,4 +1,4 @@
-"""The journal's drain as a resident thread of the intake worker. Waiting holds neither lock nor connection."""
+"""The journal's drain as a background thread of the intake worker. Waiting holds neither lock nor connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.delivery import tasks as delivery
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
 from tasks.inbox import tasks as inbox
-from workers.resident import Resident, ResidentStep
+from workers.background import BackgroundThread, BackgroundThreadStep
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ WAIT_MS = 1_000
 """How long to block for news. Also how long what a dead holder left may lie: the next round looks everywhere."""
 
 
-class IntakeThread(Resident):
+class IntakeThread(BackgroundThread):
     def __init__(self, process: context.Process) -> None:
         super().__init__("intake")
         r = process.resources
@@ -40,7 +40,7 @@ class IntakeThread(Resident):
         self._drain = Drain(r.db, r.journal, r.platforms, r.settings)
         self._live = r.live
         self._objects = r.objects
-        self._ringer = process.ringer
+        self._wakeups = process.wakeups
         self._groups_known = False
         self._found = 0
         """How many entries the last round found."""
@@ -106,11 +106,11 @@ class IntakeThread(Resident):
         self._alarm(stored)
         self._forget(stored)
         if stored.turns:
-            self._ringer.want(answers.answer_due, due_s=stored.due_s)
+            self._wakeups.request(answers.answer_due, due_s=stored.due_s)
         if stored.media:
-            self._ringer.want(inbox.fetch_due)
+            self._wakeups.request(inbox.fetch_due)
         if stored.parts:
-            self._ringer.want(delivery.send_due)
+            self._wakeups.request(delivery.send_due)
 
     def _tell(self, stream: str, stored: Stored) -> None:
         metrics.BATCHES.inc()
@@ -143,8 +143,8 @@ class IntakeThread(Resident):
                 log.error("media_not_deleted", company_id=company_id, sha256=sha256, error=type(e).__name__)
 
 
-class IntakeStep(ResidentStep):
-    resident_name = "intake"
+class IntakeStep(BackgroundThreadStep):
+    thread_name = "intake"
 
-    def make(self, process: context.Process) -> Resident:
+    def make(self, process: context.Process) -> BackgroundThread:
         return IntakeThread(process)

@@ -12,7 +12,7 @@ from celery import signals
 from shared import faults, queues, settings
 from shared.errors import SettingsError
 from shared.knowledge.embed import Embedder
-from shared.resilience.held import Held
+from shared.resilience.lease_records import LeaseRecords
 from shared.resources import open_resources
 from shared.store.db.pool import check_connections
 from shared.telemetry import logs, metrics
@@ -22,9 +22,9 @@ from tasks.answers.leases import Leases
 from tasks.delivery import tasks as delivery
 from tasks.dispatch import Dispatcher
 from tasks.knowledge import tasks as knowledge
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
 from workers import fleet, holders
-from workers.heirs import STATIONS
+from workers.lease_reclaimer import STATIONS
 from workers.ready import embedder_of, say_ready
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     with resources.db.connection() as conn:
         check_connections(conn, fleet.connections_needed(config))
     if name in STATIONS:
-        resources.held = Held(config.held_folder, name)
+        resources.lease_records = LeaseRecords(config.lease_folder, name)
     leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
     leases.start()
     process = context.Process(resources, may_serve=lambda station: holders.may_serve(name, station, config))
@@ -72,20 +72,20 @@ def _prepare(name: str, embedder: Embedder) -> None:
     say_ready(embedder_of(name))
 
 
-def call_off() -> None:
+def cancel() -> None:
     """Nothing more is claimed, and what is being written ends; what was begun otherwise goes on."""
     try:
         process = context.current()
     except RuntimeError:
         return
-    _call_off(process)
+    _cancel(process)
 
 
-def _call_off(process: context.Process) -> None:
+def _cancel(process: context.Process) -> None:
     process.resources.stopping.set()
     for dispatcher in process.dispatchers.values():
-        dispatcher.call_off()
-    process.of(Leases).call_off()
+        dispatcher.cancel()
+    process.of(Leases).cancel()
 
 
 def close_process(*_: Any, **__: Any) -> None:
@@ -94,10 +94,10 @@ def close_process(*_: Any, **__: Any) -> None:
     except RuntimeError:
         return
     context.set_current(None)
-    _call_off(process)
+    _cancel(process)
     for dispatcher in process.dispatchers.values():
         dispatcher.stop()
-    process.ringer.close()
+    process.wakeups.close()
     for close in process.closing:
         close()
     process.of(Leases).stop()
@@ -135,16 +135,16 @@ def connect() -> None:
     def worker_ready(sender: Any, **_: Any) -> None:
         name = sender.hostname.partition("@")[0]
         if name.partition("-")[0] == queues.INDEX:
-            ring(knowledge.import_due)  # whatever came while nobody read
-            ring(knowledge.embed_due)  # whatever was added while nobody embedded
+            wake_up(knowledge.import_due)  # whatever came while nobody read
+            wake_up(knowledge.embed_due)  # whatever was added while nobody embedded
         if name in STATIONS:
-            context.current().resources.held.say_ready()
+            context.current().resources.lease_records.say_ready()
         say_ready(name)
 
     @signals.worker_shutting_down.connect(weak=False)
     def worker_shutting_down(**_: Any) -> None:
         # a pool of threads waits for its tasks: call off what would take longer than the grace period
-        call_off()
+        cancel()
 
     signals.worker_process_shutdown.connect(close_process, weak=False)
     signals.worker_shutdown.connect(close_process, weak=False)

@@ -16,8 +16,8 @@ from tasks import context
 from tasks.answers import tasks as answers
 from tasks.delivery import recording
 from tasks.delivery import tasks as delivery
-from tasks.wakeups import ring
-from workers.resident import Resident, ResidentStep
+from tasks.wakeups import wake_up
+from workers.background import BackgroundThread, BackgroundThreadStep
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ OWN_HANDS = 8
 """Threads that do the work here when the broker takes no ring."""
 
 
-class Sweeper(Resident):
+class Sweeper(BackgroundThread):
     """Every few seconds one sweeper of the fleet counts what is overdue and rings for it. While rings change
     nothing the fleet looks less often, up to a cap; if a ring is refused the sweeper works itself, where its process
     holds what the station's work needs."""
@@ -62,7 +62,7 @@ class Sweeper(Resident):
         """Ring for what is overdue, once for all of it, or do it here if it can be; whether the ring went out."""
         if not overdue:
             return True
-        heard = ring(task)
+        heard = wake_up(task)
         here = not heard and self._process.may_serve(station)
         metrics.SWEPT.inc(station, "rung" if heard else "by_hand" if here else "left", by=overdue)
         log.info("swept", station=station, overdue=overdue, rung=heard)
@@ -86,8 +86,8 @@ class Sweeper(Resident):
         log.warning("swept_by_hand", count=count, duration_ms=round((time.monotonic() - started) * 1000))
 
 
-class SweeperStep(ResidentStep):
-    resident_name = "sweeper"
+class SweeperStep(BackgroundThreadStep):
+    thread_name = "sweeper"
 
-    def make(self, process: context.Process) -> Resident:
+    def make(self, process: context.Process) -> BackgroundThread:
         return Sweeper(process)

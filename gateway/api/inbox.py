@@ -24,7 +24,7 @@ from shared.store.inbox import changes, conversations, messages
 from shared.store.inbox import media as media_store
 from tasks.delivery import tasks
 from tasks.inbox import takeover
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
 
 KEY_MAX = 128
 
@@ -146,7 +146,7 @@ async def write(agent: Agent, asked: Asked) -> Response:
         edge.live.hint([Moved(chat.company_id)])
         edge.live.tell([chat], Stored())
         # not in the database's threads: a broker that hangs would hold one of them
-        await asyncio.to_thread(ring, tasks.send_due)
+        await asyncio.to_thread(wake_up, tasks.send_due)
     return as_json(written)
 
 

@@ -19,7 +19,7 @@ from shared.names import name_of
 from shared.store.db.pool import Conn
 from shared.store.knowledge import documents, embeddings, imports
 from tasks.knowledge.tasks import embed_due, import_due
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
 
 NAME_CHARS = 500
 ADDRESS_CHARS = 2_000
@@ -101,7 +101,7 @@ async def send_document(agent: Agent, asked: Asked) -> Response:
         )
 
     queued = await agent.work(work)
-    await asyncio.to_thread(ring, import_due)
+    await asyncio.to_thread(wake_up, import_due)
     return JSONResponse({"import": queued}, status_code=202)
 
 
@@ -110,7 +110,7 @@ async def send_site(agent: Agent, asked: Asked) -> Response:
     (title, collection, language, category, date) describes each of them."""
     sitemap, described = asked.body[SITEMAP], _described(asked.query)
     queued = await agent.work(lambda conn, company: imports.queue_site(conn, company, sitemap, described))
-    await asyncio.to_thread(ring, import_due)
+    await asyncio.to_thread(wake_up, import_due)
     return JSONResponse({"import": queued}, status_code=202)
 
 
@@ -146,8 +146,8 @@ async def list_imports(agent: Agent, asked: Asked) -> Response:
 
 async def retry_imports(agent: Agent, asked: Asked) -> Response:
     count = await agent.work(imports.retry_parked)
-    await asyncio.to_thread(ring, import_due)
-    await asyncio.to_thread(ring, embed_due)
+    await asyncio.to_thread(wake_up, import_due)
+    await asyncio.to_thread(wake_up, embed_due)
     return as_json({"queued": count})
 
 

@@ -1,6 +1,6 @@
 """`GET /metrics` for Prometheus: what all processes of this machine counted, and the state of things now.
 
-Behind a token of its own (OPS_TOKEN), because it tells how much business there is. The state is asked for at most
+Backlog a token of its own (OPS_TOKEN), because it tells how much business there is. The state is asked for at most
 every few seconds, however many ask, and a service that is away costs a bounded wait and its own numbers only.
 """
 
@@ -22,7 +22,7 @@ from gateway.http.edge import Edge
 from gateway.http.parameters import Asked
 from gateway.http.resource import Operation, Resource
 from shared.errors import DatabaseUnavailable
-from shared.resilience.pressure import STEPS
+from shared.resilience.load_shedding import STEPS
 from shared.settings import Settings
 from shared.store.answers import load
 from shared.store.db.redis import connect

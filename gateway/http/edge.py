@@ -14,10 +14,10 @@ from redis.asyncio import Redis as AsyncRedis
 from gateway.http.answers import Tally
 from gateway.http.apps import AppDirectory
 from gateway.http.bodies import Bodies
-from gateway.http.brake import Brake
 from gateway.http.failures import Failures
 from gateway.http.keys import Keys
 from gateway.http.limits import Limits
+from gateway.http.load_shedding import Brake
 from gateway.http.strangers import THREADS as STRANGERS_THREADS
 from gateway.http.strangers import Strangers
 from gateway.http.streams import Streams

@@ -147,7 +147,7 @@ class TwoLevel:
             return work()
         except (redis.RedisError, OSError) as e:
             self._rest_until_s = self._clock.monotonic_s() + REST_S
-            metrics.CACHE_RESTS.inc()
+            metrics.CACHE_BACKOFFS.inc()
             log.warning("cache_away", error=describe(e))
             return None
 

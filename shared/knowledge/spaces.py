@@ -77,7 +77,7 @@ class Directory:
         with self._lock:
             self._rests[space_id] = self._clock.monotonic_s() + seconds
 
-    def rests(self, space_id: int) -> bool:
+    def backs_off(self, space_id: int) -> bool:
         with self._lock:
             return self._clock.monotonic_s() < self._rests.get(space_id, 0.0)
 

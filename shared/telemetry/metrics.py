@@ -218,7 +218,7 @@ CACHE = Counter(
     "cache_lookups_total", "Look-ups of caches by where the value was: near (this process), far (Redis), nowhere.",
     ("cache", "where"),
 )  # fmt: skip
-CACHE_RESTS = Counter("cache_rests_total", "Times that a cache left Redis alone because it was away.")
+CACHE_BACKOFFS = Counter("cache_backoffs_total", "Times that a cache left Redis alone because it was away.")
 RECALL = Histogram(
     "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
     buckets=SHARE,
@@ -253,16 +253,22 @@ JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or
 PIECES = Counter(
     "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
 )
-RINGS = Counter("rings_total", "Doorbells that the broker took.", ("task",))
-RINGS_GATHERED = Counter("rings_gathered_total", "Doorbells that one on its way to the broker stood for.", ("task",))
-RINGS_LOST = Counter("rings_lost_total", "Doorbells that the broker did not take.", ("task",))
+WAKEUPS = Counter("wakeups_total", "Doorbells that the broker took.", ("task",))
+WAKEUPS_COALESCED = Counter(
+    "wakeups_coalesced_total", "Doorbells that one on its way to the broker stood for.", ("task",)
+)
+WAKEUPS_LOST = Counter("wakeups_lost_total", "Doorbells that the broker did not take.", ("task",))
 SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
-STANDSTILLS = Counter("resident_standstills_total", "Rounds of a resident thread that failed.", ("thread",))
-WEDGED = Counter("workers_wedged_total", "Workers that ended themselves because they took no ring.", ("process",))
+BACKGROUND_THREAD_ERRORS = Counter(
+    "background_thread_errors_total", "Rounds of a background thread that failed.", ("thread",)
+)
+WORKERS_STALLED = Counter(
+    "workers_stalled_total", "Workers that ended themselves because they took no ring.", ("process",)
+)
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
 SQL = Histogram("sql_seconds", "Time of a statement by the name in its comment.", ("statement",), buckets=SQL_S)
 SQL_FAILED = Counter("sql_failed_total", "Statements that ended in an error.", ("statement", "sqlstate"))
-INHERITED = Counter("leases_inherited_total", "Leases of killed processes that others gave back.", ("kind",))
+LEASES_RECLAIMED = Counter("leases_reclaimed_total", "Leases of killed processes that others gave back.", ("kind",))
 POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
 POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))
 POOL_ERRORS = Gauge("database_pool_failed_requests", "Callers that got no connection, since start.", ("process",))

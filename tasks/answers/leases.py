@@ -90,7 +90,7 @@ class Leases:
         finally:
             self.drop(lease)
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """The process stops: every piece of work under a lease ends now; its holder gives the lease back."""
         self._stopping = True
         with self._lock:
@@ -99,7 +99,7 @@ class Leases:
             lease.lose()
 
     def stop(self) -> None:
-        self.call_off()
+        self.cancel()
         self._stop.set()
         self._look.set()
         if self._thread.is_alive():

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import structlog
 
-from shared.resilience.pressure import STEPS, Rules, State, move, times_to_clear_s
+from shared.resilience.load_shedding import STEPS, Rules, State, move, times_to_clear_s
 from shared.resources import Resources
 from shared.settings import Settings
 from shared.store.answers import load
@@ -24,7 +24,7 @@ LOOK_SHARE = 0.02
 
 def rules(settings: Settings) -> Rules:
     after_s = (settings.overload_cheaper_s, settings.overload_passages_s, settings.overload_handover_s)
-    return Rules(after_s, settings.overload_calm_s)
+    return Rules(after_s, settings.overload_recovery_s)
 
 
 def watch(r: Resources, process: str, *, every_s: float) -> None:

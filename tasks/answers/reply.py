@@ -23,7 +23,7 @@ from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
 from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
-from shared.resilience.held import Piece
+from shared.resilience.lease_records import LeaseRecord
 from shared.resources import Resources
 from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
@@ -36,7 +36,7 @@ from tasks.answers import turn_context as cases
 from tasks.answers.generate import generate
 from tasks.answers.leases import Lease, Leases
 from tasks.answers.turn_context import Case
-from tasks.dispatch import Claimed, Room
+from tasks.dispatch import ClaimCapacity, Claimed
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Result(Enum):
     NOTHING_DUE = "nothing_due"
     ANSWERED = "answered"
     NO_REPLY = "no_reply"
-    CALLED_OFF = "called_off"
+    CANCELLED = "cancelled"
     RETRY = "retry"
 
 
@@ -66,7 +66,7 @@ class Taken:
     case: Case | None
 
 
-def take_due(r: Resources, leases: Leases, after_company: int, room: Room) -> Claimed[Taken]:
+def take_due(r: Resources, leases: Leases, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
     """Claim as many due turns as there is room for, going round the companies, and load what their answers need. Each
     must be given to answer(). Raises DatabaseUnavailable when nothing could be claimed."""
     if leases.stopping:
@@ -83,7 +83,7 @@ def take_due(r: Resources, leases: Leases, after_company: int, room: Room) -> Cl
         room = replace(room, slots=1)
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
-    r.held.note(map(_piece, claims))
+    r.lease_records.note(map(_piece, claims))
     if claims:
         faults.reach("reply.claimed")
     taken = [Taken(leases.take(claim), loaded.get(claim)) for claim in claims]
@@ -91,7 +91,7 @@ def take_due(r: Resources, leases: Leases, after_company: int, room: Room) -> Cl
     return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
 
-def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Claim]:
+def _claim(r: Resources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
     return turns.claim_several(
         conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, held=room.held, company_max=room.company_max
     )
@@ -100,7 +100,7 @@ def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Cla
 def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[Result, int]:
     """Claim the next due turn and answer it. Returns how it went and the company it was of (the cursor for the
     next call). Raises DatabaseUnavailable when nothing could be claimed."""
-    batch = take_due(r, leases, after_company, Room(1))
+    batch = take_due(r, leases, after_company, ClaimCapacity(1))
     for taken in batch.pieces:
         return answer(r, leases, taken), batch.company
     return Result.NOTHING_DUE, batch.company
@@ -115,11 +115,11 @@ def answer(r: Resources, leases: Leases, taken: Taken) -> Result:
             return _answer(r, taken)
     finally:
         leases.drop(taken.lease)
-        r.held.forget(_piece(claim))
+        r.lease_records.forget(_piece(claim))
 
 
-def _piece(claim: Claim) -> Piece:
-    return Piece("turn", claim.company_id, claim.turn_id, claim.epoch)
+def _piece(claim: Claim) -> LeaseRecord:
+    return LeaseRecord("turn", claim.company_id, claim.turn_id, claim.epoch)
 
 
 def _answer(r: Resources, taken: Taken) -> Result:
@@ -130,10 +130,10 @@ def _answer(r: Resources, taken: Taken) -> Result:
         started = perf_counter()
         case = taken.case or cases.load_one(r, claim)
         if case is None:
-            return Result.CALLED_OFF
+            return Result.CANCELLED
         bind_contextvars(request_id=case.turn.request_id)
         if not case.turn.bot_enabled:
-            return _called_off(r, claim)
+            return _cancelled(r, claim)
         case = manners.judged(
             replace(case, step=r.pressure.step(claim.company_id)), r.settings.conversation_answers_max
         )
@@ -145,23 +145,23 @@ def _answer(r: Resources, taken: Taken) -> Result:
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
             if not _store(r, claim, case, answer):
-                metrics.TURNS.inc("called_off", "")
-                log.info("turn_called_off", reason="taken_over")
-                return Result.CALLED_OFF
+                metrics.TURNS.inc("cancelled", "")
+                log.info("turn_cancelled", reason="taken_over")
+                return Result.CANCELLED
             if answer.step != "silence" or replies.attention_of(answer):  # which lists of conversations show
                 stream.became_message()
     except Cancelled:
-        _give_back(r, claim)
-        metrics.TURNS.inc("called_off", "")
-        log.info("turn_called_off")
-        return Result.CALLED_OFF
+        _return_unused(r, claim)
+        metrics.TURNS.inc("cancelled", "")
+        log.info("turn_cancelled")
+        return Result.CANCELLED
     except DatabaseUnavailable as e:
-        back = _put_back_if_possible(r, claim, e)  # else the lease ends by itself, and the turn is found again
+        back = _retry_later_if_possible(r, claim, e)  # else the lease ends by itself, and the turn is found again
         metrics.TURNS.inc("left", "")
-        log.warning("turn_left", reason="database_unavailable", put_back=back)
+        log.warning("turn_left", reason="database_unavailable", retried=back)
         return Result.RETRY
     except Exception as e:
-        _put_back(r, claim, e)
+        _retry_later(r, claim, e)
         metrics.TURNS.inc("failed", "")
         log.warning("turn_failed", exc_info=e)
         return Result.RETRY
@@ -175,11 +175,11 @@ def _asks(case: Case) -> bool:
     return case.triage is not None and case.triage.kind == "question"
 
 
-def _called_off(r: Resources, claim: Claim) -> Result:
+def _cancelled(r: Resources, claim: Claim) -> Result:
     """A person has the conversation."""
     with r.db.transaction(claim.company_id) as conn:
         turns.finish(conn, claim, "cancelled")
-    return Result.CALLED_OFF
+    return Result.CANCELLED
 
 
 def _count(answer: Answer) -> None:
@@ -340,7 +340,7 @@ def _count_cost(micros: int | None) -> None:
         metrics.COST.inc(by=micros / 1_000_000)
 
 
-def _put_back(r: Resources, claim: Claim, error: Exception) -> None:
+def _retry_later(r: Resources, claim: Claim, error: Exception) -> None:
     # the database says when to ask again, and not when to have an answer written once more
     retry_after_s = None if isinstance(error, DatabaseUnavailable) else getattr(error, "retry_after_s", None)
     with r.db.transaction(claim.company_id) as conn:
@@ -350,24 +350,24 @@ def _put_back(r: Resources, claim: Claim, error: Exception) -> None:
             turns.retry(conn, claim, delay_s=wait_s, error=describe(error))
 
 
-def _put_back_if_possible(r: Resources, claim: Claim, error: DatabaseUnavailable) -> bool:
+def _retry_later_if_possible(r: Resources, claim: Claim, error: DatabaseUnavailable) -> bool:
     """Often the database is there and only our connections were cut, of which each is found to be so by its next use.
     Whether it was."""
     ends_s = perf_counter() + PUT_BACK_WITHIN_S
     while True:
         try:
-            _put_back(r, claim, error)
+            _retry_later(r, claim, error)
             return True
         except DatabaseUnavailable:
             if perf_counter() > ends_s:
                 return False
 
 
-def _give_back(r: Resources, claim: Claim) -> None:
+def _return_unused(r: Resources, claim: Claim) -> None:
     """Return a lease that may still be ours (the process stops); if it is not, the fence says so."""
     try:
         with r.db.transaction(claim.company_id) as conn:
-            turns.give_back(conn, [claim])
+            turns.return_unused(conn, [claim])
     except DatabaseUnavailable:
         pass  # it ends by itself
 

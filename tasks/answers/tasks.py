@@ -10,7 +10,7 @@ from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.delivery import tasks
-from tasks.dispatch import Claimed, Dispatcher, Room
+from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
 
 
 @app.task(base=Step, bind=True, name="answers.answer_due", queue=queues.REPLY)
@@ -23,16 +23,16 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
     """Answers this process' share of the turns, REPLY_THREADS at a time."""
     r, leases = process.resources, process.of(Leases)
 
-    def claim(after_company: int, room: Room) -> Claimed[Taken]:
+    def claim(after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
         return flow.take_due(r, leases, after_company, room)
 
     def work(taken: Taken) -> None:
         if flow.answer(r, leases, taken) is Result.ANSWERED:
-            process.ringer.want(tasks.send_due)
+            process.wakeups.request(tasks.send_due)
 
     return Dispatcher(
         queues.REPLY, r.settings.reply_threads, r.settings.company_slots_share, claim=claim, work=work,
-        pass_on=lambda: process.ringer.want(answer_due),
+        pass_on=lambda: process.wakeups.request(answer_due),
     )  # fmt: skip
 
 

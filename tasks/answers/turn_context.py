@@ -9,7 +9,7 @@ from time import perf_counter
 
 from shared.live.stream import AnswerStream
 from shared.model import ChatLine, Passage
-from shared.resilience.pressure import Step
+from shared.resilience.load_shedding import Step
 from shared.resources import Resources
 from shared.store.answers import turn_contexts
 from shared.store.answers.turn_contexts import Loaded

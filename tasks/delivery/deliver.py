@@ -17,7 +17,7 @@ from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
 from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
-from shared.resilience.held import Piece
+from shared.resilience.lease_records import LeaseRecord
 from shared.resources import Resources
 from shared.store.db.pool import Conn, describe, set_companies
 from shared.store.delivery import outbound
@@ -25,7 +25,7 @@ from shared.store.delivery.outbound import Claim, Outbound
 from shared.telemetry import metrics
 from tasks.delivery import recording
 from tasks.delivery.recording import Begun
-from tasks.dispatch import Claimed, Room
+from tasks.dispatch import ClaimCapacity, Claimed
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ Taken = Settled | Claim
 """A claimed part: about to leave, or settled without a request; a claim still has to be begun, on its own."""
 
 
-def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Taken]:
+def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
     """Claim as many due parts as there is room for, going round the companies, and write down that they leave: one
     transaction. Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
     begun: dict[Claim, Settled] = {}
@@ -84,25 +84,25 @@ def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Taken]:
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
     taken = [begun.get(claim, claim) for claim in claims]
-    r.held.note(_piece(claim) for claim in claims if not isinstance(begun.get(claim), Delivered))
+    r.lease_records.note(_piece(claim) for claim in claims if not isinstance(begun.get(claim), Delivered))
     companies = [claim.company_id for claim in claims]
     return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
 
-def _claim(r: Resources, conn: Conn, after_company: int, room: Room) -> list[Claim]:
+def _claim(r: Resources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
     return outbound.claim_several(
         conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s,
         held=room.held, company_max=room.company_max,
     )  # fmt: skip
 
 
-def _piece(claim: Claim) -> Piece:
-    return Piece("part", claim.company_id, claim.outbound_id, claim.epoch)
+def _piece(claim: Claim) -> LeaseRecord:
+    return LeaseRecord("part", claim.company_id, claim.outbound_id, claim.epoch)
 
 
 def deliver_next_part(r: Resources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
-    for taken in take_due(r, after_company, Room(1)).pieces:
+    for taken in take_due(r, after_company, ClaimCapacity(1)).pieces:
         return deliver(r, taken)
     return Delivered(Result.NOTHING_DUE, 0)
 
@@ -115,7 +115,7 @@ def deliver(r: Resources, taken: Taken) -> Delivered:
     try:
         return _deliver(r, taken)
     finally:
-        r.held.forget(_piece(claim))
+        r.lease_records.forget(_piece(claim))
 
 
 def _claim_of(taken: Begun | InDoubt | Claim) -> Claim:
@@ -129,7 +129,7 @@ def _deliver(r: Resources, taken: Begun | InDoubt | Claim) -> Delivered:
     if isinstance(settled, Delivered):
         return settled
     if isinstance(settled, InDoubt):
-        return _take_back(r, settled.begun)
+        return _revert_send(r, settled.begun)
     if settled.outgoing is None:
         return _tell_here(r, settled)
     return _send(r, settled, settled.outgoing)
@@ -152,13 +152,13 @@ def _in_doubt(settled: Mapping[Claim, Settled]) -> dict[Claim, Settled]:
     return {claim: InDoubt(one) if isinstance(one, Begun) else one for claim, one in settled.items()}
 
 
-def _take_back(r: Resources, begun: Begun) -> Delivered:
+def _revert_send(r: Resources, begun: Begun) -> Delivered:
     """Once the database says whether the part was begun: it never left. One that was delivered in our own tables is
     told of; if it is not there after all, that says nothing."""
     if begun.outgoing is None:
         r.live.tell([_chat(begun.part)], MessageStored())
         return Delivered(Result.UNSENT, begun.claim.company_id, begun.next_due_s)
-    if recording.take_back(r, begun):
+    if recording.revert_send(r, begun):
         return Delivered(Result.POSTPONED, begun.claim.company_id, 0.0)
     return Delivered(Result.UNSENT, begun.claim.company_id)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from shared.resilience.held import Left, Piece, inherit
+from shared.resilience.lease_records import LeaseRecord, Left, reclaim_from_dead
 from shared.resources import Resources
 from shared.store.answers import turns
 from shared.store.delivery import outbound
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Given:
+class Reclaimed:
     """How much is due again. stations: of those that died."""
 
     turns: int = 0
@@ -26,26 +26,26 @@ class Given:
     stations: set[str] = field(default_factory=set)
 
 
-def give_back(r: Resources, may_serve: Callable[[str], bool] = lambda station: True) -> Given:
+def reclaim_dead(r: Resources, may_serve: Callable[[str], bool] = lambda station: True) -> Reclaimed:
     """Give back what dead processes of this machine held. Turns are due at once. So is a part that had not begun to
     leave; of one that had nobody will record the result, so it is uncertain now. may_serve: whether the caller can do
     a station's work; the death of one whose work it cannot do is left for others to see. Raises DatabaseUnavailable."""
-    given = Given()
+    reclaimed = Reclaimed()
 
-    def release(station: str, pieces: list[Piece]) -> Left:
-        all_given = _release(r, pieces, given)
+    def release(station: str, pieces: list[LeaseRecord]) -> Left:
+        all_given = _release(r, pieces, reclaimed)
         serves = may_serve(station)
         if serves:
-            given.stations.add(station)
+            reclaimed.stations.add(station)
         if not all_given:
             return Left.WHAT_IT_HELD
         return Left.NOTHING if serves else Left.ITS_DEATH
 
-    inherit(r.settings.held_folder, release)
-    return given
+    reclaim_from_dead(r.settings.lease_folder, release)
+    return reclaimed
 
 
-def _release(r: Resources, pieces: Sequence[Piece], given: Given) -> bool:
+def _release(r: Resources, pieces: Sequence[LeaseRecord], reclaimed: Reclaimed) -> bool:
     """Whether all of it is given back. A statement that the dead process had begun may hold its rows for a moment
     longer; they are asked for again at the next look."""
     if not pieces:
@@ -53,17 +53,17 @@ def _release(r: Resources, pieces: Sequence[Piece], given: Given) -> bool:
     held_turns = [turns.Claim(*piece[1:]) for piece in pieces if piece.kind == "turn"]
     held_parts = [outbound.Claim(*piece[1:]) for piece in pieces if piece.kind == "part"]
     with r.db.transaction(*{piece.company_id for piece in pieces}) as conn:
-        freed_turns = turns.release(conn, held_turns)
-        freed_parts = outbound.release(conn, held_parts)
+        freed_turns = turns.reclaim(conn, held_turns)
+        freed_parts = outbound.reclaim(conn, held_parts)
         still_held = 0
         if freed_turns + freed_parts < len(pieces):
             still_held = turns.still_held(conn, held_turns) + outbound.still_held(conn, held_parts)
     if freed_parts:
         recording.expire_unrecorded(r)
-    given.turns += freed_turns
-    given.parts += freed_parts
-    metrics.INHERITED.inc("turn", by=freed_turns)
-    metrics.INHERITED.inc("part", by=freed_parts)
+    reclaimed.turns += freed_turns
+    reclaimed.parts += freed_parts
+    metrics.LEASES_RECLAIMED.inc("turn", by=freed_turns)
+    metrics.LEASES_RECLAIMED.inc("part", by=freed_parts)
     if freed_turns or freed_parts or not still_held:
-        log.warning("given_back_of_the_dead", held=len(pieces), turns=freed_turns, parts=freed_parts, locked=still_held)
+        log.warning("leases_reclaimed", held=len(pieces), turns=freed_turns, parts=freed_parts, locked=still_held)
     return still_held == 0

@@ -60,12 +60,12 @@ def record(r: Resources, begun: Begun, outcome: SendOutcome, *, wait_s: float, d
     return _until_written(r, write)
 
 
-def take_back(r: Resources, begun: Begun) -> bool:
+def revert_send(r: Resources, begun: Begun) -> bool:
     """Undo an attempt of which nobody knows whether it was committed: it never left. Whether it had to be undone."""
 
     def write() -> bool:
         with r.db.transaction(begun.claim.company_id) as conn:
-            return outbound.take_back(conn, begun.claim, begun.attempt)
+            return outbound.revert_send(conn, begun.claim, begun.attempt)
 
     taken_back = bool(_until_written(r, write))
     log.warning(

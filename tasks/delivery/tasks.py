@@ -8,8 +8,8 @@ from tasks.base import Step
 from tasks.context import Process
 from tasks.delivery import deliver as flow
 from tasks.delivery.deliver import Taken
-from tasks.dispatch import Claimed, Dispatcher, Room
-from tasks.wakeups import ring
+from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
+from tasks.wakeups import wake_up
 
 
 @app.task(base=Step, bind=True, name="delivery.send_due", queue=queues.DELIVER)
@@ -22,19 +22,19 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
     """Sends this process' share of the parts, DELIVER_THREADS at a time."""
     r = process.resources
 
-    def claim(after_company: int, room: Room) -> Claimed[Taken]:
+    def claim(after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
         return flow.take_due(r, after_company, room)
 
     def work(taken: Taken) -> None:
         again_in_s = flow.deliver(r, taken).again_in_s
         if again_in_s == 0:
-            process.ringer.want(send_due)
+            process.wakeups.request(send_due)
         elif again_in_s is not None:
-            ring(send_due, countdown_s=again_in_s)  # each has a time of its own
+            wake_up(send_due, countdown_s=again_in_s)  # each has a time of its own
 
     return Dispatcher(
         queues.DELIVER, r.settings.deliver_threads, r.settings.company_slots_share, claim=claim, work=work,
-        pass_on=lambda: process.ringer.want(send_due),
+        pass_on=lambda: process.wakeups.request(send_due),
     )  # fmt: skip
 
 

@@ -148,7 +148,7 @@ class Batch:
         self.totals[company_id] = (before[0] + customer_messages, before[1] + unread)
 
 
-def deed(event: InboundEvent) -> str:
+def event_action(event: InboundEvent) -> str:
     """What was done: an echo may be of an edit or a deletion, too, which its status says then."""
     return event.status if event.kind == "echo" and event.status is not None else event.kind
 

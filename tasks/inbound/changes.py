@@ -14,7 +14,7 @@ from shared.store.answers import turns
 from shared.store.db.pool import Conn
 from shared.store.inbox import changes, conversation_bulk, media
 from shared.store.inbox.changes import Content, Known, Target
-from tasks.inbound.batch import Batch, Placed, Stored, deed, happened_at, targets_of
+from tasks.inbound.batch import Batch, Placed, Stored, event_action, happened_at, targets_of
 
 
 def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
@@ -37,7 +37,7 @@ def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     conversation_bulk.retitle(
         conn, {(company, place, was.id): _title(content) for (company, place, _), (was, content) in now.items()}
     )
-    _reconsider(conn, now, settings, stored)
+    _reschedule_edited(conn, now, settings, stored)
     _forget_media(conn, now, stored)
     stored.chats |= {Chat(*astuple(p.chat)) for p in batch.changes if not set(_targets(batch, p)).isdisjoint(now)}
 
@@ -50,7 +50,7 @@ def _fold(batch: Batch, p: Placed, contents: dict[Target, Content]) -> None:
     did_something = False
     for target in _targets(batch, p):
         was = contents.get(target, Content())
-        if deed(p.event) == "deleted":
+        if event_action(p.event) == "deleted":
             is_now = was.deleted(happened_at(p))
         else:
             attachments = tuple(asdict(a) for a in p.event.attachments)
@@ -71,10 +71,10 @@ Now = dict[Target, tuple[Known, Content]]
 """Messages whose content changed: as they were, and as they are."""
 
 
-def _reconsider(conn: Conn, now: Now, settings: Settings, stored: Stored) -> None:
+def _reschedule_edited(conn: Conn, now: Now, settings: Settings, stored: Stored) -> None:
     """The turn that is open about an edited message is answered to the new wording, as if it had just been written: an
     answer to what nobody says any more helps nobody. Without an open turn an edit asks for no answer."""
-    moved = turns.reconsider(
+    moved = turns.reschedule_edited(
         conn,
         [
             turns.Changed(company, conversation, was.seq, content.deleted_at is not None)

@@ -16,7 +16,7 @@ from shared.store.db.pool import Conn
 from shared.store.inbox import conversation_bulk, conversations
 from shared.store.tenants import channel_health, channels
 from tasks.inbound import changes, inbound_messages, statuses
-from tasks.inbound.batch import Alert, Batch, Placed, Stored, deed, happened_at, targets_of
+from tasks.inbound.batch import Alert, Batch, Placed, Stored, event_action, happened_at, targets_of
 from tasks.operations import drop_reasons
 
 REVOKED = frozenset(
@@ -84,7 +84,7 @@ def _station(p: Placed, batch: Batch) -> list[Placed] | None:
         return batch.talk
     if event.kind == "echo" and event.status is None:
         return batch.talk if plain or event.reason == "standby" else None
-    if deed(event) in ("edited", "deleted"):
+    if event_action(event) in ("edited", "deleted"):
         return batch.changes if plain and targets_of(event) else None
     if event.kind == "reaction":
         said = event.text is not None or event.status == "removed"

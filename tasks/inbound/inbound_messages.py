@@ -93,7 +93,7 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     turns.cancel_all(conn, taken)
     conversation_bulk.set_bots(conn, {place: one.bot for place, one in touched.items() if one.bot is not None})
     wanted = [one.wanted for one in touched.values() if one.wanted is not None]
-    extended = turns.want(
+    extended = turns.open_or_extend(
         conn,
         wanted,
         quiet_s=settings.quiet_window_s,

@@ -10,7 +10,7 @@ from tasks.inbox import media as flow
 from tasks.inbox import media_sweep, unread
 from tasks.inbox.media import Result
 from tasks.operations.job_task import task_of
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
 
 
 @app.task(base=Step, bind=True, name="inbox.fetch_media", queue=queues.MEDIA)
@@ -18,7 +18,7 @@ def fetch_due(self: Step) -> None:
     """Fetch the attachment that is due next, of the next company in this thread's round; rings on until nothing is
     due."""
     if fetch_one(self.process):
-        ring(fetch_due)
+        wake_up(fetch_due)
 
 
 def fetch_one(process: Process) -> bool:

@@ -22,7 +22,7 @@ from shared.store.knowledge import documents as store
 from shared.store.knowledge import imports
 from shared.store.knowledge.imports import Claim, Import
 from shared.store.tenants import limits
-from tasks.dispatch import Claimed, Room
+from tasks.dispatch import ClaimCapacity, Claimed
 from tasks.tenants import allowance
 from tasks.tenants.allowance import NotAllowed
 
@@ -47,7 +47,7 @@ class Result(Enum):
     RETRY = "retry"
 
 
-def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Claim]:
+def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[Claim]:
     """Claim as many imports as there is room for, going round the companies. Each is given to do(). Raises
     DatabaseUnavailable when nothing could be claimed."""
     with r.db.transaction() as conn:
@@ -63,7 +63,7 @@ def take_due(r: Resources, after_company: int, room: Room) -> Claimed[Claim]:
 def import_next(r: Resources, after_company: int) -> tuple[Result, int]:
     """Make the import that is due next a document. Returns how it went and the company it was of (the cursor for the
     next call). Raises DatabaseUnavailable when nothing could be claimed."""
-    batch = take_due(r, after_company, Room(1))
+    batch = take_due(r, after_company, ClaimCapacity(1))
     for claim in batch.pieces:
         return do(r, claim), batch.company
     return Result.NOTHING_DUE, 0
@@ -115,20 +115,7 @@ def _import(r: Resources, claim: Claim) -> None:
         costs = limits.SITES if wanted.kind == "site" else limits.IMPORTS
         allowance.take(conn, claim.company_id, costs, now=r.clock.now(), spread=r.rng.random())
     if wanted.kind == "site":
-        found = site.pages_of(wanted.source, _getting(r))
-        faults.reach("import.fetched")
-        with r.db.transaction(claim.company_id) as conn:
-            queued = imports.queue_pages(
-                conn, claim.company_id, found.pages, wanted.described, site=wanted.source, version=chunk.VERSION
-            )
-            faults.reach("import.stored")
-            gone = 0 if found.named is None else imports.part_with(conn, claim.company_id, wanted.source, found.named)
-            imports.finish(conn, claim, None)
-            faults.reach("import.before_commit")
-        log.info(
-            "site_read", company_id=claim.company_id, pages=queued, as_before=len(found.pages) - queued,
-            left=found.left, gone=gone,
-        )  # fmt: skip
+        _queue_pages(r, claim, wanted)
         return
     name, media_type, body = (wanted.name, wanted.media_type, wanted.body)
     seen = None
@@ -151,6 +138,24 @@ def _import(r: Resources, claim: Claim) -> None:
         faults.reach("import.stored")
         imports.finish(conn, claim, added.document_id, seen)
         faults.reach("import.before_commit")
+
+
+def _queue_pages(r: Resources, claim: Claim, wanted: Import) -> None:
+    """Queue the pages that a site names, and let go of those that it names no more."""
+    found = site.pages_of(wanted.source, _getting(r))
+    faults.reach("import.site_fetched")
+    with r.db.transaction(claim.company_id) as conn:
+        queued = imports.queue_pages(
+            conn, claim.company_id, found.pages, wanted.described, site=wanted.source, version=chunk.VERSION
+        )
+        faults.reach("import.site_stored")
+        gone = 0 if found.named is None else imports.part_with(conn, claim.company_id, wanted.source, found.named)
+        imports.finish(conn, claim, None)
+        faults.reach("import.site_before_commit")
+    log.info(
+        "site_read", company_id=claim.company_id, pages=queued, as_before=len(found.pages) - queued, left=found.left,
+        gone=gone,
+    )  # fmt: skip
 
 
 def _page(r: Resources, wanted: Import) -> Fetched | None:

@@ -75,7 +75,7 @@ def _workable(r: Resources) -> dict[int, Space]:
     embedders = r.embedders
     return {
         space.id: space for space in known
-        if space.model in embedders and space.state != "dropping" and not r.spaces.rests(space.id)
+        if space.model in embedders and space.state != "dropping" and not r.spaces.backs_off(space.id)
     }  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from shared.store.tenants import companies
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
-from tasks.dispatch import Claimed, Dispatcher, Room
+from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
 from tasks.knowledge import imports, index_audit, popular, refresh, vector_indexes
 from tasks.knowledge import index as flow
 from tasks.knowledge.index import Result
 from tasks.operations.job_task import LONG, task_of
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
 
 AUDIT_HALF_S = 12 * 3600.0
 """Half of the timetable's day: of two beats' rings one audits."""
@@ -34,17 +34,17 @@ def dispatcher(process: Process) -> Dispatcher[Claim]:
     """Reads this process' share of the files and pages, IMPORT_THREADS at a time, each in a child of its own."""
     r = process.resources
 
-    def claim(after_company: int, room: Room) -> Claimed[Claim]:
+    def claim(after_company: int, room: ClaimCapacity) -> Claimed[Claim]:
         return imports.take_due(r, after_company, room)
 
     def work(claimed: Claim) -> None:
         if imports.do(r, claimed) is imports.Result.DONE:
-            process.ringer.want(embed_due)
-            process.ringer.want(import_due)  # a site became pages
+            process.wakeups.request(embed_due)
+            process.wakeups.request(import_due)  # a site became pages
 
     return Dispatcher(
         IMPORTS, r.settings.import_threads, r.settings.company_slots_share, claim=claim, work=work,
-        pass_on=lambda: process.ringer.want(import_due),
+        pass_on=lambda: process.wakeups.request(import_due),
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def embed_due(self: Step) -> None:
     """Embed a batch of the document that is due next, of the next company in this thread's round; rings on until
     nothing is due."""
     if index_one(self.process):
-        ring(embed_due)
+        wake_up(embed_due)
 
 
 def index_one(process: Process) -> bool:

@@ -19,7 +19,7 @@ from tasks.base import Step
 from tasks.operations import jobs
 from tasks.operations.jobs import Job, Ran, Work
 from tasks.operations.timetable import slot_of
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class JobTask(Step):
             duration_ms=round(ran.seconds * 1000),
         )  # fmt: skip
         if ran.outcome == "more":
-            ring(self)
+            wake_up(self)
 
 
 def task_of(job: Job, does: str, **options: Any) -> JobTask:

@@ -8,7 +8,7 @@ from tasks.base import Step
 from tasks.operations import alerts, partitions, timetable
 from tasks.operations.health import clearing
 from tasks.operations.job_task import open_work, task_of
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
 
 
 @app.task(base=Step, bind=True, name="operations.wake_due_jobs", queue=queues.MAINTENANCE)
@@ -18,7 +18,7 @@ def ring_due_jobs(self: Step) -> None:
     with open_work(r.settings, r.clock) as work:
         due = timetable.due(work.conn, r.clock.now())
     for one in due:
-        ring(app.tasks[one.name])
+        wake_up(app.tasks[one.name])
 
 
 @app.task(base=Step, bind=True, name="operations.record_queue_depths", queue=queues.MAINTENANCE)

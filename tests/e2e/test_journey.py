@@ -363,7 +363,10 @@ def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(sy
 
 def _ring(system: System, task: str) -> None:
     subprocess.run(
-        [sys.executable, "-P", "-c", f"from tasks.operations import tasks; from tasks.wakeups import ring; ring(tasks.{task})"],
+        [
+            sys.executable, "-P", "-c",
+            f"from tasks.operations import tasks; from tasks.wakeups import wake_up; wake_up(tasks.{task})",
+        ],
         cwd=PROJECT_ROOT, env=child_environment(system.environment()), check=True, timeout=60,
     )  # fmt: skip
 

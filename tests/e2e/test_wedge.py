@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tests.e2e.system import private_system, wait_until
 from tests.factories import update
-from workers.wedge import EXIT_CODE
+from workers.stall_watchdog import EXIT_CODE
 
 
 def test_a_worker_that_hears_nothing_ends_and_its_successor_answers(tmp_path: Path) -> None:
-    with private_system(wedged_after_s=2.0, sweep_every_s=0.5) as system:
+    with private_system(stalled_after_s=2.0, sweep_every_s=0.5) as system:
         system.start("gateway", "intake", "deliver")
         system.start("reply", faults="worker.received=hang", marks=tmp_path)
         bot = system.new_bot()
@@ -18,7 +18,7 @@ def test_a_worker_that_hears_nothing_ends_and_its_successor_answers(tmp_path: Pa
 
         assert system.wait_dead("reply") == EXIT_CODE
         assert (tmp_path / "reply" / "worker.received.reached").exists()
-        assert "worker_wedged" in system.all_logs()
+        assert "worker_stalled" in system.all_logs()
 
         system.start("reply")
         [message] = system.standin.wait_messages(1, chat_id=1, token=bot.token, timeout_s=20)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.http.brake import WORDS
+from gateway.http.load_shedding import WORDS
 from shared.embedded import Database, Valkey
 from shared.store.inbound import journal
 from tests.factories import Bot, make_bot, settings_for, update

@@ -72,7 +72,7 @@ def test_an_edit_while_the_answer_is_written_has_it_written_to_the_new_words(sta
         lambda: receive(station.inbox, bot, event("edited", "When does the shop open?", targets=("1",), at_s=9))
     )
 
-    assert station.answer() is reply.Result.CALLED_OFF
+    assert station.answer() is reply.Result.CANCELLED
     station.time_passes()
     assert station.answer() is reply.Result.ANSWERED
 
@@ -86,7 +86,7 @@ def test_a_deletion_while_the_answer_is_written_leaves_no_answer(station: Statio
     station.time_passes()
     station.model.meanwhile.append(lambda: receive(station.inbox, bot, event("deleted", targets=("1",), at_s=9)))
 
-    assert station.answer() is reply.Result.CALLED_OFF
+    assert station.answer() is reply.Result.CANCELLED
     station.time_passes()
 
     assert station.answer() is reply.Result.NOTHING_DUE

@@ -9,7 +9,7 @@ import pytest
 from tasks.answers import reply
 from tasks.answers.reply import Result
 from tasks.delivery import deliver
-from tasks.dispatch import Room
+from tasks.dispatch import ClaimCapacity
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 
@@ -35,12 +35,12 @@ def test_a_noisy_company_gets_no_more_of_a_batch_than_a_quiet_one(station: Stati
     for bot in quiet:
         _ask(station, bot, 2)
 
-    batch = reply.take_due(station.r, station.leases, 0, Room(6))
+    batch = reply.take_due(station.r, station.leases, 0, ClaimCapacity(6))
 
     assert Counter(taken.lease.claim.company_id for taken in batch.pieces) == {bot.company_id: 2 for bot in bots}
     assert batch.more
     assert batch.company == bots[-1].company_id
-    again = reply.take_due(station.r, station.leases, batch.company, Room(30))
+    again = reply.take_due(station.r, station.leases, batch.company, ClaimCapacity(30))
     assert {taken.lease.claim.company_id for taken in again.pieces} == {noisy.company_id}
     assert (len(again.pieces), again.more) == (18, False)
 
@@ -49,7 +49,7 @@ def test_a_batch_goes_on_behind_the_company_that_was_served_last(station: Statio
     for bot in bots:
         _ask(station, bot, 2)
 
-    batch = reply.take_due(station.r, station.leases, bots[0].company_id, Room(4))
+    batch = reply.take_due(station.r, station.leases, bots[0].company_id, ClaimCapacity(4))
 
     ids = [bot.company_id for bot in bots]
     assert [taken.lease.claim.company_id for taken in batch.pieces] == [ids[1], ids[2], ids[0], ids[1]]
@@ -60,13 +60,19 @@ def test_no_company_is_claimed_beyond_its_share_with_what_is_under_way(station: 
         _ask(station, bot, 4)
     first, second, third = (bot.company_id for bot in bots)
 
-    batch = reply.take_due(station.r, station.leases, first, Room(20, held=[second, second, third], company_max=2))
+    batch = reply.take_due(
+        station.r, station.leases, first, ClaimCapacity(20, held=[second, second, third], company_max=2)
+    )
 
     assert Counter(batch.companies) == {first: 2, third: 1}
     assert not batch.more
-    rest = reply.take_due(station.r, station.leases, 0, Room(20, held=[first, second, third], company_max=1))
+    rest = reply.take_due(station.r, station.leases, 0, ClaimCapacity(20, held=[first, second, third], company_max=1))
     assert (rest.companies, rest.company) == ([], 0)
-    assert Counter(reply.take_due(station.r, station.leases, 0, Room(20)).companies) == {first: 2, second: 4, third: 3}
+    assert Counter(reply.take_due(station.r, station.leases, 0, ClaimCapacity(20)).companies) == {
+        first: 2,
+        second: 4,
+        third: 3,
+    }
 
 
 def test_no_company_sends_beyond_its_share(station: Station, bots: list[Bot]) -> None:
@@ -75,7 +81,7 @@ def test_no_company_sends_beyond_its_share(station: Station, bots: list[Bot]) ->
             station.queue(bot, "Hello", chat=chat)
     first, second, third = (bot.company_id for bot in bots)
 
-    batch = deliver.take_due(station.r, 0, Room(20, held=[first, first], company_max=2))
+    batch = deliver.take_due(station.r, 0, ClaimCapacity(20, held=[first, first], company_max=2))
 
     assert Counter(batch.companies) == {second: 2, third: 2}
     assert not batch.more
@@ -85,7 +91,7 @@ def test_a_conversation_is_in_a_batch_once_and_its_parts_go_out_in_order(station
     for chat in (5, 6):
         station.queue(bots[0], "first", "second", chat=chat)
 
-    batch = deliver.take_due(station.r, 0, Room(10))
+    batch = deliver.take_due(station.r, 0, ClaimCapacity(10))
 
     assert (len(batch.pieces), batch.more) == (2, False)
     done = [deliver.deliver(station.r, taken) for taken in batch.pieces]
@@ -96,7 +102,7 @@ def test_a_conversation_is_in_a_batch_once_and_its_parts_go_out_in_order(station
 def test_turns_of_a_batch_are_answered_each_from_its_own_conversation(station: Station, bots: list[Bot]) -> None:
     for number, bot in enumerate(bots):
         station.receive(bot, f"When does shop {number} open?", chat=5)
-    batch = reply.take_due(station.r, station.leases, 0, Room(10))
+    batch = reply.take_due(station.r, station.leases, 0, ClaimCapacity(10))
 
     assert [reply.answer(station.r, station.leases, taken) for taken in batch.pieces] == [Result.ANSWERED] * 3
 
@@ -116,7 +122,7 @@ def test_a_turn_that_cannot_be_loaded_holds_up_no_other(station: Station, bots: 
     ends: Counter[Result] = Counter()
     company, more = 0, True
     while more:
-        batch = reply.take_due(station.r, station.leases, company, Room(8))
+        batch = reply.take_due(station.r, station.leases, company, ClaimCapacity(8))
         ends.update(reply.answer(station.r, station.leases, taken) for taken in batch.pieces)
         company, more = batch.company, batch.more
 
@@ -135,7 +141,7 @@ def test_a_part_that_cannot_be_begun_holds_up_no_other(station: Station, bots: l
     failed = 0
     company, more = 0, True
     while more:
-        batch = deliver.take_due(station.r, company, Room(8))
+        batch = deliver.take_due(station.r, company, ClaimCapacity(8))
         for taken in batch.pieces:
             try:
                 deliver.deliver(station.r, taken)
@@ -151,21 +157,21 @@ def test_a_part_that_cannot_be_begun_holds_up_no_other(station: Station, bots: l
 
 def test_what_was_claimed_and_not_begun_is_given_back_when_the_process_stops(station: Station, bots: list[Bot]) -> None:
     _ask(station, bots[0], 3)
-    batch = reply.take_due(station.r, station.leases, 0, Room(8))
-    station.leases.call_off()
+    batch = reply.take_due(station.r, station.leases, 0, ClaimCapacity(8))
+    station.leases.cancel()
 
     ends = [reply.answer(station.r, station.leases, taken) for taken in batch.pieces]
 
-    assert ends == [Result.CALLED_OFF] * 3
+    assert ends == [Result.CANCELLED] * 3
     assert station.model.asked == []
     assert station.rows("SELECT DISTINCT state, attempts, due_at <= now() FROM turns") == [("answering", 0, True)]
     # another process takes them at once
-    assert len(reply.take_due(station.r, station.new_leases(), 0, Room(8)).pieces) == 3
+    assert len(reply.take_due(station.r, station.new_leases(), 0, ClaimCapacity(8)).pieces) == 3
 
 
 def test_the_leases_of_a_batch_are_kept_alive_before_each_is_worked_on(station: Station, bots: list[Bot]) -> None:
     _ask(station, bots[0], 3)
-    batch = reply.take_due(station.r, station.leases, 0, Room(8))
+    batch = reply.take_due(station.r, station.leases, 0, ClaimCapacity(8))
     station.execute("UPDATE turns SET due_at = now() + interval '1 second'")
 
     station.leases.renew()

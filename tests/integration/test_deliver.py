@@ -20,7 +20,7 @@ from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
 from tasks.delivery import deliver, recording
 from tasks.delivery.deliver import REAUTH_RETRY_S, Result, Taken
-from tasks.dispatch import Room
+from tasks.dispatch import ClaimCapacity
 from tests.factories import Bot, make_bot
 from tests.integration.station import DROPS, LEAVES_OPEN, Station
 
@@ -382,7 +382,7 @@ def test_a_process_that_is_to_stop_tries_no_longer_than_the_deadline(
     station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     station.queue(bot, "one")
-    [taken] = deliver.take_due(station.r, 0, Room(1)).pieces
+    [taken] = deliver.take_due(station.r, 0, ClaimCapacity(1)).pieces
     now_s = iter([0.0, 0.0, 0.0, 29.0, 31.0])
     waited: list[float] = []
     monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: next(now_s), sleep=waited.append))
@@ -427,7 +427,7 @@ def _take_in_doubt(station: Station, monkeypatch: pytest.MonkeyPatch, *, committ
     monkeypatch.setattr(station.r.limiter, "take", lambda rates: 0.0)
     with monkeypatch.context() as patched:
         patched.setattr(station.r, "db", LosesAnAnswer(real, committed=committed))
-        [taken] = deliver.take_due(station.r, 0, Room(5)).pieces
+        [taken] = deliver.take_due(station.r, 0, ClaimCapacity(5)).pieces
     return taken
 
 
@@ -470,7 +470,7 @@ def test_a_part_whose_begin_was_not_committed_is_another_processs(
     station.queue(bot, "one")
     in_doubt = _take_in_doubt(station, monkeypatch, committed=False)
     assert _states(station) == ["queued"]
-    [other] = deliver.take_due(station.r, 0, Room(5)).pieces
+    [other] = deliver.take_due(station.r, 0, ClaimCapacity(5)).pieces
     assert _states(station) == ["sending"]
 
     assert deliver.deliver(station.r, in_doubt).result is Result.UNSENT

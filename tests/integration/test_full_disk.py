@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from gateway.http.brake import WORDS
+from gateway.http.load_shedding import WORDS
 from shared.embedded import Database, DataFolder, Postgres, Valkey
 from shared.embedded.keeper import Keeper
 from shared.errors import SettingsError
@@ -191,8 +191,8 @@ def _counts(keeper: Keeper, server: Postgres) -> int | None:
 
 
 def test_a_server_that_died_is_started_again_on_its_port_once_there_is_room(small: Path) -> None:
-    full = disk.Room(("DATA_DIR",), small, 0, 100, "full", 10)
-    found: list[disk.Room] = [full]
+    full = disk.ClaimCapacity(("DATA_DIR",), small, 0, 100, "full", 10)
+    found: list[disk.ClaimCapacity] = [full]
     with DataFolder(small / "data") as folder, Valkey(folder) as server:
         keeper, port = Keeper([server], lambda: found), server.port
         server.kill()

@@ -76,7 +76,7 @@ class Answering:
         self.result = self.station.answer()
 
     def hear(self, count: int = 1) -> None:
-        """What the resident thread does, until so many hints have come: together or one by one."""
+        """What the background thread does, until so many hints have come: together or one by one."""
         while count > 0:
             hints = self._listener.listen()
             count -= len(hints)
@@ -139,7 +139,7 @@ def test_a_newer_message_ends_the_generation_and_takes_back_what_was_shown(
     take_in(station)
     answering.hear()
     assert model.left.wait(WITHIN_S)
-    assert answering.end() is reply.Result.CALLED_OFF
+    assert answering.end() is reply.Result.CANCELLED
     told = {event.name: event for event in (stream.next(), stream.next())}
     assert told["message"].data["text"] == "On Sundays, I mean"
     assert told["withdrawn"].data["answer"] == piece.data["answer"]
@@ -171,7 +171,7 @@ def test_a_person_who_takes_over_ends_the_generation(
     answering.hear(2)
 
     assert model.left.wait(WITHIN_S)
-    assert answering.end() is reply.Result.CALLED_OFF
+    assert answering.end() is reply.Result.CANCELLED
 
 
 def test_a_person_who_takes_over_by_http_ends_the_generation_by_the_hint_of_that_request(
@@ -191,7 +191,7 @@ def test_a_person_who_takes_over_by_http_ends_the_generation_by_the_hint_of_that
     assert taken.status_code == 200
     answering.hear()
     assert model.left.wait(WITHIN_S)
-    assert answering.end() is reply.Result.CALLED_OFF
+    assert answering.end() is reply.Result.CANCELLED
 
 
 def test_a_hint_alone_takes_no_lease(station: Station, redis_url: str) -> None:

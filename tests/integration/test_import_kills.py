@@ -23,7 +23,7 @@ PAGES = {
     "https://shop.example/returns": "<title>Returns</title><p>You may send everything back within thirty days.",
 }
 OF_A_FILE = ("claimed", "chunked", "stored", "before_commit", "after_commit")
-OF_A_SITE = ("claimed", "fetched", "stored", "before_commit", "after_commit")
+OF_A_SITE = ("claimed", "site_fetched", "site_stored", "site_before_commit", "after_commit")
 OF_A_PAGE = ("claimed", "fetched", "chunked", "stored", "before_commit", "after_commit")
 OF_AN_INDEX = ("claimed", "embedded", "before_commit", "after_commit")
 

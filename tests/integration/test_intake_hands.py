@@ -15,7 +15,7 @@ from shared.store.inbound import balance
 from tasks.context import Process
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
-from tasks.wakeups import Ringer
+from tasks.wakeups import WakeupCoalescer
 from tests.factories import Bot, update
 from tests.integration.station import Station
 from workers import intake
@@ -26,7 +26,7 @@ MUCH = intake.TOGETHER_BELOW + 16
 WITHIN_S = 20.0
 
 
-class Silent(Ringer):
+class Silent(WakeupCoalescer):
     """There is no broker here."""
 
     def want(self, task: Task, *, due_s: float | None = None) -> None:

@@ -80,16 +80,16 @@ def test_a_held_lease_is_renewed_and_a_released_one_is_not(inbox: Inbox, bot: Bo
 def test_a_newer_message_calls_off_the_answer_in_the_making_and_no_other(
     inbox: Inbox, bot: Bot, leases: Leases
 ) -> None:
-    called_off: list[str] = []
+    cancelled: list[str] = []
     with leases.hold(_claim(inbox, bot, 5)) as superseded, leases.hold(_claim(inbox, bot, 6)) as other:
-        superseded.guard(lambda: called_off.append("superseded"))
-        other.guard(lambda: called_off.append("other"))
+        superseded.guard(lambda: cancelled.append("superseded"))
+        other.guard(lambda: cancelled.append("other"))
         _write(inbox, bot, 5)
 
         leases.renew()
         leases.renew()  # told once
 
-        assert called_off == ["superseded"]
+        assert cancelled == ["superseded"]
         assert (superseded.lost.is_set(), other.lost.is_set()) == (True, False)
         with pytest.raises(Cancelled):
             superseded.guard(None)
@@ -128,11 +128,11 @@ def test_an_outage_shorter_than_the_lease_costs_no_answer(
 
 
 def test_a_process_that_stops_calls_everything_off_and_begins_nothing(inbox: Inbox, bot: Bot, leases: Leases) -> None:
-    called_off = threading.Event()
+    cancelled = threading.Event()
     with leases.hold(_claim(inbox, bot, 5)) as lease:
-        lease.guard(called_off.set)
-        leases.call_off()
-        assert called_off.is_set()
+        lease.guard(cancelled.set)
+        leases.cancel()
+        assert cancelled.is_set()
     assert leases.stopping
     with leases.hold(_claim(inbox, bot, 6)) as late, pytest.raises(Cancelled):
         late.guard(None)
@@ -141,12 +141,12 @@ def test_a_process_that_stops_calls_everything_off_and_begins_nothing(inbox: Inb
 def test_work_begun_on_a_lost_lease_is_called_off_at_once() -> None:
     lease = Lease(Claim(1, 1, 1), 0.0)
     lease.lose()
-    called_off = threading.Event()
+    cancelled = threading.Event()
 
     with pytest.raises(Cancelled):
-        lease.guard(called_off.set)
+        lease.guard(cancelled.set)
 
-    assert called_off.is_set()
+    assert cancelled.is_set()
 
 
 def test_the_thread_learns_by_itself_that_a_lease_is_lost(inbox: Inbox, bot: Bot, leases: Leases) -> None:

@@ -17,12 +17,12 @@ from tests.factories import Bot, make_bot
 from tests.integration.station import FakeModel, Station
 
 QUESTION = "When does the shop open?"
-CALM_S = 20.0
+RECOVERY_S = 20.0
 
 
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url, overload_calm_s=CALM_S)
+    station = Station(database, redis_url, overload_recovery_s=RECOVERY_S)
     yield station
     station.close()
 
@@ -70,7 +70,7 @@ def _calm_passes(station: Station) -> None:
     station.execute(
         "UPDATE overload SET companies = (SELECT coalesce(jsonb_object_agg(k, jsonb_set(v, '{1}', CASE v->1 WHEN 'null'"
         " THEN v->1 ELSE to_jsonb((v->>1)::float8 - %s) END)), '{}') FROM jsonb_each(companies) e (k, v))",
-        CALM_S + 1,
+        RECOVERY_S + 1,
     )
 
 

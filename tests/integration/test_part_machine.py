@@ -146,7 +146,7 @@ class Parts(Machine):
         if noticed:
             held = [sending.claim for sending in hands.out]
             with self.ground.transaction("intake") as conn:
-                outbound.release(conn, held if hands.claimed is None else [*held, hands.claimed])
+                outbound.reclaim(conn, held if hands.claimed is None else [*held, hands.claimed])
                 outbound.expire_sending(conn)
 
     def _pass(self, seconds: int) -> None:

@@ -102,8 +102,8 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         400,
     ),
     (
-        "turns.want",
-        lambda c: turns.want(
+        "turns.open_or_extend",
+        lambda c: turns.open_or_extend(
             c,
             [turns.Wanted(BIG_COMPANY, n, BIG_CHANNEL, 11, 11, NOW) for n in SOME],
             quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15,
@@ -203,7 +203,8 @@ def test_turns_about_changed_messages_are_found_by_their_conversations(app: Conn
     changed = [turns.Changed(BIG_COMPANY, n, 9, gone=True) for n in SOME]
     with _undone(app, BIG_COMPANY):
         read = read_by(
-            app, lambda c: turns.reconsider(c, changed, quiet_s=1, quiet_max_s=5, cancels_max=2, cancel_window_s=15)
+            app,
+            lambda c: turns.reschedule_edited(c, changed, quiet_s=1, quiet_max_s=5, cancels_max=2, cancel_window_s=15),
         )
 
     assert _big_whole(read) == 0

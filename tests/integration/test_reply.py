@@ -176,7 +176,7 @@ def test_a_newer_message_during_the_answer_gets_one_reply_for_both(station: Stat
 
     station.model.meanwhile.append(meanwhile)
 
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
     assert _replies(station) == []
     assert station.answer() is Result.ANSWERED
 
@@ -190,7 +190,7 @@ def test_an_answer_that_was_overtaken_is_fenced_off_even_if_nobody_called_it_off
     station.receive(bot, "When does the shop open?")
     station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))  # no renewal learns of it
 
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
 
     assert _replies(station) == []
     assert station.answer() is Result.ANSWERED
@@ -206,7 +206,7 @@ def test_after_two_cancels_the_third_answer_stands_and_the_next_message_gets_its
 
     results = [station.answer() for _ in range(4)]
 
-    assert results == [Result.CALLED_OFF, Result.CALLED_OFF, Result.ANSWERED, Result.ANSWERED]
+    assert results == [Result.CANCELLED, Result.CANCELLED, Result.ANSWERED, Result.ANSWERED]
     assert len(_replies(station)) == 2
     assert "addition 1" in station.model.questions()[2]
     assert "addition 2" not in station.model.questions()[2]
@@ -249,7 +249,7 @@ def test_a_person_who_takes_over_during_the_answer_is_not_spoken_over(station: S
     station.receive(bot, "When does the shop open?")
     station.model.meanwhile.append(lambda: _take_over(station, bot))
 
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
 
     assert _replies(station) == []
     assert _turns(station) == ["cancelled"]
@@ -260,7 +260,7 @@ def test_a_conversation_taken_over_between_storing_and_claiming_gets_no_reply(st
     station.receive(bot, "When does the shop open?")
     station.execute("UPDATE conversations SET bot_enabled = false")
 
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
 
     assert _turns(station) == ["cancelled"]
     assert station.model.asked == []
@@ -276,7 +276,7 @@ def test_a_lease_lost_to_another_worker_gives_one_reply(station: Station, bot: B
 
     station.model.meanwhile.append(meanwhile)
 
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
     assert other == [Result.ANSWERED]
     assert len(_replies(station)) == 1
 
@@ -301,7 +301,7 @@ def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_of
 
     station.model.meanwhile.extend((first, second))
 
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
 
     assert other_is_done.wait(20)  # it answers on while this one is called off
     assert lost == [False, True]
@@ -325,9 +325,9 @@ def test_a_renewed_lease_is_not_claimed_by_anybody_else(station: Station, bot: B
 
 def test_a_process_that_stops_gives_its_turn_back_uncounted(station: Station, bot: Bot) -> None:
     station.receive(bot, "When does the shop open?")
-    station.model.meanwhile.append(station.leases.call_off)
+    station.model.meanwhile.append(station.leases.cancel)
 
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
     assert station.rows("SELECT state, attempts, due_at <= clock_timestamp() FROM turns") == [("answering", 0, True)]
     assert station.answer() is Result.NOTHING_DUE  # it takes no new work
 

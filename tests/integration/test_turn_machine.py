@@ -45,7 +45,7 @@ class Turns(Machine):
             _, seq = self.say(conn, locked, "customer")
             if locked.bot_enabled:
                 wanted = turns.Wanted(self.company, locked.id, locked.channel_id, seq, seq, datetime.now(UTC))
-                turns.want(conn, [wanted], quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15)
+                turns.open_or_extend(conn, [wanted], quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15)
             else:
                 self.left_to_person.add((locked.id, seq))
 
@@ -128,7 +128,7 @@ class Turns(Machine):
         claim = self.claims[worker].pop()
         with self.ground.transaction(worker) as conn:
             if again_at_once:
-                turns.give_back(conn, [claim])
+                turns.return_unused(conn, [claim])
             else:
                 turns.retry(conn, claim, delay_s=5, error="ModelUnavailable")
 
@@ -139,7 +139,7 @@ class Turns(Machine):
         other = self.claims["ab".replace(worker, "")]
         if noticed:
             with self.ground.transaction("intake") as conn:
-                turns.release(conn, [claim for claim in self.known if claim not in other])
+                turns.reclaim(conn, [claim for claim in self.known if claim not in other])
         self.claims[worker].clear()
 
     @rule(chat=CHATS)

@@ -166,7 +166,7 @@ def test_an_abandoned_lease_is_claimed_again_under_a_new_epoch_and_the_old_holde
         assert turns.load(conn, old) is None
         assert turns.renew(conn, [old, new], lease_s=10) == {new}
         assert not turns.retry(conn, old, delay_s=0, error="x")
-        assert turns.give_back(conn, [old]) == 0
+        assert turns.return_unused(conn, [old]) == 0
         assert not turns.finish(conn, old, "answered")
         assert turns.finish(conn, new, "answered")
 

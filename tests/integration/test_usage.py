@@ -169,7 +169,7 @@ def test_an_answer_that_was_overtaken_is_paid_for_too(station: Station, bot: Bot
     _price(station, ("small", 1_000_000, 1_000_000))
     station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))
     station.receive(bot, QUESTION)
-    assert station.answer() is Result.CALLED_OFF
+    assert station.answer() is Result.CANCELLED
     assert _usage(station) == [(bot.company_id, 1, 20, 5, 25)]
     station.time_passes()
 

@@ -20,7 +20,7 @@ from shared.errors import Permanent
 from shared.knowledge.extract import TITLE_CHARS, ReaderLost, Unreadable, read_document, sandbox
 from shared.knowledge.extract.base import CHARS_MAX, CHUNKED_CHARS_MAX, Parsed
 from shared.store.knowledge import documents, imports
-from tasks.dispatch import Room
+from tasks.dispatch import ClaimCapacity
 from tasks.knowledge.imports import Result, import_next, take_due
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
@@ -173,8 +173,8 @@ def test_a_company_s_slow_files_leave_a_thread_for_another_company(station: Stat
         send(station, bot, f"slow{number}.html", SLOW[:100])
     send(station, other, "hours.txt", b"We open at nine.")
 
-    taken = take_due(station.r, 0, Room(4, company_max=3))
-    again = take_due(station.r, 0, Room(1, tuple(taken.companies), company_max=1))
+    taken = take_due(station.r, 0, ClaimCapacity(4, company_max=3))
+    again = take_due(station.r, 0, ClaimCapacity(1, tuple(taken.companies), company_max=1))
 
     assert sorted(taken.companies) == sorted([bot.company_id] * 3 + [other.company_id])
     assert not [company for company in again.companies if company in taken.companies]

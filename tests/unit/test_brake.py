@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.http.brake import Bounds, reason
+from gateway.http.load_shedding import Bounds, reason
 from shared.store.inbound.journal import State
 
 BOUNDS = Bounds(memory_share=0.9, age_s=3600.0)

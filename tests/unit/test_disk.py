@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.http.brake import Bounds as BrakeBounds
-from gateway.http.brake import reason
+from gateway.http.load_shedding import Bounds as BrakeBounds
+from gateway.http.load_shedding import reason
 from shared.resilience.disk import Bounds, journal_folder, look, rooms
 from shared.store.inbound.journal import State, unwritten
 from tests.factories import settings

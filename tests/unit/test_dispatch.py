@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tasks.dispatch import Claimed, Dispatcher, Room
+from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
 
 WITHIN_S = 10.0
 
@@ -30,7 +30,7 @@ class Due:
     def dispatcher(self, slots: int) -> Dispatcher[int]:
         return Dispatcher("test", slots, claim=self.claim, work=self.work, pass_on=self.pass_on)
 
-    def claim(self, after_company: int, room: Room) -> Claimed[int]:
+    def claim(self, after_company: int, room: ClaimCapacity) -> Claimed[int]:
         with self._lock:
             self.claims.append((after_company, room.slots))
             taken, self.pieces = self.pieces[: room.slots], self.pieces[room.slots :]
@@ -164,7 +164,7 @@ class Noisy(Due):
     def dispatcher(self, slots: int, share: float = 0.75) -> Dispatcher[int]:
         return Dispatcher("test", slots, share, claim=self.claim, work=self.work, pass_on=self.pass_on)
 
-    def claim(self, after_company: int, room: Room) -> Claimed[int]:
+    def claim(self, after_company: int, room: ClaimCapacity) -> Claimed[int]:
         held, taken = Counter(room.held), list[int]()
         with self._lock:
             self.claims.append((after_company, room.slots))
@@ -213,7 +213,7 @@ def test_stopping_while_a_company_is_held_to_its_share_begins_nothing_more(drain
     draining = drains(dispatcher)
     due.wait(1)
 
-    dispatcher.call_off()
+    dispatcher.cancel()
     draining.join(WITHIN_S)
     due.finish.set()
     dispatcher.stop()
@@ -256,7 +256,7 @@ def test_stopping_while_every_slot_is_busy_claims_nothing_more_and_waits_for_wha
     draining = drains(dispatcher)
     due.wait(1)
 
-    dispatcher.call_off()
+    dispatcher.cancel()
     draining.join(WITHIN_S)
     stopped = threading.Thread(target=dispatcher.stop)
     stopped.start()

@@ -49,7 +49,7 @@ SOURCES = ("gateway", "workers", "tasks", "shared", "migrations", "standin", "be
 with click.Context(switchboard) as _context:
     GROUPS = [name for name in switchboard.list_commands(_context)
               if isinstance(switchboard.get_command(_context, name), click.Group)]  # fmt: skip
-JOB_WORDS = frozenset(name.partition(".")[0] for name in (*beat_schedule.TIMETABLE, *beat_schedule.RINGS))
+JOB_WORDS = frozenset(name.partition(".")[0] for name in (*beat_schedule.TIMETABLE, *beat_schedule.WAKEUPS))
 
 
 @cache

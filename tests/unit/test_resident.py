@@ -1,4 +1,4 @@
-"""A resident thread goes on whatever happens to it, stands still while something is away, and stops when told."""
+"""A background thread goes on whatever happens to it, stands still while something is away, and stops when told."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from workers.resident import STANDSTILL_S, Resident
+from workers.background import STANDSTILL_S, BackgroundThread
 
 WITHIN_S = 10.0
 
 
-class Scripted(Resident):
+class Scripted(BackgroundThread):
     """Each round does the next thing of a script; `done` is set when the script is over."""
 
     def __init__(self, *script: Callable[[], float]) -> None:
@@ -60,7 +60,7 @@ def test_a_failing_round_is_tried_again_and_told_without_its_words(run: Callable
 
     told = [(line["event"], line["failures"], line["error"]) for line in logs]
     # a round that went well ends the row of failures
-    assert told == [("resident_stands_still", count, "RuntimeError") for count in (1, 2, 1)]
+    assert told == [("background_thread_failed", count, "RuntimeError") for count in (1, 2, 1)]
     assert "customer" not in str(logs)
 
 

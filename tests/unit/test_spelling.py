@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.settings import Settings
-from shared.spelling import edits_between, surprises
+from shared.spelling import RENAMED, edits_between, surprises
 
 KNOWN = [name.upper() for name in Settings.model_fields]
 
@@ -28,7 +28,7 @@ def judged(*names: str) -> dict[str, bool]:
         ("ENCRYPTION_KEY", "ENCRYPTION_KEYS"),
         ("EGRESS_ALOW", "EGRESS_ALLOW"),
         ("EMBEDINGS_BASE_URL", "EMBEDDINGS_BASE_URL"),
-        ("OVERLOAD_CALMS", "OVERLOAD_CALM_S"),
+        ("OVERLOAD_RECOVERYS", "OVERLOAD_RECOVERY_S"),
         ("ARCHIVE_AFTER_DAY", "ARCHIVE_AFTER_DAYS"),
         ("SWITCHBOARD_LOG_LEVEL", "LOG_LEVEL"),
         ("flower_pasword", "FLOWER_PASSWORD"),
@@ -39,6 +39,14 @@ def test_a_misspelt_setting_is_named_with_the_one_that_is_meant(name: str, meant
 
     assert found.sure
     assert f"did you mean {meant}?" in found.words
+
+
+def test_an_old_name_of_a_setting_is_an_error_that_tells_the_new_one() -> None:
+    (found,) = surprises(["STALLED_AFTER_S"], KNOWN)
+
+    assert found.sure
+    assert found.words == "STALLED_AFTER_S has a new name: set STALLED_AFTER_S"
+    assert set(RENAMED.values()) <= set(KNOWN)
 
 
 OTHERS = [

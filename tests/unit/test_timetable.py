@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from celery.schedules import crontab
 
-from beat_schedule import RINGS, TIMETABLE, schedule
+from beat_schedule import TIMETABLE, WAKEUPS, schedule
 from tasks.operations import timetable
 from tasks.registry import JOBS
 
@@ -53,7 +53,7 @@ def test_every_job_stands_in_the_timetable_with_its_reason_and_every_entry_is_a_
 
 
 def test_every_ring_has_its_reason_an_expiry_and_a_jitter_that_a_worker_may_hold() -> None:
-    for name, ring in RINGS.items():
+    for name, ring in WAKEUPS.items():
         assert len(ring.why) > 20, name
         between = timetable.following(ring.at, NOON) - timetable.latest(ring.at, NOON)
         assert timedelta(0) < ring.jitter < ring.expires < between, name
@@ -62,5 +62,5 @@ def test_every_ring_has_its_reason_an_expiry_and_a_jitter_that_a_worker_may_hold
 
 def test_an_installation_rings_at_its_own_place_within_the_jitter() -> None:
     for name, entry in schedule(0.5).items():
-        assert entry["options"]["countdown"] == RINGS[name].jitter.total_seconds() / 2
-        assert entry["options"]["queue"] == RINGS[name].queue
+        assert entry["options"]["countdown"] == WAKEUPS[name].jitter.total_seconds() / 2
+        assert entry["options"]["queue"] == WAKEUPS[name].queue

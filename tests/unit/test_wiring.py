@@ -57,7 +57,7 @@ print(json.dumps({
     "visibility_timeout_s": conf.broker_transport_options["visibility_timeout"],
     "accept": conf.accept_content, "serializer": conf.task_serializer, "result_backend": conf.result_backend,
     "shown_to_flower": json.dumps(shown_conf(SimpleNamespace(app=app), with_defaults=True), default=str),
-    "steps": sorted(step.resident_name for step in app.steps["worker"]),
+    "steps": sorted(step.thread_name for step in app.steps["worker"]),
 }))
 """
 

@@ -131,10 +131,10 @@ def _ring_index(config: settings.Settings) -> None:
         return
     # Celery takes a second to import, and only this needs it.
     from tasks.knowledge.tasks import embed_due, import_due
-    from tasks.wakeups import ring
+    from tasks.wakeups import wake_up
 
-    ring(import_due)
-    ring(embed_due)
+    wake_up(import_due)
+    wake_up(embed_due)
 
 
 def add_file(conn: psycopg.Connection, company_id: int, path: Path, **described: str | None) -> bool:

@@ -144,6 +144,6 @@ def _ring(config: settings.Settings) -> None:
         return
     # Celery takes a second to import, and only this needs it.
     from tasks.knowledge.tasks import embed_due
-    from tasks.wakeups import ring
+    from tasks.wakeups import wake_up
 
-    ring(embed_due)
+    wake_up(embed_due)

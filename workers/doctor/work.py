@@ -40,7 +40,7 @@ def journal(visit: Visit) -> Iterator[Finding]:
                    f"set JOURNAL_SHARDS to {shards} until they are stored")  # fmt: skip
     told = f"{found.entries} requests wait, the oldest for {found.oldest_s:.0f} s"
     if found.oldest_s >= BACKLOG_FAIL_S:
-        yield fail("journal", told, "is intake running? look for resident_stands_still in its log")
+        yield fail("journal", told, "is intake running? look for background_thread_failed in its log")
     elif found.oldest_s >= BACKLOG_WARN_S:
         yield warn("journal", told, "intake is behind or standing still: look at its log")
     else:

@@ -24,7 +24,7 @@ POINTS = {
     "reply.asking": "a replier while the model writes",
     "reply.before_commit": "a replier with the answer written and not committed",
     "reply.after_commit": "a replier before it rings for the delivery",
-    "ring.wanted": "intake, a replier or a sender that is about to ring",
+    "wakeup.requested": "intake, a replier or a sender that is about to ring",
     "deliver.claimed": "a sender that has just leased a part",
     "deliver.before_write": "a sender that has said that the request leaves, before it does",
     "deliver.after_write": "a sender whose request has left",
@@ -68,7 +68,7 @@ def _hang(stage: Stage) -> None:
     mark = faults.arm(stage.system.marks, "worker.received", "hang")
     stage.wait(mark.exists, "a consumer hangs")
     stage.struck(mark.stat().st_ctime)
-    wedged_s = stage.system.config.wedged_after_s
+    wedged_s = stage.system.config.stalled_after_s
     stage.wait(lambda: stage.system.restarts() > before, "it ends itself and is started again", wedged_s + 30)
 
 

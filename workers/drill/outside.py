@@ -152,7 +152,7 @@ def _backlog(stage: Stage) -> None:
         done = _ended(conn, companies)
         seconds = time.monotonic() - began
         conn.execute(
-            "/* drill.call_off */ UPDATE turns SET state = 'cancelled', finished_at = clock_timestamp(), epoch = epoch"
+            "/* drill.cancel */ UPDATE turns SET state = 'cancelled', finished_at = clock_timestamp(), epoch = epoch"
             " + 1 WHERE company_id = ANY(%s) AND state IN ('waiting', 'answering')",
             (companies,),
         )

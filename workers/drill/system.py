@@ -233,7 +233,7 @@ def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values:
 def _values(folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url: str, quick: bool) -> dict[str, Any]:
     everybody = "60000/60000"  # all customers come from one address
     return {
-        **(QUICK | {"llm_call_deadline_s": 2.0, "turn_deadline_s": 4.0, "wedged_after_s": 2.0} if quick else {}),
+        **(QUICK | {"llm_call_deadline_s": 2.0, "turn_deadline_s": 4.0, "stalled_after_s": 2.0} if quick else {}),
         "data_dir": folder.path,
         "run_dir": folder.subfolder("run"),
         "encryption_keys": folder.secret("encryption_keys", lambda: Fernet.generate_key().decode()),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.resilience.pressure import Behind, State
+from shared.resilience.load_shedding import Backlog, State
 from shared.store.db.pool import Conn
 
 GONE_AFTER_S = 15.0
@@ -27,7 +27,7 @@ class Look:
 
     now_s: float
     per_s: float
-    behind: dict[int, Behind]
+    behind: dict[int, Backlog]
     states: dict[int, State]
 
 
@@ -47,7 +47,7 @@ def look(conn: Conn, *, grace_s: float) -> Look | None:
     rows = conn.execute(
         "/* overload.look */ SELECT company_id, due, oldest_s FROM overdue_by_company(%s)", (grace_s,)
     ).fetchall()
-    behind = {int(str(company)): Behind(int(str(due)), float(str(oldest_s))) for company, due, oldest_s in rows}
+    behind = {int(str(company)): Backlog(int(str(due)), float(str(oldest_s))) for company, due, oldest_s in rows}
     assert pace is not None
     return Look(float(str(row[0])), float(str(pace[0])), behind, _states(row[1]))
 
@@ -56,7 +56,8 @@ def keep(
     conn: Conn, states: Mapping[int, State], *, per_s: float, clear_s: float, again_in_s: float
 ) -> None:  # fmt: skip
     told = {
-        str(company): [s.level, s.calm_since_s, s.calm_s, s.left_at_s, s.entered_at_s] for company, s in states.items()
+        str(company): [s.level, s.recovering_since_s, s.recovery_s, s.left_at_s, s.entered_at_s]
+        for company, s in states.items()
     }
     conn.execute(
         "/* overload.keep */ UPDATE overload SET companies = %s, per_s = %s, clear_s = %s,"

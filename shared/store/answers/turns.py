@@ -62,7 +62,7 @@ class Turn:
     last_customer_at: datetime | None
 
 
-def want(
+def open_or_extend(
     conn: Conn,
     wanted: Sequence[Wanted],
     *,
@@ -81,7 +81,7 @@ def want(
     if not wanted:
         return []
     rows = conn.execute(
-        "/* turns.want */ WITH w AS (SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
+        "/* turns.open_or_extend */ WITH w AS (SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
         "   %(channel)s::bigint[], %(first)s::bigint[], %(last)s::bigint[], %(received)s::timestamptz[],"
         "   %(request)s::text[])"
         "   AS w (company_id, conversation_id, channel_id, first_seq, last_seq, received_at, request_id)),"
@@ -197,12 +197,12 @@ def retry(conn: Conn, claim: Claim, *, delay_s: float, error: str) -> bool:
     return cursor.rowcount == 1
 
 
-def give_back(conn: Conn, claims: Sequence[Claim]) -> int:
+def return_unused(conn: Conn, claims: Sequence[Claim]) -> int:
     """Return leases at once, attempts uncounted: the process is stopping. Returns how many were still ours."""
     given = 0
     for claim in claims:
         cursor = conn.execute(
-            "/* turns.give_back */ UPDATE turns SET due_at = clock_timestamp(), epoch = epoch + 1,"
+            "/* turns.return_unused */ UPDATE turns SET due_at = clock_timestamp(), epoch = epoch + 1,"
             " attempts = greatest(attempts - 1, 0)"
             " WHERE company_id = %s AND id = %s AND epoch = %s AND state = 'answering'",
             (claim.company_id, claim.turn_id, claim.epoch),
@@ -211,14 +211,14 @@ def give_back(conn: Conn, claims: Sequence[Claim]) -> int:
     return given
 
 
-def release(conn: Conn, claims: Sequence[Claim]) -> int:
+def reclaim(conn: Conn, claims: Sequence[Claim]) -> int:
     """End leases of a process that is dead (its companies are set): due at once, the attempt counted, since it may
     have been the turn that killed it. Returns how many. Nobody is waited for: a row that somebody has locked, which
     may be the dead process' own last statement, is left; still_held() tells."""
     if not claims:
         return 0
     cursor = conn.execute(
-        "/* turns.release */ WITH held AS (SELECT t.company_id, t.id FROM turns t"
+        "/* turns.reclaim */ WITH held AS (SELECT t.company_id, t.id FROM turns t"
         " JOIN unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
         " ON t.company_id = k.company_id AND t.id = k.id AND t.epoch = k.epoch"
         " WHERE t.state = 'answering' FOR UPDATE OF t SKIP LOCKED)"
@@ -274,7 +274,7 @@ class Changed:
     gone: bool
 
 
-def reconsider(
+def reschedule_edited(
     conn: Conn, changed: Sequence[Changed], *, quiet_s: float, quiet_max_s: float, cancels_max: int,
     cancel_window_s: float,
 ) -> list[Claim]:  # fmt: skip
@@ -287,7 +287,8 @@ def reconsider(
     if not changed:
         return []
     rows = conn.execute(
-        "/* turns.reconsider */ WITH c AS (SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
+        "/* turns.reschedule_edited */ WITH c AS ("
+        "   SELECT * FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[],"
         "   %(seq)s::bigint[], %(gone)s::boolean[]) AS c (company_id, conversation_id, seq, gone)),"
         " hit AS (SELECT t.company_id, t.id, bool_or(c.gone) AS gone FROM turns t JOIN c"
         "   ON c.company_id = t.company_id AND c.conversation_id = t.conversation_id"

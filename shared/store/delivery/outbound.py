@@ -136,7 +136,7 @@ def begin_sends(conn: Conn, claims: Sequence[Claim], *, record_deadline_s: float
     return {Claim(*row[:3]): Attempt(*row[3:]) for row in rows}  # type: ignore[arg-type]
 
 
-def take_back(conn: Conn, claim: Claim, attempt: Attempt) -> bool:
+def revert_send(conn: Conn, claim: Claim, attempt: Attempt) -> bool:
     """Queue a part again whose attempt was begun, perhaps, and never left: the answer to that transaction's commit
     was lost. False: it was never committed, or the row has moved on.
 
@@ -144,7 +144,7 @@ def take_back(conn: Conn, claim: Claim, attempt: Attempt) -> bool:
     when the attempt began tells its row from ours.
     """
     cursor = conn.execute(
-        "/* outbound.take_back */ WITH ours AS (UPDATE delivery_attempts SET status = 'retry', meaning = 'never_left'"
+        "/* outbound.revert_send */ WITH ours AS (UPDATE delivery_attempts SET status = 'retry', meaning = 'never_left'"
         "   WHERE company_id = %(company)s AND outbound_id = %(id)s AND attempt = %(attempt)s AND day >= %(since)s"
         "   AND started_at = %(started)s AND status IS NULL RETURNING 1)"
         " UPDATE outbound SET state = 'queued', meaning = 'never_left', epoch = epoch + 1, uncertain_at = NULL,"
@@ -278,14 +278,14 @@ def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 5
     return [(int(str(company)), int(str(id_))) for company, id_, state in rows if state == "uncertain"]
 
 
-def release(conn: Conn, claims: Sequence[Claim]) -> int:
+def reclaim(conn: Conn, claims: Sequence[Claim]) -> int:
     """Parts of a process that is dead (its companies are set): one that had not begun to leave is due at once; the
     time to record one that had is over, for expire_sending(). Returns how many. Nobody is waited for: a row that
     somebody has locked, which may be the dead process' own last statement, is left; still_held() tells."""
     if not claims:
         return 0
     cursor = conn.execute(
-        "/* outbound.release */ WITH held AS (SELECT o.company_id, o.id FROM outbound o"
+        "/* outbound.reclaim */ WITH held AS (SELECT o.company_id, o.id FROM outbound o"
         " JOIN unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
         " ON o.company_id = k.company_id AND o.id = k.id AND o.epoch = k.epoch"
         " WHERE o.state IN ('queued', 'sending') FOR UPDATE OF o SKIP LOCKED)"

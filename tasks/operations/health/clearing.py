@@ -19,7 +19,7 @@ JOURNAL, TURNS, PARTS = "journal", "turns", "parts"
 SOCKET_S = 2.0
 
 
-def ring_queue(name: str) -> str:
+def wakeup_queue(name: str) -> str:
     """The name of a broker's queue among the others."""
     return f"rings.{name}"
 
@@ -54,7 +54,7 @@ def note(r: Resources) -> dict[str, int]:
     if url.startswith(("redis://", "rediss://")):
         broker = connect(url, socket_timeout_s=SOCKET_S)
         try:
-            found |= {ring_queue(name): depth for name, depth in state.of_queues(broker).items()}
+            found |= {wakeup_queue(name): depth for name, depth in state.of_queues(broker).items()}
         finally:
             broker.close()
     with r.db.transaction() as conn:

@@ -128,4 +128,4 @@ def caches(visit: Visit) -> Found:
     for counts in shown.values():
         all_looks = sum(counts.values())
         counts["hit_share"] = round(1 - counts.get("nowhere", 0) / all_looks, 3) if all_looks else None
-    return Found({"caches": shown, "rests": int(sum(metrics.counted(metrics.CACHE_RESTS, folder).values()))})
+    return Found({"caches": shown, "rests": int(sum(metrics.counted(metrics.CACHE_BACKOFFS, folder).values()))})

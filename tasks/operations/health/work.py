@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from shared.resilience.pressure import STEPS
+from shared.resilience.load_shedding import STEPS
 from shared.store.answers import load as overload_store
 from shared.store.answers import usage
 from shared.store.inbound import balance as balances
@@ -17,7 +17,7 @@ from shared.store.operations import jobs as jobs_store
 from shared.store.operations import state
 from shared.store.tenants import channel_health as health_store
 from tasks.operations import drop_reasons
-from tasks.operations.health.clearing import JOURNAL, PARTS, TURNS, clearing, ring_queue
+from tasks.operations.health.clearing import JOURNAL, PARTS, TURNS, clearing, wakeup_queue
 from tasks.operations.health.visit import Found, Problem, Visit, need
 
 JOURNAL_S = 60.0
@@ -68,8 +68,8 @@ def balance(visit: Visit) -> Found:
 def queues(visit: Visit) -> Found:
     """Doorbells that nobody has taken. They have no age: what they ring for has, below."""
     depths = state.of_queues(need(visit.broker))
-    empty = clearing(visit, {ring_queue(name): depth for name, depth in depths.items()})
-    return Found({name: {"rings": depth, **empty[ring_queue(name)]} for name, depth in depths.items()}, tuple(
+    empty = clearing(visit, {wakeup_queue(name): depth for name, depth in depths.items()})
+    return Found({name: {"rings": depth, **empty[wakeup_queue(name)]} for name, depth in depths.items()}, tuple(
         Problem(f"deep.{name}", f"{depth} rings wait in {name}: are its workers running?")
         for name, depth in depths.items() if depth >= RINGS
     ))  # fmt: skip

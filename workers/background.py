@@ -1,4 +1,4 @@
-"""A resident thread of a worker: what it does again and again, and how it stands still when something is away."""
+"""A background thread of a worker: what it does again and again, and how it stands still when something is away."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STANDSTILL_S = (0.2, 0.5, 1.0, 2.0)
 STOP_TIMEOUT_S = 10.0
 
 
-class Resident(threading.Thread):
+class BackgroundThread(threading.Thread):
     """Runs `step` until stopped. A step that raises is logged and tried again after a pause; it never ends
     the thread."""
 
@@ -42,8 +42,8 @@ class Resident(threading.Thread):
             except Exception as e:  # noqa: BLE001  whatever it was, the thread goes on; it is logged and counted
                 pause_s = STANDSTILL_S[min(self._failures, len(STANDSTILL_S) - 1)]
                 self._failures += 1
-                metrics.STANDSTILLS.inc(self.name)
-                log.warning("resident_stands_still", thread=self.name, failures=self._failures, error=describe(e))
+                metrics.BACKGROUND_THREAD_ERRORS.inc(self.name)
+                log.warning("background_thread_failed", thread=self.name, failures=self._failures, error=describe(e))
             if pause_s > 0:
                 self.stopping.wait(pause_s)
 
@@ -53,27 +53,27 @@ class Resident(threading.Thread):
             self.join(timeout=STOP_TIMEOUT_S)
 
 
-class ResidentStep(bootsteps.StartStopStep):
-    """Starts a Resident in the workers whose row of the fleet names it."""
+class BackgroundThreadStep(bootsteps.StartStopStep):
+    """Starts a BackgroundThread in the workers whose row of the fleet names it."""
 
     requires: ClassVar[set[str]] = {"celery.worker.components:Pool"}
-    resident_name: ClassVar[str] = ""
+    thread_name: ClassVar[str] = ""
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         row = fleet.row_of(parent.hostname, settings.load())
-        self.enabled = row is not None and self.resident_name in row.threads
-        self._resident: Resident | None = None
+        self.enabled = row is not None and self.thread_name in row.threads
+        self._thread: BackgroundThread | None = None
 
-    def make(self, process: context.Process) -> Resident:
+    def make(self, process: context.Process) -> BackgroundThread:
         raise NotImplementedError  # subclasses say which thread
 
     def start(self, parent: Any) -> None:
-        self._resident = self.make(context.current())
-        self._resident.start()
+        self._thread = self.make(context.current())
+        self._thread.start()
 
     def stop(self, parent: Any) -> None:
-        if self._resident is not None:
-            self._resident.stop()
+        if self._thread is not None:
+            self._thread.stop()
 
     terminate = stop

@@ -30,7 +30,7 @@ _READY = 100
 _KINDS: tuple[Literal["turn", "part"], ...] = ("turn", "part")
 
 
-class Piece(NamedTuple):
+class LeaseRecord(NamedTuple):
     """One lease."""
 
     kind: Literal["turn", "part"]
@@ -39,13 +39,13 @@ class Piece(NamedTuple):
     epoch: int
 
 
-class Held:
+class LeaseRecords:
     """The leases of this process. folder: one for all processes of a machine; None: nothing is kept. station: what this
     process does."""
 
     def __init__(self, folder: Path | None = None, station: str = "any") -> None:
         self._lock = threading.Lock()
-        self._places: dict[Piece, int] = {}
+        self._places: dict[LeaseRecord, int] = {}
         self._free = list(range(PLACES - 1, 0, -1))
         self._path: Path | None = None
         self._bytes: mmap.mmap | None = None
@@ -78,7 +78,7 @@ class Held:
             if self._bytes is not None:
                 _PLACE.pack_into(self._bytes, 0, _READY, 0, 0, 0)
 
-    def note(self, pieces: Iterable[Piece]) -> None:
+    def note(self, pieces: Iterable[LeaseRecord]) -> None:
         """Right after the claim is committed; one that is killed in between waits for its lease."""
         with self._lock:
             if self._bytes is None:
@@ -89,7 +89,7 @@ class Held:
                     kind = _KINDS.index(piece.kind) + 1
                     _PLACE.pack_into(self._bytes, place * _PLACE.size, kind, *piece[1:])
 
-    def forget(self, piece: Piece) -> None:
+    def forget(self, piece: LeaseRecord) -> None:
         with self._lock:
             place = self._places.pop(piece, None)
             if place is not None and self._bytes is not None:
@@ -117,8 +117,8 @@ class Left(Enum):
     WHAT_IT_HELD = "what_it_held"
 
 
-def inherit(folder: Path, give_back: Callable[[str, list[Piece]], Left]) -> None:
-    """Hand each dead process' station and what it held to give_back, and forget once that has returned what need not
+def reclaim_from_dead(folder: Path, reclaim: Callable[[str, list[LeaseRecord]], Left]) -> None:
+    """Hand each dead process' station and what it held to reclaim, and forget once that has returned what need not
     be left for the next look."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
@@ -127,7 +127,7 @@ def inherit(folder: Path, give_back: Callable[[str, list[Piece]], Left]) -> None
             continue  # another heir was here
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            match give_back(path.name.partition("-")[0], _read(fd)):
+            match reclaim(path.name.partition("-")[0], _read(fd)):
                 case Left.NOTHING:
                     path.unlink(missing_ok=True)
                 case Left.ITS_DEATH:
@@ -156,11 +156,11 @@ def served(folder: Path) -> set[str]:
     return found
 
 
-def _read(fd: int) -> list[Piece]:
+def _read(fd: int) -> list[LeaseRecord]:
     raw = os.pread(fd, PLACES * _PLACE.size, 0)
     whole = raw[: len(raw) // _PLACE.size * _PLACE.size]
     return [
-        Piece(_KINDS[kind - 1], company_id, id_, epoch)
+        LeaseRecord(_KINDS[kind - 1], company_id, id_, epoch)
         for kind, company_id, id_, epoch in _PLACE.iter_unpack(whole)
         if 0 < kind <= len(_KINDS)
     ]

@@ -6,14 +6,14 @@ import uuid
 
 from tasks import context
 from tasks.answers import load_shedding
-from workers.resident import Resident, ResidentStep
+from workers.background import BackgroundThread, BackgroundThreadStep
 
 EVERY_S = 2.0
 
 
-class PressureThread(Resident):
+class LoadSheddingThread(BackgroundThread):
     def __init__(self, process: context.Process) -> None:
-        super().__init__("pressure")
+        super().__init__("load-shedding")
         self._resources = process.resources
         self._name = uuid.uuid4().hex
 
@@ -22,8 +22,8 @@ class PressureThread(Resident):
         return EVERY_S
 
 
-class PressureStep(ResidentStep):
-    resident_name = "pressure"
+class LoadSheddingStep(BackgroundThreadStep):
+    thread_name = "load-shedding"
 
-    def make(self, process: context.Process) -> Resident:
-        return PressureThread(process)
+    def make(self, process: context.Process) -> BackgroundThread:
+        return LoadSheddingThread(process)

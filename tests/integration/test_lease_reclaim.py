@@ -9,13 +9,13 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from shared.resilience.held import Held
+from shared.resilience.lease_records import LeaseRecords
 from shared.store.answers import turns
 from shared.store.delivery import outbound
 from tasks.answers import reply
 from tasks.delivery import deliver, lease_reclaim, recording
-from tasks.delivery.lease_reclaim import Given
-from tasks.dispatch import Room
+from tasks.delivery.lease_reclaim import Reclaimed
+from tasks.dispatch import ClaimCapacity
 from tests.factories import Bot
 from tests.integration.station import Station
 
@@ -26,19 +26,19 @@ LONG_S = 3600.0
 @pytest.fixture
 def station(database: Database, redis_url: str, tmp_path: Path) -> Iterator[Station]:
     station = Station(database, redis_url, lease_s=LONG_S, record_deadline_s=LONG_S, metrics_dir=tmp_path)
-    station.r.held = Held(station.r.settings.held_folder)
+    station.r.lease_records = LeaseRecords(station.r.settings.lease_folder)
     yield station
     station.close()
 
 
 def _dies(station: Station) -> None:
     """Its lock is free and what it held stands in its file; somebody else works on."""
-    station.r.held.close()
-    station.r.held = Held(station.r.settings.held_folder)
+    station.r.lease_records.close()
+    station.r.lease_records = LeaseRecords(station.r.settings.lease_folder)
 
 
 def _taken(station: Station) -> turns.Claim:
-    [taken] = reply.take_due(station.r, station.leases, 0, Room(5)).pieces
+    [taken] = reply.take_due(station.r, station.leases, 0, ClaimCapacity(5)).pieces
     return taken.lease.claim
 
 
@@ -46,11 +46,11 @@ def test_a_dead_replier_s_turn_is_answered_at_once_and_its_own_answer_refused(st
     station.learn(bot)
     station.receive(bot, "When does the shop open?")
     lost = _taken(station)
-    assert lease_reclaim.give_back(station.r) == Given()  # it lives
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed()  # it lives
     _dies(station)
 
-    assert lease_reclaim.give_back(station.r) == Given(1, 0, {"any"})
-    assert lease_reclaim.give_back(station.r) == Given()  # twice is once
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(1, 0, {"any"})
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed()  # twice is once
 
     assert station.answer() is reply.Result.ANSWERED
     with station.r.db.transaction(bot.company_id) as conn:
@@ -65,7 +65,7 @@ def test_a_turn_that_waits_for_its_retry_is_not_hurried(station: Station, bot: B
         turns.retry(conn, claim, delay_s=60, error="ModelUnavailable")
     _dies(station)
 
-    assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 0, {"any"})
     assert station.answer() is reply.Result.NOTHING_DUE
 
 
@@ -76,7 +76,7 @@ def test_what_was_done_before_it_died_stays_done(station: Station, bot: Bot) -> 
     assert station.deliver().result is deliver.Result.SENT
     _dies(station)
 
-    assert lease_reclaim.give_back(station.r) == Given()
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed()
     assert station.rows("SELECT state FROM turns") == [("answered",)]
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
 
@@ -85,11 +85,11 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
     station: Station, bot: Bot
 ) -> None:
     station.queue(bot, "one")
-    [begun] = deliver.take_due(station.r, 0, Room(5)).pieces
+    [begun] = deliver.take_due(station.r, 0, ClaimCapacity(5)).pieces
     assert isinstance(begun, recording.Begun)
     _dies(station)
 
-    assert lease_reclaim.give_back(station.r) == Given(0, 1, {"any"})
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 1, {"any"})
 
     assert station.rows("SELECT state, meaning FROM outbound") == [("uncertain", "not_recorded")]
     assert station.deliver().result is deliver.Result.NOTHING_DUE  # and never sent again
@@ -104,11 +104,11 @@ def test_a_part_that_was_claimed_and_had_not_begun_to_leave_is_sent_at_once(stat
     station.queue(bot, "one")
     with station.r.db.transaction() as conn:
         [claim] = outbound.claim_several(conn, 0, limit=5, lease_s=LONG_S, unblock_s=60)
-    station.r.held.note([deliver._piece(claim)])
+    station.r.lease_records.note([deliver._piece(claim)])
     assert station.deliver().result is deliver.Result.NOTHING_DUE
     _dies(station)
 
-    assert lease_reclaim.give_back(station.r) == Given(0, 1, {"any"})
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 1, {"any"})
     assert station.deliver().result is deliver.Result.SENT
 
 
@@ -116,17 +116,17 @@ def test_a_turn_that_the_dead_process_last_statement_still_holds_is_asked_for_ag
     """The server may hold the rows of a killed client for a moment longer: until then its lease stands."""
     station.receive(bot, "first", chat=5)
     station.receive(bot, "second", chat=6)
-    assert len(reply.take_due(station.r, station.leases, 0, Room(5)).pieces) == 2
+    assert len(reply.take_due(station.r, station.leases, 0, ClaimCapacity(5)).pieces) == 2
     _dies(station)
 
     with psycopg.connect(station.inbox.server.admin_url) as conn:
         conn.execute("SELECT 1 FROM turns WHERE id = (SELECT min(id) FROM turns) FOR UPDATE")
-        assert lease_reclaim.give_back(station.r) == Given(1, 0, {"any"})
-        assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
+        assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(1, 0, {"any"})
+        assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 0, {"any"})
         conn.rollback()
-        assert lease_reclaim.give_back(station.r) == Given(1, 0, {"any"})
+        assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(1, 0, {"any"})
 
-    assert lease_reclaim.give_back(station.r) == Given()
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed()
 
 
 @pytest.mark.parametrize("leaving", [False, True], ids=["claimed", "leaving"])
@@ -135,20 +135,20 @@ def test_a_part_that_the_dead_process_last_statement_still_holds_is_asked_for_ag
 ) -> None:
     station.queue(bot, "one")
     if leaving:
-        assert deliver.take_due(station.r, 0, Room(5)).pieces
+        assert deliver.take_due(station.r, 0, ClaimCapacity(5)).pieces
     else:
         with station.r.db.transaction() as conn:
             claims = outbound.claim_several(conn, 0, limit=5, lease_s=LONG_S, unblock_s=60)
-        station.r.held.note(map(deliver._piece, claims))
+        station.r.lease_records.note(map(deliver._piece, claims))
     _dies(station)
 
     with psycopg.connect(station.inbox.server.admin_url) as conn:
         conn.execute("SELECT 1 FROM outbound FOR UPDATE")
-        assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
+        assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 0, {"any"})
         conn.rollback()
-        assert lease_reclaim.give_back(station.r, lambda name: False) == Given(0, 1, set())
+        assert lease_reclaim.reclaim_dead(station.r, lambda name: False) == Reclaimed(0, 1, set())
 
-    assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 0, {"any"})
     assert station.rows("SELECT state FROM outbound") == [("uncertain" if leaving else "queued",)]
 
 
@@ -160,11 +160,11 @@ def test_the_death_of_a_station_whose_secrets_one_does_not_hold_is_left_for_othe
     lost = _taken(station)
     _dies(station)
 
-    given = lease_reclaim.give_back(station.r, lambda name: False)
+    given = lease_reclaim.reclaim_dead(station.r, lambda name: False)
     assert (given.turns, given.stations) == (1, set())  # what it held is due at once all the same
-    assert lease_reclaim.give_back(station.r, lambda name: False) == Given()
+    assert lease_reclaim.reclaim_dead(station.r, lambda name: False) == Reclaimed()
 
-    assert lease_reclaim.give_back(station.r) == Given(0, 0, {"any"})
-    assert lease_reclaim.give_back(station.r) == Given()
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 0, {"any"})
+    assert lease_reclaim.reclaim_dead(station.r) == Reclaimed()
     with station.r.db.transaction(bot.company_id) as conn:
         assert not turns.finish(conn, lost, "answered")

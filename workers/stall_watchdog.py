@@ -1,7 +1,7 @@
 """A worker that lives and hears nothing: its consumer's loop hangs, its threads go on, and nobody restarts it.
 
-A resident thread of every worker with threads looks whether rings wait in its queues while it takes none. If that goes
-on for WEDGED_AFTER_S, and not because all of its threads are at work, the process gives its leases back and ends;
+A background thread of every worker with threads looks whether rings wait in its queues while it takes none. If that
+goes on for STALLED_AFTER_S, and not because all of its threads are at work, the process gives its leases back and ends;
 whoever started it (the supervisor, a container's restart policy) starts it again. It also writes down that it lives,
 for `workers.probe`: alive is a thread that runs, ready is a consumer that hears.
 """
@@ -26,7 +26,7 @@ from shared.telemetry import metrics
 from tasks import context
 from tasks.answers.leases import Leases
 from workers import fleet
-from workers.resident import Resident, ResidentStep
+from workers.background import BackgroundThread, BackgroundThreadStep
 
 log = structlog.get_logger(__name__)
 
@@ -45,15 +45,15 @@ def _count(**_: Any) -> None:
     faults.reach("worker.received")
 
 
-class Ear:
-    """Decides whether a worker is wedged, from what is seen of it."""
+class StallDetector:
+    """Decides whether a worker is stalled, from what is seen of it."""
 
     def __init__(self, after_s: float) -> None:
         self._after_s = after_s
         self._taken = -1
         self._since_s: float | None = None
 
-    def wedged(self, now_s: float, *, waiting: int | None, taken: int, busy: bool) -> bool:
+    def stalled(self, now_s: float, *, waiting: int | None, taken: int, busy: bool) -> bool:
         """waiting: rings in the worker's queues, None if nobody can say. taken: rings it has ever taken. busy: all of
         its threads are at work, which is no reason to take another ring."""
         if not waiting or busy or taken != self._taken:
@@ -68,15 +68,15 @@ class Ear:
         return 0.0 if self._since_s is None else now_s - self._since_s
 
 
-class WedgeThread(Resident):
+class StallWatchdog(BackgroundThread):
     def __init__(self, process: context.Process, row: fleet.Row, *, end: Callable[[int], None] = os._exit) -> None:
-        super().__init__("wedge")
+        super().__init__("stall-watchdog")
         config = process.resources.settings
         self._process = process
         self._row = row
         self._end = end
-        self._ear = Ear(config.wedged_after_s)
-        self._every_s = min(LOOK_EVERY_S, config.wedged_after_s / 3)
+        self._detector = StallDetector(config.stalled_after_s)
+        self._every_s = min(LOOK_EVERY_S, config.stalled_after_s / 3)
         self._mark = None if config.run_dir is None else config.run_dir / f"{row.name}.alive"
         url = config.need("broker_url")
         self._broker = connect(url, socket_timeout_s=2.0) if url.startswith(("redis://", "rediss://")) else None
@@ -84,10 +84,10 @@ class WedgeThread(Resident):
     def step(self) -> float:
         now_s = time.monotonic()
         busy = len(state.active_requests) >= self._row.concurrency
-        if self._ear.wedged(now_s, waiting=self._waiting(), taken=_taken, busy=busy):
+        if self._detector.stalled(now_s, waiting=self._waiting(), taken=_taken, busy=busy):
             self._leave()
         if self._mark is not None:
-            write_mark(self._mark, self._ear.deaf_for_s(now_s))
+            write_mark(self._mark, self._detector.deaf_for_s(now_s))
         return self._every_s
 
     def _waiting(self) -> int | None:
@@ -99,9 +99,9 @@ class WedgeThread(Resident):
             return None  # then nobody takes rings, and the sweepers work by hand
 
     def _leave(self) -> None:
-        log.error("worker_wedged", worker=self._row.name, waiting=self._waiting(), taken=_taken)
-        metrics.WEDGED.inc(self._row.name)
-        self._process.of(Leases).call_off()
+        log.error("worker_stalled", worker=self._row.name, waiting=self._waiting(), taken=_taken)
+        metrics.WORKERS_STALLED.inc(self._row.name)
+        self._process.of(Leases).cancel()
         self.stopping.wait(GIVE_BACK_S)
         self._end(EXIT_CODE)
 
@@ -118,15 +118,15 @@ def write_mark(mark: Path, deaf_for_s: float) -> None:
     half.replace(mark)
 
 
-class WedgeStep(ResidentStep):
+class StallWatchdogStep(BackgroundThreadStep):
     """For workers with threads. A prefork parent forks again and again, and must not while a thread holds a lock."""
 
-    resident_name = "wedge"
+    thread_name = "stall-watchdog"
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self._row = fleet.row_of(parent.hostname, settings.load())
 
-    def make(self, process: context.Process) -> Resident:
+    def make(self, process: context.Process) -> BackgroundThread:
         assert self._row is not None
-        return WedgeThread(process, self._row)
+        return StallWatchdog(process, self._row)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from celery import Celery, Task
 
-from tasks.wakeups import Ringer
+from tasks.wakeups import WakeupCoalescer
 
 WITHIN_S = 10.0
 NEVER_S = 3600.0
@@ -54,27 +54,27 @@ def _nothing() -> None: ...
 
 
 def test_the_first_ring_of_a_kind_waits_for_nothing(broker: Broker, tasks: tuple[Any, Any]) -> None:
-    ringer = Ringer(broker.ring, pause_s=NEVER_S)
+    wakeups = WakeupCoalescer(broker.ring, pause_s=NEVER_S)
     for task in tasks:
-        ringer.want(task)
+        wakeups.request(task)
     broker.wait(2)
 
     assert sorted(broker.rung) == [("one.do", 0.0), ("two.do", 0.0)]
-    ringer.close()
+    wakeups.close()
 
 
 def test_what_is_asked_for_while_a_ring_is_on_its_way_gets_one_more_ring_and_only_one(
     broker: Broker, tasks: tuple[Any, Any]
 ) -> None:
-    ringer = Ringer(broker.ring, pause_s=0.0)
+    wakeups = WakeupCoalescer(broker.ring, pause_s=0.0)
     broker.open.clear()
-    ringer.want(tasks[0])
+    wakeups.request(tasks[0])
     broker.wait()
     for _ in range(50):
-        ringer.want(tasks[0])
+        wakeups.request(tasks[0])
     broker.open.set()
     broker.wait()
-    ringer.close()
+    wakeups.close()
 
     assert len(broker.rung) == 2
     assert broker.most_at_once == 1
@@ -83,31 +83,31 @@ def test_what_is_asked_for_while_a_ring_is_on_its_way_gets_one_more_ring_and_onl
 def test_within_the_pause_requests_gather_and_closing_rings_for_them_at_once(
     broker: Broker, tasks: tuple[Any, Any]
 ) -> None:
-    ringer = Ringer(broker.ring, pause_s=NEVER_S)
-    ringer.want(tasks[0])
+    wakeups = WakeupCoalescer(broker.ring, pause_s=NEVER_S)
+    wakeups.request(tasks[0])
     broker.wait()
     for _ in range(50):
-        ringer.want(tasks[0])
+        wakeups.request(tasks[0])
     assert len(broker.rung) == 1
 
-    ringer.close()
+    wakeups.close()
 
     assert len(broker.rung) == 2
-    ringer.want(tasks[0])
+    wakeups.request(tasks[0])
     assert len(broker.rung) == 2
 
 
 def test_a_ring_for_now_does_not_wait_for_one_for_later_which_closing_leaves_to_the_broker(
     broker: Broker, tasks: tuple[Any, Any]
 ) -> None:
-    ringer = Ringer(broker.ring)
+    wakeups = WakeupCoalescer(broker.ring)
     for later_s in (20.0, 30.0):
-        ringer.want(tasks[0], due_s=time.monotonic() + later_s)
-    ringer.want(tasks[0])
+        wakeups.request(tasks[0], due_s=time.monotonic() + later_s)
+    wakeups.request(tasks[0])
     broker.wait()
     assert broker.rung == [("one.do", 0.0)]
 
-    ringer.close()
+    wakeups.close()
 
     # what became due after its ring would wait for the sweeper
     [_, (name, countdown_s)] = broker.rung
@@ -116,31 +116,31 @@ def test_a_ring_for_now_does_not_wait_for_one_for_later_which_closing_leaves_to_
 
 
 def test_a_ring_for_later_goes_out_when_it_is_due_and_not_before(broker: Broker, tasks: tuple[Any, Any]) -> None:
-    ringer = Ringer(broker.ring, pause_s=0.0)
+    wakeups = WakeupCoalescer(broker.ring, pause_s=0.0)
     due_s = [time.monotonic() + later_s for later_s in (0.06, 0.02)]
     for at_s in due_s:
-        ringer.want(tasks[0], due_s=at_s)
+        wakeups.request(tasks[0], due_s=at_s)
 
     came_s = []
     for _ in due_s:
         broker.wait()
         came_s.append(time.monotonic())
-    ringer.close()
+    wakeups.close()
 
     assert all(came >= due for came, due in zip(came_s, sorted(due_s), strict=True))
     assert broker.rung == [("one.do", 0.0)] * 2
 
 
 def test_one_ring_stands_for_all_that_is_due(broker: Broker, tasks: tuple[Any, Any]) -> None:
-    ringer = Ringer(broker.ring, pause_s=0.0)
+    wakeups = WakeupCoalescer(broker.ring, pause_s=0.0)
     broker.open.clear()
-    ringer.want(tasks[1])
+    wakeups.request(tasks[1])
     broker.wait()
     for _ in range(50):
-        ringer.want(tasks[0], due_s=time.monotonic() - 1)
+        wakeups.request(tasks[0], due_s=time.monotonic() - 1)
     broker.open.set()
     broker.wait()
-    ringer.close()
+    wakeups.close()
 
     assert broker.rung == [("two.do", 0.0), ("one.do", 0.0)]
 
@@ -152,20 +152,20 @@ def test_many_threads_lose_no_request(tasks: tuple[Any, Any]) -> None:
     def ring(task: Task, countdown_s: float) -> None:
         known[0] = asked[0]
 
-    ringer = Ringer(ring, pause_s=0.0)
+    wakeups = WakeupCoalescer(ring, pause_s=0.0)
 
     def ask() -> None:
         for _ in range(200):
             with lock:
                 asked[0] += 1
-            ringer.want(tasks[0])
+            wakeups.request(tasks[0])
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(WITHIN_S)
-    ringer.close()
+    wakeups.close()
 
     assert known == asked == [1600]
 
@@ -174,12 +174,12 @@ def test_a_broker_that_hangs_does_not_keep_the_process_from_ending(
     broker: Broker, tasks: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tasks.wakeups.CLOSE_WITHIN_S", 0.05)
-    ringer = Ringer(broker.ring)
+    wakeups = WakeupCoalescer(broker.ring)
     broker.open.clear()
-    ringer.want(tasks[0])
+    wakeups.request(tasks[0])
     broker.wait()
 
-    ringer.close()
+    wakeups.close()
 
     assert broker.under_way == 1  # it hangs still, and close() has returned
     broker.open.set()

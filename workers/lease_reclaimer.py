@@ -10,15 +10,15 @@ from typing import Any
 import structlog
 
 from shared import queues
-from shared.resilience.held import served
+from shared.resilience.lease_records import served
 from tasks import context
 from tasks.answers import tasks as answers
 from tasks.delivery import lease_reclaim
 from tasks.delivery import tasks as delivery
 from tasks.dispatch import Dispatcher
-from tasks.wakeups import ring
+from tasks.wakeups import wake_up
+from workers.background import BackgroundThread, BackgroundThreadStep
 from workers.intake import IntakeThread
-from workers.resident import Resident, ResidentStep
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ LOOK_EVERY_S = 0.5
 BY_HAND_EVERY_S = 0.1
 
 
-class ByHand(Resident):
+class ByHand(BackgroundThread):
     """Does a station's work without being rung for it: there is nobody else of that station."""
 
     def __init__(self, dispatcher: Dispatcher[Any]) -> None:
@@ -44,7 +44,7 @@ class ByHand(Resident):
         super().stop()
 
 
-STATIONS: dict[str, Callable[[context.Process], Resident]] = {
+STATIONS: dict[str, Callable[[context.Process], BackgroundThread]] = {
     "intake": IntakeThread,
     queues.REPLY: lambda process: ByHand(answers.dispatcher(process)),
     queues.DELIVER: lambda process: ByHand(delivery.dispatcher(process)),
@@ -52,22 +52,22 @@ STATIONS: dict[str, Callable[[context.Process], Resident]] = {
 """Those that lease something, or without which no message gets on; and who stands in for them."""
 
 
-class Heirs(Resident):
+class LeaseReclaimer(BackgroundThread):
     """Every worker of these stations looks after the others of its machine, and after its own predecessor."""
 
     def __init__(self, process: context.Process) -> None:
-        super().__init__("heirs")
+        super().__init__("lease-reclaimer")
         self._process = process
-        self._standing_in: dict[str, Resident] = {}
+        self._standing_in: dict[str, BackgroundThread] = {}
 
     def step(self) -> float:
-        given = lease_reclaim.give_back(self._process.resources, self._may_serve)
-        if given.turns:
-            ring(answers.answer_due)  # a ring that does not go out is made up for by the sweeper
-        if given.parts:
-            ring(delivery.send_due)
-        if given.stations or self._standing_in:
-            self._stand_in(given.stations)
+        reclaimed = lease_reclaim.reclaim_dead(self._process.resources, self._may_serve)
+        if reclaimed.turns:
+            wake_up(answers.answer_due)  # a ring that does not go out is made up for by the sweeper
+        if reclaimed.parts:
+            wake_up(delivery.send_due)
+        if reclaimed.stations or self._standing_in:
+            self._stand_in(reclaimed.stations)
         return LOOK_EVERY_S
 
     def _may_serve(self, station: str) -> bool:
@@ -75,7 +75,7 @@ class Heirs(Resident):
 
     def _stand_in(self, died: set[str]) -> None:
         """For stations of which nobody is left, until somebody is ready. Only for those whose secrets it holds."""
-        working = served(self._process.resources.settings.held_folder)
+        working = served(self._process.resources.settings.lease_folder)
         for station in died & STATIONS.keys() - working - self._standing_in.keys():
             log.warning("stands_in", station=station)
             self._standing_in[station] = STATIONS[station](self._process)
@@ -91,8 +91,8 @@ class Heirs(Resident):
             stand_in.stop()
 
 
-class HeirsStep(ResidentStep):
-    resident_name = "heirs"
+class LeaseReclaimerStep(BackgroundThreadStep):
+    thread_name = "lease-reclaimer"
 
-    def make(self, process: context.Process) -> Resident:
-        return Heirs(process)
+    def make(self, process: context.Process) -> BackgroundThread:
+        return LeaseReclaimer(process)

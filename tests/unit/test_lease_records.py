@@ -9,30 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from shared.resilience.held import PLACES, Held, Left, Piece, inherit, served
+from shared.resilience.lease_records import PLACES, LeaseRecord, LeaseRecords, Left, reclaim_from_dead, served
 from shared.settings import PROJECT_ROOT, child_environment
 
-TURN, PART = Piece("turn", 3, 70, 2), Piece("part", 4, 80, 1)
+TURN, PART = LeaseRecord("turn", 3, 70, 2), LeaseRecord("part", 4, 80, 1)
 HOLDER = """
 import sys, time
 from pathlib import Path
-from shared.resilience.held import Held, Piece
-held = Held(Path(sys.argv[1]))
-held.note([Piece("turn", 3, 69, 1), Piece("turn", 3, 70, 2), Piece("part", 4, 80, 1)])
-held.forget(Piece("turn", 3, 69, 1))
+from shared.resilience.lease_records import LeaseRecords, LeaseRecord
+held = LeaseRecords(Path(sys.argv[1]))
+held.note([LeaseRecord("turn", 3, 69, 1), LeaseRecord("turn", 3, 70, 2), LeaseRecord("part", 4, 80, 1)])
+held.forget(LeaseRecord("turn", 3, 69, 1))
 print("held", flush=True)
 time.sleep(60)
 """
 
 
-def _inherited(folder: Path) -> list[Piece]:
-    found: list[Piece] = []
+def _inherited(folder: Path) -> list[LeaseRecord]:
+    found: list[LeaseRecord] = []
 
-    def take(_: str, pieces: list[Piece]) -> Left:
+    def take(_: str, pieces: list[LeaseRecord]) -> Left:
         found.extend(pieces)
         return Left.NOTHING
 
-    inherit(folder, take)
+    reclaim_from_dead(folder, take)
     return found
 
 
@@ -56,21 +56,21 @@ def test_a_killed_process_leaves_what_it_held_to_one_heir(tmp_path: Path) -> Non
 
 
 def test_what_could_not_be_given_back_is_kept_for_the_next_look(tmp_path: Path) -> None:
-    held = Held(tmp_path)
+    held = LeaseRecords(tmp_path)
     held.note([TURN])
     held.close()
 
-    def fails(_: str, __: list[Piece]) -> Left:
+    def fails(_: str, __: list[LeaseRecord]) -> Left:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        inherit(tmp_path, fails)
-    inherit(tmp_path, lambda _, __: Left.WHAT_IT_HELD)
+        reclaim_from_dead(tmp_path, fails)
+    reclaim_from_dead(tmp_path, lambda _, __: Left.WHAT_IT_HELD)
     assert _inherited(tmp_path) == [TURN]
 
 
 def test_a_process_that_ends_in_order_leaves_nothing(tmp_path: Path) -> None:
-    held = Held(tmp_path)
+    held = LeaseRecords(tmp_path)
     held.note([TURN, PART])
     held.forget(TURN)
     held.forget(PART)
@@ -82,8 +82,8 @@ def test_a_process_that_ends_in_order_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_more_than_there_are_places_for_is_left_to_its_leases(tmp_path: Path) -> None:
-    held = Held(tmp_path)
-    many = [Piece("turn", 1, number, 1) for number in range(PLACES + 5)]
+    held = LeaseRecords(tmp_path)
+    many = [LeaseRecord("turn", 1, number, 1) for number in range(PLACES + 5)]
     held.note(many)
     held.note(many[:1])  # twice is once
     held.forget(many[0])
@@ -95,7 +95,7 @@ def test_more_than_there_are_places_for_is_left_to_its_leases(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_the_speed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    held = Held(tmp_path / "file")
+    held = LeaseRecords(tmp_path / "file")
 
     held.note([TURN])
     held.forget(TURN)
@@ -111,20 +111,20 @@ def test_a_damaged_file_is_forgotten(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_station_is_served_while_a_process_of_it_lives_and_says_that_it_is_ready(tmp_path: Path) -> None:
-    starting, working, leaving = (Held(tmp_path, name) for name in ("reply", "deliver", "intake"))
+    starting, working, leaving = (LeaseRecords(tmp_path, name) for name in ("reply", "deliver", "intake"))
     working.say_ready()
     leaving.say_ready()
     leaving.note([TURN])
     leaving.close()
-    dead: list[tuple[str, list[Piece]]] = []
+    dead: list[tuple[str, list[LeaseRecord]]] = []
 
     assert served(tmp_path) == {"deliver"}
 
-    def take(station: str, pieces: list[Piece]) -> Left:
+    def take(station: str, pieces: list[LeaseRecord]) -> Left:
         dead.append((station, pieces))
         return Left.NOTHING
 
-    inherit(tmp_path, take)
+    reclaim_from_dead(tmp_path, take)
     assert dead == [("intake", [TURN])]
     starting.say_ready()
     assert served(tmp_path) == {"reply", "deliver"}

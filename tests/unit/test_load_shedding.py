@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.clock import FixedClock
-from shared.resilience.pressure import (
+from shared.resilience.load_shedding import (
     FORGOTTEN_AFTER_S,
-    Behind,
+    Backlog,
     Pace,
     Pressure,
     Rules,
@@ -18,7 +18,7 @@ from shared.resilience.pressure import (
     times_to_clear_s,
 )
 
-RULES = Rules((15.0, 45.0, 600.0), calm_s=20.0)
+RULES = Rules((15.0, 45.0, 600.0), recovery_s=20.0)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def clock() -> FixedClock:
 
 
 def _waits(per_s: float, **due: int) -> dict[str, float]:
-    behind = {number: Behind(count, 7.0) for number, count in enumerate(due.values())}
+    behind = {number: Backlog(count, 7.0) for number, count in enumerate(due.values())}
     found = times_to_clear_s(behind, per_s)
     return {name: found[number] for number, name in enumerate(due)}
 

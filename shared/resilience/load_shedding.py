@@ -20,7 +20,7 @@ STEPS: tuple[Step, ...] = ("full", "cheaper", "passages", "handover")
 """By level."""
 CALM_SHARE = 0.5
 """A step is left below this share of what it was entered at, so that it is not entered and left by turns."""
-CALM_MAX_S = 320.0
+RECOVERY_MAX_S = 320.0
 FORGOTTEN_AFTER_S = 600.0
 """A step that is entered again sooner was left too early: then the calm has to last twice as long."""
 WINDOW_S = 10.0
@@ -30,14 +30,14 @@ PIECES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class Backlog:
     """due: turns that wait. oldest_s: since when the oldest of them is due."""
 
     due: int
     oldest_s: float
 
 
-def times_to_clear_s(behind: Mapping[int, Behind], per_s: float) -> dict[int, float]:
+def times_to_clear_s(behind: Mapping[int, Backlog], per_s: float) -> dict[int, float]:
     """Company → how long its last waiting customer waits. Served in turns, a company has waited when as many of every
     other one's were served as of its own: Σ min(theirs, its own) / per_s. per_s: turns that all can answer a second;
     where nobody knows (0), the age of the oldest stands for it."""
@@ -54,11 +54,11 @@ def times_to_clear_s(behind: Mapping[int, Behind], per_s: float) -> dict[int, fl
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """after_s: at which time to clear each level is entered, rising. calm_s: how long it must be calm before one is
+    """after_s: at which time to clear each level is entered, rising. recovery_s: how long it must be calm before one is
     left. Raises ValueError if after_s does not rise."""
 
     after_s: tuple[float, float, float]
-    calm_s: float
+    recovery_s: float
 
     def __post_init__(self) -> None:
         if list(self.after_s) != sorted(set(self.after_s)):
@@ -71,32 +71,32 @@ class State:
     was entered from above."""
 
     level: int
-    calm_since_s: float | None
-    calm_s: float
+    recovering_since_s: float | None
+    recovery_s: float
     left_at_s: float | None
     entered_at_s: float = 0.0
 
 
 def move(state: State | None, clear_s: float, now_s: float, rules: Rules) -> State | None:
     """The next state. None: nothing is wrong, nor was lately."""
-    state = state or State(0, None, rules.calm_s, None)
+    state = state or State(0, None, rules.recovery_s, None)
     wanted = sum(clear_s >= after_s for after_s in rules.after_s)
     if state.level < 2 or now_s - state.entered_at_s < SETTLED_AFTER_S:
         wanted = min(wanted, 2)
     if wanted > state.level:
         again = state.left_at_s is not None
-        calm_s = min(state.calm_s * 2, max(CALM_MAX_S, rules.calm_s)) if again else state.calm_s
-        return State(wanted, None, calm_s, None, now_s)
+        recovery_s = min(state.recovery_s * 2, max(RECOVERY_MAX_S, rules.recovery_s)) if again else state.recovery_s
+        return State(wanted, None, recovery_s, None, now_s)
     if state.level == 0:
         over = state.left_at_s is None or now_s - state.left_at_s >= FORGOTTEN_AFTER_S
         return None if over else state
     if clear_s >= rules.after_s[state.level - 1] * CALM_SHARE:
-        return replace(state, calm_since_s=None)
-    if state.calm_since_s is None:
-        return replace(state, calm_since_s=now_s)
-    if now_s - state.calm_since_s < state.calm_s:
+        return replace(state, recovering_since_s=None)
+    if state.recovering_since_s is None:
+        return replace(state, recovering_since_s=now_s)
+    if now_s - state.recovering_since_s < state.recovery_s:
         return state
-    return replace(state, level=state.level - 1, calm_since_s=now_s, left_at_s=now_s)
+    return replace(state, level=state.level - 1, recovering_since_s=now_s, left_at_s=now_s)
 
 
 class Pace:
