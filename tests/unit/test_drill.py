@@ -70,7 +70,7 @@ def test_every_fault_point_of_a_message_s_way_is_drilled() -> None:
     """The jobs' own points (archive, job, person) are their tests' affair."""
     points = {name for folder in ("gateway", "workers", "tasks", "shared") for name in REACHED.findall(all_of(folder))}
 
-    way = ("gateway.", "intake.", "reply.", "deliver.", "ring.")
+    way = ("gateway.", "intake.", "reply.", "deliver.", "wakeup.")
     assert set(POINTS) == {name for name in points if name.startswith(way)}
     assert set(IN_SHORT) <= set(POINTS)
 
