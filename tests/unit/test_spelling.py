@@ -42,10 +42,10 @@ def test_a_misspelt_setting_is_named_with_the_one_that_is_meant(name: str, meant
 
 
 def test_an_old_name_of_a_setting_is_an_error_that_tells_the_new_one() -> None:
-    (found,) = surprises(["STALLED_AFTER_S"], KNOWN)
+    (found,) = surprises(["WEDGED_AFTER_S"], KNOWN)
 
     assert found.sure
-    assert found.words == "STALLED_AFTER_S has a new name: set STALLED_AFTER_S"
+    assert found.words == "WEDGED_AFTER_S has a new name: set STALLED_AFTER_S"
     assert set(RENAMED.values()) <= set(KNOWN)
 
 
