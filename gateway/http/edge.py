@@ -41,6 +41,9 @@ T = TypeVar("T")
 
 DATABASE_THREADS = 2
 CACHE_TIMEOUT_S = 0.5
+WRITING_CONNECTIONS = 8
+PROBING_CONNECTIONS = 2
+"""Of their own: whoever asks for readiness needs no key, and must not take a connection that a webhook waits for."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Edge:
     db: Database
     threads: ThreadPoolExecutor
     redis: AsyncRedis
+    probing: AsyncRedis
     journal: Writer
     apps: AppDirectory
     objects: Objects
@@ -81,6 +85,7 @@ class Edge:
         self.live.close()
         self.cache.close()
         await self.redis.aclose()
+        await self.probing.aclose()
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.strangers.close()
         self.db.close()
@@ -99,7 +104,12 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         db.check()
     except DatabaseUnavailable:
         pass  # readiness says so until it is back; with nothing known every webhook gets a 503 until then
-    client = connect_async(settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s)
+    client, probing = (
+        connect_async(
+            settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s, max_connections=most
+        )
+        for most in (WRITING_CONNECTIONS, PROBING_CONNECTIONS)
+    )
     threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
     cache = connect(settings.need("cache_url"), socket_timeout_s=CACHE_TIMEOUT_S)
     writer = Writer(
@@ -108,6 +118,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         max_waiting_bytes=settings.journal_max_waiting_bytes,
         timeout_s=settings.journal_write_timeout_s,
         replicas=settings.journal_wait_replicas,
+        probing=probing,
     )
     watching = connect_async(settings.need("cache_url"))
     strangers = Strangers(_database(settings, STRANGERS_THREADS, "switchboard gateway strangers"))
@@ -118,6 +129,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         db=db,
         threads=threads,
         redis=client,
+        probing=probing,
         journal=writer,
         apps=AppDirectory(
             db, vault, clock, threads, strangers, settings.gateway_unknown_limit, ttl_s=settings.app_cache_ttl_s

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import redis
 
+from gateway.api import liveness
 from shared.embedded import Database, Valkey
 from shared.store.inbound import journal, journal_writer
 from tests.factories import Bot, make_bot, settings_for, update
@@ -64,6 +65,12 @@ def _hanging(valkey: Valkey) -> Iterator[None]:
         yield
     finally:
         os.kill(valkey.pid, signal.SIGCONT)
+
+
+@pytest.fixture(autouse=True)
+def _readiness_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each question, where a gateway keeps what it saw for a second."""
+    monkeypatch.setattr(liveness, "KEPT_S", 0.0)
 
 
 def test_a_journal_that_is_away_means_503_until_it_is_back(gateway: RunningGateway, bot: Bot, valkey: Valkey) -> None:

@@ -95,11 +95,13 @@ class Writer:
 
     def __init__(
         self, client: redis.asyncio.Redis, shards: int, *, max_waiting_bytes: int, timeout_s: float = 2.0,
-        replicas: int = 0,
+        replicas: int = 0, probing: redis.asyncio.Redis | None = None,
     ) -> None:  # fmt: skip
         """timeout_s: how long a write may take; nobody waits for the journal longer than for two.
-        replicas: so many must have a write before anybody is told that it was taken."""
+        replicas: so many must have a write before anybody is told that it was taken.
+        probing: what `check` asks, where its connections must not be those of the writes."""
         self._client = client
+        self._probing = probing or client
         self._replicas = replicas
         self._shards = shards
         self._timeout_s = timeout_s
@@ -189,14 +191,22 @@ class Writer:
             return reached
         return result if int(reached) >= self._replicas else TooFewReplicas(str(reached))
 
+    def check_room(self) -> None:
+        """Raises JournalUnavailable, saying why, while this process would refuse an entry of usual size by itself."""
+        self._need_room(min(USUAL_BYTES, self._max_waiting_bytes))
+
     async def check(self) -> None:
         """Raises JournalUnavailable, saying why, unless `append` would take an entry of usual size now."""
-        self._need_room(min(USUAL_BYTES, self._max_waiting_bytes))
+        self.check_room()
+        await self.check_server()
+
+    async def check_server(self) -> None:
+        """Raises JournalUnavailable, saying why, unless Redis would take a write now."""
         try:
             # Refused as every write is (out of memory, read-only, too few replicas), and changes nothing: there is no
             # such stream, and NOMKSTREAM makes none.
-            await self._client.xadd(PROBE, {"p": b""}, nomkstream=True)
-            if self._replicas and int(await self._client.wait(self._replicas, CHECK_WAIT_MS)) < self._replicas:
+            await self._probing.xadd(PROBE, {"p": b""}, nomkstream=True)
+            if self._replicas and int(await self._probing.wait(self._replicas, CHECK_WAIT_MS)) < self._replicas:
                 raise TooFewReplicas
         except (TimeoutError, RedisError, OSError) as e:
             raise JournalUnavailable(_words(e)) from e
