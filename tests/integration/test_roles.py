@@ -237,3 +237,21 @@ def _until(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < ends_at, "it never became so"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("setting", ["default_transaction_read_only = on", "search_path = nowhere"])
+def test_a_session_with_useless_settings_is_replaced(database: Database, setting: str) -> None:
+    pool = Pool(database.url, max_size=1, timeout_s=5)
+    pool.open()
+    try:
+        with pool.connection() as conn:
+            conn.execute(f"SET {setting}".encode())
+            before = conn.info.backend_pid
+        with pytest.raises(psycopg.Error), pool.connection() as conn:
+            conn.execute("DELETE FROM conversations")
+
+        with pool.connection() as conn:
+            assert conn.info.backend_pid != before
+            conn.execute("DELETE FROM conversations WHERE false")
+    finally:
+        pool.close()

@@ -27,6 +27,14 @@ CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 30_000
 # A transaction that died with its process' network must not hold a shard's or a row's lock for ever.
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+LIFETIME_S = 600
+"""A session keeps the settings that its role had when it began. What is changed there holds everywhere by then."""
+USELESS = (
+    psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName,
+)  # fmt: skip
+"""What a session says that sees another schema than ours, or whose server has become a replica. None of our statements
+ends so otherwise."""
 ONLY_WHEN_ASKED = 2**31
 """A prepare_threshold that no statement reaches by itself: prepared is what says `prepare=True`, as statements do
 that find their rows by a primary key, whose plan is the same for every value."""
@@ -52,6 +60,7 @@ class Database:
             max_size=max_size,
             timeout=timeout_s,
             max_idle=60,
+            max_lifetime=LIFETIME_S,
             reconnect_timeout=5,
             open=False,
             check=None,
@@ -85,7 +94,11 @@ class Database:
             with self._pool.connection() as conn:
                 if conn not in self._checked:
                     self._check(conn)
-                yield conn
+                try:
+                    yield conn
+                except USELESS:
+                    conn.close()  # the pool makes another, which may reach a server or have settings that are right
+                    raise
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as e:
             raise DatabaseUnavailable(describe(e), retry_after_s=1.0) from e
 
