@@ -47,7 +47,7 @@ COUNTED_S, COUNTED_CUSTOMERS = 5.0, 10_000
 COMPANIES = 10
 SHARES = {"telegram": 8, "messenger": 4, "whatsapp": 4, "instagram": 2, "slack": 1, "standard": 1}
 """Of twenty customers. Slack: its own limit of 300 a minute and workspace is ours, too."""
-_STATEMENT = re.compile(r"(?:execute [^:]*|statement): (?:/\* (\S+) \*/)?\s*(\w+)")
+_STATEMENT = re.compile(r"(?:execute [^:]*|statement):\s+(?:/\* (\S+) \*/\s*)?(\w+)")
 
 
 @dataclass(frozen=True, slots=True)

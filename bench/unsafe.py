@@ -95,7 +95,10 @@ def _rewriting(execute: Callable[..., Any]) -> Callable[..., Any]:
 
     def rewrite(query: Any) -> Any:
         name = _NAME.search(query) if isinstance(query, str) else None
-        for old, new in REWRITTEN.get(name[1] if name else "", ()):
+        changes = REWRITTEN.get(name[1] if name else "", ())
+        if changes:  # in one line, however the module breaks it
+            query = " ".join(query.split()).replace("( ", "(").replace(" )", ")")
+        for old, new in changes:
             if old not in query:
                 raise RuntimeError(f"{name and name[1]} says no {old!r} any more: mend bench/unsafe.py")
             query = query.replace(old, new)

@@ -1,4 +1,4 @@
-"""Statements' times by their names: what `/* room.verb */` says, as the process that waited saw it."""
+"""Measures how long statements take, by the name in their `/* module.function */`, as the waiting process sees it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ COMMIT = "commit"
 
 
 class Connection(psycopg.Connection[Any]):
-    """Times its transactions' ends, which wait for the disk, beside the statements. Those of `transaction()` go by
-    another way and are not timed."""
+    """Times commits, which wait for the disk, as well as statements. Commits by `transaction()` are not timed: psycopg
+    does not call commit() for them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,16 +47,17 @@ class Cursor(psycopg.Cursor[Any]):
 
 
 def name_of(query: Any) -> str:
-    """`room.verb` of a statement that begins with `/* room.verb */`. Never anything else of its text."""
+    """Return `module.function` of a statement that begins with `/* module.function */`, white space aside; never any
+    other part of its text."""
     text = query if type(query) is str else _text(query)
-    if text[:1] == "\n":  # a literal of several lines
+    if text[:1].isspace():  # a literal of several lines
         text = text[:120].lstrip()
     end = text.find(" */", 3, 64)
     return text[3:end] if end > 0 and text[:3] == "/* " else UNNAMED
 
 
 def _text(query: Any) -> str:
-    """Its beginning."""
+    """Return at least the first 80 characters of a statement, without an object composed into it."""
     if isinstance(query, sql.Composed):
         query = next(iter(query), "")
     if isinstance(query, sql.SQL):
