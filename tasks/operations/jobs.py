@@ -36,11 +36,13 @@ RETRY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a batch did. size: bytes freed or moved. next: where the following one begins, None if nothing is left."""
+    """What a batch did. size: bytes freed or moved. next: where the following one begins, None if nothing is left.
+    lacking: what the job needs and there is not, in words for who runs it by hand; on the timetable it is no fault."""
 
     rows: int = 0
     size: int = 0
     next: Cursor | None = None
+    lacking: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,14 @@ class Job:
 
 @dataclass(slots=True)
 class Ran:
-    """outcome: done or more."""
+    """outcome: done or more. lacking: what there was not, so that nothing could be done."""
 
     outcome: str = "more"
     batches: int = 0
     rows: int = 0
     size: int = 0
     seconds: float = field(default=0.0)
+    lacking: str | None = None
 
 
 class LeaseLost(Transient):
@@ -179,6 +182,7 @@ def _batches(job: Job, work: Work, claim: store.Claim, ran: Ran, budget_s: float
         did = job.batch(work, cursor)
         faults.reach("job.after_batch")
         ran.batches, ran.rows, ran.size = ran.batches + 1, ran.rows + did.rows, ran.size + did.size
+        ran.lacking = did.lacking
         metrics.JOB_ROWS.inc(job.name, by=did.rows)
         cursor = did.next
         with work.conn.transaction():

@@ -24,12 +24,14 @@ from shared.store.lifecycle import data_subjects
 from tasks.lifecycle import backup, data_subject
 from tasks.lifecycle.backup import dump, restore
 from tasks.lifecycle.backup.dump import BackupFailed, NoRoom
+from tasks.lifecycle.backup.place import Proof
 from tasks.operations import health, jobs
 from tasks.operations.jobs import Work
 from tests.factories import ENCRYPTION_KEY, make_bot, settings_for
 from tests.integration import history
-from tests.integration.command_line import Run, one_line
+from tests.integration.command_line import Run, nothing_done, one_line
 from tests.services import Services
+from workers.commands import backups
 
 NOW = datetime(2031, 3, 5, 12, 40, tzinfo=UTC)
 NAME = "20310305T124000Z"
@@ -248,5 +250,43 @@ def test_what_is_old_and_what_does_not_restore_is_on_health(work: Work) -> None:
 
 
 def test_a_name_that_is_none_and_a_running_one(run: Run) -> None:
-    one_line(run("backup", "prove", "yesterday's"), "backup list")
+    nothing_done(run("backup", "prove"), "there is no backup yet")
+    nothing_done(run("job", "run", "lifecycle.prove_backup"), "there is no backup yet")
+    nothing_done(run("backup", "restore", "newest"), "there is no backup yet")
     assert run("backup", "list").out.startswith("there is none in ")
+
+
+def test_the_timetable_finds_no_fault_in_proving_where_there_is_no_backup(work: Work) -> None:
+    ran = jobs.run(backup.PROVE, work, slot=None)
+
+    assert ran is not None
+    assert (ran.outcome, ran.rows) == ("done", 0)
+
+
+def test_a_proof_is_known_without_the_database(
+    run: Run, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = _make(work)
+    monkeypatch.setenv("BACKUP_DIR", str(work.settings.backup_folder))
+    monkeypatch.setenv("DATABASE_ADMIN_URL", "")
+    monkeypatch.setenv("DATABASE_URL", "")
+    nothing_done(run("backup", "restore", "yesterday's"), "backup list")
+    before = run("backup", "list")
+    with backup.Place(work.settings.backup_folder).held():
+        backup.Place(work.settings.backup_folder).note_proof(made, Proof("restored", NOW))
+    after = run("backup", "list")
+
+    assert before.lines[0].endswith("not known whether it was tried: the database is not running")
+    assert after.lines[0].endswith("restored on 2031-03-05 12:40")
+    work.conn.execute("DELETE FROM backups")  # as after restoring an older one
+    store.sync(work.conn, [backup.kept(one) for one in backup.Place(work.settings.backup_folder).all()])
+    assert [(kept.proof, kept.proved_at) for kept in store.all_kept(work.conn)] == [("restored", NOW)]
+
+
+def test_restoring_says_that_the_balance_is_open_and_what_closes_it() -> None:
+    chosen = backup.Backup(NAME, Path(NAME), {}, 1)
+
+    for into in (None, "postgresql://x"):
+        told = " ".join(backups.told(chosen, restore.Restored(), into))
+        assert "the balance does not close" in told
+        assert "./switchboard balance --write-off N" in told

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Permanent
+from shared.errors import NotFound
 from tasks.lifecycle.backup.place import Place, PlaceBusy, Tiers, name_of, superfluous
 
 NOON = datetime(2031, 3, 5, 12, 40, tzinfo=UTC)  # a Wednesday
@@ -76,5 +76,15 @@ def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:
 
 
 def test_one_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Permanent, match="no backup '20310305T124000Z'"):
+    (tmp_path / "20310305T114000Z").mkdir()
+    with pytest.raises(NotFound, match="no backup '20310305T124000Z'"):
         Place(tmp_path).one("20310305T124000Z")
+
+
+def test_a_proof_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    (tmp_path / "20310305T114000Z").mkdir()
+    for words in (b"", b"[]", b'{"proof": "great", "at": "2031-03-05T12:00:00+00:00"}',
+                  b'{"proof": "failed", "at": "2031-03-05T12:00:00"}', b'{"proof": "failed", "at": 3}'):  # fmt: skip
+        (tmp_path / "20310305T114000Z" / "proof.json").write_bytes(words)
+        assert place.all()[0].proof is None, words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -36,7 +37,7 @@ def run(as_json: bool) -> None:
     config = settings.load()
     with as_owner(config) as conn:
         ran = run_to_the_end(flow.MAKE, work_of(conn, config))
-    [made] = _listed(config)[:1]
+    [made] = _listed(config, {})[:1]
     if as_json:
         print_json(asdict(made))
         return
@@ -48,28 +49,31 @@ def run(as_json: bool) -> None:
 def list_(as_json: bool) -> None:
     """Whole ones in BACKUP_DIR, newest first, and what became of trying them. Needs no database."""
     config = settings.load()
-    print_rows(_listed(config), _line, empty=f"there is none in {config.backup_folder}", as_json=as_json)
+    noted = _noted(config)
+    untried = "not tried" if noted is not None else "not known whether it was tried: the database is not running"
+    print_rows(_listed(config, noted or {}), lambda row: _line(row, untried),
+               empty=f"there is none in {config.backup_folder}", as_json=as_json)  # fmt: skip
 
 
-def _listed(config: settings.Settings) -> list[store.Kept]:
-    proofs = _proofs(config)
+def _listed(config: settings.Settings, noted: Mapping[str, store.Kept]) -> list[store.Kept]:
+    """noted: the database's rows; where one has no proof, what is kept beside the backup counts."""
     kept = [flow.kept(one) for one in Place(config.backup_folder).all()]
-    return [proofs.get(one.name, one) for one in kept]
+    return [row if (row := noted.get(one.name)) and row.proof else one for one in kept]
 
 
-def _proofs(config: settings.Settings) -> dict[str, store.Kept]:
-    """Whoever looks for a backup may have no database any more."""
+def _noted(config: settings.Settings) -> dict[str, store.Kept] | None:
+    """None without a database: whoever looks for a backup may have none any more."""
     if not config.database_admin_url:
-        return {}
+        return None
     try:
         with psycopg.connect(config.database_admin_url, autocommit=True, connect_timeout=3) as conn:
             return {one.name: one for one in store.all_kept(conn)}
     except psycopg.Error:
-        return {}
+        return None
 
 
-def _line(row: store.Kept) -> str:
-    proof = f"{row.proof} on {row.proved_at:%Y-%m-%d %H:%M}" if row.proved_at else "not tried"
+def _line(row: store.Kept, untried: str) -> str:
+    proof = f"{row.proof} on {row.proved_at:%Y-%m-%d %H:%M}" if row.proved_at else untried
     return f"{row.name}  {row.rows} rows  {row.bytes} bytes  {row.seconds:.1f} s  {proof}"
 
 
@@ -114,7 +118,7 @@ def restore(name: str, into: str | None, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
         return
-    for line in _told(chosen, found, into):
+    for line in told(chosen, found, into):
         click.echo(line)
 
 
@@ -155,7 +159,7 @@ def _in_place(config: settings.Settings, chosen: flow.Backup, now: datetime, *, 
     return restoring.into_data_dir(_work(config), chosen, now=now)
 
 
-def _told(chosen: flow.Backup, found: restoring.Restored, into: str | None) -> list[str]:
+def told(chosen: flow.Backup, found: restoring.Restored, into: str | None) -> list[str]:
     lines = [f"{chosen.name}  restored and counted"]
     if any(found.held.values()):
         held = found.held
@@ -166,6 +170,9 @@ def _told(chosen: flow.Backup, found: restoring.Restored, into: str | None) -> l
     if into:
         lines.append("erase again whom you erased since: `contact erase`; then name this database in DATABASE_URL and"
                      " DATABASE_ADMIN_URL, and run ./switchboard migrate")  # fmt: skip
+    lines.append("the balance does not close now: what was stored after the backup counts as missing. Once the system"
+                 " runs, ./switchboard balance shows how much it is, and ./switchboard balance --write-off N closes it"
+                 )  # fmt: skip
     if found.before:
         lines.append(f"the database that was there is kept as {found.before}")
     return lines

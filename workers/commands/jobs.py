@@ -10,7 +10,7 @@ import psycopg
 
 from shared import settings
 from shared.clock import SystemClock
-from shared.errors import NotFound, Permanent
+from shared.errors import NotFound, NothingDone, Permanent
 from shared.store.operations import jobs as store
 from tasks.operations import jobs as flow
 from tasks.operations.jobs import Job, Work
@@ -94,10 +94,12 @@ def work_of(conn: psycopg.Connection, config: settings.Settings) -> Work:
 
 
 def run_to_the_end(wanted: Job, work: Work) -> flow.Ran:
-    """Raises Permanent while another run is at it."""
+    """Raises Permanent while another run is at it, NothingDone where what it works on does not exist."""
     ran = flow.run(wanted, work, slot=None, by="hand", budget_s=NO_END_S)
     if ran is None:
         raise Permanent("job", f"{wanted.name} is running: see `job history {wanted.name}`, or come back")
+    if ran.lacking is not None:
+        raise NothingDone("job", ran.lacking)
     return ran
 
 

@@ -96,14 +96,15 @@ class Kept:
 
 
 def sync(conn: Conn, kept: Sequence[Kept]) -> None:
-    """The rows of these backups and no others; what is known of their proofs stays."""
+    """The rows of these backups and no others; what is known of their proofs stays. A row that was not there, as after
+    a restore, takes the proof that was kept beside the backup."""
     with conn.transaction():
         conn.execute("/* backups.sync */ DELETE FROM backups WHERE name <> ALL (%s)", ([one.name for one in kept],))
         for one in kept:
             conn.execute(
-                "/* backups.sync */ INSERT INTO backups (name, made_at, seconds, bytes, rows)"
-                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING",
-                (one.name, one.made_at, one.seconds, one.bytes, one.rows),
+                "/* backups.sync */ INSERT INTO backups (name, made_at, seconds, bytes, rows, proved_at, proof)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING",
+                (one.name, one.made_at, one.seconds, one.bytes, one.rows, one.proved_at, one.proof),
             )
 
 

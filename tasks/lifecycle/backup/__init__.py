@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.settings import Settings
 from shared.store.lifecycle import backups as store
 from shared.store.operations.jobs import Cursor
 from tasks.lifecycle.backup import dump, prove
-from tasks.lifecycle.backup.place import Backup, Place, Tiers, superfluous
+from tasks.lifecycle.backup.place import NONE_YET, Backup, Place, Tiers, superfluous
 from tasks.operations.jobs import Batch, Job, Preview, Work
 
 
@@ -20,7 +22,9 @@ def tiers_of(settings: Settings) -> Tiers:
 def kept(backup: Backup) -> store.Kept:
     facts = backup.manifest.get("facts", {})
     rows = sum(facts.get("rows", {}).values())
-    return store.Kept(backup.name, backup.made_at, float(backup.manifest.get("seconds", 0)), backup.size, rows)
+    seconds = float(backup.manifest.get("seconds", 0))
+    made = store.Kept(backup.name, backup.made_at, seconds, backup.size, rows)
+    return made if backup.proof is None else replace(made, proved_at=backup.proof.at, proof=backup.proof.found)
 
 
 def to_thin(work: Work, place: Place) -> list[Backup]:
@@ -56,7 +60,7 @@ def _prove(work: Work, cursor: Cursor | None) -> Batch:
     with place.held():
         newest = next(iter(place.all()), None)
         if newest is None:
-            return Batch()
+            return Batch(lacking=NONE_YET)
         store.sync(work.conn, [kept(backup) for backup in place.all()])
         prove.prove(work, place, newest)
     return Batch(kept(newest).rows, newest.size)
@@ -65,7 +69,7 @@ def _prove(work: Work, cursor: Cursor | None) -> Batch:
 def _would_prove(work: Work) -> Preview:
     newest = next(iter(Place(work.settings.backup_folder).all()), None)
     if newest is None:
-        return Preview(0, 0, ("there is no backup",))
+        return Preview(0, 0, (NONE_YET,))
     return Preview(kept(newest).rows, newest.size, (f"would restore {newest.name} and count",))
 
 

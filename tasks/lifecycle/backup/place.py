@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shared.errors import Permanent, SettingsError, Transient
+from shared.errors import NotFound, SettingsError, Transient
 
-DUMP, MANIFEST = "database.dump", "manifest.json"
+DUMP, MANIFEST, PROOF = "database.dump", "manifest.json", "proof.json"
+PROOFS = ("restored", "differs", "failed", "unproven")
+NONE_YET = "there is no backup yet: `backup run` makes one"
 HALF = ".half-"
 _NAME = re.compile(r"\d{8}T\d{6}Z")
 _FORMAT = "%Y%m%dT%H%M%SZ"
@@ -29,13 +31,23 @@ class PlaceBusy(Transient):
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What became of trying a backup, and when. found: one of PROOFS."""
+
+    found: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Backup:
-    """A whole backup. manifest: empty if it cannot be read. size: bytes of its files."""
+    """A whole backup. manifest: empty if it cannot be read. size: bytes of its files. proof: the last one that was
+    noted beside it; None: none was."""
 
     name: str
     path: Path
     manifest: dict[str, Any]
     size: int
+    proof: Proof | None = None
 
     @property
     def made_at(self) -> datetime:
@@ -81,25 +93,23 @@ class Place:
         return [self._read(name) for name in names]
 
     def one(self, name: str) -> Backup:
-        """By its name, or `newest`. Raises Permanent naming what there is."""
+        """By its name, or `newest`. Raises NotFound."""
         known = self.all()
         found = next((b for b in known if name in (b.name, "newest")), None)
+        if not known:
+            raise NotFound("backup", f"{NONE_YET} in {self.path}")
         if found is None:
-            raise Permanent("backup", f"{self.path} has no backup {name!r}: see `backup list`")
+            raise NotFound("backup", f"{self.path} has no backup {name!r}: see `backup list`")
         return found
 
     def _read(self, name: str) -> Backup:
         path = self.path / name
-        try:
-            manifest = json.loads((path / MANIFEST).read_bytes())
-        except (OSError, ValueError):
-            manifest = {}
-        return Backup(name, path, manifest if isinstance(manifest, dict) else {}, size_of(path))
+        return Backup(name, path, _object_of(path / MANIFEST), size_of(path), _proof_of(path))
 
     def half(self, name: str) -> Path:
         """An empty folder to make a backup in; what others left half made is deleted. Within held()."""
         for left in self.path.glob(f"{HALF}*"):
-            shutil.rmtree(left)
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         half = self.path / f"{HALF}{name}"
         half.mkdir(mode=0o700)
         return half
@@ -115,6 +125,12 @@ class Place:
         _sync(self.path)
         return self._read(name)
 
+    def note_proof(self, backup: Backup, proof: Proof) -> None:
+        """Beside the backup: whoever needs it may have no database any more. Within held()."""
+        half = self.path / f"{HALF}proof-{backup.name}"
+        write_private(half, json.dumps({"proof": proof.found, "at": proof.at.isoformat()}).encode())
+        half.rename(backup.path / PROOF)
+
     def remove(self, backup: Backup) -> None:
         """It is no backup any more before its files go: a half one never stands under a whole one's name."""
         gone = self.path / f"{HALF}gone-{backup.name}"
@@ -123,6 +139,24 @@ class Place:
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.path).free
+
+
+def _object_of(path: Path) -> dict[str, Any]:
+    """A file's JSON object; empty if there is none that can be read."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _proof_of(path: Path) -> Proof | None:
+    noted = _object_of(path / PROOF)
+    try:
+        found, at = noted["proof"], datetime.fromisoformat(noted["at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Proof(found, at) if found in PROOFS and at.tzinfo is not None else None
 
 
 def size_of(path: Path) -> int:

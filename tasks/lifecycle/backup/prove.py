@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -15,7 +15,7 @@ from shared.embedded.postgres import ADMIN, Database
 from shared.embedded.process import ServiceFailed
 from shared.store.lifecycle import backups as store
 from tasks.lifecycle.backup.dump import BackupFailed, NoRoom, run, run_command
-from tasks.lifecycle.backup.place import Backup, Place, checksum
+from tasks.lifecycle.backup.place import Backup, Place, Proof, checksum
 from tasks.operations.jobs import Work
 
 SCRATCH = "proof"
@@ -33,12 +33,18 @@ def prove(work: Work, place: Place, backup: Backup) -> str:
     try:
         proof, wrong = _by_own_tool(work, backup) if _is_of_own_tool(backup) else _by_restoring(work, backup)
     except BackupFailed:
-        store.note_proof(work.conn, backup.name, "failed")
+        _note(work, place, backup, "failed")
         raise
-    store.note_proof(work.conn, backup.name, proof)
+    _note(work, place, backup, proof)
     if wrong:
         raise BackupFailed(f"{backup.name} restores to something else: {'; '.join(wrong[:LINES])}")
     return proof
+
+
+def _note(work: Work, place: Place, backup: Backup, proof: str) -> None:
+    store.note_proof(work.conn, backup.name, proof)
+    with suppress(OSError):  # a disk that takes nothing: the database knows it all the same
+        place.note_proof(backup, Proof(proof, work.clock.now()))
 
 
 def _is_of_own_tool(backup: Backup) -> bool:
