@@ -1,6 +1,6 @@
 """The one timetable. Hours are UTC; each entry says why this hour.
 
-TIMETABLE holds the jobs, by the names of their tasks. A minute's ring (WAKEUPS are all that beat itself knows) has a
+TIMETABLE holds the jobs, by the names of their tasks. A minute's wake-up (WAKEUPS are all that beat itself knows) has a
 worker look which of their hours have come and are not done; the rows in `jobs` say that, so two beats do
 nothing twice, and a fleet that was down catches up (docs/decisions/0006-the-rows-say-what-is-due.md).
 """
@@ -123,11 +123,11 @@ TIMETABLE: dict[str, Entry] = {
 
 @dataclass(frozen=True, slots=True)
 class Wakeup:
-    """A ring of beat's own, which asks rows for work and finds none if it was rung before.
+    """A wake-up of beat's own, which asks rows for work and finds none if one was sent before.
 
-    at, why: as of an entry. queue: whose workers hear it. expires: a ring that nobody took is worth nothing once the
+    at, why: as of an entry. queue: whose workers hear it. expires: a wake-up that nobody took is worth nothing once the
     next one has come. jitter: comes up to so much later, each installation at a place of its own: a minute at most,
-    which is how long a worker may hold a ring in its hands.
+    which is how long a worker may hold a wake-up in its hands.
     """
 
     at: crontab
@@ -147,21 +147,21 @@ WAKEUPS: dict[str, Wakeup] = {
     ),
     "knowledge.embed_due": Wakeup(
         crontab(),
-        why="what is left of a ring that was lost and of attempts that failed; nothing due costs a query",
+        why="what is left of a wake-up that was lost and of attempts that failed; nothing due costs a query",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
     "inbox.fetch_media": Wakeup(
         crontab(),
-        why="as embedding: lost rings and attempts whose time has come",
+        why="as embedding: lost wake-ups and attempts whose time has come",
         queue=queues.MEDIA,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
     "knowledge.import_due": Wakeup(
         crontab(),
-        why="as above: files and pages whose ring was lost or whose site was away",
+        why="as above: files and pages whose wake-up was lost or whose site was away",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),

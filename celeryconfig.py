@@ -1,4 +1,4 @@
-"""Celery's settings, each with its reason. A message is a doorbell for everything that is due when it is heard:
+"""Celery's settings, each with its reason. A message is a wake-up for everything that is due when it is heard:
 losing one delays, doubling one does nothing."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ task_publish_retry = True
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 task_inherit_parent_priority = False
 
-# A ring held by a busy worker is a ring that an idle one does not hear; a worker with more to do than room rings on.
+# A wake-up held by a busy worker does not reach an idle one; a worker with more to do than room sends another.
 worker_prefetch_multiplier = 1
 worker_eta_task_limit = 20_000  # countdowns are held in memory; there is one a batch, at most twenty a second
 worker_cancel_long_running_tasks_on_connection_loss = False  # the row, not the broker, owns the work
@@ -61,7 +61,7 @@ worker_enable_soft_shutdown_on_idle = False
 task_time_limit = 900  # prefork only; threads end by deadlines inside the work
 task_soft_time_limit = 840
 
-# Flower sees names, ids, times and states; doorbells carry no arguments to see.
+# Flower sees names, ids, times and states; wake-ups carry no arguments to see.
 worker_send_task_events = True
 task_send_sent_event = False
 event_queue_expires = 60

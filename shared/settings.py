@@ -268,7 +268,7 @@ class Settings(BaseSettings):
     database_pool_max: int = Field(8, ge=1)  # per process
     database_pool_timeout_s: float = Field(5.0, gt=0)
     visibility_timeout_s: int = Field(300, ge=5)
-    stalled_after_s: float = Field(60.0, ge=1)  # a worker that takes no ring for so long while some wait starts anew
+    stalled_after_s: float = Field(60.0, ge=1)  # a worker that takes no wake-up for so long while some wait starts anew
     grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
     flower_port: int = Field(5555, ge=1, le=65535)
     flower_password: SecretStr = SecretStr("")

@@ -21,7 +21,7 @@ class StepFailed(Exception):
 
 
 class Step(Task):
-    """Base of every task. A task is thin: policy, one call of the flow, the next doorbell."""
+    """Base of every task. A task is thin: policy, one call of the flow, the next wake-up."""
 
     abstract = True
     acks_late = False  # the row holds the work: a redelivery could only do nothing twice

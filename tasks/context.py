@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Process:
-    """What a worker process works with. wakeups: gathers its rings. dispatchers: by station, of those that
+    """What a worker process works with. wakeups: gathers its wake-ups. dispatchers: by station, of those that
     this process serves. cursors: per thread, the company that was served last, so that threads go round the companies
     instead of all beginning at the first. closing: called first when it closes. may_serve: whether this process holds
     what a station's work needs, so that it can do it in that station's place."""

@@ -1,4 +1,4 @@
-"""One ring, many pieces of work: a process claims what is due, as much as it has room for, until nothing is."""
+"""One wake-up, many pieces of work: a process claims what is due, as much as it has room for, until nothing is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 PASS_ON_EVERY_S = 0.2
-"""How often a process that has more to do than room rings on. Its own ring may come back to it, so it rings again."""
+"""How often a process with more to do than room wakes the others up. Its wake-up may come back to it, so it sends
+more."""
 
 
 NO_COMPANY_MAX = 2**31 - 1
@@ -51,7 +52,7 @@ class Dispatcher(Generic[T]):
     slots: pieces of work at the same time. company_share: of them for one company at most, so that a slot is free when
     another one's customer writes, however slow the work is on what the first one's wrote. claim(after_company, room):
     claims up to room, going round the companies. work(piece): does one; what it raises is logged, because its row knows
-    what comes next. pass_on: rings for the other processes of the station.
+    what comes next. pass_on: wakes up the other processes of the station.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Dispatcher(Generic[T]):
         self._passed_on_at = -PASS_ON_EVERY_S
 
     def drain(self) -> None:
-        """A ring was heard: begin what is due, and go on until nothing is. While another thread is at it already it
+        """A wake-up was heard: begin what is due, and go on until nothing is. While another thread is at it already it
         looks once more, and this call returns. Raises what claiming raises; what was begun goes on."""
         with self._changed:
             self._rung = True
@@ -89,7 +90,7 @@ class Dispatcher(Generic[T]):
             raise
 
     def _heard(self) -> bool:
-        """Whether somebody has rung since the last look. Ends the draining in the same breath if not: a ring after
+        """Whether a wake-up has come since the last look. Ends the draining in the same breath if not: a wake-up after
         that finds nobody draining and begins."""
         with self._changed:
             heard, self._rung = self._rung and not self._stopping, False
@@ -125,7 +126,7 @@ class Dispatcher(Generic[T]):
 
     def _wait_below_share(self, passed_over: set[int]) -> None:
         """The claim passed over companies that had as many pieces under way as they may, so more of theirs may be due:
-        until one of them has fewer, or somebody rings."""
+        until one of them has fewer, or a wake-up comes."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._stopping or self._rung or not passed_over <= self._at_share(self._held)

@@ -1,6 +1,6 @@
 """Ringing: a Celery message without content says that there is work of a kind, however much. A lost one only delays.
 
-Rings of a process are gathered: however much it has to announce, one ring of a task is on its way at a time.
+Wake-ups of a process are gathered: however much it has to announce, one wake-up of a task is on its way at a time.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ log = structlog.get_logger(__name__)
 COUNTDOWN_MAX_S = 60.0
 """Longer countdowns do not fit under the visibility timeout; the row knows its time and the sweeper finds it."""
 PAUSE_S = 0.05
-"""Between two rings of a task. The first one goes at once, so that an idle system waits for nothing; under load
-twenty a second say as much as a hundred, because a ring stands for everything that is due when it is heard."""
+"""Between two wake-ups of a task. The first one goes at once, so that an idle system waits for nothing; under load
+twenty a second say as much as a hundred, because a wake-up stands for everything that is due when it is heard."""
 CLOSE_WITHIN_S = 3.0
 
 
 def wake_up(task: Task, *, countdown_s: float = 0.0) -> bool:
-    """Ring `task`; whether the ring went out. Never raises: the sweeper covers what is missing."""
+    """Wake `task`; whether the wake-up went out. Never raises: the sweeper covers what is missing."""
     if countdown_s > COUNTDOWN_MAX_S:
         return False
     try:
@@ -43,10 +43,10 @@ def wake_up(task: Task, *, countdown_s: float = 0.0) -> bool:
 
 
 class WakeupCoalescer:
-    """Rings on a thread of its own, so that nobody who has committed work waits for the broker. What is asked for
-    while a ring of its task is being published gets another one: the worker may have looked already.
+    """Sends wake-ups on a thread of its own, so that nobody who has committed work waits for the broker. What is asked
+    for while a wake-up of its task is being published gets another one: the worker may have looked already.
 
-    Rings for later are held here and not at the broker: docs/decisions/0012-rings-wait-with-whoever-rings.md.
+    Wake-ups for later are held here and not at the broker: docs/decisions/0012-rings-wait-with-whoever-rings.md.
 
     wake_up: as wake_up(), which never raises; one that the broker refuses is counted and left to the sweeper.
     """
@@ -55,14 +55,14 @@ class WakeupCoalescer:
         self._wake_up = wake_up or _wake_up
         self._pause_s = pause_s
         self._wanted: dict[Task, list[float]] = {}
-        """Task → when rings of it are due, a heap."""
+        """Task → when wake-ups of it are due, a heap."""
         self._sent_at: dict[Task, float] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
 
     def request(self, task: Task, *, due_s: float | None = None) -> None:
-        """Ring soon, and not before due_s (by time.monotonic()). Returns at once; without effect after close()."""
+        """Send one soon, and not before due_s (by time.monotonic()). Returns at once; without effect after close()."""
         with self._changed:
             if self._closing:
                 return
@@ -73,7 +73,7 @@ class WakeupCoalescer:
             self._changed.notify()
 
     def close(self) -> None:
-        """Ring for what is still wanted, without a pause, and end: the broker then holds what is for later. One that
+        """Send what is still wanted, without a pause, and end: the broker then holds what is for later. One that
         hangs is left to itself."""
         with self._changed:
             self._closing = True
@@ -89,8 +89,8 @@ class WakeupCoalescer:
             self._sent_at[task] = time.monotonic()
 
     def _next(self) -> tuple[Task, float] | None:
-        """The task whose turn it is, what the ring stands for taken out before it is rung; None when closed and nothing
-        is left."""
+        """The task whose turn it is, what the wake-up stands for taken out before it is sent; None when closed and
+        nothing is left."""
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -120,7 +120,7 @@ class WakeupCoalescer:
             metrics.WAKEUPS_COALESCED.inc(task.name, by=count - 1)
 
     def _last(self, now: float) -> tuple[Task, float] | None:
-        """One ring a task, when all that it stands for is due."""
+        """One wake-up a task, when all that it stands for is due."""
         if not self._wanted:
             return None
         task, dues = self._wanted.popitem()

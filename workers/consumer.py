@@ -10,7 +10,7 @@ from kombu.transport import redis, virtual
 
 PAUSE_START_S, PAUSE_STEP_S, PAUSE_MAX_S = 0.2, 0.3, 2.0
 """Between attempts to reach the broker. Celery's own grow by 2 s up to 30 s: after an outage of a minute nobody would
-hear a ring for half a minute, and as the rings go out, the sweepers would not work by hand either."""
+hear a wake-up for half a minute, and as the wake-ups go out, the sweepers would not work by hand either."""
 
 
 class Consumer(CeleryConsumer):
@@ -24,7 +24,7 @@ class Consumer(CeleryConsumer):
 
 
 class ForgivingQoS(redis.QoS):
-    """A ring that waits out its countdown in this process may find its channel gone when it is acknowledged. kombu
+    """A wake-up that waits out its countdown in this process may find its channel gone when it is acknowledged. kombu
     5.7 then makes a pool from a connection that is None: an AttributeError, which ends the worker."""
 
     def ack(self, delivery_tag: str) -> None:
@@ -37,8 +37,8 @@ class ForgivingQoS(redis.QoS):
 
 def forgive_lost_channels() -> None:
     """Called once, by workers.app."""
-    # A lost broker connection closes the channel, which would put rings held for their countdown back into Redis, over
-    # the connection that is just gone: in kombu 5.7 that is an AttributeError as well. Nothing needs to go back:
+    # A lost broker connection closes the channel, which would put wake-ups held for their countdown back into Redis,
+    # over the connection that is just gone: in kombu 5.7 that is an AttributeError as well. Nothing needs to go back:
     # the rows hold the work (docs/decisions/0001-rings-are-not-restored.md).
     redis.Channel.do_restore = False
     redis.Channel.QoS = ForgivingQoS

@@ -14,7 +14,7 @@ class Row:
     """A kind of Celery worker.
 
     queues: what it consumes. pool: threads for work that waits, prefork for work that may need killing.
-    concurrency: threads or children that hear rings. threads: resident ones beside the pool. connections: to the
+    concurrency: threads or children that hear wake-ups. threads: resident ones beside the pool. connections: to the
     database, for all its processes together. max_memory_kb: a prefork child above it is replaced after its task.
     """
 
@@ -39,7 +39,7 @@ def table(settings: Settings) -> dict[str, Row]:
             ("intake", "sweeper", "lease-reclaimer", "stall-watchdog"),
             pool_max,
         ),
-        # Two threads hear rings, one that makes work of them and one that notes that there was another; the work is
+        # Two threads hear wake-ups, one that makes work of them and one that notes that there was another; the work is
         # done on REPLY_THREADS and DELIVER_THREADS of their dispatchers (tasks/dispatch.py).
         Row(
             "reply",
@@ -53,7 +53,8 @@ def table(settings: Settings) -> dict[str, Row]:
         Row("deliver", (queues.DELIVER,), "threads", 3, ("sweeper", "lease-reclaimer", "stall-watchdog"), pool_max),
         # Computes where the model is local (about 120 MB beside the process), waits where it is an API. A row of its
         # own: a large import must delay neither answers nor partitions, and it grows by cores, not by customers.
-        # Two threads embed; a third makes work of rings for imports, which is done on IMPORT_THREADS of its dispatcher.
+        # Two threads embed; a third makes work of wake-ups for imports, which is done on IMPORT_THREADS of its
+        # dispatcher.
         Row("index", (queues.INDEX,), "threads", 3, ("stall-watchdog",), pool_max),
         # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
         Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("stall-watchdog",), pool_max),

@@ -99,7 +99,7 @@ class IntakeThread(BackgroundThread):
         return stored.requests
 
     def _announce(self, stream: str, stored: Stored) -> None:
-        """Tell whoever watches, and ring once for what the batch wants."""
+        """Tell whoever watches, and send one wake-up for what the batch wants."""
         self._live.hint(stored.moved)
         self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)

@@ -28,7 +28,7 @@ BY_HAND_EVERY_S = 0.1
 
 
 class ByHand(BackgroundThread):
-    """Does a station's work without being rung for it: there is nobody else of that station."""
+    """Does a station's work without being woken up for it: there is nobody else of that station."""
 
     def __init__(self, dispatcher: Dispatcher[Any]) -> None:
         super().__init__("by-hand")
@@ -63,7 +63,7 @@ class LeaseReclaimer(BackgroundThread):
     def step(self) -> float:
         reclaimed = lease_reclaim.reclaim_dead(self._process.resources, self._may_serve)
         if reclaimed.turns:
-            wake_up(answers.answer_due)  # a ring that does not go out is made up for by the sweeper
+            wake_up(answers.answer_due)  # a wake-up that does not go out is made up for by the sweeper
         if reclaimed.parts:
             wake_up(delivery.send_due)
         if reclaimed.stations or self._standing_in:

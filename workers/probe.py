@@ -31,7 +31,7 @@ def look(mark: Path, now: float, *, ready: bool) -> str | None:
     if age_s > ALIVE_WITHIN_S:
         return f"its last mark is {age_s:.0f} s old"
     if ready and deaf_s > HEARS_WITHIN_S:
-        return f"rings have waited for {deaf_s:.0f} s and it takes none"
+        return f"wake-ups have waited for {deaf_s:.0f} s and it takes none"
     return None
 
 

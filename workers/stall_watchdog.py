@@ -1,6 +1,6 @@
 """A worker that lives and hears nothing: its consumer's loop hangs, its threads go on, and nobody restarts it.
 
-A background thread of every worker with threads looks whether rings wait in its queues while it takes none. If that
+A background thread of every worker with threads looks whether wake-ups wait in its queues while it takes none. If that
 goes on for STALLED_AFTER_S, and not because all of its threads are at work, the process gives its leases back and ends;
 whoever started it (the supervisor, a container's restart policy) starts it again. It also writes down that it lives,
 for `workers.probe`: alive is a thread that runs, ready is a consumer that hears.
@@ -54,8 +54,8 @@ class StallDetector:
         self._since_s: float | None = None
 
     def stalled(self, now_s: float, *, waiting: int | None, taken: int, busy: bool) -> bool:
-        """waiting: rings in the worker's queues, None if nobody can say. taken: rings it has ever taken. busy: all of
-        its threads are at work, which is no reason to take another ring."""
+        """waiting: wake-ups in the worker's queues, None if nobody can say. taken: wake-ups it has ever taken. busy:
+        all of its threads are at work, which is no reason to take another wake-up."""
         if not waiting or busy or taken != self._taken:
             self._taken, self._since_s = taken, None
             return False
@@ -64,7 +64,7 @@ class StallDetector:
         return now_s - self._since_s >= self._after_s
 
     def deaf_for_s(self, now_s: float) -> float:
-        """For how long rings have waited that it did not take."""
+        """For how long wake-ups have waited that it did not take."""
         return 0.0 if self._since_s is None else now_s - self._since_s
 
 
@@ -96,7 +96,7 @@ class StallWatchdog(BackgroundThread):
         try:
             return sum(int(self._broker.llen(queues.REDIS_PREFIX + name)) for name in self._row.queues)
         except redis.RedisError:
-            return None  # then nobody takes rings, and the sweepers work by hand
+            return None  # then nobody takes wake-ups, and the sweepers work by hand
 
     def _leave(self) -> None:
         log.error("worker_stalled", worker=self._row.name, waiting=self._waiting(), taken=_taken)

@@ -22,19 +22,19 @@ from workers.background import BackgroundThread, BackgroundThreadStep
 log = structlog.get_logger(__name__)
 
 GRACE_S = 1.0
-"""A ring on time needs no second one: younger work is left to it."""
+"""A wake-up on time needs no second one: younger work is left to it."""
 COUNTED_MAX = 200
-"""How far a round counts, and how much of it is done here when the broker takes no ring."""
+"""How far a round counts, and how much of it is done here when the broker takes no wake-up."""
 LEFT_TO_OTHERS = 4
-"""So many rounds are left to the others by a sweeper that could not do the work that nobody was rung for."""
+"""So many rounds are left to the others by a sweeper that could not do the work that nobody was woken up for."""
 OWN_HANDS = 8
-"""Threads that do the work here when the broker takes no ring."""
+"""Threads that do the work here when the broker takes no wake-up."""
 
 
 class Sweeper(BackgroundThread):
-    """Every few seconds one sweeper of the fleet counts what is overdue and rings for it. While rings change
-    nothing the fleet looks less often, up to a cap; if a ring is refused the sweeper works itself, where its process
-    holds what the station's work needs."""
+    """Every few seconds one sweeper of the fleet counts what is overdue and sends a wake-up for it. While wake-ups
+    change nothing the fleet looks less often, up to a cap; if a wake-up is refused the sweeper works itself, where its
+    process holds what the station's work needs."""
 
     def __init__(self, process: context.Process) -> None:
         super().__init__("sweeper")
@@ -59,19 +59,20 @@ class Sweeper(BackgroundThread):
         return self._every_s
 
     def _serve(self, station: str, overdue: int, task: Task, work: Callable[[], bool]) -> bool:
-        """Ring for what is overdue, once for all of it, or do it here if it can be; whether the ring went out."""
+        """Send a wake-up for what is overdue, once for all of it, or do it here if it can be; whether the wake-up went
+        out."""
         if not overdue:
             return True
         heard = wake_up(task)
         here = not heard and self._process.may_serve(station)
-        metrics.SWEPT.inc(station, "rung" if heard else "by_hand" if here else "left", by=overdue)
-        log.info("swept", station=station, overdue=overdue, rung=heard)
+        metrics.SWEPT.inc(station, "woken" if heard else "by_hand" if here else "left", by=overdue)
+        log.info("swept", station=station, overdue=overdue, woken=heard)
         if here:
             self._work_here(overdue, work)
         return heard
 
     def _work_here(self, count: int, work: Callable[[], bool]) -> None:
-        """The broker takes no ring: do the work in this process, a bounded share of it a round."""
+        """The broker takes no wake-up: do the work in this process, a bounded share of it a round."""
 
         def one(_: int) -> None:
             if not self.stopping.is_set():

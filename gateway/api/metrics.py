@@ -88,7 +88,7 @@ class Watch:
     def _of_broker(self) -> Iterator[Metric]:
         if self._broker is None:
             return
-        depth = gauge("queue_depth_messages", "Doorbells that no worker has taken yet.", "queue")
+        depth = gauge("queue_depth_messages", "Wake-ups that no worker has taken yet.", "queue")
         for name, length in state.of_queues(self._broker).items():
             depth.add_metric([name], length)
         yield depth

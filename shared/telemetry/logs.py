@@ -36,7 +36,8 @@ def configure(level: str = "INFO", process: str = "") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # httpx: a line a request, with the token in the address. Celery: two lines a ring; the flows say what came of it.
+    # httpx: a line a request, with the token in the address. Celery: two lines a wake-up; the flows say what came of
+    # it.
     for noisy in ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     threading.excepthook = _thread_died

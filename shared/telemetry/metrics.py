@@ -251,19 +251,19 @@ JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("scheduled", "o
 JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("scheduled",), buckets=JOB_S)
 JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("scheduled",))
 PIECES = Counter(
-    "pieces_total", "Turns and parts that rings led to, by how the work on them ended.", ("station", "outcome")
+    "pieces_total", "Turns and parts that wake-ups led to, by how the work on them ended.", ("station", "outcome")
 )
-WAKEUPS = Counter("wakeups_total", "Doorbells that the broker took.", ("task",))
+WAKEUPS = Counter("wakeups_total", "Wake-ups that the broker took.", ("task",))
 WAKEUPS_COALESCED = Counter(
-    "wakeups_coalesced_total", "Doorbells that one on its way to the broker stood for.", ("task",)
+    "wakeups_coalesced_total", "Wake-ups that one on its way to the broker stood for.", ("task",)
 )
-WAKEUPS_LOST = Counter("wakeups_lost_total", "Doorbells that the broker did not take.", ("task",))
+WAKEUPS_LOST = Counter("wakeups_lost_total", "Wake-ups that the broker did not take.", ("task",))
 SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
 BACKGROUND_THREAD_ERRORS = Counter(
     "background_thread_errors_total", "Rounds of a background thread that failed.", ("thread",)
 )
 WORKERS_STALLED = Counter(
-    "workers_stalled_total", "Workers that ended themselves because they took no ring.", ("process",)
+    "workers_stalled_total", "Workers that ended themselves because they took no wake-up.", ("process",)
 )
 LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
 SQL = Histogram("sql_seconds", "Time of a statement by the name in its comment.", ("statement",), buckets=SQL_S)

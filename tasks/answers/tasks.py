@@ -1,4 +1,4 @@
-"""When turns are answered: at a ring after the quiet window, or when the sweeper finds one overdue."""
+"""When turns are answered: at a wake-up after the quiet window, or when the sweeper finds one overdue."""
 
 from __future__ import annotations
 

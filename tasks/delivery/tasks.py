@@ -1,4 +1,4 @@
-"""When parts are delivered: at a ring after an answer, after a part when more wait, or by the sweeper."""
+"""When parts are delivered: at a wake-up after an answer, after a part when more wait, or by the sweeper."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Alert:
 
 @dataclass(slots=True)
 class Stored:
-    """What a batch came to. turns: replies now wanted, the number of doorbells to ring. media: attachments that are now
+    """What a batch came to. turns: replies now wanted, the number of wake-ups to send. media: attachments that are now
     to be fetched; forgotten: (company, hash) of those whose bytes nobody has any more. parts: sends that the batch
     settled, behind which others may have waited. endings: how many events
     ended with this (kind, outcome, reason). chats: those with something new to see. moved: turns whose epoch moved, and

@@ -48,7 +48,7 @@ def write(
     """An agent answers: the person has the conversation from now on, and has read it.
 
     key: the caller's own, so that a request sent twice writes once. fingerprint: of the request's body; a key that
-    comes again with another one raises KeyReused. None: no such conversation. The parts are queued; ring for delivery
+    comes again with another one raises KeyReused. None: no such conversation. The parts are queued; wake up delivery
     after the commit. A second request under a key waits at the conversation's lock for the first one's end.
     """
     locked = conversations.lock(conn, company_id, conversation_id)

@@ -15,8 +15,8 @@ from tasks.wakeups import wake_up
 
 @app.task(base=Step, bind=True, name="inbox.fetch_media", queue=queues.MEDIA)
 def fetch_due(self: Step) -> None:
-    """Fetch the attachment that is due next, of the next company in this thread's round; rings on until nothing is
-    due."""
+    """Fetch the attachment that is due next, of the next company in this thread's round; wakes its task again until
+    nothing is due."""
     if fetch_one(self.process):
         wake_up(fetch_due)
 

@@ -1,4 +1,4 @@
-"""When documents are read and embedded: at a ring after they came, and every minute for whatever is left."""
+"""When documents are read and embedded: at a wake-up after they came, and every minute for whatever is left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.operations.job_task import LONG, task_of
 from tasks.wakeups import wake_up
 
 AUDIT_HALF_S = 12 * 3600.0
-"""Half of the timetable's day: of two beats' rings one audits."""
+"""Half of the timetable's day: of two beats' wake-ups one audits."""
 
 
 IMPORTS = "imports"
@@ -62,8 +62,8 @@ def audit_recall(self: Step) -> None:
 
 @app.task(base=Step, bind=True, name="knowledge.embed_due", queue=queues.INDEX)
 def embed_due(self: Step) -> None:
-    """Embed a batch of the document that is due next, of the next company in this thread's round; rings on until
-    nothing is due."""
+    """Embed a batch of the document that is due next, of the next company in this thread's round; wakes its task again
+    until nothing is due."""
     if index_one(self.process):
         wake_up(embed_due)
 

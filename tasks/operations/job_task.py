@@ -36,8 +36,8 @@ class JobTask(Step):
     job: Job
 
     def run_job(self) -> None:
-        """Run the job if its hour has come, and ring again where its time was over before its work: other jobs' rings
-        stand between."""
+        """Run the job if its hour has come, and wake itself again where its time was over before its work: other jobs'
+        wake-ups stand between."""
         r = self.process.resources
         ran = run_due(self.job, r.settings, r.clock, r)
         if ran is None:
@@ -85,7 +85,7 @@ def _work_of(job: Job, settings: Settings, clock: Clock, resources: Resources | 
 
 
 def run_due(job: Job, settings: Settings, clock: Clock, resources: Resources | None = None) -> Ran | None:
-    """Run the job if its hour has come; None if it is done or somebody is at it, as after a second ring."""
+    """Run the job if its hour has come; None if it is done or somebody is at it, as after a second wake-up."""
     with _work_of(job, settings, clock, resources) as work:
         slot = slot_of(work.conn, job.name, clock.now())
         return jobs.run(job, work, slot=slot) if slot is not None else None

@@ -12,8 +12,8 @@ from tasks.wakeups import wake_up
 
 
 @app.task(base=Step, bind=True, name="operations.wake_due_jobs", queue=queues.MAINTENANCE)
-def ring_due_jobs(self: Step) -> None:
-    """Ring the tasks of the jobs whose hour has come. Ringing one twice runs it once."""
+def wake_due_jobs(self: Step) -> None:
+    """Wake the tasks of the jobs whose hour has come. Waking one twice runs it once."""
     r = self.process.resources
     with open_work(r.settings, r.clock) as work:
         due = timetable.due(work.conn, r.clock.now())

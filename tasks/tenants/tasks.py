@@ -11,7 +11,7 @@ from tasks.base import Step
 from tasks.tenants import watch as flow
 
 HALF_S = 150.0
-"""Half of the timetable's pause: of what rings within it one asks the platforms, and no due round is left out."""
+"""Half of the timetable's pause: of the wake-ups within it one asks the platforms, and no due round is left out."""
 
 log = structlog.get_logger(__name__)
 

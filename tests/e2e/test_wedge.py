@@ -24,6 +24,6 @@ def test_a_worker_that_hears_nothing_ends_and_its_successor_answers(tmp_path: Pa
         [message] = system.standin.wait_messages(1, chat_id=1, token=bot.token, timeout_s=20)
         system.wait_at_rest()
         assert message["text"]
-        assert system.processes["intake"].alive  # which took no ring either, because none waited
+        assert system.processes["intake"].alive  # which took no wake-up either, because none waited
         assert system.processes["deliver"].alive
         wait_until((system.folder / "reply.alive").exists, "the new one has left its mark", 10)

@@ -62,13 +62,13 @@ def test_what_waits_is_noted_and_shows_when_every_queue_will_be_empty(station: S
     station.inbox.client.lpop("sb:celery:reply", 4)
     found = _looked(station)
 
-    assert (noted["turns"], noted["parts"], noted["journal"], noted["rings.reply"]) == (4, 0, 0, 6)
+    assert (noted["turns"], noted["parts"], noted["journal"], noted["wakeups.reply"]) == (4, 0, 0, 6)
     assert {"index", "media", "imports"} <= set(noted)
     queues, rows, journal = (found[name].data for name in ("queues", "rows", "journal"))
     assert queues is not None
     assert rows is not None
     assert journal is not None
-    assert queues["reply"]["rings"] == 2
+    assert queues["reply"]["wakeups"] == 2
     assert queues["reply"]["clear_s"] == pytest.approx(50, abs=5)  # four of six went in 100 s
     assert rows["overdue_turns"] == 3
     assert rows["overdue_turns_clear_s"] == pytest.approx(300, abs=20)

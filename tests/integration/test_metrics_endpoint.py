@@ -114,7 +114,7 @@ def test_the_state_of_journal_queues_and_tables_is_asked_for(
     try:
         station.receive(bot, "hello")
         gateway.post(bot, update("still in the journal"))
-        station.inbox.client.rpush("sb:celery:reply", "a ring", "another")
+        station.inbox.client.rpush("sb:celery:reply", "a wake-up", "another")
         station.execute("UPDATE turns SET due_at = now() - interval '90 seconds'")
         station.execute("UPDATE channels SET state = 'needs_reauth'")
         station.execute("INSERT INTO jobs (name, slot, failures) VALUES ('lifecycle.drop_raw_requests', now(), 2)")

@@ -182,7 +182,7 @@ class Parts(Machine):
             self.passed.add(uncertain[0].id)  # later ones may have gone while it was uncertain
 
     def teardown(self) -> None:
-        """However it went: once everybody has crashed, rings that come often enough leave nothing to send."""
+        """However it went: once everybody has crashed, wake-ups that come often enough leave nothing to send."""
         for worker in self.hands:
             self.crashes(worker)
         self.the_sweeper_expires_sends(31)

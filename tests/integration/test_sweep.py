@@ -76,7 +76,7 @@ def test_what_is_overdue_is_counted_to_the_bound_and_what_is_only_due_is_not(inb
         inbox.journal(bot, update("hello", chat=chat))
     inbox.drain_all()
     _owner(inbox.server, b"UPDATE turns SET due_at = now() - interval '0.2 seconds'")
-    assert _look(db) == Overdue(0, 0)  # a ring on time needs no second one
+    assert _look(db) == Overdue(0, 0)  # a wake-up on time needs no second one
     _owner(inbox.server, b"UPDATE turns SET due_at = now() - interval '1 minute'")
     _interval_passes(inbox.server)
 

@@ -172,7 +172,7 @@ class Turns(Machine):
             conversations.mark_read(conn, self.company, locked.id, up_to)
 
     def teardown(self) -> None:
-        """However it went: once everybody has crashed, rings that come often enough bring every turn to its end."""
+        """However it went: once everybody has crashed, wake-ups that come often enough bring every turn to its end."""
         for worker in self.claims:
             self.crashes(worker)
         for ring in range(RINGS_AT_THE_END):

@@ -1,4 +1,4 @@
-"""The dispatcher: rings become work, as much as there is room for, and no ring is lost between two looks."""
+"""The dispatcher: wake-ups become work, as much as there is room for, and no wake-up is lost between two looks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Due:
 
 @pytest.fixture
 def drains() -> Iterator[Callable[[Dispatcher[int]], threading.Thread]]:
-    """Hears a ring on a thread of its own."""
+    """Hears a wake-up on a thread of its own."""
     threads: list[threading.Thread] = []
 
     def drain(dispatcher: Dispatcher[int]) -> threading.Thread:
@@ -117,7 +117,7 @@ def test_more_than_there_is_room_for_is_rung_on_and_begun_as_room_comes(drains: 
 
 
 def test_a_ring_between_the_claim_and_its_end_is_not_lost(drains: Drains) -> None:
-    """The claim has looked; then a turn becomes due and its ring comes, to a thread that finds somebody at it."""
+    """The claim has looked; then a turn becomes due and its wake-up comes, to a thread that finds somebody at it."""
     due = Due(1)
     dispatcher = due.dispatcher(8)
 
@@ -260,7 +260,7 @@ def test_stopping_while_every_slot_is_busy_claims_nothing_more_and_waits_for_wha
     draining.join(WITHIN_S)
     stopped = threading.Thread(target=dispatcher.stop)
     stopped.start()
-    dispatcher.drain()  # a ring that comes now finds nobody
+    dispatcher.drain()  # a wake-up that comes now finds nobody
     assert stopped.is_alive()
     due.finish.set()
     stopped.join(WITHIN_S)

@@ -109,7 +109,7 @@ def test_a_ring_for_now_does_not_wait_for_one_for_later_which_closing_leaves_to_
 
     wakeups.close()
 
-    # what became due after its ring would wait for the sweeper
+    # what became due after its wake-up would wait for the sweeper
     [_, (name, countdown_s)] = broker.rung
     assert name == "one.do"
     assert 25 < countdown_s <= 30

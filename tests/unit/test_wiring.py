@@ -94,7 +94,7 @@ def test_every_task_is_a_step_that_retries_nothing_and_carries_nothing(app: dict
     for name, task in app["tasks"].items():
         assert task["step"], name
         assert (task["acks_late"], task["ignore_result"], task["max_retries"]) == (False, True, 0), name
-        assert task["arguments"] == 0, f"{name}: a doorbell has no content"
+        assert task["arguments"] == 0, f"{name}: a wake-up has no content"
 
 
 def test_every_task_is_named_by_its_domain(app: dict[str, Any]) -> None:

@@ -126,7 +126,8 @@ def add_candidate(
 
 
 def _ring_index(config: settings.Settings) -> None:
-    """Have what is new read and embedded now; without a broker, or a ring that is lost, the timetable has it done."""
+    """Have what is new read and embedded now; without a broker, or a wake-up that is lost, the timetable has it
+    done."""
     if config.broker_url is None and config.redis_url is None:
         return
     # Celery takes a second to import, and only this needs it.

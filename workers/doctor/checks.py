@@ -36,7 +36,7 @@ CHECKS: tuple[Check, ...] = (
     servers.gateway,
     servers.flower,
     work.journal,
-    work.rings,
+    work.wakeups,
     work.rows,
     work.balance,
     work.webhooks,

@@ -73,7 +73,7 @@ def _durability(role: RedisRole, client: redis.Redis) -> Iterator[Finding]:
         yield fail("redis disk", found, do)
     info: Any = client.info("persistence")
     if not info.get("aof_enabled"):
-        loses = "accepted webhooks" if role == "journal" else "doorbells (the sweeper makes up for them)"
+        loses = "accepted webhooks" if role == "journal" else "wake-ups (the sweeper makes up for them)"
         made = fail if role == "journal" else warn
         yield made("redis durability", f"{role} is not append-only: a restart loses {loses}", "set appendonly yes")
         return

@@ -47,7 +47,7 @@ def journal(visit: Visit) -> Iterator[Finding]:
         yield ok("journal", told)
 
 
-def rings(visit: Visit) -> Iterator[Finding]:
+def wakeups(visit: Visit) -> Iterator[Finding]:
     depths = state.of_queues(visit.redis("broker"))
     told = ", ".join(f"{name} {depth}" for name, depth in depths.items())
     if max(depths.values()) >= RINGS_WARN:

@@ -1,4 +1,4 @@
-"""SIGKILL at every named point of the way and of every process, a consumer that hangs, rings lost and doubled."""
+"""SIGKILL at every named point of the way and of every process, a consumer that hangs, wake-ups lost and doubled."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ POINTS = {
     "reply.claimed": "a replier that has just leased a turn",
     "reply.asking": "a replier while the model writes",
     "reply.before_commit": "a replier with the answer written and not committed",
-    "reply.after_commit": "a replier before it rings for the delivery",
-    "wakeup.requested": "intake, a replier or a sender that is about to ring",
+    "reply.after_commit": "a replier before it wakes up delivery",
+    "wakeup.requested": "intake, a replier or a sender that is about to send a wake-up",
     "deliver.claimed": "a sender that has just leased a part",
     "deliver.before_write": "a sender that has said that the request leaves, before it does",
     "deliver.after_write": "a sender whose request has left",
@@ -72,28 +72,28 @@ def _hang(stage: Stage) -> None:
     stage.wait(lambda: stage.system.restarts() > before, "it ends itself and is started again", wedged_s + 30)
 
 
-def _rings_lost(stage: Stage) -> None:
-    """Pops the rings in the workers' place and drops them: what is lost with a worker that dies between the pop and
+def _wakeups_lost(stage: Stage) -> None:
+    """Pops the wake-ups in the workers' place and drops them: what is lost with a worker that dies between the pop and
     its note, only more often."""
     stolen: list[bytes] = []
-    _steal(stage, lambda _, ring: stolen.append(ring))
-    stage.note = f"{len(stolen)} rings popped and dropped"
-    stage.wait(lambda: bool(stolen), "a ring is stolen", 0)
+    _steal(stage, lambda _, wakeup: stolen.append(wakeup))
+    stage.note = f"{len(stolen)} wake-ups popped and dropped"
+    stage.wait(lambda: bool(stolen), "a wake-up is stolen", 0)
 
 
-def _rings_doubled(stage: Stage) -> None:
+def _wakeups_doubled(stage: Stage) -> None:
     copied: list[bytes] = []
 
-    def copy(key: bytes, ring: bytes) -> None:
+    def copy(key: bytes, wakeup: bytes) -> None:
         copies = 20 if len(copied) < 5 else 1
-        copied.append(ring)
-        client.lpush(key, *[ring] * copies)
+        copied.append(wakeup)
+        client.lpush(key, *[wakeup] * copies)
 
     client = connect(str(stage.system.config.redis_url))
     _steal(stage, copy, thieves=1)
     client.close()
-    stage.note = f"{min(len(copied), 5)} rings came twenty times"
-    stage.wait(lambda: bool(copied), "a ring is doubled", 0)
+    stage.note = f"{min(len(copied), 5)} wake-ups came twenty times"
+    stage.wait(lambda: bool(copied), "a wake-up is doubled", 0)
 
 
 def _steal(stage: Stage, take: Callable[[bytes, bytes], None], thieves: int = THIEVES) -> None:
@@ -133,6 +133,6 @@ FAULTS = (
     ),
     *(Fault(f"kill {name}", f"{name}, whatever it does", _any_time(name), kill=True) for name in BESIDE),
     Fault("worker hangs", "a worker's consumer hangs while its threads live", _hang, uncertain=True),
-    Fault("rings lost", "rings popped from the broker that reach no worker", _rings_lost, short=True),
-    Fault("rings doubled", "rings that come twenty times", _rings_doubled),
+    Fault("wake-ups lost", "wake-ups popped from the broker that reach no worker", _wakeups_lost, short=True),
+    Fault("wake-ups doubled", "wake-ups that come twenty times", _wakeups_doubled),
 )  # fmt: skip

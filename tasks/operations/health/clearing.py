@@ -21,7 +21,7 @@ SOCKET_S = 2.0
 
 def wakeup_queue(name: str) -> str:
     """The name of a broker's queue among the others."""
-    return f"rings.{name}"
+    return f"wakeups.{name}"
 
 
 def clear_s(depth: int, before: Noted | None) -> float | None:

@@ -66,11 +66,11 @@ def balance(visit: Visit) -> Found:
 
 
 def queues(visit: Visit) -> Found:
-    """Doorbells that nobody has taken. They have no age: what they ring for has, below."""
+    """Wake-ups that nobody has taken. They have no age: what they announce has, below."""
     depths = state.of_queues(need(visit.broker))
     empty = clearing(visit, {wakeup_queue(name): depth for name, depth in depths.items()})
-    return Found({name: {"rings": depth, **empty[wakeup_queue(name)]} for name, depth in depths.items()}, tuple(
-        Problem(f"deep.{name}", f"{depth} rings wait in {name}: are its workers running?")
+    return Found({name: {"wakeups": depth, **empty[wakeup_queue(name)]} for name, depth in depths.items()}, tuple(
+        Problem(f"deep.{name}", f"{depth} wake-ups wait in {name}: are its workers running?")
         for name, depth in depths.items() if depth >= RINGS
     ))  # fmt: skip
 
