@@ -38,6 +38,19 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+ROUTES = [
+    *health.ROUTES,
+    *vitals.ROUTES,
+    *metrics.ROUTES,
+    *inbox.ROUTES,
+    *knowledge.ROUTES,
+    *finding.ROUTES,
+    *widget.ROUTES,
+    *media.ROUTES,
+    *ops.ROUTES,
+]
+
+
 class Gateway:
     """`/webhooks/…` goes straight to its handler; other paths and the lifespan go to Starlette."""
 
@@ -45,17 +58,7 @@ class Gateway:
         self._load = load
         self._webhooks: Webhooks | None = None
         self._pages = Starlette(
-            routes=[
-                *health.ROUTES,
-                *vitals.ROUTES,
-                *metrics.ROUTES,
-                *inbox.ROUTES,
-                *knowledge.ROUTES,
-                *finding.ROUTES,
-                *widget.ROUTES,
-                *media.ROUTES,
-                *ops.ROUTES,
-            ],
+            routes=ROUTES,
             lifespan=self._lifespan,
             exception_handlers=refused.EXCEPTION_HANDLERS,
         )

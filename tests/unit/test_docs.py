@@ -15,12 +15,7 @@ from pydantic import SecretStr
 
 import beat_schedule
 from bench.__main__ import SECTIONS
-from gateway.api import health as vitals
-from gateway.api import inbox, knowledge, media, metrics
-from gateway.api import liveness as health
-from gateway.api import operations as ops
-from gateway.api import search as finding
-from gateway.widget import endpoint as widget
+from gateway.main import ROUTES
 from shared import queues
 from shared.settings import PROJECT_ROOT, PerMinute, Settings, only
 from workers import fleet
@@ -29,8 +24,8 @@ from workers.commands.drill import FAULTS
 
 PAGES = sorted(
     path.relative_to(PROJECT_ROOT)
-    for path in (PROJECT_ROOT / "README.md", PROJECT_ROOT / "SECURITY.md", *(PROJECT_ROOT / "docs").glob("*.md"),
-                 *(PROJECT_ROOT / "docs" / "channels").glob("*.md"))
+    for path in (*(PROJECT_ROOT / f"{name}.md" for name in ("README", "SECURITY", "CONTRIBUTING")),
+                 *(PROJECT_ROOT / "docs").glob("*.md"), *(PROJECT_ROOT / "docs" / "channels").glob("*.md"))
     if path.exists()
 )  # fmt: skip
 SETTINGS = {name.upper(): field.default for name, field in Settings.model_fields.items()}
@@ -247,23 +242,33 @@ def test_every_queue_that_a_page_tells_of_is_one() -> None:
     assert {word.split()[0] for word in shown[1].split(", ") if word} <= known
 
 
-ROUTES = re.compile(r"^(GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
+REQUEST = re.compile(r"^(GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
+WEBHOOKS = {("GET", "/webhooks/{}/{}"), ("POST", "/webhooks/{}/{}")}
+"""Answered without Starlette, see gateway.main."""
 
 
 @cache
 def routes() -> frozenset[tuple[str, str]]:
     """(method, path) of every request that the gateway answers, with {} for what a caller fills in."""
-    pages = (finding, health, inbox, knowledge, media, metrics, ops, vitals, widget)
-    return frozenset((method, re.sub(r"{[^}]*}", "{}", route.path))
-                     for page in pages for route in page.ROUTES for method in route.operations)  # fmt: skip
+    answered = {(method, re.sub(r"{[^}]*}", "{}", route.path)) for route in ROUTES for method in route.operations}
+    return frozenset(answered | WEBHOOKS)
+
+
+@cache
+def requests_of(page: Path) -> frozenset[tuple[str, str]]:
+    named = {found.groups() for span in spans(page) if (found := REQUEST.match(span))}
+    return frozenset((method, re.sub(r"{[^}]*}|\b[A-Z]+\b|(?<=/)\d+\b", "{}", path)) for method, path in named)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_a_request_that_a_page_names_is_answered(page: Path) -> None:
-    named = {found.groups() for span in spans(page) if (found := ROUTES.match(span))}
-    filled = {(method, re.sub(r"{[^}]*}|\b[A-Z]+\b|(?<=/)\d+\b", "{}", path)) for method, path in named}
+    assert sorted(requests_of(page) - routes()) == []
 
-    assert sorted(filled - routes()) == []
+
+def test_every_request_that_the_gateway_answers_stands_in_a_page() -> None:
+    named = {request for page in PAGES for request in requests_of(page)}
+
+    assert sorted(request for request in routes() - named if request[0] != "HEAD") == []
 
 
 def anchors(page: Path) -> set[str]:
