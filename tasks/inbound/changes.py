@@ -10,7 +10,7 @@ from dataclasses import asdict, astuple
 from shared.live.topics import Chat, Moved
 from shared.model import Attachment
 from shared.settings import Settings
-from shared.store.answers import turns
+from shared.store.answers import quiet_window
 from shared.store.db.pool import Conn
 from shared.store.inbox import changes, conversation_bulk, media
 from shared.store.inbox.changes import Content, Known, Target
@@ -74,10 +74,10 @@ Now = dict[Target, tuple[Known, Content]]
 def _reschedule_edited(conn: Conn, now: Now, settings: Settings, stored: Stored) -> None:
     """The turn that is open about an edited message is answered to the new wording, as if it had just been written: an
     answer to what nobody says any more helps nobody. Without an open turn an edit asks for no answer."""
-    moved = turns.reschedule_edited(
+    moved = quiet_window.reschedule_edited(
         conn,
         [
-            turns.Changed(company, conversation, was.seq, content.deleted_at is not None)
+            quiet_window.Changed(company, conversation, was.seq, content.deleted_at is not None)
             for (company, conversation, _), (was, content) in now.items()
             if was.role == "customer" and _says(content) != _says(was.content)
         ],

@@ -15,7 +15,7 @@ from shared.channels.base import Platform
 from shared.errors import DatabaseUnavailable
 from shared.model import JournalEntry
 from shared.settings import Settings
-from shared.store.answers.turns import QUIET_SHARE_MIN
+from shared.store.answers.quiet_window import QUIET_SHARE_MIN
 from shared.store.db.pool import Conn, Database, describe
 from shared.store.inbound import ledger
 from shared.store.inbound.journal import Reader
@@ -139,7 +139,8 @@ class Drain:
 
     def _due(self, stored: Stored, began_s: float) -> Stored:
         quiet_s = self._settings.quiet_window_s
-        stored.due_s = max(began_s + quiet_s, time.monotonic() + QUIET_SHARE_MIN * quiet_s)  # as turns.QUIET_ENDS
+        # as the statements in shared.store.answers.quiet_window have it
+        stored.due_s = max(began_s + quiet_s, time.monotonic() + QUIET_SHARE_MIN * quiet_s)
         return stored
 
     def _read(self, stream: str, limit: int, entries: list[JournalEntry]) -> bool:

@@ -13,7 +13,7 @@ from shared import faults
 from shared.live.topics import Chat, Moved
 from shared.model import Attachment, Reason
 from shared.settings import Settings
-from shared.store.answers import turns
+from shared.store.answers import quiet_window, turns
 from shared.store.db.pool import Conn
 from shared.store.inbox import changes, conversation_bulk, conversations, media, messages
 from shared.store.inbox.changes import Target
@@ -56,7 +56,7 @@ class _Conversation:
     read_to: int | None = None
     bot: bool | None = None
     taken_over: bool = False
-    wanted: turns.Wanted | None = None
+    wanted: quiet_window.Wanted | None = None
     contact_id: int | None = None
 
     @property
@@ -93,7 +93,7 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     turns.cancel_all(conn, taken)
     conversation_bulk.set_bots(conn, {place: one.bot for place, one in touched.items() if one.bot is not None})
     wanted = [one.wanted for one in touched.values() if one.wanted is not None]
-    extended = turns.open_or_extend(
+    extended = quiet_window.open_or_extend(
         conn,
         wanted,
         quiet_s=settings.quiet_window_s,
@@ -211,8 +211,8 @@ def _newest_at(before: Head | None, at: datetime) -> datetime:
     return at if before is None or before.customer_at is None else max(before.customer_at, at)
 
 
-def _wanted(p: Placed, message: NewMessage, before: turns.Wanted | None) -> turns.Wanted:
-    return turns.Wanted(
+def _wanted(p: Placed, message: NewMessage, before: quiet_window.Wanted | None) -> quiet_window.Wanted:
+    return quiet_window.Wanted(
         company_id=message.company_id,
         conversation_id=message.conversation_id,
         channel_id=message.channel_id,

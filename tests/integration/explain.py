@@ -11,21 +11,56 @@ from shared.store.db.pool import Conn
 Node = Mapping[str, Any]
 
 
-class Explaining:
-    """Stands where a connection does: each statement is explained with its own values, then run."""
+class Watched:
+    """Stands where a connection does and sees each statement before it runs, also those of the connection's cursors."""
 
     def __init__(self, conn: Conn) -> None:
         self._conn = conn
-        self.plans: list[Node] = []
+
+    def see(self, query: Any, params: Any) -> None:
+        raise NotImplementedError
 
     def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None) -> Any:
-        row = self._conn.execute(b"EXPLAIN (FORMAT JSON) " + query.encode(), params).fetchone()
-        assert row is not None
-        self.plans.append(row[0][0]["Plan"])  # type: ignore[index]
-        return self._conn.execute(query, params)
+        return self.cursor().execute(query, params)
+
+    def cursor(self, **kwargs: Any) -> _WatchedCursor:
+        return _WatchedCursor(self, self._conn.cursor(**kwargs))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._conn, name)
+
+
+class _WatchedCursor:
+    def __init__(self, watched: Watched, cursor: Any) -> None:
+        self._watched = watched
+        self._cursor = cursor
+
+    def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None) -> Any:
+        self._watched.see(query, params)
+        return self._cursor.execute(query, params)
+
+    def __enter__(self) -> _WatchedCursor:
+        self._cursor.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._cursor.__exit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+class Explaining(Watched):
+    """Stands where a connection does: each statement is explained with its own values, then run."""
+
+    def __init__(self, conn: Conn) -> None:
+        super().__init__(conn)
+        self.plans: list[Node] = []
+
+    def see(self, query: Any, params: Any) -> None:
+        row = self._conn.execute(b"EXPLAIN (FORMAT JSON) " + query.encode(), params).fetchone()
+        assert row is not None
+        self.plans.append(row[0][0]["Plan"])  # type: ignore[index]
 
     @property
     def nodes(self) -> list[Node]:

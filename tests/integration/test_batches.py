@@ -14,6 +14,7 @@ from shared.model import InboundEvent
 from shared.store.db.pool import Conn
 from tasks.inbound import intake
 from tests.factories import Bot, Inbox, make_bot
+from tests.integration.explain import Watched
 from tests.scripted import Scripted, event, message, post, speak
 
 PAGES = 5
@@ -27,19 +28,15 @@ def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
     inbox.close()
 
 
-class Counting:
+class Counting(Watched):
     """Stands where a connection does and counts the statements."""
 
     def __init__(self, conn: Conn) -> None:
-        self._conn = conn
+        super().__init__(conn)
         self.asked = 0
 
-    def execute(self, query: Any, params: Any = None) -> Any:
+    def see(self, query: Any, params: Any) -> None:
         self.asked += 1
-        return self._conn.execute(query, params)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._conn, name)
 
 
 def _pages(inbox: Inbox) -> list[Bot]:

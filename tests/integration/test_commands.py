@@ -18,6 +18,7 @@ from shared.store.db.redis import connect
 from shared.store.delivery import outbound
 from standin.process import StandinProcess
 from tests.factories import Bot, Inbox, make_bot, update
+from tests.integration.claims import begin_send, claim_part
 from tests.integration.command_line import Run, misused, nothing_done, one_line
 from tests.integration.gateway_client import cut_off
 from tests.services import Services
@@ -49,10 +50,10 @@ def _uncertain(inbox: Inbox, bot: Bot) -> str:
     with inbox.db.transaction(bot.company_id) as conn:
         outbound.add_parts(conn, bot.company_id, conversation, bot.channel_id, None, 1, ["an answer"])
     with inbox.db.transaction() as conn:
-        claim = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
+        claim = claim_part(conn)
     assert claim is not None
     with inbox.db.transaction(bot.company_id) as conn:
-        attempt = outbound.begin_send(conn, claim, record_deadline_s=30)
+        attempt = begin_send(conn, claim)
         assert attempt is not None
         assert outbound.record(conn, claim, attempt, SendOutcome("uncertain", "timeout"), delay_s=0, duration_ms=1)
     return f"{claim.company_id}/{claim.outbound_id}"

@@ -22,6 +22,7 @@ from tasks.delivery import deliver, recording
 from tasks.delivery.deliver import REAUTH_RETRY_S, Result, Taken
 from tasks.dispatch import ClaimCapacity
 from tests.factories import Bot, make_bot
+from tests.integration.claims import claim_part
 from tests.integration.station import DROPS, LEAVES_OPEN, Station
 
 
@@ -334,7 +335,7 @@ def test_a_record_that_comes_after_a_person_has_settled_changes_nothing(station:
 def test_a_worker_that_dies_before_sending_holds_the_part_only_for_its_lease(station: Station, bot: Bot) -> None:
     station.queue(bot, "one")
     with station.r.db.transaction() as conn:
-        outbound.claim(conn, 0, lease_s=10, unblock_s=60)
+        claim_part(conn)
     assert station.deliver().result is Result.NOTHING_DUE
 
     station.deliver_all()

@@ -17,7 +17,6 @@ from shared.live.topics import Moved
 from shared.llm.provider import Provider
 from shared.llm.router import Router
 from shared.resilience.loop import Loop
-from shared.store.answers import turns
 from shared.store.db.redis import connect
 from tasks.answers import leases as leases_flow
 from tasks.answers import reply
@@ -25,6 +24,7 @@ from tasks.answers.leases import Leases
 from tasks.inbox import takeover
 from tasks.tenants import onboarding
 from tests.factories import Bot, make_bot
+from tests.integration.claims import claim_turn
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station
 from tests.integration.test_widget import take_in
@@ -199,7 +199,7 @@ def test_a_hint_alone_takes_no_lease(station: Station, redis_url: str) -> None:
     bot = make_bot(station.inbox.server.admin_url)
     station.receive(bot, "hello")
     with station.r.db.transaction() as conn:
-        claim = turns.claim(conn, 0, lease_s=3600)
+        claim = claim_turn(conn, lease_s=3600)
     assert claim is not None
     leases = Leases(station.r.db, station.r.clock, lease_s=3600)
     with leases.hold(claim) as lease:

@@ -12,10 +12,10 @@ import pytest
 from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.errors import Cancelled
-from shared.store.answers import turns
 from shared.store.answers.turns import Claim
 from tasks.answers.leases import Lease, Leases
 from tests.factories import Bot, Inbox, make_bot, update
+from tests.integration.claims import claim_turn
 from tests.integration.gateway_client import cut_off
 from tests.services import Services
 
@@ -53,7 +53,7 @@ def _write(inbox: Inbox, bot: Bot, chat: int) -> None:
 def _claim(inbox: Inbox, bot: Bot, chat: int = 5) -> Claim:
     _write(inbox, bot, chat)
     with inbox.db.transaction() as conn:
-        claim = turns.claim(conn, 0, lease_s=LEASE_S)
+        claim = claim_turn(conn, lease_s=LEASE_S)
     assert claim is not None
     return claim
 

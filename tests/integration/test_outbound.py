@@ -9,19 +9,20 @@ from shared.model import SendOutcome
 from shared.store.delivery import outbound
 from shared.store.delivery.outbound import Claim
 from tests.factories import Bot
+from tests.integration.claims import begin_send, claim_part
 from tests.integration.station import Station
 
 
 def _claim(station: Station, unblock_s: float = 60) -> Claim | None:
     with station.r.db.transaction() as conn:
-        return outbound.claim(conn, 0, lease_s=10, unblock_s=unblock_s)
+        return claim_part(conn, unblock_s=unblock_s)
 
 
 def _begin(station: Station) -> tuple[Claim, int]:
     claim = _claim(station)
     assert claim is not None
     with station.r.db.transaction(claim.company_id) as conn:
-        attempt = outbound.begin_send(conn, claim, record_deadline_s=30)
+        attempt = begin_send(conn, claim)
     assert attempt is not None
     return claim, attempt
 
@@ -74,7 +75,7 @@ def test_a_send_begins_once_for_one_claim(station: Station, bot: Bot) -> None:
     claim, _ = _begin(station)
 
     with station.r.db.transaction(claim.company_id) as conn:
-        assert outbound.begin_send(conn, claim, record_deadline_s=30) is None
+        assert begin_send(conn, claim) is None
 
 
 def test_whoever_lost_the_lease_may_not_begin(station: Station, bot: Bot) -> None:
@@ -87,10 +88,10 @@ def test_whoever_lost_the_lease_may_not_begin(station: Station, bot: Bot) -> Non
 
     with station.r.db.transaction(bot.company_id) as conn:
         assert outbound.load(conn, [slow]) == {}
-        assert outbound.begin_send(conn, slow, record_deadline_s=30) is None
+        assert begin_send(conn, slow) is None
         assert not outbound.postpone(conn, slow, delay_s=1, meaning="x")
         assert not outbound.give_up(conn, slow, meaning="x")
-        assert outbound.begin_send(conn, quick, record_deadline_s=30) == 1
+        assert begin_send(conn, quick) == 1
 
 
 @pytest.mark.parametrize("before", ["queued", "sending", "uncertain"])

@@ -13,6 +13,7 @@ from shared.embedded import Database
 from shared.model import SendOutcome
 from shared.store.delivery import outbound
 from shared.store.inbox import conversations
+from tests.integration.claims import begin_send, claim_part
 from tests.integration.machine import CHATS, WORKERS, Ground, Machine, run
 
 RINGS_AT_THE_END = 150
@@ -72,7 +73,7 @@ class Parts(Machine):
         """then: s, it sends and the part arrives; n, it does not arrive; w, the worker waits."""
         self._pass(after_s)
         with self.ground.transaction(worker, company=False) as conn:
-            claim = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
+            claim = claim_part(conn)
         if claim is not None:
             self.hands[worker].claimed = claim
             if then != "w":
@@ -90,7 +91,7 @@ class Parts(Machine):
         claim, hands.claimed = hands.claimed, None
         part = claim.outbound_id
         with self.ground.transaction(worker) as conn:
-            attempt = outbound.begin_send(conn, claim, record_deadline_s=30)
+            attempt = begin_send(conn, claim)
         if attempt is None:
             return
         assert part not in self.in_doubt, "sent again while nobody knows what became of it"

@@ -14,7 +14,7 @@ import pytest
 from shared.embedded import Database
 from shared.knowledge.search import search
 from shared.model import JournalEntry, SendOutcome
-from shared.store.answers import receipts, turn_contexts, turns
+from shared.store.answers import quiet_window, receipts, turn_contexts, turns
 from shared.store.db.pool import Conn, set_companies
 from shared.store.delivery import outbound, statuses
 from shared.store.inbound import balance, ledger
@@ -22,6 +22,7 @@ from shared.store.inbox import changes, conversation_bulk, conversations, messag
 from shared.store.inbox.conversations import ChatKey, ContactKey, Head
 from shared.store.operations import overdue
 from tests.integration import load
+from tests.integration.claims import begin_send, claim_part, claim_turn
 from tests.integration.explain import Explaining, Touched, read_by
 from tests.integration.load import BIG_CHANNEL, BIG_COMPANY, BIG_TABLES, ONE_CONVERSATION
 
@@ -103,19 +104,13 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
     ),
     (
         "turns.open_or_extend",
-        lambda c: turns.open_or_extend(
+        lambda c: quiet_window.open_or_extend(
             c,
-            [turns.Wanted(BIG_COMPANY, n, BIG_CHANNEL, 11, 11, NOW) for n in SOME],
+            [quiet_window.Wanted(BIG_COMPANY, n, BIG_CHANNEL, 11, 11, NOW) for n in SOME],
             quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15,
         ),
         {"turns_open"},
         900,  # with the foreign keys of what is new
-    ),
-    (
-        "conversations.unread_of",
-        lambda c: conversations.unread_of(c, BIG_COMPANY, SOME),
-        {"conversations_pkey"},
-        400,
     ),
     (
         "conversations.mark_read",
@@ -200,11 +195,13 @@ def test_a_hot_statement_goes_by_its_index_and_reads_little(
 
 
 def test_turns_about_changed_messages_are_found_by_their_conversations(app: Conn) -> None:
-    changed = [turns.Changed(BIG_COMPANY, n, 9, gone=True) for n in SOME]
+    changed = [quiet_window.Changed(BIG_COMPANY, n, 9, gone=True) for n in SOME]
     with _undone(app, BIG_COMPANY):
         read = read_by(
             app,
-            lambda c: turns.reschedule_edited(c, changed, quiet_s=1, quiet_max_s=5, cancels_max=2, cancel_window_s=15),
+            lambda c: quiet_window.reschedule_edited(
+                c, changed, quiet_s=1, quiet_max_s=5, cancels_max=2, cancel_window_s=15
+            ),
         )
 
     assert _big_whole(read) == 0
@@ -228,7 +225,7 @@ def _big_whole(read: Touched) -> int:
 @pytest.mark.parametrize("after_company", [0, 25, 50])
 def test_claiming_a_turn_among_twelve_thousand_open_ones_reads_a_handful(app: Conn, after_company: int) -> None:
     with _undone(app):
-        read = read_by(app, lambda c: turns.claim(c, after_company, lease_s=10))
+        read = read_by(app, lambda c: claim_turn(c, after_company))
 
     assert _big_whole(read) == 0
     assert {"turns_due", "turns_open"} <= set(read.indexes)
@@ -237,7 +234,7 @@ def test_claiming_a_turn_among_twelve_thousand_open_ones_reads_a_handful(app: Co
 
 def test_claiming_a_part_among_ten_thousand_queued_ones_reads_a_handful(app: Conn) -> None:
     with _undone(app):
-        read = read_by(app, lambda c: outbound.claim(c, 25, lease_s=15, unblock_s=60))
+        read = read_by(app, lambda c: claim_part(c, 25, lease_s=15, unblock_s=60))
 
     assert _big_whole(read) == 0
     assert {"outbound_due", "outbound_open"} <= set(read.indexes)
@@ -280,7 +277,7 @@ def test_renewing_a_process_leases_reads_only_these(app: Conn) -> None:
     with _undone(app):
         held = []
         for _ in range(50):
-            claim = turns.claim(app, 0, lease_s=10)
+            claim = claim_turn(app)
             assert claim is not None
             held.append(claim)
         read = read_by(app, lambda c: turns.renew(c, held, lease_s=10))
@@ -291,7 +288,7 @@ def test_renewing_a_process_leases_reads_only_these(app: Conn) -> None:
 
 def test_a_claimed_turn_and_its_end_cost_a_few_rows(app: Conn) -> None:
     with _undone(app, BIG_COMPANY):
-        claim = turns.claim(app, 0, lease_s=10)
+        claim = claim_turn(app)
         assert claim is not None
         explaining: Any = Explaining(app)
         assert turn_contexts.load(explaining, [claim], history_lines=20, lines_max=200)
@@ -304,11 +301,11 @@ def test_a_claimed_turn_and_its_end_cost_a_few_rows(app: Conn) -> None:
 
 def test_a_part_from_claim_to_record_costs_a_few_rows(app: Conn) -> None:
     with _undone(app, BIG_COMPANY):
-        claim = outbound.claim(app, 0, lease_s=15, unblock_s=60)
+        claim = claim_part(app, lease_s=15, unblock_s=60)
         assert claim is not None
         explaining: Any = Explaining(app)
         assert outbound.load(explaining, [claim])
-        attempt = outbound.begin_send(explaining, claim, record_deadline_s=30)
+        attempt = begin_send(explaining, claim)
         assert attempt is not None
         assert outbound.record(explaining, claim, attempt, SendOutcome("failed", "x"), delay_s=0, duration_ms=1)
         assert outbound.fail_rest(explaining, claim.company_id, claim.outbound_id, "x") == 1

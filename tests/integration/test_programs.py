@@ -21,13 +21,13 @@ from shared.embedded import Database
 from shared.model import Me
 from shared.resilience.egress import Egress
 from shared.store.db.vault import Vault
-from shared.store.delivery import outbound
 from shared.store.inbound import dead_letters, journal
 from shared.store.tenants import companies
 from tasks.delivery import recording
 from tasks.delivery.deliver import Result
 from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, settings_for
+from tests.integration.claims import begin_send, claim_part
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.station import Station
 
@@ -159,10 +159,10 @@ def test_a_process_that_died_while_sending_leaves_the_answer_to_another(
 ) -> None:
     station.queue(shop, "At nine.")
     with station.r.db.transaction() as conn:
-        claim = outbound.claim(conn, 0, lease_s=10, unblock_s=10)
+        claim = claim_part(conn, unblock_s=10)
     assert claim is not None
     with station.r.db.transaction(shop.company_id) as conn:
-        outbound.begin_send(conn, claim, record_deadline_s=30)
+        begin_send(conn, claim)
     station.execute("UPDATE outbound SET due_at = now() - interval '1 s'")
 
     assert recording.expire_unrecorded(station.r) == 0

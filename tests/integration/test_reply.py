@@ -12,6 +12,7 @@ from shared.store.answers import turns
 from tasks.answers.reply import ATTEMPTS_MAX, QUESTION_LINES_MAX, Result
 from tasks.inbox import takeover
 from tests.factories import Bot, make_bot
+from tests.integration.claims import claim_turn
 from tests.integration.station import Station
 from tests.services import Services
 
@@ -456,7 +457,7 @@ def test_threads_of_one_worker_answer_every_conversation_once(station: Station, 
 def test_a_reply_cannot_be_stored_twice_for_one_turn(station: Station, bot: Bot) -> None:
     station.receive(bot, "When does the shop open?")
     with station.r.db.transaction() as conn:
-        claim = turns.claim(conn, 0, lease_s=10)
+        claim = claim_turn(conn)
         assert claim is not None
     with station.r.db.transaction(bot.company_id) as conn:
         first, second = (turns.finish(conn, claim, "answered") for _ in range(2))

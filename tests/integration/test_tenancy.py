@@ -15,12 +15,13 @@ from shared.knowledge import search as knowledge
 from shared.model import Answer, ModelAttempt
 from shared.store.answers import replies, turns
 from shared.store.db.pool import Conn, set_companies
-from shared.store.delivery import outbound, statuses
+from shared.store.delivery import statuses
 from shared.store.inbox import changes, conversations
 from shared.store.knowledge import embeddings, imports, index_audit
 from shared.store.lifecycle import retention  # fmt: skip
 from shared.store.tenants import companies
 from tests.factories import Bot, Inbox, make_bot, update
+from tests.integration.claims import begin_send, claim_part, claim_turn
 
 OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
@@ -110,7 +111,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
     )
     imports.note(conn, company, source="a", name="a", document_id=document, reason=None)
     index_audit.record(conn, company, recall=0.9, questions=1, ef_search=200)
-    claim = turns.claim(conn, 0, lease_s=10) or _make_due(conn)
+    claim = claim_turn(conn) or _make_due(conn)
     turn = turns.load(conn, claim)
     assert turn is not None
     conversation = conversations.lock(conn, company, turn.conversation_id)
@@ -122,9 +123,9 @@ def _seed(conn: Conn, bot: Bot) -> None:
     asked = (ModelAttempt("one", "m", "ok", 5, 20, 5),)
     answer = Answer("At nine.", "full", "model", attempts=asked)
     assert replies.make(conn, claim, conversation, "answered", answer, ["At nine."]) is not None
-    part = outbound.claim(conn, 0, lease_s=10, unblock_s=60)
+    part = claim_part(conn)
     assert part is not None
-    outbound.begin_send(conn, part, record_deadline_s=30)
+    begin_send(conn, part)
     for table, columns, values in (
         (
             "archive_segments",
@@ -146,7 +147,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
 
 def _make_due(conn: Conn) -> turns.Claim:
     conn.execute("UPDATE turns SET due_at = now()")
-    claim = turns.claim(conn, 0, lease_s=10)
+    claim = claim_turn(conn)
     assert claim is not None
     return claim
 

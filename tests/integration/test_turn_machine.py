@@ -10,10 +10,11 @@ from hypothesis import strategies
 from hypothesis.stateful import invariant, precondition, rule
 
 from shared.embedded import Database
-from shared.store.answers import turns
+from shared.store.answers import quiet_window, turns
 from shared.store.delivery import outbound
 from shared.store.inbox import conversations
 from tasks.inbox import takeover
+from tests.integration.claims import claim_turn
 from tests.integration.machine import CHATS, SELDOM, WORKERS, Ground, Machine, run
 
 RINGS_AT_THE_END = 100
@@ -44,8 +45,10 @@ class Turns(Machine):
             locked = conversations.ensure_locked(conn, {self.key(chat): None})[self.key(chat)]
             _, seq = self.say(conn, locked, "customer")
             if locked.bot_enabled:
-                wanted = turns.Wanted(self.company, locked.id, locked.channel_id, seq, seq, datetime.now(UTC))
-                turns.open_or_extend(conn, [wanted], quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15)
+                wanted = quiet_window.Wanted(self.company, locked.id, locked.channel_id, seq, seq, datetime.now(UTC))
+                quiet_window.open_or_extend(
+                    conn, [wanted], quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15
+                )
             else:
                 self.left_to_person.add((locked.id, seq))
 
@@ -61,7 +64,7 @@ class Turns(Machine):
     def claims_a_turn(self, worker: str, after_s: int) -> None:
         self._pass(after_s)
         with self.ground.transaction(worker, company=False) as conn:
-            claim = turns.claim(conn, 0, lease_s=10)
+            claim = claim_turn(conn)
         if claim is None:
             return
         earlier = self.rows(

@@ -10,6 +10,7 @@ from shared.embedded import Database
 from shared.store.answers import turns
 from shared.store.answers.turns import Claim
 from tests.factories import Bot, make_bot
+from tests.integration.claims import claim_turn
 from tests.integration.station import Station
 
 
@@ -28,7 +29,7 @@ def _due_in_s(station: Station) -> float:
 
 def _claim(station: Station, after_company: int = 0) -> Claim | None:
     with station.r.db.transaction() as conn:
-        return turns.claim(conn, after_company, lease_s=10)
+        return claim_turn(conn, after_company)
 
 
 def _claim_now(station: Station) -> Claim:

@@ -57,12 +57,6 @@ def add_parts(
     )
 
 
-def claim(conn: Conn, after_company: int, *, lease_s: float, unblock_s: float) -> Claim | None:
-    """Lease the next due part of a company after this one, wrapping round; None if nothing is due."""
-    claimed = claim_several(conn, after_company, limit=1, lease_s=lease_s, unblock_s=unblock_s)
-    return claimed[0] if claimed else None
-
-
 def claim_several(
     conn: Conn, after_company: int, *, limit: int, lease_s: float, unblock_s: float, held: Sequence[int] = (),
     company_max: int = NO_COMPANY_MAX,
@@ -107,12 +101,6 @@ class Attempt:
 
     number: int
     started_at: datetime
-
-
-def begin_send(conn: Conn, claim: Claim, *, record_deadline_s: float) -> int | None:
-    """begin_sends() for one; the attempt's number, None if the lease is gone."""
-    attempt = begin_sends(conn, [claim], record_deadline_s=record_deadline_s).get(claim)
-    return None if attempt is None else attempt.number
 
 
 def begin_sends(conn: Conn, claims: Sequence[Claim], *, record_deadline_s: float) -> dict[Claim, Attempt]:

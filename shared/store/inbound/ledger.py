@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -170,7 +170,3 @@ def try_lock_shards(conn: Conn, streams: Sequence[str]) -> list[str]:
 
 def lock_shard(conn: Conn, stream: str) -> None:
     conn.execute("/* ledger.lock_shard */ SELECT pg_advisory_xact_lock(hashtextextended(%s, 5117))", (stream,))
-
-
-def companies_in(rows: Iterable[LedgerRow]) -> list[int]:
-    return sorted({row.company_id for row in rows if row.company_id is not None})

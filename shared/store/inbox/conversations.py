@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -369,12 +369,3 @@ def unread_total(conn: Conn, company_id: int) -> int:
         "/* conversations.unread_total */ SELECT unread FROM company_totals WHERE company_id = %s", (company_id,)
     ).fetchone()
     return int(str(row[0])) if row else 0
-
-
-def unread_of(conn: Conn, company_id: int, conversation_ids: Iterable[int]) -> dict[int, int]:
-    rows = conn.execute(
-        "/* conversations.unread_of */ SELECT id, customer_seq - read_seq FROM conversations"
-        " WHERE company_id = %s AND id = ANY (%s::bigint[])",
-        (company_id, list(conversation_ids)),
-    ).fetchall()
-    return {int(str(id_)): int(str(unread)) for id_, unread in rows}
