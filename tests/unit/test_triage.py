@@ -219,10 +219,10 @@ def test_its_time_is_linear_in_the_length(piece: str) -> None:
         return min(_timed(text) for _ in range(3))
 
     def _timed(text: str) -> float:
-        started = time.perf_counter()
+        started = time.thread_time()  # not the clock: other processes take their share
         classify(text)
         claims_nothing(text)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     assert took_s(32_000) < 64 * max(took_s(4_000), 0.001)
 
