@@ -76,9 +76,17 @@ def migrate(admin_url: str, folder: Path = FOLDER, told: Callable[[str], None] =
 def _enabled_channels(conn: psycopg.Connection) -> dict[tuple[int, int], str]:
     """Channels that work, by company and id, in words."""
     rows = conn.execute(
-        "/* migrate.enabled_channels */ SELECT c.company_id, c.id, format('%s, account %s, slug %s', c.platform,"
-        " to_json(c.external_id), a.slug) FROM channels c JOIN apps a ON a.id = c.app_id WHERE c.state <> 'disabled'"
-        " ORDER BY 1, 2"
+        """
+        /* migrate.enabled_channels */
+        SELECT
+            c.company_id,
+            c.id,
+            format('%s, account %s, slug %s', c.platform, to_json(c.external_id), a.slug)
+        FROM channels c
+        JOIN apps a ON a.id = c.app_id
+        WHERE c.state <> 'disabled'
+        ORDER BY 1, 2
+        """
     ).fetchall()
     return {(company_id, id_): words for company_id, id_, words in rows}
 

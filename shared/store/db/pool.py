@@ -187,9 +187,13 @@ def _array(companies: Iterable[int]) -> str:
 def set_companies(conn: Conn, companies: Iterable[int]) -> None:
     """Say whom the running transaction works for, and bound it. SET LOCAL: gone with the transaction."""
     conn.execute(
-        "/* pool.set_companies */ SELECT set_config('switchboard.companies', %s, true),"
-        " set_config('statement_timeout', %s, true),"
-        " set_config('idle_in_transaction_session_timeout', %s, true)",
+        """
+        /* pool.set_companies */
+        SELECT
+            set_config('switchboard.companies', %s, true),
+            set_config('statement_timeout', %s, true),
+            set_config('idle_in_transaction_session_timeout', %s, true)
+        """,
         (
             _array(companies),
             str(STATEMENT_TIMEOUT_MS),
@@ -265,9 +269,11 @@ def role_resets(conn: Conn) -> list[str]:
 def check_connections(conn: Conn, needed: int) -> None:
     """Refuse to start when all pools together cannot fit. Raises SettingsError."""
     row = conn.execute(
-        "/* pool.check_connections */ SELECT current_setting('max_connections')::int"
-        " - current_setting('superuser_reserved_connections')::int"
-        " - current_setting('reserved_connections')::int"
+        """
+        /* pool.check_connections */
+        SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int -
+            current_setting('reserved_connections')::int
+        """
     ).fetchone()
     assert row is not None
     (available,) = row
