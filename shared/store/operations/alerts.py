@@ -27,14 +27,24 @@ def settle(conn: Conn, problems: Mapping[str, str]) -> None:
         "/* alerts.settle */ DELETE FROM alerts WHERE told_at IS NULL AND NOT key = ANY (%s)", (list(problems),)
     )
     conn.execute(
-        "/* alerts.settle */ UPDATE alerts SET cleared_at = clock_timestamp() WHERE cleared_at IS NULL"
-        " AND NOT key = ANY (%s)",
+        """
+        /* alerts.settle */
+        UPDATE alerts
+        SET cleared_at = clock_timestamp()
+        WHERE cleared_at IS NULL
+          AND NOT key = ANY (%s)
+        """,
         (list(problems),),
     )
     conn.execute(
         # one that came back before its end was told simply stands on
-        "/* alerts.settle */ INSERT INTO alerts AS a (key, words) SELECT * FROM unnest(%s::text[], %s::text[])"
-        " ON CONFLICT (key) DO UPDATE SET words = excluded.words, cleared_at = NULL",
+        """
+        /* alerts.settle */
+        INSERT INTO alerts AS a (key, words)
+        SELECT *
+        FROM unnest(%s::text[], %s::text[])
+        ON CONFLICT (key) DO UPDATE SET words = excluded.words, cleared_at = NULL
+        """,
         (list(problems), list(problems.values())),
     )
 
@@ -42,9 +52,15 @@ def settle(conn: Conn, problems: Mapping[str, str]) -> None:
 def to_tell(conn: Conn, *, again_after_s: float) -> list[Alert]:
     """What nobody was told yet, what is over, and what stands for so long that it is told once more."""
     rows = conn.execute(
-        "/* alerts.to_tell */ SELECT key, id, words, since, cleared_at IS NOT NULL FROM alerts"
-        " WHERE told_at IS NULL OR cleared_at IS NOT NULL"
-        " OR told_at < clock_timestamp() - make_interval(secs => %s) ORDER BY since, key",
+        """
+        /* alerts.to_tell */
+        SELECT key, id, words, since, cleared_at IS NOT NULL
+        FROM alerts
+        WHERE told_at IS NULL
+          OR cleared_at IS NOT NULL
+          OR told_at < clock_timestamp() - make_interval(secs => %s)
+        ORDER BY since, key
+        """,
         (again_after_s,),
     ).fetchall()
     return [Alert(*row) for row in rows]  # type: ignore[arg-type]
@@ -57,14 +73,24 @@ def told(conn: Conn, alerts: list[Alert]) -> None:
         ([a.id for a in alerts if a.cleared],),
     )
     conn.execute(
-        "/* alerts.told */ UPDATE alerts SET told_at = clock_timestamp() WHERE id = ANY (%s)",
+        """
+        /* alerts.told */
+        UPDATE alerts
+        SET told_at = clock_timestamp()
+        WHERE id = ANY (%s)
+        """,
         ([a.id for a in alerts if not a.cleared],),
     )
 
 
 def standing(conn: Conn) -> list[Alert]:
     rows = conn.execute(
-        "/* alerts.standing */ SELECT key, id, words, since, false FROM alerts WHERE cleared_at IS NULL"
-        " ORDER BY since, key"
+        """
+        /* alerts.standing */
+        SELECT key, id, words, since, false
+        FROM alerts
+        WHERE cleared_at IS NULL
+        ORDER BY since, key
+        """
     ).fetchall()
     return [Alert(*row) for row in rows]  # type: ignore[arg-type]

@@ -38,8 +38,13 @@ class Claim:
 def ensure(conn: Conn, slots: dict[str, datetime]) -> None:
     """Rows for these jobs. A new one owes nothing before its next hour."""
     conn.execute(
-        "/* jobs.ensure */ INSERT INTO jobs (name, slot) SELECT * FROM unnest(%s::text[], %s::timestamptz[])"
-        " ON CONFLICT DO NOTHING",
+        """
+        /* jobs.ensure */
+        INSERT INTO jobs (name, slot)
+        SELECT *
+        FROM unnest(%s::text[], %s::timestamptz[])
+        ON CONFLICT DO NOTHING
+        """,
         (list(slots), list(slots.values())),
     )
 
@@ -47,8 +52,17 @@ def ensure(conn: Conn, slots: dict[str, datetime]) -> None:
 def owed(conn: Conn) -> dict[str, Owed]:
     """Every job. leased: somebody is at it. waits: it failed, and its next attempt is not due."""
     rows = conn.execute(
-        "/* jobs.owed */ SELECT name, phase, slot, coalesce(leased_until > clock_timestamp(), false),"
-        " coalesce(retry_at > clock_timestamp(), false), cursor IS NOT NULL FROM jobs"
+        """
+        /* jobs.owed */
+        SELECT
+            name,
+            phase,
+            slot,
+            coalesce(leased_until > clock_timestamp(), false),
+            coalesce(retry_at > clock_timestamp(), false),
+            cursor IS NOT NULL
+        FROM jobs
+        """
     ).fetchall()
     return {str(row[0]): Owed(*row) for row in rows}  # type: ignore[arg-type]
 
@@ -58,29 +72,51 @@ def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: flo
     is at it. Of two who claim at once one gets it."""
     with conn.transaction():
         row = conn.execute(
-            "/* jobs.claim */ SELECT run_id, cursor FROM jobs WHERE name = %(name)s"
-            " AND (leased_until IS NULL OR leased_until <= clock_timestamp())"
-            " AND (%(slot)s::timestamptz IS NULL OR (slot < %(slot)s"
-            "      AND (retry_at IS NULL OR retry_at <= clock_timestamp()))) FOR UPDATE SKIP LOCKED",
+            """
+            /* jobs.claim */
+            SELECT run_id, cursor
+            FROM jobs
+            WHERE name = %(name)s
+              AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+              AND (
+                  %(slot)s::timestamptz IS NULL
+                  OR (slot < %(slot)s AND (retry_at IS NULL OR retry_at <= clock_timestamp()))
+              )
+            FOR UPDATE SKIP LOCKED
+            """,
             {"name": name, "slot": slot},
         ).fetchone()
         if row is None:
             return None
         killed, cursor = row
         conn.execute(
-            "/* jobs.claim */ UPDATE job_runs SET outcome = 'lost', finished_at = clock_timestamp()"
-            " WHERE id = %s AND outcome = 'running'",
+            """
+            /* jobs.claim */
+            UPDATE job_runs
+            SET outcome = 'lost', finished_at = clock_timestamp()
+            WHERE id = %s
+              AND outcome = 'running'
+            """,
             (killed,),
         )
         begun = conn.execute(
-            "/* jobs.claim */ INSERT INTO job_runs (name, started_by, resumed) VALUES (%s, %s, %s::jsonb) RETURNING id",
+            """
+            /* jobs.claim */
+            INSERT INTO job_runs (name, started_by, resumed)
+            VALUES (%s, %s, %s::jsonb)
+            RETURNING id
+            """,
             (name, by, _json(cursor)),
         ).fetchone()
         assert begun is not None
         run_id = int(str(begun[0]))
         conn.execute(
-            "/* jobs.claim */ UPDATE jobs SET run_id = %s, leased_until = clock_timestamp()"
-            " + make_interval(secs => %s) WHERE name = %s",
+            """
+            /* jobs.claim */
+            UPDATE jobs
+            SET run_id = %s, leased_until = clock_timestamp() + make_interval(secs => %s)
+            WHERE name = %s
+            """,
             (run_id, lease_s, name),
         )
     return Claim(name, run_id, cursor)  # type: ignore[arg-type]
@@ -90,13 +126,22 @@ def progress(conn: Conn, claim: Claim, *, rows: int, size: int, cursor: Cursor |
     """A batch is done: keep where the next one begins, and the lease. False: the lease is gone. size: bytes."""
     with conn.transaction():
         held = conn.execute(
-            "/* jobs.progress */ UPDATE jobs SET cursor = %s::jsonb, leased_until = clock_timestamp()"
-            " + make_interval(secs => %s) WHERE name = %s AND run_id = %s",
+            """
+            /* jobs.progress */
+            UPDATE jobs
+            SET cursor = %s::jsonb, leased_until = clock_timestamp() + make_interval(secs => %s)
+            WHERE name = %s
+              AND run_id = %s
+            """,
             (_json(cursor), lease_s, claim.name, claim.run_id),
         ).rowcount
         conn.execute(
-            "/* jobs.progress */ UPDATE job_runs SET batches = batches + 1, rows = rows + %s, bytes = bytes + %s"
-            " WHERE id = %s",
+            """
+            /* jobs.progress */
+            UPDATE job_runs
+            SET batches = batches + 1, rows = rows + %s, bytes = bytes + %s
+            WHERE id = %s
+            """,
             (rows, size, claim.run_id),
         )
     return held == 1
@@ -106,12 +151,35 @@ def renew(conn: Conn, claim: Claim, *, lease_s: float) -> bool:
     """In the middle of a batch that takes long. False: the lease is gone."""
     return (
         conn.execute(
-            "/* jobs.renew */ UPDATE jobs SET leased_until = clock_timestamp() + make_interval(secs => %s)"
-            " WHERE name = %s AND run_id = %s",
+            """
+            /* jobs.renew */
+            UPDATE jobs
+            SET leased_until = clock_timestamp() + make_interval(secs => %s)
+            WHERE name = %s
+              AND run_id = %s
+            """,
             (lease_s, claim.name, claim.run_id),
         ).rowcount
         == 1
     )
+
+
+END = """
+    /* jobs.end */
+    UPDATE jobs
+    SET run_id = NULL,
+        leased_until = NULL,
+        slot = CASE WHEN %(outcome)s = 'done' THEN greatest(slot, %(slot)s::timestamptz) ELSE slot END,
+        failures = CASE WHEN %(outcome)s = 'failed' THEN failures + 1 ELSE 0 END,
+        retry_at = CASE
+            WHEN %(outcome)s = 'failed' THEN clock_timestamp() + least(
+                make_interval(hours => 1),
+                make_interval(secs => %(retry)s * 2 ^ least(failures, 10))
+            )
+        END
+    WHERE name = %(name)s
+      AND run_id = %(run)s
+"""
 
 
 def end(
@@ -121,17 +189,19 @@ def end(
     long after each failure in a row, an hour at most."""
     with conn.transaction():
         conn.execute(
-            "/* jobs.end */ UPDATE jobs SET run_id = NULL, leased_until = NULL,"
-            " slot = CASE WHEN %(outcome)s = 'done' THEN greatest(slot, %(slot)s::timestamptz) ELSE slot END,"
-            " failures = CASE WHEN %(outcome)s = 'failed' THEN failures + 1 ELSE 0 END,"
-            " retry_at = CASE WHEN %(outcome)s = 'failed' THEN clock_timestamp()"
-            "   + least(make_interval(hours => 1), make_interval(secs => %(retry)s * 2 ^ least(failures, 10))) END"
-            " WHERE name = %(name)s AND run_id = %(run)s",
+            END,
             {"outcome": outcome, "slot": slot, "retry": retry_s, "name": claim.name, "run": claim.run_id},
         )
         conn.execute(
-            "/* jobs.end */ UPDATE job_runs r SET outcome = %s, error = %s, finished_at = clock_timestamp(),"
-            " cursor = (SELECT j.cursor FROM jobs j WHERE j.name = r.name) WHERE r.id = %s",
+            """
+            /* jobs.end */
+            UPDATE job_runs r
+            SET outcome = %s,
+                error = %s,
+                finished_at = clock_timestamp(),
+                cursor = (SELECT j.cursor FROM jobs j WHERE j.name = r.name)
+            WHERE r.id = %s
+            """,
             (outcome, error, claim.run_id),
         )
 
@@ -155,20 +225,39 @@ class Run:
 def history(conn: Conn, name: str | None = None, *, limit: int = 50) -> list[Run]:
     """Newest first."""
     rows = conn.execute(
-        "/* jobs.history */ SELECT id, name, started_by, started_at, finished_at, outcome, batches, rows, bytes, error"
-        " FROM job_runs WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY id DESC LIMIT %(limit)s",
+        """
+        /* jobs.history */
+        SELECT id, name, started_by, started_at, finished_at, outcome, batches, rows, bytes, error
+        FROM job_runs
+        WHERE %(name)s::text IS NULL
+          OR name = %(name)s
+        ORDER BY id DESC
+        LIMIT %(limit)s
+        """,
         {"name": name, "limit": limit},
     ).fetchall()
     return [Run(*row) for row in rows]  # type: ignore[arg-type]
 
 
+LAST_RUNS = """
+    /* jobs.last_runs */
+    SELECT
+        r.id, r.name, r.started_by, r.started_at, r.finished_at, r.outcome, r.batches, r.rows, r.bytes,
+        r.error
+    FROM jobs j
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM job_runs r
+        WHERE r.name = j.name
+        ORDER BY r.id DESC
+        LIMIT 1
+    ) r
+"""
+
+
 def last_runs(conn: Conn) -> dict[str, Run]:
     """The newest run of every job that ever ran."""
-    rows = conn.execute(
-        "/* jobs.last_runs */ SELECT r.id, r.name, r.started_by, r.started_at, r.finished_at, r.outcome, r.batches,"
-        " r.rows, r.bytes, r.error FROM jobs j CROSS JOIN LATERAL (SELECT * FROM job_runs r WHERE r.name = j.name"
-        "   ORDER BY r.id DESC LIMIT 1) r"
-    ).fetchall()
+    rows = conn.execute(LAST_RUNS).fetchall()
     return {str(row[1]): Run(*row) for row in rows}  # type: ignore[arg-type]
 
 
@@ -181,12 +270,27 @@ class Standing:
     failures: int
 
 
+STANDINGS = """
+    /* jobs.standings */
+    SELECT
+        j.name,
+        (
+            SELECT r.finished_at
+            FROM job_runs r
+            WHERE r.name = j.name
+              AND r.outcome = 'done'
+            ORDER BY r.id DESC
+            LIMIT 1
+        ),
+        j.failures
+    FROM jobs j
+    ORDER BY 1
+"""
+
+
 def standings(conn: Conn) -> list[Standing]:
     """Every job that was ever due. One index entry a job, unless its newest runs failed."""
-    rows = conn.execute(
-        "/* jobs.standings */ SELECT j.name, (SELECT r.finished_at FROM job_runs r WHERE r.name = j.name"
-        " AND r.outcome = 'done' ORDER BY r.id DESC LIMIT 1), j.failures FROM jobs j ORDER BY 1"
-    ).fetchall()
+    rows = conn.execute(STANDINGS).fetchall()
     return [Standing(*row) for row in rows]  # type: ignore[arg-type]
 
 

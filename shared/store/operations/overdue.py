@@ -25,7 +25,13 @@ def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue |
     before (the rings are heard, the workers are behind).
     """
     state = conn.execute(
-        "/* sweep.look */ SELECT overdue, pause_s FROM sweeps WHERE next_at <= clock_timestamp() FOR UPDATE SKIP LOCKED"
+        """
+        /* sweep.look */
+        SELECT overdue, pause_s
+        FROM sweeps
+        WHERE next_at <= clock_timestamp()
+        FOR UPDATE SKIP LOCKED
+        """
     ).fetchone()
     if state is None:
         return None
@@ -35,8 +41,13 @@ def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue |
     total, before, pause_s = found.turns + found.outbound, int(str(state[0])), float(str(state[1]))
     behind = total >= before > 0
     conn.execute(
-        "/* sweep.look */ UPDATE sweeps SET overdue = %(total)s, pause_s = %(pause)s,"
-        " next_at = clock_timestamp() + make_interval(secs => %(pause)s)",
+        """
+        /* sweep.look */
+        UPDATE sweeps
+        SET overdue = %(total)s,
+            pause_s = %(pause)s,
+            next_at = clock_timestamp() + make_interval(secs => %(pause)s)
+        """,
         {"total": total, "pause": min(pause_s * 2, PAUSE_MAX_S) if behind else every_s},
     )
     return found
@@ -45,7 +56,12 @@ def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue |
 def look_again_soon(conn: Conn, *, every_s: float) -> None:
     """The rings did not go out: backing off would only delay."""
     conn.execute(
-        "/* sweep.look_again_soon */ UPDATE sweeps SET pause_s = %s, overdue = 0, next_at = least(next_at,"
-        " clock_timestamp() + make_interval(secs => %s))",
+        """
+        /* sweep.look_again_soon */
+        UPDATE sweeps
+        SET pause_s = %s,
+            overdue = 0,
+            next_at = least(next_at, clock_timestamp() + make_interval(secs => %s))
+        """,
         (every_s, every_s),
     )

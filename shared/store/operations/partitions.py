@@ -35,8 +35,12 @@ def missing_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int
     """Names of those that `make_partitions` would make."""
     names = [f"{parent}_{day:%Y%m%d}" for parent, day in _wanted(today, days_ahead)]
     rows = conn.execute(
-        "/* maintenance.missing_partitions */ SELECT name FROM unnest(%s::text[]) AS n (name)"
-        " WHERE to_regclass(name) IS NULL",
+        """
+        /* maintenance.missing_partitions */
+        SELECT name
+        FROM unnest(%s::text[]) AS n (name)
+        WHERE to_regclass(name) IS NULL
+        """,
         (names,),
     ).fetchall()
     return [str(name) for (name,) in rows]

@@ -26,8 +26,13 @@ def note(conn: Conn, depths: Mapping[str, int]) -> None:
         "/* depths.note */ DELETE FROM queue_depths WHERE noted_at < now() - make_interval(secs => %s)", (KEPT_S,)
     )
     conn.execute(
-        "/* depths.note */ INSERT INTO queue_depths (queue, depth) SELECT * FROM unnest(%s::text[], %s::bigint[])"
-        " ON CONFLICT DO NOTHING",
+        """
+        /* depths.note */
+        INSERT INTO queue_depths (queue, depth)
+        SELECT *
+        FROM unnest(%s::text[], %s::bigint[])
+        ON CONFLICT DO NOTHING
+        """,
         (list(depths), list(depths.values())),
     )
 
@@ -35,9 +40,16 @@ def note(conn: Conn, depths: Mapping[str, int]) -> None:
 def lately(conn: Conn) -> dict[str, Noted]:
     """By queue the oldest note of the last RECENT_S."""
     rows = conn.execute(
-        "/* depths.lately */ SELECT DISTINCT ON (queue) queue, depth,"
-        " extract(epoch FROM clock_timestamp() - noted_at)::float8 FROM queue_depths"
-        " WHERE noted_at >= clock_timestamp() - make_interval(secs => %s) ORDER BY queue, noted_at",
+        """
+        /* depths.lately */
+        SELECT DISTINCT ON (queue)
+            queue,
+            depth,
+            extract(epoch FROM clock_timestamp() - noted_at)::float8
+        FROM queue_depths
+        WHERE noted_at >= clock_timestamp() - make_interval(secs => %s)
+        ORDER BY queue, noted_at
+        """,
         (RECENT_S,),
     ).fetchall()
     return {str(queue): Noted(int(str(depth)), float(str(age_s))) for queue, depth, age_s in rows}

@@ -35,6 +35,32 @@ class Traced:
     parts: list[str]
 
 
+TRACE = """
+    /* requests.trace */
+    SELECT
+        e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal, e.received_at, e.platform,
+        e.kind, e.outcome, e.reason, e.company_id, m.conversation_id, e.message_id, t.id, t.state, r.step,
+        (
+            SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}')
+            FROM outbound o
+            WHERE o.company_id = t.company_id
+              AND o.turn_id = t.id
+        )
+    FROM webhook_events e
+    LEFT JOIN messages m ON m.company_id = e.company_id AND m.id = e.message_id
+    LEFT JOIN turns t ON t.company_id = m.company_id
+      AND t.conversation_id = m.conversation_id
+      AND m.seq BETWEEN t.first_seq AND t.last_seq
+    LEFT JOIN receipts r ON r.company_id = t.company_id AND r.turn_id = t.id
+    WHERE e.day BETWEEN %s AND %s
+      AND e.stream = ANY (%s)
+      AND e.entry_id BETWEEN %s AND %s
+      AND e.request_id = %s
+      AND e.ordinal >= 0
+    ORDER BY e.ordinal, t.id
+"""
+
+
 def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
     """The request's events, in order; empty while it lies in the journal, or after the ledger has forgotten it.
 
@@ -43,17 +69,7 @@ def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
     ms = received_ms(request_id)
     first, last = ms - CLOCKS_APART_MS, ms + CLOCKS_APART_MS + JOURNALLED_WITHIN_MS
     rows = conn.execute(
-        "/* requests.trace */ SELECT e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal, e.received_at,"
-        " e.platform, e.kind, e.outcome, e.reason, e.company_id, m.conversation_id, e.message_id, t.id, t.state,"
-        " r.step, (SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}') FROM outbound o"
-        "  WHERE o.company_id = t.company_id AND o.turn_id = t.id)"
-        " FROM webhook_events e"
-        " LEFT JOIN messages m ON m.company_id = e.company_id AND m.id = e.message_id"
-        " LEFT JOIN turns t ON t.company_id = m.company_id AND t.conversation_id = m.conversation_id"
-        "   AND m.seq BETWEEN t.first_seq AND t.last_seq"
-        " LEFT JOIN receipts r ON r.company_id = t.company_id AND r.turn_id = t.id"
-        " WHERE e.day BETWEEN %s AND %s AND e.stream = ANY (%s) AND e.entry_id BETWEEN %s AND %s"
-        " AND e.request_id = %s AND e.ordinal >= 0 ORDER BY e.ordinal, t.id",
+        TRACE,
         (_day(first), _day(last), list(streams), f"{first}-0", f"{last}-0", request_id),
     ).fetchall()
     found = [Traced(*row) for row in rows]  # type: ignore[arg-type]

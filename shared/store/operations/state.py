@@ -38,8 +38,13 @@ class Backlog:
 def of_database(conn: Conn) -> Rows:
     """As either role, without a company set."""
     row = conn.execute(
-        "/* state.of_database */ SELECT overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts,"
-        " parked_requests, needing_reauth FROM operations_state(%s)",
+        """
+        /* state.of_database */
+        SELECT
+            overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts, parked_requests,
+            needing_reauth
+        FROM operations_state(%s)
+        """,
         (COUNTED_MAX,),
     ).fetchone()
     assert row is not None
@@ -85,7 +90,12 @@ class Background:
 def of_background(conn: Conn) -> list[Background]:
     """As either role, without a company set."""
     rows = conn.execute(
-        "/* state.of_background */ SELECT station, overdue, oldest_s FROM operations_background(%s) ORDER BY 1",
+        """
+        /* state.of_background */
+        SELECT station, overdue, oldest_s
+        FROM operations_background(%s)
+        ORDER BY 1
+        """,
         (COUNTED_MAX,),
     ).fetchall()
     return [Background(*row) for row in rows]  # type: ignore[arg-type]

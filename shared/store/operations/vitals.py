@@ -28,8 +28,12 @@ class Table:
 def table_sizes(conn: Conn) -> list[Table]:
     """Largest first."""
     rows = conn.execute(
-        "/* vitals.table_sizes */ SELECT name, bytes, rows, dead FROM switchboard_table_sizes()"
-        " ORDER BY bytes DESC, name"
+        """
+        /* vitals.table_sizes */
+        SELECT name, bytes, rows, dead
+        FROM switchboard_table_sizes()
+        ORDER BY bytes DESC, name
+        """
     ).fetchall()
     return [Table(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -44,8 +48,12 @@ class Day:
 
 def sizes_on_newest_day(conn: Conn) -> Day:
     rows = conn.execute(
-        "/* vitals.sizes_on_newest_day */ SELECT day, name, bytes FROM table_sizes"
-        " WHERE day = (SELECT max(day) FROM table_sizes)"
+        """
+        /* vitals.sizes_on_newest_day */
+        SELECT day, name, bytes
+        FROM table_sizes
+        WHERE day = (SELECT max(day) FROM table_sizes)
+        """
     ).fetchall()
     return Day(rows[0][0] if rows else None, {str(name): int(str(size)) for _, name, size in rows})  # type: ignore[arg-type]
 
@@ -53,36 +61,74 @@ def sizes_on_newest_day(conn: Conn) -> Day:
 def keep_sizes(conn: Conn, day: date) -> int:
     """Keep what tables weigh today; the first look of a day stands. Returns how many tables. For the owner role."""
     return conn.execute(
-        "/* vitals.keep_sizes */ INSERT INTO table_sizes (day, name, bytes, rows)"
-        " SELECT %s, name, bytes, rows FROM switchboard_table_sizes() ON CONFLICT DO NOTHING",
+        """
+        /* vitals.keep_sizes */
+        INSERT INTO table_sizes (day, name, bytes, rows)
+        SELECT %s, name, bytes, rows
+        FROM switchboard_table_sizes()
+        ON CONFLICT DO NOTHING
+        """,
         (day,),
     ).rowcount
+
+
+UNUSED_INDEXES = """
+    /* vitals.unused_indexes */
+    SELECT jsonb_build_object(
+        'index', c.relname,
+        'table', i.indrelid::regclass::text,
+        'bytes', pg_relation_size(c.oid)
+    )
+    FROM pg_class c
+    JOIN pg_index i ON i.indexrelid = c.oid
+    WHERE c.relnamespace = 'public'::regnamespace
+      AND c.relkind = 'i'
+      AND c.relpages > 120
+      AND NOT i.indisunique
+      AND pg_stat_get_numscans(c.oid) = 0
+    ORDER BY pg_relation_size(c.oid) DESC
+    LIMIT 20
+"""
 
 
 def unused_indexes(conn: Conn) -> list[dict[str, Any]]:
     """Indexes that no query has gone by since statistics began, other than such as hold something unique."""
     rows = conn.execute(
         # pages as of the last VACUUM or ANALYZE: the small ones are left out before anything is asked of the disk
-        "/* vitals.unused_indexes */ SELECT jsonb_build_object('index', c.relname, 'table', i.indrelid::regclass::text,"
-        " 'bytes', pg_relation_size(c.oid)) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid"
-        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'i' AND c.relpages > 120"
-        " AND NOT i.indisunique AND pg_stat_get_numscans(c.oid) = 0 ORDER BY pg_relation_size(c.oid) DESC LIMIT 20"
+        UNUSED_INDEXES
     ).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
 
 
+REDUNDANT_INDEXES = """
+    /* vitals.redundant_indexes */
+    WITH plain AS MATERIALIZED (
+        SELECT
+            i.indexrelid, i.indrelid, i.indisunique, x.relam, i.indkey::text || ' ' AS columns,
+            i.indoption::text || ' ' AS options
+        FROM pg_class c
+        JOIN pg_index i ON i.indrelid = c.oid
+        JOIN pg_class x ON x.oid = i.indexrelid
+        WHERE c.relnamespace = 'public'::regnamespace
+          AND NOT c.relispartition
+          AND i.indpred IS NULL
+          AND i.indexprs IS NULL
+    )
+    SELECT jsonb_build_object('index', a.indexrelid::regclass::text, 'by', b.indexrelid::regclass::text)
+    FROM plain a
+    JOIN plain b ON b.indrelid = a.indrelid
+      AND b.indexrelid <> a.indexrelid
+      AND b.relam = a.relam
+    WHERE NOT a.indisunique
+      AND b.columns LIKE a.columns || '%'
+      AND b.options LIKE a.options || '%'
+    ORDER BY 1
+"""
+
+
 def redundant_indexes(conn: Conn) -> list[dict[str, Any]]:
     """Indexes whose columns another one of the same table begins with, neither with a condition or an expression."""
-    rows = conn.execute(
-        "/* vitals.redundant_indexes */ WITH plain AS MATERIALIZED (SELECT i.indexrelid, i.indrelid, i.indisunique,"
-        "   x.relam, i.indkey::text || ' ' AS columns, i.indoption::text || ' ' AS options"
-        "   FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class x ON x.oid = i.indexrelid"
-        "   WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
-        "   AND i.indpred IS NULL AND i.indexprs IS NULL)"
-        " SELECT jsonb_build_object('index', a.indexrelid::regclass::text, 'by', b.indexrelid::regclass::text)"
-        " FROM plain a JOIN plain b ON b.indrelid = a.indrelid AND b.indexrelid <> a.indexrelid AND b.relam = a.relam"
-        " WHERE NOT a.indisunique AND b.columns LIKE a.columns || '%' AND b.options LIKE a.options || '%' ORDER BY 1"
-    ).fetchall()
+    rows = conn.execute(REDUNDANT_INDEXES).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
 
 
@@ -98,20 +144,38 @@ class Replica:
 
 def replicas(conn: Conn) -> list[Replica]:
     rows = conn.execute(
-        "/* vitals.replicas */ SELECT name, state, lag_s, lag_bytes FROM switchboard_replicas() ORDER BY 1"
+        """
+        /* vitals.replicas */
+        SELECT name, state, lag_s, lag_bytes
+        FROM switchboard_replicas()
+        ORDER BY 1
+        """
     ).fetchall()
     return [Replica(*row) for row in rows]  # type: ignore[arg-type]
+
+
+LONG_QUERIES = """
+    /* vitals.long_queries */
+    SELECT jsonb_build_object(
+        'name', coalesce(substring(query FROM '/\\* ([a-z_.]+) \\*/'), 'unnamed'),
+        'process', application_name,
+        'seconds', extract(epoch FROM clock_timestamp() - query_start)::float8,
+        'waits_for', wait_event
+    )
+    FROM pg_stat_activity
+    WHERE datname = current_database()
+      AND state = 'active'
+      AND pid <> pg_backend_pid()
+      AND query_start < clock_timestamp() - make_interval(secs => %s)
+    ORDER BY query_start
+    LIMIT 20
+"""
 
 
 def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:
     """Our own statements by the name in their comment, longest first; never their text."""
     rows = conn.execute(
-        "/* vitals.long_queries */ SELECT jsonb_build_object('name',"
-        " coalesce(substring(query FROM '/\\* ([a-z_.]+) \\*/'), 'unnamed'), 'process', application_name,"
-        " 'seconds', extract(epoch FROM clock_timestamp() - query_start)::float8, 'waits_for', wait_event)"
-        " FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()"
-        " AND query_start < clock_timestamp() - make_interval(secs => %s)"
-        " ORDER BY query_start LIMIT 20",
+        LONG_QUERIES,
         (longer_than_s,),
     ).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
@@ -120,8 +184,12 @@ def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:
 def connections(conn: Conn) -> tuple[int, int]:
     """(in use, allowed), of the whole server."""
     row = conn.execute(
-        "/* vitals.connections */ SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
-        " current_setting('max_connections')::int"
+        """
+        /* vitals.connections */
+        SELECT
+            (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+            current_setting('max_connections')::int
+        """
     ).fetchone()
     assert row is not None
     return int(str(row[0])), int(str(row[1]))
