@@ -9,19 +9,29 @@ from datetime import datetime
 from shared.model import ChannelHealth
 from shared.store.db.pool import Conn
 
+RECEIVED = """
+    /* health.received */
+    INSERT INTO channel_health AS h (company_id, channel_id, received_at)
+    SELECT k.company_id, k.channel_id, now()
+    FROM unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id)
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM channel_health n
+        WHERE n.company_id = k.company_id
+          AND n.channel_id = k.channel_id
+          AND n.received_at > now() - interval '1 minute'
+    )
+    ORDER BY k.company_id, k.channel_id
+    ON CONFLICT (company_id, channel_id) DO UPDATE SET received_at = excluded.received_at
+"""
+
 
 def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
     """Something came for these (company, channel). Written once a minute at most, so that nobody waits for the row."""
     if not channels:
         return
     conn.execute(
-        "/* health.received */ INSERT INTO channel_health AS h (company_id, channel_id, received_at)"
-        " SELECT k.company_id, k.channel_id, now()"
-        " FROM unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id)"
-        " WHERE NOT EXISTS (SELECT 1 FROM channel_health n WHERE n.company_id = k.company_id"
-        "   AND n.channel_id = k.channel_id AND n.received_at > now() - interval '1 minute')"
-        " ORDER BY k.company_id, k.channel_id"
-        " ON CONFLICT (company_id, channel_id) DO UPDATE SET received_at = excluded.received_at",
+        RECEIVED,
         ([company for company, _ in channels], [channel for _, channel in channels]),
     )
 
@@ -29,9 +39,14 @@ def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
 def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
     """The rows of these (company, channel), as far as there are any."""
     conn.execute(
-        "/* health.lock */ SELECT 1 FROM channel_health h"
-        " JOIN unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id) USING (company_id, channel_id)"
-        " ORDER BY h.company_id, h.channel_id FOR UPDATE OF h",
+        """
+        /* health.lock */
+        SELECT 1
+        FROM channel_health h
+        JOIN unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id) USING (company_id, channel_id)
+        ORDER BY h.company_id, h.channel_id
+        FOR UPDATE OF h
+        """,
         ([company for company, _ in channels], [channel for _, channel in channels]),
     )
 
@@ -39,9 +54,12 @@ def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
 def noticed(conn: Conn, company_id: int, channel_id: int, notice: str | None) -> None:
     """What the platform told of a channel that a person should know; None: it is over."""
     conn.execute(
-        "/* health.noticed */ INSERT INTO channel_health AS h (company_id, channel_id, notice, notice_at)"
-        " VALUES (%s, %s, %s, now()) ON CONFLICT (company_id, channel_id) DO UPDATE SET notice = excluded.notice,"
-        " notice_at = excluded.notice_at",
+        """
+        /* health.noticed */
+        INSERT INTO channel_health AS h (company_id, channel_id, notice, notice_at)
+        VALUES (%s, %s, %s, now())
+        ON CONFLICT (company_id, channel_id) DO UPDATE SET notice = excluded.notice, notice_at = excluded.notice_at
+        """,
         (company_id, channel_id, notice),
     )
 
@@ -68,15 +86,28 @@ def to_watch(conn: Conn, after: tuple[int, int], limit: int) -> list[Watched]:
 def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) -> str | None:
     """Keep what was found; returns the state before, None if there was none."""
     before = conn.execute(
-        "/* health.checked */ SELECT state FROM channel_health WHERE company_id = %s AND channel_id = %s FOR UPDATE",
+        """
+        /* health.checked */
+        SELECT state
+        FROM channel_health
+        WHERE company_id = %s
+          AND channel_id = %s
+        FOR UPDATE
+        """,
         (company_id, channel_id),
     ).fetchone()
     conn.execute(
-        "/* health.checked */ INSERT INTO channel_health AS h (company_id, channel_id, checked_at, state, problem,"
-        " pending, since) VALUES (%s, %s, now(), %s, %s, %s, now())"
-        " ON CONFLICT (company_id, channel_id) DO UPDATE SET checked_at = now(), state = excluded.state,"
-        " problem = excluded.problem, pending = excluded.pending,"
-        " since = CASE WHEN h.state = excluded.state THEN h.since ELSE now() END",
+        """
+        /* health.checked */
+        INSERT INTO channel_health AS h (company_id, channel_id, checked_at, state, problem, pending, since)
+        VALUES (%s, %s, now(), %s, %s, %s, now())
+        ON CONFLICT (company_id, channel_id) DO UPDATE
+        SET checked_at = now(),
+            state = excluded.state,
+            problem = excluded.problem,
+            pending = excluded.pending,
+            since = CASE WHEN h.state = excluded.state THEN h.since ELSE now() END
+        """,
         (company_id, channel_id, found.state, found.problem, found.pending),
     )
     return str(before[0]) if before else None
@@ -103,8 +134,10 @@ def add_answers(conn: Conn, counted: Sequence[tuple[int, datetime, Answers]]) ->
     """Add what a gateway has counted: (app, minute, answers)."""
     if counted:
         conn.execute(
-            "/* health.add_answers */ SELECT count_answers(%s::bigint[], %s::timestamptz[], %s::bigint[],"
-            " %s::bigint[], %s::bigint[])",
+            """
+            /* health.add_answers */
+            SELECT count_answers(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[])
+            """,
             [
                 [app for app, _, _ in counted],
                 [minute for _, minute, _ in counted],
@@ -117,9 +150,16 @@ def add_answers(conn: Conn, counted: Sequence[tuple[int, datetime, Answers]]) ->
 
 def answers_of(conn: Conn, app_id: int, *, minutes: int = 60) -> Answers:
     row = conn.execute(
-        "/* health.answers_of */ SELECT coalesce(sum(accepted), 0)::bigint, coalesce(sum(refused), 0)::bigint,"
-        " coalesce(sum(failed), 0)::bigint FROM app_answers"
-        " WHERE app_id = %s AND minute > now() - make_interval(mins => %s)",
+        """
+        /* health.answers_of */
+        SELECT
+            coalesce(sum(accepted), 0)::bigint,
+            coalesce(sum(refused), 0)::bigint,
+            coalesce(sum(failed), 0)::bigint
+        FROM app_answers
+        WHERE app_id = %s
+          AND minute > now() - make_interval(mins => %s)
+        """,
         (app_id, minutes),
     ).fetchone()
     assert row is not None
@@ -148,18 +188,29 @@ class Listed:
     notice_at: datetime | None
 
 
+LISTED = """
+    /* health.listed */
+    SELECT
+        c.company_id, c.id, c.platform, a.slug, c.state, coalesce(h.state, 'unknown'), h.problem, h.pending,
+        h.received_at, h.checked_at, h.since, coalesce(n.accepted, 0)::bigint,
+        coalesce(n.refused, 0)::bigint, coalesce(n.failed, 0)::bigint, h.notice, h.notice_at
+    FROM channels c
+    JOIN apps a ON a.id = c.app_id
+    LEFT JOIN channel_health h ON h.company_id = c.company_id
+      AND h.channel_id = c.id
+    LEFT JOIN (
+        SELECT app_id, sum(accepted) AS accepted, sum(refused) AS refused, sum(failed) AS failed
+        FROM app_answers
+        WHERE minute > now() - interval '1 hour'
+        GROUP BY app_id
+    ) n ON n.app_id = c.app_id
+    ORDER BY c.company_id, c.id
+"""
+
+
 def listed(conn: Conn) -> list[Listed]:
     """For the owner role: every channel, with how its app's webhooks were answered in the last hour."""
-    rows = conn.execute(
-        "/* health.listed */ SELECT c.company_id, c.id, c.platform, a.slug, c.state, coalesce(h.state, 'unknown'),"
-        " h.problem, h.pending, h.received_at, h.checked_at, h.since, coalesce(n.accepted, 0)::bigint,"
-        " coalesce(n.refused, 0)::bigint, coalesce(n.failed, 0)::bigint, h.notice, h.notice_at"
-        " FROM channels c JOIN apps a ON a.id = c.app_id"
-        " LEFT JOIN channel_health h ON h.company_id = c.company_id AND h.channel_id = c.id"
-        " LEFT JOIN (SELECT app_id, sum(accepted) AS accepted, sum(refused) AS refused, sum(failed) AS failed"
-        "   FROM app_answers WHERE minute > now() - interval '1 hour' GROUP BY app_id) n ON n.app_id = c.app_id"
-        " ORDER BY c.company_id, c.id"
-    ).fetchall()
+    rows = conn.execute(LISTED).fetchall()
     return [Listed(*row) for row in rows]  # type: ignore[arg-type]
 
 
@@ -177,7 +228,12 @@ class Troubled:
 def troubled(conn: Conn) -> list[Troubled]:
     """As either role, without a company set."""
     rows = conn.execute(
-        "/* health.troubled */ SELECT platform, word, failing, channels FROM operations_channels() ORDER BY 1, 2"
+        """
+        /* health.troubled */
+        SELECT platform, word, failing, channels
+        FROM operations_channels()
+        ORDER BY 1, 2
+        """
     ).fetchall()
     return [Troubled(*row) for row in rows]  # type: ignore[arg-type]
 

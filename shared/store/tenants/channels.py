@@ -26,9 +26,13 @@ class AppRow:
 
 def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
     row = conn.execute(
-        "/* channels.app_by_slug */ SELECT id, platform, slug, secrets, state, origins, external_id,"
-        " verify_token FROM apps"
-        " WHERE platform = %s AND slug = %s",
+        """
+        /* channels.app_by_slug */
+        SELECT id, platform, slug, secrets, state, origins, external_id, verify_token
+        FROM apps
+        WHERE platform = %s
+          AND slug = %s
+        """,
         (platform, slug),
     ).fetchone()
     if row is None:
@@ -40,8 +44,12 @@ def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
 def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
     """All channels under these apps that are not disabled, of whatever company."""
     rows = conn.execute(
-        "/* channels.routes */ SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id,"
-        " business_account FROM routes_of(%s::bigint[])",
+        """
+        /* channels.routes */
+        SELECT
+            app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
+        FROM routes_of(%s::bigint[])
+        """,
         (list(app_ids),),
     ).fetchall()
     return [
@@ -69,7 +77,13 @@ def disabled_routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
 def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
     """A channel's credentials, encrypted as stored. Raises LookupError."""
     row = conn.execute(
-        "/* channels.credentials */ SELECT credentials FROM channels WHERE company_id = %s AND id = %s",
+        """
+        /* channels.credentials */
+        SELECT credentials
+        FROM channels
+        WHERE company_id = %s
+          AND id = %s
+        """,
         (company_id, channel_id),
     ).fetchone()
     if row is None:
@@ -81,8 +95,13 @@ def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes
     """A channel's id on the platform, its credentials, encrypted as stored, and whether it is known which business
     account holds it; None if there is no such channel."""
     row = conn.execute(
-        "/* channels.account_of */ SELECT external_id, credentials, business_account IS NOT NULL FROM channels"
-        " WHERE company_id = %s AND id = %s",
+        """
+        /* channels.account_of */
+        SELECT external_id, credentials, business_account IS NOT NULL
+        FROM channels
+        WHERE company_id = %s
+          AND id = %s
+        """,
         (company_id, channel_id),
     ).fetchone()
     return (str(row[0]), bytes(row[1]), bool(row[2])) if row else None  # type: ignore[call-overload]
@@ -91,7 +110,13 @@ def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes
 def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
     """Raises LookupError."""
     row = conn.execute(
-        "/* channels.platform_of */ SELECT platform FROM channels WHERE company_id = %s AND id = %s",
+        """
+        /* channels.platform_of */
+        SELECT platform
+        FROM channels
+        WHERE company_id = %s
+          AND id = %s
+        """,
         (company_id, channel_id),
     ).fetchone()
     if row is None:
@@ -103,8 +128,14 @@ def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
     """Move a channel to `active`, `needs_reauth` or `disabled`; false if it was there already. Never wakes a disabled
     one."""
     cursor = conn.execute(
-        "/* channels.set_state */ UPDATE channels SET state = %s"
-        " WHERE company_id = %s AND id = %s AND state NOT IN (%s, 'disabled')",
+        """
+        /* channels.set_state */
+        UPDATE channels
+        SET state = %s
+        WHERE company_id = %s
+          AND id = %s
+          AND state NOT IN (%s, 'disabled')
+        """,
         (state, company_id, channel_id, state),
     )
     return cursor.rowcount == 1
@@ -113,8 +144,14 @@ def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
 def learn_business_account(conn: Conn, company_id: int, channel_id: int, business_account: str) -> None:
     """Write down what holds a channel, if nobody has."""
     conn.execute(
-        "/* channels.learn_business_account */ UPDATE channels SET business_account = %s"
-        " WHERE company_id = %s AND id = %s AND business_account IS NULL",
+        """
+        /* channels.learn_business_account */
+        UPDATE channels
+        SET business_account = %s
+        WHERE company_id = %s
+          AND id = %s
+          AND business_account IS NULL
+        """,
         (business_account, company_id, channel_id),
     )
 
@@ -220,17 +257,27 @@ def shared_with_others(conn: Conn, app_id: int, company_id: int) -> bool:
     return bool(row and row[0])
 
 
+ADD_CHANNEL = """
+    /* channels.add_channel */
+    INSERT INTO channels (company_id, app_id, platform, external_id, handle, credentials, business_account)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (app_id, external_id) DO UPDATE
+    SET handle = excluded.handle,
+        credentials = excluded.credentials,
+        business_account = excluded.business_account,
+        state = 'active'
+    WHERE channels.company_id = excluded.company_id
+    RETURNING id
+"""
+
+
 def add_channel(
     conn: Conn, company_id: int, app_id: int, platform: str, me: Me, credentials: bytes,
     business_account: str | None = None,
 ) -> int:  # fmt: skip
     """Connect a page, bot or number; connecting it again renews its credentials. Returns its id."""
     row = conn.execute(
-        "/* channels.add_channel */ INSERT INTO channels (company_id, app_id, platform, external_id, handle,"
-        " credentials, business_account) VALUES (%s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (app_id, external_id) DO UPDATE SET handle = excluded.handle, credentials = excluded.credentials,"
-        " business_account = excluded.business_account, state = 'active'"
-        " WHERE channels.company_id = excluded.company_id RETURNING id",
+        ADD_CHANNEL,
         (company_id, app_id, platform, me.external_id, me.handle, credentials, business_account),
     ).fetchone()
     if row is None:
@@ -254,4 +301,12 @@ def set_app_identity(conn: Conn, app_id: int, external_id: str | None, verify_to
 
 def set_origins(conn: Conn, app_id: int, origins: Sequence[str]) -> None:
     """From which pages a widget's visitors may come. For the owner role."""
-    conn.execute("/* channels.set_origins */ UPDATE apps SET origins = %s WHERE id = %s", (list(origins), app_id))
+    conn.execute(
+        """
+        /* channels.set_origins */
+        UPDATE apps
+        SET origins = %s
+        WHERE id = %s
+        """,
+        (list(origins), app_id),
+    )

@@ -74,7 +74,13 @@ def create(conn: Conn, name: str, slug: str | None = None) -> Company:
     try:
         with conn.transaction():
             row = conn.execute(
-                "/* companies.create */ INSERT INTO companies (name, slug) VALUES (%s, %s) RETURNING id", (name, slug)
+                """
+                /* companies.create */
+                INSERT INTO companies (name, slug)
+                VALUES (%s, %s)
+                RETURNING id
+                """,
+                (name, slug),
             ).fetchone()
             assert row is not None
             conn.execute("/* companies.create */ INSERT INTO company_totals (company_id) VALUES (%s)", row)
@@ -100,7 +106,15 @@ def rename(conn: Conn, company_id: int, name: str) -> None:
     name = name_of(name)
     try:
         with conn.transaction():
-            conn.execute("/* companies.rename */ UPDATE companies SET name = %s WHERE id = %s", (name, company_id))
+            conn.execute(
+                """
+                /* companies.rename */
+                UPDATE companies
+                SET name = %s
+                WHERE id = %s
+                """,
+                (name, company_id),
+            )
     except errors.UniqueViolation as e:
         raise _taken(conn, name, None, e.diag.constraint_name) from None
 
@@ -125,14 +139,28 @@ def _one(conn: Conn, query: LiteralString, value: str | int) -> Company | None:
 
 def slugs(conn: Conn, *, limit: int) -> dict[str, str]:
     """Slugs with their companies' names, oldest first. For the owner role."""
-    rows = conn.execute("/* companies.slugs */ SELECT slug, name FROM companies ORDER BY id LIMIT %s", (limit,))
+    rows = conn.execute(
+        """
+        /* companies.slugs */
+        SELECT slug, name
+        FROM companies
+        ORDER BY id
+        LIMIT %s
+        """,
+        (limit,),
+    )
     return {str(slug): str(name) for slug, name in rows.fetchall()}
 
 
 def set_text(conn: Conn, company_id: int, which: Text, text: str) -> None:
     """What customers are told where there is no answer. For the owner role."""
     conn.execute(
-        sql.SQL("/* companies.set_text */ UPDATE companies SET {} = %s WHERE id = %s").format(sql.Identifier(which)),
+        sql.SQL("""
+            /* companies.set_text */
+            UPDATE companies
+            SET {} = %s
+            WHERE id = %s
+        """).format(sql.Identifier(which)),
         (text, company_id),
     )
 
@@ -158,7 +186,14 @@ def ids(conn: Conn) -> list[int]:
 def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:
     """The next companies' ids, in order; works without a company set."""
     rows = conn.execute(
-        "/* companies.ids_after */ SELECT company_id FROM company_ids() WHERE company_id > %s ORDER BY 1 LIMIT %s",
+        """
+        /* companies.ids_after */
+        SELECT company_id
+        FROM company_ids()
+        WHERE company_id > %s
+        ORDER BY 1
+        LIMIT %s
+        """,
         (company_id, limit),
     ).fetchall()
     return [int(str(row[0])) for row in rows]
@@ -176,8 +211,12 @@ def add_agent(conn: Conn, company_id: int, name: str, api_key: str) -> int:
     try:
         with conn.transaction():
             row = conn.execute(
-                "/* companies.add_agent */ INSERT INTO agents (company_id, name, key_hash) VALUES (%s, %s, %s)"
-                " RETURNING id",
+                """
+                /* companies.add_agent */
+                INSERT INTO agents (company_id, name, key_hash)
+                VALUES (%s, %s, %s)
+                RETURNING id
+                """,
                 (company_id, name, hash_key(api_key)),
             ).fetchone()
     except errors.UniqueViolation as e:

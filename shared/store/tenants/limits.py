@@ -55,9 +55,15 @@ class Bounds:
 def all_bounds(conn: Conn) -> list[Bounds]:
     """Defaults, each with companies' own behind it."""
     rows = conn.execute(
-        "/* limits.all_bounds */ SELECT kind, NULL::bigint, per_company, per_contact, updated_at FROM daily_limits"
-        " UNION ALL SELECT kind, company_id, per_company, per_contact, updated_at FROM daily_limit_overrides"
-        " ORDER BY 1, 2 NULLS FIRST"
+        """
+        /* limits.all_bounds */
+        SELECT kind, NULL::bigint, per_company, per_contact, updated_at
+        FROM daily_limits
+        UNION ALL
+        SELECT kind, company_id, per_company, per_contact, updated_at
+        FROM daily_limit_overrides
+        ORDER BY 1, 2 NULLS FIRST
+        """
     ).fetchall()
     return [Bounds(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -75,15 +81,25 @@ def set_bounds(
     values = {"kind": kind, "company": company_id, "per_company": per_company, "per_contact": per_contact}
     if company_id is None:
         conn.execute(
-            "/* limits.set_bounds */ UPDATE daily_limits SET per_company = %(per_company)s,"
-            " per_contact = %(per_contact)s, updated_at = now() WHERE kind = %(kind)s",
+            """
+            /* limits.set_bounds */
+            UPDATE daily_limits
+            SET per_company = %(per_company)s, per_contact = %(per_contact)s, updated_at = now()
+            WHERE kind = %(kind)s
+            """,
             values,
         )
         return
     conn.execute(
-        "/* limits.set_bounds */ INSERT INTO daily_limit_overrides (company_id, kind, per_company, per_contact)"
-        " VALUES (%(company)s, %(kind)s, %(per_company)s, %(per_contact)s) ON CONFLICT (company_id, kind) DO UPDATE"
-        " SET per_company = excluded.per_company, per_contact = excluded.per_contact, updated_at = now()",
+        """
+        /* limits.set_bounds */
+        INSERT INTO daily_limit_overrides (company_id, kind, per_company, per_contact)
+        VALUES (%(company)s, %(kind)s, %(per_company)s, %(per_contact)s)
+        ON CONFLICT (company_id, kind) DO UPDATE
+        SET per_company = excluded.per_company,
+            per_contact = excluded.per_contact,
+            updated_at = now()
+        """,
         values,
     )
 
@@ -102,8 +118,14 @@ def unset_bounds(conn: Conn, kind: str, company_id: int) -> bool:
 def used(conn: Conn, day: date) -> dict[tuple[str, int], int]:
     """(kind, company) → taken on this day."""
     rows = conn.execute(
-        "/* limits.used */ SELECT kind, company_id, used FROM daily_uses WHERE day = %s AND contact_id = 0"
-        " AND used > 0",
+        """
+        /* limits.used */
+        SELECT kind, company_id, used
+        FROM daily_uses
+        WHERE day = %s
+          AND contact_id = 0
+          AND used > 0
+        """,
         (day,),
     ).fetchall()
     return {(str(kind), int(str(company))): int(str(n)) for kind, company, n in rows}

@@ -62,15 +62,28 @@ class ChannelLine:
     created_at: datetime
 
 
+COMPANIES = """
+    /* registry.companies */
+    SELECT
+        c.id,
+        c.slug,
+        c.name,
+        c.created_at,
+        (SELECT count(*) FROM agents a WHERE a.company_id = c.id AND a.disabled_at IS NULL),
+        (SELECT count(*) FROM channels h WHERE h.company_id = c.id AND h.state <> 'disabled'),
+        coalesce(t.customer_messages, 0),
+        coalesce(t.unread, 0)
+    FROM companies c
+    LEFT JOIN company_totals t ON t.company_id = c.id
+    WHERE c.id = coalesce(%s, c.id)
+    ORDER BY c.id
+"""
+
+
 def companies(conn: Conn, company_id: int | None = None) -> list[CompanyLine]:
     """All of them, or one."""
     rows = conn.execute(
-        "/* registry.companies */ SELECT c.id, c.slug, c.name, c.created_at,"
-        " (SELECT count(*) FROM agents a WHERE a.company_id = c.id AND a.disabled_at IS NULL),"
-        " (SELECT count(*) FROM channels h WHERE h.company_id = c.id AND h.state <> 'disabled'),"
-        " coalesce(t.customer_messages, 0), coalesce(t.unread, 0)"
-        " FROM companies c LEFT JOIN company_totals t ON t.company_id = c.id"
-        " WHERE c.id = coalesce(%s, c.id) ORDER BY c.id",
+        COMPANIES,
         (company_id,),
     ).fetchall()
     return [CompanyLine(*row) for row in rows]  # type: ignore[arg-type]
@@ -78,9 +91,14 @@ def companies(conn: Conn, company_id: int | None = None) -> list[CompanyLine]:
 
 def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
     rows = conn.execute(
-        "/* registry.agents */ SELECT a.company_id, a.id, c.slug, a.name, a.created_at, a.disabled_at"
-        " FROM agents a JOIN companies c ON c.id = a.company_id WHERE c.id = coalesce(%s, c.id)"
-        " ORDER BY a.company_id, a.id",
+        """
+        /* registry.agents */
+        SELECT a.company_id, a.id, c.slug, a.name, a.created_at, a.disabled_at
+        FROM agents a
+        JOIN companies c ON c.id = a.company_id
+        WHERE c.id = coalesce(%s, c.id)
+        ORDER BY a.company_id, a.id
+        """,
         (company_id,),
     ).fetchall()
     return [AgentLine(*row) for row in rows]  # type: ignore[arg-type]
@@ -89,18 +107,37 @@ def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
 def disable_agent(conn: Conn, company_id: int, agent_id: int) -> bool:
     """The key opens nothing from now on. False: there is no such agent, or it was disabled before."""
     cursor = conn.execute(
-        "/* registry.disable_agent */ UPDATE agents SET disabled_at = now()"
-        " WHERE company_id = %s AND id = %s AND disabled_at IS NULL",
+        """
+        /* registry.disable_agent */
+        UPDATE agents
+        SET disabled_at = now()
+        WHERE company_id = %s
+          AND id = %s
+          AND disabled_at IS NULL
+        """,
         (company_id, agent_id),
     )
     return cursor.rowcount == 1
 
 
+APPS = """
+    /* registry.apps */
+    SELECT
+        a.id,
+        a.platform,
+        a.slug,
+        a.state,
+        a.created_at,
+        (SELECT count(*) FROM channels h WHERE h.app_id = a.id)
+    FROM apps a
+    WHERE a.slug = coalesce(%s, a.slug)
+    ORDER BY a.id
+"""
+
+
 def apps(conn: Conn, slug: str | None = None) -> list[AppLine]:
     rows = conn.execute(
-        "/* registry.apps */ SELECT a.id, a.platform, a.slug, a.state, a.created_at,"
-        " (SELECT count(*) FROM channels h WHERE h.app_id = a.id) FROM apps a WHERE a.slug = coalesce(%s, a.slug)"
-        " ORDER BY a.id",
+        APPS,
         (slug,),
     ).fetchall()
     return [AppLine(*row) for row in rows]  # type: ignore[arg-type]
@@ -108,16 +145,32 @@ def apps(conn: Conn, slug: str | None = None) -> list[AppLine]:
 
 def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -> bool:
     """False: there is no such app."""
-    cursor = conn.execute("/* registry.set_app_state */ UPDATE apps SET state = %s WHERE slug = %s", (state, slug))
+    cursor = conn.execute(
+        """
+        /* registry.set_app_state */
+        UPDATE apps
+        SET state = %s
+        WHERE slug = %s
+        """,
+        (state, slug),
+    )
     return cursor.rowcount == 1
 
 
 def channels(conn: Conn, *, company_id: int | None = None, slug: str | None = None) -> list[ChannelLine]:
     """All of them, or those of a company or under an app."""
     rows = conn.execute(
-        "/* registry.channels */ SELECT h.company_id, h.id, c.slug, h.platform, a.slug, h.external_id, h.handle,"
-        " h.state, h.created_at FROM channels h JOIN companies c ON c.id = h.company_id JOIN apps a ON a.id = h.app_id"
-        " WHERE c.id = coalesce(%s, c.id) AND a.slug = coalesce(%s, a.slug) ORDER BY h.company_id, h.id",
+        """
+        /* registry.channels */
+        SELECT
+            h.company_id, h.id, c.slug, h.platform, a.slug, h.external_id, h.handle, h.state, h.created_at
+        FROM channels h
+        JOIN companies c ON c.id = h.company_id
+        JOIN apps a ON a.id = h.app_id
+        WHERE c.id = coalesce(%s, c.id)
+          AND a.slug = coalesce(%s, a.slug)
+        ORDER BY h.company_id, h.id
+        """,
         (company_id, slug),
     ).fetchall()
     return [ChannelLine(*row) for row in rows]  # type: ignore[arg-type]
@@ -129,8 +182,14 @@ def set_channel_enabled(conn: Conn, company_id: int, channel_id: int, *, enabled
     if enabled:
         _settle_dropped(conn, company_id, channel_id)
     cursor = conn.execute(
-        "/* registry.set_channel_enabled */ UPDATE channels SET state = %s"
-        " WHERE company_id = %s AND id = %s AND (state = 'disabled') = %s",
+        """
+        /* registry.set_channel_enabled */
+        UPDATE channels
+        SET state = %s
+        WHERE company_id = %s
+          AND id = %s
+          AND (state = 'disabled') = %s
+        """,
         ("active" if enabled else "disabled", company_id, channel_id, enabled),
     )
     return cursor.rowcount == 1
