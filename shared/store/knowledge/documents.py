@@ -46,6 +46,21 @@ class Added:
     changed: bool
 
 
+ADD_CHUNKS = """
+    /* knowledge.add_chunks */
+    INSERT INTO chunks (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)
+    SELECT
+        %s, %s, part.place - 1, %s, part.title, part.text, part.start_char, words.tsv,
+        knowledge_length(words.tsv)
+    FROM unnest(%s::text[], %s::text[], %s::int[])
+    WITH ORDINALITY AS part (
+        title, text, start_char, place
+    )
+    CROSS JOIN LATERAL knowledge_tsvector(%s, part.title || E'\\n' || part.text) AS words(tsv)
+    ORDER BY part.place
+"""
+
+
 def add_document(
     conn: Conn,
     company_id: int,
@@ -80,13 +95,7 @@ def add_document(
         (company_id, document_id),
     )
     conn.execute(
-        "/* knowledge.add_chunks */ INSERT INTO chunks"
-        " (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)"
-        " SELECT %s, %s, part.place - 1, %s, part.title, part.text, part.start_char, words.tsv,"
-        " knowledge_length(words.tsv)"
-        " FROM unnest(%s::text[], %s::text[], %s::int[]) WITH ORDINALITY AS part(title, text, start_char, place)"
-        " CROSS JOIN LATERAL knowledge_tsvector(%s, part.title || E'\\n' || part.text) AS words(tsv)"
-        " ORDER BY part.place",
+        ADD_CHUNKS,
         (
             company_id,
             document_id,
@@ -106,14 +115,20 @@ def _add_speakers(conn: Conn, company_id: int, document_id: int, chunks: Sequenc
     if not speaking:
         return
     conn.execute(
-        "/* knowledge.add_speakers */ INSERT INTO chunk_speakers (company_id, chunk_id, speaker)"
-        " SELECT c.company_id, c.id, named.speaker FROM unnest(%s::int[], %s::text[]) AS named (ordinal, speaker)"
-        " JOIN chunks c ON c.company_id = %s AND c.document_id = %s AND c.ordinal = named.ordinal",
+        """
+        /* knowledge.add_speakers */
+        INSERT INTO chunk_speakers (company_id, chunk_id, speaker)
+        SELECT c.company_id, c.id, named.speaker
+        FROM unnest(%s::int[], %s::text[]) AS named (ordinal, speaker)
+        JOIN chunks c ON c.company_id = %s
+          AND c.document_id = %s
+          AND c.ordinal = named.ordinal
+        """,
         ([ordinal for ordinal, _ in speaking], [name for _, name in speaking], company_id, document_id),
     )
 
 
-_HAS_SOURCE = """
+HAS_SOURCE = """
     /* knowledge.has_source */
     SELECT EXISTS (SELECT 1 FROM documents WHERE company_id = %s AND source = %s)
 """
@@ -122,7 +137,7 @@ _HAS_SOURCE = """
 def has_source(conn: Conn, company_id: int, source: str) -> bool:
     """Whether the company has a document of this source."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return bool(cursor.execute(_HAS_SOURCE, (company_id, source)).fetchone())
+        return bool(cursor.execute(HAS_SOURCE, (company_id, source)).fetchone())
 
 
 def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
@@ -136,20 +151,33 @@ def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
     )
 
 
+LIST_DOCUMENTS = """
+    /* knowledge.list_documents */
+    SELECT
+        d.id, c.name AS collection, left(d.source, 2000) AS source, left(d.title, 500) AS title, d.language,
+        d.chunk_count, d.created_at, d.updated_at
+    FROM documents d
+    JOIN collections c ON c.company_id = d.company_id
+      AND c.id = d.collection_id
+    WHERE d.company_id = %(company)s
+      AND d.id > %(after)s
+      AND (
+          %(where)s::jsonb IS NULL
+          OR (SELECT knowledge_documents(%(company)s, %(where)s)) IS NULL
+          OR d.id = ANY ((SELECT knowledge_documents(%(company)s, %(where)s))::bigint[])
+      )
+    ORDER BY d.id
+    LIMIT %(limit)s
+"""
+
+
 def list_documents(
     conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100, where: Filter | None = None
 ) -> list[Document]:
     """Documents in the order of their ids, from behind after_id on, those that the filter leaves."""
     with conn.cursor(row_factory=class_row(Document)) as cursor:
         return cursor.execute(
-            "/* knowledge.list_documents */ SELECT d.id, c.name AS collection, left(d.source, 2000) AS source,"
-            " left(d.title, 500) AS title, d.language,"
-            " d.chunk_count, d.created_at, d.updated_at"
-            " FROM documents d JOIN collections c ON c.company_id = d.company_id AND c.id = d.collection_id"
-            " WHERE d.company_id = %(company)s AND d.id > %(after)s AND (%(where)s::jsonb IS NULL"
-            "  OR (SELECT knowledge_documents(%(company)s, %(where)s)) IS NULL"
-            "  OR d.id = ANY ((SELECT knowledge_documents(%(company)s, %(where)s))::bigint[]))"
-            " ORDER BY d.id LIMIT %(limit)s",
+            LIST_DOCUMENTS,
             {
                 "company": company_id,
                 "after": after_id,
@@ -162,7 +190,12 @@ def list_documents(
 def version(conn: Conn, company_id: int) -> int:
     """Grows with every change of what the company's searches can find."""
     row = conn.execute(
-        "/* knowledge.version */ SELECT version FROM knowledge_versions WHERE company_id = %s",
+        """
+        /* knowledge.version */
+        SELECT version
+        FROM knowledge_versions
+        WHERE company_id = %s
+        """,
         (company_id,),
         prepare=True,
     ).fetchone()
@@ -174,8 +207,13 @@ def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[st
     if not names:
         return {}
     rows = conn.execute(
-        "/* knowledge.collection_ids */ SELECT asked.name, c.id FROM unnest(%s::text[]) AS asked (name)"
-        " JOIN collections c ON c.company_id = %s AND name_key(c.name) = name_key(asked.name)",
+        """
+        /* knowledge.collection_ids */
+        SELECT asked.name, c.id
+        FROM unnest(%s::text[]) AS asked (name)
+        JOIN collections c ON c.company_id = %s
+          AND name_key(c.name) = name_key(asked.name)
+        """,
         (list(names), company_id),
     ).fetchall()
     return {str(name): int(str(id_)) for name, id_ in rows}
@@ -183,8 +221,14 @@ def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[st
 
 def collection_names(conn: Conn, company_id: int, ids: Sequence[int]) -> list[str]:
     rows = conn.execute(
-        "/* knowledge.collection_names */ SELECT name FROM collections WHERE company_id = %s AND id = ANY (%s)"
-        " ORDER BY 1",
+        """
+        /* knowledge.collection_names */
+        SELECT name
+        FROM collections
+        WHERE company_id = %s
+          AND id = ANY (%s)
+        ORDER BY 1
+        """,
         (company_id, list(ids)),
     ).fetchall()
     return [str(name) for (name,) in rows]
@@ -194,8 +238,15 @@ def commonest_language(conn: Conn, company_id: int) -> str | None:
     """That of most of the company's chunks; None while it has none."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
-            "/* knowledge.commonest_language */ SELECT language FROM knowledge_stats"
-            " WHERE company_id = %s AND chunks > 0 ORDER BY chunks DESC, language LIMIT 1",
+            """
+            /* knowledge.commonest_language */
+            SELECT language
+            FROM knowledge_stats
+            WHERE company_id = %s
+              AND chunks > 0
+            ORDER BY chunks DESC, language
+            LIMIT 1
+            """,
             (company_id,),
         ).fetchone()
 
@@ -203,14 +254,23 @@ def commonest_language(conn: Conn, company_id: int) -> str | None:
 def _collection(conn: Conn, company_id: int, name: str) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(
-            "/* knowledge.add_collection */ INSERT INTO collections (company_id, name) VALUES (%s, %s)"
-            " ON CONFLICT DO NOTHING",
+            """
+            /* knowledge.add_collection */
+            INSERT INTO collections (company_id, name)
+            VALUES (%s, %s)
+            ON CONFLICT DO NOTHING
+            """,
             (company_id, name),
         )
         return _one_id(
             cursor.execute(
-                "/* knowledge.collection */ SELECT id FROM collections WHERE company_id = %s"
-                " AND name_key(name) = name_key(%s)",
+                """
+                /* knowledge.collection */
+                SELECT id
+                FROM collections
+                WHERE company_id = %s
+                  AND name_key(name) = name_key(%s)
+                """,
                 (company_id, name),
             ).fetchone()
         )
@@ -221,20 +281,27 @@ def _one_id(row: object) -> int:
     return row
 
 
+ADD_DOCUMENT = """
+    /* knowledge.add_document */
+    INSERT INTO documents AS d (
+        company_id, collection_id, source, title, language, text, content_hash, chunk_count, kind, category,
+        dated_at
+    )
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (company_id, source) DO UPDATE
+    SET collection_id = EXCLUDED.collection_id, title = EXCLUDED.title, language = EXCLUDED.language,
+        text = EXCLUDED.text, content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count,
+        kind = EXCLUDED.kind, category = EXCLUDED.category, dated_at = EXCLUDED.dated_at, updated_at = now()
+    WHERE d.content_hash <> EXCLUDED.content_hash
+    RETURNING d.id
+"""
+
+
 def _upsert(conn: Conn, company_id: int, values: tuple[object, ...]) -> int | None:
     """The document's id if it is new or differs from what was stored, else None."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
-            "/* knowledge.add_document */ INSERT INTO documents AS d"
-            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count, kind, category,"
-            " dated_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (company_id, source) DO UPDATE SET collection_id = EXCLUDED.collection_id,"
-            " title = EXCLUDED.title, language = EXCLUDED.language, text = EXCLUDED.text,"
-            " content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count, kind = EXCLUDED.kind,"
-            " category = EXCLUDED.category, dated_at = EXCLUDED.dated_at, updated_at = now()"
-            " WHERE d.content_hash <> EXCLUDED.content_hash"
-            " RETURNING d.id",
+            ADD_DOCUMENT,
             (company_id, *values),
         ).fetchone()
 
@@ -243,7 +310,13 @@ def _id_of(conn: Conn, company_id: int, source: str) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
         return _one_id(
             cursor.execute(
-                "/* knowledge.document_id */ SELECT id FROM documents WHERE company_id = %s AND source = %s",
+                """
+                /* knowledge.document_id */
+                SELECT id
+                FROM documents
+                WHERE company_id = %s
+                  AND source = %s
+                """,
                 (company_id, source),
             ).fetchone()
         )

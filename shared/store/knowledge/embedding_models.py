@@ -62,8 +62,12 @@ def watched(conn: Conn) -> list[Watched]:
     """All but those that are being dropped. As either role, without a company set."""
     with conn.cursor(row_factory=class_row(Watched)) as cursor:
         return cursor.execute(
-            "/* spaces.watched */ SELECT model, state, full_once, waiting, failing, oldest_s, age_s"
-            " FROM operations_spaces(%s) ORDER BY state, model",
+            """
+            /* spaces.watched */
+            SELECT model, state, full_once, waiting, failing, oldest_s, age_s
+            FROM operations_spaces(%s)
+            ORDER BY state, model
+            """,
             (COUNTED_MAX,),
         ).fetchall()
 
@@ -72,9 +76,12 @@ def every(conn: Conn) -> list[Space]:
     """In the order in which they rank: the active one, then the ready ones, the newest first; then the others."""
     with conn.cursor(row_factory=class_row(Space)) as cursor:
         return cursor.execute(
-            "/* spaces.every */ SELECT id, model, dimension, state, created_at, changed_at, filled_at"
-            " FROM embedding_spaces"
-            " ORDER BY array_position(ARRAY['active', 'ready', 'filling', 'dropping'], state), id DESC"
+            """
+            /* spaces.every */
+            SELECT id, model, dimension, state, created_at, changed_at, filled_at
+            FROM embedding_spaces
+            ORDER BY array_position(ARRAY['active', 'ready', 'filling', 'dropping'], state), id DESC
+            """
         ).fetchall()
 
 
@@ -90,22 +97,44 @@ def make(conn: Conn, model: str) -> None:
 def fill_of(conn: Conn, space_id: int) -> Fill:
     """For the owner role: over all companies."""
     row = conn.execute(
-        "/* spaces.fill */ SELECT (SELECT count(*) FROM documents), count(*) FILTER (WHERE i.done),"
-        " count(*) FILTER (WHERE NOT i.done AND i.error IS NOT NULL),"
-        " mode() WITHIN GROUP (ORDER BY i.error) FILTER (WHERE NOT i.done)"
-        " FROM indexing i WHERE i.space_id = %s",
+        """
+        /* spaces.fill */
+        SELECT
+            (SELECT count(*) FROM documents),
+            count(*) FILTER (WHERE i.done),
+            count(*) FILTER (WHERE NOT i.done AND i.error IS NOT NULL),
+            mode() WITHIN GROUP (ORDER BY i.error) FILTER (WHERE NOT i.done)
+        FROM indexing i
+        WHERE i.space_id = %s
+        """,
         (space_id,),
     ).fetchone()
     assert row is not None
     return Fill(*row)  # type: ignore[arg-type]
 
 
+BEHIND = """
+    /* spaces.behind */
+    SELECT count(*)
+    FROM indexing i
+    JOIN embedding_spaces s ON s.id = i.space_id
+    WHERE s.state = 'active'
+      AND i.done
+      AND NOT EXISTS (
+          SELECT 1
+          FROM indexing o
+          WHERE o.company_id = i.company_id
+            AND o.document_id = i.document_id
+            AND o.space_id = %s
+            AND o.done
+      )
+"""
+
+
 def behind(conn: Conn, space_id: int) -> int:
     """How many documents have all their vectors in the active space and not in this one. For the owner role."""
     row = conn.execute(
-        "/* spaces.behind */ SELECT count(*) FROM indexing i JOIN embedding_spaces s ON s.id = i.space_id"
-        " WHERE s.state = 'active' AND i.done AND NOT EXISTS (SELECT 1 FROM indexing o"
-        "   WHERE o.company_id = i.company_id AND o.document_id = i.document_id AND o.space_id = %s AND o.done)",
+        BEHIND,
         (space_id,),
     ).fetchone()
     assert row is not None
@@ -115,14 +144,23 @@ def behind(conn: Conn, space_id: int) -> int:
 def switch(conn: Conn, space_id: int) -> None:
     """Make it the active one; the one before stays, ready. For the owner role; call inside a transaction."""
     conn.execute(
-        "/* spaces.switch */ UPDATE embedding_spaces SET state ="
-        " CASE WHEN filled_at IS NULL THEN 'filling' ELSE 'ready' END, changed_at = clock_timestamp()"
-        " WHERE state = 'active' AND id <> %s",
+        """
+        /* spaces.switch */
+        UPDATE embedding_spaces
+        SET state = CASE WHEN filled_at IS NULL THEN 'filling' ELSE 'ready' END, changed_at = clock_timestamp()
+        WHERE state = 'active'
+          AND id <> %s
+        """,
         (space_id,),
     )
     conn.execute(
-        "/* spaces.switch */ UPDATE embedding_spaces SET state = 'active', changed_at = clock_timestamp()"
-        " WHERE id = %s AND state <> 'active'",
+        """
+        /* spaces.switch */
+        UPDATE embedding_spaces
+        SET state = 'active', changed_at = clock_timestamp()
+        WHERE id = %s
+          AND state <> 'active'
+        """,
         (space_id,),
     )
 
@@ -131,34 +169,68 @@ def retire(conn: Conn, space_id: int) -> bool:
     """From now on nothing is written to it, and nobody ranks in it who looks. False if it is the active one."""
     return (
         conn.execute(
-            "/* spaces.retire */ UPDATE embedding_spaces SET changed_at = CASE WHEN state = 'dropping' THEN changed_at"
-            " ELSE clock_timestamp() END, state = 'dropping' WHERE id = %s AND state <> 'active'",
+            """
+            /* spaces.retire */
+            UPDATE embedding_spaces
+            SET changed_at = CASE WHEN state = 'dropping' THEN changed_at ELSE clock_timestamp() END,
+                state = 'dropping'
+            WHERE id = %s
+              AND state <> 'active'
+            """,
             (space_id,),
         ).rowcount
         > 0
     )
 
 
+CLEAR = """
+    /* spaces.clear */
+    WITH next AS MATERIALIZED (
+        SELECT e.company_id, e.chunk_id
+        FROM embeddings e
+        WHERE e.space_id = %(space)s
+          AND (e.company_id, e.chunk_id) > (%(company)s, %(chunk)s)
+        ORDER BY e.company_id, e.chunk_id
+        LIMIT %(limit)s
+    )
+    DELETE FROM embeddings e
+    USING next
+    WHERE e.company_id = next.company_id
+      AND e.chunk_id = next.chunk_id
+      AND e.space_id = %(space)s
+    RETURNING e.company_id, e.chunk_id
+"""
+
+
 def clear(conn: Conn, space_id: int, *, after: tuple[int, int], limit: int) -> tuple[int, tuple[int, int] | None]:
     """Delete the next vectors of a retired space behind (company, chunk). Returns how many, and where to go on; None:
     that was all."""
     rows = conn.execute(
-        "/* spaces.clear */ WITH next AS MATERIALIZED (SELECT e.company_id, e.chunk_id FROM embeddings e"
-        "   WHERE e.space_id = %(space)s AND (e.company_id, e.chunk_id) > (%(company)s, %(chunk)s)"
-        "   ORDER BY e.company_id, e.chunk_id LIMIT %(limit)s)"
-        " DELETE FROM embeddings e USING next WHERE e.company_id = next.company_id AND e.chunk_id = next.chunk_id"
-        " AND e.space_id = %(space)s RETURNING e.company_id, e.chunk_id",
+        CLEAR,
         {"space": space_id, "company": after[0], "chunk": after[1], "limit": limit},
     ).fetchall()
     places = [(int(str(company)), int(str(chunk))) for company, chunk in rows]
     return len(places), max(places) if len(places) == limit else None
 
 
+CLEAR_QUEUE = """
+    /* spaces.clear_queue */
+    DELETE FROM indexing
+    WHERE ctid = ANY (
+        ARRAY(
+            SELECT ctid
+            FROM indexing
+            WHERE space_id = %s
+            LIMIT %s
+        )
+    )
+"""
+
+
 def clear_queue(conn: Conn, space_id: int, *, limit: int) -> int:
     """Delete the next rows of what was to be embedded in a retired space. Returns how many."""
     return conn.execute(
-        "/* spaces.clear_queue */ DELETE FROM indexing WHERE ctid = ANY (ARRAY("
-        "  SELECT ctid FROM indexing WHERE space_id = %s LIMIT %s))",
+        CLEAR_QUEUE,
         (space_id, limit),
     ).rowcount
 

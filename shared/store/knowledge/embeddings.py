@@ -51,8 +51,14 @@ def find_space(conn: Conn, model: str, dimension: int) -> int | None:
     """The space of a model; None if nothing was embedded in it yet, in another dimension, or it is on its way out."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
-            "/* embeddings.find_space */ SELECT id FROM embedding_spaces WHERE model = %s AND dimension = %s"
-            " AND state <> 'dropping'",
+            """
+            /* embeddings.find_space */
+            SELECT id
+            FROM embedding_spaces
+            WHERE model = %s
+              AND dimension = %s
+              AND state <> 'dropping'
+            """,
             (model, dimension),
         ).fetchone()
 
@@ -62,20 +68,38 @@ def claim(conn: Conn, space_ids: Sequence[int], after_company: int, *, lease_s: 
     after_company, else of the first of all."""
     with conn.cursor(row_factory=class_row(Claim)) as cursor:
         return cursor.execute(
-            "/* embeddings.claim */ SELECT company_id, document_id, space_id, version, attempts"
-            " FROM claim_indexing(%s::bigint[], %s, %s)",
+            """
+            /* embeddings.claim */
+            SELECT company_id, document_id, space_id, version, attempts
+            FROM claim_indexing(%s::bigint[], %s, %s)
+            """,
             (list(space_ids), after_company, lease_s),
         ).fetchone()
+
+
+WITHOUT_VECTOR = """
+    /* embeddings.without_vector */
+    SELECT c.id AS chunk_id, c.title, c.text
+    FROM chunks c
+    WHERE c.company_id = %s
+      AND c.document_id = %s
+      AND NOT EXISTS (
+          SELECT 1
+          FROM embeddings e
+          WHERE e.company_id = c.company_id
+            AND e.chunk_id = c.id
+            AND e.space_id = %s
+      )
+    ORDER BY c.ordinal
+    LIMIT %s
+"""
 
 
 def without_vector(conn: Conn, claimed: Claim, limit: int) -> list[Unembedded]:
     """The document's first chunks that have no vector in the space."""
     with conn.cursor(row_factory=class_row(Unembedded)) as cursor:
         return cursor.execute(
-            "/* embeddings.without_vector */ SELECT c.id AS chunk_id, c.title, c.text FROM chunks c"
-            " WHERE c.company_id = %s AND c.document_id = %s AND NOT EXISTS (SELECT 1 FROM embeddings e"
-            "  WHERE e.company_id = c.company_id AND e.chunk_id = c.id AND e.space_id = %s)"
-            " ORDER BY c.ordinal LIMIT %s",
+            WITHOUT_VECTOR,
             (claimed.company_id, claimed.document_id, claimed.space_id, limit),
         ).fetchall()
 
@@ -86,12 +110,15 @@ def add(conn: Conn, company_id: int, space_id: int, vectors: Sequence[tuple[int,
 
     Raises psycopg's ForeignKeyViolation for a chunk that somebody deletes at the same moment."""
     return conn.execute(
-        "/* embeddings.add */ INSERT INTO embeddings (company_id, chunk_id, space_id, embedding)"
-        " SELECT c.company_id, c.id, %s, new.vector::halfvec"
-        " FROM unnest(%s::bigint[], %s::text[]) AS new (chunk_id, vector)"
-        " JOIN chunks c ON c.company_id = %s AND c.id = new.chunk_id"
-        " WHERE EXISTS (SELECT 1 FROM embedding_spaces s WHERE s.id = %s AND s.state <> 'dropping')"
-        " ON CONFLICT DO NOTHING",
+        """
+        /* embeddings.add */
+        INSERT INTO embeddings (company_id, chunk_id, space_id, embedding)
+        SELECT c.company_id, c.id, %s, new.vector::halfvec
+        FROM unnest(%s::bigint[], %s::text[]) AS new (chunk_id, vector)
+        JOIN chunks c ON c.company_id = %s AND c.id = new.chunk_id
+        WHERE EXISTS (SELECT 1 FROM embedding_spaces s WHERE s.id = %s AND s.state <> 'dropping')
+        ON CONFLICT DO NOTHING
+        """,
         (
             space_id,
             [chunk_id for chunk_id, _ in vectors],
@@ -117,14 +144,24 @@ def postpone(conn: Conn, claimed: Claim, *, delay_s: float, error: str) -> bool:
     return _end(conn, claimed, False, delay_s, error)
 
 
+END = """
+    /* embeddings.end */
+    UPDATE indexing
+    SET done = %(done)s,
+        error = %(error)s,
+        attempts = CASE WHEN %(error)s::text IS NULL THEN 0 ELSE attempts END,
+        due_at = clock_timestamp() + make_interval(secs => %(delay)s)
+    WHERE company_id = %(company)s
+      AND document_id = %(document)s
+      AND space_id = %(space)s
+      AND version = %(version)s
+"""
+
+
 def _end(conn: Conn, claimed: Claim, done: bool, delay_s: float, error: str | None) -> bool:
     return (
         conn.execute(
-            "/* embeddings.end */ UPDATE indexing SET done = %(done)s, error = %(error)s,"
-            " attempts = CASE WHEN %(error)s::text IS NULL THEN 0 ELSE attempts END,"
-            " due_at = clock_timestamp() + make_interval(secs => %(delay)s)"
-            " WHERE company_id = %(company)s AND document_id = %(document)s AND space_id = %(space)s"
-            " AND version = %(version)s",
+            END,
             {
                 "done": done, "error": error, "delay": delay_s, "company": claimed.company_id,
                 "document": claimed.document_id, "space": claimed.space_id, "version": claimed.version,
@@ -146,8 +183,13 @@ def nearest(
     """
     with conn.cursor(row_factory=class_row(Passage)) as cursor:
         return cursor.execute(
-            "/* embeddings.nearest */ SELECT chunk_id, document_id, title, ordinal, text, similarity AS score,"
-            " 0.0::float8 AS relevance, similarity AS cosine FROM knowledge_nearest(%s, %s, %s::halfvec, %s, %s)",
+            """
+            /* embeddings.nearest */
+            SELECT
+                chunk_id, document_id, title, ordinal, text, similarity AS score, 0.0::float8 AS relevance,
+                similarity AS cosine
+            FROM knowledge_nearest(%s, %s, %s::halfvec, %s, %s)
+            """,
             (company_id, space_id, written(question), limit, exact),
         ).fetchall()
 
@@ -155,22 +197,41 @@ def nearest(
 def counts(conn: Conn, company_id: int) -> dict[int, int]:
     """How many chunks of each document have vectors in the active space; documents without any are left out."""
     rows = conn.execute(
-        "/* embeddings.counts */ SELECT c.document_id, count(*) FROM embeddings e"
-        " JOIN embedding_spaces s ON s.id = e.space_id AND s.state = 'active'"
-        " JOIN chunks c ON c.company_id = e.company_id AND c.id = e.chunk_id"
-        " WHERE e.company_id = %s GROUP BY 1",
+        """
+        /* embeddings.counts */
+        SELECT c.document_id, count(*)
+        FROM embeddings e
+        JOIN embedding_spaces s ON s.id = e.space_id AND s.state = 'active'
+        JOIN chunks c ON c.company_id = e.company_id AND c.id = e.chunk_id
+        WHERE e.company_id = %s
+        GROUP BY 1
+        """,
         (company_id,),
     ).fetchall()
     return {int(str(document_id)): int(str(count)) for document_id, count in rows}
+
+
+WAITING = """
+    /* embeddings.waiting */
+    SELECT count(*)
+    FROM documents d
+    WHERE d.company_id = %s
+      AND NOT EXISTS (
+          SELECT 1
+          FROM indexing i
+          JOIN embedding_spaces s ON s.id = i.space_id AND s.state = 'active'
+          WHERE i.company_id = d.company_id
+            AND i.document_id = d.id
+            AND i.done
+      )
+"""
 
 
 def waiting(conn: Conn, company_id: int) -> int:
     """How many of the company's documents have chunks without vectors in the active space, or none is active yet."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
-            "/* embeddings.waiting */ SELECT count(*) FROM documents d WHERE d.company_id = %s AND NOT EXISTS ("
-            "  SELECT 1 FROM indexing i JOIN embedding_spaces s ON s.id = i.space_id AND s.state = 'active'"
-            "  WHERE i.company_id = d.company_id AND i.document_id = d.id AND i.done)",
+            WAITING,
             (company_id,),
         ).fetchone()
     assert isinstance(found, int)

@@ -71,12 +71,16 @@ def _queue(
 ) -> int:  # fmt: skip
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
-            "/* imports.queue */ INSERT INTO imports (company_id, source, name, kind, media_type, described, body)"
-            " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s)"
-            " ON CONFLICT (company_id, source) DO UPDATE SET name = EXCLUDED.name, kind = EXCLUDED.kind,"
-            " media_type = EXCLUDED.media_type, described = EXCLUDED.described, body = EXCLUDED.body, state = 'queued',"
-            " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
-            " RETURNING id",
+            """
+            /* imports.queue */
+            INSERT INTO imports (company_id, source, name, kind, media_type, described, body)
+            VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s)
+            ON CONFLICT (company_id, source) DO UPDATE
+            SET name = EXCLUDED.name, kind = EXCLUDED.kind, media_type = EXCLUDED.media_type,
+                described = EXCLUDED.described, body = EXCLUDED.body, state = 'queued', reason = NULL,
+                attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()
+            RETURNING id
+            """,
             (company_id, source, name, kind, media_type, json.dumps(dict(described)), body),
         ).fetchone()
     assert isinstance(found, int)
@@ -87,6 +91,42 @@ REREAD_DAYS = 27
 """Whatever a sitemap says: some name the day on which they were made, and it never changes."""
 
 
+QUEUE_PAGES = """
+    /* imports.queue_pages */
+    INSERT INTO imports (company_id, source, name, kind, described, site, lastmod)
+    SELECT %(company)s, page, page, 'page', %(described)s::jsonb, %(site)s, nullif(changed, '')
+    FROM unnest(%(pages)s::text[], %(changed)s::text[]) AS named (page, changed)
+    ORDER BY page
+    ON CONFLICT (company_id, source) DO UPDATE
+    SET described = EXCLUDED.described,
+        state = 'queued',
+        site = EXCLUDED.site,
+        left_at = NULL,
+        lastmod = EXCLUDED.lastmod,
+        seen = CASE WHEN imports.described = EXCLUDED.described THEN imports.seen END,
+        reason = NULL,
+        attempts = 0,
+        version = imports.version + 1,
+        due_at = now(),
+        updated_at = now()
+    WHERE imports.kind = 'page'
+      AND (
+          imports.state = 'done'
+          AND imports.described = EXCLUDED.described
+          AND imports.seen -> 'as' = to_jsonb(%(version)s::int)
+          AND imports.lastmod = EXCLUDED.lastmod
+          AND left(EXCLUDED.lastmod, 10) < to_char(imports.updated_at, 'YYYY-MM-DD')
+          AND imports.updated_at > now() - make_interval(days => %(reread)s)
+          AND EXISTS (
+              SELECT 1
+              FROM documents d
+              WHERE d.company_id = imports.company_id
+                AND d.id = imports.document_id
+          )
+      ) IS NOT TRUE
+"""
+
+
 def queue_pages(
     conn: Conn, company_id: int, pages: Mapping[str, str], described: Mapping[str, Any], *, site: str, version: int
 ) -> int:
@@ -95,19 +135,7 @@ def queue_pages(
 
     pages: with that day or time, empty where nobody says it. site: the sitemap that names them. Returns how many."""
     return conn.execute(
-        "/* imports.queue_pages */ INSERT INTO imports (company_id, source, name, kind, described, site, lastmod)"
-        " SELECT %(company)s, page, page, 'page', %(described)s::jsonb, %(site)s, nullif(changed, '')"
-        " FROM unnest(%(pages)s::text[], %(changed)s::text[]) AS named (page, changed) ORDER BY page"
-        " ON CONFLICT (company_id, source) DO UPDATE SET described = EXCLUDED.described, state = 'queued',"
-        " site = EXCLUDED.site, left_at = NULL, lastmod = EXCLUDED.lastmod,"
-        " seen = CASE WHEN imports.described = EXCLUDED.described THEN imports.seen END,"
-        " reason = NULL, attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()"
-        " WHERE imports.kind = 'page' AND (imports.state = 'done' AND imports.described = EXCLUDED.described"
-        "  AND imports.seen -> 'as' = to_jsonb(%(version)s::int) AND imports.lastmod = EXCLUDED.lastmod"
-        "  AND left(EXCLUDED.lastmod, 10) < to_char(imports.updated_at, 'YYYY-MM-DD')"
-        "  AND imports.updated_at > now() - make_interval(days => %(reread)s)"
-        "  AND EXISTS (SELECT 1 FROM documents d WHERE d.company_id = imports.company_id"
-        "   AND d.id = imports.document_id)) IS NOT TRUE",
+        QUEUE_PAGES,
         {
             "company": company_id,
             "described": json.dumps(dict(described)),
@@ -124,29 +152,57 @@ LEFT_FOR_DAYS = 6
 """Less than the week between two readings: what two of them do not name is gone."""
 
 
+DELETE_GONE_PAGES = """
+    /* imports.part_with */
+    WITH gone AS (
+        DELETE FROM imports
+        WHERE company_id = %(company)s
+          AND site = %(site)s
+          AND left_at < now() - make_interval(days => %(days)s)
+        RETURNING document_id
+    ), documents AS (
+        DELETE FROM documents
+        WHERE company_id = %(company)s
+          AND id IN (SELECT document_id FROM gone)
+    )
+    SELECT 1
+    FROM gone
+"""
+
+
 def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) -> int:
     """Pages that their sitemap names no more are marked; those that were marked LEFT_FOR_DAYS ago go, with their
     documents. Nothing happens where it names fewer than half of what it named: then the sitemap is what is broken.
     named: all that it names. Returns how many went."""
     values = {"company": company_id, "site": site, "named": list(named), "days": LEFT_FOR_DAYS}
     broken = conn.execute(
-        "/* imports.part_with */ SELECT count(*) FILTER (WHERE source = ANY (%(named)s)) * 2 < count(*) FROM imports"
-        " WHERE company_id = %(company)s AND site = %(site)s AND kind = 'page' AND left_at IS NULL",
+        """
+        /* imports.part_with */
+        SELECT count(*) FILTER (WHERE source = ANY (%(named)s)) * 2 < count(*)
+        FROM imports
+        WHERE company_id = %(company)s
+          AND site = %(site)s
+          AND kind = 'page'
+          AND left_at IS NULL
+        """,
         values,
     ).fetchone()
     if broken is not None and broken[0]:
         return 0
     conn.execute(
-        "/* imports.part_with */ UPDATE imports SET left_at = CASE WHEN source = ANY (%(named)s) THEN NULL"
-        " ELSE coalesce(left_at, now()) END WHERE company_id = %(company)s AND site = %(site)s AND kind = 'page'"
-        " AND (left_at IS NULL) <> (source = ANY (%(named)s))",
+        """
+        /* imports.part_with */
+        UPDATE imports
+        SET left_at = CASE WHEN source = ANY (%(named)s) THEN NULL ELSE coalesce(left_at, now()) END
+        WHERE company_id = %(company)s
+          AND site = %(site)s
+          AND kind = 'page'
+          AND (left_at IS NULL) <> (source = ANY (%(named)s))
+        """,
         values,
     )
     return conn.execute(
-        "/* imports.part_with */ WITH gone AS (DELETE FROM imports WHERE company_id = %(company)s AND site = %(site)s"
-        "   AND left_at < now() - make_interval(days => %(days)s) RETURNING document_id),"
-        " documents AS (DELETE FROM documents WHERE company_id = %(company)s"
-        "   AND id IN (SELECT document_id FROM gone)) SELECT 1 FROM gone",
+        DELETE_GONE_PAGES,
         values,
     ).rowcount
 
@@ -154,9 +210,15 @@ def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) ->
 def queue_sites_again(conn: Conn, company_id: int) -> int:
     """Have the company's websites read once more. Returns how many."""
     return conn.execute(
-        "/* imports.queue_sites_again */ UPDATE imports SET state = 'queued', reason = NULL, attempts = 0,"
-        " version = version + 1, due_at = now(), updated_at = now()"
-        " WHERE company_id = %s AND kind = 'site' AND state <> 'queued'",
+        """
+        /* imports.queue_sites_again */
+        UPDATE imports
+        SET state = 'queued', reason = NULL, attempts = 0, version = version + 1, due_at = now(),
+            updated_at = now()
+        WHERE company_id = %s
+          AND kind = 'site'
+          AND state <> 'queued'
+        """,
         (company_id,),
     ).rowcount
 
@@ -165,7 +227,13 @@ def count_sites(conn: Conn) -> int:
     """Websites of all companies that could be read once more. For the owner role."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
-            "/* imports.count_sites */ SELECT count(*) FROM imports WHERE kind = 'site' AND state <> 'queued'"
+            """
+            /* imports.count_sites */
+            SELECT count(*)
+            FROM imports
+            WHERE kind = 'site'
+              AND state <> 'queued'
+            """
         ).fetchone()
     assert isinstance(found, int)
     return found
@@ -187,14 +255,36 @@ def claim_several(
         ).fetchall()
 
 
+LOAD = """
+    /* imports.load */
+    SELECT
+        source,
+        name,
+        kind,
+        media_type,
+        described,
+        body,
+        CASE
+            WHEN EXISTS (
+                SELECT 1
+                FROM documents d
+                WHERE d.company_id = imports.company_id
+                  AND d.id = imports.document_id
+            ) THEN seen
+        END AS seen
+    FROM imports
+    WHERE company_id = %s
+      AND id = %s
+      AND version = %s
+      AND state = 'queued'
+"""
+
+
 def load(conn: Conn, claimed: Claim) -> Import | None:
     """None if another one is at it, or it was queued anew."""
     with conn.cursor(row_factory=class_row(Import)) as cursor:
         return cursor.execute(
-            "/* imports.load */ SELECT source, name, kind, media_type, described, body, CASE WHEN EXISTS ("
-            "  SELECT 1 FROM documents d WHERE d.company_id = imports.company_id AND d.id = imports.document_id)"
-            "  THEN seen END AS seen FROM imports"
-            " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+            LOAD,
             (claimed.company_id, claimed.import_id, claimed.version),
         ).fetchone()
 
@@ -204,9 +294,16 @@ def finish(conn: Conn, claimed: Claim, document_id: int | None, seen: Mapping[st
     anew meanwhile."""
     return (
         conn.execute(
-            "/* imports.finish */ UPDATE imports SET state = 'done', reason = NULL, body = NULL, document_id = %s,"
-            " seen = %s::jsonb, updated_at = now()"
-            " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+            """
+            /* imports.finish */
+            UPDATE imports
+            SET state = 'done', reason = NULL, body = NULL, document_id = %s, seen = %s::jsonb,
+                updated_at = now()
+            WHERE company_id = %s
+              AND id = %s
+              AND version = %s
+              AND state = 'queued'
+            """,
             (
                 document_id, None if seen is None else json.dumps(dict(seen)), claimed.company_id, claimed.import_id,
                 claimed.version,
@@ -219,18 +316,37 @@ def finish(conn: Conn, claimed: Claim, document_id: int | None, seen: Mapping[st
 def unchanged(conn: Conn, claimed: Claim) -> None:
     """It is the document that it was."""
     conn.execute(
-        "/* imports.unchanged */ UPDATE imports SET state = 'done', reason = NULL, updated_at = now()"
-        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        """
+        /* imports.unchanged */
+        UPDATE imports
+        SET state = 'done', reason = NULL, updated_at = now()
+        WHERE company_id = %s
+          AND id = %s
+          AND version = %s
+          AND state = 'queued'
+        """,
         (claimed.company_id, claimed.import_id, claimed.version),
     )
+
+
+POSTPONE = """
+    /* imports.postpone */
+    UPDATE imports
+    SET due_at = clock_timestamp() + make_interval(secs => %s),
+        reason = %s,
+        attempts = attempts - %s,
+        updated_at = now()
+    WHERE company_id = %s
+      AND id = %s
+      AND version = %s
+      AND state = 'queued'
+"""
 
 
 def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: bool = True) -> None:
     """It failed, and may not the next time. tried: whether that was an attempt."""
     conn.execute(
-        "/* imports.postpone */ UPDATE imports SET due_at = clock_timestamp() + make_interval(secs => %s), reason = %s,"
-        " attempts = attempts - %s, updated_at = now()"
-        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        POSTPONE,
         (delay_s, reason[:REASON_CHARS], 0 if tried else 1, claimed.company_id, claimed.import_id, claimed.version),
     )
 
@@ -238,8 +354,15 @@ def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: 
 def park(conn: Conn, claimed: Claim, reason: str) -> None:
     """Nobody will read it as it is. What was sent stays, to be tried again once the reason is gone."""
     conn.execute(
-        "/* imports.park */ UPDATE imports SET state = 'parked', reason = %s, updated_at = now()"
-        " WHERE company_id = %s AND id = %s AND version = %s AND state = 'queued'",
+        """
+        /* imports.park */
+        UPDATE imports
+        SET state = 'parked', reason = %s, updated_at = now()
+        WHERE company_id = %s
+          AND id = %s
+          AND version = %s
+          AND state = 'queued'
+        """,
         (reason[:REASON_CHARS], claimed.company_id, claimed.import_id, claimed.version),
     )
 
@@ -247,10 +370,14 @@ def park(conn: Conn, claimed: Claim, reason: str) -> None:
 def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: int | None, reason: str | None) -> None:
     """Write down what became of a file that was read here and now: a document, or why not."""
     conn.execute(
-        "/* imports.note */ INSERT INTO imports (company_id, source, name, kind, state, reason, document_id, attempts)"
-        " VALUES (%s, %s, %s, 'file', %s, %s, %s, 1)"
-        " ON CONFLICT (company_id, source) DO UPDATE SET name = EXCLUDED.name, state = EXCLUDED.state, body = NULL,"
-        " reason = EXCLUDED.reason, document_id = EXCLUDED.document_id, updated_at = now()",
+        """
+        /* imports.note */
+        INSERT INTO imports (company_id, source, name, kind, state, reason, document_id, attempts)
+        VALUES (%s, %s, %s, 'file', %s, %s, %s, 1)
+        ON CONFLICT (company_id, source) DO UPDATE
+        SET name = EXCLUDED.name, state = EXCLUDED.state, body = NULL, reason = EXCLUDED.reason,
+            document_id = EXCLUDED.document_id, updated_at = now()
+        """,
         (
             company_id,
             source,
@@ -262,12 +389,24 @@ def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: in
     )
 
 
+RETRY_PARKED = """
+    /* imports.retry_parked */
+    UPDATE imports
+    SET state = 'queued',
+        attempts = 0,
+        version = version + 1,
+        due_at = now(),
+        updated_at = now()
+    WHERE company_id = %s
+      AND state = 'parked'
+      AND (body IS NOT NULL OR kind <> 'file')
+"""
+
+
 def retry_parked(conn: Conn, company_id: int) -> int:
     """Queue again what is parked and still there to be read. Returns how many."""
     return conn.execute(
-        "/* imports.retry_parked */ UPDATE imports SET state = 'queued', attempts = 0, version = version + 1,"
-        " due_at = now(), updated_at = now()"
-        " WHERE company_id = %s AND state = 'parked' AND (body IS NOT NULL OR kind <> 'file')",
+        RETRY_PARKED,
         (company_id,),
     ).rowcount
 
@@ -301,17 +440,36 @@ def clear_parked(
 def counts(conn: Conn, company_id: int) -> dict[str, int]:
     """How many are in each state."""
     rows = conn.execute(
-        "/* imports.counts */ SELECT state, count(*) FROM imports WHERE company_id = %s GROUP BY 1", (company_id,)
+        """
+        /* imports.counts */
+        SELECT state, count(*)
+        FROM imports
+        WHERE company_id = %s
+        GROUP BY 1
+        """,
+        (company_id,),
     ).fetchall()
     return {str(state): int(str(count)) for state, count in rows}
+
+
+LISTED = """
+    /* imports.listed */
+    SELECT
+        id, left(source, 2000) AS source, kind, state, left(reason, 500) AS reason, document_id, attempts,
+        updated_at
+    FROM imports
+    WHERE company_id = %s
+      AND state = %s
+      AND id > %s
+    ORDER BY id
+    LIMIT %s
+"""
 
 
 def listed(conn: Conn, company_id: int, state: str, *, after_id: int = 0, limit: int = 100) -> list[Listed]:
     """Those in a state, in the order of their ids."""
     with conn.cursor(row_factory=class_row(Listed)) as cursor:
         return cursor.execute(
-            "/* imports.listed */ SELECT id, left(source, 2000) AS source, kind, state, left(reason, 500) AS reason,"
-            " document_id, attempts, updated_at FROM imports"
-            " WHERE company_id = %s AND state = %s AND id > %s ORDER BY id LIMIT %s",
+            LISTED,
             (company_id, state, after_id, limit),
         ).fetchall()

@@ -31,40 +31,79 @@ class Lowest:
 def by_index(conn: Conn, company_id: int) -> bool:
     """Whether the company is so large that it is searched by the index."""
     row = conn.execute(
-        "/* recall.by_index */ SELECT coalesce(sum(chunks), 0) > %s FROM knowledge_stats WHERE company_id = %s",
+        """
+        /* recall.by_index */
+        SELECT coalesce(sum(chunks), 0) > %s
+        FROM knowledge_stats
+        WHERE company_id = %s
+        """,
         (EXACT_UP_TO, company_id),
     ).fetchone()
     return row is not None and bool(row[0])
+
+
+RECENT_QUESTIONS = """
+    /* recall.recent_questions */
+    SELECT m.text
+    FROM turns t
+    JOIN LATERAL (
+        SELECT text
+        FROM messages m
+        WHERE m.company_id = t.company_id
+          AND m.conversation_id = t.conversation_id
+          AND m.seq = t.last_seq
+    ) m ON true
+    WHERE t.company_id = %s
+      AND m.text <> ''
+    ORDER BY t.id DESC
+    LIMIT %s
+"""
 
 
 def recent_questions(conn: Conn, company_id: int, limit: int) -> list[str]:
     """What customers asked last."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
-            "/* recall.recent_questions */ SELECT m.text FROM turns t JOIN LATERAL ("
-            "  SELECT text FROM messages m WHERE m.company_id = t.company_id AND m.conversation_id = t.conversation_id"
-            "  AND m.seq = t.last_seq) m ON true"
-            " WHERE t.company_id = %s AND m.text <> '' ORDER BY t.id DESC LIMIT %s",
+            RECENT_QUESTIONS,
             (company_id, limit),
         ).fetchall()
 
 
 def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_search: int) -> None:
     conn.execute(
-        "/* recall.record */ INSERT INTO recall_audits (company_id, ef_search, recall, questions)"
-        " VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (company_id) DO UPDATE SET ef_search = EXCLUDED.ef_search, recall = EXCLUDED.recall,"
-        " questions = EXCLUDED.questions, measured_at = now()",
+        """
+        /* recall.record */
+        INSERT INTO recall_audits (company_id, ef_search, recall, questions)
+        VALUES (%s, %s, %s, %s)
+        ON CONFLICT (company_id) DO UPDATE
+        SET ef_search = EXCLUDED.ef_search,
+            recall = EXCLUDED.recall,
+            questions = EXCLUDED.questions,
+            measured_at = now()
+        """,
         (company_id, ef_search, recall, questions),
     )
+
+
+LIST_OF = """
+    /* recall.list_of */
+    SELECT knowledge_list(
+        %(company)s,
+        %(space)s,
+        (
+            SELECT coalesce(sum(chunks), 0)::bigint
+            FROM knowledge_stats
+            WHERE company_id = %(company)s
+        )
+    )
+"""
 
 
 def list_of(conn: Conn, company_id: int, space_id: int) -> int:
     """How far the company's index of that space looks."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
-            "/* recall.list_of */ SELECT knowledge_list(%(company)s, %(space)s, (SELECT"
-            " coalesce(sum(chunks), 0)::bigint FROM knowledge_stats WHERE company_id = %(company)s))",
+            LIST_OF,
             {"company": company_id, "space": space_id},
         ).fetchone()
     assert isinstance(found, int)

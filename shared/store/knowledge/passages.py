@@ -78,8 +78,10 @@ def hits(
     """
     model, vector = near if near is not None else (None, None)
     row = conn.execute(
-        "/* passages.hits */ SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb,"
-        " %s)::text",
+        """
+        /* passages.hits */
+        SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s)::text
+        """,
         (
             company_id,
             list(texts),
@@ -132,8 +134,13 @@ def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int,
     """The texts of these chunks; those that are gone are left out."""
     with conn.cursor(row_factory=class_row(Text)) as cursor:
         rows = cursor.execute(
-            "/* passages.texts */ SELECT id AS chunk_id, title, text, start_char FROM chunks"
-            " WHERE company_id = %s AND id = ANY (%s)",
+            """
+            /* passages.texts */
+            SELECT id AS chunk_id, title, text, start_char
+            FROM chunks
+            WHERE company_id = %s
+              AND id = ANY (%s)
+            """,
             (company_id, list(chunk_ids)),
             prepare=True,
         ).fetchall()
@@ -143,9 +150,13 @@ def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int,
 def texts_and_version(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> tuple[dict[int, Text], int]:
     """As `texts_of`, with the version of the company's knowledge (`knowledge.version`) that they are of."""
     rows = conn.execute(
-        "/* passages.texts_and_version */ SELECT coalesce(v.version, 0), c.id, c.title, c.text, c.start_char"
-        " FROM (SELECT) one LEFT JOIN knowledge_versions v ON v.company_id = %(company)s"
-        " LEFT JOIN chunks c ON c.company_id = %(company)s AND c.id = ANY (%(ids)s)",
+        """
+        /* passages.texts_and_version */
+        SELECT coalesce(v.version, 0), c.id, c.title, c.text, c.start_char
+        FROM (SELECT) one
+        LEFT JOIN knowledge_versions v ON v.company_id = %(company)s
+        LEFT JOIN chunks c ON c.company_id = %(company)s AND c.id = ANY (%(ids)s)
+        """,
         {"company": company_id, "ids": list(chunk_ids)},
         prepare=True,
     ).fetchall()
@@ -165,9 +176,12 @@ def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: F
         )
         return
     conn.execute(
-        "/* passages.save_chat_filter */ INSERT INTO chat_filters (company_id, conversation_id, wanted)"
-        " VALUES (%s, %s, %s::jsonb) ON CONFLICT (company_id, conversation_id)"
-        " DO UPDATE SET wanted = EXCLUDED.wanted, updated_at = now()",
+        """
+        /* passages.save_chat_filter */
+        INSERT INTO chat_filters (company_id, conversation_id, wanted)
+        VALUES (%s, %s, %s::jsonb)
+        ON CONFLICT (company_id, conversation_id) DO UPDATE SET wanted = EXCLUDED.wanted, updated_at = now()
+        """,
         (company_id, conversation_id, where.as_json()),
     )
 
@@ -175,10 +189,32 @@ def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: F
 def chat_filter(conn: Conn, company_id: int, conversation_id: int) -> Filter | None:
     """What a conversation's questions are answered from; None: all."""
     row = conn.execute(
-        "/* passages.chat_filter */ SELECT wanted FROM chat_filters WHERE company_id = %s AND conversation_id = %s",
+        """
+        /* passages.chat_filter */
+        SELECT wanted
+        FROM chat_filters
+        WHERE company_id = %s
+          AND conversation_id = %s
+        """,
         (company_id, conversation_id),
     ).fetchone()
     return None if row is None or not isinstance(row[0], dict) else Filter.from_json(row[0])
+
+
+SURROUNDINGS = """
+    /* passages.surroundings */
+    SELECT
+        c.id AS chunk_id, c.document_id, c.title, c.ordinal, c.text, 0.0::float8 AS score,
+        0.0::float8 AS relevance, c.start_char
+    FROM chunks one
+    JOIN chunks c ON c.company_id = one.company_id
+      AND c.document_id = one.document_id
+      AND c.ordinal BETWEEN one.ordinal - %(around)s AND one.ordinal + %(around)s
+    WHERE one.company_id = %(company)s
+      AND one.id = %(chunk)s
+      AND knowledge_visible(%(company)s, one.document_id, %(where)s::jsonb)
+    ORDER BY c.ordinal
+"""
 
 
 def surroundings(conn: Conn, company_id: int, chunk_id: int, around: int, where: Filter | None = None) -> list[Passage]:
@@ -186,12 +222,7 @@ def surroundings(conn: Conn, company_id: int, chunk_id: int, around: int, where:
     and score: 0, because nothing was asked."""
     with conn.cursor(row_factory=class_row(Passage)) as cursor:
         return cursor.execute(
-            "/* passages.surroundings */ SELECT c.id AS chunk_id, c.document_id, c.title, c.ordinal, c.text,"
-            " 0.0::float8 AS score, 0.0::float8 AS relevance, c.start_char"
-            " FROM chunks one JOIN chunks c ON c.company_id = one.company_id AND c.document_id = one.document_id"
-            " AND c.ordinal BETWEEN one.ordinal - %(around)s AND one.ordinal + %(around)s"
-            " WHERE one.company_id = %(company)s AND one.id = %(chunk)s"
-            " AND knowledge_visible(%(company)s, one.document_id, %(where)s::jsonb) ORDER BY c.ordinal",
+            SURROUNDINGS,
             {
                 "around": around, "company": company_id, "chunk": chunk_id,
                 "where": None if where is None else where.as_json(),

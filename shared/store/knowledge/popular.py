@@ -25,26 +25,59 @@ class Popular:
     asked: int
 
 
+FIND = """
+    /* popular.find */
+    INSERT INTO popular_questions (company_id, message_id, asked)
+    WITH lately AS (
+        SELECT conversation_id, last_seq
+        FROM turns
+        WHERE company_id = %(company)s
+          AND first_seq = last_seq
+        ORDER BY id DESC
+        LIMIT %(turns)s
+    ), said AS MATERIALIZED (
+        SELECT
+            m.id,
+            m.text,
+            m.conversation_id,
+            rtrim(regexp_replace(lower(normalize(m.text)), '\\s+', ' ', 'g'), ' ?!.…') AS question
+        FROM lately l
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM messages m
+            WHERE m.company_id = %(company)s
+              AND m.conversation_id = l.conversation_id
+              AND m.seq = l.last_seq
+            LIMIT 1
+        ) m
+        WHERE m.created_at > now() - make_interval(days => %(days)s)
+          AND length(m.text) BETWEEN %(shortest)s AND %(longest)s
+    ), often AS (
+        SELECT question, count(*) AS asked
+        FROM said
+        GROUP BY 1
+        HAVING count(*) >= %(asked)s
+          AND count(DISTINCT conversation_id) >= %(chats)s
+        ORDER BY 2 DESC, 1
+        LIMIT %(limit)s
+    ), forms AS (
+        SELECT question, max(id) AS id, count(*) AS times
+        FROM said
+        GROUP BY question, text
+    )
+    SELECT DISTINCT ON (o.question) %(company)s, f.id, o.asked
+    FROM often o
+    JOIN forms f USING (question)
+    ORDER BY o.question, f.times DESC, f.id DESC
+"""
+
+
 def find(conn: Conn, company_id: int, *, limit: int) -> int:
     """Note anew what was asked often in a company's last turns of one message: the same but for case, white space and
     the marks at its end. Returns how many. Call inside a transaction."""
     conn.execute("/* popular.find */ DELETE FROM popular_questions WHERE company_id = %s", (company_id,))
     return conn.execute(
-        "/* popular.find */ INSERT INTO popular_questions (company_id, message_id, asked)"
-        " WITH lately AS (SELECT conversation_id, last_seq FROM turns WHERE company_id = %(company)s"
-        "   AND first_seq = last_seq ORDER BY id DESC LIMIT %(turns)s),"
-        " said AS MATERIALIZED (SELECT m.id, m.text, m.conversation_id,"
-        "   rtrim(regexp_replace(lower(normalize(m.text)), '\\s+', ' ', 'g'), ' ?!.…') AS question"
-        "   FROM lately l CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.company_id = %(company)s"
-        "     AND m.conversation_id = l.conversation_id AND m.seq = l.last_seq LIMIT 1) m"
-        "   WHERE m.created_at > now() - make_interval(days => %(days)s)"
-        "   AND length(m.text) BETWEEN %(shortest)s AND %(longest)s),"
-        " often AS (SELECT question, count(*) AS asked FROM said GROUP BY 1"
-        "   HAVING count(*) >= %(asked)s AND count(DISTINCT conversation_id) >= %(chats)s ORDER BY 2 DESC, 1"
-        "   LIMIT %(limit)s),"
-        " forms AS (SELECT question, max(id) AS id, count(*) AS times FROM said GROUP BY question, text)"
-        " SELECT DISTINCT ON (o.question) %(company)s, f.id, o.asked FROM often o JOIN forms f USING (question)"
-        " ORDER BY o.question, f.times DESC, f.id DESC",
+        FIND,
         {
             "company": company_id, "days": DAYS, "turns": TURNS, "shortest": CHARS_MIN, "longest": CHARS_MAX,
             "asked": ASKED_MIN, "chats": CHATS_MIN, "limit": limit,

@@ -52,39 +52,82 @@ class Graph:
         return LINKS_LARGE if self.chunks >= LINKED_FROM else LINKS
 
 
+MISSING = """
+    /* graphs.missing */
+    SELECT
+        k.company_id,
+        s.id AS space_id,
+        s.dimension,
+        k.chunks,
+        one."table",
+        CASE
+            WHEN p.pid IS NOT NULL THEN 'building'
+            WHEN i.indexrelid IS NULL THEN 'absent'
+            WHEN i.indisvalid THEN 'thin'
+            ELSE 'broken'
+        END AS state
+    FROM (SELECT company_id, sum(chunks)::bigint AS chunks FROM knowledge_stats GROUP BY 1) k
+    JOIN embedding_spaces s ON s.dimension IS NOT NULL
+      AND s.state <> 'dropping'
+    CROSS JOIN LATERAL (
+        SELECT e.tableoid::regclass::text AS "table"
+        FROM embeddings e
+        WHERE e.company_id = k.company_id
+          AND e.space_id = s.id
+        LIMIT 1
+    ) one
+    LEFT JOIN pg_index i ON i.indexrelid = to_regclass(
+        format('public.embeddings_graph_%%s_%%s', s.id, k.company_id)
+    )
+    LEFT JOIN pg_class g ON g.oid = i.indexrelid
+    LEFT JOIN pg_stat_progress_create_index p ON p.index_relid IN (
+        i.indexrelid,
+        to_regclass(format('public.embeddings_graph_%%s_%%s_new', s.id, k.company_id))
+    )
+    WHERE k.chunks >= %s
+      AND (i.indisvalid IS NOT TRUE OR k.chunks >= %s AND NOT coalesce(g.reloptions @> ARRAY[%s], false))
+    ORDER BY k.chunks DESC, k.company_id, s.id
+"""
+
+
 def missing(conn: Conn) -> list[Graph]:
     """Those that should be there and are not whole, or have too few links; the largest first, of companies that have a
     vector in the space."""
     with conn.cursor(row_factory=class_row(Graph)) as cursor:
         return cursor.execute(
-            "/* graphs.missing */ SELECT k.company_id, s.id AS space_id, s.dimension, k.chunks,"
-            " one.\"table\", CASE WHEN p.pid IS NOT NULL THEN 'building' WHEN i.indexrelid IS NULL THEN 'absent'"
-            " WHEN i.indisvalid THEN 'thin' ELSE 'broken' END AS state"
-            " FROM (SELECT company_id, sum(chunks)::bigint AS chunks FROM knowledge_stats GROUP BY 1) k"
-            " JOIN embedding_spaces s ON s.dimension IS NOT NULL AND s.state <> 'dropping'"
-            ' CROSS JOIN LATERAL (SELECT e.tableoid::regclass::text AS "table" FROM embeddings e'
-            "  WHERE e.company_id = k.company_id AND e.space_id = s.id LIMIT 1) one"
-            " LEFT JOIN pg_index i"
-            "  ON i.indexrelid = to_regclass(format('public.embeddings_graph_%%s_%%s', s.id, k.company_id))"
-            " LEFT JOIN pg_class g ON g.oid = i.indexrelid"
-            " LEFT JOIN pg_stat_progress_create_index p ON p.index_relid IN (i.indexrelid,"
-            "  to_regclass(format('public.embeddings_graph_%%s_%%s_new', s.id, k.company_id)))"
-            " WHERE k.chunks >= %s AND (i.indisvalid IS NOT TRUE"
-            "  OR k.chunks >= %s AND NOT coalesce(g.reloptions @> ARRAY[%s], false))"
-            " ORDER BY k.chunks DESC, k.company_id, s.id",
+            MISSING,
             (GRAPH_FROM, LINKED_FROM, f"m={LINKS_LARGE}"),
         ).fetchall()
+
+
+NEEDLESS = """
+    /* graphs.needless */
+    SELECT c.relname::text
+    FROM pg_class c
+    WHERE c.relkind = 'i'
+      AND c.relnamespace = 'public'::regnamespace
+      AND c.relname ~ '^embeddings_graph_[0-9]+_[0-9]+(_new|_old)?$'
+      AND (
+          coalesce(
+              (
+                  SELECT sum(k.chunks)
+                  FROM knowledge_stats k, embedding_spaces s
+                  WHERE k.company_id = split_part(c.relname, '_', 4)::bigint
+                    AND s.id = split_part(c.relname, '_', 3)::bigint
+                    AND s.state <> 'dropping'
+              ),
+              0
+          ) < %s
+          OR c.relname ~ %s
+      )
+    ORDER BY 1
+"""
 
 
 def needless(conn: Conn) -> list[str]:
     """The names of those whose company has become small, whose company or space is gone, or that have been replaced."""
     rows = conn.execute(
-        "/* graphs.needless */ SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'i'"
-        " AND c.relnamespace = 'public'::regnamespace AND c.relname ~ '^embeddings_graph_[0-9]+_[0-9]+(_new|_old)?$'"
-        " AND (coalesce((SELECT sum(k.chunks) FROM knowledge_stats k, embedding_spaces s"
-        "  WHERE k.company_id = split_part(c.relname, '_', 4)::bigint"
-        "  AND s.id = split_part(c.relname, '_', 3)::bigint AND s.state <> 'dropping'), 0) < %s OR c.relname ~ %s)"
-        " ORDER BY 1",
+        NEEDLESS,
         (GRAPH_UNTIL, f"{OLD}$"),
     ).fetchall()
     return [str(name) for (name,) in rows]
@@ -93,8 +136,15 @@ def needless(conn: Conn) -> list[str]:
 def of_space(conn: Conn, space_id: int) -> list[str]:
     """The names of all companies' graphs in a space."""
     rows = conn.execute(
-        "/* graphs.of_space */ SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'i'"
-        " AND c.relnamespace = 'public'::regnamespace AND c.relname ~ %s ORDER BY 1",
+        """
+        /* graphs.of_space */
+        SELECT c.relname::text
+        FROM pg_class c
+        WHERE c.relkind = 'i'
+          AND c.relnamespace = 'public'::regnamespace
+          AND c.relname ~ %s
+        ORDER BY 1
+        """,
         (f"^embeddings_graph_{int(space_id)}_[0-9]+(_new|_old)?$",),
     ).fetchall()
     return [str(name) for (name,) in rows]
@@ -136,19 +186,39 @@ def _replace(conn: Conn, graph: Graph) -> None:
 
 def _whole(conn: Conn, name: str) -> bool:
     found = conn.execute(
-        "/* graphs.whole */ SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", (f"public.{name}",)
+        """
+        /* graphs.whole */
+        SELECT indisvalid
+        FROM pg_index
+        WHERE indexrelid = to_regclass(%s)
+        """,
+        (f"public.{name}",),
     ).fetchone()
     return found is not None and bool(found[0])
+
+
+BOUND = """
+    /* graphs.bound */
+    SELECT
+        set_config(
+            'maintenance_work_mem',
+            least(
+                greatest(%s, %s),
+                greatest(%s, pg_size_bytes(current_setting('effective_cache_size')) / 4 / 1048576)
+            ) || 'MB',
+            false
+        ),
+        set_config('max_parallel_maintenance_workers', %s, false),
+        set_config('lock_timeout', %s, false),
+        set_config('statement_timeout', '0', false)
+"""
 
 
 def _bound(conn: Conn, graph: Graph, *, workers: int, wait_s: float) -> None:
     """workers: beside the process that was asked."""
     place = 2 * graph.dimension + BYTES_A_PLACE + 2 * graph.links * BYTES_A_LINK
     conn.execute(
-        "/* graphs.bound */ SELECT set_config('maintenance_work_mem', least(greatest(%s, %s), greatest(%s,"
-        "   pg_size_bytes(current_setting('effective_cache_size')) / 4 / 1048576)) || 'MB', false),"
-        " set_config('max_parallel_maintenance_workers', %s, false), set_config('lock_timeout', %s, false),"
-        " set_config('statement_timeout', '0', false)",
+        BOUND,
         (graph.chunks * place // 1_000_000, MEMORY_MIN_MB, MEMORY_MAX_MB, str(workers), str(round(1000 * wait_s))),
     )
 
@@ -156,9 +226,14 @@ def _bound(conn: Conn, graph: Graph, *, workers: int, wait_s: float) -> None:
 def _build(conn: Conn, graph: Graph, name: str) -> None:
     conn.execute(
         sql.SQL(
-            "/* graphs.make */ CREATE INDEX CONCURRENTLY {} ON {}"
-            " USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops) WITH (m = {}, ef_construction = {})"
-            " WHERE company_id = {} AND space_id = {}"
+            """
+            /* graphs.make */
+            CREATE INDEX CONCURRENTLY {} ON {} USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops) WITH (
+                m = {}, ef_construction = {}
+            )
+            WHERE company_id = {}
+              AND space_id = {}
+            """
         ).format(
             sql.Identifier(name), sql.Identifier(graph.table), sql.Literal(graph.dimension), sql.Literal(graph.links),
             sql.Literal(FOUND_WHILE_LINKING[graph.links]), sql.Literal(graph.company_id), sql.Literal(graph.space_id),
