@@ -123,6 +123,20 @@ def pick(
     return found
 
 
+MOVE_NAMES = """
+    /* archive.move */
+    UPDATE media d
+    SET name = m.attachments -> d.ordinal ->> 'name'
+    FROM unnest(%(ids)s::bigint[], %(cuts)s::bigint[]) AS p (id, cut), messages m
+    WHERE m.company_id = %(company)s
+      AND m.conversation_id = p.id
+      AND m.seq <= p.cut
+      AND m.attachments IS NOT NULL
+      AND d.company_id = %(company)s
+      AND d.message_id = m.id
+"""
+
+
 def move(conn: Conn, company_id: int, stretches: Sequence[Stretch], run_id: int) -> Moved:
     """Move these stretches' messages and what belongs to them. In the caller's transaction, behind `pick`."""
     if not stretches:
@@ -137,10 +151,7 @@ def move(conn: Conn, company_id: int, stretches: Sequence[Stretch], run_id: int)
         "segment": SEGMENT_MESSAGES,
     }
     conn.execute(
-        "/* archive.move */ UPDATE media d SET name = m.attachments -> d.ordinal ->> 'name'"
-        " FROM unnest(%(ids)s::bigint[], %(cuts)s::bigint[]) AS p (id, cut), messages m"
-        " WHERE m.company_id = %(company)s AND m.conversation_id = p.id AND m.seq <= p.cut"
-        " AND m.attachments IS NOT NULL AND d.company_id = %(company)s AND d.message_id = m.id",
+        MOVE_NAMES,
         values,
     )
     moved = Moved()
@@ -152,24 +163,41 @@ def move(conn: Conn, company_id: int, stretches: Sequence[Stretch], run_id: int)
         moved.messages = rows  # the last kind
         faults.reach(f"archive.{kind.name}")
     conn.execute(
-        "/* archive.move */ UPDATE conversations c SET archived_seq = p.cut"
-        " FROM unnest(%(ids)s::bigint[], %(cuts)s::bigint[]) AS p (id, cut)"
-        " WHERE c.company_id = %(company)s AND c.id = p.id",
+        """
+        /* archive.move */
+        UPDATE conversations c
+        SET archived_seq = p.cut
+        FROM unnest(%(ids)s::bigint[], %(cuts)s::bigint[]) AS p (id, cut)
+        WHERE c.company_id = %(company)s
+          AND c.id = p.id
+        """,
         values,
     )
     faults.reach("archive.conversations")
     row = conn.execute(
         # behind the insert: what RETURNING would tell is not compressed yet
-        "/* archive.move */ SELECT coalesce(sum(pg_column_size(s.body)), 0)"
-        " FROM unnest(%(ids)s::bigint[], %(froms)s::bigint[]) AS p (id, from_seq) JOIN archive_segments s"
-        " ON s.company_id = %(company)s AND s.conversation_id = p.id AND s.first_seq > p.from_seq",
+        """
+        /* archive.move */
+        SELECT coalesce(sum(pg_column_size(s.body)), 0)
+        FROM unnest(%(ids)s::bigint[], %(froms)s::bigint[]) AS p (id, from_seq)
+        JOIN archive_segments s ON s.company_id = %(company)s
+          AND s.conversation_id = p.id
+          AND s.first_seq > p.from_seq
+        """,
         values,
     ).fetchone()
     assert row is not None
     moved.bytes_after = int(str(row[0]))
     conn.execute(
-        "/* archive.move */ UPDATE archive_runs SET messages = messages + %s, rows = rows + %s,"
-        " bytes_before = bytes_before + %s, bytes_after = bytes_after + %s WHERE id = %s",
+        """
+        /* archive.move */
+        UPDATE archive_runs
+        SET messages = messages + %s,
+            rows = rows + %s,
+            bytes_before = bytes_before + %s,
+            bytes_after = bytes_after + %s
+        WHERE id = %s
+        """,
         (moved.messages, moved.rows, moved.bytes_before, moved.bytes_after, run_id),
     )
     faults.reach("archive.before_commit")

@@ -24,6 +24,20 @@ class Place:
     first_seq: int
 
 
+PLACES = """
+    /* archive.places */
+    SELECT company_id, conversation_id, min(first_seq)
+    FROM archive_segments
+    WHERE kind = 'messages'
+      AND (%(run)s::bigint IS NULL OR run_id = %(run)s)
+      AND (%(company)s::bigint IS NULL OR company_id = %(company)s)
+      AND (%(conversation)s::bigint IS NULL OR conversation_id = %(conversation)s)
+    GROUP BY 1, 2
+    ORDER BY 1, 2
+    LIMIT %(limit)s
+"""
+
+
 def places(
     conn: Conn, *, run_id: int | None = None, company_id: int | None = None, conversation_id: int | None = None,
     limit: int = 100,
@@ -31,11 +45,7 @@ def places(
     """Conversations with segments of this run, company or conversation: None is any. With a run's segments come those
     behind them, because what is archived is always a conversation's beginning."""
     rows = conn.execute(
-        "/* archive.places */ SELECT company_id, conversation_id, min(first_seq) FROM archive_segments"
-        " WHERE kind = 'messages' AND (%(run)s::bigint IS NULL OR run_id = %(run)s)"
-        " AND (%(company)s::bigint IS NULL OR company_id = %(company)s)"
-        " AND (%(conversation)s::bigint IS NULL OR conversation_id = %(conversation)s)"
-        " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT %(limit)s",
+        PLACES,
         {"run": run_id, "company": company_id, "conversation": conversation_id, "limit": limit},
     ).fetchall()
     return [Place(*row) for row in rows]  # type: ignore[arg-type]
@@ -45,10 +55,29 @@ def restore_newest(conn: Conn, place: Place) -> int:
     """Bring the newest archived stretch of a conversation back; returns its messages, 0 when none is left from
     first_seq on. In the caller's transaction."""
     at = (place.company_id, place.conversation_id)
-    conn.execute("/* archive.restore */ SELECT 1 FROM conversations WHERE company_id = %s AND id = %s FOR UPDATE", at)
+    conn.execute(
+        """
+        /* archive.restore */
+        SELECT 1
+        FROM conversations
+        WHERE company_id = %s
+          AND id = %s
+        FOR UPDATE
+        """,
+        at,
+    )
     newest = conn.execute(
-        "/* archive.restore */ SELECT last_seq, first_seq, run_id FROM archive_segments WHERE company_id = %s"
-        " AND conversation_id = %s AND kind = 'messages' AND first_seq >= %s ORDER BY last_seq DESC LIMIT 1",
+        """
+        /* archive.restore */
+        SELECT last_seq, first_seq, run_id
+        FROM archive_segments
+        WHERE company_id = %s
+          AND conversation_id = %s
+          AND kind = 'messages'
+          AND first_seq >= %s
+        ORDER BY last_seq DESC
+        LIMIT 1
+        """,
         (*at, place.first_seq),
     ).fetchone()
     if newest is None:
@@ -60,11 +89,43 @@ def restore_newest(conn: Conn, place: Place) -> int:
         back = rows if kind.name == "messages" else back
         faults.reach(f"archive.restore_{kind.name}")
     conn.execute(
-        "/* archive.restore */ UPDATE conversations SET archived_seq = %s WHERE company_id = %s AND id = %s",
+        """
+        /* archive.restore */
+        UPDATE conversations
+        SET archived_seq = %s
+        WHERE company_id = %s
+          AND id = %s
+        """,
         (first_seq - 1, *at),
     )
-    conn.execute("/* archive.restore */ UPDATE archive_runs SET restored = restored + %s WHERE id = %s", (back, run_id))
+    conn.execute(
+        """
+        /* archive.restore */
+        UPDATE archive_runs
+        SET restored = restored + %s
+        WHERE id = %s
+        """,
+        (back, run_id),
+    )
     return back
+
+
+FORGET_KEYS = """
+    /* archive.restore */
+    DELETE FROM archived_keys k
+    USING (
+        SELECT m.channel_id, m.dedupe_key
+        FROM archive_segments s, json_populate_recordset(NULL::messages, s.body) m
+        WHERE s.company_id = %s
+          AND s.conversation_id = %s
+          AND s.kind = %s
+          AND s.last_seq = %s
+          AND m.dedupe_key IS NOT NULL
+    ) gone
+    WHERE k.company_id = %s
+      AND k.channel_id = gone.channel_id
+      AND k.key_hash = dedupe_key_hash(gone.dedupe_key)
+"""
 
 
 def _restore_kind(conn: Conn, table: str, segment: tuple[int, int, str, int]) -> int:
@@ -86,11 +147,7 @@ def _restore_kind(conn: Conn, table: str, segment: tuple[int, int, str, int]) ->
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
     if table == "messages":
         conn.execute(
-            "/* archive.restore */ DELETE FROM archived_keys k USING (SELECT m.channel_id, m.dedupe_key"
-            "   FROM archive_segments s, json_populate_recordset(NULL::messages, s.body) m WHERE s.company_id = %s"
-            "   AND s.conversation_id = %s AND s.kind = %s AND s.last_seq = %s AND m.dedupe_key IS NOT NULL) gone"
-            " WHERE k.company_id = %s AND k.channel_id = gone.channel_id"
-            " AND k.key_hash = dedupe_key_hash(gone.dedupe_key)",
+            FORGET_KEYS,
             (*segment, segment[0]),
         )
     return conn.execute(

@@ -16,7 +16,13 @@ def begin_run(conn: Conn) -> int:
 
 def end_run(conn: Conn, run_id: int) -> None:
     conn.execute(
-        "/* archive.end_run */ UPDATE archive_runs SET finished_at = clock_timestamp() WHERE id = %s", (run_id,)
+        """
+        /* archive.end_run */
+        UPDATE archive_runs
+        SET finished_at = clock_timestamp()
+        WHERE id = %s
+        """,
+        (run_id,),
     )
 
 
@@ -32,8 +38,15 @@ class Term:
 def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term | None:
     """The next company."""
     row = conn.execute(
-        "/* archive.terms_after */ SELECT id, archive_after_days, archive_delete_after_days FROM companies"
-        " WHERE id > %s AND (%s::bigint IS NULL OR id = %s) ORDER BY id LIMIT 1",
+        """
+        /* archive.terms_after */
+        SELECT id, archive_after_days, archive_delete_after_days
+        FROM companies
+        WHERE id > %s
+          AND (%s::bigint IS NULL OR id = %s)
+        ORDER BY id
+        LIMIT 1
+        """,
         (company_id, only, only),
     ).fetchone()
     return Term(*row) if row else None  # type: ignore[arg-type]
@@ -42,7 +55,12 @@ def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term
 def terms(conn: Conn, company_id: int) -> tuple[int | None, int | None]:
     """(after_days, delete_after_days) of a company's own; None: as everybody."""
     row = conn.execute(
-        "/* archive.terms */ SELECT archive_after_days, archive_delete_after_days FROM companies WHERE id = %s",
+        """
+        /* archive.terms */
+        SELECT archive_after_days, archive_delete_after_days
+        FROM companies
+        WHERE id = %s
+        """,
         (company_id,),
     ).fetchone()
     assert row is not None
@@ -52,8 +70,12 @@ def terms(conn: Conn, company_id: int) -> tuple[int | None, int | None]:
 
 def set_terms(conn: Conn, company_id: int, *, after_days: int | None, delete_after_days: int | None) -> None:
     conn.execute(
-        "/* archive.set_terms */ UPDATE companies SET archive_after_days = %s, archive_delete_after_days = %s"
-        " WHERE id = %s",
+        """
+        /* archive.set_terms */
+        UPDATE companies
+        SET archive_after_days = %s, archive_delete_after_days = %s
+        WHERE id = %s
+        """,
         (after_days, delete_after_days, company_id),
     )
 
@@ -74,8 +96,13 @@ class Statistics:
 def statistics(conn: Conn) -> list[Statistics]:
     """What is archived, company by company."""
     rows = conn.execute(
-        "/* archive.statistics */ SELECT company_id, conversations, messages, rows, segments, hot_bytes, bytes,"
-        " oldest_at, newest_at FROM archive_statistics ORDER BY 1"
+        """
+        /* archive.statistics */
+        SELECT
+            company_id, conversations, messages, rows, segments, hot_bytes, bytes, oldest_at, newest_at
+        FROM archive_statistics
+        ORDER BY 1
+        """
     ).fetchall()
     return [Statistics(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -95,8 +122,13 @@ class Run:
 def runs(conn: Conn, *, limit: int = 24) -> list[Run]:
     """Newest first."""
     rows = conn.execute(
-        "/* archive.runs */ SELECT id, started_at, finished_at, messages, rows, bytes_before, bytes_after, restored"
-        " FROM archive_runs ORDER BY id DESC LIMIT %s",
+        """
+        /* archive.runs */
+        SELECT id, started_at, finished_at, messages, rows, bytes_before, bytes_after, restored
+        FROM archive_runs
+        ORDER BY id DESC
+        LIMIT %s
+        """,
         (limit,),
     ).fetchall()
     return [Run(*row) for row in rows]  # type: ignore[arg-type]

@@ -53,8 +53,15 @@ def differences(wanted: Facts, found: Facts) -> list[str]:
 def _tables(conn: Conn) -> list[str]:
     """Tables, partitioned ones once."""
     rows = conn.execute(
-        "/* backups.tables */ SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-        " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1"
+        """
+        /* backups.tables */
+        SELECT relname::text
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind IN ('r', 'p')
+          AND NOT relispartition
+        ORDER BY 1
+        """
     ).fetchall()
     return [str(name) for (name,) in rows]
 
@@ -68,16 +75,41 @@ def _one(conn: Conn, query: LiteralString) -> Any:
     return conn.execute(sql.SQL("/* backups.facts */ " + query)).fetchall()[0][0]
 
 
+ROLES = """
+    /* backups.roles */
+    WITH acl AS (
+        SELECT relowner AS owner, relacl AS acl
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT proowner, proacl
+        FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT defaclrole, defaclacl
+        FROM pg_default_acl
+        UNION ALL
+        SELECT nspowner, nspacl
+        FROM pg_namespace
+        WHERE nspname = 'public'
+    )
+    SELECT rolname::text
+    FROM pg_roles
+    WHERE rolname !~ '^pg_'
+      AND oid IN (
+          SELECT owner
+          FROM acl
+          UNION
+          SELECT a.grantee
+          FROM acl, aclexplode(acl.acl) a
+      )
+    ORDER BY 1
+"""
+
+
 def roles(conn: Conn) -> list[str]:
     """Roles that the schema names as owners and grantees: where it is restored they must exist."""
-    rows = conn.execute(
-        "/* backups.roles */ WITH acl AS (SELECT relowner AS owner, relacl AS acl FROM pg_class"
-        "   WHERE relnamespace = 'public'::regnamespace UNION ALL SELECT proowner, proacl FROM pg_proc"
-        "   WHERE pronamespace = 'public'::regnamespace UNION ALL SELECT defaclrole, defaclacl FROM pg_default_acl"
-        "   UNION ALL SELECT nspowner, nspacl FROM pg_namespace WHERE nspname = 'public')"
-        " SELECT rolname::text FROM pg_roles WHERE rolname !~ '^pg_' AND oid IN (SELECT owner FROM acl UNION"
-        "   SELECT a.grantee FROM acl, aclexplode(acl.acl) a) ORDER BY 1"
-    ).fetchall()
+    rows = conn.execute(ROLES).fetchall()
     return [str(name) for (name,) in rows]
 
 
@@ -102,15 +134,24 @@ def sync(conn: Conn, kept: Sequence[Kept]) -> None:
         conn.execute("/* backups.sync */ DELETE FROM backups WHERE name <> ALL (%s)", ([one.name for one in kept],))
         for one in kept:
             conn.execute(
-                "/* backups.sync */ INSERT INTO backups (name, made_at, seconds, bytes, rows, proved_at, proof)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING",
+                """
+                /* backups.sync */
+                INSERT INTO backups (name, made_at, seconds, bytes, rows, proved_at, proof)
+                VALUES (%s, %s, %s, %s, %s, %s, %s)
+                ON CONFLICT (name) DO NOTHING
+                """,
                 (one.name, one.made_at, one.seconds, one.bytes, one.rows, one.proved_at, one.proof),
             )
 
 
 def note_proof(conn: Conn, name: str, proof: str) -> None:
     conn.execute(
-        "/* backups.note_proof */ UPDATE backups SET proof = %s, proved_at = clock_timestamp() WHERE name = %s",
+        """
+        /* backups.note_proof */
+        UPDATE backups
+        SET proof = %s, proved_at = clock_timestamp()
+        WHERE name = %s
+        """,
         (proof, name),
     )
 
@@ -118,8 +159,12 @@ def note_proof(conn: Conn, name: str, proof: str) -> None:
 def all_kept(conn: Conn) -> list[Kept]:
     """Newest first. As either role."""
     rows = conn.execute(
-        "/* backups.all_kept */ SELECT name, made_at, seconds, bytes, rows, proved_at, proof FROM backups"
-        " ORDER BY made_at DESC"
+        """
+        /* backups.all_kept */
+        SELECT name, made_at, seconds, bytes, rows, proved_at, proof
+        FROM backups
+        ORDER BY made_at DESC
+        """
     ).fetchall()
     return [Kept(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -138,14 +183,34 @@ class State:
     born_at: datetime | None
 
 
+STATE = """
+    /* backups.state */
+    SELECT
+        count(*),
+        coalesce(sum(bytes), 0)::bigint,
+        max(name),
+        max(made_at),
+        (
+            SELECT proof
+            FROM backups
+            WHERE proof IS NOT NULL
+            ORDER BY proved_at DESC
+            LIMIT 1
+        ),
+        max(made_at) FILTER (WHERE proof = 'restored'),
+        (
+            SELECT started_at
+            FROM job_runs
+            ORDER BY id
+            LIMIT 1
+        )
+    FROM backups
+"""
+
+
 def state(conn: Conn) -> State:
     """As either role."""
-    row = conn.execute(
-        "/* backups.state */ SELECT count(*), coalesce(sum(bytes), 0)::bigint, max(name), max(made_at),"
-        " (SELECT proof FROM backups WHERE proof IS NOT NULL ORDER BY proved_at DESC LIMIT 1),"
-        " max(made_at) FILTER (WHERE proof = 'restored'), (SELECT started_at FROM job_runs ORDER BY id LIMIT 1)"
-        " FROM backups"
-    ).fetchone()
+    row = conn.execute(STATE).fetchone()
     assert row is not None
     return State(*row)  # type: ignore[arg-type]
 
@@ -172,8 +237,14 @@ def hold_open_work(conn: Conn) -> dict[str, int]:
 def erased_since(conn: Conn, since: datetime) -> list[tuple[int, int]]:
     """Contacts, as (company, contact), that were erased after this."""
     rows = conn.execute(
-        "/* backups.erased_since */ SELECT company_id, substring(subject FROM '^contact ([0-9]+)$')::bigint"
-        " FROM deletion_receipts WHERE kind = 'contact' AND last_at >= %s ORDER BY 1, 2",
+        """
+        /* backups.erased_since */
+        SELECT company_id, substring(subject FROM '^contact ([0-9]+)$')::bigint
+        FROM deletion_receipts
+        WHERE kind = 'contact'
+          AND last_at >= %s
+        ORDER BY 1, 2
+        """,
         (since,),
     ).fetchall()
     return [(int(str(company)), int(str(contact))) for company, contact in rows if contact is not None]

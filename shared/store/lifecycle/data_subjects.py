@@ -60,48 +60,110 @@ _CONTACT = (
 )
 
 
+PARTS = """
+    /* persons.parts */
+    WITH mine AS (
+        SELECT id
+        FROM conversations
+        WHERE company_id = %(company)s
+          AND contact_id = %(contact)s
+        UNION
+        SELECT conversation_id
+        FROM messages
+        WHERE company_id = %(company)s
+          AND contact_id = %(contact)s
+        UNION
+        SELECT conversation_id
+        FROM archive_segments
+        WHERE company_id = %(company)s
+          AND kind = 'messages'
+          AND body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))
+    )
+    SELECT
+        id,
+        NOT EXISTS (
+            SELECT 1
+            FROM messages m
+            WHERE m.company_id = %(company)s
+              AND m.conversation_id = mine.id
+              AND m.contact_id <> %(contact)s
+        ) AND NOT EXISTS (
+            SELECT 1
+            FROM archive_segments s, json_to_recordset(s.body) AS m (contact_id bigint)
+            WHERE s.company_id = %(company)s
+              AND s.conversation_id = mine.id
+              AND s.kind = 'messages'
+              AND m.contact_id <> %(contact)s
+        )
+    FROM mine
+    ORDER BY id
+"""
+
+
 def parts(conn: Conn, contact: Contact) -> list[Part]:
     """Every conversation that they began or wrote in, hot or archived."""
     rows = conn.execute(
-        "/* persons.parts */ WITH mine AS ("
-        "   SELECT id FROM conversations WHERE company_id = %(company)s AND contact_id = %(contact)s"
-        "   UNION SELECT conversation_id FROM messages WHERE company_id = %(company)s AND contact_id = %(contact)s"
-        "   UNION SELECT conversation_id FROM archive_segments WHERE company_id = %(company)s AND kind = 'messages'"
-        "     AND body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint)))"
-        " SELECT id, NOT EXISTS (SELECT 1 FROM messages m WHERE m.company_id = %(company)s"
-        "     AND m.conversation_id = mine.id AND m.contact_id <> %(contact)s)"
-        "   AND NOT EXISTS (SELECT 1 FROM archive_segments s, json_to_recordset(s.body) AS m (contact_id bigint)"
-        "     WHERE s.company_id = %(company)s AND s.conversation_id = mine.id AND s.kind = 'messages'"
-        "     AND m.contact_id <> %(contact)s)"
-        " FROM mine ORDER BY id",
+        PARTS,
         {"company": contact.company_id, "contact": contact.id},
     ).fetchall()
     return [Part(int(str(id_)), bool(alone)) for id_, alone in rows]
 
 
 # ------------------------------------------------------------------ reading out
+SAID = """
+    /* persons.said */
+    SELECT row
+    FROM (
+        SELECT to_jsonb(m) AS row
+        FROM messages m
+        WHERE m.company_id = %(company)s
+          AND m.conversation_id = %(conversation)s
+        UNION ALL
+        SELECT e.row
+        FROM archive_segments s, jsonb_array_elements(s.body::jsonb) AS e (row)
+        WHERE s.company_id = %(company)s
+          AND s.conversation_id = %(conversation)s
+          AND s.kind = 'messages'
+    ) every
+    WHERE %(alone)s
+      OR (row->>'contact_id')::bigint = %(contact)s
+    ORDER BY (row->>'seq')::bigint
+"""
+
+
 def said(conn: Conn, contact: Contact, part: Part) -> list[dict[str, Any]]:
     """Messages of a conversation in order, as stored: of one alone also ours, of others only theirs."""
     rows = conn.execute(
-        "/* persons.said */ SELECT row FROM (SELECT to_jsonb(m) AS row FROM messages m WHERE m.company_id = %(company)s"
-        "   AND m.conversation_id = %(conversation)s UNION ALL SELECT e.row FROM archive_segments s,"
-        "   jsonb_array_elements(s.body::jsonb) AS e (row) WHERE s.company_id = %(company)s"
-        "   AND s.conversation_id = %(conversation)s AND s.kind = 'messages') every"
-        " WHERE %(alone)s OR (row->>'contact_id')::bigint = %(contact)s ORDER BY (row->>'seq')::bigint",
+        SAID,
         {"company": contact.company_id, "conversation": part.conversation_id, "alone": part.alone,
          "contact": contact.id},
     ).fetchall()  # fmt: skip
     return [row[0] for row in rows]  # type: ignore[misc]
 
 
+ATTACHMENTS = """
+    /* persons.attachments */
+    SELECT jsonb_build_object(
+        'message', d.message_id,
+        'ordinal', d.ordinal,
+        'sha256', encode(d.sha256, 'hex'),
+        'name', coalesce(m.attachments -> d.ordinal ->> 'name', d.name),
+        'mime', d.mime,
+        'size_bytes', d.size_bytes
+    )
+    FROM media d
+    LEFT JOIN messages m ON m.company_id = d.company_id AND m.id = d.message_id
+    WHERE d.company_id = %s
+      AND d.message_id = ANY (%s)
+      AND d.state = 'stored'
+    ORDER BY d.message_id, d.ordinal
+"""
+
+
 def attachments(conn: Conn, contact: Contact, message_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Their stored attachments: message, ordinal, sha256, name, mime, size_bytes."""
     rows = conn.execute(
-        "/* persons.attachments */ SELECT jsonb_build_object('message', d.message_id, 'ordinal', d.ordinal, 'sha256',"
-        " encode(d.sha256, 'hex'), 'name', coalesce(m.attachments -> d.ordinal ->> 'name', d.name), 'mime', d.mime,"
-        " 'size_bytes', d.size_bytes) FROM media d LEFT JOIN messages m ON m.company_id = d.company_id"
-        " AND m.id = d.message_id WHERE d.company_id = %s AND d.message_id = ANY (%s) AND d.state = 'stored'"
-        " ORDER BY d.message_id, d.ordinal",
+        ATTACHMENTS,
         (contact.company_id, list(message_ids)),
     ).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
@@ -110,8 +172,15 @@ def attachments(conn: Conn, contact: Contact, message_ids: Sequence[int]) -> lis
 def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
     """What they put under messages: chat, message (its id on the platform), emoji (null: taken back), at."""
     rows = conn.execute(
-        "/* persons.reactions */ SELECT jsonb_build_object('chat', chat, 'message', target, 'emoji', emoji, 'at', at)"
-        " FROM message_reactions WHERE company_id = %s AND channel_id = %s AND sender = %s ORDER BY at",
+        """
+        /* persons.reactions */
+        SELECT jsonb_build_object('chat', chat, 'message', target, 'emoji', emoji, 'at', at)
+        FROM message_reactions
+        WHERE company_id = %s
+          AND channel_id = %s
+          AND sender = %s
+        ORDER BY at
+        """,
         (contact.company_id, contact.channel_id, contact.external_id),
     ).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
@@ -126,8 +195,14 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
     whose bytes are to go). In the caller's transaction."""
     at = {"company": contact.company_id, "conversation": conversation_id}
     locked = conn.execute(
-        "/* persons.erase_alone */ SELECT customer_seq, read_seq FROM conversations WHERE company_id = %(company)s"
-        " AND id = %(conversation)s FOR UPDATE",
+        """
+        /* persons.erase_alone */
+        SELECT customer_seq, read_seq
+        FROM conversations
+        WHERE company_id = %(company)s
+          AND id = %(conversation)s
+        FOR UPDATE
+        """,
         at,
     ).fetchone()
     if locked is None:
@@ -158,11 +233,46 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
         counts[table] = conn.execute(statement.format(sql.Identifier(table)), {**at, "ids": message_ids}).rowcount
     customer, read = (int(str(n)) for n in locked)
     conn.execute(
-        "/* persons.erase_alone */ UPDATE company_totals SET customer_messages = customer_messages - %s,"
-        " unread = unread - %s WHERE company_id = %s",
+        """
+        /* persons.erase_alone */
+        UPDATE company_totals
+        SET customer_messages = customer_messages - %s, unread = unread - %s
+        WHERE company_id = %s
+        """,
         (customer, customer - read, contact.company_id),
     )
     return counts, contents
+
+
+ERASE_IN_ARCHIVE = """
+    /* persons.erase_among_others */
+    UPDATE archive_segments s
+    SET body = (
+        SELECT jsonb_agg(
+            CASE
+                WHEN (e.row->>'contact_id')::bigint = %(contact)s THEN e.row || jsonb_build_object(
+                    'text', NULL,
+                    'attachments', NULL,
+                    'contact_id', NULL,
+                    'external_id', NULL,
+                    'reply_to', NULL,
+                    'sent_at', NULL,
+                    'edits', NULL,
+                    'dedupe_key', 'erased:' || (e.row->>'id')
+                )
+                ELSE e.row
+            END ORDER BY e.n
+        )::json
+        FROM jsonb_array_elements(s.body::jsonb)
+        WITH ORDINALITY AS e (
+            row, n
+        )
+    )
+    WHERE s.company_id = %(company)s
+      AND s.conversation_id = %(conversation)s
+      AND s.kind = 'messages'
+      AND s.body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))
+"""
 
 
 def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Counts, list[str]]:
@@ -170,8 +280,14 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     Returns as `erase_alone`. In the caller's transaction."""
     at = {"company": contact.company_id, "conversation": conversation_id, "contact": contact.id}
     conn.execute(
-        "/* persons.erase_among_others */ SELECT 1 FROM conversations WHERE company_id = %(company)s"
-        " AND id = %(conversation)s FOR UPDATE",
+        """
+        /* persons.erase_among_others */
+        SELECT 1
+        FROM conversations
+        WHERE company_id = %(company)s
+          AND id = %(conversation)s
+        FOR UPDATE
+        """,
         at,
     )
     message_ids = [int(str(row["id"])) for row in said(conn, contact, Part(conversation_id, False))]
@@ -184,27 +300,32 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     ).rowcount
     counts["message_reactions"] = erase_reactions(conn, contact)
     counts["messages_emptied"] = conn.execute(
-        "/* persons.erase_among_others */ UPDATE messages SET text = NULL, attachments = NULL, contact_id = NULL,"
-        " external_id = NULL, reply_to = NULL, sent_at = NULL, edits = NULL, dedupe_key = 'erased:' || id"
-        " WHERE company_id = %(company)s AND conversation_id = %(conversation)s AND contact_id = %(contact)s",
+        """
+        /* persons.erase_among_others */
+        UPDATE messages
+        SET text = NULL, attachments = NULL, contact_id = NULL, external_id = NULL, reply_to = NULL,
+            sent_at = NULL, edits = NULL, dedupe_key = 'erased:' || id
+        WHERE company_id = %(company)s
+          AND conversation_id = %(conversation)s
+          AND contact_id = %(contact)s
+        """,
         at,
     ).rowcount
     counts["archived_emptied"] = conn.execute(
-        "/* persons.erase_among_others */ UPDATE archive_segments s SET body = (SELECT jsonb_agg(CASE"
-        "   WHEN (e.row->>'contact_id')::bigint = %(contact)s THEN e.row || jsonb_build_object('text', NULL,"
-        "     'attachments', NULL, 'contact_id', NULL, 'external_id', NULL, 'reply_to', NULL, 'sent_at', NULL,"
-        "     'edits', NULL, 'dedupe_key', 'erased:' || (e.row->>'id')) ELSE e.row END ORDER BY e.n)::json"
-        "   FROM jsonb_array_elements(s.body::jsonb) WITH ORDINALITY AS e (row, n))"
-        " WHERE s.company_id = %(company)s AND s.conversation_id = %(conversation)s AND s.kind = 'messages'"
-        " AND s.body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))",
+        ERASE_IN_ARCHIVE,
         at,
     ).rowcount
     conn.execute(
-        "/* persons.erase_among_others */ UPDATE conversations SET last_message_preview = CASE WHEN last_message_id ="
-        " ANY (%(ids)s) THEN NULL ELSE last_message_preview END,"
-        " last_customer_message = NULL, referral = CASE WHEN contact_id = %(contact)s THEN NULL ELSE referral END,"
-        " contact_id = CASE WHEN contact_id = %(contact)s THEN NULL ELSE contact_id END"
-        " WHERE company_id = %(company)s AND id = %(conversation)s",
+        """
+        /* persons.erase_among_others */
+        UPDATE conversations
+        SET last_message_preview = CASE WHEN last_message_id = ANY (%(ids)s) THEN NULL ELSE last_message_preview END,
+            last_customer_message = NULL,
+            referral = CASE WHEN contact_id = %(contact)s THEN NULL ELSE referral END,
+            contact_id = CASE WHEN contact_id = %(contact)s THEN NULL ELSE contact_id END
+        WHERE company_id = %(company)s
+          AND id = %(conversation)s
+        """,
         {**at, "ids": message_ids},
     )
     return counts, contents
@@ -213,13 +334,26 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
 def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> Counts:
     """The ledger keeps that an event came and how it ended; the request's body goes, whoever else's words it holds."""
     bodies = conn.execute(
-        "/* persons.forget_in_logs */ DELETE FROM webhook_raw r USING webhook_events e WHERE e.company_id = %s"
-        " AND e.message_id = ANY (%s) AND r.day = e.day AND r.stream = e.stream AND r.entry_id = e.entry_id",
+        """
+        /* persons.forget_in_logs */
+        DELETE FROM webhook_raw r
+        USING webhook_events e
+        WHERE e.company_id = %s
+          AND e.message_id = ANY (%s)
+          AND r.day = e.day
+          AND r.stream = e.stream
+          AND r.entry_id = e.entry_id
+        """,
         (company_id, list(message_ids)),
     ).rowcount
     events = conn.execute(
-        "/* persons.forget_in_logs */ UPDATE webhook_events SET dedupe_key = NULL, message_id = NULL"
-        " WHERE company_id = %s AND message_id = ANY (%s)",
+        """
+        /* persons.forget_in_logs */
+        UPDATE webhook_events
+        SET dedupe_key = NULL, message_id = NULL
+        WHERE company_id = %s
+          AND message_id = ANY (%s)
+        """,
         (company_id, list(message_ids)),
     ).rowcount
     return {"webhook_raw": bodies, "webhook_events_emptied": events}
@@ -228,8 +362,13 @@ def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> 
 def erase_reactions(conn: Conn, contact: Contact) -> int:
     """What they put under messages of chats in which they never wrote. In the caller's transaction."""
     return conn.execute(
-        "/* persons.erase_reactions */ DELETE FROM message_reactions WHERE company_id = %s AND channel_id = %s"
-        " AND sender = %s",
+        """
+        /* persons.erase_reactions */
+        DELETE FROM message_reactions
+        WHERE company_id = %s
+          AND channel_id = %s
+          AND sender = %s
+        """,
         (contact.company_id, contact.channel_id, contact.external_id),
     ).rowcount
 
@@ -242,20 +381,39 @@ def erase_uses(conn: Conn, contact: Contact) -> int:
     ).rowcount
 
 
+DELETE_CONTACT = """
+    /* persons.delete_contact */
+    DELETE FROM contacts
+    WHERE company_id = %(company)s
+      AND id = %(contact)s
+      AND NOT EXISTS (
+          SELECT 1
+          FROM conversations
+          WHERE company_id = %(company)s
+            AND contact_id = %(contact)s
+      )
+      AND NOT EXISTS (SELECT 1 FROM messages WHERE company_id = %(company)s AND contact_id = %(contact)s)
+"""
+
+
 def delete_contact(conn: Conn, contact: Contact) -> bool:
     """The last of them, if nothing of theirs is left; False: they have written meanwhile. In the caller's
     transaction: who stores a message of theirs holds the row, so that this waits and then sees it."""
     at = {"company": contact.company_id, "contact": contact.id}
     conn.execute(
-        "/* persons.delete_contact */ SELECT 1 FROM contacts WHERE company_id = %(company)s AND id = %(contact)s"
-        " FOR UPDATE",
+        """
+        /* persons.delete_contact */
+        SELECT 1
+        FROM contacts
+        WHERE company_id = %(company)s
+          AND id = %(contact)s
+        FOR UPDATE
+        """,
         at,
     )
     return (
         conn.execute(
-            "/* persons.delete_contact */ DELETE FROM contacts WHERE company_id = %(company)s AND id = %(contact)s"
-            " AND NOT EXISTS (SELECT 1 FROM conversations WHERE company_id = %(company)s AND contact_id = %(contact)s)"
-            " AND NOT EXISTS (SELECT 1 FROM messages WHERE company_id = %(company)s AND contact_id = %(contact)s)",
+            DELETE_CONTACT,
             at,
         ).rowcount
         == 1

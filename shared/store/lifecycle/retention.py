@@ -71,14 +71,23 @@ class Day:
 
 def policies(conn: Conn) -> dict[str, int]:
     """Subject → days."""
-    rows = conn.execute("/* retention.policies */ SELECT subject, days FROM retention_policies ORDER BY 1").fetchall()
+    rows = conn.execute("""
+        /* retention.policies */
+        SELECT subject, days
+        FROM retention_policies
+        ORDER BY 1
+    """).fetchall()
     return {str(subject): int(str(days)) for subject, days in rows}
 
 
 def overrides(conn: Conn) -> list[Override]:
     rows = conn.execute(
-        "/* retention.overrides */ SELECT company_id, subject, days, purged_before FROM retention_overrides"
-        " ORDER BY subject, company_id"
+        """
+        /* retention.overrides */
+        SELECT company_id, subject, days, purged_before
+        FROM retention_overrides
+        ORDER BY subject, company_id
+        """
     ).fetchall()
     return [Override(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -86,7 +95,12 @@ def overrides(conn: Conn) -> list[Override]:
 def set_days(conn: Conn, subject: str, days: int) -> bool:
     """False: there is no such subject."""
     cursor = conn.execute(
-        "/* retention.set_days */ UPDATE retention_policies SET days = %s, updated_at = now() WHERE subject = %s",
+        """
+        /* retention.set_days */
+        UPDATE retention_policies
+        SET days = %s, updated_at = now()
+        WHERE subject = %s
+        """,
         (days, subject),
     )
     return cursor.rowcount == 1
@@ -95,9 +109,13 @@ def set_days(conn: Conn, subject: str, days: int) -> bool:
 def set_override(conn: Conn, company_id: int, subject: str, days: int) -> None:
     """From the next run on. A shorter one is carried out from the beginning again."""
     conn.execute(
-        "/* retention.set_override */ INSERT INTO retention_overrides (company_id, subject, days) VALUES (%s, %s, %s)"
-        " ON CONFLICT (company_id, subject) DO UPDATE SET days = excluded.days, purged_before = NULL,"
-        " updated_at = now()",
+        """
+        /* retention.set_override */
+        INSERT INTO retention_overrides (company_id, subject, days)
+        VALUES (%s, %s, %s)
+        ON CONFLICT (company_id, subject) DO UPDATE
+        SET days = excluded.days, purged_before = NULL, updated_at = now()
+        """,
         (company_id, subject, days),
     )
 
@@ -113,8 +131,14 @@ def unset_override(conn: Conn, company_id: int, subject: str) -> bool:
 
 def mark_purged(conn: Conn, override: Override, before: date) -> None:
     conn.execute(
-        "/* retention.mark_purged */ UPDATE retention_overrides SET purged_before = %s"
-        " WHERE company_id = %s AND subject = %s AND days = %s",
+        """
+        /* retention.mark_purged */
+        UPDATE retention_overrides
+        SET purged_before = %s
+        WHERE company_id = %s
+          AND subject = %s
+          AND days = %s
+        """,
         (before, override.company_id, override.subject, override.days),
     )
 
@@ -122,9 +146,16 @@ def mark_purged(conn: Conn, override: Override, before: date) -> None:
 def days_before(conn: Conn, parent: str, before: date) -> list[Day]:
     """Partitions of days before this one, oldest first."""
     rows = conn.execute(
-        "/* retention.days_before */ SELECT c.relname::text, substring(c.relname FROM %s),"
-        " c.relname LIKE '%%\\_kept' FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = %s::regclass AND c.relname ~ %s AND substring(c.relname FROM %s) < %s ORDER BY 2",
+        """
+        /* retention.days_before */
+        SELECT c.relname::text, substring(c.relname FROM %s), c.relname LIKE '%%\\_kept'
+        FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = %s::regclass
+          AND c.relname ~ %s
+          AND substring(c.relname FROM %s) < %s
+        ORDER BY 2
+        """,
         (_DIGITS, parent, rf"^{parent}_\d{{8}}(_kept)?$", _DIGITS, f"{before:%Y%m%d}"),
     ).fetchall()
     return [
@@ -139,8 +170,12 @@ _DIGITS = r"_(\d{8})(?:_kept)?$"
 def weigh(conn: Conn, name: str) -> tuple[int, int]:
     """(rows, bytes) of a table with its indexes. Rows as the last ANALYZE saw them, counted if there was none."""
     row = conn.execute(
-        "/* retention.weigh */ SELECT reltuples::bigint, pg_total_relation_size(oid) FROM pg_class"
-        " WHERE oid = to_regclass(%s)",
+        """
+        /* retention.weigh */
+        SELECT reltuples::bigint, pg_total_relation_size(oid)
+        FROM pg_class
+        WHERE oid = to_regclass(%s)
+        """,
         (name,),
     ).fetchone()
     assert row is not None
@@ -157,8 +192,10 @@ def has_kept(conn: Conn, day: Day, companies: Sequence[int]) -> bool:
         if day.parent not in ("webhook_raw", "webhook_events"):
             return False
         row = conn.execute(
-            "/* retention.has_kept */ SELECT EXISTS (SELECT 1 FROM webhook_events WHERE day = %s"
-            " AND outcome = 'parked')",
+            """
+            /* retention.has_kept */
+            SELECT EXISTS (SELECT 1 FROM webhook_events WHERE day = %s AND outcome = 'parked')
+            """,
             (day.day,),
         ).fetchone()
         return bool(row and row[0])
@@ -221,22 +258,35 @@ def delete_dated(conn: Conn, subject: str, before: date, *, limit: int) -> int:
 
 
 def count_dated(conn: Conn, subject: str, before: date) -> int:
-    query = sql.SQL("/* retention.count_dated */ SELECT count(*) FROM {} WHERE {} < %s").format(
-        sql.Identifier(subject), sql.Identifier(DATED_ROWS[subject])
-    )
+    query = sql.SQL("""
+        /* retention.count_dated */
+        SELECT count(*)
+        FROM {}
+        WHERE {} < %s
+    """).format(sql.Identifier(subject), sql.Identifier(DATED_ROWS[subject]))
     return int(str(conn.execute(query, (before,)).fetchall()[0][0]))
 
 
 def count_own(conn: Conn, parent: str, name: str, before: date, company_id: int) -> int:
-    query = sql.SQL("/* retention.count_own */ SELECT count(*) FROM {} r WHERE r.day < %(before)s AND {}").format(
-        sql.Identifier(name), sql.SQL(_OWN[parent])
-    )
+    query = sql.SQL("""
+        /* retention.count_own */
+        SELECT count(*)
+        FROM {} r
+        WHERE r.day < %(before)s
+          AND {}
+    """).format(sql.Identifier(name), sql.SQL(_OWN[parent]))
     return int(str(conn.execute(query, {"before": before, "companies": [company_id]}).fetchall()[0][0]))
 
 
 def count_expired(conn: Conn, parent: str, name: str, before: date, companies: Sequence[int]) -> int:
     query = sql.SQL(
-        "/* retention.count_expired */ SELECT count(*) FROM {} r WHERE r.day < %(before)s AND NOT {}"
+        """
+        /* retention.count_expired */
+        SELECT count(*)
+        FROM {} r
+        WHERE r.day < %(before)s
+          AND NOT {}
+        """
     ).format(sql.Identifier(name), sql.SQL(_KEPT[parent]))
     return int(str(conn.execute(query, {"before": before, "companies": list(companies)}).fetchall()[0][0]))
 
@@ -246,9 +296,20 @@ def is_empty(conn: Conn, name: str) -> bool:
     return bool(conn.execute(query).fetchall()[0][0])
 
 
+DELETE = """
+    /* retention.delete */
+    DELETE FROM {table}
+    WHERE ctid = ANY (
+        ARRAY(
+            SELECT r.ctid
+            FROM {table} r
+            WHERE {condition}
+            LIMIT %(limit)s
+        )
+    )
+"""
+
+
 def _delete(conn: Conn, name: str, condition: str, companies: Sequence[int], before: date, limit: int) -> int:
-    query = sql.SQL(
-        "/* retention.delete */ DELETE FROM {table} WHERE ctid = ANY (ARRAY("
-        "SELECT r.ctid FROM {table} r WHERE {condition} LIMIT %(limit)s))"
-    ).format(table=sql.Identifier(name), condition=sql.SQL(condition))
+    query = sql.SQL(DELETE).format(table=sql.Identifier(name), condition=sql.SQL(condition))
     return conn.execute(query, {"companies": list(companies), "before": before, "limit": limit}).rowcount
