@@ -108,7 +108,13 @@ def _store(conn: Conn, company_id: int, key: str, parts: Sequence[tuple[Row, str
             kind="text" if first.transcript is None else "transcript",
         )  # fmt: skip
         chunks = conn.execute(
-            "/* evaluation.chunks */ SELECT id, ordinal FROM chunks WHERE company_id = %s AND document_id = %s",
+            """
+            /* evaluation.chunks */
+            SELECT id, ordinal
+            FROM chunks
+            WHERE company_id = %s
+              AND document_id = %s
+            """,
             (company_id, added.document_id),
         ).fetchall()
     return added.document_id, {int(str(chunk_id)): parts[int(str(place))][0].id for chunk_id, place in chunks}
@@ -119,7 +125,13 @@ def _embed(conn: Conn, company_id: int, embedder: Embedder) -> None:
     with conn.transaction():
         set_companies(conn, [company_id])
         rows = conn.execute(
-            "/* evaluation.texts */ SELECT id, title, text FROM chunks WHERE company_id = %s ORDER BY length, id",
+            """
+            /* evaluation.texts */
+            SELECT id, title, text
+            FROM chunks
+            WHERE company_id = %s
+            ORDER BY length, id
+            """,
             (company_id,),
         ).fetchall()
     vectors = _vectors(embedder, [f"{title}\n{text}" for _, title, text in rows], EMBED_DEADLINE_S)

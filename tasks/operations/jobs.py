@@ -76,8 +76,11 @@ class Work:
             if companies:
                 set_companies(self.conn, companies)
             self.conn.execute(
-                "/* jobs.bound */ SELECT set_config('statement_timeout', %s, true),"
-                " set_config('lock_timeout', %s, true)",
+                """
+                /* jobs.bound */
+                SELECT
+                    set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)
+                """,
                 (str(round(statement_s * 1000)), str(round(lock_s * 1000))),
             )
             if not lasting:

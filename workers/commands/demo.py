@@ -228,8 +228,13 @@ def _repeated(stage: Stage) -> None:
 
 def _effects(stage: Stage) -> tuple[int, ...]:
     row = stage.owner.execute(
-        "/* demo.effects */ SELECT (SELECT count(*) FROM messages WHERE role = 'customer'),"
-        " (SELECT count(*) FROM turns), (SELECT sum(unread) FROM company_totals)::bigint"
+        """
+        /* demo.effects */
+        SELECT
+            (SELECT count(*) FROM messages WHERE role = 'customer'),
+            (SELECT count(*) FROM turns),
+            (SELECT sum(unread) FROM company_totals)::bigint
+        """
     ).fetchone()
     assert row is not None
     return tuple(int(str(value)) for value in row)

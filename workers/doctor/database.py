@@ -52,7 +52,12 @@ def versions(visit: Visit) -> Iterator[Finding]:
         yield fail("postgres version", f"PostgreSQL {major}", f"use {POSTGRES_MIN} or newer")
     else:
         yield ok("postgres version", f"PostgreSQL {major}")
-    row = conn.execute("/* doctor */ SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    row = conn.execute("""
+        /* doctor */
+        SELECT extversion
+        FROM pg_extension
+        WHERE extname = 'vector'
+    """).fetchone()
     if row is None:
         yield fail("pgvector", "the extension is not in this database", "as a superuser: CREATE EXTENSION vector")
     else:

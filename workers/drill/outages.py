@@ -129,7 +129,12 @@ def _postgres_connections(stage: Stage) -> None:
         stage.struck()
         for _ in range(3):
             rows = conn.execute(
-                "/* drill.cut */ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s",
+                """
+                /* drill.cut */
+                SELECT pg_terminate_backend(pid)
+                FROM pg_stat_activity
+                WHERE usename = %s
+                """,
                 ("switchboard_app",),
             ).fetchall()
             cut += len(rows)

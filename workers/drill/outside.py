@@ -116,12 +116,22 @@ def _clock_jumps(stage: Stage) -> None:
         moved = 0
         for _ in range(3):
             moved += len(stage.system.rows(
-                "/* drill.clock */ UPDATE turns SET due_at = due_at - interval '1 hour', first_at = first_at -"
-                " interval '1 hour' WHERE state IN ('waiting', 'answering') RETURNING 1"
+                """
+                /* drill.clock */
+                UPDATE turns
+                SET due_at = due_at - interval '1 hour', first_at = first_at - interval '1 hour'
+                WHERE state IN ('waiting', 'answering')
+                RETURNING 1
+                """
             ))  # fmt: skip
             moved += len(stage.system.rows(
-                "/* drill.clock */ UPDATE outbound SET due_at = due_at - interval '1 hour', created_at = created_at -"
-                " interval '1 hour' WHERE state IN ('queued', 'sending') RETURNING 1"
+                """
+                /* drill.clock */
+                UPDATE outbound
+                SET due_at = due_at - interval '1 hour', created_at = created_at - interval '1 hour'
+                WHERE state IN ('queued', 'sending')
+                RETURNING 1
+                """
             ))  # fmt: skip
             stage.hold(0.3, 1.0)
     finally:
@@ -138,8 +148,13 @@ def _backlog(stage: Stage) -> None:
     while what is left is called off; nobody ever accepted it."""
     with psycopg.connect(str(stage.system.config.database_admin_url), autocommit=True) as conn:
         rows = conn.execute(
-            "/* drill.companies */ INSERT INTO companies (name) SELECT 'backlog ' || n FROM generate_series(1, %s) n"
-            " RETURNING id",
+            """
+            /* drill.companies */
+            INSERT INTO companies (name)
+            SELECT 'backlog ' || n
+            FROM generate_series(1, %s) n
+            RETURNING id
+            """,
             (BACKLOG_COMPANIES,),
         ).fetchall()
         companies = [int(row[0]) for row in rows]
@@ -152,8 +167,13 @@ def _backlog(stage: Stage) -> None:
         done = _ended(conn, companies)
         seconds = time.monotonic() - began
         conn.execute(
-            "/* drill.cancel */ UPDATE turns SET state = 'cancelled', finished_at = clock_timestamp(), epoch = epoch"
-            " + 1 WHERE company_id = ANY(%s) AND state IN ('waiting', 'answering')",
+            """
+            /* drill.cancel */
+            UPDATE turns
+            SET state = 'cancelled', finished_at = clock_timestamp(), epoch = epoch + 1
+            WHERE company_id = ANY(%s)
+              AND state IN ('waiting', 'answering')
+            """,
             (companies,),
         )
     total = BACKLOG_COMPANIES * BACKLOG_CHATS
@@ -163,45 +183,80 @@ def _backlog(stage: Stage) -> None:
     stage.wait(lambda: done > 0, "turns of the backlog end", 0)
 
 
+ADD_CHANNELS = """
+    /* drill.backlog */
+    WITH a AS (
+        INSERT INTO apps (platform, slug, secrets)
+        SELECT 'widget', 'backlog-' || c, ''::bytea
+        FROM unnest(%(ids)s::bigint[]) c
+        RETURNING id, slug
+    )
+    INSERT INTO channels (company_id, app_id, platform, external_id, credentials)
+    SELECT replace(slug, 'backlog-', '')::bigint, id, 'widget', slug, ''::bytea
+    FROM a
+"""
+
+
 def insert_backlog(conn: psycopg.Connection[Any], companies: list[int], chats: int) -> None:
     """So many overdue turns of each. Set by set, one statement a table: channels of nobody, conversations that a person
     has, and their turns."""
     conn.execute(
-        "/* drill.backlog */ WITH a AS (INSERT INTO apps (platform, slug, secrets) SELECT 'widget', 'backlog-' || c,"
-        " ''::bytea FROM unnest(%(ids)s::bigint[]) c RETURNING id, slug)"
-        " INSERT INTO channels (company_id, app_id, platform, external_id, credentials)"
-        " SELECT replace(slug, 'backlog-', '')::bigint, id, 'widget', slug, ''::bytea FROM a",
+        ADD_CHANNELS,
         {"ids": companies},
     )
     conn.execute(
-        "/* drill.backlog */ INSERT INTO conversations (company_id, channel_id, chat, bot_enabled, message_count,"
-        " customer_seq) SELECT h.company_id, h.id, 'chat ' || n, false, 1, 1 FROM channels h,"
-        " generate_series(1, %(chats)s) n WHERE h.company_id = ANY(%(ids)s)",
+        """
+        /* drill.backlog */
+        INSERT INTO conversations (company_id, channel_id, chat, bot_enabled, message_count, customer_seq)
+        SELECT h.company_id, h.id, 'chat ' || n, false, 1, 1
+        FROM channels h, generate_series(1, %(chats)s) n
+        WHERE h.company_id = ANY(%(ids)s)
+        """,
         {"ids": companies, "chats": chats},
     )
     conn.execute(
-        "/* drill.backlog */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key,"
-        " text) SELECT company_id, id, channel_id, 1, 'customer', 'backlog ' || id, 'Hello?' FROM conversations"
-        " WHERE company_id = ANY(%(ids)s)",
+        """
+        /* drill.backlog */
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text)
+        SELECT company_id, id, channel_id, 1, 'customer', 'backlog ' || id, 'Hello?'
+        FROM conversations
+        WHERE company_id = ANY(%(ids)s)
+        """,
         {"ids": companies},
     )
     conn.execute(
-        "/* drill.backlog */ INSERT INTO company_totals (company_id, customer_messages, unread)"
-        " SELECT company_id, count(*), count(*) FROM conversations WHERE company_id = ANY(%(ids)s) GROUP BY 1",
+        """
+        /* drill.backlog */
+        INSERT INTO company_totals (company_id, customer_messages, unread)
+        SELECT company_id, count(*), count(*)
+        FROM conversations
+        WHERE company_id = ANY(%(ids)s)
+        GROUP BY 1
+        """,
         {"ids": companies},
     )
     conn.execute(
-        "/* drill.backlog */ INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq,"
-        " received_at, due_at) SELECT company_id, id, channel_id, 1, 1, now() - interval '1 hour', now() -"
-        " interval '1 hour' FROM conversations WHERE company_id = ANY(%(ids)s)",
+        """
+        /* drill.backlog */
+        INSERT INTO turns (company_id, conversation_id, channel_id, first_seq, last_seq, received_at, due_at)
+        SELECT
+            company_id, id, channel_id, 1, 1, now() - interval '1 hour', now() - interval '1 hour'
+        FROM conversations
+        WHERE company_id = ANY(%(ids)s)
+        """,
         {"ids": companies},
     )
 
 
 def _ended(conn: psycopg.Connection[Any], companies: list[int]) -> int:
     row = conn.execute(
-        "/* drill.ended */ SELECT count(*) FROM turns WHERE company_id = ANY(%s) AND state NOT IN ('waiting',"
-        " 'answering')",
+        """
+        /* drill.ended */
+        SELECT count(*)
+        FROM turns
+        WHERE company_id = ANY(%s)
+          AND state NOT IN ('waiting', 'answering')
+        """,
         (companies,),
     ).fetchone()
     assert row is not None

@@ -85,12 +85,21 @@ def _dump(work: Work, half: Path) -> dict[str, Any]:
     with psycopg.connect(url, connect_timeout=5, prepare_threshold=None, application_name="switchboard backup") as conn:
         conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         conn.execute(
-            "/* backups.bound */ SELECT set_config('statement_timeout', %s, true),"
-            " set_config('idle_in_transaction_session_timeout', '0', true)",
+            """
+            /* backups.bound */
+            SELECT
+                set_config('statement_timeout', %s, true),
+                set_config('idle_in_transaction_session_timeout', '0', true)
+            """,
             (str(round(work.settings.backup_deadline_s * 1000)),),
         )
-        row = conn.execute("/* backups.snapshot */ SELECT pg_export_snapshot(), pg_database_size(current_database())"
-                           ", current_setting('server_version')").fetchone()  # fmt: skip
+        row = conn.execute("""
+            /* backups.snapshot */
+            SELECT
+                pg_export_snapshot(),
+                pg_database_size(current_database()),
+                current_setting('server_version')
+        """).fetchone()  # fmt: skip
         assert row is not None
         snapshot, database_bytes, version = row
         facts, roles = store.facts(conn), store.roles(conn)

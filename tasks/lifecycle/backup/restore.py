@@ -58,8 +58,13 @@ def drop_replaced(work: Work) -> list[str]:
     """Delete the databases that restoring replaced, for good; returns their names. The system must be stopped."""
     with DataFolder(work.settings.data_dir) as folder, Postgres(folder) as server, _as_superuser(server) as conn:
         rows = conn.execute(
-            "/* backups.drop_replaced */ SELECT datname::text FROM pg_database WHERE starts_with(datname::text, %s)"
-            " ORDER BY 1",
+            """
+            /* backups.drop_replaced */
+            SELECT datname::text
+            FROM pg_database
+            WHERE starts_with(datname::text, %s)
+            ORDER BY 1
+            """,
             (REPLACED,),
         ).fetchall()
         for (name,) in rows:
@@ -96,8 +101,13 @@ def _need_known_schema(backup: Backup) -> None:
 
 def _need_empty(conn: Conn) -> None:
     row = conn.execute(
-        "/* backups.need_empty */ SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-        " AND relkind IN ('r', 'p', 'v')"
+        """
+        /* backups.need_empty */
+        SELECT count(*)
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind IN ('r', 'p', 'v')
+        """
     ).fetchone()
     if row is None or row[0] != 0:
         raise Permanent("backup", "that database is not empty: make a new one (scripts/postgres-roles.sh shows how)")
