@@ -41,7 +41,7 @@ task_store_errors_even_if_ignored = False
 task_acks_late = False
 task_default_queue = queues.MAINTENANCE
 task_queues = [Queue(name) for name in queues.ALL]  # type: ignore[no-untyped-call]
-# No task_routes: each task names its queue where it is declared.
+task_routes = ["tasks.app:route"]  # each task names its queue where it is declared
 task_create_missing_queues = False  # a typo would make a queue that nobody reads
 task_publish_retry = True
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}

@@ -27,6 +27,8 @@ class Step(Task):
     acks_late = False  # the row holds the work: a redelivery could only do nothing twice
     ignore_result = True
     max_retries = 0
+    runs_on: str
+    """The queue."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()

@@ -13,7 +13,7 @@ from tasks.delivery import tasks
 from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
 
 
-@app.task(base=Step, bind=True, name="answers.answer_due", queue=queues.REPLY)
+@app.task(base=Step, bind=True, name="answers.answer_due", runs_on=queues.REPLY)
 def answer_due(self: Step) -> None:
     """Begin answering whatever is due, as much as this process has room for, until nothing is."""
     self.process.dispatchers[queues.REPLY].drain()

@@ -12,7 +12,7 @@ from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
 from tasks.wakeups import wake_up
 
 
-@app.task(base=Step, bind=True, name="delivery.send_due", queue=queues.DELIVER)
+@app.task(base=Step, bind=True, name="delivery.send_due", runs_on=queues.DELIVER)
 def send_due(self: Step) -> None:
     """Begin sending whatever is due, as much as this process has room for, until nothing is."""
     self.process.dispatchers[queues.DELIVER].drain()

@@ -16,7 +16,7 @@ STUCK_AFTER_S = 300.0
 """An entry that has waited for so long in the journal is not under way any more: somebody should look."""
 
 
-@app.task(base=Step, bind=True, name="inbound.take_balance", queue=queues.INTAKE)
+@app.task(base=Step, bind=True, name="inbound.take_balance", runs_on=queues.INTAKE)
 def take_balance(self: Step) -> None:
     """Take the balance, write it down, and say aloud what is wrong."""
     take(self.process)

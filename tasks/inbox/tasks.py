@@ -13,7 +13,7 @@ from tasks.operations.job_task import task_of
 from tasks.wakeups import wake_up
 
 
-@app.task(base=Step, bind=True, name="inbox.fetch_media", queue=queues.MEDIA)
+@app.task(base=Step, bind=True, name="inbox.fetch_media", runs_on=queues.MEDIA)
 def fetch_due(self: Step) -> None:
     """Fetch the attachment that is due next, of the next company in this thread's round; wakes its task again until
     nothing is due."""
@@ -30,6 +30,6 @@ def fetch_one(process: Process) -> bool:
 
 
 reconcile_totals = task_of(
-    unread.RECONCILE, "Hold every company's totals against its conversations.", queue=queues.INTAKE
+    unread.RECONCILE, "Hold every company's totals against its conversations.", runs_on=queues.INTAKE
 )
 sweep_media = task_of(media_sweep.SWEEP, "Delete attachments' bytes that no row names.")

@@ -23,7 +23,7 @@ AUDIT_HALF_S = 12 * 3600.0
 IMPORTS = "imports"
 
 
-@app.task(base=Step, bind=True, name="knowledge.import_due", queue=queues.INDEX)
+@app.task(base=Step, bind=True, name="knowledge.import_due", runs_on=queues.INDEX)
 def import_due(self: Step) -> None:
     """Begin making documents of whatever files and pages are due, as much as this process has room for, until nothing
     is."""
@@ -48,7 +48,7 @@ def dispatcher(process: Process) -> Dispatcher[Claim]:
     )  # fmt: skip
 
 
-@app.task(base=Step, bind=True, name="knowledge.audit_index", queue=queues.INDEX)
+@app.task(base=Step, bind=True, name="knowledge.audit_index", runs_on=queues.INDEX)
 def audit_recall(self: Step) -> None:
     """Hold the index against the exact answer, company by company."""
     r = self.process.resources
@@ -60,7 +60,7 @@ def audit_recall(self: Step) -> None:
         index_audit.audit(r, company_id)
 
 
-@app.task(base=Step, bind=True, name="knowledge.embed_due", queue=queues.INDEX)
+@app.task(base=Step, bind=True, name="knowledge.embed_due", runs_on=queues.INDEX)
 def embed_due(self: Step) -> None:
     """Embed a batch of the document that is due next, of the next company in this thread's round; wakes its task again
     until nothing is due."""
@@ -76,9 +76,9 @@ def index_one(process: Process) -> bool:
     return result is not Result.NOTHING_DUE or cursor > 0
 
 
-find_popular = task_of(popular.FIND, "Note what each company is asked often.", queue=queues.INDEX)
-warm_popular = task_of(popular.WARM, "Renew the vectors and results of what is asked often.", queue=queues.INDEX)
+find_popular = task_of(popular.FIND, "Note what each company is asked often.", runs_on=queues.INDEX)
+warm_popular = task_of(popular.WARM, "Renew the vectors and results of what is asked often.", runs_on=queues.INDEX)
 refresh_knowledge = task_of(
-    refresh.REFRESH, "Have embedded what has no vectors, and websites read again.", queue=queues.INDEX
+    refresh.REFRESH, "Have embedded what has no vectors, and websites read again.", runs_on=queues.INDEX
 )
 make_graphs = task_of(vector_indexes.MAKE_GRAPHS, "Make the graphs by which large companies are searched.", **LONG)

@@ -59,7 +59,7 @@ def task_of(job: Job, does: str, **options: Any) -> JobTask:
         self.run_job()
 
     run.__doc__, run.__module__ = does, module
-    options = {"queue": queues.MAINTENANCE, **options}
+    options = {"runs_on": queues.MAINTENANCE, **options}
     return cast(JobTask, app.task(base=JobTask, bind=True, name=job.name, job=job, **options)(run))
 
 

@@ -11,7 +11,7 @@ from tasks.operations.job_task import open_work, task_of
 from tasks.wakeups import wake_up
 
 
-@app.task(base=Step, bind=True, name="operations.wake_due_jobs", queue=queues.MAINTENANCE)
+@app.task(base=Step, bind=True, name="operations.wake_due_jobs", runs_on=queues.MAINTENANCE)
 def wake_due_jobs(self: Step) -> None:
     """Wake the tasks of the jobs whose hour has come. Waking one twice runs it once."""
     r = self.process.resources
@@ -21,7 +21,7 @@ def wake_due_jobs(self: Step) -> None:
         wake_up(app.tasks[one.name])
 
 
-@app.task(base=Step, bind=True, name="operations.record_queue_depths", queue=queues.MAINTENANCE)
+@app.task(base=Step, bind=True, name="operations.record_queue_depths", runs_on=queues.MAINTENANCE)
 def note_depths(self: Step) -> None:
     """Note what waits in every queue, so that operators see when each will be empty."""
     clearing.note(self.process.resources)

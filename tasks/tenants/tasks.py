@@ -16,7 +16,7 @@ HALF_S = 150.0
 log = structlog.get_logger(__name__)
 
 
-@app.task(base=Step, bind=True, name="tenants.watch_channels", queue=queues.DELIVER)
+@app.task(base=Step, bind=True, name="tenants.watch_channels", runs_on=queues.DELIVER)
 def watch(self: Step) -> None:
     """Ask platforms how their webhooks fare and tell a person where they fail. Running it twice tells nothing twice."""
     r = self.process.resources
