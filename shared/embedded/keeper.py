@@ -11,7 +11,7 @@ import structlog
 from shared.embedded.process import ServiceFailed
 from shared.embedded.server import EmbeddedServer
 from shared.errors import SettingsError
-from shared.resilience.disk import ClaimCapacity, Level
+from shared.resilience.disk import DiskSpace, Level
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class Keeper:
     """A thread between start() and stop(). A server whose disk is full may end (PostgreSQL does where it cannot write
     its log); it comes back by itself once there is room. look: the disks now."""
 
-    def __init__(self, servers: Sequence[EmbeddedServer], look: Callable[[], Sequence[ClaimCapacity]]) -> None:
+    def __init__(self, servers: Sequence[EmbeddedServer], look: Callable[[], Sequence[DiskSpace]]) -> None:
         self._servers, self._look = servers, look
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)

@@ -36,7 +36,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimCapacity:
+class DiskSpace:
     """One disk. names: what lies on it (DATA_DIR, …). bound_bytes: what should be free for its level to be ok, or,
     where it is full, not to be full."""
 
@@ -63,7 +63,7 @@ class ClaimCapacity:
 def look(
     folder: Path, bounds: Bounds, names: tuple[str, ...] = ("DATA_DIR",), *, full_until_now: bool = False,
     stat: Stat = os.statvfs,
-) -> ClaimCapacity:  # fmt: skip
+) -> DiskSpace:  # fmt: skip
     """A system call. full_until_now: it was full at the last look. Raises OSError."""
     found = stat(folder)
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
@@ -76,10 +76,10 @@ def look(
         level = "full"
     elif free < low:
         level = "low"
-    return ClaimCapacity(names, folder, free, total, level, full if level == "full" else low)
+    return DiskSpace(names, folder, free, total, level, full if level == "full" else low)
 
 
-def rooms(settings: Settings, *, stat: Stat = os.statvfs) -> list[ClaimCapacity]:
+def rooms(settings: Settings, *, stat: Stat = os.statvfs) -> list[DiskSpace]:
     """Each disk of this machine that something of ours lies on, once. Services elsewhere look after their own."""
     bounds = Bounds.of(settings)
     disks: dict[int, tuple[Path, list[str]]] = {}

@@ -191,8 +191,8 @@ def _counts(keeper: Keeper, server: Postgres) -> int | None:
 
 
 def test_a_server_that_died_is_started_again_on_its_port_once_there_is_room(small: Path) -> None:
-    full = disk.ClaimCapacity(("DATA_DIR",), small, 0, 100, "full", 10)
-    found: list[disk.ClaimCapacity] = [full]
+    full = disk.DiskSpace(("DATA_DIR",), small, 0, 100, "full", 10)
+    found: list[disk.DiskSpace] = [full]
     with DataFolder(small / "data") as folder, Valkey(folder) as server:
         keeper, port = Keeper([server], lambda: found), server.port
         server.kill()
