@@ -39,7 +39,6 @@ WHAT_TO_DO: Mapping[str, str] = {
     "error": "the platform reports a fault of its own: see its status page",
     "channel_disabled": "the channel is disabled: ./switchboard channel enable",
 }
-_OTHERWISE = "of a form that is not understood: ./switchboard request show says which request it came in"
 
 
 def told(reason: str) -> Told:
@@ -48,4 +47,8 @@ def told(reason: str) -> Told:
 
 
 def what_to_do(reason: str) -> str:
-    return WHAT_TO_DO.get(reason, _OTHERWISE if told(reason) == "alert" else "not supported here")
+    if reason in WHAT_TO_DO:
+        return WHAT_TO_DO[reason]
+    if told(reason) != "alert":
+        return "not supported here"
+    return f"of a form that is not understood: ./switchboard request --dropped {reason} names the requests it came in"

@@ -524,3 +524,24 @@ def test_a_widget_is_made_and_its_origins_changed(run: Run, inbox: Inbox) -> Non
     assert (
         run("channel", "create-widget", "--company", "nobody", "--slug", "x", "--origin", "https://a.example").code == 1
     )
+
+
+def test_without_a_terminal_nothing_secret_is_asked_for(run: Run, inbox: Inbox, bot: Bot) -> None:
+    misused(run(*CONNECT), "no terminal", "--answers")
+    for line in (run(*CONNECT).err,):
+        assert "Warning" not in line
+
+
+def test_a_widget_is_well_while_something_comes_from_it(run: Run, inbox: Inbox, bot: Bot) -> None:
+    made = run("channel", "create-widget", "--company", "shoe-shop", "--slug", "chat", "--origin", "https://a.example",
+               "--json").json  # fmt: skip
+
+    def line() -> str:
+        return next(one for one in run("channel", "health").lines if " widget " in one)
+
+    assert "chat  unknown  no event yet" in line()
+    assert "accepted" not in line()
+    inbox.rows("INSERT INTO channel_health (company_id, channel_id, received_at) VALUES"
+               f" ({made['company_id']}, {made['id']}, now()) RETURNING 1")  # fmt: skip
+    assert "chat  ok  last event" in line()
+    nothing_done(run("channel", "check", f"shoe-shop/{made['id']}"), "a widget")

@@ -19,7 +19,7 @@ from tasks.operations.health import Visit
 from tasks.operations.health.work import dropped
 from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
-from tests.integration.command_line import Run
+from tests.integration.command_line import Run, misused
 
 
 @pytest.fixture
@@ -122,6 +122,28 @@ def test_doctor_and_channel_health_name_it_until_somebody_has_seen_to_it(run: Ru
     assert run("app", "seen", slug).code == 0
     assert "dropped" not in run("channel", "health").out
     assert run("app", "seen", slug).code == 1
+
+
+def test_what_is_not_understood_is_found_by_the_request_that_it_came_in(run: Run, inbox: Inbox, bot: Bot) -> None:
+    [(slug,)] = inbox.rows("SELECT slug FROM apps")
+    for number in range(3):
+        inbox.journal(bot, {"update_id": 77 + number, "of_next_year": {}})
+    inbox.drain_all()
+    inbox.rows("UPDATE webhook_events SET request_id = '1a2158572d6-fed7fa5bc8' RETURNING 1")
+
+    [words] = [line for line in run("channel", "health").lines if "unknown_update" in line]
+    command = words.partition("./switchboard ")[2].partition(" names")[0].split()
+    found = run(*command)
+
+    assert command == ["request", "--dropped", "unknown_update"]
+    assert [line.split()[0] for line in found.lines] == ["1a2158572d6-fed7fa5bc8"] * 3
+    assert f"telegram {slug}" in found.lines[0]
+    assert run("request", found.lines[0].split()[0]).code in (0, 1)
+    cut = run(*command, "--limit", 2)
+    assert (len(cut.lines), "there are more than these 2" in cut.err) == (2, True)
+    assert run("request", "--dropped", "no_chat").lines == ["nothing was dropped as no_chat"]
+    misused(run("request"), "REQUEST_ID")
+    misused(run("request", "1-a", "--dropped", "no_chat"), "REQUEST_ID")
 
 
 def test_the_documentation_has_every_reason_and_says_who_is_told_of_it() -> None:

@@ -3,9 +3,12 @@ in the documents is one that it takes."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -130,3 +133,88 @@ def test_every_example_of_the_documents_is_taken(
         if left_out and not whole:
             return
         pytest.fail(f"{where}: {e.format_message()}")
+
+
+PRODUCT = [PROJECT_ROOT / name for name in ("beat_schedule.py", "celeryconfig.py")]
+PRODUCT += [
+    path for folder in ("gateway", "shared", "tasks", "workers") for path in (PROJECT_ROOT / folder).rglob("*.py")
+]
+FILLED_IN = "{}"
+"""In place of what a string is filled in with."""
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Every string of a module, with those that are filled in."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else FILLED_IN for part in node.values)
+
+
+def _named_in(text: str) -> Iterator[str]:
+    yield from re.findall(r"\./switchboard ([^`\n;:,()|<>]+)", text)
+    groups = "|".join(name for name in COMMANDS_AND_GROUPS if name not in COMMANDS)
+    yield from re.findall(rf"`((?:{groups}) [a-z][^`\n]*)`", text)
+
+
+with click.Context(switchboard) as _context:
+    COMMANDS_AND_GROUPS = switchboard.list_commands(_context)
+NAMED = sorted({
+    (str(path.relative_to(PROJECT_ROOT)), said.strip())
+    for path in PRODUCT for text in _texts(path) for said in _named_in(text)
+})  # fmt: skip
+
+
+def test_strings_of_the_product_name_commands() -> None:
+    assert len(NAMED) > 60
+
+
+@pytest.mark.parametrize(("where", "said"), NAMED)
+def test_a_command_that_the_product_names_exists(where: str, said: str) -> None:
+    """Behind the command stand its arguments, or a sentence goes on; an argument is in capitals or filled in."""
+    command: click.Command = switchboard
+    words = said.split()
+    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*[.]?", words[0]):
+        found = command.get_command(click.Context(command), words[0].rstrip("."))
+        assert found is not None, f"{where}: there is no command {said!r}"
+        command, words = found, words[1:]
+    options = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+    assert {word for word in words if re.fullmatch(r"--[a-z-]+", word)} <= options, f"{where}: {said}"
+    needs = any(isinstance(param, click.Argument) and param.required for param in command.params)
+    optional = any(isinstance(param, click.Argument) and not param.required for param in command.params)
+    if (needs or (optional and len(command.params) > 2)) and words and not isinstance(command, click.Group):
+        assert not re.fullmatch(r"[a-z]+", words[0]) or words[0] in NOT_ARGUMENTS, f"{where}: {said}"
+
+
+NOT_ARGUMENTS = {"makes", "says", "shows", "where", "and", "newest", "to", "is", "telegram", "gateway", "flower"}
+"""Words of a sentence, or arguments in small letters, behind a command that takes arguments."""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("documnts", "add"), "`documents`"),
+        (("channel", "lst"), "`channel list`"),
+        (("search", "shoes"), "`documents search`"),
+        (("uncertain",), "`outbound uncertain list`"),
+    ],
+)
+def test_a_mistyped_command_is_told_the_nearest_one(words: tuple[str, ...], meant: str) -> None:
+    with pytest.raises(click.UsageError) as refused:
+        switchboard.main([*words], standalone_mode=False)
+
+    assert "did you mean" in refused.value.message
+    assert meant in refused.value.message
+
+
+def test_words_that_are_near_nothing_are_refused_without_a_guess() -> None:
+    with pytest.raises(click.UsageError, match="there is no command 'qqqq': see --help"):
+        switchboard.main(["qqqq"], standalone_mode=False)
+
+
+def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
+    switchboard.main(["--version"], standalone_mode=False)
+
+    with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
+        assert capsys.readouterr().out == f"switchboard {tomllib.load(file)['project']['version']}\n"

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from workers.commands import renamed
+from workers.commands import renamed, version
 from workers.commands.examples import show_examples
+from workers.commands.suggest import suggestion
 
 WORDS = "switchboard.words"
 """Where a context keeps the command line as it was given."""
@@ -52,7 +53,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as e:
-            if (words := renamed.told(ctx.meta[WORDS])) is None:
+            words = renamed.told(ctx.meta[WORDS]) or suggestion(self, ctx.meta[WORDS])
+            if words is None:
                 raise
             raise click.UsageError(words, e.ctx) from e
 
@@ -97,3 +99,4 @@ COMMANDS = {
 switchboard = LazyGroup(
     name="switchboard", help="The worker system behind an AI inbox: webhooks in, grounded answers out.", lazy=COMMANDS
 )
+version.add_option(switchboard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Literal
 
 import click
@@ -20,7 +20,7 @@ from shared.store.tenants import registry
 from shared.store.tenants.channels import AppRow
 from tasks.operations import drop_reasons
 from tasks.tenants import connecting, rotation
-from workers.commands.connect import address_of, asking, public_address
+from workers.commands.connect import address_of, ask, asking, public_address
 from workers.commands.naming import Place, company_id_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, fields, print_json, print_result, print_rows
 from workers.commands.setup import as_owner, channel
@@ -108,8 +108,8 @@ def app_rotate_secret(slug: str, public_url: str | None, as_json: bool) -> None:
 
 def _told_secret(connector: Connector) -> str:
     question = next(q for q in connector.questions if q.of == "app" and q.secret)
-    click.echo(question.where, err=True)
-    return str(click.prompt(f"{question.ask}, the new one", hide_input=True, err=True)).strip()
+    return ask(replace(question, ask=f"{question.ask}, the new one"), otherwise="call this at one, the secret is not"
+               " shown while you type it")  # fmt: skip
 
 
 @app.command("register")
@@ -275,10 +275,12 @@ def _health_line(row: health.Listed) -> str:
     held = f"  {row.pending} held by the platform" if row.pending else ""
     since = f" since {row.since:%Y-%m-%d %H:%M}" if row.since and row.state == "failing" else ""
     state = f"{row.state} ({row.problem}){since}" if row.problem else row.state
-    answered = f"{row.accepted} accepted, {row.refused} refused, {row.failed} failed in the last hour"
+    answered = f"  {row.accepted} accepted, {row.refused} refused, {row.failed} failed in the last hour"
+    if row.platform == "widget":  # its visitors post no webhooks
+        answered = ""
     shut = "" if row.channel_state == "active" else f"  {row.channel_state}"
     shut += f"  told {row.notice} on {row.notice_at:%Y-%m-%d %H:%M}" if row.notice and row.notice_at else ""
-    return f"{row.company_id}/{row.channel_id}  {row.platform}  {row.slug}  {state}{held}  {came}  {answered}{shut}"
+    return f"{row.company_id}/{row.channel_id}  {row.platform}  {row.slug}  {state}{held}  {came}{answered}{shut}"
 
 
 @channel.command("seen")

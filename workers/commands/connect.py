@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import IO, TypeVar
@@ -18,7 +19,7 @@ from shared import channels as platforms
 from shared import settings
 from shared.channels import support
 from shared.channels.connect import connectors
-from shared.channels.connect.base import Connector, Registration
+from shared.channels.connect.base import Connector, Question, Registration
 from shared.errors import NotFound, NothingDone, Permanent
 from shared.store.db.vault import Vault
 from shared.store.tenants import channels, registry
@@ -164,13 +165,22 @@ def _answers(connector: Connector, app: channels.AppRow | None, file: IO[str] | 
     for question in connecting.still_to_ask(connector, app, given):
         if file is not None and not question.optional:
             raise Permanent("answers", f"--answers has no {question.name!r}: {question.ask} ({question.where})")
-        click.echo(question.where, err=True)
-        said = click.prompt(
-            question.ask, hide_input=question.secret, default="" if question.optional else None, show_default=False,
-            err=True,
+        given[question.name] = ask(
+            question, optional=question.optional, otherwise="give the answers as a JSON object by --answers FILE, or"
+            f" --answers - for standard input ({', '.join(q.name for q in connector.questions)})",
         )  # fmt: skip
-        given[question.name] = said.strip()
     return given
+
+
+def ask(question: Question, *, optional: bool = False, otherwise: str) -> str:
+    """What a person types at the terminal. otherwise: how it can be said without one. Raises UsageError."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise click.UsageError(f"there is no terminal to ask at for {question.ask!r}: {otherwise}")
+    click.echo(question.where, err=True)
+    said = click.prompt(
+        question.ask, hide_input=question.secret, default="" if optional else None, show_default=False, err=True
+    )
+    return str(said).strip()
 
 
 def set_up(
@@ -215,7 +225,7 @@ def check(place: Place, as_json: bool) -> None:
         if line is None:
             raise NotFound("channel", f"there is no channel {place}: `channel list` shows them")
         if line.platform not in KINDS:
-            raise Permanent("channel", f"a {line.platform} has nobody to be asked")
+            raise NothingDone("channel", f"{place} is a {line.platform}: there is no platform to ask about it")
         app = channels.app_by_slug(conn, line.platform, line.slug)
         assert app is not None
         sealed = channels.credentials(conn, company_id, channel_id)

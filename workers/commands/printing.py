@@ -20,8 +20,20 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def print_rows(rows: Sequence[T], line: Callable[[T], str], *, empty: str, as_json: bool) -> None:
-    """rows: dataclasses. empty: what to say to people when there are none."""
+def limit_option(default: int, *, most: int) -> Any:
+    """`--limit N`: the command asks for one row more than N, and `print_rows` says that there is more."""
+    return click.option("--limit", default=default, show_default=True, type=click.IntRange(1, most),
+                        help="At most so many.")  # fmt: skip
+
+
+def print_rows(
+    rows: Sequence[T], line: Callable[[T], str], *, empty: str, as_json: bool, limit: int | None = None
+) -> None:
+    """rows: dataclasses. empty: what to say to people when there are none. limit: how many are shown; where rows holds
+    more, standard error says so."""
+    if limit is not None and len(rows) > limit:
+        rows = rows[:limit]
+        click.echo(f"there are more than these {limit}: say --limit N for up to N of them", err=True)
     if as_json:
         print_json([asdict(row) for row in rows])  # type: ignore[call-overload]
         return

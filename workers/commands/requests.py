@@ -1,23 +1,43 @@
-"""`./switchboard request ID`: from the id of an accepted webhook to its message, turn, answer and delivery."""
+"""`./switchboard request REQUEST_ID`: from the id of an accepted webhook to its message, turn, answer and delivery."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import click
 
 from shared import settings
 from shared.errors import NotFound, Permanent
+from shared.model import Reason
 from shared.store.inbound.journal import streams
 from shared.store.operations import requests
-from workers.commands.printing import as_json_option, print_rows
+from workers.commands.printing import as_json_option, limit_option, print_rows
 from workers.commands.setup import as_owner
+
+DROPPED_WITHIN = timedelta(days=1)
+"""As long as `doctor` and `channel health` tell of what was dropped."""
 
 
 @click.command()
-@click.argument("request_id")
+@click.argument("request_id", required=False)
+@click.option("--dropped", "reason", metavar="REASON", type=click.Choice(sorted(get_args(Reason))),
+              help="Instead of one request: the newest events that were dropped for this reason, of today and"
+                   " yesterday (UTC), each with the id of its request.")  # fmt: skip
+@limit_option(50, most=1_000)
 @as_json_option
-def request(request_id: str, as_json: bool) -> None:
+def request(request_id: str | None, reason: str | None, limit: int, as_json: bool) -> None:
     """What became of a webhook. The id stands in its answer (x-request-id) and in the logs."""
+    if (request_id is None) == (reason is None):
+        raise click.UsageError("name one request by its REQUEST_ID, or list those that were --dropped REASON")
     config = settings.load()
+    if reason is not None:
+        with as_owner(config) as conn:
+            since = (datetime.now(UTC) - DROPPED_WITHIN).date()
+            found = requests.dropped(conn, reason, since=since, limit=limit + 1)
+        print_rows(found, _dropped_line, empty=f"nothing was dropped as {reason}", as_json=as_json, limit=limit)
+        return
+    assert request_id is not None
     with as_owner(config) as conn:
         try:
             rows = requests.trace(conn, request_id, streams(config.journal_shards))
@@ -26,6 +46,11 @@ def request(request_id: str, as_json: bool) -> None:
     if not rows:
         raise NotFound("request", f"{request_id} is not in the ledger: still in the journal, refused, or too old")
     print_rows(rows, _line, empty="", as_json=as_json)
+
+
+def _dropped_line(row: requests.Dropped) -> str:
+    came = f"{row.received_at:%Y-%m-%d %H:%M:%S}  {row.platform} {row.app or 'an unknown app'}  {row.kind}"
+    return f"{row.request_id or 'without an id'}  {came}  {row.place}"
 
 
 def _line(row: requests.Traced) -> str:

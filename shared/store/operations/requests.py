@@ -76,6 +76,37 @@ def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
     return [whole for event in found for whole in _with_archived(conn, event)]
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An event that had no effect. request_id: None where the request was none of the gateway's."""
+
+    place: str
+    request_id: str | None
+    received_at: datetime
+    platform: str
+    app: str | None
+    kind: str
+    reason: str
+
+
+def dropped(conn: Conn, reason: str, *, since: date, limit: int) -> list[Dropped]:
+    """The newest events that were dropped for this reason, of this day on."""
+    rows = conn.execute(
+        """
+        /* requests.dropped */
+        SELECT e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal, e.request_id, e.received_at,
+               e.platform, a.slug, e.kind, e.reason
+        FROM webhook_events e
+        LEFT JOIN apps a ON a.id = e.app_id
+        WHERE e.day >= %s AND e.outcome = 'dropped' AND e.reason = %s
+        ORDER BY e.received_at DESC, e.ordinal
+        LIMIT %s
+        """,
+        (since, reason, limit),
+    ).fetchall()
+    return [Dropped(*row) for row in rows]  # type: ignore[arg-type]
+
+
 def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
     """The event, with what became of its message where that is archived: a row a turn."""
     if event.company_id is None or event.message_id is None or event.conversation_id is not None:
