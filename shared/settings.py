@@ -132,175 +132,301 @@ class Settings(BaseSettings):
     )
 
     # Services. Unset means: `./switchboard up` starts embedded ones. Addresses hold passwords: never shown.
-    database_url: str | None = Field(
-        None, repr=False
-    )  # application role: owns nothing, cannot bypass row-level security
-    database_admin_url: str | None = Field(None, repr=False)  # owner: migrations, partitions, operators' commands
+    database_url: str | None = Field(None, repr=False)
+    """PostgreSQL as the application role, which owns nothing and is held to row-level security. Unset: embedded."""
+    database_admin_url: str | None = Field(None, repr=False)
+    """The same database as its owner; used only by `maintenance`, `migrate` and commands. Unset: embedded."""
     redis_url: str | None = Field(None, repr=False)
-    journal_url: str | None = Field(None, repr=False)  # noeviction and append-only; default REDIS_URL
-    broker_url: str | None = Field(None, repr=False)  # noeviction and append-only; default REDIS_URL
-    cache_url: str | None = Field(None, repr=False)  # default REDIS_URL
+    """Redis or Valkey, with an append-only file and the policy `noeviction`. Unset: embedded."""
+    journal_url: str | None = Field(None, repr=False)
+    """The server of the journal, if it is not that of `REDIS_URL`; append-only, `noeviction`."""
+    broker_url: str | None = Field(None, repr=False)
+    """The server of Celery's queues, if it is not that of `REDIS_URL`; append-only, `noeviction`."""
+    cache_url: str | None = Field(None, repr=False)
+    """The server of caches, limits and live events, if it is not that of `REDIS_URL`."""
     data_dir: Folder = PROJECT_ROOT / ".data"
-    encryption_keys: SecretStr = SecretStr("")  # Fernet keys, newest first, divided by commas
+    """Embedded services, secrets (mode 0600) and logs."""
+    encryption_keys: SecretStr = SecretStr("")
+    """Fernet keys for stored credentials, newest first, separated by commas; `up` makes one."""
 
     # Models. No LLM_BASE_URL: passages are quoted instead of written up.
-    llm_base_url: str | None = Field(None, repr=False)  # OpenAI-compatible, with /v1
+    llm_base_url: str | None = Field(None, repr=False)
+    """An OpenAI-compatible chat API, with `/v1`. Unset: passages are quoted instead of written up."""
     llm_api_key: SecretStr = SecretStr("")
+    """Its key."""
     llm_model: str | None = None
-    # JSON list of {"base_url", "api_key", "model", "name"?}: asked in this order when the first one fails
+    """Its model."""
     llm_fallbacks: Annotated[tuple[ModelProvider, ...], NoDecode] = ()
+    """A JSON list of `{"base_url", "api_key", "model", "name"?}`, asked in order when the first one fails."""
     embeddings_base_url: str | None = Field(None, repr=False)
+    """An OpenAI-compatible embeddings API. Unset: the local model."""
     embeddings_api_key: SecretStr = SecretStr("")
+    """Its key."""
     embeddings_model: str | None = None
-    embeddings_baseline: float = Field(0.2, ge=0, lt=1)  # the cosine of unrelated texts; 0.7 for some models
-    # JSON list of {"base_url", "api_key", "model", "baseline"?}: models of other spaces, see docs/retrieval.md
+    """Its model; another model gets a space of its own, filled while the old one serves."""
+    embeddings_baseline: float = Field(0.2, ge=0, lt=1)
+    """The cosine that unrelated texts have in that model; 0.7 for some models."""
     embeddings_fallbacks: Annotated[tuple[EmbeddingsProvider, ...], NoDecode] = ()
-    rerank_base_url: str | None = Field(None, repr=False)  # what /rerank comes behind; unset: the order of the search
+    """A JSON list of `{"base_url", "api_key", "model", "baseline"?}`: models of other spaces, used when the
+    first one does not answer."""
+    rerank_base_url: str | None = Field(None, repr=False)
+    """The reranker's address before `/rerank`. Unset: the order of the search."""
     rerank_api_key: SecretStr = SecretStr("")
+    """Its key."""
     rerank_model: str | None = None
+    """Its model."""
     rerank_style: Literal["cohere", "tei"] = "cohere"
-    embedding_deadline_s: float = Field(3.0, gt=0)  # for a question; without its meaning the words are searched alone
+    """The reranker's API; `tei` for text-embeddings-inference."""
+    embedding_deadline_s: float = Field(3.0, gt=0)
+    """How long to wait for a question's vector; after it only words are searched."""
     llm_call_deadline_s: float = Field(30.0, gt=0)
+    """Wall clock for one call of a model."""
     turn_deadline_s: float = Field(55.0, gt=0)
+    """Wall clock for all calls of a turn."""
     llm_max_tokens: int = Field(600, gt=0)
+    """The most tokens that an answer may have."""
     llm_connections: int = Field(200, gt=0)
+    """Open connections to models, per process."""
 
     # Platforms
     telegram_api_url: str = "https://api.telegram.org"
+    """Telegram's API."""
     slack_api_url: str = "https://slack.com/api"
-    graph_api_url: str = "https://graph.facebook.com"  # Messenger, WhatsApp, Instagram through a page
-    instagram_api_url: str = "https://graph.instagram.com"  # for accounts without a page
+    """Slack's API."""
+    graph_api_url: str = "https://graph.facebook.com"
+    """Meta's API for Messenger, WhatsApp, and Instagram through a page."""
+    instagram_api_url: str = "https://graph.instagram.com"
+    """Meta's API for Instagram accounts without a page."""
     graph_api_version: str = Field("v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]$")
+    """The version of Meta's API for sending (connecting always uses v23.0); Meta supports one for about two years."""
     send_deadline_s: float = Field(10.0, gt=0)
-    # What addresses given by companies and customers may lead to beside ports 80 and 443 of the public network, as
-    # purpose:host:port (purposes: send, media, site): send:10.1.2.3:8500, media:10.0.0.0/8:443
+    """How long a send may take."""
     egress_allow: str = ""
+    """What addresses given by others may lead to besides ports 80 and 443 of the public network:
+    `purpose:host:port`, separated by commas; the purpose is `send`, `media` or `site`."""
 
     # Attachments: a folder (default DATA_DIR/media), or an S3-compatible bucket
     media_dir: Folder | None = None
+    """Where attachments are stored, by their hash; shared by gateway, intake, media and maintenance. Unset:
+    `DATA_DIR/media`."""
     media_s3_bucket: str | None = None
-    media_s3_endpoint: str | None = None  # none: Amazon's
+    """An S3-compatible bucket for attachments instead of a folder."""
+    media_s3_endpoint: str | None = None
+    """Its address. Unset: Amazon's."""
     media_s3_region: str = "us-east-1"
-    media_s3_key_id: str = ""  # none: as the machine's role says
+    """Its region."""
+    media_s3_key_id: str = ""
+    """The id of its access key. Unset: what the machine's role allows."""
     media_s3_secret: SecretStr = SecretStr("")
+    """The secret of its access key."""
     media_max_bytes: int = Field(25 * 1024 * 1024, gt=0)
+    """The largest attachment that is fetched."""
     media_deadline_s: float = Field(60.0, gt=0)
-    # What is kept, by the beginning of its type
+    """How long fetching one may take."""
     media_types: str = (
         "image/,audio/,video/,text/plain,text/csv,text/vcard,application/pdf,application/msword,application/vnd.,"
         "application/zip,application/json"
     )
-    media_scan_command: str = ""  # gets the bytes on stdin; ends with 0: clean, 1: infected, else: try again
+    """Which attachments are stored: beginnings of media types, separated by commas."""
+    media_scan_command: str = ""
+    """A virus scanner such as `clamdscan --no-summary -`: gets the bytes on stdin; exit code 0 means clean, 1
+    infected, any other: try again."""
     media_url_ttl_s: float = Field(300.0, gt=0)
+    """How long a link to an attachment is valid."""
 
     # Edge
     gateway_host: str = "127.0.0.1"
+    """The address on which the gateway listens."""
     gateway_port: int = Field(8400, ge=1, le=65535)
+    """Its port. If a port that was set is taken the start fails; the default port is replaced by a free one."""
     gateway_max_body_bytes: int = Field(4 * 1024 * 1024, gt=0)
+    """The largest webhook."""
     journal_write_timeout_s: float = Field(2.0, gt=0)
+    """How long a webhook waits for the journal before it gets 503."""
     journal_max_waiting_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    """Bytes of webhooks that may wait for the journal, per gateway; above it webhooks get 503."""
     # The last resort: before the journal's server takes no more (of its maxmemory), and when nobody stores what it
     # holds. After an hour a request is better kept by its platform, which sends it again, than promised once more.
     refuse_memory_share: float = Field(0.9, gt=0, le=1)
+    """Share of Redis' `maxmemory` above which webhooks get 503."""
     refuse_age_s: float = Field(3600.0, gt=0)
+    """Age of the journal's oldest entry above which webhooks get 503."""
     # Free space of the disks that this machine's parts write to: the larger of bytes and share. Below the first pair
     # the gateway refuses what it could only promise to a journal on that disk; below the second operators are told.
     disk_refuse_free_bytes: int = Field(128 * 1024 * 1024, ge=0)
+    """Free space below which webhooks get 503; the larger of bytes and share counts."""
     disk_refuse_free_share: float = Field(0.0, ge=0, lt=1)
+    """The same as a share of the disk."""
     disk_warn_free_bytes: int = Field(1024 * 1024 * 1024, ge=0)
+    """Free space below which operators are warned; the larger of bytes and share counts."""
     disk_warn_free_share: float = Field(0.05, ge=0, lt=1)
-    gateway_forwarded_hops: int = Field(0, ge=0, le=8)  # proxies of ours in front, for limits per address
-    # What unfinished requests' bodies may hold in memory: all of a gateway, and those of one address. Half of either
-    # for senders who are not known yet. At least the largest document.
+    """The same as a share of the disk."""
+    gateway_forwarded_hops: int = Field(0, ge=0, le=8)
+    """Number of your proxies in front of the gateway, for limits per address."""
     gateway_bodies_max_bytes: int = Field(64 * 1024 * 1024, ge=25 * 1024 * 1024)
+    """Bytes of unfinished requests in memory, per gateway; half of it for senders who are not known yet."""
     gateway_bodies_address_max_bytes: int = Field(32 * 1024 * 1024, ge=25 * 1024 * 1024)
-    gateway_connections_max: int = Field(4_000, ge=10)  # open connections per gateway process
-    gateway_connections_address_max: int = Field(1_000, ge=1)  # of one address; not behind proxies
-    gateway_wrong_keys_limit: Limit = PerMinute(count=60, burst=30)  # of an address, wrong API keys or OPS_TOKENs
-    gateway_unknown_limit: Limit = PerMinute(count=300, burst=100)  # of an address, apps and widgets that do not exist
+    """The same per address."""
+    gateway_connections_max: int = Field(4_000, ge=10)
+    """Open connections per gateway."""
+    gateway_connections_address_max: int = Field(1_000, ge=1)
+    """Open connections per address; not counted behind proxies."""
+    gateway_wrong_keys_limit: Limit = PerMinute(count=60, burst=30)
+    """Wrong API keys and wrong `OPS_TOKEN`s per address."""
+    gateway_unknown_limit: Limit = PerMinute(count=300, burst=100)
+    """Requests for apps and widgets that do not exist, per address."""
     widget_token_ttl_s: float = Field(30 * 86_400.0, gt=60)
-    widget_streams_max: int = Field(1_000, ge=1)  # open event streams per gateway process
-    widget_streams_address_max: int = Field(100, ge=1)  # of these, of one address
-    widget_streams_company_max: int = Field(500, ge=1)  # of these, of one company
-    widget_sessions_limit: Limit = PerMinute(count=30, burst=20)  # of an address
-    widget_attempts_limit: Limit = PerMinute(count=60, burst=30)  # of an address, requests without a good token
-    widget_messages_limit: Limit = PerMinute(count=20, burst=10)  # of a visitor
-    widget_messages_address_limit: Limit = PerMinute(count=200, burst=100)  # an address is a whole office at times
-    knowledge_search_limit: Limit = PerMinute(count=120, burst=30)  # of a company's agents together
+    """How long a visitor's token is valid."""
+    widget_streams_max: int = Field(1_000, ge=1)
+    """Open event streams per gateway."""
+    widget_streams_address_max: int = Field(100, ge=1)
+    """Open event streams per address."""
+    widget_streams_company_max: int = Field(500, ge=1)
+    """Open event streams per company."""
+    widget_sessions_limit: Limit = PerMinute(count=30, burst=20)
+    """New visitors per address."""
+    widget_attempts_limit: Limit = PerMinute(count=60, burst=30)
+    """Requests without a valid token, per address."""
+    widget_messages_limit: Limit = PerMinute(count=20, burst=10)
+    """Messages per visitor."""
+    widget_messages_address_limit: Limit = PerMinute(count=200, burst=100)
+    """Messages per address, which may be a whole office."""
+    knowledge_search_limit: Limit = PerMinute(count=120, burst=30)
+    """Searches over HTTP per company, all its agents together."""
     knowledge_write_limit: Limit = PerMinute(count=120, burst=60)
+    """Files and sites sent over HTTP per company, all its agents together."""
     widget_reads_limit: Limit = PerMinute(count=120, burst=30)
+    """Reads per visitor."""
     widget_reads_address_limit: Limit = PerMinute(count=1200, burst=300)
-    app_cache_ttl_s: float = Field(30.0, ge=0)  # how long a rotated or disabled secret may still count
+    """Reads per address."""
+    app_cache_ttl_s: float = Field(30.0, ge=0)
+    """How long a gateway may go on accepting a rotated or disabled secret."""
 
     # Journal and intake
     journal_shards: int = Field(16, ge=1, le=256)
+    """Streams of the journal; never lower it while the journal holds something."""
     journal_batch: int = Field(200, ge=1, le=1000)
-    journal_wait_replicas: int = Field(0, ge=0, le=8)  # of Redis, that must have a webhook before its 200
+    """Requests that are stored in one transaction, at most."""
+    journal_wait_replicas: int = Field(0, ge=0, le=8)
+    """How many replicas of Redis must have a webhook before its 200; run one more than that."""
 
     # Turns and delivery
     quiet_window_s: float = Field(0.8, ge=0)
+    """How long to wait for a customer's next message before answering, since the last one."""
     quiet_window_max_s: float = Field(5.0, ge=0)
+    """The same since the first one."""
     lease_s: float = Field(10.0, ge=2)
+    """How long a turn waits when the machine of its worker dies; when only the worker dies, others of the
+    machine release its turns at once."""
     turn_cancels_max: int = Field(2, ge=0)
+    """How often newer messages may interrupt the answer to a turn."""
     turn_cancel_window_s: float = Field(15.0, ge=0)
-    # Answers at once in one conversation, and one a minute after that; more are a machine that answers the bot. 0: any
+    """For how long after a turn's first message they may."""
     conversation_answers_max: int = Field(12, ge=0)
+    """Answers at once in one conversation, and one a minute after that; more are a machine that answers the
+    bot. 0: any number."""
     # The ladder's steps: how long a company's last waiting customer would still wait when each is entered. A model's
     # usual answer takes some seconds, so 15 s are felt; at 45 s people write again or leave; for what would take ten
     # minutes a person may as well be asked.
     overload_cheaper_s: float = Field(15.0, gt=0)
+    """How long a company's last customer would have to wait before its answers come from the cheaper model."""
     overload_passages_s: float = Field(45.0, gt=0)
+    """The same before its answers become quoted passages."""
     overload_handover_s: float = Field(600.0, gt=0)
-    overload_recovery_s: float = Field(20.0, gt=0)  # below half of that for so long, and one step is left
-    budget_cheaper_share: float = Field(0.8, gt=0, le=1)  # of the day's tokens; from there on LLM_FALLBACKS answer
+    """The same before its answers become an apology."""
+    overload_recovery_s: float = Field(20.0, gt=0)
+    """How long the wait must be below half of a step's bound before that step is left."""
+    budget_cheaper_share: float = Field(0.8, gt=0, le=1)
+    """Share of a company's daily tokens above which the cheaper model answers."""
     relevance_threshold: float = Field(0.3, ge=0, le=1)
-    record_deadline_s: float = Field(30.0, gt=0)  # a send that could not be recorded for so long is uncertain
+    """If no passage is at least so relevant (0 to 1), the customer is told that the answer is not known, and
+    the conversation is marked for people."""
+    record_deadline_s: float = Field(30.0, gt=0)
+    """How long until a send whose result was not recorded counts as uncertain."""
     uncertain_unblock_s: float = Field(60.0, ge=0)
+    """How long until later messages may be sent after an uncertain one."""
     sweep_every_s: float = Field(2.0, gt=0)
+    """How often the sweeper looks for overdue work."""
 
     # Processes
-    reply_threads: int = Field(32, ge=1)  # answers under way in a process
-    deliver_threads: int = Field(16, ge=1)  # sends under way in a process
+    reply_threads: int = Field(32, ge=1)
+    """Answers at the same time, per process."""
+    deliver_threads: int = Field(16, ge=1)
+    """Sends at the same time, per process."""
     # Of these, at most so large a share for one company: whoever writes next finds a free slot at once
     company_slots_share: float = Field(0.75, gt=0, le=1)
-    import_threads: int = Field(4, ge=1)  # files and pages being read in a process, each in a child
+    """Share of `REPLY_THREADS`, `DELIVER_THREADS` and `IMPORT_THREADS` that one company may use."""
+    import_threads: int = Field(4, ge=1)
+    """Files and pages that an index process reads at the same time, each in a child."""
     media_threads: int = Field(4, ge=1)
-    database_pool_max: int = Field(8, ge=1)  # per process
+    """Attachments fetched at the same time, per process."""
+    database_pool_max: int = Field(8, ge=1)
+    """Database connections per process; `doctor` compares all pools with `max_connections`."""
     database_pool_timeout_s: float = Field(5.0, gt=0)
+    """How long to wait for a free one of these connections."""
     visibility_timeout_s: int = Field(300, ge=5)
-    stalled_after_s: float = Field(60.0, ge=1)  # a worker that takes no wake-up for so long while some wait starts anew
-    grace_s: float = Field(20.0, gt=0)  # from SIGTERM until every process is gone
+    """After how long the broker gives a wake-up that a worker took and did not acknowledge to another one."""
+    stalled_after_s: float = Field(60.0, ge=1)
+    """A worker that takes no wake-up for so long while some wait ends and is started again."""
+    grace_s: float = Field(20.0, gt=0)
+    """From SIGTERM until what has not ended is killed."""
     flower_port: int = Field(5555, ge=1, le=65535)
+    """Flower's port."""
     flower_password: SecretStr = SecretStr("")
-    archive_after_days: int = Field(183, ge=30)  # where a company has no term of its own
-    archive_delete_after_days: int | None = Field(None, ge=60)  # unset: archives are kept for ever
-    # 0: as fast as it goes; the slower, the less it is felt by writers beside it (docs/performance.md)
+    """Flower's password, for the user `admin`; `up` makes one."""
+    archive_after_days: int = Field(183, ge=30)
+    """A conversation without a message for so many days is archived, if its company has no term of its own."""
+    archive_delete_after_days: int | None = Field(None, ge=60)
+    """Archives older than this are deleted for good. Unset: never."""
     archive_messages_per_s: int = Field(2000, ge=0)
-    archive_keep_messages: int = Field(100, ge=1)  # of each conversation: what a reply and the inbox's first page read
-    backup_dir: Folder | None = None  # default DATA_DIR/backups; better on another disk
+    """Pace of moving messages to the archive; a slower one disturbs other writes less. 0: as fast as possible."""
+    archive_keep_messages: int = Field(100, ge=1)
+    """Messages of each conversation that stay out of the archive."""
+    backup_dir: Folder | None = None
+    """Where backups are stored; better on another disk. Unset: `DATA_DIR/backups`."""
     # How many hours, days, weeks and months that have a backup keep their newest one. What somebody had erased is gone
     # from all of them once the oldest is.
     backup_keep_hourly: int = Field(24, ge=1)
+    """For how many hours the newest backup of each is kept."""
     backup_keep_daily: int = Field(7, ge=0)
+    """The same for days."""
     backup_keep_weekly: int = Field(4, ge=0)
+    """The same for weeks."""
     backup_keep_monthly: int = Field(0, ge=0)
-    backup_deadline_s: float = Field(3_000.0, gt=0, le=6_000)  # one must be done before the next is due
-    backup_alert_after_h: float = Field(3.0, gt=0)  # no backup for so long is an alert
-    backup_proof_alert_after_h: float = Field(50.0, gt=0)  # none that was seen to restore
-    backup_command: str = ""  # a tool of yours instead of pg_dump: BACKUP_FOLDER is its place, PG… say which database
-    backup_prove_command: str = ""  # its proof that what lies in BACKUP_FOLDER restores
+    """The same for months. What somebody had erased is gone from all backups once the oldest is."""
+    backup_deadline_s: float = Field(3_000.0, gt=0, le=6_000)
+    """Time for a backup; it must be done before the next one is due."""
+    backup_alert_after_h: float = Field(3.0, gt=0)
+    """Hours without a backup before there is an alert."""
+    backup_proof_alert_after_h: float = Field(50.0, gt=0)
+    """Hours without a backup that was restored as a test before there is an alert."""
+    backup_command: str = ""
+    """A backup tool of your own instead of `pg_dump`; it finds its folder in `BACKUP_FOLDER` and the database
+    in `PG…`."""
+    backup_prove_command: str = ""
+    """The command that checks that what is in `BACKUP_FOLDER` can be restored."""
     log_level: LogLevel = "INFO"
-    ops_token: SecretStr = SecretStr("")  # for GET /metrics and GET /health; unset: there are none
-    database_quota_bytes: int | None = Field(None, gt=0)  # what the database may take; unset: no alert
+    """Of the JSON lines on stderr; they have ids, never message text."""
+    ops_token: SecretStr = SecretStr("")
+    """Bearer token of `GET /metrics`, `GET /health` and `/ops`; unset: they answer nobody. `up` makes one."""
+    database_quota_bytes: int | None = Field(None, gt=0)
+    """How large the database may become. Unset: no alert."""
     database_quota_alert_share: float = Field(0.75, gt=0, le=1)
-    alert_webhook_url: str | None = Field(None, repr=False)  # where alerts are posted; unset: they are logged
-    alert_webhook_secret: SecretStr = SecretStr("")  # signs them, as Standard Webhooks do
-    metrics_dir: Folder | None = None  # one for all processes of a machine; default DATA_DIR/metrics
-    run_dir: Folder | None = None  # where a process says that it is ready
+    """Share of it from which on there is an alert."""
+    alert_webhook_url: str | None = Field(None, repr=False)
+    """Where alerts are posted. Unset: they are only logged."""
+    alert_webhook_secret: SecretStr = SecretStr("")
+    """The `whsec_…` that signs them, as in Standard Webhooks."""
+    metrics_dir: Folder | None = None
+    """Where processes write their metrics, one folder for all of a machine. Unset: `DATA_DIR/metrics`."""
+    run_dir: Folder | None = None
+    """Where a process writes that it is ready."""
 
     # Tests and drills
     faults: str = ""
+    """Named points at which a process fails; for tests and drills only."""
     faults_dir: Folder | None = None
+    """Where it writes that it has."""
 
     @field_validator("llm_fallbacks", "embeddings_fallbacks", mode="before")
     @classmethod

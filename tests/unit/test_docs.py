@@ -7,17 +7,16 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
-from pydantic import SecretStr
 
 import beat_schedule
 from bench.__main__ import SECTIONS
 from gateway.main import ROUTES
+from scripts import settings_page
 from shared import queues
-from shared.settings import PROJECT_ROOT, PerMinute, Settings, only
+from shared.settings import PROJECT_ROOT, Settings, only
 from workers import fleet
 from workers.commands import switchboard
 from workers.commands.drill import FAULTS
@@ -170,67 +169,18 @@ def test_the_table_of_commands_has_every_command() -> None:
     assert missing == []
 
 
-README_ROW = re.compile(r"^\| ((?:`[^`]+`(?:, )?)+) \| (.*?) \| ", re.MULTILINE)
-IN_WORDS = {
-    "none": (None, "", SecretStr(""), ()),
-    "embedded": (None,),
-    "`REDIS_URL`": (None,),
-    "the local model": (None, SecretStr("")),
-    "made by `up`": (SecretStr(""),),
-    "the platforms' own": None,
-    "pictures": None, "sound": None, "video": None, "text": None, "PDF": None, "office": None,
-    "graph.instagram.com": ("https://graph.instagram.com",),
-    "`.data`": (PROJECT_ROOT / ".data",),
-    "`DATA_DIR/media`": (None,), "`DATA_DIR/backups`": (None,), "`DATA_DIR/metrics`": (None,),
-    "`cohere`": ("cohere",),
-    "30 days": (30 * 86_400.0,),
-}  # fmt: skip
-"""Defaults that the table tells in words → what they stand for; None: anything."""
+def test_the_page_of_settings_is_the_codes() -> None:
+    written = settings_page.PAGE.read_text("utf-8")
+
+    assert written == settings_page.page(), "run .venv/bin/python -m scripts.settings_page"
 
 
-def rows() -> list[tuple[list[str], list[str]]]:
-    """(variables, defaults) of each row of README's settings."""
+def test_the_readme_shows_settings_that_there_are() -> None:
     text = (PROJECT_ROOT / "README.md").read_text("utf-8")
-    table = text[text.index("## Settings") :]
-    found = []
-    for names, defaults in README_ROW.findall(table[: table.index("\n## ", 5)]):
-        variables = re.findall(r"`([^`]+)`", names)
-        if variables == ["variable"]:
-            continue
-        start = variables[0].rpartition("_")[0]
-        variables = [name.replace("…", start) for name in variables]
-        found.append((variables, [default.strip() for default in defaults.split(", ")]))
-    return found
+    rows = re.findall(r"^\| (`[A-Z][^|]*`) \| ", text[text.index("## Settings") :], re.MULTILINE)
 
-
-@pytest.mark.parametrize(("variables", "defaults"), rows(), ids=lambda value: value[0])
-def test_the_defaults_of_the_readme_are_the_codes(variables: list[str], defaults: list[str]) -> None:
-    assert set(variables) <= SETTINGS.keys()
-    if "pictures" in defaults:  # one default of several words
-        start = defaults.index("pictures")
-        defaults = [*defaults[:start], "pictures", *defaults[defaults.index("office") + 1 :]]
-    if len(defaults) == 1:
-        defaults = defaults * len(variables)
-    if variables[-1] == "RERANK_STYLE":
-        defaults = ["none"] * 3 + ["`cohere`"]
-    if variables[0] in ("MEDIA_S3_BUCKET", "TELEGRAM_API_URL"):
-        pytest.skip("a row of which one word tells several defaults")
-    assert len(defaults) == len(variables)
-    assert [(name, told, SETTINGS[name]) for name, told in zip(variables, defaults, strict=True)
-            if not _same(told, SETTINGS[name])] == []  # fmt: skip
-
-
-def _same(told: str, default: Any) -> bool:
-    if told in IN_WORDS:
-        meant = IN_WORDS[told]
-        return meant is None or default in meant
-    if isinstance(default, PerMinute):
-        return told == str(default)
-    found = re.fullmatch(r"([\d.]+) ?(MB|MiB|GiB)?", told)
-    if found and isinstance(default, int | float):
-        unit = {"": 1, "MB": 1024**2, "MiB": 1024**2, "GiB": 1024**3}[found[2] or ""]
-        return float(found[1]) * unit == float(default)
-    return told == str(default)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} <= SETTINGS.keys()
+    assert len(rows) == 5
 
 
 def test_every_queue_that_a_page_tells_of_is_one() -> None:
@@ -382,3 +332,13 @@ def test_the_connections_of_the_capacity_page_are_those_of_the_fleet() -> None:
 
     assert small[4] == needed(sum(small[:3]), small[3])
     assert large[4] == needed(sum(large[:3]), large[3])
+
+
+def test_the_hooks_before_a_commit_run_what_make_check_runs() -> None:
+    makefile = (PROJECT_ROOT / "Makefile").read_text("utf-8")
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    hooks = (PROJECT_ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+
+    assert recipe is not None
+    checks = [line.strip().replace("$(PYTHON_BIN)", ".venv/bin") for line in recipe[1].splitlines()]
+    assert re.findall(r"entry: (.*)", hooks) == checks
