@@ -16,6 +16,8 @@ from shared.model import SendOutcome
 from shared.store.db.migrate import files
 from shared.store.db.redis import connect
 from shared.store.delivery import outbound
+from shared.store.lifecycle import retention
+from shared.store.tenants import limits
 from standin.process import StandinProcess
 from tests.factories import Bot, Inbox, make_bot, update
 from tests.integration.claims import begin_send, claim_part
@@ -157,11 +159,11 @@ def test_a_conversation_is_taken_over_read_and_handed_back(run: Run, inbox: Inbo
 
     assert listed() == (True, 1)
     nothing_done(run("conversations", "hand-back", *place), "the bot answers already")
-    assert run("conversations", "take-over", *place).lines == [f"conversation {conversation}: a person answers"]
+    assert run("conversations", "take-over", *place).lines == [f"conversation {place[0]}: a person answers"]
     assert listed() == (False, 1)
     assert inbox.rows("SELECT state FROM turns") == [("cancelled",)]
-    assert run("conversations", "mark-read", *place).lines == [f"conversation {conversation}: unread 0"]
-    assert run("conversations", "hand-back", *place).lines == [f"conversation {conversation}: the bot answers"]
+    assert run("conversations", "mark-read", *place).lines == [f"conversation {place[0]}: unread 0"]
+    assert run("conversations", "hand-back", *place).lines == [f"conversation {place[0]}: the bot answers"]
     assert listed() == (True, 0)
     assert "hello" in run("conversations", "list", "--company", "shoe-shop").out
 
@@ -183,7 +185,7 @@ def test_taking_over_ends_what_the_bot_is_just_answering_and_needs_no_redis_for_
     monkeypatch.setenv("CACHE_URL", "redis://127.0.0.1:1")
     assert run("conversations", "hand-back", *place).code == 0
     ended = run("conversations", "take-over", *place)
-    assert (ended.code, ended.lines[-1]) == (0, f"conversation {conversation}: a person answers")
+    assert (ended.code, ended.lines[-1]) == (0, f"conversation {place[0]}: a person answers")
 
 
 def test_a_parked_request_is_listed_shown_without_words_and_redriven(run: Run, inbox: Inbox, bot: Bot) -> None:
@@ -336,8 +338,8 @@ NOT_FOUND = {
     "no company has the id '99'": ("documents", "list", "--company", "99"),
     "did you mean shoe-shop?": ("documents", "list", "--company", "shoe-shpo"),
     "the company of this name has the slug shoe-shop": ("documents", "list", "--company", "SHOE SHOP"),
-    "company 1 has no conversation 99": ("conversations", "take-over", "1/99"),
-    "company 1 has no conversation 98": ("conversations", "mark-read", "shoe-shop/98"),
+    "there is no conversation 1/99": ("conversations", "take-over", "1/99"),
+    "there is no conversation 1/98": ("conversations", "mark-read", "shoe-shop/98"),
     "there is no body": ("parked", "show", "2026-01-01/sb:journal:0/1-0/0"),
     "there is no agent": ("agent", "disable", "shoe-shop/999"),
     "no app has the slug": ("app", "enable", "nobody"),
@@ -545,3 +547,39 @@ def test_a_widget_is_well_while_something_comes_from_it(run: Run, inbox: Inbox, 
                f" ({made['company_id']}, {made['id']}, now()) RETURNING 1")  # fmt: skip
     assert "chat  ok  last event" in line()
     nothing_done(run("channel", "check", f"shoe-shop/{made['id']}"), "a widget")
+
+
+def test_a_name_that_gives_no_slug_asks_for_one(run: Run, inbox: Inbox) -> None:
+    one_line(run("company", "create", "第一"), "第一", "--slug")
+    assert inbox.rows("SELECT count(*) FROM companies") == [(0,)]
+    assert run("company", "create", "第一", "--slug", "first").code == 0
+    assert run("company", "create", "Company").lines[0].endswith("with the slug company")
+
+
+def test_the_texts_of_a_company_go_back_to_the_built_in_ones(run: Run, bot: Bot) -> None:
+    before = run("company", "show", "shoe-shop", "--json").json
+    run("company", "texts", "shoe-shop", "--handover", "One.", "--notice", "Two.", "--overload", "Three.",
+        "--unknown-again", "Four.")  # fmt: skip
+    assert run("company", "show", "shoe-shop", "--json").json["handover_text"] == "One."
+
+    misused(run("company", "texts", "shoe-shop", "--unknown-again", "x", "--reset", "unknown_again"), "one of them")
+    ended = run("company", "texts", "shoe-shop", *(word for name in ("handover", "notice", "overload", "unknown-again")
+                                                  for word in ("--reset", name)))  # fmt: skip
+
+    assert ended.code == 0
+    assert run("company", "show", "shoe-shop", "--json").json == before
+
+
+def test_days_and_limits_go_back_to_the_built_in_ones(run: Run, inbox: Inbox) -> None:
+    with psycopg.connect(inbox.server.admin_url) as conn:
+        assert retention.policies(conn) == retention.DEFAULT_DAYS
+        assert {b.kind: (b.per_company, b.per_contact) for b in limits.all_bounds(conn)} == limits.DEFAULTS
+    run("retention", "set", "llm_calls", 30)
+    run("limits", "set", "media_fetches", "--per-contact", "none")
+
+    assert run("retention", "unset", "llm_calls").lines == ["llm_calls  90 days"]
+    assert run("limits", "unset", "media_fetches").lines == [
+        "media_fetches  everybody: now a company 20000, a contact 300 a day"
+    ]
+    with psycopg.connect(inbox.server.admin_url) as conn:
+        assert retention.policies(conn) == retention.DEFAULT_DAYS

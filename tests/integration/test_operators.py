@@ -223,7 +223,7 @@ def test_a_conversation_is_shown_without_words_unless_they_are_asked_for(run: Ru
     with_words = run("conversations", "show", *place, "--content", "--json").json
     assert [line["role"] for line in with_words["messages"]] == ["customer", "bot"]
     assert with_words["messages"][0]["text"] == ASKED
-    nothing_done(run("conversations", "show", f"{bot.company_id}/999"), "has no conversation")
+    nothing_done(run("conversations", "show", f"{bot.company_id}/999"), "there is no conversation")
 
 
 def test_a_conversation_s_attachments_are_shown_with_what_became_of_them(run: Run, station: Station, bot: Bot) -> None:

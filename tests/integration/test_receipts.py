@@ -127,7 +127,7 @@ def test_turns_are_listed_newest_first_by_company_and_state(run: Run, station: S
         other.company_id
     ]
     line = run("turns", "list", "--state", "answered").out
-    assert line.startswith(f"{turn}  company {bot.company_id}")
+    assert line.startswith(f"{turn}  conversation {bot.company_id}/")
     assert "full (model)" in line
     assert run("turns", "list", "--state", "cancelled").out == "no turns\n"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
+import psycopg
 
 from shared import settings
 from shared.errors import NotFound, NothingDone, Permanent
 from shared.store.tenants import companies, registry
-from shared.store.tenants.companies import NameTaken
+from shared.store.tenants.companies import Company, NameTaken, Text
 from shared.triage.texts import NAMES, Name
 from tasks.tenants import onboarding
 from workers.commands.naming import (
@@ -25,7 +28,7 @@ from workers.commands.printing import as_json_option, fields, print_json, print_
 from workers.commands.setup import as_owner
 
 FIRST_AGENT = "first agent"
-TEXTS = ("handover_text", "notice_text", "overload_text")
+TEXTS: tuple[Text, ...] = ("handover_text", "notice_text", "overload_text")
 _OWN_TEXTS: dict[Name, str] = {
     "welcome": "Sent to who begins a chat (/start, Get started).",
     "greeting": "Sent to a greeting.",
@@ -35,6 +38,19 @@ _OWN_TEXTS: dict[Name, str] = {
     "unknown_again": "Sent when nothing is known again, the second time and after.",
 }
 """Each is built in for 17 languages until the company has words of its own."""
+
+
+_RESET: dict[str, str] = {
+    **{text.removesuffix("_text"): text for text in TEXTS}, **{name.replace("_", "-"): name for name in _OWN_TEXTS},
+}  # fmt: skip
+"""The texts by the words of their options."""
+
+
+class _TextName(click.Choice[str]):
+    """A text as its option is spelt; with underscores it is taken, too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return _RESET[super().convert(str(value).replace("_", "-"), param, ctx)]
 
 
 def _own_texts(command: Callable[..., None]) -> Callable[..., None]:
@@ -61,6 +77,8 @@ def company_create(name: str, slug: str | None, as_json: bool) -> None:
             raise NothingDone("company", f"{e}; another agent: agent create NAME --company {e.slug}") from None
         except ValueError as e:
             raise Permanent("company", str(e)) from None
+        if slug is None and _says_nothing(made):
+            raise Permanent("company", f"no slug of a-z and 0-9 can be made from {made.name!r}: give one with --slug")
         key, agent_id = onboarding.make_agent(conn, made.id, FIRST_AGENT)
     print_result(
         {"id": made.id, "slug": made.slug, "name": made.name, "agent": {"id": agent_id, "name": FIRST_AGENT},
@@ -69,6 +87,12 @@ def company_create(name: str, slug: str | None, as_json: bool) -> None:
         f"API key (shown once): {key}",
         as_json=as_json,
     )  # fmt: skip
+
+
+def _says_nothing(made: Company) -> bool:
+    """Whether its slug holds nothing of its name, as where that has no letter that can be written in a-z."""
+    bare = re.fullmatch(r"company(-[0-9]+)?", made.slug) is not None
+    return bare and not re.search("company|[0-9]", made.name.lower())
 
 
 @company.command("list")
@@ -139,28 +163,40 @@ def company_rename(company: str, new_name: str, as_json: bool) -> None:
 @click.option("--notice", "notice_text", help="Sent when what came cannot be read.")
 @click.option("--overload", "overload_text", help="Sent when far more is asked than can be answered.")
 @_own_texts
-@click.option("--reset", multiple=True, type=click.Choice(sorted(_OWN_TEXTS)), help="The built-in text again.")
+@click.option("--reset", multiple=True, type=_TextName(sorted(_RESET)), help="The built-in text again.")
 @as_json_option
-def company_texts(company: str, reset: tuple[Name, ...], as_json: bool, **texts: str | None) -> None:
+def company_texts(company: str, reset: tuple[str, ...], as_json: bool, **texts: str | None) -> None:
     """Change what customers are told besides answers, from the next answer on. `company show` prints the
     company's own texts."""
     given = {which: text.strip() for which, text in texts.items() if text is not None}
     if not given and not reset:
         raise Permanent("text", "which one? Name a text with its words, for example --welcome 'Hello!'; see --help")
+    if both := [option for option, which in _RESET.items() if which in given and which in reset]:
+        raise click.UsageError(f"--{both[0]} gives a text and --reset {both[0]} takes it back: say one of them")
     if empty := [which for which, text in given.items() if not text]:
         raise Permanent("text", f"{', '.join(empty)}: customers must be told something")
     if any("\x00" in text for text in given.values()):
         raise Permanent("text", "a text holds no NUL character")
     with as_owner(settings.load()) as conn, conn.transaction():
         found = company_of(conn, company)
-        own: dict[str, str | None] = {which: text for which, text in given.items() if which in NAMES}
-        companies.set_texts(conn, found.id, {**dict.fromkeys(reset), **own})
-        for which, text in given.items():
-            if which not in NAMES:
-                companies.set_text(conn, found.id, which, text)  # type: ignore[arg-type]
-    changed: dict[str, str | None] = {**dict.fromkeys(reset), **given}
+        changed: dict[str, str | None] = {**dict.fromkeys(reset), **given}
+        _set_texts(conn, found, changed)
+        if company_of(conn, str(found.id)) == found:
+            raise NothingDone("text", f"{', '.join(which.replace('_', ' ') for which in changed)}: already so")
     lines = (f"{which.replace('_', ' ')}  {text or '(built in)'}" for which, text in changed.items())
     print_result({"id": found.id, "slug": found.slug, **changed}, *lines, as_json=as_json)
+
+
+def _set_texts(conn: psycopg.Connection, found: Company, changed: Mapping[str, str | None]) -> None:
+    """None: the built-in text again."""
+    companies.set_texts(conn, found.id, {which: text for which, text in changed.items() if which in NAMES})
+    for which in TEXTS:
+        if which in changed:
+            text = changed[which]
+            if text is None:
+                companies.reset_text(conn, found.id, which)
+            else:
+                companies.set_text(conn, found.id, which, text)
 
 
 @click.group()

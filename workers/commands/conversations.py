@@ -31,7 +31,8 @@ def conversations() -> None:
 
 
 def _missing(company_id: int, conversation_id: int) -> NotFound:
-    return NotFound("conversation", f"company {company_id} has no conversation {conversation_id}")
+    place = f"{company_id}/{conversation_id}"
+    return NotFound("conversation", f"there is no conversation {place}: see `conversations list`")
 
 
 @conversations.command("list")
@@ -75,7 +76,7 @@ def show(place: Place, content: bool, as_json: bool) -> None:
         files = [asdict(fetched[place]) for place in sorted(fetched)]
         print_json({**head, "messages": said, "answers": answers, "attachments": files})
         return
-    click.echo(f"{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
+    click.echo(f"{company_id}/{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
                f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
     if found.attention is not None:
         click.echo(f"  needs attention: {found.attention}, since {found.attention_since:%Y-%m-%d %H:%M:%S}")
@@ -139,7 +140,7 @@ def _set_bot(place: Place, *, enabled: bool, as_json: bool) -> None:
     if not enabled:
         _hint(config, company_id)
     print_result({"company_id": company_id, "id": conversation_id, "bot_enabled": enabled},
-                 f"conversation {conversation_id}: {who}", as_json=as_json)  # fmt: skip
+                 f"conversation {place}: {who}", as_json=as_json)  # fmt: skip
 
 
 def _hint(config: settings.Settings, company_id: int) -> None:
@@ -157,8 +158,8 @@ def mark_read(place: Place, as_json: bool) -> None:
     """Say that an agent has seen everything that has arrived."""
     with as_owner(settings.load()) as conn, conn.transaction():
         company_id, conversation_id = located(conn, place)
+        if not _one(conn, company_id, conversation_id).unread:
+            raise NothingDone("conversation", f"conversation {place}: nothing is unread already")
         unread = store.mark_read(conn, company_id, conversation_id)
-    if unread is None:
-        raise _missing(company_id, conversation_id)
     print_result({"company_id": company_id, "id": conversation_id, "unread": unread},
-                 f"conversation {conversation_id}: unread {unread}", as_json=as_json)  # fmt: skip
+                 f"conversation {place}: unread {unread}", as_json=as_json)  # fmt: skip

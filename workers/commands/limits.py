@@ -11,7 +11,7 @@ import psycopg
 from shared import settings
 from shared.errors import NotFound, NothingDone
 from shared.store.tenants import limits as store
-from workers.commands.naming import company_id_of, company_of, company_option
+from workers.commands.naming import company_id_of, company_option
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
@@ -95,17 +95,22 @@ def _read(said: str | None, before: int | None) -> int | None:
 
 @limits.command("unset")
 @click.argument("kind")
-@company_option()
+@company_option("This company follows the limit of all. Left out: the built-in limit for all.", required=False)
 @as_json_option
-def unset(kind: str, company: str, as_json: bool) -> None:
-    """Let the default count for a company again."""
+def unset(kind: str, company: str | None, as_json: bool) -> None:
+    """Let a limit be what it was before any `limits set`."""
     with as_owner(settings.load()) as conn:
-        company_id = company_of(conn, company).id
-        _known(conn, kind, company_id)
-        if not store.unset_bounds(conn, kind, company_id):
+        company_id = company_id_of(conn, company)
+        before = _known(conn, kind, company_id)
+        if company_id is None:
+            per_company, per_contact = store.DEFAULTS[kind]
+            if (before.per_company, before.per_contact) == (per_company, per_contact):
+                raise NothingDone("limits", f"{kind}  everybody: {_shown(before)} a day already")
+            store.set_bounds(conn, kind, None, per_company=per_company, per_contact=per_contact)
+        elif not store.unset_bounds(conn, kind, company_id):
             raise NothingDone("limits", f"{company} has no limit of its own for {kind}")
         after = _known(conn, kind, company_id)
-    print_result(_as_json(after), f"{kind}  {company}: now {_shown(after)} a day", as_json=as_json)
+    print_result(_as_json(after), f"{kind}  {company or 'everybody'}: now {_shown(after)} a day", as_json=as_json)
 
 
 def _known(conn: psycopg.Connection, kind: str, company_id: int | None) -> store.Bounds:

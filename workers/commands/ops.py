@@ -216,8 +216,8 @@ def uncertain_list(as_json: bool) -> None:
 
 def _uncertain_line(row: outbound.Uncertain) -> str:
     return (
-        f"{row.company_id}/{row.id}  conversation {row.conversation_id}  part {row.part}  {row.meaning}"
-        f"  since {row.uncertain_at:%Y-%m-%d %H:%M:%S}"
+        f"{row.company_id}/{row.id}  conversation {row.company_id}/{row.conversation_id}  part {row.part}"
+        f"  {row.meaning}  since {row.uncertain_at:%Y-%m-%d %H:%M:%S}"
     )
 
 

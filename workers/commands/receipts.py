@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from shared import settings
-from shared.errors import NotFound, Permanent
+from shared.errors import NotFound, NothingDone, Permanent
 from shared.store.answers import receipts as store
 from shared.store.answers import turns, usage
 from shared.store.answers.receipts import Story
@@ -46,7 +46,7 @@ def receipt(turn_id: int, company: str | None, as_json: bool) -> None:
 def _head(story: Story) -> list[str]:
     failed = f", failed with {story.error}" if story.error else ""
     lines = [
-        f"turn {story.turn_id} of company {story.company_id}, conversation {story.conversation_id}: {story.state}"
+        f"turn {story.turn_id}, conversation {story.company_id}/{story.conversation_id}: {story.state}"
         f" (attempt {story.attempts}{failed})"
     ]
     if story.receipt is not None:
@@ -100,7 +100,7 @@ def turns_list(company: str | None, state: str | None, limit: int, as_json: bool
         return
     for row in rows:
         step = f"{row.step} ({row.reason})" if row.step else row.error or ""
-        click.echo(f"{row.id}  company {row.company_id}  conversation {row.conversation_id}  {row.state:<11}  {step}"
+        click.echo(f"{row.id}  conversation {row.company_id}/{row.conversation_id}  {row.state:<11}  {step}"
                    f"  {row.received_at:%Y-%m-%d %H:%M:%S}")  # fmt: skip
     if not rows:
         click.echo("no turns")
@@ -137,6 +137,8 @@ def price_set(model: str, in_micros: int, out_micros: int, as_json: bool) -> Non
         raise click.UsageError(f"MODEL should be a model's name, of up to {MODEL_CHARS} characters")
     priced = usage.Price(model.strip(), in_micros, out_micros)
     with as_owner(settings.load()) as conn:
+        if priced in usage.prices(conn):
+            raise NothingDone("price", f"{priced.model} has this price already")
         usage.set_price(conn, priced)
     print_result(asdict(priced), f"{priced.model}: {_money(in_micros)} in, {_money(out_micros)} out, a million tokens",
                  as_json=as_json)  # fmt: skip
@@ -169,7 +171,13 @@ def budget(tokens: str, company: str, as_json: bool) -> None:
     with as_owner(settings.load()) as conn:
         found = company_of(conn, company)
         bound = None if tokens == "none" else int(tokens)
+        if found.daily_token_budget == bound:
+            raise NothingDone("budget", f"{found.slug}: {_bound(bound)} already")
         usage.set_budget(conn, found.id, bound)
     print_result({"company_id": found.id, "daily_token_budget": bound},
-                 f"{found.slug}: {'no budget' if bound is None else f'{bound} tokens a day'}",
+                 f"{found.slug}: {_bound(bound)}",
                  as_json=as_json)  # fmt: skip
+
+
+def _bound(tokens: int | None) -> str:
+    return "no budget" if tokens is None else f"{tokens} tokens a day"

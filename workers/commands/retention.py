@@ -37,7 +37,7 @@ def show(as_json: bool) -> None:
 
 
 @retention.command("set")
-@click.argument("subject")
+@click.argument("subject", metavar="LOG")
 @click.argument("days", type=click.IntRange(1, 36_500))
 @company_option("For this company alone.", required=False)
 @as_json_option
@@ -64,13 +64,21 @@ def set_(subject: str, days: int, company: str | None, as_json: bool) -> None:
 
 
 @retention.command("unset")
-@click.argument("subject")
-@company_option()
+@click.argument("subject", metavar="LOG")
+@company_option("This company's rows follow the days of all. Left out: the built-in days for all.", required=False)
 @as_json_option
-def unset(subject: str, company: str, as_json: bool) -> None:
-    """A company's rows follow the default again."""
+def unset(subject: str, company: str | None, as_json: bool) -> None:
+    """Keep a log as long as before any `retention set`."""
     with as_owner(settings.load()) as conn:
         _known(conn, subject)
+        if company is None:
+            days = store.DEFAULT_DAYS[subject]
+            if _kept(conn, subject, None) == days:
+                raise NothingDone("retention", f"{subject} is kept for the built-in {days} days already")
+            store.set_days(conn, subject, days)
+            print_result({"subject": subject, "company_id": None, "days": days}, f"{subject}  {days} days",
+                         as_json=as_json)  # fmt: skip
+            return
         company_id = company_of(conn, company).id
         if not store.unset_override(conn, company_id, subject):
             raise NothingDone("retention", f"{company} has no days of its own for {subject}")

@@ -10,11 +10,12 @@ import click
 import psycopg
 
 from shared import settings
-from shared.errors import DatabaseUnavailable, Permanent
+from shared.errors import DatabaseUnavailable, NothingDone, Permanent
 from shared.store.db.migrate import migrate as apply_migrations
 from shared.store.db.pool import describe
 from shared.store.db.vault import Vault
 from shared.store.operations import partitions
+from shared.store.tenants import channels, registry
 from tasks.tenants import onboarding
 from workers.commands.naming import company_of, company_option
 from workers.commands.printing import as_json_option, print_result
@@ -84,6 +85,10 @@ def create_widget(company: str, slug: str, origins: tuple[str, ...], as_json: bo
     vault = Vault(config.fernet_keys)
     with as_owner(config) as conn:
         made = company_of(conn, company)
+        app = channels.app_by_slug(conn, "widget", slug)
+        served = [c for c in registry.channels(conn, company_id=made.id, slug=slug) if c.state == "active"]
+        if app is not None and served and set(app.origins) == {origin.lower().rstrip("/") for origin in origins}:
+            raise NothingDone("channel", f"the widget {slug} of {made.name} is for these pages already")
         try:
             connected = onboarding.connect_widget(conn, vault, company_id=made.id, slug=slug, origins=origins)
         except (ValueError, psycopg.errors.CheckViolation) as e:

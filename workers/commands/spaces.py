@@ -79,7 +79,10 @@ def create(model: str, dimension: int | None, as_json: bool) -> None:
             raise Permanent(
                 "space", f"no embedder of {model!r}: the settings know {known}. Add it to EMBEDDINGS_FALLBACKS"
             )
+        before = store.of_model(conn, model)
         made = flow.create(conn, embedders[model], dimension)
+        if made == before:
+            raise NothingDone("space", f"there is a space of {model} already: {made.state}")
     _ring(config)
     print_result(asdict(made), f"{made.model}: {made.dimension} dimensions, {made.state}", as_json=as_json)
 

@@ -80,6 +80,13 @@ def policies(conn: Conn) -> dict[str, int]:
     return {str(subject): int(str(days)) for subject, days in rows}
 
 
+DEFAULT_DAYS = {
+    "webhook_raw": 7, "webhook_events": 90, "delivery_attempts": 90, "llm_calls": 90, "balance_checks": 90,
+    "job_runs": 400, "table_sizes": 800, "daily_uses": 90,
+}  # fmt: skip
+"""As the migrations set them."""
+
+
 def overrides(conn: Conn) -> list[Override]:
     rows = conn.execute(
         """

@@ -165,6 +165,19 @@ def set_text(conn: Conn, company_id: int, which: Text, text: str) -> None:
     )
 
 
+def reset_text(conn: Conn, company_id: int, which: Text) -> None:
+    """The built-in text again. For the owner role."""
+    conn.execute(
+        sql.SQL("""
+            /* companies.reset_text */
+            UPDATE companies
+            SET {} = DEFAULT
+            WHERE id = %s
+        """).format(sql.Identifier(which)),
+        (company_id,),
+    )
+
+
 def set_texts(conn: Conn, company_id: int, given: Mapping[str, str | None]) -> None:
     """Own words under these names; None: the built-in text again. For the owner role."""
     conn.execute(

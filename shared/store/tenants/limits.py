@@ -68,6 +68,13 @@ def all_bounds(conn: Conn) -> list[Bounds]:
     return [Bounds(*row) for row in rows]  # type: ignore[arg-type]
 
 
+DEFAULTS: dict[str, tuple[int | None, int | None]] = {
+    "media_fetches": (20_000, 300), "imports": (20_000, None), "sites": (50, None), "images": (3, None),
+    "memory_extractions": (100, None),
+}  # fmt: skip
+"""Kind → (for a company, for a contact), as the migrations set them."""
+
+
 def bounds_of(conn: Conn, kind: str, company_id: int | None) -> Bounds | None:
     """What counts for a company, its own or the default; None: there is no such kind."""
     found = [b for b in all_bounds(conn) if b.kind == kind and b.company_id in (None, company_id)]

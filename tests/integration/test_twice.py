@@ -1,0 +1,112 @@
+"""Exit codes: a command that changes something says 1 where everything is as it asks for already."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.factories import Inbox, make_bot, update
+from tests.integration.command_line import Run
+from tests.unit.test_command_tree import COMMANDS
+
+TWICE = {
+    "company create": "company create Other",
+    "company rename": "company rename shoe-shop 'Boot shop'",
+    "company texts": "company texts shoe-shop --welcome Hello",
+    "company texts --reset": "company texts shoe-shop --reset welcome --reset overload",
+    "agent create": "agent create Bob --company shoe-shop",
+    "agent disable": "agent disable shoe-shop/{agent}",
+    "app disable": "app disable {app}",
+    "app enable": "app enable {app}",
+    "app drop-old-secret": "app drop-old-secret {app}",
+    "app seen": "app seen {app}",
+    "channel create-widget": "channel create-widget --company shoe-shop --slug chat --origin https://a.example",
+    "channel disable": "channel disable shoe-shop/{channel}",
+    "channel enable": "channel enable shoe-shop/{channel}",
+    "channel seen": "channel seen shoe-shop/{channel}",
+    "documents add": "documents add {folder} --company shoe-shop",
+    "documents retry": "documents retry --company shoe-shop",
+    "documents clear-failed": "documents clear-failed --company shoe-shop",
+    "documents delete": "documents delete shoe-shop/{document}",
+    "conversations take-over": "conversations take-over shoe-shop/{conversation}",
+    "conversations hand-back": "conversations hand-back shoe-shop/{conversation}",
+    "conversations mark-read": "conversations mark-read shoe-shop/{conversation}",
+    "retention set": "retention set llm_calls 30",
+    "retention set --company": "retention set llm_calls 20 --company shoe-shop",
+    "retention unset": "retention unset llm_calls",
+    "retention unset --company": "retention unset llm_calls --company shoe-shop",
+    "limits set": "limits set media_fetches --per-contact 7",
+    "limits unset": "limits unset media_fetches",
+    "limits set --company": "limits set media_fetches --company shoe-shop --per-contact 7",
+    "limits unset --company": "limits unset media_fetches --company shoe-shop",
+    "archive run": "archive run",
+    "archive restore": "archive restore --all",
+    "archive terms": "archive terms --company shoe-shop --after-days 90",
+    "archive delete": "archive delete --older-than 730 --yes",
+    "outbound uncertain settle": "outbound uncertain settle shoe-shop/1 --sent",
+    "price set": "price set gpt 0.15 0.60",
+    "budget": "budget 1000 --company shoe-shop",
+    "budget none": "budget none --company shoe-shop",
+    "parked redrive": "parked redrive --all",
+    "parked discard": "parked discard 2026-01-01/s/1-0/0 --reason spam",
+    "spaces drop": "spaces drop nothing --yes",
+    "spaces switch": "spaces switch nothing",
+}  # fmt: skip
+"""One after the other on one database. Some find nothing to do at the first time already."""
+
+OTHERWISE = {
+    "again, and that is what is wanted": {
+        "up", "demo", "drill", "worker", "job run", "backup run", "backup prove", "documents add-site",
+        "app rotate-secret", "app register", "keys rotate", "eval retrieval",
+    },
+    "a deployment runs it whatever there is": {"migrate"},
+    "a platform, an embedder or a stopped system is needed, and other tests have it": {
+        "channel connect", "channel check", "spaces create", "backup restore", "backup drop-replaced",
+    },
+    "shows the receipt of the first time": {"contact erase"},
+    "only shows, or writes a file": {
+        "company list", "company show", "agent list", "app list", "app show", "channel list", "channel show",
+        "channel health", "channel kinds", "documents list", "documents progress", "documents search", "spaces list",
+        "spaces progress", "conversations list", "conversations show", "doctor", "request", "balance", "job list",
+        "job history", "retention show", "limits show", "archive preview", "archive stats", "archive receipts",
+        "backup list", "contact find", "contact export", "outbound uncertain list", "turns list", "receipt",
+        "price list", "parked list", "parked show", "parse", "down",
+    },
+}  # fmt: skip
+"""Commands that the table leaves out, by the reason."""
+
+
+def test_every_command_is_in_the_table_or_left_out_for_a_reason() -> None:
+    left_out = set[str]().union(*OTHERWISE.values())
+    tried = {name for name in COMMANDS for said in TWICE.values() if said.startswith(f"{name} ") or said == name}
+
+    assert COMMANDS.keys() - tried - left_out == set()
+    assert tried & left_out == set()
+
+
+def test_the_same_thing_twice_exits_1_with_one_line(run: Run, inbox: Inbox, tmp_path: Path) -> None:
+    bot = make_bot(inbox.server.admin_url, "Shoe shop")
+    inbox.journal(bot, update("hello", chat=5))
+    inbox.drain_all()
+    (tmp_path / "hours.txt").write_text("We open at nine.")
+    [(conversation,)] = inbox.rows("SELECT id FROM conversations")
+    made = run("agent", "create", "Ada", "--company", "shoe-shop", "--json").json
+    names = {"agent": made["id"], "app": bot.slug, "channel": bot.channel_id, "folder": tmp_path, "document": 1,
+             "conversation": conversation}  # fmt: skip
+
+    wrong = []
+    for name, said in TWICE.items():
+        words = shlex.split(said.format(**names))
+        first, second = run(*words), run(*words)
+        if first.code not in (0, 1) or second.code != 1:
+            wrong.append((name, first.code, second.code, second.err))
+        assert "Traceback" not in second.err, name
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["backup prove nothing", "spaces switch nothing", "spaces progress nothing"])
+def test_a_name_that_nothing_has_exits_1(run: Run, inbox: Inbox, name: str) -> None:
+    assert run(*name.split()).code == 1
