@@ -200,10 +200,7 @@ ADD_CHANNELS = """
 def insert_backlog(conn: psycopg.Connection[Any], companies: list[int], chats: int) -> None:
     """So many overdue turns of each. Set by set, one statement a table: channels of nobody, conversations that a person
     has, and their turns."""
-    conn.execute(
-        ADD_CHANNELS,
-        {"ids": companies},
-    )
+    conn.execute(ADD_CHANNELS, {"ids": companies})
     conn.execute(
         """
         /* drill.backlog */

@@ -173,9 +173,14 @@ def _prepare_if_direct(conn: Conn) -> None:
 def _begin(conn: Conn, companies: Iterable[int]) -> None:
     """BEGIN and what set_companies() sets, in one round trip."""
     conn.execute(
-        b"/* pool.begin */ BEGIN; SET LOCAL search_path = public, pg_temp; SET LOCAL switchboard.companies = '%b';"
-        b" SET LOCAL statement_timeout = %d;"
-        b" SET LOCAL idle_in_transaction_session_timeout = %d"
+        b"""
+        /* pool.begin */
+        BEGIN;
+        SET LOCAL search_path = public, pg_temp;
+        SET LOCAL switchboard.companies = '%b';
+        SET LOCAL statement_timeout = %d;
+        SET LOCAL idle_in_transaction_session_timeout = %d
+        """
         % (_array(companies).encode(), STATEMENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS)
     )
 

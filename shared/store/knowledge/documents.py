@@ -300,10 +300,7 @@ ADD_DOCUMENT = """
 def _upsert(conn: Conn, company_id: int, values: tuple[object, ...]) -> int | None:
     """The document's id if it is new or differs from what was stored, else None."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(
-            ADD_DOCUMENT,
-            (company_id, *values),
-        ).fetchone()
+        return cursor.execute(ADD_DOCUMENT, (company_id, *values)).fetchone()
 
 
 def _id_of(conn: Conn, company_id: int, source: str) -> int:

@@ -133,10 +133,7 @@ BEHIND = """
 
 def behind(conn: Conn, space_id: int) -> int:
     """How many documents have all their vectors in the active space and not in this one. For the owner role."""
-    row = conn.execute(
-        BEHIND,
-        (space_id,),
-    ).fetchone()
+    row = conn.execute(BEHIND, (space_id,)).fetchone()
     assert row is not None
     return int(str(row[0]))
 
@@ -205,10 +202,7 @@ CLEAR = """
 def clear(conn: Conn, space_id: int, *, after: tuple[int, int], limit: int) -> tuple[int, tuple[int, int] | None]:
     """Delete the next vectors of a retired space behind (company, chunk). Returns how many, and where to go on; None:
     that was all."""
-    rows = conn.execute(
-        CLEAR,
-        {"space": space_id, "company": after[0], "chunk": after[1], "limit": limit},
-    ).fetchall()
+    rows = conn.execute(CLEAR, {"space": space_id, "company": after[0], "chunk": after[1], "limit": limit}).fetchall()
     places = [(int(str(company)), int(str(chunk))) for company, chunk in rows]
     return len(places), max(places) if len(places) == limit else None
 
@@ -229,10 +223,7 @@ CLEAR_QUEUE = """
 
 def clear_queue(conn: Conn, space_id: int, *, limit: int) -> int:
     """Delete the next rows of what was to be embedded in a retired space. Returns how many."""
-    return conn.execute(
-        CLEAR_QUEUE,
-        (space_id, limit),
-    ).rowcount
+    return conn.execute(CLEAR_QUEUE, (space_id, limit)).rowcount
 
 
 def forget(conn: Conn, space_id: int) -> None:
@@ -240,44 +231,93 @@ def forget(conn: Conn, space_id: int) -> None:
     conn.execute("/* spaces.forget */ DELETE FROM embedding_spaces WHERE id = %s AND state = 'dropping'", (space_id,))
 
 
-_INCOMPLETE = (
-    " FROM indexing i JOIN embedding_spaces s ON s.id = i.space_id AND s.state <> 'dropping'"
-    " WHERE i.done AND (%(company)s::bigint IS NULL OR i.company_id = %(company)s) AND EXISTS (SELECT 1 FROM chunks c"
-    "  WHERE c.company_id = i.company_id AND c.document_id = i.document_id AND NOT EXISTS (SELECT 1 FROM embeddings e"
-    "   WHERE e.company_id = c.company_id AND e.chunk_id = c.id AND e.space_id = i.space_id))"
+_INCOMPLETE = """
+    FROM indexing i
+    JOIN embedding_spaces s ON s.id = i.space_id AND s.state <> 'dropping'
+    WHERE i.done
+      AND (%(company)s::bigint IS NULL OR i.company_id = %(company)s)
+      AND EXISTS (
+          SELECT 1
+          FROM chunks c
+          WHERE c.company_id = i.company_id
+            AND c.document_id = i.document_id
+            AND NOT EXISTS (
+                SELECT 1
+                FROM embeddings e
+                WHERE e.company_id = c.company_id
+                  AND e.chunk_id = c.id
+                  AND e.space_id = i.space_id
+            )
+      )
+"""
+_MISSING = """
+    FROM documents d
+    CROSS JOIN embedding_spaces s
+    WHERE s.state <> 'dropping'
+      AND s.queued_document IS NULL
+      AND (%(company)s::bigint IS NULL OR d.company_id = %(company)s)
+      AND NOT EXISTS (
+          SELECT 1
+          FROM indexing i
+          WHERE i.company_id = d.company_id
+            AND i.document_id = d.id
+            AND i.space_id = s.id
+      )
+"""
+QUEUE_MISSING = (
+    """
+    /* spaces.queue_missing */
+    INSERT INTO indexing (company_id, document_id, space_id)
+    SELECT d.company_id, d.id, s.id
+    """
+    + _MISSING
+    + "ON CONFLICT DO NOTHING"
 )
-_MISSING = (
-    " FROM documents d CROSS JOIN embedding_spaces s WHERE s.state <> 'dropping' AND s.queued_document IS NULL"
-    " AND (%(company)s::bigint IS NULL OR d.company_id = %(company)s) AND NOT EXISTS (SELECT 1 FROM indexing i"
-    "  WHERE i.company_id = d.company_id AND i.document_id = d.id AND i.space_id = s.id)"
+QUEUE_INCOMPLETE = (
+    """
+    /* spaces.queue_incomplete */
+    UPDATE indexing
+    SET done = false, due_at = now(), attempts = 0, error = NULL
+    FROM (
+        SELECT i.company_id AS company, i.document_id AS document, i.space_id AS space
+    """
+    + _INCOMPLETE
+    + """
+    ) w
+    WHERE company_id = w.company
+      AND document_id = w.document
+      AND space_id = w.space
+    """
+)
+COUNT_INCOMPLETE = (
+    """
+    /* spaces.count_incomplete */
+    SELECT (
+        SELECT count(*)
+    """
+    + _INCOMPLETE
+    + """
+    ) + (
+        SELECT count(*)
+    """
+    + _MISSING
+    + ")"
 )
 
 
 def queue_missing(conn: Conn, company_id: int) -> int:
     """Have a company's documents embedded that a space knows nothing of. Returns how many."""
-    return conn.execute(
-        "/* spaces.queue_missing */ INSERT INTO indexing (company_id, document_id, space_id)"
-        " SELECT d.company_id, d.id, s.id" + _MISSING + " ON CONFLICT DO NOTHING",
-        {"company": company_id},
-    ).rowcount
+    return conn.execute(QUEUE_MISSING, {"company": company_id}).rowcount
 
 
 def queue_incomplete(conn: Conn, company_id: int) -> int:
     """Have a company's documents embedded again that are done in a space and have chunks without vectors there.
     Returns how many."""
-    return conn.execute(
-        "/* spaces.queue_incomplete */ UPDATE indexing SET done = false, due_at = now(), attempts = 0, error = NULL"
-        " FROM (SELECT i.company_id AS company, i.document_id AS document, i.space_id AS space" + _INCOMPLETE + ") w"
-        " WHERE company_id = w.company AND document_id = w.document AND space_id = w.space",
-        {"company": company_id},
-    ).rowcount
+    return conn.execute(QUEUE_INCOMPLETE, {"company": company_id}).rowcount
 
 
 def count_incomplete(conn: Conn) -> int:
     """What the two above would find in all companies. For the owner role."""
-    row = conn.execute(
-        "/* spaces.count_incomplete */ SELECT (SELECT count(*)" + _INCOMPLETE + ") + (SELECT count(*)" + _MISSING + ")",
-        {"company": None},
-    ).fetchone()
+    row = conn.execute(COUNT_INCOMPLETE, {"company": None}).fetchone()
     assert row is not None
     return int(str(row[0]))

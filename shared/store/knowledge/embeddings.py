@@ -99,8 +99,7 @@ def without_vector(conn: Conn, claimed: Claim, limit: int) -> list[Unembedded]:
     """The document's first chunks that have no vector in the space."""
     with conn.cursor(row_factory=class_row(Unembedded)) as cursor:
         return cursor.execute(
-            WITHOUT_VECTOR,
-            (claimed.company_id, claimed.document_id, claimed.space_id, limit),
+            WITHOUT_VECTOR, (claimed.company_id, claimed.document_id, claimed.space_id, limit)
         ).fetchall()
 
 
@@ -230,10 +229,7 @@ WAITING = """
 def waiting(conn: Conn, company_id: int) -> int:
     """How many of the company's documents have chunks without vectors in the active space, or none is active yet."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        found = cursor.execute(
-            WAITING,
-            (company_id,),
-        ).fetchone()
+        found = cursor.execute(WAITING, (company_id,)).fetchone()
     assert isinstance(found, int)
     return found
 

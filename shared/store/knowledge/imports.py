@@ -201,10 +201,7 @@ def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) ->
         """,
         values,
     )
-    return conn.execute(
-        DELETE_GONE_PAGES,
-        values,
-    ).rowcount
+    return conn.execute(DELETE_GONE_PAGES, values).rowcount
 
 
 def queue_sites_again(conn: Conn, company_id: int) -> int:
@@ -283,10 +280,7 @@ LOAD = """
 def load(conn: Conn, claimed: Claim) -> Import | None:
     """None if another one is at it, or it was queued anew."""
     with conn.cursor(row_factory=class_row(Import)) as cursor:
-        return cursor.execute(
-            LOAD,
-            (claimed.company_id, claimed.import_id, claimed.version),
-        ).fetchone()
+        return cursor.execute(LOAD, (claimed.company_id, claimed.import_id, claimed.version)).fetchone()
 
 
 def finish(conn: Conn, claimed: Claim, document_id: int | None, seen: Mapping[str, Any] | None = None) -> bool:
@@ -405,10 +399,7 @@ RETRY_PARKED = """
 
 def retry_parked(conn: Conn, company_id: int) -> int:
     """Queue again what is parked and still there to be read. Returns how many."""
-    return conn.execute(
-        RETRY_PARKED,
-        (company_id,),
-    ).rowcount
+    return conn.execute(RETRY_PARKED, (company_id,)).rowcount
 
 
 _CLEAR_PARKED = """
@@ -469,7 +460,4 @@ LISTED = """
 def listed(conn: Conn, company_id: int, state: str, *, after_id: int = 0, limit: int = 100) -> list[Listed]:
     """Those in a state, in the order of their ids."""
     with conn.cursor(row_factory=class_row(Listed)) as cursor:
-        return cursor.execute(
-            LISTED,
-            (company_id, state, after_id, limit),
-        ).fetchall()
+        return cursor.execute(LISTED, (company_id, state, after_id, limit)).fetchall()

@@ -63,10 +63,7 @@ RECENT_QUESTIONS = """
 def recent_questions(conn: Conn, company_id: int, limit: int) -> list[str]:
     """What customers asked last."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(
-            RECENT_QUESTIONS,
-            (company_id, limit),
-        ).fetchall()
+        return cursor.execute(RECENT_QUESTIONS, (company_id, limit)).fetchall()
 
 
 def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_search: int) -> None:
@@ -102,10 +99,7 @@ LIST_OF = """
 def list_of(conn: Conn, company_id: int, space_id: int) -> int:
     """How far the company's index of that space looks."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        found = cursor.execute(
-            LIST_OF,
-            {"company": company_id, "space": space_id},
-        ).fetchone()
+        found = cursor.execute(LIST_OF, {"company": company_id, "space": space_id}).fetchone()
     assert isinstance(found, int)
     return found
 

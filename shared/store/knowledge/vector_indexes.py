@@ -94,10 +94,7 @@ def missing(conn: Conn) -> list[Graph]:
     """Those that should be there and are not whole, or have too few links; the largest first, of companies that have a
     vector in the space."""
     with conn.cursor(row_factory=class_row(Graph)) as cursor:
-        return cursor.execute(
-            MISSING,
-            (GRAPH_FROM, LINKED_FROM, f"m={LINKS_LARGE}"),
-        ).fetchall()
+        return cursor.execute(MISSING, (GRAPH_FROM, LINKED_FROM, f"m={LINKS_LARGE}")).fetchall()
 
 
 NEEDLESS = """
@@ -126,10 +123,7 @@ NEEDLESS = """
 
 def needless(conn: Conn) -> list[str]:
     """The names of those whose company has become small, whose company or space is gone, or that have been replaced."""
-    rows = conn.execute(
-        NEEDLESS,
-        (GRAPH_UNTIL, f"{OLD}$"),
-    ).fetchall()
+    rows = conn.execute(NEEDLESS, (GRAPH_UNTIL, f"{OLD}$")).fetchall()
     return [str(name) for (name,) in rows]
 
 

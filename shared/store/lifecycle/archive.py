@@ -53,48 +53,105 @@ KINDS = (
     # Before their messages, whose seqs they ask for, and receipts before their turns. Turns whose answer stays, stay.
     Kind(
         "outbound",
-        "USING p, messages m WHERE m.company_id = %(company)s AND m.conversation_id = p.id AND m.seq <= p.cut"
-        " AND m.role <> 'customer' AND r.company_id = %(company)s AND r.message_id = m.id",
+        """
+        USING p, messages m
+        WHERE m.company_id = %(company)s
+          AND m.conversation_id = p.id
+          AND m.seq <= p.cut
+          AND m.role <> 'customer'
+          AND r.company_id = %(company)s
+          AND r.message_id = m.id
+        """,
         "m.seq",
     ),
     Kind(
         "receipts",
-        "USING p, turns t WHERE t.company_id = %(company)s AND t.conversation_id = p.id AND t.last_seq <= p.cut"
-        " AND r.company_id = %(company)s AND r.turn_id = t.id AND NOT EXISTS (SELECT 1 FROM messages m"
-        "   WHERE m.company_id = %(company)s AND m.id = r.message_id AND m.seq > p.cut)",
+        """
+        USING p, turns t
+        WHERE t.company_id = %(company)s
+          AND t.conversation_id = p.id
+          AND t.last_seq <= p.cut
+          AND r.company_id = %(company)s
+          AND r.turn_id = t.id
+          AND NOT EXISTS (
+              SELECT 1
+              FROM messages m
+              WHERE m.company_id = %(company)s
+                AND m.id = r.message_id
+                AND m.seq > p.cut
+          )
+        """,
         "t.last_seq",
         "turn_id",
     ),
     Kind(
         "turns",
-        "USING p WHERE r.company_id = %(company)s AND r.conversation_id = p.id AND r.last_seq <= p.cut"
-        " AND NOT EXISTS (SELECT 1 FROM receipts x WHERE x.company_id = %(company)s AND x.turn_id = r.id)",
+        """
+        USING p
+        WHERE r.company_id = %(company)s
+          AND r.conversation_id = p.id
+          AND r.last_seq <= p.cut
+          AND NOT EXISTS (SELECT 1 FROM receipts x WHERE x.company_id = %(company)s AND x.turn_id = r.id)
+        """,
         "r.last_seq",
     ),
     Kind(
         "messages",
-        "USING p WHERE r.company_id = %(company)s AND r.conversation_id = p.id AND r.seq <= p.cut",
+        """
+        USING p
+        WHERE r.company_id = %(company)s
+          AND r.conversation_id = p.id
+          AND r.seq <= p.cut
+        """,
         "r.seq",
         "seq",
     ),
 )
 """In the order in which they leave; they come back in the reverse one. All that belongs to a message stands here."""
 
-OLD = (
-    " FROM conversations c WHERE c.company_id = %(company)s AND c.last_message_at < %(before)s"
-    " AND c.message_count - %(keep)s > c.archived_seq"
-    " AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.company_id = c.company_id AND t.conversation_id = c.id"
-    "   AND t.state IN ('waiting', 'answering'))"
-    " AND NOT EXISTS (SELECT 1 FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
-    "   AND o.state IN ('queued', 'sending', 'uncertain'))"
-)
+OLD = """
+    FROM conversations c
+    WHERE c.company_id = %(company)s
+      AND c.last_message_at < %(before)s
+      AND c.message_count - %(keep)s > c.archived_seq
+      AND NOT EXISTS (
+          SELECT 1
+          FROM turns t
+          WHERE t.company_id = c.company_id
+            AND t.conversation_id = c.id
+            AND t.state IN ('waiting', 'answering')
+      )
+      AND NOT EXISTS (
+          SELECT 1
+          FROM outbound o
+          WHERE o.company_id = c.company_id
+            AND o.conversation_id = c.id
+            AND o.state IN ('queued', 'sending', 'uncertain')
+      )
+"""
 """Quiet conversations with more than stays, in which nothing is under way."""
 
 
 EMPTY_BYTES = "(SELECT octet_length(row_to_json(json_populate_record(NULL::{table}, '{{}}'))::text))"
-"""What every row of a table has as JSON: the columns' names."""
+"""Length of what every row of a table has as JSON: its columns' names."""
 BYTES = "octet_length(row_to_json(g.row)::text) - " + EMPTY_BYTES
-"""Of a row `g.row` as JSON but for that: about what it takes in its table, and the same wherever a plan carries it."""
+"""Length of a row `g.row` as JSON without its columns' names: about what it takes in its table, and the same whatever
+plan carries it."""
+
+
+PICK = (
+    """
+    /* archive.pick */
+    SELECT c.id, c.last_message_at, c.archived_seq, c.message_count - %(keep)s
+    """
+    + OLD
+    + """
+      AND (c.last_message_at, c.id) >= (%(at)s::timestamptz, %(id)s::bigint)
+    ORDER BY c.last_message_at, c.id
+    LIMIT %(limit)s
+    FOR UPDATE OF c SKIP LOCKED
+    """
+)
 
 
 def pick(
@@ -104,9 +161,7 @@ def pick(
     """Lock the quietest conversations of a company and say what of each goes, together about `limit` messages.
     Whoever holds one of them just now has it spared. after: (last_message_at, id) to begin at."""
     rows = conn.execute(
-        "/* archive.pick */ SELECT c.id, c.last_message_at, c.archived_seq, c.message_count - %(keep)s" + OLD +
-        " AND (c.last_message_at, c.id) >= (%(at)s::timestamptz, %(id)s::bigint)"
-        " ORDER BY c.last_message_at, c.id LIMIT %(limit)s FOR UPDATE OF c SKIP LOCKED",
+        PICK,
         {
             "company": company_id, "before": before, "keep": keep, "limit": conversations,
             "at": after[0] if after else "-infinity", "id": after[1] if after else 0,
@@ -150,10 +205,7 @@ def move(conn: Conn, company_id: int, stretches: Sequence[Stretch], run_id: int)
         "cuts": [s.cut for s in stretches],
         "segment": SEGMENT_MESSAGES,
     }
-    conn.execute(
-        MOVE_NAMES,
-        values,
-    )
+    conn.execute(MOVE_NAMES, values)
     moved = Moved()
     for kind in KINDS:
         row = conn.execute(_move_kind(kind), values).fetchone()
@@ -210,37 +262,70 @@ def plan_small_sets(conn: Conn) -> None:
     conn.execute("/* archive.plan */ SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
 
 
+MOVE_KIND = """
+    /* archive.move */
+    WITH p AS (
+        SELECT *
+        FROM unnest(%(ids)s::bigint[], %(froms)s::bigint[], %(cuts)s::bigint[]) AS p (id, from_seq, cut)
+    ), gone AS (
+        DELETE FROM {table} r
+        {choose}
+        RETURNING
+            r AS row, r.{order} AS place, r.created_at, {keyed} p.id AS conversation_id, p.from_seq, p.cut,
+            greatest({seq}, p.from_seq + 1) AS seq
+    ), {keys} stretches AS MATERIALIZED (
+        SELECT
+            g.conversation_id, g.from_seq, g.cut, n, min(g.created_at) AS from_at, max(g.created_at) AS to_at,
+            count(*) AS rows, json_agg(g.row ORDER BY g.place) AS body
+        FROM gone g
+        CROSS JOIN LATERAL (SELECT (g.seq - g.from_seq - 1) / %(segment)s) AS s (n)
+        GROUP BY g.conversation_id, g.from_seq, g.cut, n
+    ), made AS (
+        INSERT INTO archive_segments (
+            company_id, conversation_id, kind, first_seq, last_seq, run_id, from_at, to_at, rows, hot_bytes, body
+        )
+        SELECT
+            %(company)s,
+            s.conversation_id,
+            {kind},
+            s.from_seq + s.n * %(segment)s + 1,
+            least(s.from_seq + (s.n + 1) * %(segment)s, s.cut),
+            %(run)s,
+            s.from_at,
+            s.to_at,
+            s.rows,
+            octet_length(s.body::text) - {brackets} - (s.rows - 1) * {comma} - s.rows * {empty_bytes},
+            s.body
+        FROM stretches s
+        RETURNING rows, hot_bytes
+    )
+    SELECT coalesce(sum(rows), 0), coalesce(sum(hot_bytes), 0)
+    FROM made
+"""
+MOVE_KEYS = """
+    keys AS (
+        INSERT INTO archived_keys (company_id, channel_id, key_hash, message_id)
+        SELECT %(company)s, g.channel_id, dedupe_key_hash(g.dedupe_key), g.id
+        FROM gone g
+        WHERE g.dedupe_key IS NOT NULL
+    ),
+"""
+
+
 def _move_kind(kind: Kind) -> sql.Composed:
     """Rows out of their table, into a segment a stretch of SEGMENT_MESSAGES; with messages their keys as well.
 
     Rows become JSON while they are gathered, which is a sixth cheaper than one by one before."""
-    keys, keyed = "", ""
-    if kind.name == "messages":
-        keyed = " r.channel_id, r.dedupe_key, r.id,"
-        keys = (
-            "keys AS (INSERT INTO archived_keys (company_id, channel_id, key_hash, message_id)"
-            " SELECT %(company)s, g.channel_id, dedupe_key_hash(g.dedupe_key), g.id FROM gone g"
-            " WHERE g.dedupe_key IS NOT NULL), "
-        )
-    statement = (
-        "/* archive.move */ WITH p AS (SELECT * FROM unnest(%(ids)s::bigint[], %(froms)s::bigint[], %(cuts)s::bigint[])"
-        "   AS p (id, from_seq, cut)),"
-        " gone AS (DELETE FROM {table} r " + kind.choose + " RETURNING r AS row, r.{order} AS place,"
-        "   r.created_at," + keyed + " p.id AS conversation_id, p.from_seq, p.cut,"
-        "   greatest(" + kind.seq + ", p.from_seq + 1) AS seq), " + keys +
-        "stretches AS MATERIALIZED (SELECT g.conversation_id, g.from_seq, g.cut, n, min(g.created_at) AS from_at,"
-        "   max(g.created_at) AS to_at, count(*) AS rows, json_agg(g.row ORDER BY g.place) AS body"
-        "   FROM gone g CROSS JOIN LATERAL (SELECT (g.seq - g.from_seq - 1) / %(segment)s) AS s (n)"
-        "   GROUP BY g.conversation_id, g.from_seq, g.cut, n),"
-        " made AS (INSERT INTO archive_segments (company_id, conversation_id, kind, first_seq, last_seq, run_id,"
-        "   from_at, to_at, rows, hot_bytes, body)"
-        " SELECT %(company)s, s.conversation_id, {kind}, s.from_seq + s.n * %(segment)s + 1,"
-        "   least(s.from_seq + (s.n + 1) * %(segment)s, s.cut), %(run)s, s.from_at, s.to_at, s.rows,"
-        "   octet_length(s.body::text) - {brackets} - (s.rows - 1) * {comma} - s.rows * " + EMPTY_BYTES + ", s.body"
-        " FROM stretches s RETURNING rows, hot_bytes)"
-        " SELECT coalesce(sum(rows), 0), coalesce(sum(hot_bytes), 0) FROM made"
-    )  # fmt: skip
-    return sql.SQL(statement).format(
-        table=sql.Identifier(kind.name), kind=sql.Literal(kind.name), order=sql.Identifier(kind.order),
-        brackets=sql.Literal(len("[]")), comma=sql.Literal(len(", \n ")),
-    )  # fmt: skip
+    with_keys, table = kind.name == "messages", sql.Identifier(kind.name)
+    return sql.SQL(MOVE_KIND).format(
+        table=table,
+        choose=sql.SQL(kind.choose),
+        order=sql.Identifier(kind.order),
+        seq=sql.SQL(kind.seq),
+        keyed=sql.SQL("r.channel_id, r.dedupe_key, r.id," if with_keys else ""),
+        keys=sql.SQL(MOVE_KEYS if with_keys else ""),
+        kind=sql.Literal(kind.name),
+        brackets=sql.Literal(len("[]")),
+        comma=sql.Literal(len(", \n ")),
+        empty_bytes=sql.SQL(EMPTY_BYTES).format(table=table),
+    )

@@ -9,31 +9,57 @@ from psycopg import sql
 from shared.store.db.pool import Conn
 from shared.store.lifecycle.archive import BYTES, KINDS, OLD, Kind, plan_small_sets
 
+FORETELL = (
+    """
+    /* archive.foretell */
+    WITH p AS MATERIALIZED (
+        SELECT c.id, c.archived_seq AS from_seq, c.message_count - %(keep)s AS cut
+    """
+    + OLD
+    + """
+    ), chosen AS (
+        SELECT r AS row
+        FROM {table} r{choose}
+    )
+    SELECT count(*), coalesce(sum("""
+    + BYTES
+    + """), 0)
+    FROM chosen g
+    """
+)
+
 
 def foretell(conn: Conn, company_id: int, *, before: datetime, keep: int) -> dict[str, tuple[int, int]]:
-    """What `pick` and `move` would move of a company: kind → (rows, bytes of them written out), exactly."""
+    """Say exactly what `pick` and `move` would move of a company: kind → (rows, bytes of them written out)."""
     plan_small_sets(conn)
     found = {}
     for kind in KINDS:
-        query = sql.SQL(
-            "/* archive.foretell */ WITH p AS MATERIALIZED (SELECT c.id, c.archived_seq AS from_seq,"
-            " c.message_count - %(keep)s AS cut" + OLD + "),"
-            " chosen AS (SELECT r AS row FROM {table} r" + _as_join(kind) + ")"
-            " SELECT count(*), coalesce(sum(" + BYTES + "), 0) FROM chosen g"
-        ).format(table=sql.Identifier(kind.name))  # fmt: skip
+        query = sql.SQL(FORETELL).format(table=sql.Identifier(kind.name), choose=sql.SQL(_as_join(kind)))
         row = conn.execute(query, {"company": company_id, "before": before, "keep": keep}).fetchone()
         assert row is not None
         found[kind.name] = (int(str(row[0])), int(str(row[1])))
     return found
 
 
+TURNS_OF = """
+    , p
+    WHERE r.company_id = %(company)s
+      AND r.conversation_id = p.id
+      AND r.last_seq <= p.cut
+      AND NOT EXISTS (
+          SELECT 1
+          FROM receipts x
+          JOIN messages m ON m.company_id = x.company_id AND m.id = x.message_id
+          WHERE x.company_id = %(company)s
+            AND x.turn_id = r.id
+            AND m.seq > p.cut
+      )
+"""
+
+
 def _as_join(kind: Kind) -> str:
     """The choice of a DELETE's USING as a SELECT's. A turn whose receipt goes along counts; only one that stays keeps
     its turn, and while nothing has been deleted it is told by its message."""
     if kind.name == "turns":
-        return (
-            ", p WHERE r.company_id = %(company)s AND r.conversation_id = p.id AND r.last_seq <= p.cut"
-            " AND NOT EXISTS (SELECT 1 FROM receipts x JOIN messages m ON m.company_id = x.company_id"
-            "   AND m.id = x.message_id WHERE x.company_id = %(company)s AND x.turn_id = r.id AND m.seq > p.cut)"
-        )
+        return TURNS_OF
     return kind.choose.replace("USING p", ", p", 1)

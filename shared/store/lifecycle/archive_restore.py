@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psycopg import sql
+from psycopg.rows import scalar_row
 
 from shared import faults
 from shared.store.db.pool import Conn
@@ -45,8 +46,7 @@ def places(
     """Conversations with segments of this run, company or conversation: None is any. With a run's segments come those
     behind them, because what is archived is always a conversation's beginning."""
     rows = conn.execute(
-        PLACES,
-        {"run": run_id, "company": company_id, "conversation": conversation_id, "limit": limit},
+        PLACES, {"run": run_id, "company": company_id, "conversation": conversation_id, "limit": limit}
     ).fetchall()
     return [Place(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -110,6 +110,38 @@ def restore_newest(conn: Conn, place: Place) -> int:
     return back
 
 
+COLUMNS = """
+    /* archive.restore */
+    SELECT a.attname::text
+    FROM pg_attribute a
+    WHERE a.attrelid = {}::regclass
+      AND a.attnum > 0
+      AND NOT a.attisdropped
+      AND EXISTS (
+          SELECT 1
+          FROM archive_segments
+          WHERE company_id = %s
+            AND conversation_id = %s
+            AND kind = %s
+            AND last_seq = %s
+            AND (body->0)::jsonb ? a.attname
+      )
+    ORDER BY a.attnum
+"""
+RESTORE = """
+    /* archive.restore */
+    WITH gone AS (
+        DELETE FROM archive_segments
+        WHERE company_id = %s
+          AND conversation_id = %s
+          AND kind = %s
+          AND last_seq = %s
+        RETURNING body
+    )
+    INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+    SELECT {columns}
+    FROM gone, json_populate_recordset(NULL::{table}, gone.body)
+"""
 FORGET_KEYS = """
     /* archive.restore */
     DELETE FROM archived_keys k
@@ -129,31 +161,14 @@ FORGET_KEYS = """
 
 
 def _restore_kind(conn: Conn, table: str, segment: tuple[int, int, str, int]) -> int:
-    """A segment's rows back into their table. Columns that the table has got since take their defaults, columns that
-    it has lost are left out."""
-    where = " company_id = %s AND conversation_id = %s AND kind = %s AND last_seq = %s"
-    names = [
-        str(name)
-        for (name,) in conn.execute(
-            sql.SQL(
-                "/* archive.restore */ SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = {}::regclass"
-                " AND a.attnum > 0 AND NOT a.attisdropped AND EXISTS (SELECT 1 FROM archive_segments WHERE" + where +
-                " AND (body->0)::jsonb ? a.attname) ORDER BY a.attnum"
-            ).format(sql.Literal(table)), segment,
-        ).fetchall()
-    ]  # fmt: skip
+    """Put a segment's rows back into their table; returns how many. Columns that the table has got since take their
+    defaults, columns that it has lost are left out."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        names = cursor.execute(sql.SQL(COLUMNS).format(sql.Literal(table)), segment).fetchall()
     if not names:
         return 0
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
     if table == "messages":
-        conn.execute(
-            FORGET_KEYS,
-            (*segment, segment[0]),
-        )
-    return conn.execute(
-        sql.SQL(
-            "/* archive.restore */ WITH gone AS (DELETE FROM archive_segments WHERE" + where + " RETURNING body)"
-            " INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM gone,"
-            " json_populate_recordset(NULL::{table}, gone.body)"
-        ).format(table=sql.Identifier(table), columns=columns), segment,
-    ).rowcount  # fmt: skip
+        conn.execute(FORGET_KEYS, (*segment, segment[0]))
+    query = sql.SQL(RESTORE).format(table=sql.Identifier(table), columns=columns)
+    return conn.execute(query, segment).rowcount

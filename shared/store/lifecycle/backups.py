@@ -16,25 +16,49 @@ Facts = dict[str, Any]
 """What is counted on both sides, as JSON takes it."""
 
 
+REQUESTS = """
+    /* backups.facts */
+    SELECT jsonb_build_object('requests', coalesce(sum(requests), 0), 'redrives', coalesce(sum(redrives), 0))
+    FROM journal_progress
+"""
+TOTALS = """
+    /* backups.facts */
+    SELECT jsonb_build_object(
+        'customer_messages', coalesce(sum(customer_messages), 0),
+        'unread', coalesce(sum(unread), 0)
+    )
+    FROM company_totals
+"""
+# A conversation knows its last message's seq.
+TORN_CONVERSATIONS = """
+    /* backups.facts */
+    SELECT to_jsonb(count(*))
+    FROM conversations c
+    WHERE message_count > archived_seq
+      AND NOT EXISTS (
+          SELECT 1
+          FROM messages m
+          WHERE m.company_id = c.company_id
+            AND m.conversation_id = c.id
+            AND m.seq = c.message_count
+      )
+"""
+
+
 def facts(conn: Conn) -> Facts:
-    """The database as this transaction sees it: rows of every table, checksums of the migrations, and sums that must
-    hold between tables. A restored copy has the same."""
+    """Describe the database as this transaction sees it: rows of every table, checksums of the migrations, and sums
+    that must hold between tables. A restored copy has the same."""
+    checksums = conn.execute("/* backups.facts */ SELECT name, checksum FROM schema_migrations").fetchall()
+    states = conn.execute("/* backups.facts */ SELECT what, name, n FROM ops_counts()").fetchall()
     return {
-        "migrations": {str(name): str(checksum) for name, checksum in conn.execute(
-            "/* backups.facts */ SELECT name, checksum FROM schema_migrations").fetchall()},
+        "migrations": {str(name): str(checksum) for name, checksum in checksums},
         "rows": {name: _count(conn, name) for name in _tables(conn)},
-        "states": {f"{what} {name}": int(str(n)) for what, name, n in conn.execute(
-            "/* backups.facts */ SELECT what, name, n FROM ops_counts()").fetchall()},
-        "journal": _one(conn, "SELECT jsonb_build_object('requests', coalesce(sum(requests), 0), 'redrives',"
-                              " coalesce(sum(redrives), 0)) FROM journal_progress"),
-        "totals": _one(conn, "SELECT jsonb_build_object('customer_messages', coalesce(sum(customer_messages), 0),"
-                             " 'unread', coalesce(sum(unread), 0)) FROM company_totals"),
+        "states": {f"{what} {name}": int(str(n)) for what, name, n in states},
+        "journal": _one(conn, REQUESTS),
+        "totals": _one(conn, TOTALS),
         "drifted_totals": conversations.drifted_totals(conn),
-        # a conversation knows its last message's seq
-        "torn_conversations": _one(conn, "SELECT to_jsonb(count(*)) FROM conversations c WHERE message_count"
-                                         " > archived_seq AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.company_id"
-                                         " = c.company_id AND m.conversation_id = c.id AND m.seq = c.message_count)"),
-    }  # fmt: skip
+        "torn_conversations": _one(conn, TORN_CONVERSATIONS),
+    }
 
 
 def differences(wanted: Facts, found: Facts) -> list[str]:
@@ -72,7 +96,7 @@ def _count(conn: Conn, table: str) -> int:
 
 
 def _one(conn: Conn, query: LiteralString) -> Any:
-    return conn.execute(sql.SQL("/* backups.facts */ " + query)).fetchall()[0][0]
+    return conn.execute(query).fetchall()[0][0]
 
 
 ROLES = """
@@ -216,22 +240,41 @@ def state(conn: Conn) -> State:
 
 
 # ------------------------------------------------------------------ after restoring
+HOLD_PARTS = """
+    /* backups.hold_open_work */
+    UPDATE outbound
+    SET state = 'uncertain', meaning = 'restored', uncertain_at = clock_timestamp(), epoch = epoch + 1
+    WHERE state IN ('queued', 'sending')
+"""
+HAND_OVER_CONVERSATIONS = """
+    /* backups.hold_open_work */
+    UPDATE conversations c
+    SET bot_enabled = false, status = 'handed_over'
+    WHERE EXISTS (
+        SELECT 1
+        FROM turns t
+        WHERE t.company_id = c.company_id
+          AND t.conversation_id = c.id
+          AND t.state IN ('waiting', 'answering')
+    )
+"""
+CANCEL_TURNS = """
+    /* backups.hold_open_work */
+    UPDATE turns
+    SET state = 'cancelled', epoch = epoch + 1, error = 'restored', finished_at = clock_timestamp()
+    WHERE state IN ('waiting', 'answering')
+"""
+
+
 def hold_open_work(conn: Conn) -> dict[str, int]:
-    """What was under way when the backup was made may have been answered and sent since: nothing of it goes out by
-    itself. Parts become uncertain, for a person to settle; turns end, and their conversations are a person's. Returns
-    how many. In the caller's transaction."""
-    counts = {}
-    for what, statement in (
-        ("parts", "UPDATE outbound SET state = 'uncertain', meaning = 'restored', uncertain_at = clock_timestamp(),"
-                  " epoch = epoch + 1 WHERE state IN ('queued', 'sending')"),
-        ("conversations", "UPDATE conversations c SET bot_enabled = false, status = 'handed_over' WHERE EXISTS"
-                          " (SELECT 1 FROM turns t WHERE t.company_id = c.company_id AND t.conversation_id = c.id"
-                          " AND t.state IN ('waiting', 'answering'))"),
-        ("turns", "UPDATE turns SET state = 'cancelled', epoch = epoch + 1, error = 'restored',"
-                  " finished_at = clock_timestamp() WHERE state IN ('waiting', 'answering')"),
-    ):  # fmt: skip
-        counts[what] = conn.execute(sql.SQL("/* backups.hold_open_work */ " + statement)).rowcount
-    return counts
+    """Stop what was under way when the backup was made, because it may have been answered and sent since. Parts become
+    uncertain, for a person to settle; turns end, and their conversations are a person's. Returns how many. In the
+    caller's transaction."""
+    return {
+        "parts": conn.execute(HOLD_PARTS).rowcount,
+        "conversations": conn.execute(HAND_OVER_CONVERSATIONS).rowcount,
+        "turns": conn.execute(CANCEL_TURNS).rowcount,
+    }
 
 
 def erased_since(conn: Conn, since: datetime) -> list[tuple[int, int]]:

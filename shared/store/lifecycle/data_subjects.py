@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import sql
+from psycopg.rows import class_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbox import media
@@ -36,28 +37,38 @@ class Part:
     alone: bool
 
 
+FIND = """
+    /* persons.find */
+    SELECT c.company_id, c.id, c.channel_id, h.platform, c.external_id, c.name, c.created_at
+    FROM contacts c
+    JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id
+    WHERE c.company_id = %s
+      AND (c.external_id = %s OR c.name ILIKE '%%' || %s || '%%')
+    ORDER BY c.id
+    LIMIT %s
+"""
+
+
 def find(conn: Conn, company_id: int, words: str, *, limit: int = 50) -> list[Contact]:
-    """Contacts of this platform id, or with this in their name."""
-    rows = conn.execute(
-        f"/* persons.find */ {_CONTACT} WHERE c.company_id = %s"
-        " AND (c.external_id = %s OR c.name ILIKE '%%' || %s || '%%') ORDER BY c.id LIMIT %s",
-        (company_id, words, words, limit),
-    ).fetchall()
-    return [Contact(*row) for row in rows]  # type: ignore[arg-type]
+    """Find contacts of this platform id, or with this in their name."""
+    with conn.cursor(row_factory=class_row(Contact)) as cursor:
+        return cursor.execute(FIND, (company_id, words, words, limit)).fetchall()
+
+
+ONE = """
+    /* persons.one */
+    SELECT c.company_id, c.id, c.channel_id, h.platform, c.external_id, c.name, c.created_at
+    FROM contacts c
+    JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id
+    WHERE c.company_id = %s
+      AND c.id = %s
+"""
 
 
 def one(conn: Conn, company_id: int, contact_id: int) -> Contact | None:
-    row = conn.execute(
-        f"/* persons.one */ {_CONTACT} WHERE c.company_id = %s AND c.id = %s",
-        (company_id, contact_id),
-    ).fetchone()
-    return Contact(*row) if row else None  # type: ignore[arg-type]
-
-
-_CONTACT = (
-    "SELECT c.company_id, c.id, c.channel_id, h.platform, c.external_id, c.name, c.created_at FROM contacts c"
-    " JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id"
-)
+    """Return a contact, None if there is none."""
+    with conn.cursor(row_factory=class_row(Contact)) as cursor:
+        return cursor.execute(ONE, (company_id, contact_id)).fetchone()
 
 
 PARTS = """
@@ -102,10 +113,7 @@ PARTS = """
 
 def parts(conn: Conn, contact: Contact) -> list[Part]:
     """Every conversation that they began or wrote in, hot or archived."""
-    rows = conn.execute(
-        PARTS,
-        {"company": contact.company_id, "contact": contact.id},
-    ).fetchall()
+    rows = conn.execute(PARTS, {"company": contact.company_id, "contact": contact.id}).fetchall()
     return [Part(int(str(id_)), bool(alone)) for id_, alone in rows]
 
 
@@ -162,10 +170,7 @@ ATTACHMENTS = """
 
 def attachments(conn: Conn, contact: Contact, message_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Their stored attachments: message, ordinal, sha256, name, mime, size_bytes."""
-    rows = conn.execute(
-        ATTACHMENTS,
-        (contact.company_id, list(message_ids)),
-    ).fetchall()
+    rows = conn.execute(ATTACHMENTS, (contact.company_id, list(message_ids))).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
 
 
@@ -190,6 +195,54 @@ def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
 Counts = dict[str, int]
 
 
+OF_CONVERSATION = "conversation_id = %(conversation)s"
+OF_TURNS = """
+    turn_id IN (
+        SELECT id
+        FROM turns
+        WHERE company_id = %(company)s
+          AND conversation_id = %(conversation)s
+    )
+"""
+OF_PARTS = """
+    outbound_id IN (
+        SELECT id
+        FROM outbound
+        WHERE company_id = %(company)s
+          AND conversation_id = %(conversation)s
+    )
+"""
+OF_CHAT = """
+    (channel_id, chat) IN (
+        SELECT channel_id, chat
+        FROM conversations
+        WHERE company_id = %(company)s
+          AND id = %(conversation)s
+    )
+"""
+ROWS_OF_A_CONVERSATION = {
+    "archived_keys": "message_id = ANY (%(ids)s)",
+    "delivery_attempts": OF_PARTS,
+    "llm_calls": OF_TURNS,
+    "receipts": OF_TURNS,
+    "outbound": OF_CONVERSATION,
+    "turns": OF_CONVERSATION,
+    "message_reactions": OF_CHAT,
+    "early_changes": OF_CONVERSATION,
+    "chat_filters": OF_CONVERSATION,
+    "messages": OF_CONVERSATION,
+    "archive_segments": OF_CONVERSATION,
+    "conversations": "id = %(conversation)s",
+}
+"""Which rows of each table belong to a conversation, in the order in which they are deleted."""
+ERASE_ALONE = """
+    /* persons.erase_alone */
+    DELETE FROM {}
+    WHERE company_id = %(company)s
+      AND {}
+"""
+
+
 def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Counts, list[str]]:
     """Delete a conversation of theirs alone with all that belongs to it; returns (rows by table, hashes of attachments
     whose bytes are to go). In the caller's transaction."""
@@ -211,26 +264,9 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
     counts = {"media": media.count(conn, contact.company_id, message_ids)}
     contents = media.forget(conn, contact.company_id, message_ids)
     counts |= _forget_in_logs(conn, contact.company_id, message_ids)
-    for table, which in (
-        ("archived_keys", "message_id = ANY (%(ids)s)"),
-        ("delivery_attempts", "outbound_id IN (SELECT id FROM outbound WHERE company_id = %(company)s"
-         " AND conversation_id = %(conversation)s)"),
-        ("llm_calls", "turn_id IN (SELECT id FROM turns WHERE company_id = %(company)s"
-         " AND conversation_id = %(conversation)s)"),
-        ("receipts", "turn_id IN (SELECT id FROM turns WHERE company_id = %(company)s"
-         " AND conversation_id = %(conversation)s)"),
-        ("outbound", "conversation_id = %(conversation)s"),
-        ("turns", "conversation_id = %(conversation)s"),
-        ("message_reactions", "(channel_id, chat) IN (SELECT channel_id, chat FROM conversations"
-         " WHERE company_id = %(company)s AND id = %(conversation)s)"),
-        ("early_changes", "conversation_id = %(conversation)s"),
-        ("chat_filters", "conversation_id = %(conversation)s"),
-        ("messages", "conversation_id = %(conversation)s"),
-        ("archive_segments", "conversation_id = %(conversation)s"),
-        ("conversations", "id = %(conversation)s"),
-    ):  # fmt: skip
-        statement = sql.SQL("/* persons.erase_alone */ DELETE FROM {} WHERE company_id = %(company)s AND " + which)
-        counts[table] = conn.execute(statement.format(sql.Identifier(table)), {**at, "ids": message_ids}).rowcount
+    for table, which in ROWS_OF_A_CONVERSATION.items():
+        statement = sql.SQL(ERASE_ALONE).format(sql.Identifier(table), sql.SQL(which))
+        counts[table] = conn.execute(statement, {**at, "ids": message_ids}).rowcount
     customer, read = (int(str(n)) for n in locked)
     conn.execute(
         """
@@ -311,10 +347,7 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
         """,
         at,
     ).rowcount
-    counts["archived_emptied"] = conn.execute(
-        ERASE_IN_ARCHIVE,
-        at,
-    ).rowcount
+    counts["archived_emptied"] = conn.execute(ERASE_IN_ARCHIVE, at).rowcount
     conn.execute(
         """
         /* persons.erase_among_others */
@@ -411,10 +444,4 @@ def delete_contact(conn: Conn, contact: Contact) -> bool:
         """,
         at,
     )
-    return (
-        conn.execute(
-            DELETE_CONTACT,
-            at,
-        ).rowcount
-        == 1
-    )
+    return conn.execute(DELETE_CONTACT, at).rowcount == 1

@@ -41,10 +41,7 @@ def add_receipt(conn: Conn, company_id: int, kind: str, subject: str, by: str, c
     """Write down that these rows went; a second one about the same subject adds to the first. Nothing: nothing."""
     if not any(counts.values()):
         return
-    conn.execute(
-        ADD_RECEIPT,
-        (company_id, kind, subject, by, json.dumps(dict(counts))),
-    )
+    conn.execute(ADD_RECEIPT, (company_id, kind, subject, by, json.dumps(dict(counts))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +139,7 @@ DELETE_ARCHIVED = """
 def delete_archived(conn: Conn, company_id: int, *, before: datetime, segments: int) -> Deleted:
     """Delete a company's oldest archived stretches whose newest message was made before, with all kinds, keys and
     attachments. In the caller's transaction."""
-    rows = conn.execute(
-        DELETE_ARCHIVED,
-        {"company": company_id, "before": before, "segments": segments},
-    ).fetchall()
+    rows = conn.execute(DELETE_ARCHIVED, {"company": company_id, "before": before, "segments": segments}).fetchall()
     counts = {str(kind): int(str(n)) for kind, n, _ in rows}
     [attached] = [ids for kind, _, ids in rows if kind == "media"]
     size, counts["media"] = counts.pop("bytes"), media.count(conn, company_id, attached)  # type: ignore[arg-type]
@@ -169,8 +163,5 @@ COUNT_ARCHIVED = """
 
 def count_archived(conn: Conn, company_id: int, *, before: datetime) -> tuple[Counts, int]:
     """What `delete_archived` would delete of a company: (rows by kind, bytes)."""
-    rows = conn.execute(
-        COUNT_ARCHIVED,
-        (company_id, before),
-    ).fetchall()
+    rows = conn.execute(COUNT_ARCHIVED, (company_id, before)).fetchall()
     return {str(kind): int(str(n)) for kind, n, _ in rows}, sum(int(str(size)) for _, _, size in rows)

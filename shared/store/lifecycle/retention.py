@@ -18,14 +18,23 @@ from shared.store.db.pool import Conn
 DATED_ROWS = {"job_runs": "started_at", "table_sizes": "day", "balance_checks": "taken_at", "daily_uses": "day"}
 """Logs of few rows, by the column that says when: not partitioned."""
 
-_RAW = (
-    "(EXISTS (SELECT 1 FROM webhook_events e WHERE e.day = r.day AND e.stream = r.stream AND e.entry_id = r.entry_id"
-    "   AND e.outcome = 'parked')"
-    # one request may hold events of several companies: it is one's only if all are
-    " OR (SELECT coalesce(bool_and(coalesce(e.company_id = ANY (%(companies)s::bigint[]), false)), false)"
-    "     FROM webhook_events e WHERE e.day = r.day AND e.stream = r.stream AND e.entry_id = r.entry_id"
-    "       AND e.ordinal >= 0))"
-)
+# One request may hold events of several companies: it is one's only if all are.
+_RAW = """(
+    EXISTS (
+        SELECT 1
+        FROM webhook_events e
+        WHERE e.day = r.day
+          AND e.stream = r.stream
+          AND e.entry_id = r.entry_id
+          AND e.outcome = 'parked'
+    )
+    OR (SELECT coalesce(bool_and(coalesce(e.company_id = ANY (%(companies)s::bigint[]), false)), false)
+        FROM webhook_events e
+        WHERE e.day = r.day
+          AND e.stream = r.stream
+          AND e.entry_id = r.entry_id
+          AND e.ordinal >= 0)
+)"""
 _OF_COMPANIES = "coalesce(r.company_id = ANY (%(companies)s::bigint[]), false)"
 _KEPT = {
     # what is parked are customers' words that no table has yet

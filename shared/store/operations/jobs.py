@@ -188,10 +188,7 @@ def end(
     """Close a run. done: the job owes nothing any more up to the slot. failed: next attempt after retry_s, twice as
     long after each failure in a row, an hour at most."""
     with conn.transaction():
-        conn.execute(
-            END,
-            {"outcome": outcome, "slot": slot, "retry": retry_s, "name": claim.name, "run": claim.run_id},
-        )
+        conn.execute(END, {"outcome": outcome, "slot": slot, "retry": retry_s, "name": claim.name, "run": claim.run_id})
         conn.execute(
             """
             /* jobs.end */

@@ -69,8 +69,7 @@ def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
     ms = received_ms(request_id)
     first, last = ms - CLOCKS_APART_MS, ms + CLOCKS_APART_MS + JOURNALLED_WITHIN_MS
     rows = conn.execute(
-        TRACE,
-        (_day(first), _day(last), list(streams), f"{first}-0", f"{last}-0", request_id),
+        TRACE, (_day(first), _day(last), list(streams), f"{first}-0", f"{last}-0", request_id)
     ).fetchall()
     found = [Traced(*row) for row in rows]  # type: ignore[arg-type]
     return [whole for event in found for whole in _with_archived(conn, event)]
@@ -116,10 +115,20 @@ def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
         return [event]
     rows = conn.execute(
         sql.SQL(
-            "/* requests.archived */ " + archived.AS_TABLES + " SELECT t.id, t.state, r.step,"
-            " (SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}') FROM outbound o WHERE o.turn_id = t.id)"
-            " FROM messages m LEFT JOIN turns t ON m.seq BETWEEN t.first_seq AND t.last_seq"
-            " LEFT JOIN receipts r ON r.turn_id = t.id WHERE m.id = %(message)s ORDER BY t.id"
+            "/* requests.archived */ "
+            + archived.AS_TABLES
+            + """
+            SELECT
+                t.id,
+                t.state,
+                r.step,
+                (SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}') FROM outbound o WHERE o.turn_id = t.id)
+            FROM messages m
+            LEFT JOIN turns t ON m.seq BETWEEN t.first_seq AND t.last_seq
+            LEFT JOIN receipts r ON r.turn_id = t.id
+            WHERE m.id = %(message)s
+            ORDER BY t.id
+            """
         ),
         {"company": event.company_id, "conversation": conversation, "message": event.message_id},
     ).fetchall()

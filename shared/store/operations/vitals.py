@@ -174,10 +174,7 @@ LONG_QUERIES = """
 
 def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:
     """Our own statements by the name in their comment, longest first; never their text."""
-    rows = conn.execute(
-        LONG_QUERIES,
-        (longer_than_s,),
-    ).fetchall()
+    rows = conn.execute(LONG_QUERIES, (longer_than_s,)).fetchall()
     return [row[0] for row in rows]  # type: ignore[misc]
 
 

@@ -30,10 +30,7 @@ def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
     """Something came for these (company, channel). Written once a minute at most, so that nobody waits for the row."""
     if not channels:
         return
-    conn.execute(
-        RECEIVED,
-        ([company for company, _ in channels], [channel for _, channel in channels]),
-    )
+    conn.execute(RECEIVED, ([company for company, _ in channels], [channel for _, channel in channels]))
 
 
 def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:

@@ -277,8 +277,7 @@ def add_channel(
 ) -> int:  # fmt: skip
     """Connect a page, bot or number; connecting it again renews its credentials. Returns its id."""
     row = conn.execute(
-        ADD_CHANNEL,
-        (company_id, app_id, platform, me.external_id, me.handle, credentials, business_account),
+        ADD_CHANNEL, (company_id, app_id, platform, me.external_id, me.handle, credentials, business_account)
     ).fetchone()
     if row is None:
         raise ValueError(f"{me.external_id} belongs to another company under this app; nothing was changed")

@@ -82,10 +82,7 @@ COMPANIES = """
 
 def companies(conn: Conn, company_id: int | None = None) -> list[CompanyLine]:
     """All of them, or one."""
-    rows = conn.execute(
-        COMPANIES,
-        (company_id,),
-    ).fetchall()
+    rows = conn.execute(COMPANIES, (company_id,)).fetchall()
     return [CompanyLine(*row) for row in rows]  # type: ignore[arg-type]
 
 
@@ -136,10 +133,7 @@ APPS = """
 
 
 def apps(conn: Conn, slug: str | None = None) -> list[AppLine]:
-    rows = conn.execute(
-        APPS,
-        (slug,),
-    ).fetchall()
+    rows = conn.execute(APPS, (slug,)).fetchall()
     return [AppLine(*row) for row in rows]  # type: ignore[arg-type]
 
 
@@ -214,28 +208,68 @@ def _settle_dropped(conn: Conn, company_id: int, channel_id: int) -> None:
 
 _SEALED: dict[SealedTable, tuple[LiteralString, LiteralString]] = {
     "apps": (
-        "SELECT id, secrets FROM apps WHERE id > %s ORDER BY id LIMIT %s",
-        "UPDATE apps SET secrets = %s WHERE id = %s AND secrets = %s",
+        """
+        /* registry.sealed */
+        SELECT id, secrets
+        FROM apps
+        WHERE id > %s
+        ORDER BY id
+        LIMIT %s
+        """,
+        """
+        /* registry.replace_sealed */
+        UPDATE apps
+        SET secrets = %s
+        WHERE id = %s
+          AND secrets = %s
+        """,
     ),
     "verify_tokens": (
-        "SELECT id, verify_token FROM apps WHERE verify_token IS NOT NULL AND id > %s ORDER BY id LIMIT %s",
-        "UPDATE apps SET verify_token = %s WHERE id = %s AND verify_token = %s",
+        """
+        /* registry.sealed */
+        SELECT id, verify_token
+        FROM apps
+        WHERE verify_token IS NOT NULL
+          AND id > %s
+        ORDER BY id
+        LIMIT %s
+        """,
+        """
+        /* registry.replace_sealed */
+        UPDATE apps
+        SET verify_token = %s
+        WHERE id = %s
+          AND verify_token = %s
+        """,
     ),
     "channels": (
-        "SELECT id, credentials FROM channels WHERE id > %s ORDER BY id LIMIT %s",
-        "UPDATE channels SET credentials = %s WHERE id = %s AND credentials = %s",
+        """
+        /* registry.sealed */
+        SELECT id, credentials
+        FROM channels
+        WHERE id > %s
+        ORDER BY id
+        LIMIT %s
+        """,
+        """
+        /* registry.replace_sealed */
+        UPDATE channels
+        SET credentials = %s
+        WHERE id = %s
+          AND credentials = %s
+        """,
     ),
 }
-"""Everything that is stored encrypted: how to read it on, and how to replace one."""
+"""How to read each table's encrypted values, some rows at a time, and how to replace one."""
 
 
 def sealed(conn: Conn, table: SealedTable, after_id: int, limit: int) -> Sequence[tuple[int, bytes]]:
     """(id, what is encrypted) of the rows after this id."""
-    rows = conn.execute("/* registry.sealed */ " + _SEALED[table][0], (after_id, limit)).fetchall()
+    rows = conn.execute(_SEALED[table][0], (after_id, limit)).fetchall()
     return [(int(str(id_)), bytes(value)) for id_, value in rows]  # type: ignore[call-overload]
 
 
 def replace_sealed(conn: Conn, table: SealedTable, id_: int, old: bytes, new: bytes) -> bool:
     """False: somebody else has changed it since it was read; what they wrote stays."""
-    cursor = conn.execute("/* registry.replace_sealed */ " + _SEALED[table][1], (new, id_, old))
+    cursor = conn.execute(_SEALED[table][1], (new, id_, old))
     return cursor.rowcount == 1
