@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
 from shared.store.operations.state import COUNTED_MAX
@@ -96,21 +96,22 @@ def make(conn: Conn, model: str) -> None:
 
 def fill_of(conn: Conn, space_id: int) -> Fill:
     """For the owner role: over all companies."""
-    row = conn.execute(
-        """
-        /* spaces.fill */
-        SELECT
-            (SELECT count(*) FROM documents),
-            count(*) FILTER (WHERE i.done),
-            count(*) FILTER (WHERE NOT i.done AND i.error IS NOT NULL),
-            mode() WITHIN GROUP (ORDER BY i.error) FILTER (WHERE NOT i.done)
-        FROM indexing i
-        WHERE i.space_id = %s
-        """,
-        (space_id,),
-    ).fetchone()
+    with conn.cursor(row_factory=class_row(Fill)) as cursor:
+        row = cursor.execute(
+            """
+            /* spaces.fill */
+            SELECT
+                (SELECT count(*) FROM documents) AS documents,
+                count(*) FILTER (WHERE i.done) AS done,
+                count(*) FILTER (WHERE NOT i.done AND i.error IS NOT NULL) AS failing,
+                mode() WITHIN GROUP (ORDER BY i.error) FILTER (WHERE NOT i.done) AS error
+            FROM indexing i
+            WHERE i.space_id = %s
+            """,
+            (space_id,),
+        ).fetchone()
     assert row is not None
-    return Fill(*row)  # type: ignore[arg-type]
+    return row
 
 
 BEHIND = """
@@ -133,9 +134,10 @@ BEHIND = """
 
 def behind(conn: Conn, space_id: int) -> int:
     """How many documents have all their vectors in the active space and not in this one. For the owner role."""
-    row = conn.execute(BEHIND, (space_id,)).fetchone()
-    assert row is not None
-    return int(str(row[0]))
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(BEHIND, (space_id,)).fetchone()
+    assert isinstance(found, int)
+    return found
 
 
 def switch(conn: Conn, space_id: int) -> None:
@@ -318,6 +320,7 @@ def queue_incomplete(conn: Conn, company_id: int) -> int:
 
 def count_incomplete(conn: Conn) -> int:
     """What the two above would find in all companies. For the owner role."""
-    row = conn.execute(COUNT_INCOMPLETE, {"company": None}).fetchone()
-    assert row is not None
-    return int(str(row[0]))
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(COUNT_INCOMPLETE, {"company": None}).fetchone()
+    assert isinstance(found, int)
+    return found

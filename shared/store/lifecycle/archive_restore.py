@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psycopg import sql
-from psycopg.rows import scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from shared import faults
 from shared.store.db.pool import Conn
@@ -27,7 +27,7 @@ class Place:
 
 PLACES = """
     /* archive.places */
-    SELECT company_id, conversation_id, min(first_seq)
+    SELECT company_id, conversation_id, min(first_seq) AS first_seq
     FROM archive_segments
     WHERE kind = 'messages'
       AND (%(run)s::bigint IS NULL OR run_id = %(run)s)
@@ -45,10 +45,10 @@ def places(
 ) -> list[Place]:  # fmt: skip
     """Conversations with segments of this run, company or conversation: None is any. With a run's segments come those
     behind them, because what is archived is always a conversation's beginning."""
-    rows = conn.execute(
-        PLACES, {"run": run_id, "company": company_id, "conversation": conversation_id, "limit": limit}
-    ).fetchall()
-    return [Place(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Place)) as cursor:
+        return cursor.execute(
+            PLACES, {"run": run_id, "company": company_id, "conversation": conversation_id, "limit": limit}
+        ).fetchall()
 
 
 def restore_newest(conn: Conn, place: Place) -> int:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import class_row, scalar_row
+
 from shared.store.db.pool import Conn
 
 
 def begin_run(conn: Conn) -> int:
-    row = conn.execute("/* archive.begin_run */ INSERT INTO archive_runs DEFAULT VALUES RETURNING id").fetchone()
-    assert row is not None
-    return int(str(row[0]))
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            "/* archive.begin_run */ INSERT INTO archive_runs DEFAULT VALUES RETURNING id"
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
 
 
 def end_run(conn: Conn, run_id: int) -> None:
@@ -37,19 +42,22 @@ class Term:
 
 def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term | None:
     """The next company."""
-    row = conn.execute(
-        """
-        /* archive.terms_after */
-        SELECT id, archive_after_days, archive_delete_after_days
-        FROM companies
-        WHERE id > %s
-          AND (%s::bigint IS NULL OR id = %s)
-        ORDER BY id
-        LIMIT 1
-        """,
-        (company_id, only, only),
-    ).fetchone()
-    return Term(*row) if row else None  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Term)) as cursor:
+        return cursor.execute(
+            """
+            /* archive.terms_after */
+            SELECT
+                id AS company_id,
+                archive_after_days AS after_days,
+                archive_delete_after_days AS delete_after_days
+            FROM companies
+            WHERE id > %s
+              AND (%s::bigint IS NULL OR id = %s)
+            ORDER BY id
+            LIMIT 1
+            """,
+            (company_id, only, only),
+        ).fetchone()
 
 
 def terms(conn: Conn, company_id: int) -> tuple[int | None, int | None]:
@@ -95,16 +103,16 @@ class Statistics:
 
 def statistics(conn: Conn) -> list[Statistics]:
     """What is archived, company by company."""
-    rows = conn.execute(
-        """
-        /* archive.statistics */
-        SELECT
-            company_id, conversations, messages, rows, segments, hot_bytes, bytes, oldest_at, newest_at
-        FROM archive_statistics
-        ORDER BY 1
-        """
-    ).fetchall()
-    return [Statistics(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Statistics)) as cursor:
+        return cursor.execute(
+            """
+            /* archive.statistics */
+            SELECT
+                company_id, conversations, messages, rows, segments, hot_bytes, bytes, oldest_at, newest_at
+            FROM archive_statistics
+            ORDER BY 1
+            """
+        ).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +129,14 @@ class Run:
 
 def runs(conn: Conn, *, limit: int = 24) -> list[Run]:
     """Newest first."""
-    rows = conn.execute(
-        """
-        /* archive.runs */
-        SELECT id, started_at, finished_at, messages, rows, bytes_before, bytes_after, restored
-        FROM archive_runs
-        ORDER BY id DESC
-        LIMIT %s
-        """,
-        (limit,),
-    ).fetchall()
-    return [Run(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Run)) as cursor:
+        return cursor.execute(
+            """
+            /* archive.runs */
+            SELECT id, started_at, finished_at, messages, rows, bytes_before, bytes_after, restored
+            FROM archive_runs
+            ORDER BY id DESC
+            LIMIT %s
+            """,
+            (limit,),
+        ).fetchall()

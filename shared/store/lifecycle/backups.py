@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import sql
+from psycopg.rows import class_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbox import conversations
@@ -182,15 +183,15 @@ def note_proof(conn: Conn, name: str, proof: str) -> None:
 
 def all_kept(conn: Conn) -> list[Kept]:
     """Newest first. As either role."""
-    rows = conn.execute(
-        """
-        /* backups.all_kept */
-        SELECT name, made_at, seconds, bytes, rows, proved_at, proof
-        FROM backups
-        ORDER BY made_at DESC
-        """
-    ).fetchall()
-    return [Kept(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Kept)) as cursor:
+        return cursor.execute(
+            """
+            /* backups.all_kept */
+            SELECT name, made_at, seconds, bytes, rows, proved_at, proof
+            FROM backups
+            ORDER BY made_at DESC
+            """
+        ).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,33 +211,34 @@ class State:
 STATE = """
     /* backups.state */
     SELECT
-        count(*),
-        coalesce(sum(bytes), 0)::bigint,
-        max(name),
-        max(made_at),
+        count(*) AS kept,
+        coalesce(sum(bytes), 0)::bigint AS bytes,
+        max(name) AS newest,
+        max(made_at) AS made_at,
         (
             SELECT proof
             FROM backups
             WHERE proof IS NOT NULL
             ORDER BY proved_at DESC
             LIMIT 1
-        ),
-        max(made_at) FILTER (WHERE proof = 'restored'),
+        ) AS proof,
+        max(made_at) FILTER (WHERE proof = 'restored') AS restorable_at,
         (
             SELECT started_at
             FROM job_runs
             ORDER BY id
             LIMIT 1
-        )
+        ) AS born_at
     FROM backups
 """
 
 
 def state(conn: Conn) -> State:
     """As either role."""
-    row = conn.execute(STATE).fetchone()
+    with conn.cursor(row_factory=class_row(State)) as cursor:
+        row = cursor.execute(STATE).fetchone()
     assert row is not None
-    return State(*row)  # type: ignore[arg-type]
+    return row
 
 
 # ------------------------------------------------------------------ after restoring

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbox import media
@@ -91,7 +91,7 @@ PARTS = """
           AND body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))
     )
     SELECT
-        id,
+        id AS conversation_id,
         NOT EXISTS (
             SELECT 1
             FROM messages m
@@ -105,7 +105,7 @@ PARTS = """
               AND s.conversation_id = mine.id
               AND s.kind = 'messages'
               AND m.contact_id <> %(contact)s
-        )
+        ) AS alone
     FROM mine
     ORDER BY id
 """
@@ -113,8 +113,8 @@ PARTS = """
 
 def parts(conn: Conn, contact: Contact) -> list[Part]:
     """Every conversation that they began or wrote in, hot or archived."""
-    rows = conn.execute(PARTS, {"company": contact.company_id, "contact": contact.id}).fetchall()
-    return [Part(int(str(id_)), bool(alone)) for id_, alone in rows]
+    with conn.cursor(row_factory=class_row(Part)) as cursor:
+        return cursor.execute(PARTS, {"company": contact.company_id, "contact": contact.id}).fetchall()
 
 
 # ------------------------------------------------------------------ reading out
@@ -141,12 +141,16 @@ SAID = """
 
 def said(conn: Conn, contact: Contact, part: Part) -> list[dict[str, Any]]:
     """Messages of a conversation in order, as stored: of one alone also ours, of others only theirs."""
-    rows = conn.execute(
-        SAID,
-        {"company": contact.company_id, "conversation": part.conversation_id, "alone": part.alone,
-         "contact": contact.id},
-    ).fetchall()  # fmt: skip
-    return [row[0] for row in rows]  # type: ignore[misc]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            SAID,
+            {
+                "company": contact.company_id,
+                "conversation": part.conversation_id,
+                "alone": part.alone,
+                "contact": contact.id,
+            },
+        ).fetchall()
 
 
 ATTACHMENTS = """
@@ -170,25 +174,25 @@ ATTACHMENTS = """
 
 def attachments(conn: Conn, contact: Contact, message_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Their stored attachments: message, ordinal, sha256, name, mime, size_bytes."""
-    rows = conn.execute(ATTACHMENTS, (contact.company_id, list(message_ids))).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(ATTACHMENTS, (contact.company_id, list(message_ids))).fetchall()
 
 
 def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
     """What they put under messages: chat, message (its id on the platform), emoji (null: taken back), at."""
-    rows = conn.execute(
-        """
-        /* persons.reactions */
-        SELECT jsonb_build_object('chat', chat, 'message', target, 'emoji', emoji, 'at', at)
-        FROM message_reactions
-        WHERE company_id = %s
-          AND channel_id = %s
-          AND sender = %s
-        ORDER BY at
-        """,
-        (contact.company_id, contact.channel_id, contact.external_id),
-    ).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* persons.reactions */
+            SELECT jsonb_build_object('chat', chat, 'message', target, 'emoji', emoji, 'at', at)
+            FROM message_reactions
+            WHERE company_id = %s
+              AND channel_id = %s
+              AND sender = %s
+            ORDER BY at
+            """,
+            (contact.company_id, contact.channel_id, contact.external_id),
+        ).fetchall()
 
 
 # ------------------------------------------------------------------ erasing

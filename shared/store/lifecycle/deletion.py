@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import class_row
+
 from shared.store.db.pool import Conn
 from shared.store.inbox import media
 
@@ -57,19 +59,19 @@ class Receipt:
 
 def receipts(conn: Conn, company_id: int | None = None, *, limit: int = 100) -> list[Receipt]:
     """Newest first."""
-    rows = conn.execute(
-        """
-        /* deletion.receipts */
-        SELECT company_id, kind, subject, requested_by, counts, first_at, last_at
-        FROM deletion_receipts
-        WHERE %(company)s::bigint IS NULL
-          OR company_id = %(company)s
-        ORDER BY last_at DESC
-        LIMIT %(limit)s
-        """,
-        {"company": company_id, "limit": limit},
-    ).fetchall()
-    return [Receipt(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Receipt)) as cursor:
+        return cursor.execute(
+            """
+            /* deletion.receipts */
+            SELECT company_id, kind, subject, requested_by, counts, first_at, last_at
+            FROM deletion_receipts
+            WHERE %(company)s::bigint IS NULL
+              OR company_id = %(company)s
+            ORDER BY last_at DESC
+            LIMIT %(limit)s
+            """,
+            {"company": company_id, "limit": limit},
+        ).fetchall()
 
 
 @dataclass(frozen=True, slots=True)

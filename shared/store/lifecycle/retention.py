@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from psycopg import sql
+from psycopg.rows import class_row
 
 from shared.store.db.pool import Conn
 
@@ -97,15 +98,15 @@ DEFAULT_DAYS = {
 
 
 def overrides(conn: Conn) -> list[Override]:
-    rows = conn.execute(
-        """
-        /* retention.overrides */
-        SELECT company_id, subject, days, purged_before
-        FROM retention_overrides
-        ORDER BY subject, company_id
-        """
-    ).fetchall()
-    return [Override(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Override)) as cursor:
+        return cursor.execute(
+            """
+            /* retention.overrides */
+            SELECT company_id, subject, days, purged_before
+            FROM retention_overrides
+            ORDER BY subject, company_id
+            """
+        ).fetchall()
 
 
 def set_days(conn: Conn, subject: str, days: int) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import class_row
+
 from shared.store.db.pool import Conn
 
 
@@ -51,19 +53,19 @@ def settle(conn: Conn, problems: Mapping[str, str]) -> None:
 
 def to_tell(conn: Conn, *, again_after_s: float) -> list[Alert]:
     """What nobody was told yet, what is over, and what stands for so long that it is told once more."""
-    rows = conn.execute(
-        """
-        /* alerts.to_tell */
-        SELECT key, id, words, since, cleared_at IS NOT NULL
-        FROM alerts
-        WHERE told_at IS NULL
-          OR cleared_at IS NOT NULL
-          OR told_at < clock_timestamp() - make_interval(secs => %s)
-        ORDER BY since, key
-        """,
-        (again_after_s,),
-    ).fetchall()
-    return [Alert(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Alert)) as cursor:
+        return cursor.execute(
+            """
+            /* alerts.to_tell */
+            SELECT key, id, words, since, cleared_at IS NOT NULL AS cleared
+            FROM alerts
+            WHERE told_at IS NULL
+              OR cleared_at IS NOT NULL
+              OR told_at < clock_timestamp() - make_interval(secs => %s)
+            ORDER BY since, key
+            """,
+            (again_after_s,),
+        ).fetchall()
 
 
 def told(conn: Conn, alerts: list[Alert]) -> None:
@@ -84,13 +86,13 @@ def told(conn: Conn, alerts: list[Alert]) -> None:
 
 
 def standing(conn: Conn) -> list[Alert]:
-    rows = conn.execute(
-        """
-        /* alerts.standing */
-        SELECT key, id, words, since, false
-        FROM alerts
-        WHERE cleared_at IS NULL
-        ORDER BY since, key
-        """
-    ).fetchall()
-    return [Alert(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Alert)) as cursor:
+        return cursor.execute(
+            """
+            /* alerts.standing */
+            SELECT key, id, words, since, false AS cleared
+            FROM alerts
+            WHERE cleared_at IS NULL
+            ORDER BY since, key
+            """
+        ).fetchall()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.rows import class_row
+
 from shared.store.db.pool import Conn
 
 Cursor = dict[str, Any]
@@ -51,20 +53,21 @@ def ensure(conn: Conn, slots: dict[str, datetime]) -> None:
 
 def owed(conn: Conn) -> dict[str, Owed]:
     """Every job. leased: somebody is at it. waits: it failed, and its next attempt is not due."""
-    rows = conn.execute(
-        """
-        /* jobs.owed */
-        SELECT
-            name,
-            phase,
-            slot,
-            coalesce(leased_until > clock_timestamp(), false),
-            coalesce(retry_at > clock_timestamp(), false),
-            cursor IS NOT NULL
-        FROM jobs
-        """
-    ).fetchall()
-    return {str(row[0]): Owed(*row) for row in rows}  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Owed)) as cursor:
+        rows = cursor.execute(
+            """
+            /* jobs.owed */
+            SELECT
+                name,
+                phase,
+                slot,
+                coalesce(leased_until > clock_timestamp(), false) AS leased,
+                coalesce(retry_at > clock_timestamp(), false) AS waits,
+                cursor IS NOT NULL AS unfinished
+            FROM jobs
+            """
+        ).fetchall()
+    return {row.name: row for row in rows}
 
 
 def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: float) -> Claim | None:
@@ -221,19 +224,19 @@ class Run:
 
 def history(conn: Conn, name: str | None = None, *, limit: int = 50) -> list[Run]:
     """Newest first."""
-    rows = conn.execute(
-        """
-        /* jobs.history */
-        SELECT id, name, started_by, started_at, finished_at, outcome, batches, rows, bytes, error
-        FROM job_runs
-        WHERE %(name)s::text IS NULL
-          OR name = %(name)s
-        ORDER BY id DESC
-        LIMIT %(limit)s
-        """,
-        {"name": name, "limit": limit},
-    ).fetchall()
-    return [Run(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Run)) as cursor:
+        return cursor.execute(
+            """
+            /* jobs.history */
+            SELECT id, name, started_by, started_at, finished_at, outcome, batches, rows, bytes, error
+            FROM job_runs
+            WHERE %(name)s::text IS NULL
+              OR name = %(name)s
+            ORDER BY id DESC
+            LIMIT %(limit)s
+            """,
+            {"name": name, "limit": limit},
+        ).fetchall()
 
 
 LAST_RUNS = """
@@ -254,8 +257,9 @@ LAST_RUNS = """
 
 def last_runs(conn: Conn) -> dict[str, Run]:
     """The newest run of every job that ever ran."""
-    rows = conn.execute(LAST_RUNS).fetchall()
-    return {str(row[1]): Run(*row) for row in rows}  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Run)) as cursor:
+        rows = cursor.execute(LAST_RUNS).fetchall()
+    return {row.name: row for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +282,7 @@ STANDINGS = """
               AND r.outcome = 'done'
             ORDER BY r.id DESC
             LIMIT 1
-        ),
+        ) AS done_at,
         j.failures
     FROM jobs j
     ORDER BY 1
@@ -287,8 +291,8 @@ STANDINGS = """
 
 def standings(conn: Conn) -> list[Standing]:
     """Every job that was ever due. One index entry a job, unless its newest runs failed."""
-    rows = conn.execute(STANDINGS).fetchall()
-    return [Standing(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Standing)) as cursor:
+        return cursor.execute(STANDINGS).fetchall()
 
 
 def _json(cursor: object) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from psycopg import sql
+from psycopg.rows import class_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbox import archived
@@ -38,14 +39,15 @@ class Traced:
 TRACE = """
     /* requests.trace */
     SELECT
-        e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal, e.received_at, e.platform,
-        e.kind, e.outcome, e.reason, e.company_id, m.conversation_id, e.message_id, t.id, t.state, r.step,
+        e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal AS place, e.received_at, e.platform,
+        e.kind, e.outcome, e.reason, e.company_id, m.conversation_id, e.message_id, t.id AS turn_id,
+        t.state AS turn_state, r.step,
         (
             SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}')
             FROM outbound o
             WHERE o.company_id = t.company_id
               AND o.turn_id = t.id
-        )
+        ) AS parts
     FROM webhook_events e
     LEFT JOIN messages m ON m.company_id = e.company_id AND m.id = e.message_id
     LEFT JOIN turns t ON t.company_id = m.company_id
@@ -68,10 +70,9 @@ def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
     """
     ms = received_ms(request_id)
     first, last = ms - CLOCKS_APART_MS, ms + CLOCKS_APART_MS + JOURNALLED_WITHIN_MS
-    rows = conn.execute(
-        TRACE, (_day(first), _day(last), list(streams), f"{first}-0", f"{last}-0", request_id)
-    ).fetchall()
-    found = [Traced(*row) for row in rows]  # type: ignore[arg-type]
+    values = (_day(first), _day(last), list(streams), f"{first}-0", f"{last}-0", request_id)
+    with conn.cursor(row_factory=class_row(Traced)) as cursor:
+        found = cursor.execute(TRACE, values).fetchall()
     return [whole for event in found for whole in _with_archived(conn, event)]
 
 

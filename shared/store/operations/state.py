@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import redis
+from psycopg.rows import class_row
 
 from shared import queues
 from shared.store.db.pool import Conn
@@ -37,18 +38,19 @@ class Backlog:
 
 def of_database(conn: Conn) -> Rows:
     """As either role, without a company set."""
-    row = conn.execute(
-        """
-        /* state.of_database */
-        SELECT
-            overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts, parked_requests,
-            needing_reauth
-        FROM operations_state(%s)
-        """,
-        (COUNTED_MAX,),
-    ).fetchone()
+    with conn.cursor(row_factory=class_row(Rows)) as cursor:
+        row = cursor.execute(
+            """
+            /* state.of_database */
+            SELECT
+                overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts, parked_requests,
+                needing_reauth
+            FROM operations_state(%s)
+            """,
+            (COUNTED_MAX,),
+        ).fetchone()
     assert row is not None
-    return Rows(*row)  # type: ignore[arg-type]
+    return row
 
 
 ATTENTION_REASONS = ("nothing_relevant", "uncited", "failed_attempts", "overload")
@@ -66,16 +68,16 @@ class Waiting:
 
 def of_attention(conn: Conn) -> list[Waiting]:
     """As either role, without a company set. Counts up to COUNTED_MAX together."""
-    rows = conn.execute(
-        """
-        /* state.of_attention */
-        SELECT reason, conversations, oldest_s
-        FROM operations_attention(%s)
-        ORDER BY 1
-        """,
-        (COUNTED_MAX,),
-    ).fetchall()
-    return [Waiting(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Waiting)) as cursor:
+        return cursor.execute(
+            """
+            /* state.of_attention */
+            SELECT reason, conversations, oldest_s
+            FROM operations_attention(%s)
+            ORDER BY 1
+            """,
+            (COUNTED_MAX,),
+        ).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,16 @@ class Background:
 
 def of_background(conn: Conn) -> list[Background]:
     """As either role, without a company set."""
-    rows = conn.execute(
-        """
-        /* state.of_background */
-        SELECT station, overdue, oldest_s
-        FROM operations_background(%s)
-        ORDER BY 1
-        """,
-        (COUNTED_MAX,),
-    ).fetchall()
-    return [Background(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Background)) as cursor:
+        return cursor.execute(
+            """
+            /* state.of_background */
+            SELECT station, overdue, oldest_s
+            FROM operations_background(%s)
+            ORDER BY 1
+            """,
+            (COUNTED_MAX,),
+        ).fetchall()
 
 
 def of_journal(reader: Reader) -> Backlog:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from psycopg.rows import class_row, scalar_row
+
 from shared.store.db.pool import Conn
 
 
 def database_bytes(conn: Conn) -> int:
-    row = conn.execute("/* vitals.database_bytes */ SELECT pg_database_size(current_database())").fetchone()
-    assert row is not None
-    return int(str(row[0]))
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute("/* vitals.database_bytes */ SELECT pg_database_size(current_database())").fetchone()
+    assert isinstance(found, int)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,15 @@ class Table:
 
 def table_sizes(conn: Conn) -> list[Table]:
     """Largest first."""
-    rows = conn.execute(
-        """
-        /* vitals.table_sizes */
-        SELECT name, bytes, rows, dead
-        FROM switchboard_table_sizes()
-        ORDER BY bytes DESC, name
-        """
-    ).fetchall()
-    return [Table(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Table)) as cursor:
+        return cursor.execute(
+            """
+            /* vitals.table_sizes */
+            SELECT name, bytes, rows, dead
+            FROM switchboard_table_sizes()
+            ORDER BY bytes DESC, name
+            """
+        ).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,11 @@ UNUSED_INDEXES = """
 
 def unused_indexes(conn: Conn) -> list[dict[str, Any]]:
     """Indexes that no query has gone by since statistics began, other than such as hold something unique."""
-    rows = conn.execute(
-        # pages as of the last VACUUM or ANALYZE: the small ones are left out before anything is asked of the disk
-        UNUSED_INDEXES
-    ).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            # pages as of the last VACUUM or ANALYZE: the small ones are left out before anything is asked of the disk
+            UNUSED_INDEXES
+        ).fetchall()
 
 
 REDUNDANT_INDEXES = """
@@ -128,8 +131,8 @@ REDUNDANT_INDEXES = """
 
 def redundant_indexes(conn: Conn) -> list[dict[str, Any]]:
     """Indexes whose columns another one of the same table begins with, neither with a condition or an expression."""
-    rows = conn.execute(REDUNDANT_INDEXES).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(REDUNDANT_INDEXES).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +146,15 @@ class Replica:
 
 
 def replicas(conn: Conn) -> list[Replica]:
-    rows = conn.execute(
-        """
-        /* vitals.replicas */
-        SELECT name, state, lag_s, lag_bytes
-        FROM switchboard_replicas()
-        ORDER BY 1
-        """
-    ).fetchall()
-    return [Replica(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Replica)) as cursor:
+        return cursor.execute(
+            """
+            /* vitals.replicas */
+            SELECT name, state, lag_s, lag_bytes
+            FROM switchboard_replicas()
+            ORDER BY 1
+            """
+        ).fetchall()
 
 
 LONG_QUERIES = """
@@ -174,8 +177,8 @@ LONG_QUERIES = """
 
 def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:
     """Our own statements by the name in their comment, longest first; never their text."""
-    rows = conn.execute(LONG_QUERIES, (longer_than_s,)).fetchall()
-    return [row[0] for row in rows]  # type: ignore[misc]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(LONG_QUERIES, (longer_than_s,)).fetchall()
 
 
 def connections(conn: Conn) -> tuple[int, int]:

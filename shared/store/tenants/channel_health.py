@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import class_row
+
 from shared.model import ChannelHealth
 from shared.store.db.pool import Conn
 
@@ -73,11 +75,11 @@ class Watched:
 
 def to_watch(conn: Conn, after: tuple[int, int], limit: int) -> list[Watched]:
     """The next channels behind (company, channel), of whatever company."""
-    rows = conn.execute(
-        "/* health.to_watch */ SELECT company_id, channel_id, app_id, platform FROM channels_to_watch(%s, %s, %s)",
-        (*after, limit),
-    ).fetchall()
-    return [Watched(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Watched)) as cursor:
+        return cursor.execute(
+            "/* health.to_watch */ SELECT company_id, channel_id, app_id, platform FROM channels_to_watch(%s, %s, %s)",
+            (*after, limit),
+        ).fetchall()
 
 
 def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) -> str | None:
@@ -146,21 +148,22 @@ def add_answers(conn: Conn, counted: Sequence[tuple[int, datetime, Answers]]) ->
 
 
 def answers_of(conn: Conn, app_id: int, *, minutes: int = 60) -> Answers:
-    row = conn.execute(
-        """
-        /* health.answers_of */
-        SELECT
-            coalesce(sum(accepted), 0)::bigint,
-            coalesce(sum(refused), 0)::bigint,
-            coalesce(sum(failed), 0)::bigint
-        FROM app_answers
-        WHERE app_id = %s
-          AND minute > now() - make_interval(mins => %s)
-        """,
-        (app_id, minutes),
-    ).fetchone()
+    with conn.cursor(row_factory=class_row(Answers)) as cursor:
+        row = cursor.execute(
+            """
+            /* health.answers_of */
+            SELECT
+                coalesce(sum(accepted), 0)::bigint AS accepted,
+                coalesce(sum(refused), 0)::bigint AS refused,
+                coalesce(sum(failed), 0)::bigint AS failed
+            FROM app_answers
+            WHERE app_id = %s
+              AND minute > now() - make_interval(mins => %s)
+            """,
+            (app_id, minutes),
+        ).fetchone()
     assert row is not None
-    return Answers(*row)  # type: ignore[arg-type]
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +191,25 @@ class Listed:
 LISTED = """
     /* health.listed */
     SELECT
-        c.company_id, c.id, c.platform, a.slug, c.state, CASE
+        c.company_id,
+        c.id AS channel_id,
+        c.platform,
+        a.slug,
+        c.state AS channel_state,
+        CASE
             WHEN coalesce(h.state, 'unknown') = 'unknown' AND h.received_at > now() - interval '1 hour' THEN 'ok'
             ELSE coalesce(h.state, 'unknown')
-        END, h.problem, h.pending,
-        h.received_at, h.checked_at, h.since, coalesce(n.accepted, 0)::bigint,
-        coalesce(n.refused, 0)::bigint, coalesce(n.failed, 0)::bigint, h.notice, h.notice_at
+        END AS state,
+        h.problem,
+        h.pending,
+        h.received_at,
+        h.checked_at,
+        h.since,
+        coalesce(n.accepted, 0)::bigint AS accepted,
+        coalesce(n.refused, 0)::bigint AS refused,
+        coalesce(n.failed, 0)::bigint AS failed,
+        h.notice,
+        h.notice_at
     FROM channels c
     JOIN apps a ON a.id = c.app_id
     LEFT JOIN channel_health h ON h.company_id = c.company_id
@@ -209,10 +225,10 @@ LISTED = """
 
 
 def listed(conn: Conn) -> list[Listed]:
-    """For the owner role: every channel, with how its app's webhooks were answered in the last hour. One that nobody
-    says anything of, as of a widget, is ok while something has come from it in that hour."""
-    rows = conn.execute(LISTED).fetchall()
-    return [Listed(*row) for row in rows]  # type: ignore[arg-type]
+    """List every channel, with how its app's webhooks were answered in the last hour. One that nobody says anything of,
+    such as a widget, is ok while something has come from it in that hour. For the owner role."""
+    with conn.cursor(row_factory=class_row(Listed)) as cursor:
+        return cursor.execute(LISTED).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,15 +244,15 @@ class Troubled:
 
 def troubled(conn: Conn) -> list[Troubled]:
     """As either role, without a company set."""
-    rows = conn.execute(
-        """
-        /* health.troubled */
-        SELECT platform, word, failing, channels
-        FROM operations_channels()
-        ORDER BY 1, 2
-        """
-    ).fetchall()
-    return [Troubled(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Troubled)) as cursor:
+        return cursor.execute(
+            """
+            /* health.troubled */
+            SELECT platform, word, failing, channels
+            FROM operations_channels()
+            ORDER BY 1, 2
+            """
+        ).fetchall()
 
 
 def purge_answers(conn: Conn) -> int:

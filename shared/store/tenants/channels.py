@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg.rows import class_row
+
 from shared.model import Me, Route
 from shared.store.db.pool import Conn
 
@@ -225,24 +227,31 @@ class Standing:
 def in_the_way(conn: Conn, platform: str, app_id: int, external_id: str) -> Standing | None:
     """The channel that keeps this account from being connected under this app: another one under an app that may have
     one only, or the same account under another app. For the owner role."""
-    row = conn.execute(
-        """
-        /* channels.in_the_way */
-        SELECT h.company_id, h.id, c.name, a.slug, coalesce('@' || h.handle, h.external_id)
-        FROM channels h
-        JOIN companies c ON c.id = h.company_id
-        JOIN apps a ON a.id = h.app_id
-        WHERE h.platform = %(platform)s
-          AND h.state <> 'disabled'
-          AND (%(one_channel)s AND h.app_id = %(app)s AND h.external_id <> %(account)s
-               OR %(one_app)s AND h.app_id <> %(app)s AND h.external_id = %(account)s)
-        ORDER BY h.id
-        LIMIT 1
-        """,
-        {"platform": platform, "app": app_id, "account": external_id,
-         "one_channel": platform in ONE_CHANNEL, "one_app": platform in ONE_APP},
-    ).fetchone()  # fmt: skip
-    return Standing(*row) if row is not None else None  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Standing)) as cursor:
+        return cursor.execute(
+            """
+            /* channels.in_the_way */
+            SELECT
+                h.company_id, h.id AS channel_id, c.name AS company, a.slug,
+                coalesce('@' || h.handle, h.external_id) AS name
+            FROM channels h
+            JOIN companies c ON c.id = h.company_id
+            JOIN apps a ON a.id = h.app_id
+            WHERE h.platform = %(platform)s
+              AND h.state <> 'disabled'
+              AND (%(one_channel)s AND h.app_id = %(app)s AND h.external_id <> %(account)s
+                   OR %(one_app)s AND h.app_id <> %(app)s AND h.external_id = %(account)s)
+            ORDER BY h.id
+            LIMIT 1
+            """,
+            {
+                "platform": platform,
+                "app": app_id,
+                "account": external_id,
+                "one_channel": platform in ONE_CHANNEL,
+                "one_app": platform in ONE_APP,
+            },
+        ).fetchone()
 
 
 def shared_with_others(conn: Conn, app_id: int, company_id: int) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from psycopg.rows import class_row
+
 from shared.store.db.pool import Conn
 
 MEDIA_FETCHES, IMPORTS, SITES = "media_fetches", "imports", "sites"
@@ -54,18 +56,18 @@ class Bounds:
 
 def all_bounds(conn: Conn) -> list[Bounds]:
     """Defaults, each with companies' own behind it."""
-    rows = conn.execute(
-        """
-        /* limits.all_bounds */
-        SELECT kind, NULL::bigint, per_company, per_contact, updated_at
-        FROM daily_limits
-        UNION ALL
-        SELECT kind, company_id, per_company, per_contact, updated_at
-        FROM daily_limit_overrides
-        ORDER BY 1, 2 NULLS FIRST
-        """
-    ).fetchall()
-    return [Bounds(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(Bounds)) as cursor:
+        return cursor.execute(
+            """
+            /* limits.all_bounds */
+            SELECT kind, NULL::bigint AS company_id, per_company, per_contact, updated_at
+            FROM daily_limits
+            UNION ALL
+            SELECT kind, company_id, per_company, per_contact, updated_at
+            FROM daily_limit_overrides
+            ORDER BY 1, 2 NULLS FIRST
+            """
+        ).fetchall()
 
 
 DEFAULTS: dict[str, tuple[int | None, int | None]] = {

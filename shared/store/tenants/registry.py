@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, LiteralString
 
+from psycopg.rows import class_row
+
 from shared.store.db.pool import Conn
 
 SealedTable = Literal["apps", "verify_tokens", "channels"]
@@ -69,10 +71,10 @@ COMPANIES = """
         c.slug,
         c.name,
         c.created_at,
-        (SELECT count(*) FROM agents a WHERE a.company_id = c.id AND a.disabled_at IS NULL),
-        (SELECT count(*) FROM channels h WHERE h.company_id = c.id AND h.state <> 'disabled'),
-        coalesce(t.customer_messages, 0),
-        coalesce(t.unread, 0)
+        (SELECT count(*) FROM agents a WHERE a.company_id = c.id AND a.disabled_at IS NULL) AS agents,
+        (SELECT count(*) FROM channels h WHERE h.company_id = c.id AND h.state <> 'disabled') AS channels,
+        coalesce(t.customer_messages, 0) AS customer_messages,
+        coalesce(t.unread, 0) AS unread
     FROM companies c
     LEFT JOIN company_totals t ON t.company_id = c.id
     WHERE c.id = coalesce(%s, c.id)
@@ -82,23 +84,23 @@ COMPANIES = """
 
 def companies(conn: Conn, company_id: int | None = None) -> list[CompanyLine]:
     """All of them, or one."""
-    rows = conn.execute(COMPANIES, (company_id,)).fetchall()
-    return [CompanyLine(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(CompanyLine)) as cursor:
+        return cursor.execute(COMPANIES, (company_id,)).fetchall()
 
 
 def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
-    rows = conn.execute(
-        """
-        /* registry.agents */
-        SELECT a.company_id, a.id, c.slug, a.name, a.created_at, a.disabled_at
-        FROM agents a
-        JOIN companies c ON c.id = a.company_id
-        WHERE c.id = coalesce(%s, c.id)
-        ORDER BY a.company_id, a.id
-        """,
-        (company_id,),
-    ).fetchall()
-    return [AgentLine(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(AgentLine)) as cursor:
+        return cursor.execute(
+            """
+            /* registry.agents */
+            SELECT a.company_id, a.id, c.slug AS company, a.name, a.created_at, a.disabled_at
+            FROM agents a
+            JOIN companies c ON c.id = a.company_id
+            WHERE c.id = coalesce(%s, c.id)
+            ORDER BY a.company_id, a.id
+            """,
+            (company_id,),
+        ).fetchall()
 
 
 def disable_agent(conn: Conn, company_id: int, agent_id: int) -> bool:
@@ -125,7 +127,7 @@ APPS = """
         a.slug,
         a.state,
         a.created_at,
-        (SELECT count(*) FROM channels h WHERE h.app_id = a.id)
+        (SELECT count(*) FROM channels h WHERE h.app_id = a.id) AS channels
     FROM apps a
     WHERE a.slug = coalesce(%s, a.slug)
     ORDER BY a.id
@@ -133,8 +135,8 @@ APPS = """
 
 
 def apps(conn: Conn, slug: str | None = None) -> list[AppLine]:
-    rows = conn.execute(APPS, (slug,)).fetchall()
-    return [AppLine(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(AppLine)) as cursor:
+        return cursor.execute(APPS, (slug,)).fetchall()
 
 
 def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -> bool:
@@ -153,21 +155,22 @@ def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -
 
 def channels(conn: Conn, *, company_id: int | None = None, slug: str | None = None) -> list[ChannelLine]:
     """All of them, or those of a company or under an app."""
-    rows = conn.execute(
-        """
-        /* registry.channels */
-        SELECT
-            h.company_id, h.id, c.slug, h.platform, a.slug, h.external_id, h.handle, h.state, h.created_at
-        FROM channels h
-        JOIN companies c ON c.id = h.company_id
-        JOIN apps a ON a.id = h.app_id
-        WHERE c.id = coalesce(%s, c.id)
-          AND a.slug = coalesce(%s, a.slug)
-        ORDER BY h.company_id, h.id
-        """,
-        (company_id, slug),
-    ).fetchall()
-    return [ChannelLine(*row) for row in rows]  # type: ignore[arg-type]
+    with conn.cursor(row_factory=class_row(ChannelLine)) as cursor:
+        return cursor.execute(
+            """
+            /* registry.channels */
+            SELECT
+                h.company_id, h.id, c.slug AS company, h.platform, a.slug, h.external_id, h.handle, h.state,
+                h.created_at
+            FROM channels h
+            JOIN companies c ON c.id = h.company_id
+            JOIN apps a ON a.id = h.app_id
+            WHERE c.id = coalesce(%s, c.id)
+              AND a.slug = coalesce(%s, a.slug)
+            ORDER BY h.company_id, h.id
+            """,
+            (company_id, slug),
+        ).fetchall()
 
 
 def set_channel_enabled(conn: Conn, company_id: int, channel_id: int, *, enabled: bool) -> bool:
