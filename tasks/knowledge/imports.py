@@ -19,7 +19,7 @@ from shared.resilience.egress import Fetched
 from shared.resources import Resources
 from shared.store.db.pool import Conn, describe
 from shared.store.knowledge import documents as store
-from shared.store.knowledge import imports
+from shared.store.knowledge import imports, sites
 from shared.store.knowledge.imports import Claim, Import
 from shared.store.tenants import limits
 from tasks.dispatch import ClaimCapacity, Claimed
@@ -145,11 +145,11 @@ def _queue_pages(r: Resources, claim: Claim, wanted: Import) -> None:
     found = site.pages_of(wanted.source, _getting(r))
     faults.reach("import.site_fetched")
     with r.db.transaction(claim.company_id) as conn:
-        queued = imports.queue_pages(
+        queued = sites.queue_pages(
             conn, claim.company_id, found.pages, wanted.described, site=wanted.source, version=chunk.VERSION
         )
         faults.reach("import.site_stored")
-        gone = 0 if found.named is None else imports.part_with(conn, claim.company_id, wanted.source, found.named)
+        gone = 0 if found.named is None else sites.part_with(conn, claim.company_id, wanted.source, found.named)
         imports.finish(conn, claim, None)
         faults.reach("import.site_before_commit")
     log.info(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.store.knowledge import embedding_models, imports
+from shared.store.knowledge import embedding_models, sites
 from shared.store.operations.jobs import Cursor
 from shared.store.tenants import companies
 from tasks.operations.jobs import Batch, Job, Preview, Work
@@ -19,14 +19,14 @@ def _refresh(work: Work, cursor: Cursor | None) -> Batch:
             asked += embedding_models.queue_missing(conn, company_id) + embedding_models.queue_incomplete(
                 conn, company_id
             )
-            asked += imports.queue_sites_again(conn, company_id)
+            asked += sites.queue_sites_again(conn, company_id)
     return Batch(asked, next={"after": ids[-1]} if len(ids) == COMPANIES_A_BATCH else None)
 
 
 def _would(work: Work) -> Preview:
-    incomplete, sites = embedding_models.count_incomplete(work.conn), imports.count_sites(work.conn)
-    lines = (f"would have {incomplete} documents embedded again", f"would read {sites} websites again")
-    return Preview(incomplete + sites, 0, lines)
+    incomplete, pending = embedding_models.count_incomplete(work.conn), sites.count_sites(work.conn)
+    lines = (f"would have {incomplete} documents embedded again", f"would read {pending} websites again")
+    return Preview(incomplete + pending, 0, lines)
 
 
 REFRESH = Job("knowledge.refresh_documents", _refresh, _would, as_owner=False)

@@ -11,8 +11,9 @@ from shared.channels.body import decode_object
 from shared.errors import Transient
 from shared.model import JournalEntry, Me
 from shared.store.inbound.journal import Reader
-from shared.store.lifecycle import data_subjects, deletion
-from shared.store.lifecycle.data_subjects import Contact, Counts
+from shared.store.lifecycle import data_subjects, deletion, erasure
+from shared.store.lifecycle.data_subjects import Contact
+from shared.store.lifecycle.erasure import Counts
 from tasks.lifecycle.archive import forget_contents
 from tasks.operations.jobs import Work
 
@@ -46,17 +47,17 @@ def erase(work: Work, contact: Contact, *, by: str) -> Counts:
         parts = data_subjects.parts(conn, contact)
     for part in parts:
         with work.transaction(statement_s=STATEMENT_S) as conn:
-            erase_part = data_subjects.erase_alone if part.alone else data_subjects.erase_among_others
+            erase_part = erasure.erase_alone if part.alone else erasure.erase_among_others
             counts, contents = erase_part(conn, contact, part.conversation_id)
             faults.reach("person.erased_part")
             _receive(work, contact, by, counts, total)
             forget_contents(work.settings, contact.company_id, contents)
     with work.transaction(statement_s=STATEMENT_S) as conn:
-        if not data_subjects.delete_contact(conn, contact):
+        if not erasure.delete_contact(conn, contact):
             raise Transient(f"contact {contact.company_id}/{contact.id} has written meanwhile: erase it once more")
         left = {
-            "message_reactions": data_subjects.erase_reactions(conn, contact),
-            "daily_uses": data_subjects.erase_uses(conn, contact),
+            "message_reactions": erasure.erase_reactions(conn, contact),
+            "daily_uses": erasure.erase_uses(conn, contact),
         }
         _receive(work, contact, by, {"contacts": 1, **left}, total)
     return total

@@ -25,7 +25,7 @@ BYTES_A_PLACE = 230
 """Of a vector's place in a graph that is being built, beside the vector and its links (pgvector 0.8)."""
 BYTES_A_LINK = 16
 NEW, OLD = "_new", "_old"
-"""Backlog the name of a graph that is made while another one is searched, and of one that has been replaced."""
+"""Suffixes of the name of a graph that is made while another one is searched, and of one that has been replaced."""
 TWO_FROM = 100_000
 """Chunks: from so many on two processes build; below it takes less than half a minute."""
 
@@ -222,9 +222,9 @@ def _build(conn: Conn, graph: Graph, name: str) -> None:
         sql.SQL(
             """
             /* graphs.make */
-            CREATE INDEX CONCURRENTLY {} ON {} USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops) WITH (
-                m = {}, ef_construction = {}
-            )
+            CREATE INDEX CONCURRENTLY {} ON {}
+            USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops)
+            WITH (m = {}, ef_construction = {})
             WHERE company_id = {}
               AND space_id = {}
             """

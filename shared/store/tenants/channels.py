@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, kwargs_row, scalar_row
 
 from shared.model import Me, Route
 from shared.store.db.pool import Conn
@@ -26,71 +27,72 @@ class AppRow:
     verify_token: bytes | None = None
 
 
+def _app(*, origins: Sequence[str], **columns: Any) -> AppRow:
+    return AppRow(origins=tuple(origins), **columns)
+
+
 def app_by_slug(conn: Conn, platform: str, slug: str) -> AppRow | None:
-    row = conn.execute(
-        """
-        /* channels.app_by_slug */
-        SELECT id, platform, slug, secrets, state, origins, external_id, verify_token
-        FROM apps
-        WHERE platform = %s
-          AND slug = %s
-        """,
-        (platform, slug),
-    ).fetchone()
-    if row is None:
-        return None
-    *columns, origins, external_id, verify_token = row
-    return AppRow(*columns, tuple(origins), external_id, verify_token)  # type: ignore[arg-type, call-arg]
+    """Return the app under this slug, None if there is none."""
+    with conn.cursor(row_factory=kwargs_row(_app)) as cursor:
+        return cursor.execute(
+            """
+            /* channels.app_by_slug */
+            SELECT id, platform, slug, secrets, state, origins, external_id, verify_token
+            FROM apps
+            WHERE platform = %s
+              AND slug = %s
+            """,
+            (platform, slug),
+        ).fetchone()
+
+
+def _route(*, external_id: str, handle: str | None, app_external_id: str | None, **columns: Any) -> Route:
+    return Route(me=Me(external_id, handle, app_external_id), **columns)
 
 
 def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
     """All channels under these apps that are not disabled, of whatever company."""
-    rows = conn.execute(
-        """
-        /* channels.routes */
-        SELECT
-            app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
-        FROM routes_of(%s::bigint[])
-        """,
-        (list(app_ids),),
-    ).fetchall()
-    return [
-        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app), held_by)  # type: ignore[arg-type]
-        for app_id, platform, channel_id, company_id, external_id, handle, app, held_by in rows
-    ]
+    with conn.cursor(row_factory=kwargs_row(_route)) as cursor:
+        return cursor.execute(
+            """
+            /* channels.routes */
+            SELECT
+                app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
+            FROM routes_of(%s::bigint[])
+            """,
+            (list(app_ids),),
+        ).fetchall()
 
 
 def disabled_routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
     """The channels under these apps that somebody has disabled, of whatever company."""
-    rows = conn.execute(
-        """
-        /* channels.disabled_routes */
-        SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
-        FROM disabled_routes_of(%s::bigint[])
-        """,
-        (list(app_ids),),
-    ).fetchall()
-    return [
-        Route(app_id, platform, channel_id, company_id, Me(external_id, handle, app), held_by)  # type: ignore[arg-type]
-        for app_id, platform, channel_id, company_id, external_id, handle, app, held_by in rows
-    ]
+    with conn.cursor(row_factory=kwargs_row(_route)) as cursor:
+        return cursor.execute(
+            """
+            /* channels.disabled_routes */
+            SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
+            FROM disabled_routes_of(%s::bigint[])
+            """,
+            (list(app_ids),),
+        ).fetchall()
 
 
 def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
-    """A channel's credentials, encrypted as stored. Raises LookupError."""
-    row = conn.execute(
-        """
-        /* channels.credentials */
-        SELECT credentials
-        FROM channels
-        WHERE company_id = %s
-          AND id = %s
-        """,
-        (company_id, channel_id),
-    ).fetchone()
-    if row is None:
+    """Return a channel's credentials, encrypted as stored. Raises LookupError."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            """
+            /* channels.credentials */
+            SELECT credentials
+            FROM channels
+            WHERE company_id = %s
+              AND id = %s
+            """,
+            (company_id, channel_id),
+        ).fetchone()
+    if found is None:
         raise LookupError(f"channel {channel_id} does not exist")
-    return bytes(row[0])  # type: ignore[call-overload, no-any-return]
+    return bytes(found)
 
 
 def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes, bool] | None:
