@@ -224,8 +224,12 @@ CHECK_ROLE = """
         r.rolsuper,
         r.rolbypassrls,
         EXISTS (
-            SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname = 'public' AND pg_has_role(current_user, c.relowner, 'USAGE')),
+            SELECT 1
+            FROM pg_class c
+            JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public'
+              AND pg_has_role(current_user, c.relowner, 'USAGE')
+        ),
         has_database_privilege(current_database(), 'TEMPORARY'),
         has_schema_privilege('public', 'CREATE')
     FROM pg_roles r
@@ -255,8 +259,10 @@ def check_role(conn: Conn) -> None:
 
 ROLE_RESETS = """
     /* pool.role_resets */
-    SELECT CASE WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I RESET ALL', current_user)
-                ELSE format('ALTER ROLE %I IN DATABASE %I RESET ALL', current_user, current_database()) END
+    SELECT CASE
+        WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I RESET ALL', current_user)
+        ELSE format('ALTER ROLE %I IN DATABASE %I RESET ALL', current_user, current_database())
+    END
     FROM pg_db_role_setting s
     WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
       AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))

@@ -52,10 +52,7 @@ ADD_CHUNKS = """
     SELECT
         %s, %s, part.place - 1, %s, part.title, part.text, part.start_char, words.tsv,
         knowledge_length(words.tsv)
-    FROM unnest(%s::text[], %s::text[], %s::int[])
-    WITH ORDINALITY AS part (
-        title, text, start_char, place
-    )
+    FROM unnest(%s::text[], %s::text[], %s::int[]) WITH ORDINALITY AS part (title, text, start_char, place)
     CROSS JOIN LATERAL knowledge_tsvector(%s, part.title || E'\\n' || part.text) AS words(tsv)
     ORDER BY part.place
 """

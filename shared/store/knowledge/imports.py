@@ -256,7 +256,8 @@ def retry_parked(conn: Conn, company_id: int) -> int:
 _CLEAR_PARKED = """
     /* imports.clear_parked */
     DELETE FROM imports
-    WHERE company_id = %(company)s AND state = 'parked'
+    WHERE company_id = %(company)s
+      AND state = 'parked'
       AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
     RETURNING id, source, reason
 """
@@ -264,7 +265,8 @@ _FIND_PARKED = """
     /* imports.find_parked */
     SELECT id, source, reason
     FROM imports
-    WHERE company_id = %(company)s AND state = 'parked'
+    WHERE company_id = %(company)s
+      AND state = 'parked'
       AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
 """
 

@@ -122,10 +122,7 @@ ERASE_IN_ARCHIVE = """
                 ELSE e.row
             END ORDER BY e.n
         )::json
-        FROM jsonb_array_elements(s.body::jsonb)
-        WITH ORDINALITY AS e (
-            row, n
-        )
+        FROM jsonb_array_elements(s.body::jsonb) WITH ORDINALITY AS e (row, n)
     )
     WHERE s.company_id = %(company)s
       AND s.conversation_id = %(conversation)s

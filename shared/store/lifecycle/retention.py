@@ -54,14 +54,6 @@ _OWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """days: how long a row is kept behind its own day."""
-
-    subject: str
-    days: int
-
-
-@dataclass(frozen=True, slots=True)
 class Override:
     company_id: int
     subject: str

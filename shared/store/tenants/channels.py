@@ -70,7 +70,9 @@ def disabled_routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
         return cursor.execute(
             """
             /* channels.disabled_routes */
-            SELECT app_id, platform, channel_id, company_id, external_id, handle, app_external_id, business_account
+            SELECT
+                app_id, platform, channel_id, company_id, external_id, handle, app_external_id,
+                business_account
             FROM disabled_routes_of(%s::bigint[])
             """,
             (list(app_ids),),
@@ -241,8 +243,10 @@ def in_the_way(conn: Conn, platform: str, app_id: int, external_id: str) -> Stan
             JOIN apps a ON a.id = h.app_id
             WHERE h.platform = %(platform)s
               AND h.state <> 'disabled'
-              AND (%(one_channel)s AND h.app_id = %(app)s AND h.external_id <> %(account)s
-                   OR %(one_app)s AND h.app_id <> %(app)s AND h.external_id = %(account)s)
+              AND (
+                  %(one_channel)s AND h.app_id = %(app)s AND h.external_id <> %(account)s
+                  OR %(one_app)s AND h.app_id <> %(app)s AND h.external_id = %(account)s
+              )
             ORDER BY h.id
             LIMIT 1
             """,

@@ -244,14 +244,19 @@ def add_agent(conn: Conn, company_id: int, name: str, api_key: str) -> int:
 _FREE_AGENT_NAME = """
     /* companies.free_agent_name */
     WITH taken AS (
-        SELECT name_key(name) AS key FROM agents WHERE company_id = %(company)s AND disabled_at IS NULL
+        SELECT name_key(name) AS key
+        FROM agents
+        WHERE company_id = %(company)s
+          AND disabled_at IS NULL
     ), tried AS (
         SELECT n, CASE WHEN n = 1 THEN %(name)s::text ELSE %(name)s::text || ' ' || n END AS name
         FROM generate_series(1, (SELECT count(*) + 1 FROM taken)) n
     )
-    SELECT name FROM tried
+    SELECT name
+    FROM tried
     WHERE name_key(name) NOT IN (SELECT key FROM taken)
-    ORDER BY n LIMIT 1
+    ORDER BY n
+    LIMIT 1
 """
 
 
