@@ -36,14 +36,27 @@ def replies(system: System) -> list[str]:
     if open_turns != [(0,)]:
         found.append(f"{open_turns[0][0]} turns are left open")
     without = system.rows(
-        "SELECT count(*) FROM turns t WHERE t.state IN ('answered', 'handed_over') AND (SELECT count(DISTINCT"
-        " o.message_id) FROM outbound o WHERE o.company_id = t.company_id AND o.turn_id = t.id) <> 1"
+        """
+        SELECT count(*)
+        FROM turns t
+        WHERE t.state IN ('answered', 'handed_over')
+          AND (
+              SELECT count(DISTINCT o.message_id)
+              FROM outbound o
+              WHERE o.company_id = t.company_id
+                AND o.turn_id = t.id
+          ) <> 1
+        """
     )
     if without != [(0,)]:
         found.append(f"{without[0][0]} turns without exactly one reply")
     wanted_none = system.rows(
-        "SELECT count(*) FROM turns t WHERE t.state = 'no_reply' AND EXISTS (SELECT 1 FROM outbound o"
-        " WHERE o.company_id = t.company_id AND o.turn_id = t.id)"
+        """
+        SELECT count(*)
+        FROM turns t
+        WHERE t.state = 'no_reply'
+          AND EXISTS (SELECT 1 FROM outbound o WHERE o.company_id = t.company_id AND o.turn_id = t.id)
+        """
     )
     if wanted_none != [(0,)]:
         found.append(f"{wanted_none[0][0]} turns that want no reply have one")
@@ -55,9 +68,15 @@ def replies(system: System) -> list[str]:
 def _platform(system: System, bot: Bot) -> list[str]:
     arrived = {chat: len(times) for chat, times in arrivals(system, bot).items()}
     rows = system.rows(
-        "SELECT c.chat, count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'uncertain')"
-        " FROM outbound o JOIN conversations c ON c.company_id = o.company_id AND c.id = o.conversation_id"
-        " WHERE o.channel_id = %s GROUP BY 1",
+        """
+        SELECT
+            c.chat, count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'uncertain')
+        FROM outbound o
+        JOIN conversations c ON c.company_id = o.company_id
+          AND c.id = o.conversation_id
+        WHERE o.channel_id = %s
+        GROUP BY 1
+        """,
         bot.channel_id,
     )
     known = {str(chat): (int(sent), int(uncertain)) for chat, sent, uncertain in rows}
@@ -72,14 +91,34 @@ def _platform(system: System, bot: Bot) -> list[str]:
 def counters(system: System) -> list[str]:
     """Counters say what the rows say."""
     wrong = system.rows(
-        "SELECT count(*) FROM conversations c WHERE c.customer_seq <> (SELECT count(*) FROM messages m"
-        " WHERE m.company_id = c.company_id AND m.conversation_id = c.id AND m.role = 'customer')"
-        " OR c.message_count <> (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id"
-        " AND m.conversation_id = c.id)"
+        """
+        SELECT count(*)
+        FROM conversations c
+        WHERE c.customer_seq <> (
+            SELECT count(*)
+            FROM messages m
+            WHERE m.company_id = c.company_id
+              AND m.conversation_id = c.id
+              AND m.role = 'customer'
+        )
+          OR c.message_count <> (
+              SELECT count(*)
+              FROM messages m
+              WHERE m.company_id = c.company_id
+                AND m.conversation_id = c.id
+          )
+        """
     )
     drifted = system.rows(
-        "SELECT count(*) FROM company_totals t WHERE t.unread <> (SELECT coalesce(sum(customer_seq - read_seq), 0)"
-        " FROM conversations c WHERE c.company_id = t.company_id)"
+        """
+        SELECT count(*)
+        FROM company_totals t
+        WHERE t.unread <> (
+            SELECT coalesce(sum(customer_seq - read_seq), 0)
+            FROM conversations c
+            WHERE c.company_id = t.company_id
+        )
+        """
     )
     found = []
     if wrong != [(0,)]:
@@ -169,20 +208,56 @@ def count(found: Tally, customer: Customer, chat: Chat, got: int) -> None:
 
 def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], Chat]:
     rows = system.rows(
-        "SELECT c.channel_id, c.chat,"
-        " (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id AND m.conversation_id = c.id"
-        "   AND m.role = 'customer'),"
-        " (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id AND m.conversation_id = c.id"
-        "   AND m.role = 'bot'),"
-        " (SELECT count(*) FROM turns t WHERE t.company_id = c.company_id AND t.conversation_id = c.id"
-        "   AND t.state IN ('answered', 'handed_over')),"
-        " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
-        "   AND o.state = 'sent'),"
-        " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
-        "   AND o.state = 'uncertain'),"
-        " (SELECT count(*) FROM outbound o WHERE o.company_id = c.company_id AND o.conversation_id = c.id"
-        "   AND o.state = 'sent' AND o.meaning = 'settled_by_platform')"
-        " FROM conversations c WHERE c.channel_id = ANY(%s)",
+        """
+        SELECT
+            c.channel_id,
+            c.chat,
+            (
+                SELECT count(*)
+                FROM messages m
+                WHERE m.company_id = c.company_id
+                  AND m.conversation_id = c.id
+                  AND m.role = 'customer'
+            ),
+            (
+                SELECT count(*)
+                FROM messages m
+                WHERE m.company_id = c.company_id
+                  AND m.conversation_id = c.id
+                  AND m.role = 'bot'
+            ),
+            (
+                SELECT count(*)
+                FROM turns t
+                WHERE t.company_id = c.company_id
+                  AND t.conversation_id = c.id
+                  AND t.state IN ('answered', 'handed_over')
+            ),
+            (
+                SELECT count(*)
+                FROM outbound o
+                WHERE o.company_id = c.company_id
+                  AND o.conversation_id = c.id
+                  AND o.state = 'sent'
+            ),
+            (
+                SELECT count(*)
+                FROM outbound o
+                WHERE o.company_id = c.company_id
+                  AND o.conversation_id = c.id
+                  AND o.state = 'uncertain'
+            ),
+            (
+                SELECT count(*)
+                FROM outbound o
+                WHERE o.company_id = c.company_id
+                  AND o.conversation_id = c.id
+                  AND o.state = 'sent'
+                  AND o.meaning = 'settled_by_platform'
+            )
+        FROM conversations c
+        WHERE c.channel_id = ANY(%s)
+        """,
         list(channels),
     )
     return {(int(row[0]), str(row[1])): Chat(*map(int, row[2:])) for row in rows}

@@ -51,8 +51,11 @@ def migrate(admin_url: str, folder: Path = FOLDER, told: Callable[[str], None] =
         conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # freed with the connection
         _need_application_role(conn)
         conn.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations"
-            " (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+            """
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+                name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+            )
+            """
         )
         applied: dict[str, str] = dict(conn.execute("SELECT name, checksum FROM schema_migrations").fetchall())
         done = []
