@@ -79,7 +79,8 @@ class LeaseRecords:
                 _PLACE.pack_into(self._bytes, 0, _READY, 0, 0, 0)
 
     def note(self, pieces: Iterable[LeaseRecord]) -> None:
-        """Right after the claim is committed; one that is killed in between waits for its lease."""
+        """Before the claim is committed, and forgotten if it is not: a record of a claim that was never made does
+        nothing, because its epoch was never there."""
         with self._lock:
             if self._bytes is None:
                 return

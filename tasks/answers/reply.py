@@ -27,7 +27,7 @@ from shared.resilience.lease_records import LeaseRecord
 from shared.resources import Resources
 from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
-from shared.store.db.pool import Conn, describe
+from shared.store.db.pool import describe
 from shared.store.inbox import conversations
 from shared.telemetry import metrics
 from shared.triage.classify import claims_nothing
@@ -71,19 +71,14 @@ def take_due(r: Resources, leases: Leases, after_company: int, room: ClaimCapaci
     must be given to answer(). Raises DatabaseUnavailable when nothing could be claimed."""
     if leases.stopping:
         return Claimed((), (), after_company, more=False)
-    loaded: dict[Claim, Case] = {}
     try:
-        with r.db.transaction() as conn:
-            claims = _claim(r, conn, after_company, room)
-            loaded = cases.load(r, conn, claims)
+        claims, loaded = _claim(r, after_company, room, load=True)
     except DatabaseUnavailable:
         raise
     except Exception as e:  # noqa: BLE001  one that cannot be loaded must not keep the others from being claimed
         log.warning("turns_taken_one_by_one", error=describe(e))
         room = replace(room, slots=1)
-        with r.db.transaction() as conn:
-            claims = _claim(r, conn, after_company, room)
-    r.lease_records.note(map(_piece, claims))
+        claims, loaded = _claim(r, after_company, room, load=False)
     if claims:
         faults.reach("reply.claimed")
     taken = [Taken(leases.take(claim), loaded.get(claim)) for claim in claims]
@@ -91,10 +86,25 @@ def take_due(r: Resources, leases: Leases, after_company: int, room: ClaimCapaci
     return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
 
-def _claim(r: Resources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
-    return turns.claim_several(
-        conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, held=room.held, company_max=room.company_max
-    )
+def _claim(
+    r: Resources, after_company: int, room: ClaimCapacity, *, load: bool
+) -> tuple[list[Claim], dict[Claim, Case]]:
+    """The claims are recorded before they are committed: a process killed in between has nothing that only the
+    database knows of."""
+    claims: list[Claim] = []
+    try:
+        with r.db.transaction() as conn:
+            claims = turns.claim_several(
+                conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, held=room.held,
+                company_max=room.company_max,
+            )  # fmt: skip
+            loaded = cases.load(r, conn, claims) if load else {}
+            r.lease_records.note(map(_piece, claims))
+    except BaseException:
+        for claim in claims:
+            r.lease_records.forget(_piece(claim))
+        raise
+    return claims, loaded
 
 
 def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[Result, int]:

@@ -67,6 +67,7 @@ def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[T
     """Claim as many due parts as there is room for, going round the companies, and write down that they leave: one
     transaction. Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
     begun: dict[Claim, Settled] = {}
+    claims: list[Claim] = []
     try:
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
@@ -74,17 +75,21 @@ def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[T
                 faults.reach("deliver.claimed")
                 set_companies(conn, {claim.company_id for claim in claims})
                 begun = _begin(r, conn, claims)
+            # before the commit: a process killed in between has nothing that only the database knows of
+            r.lease_records.note(_piece(claim) for claim in claims if not isinstance(begun.get(claim), Delivered))
     except DatabaseUnavailable:
         if not begun:
+            _forget(r, claims)
             raise
         begun = _in_doubt(begun)
     except Exception as e:  # noqa: BLE001  one that cannot be begun must not keep the others from being sent
         log.warning("parts_taken_one_by_one", error=describe(e))
-        room = replace(room, slots=1)
+        _forget(r, claims)
+        begun, room = {}, replace(room, slots=1)
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
+        r.lease_records.note(map(_piece, claims))
     taken = [begun.get(claim, claim) for claim in claims]
-    r.lease_records.note(_piece(claim) for claim in claims if not isinstance(begun.get(claim), Delivered))
     companies = [claim.company_id for claim in claims]
     return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
@@ -94,6 +99,11 @@ def _claim(r: Resources, conn: Conn, after_company: int, room: ClaimCapacity) ->
         conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s,
         held=room.held, company_max=room.company_max,
     )  # fmt: skip
+
+
+def _forget(r: Resources, claims: Sequence[Claim]) -> None:
+    for claim in claims:
+        r.lease_records.forget(_piece(claim))
 
 
 def _piece(claim: Claim) -> LeaseRecord:

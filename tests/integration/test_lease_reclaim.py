@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from shared.embedded import Database
 from shared.resilience.lease_records import LeaseRecords
 from shared.store.answers import turns
+from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
 from tasks.answers import reply
 from tasks.delivery import deliver, lease_reclaim, recording
@@ -168,3 +170,33 @@ def test_the_death_of_a_station_whose_secrets_one_does_not_hold_is_left_for_othe
     assert lease_reclaim.reclaim_dead(station.r) == Reclaimed()
     with station.r.db.transaction(bot.company_id) as conn:
         assert not turns.finish(conn, lost, "answered")
+
+
+def test_what_is_claimed_is_recorded_before_the_commit_and_forgotten_where_that_fails(
+    station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the two, a process would leave a lease that only the database knows of, for all of its time."""
+    station.receive(bot, "When does the shop open?")
+    station.queue(bot, "one")
+    records = station.r.lease_records
+    transaction = station.r.db.transaction
+    at_commit: list[set[str]] = []
+
+    @contextmanager
+    def breaks(*companies: int) -> Iterator[Conn]:
+        with transaction(*companies) as conn:
+            yield conn
+            at_commit.append({record.kind for record in records._places})
+            raise psycopg.errors.RaiseException
+
+    with monkeypatch.context() as patch:
+        patch.setattr(station.r.db, "transaction", breaks)
+        with pytest.raises(psycopg.errors.RaiseException):
+            reply.take_due(station.r, station.leases, 0, ClaimCapacity(5))
+        with pytest.raises(psycopg.errors.RaiseException):
+            deliver.take_due(station.r, 0, ClaimCapacity(5))
+
+    assert at_commit[0] == at_commit[1] == {"turn"}  # together with others, then one by one
+    assert at_commit[2] == {"part"}
+    assert not records._places
+    assert len(reply.take_due(station.r, station.leases, 0, ClaimCapacity(5)).pieces) == 1
