@@ -10,14 +10,14 @@ from shared import faults
 from shared.errors import SettingsError
 from shared.llm import prompt
 from shared.model import Completion, Passage, Place
-from shared.resources import Resources
 from tasks.answers.leases import Lease
+from tasks.answers.resources import AnswerResources
 from tasks.answers.turn_context import Case
 
 PROMPT_BUDGET_CHARS = 24_000
 
 
-def generate(r: Resources, lease: Lease, case: Case, relevant: Sequence[Passage], *, cheaper: bool) -> Completion:
+def generate(r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Passage], *, cheaper: bool) -> Completion:
     """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline. cheaper: not the
     first one."""
     assert r.router is not None
@@ -42,7 +42,7 @@ TYPING_LATE_S = 0.03
 """A loop that comes so much too late has answers to carry, and they go before a courtesy."""
 
 
-async def _with_typing(r: Resources, case: Case, completion: Coroutine[Any, Any, Completion]) -> Completion:
+async def _with_typing(r: AnswerResources, case: Case, completion: Coroutine[Any, Any, Completion]) -> Completion:
     typing = asyncio.create_task(_show_typing(r, case))
     try:
         return await completion
@@ -50,7 +50,7 @@ async def _with_typing(r: Resources, case: Case, completion: Coroutine[Any, Any,
         typing.cancel()
 
 
-async def _show_typing(r: Resources, case: Case) -> None:
+async def _show_typing(r: AnswerResources, case: Case) -> None:
     """Again and again, until cancelled. A courtesy: nothing depends on it."""
     loop, turn, pause_s = asyncio.get_running_loop(), case.turn, TYPING_AFTER_S
     place: Place | None = None

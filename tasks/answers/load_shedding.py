@@ -8,11 +8,11 @@ from time import perf_counter
 import structlog
 
 from shared.resilience.load_shedding import STEPS, Rules, State, move, times_to_clear_s
-from shared.resources import Resources
 from shared.settings import Settings
 from shared.store.answers import load
 from shared.store.answers.load import Look
 from shared.telemetry import metrics
+from tasks.answers.resources import AnswerResources
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ def rules(settings: Settings) -> Rules:
     return Rules(after_s, settings.overload_recovery_s)
 
 
-def watch(r: Resources, process: str, *, every_s: float) -> None:
+def watch(r: AnswerResources, process: str, *, every_s: float) -> None:
     """One round of a process: tell its pace, look if it is time to, and learn what was found. Raises
     DatabaseUnavailable; then the levels stay as they were, and nothing is answered anyway."""
     with r.db.transaction() as conn:

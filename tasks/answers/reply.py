@@ -24,7 +24,6 @@ from shared.llm import prompt
 from shared.model import Answer, ModelAttempt, Passage
 from shared.resilience.backoff import delay_s
 from shared.resilience.lease_records import LeaseRecord
-from shared.resources import Resources
 from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import describe
@@ -35,6 +34,7 @@ from tasks.answers import fallback, manners
 from tasks.answers import turn_context as cases
 from tasks.answers.generate import generate
 from tasks.answers.leases import Lease, Leases
+from tasks.answers.resources import AnswerResources
 from tasks.answers.turn_context import Case
 from tasks.dispatch import ClaimCapacity, Claimed
 
@@ -66,7 +66,7 @@ class Taken:
     case: Case | None
 
 
-def take_due(r: Resources, leases: Leases, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
+def take_due(r: AnswerResources, leases: Leases, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
     """Claim as many due turns as there is room for, going round the companies, and load what their answers need. Each
     must be given to answer(). Raises DatabaseUnavailable when nothing could be claimed."""
     if leases.stopping:
@@ -87,7 +87,7 @@ def take_due(r: Resources, leases: Leases, after_company: int, room: ClaimCapaci
 
 
 def _claim(
-    r: Resources, after_company: int, room: ClaimCapacity, *, load: bool
+    r: AnswerResources, after_company: int, room: ClaimCapacity, *, load: bool
 ) -> tuple[list[Claim], dict[Claim, Case]]:
     """The claims are recorded before they are committed: a process killed in between has nothing that only the
     database knows of."""
@@ -107,7 +107,7 @@ def _claim(
     return claims, loaded
 
 
-def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[Result, int]:
+def answer_next_turn(r: AnswerResources, leases: Leases, after_company: int) -> tuple[Result, int]:
     """Claim the next due turn and answer it. Returns how it went and the company it was of (the cursor for the
     next call). Raises DatabaseUnavailable when nothing could be claimed."""
     batch = take_due(r, leases, after_company, ClaimCapacity(1))
@@ -116,7 +116,7 @@ def answer_next_turn(r: Resources, leases: Leases, after_company: int) -> tuple[
     return Result.NOTHING_DUE, batch.company
 
 
-def answer(r: Resources, leases: Leases, taken: Taken) -> Result:
+def answer(r: AnswerResources, leases: Leases, taken: Taken) -> Result:
     """Answer a claimed turn; its lease ends here, however that goes."""
     claim = taken.lease.claim
     ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
@@ -132,7 +132,7 @@ def _piece(claim: Claim) -> LeaseRecord:
     return LeaseRecord("turn", claim.company_id, claim.turn_id, claim.epoch)
 
 
-def _answer(r: Resources, taken: Taken) -> Result:
+def _answer(r: AnswerResources, taken: Taken) -> Result:
     """Logs on the way carry turn_id and company_id, and request_id once the turn is loaded."""
     lease, claim = taken.lease, taken.lease.claim
     try:
@@ -185,7 +185,7 @@ def _asks(case: Case) -> bool:
     return case.triage is not None and case.triage.kind == "question"
 
 
-def _cancelled(r: Resources, claim: Claim) -> Result:
+def _cancelled(r: AnswerResources, claim: Claim) -> Result:
     """A person has the conversation."""
     with r.db.transaction(claim.company_id) as conn:
         turns.finish(conn, claim, "cancelled")
@@ -206,7 +206,7 @@ def _state(answer: Answer) -> str:
     return {"handover": "handed_over", "silence": "no_reply"}.get(answer.step, "answered")
 
 
-def _stream(r: Resources, case: Case) -> AnswerStream:
+def _stream(r: AnswerResources, case: Case) -> AnswerStream:
     turn = case.turn
     chat = Chat(turn.company_id, turn.channel_id, turn.chat)
     return AnswerStream(r.live, chat, AnswerId(turn.id, turn.epoch))
@@ -216,7 +216,7 @@ def _numbers(answer: Answer) -> dict[str, int]:
     return {f"{stage}_ms": ms for stage, ms in answer.ms.items()} | {"passages": len(answer.passages)}
 
 
-def _retrieve(r: Resources, claim: Claim, case: Case) -> Case:
+def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     """The case with the passages for its burst, and the space that ranked them. ms: `embed` is none where all of it was
     remembered."""
     started = perf_counter()
@@ -237,7 +237,7 @@ def _retrieve(r: Resources, claim: Claim, case: Case) -> Case:
     return replace(case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), space=understood.space)
 
 
-def _compose(r: Resources, lease: Lease, case: Case) -> Answer:
+def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
     """Go down the ladder until a step holds: a model's answer, quoted passages, that nothing is known. Where we fail, a
     person is told; the bot stays on in any case."""
     if case.turn.attempts > ATTEMPTS_MAX:
@@ -293,7 +293,7 @@ def _quote(
     return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
 
 
-def _store(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
+def _store(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
     """As _make_reply(); an answer that comes to nothing has cost what it cost all the same."""
     try:
         stored = _make_reply(r, claim, case, answer)
@@ -305,7 +305,7 @@ def _store(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
     return stored
 
 
-def _charge(r: Resources, claim: Claim, answer: Answer) -> None:
+def _charge(r: AnswerResources, claim: Claim, answer: Answer) -> None:
     if not answer.attempts:
         return
     with r.db.transaction(claim.company_id) as conn:
@@ -314,7 +314,7 @@ def _charge(r: Resources, claim: Claim, answer: Answer) -> None:
     _count_cost(cost_micros)
 
 
-def _make_reply(r: Resources, claim: Claim, case: Case, answer: Answer) -> bool:
+def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
     """Make the answer a reply: message, parts to deliver, receipt, heads; all or nothing, fenced by the epoch.
 
     False: a person has the conversation. Raises Cancelled when the turn is not ours any more.
@@ -350,7 +350,7 @@ def _count_cost(micros: int | None) -> None:
         metrics.COST.inc(by=micros / 1_000_000)
 
 
-def _retry_later(r: Resources, claim: Claim, error: Exception) -> None:
+def _retry_later(r: AnswerResources, claim: Claim, error: Exception) -> None:
     # the database says when to ask again, and not when to have an answer written once more
     retry_after_s = None if isinstance(error, DatabaseUnavailable) else getattr(error, "retry_after_s", None)
     with r.db.transaction(claim.company_id) as conn:
@@ -360,7 +360,7 @@ def _retry_later(r: Resources, claim: Claim, error: Exception) -> None:
             turns.retry(conn, claim, delay_s=wait_s, error=describe(error))
 
 
-def _retry_later_if_possible(r: Resources, claim: Claim, error: DatabaseUnavailable) -> bool:
+def _retry_later_if_possible(r: AnswerResources, claim: Claim, error: DatabaseUnavailable) -> bool:
     """Often the database is there and only our connections were cut, of which each is found to be so by its next use.
     Whether it was."""
     ends_s = perf_counter() + PUT_BACK_WITHIN_S
@@ -373,7 +373,7 @@ def _retry_later_if_possible(r: Resources, claim: Claim, error: DatabaseUnavaila
                 return False
 
 
-def _return_unused(r: Resources, claim: Claim) -> None:
+def _return_unused(r: AnswerResources, claim: Claim) -> None:
     """Return a lease that may still be ours (the process stops); if it is not, the fence says so."""
     try:
         with r.db.transaction(claim.company_id) as conn:

@@ -10,7 +10,6 @@ from time import perf_counter
 from shared.live.stream import AnswerStream
 from shared.model import ChatLine, Passage
 from shared.resilience.load_shedding import Step
-from shared.resources import Resources
 from shared.store.answers import turn_contexts
 from shared.store.answers.turn_contexts import Loaded
 from shared.store.answers.turns import Claim, Turn
@@ -18,6 +17,7 @@ from shared.store.db.pool import Conn, set_companies
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
 from shared.triage.classify import Triage
+from tasks.answers.resources import AnswerResources
 
 HISTORY_LINES = 20
 LINES_MAX = 200
@@ -56,7 +56,7 @@ class Case:
         return "\n".join(line.text for line in self.burst if line.text)
 
 
-def load(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Case]:
+def load(r: AnswerResources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Case]:
     """Everything that answers need but their passages; nothing for a turn whose lease is gone. The transaction works
     for the companies of these turns from here on."""
     if not claims:
@@ -68,12 +68,12 @@ def load(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Case]
     return {claim: _case(r, one, gather_ms) for claim, one in loaded.items()}
 
 
-def load_one(r: Resources, claim: Claim) -> Case | None:
+def load_one(r: AnswerResources, claim: Claim) -> Case | None:
     with r.db.transaction(claim.company_id) as conn:
         return load(r, conn, [claim]).get(claim)
 
 
-def _case(r: Resources, loaded: Loaded, gather_ms: int) -> Case:
+def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
     turn, budget = loaded.turn, loaded.company.daily_token_budget
     lines = loaded.lines
     burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")

@@ -18,13 +18,13 @@ from shared.live.topics import Stored as MessageStored
 from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
 from shared.resilience.lease_records import LeaseRecord
-from shared.resources import Resources
 from shared.store.db.pool import Conn, describe, set_companies
 from shared.store.delivery import outbound
 from shared.store.delivery.outbound import Claim, Outbound
 from shared.telemetry import metrics
 from tasks.delivery import recording
 from tasks.delivery.recording import Begun
+from tasks.delivery.resources import DeliveryResources
 from tasks.dispatch import ClaimCapacity, Claimed
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ Taken = Settled | Claim
 """A claimed part: about to leave, or settled without a request; a claim still has to be begun, on its own."""
 
 
-def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
+def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
     """Claim as many due parts as there is room for, going round the companies, and write down that they leave: one
     transaction. Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
     begun: dict[Claim, Settled] = {}
@@ -94,14 +94,14 @@ def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[T
     return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
 
-def _claim(r: Resources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
+def _claim(r: DeliveryResources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
     return outbound.claim_several(
         conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s,
         held=room.held, company_max=room.company_max,
     )  # fmt: skip
 
 
-def _forget(r: Resources, claims: Sequence[Claim]) -> None:
+def _forget(r: DeliveryResources, claims: Sequence[Claim]) -> None:
     for claim in claims:
         r.lease_records.forget(_piece(claim))
 
@@ -110,14 +110,14 @@ def _piece(claim: Claim) -> LeaseRecord:
     return LeaseRecord("part", claim.company_id, claim.outbound_id, claim.epoch)
 
 
-def deliver_next_part(r: Resources, after_company: int) -> Delivered:
+def deliver_next_part(r: DeliveryResources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
     for taken in take_due(r, after_company, ClaimCapacity(1)).pieces:
         return deliver(r, taken)
     return Delivered(Result.NOTHING_DUE, 0)
 
 
-def deliver(r: Resources, taken: Taken) -> Delivered:
+def deliver(r: DeliveryResources, taken: Taken) -> Delivered:
     """Send a part that was taken."""
     if isinstance(taken, Delivered):
         return taken
@@ -134,7 +134,7 @@ def _claim_of(taken: Begun | InDoubt | Claim) -> Claim:
     return taken if isinstance(taken, Claim) else taken.claim
 
 
-def _deliver(r: Resources, taken: Begun | InDoubt | Claim) -> Delivered:
+def _deliver(r: DeliveryResources, taken: Begun | InDoubt | Claim) -> Delivered:
     settled = _begin_one(r, taken) if isinstance(taken, Claim) else taken
     if isinstance(settled, Delivered):
         return settled
@@ -145,7 +145,7 @@ def _deliver(r: Resources, taken: Begun | InDoubt | Claim) -> Delivered:
     return _send(r, settled, settled.outgoing)
 
 
-def _begin_one(r: Resources, claim: Claim) -> Settled:
+def _begin_one(r: DeliveryResources, claim: Claim) -> Settled:
     settled: dict[Claim, Settled] = {}
     try:
         with r.db.transaction(claim.company_id) as conn:
@@ -162,7 +162,7 @@ def _in_doubt(settled: Mapping[Claim, Settled]) -> dict[Claim, Settled]:
     return {claim: InDoubt(one) if isinstance(one, Begun) else one for claim, one in settled.items()}
 
 
-def _revert_send(r: Resources, begun: Begun) -> Delivered:
+def _revert_send(r: DeliveryResources, begun: Begun) -> Delivered:
     """Once the database says whether the part was begun: it never left. One that was delivered in our own tables is
     told of; if it is not there after all, that says nothing."""
     if begun.outgoing is None:
@@ -173,7 +173,7 @@ def _revert_send(r: Resources, begun: Begun) -> Delivered:
     return Delivered(Result.UNSENT, begun.claim.company_id)
 
 
-def _begin(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Settled]:
+def _begin(r: DeliveryResources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Settled]:
     """Which of these parts may leave; for those, that they do."""
     parts = outbound.load(conn, claims)
     settled: dict[Claim, Settled] = {}
@@ -192,7 +192,7 @@ def _begin(r: Resources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Set
     return settled
 
 
-def _allow(r: Resources, conn: Conn, claim: Claim, part: Outbound | None) -> Outgoing | Begun | Delivered:
+def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None) -> Outgoing | Begun | Delivered:
     """Whether a part may leave: what is sent then, or what became of it instead."""
     if part is None:
         return Delivered(Result.UNSENT, claim.company_id)
@@ -221,7 +221,7 @@ def _allow(r: Resources, conn: Conn, claim: Claim, part: Outbound | None) -> Out
     return outgoing
 
 
-def _outgoing(r: Resources, part: Outbound) -> Outgoing:
+def _outgoing(r: DeliveryResources, part: Outbound) -> Outgoing:
     """Raises SettingsError when no key of ours opens the channel's credentials."""
     opened = r.vault.open_credentials(part.credentials)
     place = Place(part.account, opened, part.chat, part.last_message, part.last_customer_at)
@@ -230,7 +230,7 @@ def _outgoing(r: Resources, part: Outbound) -> Outgoing:
     return Outgoing(place, part.text, ref, by, attempt=part.attempts + 1, queued_at=part.queued_at)
 
 
-def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
+def _settle_here(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
     """The customer reads our tables: attempt and result are one commit, so none of these is ever uncertain."""
     begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.record_deadline_s)
     if claim not in begun:
@@ -243,7 +243,7 @@ def _settle_here(r: Resources, conn: Conn, claim: Claim, part: Outbound) -> Begu
     return Begun(claim, part, attempt, None, recorded.next_due_s)
 
 
-def _tell_here(r: Resources, begun: Begun) -> Delivered:
+def _tell_here(r: DeliveryResources, begun: Begun) -> Delivered:
     part = begun.part
     r.live.tell([_chat(part)], MessageStored())
     metrics.SENDS.inc(part.platform, DELIVERED_HERE.status, DELIVERED_HERE.meaning)
@@ -266,7 +266,7 @@ def _refusal(part: Outbound, patience: Patience) -> str | None:
     return None
 
 
-def _send(r: Resources, begun: Begun, outgoing: Outgoing) -> Delivered:
+def _send(r: DeliveryResources, begun: Begun, outgoing: Outgoing) -> Delivered:
     part, attempt, company_id = begun.part, begun.attempt.number, begun.claim.company_id
     outcome, duration_ms = _request(r, part, outgoing)
     wait_s = _wait_s(r, part, attempt, outcome)
@@ -284,7 +284,7 @@ def _send(r: Resources, begun: Begun, outgoing: Outgoing) -> Delivered:
     return Delivered(Result.UNSENT, company_id)
 
 
-def _request(r: Resources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:
+def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:
     """Ask the platform; what became of it, and in how many milliseconds."""
     platform = r.platforms[part.platform]
     started = time.monotonic()
@@ -302,7 +302,7 @@ def _request(r: Resources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutc
     return outcome, duration_ms
 
 
-def _wait_s(r: Resources, part: Outbound, attempt: int, outcome: SendOutcome) -> float:
+def _wait_s(r: DeliveryResources, part: Outbound, attempt: int, outcome: SendOutcome) -> float:
     """When to try again, for outcomes that want it."""
     if outcome.status == "reauth":
         return REAUTH_RETRY_S

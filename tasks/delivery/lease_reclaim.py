@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from shared.resilience.lease_records import LeaseRecord, Left, reclaim_from_dead
-from shared.resources import Resources
 from shared.store.answers import turns
 from shared.store.delivery import outbound
 from shared.telemetry import metrics
 from tasks.delivery import recording
+from tasks.delivery.resources import DeliveryResources
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ class Reclaimed:
     stations: set[str] = field(default_factory=set)
 
 
-def reclaim_dead(r: Resources, may_serve: Callable[[str], bool] = lambda station: True) -> Reclaimed:
+def reclaim_dead(r: DeliveryResources, may_serve: Callable[[str], bool] = lambda station: True) -> Reclaimed:
     """Give back what dead processes of this machine held. Turns are due at once. So is a part that had not begun to
     leave; of one that had nobody will record the result, so it is uncertain now. may_serve: whether the caller can do
     a station's work; the death of one whose work it cannot do is left for others to see. Raises DatabaseUnavailable."""
@@ -45,7 +45,7 @@ def reclaim_dead(r: Resources, may_serve: Callable[[str], bool] = lambda station
     return reclaimed
 
 
-def _release(r: Resources, pieces: Sequence[LeaseRecord], reclaimed: Reclaimed) -> bool:
+def _release(r: DeliveryResources, pieces: Sequence[LeaseRecord], reclaimed: Reclaimed) -> bool:
     """Whether all of it is given back. A statement that the dead process had begun may hold its rows for a moment
     longer; they are asked for again at the next look."""
     if not pieces:

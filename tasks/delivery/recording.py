@@ -11,7 +11,6 @@ import structlog
 
 from shared.errors import DatabaseUnavailable
 from shared.model import Outgoing, SendOutcome
-from shared.resources import Resources
 from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
 from shared.store.delivery.outbound import Attempt, Claim, Outbound, Recorded
@@ -20,6 +19,7 @@ from shared.store.inbox import conversation_bulk, conversations
 from shared.store.inbox.conversations import ChatKey
 from shared.store.tenants import channels
 from shared.telemetry import metrics
+from tasks.delivery.resources import DeliveryResources
 from tasks.inbound import statuses
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,9 @@ class Begun:
     next_due_s: float | None = None
 
 
-def record(r: Resources, begun: Begun, outcome: SendOutcome, *, wait_s: float, duration_ms: int) -> Recorded | None:
+def record(
+    r: DeliveryResources, begun: Begun, outcome: SendOutcome, *, wait_s: float, duration_ms: int
+) -> Recorded | None:
     """Write a send's result down. wait_s: when to try again, for outcomes that want it. None: the part has moved on,
     or this process was told to stop while the database is away."""
     part, claim = begun.part, begun.claim
@@ -60,7 +62,7 @@ def record(r: Resources, begun: Begun, outcome: SendOutcome, *, wait_s: float, d
     return _until_written(r, write)
 
 
-def revert_send(r: Resources, begun: Begun) -> bool:
+def revert_send(r: DeliveryResources, begun: Begun) -> bool:
     """Undo an attempt of which nobody knows whether it was committed: it never left. Whether it had to be undone."""
 
     def write() -> bool:
@@ -74,7 +76,7 @@ def revert_send(r: Resources, begun: Begun) -> bool:
     return taken_back
 
 
-def _until_written(r: Resources, write: Callable[[], T]) -> T | None:
+def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
     """While the database is away only this process knows the result, and it has nothing else to do: it tries for as
     long as it lives. Others take the send for uncertain after RECORD_DEADLINE_S, and what is written later still
     settles it. A process that is to stop tries until that deadline; None if that was in vain."""
@@ -88,7 +90,7 @@ def _until_written(r: Resources, write: Callable[[], T]) -> T | None:
             time.sleep(RETRY_S)
 
 
-def follow(r: Resources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
+def follow(r: DeliveryResources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
     """What an outcome means beyond its own part. Returns the part if its platform had said meanwhile that it failed."""
     if outcome.migrated_to is not None:
         key = conversations.chat_of(conn, part.company_id, part.conversation_id)
@@ -121,7 +123,7 @@ def need_reauth(conn: Conn, part: Outbound) -> None:
         log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
 
 
-def expire_unrecorded(r: Resources) -> int:
+def expire_unrecorded(r: DeliveryResources) -> int:
     """Take sends whose result nobody wrote down for uncertain; returns how many."""
     with r.db.transaction() as conn:
         again = [name for name, platform in r.platforms.items() if platform.idempotent]

@@ -15,11 +15,11 @@ from shared.errors import AttachmentGone, DatabaseUnavailable, Permanent, Switch
 from shared.model import Attachment, Place
 from shared.resilience.backoff import delay_s
 from shared.resilience.egress import EgressRefused, Fetched, TooLarge
-from shared.resources import Resources
 from shared.store.inbox import media
 from shared.store.inbox.media import Claim, Stored, Wanted
 from shared.store.tenants import limits
 from shared.telemetry import metrics
+from tasks.inbox.resources import InboxResources
 from tasks.tenants import allowance
 from tasks.tenants.allowance import NotAllowed
 
@@ -50,7 +50,7 @@ class Refused(Permanent):
     """We do not want the attachment. reason: `too_large`, `type`, `infected`, `empty`, `address_refused`."""
 
 
-def fetch_next(r: Resources, after_company: int) -> tuple[Result, int]:
+def fetch_next(r: InboxResources, after_company: int) -> tuple[Result, int]:
     """Fetch the attachment that is due next. Returns how it went and the company it was of (the cursor for the next
     call). Raises DatabaseUnavailable when nothing could be claimed."""
     lease_s = r.settings.media_deadline_s + LEASE_MARGIN_S
@@ -85,7 +85,7 @@ def fetch_next(r: Resources, after_company: int) -> tuple[Result, int]:
     return outcome, claim.company_id
 
 
-def _fetch(r: Resources, claim: Claim, wanted: Wanted) -> Result:
+def _fetch(r: InboxResources, claim: Claim, wanted: Wanted) -> Result:
     """No connection to the database is held while somebody else's server is waited for."""
     fetched = _bytes(r, wanted)
     if fetched.status in _GONE:
@@ -107,7 +107,7 @@ def _fetch(r: Resources, claim: Claim, wanted: Wanted) -> Result:
     return Result.STORED if kept else Result.ENDED
 
 
-def _bytes(r: Resources, wanted: Wanted) -> Fetched:
+def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
     settings = r.settings
     place = Place(wanted.account, r.vault.open_credentials(wanted.credentials), wanted.chat)
 
@@ -138,7 +138,7 @@ def _mime(fetched: Fetched, attachment: Attachment) -> str:
     return "application/octet-stream"
 
 
-def _clean(r: Resources, content: bytes) -> bool:
+def _clean(r: InboxResources, content: bytes) -> bool:
     """What the operator's scanner says. Raises Transient when it does not say."""
     command = r.settings.media_scan_command
     if not command:
@@ -157,7 +157,7 @@ def _clean(r: Resources, content: bytes) -> bool:
     return done.returncode == 0
 
 
-def _failed(r: Resources, claim: Claim, error: Exception) -> tuple[Result, str]:
+def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, str]:
     """Write down why, and whether it is tried again. Returns that and the reason, a static word."""
     with r.db.transaction(claim.company_id) as conn:
         if isinstance(error, Refused | EgressRefused | TooLarge):

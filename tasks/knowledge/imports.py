@@ -16,13 +16,13 @@ from shared.knowledge import chunk, extract, search, site
 from shared.knowledge.extract import BYTES_MAX, Parsed, ReaderLost
 from shared.resilience.backoff import delay_s
 from shared.resilience.egress import Fetched
-from shared.resources import Resources
 from shared.store.db.pool import Conn, describe
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import imports, sites
 from shared.store.knowledge.imports import Claim, Import
 from shared.store.tenants import limits
 from tasks.dispatch import ClaimCapacity, Claimed
+from tasks.knowledge.resources import KnowledgeResources
 from tasks.tenants import allowance
 from tasks.tenants.allowance import NotAllowed
 
@@ -47,7 +47,7 @@ class Result(Enum):
     RETRY = "retry"
 
 
-def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[Claim]:
+def take_due(r: KnowledgeResources, after_company: int, room: ClaimCapacity) -> Claimed[Claim]:
     """Claim as many imports as there is room for, going round the companies. Each is given to do(). Raises
     DatabaseUnavailable when nothing could be claimed."""
     with r.db.transaction() as conn:
@@ -60,7 +60,7 @@ def take_due(r: Resources, after_company: int, room: ClaimCapacity) -> Claimed[C
     return Claimed(claims, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
 
-def import_next(r: Resources, after_company: int) -> tuple[Result, int]:
+def import_next(r: KnowledgeResources, after_company: int) -> tuple[Result, int]:
     """Make the import that is due next a document. Returns how it went and the company it was of (the cursor for the
     next call). Raises DatabaseUnavailable when nothing could be claimed."""
     batch = take_due(r, after_company, ClaimCapacity(1))
@@ -69,7 +69,7 @@ def import_next(r: Resources, after_company: int) -> tuple[Result, int]:
     return Result.NOTHING_DUE, 0
 
 
-def do(r: Resources, claim: Claim) -> Result:
+def do(r: KnowledgeResources, claim: Claim) -> Result:
     """Make a claimed import a document, park it with the reason, or leave it for later."""
     bound = {"company_id": claim.company_id, "import_id": claim.import_id}
     try:
@@ -97,14 +97,14 @@ def do(r: Resources, claim: Claim) -> Result:
     return Result.DONE
 
 
-def _parked(r: Resources, claim: Claim, reason: str) -> Result:
+def _parked(r: KnowledgeResources, claim: Claim, reason: str) -> Result:
     with r.db.transaction(claim.company_id) as conn:
         imports.park(conn, claim, reason)
     log.warning("import_parked", company_id=claim.company_id, import_id=claim.import_id)
     return Result.PARKED
 
 
-def _import(r: Resources, claim: Claim) -> None:
+def _import(r: KnowledgeResources, claim: Claim) -> None:
     """No connection is held while a file is read or a page fetched."""
     if claim.attempts > ATTEMPTS_MAX:
         raise Permanent("import", f"{ATTEMPTS_MAX} workers ended while they read it")
@@ -140,7 +140,7 @@ def _import(r: Resources, claim: Claim) -> None:
         faults.reach("import.before_commit")
 
 
-def _queue_pages(r: Resources, claim: Claim, wanted: Import) -> None:
+def _queue_pages(r: KnowledgeResources, claim: Claim, wanted: Import) -> None:
     """Queue the pages that a site names, and let go of those that it names no more."""
     found = site.pages_of(wanted.source, _getting(r))
     faults.reach("import.site_fetched")
@@ -158,7 +158,7 @@ def _queue_pages(r: Resources, claim: Claim, wanted: Import) -> None:
     )  # fmt: skip
 
 
-def _page(r: Resources, wanted: Import) -> Fetched | None:
+def _page(r: KnowledgeResources, wanted: Import) -> Fetched | None:
     """None where it has not changed since it became the document that it is."""
     seen = wanted.seen if wanted.seen is not None and wanted.seen.get("as") == chunk.VERSION else {}
     asked = {_ASKED[name]: str(value) for name, value in seen.items() if name in _ASKED}
@@ -184,7 +184,7 @@ def _tags(fetched: Fetched) -> dict[str, str]:
     return {name: value for name, value in found.items() if 0 < len(value) <= TAG_CHARS and value.isascii()}
 
 
-def _getting(r: Resources) -> site.Get:
+def _getting(r: KnowledgeResources) -> site.Get:
     """Fetches what a site names until its time is over, so that no other worker reads it beside this one."""
     until_s = r.clock.monotonic_s() + SITE_WITHIN_S
 
@@ -196,7 +196,7 @@ def _getting(r: Resources) -> site.Get:
     return get
 
 
-def _get(r: Resources, address: str, max_bytes: int, headers: Mapping[str, str] | None = None) -> Fetched:
+def _get(r: KnowledgeResources, address: str, max_bytes: int, headers: Mapping[str, str] | None = None) -> Fetched:
     """Through the guard: resolved once, never into a private network, bounded in bytes and time."""
     return r.loop.run(
         r.egress.get(address, purpose="site", deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes, headers=headers),

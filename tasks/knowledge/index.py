@@ -11,11 +11,11 @@ from shared import faults
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.resilience.backoff import delay_s
 from shared.resilience.breaker import BreakerOpen
-from shared.resources import Resources
 from shared.store.db.pool import describe
 from shared.store.knowledge import embedding_models, embeddings
 from shared.store.knowledge.embedding_models import Space
 from shared.store.knowledge.embeddings import Claim
+from tasks.knowledge.resources import KnowledgeResources
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ class Result(Enum):
     RETRY = "retry"
 
 
-def index_next_document(r: Resources, after_company: int) -> tuple[Result, int]:
+def index_next_document(r: KnowledgeResources, after_company: int) -> tuple[Result, int]:
     """Embed the next batch of the document that is due next. Returns how it went and the company it was of (the
     cursor for the next call). Raises DatabaseUnavailable when nothing could be claimed."""
     workable = _workable(r)
@@ -62,7 +62,7 @@ def index_next_document(r: Resources, after_company: int) -> tuple[Result, int]:
     return Result.RETRY, claim.company_id
 
 
-def _workable(r: Resources) -> dict[int, Space]:
+def _workable(r: KnowledgeResources) -> dict[int, Space]:
     """The spaces that this process has an embedder for, in the order in which they are worked for. That of its first
     embedder is made where there is none: on a new installation, and where EMBEDDINGS_MODEL is another one."""
     known = r.spaces.every()
@@ -79,7 +79,7 @@ def _workable(r: Resources) -> dict[int, Space]:
     }  # fmt: skip
 
 
-def _index(r: Resources, claim: Claim, space: Space) -> Result:
+def _index(r: KnowledgeResources, claim: Claim, space: Space) -> Result:
     """No connection is held while the texts are embedded. Whatever was stored stays, whoever ends first."""
     with r.db.transaction(claim.company_id) as conn:
         missing = embeddings.without_vector(conn, claim, BATCH + 1)

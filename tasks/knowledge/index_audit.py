@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from shared.resources import Resources
 from shared.store.knowledge import embeddings, index_audit
 from shared.telemetry import metrics
+from tasks.knowledge.resources import KnowledgeResources
 
 log = structlog.get_logger(__name__)
 
@@ -15,7 +15,7 @@ NEAREST = 10
 EMBED_DEADLINE_S = 20.0
 
 
-def audit(r: Resources, company_id: int) -> float | None:
+def audit(r: KnowledgeResources, company_id: int) -> float | None:
     """Measure one company and have its index look twice as far where it found too little. Returns the recall; None
     where there is nothing to measure: a small company, which is searched exactly, or one that nobody asked."""
     with r.db.transaction(company_id) as conn:

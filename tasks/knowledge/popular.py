@@ -13,6 +13,7 @@ from shared.store.knowledge import popular
 from shared.store.operations.jobs import Cursor
 from shared.store.tenants import companies
 from tasks.answers.reply import PASSAGES, QUESTION_LINE_CHARS
+from tasks.knowledge.resources import KnowledgeResources
 from tasks.operations.jobs import Batch, Job, Preview, Work
 
 COMPANIES_A_BATCH = 50
@@ -44,7 +45,7 @@ def _warm(work: Work, cursor: Cursor | None) -> Batch:
     return Batch(len(asked))
 
 
-def _renew(r: Resources, company_id: int, questions: list[str]) -> None:
+def _renew(r: KnowledgeResources, company_id: int, questions: list[str]) -> None:
     """As an answer asks them at the beginning of a conversation."""
     understood = r.understand(questions, deadline_s=EMBED_DEADLINE_S, renew=True)
     with r.db.transaction(company_id) as conn:

@@ -13,11 +13,11 @@ from datetime import datetime
 from shared.knowledge import trim
 from shared.knowledge.asking import Question
 from shared.model import Passage
-from shared.resources import Resources
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import passages
 from shared.store.knowledge.documents import Document
 from shared.store.knowledge.filters import Filter
+from tasks.knowledge.resources import KnowledgeResources
 
 LIMIT_MAX = 20
 BUDGET_TOKENS = 3_000
@@ -31,7 +31,7 @@ class Desk:
     """One company's knowledge, as far as the asker may see it. within: what every search of theirs stays inside
     (speakers narrow searches, not reading); asker: names those rights, because results are remembered under them."""
 
-    r: Resources
+    r: KnowledgeResources
     company_id: int
     asker: str = ""
     within: Filter = EVERYTHING

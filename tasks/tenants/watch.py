@@ -15,11 +15,11 @@ import structlog
 from shared.channels.base import Asked
 from shared.errors import Cancelled, SettingsError
 from shared.model import ChannelHealth, Place
-from shared.resources import Resources
 from shared.store.inbox import changes
 from shared.store.tenants import channel_health, channels, companies
 from shared.store.tenants.channel_health import Answers, Watched
 from shared.telemetry import metrics
+from tasks.tenants.resources import TenantResources
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ EARLY_KEPT = timedelta(days=8)
 UNKNOWN = ChannelHealth("unknown")
 
 
-def watch_channels(r: Resources) -> tuple[int, int]:
+def watch_channels(r: TenantResources) -> tuple[int, int]:
     """One round over every channel. Returns how many were looked at and how many of them fail."""
     after, looked, failing = (0, 0), 0, 0
     answers: dict[int, Answers] = {}
@@ -64,7 +64,7 @@ def judge(said: ChannelHealth, answered: Answers) -> ChannelHealth:
     return ChannelHealth("failing", problem, said.pending)
 
 
-def _ask(r: Resources, some: Sequence[Watched]) -> list[ChannelHealth]:
+def _ask(r: TenantResources, some: Sequence[Watched]) -> list[ChannelHealth]:
     """What the platforms say of these channels, asked together."""
     places = [_place(r, one) if isinstance(r.platforms.get(one.platform), Asked) else None for one in some]
 
@@ -89,7 +89,7 @@ def _ask(r: Resources, some: Sequence[Watched]) -> list[ChannelHealth]:
         return [UNKNOWN] * len(some)
 
 
-def _place(r: Resources, one: Watched) -> Place | None:
+def _place(r: TenantResources, one: Watched) -> Place | None:
     with r.db.transaction(one.company_id) as conn:
         account = channels.account_of(conn, one.company_id, one.channel_id)
     if account is None:
@@ -104,7 +104,7 @@ def _place(r: Resources, one: Watched) -> Place | None:
     return Place(account[0], credentials, "")
 
 
-def _keep(r: Resources, one: Watched, found: ChannelHealth) -> bool:
+def _keep(r: TenantResources, one: Watched, found: ChannelHealth) -> bool:
     """Write it down; a person is told once when a channel begins to fail."""
     with r.db.transaction(one.company_id) as conn:
         before = channel_health.checked(conn, one.company_id, one.channel_id, found)
@@ -120,7 +120,7 @@ def _keep(r: Resources, one: Watched, found: ChannelHealth) -> bool:
     return fails
 
 
-def forget_early(r: Resources) -> int:
+def forget_early(r: TenantResources) -> int:
     """Drop edits, deletions and statuses of messages that never came. Returns how many."""
     with r.db.transaction() as conn:
         ids = companies.ids(conn)

@@ -1,0 +1,77 @@
+"""What answering turns needs of what a process holds open."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import httpx
+
+from shared.channels.base import Platform
+from shared.clock import Clock
+from shared.knowledge.asking import Question
+from shared.knowledge.conversation import Said
+from shared.knowledge.reranked import Reranker
+from shared.knowledge.spaces import Understood
+from shared.live.publisher import Publisher
+from shared.llm.router import Router
+from shared.model import Passage
+from shared.resilience.lease_records import LeaseRecords
+from shared.resilience.load_shedding import Pressure
+from shared.resilience.loop import Loop
+from shared.settings import Settings
+from shared.store.db.pool import Database
+from shared.store.db.vault import Vault
+
+
+class AnswerResources(Protocol):
+    """What answering turns needs. shared.resources.Resources is one."""
+
+    def ask(
+        self, question: Question, understand: Callable[[], Understood] | None = None
+    ) -> tuple[Understood, list[Passage]]: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def db(self) -> Database: ...
+
+    @property
+    def http(self) -> httpx.AsyncClient: ...
+
+    @property
+    def lease_records(self) -> LeaseRecords: ...
+
+    @property
+    def live(self) -> Publisher: ...
+
+    @property
+    def loop(self) -> Loop: ...
+
+    @property
+    def platforms(self) -> dict[str, Platform]: ...
+
+    @property
+    def pressure(self) -> Pressure: ...
+
+    @property
+    def reranker(self) -> Reranker | None: ...
+
+    @property
+    def rng(self) -> random.Random: ...
+
+    @property
+    def router(self) -> Router | None: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def understand(
+        self, questions: Sequence[str], *, before: Sequence[Said] = (), deadline_s: float | None = None,
+        renew: bool = False,
+    ) -> Understood: ...  # fmt: skip
+
+    @property
+    def vault(self) -> Vault: ...

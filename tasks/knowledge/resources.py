@@ -1,0 +1,58 @@
+"""What reading, embedding and searching documents needs of what a process holds open."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from shared.clock import Clock
+from shared.knowledge.asking import Question
+from shared.knowledge.conversation import Said
+from shared.knowledge.embed import Embedder
+from shared.knowledge.remembered import Results
+from shared.knowledge.spaces import Directory, Understood
+from shared.model import Passage
+from shared.resilience.egress import Egress
+from shared.resilience.loop import Loop
+from shared.store.db.pool import Database
+
+
+class KnowledgeResources(Protocol):
+    """What reading, embedding and searching documents needs. shared.resources.Resources is one."""
+
+    def ask(
+        self, question: Question, understand: Callable[[], Understood] | None = None
+    ) -> tuple[Understood, list[Passage]]: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def db(self) -> Database: ...
+
+    @property
+    def egress(self) -> Egress: ...
+
+    @property
+    def embedder(self) -> Embedder: ...
+
+    @property
+    def embedders(self) -> dict[str, Embedder]: ...
+
+    @property
+    def loop(self) -> Loop: ...
+
+    @property
+    def results(self) -> Results: ...
+
+    @property
+    def rng(self) -> random.Random: ...
+
+    @property
+    def spaces(self) -> Directory: ...
+
+    def understand(
+        self, questions: Sequence[str], *, before: Sequence[Said] = (), deadline_s: float | None = None,
+        renew: bool = False,
+    ) -> Understood: ...  # fmt: skip
