@@ -1,4 +1,4 @@
-"""Which alerts stand, and who was told. For the owner role."""
+"""Stores which alerts stand, and which of them were told. For the owner role."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.store.db.pool import Conn
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """id: another each time it comes up. cleared: it is over."""
+    """A problem that stands or is over. id: a new one each time the problem comes up. cleared: it is over."""
 
     key: str
     id: int
@@ -23,8 +23,8 @@ class Alert:
 
 
 def settle(conn: Conn, problems: Mapping[str, str]) -> None:
-    """Bring the alerts to what a look found: new ones stand, those that are gone are cleared. One that was never told
-    and is gone leaves nothing to tell."""
+    """Bring the alerts to these problems: new ones stand, those that are gone are cleared. One that is gone before
+    anybody was told is deleted."""
     conn.execute(
         "/* alerts.settle */ DELETE FROM alerts WHERE told_at IS NULL AND NOT key = ANY (%s)", (list(problems),)
     )
@@ -52,7 +52,8 @@ def settle(conn: Conn, problems: Mapping[str, str]) -> None:
 
 
 def to_tell(conn: Conn, *, again_after_s: float) -> list[Alert]:
-    """What nobody was told yet, what is over, and what stands for so long that it is told once more."""
+    """List the alerts to tell now: new ones, those that are over, and those told so long ago that they are told
+    again."""
     with conn.cursor(row_factory=class_row(Alert)) as cursor:
         return cursor.execute(
             """
@@ -69,7 +70,8 @@ def to_tell(conn: Conn, *, again_after_s: float) -> list[Alert]:
 
 
 def told(conn: Conn, alerts: list[Alert]) -> None:
-    """Somebody has been told: what stands is quiet for a while, what is over is forgotten."""
+    """Note that these alerts were told: those that stand are not told again for a while, those that are over are
+    deleted."""
     conn.execute(
         "/* alerts.told */ DELETE FROM alerts WHERE id = ANY (%s) AND cleared_at IS NOT NULL",
         ([a.id for a in alerts if a.cleared],),
@@ -86,6 +88,7 @@ def told(conn: Conn, alerts: list[Alert]) -> None:
 
 
 def standing(conn: Conn) -> list[Alert]:
+    """List the alerts that stand."""
     with conn.cursor(row_factory=class_row(Alert)) as cursor:
         return cursor.execute(
             """

@@ -1,5 +1,5 @@
-"""Jobs' rows: what is owed, who is at it, where it goes on. For the owner role; the application role may write those of
-its own jobs."""
+"""Stores the background jobs: what each owes, who runs it, where it goes on. For the owner role; the application role
+may write the rows of its own jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ Cursor = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """slot: the newest hour that was done. phase: 0 to 1, the job's place in its jitter."""
+    """Where a job stands. slot: the newest hour that was done. phase: 0 to 1, the job's place in its jitter. leased: a
+    worker runs it. waits: it failed, and its next attempt is not due. unfinished: it has a cursor to go on from."""
 
     name: str
     phase: float
@@ -30,7 +31,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A lease on a job; the run's id fences it."""
+    """A lease on a job. Writes name the run's id, so that a run that lost its lease changes nothing."""
 
     name: str
     run_id: int
@@ -38,7 +39,7 @@ class Claim:
 
 
 def ensure(conn: Conn, slots: dict[str, datetime]) -> None:
-    """Rows for these jobs. A new one owes nothing before its next hour."""
+    """Make rows for these jobs where there are none. A new job owes nothing before its next hour."""
     conn.execute(
         """
         /* jobs.ensure */
@@ -52,7 +53,7 @@ def ensure(conn: Conn, slots: dict[str, datetime]) -> None:
 
 
 def owed(conn: Conn) -> dict[str, Owed]:
-    """Every job. leased: somebody is at it. waits: it failed, and its next attempt is not due."""
+    """Return every job by its name."""
     with conn.cursor(row_factory=class_row(Owed)) as cursor:
         rows = cursor.execute(
             """
@@ -71,8 +72,8 @@ def owed(conn: Conn) -> dict[str, Owed]:
 
 
 def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: float) -> Claim | None:
-    """Lease a job whose slot is not done yet; slot None: whatever the timetable says. None: it is done, or somebody
-    is at it. Of two who claim at once one gets it."""
+    """Lease a job whose slot is not done yet; slot None: at once, whatever the timetable says. Returns None if it is
+    done or leased. Of two who claim at once one gets it."""
     with conn.transaction():
         row = conn.execute(
             """
@@ -126,7 +127,8 @@ def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: flo
 
 
 def progress(conn: Conn, claim: Claim, *, rows: int, size: int, cursor: Cursor | None, lease_s: float) -> bool:
-    """A batch is done: keep where the next one begins, and the lease. False: the lease is gone. size: bytes."""
+    """Keep where the next batch begins, now that one is done, and renew the lease. size: bytes. Returns False if the
+    lease is gone."""
     with conn.transaction():
         held = conn.execute(
             """
@@ -151,7 +153,7 @@ def progress(conn: Conn, claim: Claim, *, rows: int, size: int, cursor: Cursor |
 
 
 def renew(conn: Conn, claim: Claim, *, lease_s: float) -> bool:
-    """In the middle of a batch that takes long. False: the lease is gone."""
+    """Renew the lease in the middle of a long batch. Returns False if the lease is gone."""
     return (
         conn.execute(
             """
@@ -223,7 +225,7 @@ class Run:
 
 
 def history(conn: Conn, name: str | None = None, *, limit: int = 50) -> list[Run]:
-    """Newest first."""
+    """List runs of one job or of all, newest first."""
     with conn.cursor(row_factory=class_row(Run)) as cursor:
         return cursor.execute(
             """
@@ -256,7 +258,7 @@ LAST_RUNS = """
 
 
 def last_runs(conn: Conn) -> dict[str, Run]:
-    """The newest run of every job that ever ran."""
+    """Return the newest run of every job that ever ran, by the job's name."""
     with conn.cursor(row_factory=class_row(Run)) as cursor:
         rows = cursor.execute(LAST_RUNS).fetchall()
     return {row.name: row for row in rows}
@@ -264,7 +266,8 @@ def last_runs(conn: Conn) -> dict[str, Run]:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """done_at: when its newest good run ended, None if there was none. failures: since then, in a row."""
+    """How a job does. done_at: when its newest successful run ended, None if there was none. failures: since then, in a
+    row."""
 
     name: str
     done_at: datetime | None
@@ -290,7 +293,7 @@ STANDINGS = """
 
 
 def standings(conn: Conn) -> list[Standing]:
-    """Every job that was ever due. One index entry a job, unless its newest runs failed."""
+    """Return how every job does that was ever due. Reads one index entry a job, unless its newest runs failed."""
     with conn.cursor(row_factory=class_row(Standing)) as cursor:
         return cursor.execute(STANDINGS).fetchall()
 

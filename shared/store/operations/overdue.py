@@ -1,4 +1,4 @@
-"""What is overdue, and who looks when."""
+"""Counts what is overdue, and decides which worker counts next."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PAUSE_MAX_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """Counts up to the limit that was asked for."""
+    """Counts of overdue turns and parts, up to the limit that was asked for."""
 
     turns: int
     outbound: int
 
 
 def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue | None:
-    """Count what is overdue if it is time to; None if somebody else looks, or has lately.
+    """Count what is overdue if it is time to; None if another worker is counting, or has lately.
 
-    One row for the whole fleet says when to look next: after every_s, or later while as much is overdue as
-    before (the rings are heard, the workers are behind).
+    One row for the whole fleet says when to count next: after every_s, or later while as much is overdue as before
+    (then the wake-ups arrive and it is the workers that are behind).
     """
     state = conn.execute(
         """
@@ -54,7 +54,8 @@ def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue |
 
 
 def look_again_soon(conn: Conn, *, every_s: float) -> None:
-    """The rings did not go out: backing off would only delay."""
+    """Have the next count come after every_s, because the wake-ups were not sent and backing off would only delay
+    them."""
     conn.execute(
         """
         /* sweep.look_again_soon */

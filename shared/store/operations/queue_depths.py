@@ -1,4 +1,4 @@
-"""How much waited in each queue in the last minutes. As either role, without a company set."""
+"""Keeps how much waited in each queue in the last minutes. As either role, without a company set."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RECENT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What waited in a queue `age_s` ago."""
+    """How much waited in a queue `age_s` ago."""
 
     depth: int
     age_s: float
 
 
 def note(conn: Conn, depths: Mapping[str, int]) -> None:
-    """Keep what waits now, and no longer what waited too long ago."""
+    """Write down what waits in each queue now, and delete notes older than KEPT_S."""
     conn.execute(
         "/* depths.note */ DELETE FROM queue_depths WHERE noted_at < now() - make_interval(secs => %s)", (KEPT_S,)
     )
@@ -38,7 +38,7 @@ def note(conn: Conn, depths: Mapping[str, int]) -> None:
 
 
 def lately(conn: Conn) -> dict[str, Noted]:
-    """By queue the oldest note of the last RECENT_S."""
+    """Return each queue's oldest note of the last RECENT_S."""
     rows = conn.execute(
         """
         /* depths.lately */

@@ -1,4 +1,4 @@
-"""From a request's id to what became of it. For the owner role."""
+"""Finds what became of a request by its id. For the owner role."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ TRACE = """
 
 
 def trace(conn: Conn, request_id: str, streams: Sequence[str]) -> list[Traced]:
-    """The request's events, in order; empty while it lies in the journal, or after the ledger has forgotten it.
+    """Return the request's events, in order; none while it lies in the journal, or after the ledger has forgotten it.
 
-    Raises ValueError for what is no id of the gateway's.
+    Raises ValueError for an id that the gateway has not made.
     """
     ms = received_ms(request_id)
     first, last = ms - CLOCKS_APART_MS, ms + CLOCKS_APART_MS + JOURNALLED_WITHIN_MS
@@ -108,7 +108,7 @@ def dropped(conn: Conn, reason: str, *, since: date, limit: int) -> list[Dropped
 
 
 def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
-    """The event, with what became of its message where that is archived: a row a turn."""
+    """Return the event with what became of its message where that is archived: one row a turn."""
     if event.company_id is None or event.message_id is None or event.conversation_id is not None:
         return [event]
     conversation = archived.conversation_of_message(conn, event.company_id, event.message_id, event.received_at)
@@ -140,7 +140,7 @@ def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
 
 
 def received_ms(request_id: str) -> int:
-    """When the gateway took it. Raises ValueError."""
+    """Return when the gateway took the request, in milliseconds since 1970. Raises ValueError."""
     time, dash, noise = request_id.partition("-")
     ms = int(time, 16) if dash and noise and len(time) <= 11 else -1
     if ms < 0:

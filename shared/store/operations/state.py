@@ -1,4 +1,4 @@
-"""What operators watch: how much waits, since when, and what needs a person. Counts and ages, never content."""
+"""Reads what operators watch: how much waits, since when, and what needs a person. Counts and ages, never content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ COUNTED_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Of the tables; counts up to COUNTED_MAX. …_s: since when the oldest of those counted is due."""
+    """What waits in the tables; counts up to COUNTED_MAX. Fields in seconds (`_s`): for how long the oldest of those
+    counted has been due."""
 
     overdue_turns: int
     overdue_turn_s: float
@@ -30,14 +31,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Of the journal."""
+    """What waits in the journal."""
 
     entries: int
     oldest_s: float
 
 
 def of_database(conn: Conn) -> Rows:
-    """As either role, without a company set."""
+    """Count what waits in the tables. As either role, without a company set."""
     with conn.cursor(row_factory=class_row(Rows)) as cursor:
         row = cursor.execute(
             """
@@ -59,7 +60,7 @@ ATTENTION_REASONS = ("nothing_relevant", "uncited", "failed_attempts", "overload
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Conversations that wait for a person, by why: how many, and for how long the first of them."""
+    """Conversations that wait for a person for one reason: how many, and for how long the first of them."""
 
     reason: str
     conversations: int
@@ -67,7 +68,7 @@ class Waiting:
 
 
 def of_attention(conn: Conn) -> list[Waiting]:
-    """As either role, without a company set. Counts up to COUNTED_MAX together."""
+    """Count conversations that wait for a person, up to COUNTED_MAX together. As either role, without a company set."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
         return cursor.execute(
             """
@@ -82,7 +83,7 @@ def of_attention(conn: Conn) -> list[Waiting]:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """Of a station whose work no customer waits for to the second."""
+    """What waits at a station where no customer waits for an answer."""
 
     station: str
     overdue: int
@@ -90,7 +91,7 @@ class Background:
 
 
 def of_background(conn: Conn) -> list[Background]:
-    """As either role, without a company set."""
+    """Count what waits at the background stations. As either role, without a company set."""
     with conn.cursor(row_factory=class_row(Background)) as cursor:
         return cursor.execute(
             """
@@ -104,12 +105,12 @@ def of_background(conn: Conn) -> list[Background]:
 
 
 def of_journal(reader: Reader) -> Backlog:
-    """Raises redis' errors."""
+    """Count what waits in the journal. Raises redis' errors."""
     return Backlog(reader.backlog(), reader.oldest_age_s())
 
 
 def of_queues(broker: redis.Redis) -> dict[str, int]:
-    """Queue → rings that nobody has taken yet, where the broker is Redis. Raises redis' errors."""
+    """Return how many messages wait in each queue, where the broker is Redis. Raises redis' errors."""
     pipe = broker.pipeline(transaction=False)
     for name in queues.ALL:
         pipe.llen(queues.REDIS_PREFIX + name)

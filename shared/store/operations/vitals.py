@@ -1,4 +1,4 @@
-"""What PostgreSQL says of itself. As either role."""
+"""Asks PostgreSQL for sizes, indexes, replicas and running statements. As either role."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shared.store.db.pool import Conn
 
 
 def database_bytes(conn: Conn) -> int:
+    """Return the size of the database on disk."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute("/* vitals.database_bytes */ SELECT pg_database_size(current_database())").fetchone()
     assert isinstance(found, int)
@@ -20,7 +21,8 @@ def database_bytes(conn: Conn) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """bytes: with indexes and TOAST, of all partitions. rows: as the last ANALYZE saw them. dead: as statistics say."""
+    """A table's size. bytes: with indexes and TOAST, of all partitions. rows: as of the last ANALYZE. dead: dead rows,
+    as the statistics estimate."""
 
     name: str
     bytes: int
@@ -29,7 +31,7 @@ class Table:
 
 
 def table_sizes(conn: Conn) -> list[Table]:
-    """Largest first."""
+    """List the tables, largest first."""
     with conn.cursor(row_factory=class_row(Table)) as cursor:
         return cursor.execute(
             """
@@ -43,13 +45,14 @@ def table_sizes(conn: Conn) -> list[Table]:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """day: None where nothing was kept yet."""
+    """The tables' sizes on a day. day: None where none were kept yet."""
 
     day: date | None
     bytes: dict[str, int]
 
 
 def sizes_on_newest_day(conn: Conn) -> Day:
+    """Return the tables' sizes on the newest day for which they were kept."""
     rows = conn.execute(
         """
         /* vitals.sizes_on_newest_day */
@@ -62,7 +65,7 @@ def sizes_on_newest_day(conn: Conn) -> Day:
 
 
 def keep_sizes(conn: Conn, day: date) -> int:
-    """Keep what tables weigh today; the first look of a day stands. Returns how many tables. For the owner role."""
+    """Keep the tables' sizes of today; the first call of a day counts. Returns how many tables. For the owner role."""
     return conn.execute(
         """
         /* vitals.keep_sizes */
@@ -95,7 +98,7 @@ UNUSED_INDEXES = """
 
 
 def unused_indexes(conn: Conn) -> list[dict[str, Any]]:
-    """Indexes that no query has gone by since statistics began, other than such as hold something unique."""
+    """List indexes that no query has used since statistics began, except unique ones."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             # pages as of the last VACUUM or ANALYZE: the small ones are left out before anything is asked of the disk
@@ -130,7 +133,8 @@ REDUNDANT_INDEXES = """
 
 
 def redundant_indexes(conn: Conn) -> list[dict[str, Any]]:
-    """Indexes whose columns another one of the same table begins with, neither with a condition or an expression."""
+    """List indexes whose columns are the first columns of another index of the same table, where neither has a
+    condition or an expression."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(REDUNDANT_INDEXES).fetchall()
 
@@ -146,6 +150,7 @@ class Replica:
 
 
 def replicas(conn: Conn) -> list[Replica]:
+    """List the servers that replicate from this one."""
     with conn.cursor(row_factory=class_row(Replica)) as cursor:
         return cursor.execute(
             """
@@ -176,13 +181,14 @@ LONG_QUERIES = """
 
 
 def long_queries(conn: Conn, longer_than_s: float) -> list[dict[str, Any]]:
-    """Our own statements by the name in their comment, longest first; never their text."""
+    """List our statements that have run for longer than this, longest first: by the name in their comment, never by
+    their text."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(LONG_QUERIES, (longer_than_s,)).fetchall()
 
 
 def connections(conn: Conn) -> tuple[int, int]:
-    """(in use, allowed), of the whole server."""
+    """Return (connections in use, connections allowed) of the whole server."""
     row = conn.execute(
         """
         /* vitals.connections */

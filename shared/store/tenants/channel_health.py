@@ -1,4 +1,4 @@
-"""How channels' webhooks are doing: when something came, what the platform says, how apps' webhooks were answered."""
+"""Stores how channels' webhooks do: when an event came, what the platform says, how apps' webhooks were answered."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ RECEIVED = """
 
 
 def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
-    """Something came for these (company, channel). Written once a minute at most, so that nobody waits for the row."""
+    """Note that an event came for these (company, channel). Written once a minute at most, so that nobody waits for the
+    row."""
     if not channels:
         return
     conn.execute(RECEIVED, ([company for company, _ in channels], [channel for _, channel in channels]))
 
 
 def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
-    """The rows of these (company, channel), as far as there are any."""
+    """Lock the rows of these (company, channel), as far as there are any."""
     conn.execute(
         """
         /* health.lock */
@@ -51,7 +52,7 @@ def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
 
 
 def noticed(conn: Conn, company_id: int, channel_id: int, notice: str | None) -> None:
-    """What the platform told of a channel that a person should know; None: it is over."""
+    """Keep a platform's notice about a channel that a person should know; None: the notice no longer holds."""
     conn.execute(
         """
         /* health.noticed */
@@ -65,7 +66,7 @@ def noticed(conn: Conn, company_id: int, channel_id: int, notice: str | None) ->
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A channel that is to be looked after."""
+    """A channel whose health is to be checked."""
 
     company_id: int
     channel_id: int
@@ -74,7 +75,7 @@ class Watched:
 
 
 def to_watch(conn: Conn, after: tuple[int, int], limit: int) -> list[Watched]:
-    """The next channels behind (company, channel), of whatever company."""
+    """List the next channels after (company, channel), of all companies."""
     with conn.cursor(row_factory=class_row(Watched)) as cursor:
         return cursor.execute(
             "/* health.to_watch */ SELECT company_id, channel_id, app_id, platform FROM channels_to_watch(%s, %s, %s)",
@@ -83,7 +84,7 @@ def to_watch(conn: Conn, after: tuple[int, int], limit: int) -> list[Watched]:
 
 
 def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) -> str | None:
-    """Keep what was found; returns the state before, None if there was none."""
+    """Keep the result of a check; returns the state before, None if there was none."""
     before = conn.execute(
         """
         /* health.checked */
@@ -114,7 +115,7 @@ def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How an app's webhooks were answered in a while. refused: 4xx; failed: 5xx."""
+    """How often an app's webhooks were answered, by outcome. refused: 4xx; failed: 5xx."""
 
     accepted: int
     refused: int
@@ -148,6 +149,7 @@ def add_answers(conn: Conn, counted: Sequence[tuple[int, datetime, Answers]]) ->
 
 
 def answers_of(conn: Conn, app_id: int, *, minutes: int = 60) -> Answers:
+    """Return how an app's webhooks were answered in the last minutes."""
     with conn.cursor(row_factory=class_row(Answers)) as cursor:
         row = cursor.execute(
             """
@@ -243,7 +245,7 @@ class Troubled:
 
 
 def troubled(conn: Conn) -> list[Troubled]:
-    """As either role, without a company set."""
+    """List channels that a person should look after. As either role, without a company set."""
     with conn.cursor(row_factory=class_row(Troubled)) as cursor:
         return cursor.execute(
             """
@@ -256,7 +258,7 @@ def troubled(conn: Conn) -> list[Troubled]:
 
 
 def purge_answers(conn: Conn) -> int:
-    """For the owner role: minutes older than a day."""
+    """Delete counts of minutes older than a day; returns how many. For the owner role."""
     return conn.execute(
         "/* health.purge_answers */ DELETE FROM app_answers WHERE minute < now() - interval '1 day'"
     ).rowcount

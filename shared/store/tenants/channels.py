@@ -1,4 +1,4 @@
-"""Apps (a registration with a platform) and channels (a company's page, bot, number under an app)."""
+"""Stores apps (a registration with a platform) and channels (a company's page, bot or number under an app)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _route(*, external_id: str, handle: str | None, app_external_id: str | None,
 
 
 def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
-    """All channels under these apps that are not disabled, of whatever company."""
+    """List the channels under these apps that are not disabled, of all companies."""
     with conn.cursor(row_factory=kwargs_row(_route)) as cursor:
         return cursor.execute(
             """
@@ -65,7 +65,7 @@ def routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
 
 
 def disabled_routes(conn: Conn, app_ids: Sequence[int]) -> list[Route]:
-    """The channels under these apps that somebody has disabled, of whatever company."""
+    """List the disabled channels under these apps, of all companies."""
     with conn.cursor(row_factory=kwargs_row(_route)) as cursor:
         return cursor.execute(
             """
@@ -98,8 +98,8 @@ def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
 
 
 def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes, bool] | None:
-    """A channel's id on the platform, its credentials, encrypted as stored, and whether it is known which business
-    account holds it; None if there is no such channel."""
+    """Return a channel's id on the platform, its credentials, encrypted as stored, and whether it is known which
+    business account holds it; None if there is no such channel."""
     row = conn.execute(
         """
         /* channels.account_of */
@@ -114,7 +114,7 @@ def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes
 
 
 def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
-    """Raises LookupError."""
+    """Return a channel's platform. Raises LookupError."""
     row = conn.execute(
         """
         /* channels.platform_of */
@@ -131,8 +131,8 @@ def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:
 
 
 def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
-    """Move a channel to `active`, `needs_reauth` or `disabled`; false if it was there already. Never wakes a disabled
-    one."""
+    """Move a channel to `active`, `needs_reauth` or `disabled`; returns False if it was there already, or is
+    disabled."""
     cursor = conn.execute(
         """
         /* channels.set_state */
@@ -148,7 +148,7 @@ def set_state(conn: Conn, company_id: int, channel_id: int, state: str) -> bool:
 
 
 def learn_business_account(conn: Conn, company_id: int, channel_id: int, business_account: str) -> None:
-    """Write down what holds a channel, if nobody has."""
+    """Keep which business account holds a channel, if none is known."""
     conn.execute(
         """
         /* channels.learn_business_account */
@@ -196,7 +196,8 @@ def add_app(conn: Conn, company_id: int, platform: str, slug: str, secrets: byte
 
 
 def slug_taken(conn: Conn, company_id: int, platform: str, slug: str) -> str | None:
-    """Why this company cannot connect such a platform under the slug, for people; None: it can. For the owner role."""
+    """Say, in words for people, why this company cannot connect such a platform under the slug; None: it can. For the
+    owner role."""
     row = conn.execute(
         """
         /* channels.slug_taken */
@@ -219,7 +220,7 @@ def slug_taken(conn: Conn, company_id: int, platform: str, slug: str) -> str | N
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A channel that is not disabled and stands in another one's way."""
+    """An enabled channel that keeps another one from being connected."""
 
     company_id: int
     channel_id: int
@@ -229,8 +230,8 @@ class Standing:
 
 
 def in_the_way(conn: Conn, platform: str, app_id: int, external_id: str) -> Standing | None:
-    """The channel that keeps this account from being connected under this app: another one under an app that may have
-    one only, or the same account under another app. For the owner role."""
+    """Find the channel that keeps this account from being connected under this app: another account under an app that
+    may have only one, or the same account under another app. For the owner role."""
     with conn.cursor(row_factory=class_row(Standing)) as cursor:
         return cursor.execute(
             """
@@ -261,7 +262,7 @@ def in_the_way(conn: Conn, platform: str, app_id: int, external_id: str) -> Stan
 
 
 def shared_with_others(conn: Conn, app_id: int, company_id: int) -> bool:
-    """Whether other companies have channels under the app. For the owner role."""
+    """Say whether other companies have channels under the app. For the owner role."""
     row = conn.execute(
         """
         /* channels.shared_with_others */
@@ -300,8 +301,8 @@ def add_channel(
 
 
 def set_app_identity(conn: Conn, app_id: int, external_id: str | None, verify_token: bytes | None) -> None:
-    """Our application's id on the platform, where it is known now, and the token of its handshakes (encrypted). For the
-    owner role."""
+    """Keep our application's id on the platform, where it is known now, and the token of its handshakes (encrypted).
+    For the owner role."""
     conn.execute(
         """
         /* channels.set_app_identity */
@@ -314,7 +315,7 @@ def set_app_identity(conn: Conn, app_id: int, external_id: str | None, verify_to
 
 
 def set_origins(conn: Conn, app_id: int, origins: Sequence[str]) -> None:
-    """From which pages a widget's visitors may come. For the owner role."""
+    """Keep from which pages a widget's visitors may come. For the owner role."""
     conn.execute(
         """
         /* channels.set_origins */

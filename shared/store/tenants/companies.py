@@ -1,4 +1,4 @@
-"""Companies and their agents (the people who answer)."""
+"""Stores companies and their agents (the people who answer)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class NameTaken(ValueError):
 
 
 def ensure(conn: Conn, name: str) -> Company:
-    """The company of this name, made if there is none. For the owner role. Raises ValueError for a bad name."""
+    """Return the company of this name, made if there is none. For the owner role. Raises ValueError for a bad name."""
     return by_name(conn, name) or create(conn, name)
 
 
@@ -120,15 +120,17 @@ def rename(conn: Conn, company_id: int, name: str) -> None:
 
 
 def by_name(conn: Conn, name: str) -> Company | None:
-    """Without regard to case."""
+    """Find a company by its name, without regard to case."""
     return _one(conn, _BY_NAME, name.replace("\x00", ""))
 
 
 def by_slug(conn: Conn, slug: str) -> Company | None:
+    """Find a company by its slug."""
     return _one(conn, _BY_SLUG, slug.replace("\x00", ""))
 
 
 def by_id(conn: Conn, company_id: int) -> Company | None:
+    """Find a company by its id."""
     return _one(conn, _BY_ID, company_id)
 
 
@@ -138,7 +140,7 @@ def _one(conn: Conn, query: LiteralString, value: str | int) -> Company | None:
 
 
 def slugs(conn: Conn, *, limit: int) -> dict[str, str]:
-    """Slugs with their companies' names, oldest first. For the owner role."""
+    """Return companies' names by slug, oldest first. For the owner role."""
     rows = conn.execute(
         """
         /* companies.slugs */
@@ -153,7 +155,7 @@ def slugs(conn: Conn, *, limit: int) -> dict[str, str]:
 
 
 def set_text(conn: Conn, company_id: int, which: Text, text: str) -> None:
-    """What customers are told where there is no answer. For the owner role."""
+    """Set one of the texts that customers get where there is no answer. For the owner role."""
     conn.execute(
         sql.SQL("""
             /* companies.set_text */
@@ -179,7 +181,7 @@ def reset_text(conn: Conn, company_id: int, which: Text) -> None:
 
 
 def set_texts(conn: Conn, company_id: int, given: Mapping[str, str | None]) -> None:
-    """Own words under these names; None: the built-in text again. For the owner role."""
+    """Set a company's own texts by name; None: the built-in text again. For the owner role."""
     conn.execute(
         """
         /* companies.set_texts */
@@ -192,12 +194,12 @@ def set_texts(conn: Conn, company_id: int, given: Mapping[str, str | None]) -> N
 
 
 def ids(conn: Conn) -> list[int]:
-    """Every company's id; works without a company set."""
+    """List every company's id; works without a company set."""
     return [int(str(row[0])) for row in conn.execute("/* companies.ids */ SELECT company_id FROM company_ids()")]
 
 
 def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:
-    """The next companies' ids, in order; works without a company set."""
+    """List the next companies' ids, in order; works without a company set."""
     rows = conn.execute(
         """
         /* companies.ids_after */
@@ -213,7 +215,7 @@ def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:
 
 
 def hash_key(api_key: str) -> bytes:
-    """Keys are 256 random bits, so one round of SHA-256 is enough: there is nothing to guess."""
+    """Hash an API key. Keys are 256 random bits, so one round of SHA-256 is enough: there is nothing to guess."""
     return hashlib.sha256(api_key.encode()).digest()
 
 
@@ -261,14 +263,14 @@ _FREE_AGENT_NAME = """
 
 
 def free_agent_name(conn: Conn, company_id: int, name: str) -> str:
-    """The name, with a number where an agent whose key counts has it."""
+    """Return this name, with a number where an agent with a working key has it."""
     row = conn.execute(_FREE_AGENT_NAME, {"company": company_id, "name": name}).fetchone()
     assert row is not None
     return str(row[0])
 
 
 def agent_of_key(conn: Conn, api_key: str) -> tuple[int, int] | None:
-    """(company_id, agent_id) of a key that is in force, None otherwise."""
+    """Return (company_id, agent_id) of a working key, None otherwise."""
     row = conn.execute(
         "/* companies.agent_of_key */ SELECT company_id, agent_id FROM agent_of_key(%s)", (hash_key(api_key),)
     ).fetchone()

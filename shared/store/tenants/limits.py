@@ -1,4 +1,4 @@
-"""Limits a day (UTC): how much costly work a company and a contact may cause, and how much they did."""
+"""Counts costly work by day (UTC) against limits of a company and of a contact."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ takes one before each call of a model (`tasks.tenants.allowance`)."""
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Why nothing was taken. bound: so many a day; used: of them already."""
+    """A limit that was reached. bound: the limit a day; used: how much of it is used."""
 
     kind: str
     scope: Literal["company", "contact"]
@@ -45,7 +45,7 @@ def take(
 # ------------------------------------------------------------------ for operators, as the owner
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """None: no bound. company_id: None for the default."""
+    """Limits of a kind of work. None: no limit. company_id: None for the default."""
 
     kind: str
     company_id: int | None
@@ -55,7 +55,7 @@ class Bounds:
 
 
 def all_bounds(conn: Conn) -> list[Bounds]:
-    """Defaults, each with companies' own behind it."""
+    """List the defaults, each followed by companies' own limits."""
     with conn.cursor(row_factory=class_row(Bounds)) as cursor:
         return cursor.execute(
             """
@@ -78,7 +78,7 @@ DEFAULTS: dict[str, tuple[int | None, int | None]] = {
 
 
 def bounds_of(conn: Conn, kind: str, company_id: int | None) -> Bounds | None:
-    """What counts for a company, its own or the default; None: there is no such kind."""
+    """Return the limits that hold for a company, its own or the default; None: there is no such kind."""
     found = [b for b in all_bounds(conn) if b.kind == kind and b.company_id in (None, company_id)]
     return found[-1] if found else None
 
@@ -86,7 +86,7 @@ def bounds_of(conn: Conn, kind: str, company_id: int | None) -> Bounds | None:
 def set_bounds(
     conn: Conn, kind: str, company_id: int | None, *, per_company: int | None, per_contact: int | None
 ) -> None:
-    """company_id None: for everybody who has none of their own. The kind exists."""
+    """Set a company's own limits, or with company_id None the default. The kind must exist."""
     values = {"kind": kind, "company": company_id, "per_company": per_company, "per_contact": per_contact}
     if company_id is None:
         conn.execute(
@@ -114,7 +114,7 @@ def set_bounds(
 
 
 def unset_bounds(conn: Conn, kind: str, company_id: int) -> bool:
-    """The default counts again. False: there were none."""
+    """Delete a company's own limits, so that the default holds again. Returns False if it had none."""
     return (
         conn.execute(
             "/* limits.unset_bounds */ DELETE FROM daily_limit_overrides WHERE company_id = %s AND kind = %s",
@@ -125,7 +125,7 @@ def unset_bounds(conn: Conn, kind: str, company_id: int) -> bool:
 
 
 def used(conn: Conn, day: date) -> dict[tuple[str, int], int]:
-    """(kind, company) → taken on this day."""
+    """Return what was used on this day, by (kind, company)."""
     rows = conn.execute(
         """
         /* limits.used */

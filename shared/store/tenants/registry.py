@@ -1,4 +1,4 @@
-"""Who is served: companies, agents, apps and channels as operators list and change them. For the owner role."""
+"""Lists and changes companies, agents, apps and channels as operators see them. For the owner role."""
 
 from __future__ import annotations
 
@@ -83,12 +83,13 @@ COMPANIES = """
 
 
 def companies(conn: Conn, company_id: int | None = None) -> list[CompanyLine]:
-    """All of them, or one."""
+    """List companies: all of them, or one."""
     with conn.cursor(row_factory=class_row(CompanyLine)) as cursor:
         return cursor.execute(COMPANIES, (company_id,)).fetchall()
 
 
 def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
+    """List agents of all companies, or of one."""
     with conn.cursor(row_factory=class_row(AgentLine)) as cursor:
         return cursor.execute(
             """
@@ -104,7 +105,7 @@ def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
 
 
 def disable_agent(conn: Conn, company_id: int, agent_id: int) -> bool:
-    """The key opens nothing from now on. False: there is no such agent, or it was disabled before."""
+    """Disable an agent's key. Returns False if there is no such agent, or it was disabled before."""
     cursor = conn.execute(
         """
         /* registry.disable_agent */
@@ -135,12 +136,13 @@ APPS = """
 
 
 def apps(conn: Conn, slug: str | None = None) -> list[AppLine]:
+    """List apps: all of them, or the one under a slug."""
     with conn.cursor(row_factory=class_row(AppLine)) as cursor:
         return cursor.execute(APPS, (slug,)).fetchall()
 
 
 def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -> bool:
-    """False: there is no such app."""
+    """Enable or disable an app. Returns False if there is no such app."""
     cursor = conn.execute(
         """
         /* registry.set_app_state */
@@ -154,7 +156,7 @@ def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -
 
 
 def channels(conn: Conn, *, company_id: int | None = None, slug: str | None = None) -> list[ChannelLine]:
-    """All of them, or those of a company or under an app."""
+    """List channels: all of them, or those of a company or under an app."""
     with conn.cursor(row_factory=class_row(ChannelLine)) as cursor:
         return cursor.execute(
             """
@@ -193,7 +195,7 @@ def set_channel_enabled(conn: Conn, company_id: int, channel_id: int, *, enabled
 
 
 def _settle_dropped(conn: Conn, company_id: int, channel_id: int) -> None:
-    """It is going to be there again, so what was dropped for want of it is over."""
+    """Delete what was noted as dropped for want of this channel, because it is about to be there again."""
     conn.execute(
         """
         /* registry.settle_dropped */
@@ -267,12 +269,13 @@ _SEALED: dict[SealedTable, tuple[LiteralString, LiteralString]] = {
 
 
 def sealed(conn: Conn, table: SealedTable, after_id: int, limit: int) -> Sequence[tuple[int, bytes]]:
-    """(id, what is encrypted) of the rows after this id."""
+    """Return (id, encrypted value) of the next rows after this id."""
     rows = conn.execute(_SEALED[table][0], (after_id, limit)).fetchall()
     return [(int(str(id_)), bytes(value)) for id_, value in rows]  # type: ignore[call-overload]
 
 
 def replace_sealed(conn: Conn, table: SealedTable, id_: int, old: bytes, new: bytes) -> bool:
-    """False: somebody else has changed it since it was read; what they wrote stays."""
+    """Replace an encrypted value that is still the old one. Returns False if somebody else has changed it; theirs
+    stays."""
     cursor = conn.execute(_SEALED[table][1], (new, id_, old))
     return cursor.rowcount == 1
