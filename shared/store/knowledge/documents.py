@@ -1,4 +1,4 @@
-"""Documents and their chunks, and the search over them. The counts that BM25 needs are kept by triggers."""
+"""Stores documents and their chunks. Triggers keep the counts that BM25 needs."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ HAS_SOURCE = """
 
 
 def has_source(conn: Conn, company_id: int, source: str) -> bool:
-    """Whether the company has a document of this source."""
+    """Say whether the company has a document of this source."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return bool(cursor.execute(HAS_SOURCE, (company_id, source)).fetchone())
 
@@ -171,7 +171,7 @@ LIST_DOCUMENTS = """
 def list_documents(
     conn: Conn, company_id: int, *, after_id: int = 0, limit: int = 100, where: Filter | None = None
 ) -> list[Document]:
-    """Documents in the order of their ids, from behind after_id on, those that the filter leaves."""
+    """List documents that match the filter, in the order of their ids, from after_id on."""
     with conn.cursor(row_factory=class_row(Document)) as cursor:
         return cursor.execute(
             LIST_DOCUMENTS,
@@ -185,7 +185,7 @@ def list_documents(
 
 
 def version(conn: Conn, company_id: int) -> int:
-    """Grows with every change of what the company's searches can find."""
+    """Return a number that grows with every change of what the company's searches can find."""
     row = conn.execute(
         """
         /* knowledge.version */
@@ -200,7 +200,7 @@ def version(conn: Conn, company_id: int) -> int:
 
 
 def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[str, int]:
-    """The ids of these collections; names that the company has not are left out."""
+    """Return the ids of these collections; names that the company does not have are left out."""
     if not names:
         return {}
     rows = conn.execute(
@@ -217,6 +217,7 @@ def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[st
 
 
 def collection_names(conn: Conn, company_id: int, ids: Sequence[int]) -> list[str]:
+    """Return the names of these collections, sorted."""
     rows = conn.execute(
         """
         /* knowledge.collection_names */
@@ -232,7 +233,7 @@ def collection_names(conn: Conn, company_id: int, ids: Sequence[int]) -> list[st
 
 
 def commonest_language(conn: Conn, company_id: int) -> str | None:
-    """That of most of the company's chunks; None while it has none."""
+    """Return the language of most of the company's chunks; None while it has none."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """
@@ -295,7 +296,7 @@ ADD_DOCUMENT = """
 
 
 def _upsert(conn: Conn, company_id: int, values: tuple[object, ...]) -> int | None:
-    """The document's id if it is new or differs from what was stored, else None."""
+    """Insert or update a document; returns its id if it is new or differs from what was stored, else None."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(ADD_DOCUMENT, (company_id, *values)).fetchone()
 

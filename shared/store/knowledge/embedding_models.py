@@ -1,4 +1,5 @@
-"""Spaces of vectors, a model each: made, filled beside the one that serves, switched to, dropped."""
+"""Stores spaces of vectors, one for each model: makes them, fills them beside the active one, switches to them, drops
+them."""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ class Watched:
 
 
 def watched(conn: Conn) -> list[Watched]:
-    """All but those that are being dropped. As either role, without a company set."""
+    """List the spaces except those that are being dropped. As either role, without a company set."""
     with conn.cursor(row_factory=class_row(Watched)) as cursor:
         return cursor.execute(
             """
@@ -73,7 +74,8 @@ def watched(conn: Conn) -> list[Watched]:
 
 
 def every(conn: Conn) -> list[Space]:
-    """In the order in which they rank: the active one, then the ready ones, the newest first; then the others."""
+    """List the spaces in the order in which they rank: the active one, then the ready ones, the newest first; then the
+    others."""
     with conn.cursor(row_factory=class_row(Space)) as cursor:
         return cursor.execute(
             """
@@ -86,16 +88,18 @@ def every(conn: Conn) -> list[Space]:
 
 
 def of_model(conn: Conn, model: str) -> Space | None:
+    """Return the space of a model, None if it has none."""
     return next((space for space in every(conn) if space.model == model), None)
 
 
 def make(conn: Conn, model: str) -> None:
-    """A space for the model, if it has none; its dimension comes with its first vectors. The first of all is active."""
+    """Make a space for the model, if it has none; its dimension comes with its first vectors. The first space of all is
+    active."""
     conn.execute("/* spaces.make */ SELECT id FROM embedding_space_made(%s)", (model,))
 
 
 def fill_of(conn: Conn, space_id: int) -> Fill:
-    """For the owner role: over all companies."""
+    """Say how far a space is filled, over all companies. For the owner role."""
     with conn.cursor(row_factory=class_row(Fill)) as cursor:
         row = cursor.execute(
             """
@@ -133,7 +137,7 @@ BEHIND = """
 
 
 def behind(conn: Conn, space_id: int) -> int:
-    """How many documents have all their vectors in the active space and not in this one. For the owner role."""
+    """Count documents that have all their vectors in the active space and not in this one. For the owner role."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(BEHIND, (space_id,)).fetchone()
     assert isinstance(found, int)
@@ -141,7 +145,7 @@ def behind(conn: Conn, space_id: int) -> int:
 
 
 def switch(conn: Conn, space_id: int) -> None:
-    """Make it the active one; the one before stays, ready. For the owner role; call inside a transaction."""
+    """Make a space the active one; the one before stays, ready. For the owner role; call inside a transaction."""
     conn.execute(
         """
         /* spaces.switch */
@@ -165,7 +169,7 @@ def switch(conn: Conn, space_id: int) -> None:
 
 
 def retire(conn: Conn, space_id: int) -> bool:
-    """From now on nothing is written to it, and nobody ranks in it who looks. False if it is the active one."""
+    """Stop writing to a space and ranking in it. Returns False if it is the active one."""
     return (
         conn.execute(
             """
@@ -229,7 +233,7 @@ def clear_queue(conn: Conn, space_id: int, *, limit: int) -> int:
 
 
 def forget(conn: Conn, space_id: int) -> None:
-    """The last of it. Raises psycopg's ForeignKeyViolation while something of it is left."""
+    """Delete a retired space. Raises psycopg's ForeignKeyViolation while something of it is left."""
     conn.execute("/* spaces.forget */ DELETE FROM embedding_spaces WHERE id = %s AND state = 'dropping'", (space_id,))
 
 
@@ -308,18 +312,18 @@ COUNT_INCOMPLETE = (
 
 
 def queue_missing(conn: Conn, company_id: int) -> int:
-    """Have a company's documents embedded that a space knows nothing of. Returns how many."""
+    """Queue a company's documents that a space has no entry for. Returns how many."""
     return conn.execute(QUEUE_MISSING, {"company": company_id}).rowcount
 
 
 def queue_incomplete(conn: Conn, company_id: int) -> int:
-    """Have a company's documents embedded again that are done in a space and have chunks without vectors there.
-    Returns how many."""
+    """Queue again a company's documents that are done in a space and have chunks without vectors there. Returns how
+    many."""
     return conn.execute(QUEUE_INCOMPLETE, {"company": company_id}).rowcount
 
 
 def count_incomplete(conn: Conn) -> int:
-    """What the two above would find in all companies. For the owner role."""
+    """Count what `queue_missing` and `queue_incomplete` would queue in all companies. For the owner role."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(COUNT_INCOMPLETE, {"company": None}).fetchone()
     assert isinstance(found, int)

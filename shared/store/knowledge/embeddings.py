@@ -1,4 +1,4 @@
-"""Vectors of chunks, each in the space of its model, and what is still to be embedded."""
+"""Stores vectors of chunks, each in the space of its model, and what is still to be embedded."""
 
 from __future__ import annotations
 

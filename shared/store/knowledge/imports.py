@@ -1,4 +1,4 @@
-"""What is to become a document: queued, done, or parked with the reason."""
+"""Stores what is to become a document: queued, done, or parked with the reason."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ LOAD = """
 
 
 def load(conn: Conn, claimed: Claim) -> Import | None:
-    """None if another one is at it, or it was queued anew."""
+    """Return what a claim is of; None if another worker has it, or it was queued anew."""
     with conn.cursor(row_factory=class_row(Import)) as cursor:
         return cursor.execute(LOAD, (claimed.company_id, claimed.import_id, claimed.version)).fetchone()
 
@@ -159,7 +159,7 @@ def finish(conn: Conn, claimed: Claim, document_id: int | None, seen: Mapping[st
 
 
 def unchanged(conn: Conn, claimed: Claim) -> None:
-    """It is the document that it was."""
+    """Mark an import as done: its document is the same as before."""
     conn.execute(
         """
         /* imports.unchanged */
@@ -189,7 +189,7 @@ POSTPONE = """
 
 
 def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: bool = True) -> None:
-    """It failed, and may not the next time. tried: whether that was an attempt."""
+    """Have an import that failed tried again in delay_s. tried: whether this counts as an attempt."""
     conn.execute(
         POSTPONE,
         (delay_s, reason[:REASON_CHARS], 0 if tried else 1, claimed.company_id, claimed.import_id, claimed.version),
@@ -197,7 +197,7 @@ def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: 
 
 
 def park(conn: Conn, claimed: Claim, reason: str) -> None:
-    """Nobody will read it as it is. What was sent stays, to be tried again once the reason is gone."""
+    """Park an import that cannot be read as it is. What was sent stays, to be tried again once the reason is gone."""
     conn.execute(
         """
         /* imports.park */
@@ -282,7 +282,7 @@ def clear_parked(
 
 
 def counts(conn: Conn, company_id: int) -> dict[str, int]:
-    """How many are in each state."""
+    """Count the company's imports in each state."""
     rows = conn.execute(
         """
         /* imports.counts */
@@ -311,6 +311,6 @@ LISTED = """
 
 
 def listed(conn: Conn, company_id: int, state: str, *, after_id: int = 0, limit: int = 100) -> list[Listed]:
-    """Those in a state, in the order of their ids."""
+    """List the company's imports in a state, in the order of their ids."""
     with conn.cursor(row_factory=class_row(Listed)) as cursor:
         return cursor.execute(LISTED, (company_id, state, after_id, limit)).fetchall()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from shared.model import Passage
 from shared.store.db.pool import Conn
@@ -117,7 +117,7 @@ _LEXEME = re.compile(r"(?<![^ ])'((?:[^'\\]|''|\\.)*)'(?::([0-9,A]+))?")
 
 
 def places(tsvector: str) -> dict[str, str]:
-    """Where each word stands, of a tsvector as PostgreSQL writes it: "1A,7A"."""
+    """Return where each word stands, such as "1A,7A", of a tsvector as PostgreSQL writes it."""
     found = _LEXEME.findall(tsvector)
     if "''" in tsvector or "\\" in tsvector:
         return {lexeme.replace("''", "'").replace("\\\\", "\\"): written for lexeme, written in found}
@@ -126,12 +126,13 @@ def places(tsvector: str) -> dict[str, str]:
 
 @lru_cache(maxsize=4096)
 def positions(written: str) -> tuple[int, ...]:
-    """Of a word's places, marked with an A or not. Most words stand in one of a few hundred places."""
+    """Return a word's places as numbers, whether they are marked with an A or not. Most words stand in one of a few
+    hundred places."""
     return tuple(int(place) for place in written.replace("A", "").split(",")) if written else ()
 
 
 def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int, Text]:
-    """The texts of these chunks; those that are gone are left out."""
+    """Return the texts of these chunks; those that are gone are left out."""
     with conn.cursor(row_factory=class_row(Text)) as cursor:
         rows = cursor.execute(
             """
@@ -148,24 +149,26 @@ def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int,
 
 
 def texts_and_version(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> tuple[dict[int, Text], int]:
-    """As `texts_of`, with the version of the company's knowledge (`knowledge.version`) that they are of."""
-    rows = conn.execute(
-        """
-        /* passages.texts_and_version */
-        SELECT coalesce(v.version, 0), c.id, c.title, c.text, c.start_char
-        FROM (SELECT) one
-        LEFT JOIN knowledge_versions v ON v.company_id = %(company)s
-        LEFT JOIN chunks c ON c.company_id = %(company)s AND c.id = ANY (%(ids)s)
-        """,
-        {"company": company_id, "ids": list(chunk_ids)},
-        prepare=True,
-    ).fetchall()
-    texts = {int(str(row[1])): Text(*row[1:]) for row in rows if row[1] is not None}  # type: ignore[arg-type]
-    return texts, int(str(rows[0][0]))
+    """Return what `texts_of` does, with the version of the company's knowledge (`knowledge.version`) that the texts are
+    of."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            """
+            /* passages.texts_and_version */
+            SELECT coalesce(v.version, 0) AS version, c.id AS chunk_id, c.title, c.text, c.start_char
+            FROM (SELECT) one
+            LEFT JOIN knowledge_versions v ON v.company_id = %(company)s
+            LEFT JOIN chunks c ON c.company_id = %(company)s AND c.id = ANY (%(ids)s)
+            """,
+            {"company": company_id, "ids": list(chunk_ids)},
+            prepare=True,
+        ).fetchall()
+    texts = [Text(row["chunk_id"], row["title"], row["text"], row["start_char"]) for row in rows if row["chunk_id"]]
+    return {text.chunk_id: text for text in texts}, int(rows[0]["version"])
 
 
 def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: Filter | None) -> None:
-    """From now on a conversation's questions are answered from this part of the knowledge; None: from all.
+    """Have a conversation's questions answered from this part of the knowledge only; None: from all.
 
     Raises psycopg's InsufficientPrivilege for a filter that names what is not the company's.
     """
@@ -187,7 +190,7 @@ def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: F
 
 
 def chat_filter(conn: Conn, company_id: int, conversation_id: int) -> Filter | None:
-    """What a conversation's questions are answered from; None: all."""
+    """Return which part of the knowledge a conversation's questions are answered from; None: all."""
     row = conn.execute(
         """
         /* passages.chat_filter */

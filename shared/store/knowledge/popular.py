@@ -1,4 +1,4 @@
-"""What a company's customers ask often."""
+"""Finds what a company's customers ask often."""
 
 from __future__ import annotations
 

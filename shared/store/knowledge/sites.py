@@ -1,4 +1,4 @@
-"""Pages of websites that are to become documents: what a sitemap names, and what it names no more."""
+"""Queues pages of websites to become documents, and removes those that their sitemap names no more."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ DELETE_GONE_PAGES = """
 
 
 def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) -> int:
-    """Pages that their sitemap names no more are marked; those that were marked LEFT_FOR_DAYS ago go, with their
-    documents. Nothing happens where it names fewer than half of what it named: then the sitemap is what is broken.
-    named: all that it names. Returns how many went."""
+    """Mark pages that their sitemap names no more; delete those that were marked LEFT_FOR_DAYS ago, with their
+    documents. Nothing happens where the sitemap names fewer than half of what it named before: then it is the sitemap
+    that is broken. named: all that it names. Returns how many were deleted."""
     values = {"company": company_id, "site": site, "named": list(named), "days": LEFT_FOR_DAYS}
     broken = conn.execute(
         """
@@ -144,7 +144,7 @@ def queue_sites_again(conn: Conn, company_id: int) -> int:
 
 
 def count_sites(conn: Conn) -> int:
-    """Websites of all companies that could be read once more. For the owner role."""
+    """Count websites of all companies that could be read once more. For the owner role."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
             """

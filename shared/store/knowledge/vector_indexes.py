@@ -1,4 +1,4 @@
-"""The graphs by which large companies are searched: which there are, which there should be. As the owner."""
+"""Finds, builds and drops the vector indexes (graphs) of large companies. As the owner."""
 
 from __future__ import annotations
 
@@ -122,13 +122,14 @@ NEEDLESS = """
 
 
 def needless(conn: Conn) -> list[str]:
-    """The names of those whose company has become small, whose company or space is gone, or that have been replaced."""
+    """List graphs of companies that have become small, of companies or spaces that are gone, and those that were
+    replaced."""
     rows = conn.execute(NEEDLESS, (GRAPH_UNTIL, f"{OLD}$")).fetchall()
     return [str(name) for (name,) in rows]
 
 
 def of_space(conn: Conn, space_id: int) -> list[str]:
-    """The names of all companies' graphs in a space."""
+    """List the names of all companies' graphs in a space."""
     rows = conn.execute(
         """
         /* graphs.of_space */
@@ -209,7 +210,7 @@ BOUND = """
 
 
 def _bound(conn: Conn, graph: Graph, *, workers: int, wait_s: float) -> None:
-    """workers: beside the process that was asked."""
+    """Set memory, parallel workers (beside the process that builds) and waits for a build."""
     place = 2 * graph.dimension + BYTES_A_PLACE + 2 * graph.links * BYTES_A_LINK
     conn.execute(
         BOUND,
@@ -236,5 +237,5 @@ def _build(conn: Conn, graph: Graph, name: str) -> None:
 
 
 def drop(conn: Conn, name: str) -> None:
-    """Outside a transaction, in autocommit."""
+    """Drop an index, outside a transaction, in autocommit."""
     conn.execute(sql.SQL("/* graphs.drop */ DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))

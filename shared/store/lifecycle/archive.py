@@ -1,4 +1,4 @@
-"""Moving messages into the archive, with all that belongs to them. For the owner role.
+"""Moves messages into the archive, with all that belongs to them. For the owner role.
 
 Each function is a few set-based statements of the caller's one transaction, which holds the conversations' locks: so
 wherever it ends, every row is in exactly one place.
@@ -30,7 +30,8 @@ class Stretch:
 
 @dataclass(slots=True)
 class Moved:
-    """rows: of all kinds. bytes: of the rows, by BYTES; and of the segments."""
+    """What a move moved. rows: of all kinds. bytes_before: of the rows, as BYTES measures them; bytes_after: of the
+    segments."""
 
     messages: int = 0
     rows: int = 0
@@ -257,8 +258,8 @@ def move(conn: Conn, company_id: int, stretches: Sequence[Stretch], run_id: int)
 
 
 def plan_small_sets(conn: Conn) -> None:
-    """The sets are small and every look-up has its index; a plan that reads a table of ten million rows because
-    nothing is known of the sets would be a mistake of minutes."""
+    """Have the planner use indexes: the sets are small, and because nothing is known of their size it might read a
+    table of ten million rows, which takes minutes."""
     conn.execute("/* archive.plan */ SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
 
 
@@ -313,9 +314,11 @@ MOVE_KEYS = """
 
 
 def _move_kind(kind: Kind) -> sql.Composed:
-    """Rows out of their table, into a segment a stretch of SEGMENT_MESSAGES; with messages their keys as well.
+    """Build the statement that moves rows of one kind out of their table, into one segment for every SEGMENT_MESSAGES
+    of a stretch; with messages their keys as well.
 
-    Rows become JSON while they are gathered, which is a sixth cheaper than one by one before."""
+    Rows become JSON while they are gathered, which costs a sixth less than one by one before.
+    """
     with_keys, table = kind.name == "messages", sql.Identifier(kind.name)
     return sql.SQL(MOVE_KIND).format(
         table=table,

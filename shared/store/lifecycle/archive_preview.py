@@ -1,4 +1,4 @@
-"""What archival would move, told beforehand to the row and the byte. For the owner role."""
+"""Counts exactly what archival would move. For the owner role."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ TURNS_OF = """
 
 
 def _as_join(kind: Kind) -> str:
-    """The choice of a DELETE's USING as a SELECT's. A turn whose receipt goes along counts; only one that stays keeps
-    its turn, and while nothing has been deleted it is told by its message."""
+    """Turn the choice of a DELETE's USING into that of a SELECT. A turn whose receipt goes along counts; only a receipt
+    that stays keeps its turn, and while nothing has been deleted the receipt's message tells whether it stays."""
     if kind.name == "turns":
         return TURNS_OF
     return kind.choose.replace("USING p", ", p", 1)

@@ -18,7 +18,7 @@ from shared.store.lifecycle.archive import KINDS
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A conversation with archived messages that are to come back from first_seq on."""
+    """A conversation whose archived messages are to come back from first_seq on."""
 
     company_id: int
     conversation_id: int
@@ -43,8 +43,8 @@ def places(
     conn: Conn, *, run_id: int | None = None, company_id: int | None = None, conversation_id: int | None = None,
     limit: int = 100,
 ) -> list[Place]:  # fmt: skip
-    """Conversations with segments of this run, company or conversation: None is any. With a run's segments come those
-    behind them, because what is archived is always a conversation's beginning."""
+    """List conversations with segments of this run, company or conversation; None means any. With a run's segments come
+    those after them, because what is archived is always the beginning of a conversation."""
     with conn.cursor(row_factory=class_row(Place)) as cursor:
         return cursor.execute(
             PLACES, {"run": run_id, "company": company_id, "conversation": conversation_id, "limit": limit}

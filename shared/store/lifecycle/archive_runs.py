@@ -1,4 +1,4 @@
-"""The archive's books: runs, companies' terms, what is archived. For the owner role."""
+"""Stores the archive's runs, companies' terms and what is archived. For the owner role."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shared.store.db.pool import Conn
 
 
 def begin_run(conn: Conn) -> int:
+    """Write down that a run begins; returns its id."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
             "/* archive.begin_run */ INSERT INTO archive_runs DEFAULT VALUES RETURNING id"
@@ -20,6 +21,7 @@ def begin_run(conn: Conn) -> int:
 
 
 def end_run(conn: Conn, run_id: int) -> None:
+    """Write down that a run has ended."""
     conn.execute(
         """
         /* archive.end_run */
@@ -33,7 +35,7 @@ def end_run(conn: Conn, run_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A company's terms. None: the default; archives are kept for ever."""
+    """A company's own terms. after_days: None for the default. delete_after_days: None keeps archives for ever."""
 
     company_id: int
     after_days: int | None
@@ -41,7 +43,7 @@ class Term:
 
 
 def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term | None:
-    """The next company."""
+    """Return the terms of the next company."""
     with conn.cursor(row_factory=class_row(Term)) as cursor:
         return cursor.execute(
             """
@@ -61,22 +63,26 @@ def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term
 
 
 def terms(conn: Conn, company_id: int) -> tuple[int | None, int | None]:
-    """(after_days, delete_after_days) of a company's own; None: as everybody."""
-    row = conn.execute(
-        """
-        /* archive.terms */
-        SELECT archive_after_days, archive_delete_after_days
-        FROM companies
-        WHERE id = %s
-        """,
-        (company_id,),
-    ).fetchone()
-    assert row is not None
-    after_days, delete_after_days = row
-    return after_days, delete_after_days  # type: ignore[return-value]
+    """Return a company's own (after_days, delete_after_days), as `Term` has them."""
+    with conn.cursor(row_factory=class_row(Term)) as cursor:
+        found = cursor.execute(
+            """
+            /* archive.terms */
+            SELECT
+                id AS company_id,
+                archive_after_days AS after_days,
+                archive_delete_after_days AS delete_after_days
+            FROM companies
+            WHERE id = %s
+            """,
+            (company_id,),
+        ).fetchone()
+    assert found is not None
+    return found.after_days, found.delete_after_days
 
 
 def set_terms(conn: Conn, company_id: int, *, after_days: int | None, delete_after_days: int | None) -> None:
+    """Set a company's own terms; None as in `Term`."""
     conn.execute(
         """
         /* archive.set_terms */
@@ -90,6 +96,8 @@ def set_terms(conn: Conn, company_id: int, *, after_days: int | None, delete_aft
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
+    """How much of a company is archived. hot_bytes: what it took in the tables; bytes: what it takes in the archive."""
+
     company_id: int
     conversations: int
     messages: int
@@ -102,7 +110,7 @@ class Statistics:
 
 
 def statistics(conn: Conn) -> list[Statistics]:
-    """What is archived, company by company."""
+    """Say how much is archived, by company."""
     with conn.cursor(row_factory=class_row(Statistics)) as cursor:
         return cursor.execute(
             """
@@ -117,6 +125,8 @@ def statistics(conn: Conn) -> list[Statistics]:
 
 @dataclass(frozen=True, slots=True)
 class Run:
+    """A run of the archive. restored: messages that have come back since."""
+
     id: int
     started_at: datetime
     finished_at: datetime | None
@@ -128,7 +138,7 @@ class Run:
 
 
 def runs(conn: Conn, *, limit: int = 24) -> list[Run]:
-    """Newest first."""
+    """List the runs, newest first."""
     with conn.cursor(row_factory=class_row(Run)) as cursor:
         return cursor.execute(
             """

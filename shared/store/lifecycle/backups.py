@@ -1,4 +1,5 @@
-"""What a backup must hold, and the rows that say which backups there are. For the owner role but where it is said."""
+"""Says what a backup must hold, and stores which backups there are. For the owner role unless a function says
+otherwise."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def facts(conn: Conn) -> Facts:
 
 
 def differences(wanted: Facts, found: Facts) -> list[str]:
-    """What a copy has otherwise, in words; empty: nothing."""
+    """Say in words how a copy differs from what was wanted; empty: it does not."""
     told = []
     for what in wanted.keys() | found.keys():
         one, other = wanted.get(what), found.get(what)
@@ -76,7 +77,7 @@ def differences(wanted: Facts, found: Facts) -> list[str]:
 
 
 def _tables(conn: Conn) -> list[str]:
-    """Tables, partitioned ones once."""
+    """List the tables; a partitioned one once."""
     rows = conn.execute(
         """
         /* backups.tables */
@@ -133,7 +134,7 @@ ROLES = """
 
 
 def roles(conn: Conn) -> list[str]:
-    """Roles that the schema names as owners and grantees: where it is restored they must exist."""
+    """List the roles that the schema names as owners and grantees: they must exist where it is restored."""
     rows = conn.execute(ROLES).fetchall()
     return [str(name) for (name,) in rows]
 
@@ -141,7 +142,7 @@ def roles(conn: Conn) -> list[str]:
 # ------------------------------------------------------------------ the rows
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """bytes: on its disk. proof: None: nobody has tried it yet."""
+    """A backup that is kept. bytes: on its disk. proof: how restoring it ended; None: nobody has tried it yet."""
 
     name: str
     made_at: datetime
@@ -182,7 +183,7 @@ def note_proof(conn: Conn, name: str, proof: str) -> None:
 
 
 def all_kept(conn: Conn) -> list[Kept]:
-    """Newest first. As either role."""
+    """List the backups, newest first. As either role."""
     with conn.cursor(row_factory=class_row(Kept)) as cursor:
         return cursor.execute(
             """
@@ -196,8 +197,8 @@ def all_kept(conn: Conn) -> list[Kept]:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """proof: of the newest backup that was tried. restorable_at: when the newest one was made that was seen to restore.
-    born_at: since when jobs run."""
+    """How backups stand. proof: of the newest backup that was tried. restorable_at: when the newest one was made that
+    was seen to restore. born_at: since when jobs run."""
 
     kept: int
     bytes: int
@@ -234,7 +235,7 @@ STATE = """
 
 
 def state(conn: Conn) -> State:
-    """As either role."""
+    """Say how backups stand. As either role."""
     with conn.cursor(row_factory=class_row(State)) as cursor:
         row = cursor.execute(STATE).fetchone()
     assert row is not None
@@ -280,7 +281,7 @@ def hold_open_work(conn: Conn) -> dict[str, int]:
 
 
 def erased_since(conn: Conn, since: datetime) -> list[tuple[int, int]]:
-    """Contacts, as (company, contact), that were erased after this."""
+    """List contacts, as (company, contact), that were erased after this."""
     rows = conn.execute(
         """
         /* backups.erased_since */

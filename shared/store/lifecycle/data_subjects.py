@@ -25,7 +25,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A conversation with words of theirs. alone: nobody but them and us writes in it."""
+    """A conversation that they began or wrote in. alone: nobody but them and us wrote in it."""
 
     conversation_id: int
     alone: bool
@@ -44,7 +44,7 @@ FIND = """
 
 
 def find(conn: Conn, company_id: int, words: str, *, limit: int = 50) -> list[Contact]:
-    """Find contacts of this platform id, or with this in their name."""
+    """Find contacts with this platform id, or with these words in their name."""
     with conn.cursor(row_factory=class_row(Contact)) as cursor:
         return cursor.execute(FIND, (company_id, words, words, limit)).fetchall()
 
@@ -106,7 +106,7 @@ PARTS = """
 
 
 def parts(conn: Conn, contact: Contact) -> list[Part]:
-    """Every conversation that they began or wrote in, hot or archived."""
+    """List every conversation that they began or wrote in, also archived ones."""
     with conn.cursor(row_factory=class_row(Part)) as cursor:
         return cursor.execute(PARTS, {"company": contact.company_id, "contact": contact.id}).fetchall()
 
@@ -133,7 +133,8 @@ SAID = """
 
 
 def said(conn: Conn, contact: Contact, part: Part) -> list[dict[str, Any]]:
-    """Messages of a conversation in order, as stored: of one alone also ours, of others only theirs."""
+    """Return messages of a conversation in order, as stored: all of them if they wrote alone with us, otherwise only
+    theirs."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             SAID,
@@ -166,13 +167,13 @@ ATTACHMENTS = """
 
 
 def attachments(conn: Conn, contact: Contact, message_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Their stored attachments: message, ordinal, sha256, name, mime, size_bytes."""
+    """Return their stored attachments: message, ordinal, sha256, name, mime, size_bytes."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(ATTACHMENTS, (contact.company_id, list(message_ids))).fetchall()
 
 
 def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
-    """What they put under messages: chat, message (its id on the platform), emoji (null: taken back), at."""
+    """Return their reactions: chat, message (its id on the platform), emoji (null: taken back), at."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """

@@ -1,4 +1,4 @@
-"""Deleting for good, with a receipt that says how much went and never what it was. For the owner role."""
+"""Deletes for good, with a receipt that says how much went and never what it was. For the owner role."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ ADD_RECEIPT = """
 
 
 def add_receipt(conn: Conn, company_id: int, kind: str, subject: str, by: str, counts: Mapping[str, int]) -> None:
-    """Write down that these rows went; a second one about the same subject adds to the first. Nothing: nothing."""
+    """Write down how many rows were deleted; a second receipt about the same subject adds to the first. No rows: no
+    receipt."""
     if not any(counts.values()):
         return
     conn.execute(ADD_RECEIPT, (company_id, kind, subject, by, json.dumps(dict(counts))))
@@ -58,7 +59,7 @@ class Receipt:
 
 
 def receipts(conn: Conn, company_id: int | None = None, *, limit: int = 100) -> list[Receipt]:
-    """Newest first."""
+    """List the receipts of one company or of all, newest first."""
     with conn.cursor(row_factory=class_row(Receipt)) as cursor:
         return cursor.execute(
             """
@@ -164,6 +165,6 @@ COUNT_ARCHIVED = """
 
 
 def count_archived(conn: Conn, company_id: int, *, before: datetime) -> tuple[Counts, int]:
-    """What `delete_archived` would delete of a company: (rows by kind, bytes)."""
+    """Say what `delete_archived` would delete of a company: (rows by kind, bytes)."""
     rows = conn.execute(COUNT_ARCHIVED, (company_id, before)).fetchall()
     return {str(kind): int(str(n)) for kind, n, _ in rows}, sum(int(str(size)) for _, _, size in rows)

@@ -185,7 +185,8 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
 
 
 def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> Counts:
-    """The ledger keeps that an event came and how it ended; the request's body goes, whoever else's words it holds."""
+    """Delete requests' bodies with these messages, whoever else's words they hold, and the events' links to them; the
+    ledger keeps that each event came and how it ended."""
     bodies = conn.execute(
         """
         /* persons.forget_in_logs */
@@ -213,7 +214,7 @@ def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> 
 
 
 def erase_reactions(conn: Conn, contact: Contact) -> int:
-    """What they put under messages of chats in which they never wrote. In the caller's transaction."""
+    """Delete their reactions in chats in which they never wrote; returns how many. In the caller's transaction."""
     return conn.execute(
         """
         /* persons.erase_reactions */
@@ -227,7 +228,8 @@ def erase_reactions(conn: Conn, contact: Contact) -> int:
 
 
 def erase_uses(conn: Conn, contact: Contact) -> int:
-    """What their work of the last days was counted as. In the caller's transaction."""
+    """Delete the counts of costly work that they caused in the last days; returns how many. In the caller's
+    transaction."""
     return conn.execute(
         "/* persons.erase_uses */ DELETE FROM daily_uses WHERE company_id = %s AND contact_id = %s",
         (contact.company_id, contact.id),
@@ -250,8 +252,8 @@ DELETE_CONTACT = """
 
 
 def delete_contact(conn: Conn, contact: Contact) -> bool:
-    """The last of them, if nothing of theirs is left; False: they have written meanwhile. In the caller's
-    transaction: who stores a message of theirs holds the row, so that this waits and then sees it."""
+    """Delete the contact if nothing of theirs is left; False: they have written meanwhile. In the caller's transaction:
+    whoever stores a message of theirs holds the row, so this waits and then sees the message."""
     at = {"company": contact.company_id, "contact": contact.id}
     conn.execute(
         """

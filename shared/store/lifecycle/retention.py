@@ -55,6 +55,8 @@ _OWN = {
 
 @dataclass(frozen=True, slots=True)
 class Override:
+    """A company's own term for a log. purged_before: up to which day it has been carried out."""
+
     company_id: int
     subject: str
     days: int
@@ -63,7 +65,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A partition. kept: it holds only what outlived its day. rows: estimated, or counted where nothing estimates."""
+    """A partition. kept: it holds only what outlived its day."""
 
     parent: str
     name: str
@@ -72,7 +74,7 @@ class Day:
 
 
 def policies(conn: Conn) -> dict[str, int]:
-    """Subject → days."""
+    """Return how many days each log is kept."""
     rows = conn.execute("""
         /* retention.policies */
         SELECT subject, days
@@ -90,6 +92,7 @@ DEFAULT_DAYS = {
 
 
 def overrides(conn: Conn) -> list[Override]:
+    """List companies' own terms."""
     with conn.cursor(row_factory=class_row(Override)) as cursor:
         return cursor.execute(
             """
@@ -102,7 +105,7 @@ def overrides(conn: Conn) -> list[Override]:
 
 
 def set_days(conn: Conn, subject: str, days: int) -> bool:
-    """False: there is no such subject."""
+    """Set how many days a log is kept. Returns False if there is no such log."""
     cursor = conn.execute(
         """
         /* retention.set_days */
@@ -116,7 +119,8 @@ def set_days(conn: Conn, subject: str, days: int) -> bool:
 
 
 def set_override(conn: Conn, company_id: int, subject: str, days: int) -> None:
-    """From the next run on. A shorter one is carried out from the beginning again."""
+    """Set a company's own term, which holds from the next run on. A shorter one is carried out from the beginning
+    again."""
     conn.execute(
         """
         /* retention.set_override */
@@ -130,7 +134,7 @@ def set_override(conn: Conn, company_id: int, subject: str, days: int) -> None:
 
 
 def unset_override(conn: Conn, company_id: int, subject: str) -> bool:
-    """The company's rows follow the default again. False: there was no override."""
+    """Delete a company's own term, so that its rows follow the default again. Returns False if it had none."""
     cursor = conn.execute(
         "/* retention.unset_override */ DELETE FROM retention_overrides WHERE company_id = %s AND subject = %s",
         (company_id, subject),
@@ -139,6 +143,7 @@ def unset_override(conn: Conn, company_id: int, subject: str) -> bool:
 
 
 def mark_purged(conn: Conn, override: Override, before: date) -> None:
+    """Note up to which day a company's own term has been carried out."""
     conn.execute(
         """
         /* retention.mark_purged */
@@ -153,7 +158,7 @@ def mark_purged(conn: Conn, override: Override, before: date) -> None:
 
 
 def days_before(conn: Conn, parent: str, before: date) -> list[Day]:
-    """Partitions of days before this one, oldest first."""
+    """List partitions of days before this one, oldest first."""
     rows = conn.execute(
         """
         /* retention.days_before */
@@ -177,7 +182,7 @@ _DIGITS = r"_(\d{8})(?:_kept)?$"
 
 
 def weigh(conn: Conn, name: str) -> tuple[int, int]:
-    """(rows, bytes) of a table with its indexes. Rows as the last ANALYZE saw them, counted if there was none."""
+    """Return (rows, bytes) of a table with its indexes. Rows as of the last ANALYZE, counted if there was none."""
     row = conn.execute(
         """
         /* retention.weigh */
@@ -196,7 +201,8 @@ def weigh(conn: Conn, name: str) -> tuple[int, int]:
 
 
 def has_kept(conn: Conn, day: Day, companies: Sequence[int]) -> bool:
-    """Whether a row of the day outlives it. Without longer terms that is asked of an index, whatever the day holds."""
+    """Say whether a row of the day must stay. Without longer terms this reads one index entry, whatever the day
+    holds."""
     if not companies:
         if day.parent not in ("webhook_raw", "webhook_events"):
             return False
@@ -216,7 +222,7 @@ def has_kept(conn: Conn, day: Day, companies: Sequence[int]) -> bool:
 
 
 def drop(conn: Conn, day: Day) -> None:
-    """The whole day, at once. Waits for readers of the table, within the caller's lock_timeout."""
+    """Drop the whole day at once. Waits for readers of the table, within the caller's lock_timeout."""
     conn.execute(sql.SQL("/* retention.drop */ DROP TABLE {}").format(sql.Identifier(day.name)))
 
 
@@ -252,21 +258,24 @@ def reduce(conn: Conn, day: Day, companies: Sequence[int]) -> int:
 
 
 def delete_expired(conn: Conn, parent: str, name: str, before: date, companies: Sequence[int], *, limit: int) -> int:
-    """Rows of this partition whose day is before, but for what stays; up to so many."""
+    """Delete rows of this partition whose day is before, except those that must stay; at most so many. Returns how
+    many."""
     return _delete(conn, name, f"r.day < %(before)s AND NOT {_KEPT[parent]}", companies, before, limit)
 
 
 def delete_own(conn: Conn, parent: str, name: str, before: date, company_id: int, *, limit: int) -> int:
-    """Rows of this partition whose day is before and that are this company's alone; up to so many."""
+    """Delete rows of this partition whose day is before and that are this company's alone; at most so many. Returns how
+    many."""
     return _delete(conn, name, f"r.day < %(before)s AND {_OWN[parent]}", [company_id], before, limit)
 
 
 def delete_dated(conn: Conn, subject: str, before: date, *, limit: int) -> int:
-    """Old rows of a log that is not partitioned; up to so many."""
+    """Delete old rows of a log that is not partitioned; at most so many. Returns how many."""
     return _delete(conn, subject, f"r.{DATED_ROWS[subject]} < %(before)s", [], before, limit)
 
 
 def count_dated(conn: Conn, subject: str, before: date) -> int:
+    """Say how many rows `delete_dated` would delete in all."""
     query = sql.SQL("""
         /* retention.count_dated */
         SELECT count(*)
@@ -277,6 +286,7 @@ def count_dated(conn: Conn, subject: str, before: date) -> int:
 
 
 def count_own(conn: Conn, parent: str, name: str, before: date, company_id: int) -> int:
+    """Say how many rows `delete_own` would delete in all."""
     query = sql.SQL("""
         /* retention.count_own */
         SELECT count(*)
@@ -288,6 +298,7 @@ def count_own(conn: Conn, parent: str, name: str, before: date, company_id: int)
 
 
 def count_expired(conn: Conn, parent: str, name: str, before: date, companies: Sequence[int]) -> int:
+    """Say how many rows `delete_expired` would delete in all."""
     query = sql.SQL(
         """
         /* retention.count_expired */

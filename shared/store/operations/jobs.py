@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from shared.store.db.pool import Conn
 
@@ -71,28 +71,28 @@ def owed(conn: Conn) -> dict[str, Owed]:
     return {row.name: row for row in rows}
 
 
+CLAIM = """
+    /* jobs.claim */
+    SELECT run_id, cursor
+    FROM jobs
+    WHERE name = %(name)s
+      AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+      AND (
+          %(slot)s::timestamptz IS NULL
+          OR (slot < %(slot)s AND (retry_at IS NULL OR retry_at <= clock_timestamp()))
+      )
+    FOR UPDATE SKIP LOCKED
+"""
+
+
 def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: float) -> Claim | None:
     """Lease a job whose slot is not done yet; slot None: at once, whatever the timetable says. Returns None if it is
     done or leased. Of two who claim at once one gets it."""
     with conn.transaction():
-        row = conn.execute(
-            """
-            /* jobs.claim */
-            SELECT run_id, cursor
-            FROM jobs
-            WHERE name = %(name)s
-              AND (leased_until IS NULL OR leased_until <= clock_timestamp())
-              AND (
-                  %(slot)s::timestamptz IS NULL
-                  OR (slot < %(slot)s AND (retry_at IS NULL OR retry_at <= clock_timestamp()))
-              )
-            FOR UPDATE SKIP LOCKED
-            """,
-            {"name": name, "slot": slot},
-        ).fetchone()
+        with conn.cursor(row_factory=dict_row) as found:
+            row = found.execute(CLAIM, {"name": name, "slot": slot}).fetchone()
         if row is None:
             return None
-        killed, cursor = row
         conn.execute(
             """
             /* jobs.claim */
@@ -101,7 +101,7 @@ def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: flo
             WHERE id = %s
               AND outcome = 'running'
             """,
-            (killed,),
+            (row["run_id"],),
         )
         begun = conn.execute(
             """
@@ -110,7 +110,7 @@ def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: flo
             VALUES (%s, %s, %s::jsonb)
             RETURNING id
             """,
-            (name, by, _json(cursor)),
+            (name, by, _json(row["cursor"])),
         ).fetchone()
         assert begun is not None
         run_id = int(str(begun[0]))
@@ -123,7 +123,7 @@ def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: flo
             """,
             (run_id, lease_s, name),
         )
-    return Claim(name, run_id, cursor)  # type: ignore[arg-type]
+    return Claim(name, run_id, row["cursor"])
 
 
 def progress(conn: Conn, claim: Claim, *, rows: int, size: int, cursor: Cursor | None, lease_s: float) -> bool:

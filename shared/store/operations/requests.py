@@ -89,22 +89,25 @@ class Dropped:
     reason: str
 
 
+DROPPED = """
+    /* requests.dropped */
+    SELECT
+        e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal AS place, e.request_id, e.received_at,
+        e.platform, a.slug AS app, e.kind, e.reason
+    FROM webhook_events e
+    LEFT JOIN apps a ON a.id = e.app_id
+    WHERE e.day >= %s
+      AND e.outcome = 'dropped'
+      AND e.reason = %s
+    ORDER BY e.received_at DESC, e.ordinal
+    LIMIT %s
+"""
+
+
 def dropped(conn: Conn, reason: str, *, since: date, limit: int) -> list[Dropped]:
-    """The newest events that were dropped for this reason, of this day on."""
-    rows = conn.execute(
-        """
-        /* requests.dropped */
-        SELECT e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal, e.request_id, e.received_at,
-               e.platform, a.slug, e.kind, e.reason
-        FROM webhook_events e
-        LEFT JOIN apps a ON a.id = e.app_id
-        WHERE e.day >= %s AND e.outcome = 'dropped' AND e.reason = %s
-        ORDER BY e.received_at DESC, e.ordinal
-        LIMIT %s
-        """,
-        (since, reason, limit),
-    ).fetchall()
-    return [Dropped(*row) for row in rows]  # type: ignore[arg-type]
+    """List the newest events since this day that were dropped for this reason."""
+    with conn.cursor(row_factory=class_row(Dropped)) as cursor:
+        return cursor.execute(DROPPED, (since, reason, limit)).fetchall()
 
 
 def _with_archived(conn: Conn, event: Traced) -> list[Traced]:

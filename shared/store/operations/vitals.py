@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, dict_row, scalar_row
 
 from shared.store.db.pool import Conn
 
@@ -53,15 +53,16 @@ class Day:
 
 def sizes_on_newest_day(conn: Conn) -> Day:
     """Return the tables' sizes on the newest day for which they were kept."""
-    rows = conn.execute(
-        """
-        /* vitals.sizes_on_newest_day */
-        SELECT day, name, bytes
-        FROM table_sizes
-        WHERE day = (SELECT max(day) FROM table_sizes)
-        """
-    ).fetchall()
-    return Day(rows[0][0] if rows else None, {str(name): int(str(size)) for _, name, size in rows})  # type: ignore[arg-type]
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            """
+            /* vitals.sizes_on_newest_day */
+            SELECT day, name, bytes
+            FROM table_sizes
+            WHERE day = (SELECT max(day) FROM table_sizes)
+            """
+        ).fetchall()
+    return Day(rows[0]["day"] if rows else None, {row["name"]: row["bytes"] for row in rows})
 
 
 def keep_sizes(conn: Conn, day: date) -> int:
