@@ -1,4 +1,5 @@
-"""SQL, a module per table family. Functions take a connection; the flow opens the transaction.
+"""Reads and writes PostgreSQL: a folder for each domain, a module for each family of tables.
 
-Each statement is a literal and begins with `/* module.function */`, so that pg_stat_activity names its room.
+Functions take a connection; the caller opens the transaction. Each statement is a literal that can be pasted into psql
+and begins with `/* module.function */`, the name under which pg_stat_activity and the metrics show it.
 """

@@ -218,18 +218,18 @@ def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[st
 
 def collection_names(conn: Conn, company_id: int, ids: Sequence[int]) -> list[str]:
     """Return the names of these collections, sorted."""
-    rows = conn.execute(
-        """
-        /* knowledge.collection_names */
-        SELECT name
-        FROM collections
-        WHERE company_id = %s
-          AND id = ANY (%s)
-        ORDER BY 1
-        """,
-        (company_id, list(ids)),
-    ).fetchall()
-    return [str(name) for (name,) in rows]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* knowledge.collection_names */
+            SELECT name
+            FROM collections
+            WHERE company_id = %s
+              AND id = ANY (%s)
+            ORDER BY 1
+            """,
+            (company_id, list(ids)),
+        ).fetchall()
 
 
 def commonest_language(conn: Conn, company_id: int) -> str | None:

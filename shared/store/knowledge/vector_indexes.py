@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
 
@@ -124,25 +124,25 @@ NEEDLESS = """
 def needless(conn: Conn) -> list[str]:
     """List graphs of companies that have become small, of companies or spaces that are gone, and those that were
     replaced."""
-    rows = conn.execute(NEEDLESS, (GRAPH_UNTIL, f"{OLD}$")).fetchall()
-    return [str(name) for (name,) in rows]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(NEEDLESS, (GRAPH_UNTIL, f"{OLD}$")).fetchall()
 
 
 def of_space(conn: Conn, space_id: int) -> list[str]:
     """List the names of all companies' graphs in a space."""
-    rows = conn.execute(
-        """
-        /* graphs.of_space */
-        SELECT c.relname::text
-        FROM pg_class c
-        WHERE c.relkind = 'i'
-          AND c.relnamespace = 'public'::regnamespace
-          AND c.relname ~ %s
-        ORDER BY 1
-        """,
-        (f"^embeddings_graph_{int(space_id)}_[0-9]+(_new|_old)?$",),
-    ).fetchall()
-    return [str(name) for (name,) in rows]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* graphs.of_space */
+            SELECT c.relname::text
+            FROM pg_class c
+            WHERE c.relkind = 'i'
+              AND c.relnamespace = 'public'::regnamespace
+              AND c.relname ~ %s
+            ORDER BY 1
+            """,
+            (f"^embeddings_graph_{int(space_id)}_[0-9]+(_new|_old)?$",),
+        ).fetchall()
 
 
 def make(conn: Conn, graph: Graph, *, wait_s: float = 60.0) -> None:

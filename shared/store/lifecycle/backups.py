@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbox import conversations
@@ -78,18 +78,18 @@ def differences(wanted: Facts, found: Facts) -> list[str]:
 
 def _tables(conn: Conn) -> list[str]:
     """List the tables; a partitioned one once."""
-    rows = conn.execute(
-        """
-        /* backups.tables */
-        SELECT relname::text
-        FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace
-          AND relkind IN ('r', 'p')
-          AND NOT relispartition
-        ORDER BY 1
-        """
-    ).fetchall()
-    return [str(name) for (name,) in rows]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* backups.tables */
+            SELECT relname::text
+            FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace
+              AND relkind IN ('r', 'p')
+              AND NOT relispartition
+            ORDER BY 1
+            """
+        ).fetchall()
 
 
 def _count(conn: Conn, table: str) -> int:
@@ -135,8 +135,8 @@ ROLES = """
 
 def roles(conn: Conn) -> list[str]:
     """List the roles that the schema names as owners and grantees: they must exist where it is restored."""
-    rows = conn.execute(ROLES).fetchall()
-    return [str(name) for (name,) in rows]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(ROLES).fetchall()
 
 
 # ------------------------------------------------------------------ the rows

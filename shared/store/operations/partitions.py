@@ -8,6 +8,7 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import scalar_row
 
 PARTITIONED = ("webhook_events", "webhook_raw", "delivery_attempts", "llm_calls")
 KNOWLEDGE = ("documents", "chunks", "lexemes", "knowledge_stats", "indexing")
@@ -34,16 +35,16 @@ def make_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = 
 def missing_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = DAYS_AHEAD) -> list[str]:
     """Names of those that `make_partitions` would make."""
     names = [f"{parent}_{day:%Y%m%d}" for parent, day in _wanted(today, days_ahead)]
-    rows = conn.execute(
-        """
-        /* maintenance.missing_partitions */
-        SELECT name
-        FROM unnest(%s::text[]) AS n (name)
-        WHERE to_regclass(name) IS NULL
-        """,
-        (names,),
-    ).fetchall()
-    return [str(name) for (name,) in rows]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* maintenance.missing_partitions */
+            SELECT name
+            FROM unnest(%s::text[]) AS n (name)
+            WHERE to_regclass(name) IS NULL
+            """,
+            (names,),
+        ).fetchall()
 
 
 def analyze(conn: psycopg.Connection, tables: Sequence[LiteralString]) -> None:

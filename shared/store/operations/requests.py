@@ -119,7 +119,9 @@ def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
         return [event]
     rows = conn.execute(
         sql.SQL(
-            "/* requests.archived */ "
+            """
+            /* requests.archived */
+            """
             + archived.AS_TABLES
             + """
             SELECT

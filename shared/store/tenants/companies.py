@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, LiteralString
 
 from psycopg import errors, sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from shared.names import name_of, slug_of
@@ -195,23 +195,24 @@ def set_texts(conn: Conn, company_id: int, given: Mapping[str, str | None]) -> N
 
 def ids(conn: Conn) -> list[int]:
     """List every company's id; works without a company set."""
-    return [int(str(row[0])) for row in conn.execute("/* companies.ids */ SELECT company_id FROM company_ids()")]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute("/* companies.ids */ SELECT company_id FROM company_ids()").fetchall()
 
 
 def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:
     """List the next companies' ids, in order; works without a company set."""
-    rows = conn.execute(
-        """
-        /* companies.ids_after */
-        SELECT company_id
-        FROM company_ids()
-        WHERE company_id > %s
-        ORDER BY 1
-        LIMIT %s
-        """,
-        (company_id, limit),
-    ).fetchall()
-    return [int(str(row[0])) for row in rows]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* companies.ids_after */
+            SELECT company_id
+            FROM company_ids()
+            WHERE company_id > %s
+            ORDER BY 1
+            LIMIT %s
+            """,
+            (company_id, limit),
+        ).fetchall()
 
 
 def hash_key(api_key: str) -> bytes:
