@@ -129,7 +129,7 @@ def without_safety() -> None:
             if not hasattr(owner, name):
                 raise RuntimeError(f"{owner} has no {name} any more: mend bench/unsafe.py")
             setattr(owner, name, function)
-    psycopg.Connection.execute = _rewriting(psycopg.Connection.execute)  # type: ignore[method-assign]
+    psycopg.Cursor.execute = _rewriting(psycopg.Cursor.execute)  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from shared.channels.text import storable
 from shared.errors import DatabaseUnavailable
 from shared.store.db.pool import Conn
 from shared.store.db.redis import connect
-from shared.store.delivery import outbound
+from shared.store.delivery import send_results
 from shared.store.inbound import balance, dead_letters
 from shared.store.inbound.journal import Reader
 
@@ -87,9 +87,9 @@ class Desk:
 
         def run() -> None:
             with self._edge.db.transaction(company_id) as conn:
-                if outbound.settle(conn, company_id, outbound_id, sent=sent):
+                if send_results.settle(conn, company_id, outbound_id, sent=sent):
                     return
-                state = outbound.state_of(conn, company_id, outbound_id)
+                state = send_results.state_of(conn, company_id, outbound_id)
             if state is None:
                 raise Refused(404, f"company {company_id} has no send {outbound_id}: /ops/uncertain shows them")
             raise Refused(409, f"send {outbound_id} is {state}, not uncertain: there is nothing to settle")
@@ -236,7 +236,7 @@ def _mistakes(work: Callable[[], T]) -> T:
 
 
 async def list_uncertain(desk: Desk, request: Request, asked: Asked) -> Any:
-    return {"uncertain": await desk.ask(lambda conn: outbound.list_uncertain(conn, limit=asked.query[LIMIT]))}
+    return {"uncertain": await desk.ask(lambda conn: send_results.list_uncertain(conn, limit=asked.query[LIMIT]))}
 
 
 async def settle(desk: Desk, request: Request, asked: Asked) -> Any:

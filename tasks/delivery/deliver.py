@@ -19,7 +19,7 @@ from shared.model import Outgoing, Place, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
 from shared.resilience.lease_records import LeaseRecord
 from shared.store.db.pool import Conn, describe, set_companies
-from shared.store.delivery import outbound
+from shared.store.delivery import outbound, send_results
 from shared.store.delivery.outbound import Claim, Outbound
 from shared.telemetry import metrics
 from tasks.delivery import recording
@@ -200,7 +200,7 @@ def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None
     refused = _refusal(part, platform.patience)
     if refused is not None:
         outbound.give_up(conn, claim, meaning=refused)
-        outbound.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
+        send_results.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
         metrics.GIVEN_UP.inc(part.platform, refused)
         log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
         return Delivered(Result.UNSENT, claim.company_id)
@@ -236,7 +236,7 @@ def _settle_here(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound)
     if claim not in begun:
         return Delivered(Result.UNSENT, claim.company_id)
     attempt = begun[claim]
-    recorded = outbound.record(conn, claim, attempt.number, DELIVERED_HERE, delay_s=0, duration_ms=0)
+    recorded = send_results.record(conn, claim, attempt.number, DELIVERED_HERE, delay_s=0, duration_ms=0)
     if recorded is None:
         return Delivered(Result.UNSENT, claim.company_id)
     recording.follow(r, conn, part, DELIVERED_HERE)

@@ -12,8 +12,9 @@ import structlog
 from shared.errors import DatabaseUnavailable
 from shared.model import Outgoing, SendOutcome
 from shared.store.db.pool import Conn
-from shared.store.delivery import outbound
-from shared.store.delivery.outbound import Attempt, Claim, Outbound, Recorded
+from shared.store.delivery import send_results
+from shared.store.delivery.outbound import Attempt, Claim, Outbound
+from shared.store.delivery.send_results import Recorded
 from shared.store.delivery.statuses import Part
 from shared.store.inbox import conversation_bulk, conversations
 from shared.store.inbox.conversations import ChatKey
@@ -52,7 +53,7 @@ def record(
             if outcome.status == "failed" or outcome.migrated_to is not None:
                 # what is said of a conversation is written under its lock, which comes before its parts'
                 conversations.lock(conn, part.company_id, part.conversation_id)
-            recorded = outbound.record(
+            recorded = send_results.record(
                 conn, claim, begun.attempt.number, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
             )
             failed = follow(r, conn, part, outcome) if recorded else []
@@ -67,7 +68,7 @@ def revert_send(r: DeliveryResources, begun: Begun) -> bool:
 
     def write() -> bool:
         with r.db.transaction(begun.claim.company_id) as conn:
-            return outbound.revert_send(conn, begun.claim, begun.attempt)
+            return send_results.revert_send(conn, begun.claim, begun.attempt)
 
     taken_back = bool(_until_written(r, write))
     log.warning(
@@ -97,7 +98,7 @@ def follow(r: DeliveryResources, conn: Conn, part: Outbound, outcome: SendOutcom
         if key is not None:
             conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
     if outcome.status == "failed":
-        outbound.fail_rest(conn, part.company_id, part.id, outcome.meaning)
+        send_results.fail_rest(conn, part.company_id, part.id, outcome.meaning)
         conversation_bulk.set_problems(conn, {(part.company_id, part.conversation_id): outcome.meaning})
     if outcome.status == "reauth":
         need_reauth(conn, part)
@@ -127,7 +128,7 @@ def expire_unrecorded(r: DeliveryResources) -> int:
     """Take sends whose result nobody wrote down for uncertain; returns how many."""
     with r.db.transaction() as conn:
         again = [name for name, platform in r.platforms.items() if platform.idempotent]
-        expired = outbound.expire_sending(conn, again)
+        expired = send_results.expire_sending(conn, again)
     for company_id, outbound_id in expired:
         log.error("part_uncertain", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
     metrics.UNRECORDED.inc(by=len(expired))

@@ -15,7 +15,7 @@ from shared.live.topics import Moved
 from shared.model import SendOutcome
 from shared.store.db.migrate import files
 from shared.store.db.redis import connect
-from shared.store.delivery import outbound
+from shared.store.delivery import outbound, send_results
 from shared.store.lifecycle import retention
 from shared.store.tenants import limits
 from standin.process import StandinProcess
@@ -57,7 +57,7 @@ def _uncertain(inbox: Inbox, bot: Bot) -> str:
     with inbox.db.transaction(bot.company_id) as conn:
         attempt = begin_send(conn, claim)
         assert attempt is not None
-        assert outbound.record(conn, claim, attempt, SendOutcome("uncertain", "timeout"), delay_s=0, duration_ms=1)
+        assert send_results.record(conn, claim, attempt, SendOutcome("uncertain", "timeout"), delay_s=0, duration_ms=1)
     return f"{claim.company_id}/{claim.outbound_id}"
 
 

@@ -17,7 +17,7 @@ from shared.embedded import Database, Postgres
 from shared.errors import DatabaseUnavailable
 from shared.store.db import migrate, pool
 from shared.store.db.pool import Conn
-from shared.store.delivery import outbound
+from shared.store.delivery import outbound, send_results
 from tasks.delivery import deliver, recording
 from tasks.delivery.deliver import REAUTH_RETRY_S, Result, Taken
 from tasks.dispatch import ClaimCapacity
@@ -282,10 +282,10 @@ def test_a_person_settles_an_uncertain_part(
     station.queue(bot, "one")
     station.deliver()
     with psycopg.connect(station.inbox.server.admin_url) as owner:
-        [uncertain] = outbound.list_uncertain(owner)
+        [uncertain] = send_results.list_uncertain(owner)
         assert uncertain.meaning == "connection_lost"
-        assert outbound.settle(owner, uncertain.company_id, uncertain.id, sent=sent)
-        assert not outbound.settle(owner, uncertain.company_id, uncertain.id, sent=sent)
+        assert send_results.settle(owner, uncertain.company_id, uncertain.id, sent=sent)
+        assert not send_results.settle(owner, uncertain.company_id, uncertain.id, sent=sent)
 
     station.deliver_all()
 
@@ -321,8 +321,8 @@ def test_a_record_that_comes_after_a_person_has_settled_changes_nothing(station:
         station.execute("UPDATE outbound SET due_at = now() - interval '1 second' WHERE state = 'sending'")
         recording.expire_unrecorded(station.r)
         with psycopg.connect(station.inbox.server.admin_url) as owner:
-            [uncertain] = outbound.list_uncertain(owner)
-            outbound.settle(owner, uncertain.company_id, uncertain.id, sent=True)
+            [uncertain] = send_results.list_uncertain(owner)
+            send_results.settle(owner, uncertain.company_id, uncertain.id, sent=True)
 
     station.telegram.meanwhile = meanwhile
     station.telegram.script.append(_refused(500, "Internal Server Error"))
@@ -363,7 +363,7 @@ def test_a_result_that_the_database_could_not_take_is_recorded_when_it_is_back(
             server.start()
             with psycopg.connect(database.admin_url) as owner:  # as another process' sweeper would
                 owner.execute("UPDATE outbound SET due_at = now() - interval '1 second' WHERE state = 'sending'")
-                assert len(outbound.expire_sending(owner)) == 1
+                assert len(send_results.expire_sending(owner)) == 1
         time.sleep(seconds)
 
     monkeypatch.setattr(recording, "RETRY_S", 0.2)

@@ -13,7 +13,7 @@ from shared.embedded import Database
 from shared.resilience.lease_records import LeaseRecords
 from shared.store.answers import turns
 from shared.store.db.pool import Conn
-from shared.store.delivery import outbound
+from shared.store.delivery import outbound, send_results
 from tasks.answers import reply
 from tasks.delivery import deliver, lease_reclaim, recording
 from tasks.delivery.lease_reclaim import Reclaimed
@@ -97,7 +97,7 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
     assert station.deliver().result is deliver.Result.NOTHING_DUE  # and never sent again
     with station.r.db.transaction(bot.company_id) as conn:
         number = begun.attempt.number
-        late = outbound.record(conn, begun.claim, number, deliver.DELIVERED_HERE, delay_s=0, duration_ms=0)
+        late = send_results.record(conn, begun.claim, number, deliver.DELIVERED_HERE, delay_s=0, duration_ms=0)
     assert late is not None
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from shared.model import SendOutcome
-from shared.store.delivery import outbound
+from shared.store.delivery import outbound, send_results
 from shared.store.delivery.outbound import Claim
 from tests.factories import Bot
 from tests.integration.claims import begin_send, claim_part
@@ -29,7 +29,7 @@ def _begin(station: Station) -> tuple[Claim, int]:
 
 def _record(station: Station, claim: Claim, attempt: int, outcome: SendOutcome, delay_s: float = 0) -> bool:
     with station.r.db.transaction(claim.company_id) as conn:
-        return outbound.record(conn, claim, attempt, outcome, delay_s=delay_s, duration_ms=5) is not None
+        return send_results.record(conn, claim, attempt, outcome, delay_s=delay_s, duration_ms=5) is not None
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_only_sends_past_their_record_deadline_become_uncertain(station: Station
     station.execute("UPDATE outbound SET due_at = now() - interval '1 s' WHERE id = %s", late.outbound_id)
 
     with station.r.db.transaction() as conn:
-        assert outbound.expire_sending(conn) == [(bot.company_id, late.outbound_id)]
-        assert outbound.expire_sending(conn) == []
+        assert send_results.expire_sending(conn) == [(bot.company_id, late.outbound_id)]
+        assert send_results.expire_sending(conn) == []
 
     with psycopg.connect(station.inbox.server.admin_url) as owner:
-        assert [row.id for row in outbound.list_uncertain(owner)] == [late.outbound_id]
+        assert [row.id for row in send_results.list_uncertain(owner)] == [late.outbound_id]
 
 
 def test_one_turn_cannot_have_two_replies(station: Station, bot: Bot) -> None:

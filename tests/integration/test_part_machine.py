@@ -11,7 +11,7 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from shared.embedded import Database
 from shared.model import SendOutcome
-from shared.store.delivery import outbound
+from shared.store.delivery import outbound, send_results
 from shared.store.inbox import conversations
 from tests.integration.claims import begin_send, claim_part
 from tests.integration.machine import CHATS, WORKERS, Ground, Machine, run
@@ -125,9 +125,9 @@ class Parts(Machine):
             refusals = (_retry_in_10_s(), SendOutcome("failed", "blocked"), SendOutcome("reauth", "bad_token"))
             outcome = data.draw(strategies.sampled_from(refusals))
         with self.ground.transaction(worker) as conn:
-            recorded = outbound.record(conn, sending.claim, sending.attempt, outcome, delay_s=10, duration_ms=1)
+            recorded = send_results.record(conn, sending.claim, sending.attempt, outcome, delay_s=10, duration_ms=1)
             if recorded and outcome.status == "failed":
-                outbound.fail_rest(conn, self.company, sending.claim.outbound_id, outcome.meaning)
+                send_results.fail_rest(conn, self.company, sending.claim.outbound_id, outcome.meaning)
         if recorded and outcome.status != "uncertain":
             self.in_doubt.discard(sending.claim.outbound_id)
 
@@ -148,7 +148,7 @@ class Parts(Machine):
             held = [sending.claim for sending in hands.out]
             with self.ground.transaction("intake") as conn:
                 outbound.reclaim(conn, held if hands.claimed is None else [*held, hands.claimed])
-                outbound.expire_sending(conn)
+                send_results.expire_sending(conn)
 
     def _pass(self, seconds: int) -> None:
         self.ground.owner.execute(
@@ -168,15 +168,15 @@ class Parts(Machine):
     def the_sweeper_expires_sends(self, after_s: int) -> None:
         self._pass(after_s)
         with self.ground.transaction("intake", company=False) as conn:
-            outbound.expire_sending(conn)
+            send_results.expire_sending(conn)
 
     @rule(sent=strategies.booleans())
     def a_person_settles_one(self, sent: bool) -> None:
-        uncertain = outbound.list_uncertain(self.ground.owner)
+        uncertain = send_results.list_uncertain(self.ground.owner)
         if not uncertain:
             return
         with self.ground.owner.transaction():
-            assert outbound.settle(self.ground.owner, self.company, uncertain[0].id, sent=sent)
+            assert send_results.settle(self.ground.owner, self.company, uncertain[0].id, sent=sent)
         self.in_doubt.discard(uncertain[0].id)
         if not sent:
             self.resent_by_person.add(uncertain[0].id)
@@ -195,7 +195,7 @@ class Parts(Machine):
             sending = self.hands[worker].out.pop()
             with self.ground.transaction(worker) as conn:
                 sent = SendOutcome("sent", "sent", platform_message_id="1")
-                assert outbound.record(conn, sending.claim, sending.attempt, sent, delay_s=0, duration_ms=1)
+                assert send_results.record(conn, sending.claim, sending.attempt, sent, delay_s=0, duration_ms=1)
             self.in_doubt.discard(sending.claim.outbound_id)
         assert self.rows("SELECT id FROM outbound WHERE state IN ('queued', 'sending')") == []
         self.nothing_arrives_twice_unless_a_person_said_so()

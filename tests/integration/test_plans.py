@@ -16,7 +16,7 @@ from shared.knowledge.search import search
 from shared.model import JournalEntry, SendOutcome
 from shared.store.answers import quiet_window, receipts, turn_contexts, turns
 from shared.store.db.pool import Conn, set_companies
-from shared.store.delivery import outbound, statuses
+from shared.store.delivery import outbound, send_results, statuses
 from shared.store.inbound import balance, ledger
 from shared.store.inbox import changes, conversation_bulk, conversations, messages
 from shared.store.inbox.conversations import ChatKey, ContactKey, Head
@@ -267,7 +267,7 @@ def test_looking_for_what_is_overdue_stops_at_its_bound(app: Conn) -> None:
 
 def test_sends_without_a_result_are_found_without_reading_the_queue(app: Conn) -> None:
     with _undone(app):
-        read = read_by(app, outbound.expire_sending)
+        read = read_by(app, send_results.expire_sending)
 
     assert _big_whole(read) == 0
     assert read.entries == 0, read
@@ -307,8 +307,8 @@ def test_a_part_from_claim_to_record_costs_a_few_rows(app: Conn) -> None:
         assert outbound.load(explaining, [claim])
         attempt = begin_send(explaining, claim)
         assert attempt is not None
-        assert outbound.record(explaining, claim, attempt, SendOutcome("failed", "x"), delay_s=0, duration_ms=1)
-        assert outbound.fail_rest(explaining, claim.company_id, claim.outbound_id, "x") == 1
+        assert send_results.record(explaining, claim, attempt, SendOutcome("failed", "x"), delay_s=0, duration_ms=1)
+        assert send_results.fail_rest(explaining, claim.company_id, claim.outbound_id, "x") == 1
 
     assert explaining.read_whole((*BIG_TABLES, "delivery_attempts_default")) == []
     assert explaining.sorts() == []

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from shared import settings
 from shared.errors import JournalUnavailable, NotFound, NothingDone, Permanent
 from shared.store.db.redis import connect
-from shared.store.delivery import outbound
+from shared.store.delivery import send_results
 from shared.store.inbound import balance as balance_store
 from shared.store.inbound import dead_letters as store
 from shared.store.inbound.journal import Reader
@@ -210,11 +210,11 @@ def uncertain() -> None:
 def uncertain_list(as_json: bool) -> None:
     """Oldest first. Ask the customer or look at the chat, then settle."""
     with as_owner(settings.load()) as conn:
-        rows = outbound.list_uncertain(conn)
+        rows = send_results.list_uncertain(conn)
     print_rows(rows, _uncertain_line, empty="no send is uncertain", as_json=as_json)
 
 
-def _uncertain_line(row: outbound.Uncertain) -> str:
+def _uncertain_line(row: send_results.Uncertain) -> str:
     return (
         f"{row.company_id}/{row.id}  conversation {row.company_id}/{row.conversation_id}  part {row.part}"
         f"  {row.meaning}  since {row.uncertain_at:%Y-%m-%d %H:%M:%S}"
@@ -229,8 +229,8 @@ def settle(place: Place, sent: bool, as_json: bool) -> None:
     """Say what became of an uncertain send: `outbound uncertain settle acme/7 --sent`."""
     with as_owner(settings.load()) as conn:
         company_id, outbound_id = located(conn, place)
-        if not outbound.settle(conn, company_id, outbound_id, sent=sent):
-            state = outbound.state_of(conn, company_id, outbound_id)
+        if not send_results.settle(conn, company_id, outbound_id, sent=sent):
+            state = send_results.state_of(conn, company_id, outbound_id)
             found = f"there is no send {place}" if state is None else f"{place} is {state}, not an uncertain send"
             raise NothingDone("outbound", f"{found}: `outbound uncertain list` shows them")
     print_result({"company_id": company_id, "id": outbound_id, "settled": True}, f"{place}  settled", as_json=as_json)
