@@ -1,9 +1,12 @@
-"""An answer made a reply: the turn's end, the message, its parts, calls, receipt, the conversation's head, the day."""
+"""Storing an answer: the turn's end, the message, its parts, the model calls, the receipt, the conversation's newest
+message and step, the company's day. One statement, so one round trip."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from psycopg.rows import class_row
 
 from shared.model import Answer
 from shared.store.answers import receipts, usage
@@ -31,96 +34,168 @@ def attention_of(answer: Answer) -> str | None:
     return answer.step_reason if answer.step in ASKS_FOR_A_PERSON or answer.step_reason == "loop" else None
 
 
+MAKE_NONE = """
+    /* replies.make_none */
+    WITH ended AS (
+        UPDATE turns
+        SET state = 'no_reply', finished_at = now(), error = NULL
+        WHERE company_id = %(company)s
+          AND id = %(turn)s
+          AND epoch = %(epoch)s
+          AND state = 'answering'
+        RETURNING id
+    )
+    INSERT INTO receipts (company_id, turn_id, step, reason, passages, citations, attempts, ms, ladder)
+    SELECT %(company)s, ended.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
+        %(attempts)s::jsonb, %(ms)s::jsonb, %(ladder)s::jsonb
+    FROM ended
+"""
+
+
 def make_none(conn: Conn, claim: Claim, answer: Answer) -> bool:
-    """The turn wants no reply: it ends as `no_reply`, with a receipt that says why. False, and nothing is written, if
-    the lease is gone."""
+    """End a turn that wants no reply as `no_reply`, with a receipt that says why. False, and nothing is written, if the
+    lease is gone."""
     cursor = conn.execute(
-        """
-        /* replies.make_none */
-        WITH ended AS (
-            UPDATE turns SET state = 'no_reply', finished_at = now(), error = NULL
-            WHERE company_id = %(company)s AND id = %(turn)s AND epoch = %(epoch)s AND state = 'answering'
-            RETURNING id
-        )
-        INSERT INTO receipts (company_id, turn_id, step, reason, passages, citations, attempts, ms, ladder)
-        SELECT %(company)s, ended.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
-               %(attempts)s::jsonb, %(ms)s::jsonb, %(ladder)s::jsonb
-        FROM ended
-        """,
+        MAKE_NONE,
         {"company": claim.company_id, "turn": claim.turn_id, "epoch": claim.epoch, **receipts.columns(answer)},
         prepare=True,
     )
     return cursor.rowcount == 1
 
 
+SILENCE = """
+    /* replies.silence */
+    UPDATE conversations
+    SET silent_until = CASE
+            WHEN silent_until > now() THEN silent_until
+            ELSE now() + make_interval(secs => %(for_s)s)
+        END,
+        attention = coalesce(attention, %(attention)s),
+        attention_since = coalesce(attention_since, now())
+    WHERE company_id = %(company)s
+      AND id = %(conversation)s
+"""
+
+
 def silence(conn: Conn, claim: Claim, conversation_id: int, *, attention: str, for_s: float) -> None:
-    """The bot gives no answer in this conversation for so long, from the first time that it had to be silenced; a
-    person should look. The conversation is locked."""
+    """Let the bot give no answer in this conversation for for_s, and call a person to it. The time runs from when it
+    was first silenced. The conversation is locked."""
     conn.execute(
-        """
-        /* replies.silence */
-        UPDATE conversations
-        SET silent_until = CASE WHEN silent_until > now() THEN silent_until
-                                ELSE now() + make_interval(secs => %(for_s)s) END,
-            attention = coalesce(attention, %(attention)s),
-            attention_since = coalesce(attention_since, now())
-        WHERE company_id = %(company)s AND id = %(conversation)s
-        """,
+        SILENCE,
         {"company": claim.company_id, "conversation": conversation_id, "attention": attention, "for_s": for_s},
         prepare=True,
     )
 
 
+# `today` comes last, and nothing draws on it: others wait for the company's day.
+MAKE = """
+    /* replies.make */
+    WITH ended AS (
+        UPDATE turns
+        SET state = %(state)s, finished_at = now(), error = NULL
+        WHERE company_id = %(company)s
+          AND id = %(turn)s
+          AND epoch = %(epoch)s
+          AND state = 'answering'
+        RETURNING id
+    ),
+    said AS (
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text)
+        SELECT %(company)s, %(conversation)s, %(channel)s, %(seq)s, 'bot', %(text)s
+        FROM ended
+        RETURNING id
+    ),
+    parts AS (
+        INSERT INTO outbound (company_id, conversation_id, channel_id, turn_id, message_id, part, text)
+        SELECT %(company)s, %(conversation)s, %(channel)s, %(turn)s, said.id, p.part, p.text
+        FROM said, unnest(%(parts)s::text[]) WITH ORDINALITY AS p (text, part)
+        ORDER BY p.part
+    ),
+    calls AS (
+        INSERT INTO llm_calls (
+            company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms, tokens_in,
+            tokens_out, cost_micros
+        )
+        SELECT %(company)s, ended.id, %(epoch)s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step,
+            a.outcome, a.duration_ms, a.tokens_in, a.tokens_out,
+            CASE
+                WHEN a.tokens_in + a.tokens_out = 0 THEN 0
+                ELSE round(
+                    (a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000
+                )::bigint
+            END
+        FROM ended
+        CROSS JOIN unnest(
+            %(providers)s::text[], %(models)s::text[], %(steps)s::text[], %(outcomes)s::text[], %(durations)s::int[],
+            %(tokens_in)s::int[], %(tokens_out)s::int[]
+        ) WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)
+        LEFT JOIN model_prices p ON p.model = a.model
+        RETURNING cost_micros
+    ),
+    cost AS (
+        SELECT CASE WHEN count(*) = count(cost_micros) THEN coalesce(sum(cost_micros), 0)::bigint END AS micros
+        FROM calls
+    ),
+    receipt AS (
+        INSERT INTO receipts (
+            company_id, turn_id, message_id, step, reason, passages, citations, attempts, tokens_in, tokens_out, ms,
+            ladder, cost_micros, space
+        )
+        SELECT %(company)s, %(turn)s, said.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
+            %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(ladder)s::jsonb, cost.micros, %(space)s
+        FROM said, cost
+    ),
+    head AS (
+        UPDATE conversations
+        SET message_count = %(seq)s,
+            last_message_id = said.id,
+            last_message_at = now(),
+            last_message_role = 'bot',
+            last_message_preview = %(preview)s,
+            bot_step = %(step)s,
+            bot_step_at = now(),
+            misses = CASE
+                WHEN %(step)s = 'unknown' THEN misses + 1
+                WHEN %(step)s IN ('full', 'cheaper', 'passages') THEN 0
+                ELSE misses
+            END,
+            answers_until = greatest(coalesce(answers_until, now()), now()) + make_interval(secs => %(every_s)s),
+            attention = coalesce(attention, %(attention)s),
+            attention_since = CASE
+                WHEN coalesce(attention, %(attention)s) IS NOT NULL THEN coalesce(attention_since, now())
+            END
+        FROM said
+        WHERE conversations.company_id = %(company)s
+          AND conversations.id = %(conversation)s
+    ),
+    today AS (
+        INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out, cost_micros)
+        SELECT %(company)s, (now() AT TIME ZONE 'UTC')::date, %(made)s, %(all_in)s, %(all_out)s,
+            coalesce(cost.micros, 0)
+        FROM said, cost
+        WHERE %(made)s > 0
+        ON CONFLICT (company_id, day) DO UPDATE
+        SET calls = u.calls + excluded.calls,
+            tokens_in = u.tokens_in + excluded.tokens_in,
+            tokens_out = u.tokens_out + excluded.tokens_out,
+            cost_micros = u.cost_micros + excluded.cost_micros
+    )
+    SELECT said.id AS message_id, cost.micros AS cost_micros
+    FROM said, cost
+"""
+
+
 def make(
     conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str]
 ) -> Made | None:
-    """All of it in one statement, behind the conversation's last message. None, and nothing is written, if the lease is
-    gone. conversation: locked by this transaction; it is marked for people where the
-    answer asks for one. state: the turn's, `answered` or
-    `handed_over`."""
-    row = conn.execute(
-        "/* replies.make */ WITH ended AS (UPDATE turns SET state = %(state)s, finished_at = now(), error = NULL"
-        "   WHERE company_id = %(company)s AND id = %(turn)s AND epoch = %(epoch)s AND state = 'answering'"
-        "   RETURNING id),"
-        " said AS (INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text)"
-        "   SELECT %(company)s, %(conversation)s, %(channel)s, %(seq)s, 'bot', %(text)s FROM ended RETURNING id),"
-        " parts AS (INSERT INTO outbound (company_id, conversation_id, channel_id, turn_id, message_id, part, text)"
-        "   SELECT %(company)s, %(conversation)s, %(channel)s, %(turn)s, said.id, p.part, p.text"
-        "   FROM said, unnest(%(parts)s::text[]) WITH ORDINALITY AS p (text, part) ORDER BY p.part),"
-        " calls AS (INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome,"
-        "   duration_ms, tokens_in, tokens_out, cost_micros)"
-        "   SELECT %(company)s, ended.id, %(epoch)s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model,"
-        "   a.step, a.outcome, a.duration_ms, a.tokens_in, a.tokens_out,"
-        "   CASE WHEN a.tokens_in + a.tokens_out = 0 THEN 0 ELSE"
-        "   round((a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000)::bigint END"
-        "   FROM ended CROSS JOIN unnest(%(providers)s::text[], %(models)s::text[], %(steps)s::text[],"
-        "     %(outcomes)s::text[], %(durations)s::int[], %(tokens_in)s::int[], %(tokens_out)s::int[])"
-        "     WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)"
-        "   LEFT JOIN model_prices p ON p.model = a.model RETURNING cost_micros),"
-        " cost AS (SELECT CASE WHEN count(*) = count(cost_micros) THEN coalesce(sum(cost_micros), 0)::bigint END"
-        "   AS micros FROM calls),"
-        " receipt AS (INSERT INTO receipts (company_id, turn_id, message_id, step, reason, passages, citations,"
-        "   attempts, tokens_in, tokens_out, ms, ladder, cost_micros, space)"
-        "   SELECT %(company)s, %(turn)s, said.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,"
-        "   %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(ladder)s::jsonb, cost.micros, %(space)s"
-        "   FROM said, cost),"
-        " head AS (UPDATE conversations SET message_count = %(seq)s, last_message_id = said.id,"
-        "   last_message_at = now(), last_message_role = 'bot', last_message_preview = %(preview)s,"
-        "   bot_step = %(step)s, bot_step_at = now(), misses = CASE WHEN %(step)s = 'unknown' THEN misses + 1"
-        "     WHEN %(step)s IN ('full', 'cheaper', 'passages') THEN 0 ELSE misses END,"
-        "   answers_until = greatest(coalesce(answers_until, now()), now()) + make_interval(secs => %(every_s)s),"
-        "   attention = coalesce(attention, %(attention)s),"
-        "   attention_since = CASE WHEN coalesce(attention, %(attention)s) IS NOT NULL"
-        "     THEN coalesce(attention_since, now()) END"
-        "   FROM said WHERE conversations.company_id = %(company)s AND conversations.id = %(conversation)s),"
-        # nothing draws on it, so it comes last: others wait for the company's day
-        " today AS (INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out, cost_micros)"
-        "   SELECT %(company)s, (now() AT TIME ZONE 'UTC')::date, %(made)s, %(all_in)s, %(all_out)s,"
-        "   coalesce(cost.micros, 0) FROM said, cost WHERE %(made)s > 0"
-        "   ON CONFLICT (company_id, day) DO UPDATE SET calls = u.calls + excluded.calls,"
-        "   tokens_in = u.tokens_in + excluded.tokens_in, tokens_out = u.tokens_out + excluded.tokens_out,"
-        "   cost_micros = u.cost_micros + excluded.cost_micros)"
-        " SELECT said.id, cost.micros FROM said, cost",
+    """Store an answer and its parts behind the conversation's last message, all in one statement.
+
+    conversation: locked by this transaction; where the answer asks for a person, it is marked for people. state: the
+    turn's, `answered` or `handed_over`. None, and nothing is written, if the lease is gone.
+    """
+    cursor = conn.cursor(row_factory=class_row(Made))
+    cursor.execute(
+        MAKE,
         {
             "company": claim.company_id,
             "turn": claim.turn_id,
@@ -139,5 +214,5 @@ def make(
             **receipts.columns(answer),
         },
         prepare=True,
-    ).fetchone()
-    return None if row is None else Made(*row)  # type: ignore[arg-type]
+    )
+    return cursor.fetchone()

@@ -1,11 +1,12 @@
-"""What answering turns needs, for several turns of several companies at a time: two statements, however many."""
+"""What answering turns needs, read for several turns of several companies at a time: two statements, however many."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+
+from psycopg.rows import dict_row, tuple_row
 
 from shared.model import ChatLine
 from shared.store.answers.turns import Claim, Turn
@@ -38,40 +39,73 @@ class Loaded:
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
 
 
+# LIMIT 1: one look into the index for each claim. As a join the planner may read all open turns.
+LOAD = """
+    /* cases.load */
+    SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts, t.first_seq, t.last_seq,
+        t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform, c.bot_enabled, c.message_count,
+        t.request_id, h.external_id AS account, c.last_customer_message AS last_message, c.last_customer_at,
+        o.slug AS company_slug, o.name AS company_name, o.handover_text AS company_handover_text,
+        o.notice_text AS company_notice_text, o.overload_text AS company_overload_text,
+        o.daily_token_budget AS company_daily_token_budget, o.texts AS company_texts, h.credentials,
+        CASE
+            WHEN o.daily_token_budget IS NOT NULL THEN (
+                SELECT u.tokens_in + u.tokens_out
+                FROM usage_daily u
+                WHERE u.company_id = t.company_id
+                  AND u.day = (now() AT TIME ZONE 'UTC')::date
+            )
+        END AS tokens_today,
+        (
+            SELECT f.wanted
+            FROM chat_filters f
+            WHERE f.company_id = t.company_id
+              AND f.conversation_id = t.conversation_id
+        ) AS wanted,
+        c.bot_step, c.bot_step_at, c.misses,
+        coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,
+        coalesce(c.silent_until > now(), false) AS silenced
+    FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM turns t
+        WHERE t.company_id = k.company_id
+          AND t.id = k.id
+          AND t.epoch = k.epoch
+          AND t.state = 'answering'
+        LIMIT 1
+    ) t
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM conversations c
+        WHERE c.company_id = t.company_id
+          AND c.id = t.conversation_id
+        LIMIT 1
+    ) c
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM channels h
+        WHERE h.company_id = t.company_id
+          AND h.id = t.channel_id
+        LIMIT 1
+    ) h
+    JOIN companies o ON o.id = t.company_id
+"""
+
+
 def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: int) -> dict[Claim, Loaded]:
-    """The claimed turns; those whose lease is gone are left out. lines: the turn's own, history_lines before them, at
-    most lines_max. The transaction must work for their companies."""
-    cursor = conn.execute(
-        # LIMIT: one look into the index for each claim. As a join the planner may read all open turns.
-        "/* cases.load */ SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,"
-        " t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform,"
-        " c.bot_enabled, c.message_count, t.request_id, h.external_id AS account,"
-        " c.last_customer_message AS last_message, c.last_customer_at, o.slug AS company_slug, o.name AS company_name,"
-        " o.handover_text AS company_handover_text, o.notice_text AS company_notice_text,"
-        " o.overload_text AS company_overload_text, o.daily_token_budget AS company_daily_token_budget,"
-        " o.texts AS company_texts, h.credentials,"
-        " CASE WHEN o.daily_token_budget IS NOT NULL THEN (SELECT u.tokens_in + u.tokens_out FROM usage_daily u"
-        "   WHERE u.company_id = t.company_id AND u.day = (now() AT TIME ZONE 'UTC')::date) END AS tokens_today,"
-        " (SELECT f.wanted FROM chat_filters f WHERE f.company_id = t.company_id"
-        "   AND f.conversation_id = t.conversation_id) AS wanted,"
-        " c.bot_step, c.bot_step_at, c.misses,"
-        " coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,"
-        " coalesce(c.silent_until > now(), false) AS silenced"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)"
-        " CROSS JOIN LATERAL (SELECT * FROM turns t WHERE t.company_id = k.company_id AND t.id = k.id"
-        "   AND t.epoch = k.epoch AND t.state = 'answering' LIMIT 1) t"
-        " CROSS JOIN LATERAL (SELECT * FROM conversations c WHERE c.company_id = t.company_id"
-        "   AND c.id = t.conversation_id LIMIT 1) c"
-        " CROSS JOIN LATERAL (SELECT * FROM channels h WHERE h.company_id = t.company_id"
-        "   AND h.id = t.channel_id LIMIT 1) h"
-        " JOIN companies o ON o.id = t.company_id",
+    """Read the claimed turns; those whose lease is gone are left out.
+
+    Each comes with its own lines and history_lines before them, at most lines_max. The transaction works for their
+    companies.
+    """
+    rows = conn.cursor(row_factory=dict_row).execute(
+        LOAD,
         ([c.company_id for c in claims], [c.turn_id for c in claims], [c.epoch for c in claims]),
         prepare=True,
     )
     found: dict[Claim, Loaded] = {}
-    names = [column.name for column in cursor.description or ()]
-    for values in cursor.fetchall():
-        row: dict[str, Any] = dict(zip(names, values, strict=True))
+    for row in rows.fetchall():
         turn = Turn(**{name: row[name] for name in _TURN})
         company = Company(**{name: row[f"company_{name}"] for name in _COMPANY})
         where = Filter.from_json(row["wanted"]) if isinstance(row["wanted"], dict) else None
@@ -84,17 +118,30 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
     return found
 
 
+LINES = """
+    /* cases.lines */
+    SELECT k.place, m.seq, m.role, coalesce(m.text, ''),
+        coalesce(jsonb_path_query_array(m.attachments, '$[*].type'), '[]')
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        WITH ORDINALITY AS k (company_id, conversation_id, up_to_seq, lines, place)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM messages m
+        WHERE m.company_id = k.company_id
+          AND m.conversation_id = k.conversation_id
+          AND m.seq <= k.up_to_seq
+        ORDER BY m.seq DESC
+        LIMIT k.lines
+    ) m
+"""
+
+
 def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_max: int) -> None:
     if not loaded:
         return
     turns = [one.turn for one in loaded]
-    rows = conn.execute(
-        "/* cases.lines */ SELECT k.place, m.seq, m.role, coalesce(m.text, ''),"
-        " coalesce(jsonb_path_query_array(m.attachments, '$[*].type'), '[]')"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) WITH ORDINALITY"
-        "   AS k (company_id, conversation_id, up_to_seq, lines, place)"
-        " CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.company_id = k.company_id"
-        "   AND m.conversation_id = k.conversation_id AND m.seq <= k.up_to_seq ORDER BY m.seq DESC LIMIT k.lines) m",
+    rows = conn.cursor(row_factory=tuple_row).execute(
+        LINES,
         (
             [t.company_id for t in turns],
             [t.conversation_id for t in turns],
@@ -102,9 +149,8 @@ def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_m
             [min(history_lines + t.message_count - t.first_seq + 1, lines_max) for t in turns],
         ),
         prepare=True,
-    ).fetchall()
+    )
     for place, seq, role, text, types in rows:
-        line = ChatLine(str(role), str(text), tuple(map(str, types)))  # type: ignore[arg-type, call-overload]
-        loaded[int(str(place)) - 1].lines.append((int(str(seq)), line))
+        loaded[place - 1].lines.append((seq, ChatLine(role, text, tuple(map(str, types)))))
     for one in loaded:
         one.lines.sort(key=lambda line: line[0])

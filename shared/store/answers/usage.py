@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg.rows import class_row, scalar_row
+
 from shared.model import ModelAttempt
 from shared.store.db.pool import Conn
 
@@ -21,24 +23,38 @@ class Price:
     out_micros: int
 
 
+ADD_CALLS = """
+    /* usage.add_calls */
+    WITH added AS (
+        INSERT INTO llm_calls (
+            company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms, tokens_in,
+            tokens_out, cost_micros
+        )
+        SELECT %s, %s, %s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step, a.outcome,
+            a.duration_ms, a.tokens_in, a.tokens_out,
+            CASE
+                WHEN a.tokens_in + a.tokens_out = 0 THEN 0
+                ELSE round(
+                    (a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000
+                )::bigint
+            END
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[])
+            WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)
+        LEFT JOIN model_prices p ON p.model = a.model
+        RETURNING cost_micros
+    )
+    SELECT CASE WHEN count(*) = count(cost_micros) THEN sum(cost_micros)::bigint END
+    FROM added
+"""
+
+
 def add_calls(conn: Conn, company_id: int, turn_id: int, epoch: int, attempts: Sequence[ModelAttempt]) -> int | None:
     """Write the attempts down. Returns what they cost in millionths, None if tokens of a model without a price are
     among them."""
     if not attempts:
         return 0
-    row = conn.execute(
-        "/* usage.add_calls */ WITH added AS (INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day,"
-        " provider, model, step, outcome, duration_ms, tokens_in, tokens_out, cost_micros)"
-        " SELECT %s, %s, %s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step, a.outcome,"
-        "   a.duration_ms, a.tokens_in, a.tokens_out, CASE WHEN a.tokens_in + a.tokens_out = 0 THEN 0 ELSE"
-        "   round((a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000)::bigint END"
-        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[]) WITH ORDINALITY"
-        "   AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)"
-        " LEFT JOIN model_prices p ON p.model = a.model RETURNING cost_micros)"
-        " SELECT CASE WHEN count(*) = count(cost_micros) THEN sum(cost_micros)::bigint END FROM added",
-        (company_id, turn_id, epoch, *columns(attempts).values()),
-    ).fetchone()
-    return None if row is None or row[0] is None else int(str(row[0]))
+    values = (company_id, turn_id, epoch, *columns(attempts).values())
+    return conn.cursor(row_factory=scalar_row).execute(ADD_CALLS, values).fetchone()
 
 
 def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
@@ -55,7 +71,20 @@ def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
 
 
 def calls_made(attempts: Sequence[ModelAttempt]) -> int:
+    """How many of the attempts were sent to a provider."""
     return sum(a.outcome not in NOT_MADE for a in attempts)
+
+
+COUNT_DAY = """
+    /* usage.count_day */
+    INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out, cost_micros)
+    VALUES (%s, (now() AT TIME ZONE 'UTC')::date, %s, %s, %s, %s)
+    ON CONFLICT (company_id, day) DO UPDATE
+    SET calls = u.calls + excluded.calls,
+        tokens_in = u.tokens_in + excluded.tokens_in,
+        tokens_out = u.tokens_out + excluded.tokens_out,
+        cost_micros = u.cost_micros + excluded.cost_micros
+"""
 
 
 def count_day(conn: Conn, company_id: int, attempts: Sequence[ModelAttempt], cost_micros: int | None) -> None:
@@ -64,12 +93,7 @@ def count_day(conn: Conn, company_id: int, attempts: Sequence[ModelAttempt], cos
     if not calls:
         return
     conn.execute(
-        "/* usage.count_day */ INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out,"
-        " cost_micros)"
-        " VALUES (%s, (now() AT TIME ZONE 'UTC')::date, %s, %s, %s, %s)"
-        " ON CONFLICT (company_id, day) DO UPDATE SET calls = u.calls + excluded.calls,"
-        " tokens_in = u.tokens_in + excluded.tokens_in, tokens_out = u.tokens_out + excluded.tokens_out,"
-        " cost_micros = u.cost_micros + excluded.cost_micros",
+        COUNT_DAY,
         (company_id, calls, sum(a.tokens_in for a in attempts), sum(a.tokens_out for a in attempts), cost_micros or 0),
         prepare=True,
     )
@@ -85,33 +109,58 @@ class Budgets:
 
 
 def budgets_today(conn: Conn, near_share: float) -> Budgets:
-    """As either role, without a company set."""
-    row = conn.execute(
-        "/* usage.budgets_today */ SELECT bound, near, beyond FROM operations_budgets(%s)", (near_share,)
-    ).fetchone()
-    assert row is not None
-    return Budgets(*row)  # type: ignore[arg-type]
+    """How many companies have a budget, and how many of them are near its end today. As either role, without a company
+    set."""
+    cursor = conn.cursor(row_factory=class_row(Budgets))
+    cursor.execute(
+        """
+        /* usage.budgets_today */
+        SELECT bound, near, beyond
+        FROM operations_budgets(%s)
+        """,
+        (near_share,),
+    )
+    found = cursor.fetchone()
+    assert found is not None
+    return found
 
 
 def set_budget(conn: Conn, company_id: int, tokens: int | None) -> None:
-    """Tokens a day (UTC); None: as many as it takes. For the owner role."""
+    """Set a company's tokens a day (UTC); None: as many as it takes. For the owner role."""
     conn.execute(
-        "/* usage.set_budget */ UPDATE companies SET daily_token_budget = %s WHERE id = %s", (tokens, company_id)
+        """
+        /* usage.set_budget */
+        UPDATE companies
+        SET daily_token_budget = %s
+        WHERE id = %s
+        """,
+        (tokens, company_id),
     )
 
 
 def set_price(conn: Conn, price: Price) -> None:
-    """For answers from now on. For the owner role."""
+    """Set a model's price for answers from now on. For the owner role."""
     conn.execute(
-        "/* usage.set_price */ INSERT INTO model_prices (model, in_micros, out_micros) VALUES (%s, %s, %s)"
-        " ON CONFLICT (model) DO UPDATE SET in_micros = excluded.in_micros, out_micros = excluded.out_micros,"
-        " updated_at = now()",
+        """
+        /* usage.set_price */
+        INSERT INTO model_prices (model, in_micros, out_micros)
+        VALUES (%s, %s, %s)
+        ON CONFLICT (model) DO UPDATE
+        SET in_micros = excluded.in_micros, out_micros = excluded.out_micros, updated_at = now()
+        """,
         (price.model, price.in_micros, price.out_micros),
     )
 
 
 def prices(conn: Conn) -> list[Price]:
-    rows = conn.execute(
-        "/* usage.prices */ SELECT model, in_micros, out_micros FROM model_prices ORDER BY model"
-    ).fetchall()
-    return [Price(*row) for row in rows]  # type: ignore[arg-type]
+    """List the prices by model."""
+    cursor = conn.cursor(row_factory=class_row(Price))
+    cursor.execute(
+        """
+        /* usage.prices */
+        SELECT model, in_micros, out_micros
+        FROM model_prices
+        ORDER BY model
+        """
+    )
+    return cursor.fetchall()
