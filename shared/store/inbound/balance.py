@@ -1,4 +1,4 @@
-"""The balance: what was received, and where all of it is. As either role."""
+"""The balance: how many requests were received, and where all of them are. As either role."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbound import ledger
@@ -56,10 +57,25 @@ def take(conn: Conn, reader: Reader) -> Balance:
         with conn.transaction():
             _add_stream(conn, reader, stream, balance)
     with conn.transaction():
-        conn.execute("/* balance.bound */ SELECT set_config('statement_timeout', %s, true)", (COUNTING_MS,))
-        rows = conn.execute("/* balance.counts */ SELECT what, name, n FROM ops_counts() ORDER BY name").fetchall()
+        conn.execute(
+            """
+            /* balance.bound */
+            SELECT set_config('statement_timeout', %s, true)
+            """,
+            (COUNTING_MS,),
+        )
+        cursor = conn.cursor(row_factory=tuple_row)
+        cursor.execute(
+            """
+            /* balance.counts */
+            SELECT what, name, n
+            FROM ops_counts()
+            ORDER BY name
+            """
+        )
+        rows = cursor.fetchall()
     for what, name, count in rows:
-        getattr(balance, str(what))[str(name)] = int(str(count))
+        getattr(balance, what)[name] = count
     return balance
 
 
@@ -67,23 +83,31 @@ def _add_stream(conn: Conn, reader: Reader, stream: str, balance: Balance) -> No
     """Count one stream; it is held until the end of the transaction."""
     ledger.lock_shard(conn, stream)
     facts = reader.facts(stream)
-    row = conn.execute(
-        "/* balance.take */ SELECT requests, redrives, repeats FROM journal_progress WHERE stream = %s",
+    cursor = conn.cursor(row_factory=tuple_row)
+    cursor.execute(
+        """
+        /* balance.take */
+        SELECT requests, redrives, repeats
+        FROM journal_progress
+        WHERE stream = %s
+        """,
         (stream,),
-    ).fetchone()
-    requests, redrives, repeats = row or (0, 0, 0)
+    )
+    requests, redrives, repeats = cursor.fetchone() or (0, 0, 0)
     stored_already = len(_stored(conn, stream, facts.pending))
     balance.requests_received += facts.added + facts.base
-    balance.requests_stored += int(str(requests))
-    balance.redrives += int(str(redrives))
-    balance.repeats += int(str(repeats))
+    balance.requests_stored += requests
+    balance.redrives += redrives
+    balance.repeats += repeats
     balance.requests_in_flight += facts.length - stored_already
 
 
 def write_off(conn: Conn, reader: Reader, missing: int) -> bool:
-    """Close a balance that misses so many requests, which are lost for good: what was stored behind a backup that was
-    restored. From then on it counts them as stored. False, with nothing changed: it misses another number. For the
-    owner role."""
+    """Close a balance that misses so many requests by counting them as stored from now on. For the owner role.
+
+    They are lost for good: they were stored after the backup that was restored. False, with nothing changed: the
+    balance misses another number.
+    """
     with conn.transaction() as undo:
         total = 0
         for stream in reader.streams:
@@ -91,8 +115,12 @@ def write_off(conn: Conn, reader: Reader, missing: int) -> bool:
             _add_stream(conn, reader, stream, of_stream)
             total += of_stream.missing
             conn.execute(
-                "/* balance.write_off */ INSERT INTO journal_progress AS p (stream, requests)"
-                " VALUES (%(stream)s, %(n)s) ON CONFLICT (stream) DO UPDATE SET requests = p.requests + %(n)s",
+                """
+                /* balance.write_off */
+                INSERT INTO journal_progress AS p (stream, requests)
+                VALUES (%(stream)s, %(n)s)
+                ON CONFLICT (stream) DO UPDATE SET requests = p.requests + %(n)s
+                """,
                 {"stream": stream, "n": of_stream.missing},
             )
         if total != missing:
@@ -101,14 +129,19 @@ def write_off(conn: Conn, reader: Reader, missing: int) -> bool:
 
 
 def _stored(conn: Conn, stream: str, pending: tuple[str, ...]) -> list[str]:
-    """Of the pending entries those already committed: read, stored, and not yet taken out of the stream."""
+    """Those of the pending entries that are committed: read, stored, and not yet taken out of the stream."""
     if not pending:
         return []
-    rows = conn.execute(
-        "/* balance.stored */ SELECT entry_id FROM ledger_known(%s::date[], %s, %s::text[])",
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
+        """
+        /* balance.stored */
+        SELECT entry_id
+        FROM ledger_known(%s::date[], %s, %s::text[])
+        """,
         (sorted({ledger.day_of(entry_id) for entry_id in pending}), stream, list(pending)),
-    ).fetchall()
-    return [str(row[0]) for row in rows]
+    )
+    return cursor.fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +158,28 @@ class Hour:
     events: int
 
 
+HOURS = """
+    /* balance.hours */
+    SELECT hour, platform, company_id, channel_id, outcome, left(reason, 200) AS reason, n AS events
+    FROM ops_hours(%s, %s) h
+    ORDER BY hour, platform, company_id NULLS FIRST, channel_id NULLS FIRST, outcome, h.reason
+    LIMIT %s
+"""
+
+
 def hours(conn: Conn, since: datetime, until: datetime, *, limit: int) -> list[Hour]:
-    """The ledger by channel and hour of receipt, in order. As either role."""
-    rows = conn.execute(
-        "/* balance.hours */ SELECT hour, platform, company_id, channel_id, outcome, left(reason, 200), n"
-        " FROM ops_hours(%s, %s)"
-        " ORDER BY hour, platform, company_id NULLS FIRST, channel_id NULLS FIRST, outcome, reason"
-        " LIMIT %s",
-        (since, until, limit),
-    ).fetchall()
-    return [Hour(*row) for row in rows]  # type: ignore[arg-type]
+    """Count the ledger by channel and hour of receipt, in order. As either role."""
+    return conn.cursor(row_factory=class_row(Hour)).execute(HOURS, (since, until, limit)).fetchall()
 
 
 def note(conn: Conn, balance: Balance, oldest_s: float) -> None:
     """Keep what was found, for whoever watches."""
     conn.execute(
-        "/* balance.note */ INSERT INTO balance_checks (taken_at, received, stored, redrives, in_flight, oldest_s)"
-        " VALUES (clock_timestamp(), %s, %s, %s, %s, %s)",
+        """
+        /* balance.note */
+        INSERT INTO balance_checks (taken_at, received, stored, redrives, in_flight, oldest_s)
+        VALUES (clock_timestamp(), %s, %s, %s, %s, %s)
+        """,
         (
             balance.requests_received, balance.requests_stored, balance.redrives, balance.requests_in_flight, oldest_s,
         ),
@@ -159,8 +197,15 @@ class Noted:
 
 
 def newest(conn: Conn) -> Noted | None:
-    row = conn.execute(
-        "/* balance.newest */ SELECT taken_at, received - stored - redrives - in_flight, in_flight, oldest_s"
-        " FROM balance_checks ORDER BY taken_at DESC LIMIT 1"
-    ).fetchone()
-    return Noted(*row) if row else None  # type: ignore[arg-type]
+    """The newest balance that was noted; None: there is none."""
+    cursor = conn.cursor(row_factory=class_row(Noted))
+    cursor.execute(
+        """
+        /* balance.newest */
+        SELECT taken_at, received - stored - redrives - in_flight AS missing, in_flight, oldest_s
+        FROM balance_checks
+        ORDER BY taken_at DESC
+        LIMIT 1
+        """
+    )
+    return cursor.fetchone()

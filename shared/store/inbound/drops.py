@@ -1,10 +1,13 @@
-"""What was dropped although somebody should know of it, by application: an episode each, until a day passes without."""
+"""Dropped events that an operator should know of, by application. Drops of one kind are one episode, until a day
+passes without one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from psycopg.rows import class_row
 
 from shared.store.db.pool import Conn
 
@@ -13,7 +16,7 @@ Dropped = tuple[int, str, str]
 
 
 def note(conn: Conn, dropped: Mapping[Dropped, int]) -> None:
-    """Count these. Locks their rows: call it last in a transaction."""
+    """Count these drops. Locks their rows: call it last in a transaction."""
     if not dropped:
         return
     places = sorted(dropped)
@@ -53,20 +56,21 @@ class Episode:
 
 
 def lately(conn: Conn) -> list[Episode]:
-    """Those of the last day, of connected applications. As either role, without a company set."""
-    rows = conn.execute(
+    """List the episodes of the last day, of connected applications. As either role, without a company set."""
+    cursor = conn.cursor(row_factory=class_row(Episode))
+    cursor.execute(
         """
         /* drops.lately */
         SELECT platform, slug, reason, accounts, account, events, since, last_at
         FROM operations_dropped()
         ORDER BY slug, reason
         """
-    ).fetchall()
-    return [Episode(*row) for row in rows]  # type: ignore[arg-type]
+    )
+    return cursor.fetchall()
 
 
 def settle(conn: Conn, app_id: int, account: str) -> None:
-    """A channel stands for this account now, so what was dropped for want of it is over. For the owner role."""
+    """End the episodes of an account that a channel stands for now: they were for want of it. For the owner role."""
     conn.execute(
         """
         /* drops.settle */
@@ -80,7 +84,8 @@ def settle(conn: Conn, app_id: int, account: str) -> None:
 
 
 def seen(conn: Conn, app_id: int) -> int:
-    """Somebody has seen to all of an application's; returns how many episodes there were. For the owner role."""
+    """End all episodes of an application, because somebody has seen to them; returns how many there were. For the owner
+    role."""
     return conn.execute(
         """
         /* drops.seen */
@@ -92,7 +97,7 @@ def seen(conn: Conn, app_id: int) -> int:
 
 
 def purge(conn: Conn) -> int:
-    """Episodes that nobody lists any more. For the owner role."""
+    """Delete episodes that nobody lists any more; returns how many. For the owner role."""
     return conn.execute(
         """
         /* drops.purge */

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from psycopg.rows import scalar_row
+
 from shared.model import JournalEntry
-from shared.store.db.pool import Conn
+from shared.store.db.pool import Conn, columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,62 +33,83 @@ def day_of(entry_id: str) -> date:
     return datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC).date()
 
 
+KNOWN = """
+    /* ledger.known */
+    SELECT entry_id
+    FROM ledger_known(%s::date[], %s, %s::text[])
+"""
+
+
 def known(conn: Conn, stream: str, entries: Sequence[JournalEntry]) -> set[str]:
-    """Ids of the entries that the ledger holds already: we died between commit and XACK."""
+    """Ids of the entries that the ledger holds already: their holder died after the commit, before XACK."""
     if not entries:
         return set()
-    rows = conn.execute(
-        "/* ledger.known */ SELECT entry_id FROM ledger_known(%s::date[], %s, %s::text[])",
-        (sorted({day_of(e.entry_id) for e in entries}), stream, [e.entry_id for e in entries]),
-    ).fetchall()
-    return {str(row[0]) for row in rows}
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(KNOWN, (sorted({day_of(e.entry_id) for e in entries}), stream, [e.entry_id for e in entries]))
+    return set(cursor.fetchall())
+
+
+ADD_EVENTS = """
+    /* ledger.add_events */
+    INSERT INTO webhook_events (
+        day, stream, entry_id, ordinal, received_at, platform, app_id, company_id, channel_id, kind, dedupe_key,
+        outcome, reason, message_id, request_id
+    )
+    SELECT *
+    FROM unnest(
+        %s::date[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[]
+    )
+"""
 
 
 def add_events(conn: Conn, rows: Sequence[LedgerRow]) -> None:
-    columns = list(
-        zip(
-            *(
-                (
-                    day_of(r.entry.entry_id),
-                    r.entry.stream,
-                    r.entry.entry_id,
-                    r.ordinal,
-                    r.entry.received_at,
-                    r.entry.platform,
-                    r.entry.app_id,
-                    r.company_id,
-                    r.channel_id,
-                    r.kind,
-                    r.dedupe_key,
-                    r.outcome,
-                    r.reason,
-                    r.message_id,
-                    r.entry.request_id,
-                )
-                for r in rows
-            ),
-            strict=True,
-        )
-    )
-    if not columns:
+    """Write down how these events ended."""
+    if not rows:
         return
     conn.execute(
-        "/* ledger.add_events */ INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform,"
-        " app_id, company_id, channel_id, kind, dedupe_key, outcome, reason, message_id, request_id)"
-        " SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::text[],"
-        " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
-        " %s::text[])",
-        [list(column) for column in columns],
+        ADD_EVENTS,
+        columns(
+            (
+                day_of(r.entry.entry_id),
+                r.entry.stream,
+                r.entry.entry_id,
+                r.ordinal,
+                r.entry.received_at,
+                r.entry.platform,
+                r.entry.app_id,
+                r.company_id,
+                r.channel_id,
+                r.kind,
+                r.dedupe_key,
+                r.outcome,
+                r.reason,
+                r.message_id,
+                r.entry.request_id,
+            )
+            for r in rows
+        ),
     )
+
+
+ADD_RAW = """
+    /* ledger.add_raw */
+    INSERT INTO webhook_raw (day, stream, entry_id, platform, app_id, received_at, size, body, delivery_id)
+    SELECT *
+    FROM unnest(
+        %s::date[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::int[], %s::bytea[],
+        %s::text[]
+    )
+    ON CONFLICT DO NOTHING
+"""
 
 
 def add_raw(conn: Conn, entries: Sequence[JournalEntry]) -> None:
+    """Keep these requests as they came, compressed."""
     if not entries:
         return
     conn.execute(
-        "/* ledger.add_raw */ INSERT INTO webhook_raw (day, stream, entry_id, platform, app_id, received_at, size,"
-        " body, delivery_id) SELECT * FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
-        " %s::timestamptz[], %s::int[], %s::bytea[], %s::text[]) ON CONFLICT DO NOTHING",
+        ADD_RAW,
         [
             [day_of(e.entry_id) for e in entries],
             [e.stream for e in entries],
@@ -111,13 +134,23 @@ class Progress:
     repeats: int = 0
 
 
+ADD_PROGRESS = """
+    /* ledger.add_progress */
+    INSERT INTO journal_progress AS p (stream, requests, redrives, repeats)
+    SELECT *
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+    ON CONFLICT (stream) DO UPDATE
+    SET requests = p.requests + excluded.requests,
+        redrives = p.redrives + excluded.redrives,
+        repeats = p.repeats + excluded.repeats,
+        updated_at = now()
+"""
+
+
 def add_progress(conn: Conn, progress: Sequence[Progress]) -> None:
-    """One row a stream, under the shard's lock, so that nobody waits for it."""
+    """Count what streams have given: one row a stream, under its shard's lock, so that nobody waits for it."""
     conn.execute(
-        "/* ledger.add_progress */ INSERT INTO journal_progress AS p (stream, requests, redrives, repeats)"
-        " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
-        " ON CONFLICT (stream) DO UPDATE SET requests = p.requests + excluded.requests,"
-        " redrives = p.redrives + excluded.redrives, repeats = p.repeats + excluded.repeats, updated_at = now()",
+        ADD_PROGRESS,
         [
             [p.stream for p in progress],
             [p.requests for p in progress],
@@ -128,11 +161,18 @@ def add_progress(conn: Conn, progress: Sequence[Progress]) -> None:
 
 
 def consumed(conn: Conn, stream: str) -> int:
-    """Requests and redrives that the ledger has from this stream, ever."""
-    row = conn.execute(
-        "/* ledger.consumed */ SELECT requests + redrives FROM journal_progress WHERE stream = %s", (stream,)
-    ).fetchone()
-    return int(str(row[0])) if row else 0
+    """How many requests and redrives the ledger has from this stream, ever."""
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
+        """
+        /* ledger.consumed */
+        SELECT requests + redrives
+        FROM journal_progress
+        WHERE stream = %s
+        """,
+        (stream,),
+    )
+    return cursor.fetchone() or 0
 
 
 def unpark(conn: Conn, place: str, row: LedgerRow) -> bool:
@@ -141,15 +181,20 @@ def unpark(conn: Conn, place: str, row: LedgerRow) -> bool:
     place: `<day>/<stream>/<entry>/<ordinal>`, as `parked list` prints it.
     """
     day, stream, entry_id, ordinal = split_place(place)
-    found = conn.execute(
-        "/* ledger.unpark */ SELECT ledger_unpark(%s::date, %s, %s, %s::int, %s, %s, %s::bigint, %s::bigint)",
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
+        """
+        /* ledger.unpark */
+        SELECT ledger_unpark(%s::date, %s, %s, %s::int, %s, %s, %s::bigint, %s::bigint)
+        """,
         (day, stream, entry_id, ordinal, row.outcome, row.reason, row.company_id, row.channel_id),
-    ).fetchone()
-    return bool(found and found[0])
+    )
+    return bool(cursor.fetchone())
 
 
 def split_place(place: str) -> tuple[date, str, str, int]:
-    """Raises ValueError when the place is no `<day>/<stream>/<entry>/<ordinal>`."""
+    """Split a place into day, stream, entry and ordinal. Raises ValueError when it is no
+    `<day>/<stream>/<entry>/<ordinal>`."""
     parts = place.split("/")
     if len(parts) != 4:
         raise ValueError(f"{place!r} is no place of a parked event: copy it from `parked list`")
@@ -159,14 +204,26 @@ def split_place(place: str) -> tuple[date, str, str, int]:
 
 
 def try_lock_shards(conn: Conn, streams: Sequence[str]) -> list[str]:
-    """Hold shards until the transaction ends, however it ends. Returns those that nobody else holds."""
-    rows = conn.execute(
-        "/* ledger.try_lock_shards */ SELECT stream FROM unnest(%s::text[]) AS t (stream)"
-        " WHERE pg_try_advisory_xact_lock(hashtextextended(stream, 5117))",
+    """Lock shards until the transaction ends, however it ends. Returns those that nobody else holds."""
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
+        """
+        /* ledger.try_lock_shards */
+        SELECT stream
+        FROM unnest(%s::text[]) AS t (stream)
+        WHERE pg_try_advisory_xact_lock(hashtextextended(stream, 5117))
+        """,
         (list(streams),),
-    ).fetchall()
-    return [str(row[0]) for row in rows]
+    )
+    return cursor.fetchall()
 
 
 def lock_shard(conn: Conn, stream: str) -> None:
-    conn.execute("/* ledger.lock_shard */ SELECT pg_advisory_xact_lock(hashtextextended(%s, 5117))", (stream,))
+    """Lock a shard until the transaction ends, waiting for whoever holds it."""
+    conn.execute(
+        """
+        /* ledger.lock_shard */
+        SELECT pg_advisory_xact_lock(hashtextextended(%s, 5117))
+        """,
+        (stream,),
+    )
