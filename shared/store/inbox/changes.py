@@ -1,4 +1,4 @@
-"""Edits, deletions and reactions: what a message is now, also where the news came before the message."""
+"""Edits, deletions and reactions of messages, also those that come before their message."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from psycopg.rows import tuple_row
 
 from shared.store.db.pool import Conn, columns
 
@@ -71,37 +73,55 @@ def _content(text: Any, attachments: Any, edited_at: Any, edits: Any, deleted_at
     return Content(text, tuple(attachments or ()), edited_at, tuple(edits or ()), deleted_at)
 
 
+# LIMIT 1: the newest, should a platform have given an id twice.
+STORED = """
+    /* changes.stored */
+    SELECT k.company_id, k.conversation_id, k.external_id, m.id, m.seq, m.role, m.channel_id, m.text, m.attachments,
+        m.edited_at, m.edits, m.deleted_at
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM messages m
+        WHERE m.company_id = k.company_id
+          AND m.conversation_id = k.conversation_id
+          AND m.external_id = k.external_id
+        ORDER BY m.id DESC
+        LIMIT 1
+    ) m
+"""
+
+
 def stored(conn: Conn, targets: Sequence[Target]) -> dict[Target, Known]:
     """Those of the messages that have come."""
     if not targets:
         return {}
-    rows = conn.execute(
-        "/* changes.stored */ SELECT k.company_id, k.conversation_id, k.external_id, m.id, m.seq, m.role, m.channel_id,"
-        " m.text, m.attachments, m.edited_at, m.edits, m.deleted_at"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)"
-        # the newest, should a platform have given an id twice
-        " CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.company_id = k.company_id"
-        "   AND m.conversation_id = k.conversation_id AND m.external_id = k.external_id ORDER BY m.id DESC LIMIT 1) m",
-        columns(targets),
-    ).fetchall()
+    rows = conn.cursor(row_factory=tuple_row).execute(STORED, columns(targets))
     return {
-        (company, conversation, external_id): Known(id_, seq, role, channel, _content(*content))  # type: ignore[arg-type, misc]
+        (company, conversation, external_id): Known(id_, seq, role, channel, _content(*content))
         for company, conversation, external_id, id_, seq, role, channel, *content in rows
     }
 
 
+REWRITE = """
+    /* changes.rewrite */
+    UPDATE messages m
+    SET text = n.text,
+        attachments = n.attachments::jsonb,
+        edited_at = n.edited_at,
+        edits = ARRAY(SELECT jsonb_array_elements_text(n.edits::jsonb)),
+        deleted_at = n.deleted_at
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[]
+    ) AS n (company_id, id, text, attachments, edited_at, edits, deleted_at)
+    WHERE m.company_id = n.company_id
+      AND m.id = n.id
+"""
+
+
 def rewrite(conn: Conn, contents: Mapping[tuple[int, int], Content]) -> None:
-    """(company, message) → what it says now."""
-    if not contents:
-        return
-    conn.execute(
-        "/* changes.rewrite */ UPDATE messages m SET text = n.text, attachments = n.attachments::jsonb,"
-        " edited_at = n.edited_at, edits = ARRAY(SELECT jsonb_array_elements_text(n.edits::jsonb)),"
-        " deleted_at = n.deleted_at FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],"
-        " %s::text[], %s::timestamptz[]) AS n (company_id, id, text, attachments, edited_at, edits, deleted_at)"
-        " WHERE m.company_id = n.company_id AND m.id = n.id",
-        columns((*key, *_values(content)) for key, content in contents.items()),
-    )
+    """Write what messages say now: (company, message) → content."""
+    if contents:
+        conn.execute(REWRITE, columns((*key, *_values(content)) for key, content in contents.items()))
 
 
 def _values(content: Content) -> tuple[Any, ...]:
@@ -109,50 +129,71 @@ def _values(content: Content) -> tuple[Any, ...]:
     return content.text, attachments, content.edited_at, json.dumps(content.edits), content.deleted_at
 
 
+EARLY = """
+    /* changes.early */
+    SELECT k.company_id, k.conversation_id, k.external_id, e.text, e.attachments, e.edited_at, e.edits, e.deleted_at
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM early_changes e
+        WHERE e.company_id = k.company_id
+          AND e.conversation_id = k.conversation_id
+          AND e.external_id = k.external_id
+        LIMIT 1
+    ) e
+"""
+
+
 def early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
     """What is known of messages that have not come."""
     if not targets:
         return {}
-    rows = conn.execute(
-        "/* changes.early */ SELECT k.company_id, k.conversation_id, k.external_id, e.text, e.attachments, e.edited_at,"
-        " e.edits, e.deleted_at"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)"
-        " CROSS JOIN LATERAL (SELECT * FROM early_changes e WHERE e.company_id = k.company_id"
-        "   AND e.conversation_id = k.conversation_id AND e.external_id = k.external_id LIMIT 1) e",
-        columns(targets),
-    ).fetchall()
+    rows = conn.cursor(row_factory=tuple_row).execute(EARLY, columns(targets))
     return {
-        (company, conversation, external_id): _content(*content)  # type: ignore[misc]
+        (company, conversation, external_id): _content(*content)
         for company, conversation, external_id, *content in rows
     }
 
 
-def keep_early(conn: Conn, contents: Mapping[Target, Content]) -> None:
-    if not contents:
-        return
-    conn.execute(
-        "/* changes.keep_early */ INSERT INTO early_changes AS e (company_id, conversation_id, external_id, text,"
-        " attachments, edited_at, edits, deleted_at) SELECT company_id, conversation_id, external_id, text,"
-        " attachments::jsonb, edited_at, ARRAY(SELECT jsonb_array_elements_text(n.edits::jsonb)), deleted_at"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[],"
-        " %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[]) AS n (company_id, conversation_id, external_id,"
-        " text, attachments, edited_at, edits, deleted_at)"
-        " ON CONFLICT (company_id, conversation_id, external_id) DO UPDATE SET text = excluded.text,"
-        " attachments = excluded.attachments, edited_at = excluded.edited_at, edits = excluded.edits,"
-        " deleted_at = excluded.deleted_at",
-        columns((*key, *_values(content)) for key, content in contents.items()),
+KEEP_EARLY = """
+    /* changes.keep_early */
+    INSERT INTO early_changes AS e (
+        company_id, conversation_id, external_id, text, attachments, edited_at, edits, deleted_at
     )
+    SELECT company_id, conversation_id, external_id, text, attachments::jsonb, edited_at,
+        ARRAY(SELECT jsonb_array_elements_text(n.edits::jsonb)), deleted_at
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[],
+        %s::timestamptz[]
+    ) AS n (company_id, conversation_id, external_id, text, attachments, edited_at, edits, deleted_at)
+    ON CONFLICT (company_id, conversation_id, external_id) DO UPDATE
+    SET text = excluded.text,
+        attachments = excluded.attachments,
+        edited_at = excluded.edited_at,
+        edits = excluded.edits,
+        deleted_at = excluded.deleted_at
+"""
+
+
+def keep_early(conn: Conn, contents: Mapping[Target, Content]) -> None:
+    """Keep what is known of messages that have not come."""
+    if contents:
+        conn.execute(KEEP_EARLY, columns((*key, *_values(content)) for key, content in contents.items()))
 
 
 def take_early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
-    """As early(), for messages that come now: their rows go."""
+    """As early(), for messages that come now: their rows are deleted."""
     found = early(conn, targets)
     if found:
         conn.execute(
-            "/* changes.take_early */ DELETE FROM early_changes e"
-            " USING unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)"
-            " WHERE e.company_id = k.company_id AND e.conversation_id = k.conversation_id"
-            " AND e.external_id = k.external_id",
+            """
+            /* changes.take_early */
+            DELETE FROM early_changes e
+            USING unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, conversation_id, external_id)
+            WHERE e.company_id = k.company_id
+              AND e.conversation_id = k.conversation_id
+              AND e.external_id = k.external_id
+            """,
             columns(found),
         )
     return found
@@ -171,8 +212,20 @@ class Reaction:
     at: datetime
 
 
+REACT = """
+    /* changes.react */
+    INSERT INTO message_reactions AS r (company_id, channel_id, chat, target, sender, emoji, at)
+    SELECT *
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+    ON CONFLICT (company_id, channel_id, target, chat, sender) DO UPDATE
+    SET emoji = excluded.emoji, at = excluded.at
+    WHERE r.at <= excluded.at
+      AND (r.at, r.emoji) IS DISTINCT FROM (excluded.at, excluded.emoji)
+"""
+
+
 def react(conn: Conn, reactions: Sequence[Reaction]) -> int:
-    """Each person's newest reaction to each message counts. Returns how many rows changed."""
+    """Store reactions, of which each person's newest to each message counts. Returns how many rows changed."""
     newest: dict[tuple[int, int, str, str, str], Reaction] = {}
     for one in reactions:
         key = (one.company_id, one.channel_id, one.target, one.chat, one.sender)
@@ -182,11 +235,7 @@ def react(conn: Conn, reactions: Sequence[Reaction]) -> int:
         return 0
     rows = [newest[key] for key in sorted(newest)]  # two writers never wait in a circle
     cursor = conn.execute(
-        "/* changes.react */ INSERT INTO message_reactions AS r (company_id, channel_id, chat, target, sender,"
-        " emoji, at) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],"
-        " %s::timestamptz[]) ON CONFLICT (company_id, channel_id, target, chat, sender) DO UPDATE"
-        " SET emoji = excluded.emoji, at = excluded.at"
-        " WHERE r.at <= excluded.at AND (r.at, r.emoji) IS DISTINCT FROM (excluded.at, excluded.emoji)",
+        REACT,
         columns((r.company_id, r.channel_id, r.chat, r.target, r.sender, r.emoji, r.at) for r in rows),
     )
     return cursor.rowcount
@@ -196,40 +245,66 @@ REACTIONS_SHOWN = 20
 """Of each message: a channel may have thousands of people in it."""
 
 
+# starts_with: some platforms say in which room it was, and not in which thread of it.
+REACTIONS_OF = """
+    /* changes.reactions_of */
+    SELECT id, sender, emoji
+    FROM (
+        SELECT m.id, r.sender, left(r.emoji, 64) AS emoji, r.at,
+            row_number() OVER (PARTITION BY m.id ORDER BY r.at DESC, r.sender) AS place
+        FROM messages m
+        JOIN conversations c ON c.company_id = m.company_id AND c.id = m.conversation_id
+        CROSS JOIN LATERAL (
+            SELECT m.external_id AS target
+            UNION
+            SELECT o.platform_message_id
+            FROM outbound o
+            WHERE o.company_id = m.company_id
+              AND o.message_id = m.id
+        ) t
+        JOIN message_reactions r
+            ON r.company_id = m.company_id
+            AND r.channel_id = m.channel_id
+            AND r.target = t.target
+            AND (r.chat IN (c.chat, c.migrated_to) OR starts_with(c.chat, r.chat || ':'))
+        WHERE m.company_id = %s
+          AND m.id = ANY (%s::bigint[])
+          AND r.emoji IS NOT NULL
+    ) newest
+    WHERE place <= %s
+    ORDER BY at
+"""
+
+
 def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, str]]:
     """Message → person → emoji, the newest REACTIONS_SHOWN of each message that has any."""
     if not message_ids:
         return {}
-    rows = conn.execute(
-        "/* changes.reactions_of */ SELECT id, sender, emoji"
-        " FROM (SELECT m.id, r.sender, left(r.emoji, 64) AS emoji, r.at,"
-        "  row_number() OVER (PARTITION BY m.id ORDER BY r.at DESC, r.sender) AS place FROM messages m"
-        " JOIN conversations c ON c.company_id = m.company_id AND c.id = m.conversation_id"
-        " CROSS JOIN LATERAL (SELECT m.external_id AS target UNION SELECT o.platform_message_id FROM outbound o"
-        "   WHERE o.company_id = m.company_id AND o.message_id = m.id) t"
-        " JOIN message_reactions r ON r.company_id = m.company_id AND r.channel_id = m.channel_id"
-        "   AND r.target = t.target"
-        # some platforms say in which room it was, and not in which thread of it
-        "   AND (r.chat IN (c.chat, c.migrated_to) OR starts_with(c.chat, r.chat || ':'))"
-        " WHERE m.company_id = %s AND m.id = ANY (%s::bigint[]) AND r.emoji IS NOT NULL) newest"
-        " WHERE place <= %s ORDER BY at",
-        (company_id, list(message_ids), REACTIONS_SHOWN),
-    ).fetchall()
+    values = (company_id, list(message_ids), REACTIONS_SHOWN)
     found: dict[int, dict[str, str]] = {}
-    for message_id, sender, emoji in rows:
-        found.setdefault(int(str(message_id)), {})[str(sender)] = str(emoji)
+    for message_id, sender, emoji in conn.cursor(row_factory=tuple_row).execute(REACTIONS_OF, values):
+        found.setdefault(message_id, {})[sender] = emoji
     return found
 
 
 def purge_early(conn: Conn, company_id: int, before: datetime) -> int:
-    """What was kept for messages and sends that never came. Returns how many rows went."""
-    gone = 0
-    gone += conn.execute(
-        "/* changes.purge_early */ DELETE FROM early_changes WHERE company_id = %s AND created_at < %s",
+    """Delete what was kept for messages and sends that never came. Returns how many rows went."""
+    changes = conn.execute(
+        """
+        /* changes.purge_early */
+        DELETE FROM early_changes
+        WHERE company_id = %s
+          AND created_at < %s
+        """,
         (company_id, before),
-    ).rowcount
-    gone += conn.execute(
-        "/* changes.purge_early */ DELETE FROM early_statuses WHERE company_id = %s AND created_at < %s",
+    )
+    statuses = conn.execute(
+        """
+        /* changes.purge_early */
+        DELETE FROM early_statuses
+        WHERE company_id = %s
+          AND created_at < %s
+        """,
         (company_id, before),
-    ).rowcount
-    return gone
+    )
+    return changes.rowcount + statuses.rowcount
