@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Composed, Literal
 
 from shared.embedded import Database
-from shared.store.inbox import conversations
+from shared.store.inbox import company_totals, conversations
 from shared.store.inbox.conversations import Listed
 from tests.factories import Bot, make_bot, update
 from tests.factories import Inbox as WayIn
@@ -93,7 +93,7 @@ class Inbox:
     def _first_page(self) -> float:
         company = self._bot.company_id
         return self._timed(
-            lambda conn: (conversations.unread_total(conn, company), conversations.recent(conn, company, limit=50))
+            lambda conn: (company_totals.unread_total(conn, company), conversations.recent(conn, company, limit=50))
         )
 
     def _middle_page(self) -> float:

@@ -20,7 +20,7 @@ from gateway.http.resource import BODY_MAX_BYTES, Operation, Resource
 from shared.live.topics import Chat, Moved, Stored
 from shared.store.db.pool import Conn
 from shared.store.delivery import statuses
-from shared.store.inbox import changes, conversations, messages
+from shared.store.inbox import changes, company_totals, conversations, messages
 from shared.store.inbox import media as media_store
 from tasks.delivery import tasks
 from tasks.inbox import takeover
@@ -41,7 +41,7 @@ async def list_conversations(agent: Agent, asked: Asked) -> Response:
 
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
         return {
-            "unread": conversations.unread_total(conn, company_id),
+            "unread": company_totals.unread_total(conn, company_id),
             "conversations": conversations.recent(
                 conn, company_id, limit=query[CONVERSATIONS_LIMIT], before=query[BEFORE], before_id=query[BEFORE_ID]
             ),

@@ -17,7 +17,7 @@ from shared.settings import Settings
 from shared.store.db.pool import Conn, set_companies
 from shared.store.inbound import drops, ledger
 from shared.store.inbound.ledger import LedgerRow, Progress
-from shared.store.inbox import conversations
+from shared.store.inbox import company_totals
 from shared.store.tenants import channels
 from tasks.inbound import event_dispatch
 from tasks.inbound.batch import Batch, Placed, Stored
@@ -108,7 +108,7 @@ def store_batch(
     batch = event_dispatch.apply(conn, placed, settings, stored)
     _write_ledger(conn, fresh, batch, stored)
     ledger.add_progress(conn, progress)
-    conversations.add_totals(conn, {company: add for company, add in batch.totals.items() if add != (0, 0)})
+    company_totals.add_totals(conn, {company: add for company, add in batch.totals.items() if add != (0, 0)})
     drops.note(conn, batch.lost)
     faults.reach("intake.before_commit")
     return stored

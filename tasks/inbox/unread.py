@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.store.inbox import conversations
+from shared.store.inbox import company_totals
 from shared.store.operations.jobs import Cursor
 from shared.store.tenants import companies
 from tasks.operations.jobs import Batch, Job, Preview, Work
@@ -17,12 +17,12 @@ def _reconcile_totals(work: Work, cursor: Cursor | None) -> Batch:
     drifted = 0
     for company_id in ids:
         with work.transaction(company_id) as conn:
-            drifted += conversations.reconcile_totals(conn, company_id)
+            drifted += company_totals.reconcile_totals(conn, company_id)
     return Batch(drifted, next={"after": ids[-1]} if len(ids) == COMPANIES_A_BATCH else None)
 
 
 def _drifted_totals(work: Work) -> Preview:
-    drifted = conversations.drifted_totals(work.conn)
+    drifted = company_totals.drifted_totals(work.conn)
     return Preview(len(drifted), 0, tuple(f"company {company_id}: would correct its totals" for company_id in drifted))
 
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from shared.embedded import Database
 from shared.store.db.pool import Conn, set_companies
-from shared.store.inbox import conversations, messages
+from shared.store.inbox import company_totals, conversations, messages
 from shared.store.inbox.conversations import ChatKey, Head
 from tests.factories import make_bot
 
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         message = messages.add_own(conn, self.company, locked.id, locked.channel_id, seq, role, "words")
         by_customer = role == "customer"
         conversations.advance(conn, [Head(self.company, locked.id, seq, int(by_customer), message, role, "words")])
-        conversations.add_totals(conn, {self.company: (int(by_customer), int(by_customer))})
+        company_totals.add_totals(conn, {self.company: (int(by_customer), int(by_customer))})
         return message, seq
 
 

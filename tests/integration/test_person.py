@@ -19,7 +19,7 @@ from shared.embedded import Database
 from shared.errors import Transient
 from shared.store.db import objects
 from shared.store.db.pool import Conn
-from shared.store.inbox import conversations
+from shared.store.inbox import company_totals
 from shared.store.lifecycle import data_subjects, deletion
 from tasks.lifecycle import archive, data_subject
 from tasks.operations import jobs
@@ -104,7 +104,7 @@ def test_a_person_s_own_conversation_goes_with_all_that_belongs_to_it(work: Work
     ).fetchall()
     _with_a_picture(work, bot, int(str(first)))
     work.conn.execute("UPDATE conversations SET customer_seq = 20, read_seq = 5")
-    conversations.reconcile_totals(work.conn, bot.company_id)
+    company_totals.reconcile_totals(work.conn, bot.company_id)
     jobs.run(archive.MOVE_MESSAGES, work, slot=None, by="hand")
     assert ANN in _everything(work.conn)
 
@@ -120,7 +120,7 @@ def test_a_person_s_own_conversation_goes_with_all_that_belongs_to_it(work: Work
     assert objects.from_settings(work.settings).get(bot.company_id, hashlib.sha256(PICTURE).hexdigest()) is None
     assert work.conn.execute("SELECT count(*) FROM messages").fetchone() == (40,)
     assert work.conn.execute("SELECT customer_messages, unread FROM company_totals").fetchone() == (20, 15)
-    assert not conversations.reconcile_totals(work.conn, bot.company_id)
+    assert not company_totals.reconcile_totals(work.conn, bot.company_id)
     [receipt] = deletion.receipts(work.conn, bot.company_id)
     assert {k: v for k, v in receipt.counts.items() if v} == {k: v for k, v in counts.items() if v}
 

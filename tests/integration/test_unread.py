@@ -7,7 +7,7 @@ import threading
 import psycopg
 import pytest
 
-from shared.store.inbox import conversations
+from shared.store.inbox import company_totals, conversations
 from shared.store.inbox.conversations import Head
 from tasks.inbox import takeover
 from tests.factories import Bot, Inbox, make_bot, update
@@ -61,7 +61,7 @@ def test_a_message_stored_while_the_agent_s_mark_waits_stays_unread(inbox: Inbox
     thread.start()
     _wait_until_blocked(inbox)
     conversations.advance(conn, [Head(bot.company_id, conversation, 3, 1, 1, "customer", "one more")])
-    conversations.add_totals(conn, {bot.company_id: (1, 1)})
+    company_totals.add_totals(conn, {bot.company_id: (1, 1)})
     holds.__exit__(None, None, None)
     thread.join(10)
 
@@ -141,7 +141,7 @@ def test_the_counts_of_many_conversations_agree_with_the_total(inbox: Inbox, bot
     with inbox.db.transaction(bot.company_id) as conn:
         conversations.mark_read(conn, bot.company_id, ids[1], 2)
         found = {line.id: line.unread for line in conversations.recent(conn, bot.company_id)}
-        total = conversations.unread_total(conn, bot.company_id)
+        total = company_totals.unread_total(conn, bot.company_id)
 
     assert found == dict(zip(ids, (1, 1, 2), strict=True))
     assert total == 4
@@ -175,8 +175,8 @@ def test_totals_that_drifted_are_put_right_and_true_ones_left_alone(inbox: Inbox
     inbox.rows("UPDATE company_totals SET unread = 99, customer_messages = 0 RETURNING 1")
 
     with inbox.db.transaction(bot.company_id) as conn:
-        assert conversations.reconcile_totals(conn, bot.company_id)
-        assert not conversations.reconcile_totals(conn, bot.company_id)
+        assert company_totals.reconcile_totals(conn, bot.company_id)
+        assert not company_totals.reconcile_totals(conn, bot.company_id)
 
     assert inbox.rows("SELECT customer_messages, unread FROM company_totals") == [(3, 3)]
 
@@ -190,7 +190,7 @@ def test_totals_put_right_while_messages_come_and_are_read_agree_in_the_end(inbo
         try:
             while not done.is_set():
                 with inbox.db.transaction(bot.company_id) as conn:
-                    conversations.reconcile_totals(conn, bot.company_id)
+                    company_totals.reconcile_totals(conn, bot.company_id)
         except BaseException as e:  # noqa: BLE001 (whatever it is, the test says it)
             failures.append(e)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row, kwargs_row, scalar_row, tuple_row
 
 from shared.errors import DatabaseUnavailable
 from shared.store.db.pool import Conn
+from shared.store.inbox import company_totals
 
 PREVIEW_CHARS = 120
 
@@ -59,10 +63,38 @@ class Head:
     read_to: int | None = None
 
 
+UPSERT_CONTACTS = """
+    /* conversations.ensure_contacts */
+    INSERT INTO contacts AS c (company_id, channel_id, external_id, name)
+    SELECT *
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    ON CONFLICT (company_id, channel_id, external_id) DO UPDATE
+    SET name = excluded.name
+    WHERE excluded.name IS NOT NULL
+      AND c.name IS DISTINCT FROM excluded.name
+"""
+
+# LIMIT 1: one look into the index for each key. As a join the planner reads all of a company's contacts.
+CONTACT_IDS = """
+    /* conversations.ensure_contacts */
+    SELECT k.company_id, k.channel_id, k.external_id, c.id
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, external_id)
+    CROSS JOIN LATERAL (
+        SELECT c.id
+        FROM contacts c
+        WHERE c.company_id = k.company_id
+          AND c.channel_id = k.channel_id
+          AND c.external_id = k.external_id
+        LIMIT 1
+    ) c
+"""
+
+
 def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[ContactKey, int]:
-    """Ids of these contacts, made or renamed where needed. Sorted, so that two writers never wait in a circle."""
+    """Make or rename these contacts where needed; returns their ids."""
     if not names:
         return {}
+    # sorted: two writers never wait in a circle
     keys = sorted(names, key=lambda k: (k.company_id, k.channel_id, k.external_id))
     values = [
         [k.company_id for k in keys],
@@ -70,28 +102,32 @@ def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[Con
         [k.external_id for k in keys],
         [names[k] for k in keys],
     ]
-    conn.execute(
-        "/* conversations.ensure_contacts */ INSERT INTO contacts AS c (company_id, channel_id, external_id, name)"
-        " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])"
-        " ON CONFLICT (company_id, channel_id, external_id) DO UPDATE SET name = excluded.name"
-        " WHERE excluded.name IS NOT NULL AND c.name IS DISTINCT FROM excluded.name",
-        values,
-    )
-    rows = conn.execute(
-        # LIMIT: one look into the index for each key. As a join the planner reads all of a company's contacts.
-        "/* conversations.ensure_contacts */ SELECT k.company_id, k.channel_id, k.external_id, c.id"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, external_id)"
-        " CROSS JOIN LATERAL (SELECT c.id FROM contacts c WHERE c.company_id = k.company_id"
-        "   AND c.channel_id = k.channel_id AND c.external_id = k.external_id LIMIT 1) c",
-        values[:3],
-    ).fetchall()
-    return {ContactKey(*row[:3]): int(str(row[3])) for row in rows}  # type: ignore[arg-type]
+    conn.execute(UPSERT_CONTACTS, values)
+    rows = conn.cursor(row_factory=tuple_row).execute(CONTACT_IDS, values[:3])
+    return {ContactKey(company, channel, external_id): id_ for company, channel, external_id, id_ in rows}
+
+
+# FOR UPDATE in a lateral: one look into the index for each key, locked in the keys' order. As a join the planner reads
+# all of a company's conversations.
+LOCK_CHATS = """
+    /* conversations.ensure_locked */
+    SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM conversations c
+        WHERE c.company_id = k.company_id
+          AND c.channel_id = k.channel_id
+          AND c.chat = k.chat
+        FOR UPDATE
+    ) c
+"""
 
 
 def ensure_locked(
     conn: Conn, contacts: dict[ChatKey, int | None], existing: Collection[ChatKey] = ()
 ) -> dict[ChatKey, Locked]:
-    """The conversations of these chats, made where needed, and those of `existing` that there are, locked in one order.
+    """Lock the conversations of these chats, made where needed, and those of `existing` that there are, in one order.
 
     contacts: chat → the contact who writes in it (kept for a conversation that is made now). Raises
     DatabaseUnavailable when one of them moved meanwhile; the whole transaction is to be tried again.
@@ -102,9 +138,13 @@ def ensure_locked(
     made = [k for k in keys if k in contacts]
     values = [[k.company_id for k in keys], [k.channel_id for k in keys], [k.chat for k in keys]]
     conn.execute(
-        "/* conversations.ensure_locked */ INSERT INTO conversations (company_id, channel_id, chat, contact_id)"
-        " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[])"
-        " ON CONFLICT (company_id, channel_id, chat) DO NOTHING",
+        """
+        /* conversations.ensure_locked */
+        INSERT INTO conversations (company_id, channel_id, chat, contact_id)
+        SELECT *
+        FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+        ON CONFLICT (company_id, channel_id, chat) DO NOTHING
+        """,
         [
             [k.company_id for k in made],
             [k.channel_id for k in made],
@@ -112,24 +152,44 @@ def ensure_locked(
             [contacts[k] for k in made],
         ],
     )
-    rows = conn.execute(
-        # One look into the index for each key, locked in the keys' order. As a join the planner reads all of a
-        # company's conversations.
-        "/* conversations.ensure_locked */ SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count,"
-        " c.bot_enabled, c.customer_seq, c.read_seq"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)"
-        " CROSS JOIN LATERAL (SELECT * FROM conversations c WHERE c.company_id = k.company_id"
-        "   AND c.channel_id = k.channel_id AND c.chat = k.chat FOR UPDATE) c",
-        values,
-    ).fetchall()
-    found = {}
-    for chat, *rest in rows:
-        locked = Locked(*rest)  # type: ignore[arg-type]
-        found[ChatKey(locked.company_id, locked.channel_id, str(chat))] = locked
+    found = dict(conn.cursor(row_factory=kwargs_row(_locked_chat)).execute(LOCK_CHATS, values).fetchall())
     if any(key not in found for key in made):
         # A chat that the platform moved between the two statements: once more from the start finds or makes it.
         raise DatabaseUnavailable("a conversation moved meanwhile", retry_after_s=0.1)
     return found
+
+
+def _locked_chat(*, chat: str, **values: Any) -> tuple[ChatKey, Locked]:
+    locked = Locked(**values)
+    return ChatKey(locked.company_id, locked.channel_id, chat), locked
+
+
+# AND c.id = ANY: with the ids alone the planner goes to these rows instead of reading the company's.
+ADVANCE = """
+    /* conversations.advance */
+    UPDATE conversations c
+    SET message_count = h.message_count,
+        customer_seq = c.customer_seq + h.customer_added,
+        last_message_id = h.last_message_id,
+        last_message_at = now(),
+        last_message_role = h.last_role,
+        last_message_preview = h.preview,
+        last_customer_at = greatest(c.last_customer_at, h.customer_at),
+        last_customer_message = coalesce(h.customer_message, c.last_customer_message),
+        contact_id = coalesce(c.contact_id, h.contact_id),
+        read_seq = greatest(c.read_seq, h.read_to),
+        delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+        %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[]
+    ) AS h (
+        company_id, id, message_count, customer_added, last_message_id, last_role, preview, customer_at,
+        customer_message, contact_id, read_to
+    )
+    WHERE c.company_id = h.company_id
+      AND c.id = h.id
+      AND c.id = ANY (%s::bigint[])
+"""
 
 
 def advance(conn: Conn, heads: Sequence[Head]) -> None:
@@ -137,18 +197,7 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
     if not heads:
         return
     conn.execute(
-        "/* conversations.advance */ UPDATE conversations c SET message_count = h.message_count,"
-        " customer_seq = c.customer_seq + h.customer_added, last_message_id = h.last_message_id,"
-        " last_message_at = now(), last_message_role = h.last_role, last_message_preview = h.preview,"
-        " last_customer_at = greatest(c.last_customer_at, h.customer_at),"
-        " last_customer_message = coalesce(h.customer_message, c.last_customer_message),"
-        " contact_id = coalesce(c.contact_id, h.contact_id), read_seq = greatest(c.read_seq, h.read_to),"
-        " delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],"
-        " %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[]) AS h (company_id, id, message_count,"
-        " customer_added, last_message_id, last_role, preview, customer_at, customer_message, contact_id, read_to)"
-        # the ids once more: with them alone the planner goes to these rows instead of reading the company's
-        " WHERE c.company_id = h.company_id AND c.id = h.id AND c.id = ANY (%s::bigint[])",
+        ADVANCE,
         [
             [h.company_id for h in heads],
             [h.id for h in heads],
@@ -168,29 +217,48 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
 
 def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
     """Lock one conversation. Whoever changes its turns or appends to it comes through here first."""
-    row = conn.execute(
-        "/* conversations.lock */ SELECT company_id, id, channel_id, message_count, bot_enabled,"
-        " customer_seq, read_seq FROM conversations WHERE company_id = %s AND id = %s FOR UPDATE",
+    cursor = conn.cursor(row_factory=class_row(Locked))
+    cursor.execute(
+        """
+        /* conversations.lock */
+        SELECT company_id, id, channel_id, message_count, bot_enabled, customer_seq, read_seq
+        FROM conversations
+        WHERE company_id = %s
+          AND id = %s
+        FOR UPDATE
+        """,
         (company_id, conversation_id),
         prepare=True,
-    ).fetchone()
-    return Locked(*row) if row else None  # type: ignore[arg-type]
+    )
+    return cursor.fetchone()
 
 
 def migrate_chat(conn: Conn, key: ChatKey, new_chat: str) -> bool:
-    """The platform moved a chat: sends go to its new id, and what is written there belongs to it.
+    """Follow a chat that the platform moved: sends go to its new id, and what is written there belongs to it.
 
     Where the new id has a conversation of its own already, only the sends follow. False: chat unknown.
     """
     taken = conn.execute(
-        "/* conversations.migrate_chat */ SELECT 1 FROM conversations"
-        " WHERE company_id = %s AND channel_id = %s AND chat = %s",
+        """
+        /* conversations.migrate_chat */
+        SELECT 1
+        FROM conversations
+        WHERE company_id = %s
+          AND channel_id = %s
+          AND chat = %s
+        """,
         (key.company_id, key.channel_id, new_chat),
     ).fetchone()
     column_chat = key.chat if taken else new_chat
     cursor = conn.execute(
-        "/* conversations.migrate_chat */ UPDATE conversations SET chat = %s, migrated_to = %s"
-        " WHERE company_id = %s AND channel_id = %s AND chat = %s",
+        """
+        /* conversations.migrate_chat */
+        UPDATE conversations
+        SET chat = %s, migrated_to = %s
+        WHERE company_id = %s
+          AND channel_id = %s
+          AND chat = %s
+        """,
         (column_chat, new_chat, key.company_id, key.channel_id, key.chat),
     )
     return cursor.rowcount == 1
@@ -198,109 +266,96 @@ def migrate_chat(conn: Conn, key: ChatKey, new_chat: str) -> bool:
 
 def chat_of(conn: Conn, company_id: int, conversation_id: int) -> str | None:
     """The conversation's id on the platform, as its customers' messages name it."""
-    row = conn.execute(
-        "/* conversations.chat_of */ SELECT chat FROM conversations WHERE company_id = %s AND id = %s",
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
+        """
+        /* conversations.chat_of */
+        SELECT chat
+        FROM conversations
+        WHERE company_id = %s
+          AND id = %s
+        """,
         (company_id, conversation_id),
-    ).fetchone()
-    return str(row[0]) if row else None
+    )
+    return cursor.fetchone()
 
 
 def place_of(conn: Conn, company_id: int, conversation_id: int) -> tuple[int, str]:
     """Channel and chat as sends address it. Raises LookupError."""
-    row = conn.execute(
-        "/* conversations.place_of */ SELECT channel_id, coalesce(migrated_to, chat) FROM conversations"
-        " WHERE company_id = %s AND id = %s",
+    cursor = conn.cursor(row_factory=tuple_row)
+    cursor.execute(
+        """
+        /* conversations.place_of */
+        SELECT channel_id, coalesce(migrated_to, chat)
+        FROM conversations
+        WHERE company_id = %s
+          AND id = %s
+        """,
         (company_id, conversation_id),
-    ).fetchone()
+    )
+    row = cursor.fetchone()
     if row is None:
         raise LookupError(f"conversation {conversation_id} does not exist")
-    return int(str(row[0])), str(row[1])
+    channel_id, chat = row
+    return channel_id, chat
+
+
+SET_BOT = """
+    /* conversations.set_bot */
+    UPDATE conversations
+    SET bot_enabled = %s,
+        status = %s,
+        attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
+        answers_until = NULL, silent_until = NULL
+    WHERE company_id = %s
+      AND id = %s
+"""
 
 
 def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool) -> bool:
     """Give a conversation to a person (False) or back to the bot (True). Either way a person has looked at it. False:
     it does not exist."""
-    cursor = conn.execute(
-        "/* conversations.set_bot */ UPDATE conversations SET bot_enabled = %s, status = %s,"
-        " attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,"
-        " answers_until = NULL, silent_until = NULL"
-        " WHERE company_id = %s AND id = %s",
-        (enabled, "open" if enabled else "handed_over", company_id, conversation_id),
+    status = "open" if enabled else "handed_over"
+    return conn.execute(SET_BOT, (enabled, status, company_id, conversation_id)).rowcount == 1
+
+
+MARK_READ = """
+    /* conversations.mark_read */
+    WITH before AS (
+        SELECT read_seq
+        FROM conversations
+        WHERE company_id = %(company)s
+          AND id = %(id)s
+        FOR UPDATE
+    ),
+    after AS (
+        UPDATE conversations c
+        SET read_seq = greatest(c.read_seq, least(coalesce(%(up_to)s::bigint, c.customer_seq), c.customer_seq))
+        FROM before
+        WHERE c.company_id = %(company)s
+          AND c.id = %(id)s
+        RETURNING c.customer_seq, c.read_seq
     )
-    return cursor.rowcount == 1
+    SELECT after.customer_seq - after.read_seq, after.read_seq - before.read_seq
+    FROM after, before
+"""
 
 
 def mark_read(conn: Conn, company_id: int, conversation_id: int, up_to: int | None = None) -> int | None:
-    """An agent has seen customer messages up to this customer_seq (None: all). Returns what is left unread.
+    """Mark customer messages up to this customer_seq (None: all) as read; returns how many are left unread, None if
+    there is no such conversation.
 
     Only ever forward, and never past what has arrived, so that a message that comes in meanwhile stays unread.
     """
-    row = conn.execute(
-        "/* conversations.mark_read */ WITH before AS (SELECT read_seq FROM conversations"
-        "   WHERE company_id = %(company)s AND id = %(id)s FOR UPDATE),"
-        " after AS (UPDATE conversations c"
-        "   SET read_seq = greatest(c.read_seq, least(coalesce(%(up_to)s::bigint, c.customer_seq), c.customer_seq))"
-        "   FROM before WHERE c.company_id = %(company)s AND c.id = %(id)s RETURNING c.customer_seq, c.read_seq)"
-        " SELECT after.customer_seq - after.read_seq, after.read_seq - before.read_seq FROM after, before",
-        {"company": company_id, "id": conversation_id, "up_to": up_to},
-    ).fetchone()
+    cursor = conn.cursor(row_factory=tuple_row)
+    row = cursor.execute(MARK_READ, {"company": company_id, "id": conversation_id, "up_to": up_to}).fetchone()
     if row is None:
         return None
-    unread, newly_read = int(str(row[0])), int(str(row[1]))
+    unread: int
+    unread, newly_read = row
     if newly_read:
-        add_totals(conn, {company_id: (0, -newly_read)})
+        company_totals.add_totals(conn, {company_id: (0, -newly_read)})
     return unread
-
-
-def add_totals(conn: Conn, deltas: dict[int, tuple[int, int]]) -> None:
-    """company → (customer messages, unread) to add. The hottest rows: touch them last, in one order."""
-    if not deltas:
-        return
-    companies = sorted(deltas)
-    conn.execute(
-        "/* conversations.add_totals */ INSERT INTO company_totals AS t (company_id, customer_messages, unread)"
-        " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
-        " ON CONFLICT (company_id) DO UPDATE SET customer_messages = t.customer_messages"
-        " + excluded.customer_messages, unread = t.unread + excluded.unread",
-        (companies, [deltas[c][0] for c in companies], [deltas[c][1] for c in companies]),
-    )
-
-
-def reconcile_totals(conn: Conn, company_id: int) -> bool:
-    """Bring a company's totals to what its conversations say; true if they had drifted.
-
-    The totals row is locked first: a batch that is just being stored adds its share afterwards.
-    """
-    conn.execute(
-        "/* conversations.reconcile_totals */ INSERT INTO company_totals (company_id) VALUES (%s)"
-        " ON CONFLICT DO NOTHING",
-        (company_id,),
-    )
-    conn.execute(
-        "/* conversations.reconcile_totals */ SELECT 1 FROM company_totals WHERE company_id = %s FOR UPDATE",
-        (company_id,),
-    )
-    cursor = conn.execute(
-        "/* conversations.reconcile_totals */ UPDATE company_totals t SET customer_messages = s.messages,"
-        " unread = s.unread FROM (SELECT coalesce(sum(customer_seq), 0) AS messages,"
-        " coalesce(sum(customer_seq - read_seq), 0) AS unread FROM conversations WHERE company_id = %s) s"
-        " WHERE t.company_id = %s AND (t.customer_messages, t.unread) IS DISTINCT FROM (s.messages, s.unread)",
-        (company_id, company_id),
-    )
-    return cursor.rowcount == 1
-
-
-def drifted_totals(conn: Conn) -> list[int]:
-    """Companies whose totals say something else than their conversations. For the owner role."""
-    rows = conn.execute(
-        "/* conversations.drifted_totals */ SELECT p.id FROM companies p"
-        " LEFT JOIN company_totals t ON t.company_id = p.id"
-        " LEFT JOIN (SELECT company_id, sum(customer_seq) AS messages, sum(customer_seq - read_seq) AS unread"
-        "   FROM conversations GROUP BY 1) s ON s.company_id = p.id"
-        " WHERE (t.customer_messages, t.unread) IS DISTINCT FROM (coalesce(s.messages, 0), coalesce(s.unread, 0))"
-        " ORDER BY 1"
-    ).fetchall()
-    return [int(str(company_id)) for (company_id,) in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,43 +384,46 @@ class Listed:
     attention_since: datetime | None = None
 
 
+ONE = """
+    /* conversations.one */
+    SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
+        c.customer_seq - c.read_seq AS unread, c.message_count, c.last_message_at, c.last_message_role,
+        left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
+        left(c.referral, 200) AS referral, c.attention, c.attention_since
+    FROM conversations c
+    LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id
+    WHERE c.company_id = %s
+      AND c.id = %s
+"""
+
+
 def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
-    row = conn.execute(
-        "/* conversations.one */ SELECT c.id, c.channel_id, c.chat, left(p.name, 128), c.status, c.bot_enabled,"
-        " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " left(c.last_message_preview, 120), c.customer_seq, c.delivery_problem, left(c.referral, 200),"
-        " c.attention, c.attention_since FROM conversations c"
-        " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
-        " WHERE c.company_id = %s AND c.id = %s",
-        (company_id, conversation_id),
-    ).fetchone()
-    return Listed(*row) if row else None  # type: ignore[arg-type]
+    """One line of the inbox; None: there is no such conversation."""
+    return conn.cursor(row_factory=class_row(Listed)).execute(ONE, (company_id, conversation_id)).fetchone()
+
+
+RECENT = """
+    /* conversations.recent */
+    SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
+        c.customer_seq - c.read_seq AS unread, c.message_count, c.last_message_at, c.last_message_role,
+        left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
+        left(c.referral, 200) AS referral, c.attention, c.attention_since
+    FROM conversations c
+    LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id
+    WHERE c.company_id = %s
+      AND (c.last_message_at, c.id) < (coalesce(%s::timestamptz, 'infinity'), coalesce(%s::bigint, 0))
+    ORDER BY c.last_message_at DESC, c.id DESC
+    LIMIT %s
+"""
 
 
 def recent(
     conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None, before_id: int | None = None
 ) -> list[Listed]:
-    """The newest conversations of a company: one index scan, whatever its size.
+    """List the newest conversations of a company: one index scan, whatever its size.
 
     before, before_id: for the next page, both of the last conversation listed. What is stored in one batch has
     one time, so that the time alone would leave conversations out.
     """
-    rows = conn.execute(
-        "/* conversations.recent */ SELECT c.id, c.channel_id, c.chat, left(p.name, 128), c.status, c.bot_enabled,"
-        " c.customer_seq - c.read_seq, c.message_count, c.last_message_at, c.last_message_role,"
-        " left(c.last_message_preview, 120), c.customer_seq, c.delivery_problem, left(c.referral, 200),"
-        " c.attention, c.attention_since FROM conversations c"
-        " LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id"
-        " WHERE c.company_id = %s"
-        " AND (c.last_message_at, c.id) < (coalesce(%s::timestamptz, 'infinity'), coalesce(%s::bigint, 0))"
-        " ORDER BY c.last_message_at DESC, c.id DESC LIMIT %s",
-        (company_id, before, before_id, limit),
-    ).fetchall()
-    return [Listed(*row) for row in rows]  # type: ignore[arg-type]
-
-
-def unread_total(conn: Conn, company_id: int) -> int:
-    row = conn.execute(
-        "/* conversations.unread_total */ SELECT unread FROM company_totals WHERE company_id = %s", (company_id,)
-    ).fetchone()
-    return int(str(row[0])) if row else 0
+    cursor = conn.cursor(row_factory=class_row(Listed))
+    return cursor.execute(RECENT, (company_id, before, before_id, limit)).fetchall()

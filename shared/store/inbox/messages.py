@@ -1,7 +1,7 @@
 """Messages: what was said, in order, each once.
 
-The oldest ones of a long, quiet conversation may be in the archive; whoever reads here does not notice. Seqs have no
-gaps, so a gap before the first row says that there is more to look for, and costs those who meet none nothing.
+The oldest ones of a long, quiet conversation may be in the archive, and the functions here read them there. Seqs have
+no gaps, so a gap before the first row says that there are archived ones; where there is none, nothing more is asked.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
+from psycopg.rows import class_row, scalar_row, tuple_row
+
 from shared.model import Attachment
-from shared.store.db.pool import Conn
+from shared.store.db.pool import Conn, columns
 from shared.store.inbox import archived
 
 
@@ -45,38 +47,61 @@ Key = tuple[int, int, str]
 """(company, channel, dedupe key)"""
 
 
+# LIMIT 1: one look into the index for each key. As a join the planner reads all of a company's keys.
+EXISTING_KEYS = """
+    /* messages.existing_keys */
+    SELECT k.company_id, k.channel_id, k.dedupe_key
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, dedupe_key)
+    CROSS JOIN LATERAL (
+        SELECT 1
+        FROM messages m
+        WHERE m.company_id = k.company_id
+          AND m.channel_id = k.channel_id
+          AND m.dedupe_key = k.dedupe_key
+        UNION ALL
+        SELECT 1
+        FROM archived_keys a
+        WHERE a.company_id = k.company_id
+          AND a.channel_id = k.channel_id
+          AND a.key_hash = dedupe_key_hash(k.dedupe_key)
+        LIMIT 1
+    ) m
+"""
+
+
 def existing_keys(conn: Conn, keys: Sequence[Key]) -> set[Key]:
     """Which of these are stored already. The conversations must be locked, so that the answer stays true."""
     if not keys:
         return set()
-    rows = conn.execute(
-        # LIMIT: one look into the index for each key. As a join the planner reads all of a company's keys.
-        "/* messages.existing_keys */ SELECT k.company_id, k.channel_id, k.dedupe_key"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, dedupe_key)"
-        " CROSS JOIN LATERAL (SELECT 1 FROM messages m WHERE m.company_id = k.company_id"
-        "   AND m.channel_id = k.channel_id AND m.dedupe_key = k.dedupe_key"
-        "   UNION ALL SELECT 1 FROM archived_keys a WHERE a.company_id = k.company_id"
-        "   AND a.channel_id = k.channel_id AND a.key_hash = dedupe_key_hash(k.dedupe_key) LIMIT 1) m",
-        [list(column) for column in zip(*keys, strict=True)],
-    ).fetchall()
-    return {(int(str(c)), int(str(h)), str(k)) for c, h, k in rows}
+    return set(conn.cursor(row_factory=tuple_row).execute(EXISTING_KEYS, columns(keys)).fetchall())
+
+
+ADD = """
+    /* messages.add */
+    INSERT INTO messages (
+        company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, external_id, reply_to, text,
+        attachments, sent_at, edited_at, edits, deleted_at
+    )
+    SELECT company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, external_id, reply_to, text,
+        attachments::jsonb, sent_at, edited_at,
+        CASE WHEN edits IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(edits::jsonb)) END, deleted_at
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+        %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[]
+    ) AS n (
+        company_id, conversation_id, channel_id, seq, contact_id, dedupe_key, external_id, reply_to, text, attachments,
+        sent_at, role, edited_at, edits, deleted_at
+    )
+    RETURNING company_id, channel_id, dedupe_key, id
+"""
 
 
 def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
     """Insert messages that came in; returns their ids. A second copy is a UniqueViolation: look first."""
     if not new:
         return {}
-    rows = conn.execute(
-        "/* messages.add */ INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, contact_id,"
-        " dedupe_key, external_id, reply_to, text, attachments, sent_at, edited_at, edits, deleted_at)"
-        " SELECT company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, external_id, reply_to,"
-        " text, attachments::jsonb, sent_at, edited_at, CASE WHEN edits IS NOT NULL"
-        " THEN ARRAY(SELECT jsonb_array_elements_text(edits::jsonb)) END,"
-        " deleted_at FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
-        " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],"
-        " %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[])"
-        " AS n (company_id, conversation_id, channel_id, seq, contact_id, dedupe_key, external_id, reply_to, text,"
-        " attachments, sent_at, role, edited_at, edits, deleted_at) RETURNING company_id, channel_id, dedupe_key, id",
+    rows = conn.cursor(row_factory=tuple_row).execute(
+        ADD,
         [
             [m.company_id for m in new],
             [m.conversation_id for m in new],
@@ -94,8 +119,8 @@ def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
             [json.dumps(m.edits) if m.edits else None for m in new],
             [m.deleted_at for m in new],
         ],
-    ).fetchall()
-    return {(int(str(c)), int(str(h)), str(k)): int(str(i)) for c, h, k, i in rows}
+    )
+    return {(company, channel, key): id_ for company, channel, key, id_ in rows}
 
 
 def add_own(
@@ -112,7 +137,8 @@ def add_own(
 ) -> int:
     """Insert a message of the bot's or of an agent's; returns its id. request_hash: of the request that brought it, by
     which the same key with another body is told."""
-    row = conn.execute(
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
         """
         /* messages.add_own */
         INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text, dedupe_key, request_hash)
@@ -120,24 +146,33 @@ def add_own(
         RETURNING id
         """,
         (company_id, conversation_id, channel_id, seq, role, text, dedupe_key, request_hash),
-    ).fetchone()
-    assert row is not None
-    return int(str(row[0]))
+    )
+    message_id: int | None = cursor.fetchone()
+    assert message_id is not None
+    return message_id
 
 
 def id_of_key(conn: Conn, company_id: int, channel_id: int, dedupe_key: str) -> int | None:
     """The message that was stored under this key."""
-    row = conn.execute(
-        "/* messages.id_of_key */ SELECT id FROM messages WHERE company_id = %s AND channel_id = %s"
-        " AND dedupe_key = %s",
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
+        """
+        /* messages.id_of_key */
+        SELECT id
+        FROM messages
+        WHERE company_id = %s
+          AND channel_id = %s
+          AND dedupe_key = %s
+        """,
         (company_id, channel_id, dedupe_key),
-    ).fetchone()
-    return int(str(row[0])) if row else archived.id_of_key(conn, company_id, channel_id, dedupe_key)
+    )
+    return cursor.fetchone() or archived.id_of_key(conn, company_id, channel_id, dedupe_key)
 
 
 def request_hash(conn: Conn, company_id: int, message_id: int) -> bytes | None:
-    """Of the request that brought a message; None where there was none, or the message is archived."""
-    row = conn.execute(
+    """The hash of the request that brought a message; None where there was none, or the message is archived."""
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
         """
         /* messages.request_hash */
         SELECT request_hash
@@ -146,8 +181,8 @@ def request_hash(conn: Conn, company_id: int, message_id: int) -> bytes | None:
           AND id = %s
         """,
         (company_id, message_id),
-    ).fetchone()
-    return bytes(row[0]) if row and row[0] is not None else None  # type: ignore[call-overload]
+    )
+    return cursor.fetchone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +209,7 @@ def _as_shown(m: archived.Message) -> Shown:
 PAGE_CHARS = 500_000
 """Of texts and attachments as JSON: when a page that goes over HTTP has so many, it ends, whatever its limit."""
 
-_PAGE = """
+PAGE = """
     /* messages.page */
     SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at
     FROM (
@@ -200,15 +235,12 @@ def page(
     chars_max: int | None = None,
 ) -> list[Shown]:  # fmt: skip
     """Messages in order, at least one where there is any. chars_max: with that many the page ends."""
-    rows = conn.execute(
-        _PAGE,
-        {
-            "company": company_id, "conversation": conversation_id, "after": after_seq, "limit": limit,
-            "chars": chars_max,
-        },
-    ).fetchall()  # fmt: skip
+    values = {
+        "company": company_id, "conversation": conversation_id, "after": after_seq, "limit": limit, "chars": chars_max,
+    }  # fmt: skip
     # sorted here: an ORDER BY outside the window would sort once more what comes sorted out of the index
-    found = sorted((Shown(*row) for row in rows), key=lambda line: line.seq)  # type: ignore[arg-type]
+    rows = conn.cursor(row_factory=class_row(Shown)).execute(PAGE, values)
+    found = sorted(rows, key=lambda line: line.seq)
     if not found or found[0].seq == after_seq + 1:
         return found
     older = [_as_shown(m) for m in archived.after(conn, company_id, conversation_id, after_seq, limit=limit)]
@@ -226,19 +258,32 @@ class Line:
     created_at: datetime
 
 
+# The conversation as a sub-select: joined, its one row would not keep the index's order.
+OF_CHAT = """
+    /* messages.of_chat */
+    SELECT seq, role, text, external_id AS client_id, created_at
+    FROM messages
+    WHERE company_id = %s
+      AND conversation_id = (
+          SELECT id
+          FROM conversations
+          WHERE company_id = %s
+            AND channel_id = %s
+            AND chat = %s
+      )
+      AND seq > %s
+    ORDER BY seq
+    LIMIT %s
+"""
+
+
 def of_chat(
     conn: Conn, company_id: int, channel_id: int, chat: str, *, after_seq: int = 0, limit: int = 100,
     chars_max: int | None = None,
 ) -> list[Line]:  # fmt: skip
     """A chat's messages in order; none while it has no conversation. chars_max: as `page` has it."""
-    rows = conn.execute(
-        # the conversation as a sub-select: joined, its one row would not keep the index's order
-        "/* messages.of_chat */ SELECT seq, role, text, external_id, created_at FROM messages"
-        " WHERE company_id = %s AND conversation_id = (SELECT id FROM conversations"
-        "   WHERE company_id = %s AND channel_id = %s AND chat = %s) AND seq > %s ORDER BY seq LIMIT %s",
-        (company_id, company_id, channel_id, chat, after_seq, limit),
-    ).fetchall()
-    found = [Line(*row) for row in rows]  # type: ignore[arg-type]
+    values = (company_id, company_id, channel_id, chat, after_seq, limit)
+    found = conn.cursor(row_factory=class_row(Line)).execute(OF_CHAT, values).fetchall()
     if not found or found[0].seq == after_seq + 1:
         return _within(found, chars_max)
     older = archived.after(conn, company_id, _of_chat(conn, company_id, channel_id, chat), after_seq, limit=limit)
@@ -248,19 +293,28 @@ def of_chat(
 
 def _of_chat(conn: Conn, company_id: int, channel_id: int, chat: str) -> int:
     """The conversation of a chat that has messages."""
-    row = conn.execute(
-        "/* messages.of_chat */ SELECT id FROM conversations WHERE company_id = %s AND channel_id = %s AND chat = %s",
+    cursor = conn.cursor(row_factory=scalar_row)
+    cursor.execute(
+        """
+        /* messages.of_chat */
+        SELECT id
+        FROM conversations
+        WHERE company_id = %s
+          AND channel_id = %s
+          AND chat = %s
+        """,
         (company_id, channel_id, chat),
-    ).fetchone()
-    assert row is not None
-    return int(str(row[0]))
+    )
+    conversation_id: int | None = cursor.fetchone()
+    assert conversation_id is not None
+    return conversation_id
 
 
 M = TypeVar("M", Shown, Line)
 
 
 def _within(lines: list[M], chars_max: int | None) -> list[M]:
-    """As _PAGE ends a page, where it or a part of it was read otherwise."""
+    """As PAGE ends a page, where it or a part of it was read otherwise."""
     chars, kept = 0, []
     for line in lines:
         if chars_max is not None and chars >= chars_max:

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
-from shared.store.inbox import conversations
+from shared.store.inbox import company_totals
 
 Facts = dict[str, Any]
 """What is counted on both sides, as JSON takes it."""
@@ -58,7 +58,7 @@ def facts(conn: Conn) -> Facts:
         "states": {f"{what} {name}": int(str(n)) for what, name, n in states},
         "journal": _one(conn, REQUESTS),
         "totals": _one(conn, TOTALS),
-        "drifted_totals": conversations.drifted_totals(conn),
+        "drifted_totals": company_totals.drifted_totals(conn),
         "torn_conversations": _one(conn, TORN_CONVERSATIONS),
     }
 
