@@ -86,7 +86,8 @@ class InboundEvent:
     payload: the hidden value of a pressed button or a referral. targets: external ids of the messages that an edit,
     deletion, reaction, delivery, read or echo speaks of. until: a delivery's or read's mark: everything up to then.
     status: of a delivery: `sent`, `delivered`, `read`, `failed`, `deleted`; of a handover or account event, its name.
-    referral: where the customer came from, as a message says it (a start link, an advertisement).
+    referral: where the customer came from, as a message says it (a start link, an advertisement). language: that of the
+    sender's device or browser as the platform tells it, as ISO 639-1.
     meaning: a static word for the error that a `failed` came with. ref: our own name for what we sent, as the platform
     gives it back. app: the application that an echo comes from, None if a person wrote it by hand or nobody says.
     """
@@ -115,6 +116,7 @@ class InboundEvent:
     business_account: str | None = None
     number: str | None = None
     referral: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from gateway.http.streams import TooMany
 from gateway.live.events import after_seq_of, stream
 from gateway.widget import visitors
 from gateway.widget.visitors import Visitor
+from shared.channels.fields import language
 from shared.errors import Transient
 from shared.live.topics import Chat
 from shared.model import Rate
@@ -138,6 +139,9 @@ async def post_message(known: Known, asked: Asked) -> Response:
     """`{"text", "client_id"}`; 202 once the journal has it. The same client_id again is the same message."""
     edge, client_id = known.caller.edge, asked.body[ID]
     body = {"visitor": known.visitor.id, "client_id": client_id, "text": asked.body[TEXT]}
+    spoken = language(known.caller.request.headers.get("accept-language"))
+    if spoken is not None:
+        body["language"] = spoken
     received_ms = int(edge.clock.now().timestamp() * 1000)
     key = edge.platforms["widget"].shard_key(body)
     await edge.journal.append(known.caller.app.id, key, "widget", received_ms, orjson.dumps(body))

@@ -18,6 +18,8 @@ NAME_LIMIT = 128
 OPAQUE_LIMIT = 512
 KEY_LIMIT = 200
 _YEAR_2100 = 4_102_444_800
+_RENAMED_LANGUAGES = {"nb": "no", "nn": "no", "in": "id", "iw": "he", "hr": "sr", "bs": "sr"}
+"""Old codes, and languages whose phrases are known under another's."""
 
 
 def inner(value: Any, *path: str) -> dict[str, Any]:
@@ -70,6 +72,17 @@ def called(*names: Any) -> str | None:
     """A display name on one line from its parts."""
     words = [word for name in names if isinstance(name, str) for word in storable(name[:NAME_LIMIT]).split()]
     return " ".join(words)[:NAME_LIMIT] or None
+
+
+def language(value: Any) -> str | None:
+    """The ISO 639-1 code at the beginning of a language tag or of an Accept-Language header: `pt-BR`, `zh_Hans`,
+    `de,en;q=0.5`."""
+    if not isinstance(value, str):
+        return None
+    code = re.split("[-_,;]", value[:35], maxsplit=1)[0].strip().lower()
+    if not (2 <= len(code) <= 3 and code.isascii() and code.isalpha()):
+        return None
+    return _RENAMED_LANGUAGES.get(code, code)
 
 
 def moment(value: Any) -> datetime | None:

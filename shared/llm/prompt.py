@@ -21,7 +21,6 @@ import regex
 from shared.model import ChatLine, Passage
 
 QUOTE_MAX_CHARS = 600
-QUOTE_INTRODUCTION = "I can't write a full answer right now, but this is what our documents say:"
 SECOND_PASSAGE_SHARE = 0.75
 """A second passage is quoted if its relevance is at least this share of the first one's."""
 BURST_SHARE = 0.4
@@ -135,6 +134,12 @@ def check_citations(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[
     return ("".join(kept) + text[end:]).strip(), tuple(used.items())
 
 
+def cites(text: str, passages: Sequence[Passage]) -> bool:
+    """Whether one of the passages is cited in what there is of an answer so far."""
+    numbers = (int(number) for match in _MARK.finditer(text) for number in re.findall(r"\d+", match[1]))
+    return any(1 <= n <= len(passages) for n in numbers)
+
+
 def _without_marks(text: str) -> str:
     """The text without citations and the spaces before them."""
     kept, end = [], 0
@@ -144,10 +149,11 @@ def _without_marks(text: str) -> str:
     return "".join(kept) + text[end:]
 
 
-def quote(passages: Sequence[Passage], question: str) -> str:
+def quote(passages: Sequence[Passage], question: str, introduction: str) -> str:
     """What the best passages say to the question, in their words, cited as [1]; under 600 characters.
 
-    passages: best first, as for build(), so that the numbers mean the same. Raises ValueError if there are none.
+    passages: best first, as for build(), so that the numbers mean the same. introduction: stands before
+    them. Raises ValueError if there are none.
     """
     if not passages:
         raise ValueError("nothing to quote")
@@ -155,7 +161,7 @@ def quote(passages: Sequence[Passage], question: str) -> str:
     chosen = [(1, passages[0])]
     if len(passages) > 1 and passages[1].relevance >= SECOND_PASSAGE_SHARE * passages[0].relevance:
         chosen.append((2, passages[1]))
-    room = QUOTE_MAX_CHARS - 1 - len(QUOTE_INTRODUCTION)
+    room = QUOTE_MAX_CHARS - 1 - len(introduction)
     parts: list[str] = []
     for n, passage in chosen:
         around = len(f"\n“” [{n}]")
@@ -163,7 +169,7 @@ def quote(passages: Sequence[Passage], question: str) -> str:
         if said and not any(said in part for part in parts):
             parts.append(f"\n“{said}” [{n}]")
             room -= len(parts[-1])
-    return QUOTE_INTRODUCTION + "".join(parts)
+    return introduction + "".join(parts)
 
 
 def _said(line: ChatLine, chars: int) -> str:

@@ -1,22 +1,25 @@
 """What a customer's message is, by its words alone.
 
-A message is a courtesy or an acknowledgement only if every word of it is covered by a phrase of the tables and no emoji
-of it calls for help; anything unknown is a question. So a phrase that is missing costs an honest "I do not know", and
-no question is lost.
+A message is a courtesy, an acknowledgement or a remark only if every word of it is covered by a phrase of the tables
+and no emoji of it calls for help; anything unknown is a question. So a phrase that is missing costs an honest "I do not
+know", and no question is lost.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from shared.triage import normal, phrases
+from shared.triage import courtesies, normal, phrases, remarks
 
-Kind = Literal["question", "courtesy", "acknowledgement", "command", "upset", "echo", "loop"]
-What = Literal["question", "greeting", "thanks", "goodbye", "acknowledgement", "start", "upset", "echo", "loop"]
+Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop"]
+What = Literal[
+    "question", "greeting", "thanks", "goodbye", "acknowledgement", "person", "about", "stop", "need", "decline",
+    "puzzled", "yes", "number", "unclear", "start", "upset", "echo", "loop",
+]  # fmt: skip
 
 WORDS_MAX = 40
 PAYLOAD_MAX = 64
@@ -25,26 +28,41 @@ _START = "/start"
 _KINDS: Mapping[What, Kind] = {
     "question": "question", "greeting": "courtesy", "thanks": "courtesy", "goodbye": "courtesy",
     "acknowledgement": "acknowledgement", "start": "command", "upset": "upset", "echo": "echo", "loop": "loop",
+    "person": "remark", "about": "remark", "stop": "remark", "need": "remark", "decline": "remark", "puzzled": "remark",
+    "yes": "remark", "number": "remark", "unclear": "remark",
 }  # fmt: skip
-FIRST: tuple[What, ...] = ("upset", "start", "thanks", "greeting", "goodbye", "acknowledgement")
+FIRST: tuple[What, ...] = (
+    "person", "upset", "start", "stop", "about", "puzzled", "need", "thanks", "greeting", "goodbye", "decline",
+    "acknowledgement", "unclear", "yes", "number",
+)  # fmt: skip
 """Of several in one message the first of these names it; "ciao" is both a greeting and a goodbye."""
 _COURTESIES = frozenset(("greeting", "thanks", "goodbye"))
+_ASKING = frozenset(("person", "about", "need", "puzzled"))
+"""What may have a question mark and stays what it is."""
+NUMBER_MAX_DIGITS = 3
 _LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه", "ха", "хе", "ᄏ", "ᄒ", "rs")))
 
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """what: the kind, more closely. language: of a courtesy's words, as ISO 639-1, None if they do not tell. polite: of
-    a question: a courtesy stands at its beginning or end. asks: there is a question mark. payload: behind `/start`.
-    answers: of what wants no answer by itself: a yes is among its words, which is one to somebody who asked."""
+    """what: the kind, more closely; of a question that is one only because of what the bot said before, what it would
+    be otherwise. languages: that the words may be of, as ISO 639-1, the likelier first; none if they do not tell.
+    polite: of a question: a courtesy stands at its beginning or end. asks: there is a question mark. payload: behind
+    `/start`. answers: of what wants no answer by itself: a yes is among its words, which is one to somebody who
+    asked."""
 
     kind: Kind
     what: What
-    language: str | None = None
+    languages: tuple[str, ...] = ()
     polite: bool = False
     asks: bool = False
     payload: str | None = None
     answers: bool = False
+
+    @property
+    def language(self) -> str | None:
+        """The only one that the words may be of."""
+        return self.languages[0] if len(self.languages) == 1 else None
 
 
 @dataclass(slots=True)
@@ -76,6 +94,8 @@ def classify(text: str) -> Triage:
     if command is not None:
         return command
     found = normal.tokens(text)
+    if found.words is None and _is_number(text):
+        return _triage("number")
     if found.words is None or len(found.words) > WORDS_MAX:
         return Triage("question", "question", asks=found.asks)
     if normal.shows(text, phrases.ANGRY if found.words else phrases.ANGRY + phrases.SAD):
@@ -90,7 +110,7 @@ def _upset(by_words: Triage, *, bare: bool) -> Triage:
 
 def _by_words(found: normal.Tokens) -> Triage:
     if not found.words:  # nothing but emoji, punctuation or invisible characters
-        return _triage("question" if found.asks else "acknowledgement", asks=found.asks)
+        return _triage("puzzled" if found.asks else "acknowledgement", asks=found.asks)
     known = _customers()
     words = [_spelled(known, word) for word in found.words]
     parts = _cover(known.root, words)
@@ -122,28 +142,73 @@ def _command(text: str) -> Triage | None:
     return Triage("command", "start", payload=payload) if plain else classify(payload)
 
 
-def _triage(what: What, *, language: str | None = None, asks: bool = False) -> Triage:
-    return Triage(_KINDS[what], what, language, asks=asks)
+def _triage(what: What, *, asks: bool = False) -> Triage:
+    return Triage(_KINDS[what], what, asks=asks)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a small number and nothing else; a longer one may be an order's."""
+    bare = text.strip(" \n.!)(")
+    return bare.isdecimal() and len(bare) <= NUMBER_MAX_DIGITS
 
 
 def _judged(parts: Sequence[_Part], words: Sequence[str], *, asks: bool) -> Triage:
     """What a message is that the tables cover."""
     whats = {what for part in parts for what in part.whats}
+    wished = any(part.whats.keys() == {"wish"} for part in parts)
+    if "person" in whats and whats & _COURTESIES and "wish" not in whats:
+        whats -= {"person"}  # "hello, agent"
     what = next((one for one in FIRST if one in whats), None)
-    if what is None or words[-1] in _conjunctions():
-        return _triage("question", asks=asks)
-    if asks and (what != "greeting" or any(part.words in _times() for part in parts)):
+    if what is None and len(words) == 1 and len(words[0]) == 1 and words[0].isascii():
+        what = "unclear"  # a single letter
+    if what is None or (wished and what != "person") or _goes_on(parts, what) or _says_more(parts, whats):
+        return _triage("question", asks=asks) if len(words) > 1 or asks else _lone(words[0])
+    if asks and what not in _ASKING and (what != "greeting" or any(part.words in _times() for part in parts)):
         return Triage("question", "question", polite=bool(whats & _COURTESIES), asks=True)
     answers = any(part.words in _yes() for part in parts)
-    return replace(_triage(what, language=_language(parts, what), asks=asks), answers=answers)
+    return Triage(_KINDS[what], what, _languages(parts, what), asks=asks, answers=answers)
 
 
-def _language(parts: Iterable[_Part], what: str) -> str | None:
-    """The language that most of the phrases are of; None where several are equally likely."""
+_BESIDE_A_NO = _COURTESIES | {"filler", "decline", "unclear"}
+_BESIDE_WHAT = frozenset(("puzzled", "filler", "unclear", "greeting", "wish"))
+
+
+def _goes_on(parts: Sequence[_Part], what: str) -> bool:
+    last = parts[-1].words
+    return len(last) == 1 and last[0] in _conjunctions() and what not in _ASKING
+
+
+def _says_more(parts: Sequence[_Part], whats: Iterable[str]) -> bool:
+    """Whether phrases that say nothing one by one say something together: "no good", "ok how"."""
+    if "puzzled" in whats and not all(_BESIDE_WHAT & part.whats.keys() for part in parts):
+        return True
+    denied = False
+    for part in parts:
+        if denied and not _BESIDE_A_NO & part.whats.keys():
+            return True
+        denied = "decline" in part.whats and len(part.words) == 1
+    return False
+
+
+def _lone(word: str) -> Triage:
+    """A word that only leads to others."""
+    return _triage("unclear" if len(word) == 1 and word.isascii() else "question")
+
+
+def _languages(parts: Iterable[_Part], what: str) -> tuple[str, ...]:
+    """The languages that most of the phrases are of, the likelier first; where phrases of what the message is are of
+    several, the others tell."""
+    parts = list(parts)
     votes = Counter(language for part in parts for language in part.whats.get(what, ()))
-    votes.update(language for part in parts for other in part.whats if other != what for language in part.whats[other])
-    best = votes.most_common(2)
-    return best[0][0] if best and (len(best) == 1 or best[0][1] > best[1][1]) else None
+    others = Counter(
+        language for part in parts for other in part.whats if other != what for language in part.whats[other]
+    )
+    if not votes:
+        votes, others = others, votes
+    most = max(votes.values(), default=0)
+    best = [language for language, times in votes.items() if times == most]
+    agreed = max((others[language] for language in best), default=0)
+    return tuple(language for language in best if others[language] == agreed)
 
 
 def _spelled(known: _Phrases, word: str) -> str:
@@ -215,7 +280,7 @@ def _ambiguous() -> frozenset[tuple[str, ...]]:
 
 @cache
 def _yes() -> frozenset[tuple[str, ...]]:
-    return frozenset(_split(phrases.YES))
+    return frozenset(one for table in remarks.YES.values() for one in _split(table))
 
 
 @cache
@@ -228,7 +293,10 @@ def _customers() -> _Phrases:
     root = _Node()
     tables: tuple[tuple[What, Mapping[str, str]], ...] = (
         ("greeting", phrases.GREETINGS), ("thanks", phrases.THANKS), ("goodbye", phrases.GOODBYES),
-        ("acknowledgement", phrases.ACKNOWLEDGEMENTS),
+        ("greeting", courtesies.GREETINGS), ("thanks", courtesies.THANKS), ("goodbye", courtesies.GOODBYES),
+        ("acknowledgement", phrases.ACKNOWLEDGEMENTS), ("yes", remarks.YES), ("decline", remarks.DECLINES),
+        ("person", remarks.PERSONS), ("about", remarks.ABOUT), ("stop", remarks.STOPS), ("need", remarks.NEEDS),
+        ("puzzled", remarks.PUZZLED), ("unclear", remarks.UNCLEAR),
     )  # fmt: skip
     for what, by_language in tables:
         for language, table in by_language.items():
@@ -238,6 +306,8 @@ def _customers() -> _Phrases:
         _add(root, one, "start", None)
     for one in _split(phrases.FILLERS):
         _add(root, one, "filler", None)
+    for one in _split(remarks.WISHES):
+        _add(root, one, "wish", None)
     words = frozenset(_all_words(root))
     return _Phrases(
         root, words, {normal.collapsed(word): word for word in sorted(words, key=len, reverse=True) if len(word) > 1}

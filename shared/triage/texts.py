@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
-Name = Literal["welcome", "greeting", "thanks", "goodbye", "unknown", "unknown_again", "unknown_still"]
+from shared.triage import remark_texts
+
+Name = Literal[
+    "welcome", "greeting", "thanks", "goodbye", "unknown", "unknown_again", "unknown_still",
+    "decline", "clarify", "rephrase", "about", "person", "person_again", "stop", "found", "model_away",
+]  # fmt: skip
 NAMES: tuple[Name, ...] = get_args(Name)
 """welcome: to a start command. unknown: nothing relevant is known, and a person was told; unknown_again and
-unknown_still: the same for the questions after that, by turns, so that nobody reads one text twice in a row."""
+unknown_still: the same for the questions after that, by turns, so that nobody reads one text twice in a row.
+decline: to a no. clarify, rephrase: to what says nothing, by turns. about: who writes here. person, person_again: a
+person was asked for and told. stop: no advertising comes from here. found, model_away: stand before a quotation, where
+no model is configured and where one is and cannot be asked."""
 
 FALLBACK = "en"
 
-_TEXTS: Mapping[str, tuple[str, str, str, str, str, str, str]] = {
+_FIRST_TEXTS: Mapping[str, tuple[str, str, str, str, str, str, str]] = {
     "en": (
         "Hello! I answer questions here around the clock. What would you like to know?",
         "Hello! How can I help you?",
@@ -181,6 +189,7 @@ _TEXTS: Mapping[str, tuple[str, str, str, str, str, str, str]] = {
         "抱歉，这个问题我无法回答。同事看到后会在这里回复您。",
     ),
 }
+_TEXTS = {language: (*told, *remark_texts.TEXTS[language]) for language, told in _FIRST_TEXTS.items()}
 LANGUAGES = frozenset(_TEXTS)
 COMPANIES_START_WITH = (
     "Something went wrong here and I could not answer. I have told a colleague, who will reply here.",
@@ -200,3 +209,8 @@ def every() -> Iterator[str]:
 def default(name: Name, language: str | None) -> str:
     """language: as ISO 639-1; English where there is no text in it."""
     return _TEXTS.get(language or FALLBACK, _TEXTS[FALLBACK])[NAMES.index(name)]
+
+
+def languages_of(text: str) -> tuple[str, ...]:
+    """Those in which the product says this; none where it is not one of its texts."""
+    return tuple(language for language, told in _TEXTS.items() if text in told)

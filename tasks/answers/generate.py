@@ -10,6 +10,7 @@ from shared import faults
 from shared.errors import SettingsError
 from shared.llm import prompt
 from shared.model import Completion, Passage, Place
+from tasks.answers.cited_pieces import CitedPieces
 from tasks.answers.leases import Lease
 from tasks.answers.resources import AnswerResources
 from tasks.answers.turn_context import Case
@@ -24,7 +25,8 @@ def generate(r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Pa
     lines = prompt.build(
         case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary()
     )
-    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=case.stream, cheaper=cheaper)
+    listener = CitedPieces(case.stream, relevant) if case.stream is not None else None
+    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=listener, cheaper=cheaper)
     call = r.loop.spawn(_with_typing(r, case, completion))
     lease.guard(call.cancel)
     faults.reach("reply.asking")

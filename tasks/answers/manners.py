@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.model import Answer, ChatLine, Passage, Tried
-from shared.store.answers.replies import ANSWER_EVERY_S
-from shared.triage import echo, normal, speech, texts
+from shared.store.answers.replies import ANSWER_EVERY_S, WANTS_PERSON
+from shared.triage import echo, normal, speech, spoken, texts
 from shared.triage.classify import FIRST, Triage, classify
 from tasks.answers import fallback
 from tasks.answers.turn_context import Case
@@ -23,7 +23,19 @@ COURTESY_AGAIN_S = 3600.0
 _AFTER_A_QUESTION = " \n0123456789[]().\"'”’»*_"
 """What may stand behind a question mark: a citation, quotation marks, emphasis."""
 _SAYS_NOTHING = frozenset(("sticker", "reaction"))
-_COURTESIES: dict[str, texts.Name] = {"greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye"}
+_COURTESIES: dict[str, texts.Name] = {
+    "greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye", "decline": "decline",
+}  # fmt: skip
+_BY_TURNS: dict[texts.Name, texts.Name] = {
+    "clarify": "rephrase",
+    "about": "about",
+    "stop": "stop",
+    "person": "person_again",
+}
+"""What is said to remarks, and what instead where the bot has just said it."""
+_ANSWERS = frozenset(("full", "cheaper", "passages"))
+_OF_AN_ANSWER = frozenset(("puzzled", "number"))
+"""What may be about the answer before it."""
 
 
 def judged(case: Case, answers_max: int) -> Case:
@@ -34,7 +46,7 @@ def judged(case: Case, answers_max: int) -> Case:
         return replace(case, triage=Triage("echo", "echo"))
     if case.silenced or (answers_max and case.ahead_s > (answers_max - 1) * ANSWER_EVERY_S):
         return replace(case, triage=Triage("loop", "loop"), burst=burst)
-    triage, burst = of_burst(burst, asked=_asked(case))
+    triage, burst = of_burst(burst, asked=_asked(case), answered=case.bot_step in _ANSWERS)
     return replace(case, triage=triage, burst=burst)
 
 
@@ -60,20 +72,27 @@ def _asked(case: Case) -> bool:
     return asks and not echo.is_default(said.text)
 
 
-def of_burst(burst: Sequence[ChatLine], *, asked: bool = False) -> tuple[Triage | None, tuple[ChatLine, ...]]:
+def of_burst(
+    burst: Sequence[ChatLine], *, asked: bool = False, answered: bool = False
+) -> tuple[Triage | None, tuple[ChatLine, ...]]:
     """What a burst of messages is, and those of its lines that count. One question makes it a question, and so does a
-    yes where the bot has asked. None: something was attached that nobody here can read, and nothing was asked in
-    words."""
+    yes where the bot has asked, or a "what?" where it has answered; a wish for a person goes before both. None:
+    something was attached that nobody here can read, and nothing was asked in words."""
     each = [(line, classify(line.text) if line.text else None) for line in burst]
     found = [triage for _, triage in each if triage is not None]
+    wish = next((triage for triage in found if triage.what == "person"), None)
+    if wish is not None:
+        return wish, tuple(burst)
     if any(triage.kind == "question" for triage in found):
         kept = tuple(
             line for line, triage in each if triage is None or triage.kind == "question" or line.attached
         )  # fmt: skip
         polite = any(triage.polite or triage.kind == "courtesy" for triage in found)
         return Triage("question", "question", polite=polite, asks=any(triage.asks for triage in found)), kept
-    if asked and any(triage.answers for triage in found):
-        return Triage("question", "question", polite=True), tuple(burst)
+    for triage in found:
+        if (asked and (triage.answers or triage.what == "number")) or (answered and triage.what in _OF_AN_ANSWER):
+            what = triage.what if triage.kind == "remark" else "yes"
+            return Triage("question", what, polite=triage.what != "puzzled", asks=triage.asks), tuple(burst)
     unread = any(set(line.attached) - _SAYS_NOTHING or not (line.text or line.attached) for line, _ in each)
     if unread or not each:
         return None, tuple(burst)
@@ -81,23 +100,67 @@ def of_burst(burst: Sequence[ChatLine], *, asked: bool = False) -> tuple[Triage 
     return min(found, key=lambda triage: FIRST.index(triage.what)), tuple(burst)
 
 
+def asked_lines(case: Case) -> list[str]:
+    """What is searched for: the burst, and before one that is about an answer what that answered."""
+    lines = [line.text for line in case.burst]
+    if case.triage is None or case.triage.what not in _OF_AN_ANSWER:
+        return lines
+    return [*[line.text for line in case.history if line.role == "customer" and line.text][-1:], *lines]
+
+
+def says_little(case: Case) -> bool:
+    """Whether it is a question only because of what the bot said before. Where nothing comes of it no person is asked
+    for, and nothing is quoted a second time."""
+    return case.triage is not None and case.triage.what != "question"
+
+
 def without_question(case: Case, now: datetime) -> Answer:
-    """The answer to a burst that asks nothing: a welcome, a courtesy, that only text can be read, or none."""
+    """The answer to a burst that asks nothing: a welcome, a courtesy, who answers here, or none."""
     triage = case.triage
     if triage is None:
         return Answer(
             case.company.notice_text, "notice", "no_text", ladder=fallback.without_models("no_text", "notice")
         )
-    language = triage.language or _language(case)
     if triage.kind == "command":
-        return Answer(_text(case, "welcome", language), "welcome", triage.what, ladder=(Tried("welcome"),))
+        return Answer(_text(case, "welcome"), "welcome", triage.what, ladder=(Tried("welcome"),))
     if triage.kind == "upset":
         return unknown(case, triage.what)
-    if triage.kind == "courtesy" and not _in_a_row(case, now):
-        text = _text(case, _COURTESIES[triage.what], language)
-        return Answer(text, "courtesy", triage.what, ladder=(Tried("courtesy"),))
-    reason = "courtesy_again" if triage.kind == "courtesy" else triage.what
+    if triage.what in _COURTESIES and not _in_a_row(case, now):
+        return Answer(_text(case, _COURTESIES[triage.what]), "courtesy", triage.what, ladder=(Tried("courtesy"),))
+    if triage.kind == "remark" and triage.what not in _COURTESIES:
+        return _to_remark(case, triage.what)
+    reason = "courtesy_again" if triage.what in _COURTESIES else triage.what
     return Answer("", "silence", reason, ladder=(Tried("silence"),))
+
+
+def _to_remark(case: Case, what: str) -> Answer:
+    if what == "person":
+        return _notice(case, "person", WANTS_PERSON)
+    if what == "about":
+        return _notice(case, "about", "about")
+    return _notice(case, "stop", "stop") if what == "stop" else unclear(case)
+
+
+def unclear(case: Case) -> Answer:
+    """How can I help? Nobody is asked for."""
+    return _notice(case, "clarify", "unclear")
+
+
+def _notice(case: Case, name: texts.Name, reason: str) -> Answer:
+    text = _text(case, name)
+    if _last_said(case) == text:
+        text = _text(case, _BY_TURNS[name])
+    return Answer(text, "notice", reason, ladder=(Tried("notice"),))
+
+
+def _last_said(case: Case) -> str | None:
+    return next((line.text for line in reversed(case.history) if line.role == "bot"), None)
+
+
+def introduction(case: Case, *, away: bool) -> str:
+    """What stands before a quotation. away: a model is configured, and did not write the answer."""
+    language = _language(case) or _of_passages(case)
+    return texts.default("model_away" if away else "found", _served(case, language))
 
 
 def unknown(case: Case, reason: str, passages: Sequence[Passage] = ()) -> Answer:
@@ -107,11 +170,15 @@ def unknown(case: Case, reason: str, passages: Sequence[Passage] = ()) -> Answer
 
 
 def unknown_text(case: Case) -> str:
-    language = _language(case) or speech.language(passage.text for passage in case.passages[:2])
+    language = _language(case) or _of_passages(case)
     if not case.misses:
-        return _text(case, "unknown", language)
+        return _in(case, "unknown", language)
     name: texts.Name = "unknown_again" if case.misses % 2 else "unknown_still"
-    return case.company.texts.get("unknown_again") or _text(case, name, language)
+    return case.company.texts.get("unknown_again") or _in(case, name, language)
+
+
+def _of_passages(case: Case) -> str | None:
+    return speech.language(passage.text for passage in case.passages[:2])
 
 
 def _in_a_row(case: Case, now: datetime) -> bool:
@@ -119,12 +186,21 @@ def _in_a_row(case: Case, now: datetime) -> bool:
     return case.bot_step == "courtesy" and at is not None and (now - at).total_seconds() < COURTESY_AGAIN_S
 
 
-def _text(case: Case, name: texts.Name, language: str | None) -> str:
-    return case.company.texts.get(name) or texts.default(name, language)
+def _text(case: Case, name: texts.Name) -> str:
+    return _in(case, name, _language(case))
+
+
+def _in(case: Case, name: texts.Name, language: str | None) -> str:
+    own = case.company.texts.get(name)
+    return own or texts.default(name, _served(case, language)).replace("{company}", case.company.name)
+
+
+def _served(case: Case, language: str | None) -> str | None:
+    """The language, or the company's where there are no texts in it."""
+    return language if language in texts.LANGUAGES else case.company.language
 
 
 def _language(case: Case) -> str | None:
-    """That of the newest customer's line that tells it."""
-    said = [line.text for line in (*case.history, *case.burst) if line.role == "customer" and line.text]
-    known = (speech.language([text]) or classify(text).language for text in reversed(said))
-    return next((language for language in known if language is not None), None)
+    said = [line.text for line in case.burst if line.text]
+    before = [line.text for line in case.history if line.role == "customer" and line.text]
+    return spoken.language(said, before, _last_said(case), spoken.Known(case.language, case.company.language))

@@ -220,7 +220,7 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     """The case with the passages for its burst, and the space that ranked them. ms: `embed` is none where all of it was
     remembered."""
     started = perf_counter()
-    lines = [line.text[-QUESTION_LINE_CHARS:] for line in case.burst[-QUESTION_LINES_MAX:]]
+    lines = [line[-QUESTION_LINE_CHARS:] for line in manners.asked_lines(case)[-QUESTION_LINES_MAX:]]
     before = said_before(case.history)
     case.ms["embed"] = 0
 
@@ -249,17 +249,24 @@ def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
         tried = fallback.without_models("overload", "handover")
         return Answer(case.company.overload_text, "handover", "overload", ladder=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.relevance_threshold]
+    little = manners.says_little(case)
     if not relevant:
-        return manners.unknown(case, "nothing_relevant", case.passages)
+        return manners.unclear(case) if little else manners.unknown(case, "nothing_relevant", case.passages)
     if r.router is None or case.over_budget or case.step == "passages":
-        return _quote(case, relevant, "no_model" if r.router is None else "budget" if case.over_budget else "overload")
+        reason = "no_model" if r.router is None else "budget" if case.over_budget else "overload"
+        return manners.unclear(case) if little else _quote(case, relevant, reason)
     passed_over = _passed_over(case) if r.router.has_cheaper else None
     started = perf_counter()
     try:
         completion = generate(r, lease, case, relevant, cheaper=passed_over is not None)
     except (ModelUnavailable, Permanent, TimeoutError) as e:
         reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
-        answer = _quote(case, relevant, reason, tuple(getattr(e, "attempts", ())), passed_over)
+        attempts = tuple(getattr(e, "attempts", ()))
+        if little:
+            tried = fallback.by_models(attempts, "notice", reason, passed_over=passed_over)
+            answer = replace(manners.unclear(case), attempts=attempts, ladder=tried)
+        else:
+            answer = _quote(case, relevant, reason, attempts, passed_over)
         return replace(answer, ms={"model": _ms(started)})
     text, citations = prompt.check_citations(completion.text, relevant)
     step, reason, attempts = completion.step, passed_over or "model", completion.attempts
@@ -268,7 +275,9 @@ def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
         if _courteous(case, text):
             step, reason = "courtesy", "model"
         else:
-            text, step, reason = manners.unknown_text(case), "unknown", "uncited"
+            unclear = manners.unclear(case).text if little else None
+            text = unclear or manners.unknown_text(case)
+            step, reason = ("notice", "unclear") if unclear else ("unknown", "uncited")
     tried = fallback.by_models(attempts, step, reason, passed_over=passed_over)
     return Answer(text, step, reason, tuple(relevant), citations, attempts, tried, {"model": _ms(started)})
 
@@ -288,7 +297,8 @@ def _quote(
     case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = (),
     passed_over: str | None = None,
 ) -> Answer:  # fmt: skip
-    text, citations = prompt.check_citations(prompt.quote(relevant, case.question), relevant)
+    introduction = manners.introduction(case, away=reason != "no_model")
+    text, citations = prompt.check_citations(prompt.quote(relevant, case.question, introduction), relevant)
     tried = fallback.by_models(attempts, "passages", reason, passed_over=passed_over)
     return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
 

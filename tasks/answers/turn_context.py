@@ -28,8 +28,8 @@ class Case:
     """ms: time per stage so far. where: what the answer may draw on; None: all that the company knows. near_budget:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest of the ladder
     that an overload leaves. space: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since
-    a person spoke. misses: its replies in a row that nothing is known. ahead_s, silenced: as in Loaded. triage: what
-    the burst is; None until it is judged, and of one that holds nothing readable."""
+    a person spoke. misses: its replies in a row that nothing is known. ahead_s, silenced, language: as in Loaded.
+    triage: what the burst is; None until it is judged, and of one that holds nothing readable."""
 
     turn: Turn
     company: Company
@@ -50,6 +50,7 @@ class Case:
     ahead_s: float = 0.0
     silenced: bool = False
     triage: Triage | None = None
+    language: str | None = None
 
     @property
     def question(self) -> str:
@@ -103,4 +104,5 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
         misses=loaded.misses,
         ahead_s=loaded.ahead_s,
         silenced=loaded.silenced,
+        language=loaded.language,
     )

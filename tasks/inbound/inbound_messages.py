@@ -201,6 +201,7 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
         customer_message=message.external_id if by_customer else before.customer_message if before else None,
         contact_id=one.contact_id,
         read_to=one.read_to,
+        language=(p.event.language if by_customer else None) or (before.language if before else None),
     )
     if by_customer and p.event.reply and one.bot_enabled and message.deleted_at is None:
         one.wanted = _wanted(p, message, one.wanted)

@@ -73,6 +73,78 @@ def test_a_courtesy_is_returned_without_search_or_model(
     assert station.rows("SELECT ms ? 'search' FROM receipts") == [(False,)]
 
 
+@pytest.mark.parametrize(
+    ("said", "step", "reason", "name", "attention"),
+    [
+        ("no thanks", "courtesy", "decline", "decline", None), ("yes", "notice", "unclear", "clarify", None),
+        ("sorry", "notice", "unclear", "clarify", None), ("1", "notice", "unclear", "clarify", None),
+        ("?", "notice", "unclear", "clarify", None), ("are you a bot?", "notice", "about", "about", None),
+        ("stop", "notice", "stop", "stop", None), ("help me", "notice", "unclear", "clarify", None),
+        ("I want to talk to a human", "notice", "wants_person", "person", "wants_person"),
+    ],
+)  # fmt: skip
+def test_a_remark_gets_its_text_and_only_a_wish_for_a_person_calls_one(
+    station: Station, bot: Bot, said: str, step: str, reason: str, name: texts.Name, attention: str | None
+) -> None:
+    assert _say(station, bot, said) == [Result.ANSWERED]
+
+    [(company,)] = station.rows("SELECT name FROM companies")
+    assert _replies(station) == [texts.default(name, "en").replace("{company}", str(company))]
+    assert _steps(station) == [(step, reason)]
+    assert _of(station) == (True, attention)
+    assert station.model.asked == []
+
+
+def test_a_wish_for_a_person_goes_before_a_question_and_is_told_in_other_words_again(
+    station: Station, bot: Bot
+) -> None:
+    station.receive(bot, "When does the shop open?", "I want to talk to a human")
+    station.answer()
+    _say(station, bot, "human please")
+
+    assert _replies(station) == [texts.default("person", "en"), texts.default("person_again", "en")]
+    assert _say(station, bot, "When does the shop open?") == [Result.ANSWERED]
+    assert _of(station) == (True, "wants_person")
+
+
+def test_a_no_after_english_questions_is_answered_in_english_and_quotes_nothing_again(
+    station: Station, bot: Bot
+) -> None:
+    station.r.router = None
+    _say(station, bot, "When does the shop open?", "no", "no thanks")
+
+    assert [step for step, _ in _steps(station)] == ["passages", "courtesy", "silence"]
+    assert _replies(station)[1:] == [texts.default("decline", "en")]
+    assert _of(station) == (True, None)
+
+
+@pytest.mark.parametrize("said", ["?", "What?", "7"])
+def test_what_is_said_to_an_answer_is_asked_in_its_context_and_calls_nobody(
+    station: Station, bot: Bot, said: str
+) -> None:
+    _say(station, bot, "When does the shop open?", said)
+    assert _steps(station) == [("full", "model")] * 2
+
+    station.model.text = "I do not know."
+    _say(station, bot, said, said)
+    station.model.status = 401
+    _say(station, bot, "When does the shop open?", said)
+
+    assert _steps(station)[2:] == [
+        ("notice", "unclear"), ("notice", "unclear"), ("passages", "model_unavailable"), ("notice", "unclear"),
+    ]  # fmt: skip
+    assert _replies(station)[2:4] == [texts.default(name, "en") for name in ("clarify", "rephrase")]
+    assert _of(station) == (True, None)
+
+
+def test_the_sender_s_code_is_kept_and_a_language_without_texts_gets_the_company_s(station: Station, bot: Bot) -> None:
+    station.execute("UPDATE companies SET language = 'fr'")
+    _say(station, bot, "Hej")  # from a device in English
+
+    assert station.rows("SELECT language FROM conversations") == [("en",)]
+    assert _replies(station) == [texts.default("greeting", "fr")]
+
+
 @pytest.mark.parametrize("said", ["ok", "👍", "\u200b\u200d\u200b", "🙂🙂", "..."])
 def test_what_wants_no_answer_gets_none_and_the_next_question_is_answered(
     station: Station, bot: Bot, said: str

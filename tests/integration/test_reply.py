@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import DatabaseUnavailable
 from shared.store.answers import turns
+from shared.triage import texts
 from tasks.answers.reply import ATTEMPTS_MAX, QUESTION_LINES_MAX, Result
 from tasks.inbox import takeover
 from tests.factories import Bot, make_bot
@@ -143,6 +144,7 @@ def test_a_model_that_is_down_leaves_quoted_passages(station: Station, bot: Bot)
 
     [(step, _)] = _steps(station)
     assert step == "passages"
+    assert _replies(station)[0].startswith(texts.default("model_away", "en"))
     assert "The shop opens at nine in the morning." in _replies(station)[0]
     assert station.rows("SELECT attempts->0->>'outcome' FROM receipts") == [("llm_credentials",)]
 
@@ -154,6 +156,7 @@ def test_without_a_model_passages_are_quoted(station: Station, bot: Bot) -> None
     station.answer()
 
     assert _steps(station) == [("passages", "no_model")]
+    assert _replies(station)[0].startswith(texts.default("found", "en"))
 
 
 def test_nothing_but_a_picture_gets_a_notice_and_leaves_the_bot_on(station: Station, bot: Bot) -> None:

@@ -164,7 +164,7 @@ def test_no_text_stalls_a_prompt_or_a_check_of_citations(name: str) -> None:
         company=text,
     )  # fmt: skip
     prompt.check_citations(text, [passage("a")])
-    prompt.quote([passage(text)], "hello")
+    prompt.quote([passage(text)], "hello", "Found:")
 
     # Some 20 ms; where time grew with the square of the length it was 5 s and more.
     assert time.thread_time() - begin < 3

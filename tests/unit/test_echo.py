@@ -19,6 +19,8 @@ from tests.factories import settings
 
 NOW = datetime(2031, 3, 5, 12, tzinfo=UTC)
 EVERY = sorted(set(texts.every()))
+ANSWERED = sorted({*texts.COMPANIES_START_WITH, *(texts.default(name, "en") for name in texts.NAMES)})
+"""In one language: what is an echo does not depend on it."""
 PLATFORMS = channels.build(settings())
 ENDS_WITHIN = 2
 TURN = Turn(
@@ -56,7 +58,7 @@ def _answers(texts_heard: list[str], said: list[str]) -> str | None:
 @pytest.mark.parametrize("begins", EVERY)
 def test_two_systems_that_hear_each_other_s_texts_end(begins: str) -> None:
     """One says this text; what the other says comes back to it as a customer's words, and so on."""
-    for answered in EVERY:
+    for answered in ANSWERED:
         heard: tuple[list[str], list[str]] = ([begins], [])
         said: tuple[list[str], list[str]] = ([answered], [begins])
         heard[1].append(answered)

@@ -26,6 +26,7 @@ def bot(text: str) -> ChatLine:
 RETURNS = passage("You can return anything within 30 days. Keep the receipt. Refunds take five days.")
 SHIPPING = passage("We ship with DHL. Parcels take three days.", "Shipping", 0.7, 2)
 QUESTION = [customer("Can I return it?")]
+FOUND = "This is what I found:"
 
 
 def build(question: list[ChatLine] = QUESTION, history: list[ChatLine] | None = None, budget: int = 20_000,
@@ -145,39 +146,39 @@ def test_footnotes_inside_a_passage_do_not_come_back_as_citations() -> None:
 
 
 def test_a_quotation_holds_the_sentence_that_answers_and_its_citation() -> None:
-    text = prompt.quote([RETURNS], "How long do refunds take?")
+    text = prompt.quote([RETURNS], "How long do refunds take?", FOUND)
     assert "Refunds take five days." in text
     assert "[1]" in text
 
 
 def test_a_quotation_passes_the_citation_check_unchanged() -> None:
-    text = prompt.quote([RETURNS, SHIPPING], "How long do refunds and parcels take?")
+    text = prompt.quote([RETURNS, SHIPPING], "How long do refunds and parcels take?", FOUND)
     assert prompt.check_citations(text, [RETURNS, SHIPPING]) == (text, ((1, RETURNS), (2, SHIPPING)))
 
 
 def test_a_far_less_relevant_second_passage_is_left_out() -> None:
-    assert "[2]" not in prompt.quote([RETURNS, passage("We ship with DHL.", relevance=0.2)], "return")
+    assert "[2]" not in prompt.quote([RETURNS, passage("We ship with DHL.", relevance=0.2)], "return", FOUND)
 
 
 def test_the_same_sentence_is_not_quoted_twice() -> None:
-    assert prompt.quote([RETURNS, RETURNS], "refunds").count("Refunds take five days.") == 1
+    assert prompt.quote([RETURNS, RETURNS], "refunds", FOUND).count("Refunds take five days.") == 1
 
 
 def test_nothing_to_quote_is_a_mistake() -> None:
     with pytest.raises(ValueError):
-        prompt.quote([], "x")
+        prompt.quote([], "x", FOUND)
 
 
 @given(st.lists(st.text(min_size=1, max_size=2_000), min_size=1, max_size=3), st.text(max_size=100))
 def test_a_quotation_is_short_whatever_stands_in_the_passages(texts: list[str], question: str) -> None:
     passages = [passage(text, id=n) for n, text in enumerate(texts)]
-    text = prompt.quote(passages, question)
+    text = prompt.quote(passages, question, FOUND)
     assert len(text) < 600
-    assert text.startswith(prompt.QUOTE_INTRODUCTION)
+    assert text.startswith(FOUND)
 
 
 def test_an_endless_sentence_is_cut_at_a_word() -> None:
-    text = prompt.quote([passage("refund " * 400)], "refund")
+    text = prompt.quote([passage("refund " * 400)], "refund", FOUND)
     assert len(text) < 600
     assert "refund…” [1]" in text
 

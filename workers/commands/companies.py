@@ -13,7 +13,7 @@ from shared import settings
 from shared.errors import NotFound, NothingDone, Permanent
 from shared.store.tenants import companies, registry
 from shared.store.tenants.companies import Company, NameTaken, Text
-from shared.triage.texts import NAMES, Name
+from shared.triage.texts import LANGUAGES, NAMES, Name
 from tasks.tenants import onboarding
 from workers.commands.naming import (
     Place,
@@ -36,6 +36,11 @@ _OWN_TEXTS: dict[Name, str] = {
     "goodbye": "Sent to a goodbye.",
     "unknown": "Sent when nothing relevant is known; a person is told.",
     "unknown_again": "Sent when nothing is known again, the second time and after.",
+    "decline": "Sent to a no.",
+    "clarify": "Sent to what says nothing (sorry, test, 1).",
+    "about": "Sent to who asks who or what answers here.",
+    "person": "Sent to who asks for a person; a person is told.",
+    "stop": "Sent to stop and unsubscribe.",
 }
 """Each is built in for 17 languages until the company has words of its own."""
 
@@ -122,12 +127,15 @@ def company_show(company: str, as_json: bool) -> None:
         agents, channels = registry.agents(conn, found.id), registry.channels(conn, company_id=found.id)
     if as_json:
         texts = {name: getattr(found, name) for name in TEXTS}
-        print_json({**fields(line), **texts, "texts": dict(found.texts), "agents": list(map(fields, agents)),
+        print_json({**fields(line), **texts, "language": found.language,
+                    "texts": dict(found.texts), "agents": list(map(fields, agents)),
                     "channels": list(map(fields, channels))})  # fmt: skip
         return
     click.echo(_line(line))
     for name in TEXTS:
         click.echo(f"{name.replace('_', ' '):<13}  {getattr(found, name)}")
+    if found.language is not None:
+        click.echo(f"language       {found.language}")
     for own, words in sorted(found.texts.items()):
         click.echo(f"{own.replace('_', ' ') + ' text':<13}  {words}")
     for agent_ in agents:
@@ -163,13 +171,18 @@ def company_rename(company: str, new_name: str, as_json: bool) -> None:
 @click.option("--notice", "notice_text", help="Sent when what came cannot be read.")
 @click.option("--overload", "overload_text", help="Sent when far more is asked than can be answered.")
 @_own_texts
+@click.option("--language", help="ISO 639-1: where the customer's language has no built-in texts, or nothing tells it.")
 @click.option("--reset", multiple=True, type=_TextName(sorted(_RESET)), help="The built-in text again.")
 @as_json_option
-def company_texts(company: str, reset: tuple[str, ...], as_json: bool, **texts: str | None) -> None:
+def company_texts(
+    company: str, reset: tuple[str, ...], language: str | None, as_json: bool, **texts: str | None
+) -> None:
     """Change what customers are told besides answers, from the next answer on. `company show` prints the
     company's own texts."""
     given = {which: text.strip() for which, text in texts.items() if text is not None}
-    if not given and not reset:
+    if language is not None and language not in LANGUAGES:
+        raise Permanent("language", f"no texts in {language!r}: choose one of {', '.join(sorted(LANGUAGES))}")
+    if not given and not reset and language is None:
         raise Permanent("text", "which one? Name a text with its words, for example --welcome 'Hello!'; see --help")
     if both := [option for option, which in _RESET.items() if which in given and which in reset]:
         raise click.UsageError(f"--{both[0]} gives a text and --reset {both[0]} takes it back: say one of them")
@@ -181,6 +194,9 @@ def company_texts(company: str, reset: tuple[str, ...], as_json: bool, **texts: 
         found = company_of(conn, company)
         changed: dict[str, str | None] = {**dict.fromkeys(reset), **given}
         _set_texts(conn, found, changed)
+        if language is not None:
+            companies.set_language(conn, found.id, language)
+            changed["language"] = language
         if company_of(conn, str(found.id)) == found:
             raise NothingDone("text", f"{', '.join(which.replace('_', ' ') for which in changed)}: already so")
     lines = (f"{which.replace('_', ' ')}  {text or '(built in)'}" for which, text in changed.items())

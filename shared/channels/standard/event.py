@@ -7,7 +7,7 @@ The specification leaves to the parties what a webhook is about. This is what we
      "data": {
         "id": "m-17",                        the message's name in that program (wanted for edits and replies)
         "conversation": "order-4711",        where the answer belongs; without it the sender's id
-        "sender": {"id": "ada", "name": "Ada Byron"},      or only the id, as text
+        "sender": {"id": "ada", "name": "Ada Byron", "language": "en"},      or only the id, as text
         "text": "When do you open?",
         "reply_to": "m-12",
         "attachments": [{"type": "image", "url": "https://…", "name": "a.png", "mime": "image/png", "size": 4711}]}}
@@ -22,7 +22,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.channels.fields import Json, bounded, called, content_key, inner, key, moment, opaque_id, written
+from shared.channels.fields import Json, bounded, called, content_key, inner, key, language, moment, opaque_id, written
 from shared.model import Attachment, InboundEvent, Kind, Reason, read_ref
 
 ID_LIMIT = 256
@@ -65,6 +65,7 @@ def parse(body: Json) -> list[InboundEvent]:
             attachments=attachments,
             reply_to=_id(data.get("reply_to")),
             sender_name=called(inner(data, "sender").get("name")),
+            language=language(inner(data, "sender").get("language")),
             sent_at=when(body.get("timestamp")),
             targets=(message_id,) if kind in ("edited", "deleted") and message_id is not None else (),
             ref=message_id if ours else None,

@@ -18,6 +18,7 @@ from shared.channels.fields import (
     content_key,
     inner,
     key,
+    language,
     moment,
     number_id,
     opaque_id,
@@ -111,6 +112,7 @@ def _event(update: Update, kind: Kind, reason: Reason | None, dedupe_key: str, *
         sender_name=name or called(person.get("username")),
         sent_at=moment(value.get("date")),
         migrated_to=number_id(value.get("migrate_to_chat_id")) if holds_text else None,
+        language=language(person.get("language_code")),
     )
 
 

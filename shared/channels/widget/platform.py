@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from shared.channels.base import Platform
-from shared.channels.fields import KEY_LIMIT, bounded, content_key, key, opaque_id, written
+from shared.channels.fields import KEY_LIMIT, bounded, content_key, key, language, opaque_id, written
 from shared.channels.signature import equals_any
 from shared.errors import AttachmentGone
 from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
@@ -23,8 +23,9 @@ def signature(raw: bytes, secret: str) -> str:
 
 
 class Widget(Platform):
-    """A body is `{"visitor", "client_id", "text"}`. The gateway writes it, for the visitor whose token it has seen;
-    whoever else posts one to /webhooks/widget/… must sign it with the app's secret, which no visitor has."""
+    """A body is `{"visitor", "client_id", "text"}`, with the browser's `language` where it tells one. The gateway
+    writes it, for the visitor whose token it has seen; whoever else posts one to /webhooks/widget/… must sign it with
+    the app's secret, which no visitor has."""
 
     name = "widget"
     local_delivery = True
@@ -58,6 +59,7 @@ class Widget(Platform):
             InboundEvent(
                 "message", True, None, sender=visitor, chat=visitor, external_id=client_id,
                 dedupe_key=key("message", visitor, client_id), text=text,
+                language=language(body.get("language")),
             )
         ]  # fmt: skip
 

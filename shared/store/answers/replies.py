@@ -23,7 +23,9 @@ class Made:
     cost_micros: int | None
 
 
+WANTS_PERSON = "wants_person"
 ASKS_FOR_A_PERSON = frozenset(("unknown", "handover"))
+_REASONS_FOR_A_PERSON = frozenset(("loop", WANTS_PERSON))
 ANSWER_EVERY_S = 60.0
 """The pace of the bot's answers in one conversation: each moves conversations.answers_until on by so much, and
 how far that is ahead of now tells how many came faster."""
@@ -31,7 +33,8 @@ how far that is ahead of now tells how many came faster."""
 
 def attention_of(answer: Answer) -> str | None:
     """Why a person should look at the conversation, None where none needs to."""
-    return answer.step_reason if answer.step in ASKS_FOR_A_PERSON or answer.step_reason == "loop" else None
+    asks = answer.step in ASKS_FOR_A_PERSON or answer.step_reason in _REASONS_FOR_A_PERSON
+    return answer.step_reason if asks else None
 
 
 MAKE_NONE = """

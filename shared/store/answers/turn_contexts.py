@@ -24,7 +24,8 @@ class Loaded:
     """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted only
     where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
     conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations. ahead_s: how far the
-    bot's answers are ahead of their pace. silenced: it gives none for now, because they were too far ahead."""
+    bot's answers are ahead of their pace. silenced: it gives none for now, because they were too far ahead. language:
+    the platform's code of the sender, as ISO 639-1."""
 
     turn: Turn
     company: Company
@@ -36,6 +37,7 @@ class Loaded:
     misses: int = 0
     ahead_s: float = 0.0
     silenced: bool = False
+    language: str | None = None
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
 
 
@@ -47,7 +49,8 @@ LOAD = """
         t.request_id, h.external_id AS account, c.last_customer_message AS last_message, c.last_customer_at,
         o.slug AS company_slug, o.name AS company_name, o.handover_text AS company_handover_text,
         o.notice_text AS company_notice_text, o.overload_text AS company_overload_text,
-        o.daily_token_budget AS company_daily_token_budget, o.texts AS company_texts, h.credentials,
+        o.daily_token_budget AS company_daily_token_budget, o.texts AS company_texts,
+        o.language AS company_language, h.credentials,
         CASE
             WHEN o.daily_token_budget IS NOT NULL THEN (
                 SELECT u.tokens_in + u.tokens_out
@@ -62,7 +65,7 @@ LOAD = """
             WHERE f.company_id = t.company_id
               AND f.conversation_id = t.conversation_id
         ) AS wanted,
-        c.bot_step, c.bot_step_at, c.misses,
+        c.bot_step, c.bot_step_at, c.misses, c.language,
         coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,
         coalesce(c.silent_until > now(), false) AS silenced
     FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)
@@ -112,7 +115,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         found[Claim(turn.company_id, turn.id, turn.epoch)] = Loaded(
             turn, company, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
             bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"], ahead_s=row["ahead_s"],
-            silenced=row["silenced"],
+            silenced=row["silenced"], language=row["language"],
         )  # fmt: skip
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found

@@ -48,7 +48,8 @@ class Head:
     """What a conversation's newest messages do to its row. message_count: the last one's seq.
     customer_added: how many of them a customer wrote; customer_at, customer_message: time and id of the newest of
     those on the platform, None where it is unknown or none is new. contact_id: whose conversation it is, if that was
-    unknown. read_to: an agent has seen so many customer messages."""
+    unknown. read_to: an agent has seen so many customer messages. language: the platform's code of who wrote last, None
+    where it tells none."""
 
     company_id: int
     id: int
@@ -61,6 +62,7 @@ class Head:
     customer_message: str | None = None
     contact_id: int | None = None
     read_to: int | None = None
+    language: str | None = None
 
 
 UPSERT_CONTACTS = """
@@ -178,13 +180,14 @@ ADVANCE = """
         last_customer_message = coalesce(h.customer_message, c.last_customer_message),
         contact_id = coalesce(c.contact_id, h.contact_id),
         read_seq = greatest(c.read_seq, h.read_to),
-        delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END
+        delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END,
+        language = coalesce(h.language, c.language)
     FROM unnest(
         %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
-        %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[]
+        %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[]
     ) AS h (
         company_id, id, message_count, customer_added, last_message_id, last_role, preview, customer_at,
-        customer_message, contact_id, read_to
+        customer_message, contact_id, read_to, language
     )
     WHERE c.company_id = h.company_id
       AND c.id = h.id
@@ -210,6 +213,7 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
             [h.customer_message for h in heads],
             [h.contact_id for h in heads],
             [h.read_to for h in heads],
+            [h.language for h in heads],
             [h.id for h in heads],
         ],
     )

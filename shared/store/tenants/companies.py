@@ -20,7 +20,8 @@ Text = Literal["handover_text", "notice_text", "overload_text"]
 @dataclass(frozen=True, slots=True)
 class Company:
     """slug: how commands name it, beside its id; it never changes. texts: by name, where the company has words of its
-    own (shared/triage/texts.py has the others)."""
+    own (shared/triage/texts.py has the others). language: as ISO 639-1, for who writes in one that has no texts, or too
+    little to tell."""
 
     id: int
     slug: str
@@ -30,23 +31,24 @@ class Company:
     overload_text: str
     daily_token_budget: int | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
+    language: str | None = None
 
 
 _BY_NAME = """
     /* companies.by_name */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts, language
     FROM companies
     WHERE name_key(name) = name_key(%s)
 """
 _BY_SLUG = """
     /* companies.by_slug */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts, language
     FROM companies
     WHERE slug = %s
 """
 _BY_ID = """
     /* companies.by_id */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts
+    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts, language
     FROM companies
     WHERE id = %s
 """
@@ -190,6 +192,13 @@ def set_texts(conn: Conn, company_id: int, given: Mapping[str, str | None]) -> N
         WHERE id = %s
         """,
         (Jsonb(dict(given)), company_id),
+    )
+
+
+def set_language(conn: Conn, company_id: int, language: str | None) -> None:
+    """For the owner role."""
+    conn.execute(
+        "/* companies.set_language */ UPDATE companies SET language = %s WHERE id = %s", (language, company_id)
     )
 
 
