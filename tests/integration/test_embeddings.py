@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,7 +14,6 @@ from shared.errors import Permanent
 from shared.knowledge import search as knowledge
 from shared.knowledge.search import Meaning
 from shared.model import NewChunk, Passage
-from shared.store.db.migrate import files, migrate
 from shared.store.db.pool import Conn, set_companies
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import embedding_models, embeddings, vector_indexes
@@ -291,14 +289,9 @@ def test_a_search_by_meaning_reads_its_company_s_vectors_only(many_documents: tu
     assert many.entries < 10 * MANY, many
 
 
-def test_documents_from_before_there_were_vectors_are_embedded_too(empty_database: Database, tmp_path: Path) -> None:
-    for name, text in files():
-        if name.endswith("_embeddings.sql"):
-            break
-        (tmp_path / name).write_text(text)
-    migrate(empty_database.admin_url, tmp_path)
-    with psycopg.connect(empty_database.admin_url) as owner:
-        acme = company(empty_database, "Acme")
+def test_documents_from_before_there_were_vectors_are_embedded_too(database: Database) -> None:
+    with psycopg.connect(database.admin_url) as owner:
+        acme = company(database, "Acme")
         set_companies(owner, (acme,))
         owner.execute("INSERT INTO collections (company_id, name) VALUES (%s, 'default')", (acme,))
         owner.execute(
@@ -308,8 +301,6 @@ def test_documents_from_before_there_were_vectors_are_embedded_too(empty_databas
             " SELECT company_id, id, 0, 'english', 'A', 'We open at nine.', 0, 'open', 1 FROM made"
         )
         owner.commit()
-
-        migrate(empty_database.admin_url)
 
         embedding_models.make(owner, "small")
         [space] = embedding_models.every(owner)

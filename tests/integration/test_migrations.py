@@ -1,7 +1,9 @@
-"""The schema's own way in: numbered files, each applied once."""
+"""The schema's own way in: numbered files, each applied once, and functions, applied when they changed."""
 
 from __future__ import annotations
 
+import re
+import shutil
 import threading
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from shared.embedded import Database
 from shared.errors import SettingsError
-from shared.store.db import migrate
+from shared.store.db import migrate, old_chain
+from tests.schema import statements
 
 
 @pytest.fixture
@@ -109,84 +112,229 @@ def test_a_missing_application_role_is_named_with_the_command_that_makes_it(
     assert _rows(empty_database, b"SELECT to_regclass('one')") == [(None,)]
 
 
-def _before(tmp_path: Path, number: str) -> Path:
-    """A folder with the files below this number."""
-    before = tmp_path / "before"
-    before.mkdir()
-    for name, content in migrate.files():
-        if name < number:
-            (before / name).write_text(content)
-    return before
+# ------------------------------------------------------------------ a folder is one migration
 
 
-def test_what_stood_twice_before_it_was_refused_is_disabled_and_the_account_in_use_goes_on(
+def test_a_folder_is_one_migration_that_is_applied_whole_or_not_at_all(
     empty_database: Database, tmp_path: Path
 ) -> None:
-    """Two bots under one slug dropped everything: neither may be given what the other's customers write."""
-    migrate.migrate(empty_database.admin_url, _before(tmp_path, "0047"))
-    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
-        conn.execute("INSERT INTO companies (name) VALUES ('Harbour'), ('Market')")
-        conn.execute(
-            "INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'shared', ''), ('telegram', 'alone', ''),"
-            " ('messenger', 'meta', ''), ('messenger', 'other', '')"
-        )
-        conn.execute(
-            "INSERT INTO channels (company_id, app_id, platform, external_id, credentials) VALUES"
-            " (1, 1, 'telegram', '71', ''), (2, 1, 'telegram', '72', ''), (2, 2, 'telegram', '73', ''),"
-            " (1, 3, 'messenger', '9', ''), (2, 4, 'messenger', '9', '')"
-        )
-        conn.execute("INSERT INTO channel_health (company_id, channel_id, received_at) VALUES (1, 4, now())")
+    (tmp_path / "0001_baseline").mkdir()
+    (tmp_path / "0001_baseline" / "01_one.sql").write_text("CREATE TABLE one (id int PRIMARY KEY);")
+    broken = tmp_path / "0001_baseline" / "02_two.sql"
+    broken.write_text("CREATE TABLE two (id int REFERENCES one); SELECT 1 / 0;")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate.migrate(empty_database.admin_url, tmp_path)
+    assert _rows(empty_database, b"SELECT to_regclass('one')") == [(None,)]
 
-    told: list[str] = []
-    migrate.migrate(empty_database.admin_url, told=told.append)
+    broken.write_text("CREATE TABLE two (id int REFERENCES one);")
+    assert migrate.migrate(empty_database.admin_url, tmp_path) == ["0001_baseline"]
 
-    found = _rows(
-        empty_database,
-        b"SELECT a.slug, a.owner_id, c.company_id, c.state FROM apps a JOIN channels c ON c.app_id = a.id"
-        b" ORDER BY c.id",
+    broken.write_text("CREATE TABLE two (id int REFERENCES one, text text);")
+    with pytest.raises(SettingsError, match="0001_baseline was changed after it was applied: add a new file"):
+        migrate.migrate(empty_database.admin_url, tmp_path)
+
+
+# ------------------------------------------------------------------ functions
+
+
+@pytest.fixture
+def functions(folder: Path) -> Path:
+    """A function that a table needs and one that needs the table, beside the two migrations."""
+    (folder / "functions" / "before_tables").mkdir(parents=True)
+    (folder / "functions" / "before_tables" / "rules.sql").write_text(
+        "CREATE OR REPLACE FUNCTION is_plain(n int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT n < 10';"
     )
-    assert found == [
-        ("shared", 1, 1, "disabled"), ("shared", 1, 2, "disabled"), ("alone", 2, 2, "active"),
-        ("meta", None, 1, "active"), ("other", None, 2, "disabled"),
-    ]  # fmt: skip
-    assert [said.partition(" is disabled now")[0] for said in told] == [
-        'channel 1/1 (telegram, account "71", slug shared)', 'channel 2/2 (telegram, account "72", slug shared)',
-        'channel 2/5 (messenger, account "9", slug other)',
-    ]  # fmt: skip
+    (folder / "functions" / "counts.sql").write_text(
+        "CREATE OR REPLACE FUNCTION how_many() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM two';"
+    )
+    (folder / "0001_one.sql").write_text("CREATE TABLE one (id int CHECK (is_plain(id)));")
+    return folder / "functions"
 
 
-def test_titles_and_reasons_over_500_characters_are_cut_and_what_is_cut_off_stays_findable(
+def test_functions_are_applied_around_the_tables_and_again_when_they_changed(
+    empty_database: Database, folder: Path, functions: Path
+) -> None:
+    everything = ["functions/before_tables/rules.sql", "0001_one.sql", "0002_two.sql", "functions/counts.sql"]
+    assert migrate.pending(empty_database.admin_url, folder) == everything
+    assert migrate.migrate(empty_database.admin_url, folder) == everything
+    assert migrate.migrate(empty_database.admin_url, folder) == []
+
+    counts = functions / "counts.sql"
+    counts.write_text(counts.read_text().replace("count(*)", "10 * count(*)"))
+
+    assert migrate.pending(empty_database.admin_url, folder) == ["functions/counts.sql"]
+    assert migrate.migrate(empty_database.admin_url, folder) == ["functions/counts.sql"]
+    assert migrate.pending(empty_database.admin_url, folder) == []
+    assert _rows(empty_database, b"SELECT how_many()") == [(10,)]
+
+
+def test_nothing_is_applied_where_a_numbered_file_was_changed(
+    empty_database: Database, folder: Path, functions: Path
+) -> None:
+    migrate.migrate(empty_database.admin_url, folder)
+    (folder / "0002_two.sql").write_text("CREATE TABLE two (id bigint);")
+    rules = functions / "before_tables" / "rules.sql"
+    rules.write_text(rules.read_text().replace("n < 10", "true"))
+
+    with pytest.raises(SettingsError, match=r"0002_two\.sql was changed"):
+        migrate.migrate(empty_database.admin_url, folder)
+
+    assert _rows(empty_database, b"SELECT is_plain(11)") == [(False,)]
+
+
+def test_the_functions_of_this_version_are_no_reason_to_refuse_a_backup(folder: Path, functions: Path) -> None:
+    applied = {name: migrate.checksum(text) for name, text in migrate.files(folder)}
+    assert migrate.unknown({**applied, "functions/counts.sql": "another", "functions/gone.sql": "x"}, folder) == []
+    assert migrate.unknown({**applied, "0002_two.sql": "another"}, folder) == ["0002_two.sql"]
+    assert migrate.unknown({**applied, "0003_three.sql": "a newer version's"}, folder) == ["0003_three.sql"]
+
+
+# ------------------------------------------------------------------ undo
+
+
+def test_the_newest_migration_is_taken_back_and_functions_are_applied_anew(
+    empty_database: Database, folder: Path, functions: Path
+) -> None:
+    (folder / "0003_three.sql").write_text("CREATE TABLE three (id int); DROP FUNCTION IF EXISTS how_many();")
+    (folder / "0003_three.undo.sql").write_text("DROP TABLE three; DROP FUNCTION how_many();")
+    migrate.migrate(empty_database.admin_url, folder)
+
+    assert migrate.undo(empty_database.admin_url, folder) == "0003_three.sql"
+
+    assert _rows(empty_database, b"SELECT to_regclass('three')") == [(None,)]
+    assert "0003_three.sql" in migrate.pending(empty_database.admin_url, folder)
+    assert "functions/counts.sql" in migrate.migrate(empty_database.admin_url, folder)
+    assert _rows(empty_database, b"SELECT how_many()") == [(1,)]
+
+
+def test_a_migration_without_an_undo_is_not_taken_back(empty_database: Database, folder: Path) -> None:
+    migrate.migrate(empty_database.admin_url, folder)
+
+    with pytest.raises(SettingsError, match=r"0002_two\.sql\) has no undo"):
+        migrate.undo(empty_database.admin_url, folder)
+
+    assert _rows(empty_database, b"SELECT count(*) FROM two") == [(1,)]
+
+
+def test_an_undo_that_fails_leaves_everything_as_it_was(empty_database: Database, folder: Path) -> None:
+    (folder / "0002_two.undo.sql").write_text("DROP TABLE two; SELECT 1 / 0;")
+    migrate.migrate(empty_database.admin_url, folder)
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate.undo(empty_database.admin_url, folder)
+
+    assert migrate.migrate(empty_database.admin_url, folder) == []
+    assert _rows(empty_database, b"SELECT count(*) FROM two") == [(1,)]
+
+
+def test_an_undo_of_no_migration_is_refused_by_name(folder: Path) -> None:
+    (folder / "0003_three.undo.sql").write_text("SELECT 1;")
+
+    with pytest.raises(ValueError, match=r"0003_three\.undo\.sql undoes no migration"):
+        migrate.files(folder)
+
+
+def _check_undos(database: Database, folder: Path, growing: Path) -> None:
+    """Apply what is behind the first migration one by one; each is undone by its undo, or says why it has none."""
+    before_tables = folder / "functions" / "before_tables"  # the other functions may need the newest tables
+    if before_tables.exists():
+        shutil.copytree(before_tables, growing / "functions" / "before_tables")
+    first, *others = [folder / name for name, _ in migrate.files(folder) if not migrate.is_repeatable(name)]
+    (shutil.copytree if first.is_dir() else shutil.copy)(first, growing / first.name)
+    migrate.migrate(database.admin_url, growing)
+    for path in others:
+        undo = path.with_name(f"{path.stem}.undo.sql")
+        before = statements(database)
+        shutil.copy(path, growing)
+        migrate.migrate(database.admin_url, growing)
+        if not undo.exists():
+            assert re.search(r"^-- no undo: \S", path.read_text("utf-8"), re.MULTILINE), (
+                f"{path.name} has neither {undo.name} nor a line `-- no undo: why`"
+            )
+            continue
+        after = statements(database)
+        shutil.copy(undo, growing)
+        assert migrate.undo(database.admin_url, growing) == path.name
+        assert statements(database) == before, f"{undo.name} does not bring back what was"
+        migrate.migrate(database.admin_url, growing)
+        assert statements(database) == after, f"{path.name} gives something else after {undo.name}"
+
+
+def test_every_migration_after_the_baseline_can_be_undone_or_says_why_not(
     empty_database: Database, tmp_path: Path
 ) -> None:
-    migrate.migrate(empty_database.admin_url, _before(tmp_path, "0050"))
-    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
-        conn.execute("INSERT INTO companies (name) VALUES ('Harbour')")
-        conn.execute("INSERT INTO collections (company_id, name) VALUES (1, 'default')")
-        conn.execute(
-            "INSERT INTO documents"
-            " (company_id, collection_id, source, title, language, text, content_hash, chunk_count)"
-            " SELECT 1, 1, 'source ' || n, left(repeat('é', 3000), n), 'simple', 'Open at nine.', '', 1"
-            " FROM unnest(array[499, 500, 501, 3000]) n ORDER BY n"
-        )
-        conn.execute(
-            "INSERT INTO chunks (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)"
-            " SELECT company_id, id, 0, language, title || ' lighthouse', text, 0,"
-            " knowledge_tsvector(language, title || ' lighthouse'), 1 FROM documents ORDER BY id"
-        )
-        conn.execute(
-            "INSERT INTO imports (company_id, source, name, kind, state, reason)"
-            " SELECT 1, 'source ' || n, 'a file', 'file', 'parked', repeat('x', n)"
-            " FROM unnest(array[500, 3000]) n ORDER BY n"
-        )
-    before = _rows(empty_database, b"SELECT id, text, tsv::text, updated_at FROM documents JOIN"
-                   b" (SELECT document_id, tsv FROM chunks) c ON c.document_id = id ORDER BY id")  # fmt: skip
+    _check_undos(empty_database, migrate.FOLDER, tmp_path)
 
-    migrate.migrate(empty_database.admin_url)
 
-    assert _rows(empty_database, b"SELECT length(title) FROM documents ORDER BY id") == [(499,), (500,), (500,), (500,)]
-    chunks = b"SELECT length(title), title ~ 'lighthouse$', tsv @@ 'lighthouse' FROM chunks ORDER BY document_id"
-    assert _rows(empty_database, chunks) == [(500, False, True)] * 4
-    assert _rows(empty_database, b"SELECT length(reason) FROM imports ORDER BY id") == [(500,), (500,)]
-    after = _rows(empty_database, b"SELECT id, text, tsv::text, updated_at FROM documents JOIN"
-                  b" (SELECT document_id, tsv FROM chunks) c ON c.document_id = id ORDER BY id")  # fmt: skip
-    assert after == before
+@pytest.mark.parametrize(
+    ("text", "undo", "complaint"),
+    [
+        ("ALTER TABLE two ADD COLUMN word text;", "ALTER TABLE two DROP COLUMN word;", None),
+        ("-- no undo: the words are gone\nDROP TABLE two;", None, None),
+        ("DROP TABLE two;", None, "neither"),
+        ("ALTER TABLE two ADD COLUMN word text; CREATE INDEX ON two (id);", "ALTER TABLE two DROP COLUMN word;",
+         "does not bring back"),
+        ("CREATE TABLE IF NOT EXISTS three (id int);", "SELECT 1;", "does not bring back"),
+    ],
+)  # fmt: skip
+def test_that_check_finds_what_is_missing(
+    empty_database: Database, folder: Path, tmp_path_factory: pytest.TempPathFactory, text: str, undo: str | None,
+    complaint: str | None,
+) -> None:  # fmt: skip
+    (folder / "0002_two.undo.sql").write_text("DROP TABLE two;")
+    (folder / "0003_three.sql").write_text(text)
+    if undo is not None:
+        (folder / "0003_three.undo.sql").write_text(undo)
+    growing = tmp_path_factory.mktemp("growing")
+    if complaint is None:
+        _check_undos(empty_database, folder, growing)
+    else:
+        with pytest.raises(AssertionError, match=f"0003_three.*{complaint}"):
+            _check_undos(empty_database, folder, growing)
+
+
+# ------------------------------------------------------------------ databases from before the baseline
+
+
+def _as_before_the_baseline(database: Database, last: str, checksum: str) -> None:
+    """What schema_migrations says of a database that the old migrations made."""
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        conn.execute("DELETE FROM schema_migrations")
+        conn.execute(
+            "INSERT INTO schema_migrations (name, checksum) VALUES ('0001_base.sql', 'x'), (%s, %s)", (last, checksum)
+        )
+
+
+def test_a_database_at_the_end_of_the_old_migrations_is_adopted(database: Database) -> None:
+    before = statements(database)
+    _as_before_the_baseline(database, old_chain.LAST, old_chain.LAST_CHECKSUM)
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE indexing RENAME CONSTRAINT indexing_company_id_fkey TO indexing_company_id_fkey1")
+
+    applied = migrate.migrate(database.admin_url)
+
+    assert [name for name in applied if not migrate.is_repeatable(name)] == []
+    assert _rows(database, b"SELECT name FROM schema_migrations WHERE name ~ '^[0-9]' ORDER BY 1") == [
+        (name,) for name, _ in migrate.files() if not migrate.is_repeatable(name)
+    ]
+    assert migrate.pending(database.admin_url) == []
+    assert statements(database) == before
+
+
+@pytest.mark.parametrize(
+    ("last", "checksum"), [("0047_owned_apps.sql", "x"), (old_chain.LAST, "another"), ("0053_later.sql", "x")]
+)
+def test_a_database_that_stands_elsewhere_in_the_old_migrations_is_refused_by_name(
+    database: Database, last: str, checksum: str
+) -> None:
+    _as_before_the_baseline(database, last, checksum)
+
+    with pytest.raises(SettingsError, match=rf"older than the baseline.*{last}"):
+        migrate.migrate(database.admin_url)
+
+    assert _rows(database, b"SELECT count(*) FROM schema_migrations") == [(2,)]
+
+
+def test_a_backup_from_the_end_of_the_old_migrations_can_be_restored() -> None:
+    assert migrate.unknown({"0001_base.sql": "x", old_chain.LAST: old_chain.LAST_CHECKSUM}) == []
+    assert migrate.unknown({"0001_base.sql": "x", old_chain.LAST: "another"}) != []

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psycopg
 import pytest
 
 from shared.embedded import Database
 from shared.names import name_of
-from shared.store.db.migrate import files, migrate
 from shared.store.tenants import companies
 from shared.store.tenants.companies import NameTaken
 
@@ -62,37 +59,6 @@ def test_names_that_differ_only_in_case_or_form_are_the_same(database: Database,
         with pytest.raises(NameTaken):
             companies.create(conn, second)
         assert companies.ensure(conn, second).id == made.id
-
-
-def test_the_migration_mends_names_that_are_there_and_tells_which(empty_database: Database, tmp_path: Path) -> None:
-    everything = files()
-    at = next(i for i, (name, _) in enumerate(everything) if name.endswith("_names_and_slugs.sql"))
-    for name, sql in everything[:at]:
-        (tmp_path / name).write_text(sql)
-    migrate(empty_database.admin_url, tmp_path)
-    old = ["Acme", "ACME ", "acme", "tab\there", "x" * 150, "\u200b"]
-    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
-        for name in old:
-            conn.execute("INSERT INTO companies (name) VALUES (%s)", (name,))
-        for n in range(3):
-            conn.execute("INSERT INTO agents (company_id, name, key_hash) VALUES (1, 'first agent', %s)", (bytes([n]),))
-        conn.execute("INSERT INTO collections (company_id, name) VALUES (1, 'Docs'), (1, 'docs')")
-    told: list[str] = []
-
-    migrate(empty_database.admin_url, told=told.append)
-
-    with psycopg.connect(empty_database.admin_url) as conn:
-        rows = conn.execute("SELECT name, slug FROM companies ORDER BY id").fetchall()
-        agents = conn.execute("SELECT name FROM agents ORDER BY id").fetchall()
-        collections = conn.execute("SELECT name FROM collections ORDER BY id").fetchall()
-    assert rows == [
-        ("Acme", "acme"), ("ACME (2)", "acme-2"), ("acme (3)", "acme-3"), ("tab here", "tab-here"),
-        ("x" * 100, "x" * 50), ("company 6", "company-6"),
-    ]  # fmt: skip
-    assert agents == [("first agent",), ("first agent (2)",), ("first agent (3)",)]
-    assert collections == [("Docs",), ("docs (2)",)]
-    assert len(told) == 8
-    assert any("ACME (2)" in line for line in told)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ OPERATORS_ONLY = {
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "channels_to_watch", "claim_import", "claim_imports", "claim_indexing", "claim_media",
+    "agent_of_key", "channels_to_watch", "claim_imports", "claim_indexing", "claim_media",
     "claim_parts", "claim_turns", "company_ids", "count_answers", "disabled_routes_of", "embedding_space",
     "embedding_space_made",
     "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_unpark", "operations_background",

@@ -12,6 +12,7 @@ import psycopg
 from shared import settings
 from shared.errors import DatabaseUnavailable, NothingDone, Permanent
 from shared.store.db.migrate import migrate as apply_migrations
+from shared.store.db.migrate import undo as undo_migration
 from shared.store.db.pool import describe
 from shared.store.db.vault import Vault
 from shared.store.operations import partitions
@@ -60,10 +61,17 @@ def prepare(config: settings.Settings) -> list[str]:
 
 
 @click.command()
+@click.option("--undo", is_flag=True, help="Take the newest migration back instead: before an older version starts.")
 @as_json_option
-def migrate(as_json: bool) -> None:
+def migrate(undo: bool, as_json: bool) -> None:
     """Bring the database's schema up to date; where it is already, nothing happens."""
-    applied = prepare(settings.load())
+    config = settings.load()
+    if undo:
+        _connect(config).close()
+        undone = undo_migration(config.need("database_admin_url"))
+        print_result({"undone": undone}, f"undone {undone}", as_json=as_json)
+        return
+    applied = prepare(config)
     lines = [f"applied {name}" for name in applied] or ["the schema is up to date"]
     print_result({"applied": applied}, *lines, as_json=as_json)
 

@@ -1,11 +1,19 @@
-"""Numbered SQL files, applied once each, in order, under a lock, with checksums."""
+"""Numbered SQL files, applied once each, in order, under a lock, with checksums; and functions, applied whenever they
+changed.
+
+    migrations/0001_baseline/             a folder is one migration: its files in order, in one transaction
+    migrations/0002_some_words.sql        a file is one, too
+    migrations/0002_some_words.undo.sql   what takes it back, or the file says `-- no undo: why`
+    migrations/functions/*.sql            functions and triggers: CREATE OR REPLACE, applied when their text changed
+    migrations/functions/before_tables/   those that constraints, indexes and policies use: applied before the tables
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -13,26 +21,65 @@ from psycopg import sql
 
 from shared.errors import SettingsError
 from shared.settings import PROJECT_ROOT
+from shared.store.db import old_chain
 
 FOLDER = PROJECT_ROOT / "migrations"
-_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+FUNCTIONS = "functions"
+_NAME = re.compile(r"(\d{4})_[a-z0-9_]+(\.sql)?")
 _LOCK = 7_349_201  # any number, the same for all
 RAISED = "01000"  # the state of a `RAISE WARNING`; PostgreSQL's own warnings have others
-OWNED_APPS = "0047_owned_apps.sql"
-"""Disables channels of which only one may stand; which, `migrate` tells."""
 APPLICATION_ROLE = "switchboard_app"  # as the files name it
 
 
 def files(folder: Path = FOLDER) -> list[tuple[str, str]]:
-    """(name, SQL) in order. Raises ValueError on a gap, a double number, or none at all."""
-    names = sorted(path.name for path in folder.glob("*.sql"))
-    for expected, name in enumerate(names, 1):
-        match = _NAME.fullmatch(name)
-        if match is None or int(match[1]) != expected:
-            raise ValueError(f"migrations/{name}: the next file should be {expected:04d}_some_words.sql")
-    if not names:
+    """(name, SQL) in the order in which an empty database gets them: functions that tables use, what is numbered, the
+    other functions. Raises ValueError on a gap, a double number, an undo of nothing, or nothing that is numbered."""
+    functions = folder / FUNCTIONS
+    return [
+        *((_repeatable_name(folder, path), path.read_text("utf-8")) for path in _sql_in(functions / "before_tables")),
+        *_numbered(folder),
+        *((_repeatable_name(folder, path), path.read_text("utf-8")) for path in _sql_in(functions)),
+    ]
+
+
+def _numbered(folder: Path) -> list[tuple[str, str]]:
+    undos = {path.name for path in folder.glob("*.undo.sql")}
+    paths = sorted(
+        path for path in folder.iterdir()
+        if (path.suffix == ".sql" and path.name not in undos) or (path.is_dir() and path.name[:1].isdigit())
+    )  # fmt: skip
+    for expected, path in enumerate(paths, 1):
+        match = _NAME.fullmatch(path.name)
+        if match is None or int(match[1]) != expected or path.is_dir() != (match[2] is None):
+            raise ValueError(f"migrations/{path.name}: the next file should be {expected:04d}_some_words.sql")
+    if not paths:
         raise ValueError(f"{folder} holds no migration")
-    return [(name, (folder / name).read_text("utf-8")) for name in names]
+    if stray := undos - {_undo_name(path.name) for path in paths}:
+        raise ValueError(f"migrations/{min(stray)} undoes no migration that is there")
+    return [(path.name, _text(path)) for path in paths]
+
+
+def _text(path: Path) -> str:
+    """Of a folder the texts of its files, each under its name."""
+    if path.is_dir():
+        return "\n".join(f"-- {part.name}\n{part.read_text('utf-8')}" for part in _sql_in(path))
+    return path.read_text("utf-8")
+
+
+def _sql_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.sql"))
+
+
+def _repeatable_name(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def is_repeatable(name: str) -> bool:
+    return name.startswith(f"{FUNCTIONS}/")
+
+
+def _undo_name(name: str) -> str:
+    return f"{name.removesuffix('.sql')}.undo.sql"
 
 
 def checksum(content: str) -> str:
@@ -40,15 +87,15 @@ def checksum(content: str) -> str:
 
 
 def migrate(admin_url: str, folder: Path = FOLDER, told: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Apply what is missing, each file in a transaction of its own; returns the names applied. told: gets each change
-    of existing rows that a file warns about, such as a name that had to be changed.
+    """Apply what is missing or, of functions, what changed, each file in a transaction of its own; returns the names
+    applied. told: gets each change of existing rows that a file warns about, such as a name that had to be changed.
 
     Raises SettingsError when the application role is missing, when it may make objects of its own and this role cannot
-    forbid it, or when an applied file was changed since.
+    forbid it, when a numbered migration was changed after it was applied, or when the database stands in the middle of
+    the migrations that the baseline replaced.
     """
-    with psycopg.connect(admin_url, autocommit=True, connect_timeout=5) as conn:
+    with _locked(admin_url) as conn:
         conn.add_notice_handler(lambda said: told(said.message_primary or "") if said.sqlstate == RAISED else None)
-        conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # freed with the connection
         _need_application_role(conn)
         conn.execute(
             """
@@ -57,63 +104,83 @@ def migrate(admin_url: str, folder: Path = FOLDER, told: Callable[[str], None] =
             )
             """
         )
-        applied: dict[str, str] = dict(conn.execute("SELECT name, checksum FROM schema_migrations").fetchall())
+        wanted = [(name, content, checksum(content)) for name, content in files(folder)]
+        applied = old_chain.adopted(conn, _applied(conn), {name: sum_ for name, _, sum_ in wanted})
+        for name, _, sum_ in wanted:
+            if not is_repeatable(name) and applied.get(name, sum_) != sum_:
+                raise SettingsError(f"migrations/{name} was changed after it was applied: add a new file instead")
         done = []
-        for name, content in files(folder):
-            if name in applied:
-                if applied[name] != checksum(content):
-                    raise SettingsError(f"migrations/{name} was changed after it was applied: add a new file instead")
+        for name, content, sum_ in wanted:
+            if applied.get(name) == sum_:
                 continue
-            enabled = _enabled_channels(conn) if name == OWNED_APPS else {}
             with conn.transaction():
                 conn.execute(content.encode())
-                conn.execute(
-                    "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", (name, checksum(content))
-                )
+                conn.execute(RECORD, {"name": name, "checksum": sum_})
             done.append(name)
-            _tell_disabled(conn, enabled, told)
         _forbid_objects(conn)
         return done
 
 
-def _enabled_channels(conn: psycopg.Connection) -> dict[tuple[int, int], str]:
-    """Channels that work, by company and id, in words."""
-    rows = conn.execute(
-        """
-        /* migrate.enabled_channels */
-        SELECT
-            c.company_id,
-            c.id,
-            format('%s, account %s, slug %s', c.platform, to_json(c.external_id), a.slug)
-        FROM channels c
-        JOIN apps a ON a.id = c.app_id
-        WHERE c.state <> 'disabled'
-        ORDER BY 1, 2
-        """
-    ).fetchall()
-    return {(company_id, id_): words for company_id, id_, words in rows}
+RECORD = """
+    /* migrate.record */
+    INSERT INTO schema_migrations (name, checksum)
+    VALUES (%(name)s, %(checksum)s)
+    ON CONFLICT (name) DO UPDATE
+    SET checksum = excluded.checksum, applied_at = excluded.applied_at
+"""
+
+FORGET = """
+    /* migrate.forget */
+    DELETE FROM schema_migrations
+    WHERE name = %(name)s OR starts_with(name, %(functions)s)
+"""
 
 
-def _tell_disabled(
-    conn: psycopg.Connection, before: Mapping[tuple[int, int], str], told: Callable[[str], None]
-) -> None:
-    """The channels of these that a file has disabled. OWNED_APPS does not say it itself, and a file that was applied
-    cannot be changed."""
-    for company_id, id_ in sorted(before.keys() - _enabled_channels(conn).keys()) if before else ():
-        told(
-            f"channel {company_id}/{id_} ({before[company_id, id_]}) is disabled now, because its slug or its account"
-            " stood twice: see `channel list`, and connect each under a slug of its own"
-        )
+def undo(admin_url: str, folder: Path = FOLDER) -> str:
+    """Take the newest numbered migration back; returns its name. All functions are applied anew by the next migrate(),
+    by this version or an older one. Raises SettingsError where there is no undo."""
+    with _locked(admin_url) as conn:
+        numbered = [name for name in _applied(conn) if not is_repeatable(name)]
+        name = max(numbered, default="nothing")
+        path = folder / _undo_name(name)
+        if not path.exists():
+            raise SettingsError(f"the newest migration ({name}) has no undo here: restore a backup instead")
+        with conn.transaction():
+            conn.execute(path.read_bytes())
+            conn.execute(FORGET, {"name": name, "functions": f"{FUNCTIONS}/"})
+        return name
+
+
+@contextmanager
+def _locked(admin_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(admin_url, autocommit=True, connect_timeout=5) as conn:
+        conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # freed with the connection
+        yield conn
+
+
+def _applied(conn: psycopg.Connection) -> dict[str, str]:
+    """Checksums by name."""
+    return dict(conn.execute("/* migrate.applied */ SELECT name, checksum FROM schema_migrations").fetchall())
 
 
 def pending(admin_or_app_url: str, folder: Path = FOLDER) -> list[str]:
-    """Names of files not yet applied; changes nothing."""
+    """Names of files not yet applied, of functions also those that changed since; changes nothing."""
     with psycopg.connect(admin_or_app_url, autocommit=True, connect_timeout=5) as conn:
         row = conn.execute("SELECT to_regclass('schema_migrations')").fetchone()
-        known = set()
-        if row is not None and row[0] is not None:
-            known = {name for (name,) in conn.execute("SELECT name FROM schema_migrations").fetchall()}
-        return [name for name, _ in files(folder) if name not in known]
+        known = _applied(conn) if row is not None and row[0] is not None else {}
+        return [
+            name for name, content in files(folder)
+            if name not in known or (is_repeatable(name) and known[name] != checksum(content))
+        ]  # fmt: skip
+
+
+def unknown(applied: Mapping[str, str], folder: Path = FOLDER) -> list[str]:
+    """Of a database's migrations (checksums by name) those that migrate() would not go on from. Functions are not among
+    them: they are replaced by this version's."""
+    if old_chain.is_whole(applied):
+        return []
+    known = {name: checksum(content) for name, content in files(folder)}
+    return [name for name, sum_ in applied.items() if not is_repeatable(name) and known.get(name) != sum_]
 
 
 def _need_application_role(conn: psycopg.Connection) -> None:

@@ -91,9 +91,7 @@ def into_empty(work: Work, backup: Backup, admin_url: str, erased: list[tuple[in
 
 
 def _need_known_schema(backup: Backup) -> None:
-    known = {name: migrate.checksum(text) for name, text in migrate.files()}
-    unknown = [name for name, checksum in backup.manifest.get("facts", {}).get("migrations", {}).items()
-               if known.get(name) != checksum]  # fmt: skip
+    unknown = migrate.unknown(backup.manifest.get("facts", {}).get("migrations", {}))
     if unknown:
         raise BackupFailed(f"{backup.name} has migrations that this version does not know ({', '.join(unknown[:3])}):"
                            " restore it with the version that made it, or a newer one")  # fmt: skip
