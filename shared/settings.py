@@ -607,6 +607,11 @@ class Settings(BaseSettings):
         value = getattr(self, name)
         if value is None and name in ("journal_url", "broker_url", "cache_url"):
             return self.need("redis_url")
+        if not value and not self.data_dir.is_dir():
+            raise SettingsError(
+                f"{name.upper()} is not set, and DATA_DIR={self.data_dir} does not exist, so no system runs there: "
+                "name the DATA_DIR of a running ./switchboard up"
+            )
         if not value:
             raise SettingsError(
                 f"{name.upper()} is not set: start the embedded system with ./switchboard up, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +28,8 @@ from shared.model import Me
 from shared.resilience import disk
 from shared.settings import RUN_ENV, Settings
 from shared.store.db.vault import Vault
-from shared.store.tenants import companies, registry
-from tasks.tenants import onboarding
+from shared.store.tenants import channels, companies, registry
+from tasks.tenants import onboarding, rotation
 from workers.commands.data import add_file
 from workers.commands.setup import as_owner, prepare
 from workers.supervisor import Supervisor
@@ -38,12 +39,16 @@ SLUG = "demo"
 WIDGET_SLUG = "demo-widget"
 WIDGET_ORIGIN = "https://shop.example"
 BOT = Me("700001", "demo_shop_bot")
+PORTS_FILE = "ports.json"
+RESTS_FILE = "demo-bot-rests"
+"""There while the demo bot is disabled by a start without the stand-in, and not by an operator."""
 KNOWLEDGE = Path(__file__).parent / "commands" / "demo_knowledge"
 
 
 @dataclass(slots=True)
 class System:
     """A running system. standin_url: None when real platforms are used. settings: what every process was given.
+    notes: what its user should know, a line each.
     wait_ready: until those are up, too, that no message needs on its way; raises ServiceFailed."""
 
     settings: Settings
@@ -55,6 +60,7 @@ class System:
     api_key: str
     bot_token: str
     wait_ready: Callable[[], None]
+    notes: tuple[str, ...] = ()
 
     @property
     def gateway_url(self) -> str:
@@ -82,11 +88,12 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         run_env = folder.path / RUN_ENV
         run_env.unlink(missing_ok=True)  # of a system that was killed
         given = settings.load(of_running_system=False, data_dir=folder.path)
-        ports = Ports()
+        ports = Ports(kept_ports(folder.path))
         _check_room(given)
         environment = _environment(given, folder, ports)
         environment |= _services(given, folder, ports, running)
         standin_port = ports.choose("the stand-in", 8500) if with_standin else None
+        (folder.path / PORTS_FILE).write_text(json.dumps(ports.kept), "utf-8")
         if standin_port is not None:
             environment |= _standin_environment(given, folder, f"http://127.0.0.1:{standin_port}")
         config = _settings_of(environment)
@@ -102,8 +109,20 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
             start_standin(supervisor, standin_port, folder)
         prepare(config)
         system = _connect_demo(config, supervisor, standin_url, embedded=given.database_url is None)
+        system.notes = (*ports.told, *system.notes)
         supervisor.start()
         yield system
+
+
+def kept_ports(folder: Path) -> dict[str, int]:
+    """Those of an earlier start; none where the file is missing or damaged."""
+    try:
+        found = json.loads((folder / PORTS_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: port for name, port in found.items() if type(port) is int and 0 < port < 65_536}
 
 
 def _environment(given: Settings, folder: DataFolder, ports: Ports) -> dict[str, str]:
@@ -240,10 +259,12 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
     """
     folder = supervisor.folder
     token = f"{BOT.external_id}:{folder.secret('demo_bot_token')}"
-    secret = folder.secret("demo_webhook_secret")
+    secret: str | None = None
     if standin_url is not None:
         control(standin_url, "POST", "tokens", token=token, username=BOT.handle)
         control(standin_url, "POST", "keys", key=config.llm_api_key.get_secret_value() or "none")
+    vault = Vault(config.fernet_keys)
+    notes: list[str] = []
     with as_owner(config) as conn:
         company = companies.ensure(conn, COMPANY)
         api_key = folder.secret(
@@ -251,24 +272,64 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
         )
         _keep_agent(conn, company.id, api_key)
         if standin_url is None:
-            _rest_bot(conn, company.id)
+            notes += _rest_bot(conn, company.id, folder.path / RESTS_FILE)
         else:
-            connected = onboarding.connect_bot(
-                conn, Vault(config.fernet_keys), platform="telegram", company_id=company.id, slug=SLUG,
-                webhook_secrets=[secret], token=token, me=BOT,
-            )  # fmt: skip
-            registry.set_app_state(conn, SLUG, "active")
-            registry.set_channel_enabled(conn, company.id, connected.channel_id, enabled=True)
+            secret = _secret_of_bot(conn, vault, company.id, token)
+            if secret is None:
+                secret = folder.secret("demo_webhook_secret")
+                onboarding.connect_bot(
+                    conn, vault, platform="telegram", company_id=company.id, slug=SLUG, webhook_secrets=[secret],
+                    token=token, me=BOT,
+                )  # fmt: skip
+            notes += _wake_bot(conn, company.id, folder.path / RESTS_FILE)
             _register_bot(standin_url, config, token, secret)
         onboarding.connect_widget(
-            conn, Vault(config.fernet_keys), company_id=company.id, slug=WIDGET_SLUG,
+            conn, vault, company_id=company.id, slug=WIDGET_SLUG,
             origins=[WIDGET_ORIGIN, f"http://127.0.0.1:{config.gateway_port}"],
         )  # fmt: skip
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)
     return System(
-        config, folder, embedded, standin_url, company.id, secret, api_key, token, supervisor.wait_ready
+        config, folder, embedded, standin_url, company.id, secret or "", api_key, token, supervisor.wait_ready,
+        tuple(notes),
     )  # fmt: skip
+
+
+def _secret_of_bot(conn: psycopg.Connection, vault: Vault, company_id: int, token: str) -> str | None:
+    """The newest webhook secret of the demo bot as it stands: an operator may have rotated it. None: it is to be
+    connected, because there is none with this token that our keys open."""
+    app = channels.app_by_slug(conn, "telegram", SLUG)
+    bot = _bot(conn, company_id)
+    if app is None or bot is None:
+        return None
+    try:
+        if vault.open_credentials(channels.credentials(conn, company_id, bot.id)).get("token") != token:
+            return None
+        return rotation.secrets_of(vault, app)[0]
+    except SettingsError:
+        return None
+
+
+def _bot(conn: psycopg.Connection, company_id: int) -> registry.ChannelLine | None:
+    lines = registry.channels(conn, company_id=company_id, slug=SLUG)
+    return next((line for line in lines if line.external_id == BOT.external_id), None)
+
+
+def _wake_bot(conn: psycopg.Connection, company_id: int, rests: Path) -> list[str]:
+    """Enable the bot that a start without the stand-in has disabled; one that an operator disabled stays so."""
+    bot = _bot(conn, company_id)
+    assert bot is not None
+    if rests.exists():
+        registry.set_app_state(conn, SLUG, "active")
+        registry.set_channel_enabled(conn, company_id, bot.id, enabled=True)
+        rests.unlink()
+        return []
+    [app] = registry.apps(conn, SLUG)
+    if app.state == "disabled":
+        return [f"the demo bot is disabled: ./switchboard app enable {SLUG}"]
+    if bot.state == "disabled":
+        return [f"the demo bot is disabled: ./switchboard channel enable {company_id}/{bot.id}"]
+    return []
 
 
 def _register_bot(standin_url: str, config: Settings, token: str, secret: str) -> None:
@@ -284,12 +345,16 @@ def _register_bot(standin_url: str, config: Settings, token: str, secret: str) -
     asyncio.run(register())
 
 
-def _rest_bot(conn: psycopg.Connection, company_id: int) -> None:
+def _rest_bot(conn: psycopg.Connection, company_id: int, rests: Path) -> list[str]:
     """The bot of an earlier start with the stand-in is disabled until the stand-in is there again."""
-    for line in registry.channels(conn, slug=SLUG):
-        if (line.company_id, line.external_id) == (company_id, BOT.external_id):
-            registry.set_channel_enabled(conn, company_id, line.id, enabled=False)
-            registry.set_app_state(conn, SLUG, "disabled")
+    bot = _bot(conn, company_id)
+    if bot is None:
+        return []
+    if bot.state != "disabled":
+        rests.touch(mode=0o600)
+        registry.set_channel_enabled(conn, company_id, bot.id, enabled=False)
+        registry.set_app_state(conn, SLUG, "disabled")
+    return ["the demo bot is disabled while the stand-in, which plays Telegram for it, is not started"]
 
 
 def _agent_name(conn: psycopg.Connection, company_id: int) -> str:

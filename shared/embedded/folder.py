@@ -193,6 +193,23 @@ def _take_lock(path: Path) -> int:
     return fd
 
 
+def holder_of(folder: Path) -> int | None:
+    """The process that holds this DATA_DIR; None: nobody does."""
+    try:
+        fd = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.read(fd, 20).decode("ascii", "replace").strip()
+        return int(said) if said.isdecimal() else None
+    else:
+        return None
+    finally:
+        os.close(fd)
+
+
 def _make_for_root(folder: Path) -> bool:
     """Make a folder that others may pass through and not list or write; False if it cannot be trusted."""
     try:

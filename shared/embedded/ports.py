@@ -72,8 +72,14 @@ def words_of(problem: OSError, variable: str, port: int, host: str, host_variabl
 
 @dataclass(slots=True)
 class Ports:
-    """The ports of one system, so that none is given to two of its servers before they listen."""
+    """The ports of one system, so that none is given to two of its servers before they listen.
 
+    kept: those that were chosen at an earlier start because the preferred one was taken, by whose they are; each is
+    taken again where it is free. told: which are not the preferred ones and why, a line each.
+    """
+
+    kept: dict[str, int] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
     _taken: dict[int, str] = field(default_factory=dict)
 
     def reserve(self, variable: str, port: int, host: str = LOOPBACK, *, host_variable: str = "") -> None:
@@ -84,9 +90,18 @@ class Ports:
         self._taken[port] = variable
 
     def choose(self, name: str, preferred: int, host: str = LOOPBACK) -> int:
-        """The preferred port, or another one if that is taken. name: whose it will be."""
-        port = choose_port(preferred, host=host, but=frozenset(self._taken))
+        """The port of an earlier start, else the preferred one, or another one if that is taken. name: whose it will
+        be."""
+        earlier = self.kept.get(name)
+        port = choose_port(earlier or preferred, host=host, but=frozenset(self._taken))
+        if port != earlier and earlier is not None:  # somebody has it by now: begin anew
+            port = choose_port(preferred, host=host, but=frozenset(self._taken))
         self._taken[port] = name
+        self.kept.pop(name, None)
+        if port != preferred:
+            self.kept[name] = port
+            since = "was taken at an earlier start" if port == earlier else "is taken by another program"
+            self.told.append(f"{name}: port {preferred} {since}, so it is {port}, also at later starts")
         return port
 
     def prefer(self, name: str, preferred: int) -> int:

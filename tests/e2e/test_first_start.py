@@ -142,14 +142,30 @@ def test_a_fresh_system_finds_nothing_wrong_with_itself_nor_after_a_restart(fold
         assert re.search(r"ok +model +the API answers and knows standin-1", doctor), doctor
         _connect_second_bot(system)
         assert watched(system) == (3, 0)
+        rotated = system.command("app", "rotate-secret", "demo", "--json")
+        secret = json.loads(rotated.stdout)["webhook_secret"]
+        assert system.command("app", "drop-old-secret", "demo").returncode == 0
 
     with up(folder) as system:
         assert watched(system) == (3, 0)  # the stand-in still knows the second bot's token and webhook
         assert_nothing_is_wrong(system)
+        assert f"x-telegram-bot-api-secret-token: {secret}" in system.said
+        assert _posted(system, secret) == 200
 
     with up(folder, "--no-standin") as system:
+        assert "the demo bot is disabled while the stand-in" in system.said
         listed = system.command("channel", "list").stdout
         assert re.search(r"telegram +demo +@demo_shop_bot +disabled", listed), listed
+        stopped = system.command("down")
+        assert (stopped.returncode, stopped.stdout) == (0, f"stopped the system of {folder}\n"), stopped.stderr
+        assert system.command("down").returncode == 1
+
+    with up(folder) as system:
+        assert re.search(r"telegram +demo +@demo_shop_bot +active", system.command("channel", "list").stdout)
+        assert system.command("app", "disable", "demo").returncode == 0
+
+    with up(folder) as system:
+        assert "the demo bot is disabled: ./switchboard app enable demo" in system.said
 
 
 def test_a_fresh_system_without_the_stand_in_has_no_bot_that_nobody_knows(folder: Path) -> None:
@@ -178,6 +194,14 @@ def test_nothing_outlives_a_killed_system_also_if_it_does_not_end_in_order(folde
         finally:
             if command_line(index):
                 os.kill(index, signal.SIGKILL)
+
+
+def _posted(system: Up, secret: str) -> int:
+    """The gateway's answer to an update for the demo bot."""
+    address = f"http://127.0.0.1:{system.config.gateway_port}/webhooks/telegram/demo"
+    update = {"update_id": 1}
+    headers = {"x-telegram-bot-api-secret-token": secret}
+    return httpx.post(address, json=update, headers=headers, timeout=30, trust_env=False).status_code
 
 
 def _children(of: int) -> list[int]:

@@ -18,7 +18,7 @@ from shared.store.knowledge import embeddings, index_audit
 from shared.store.tenants import channel_health
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, Bot, update
-from tests.integration.command_line import Ended, Run, command_line
+from tests.integration.command_line import Ended, Run, command_line, nothing_done, one_line
 from tests.integration.gateway_client import cut_off
 from tests.integration.station import Station
 from tests.services import Services
@@ -343,3 +343,20 @@ def test_an_app_of_which_more_is_refused_than_taken_is_a_warning(run: Run, stati
     [(level, words), *_] = _found(run("doctor", "--json"), "webhooks")
     assert level == "warn"
     assert "40 of its requests were refused in the last hour, 5 taken" in words
+
+
+def test_a_stopped_system_is_told_as_such_and_nothing_else_fails(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL", "ENCRYPTION_KEYS"):
+        monkeypatch.delenv(name)
+
+    stopped = run("doctor")
+    assert stopped.code == 1
+    assert f"the system of {tmp_path} is not running" in stopped.lines[0]
+    assert "1 FAIL" in stopped.lines[-1]
+    nothing_done(run("down"), f"no system of {tmp_path.resolve()} is running")
+
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "nope"))
+    assert f"DATA_DIR={tmp_path / 'nope'} does not exist" in run("doctor").lines[0]
+    one_line(run("company", "list"), f"DATA_DIR={tmp_path / 'nope'} does not exist")

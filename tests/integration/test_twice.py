@@ -12,6 +12,7 @@ from tests.integration.command_line import Run
 from tests.unit.test_command_tree import COMMANDS
 
 TWICE = {
+    "down": "down",
     "company create": "company create Other",
     "company rename": "company rename shoe-shop 'Boot shop'",
     "company texts": "company texts shoe-shop --welcome Hello",
@@ -72,7 +73,7 @@ OTHERWISE = {
         "spaces progress", "conversations list", "conversations show", "doctor", "request", "balance", "job list",
         "job history", "retention show", "limits show", "archive preview", "archive stats", "archive receipts",
         "backup list", "contact find", "contact export", "outbound uncertain list", "turns list", "receipt",
-        "price list", "parked list", "parked show", "parse", "down",
+        "price list", "parked list", "parked show", "parse",
     },
 }  # fmt: skip
 """Commands that the table leaves out, by the reason."""

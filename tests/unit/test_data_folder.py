@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.embedded.folder import DataFolder, close_to_others
+from shared.embedded.folder import DataFolder, close_to_others, holder_of
 from shared.errors import SettingsError
 
 
@@ -57,6 +57,13 @@ def test_where_modes_are_not_kept_another_disk_is_asked_for(tmp_path: Path, monk
 
     with pytest.raises(SettingsError, match=r"DATA_DIR: .* has mode 0755.*keeps no modes.*another disk"):
         close_to_others(tmp_path)
+
+
+def test_who_holds_a_folder_is_known(tmp_path: Path) -> None:
+    assert holder_of(tmp_path / "none") is None
+    with DataFolder(tmp_path / "data"):
+        assert holder_of(tmp_path / "data") == os.getpid()
+    assert holder_of(tmp_path / "data") is None
 
 
 def test_another_users_folder_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from shared import settings
 from shared.embedded.ports import Ports, choose_port, problem_of, words_of
 from shared.errors import SettingsError
-from workers.local import listening_ports
+from workers.local import kept_ports, listening_ports
 
 
 @pytest.fixture
@@ -75,6 +75,33 @@ def test_a_default_gives_way_to_what_was_set(monkeypatch: pytest.MonkeyPatch) ->
     found = ports_of(monkeypatch, GATEWAY_PORT=5555)
 
     assert found["GATEWAY_PORT"] == "5555" != found["FLOWER_PORT"]
+
+
+def test_a_default_that_is_taken_is_told_with_the_port_that_is_kept_for_later_starts(taken: int) -> None:
+    first = Ports()
+    chosen = first.choose("GATEWAY_PORT", taken)
+    assert first.kept == {"GATEWAY_PORT": chosen}
+    assert first.told == [
+        f"GATEWAY_PORT: port {taken} is taken by another program, so it is {chosen}, also at later starts"
+    ]
+
+    later = Ports(dict(first.kept))
+    assert later.choose("GATEWAY_PORT", taken) == chosen
+    assert "was taken at an earlier start" in later.told[0]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stranger = server.getsockname()[1]
+        again = Ports({"GATEWAY_PORT": stranger})
+        assert again.choose("GATEWAY_PORT", taken) not in (taken, stranger)
+    free = choose_port(None)
+    anew = Ports()
+    assert (anew.choose("GATEWAY_PORT", free), anew.kept, anew.told) == (free, {}, [])
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"GATEWAY_PORT": "x", "FLOWER_PORT": 0}'])
+def test_kept_ports_that_cannot_be_read_are_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "ports.json").write_text(content)
+
+    assert kept_ports(tmp_path) == {}
 
 
 def test_no_two_servers_get_one_port_before_they_listen() -> None:

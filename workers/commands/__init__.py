@@ -65,6 +65,7 @@ class LazyGroup(click.Group):
 
 COMMANDS = {
     "up": Lazy("workers.commands.run:up", "Start the whole system on this machine and stay."),
+    "down": Lazy("workers.commands.run:down", "Stop the system that `up` runs, and wait until it has ended."),
     "demo": Lazy("workers.commands.run:demo", "Start it, send webhooks from a stand-in platform, show the answers."),
     "drill": Lazy("workers.commands.drill:drill", "Break a private copy in every way known and count what is lost."),
     "worker": Lazy("workers.commands.run:worker", "Run one process of the fleet on your own services."),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from shared import settings
+from shared.embedded.folder import holder_of
 from shared.errors import SettingsError
 from workers.commands.printing import as_json_option, print_json
 from workers.doctor import Finding, fail
-from workers.doctor.checks import examine
+from workers.doctor.checks import WITHOUT_SERVICES, examine
 
 
 @click.command()
@@ -41,7 +43,19 @@ def _findings() -> Iterable[Finding]:
         config = settings.load()
     except SettingsError as e:
         return [fail("configuration", str(e), "mend these settings; the rest can be looked at then")]
-    return examine(config)
+    if config.database_url or config.database_admin_url or config.redis_url:
+        return examine(config)
+    return [*_not_running(config.data_dir), *examine(config, WITHOUT_SERVICES)]
+
+
+def _not_running(data_dir: Path) -> Iterable[Finding]:
+    """Neither are services of the user's named, nor has a running `up` written where its own are."""
+    if not data_dir.is_dir():
+        yield fail("system", f"DATA_DIR={data_dir} does not exist", "./switchboard up makes it, or name another one")
+    elif (process := holder_of(data_dir)) is not None:
+        yield fail("system", f"the system of {data_dir} is starting, or ends (process {process})", "look again")
+    else:
+        yield fail("system", f"the system of {data_dir} is not running", "./switchboard up starts it")
 
 
 def _show(finding: Finding) -> None:

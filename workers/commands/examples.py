@@ -8,6 +8,7 @@ import click
 
 EXAMPLES = """
 up
+down
 demo
 drill
 worker reply

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from shared import settings
+from shared.embedded.folder import holder_of
 from shared.embedded.ports import check_port
+from shared.embedded.process import command_line
+from shared.errors import NothingDone, Transient
 from shared.settings import PROJECT_ROOT, Settings
 from workers import fleet, holders
+from workers.commands.printing import as_json_option, print_result
 from workers.local import WIDGET_SLUG, System, running_system
 from workers.supervisor import ServiceFailed, argv_of, secret_environment
 
@@ -47,6 +53,33 @@ def up(standin: bool) -> None:
         stop.wait()
         click.echo("stopping …")
     click.echo("stopped; what was under way goes on at the next start")
+
+
+@click.command()
+@click.option("--wait", "wait_s", default=120, show_default=True, type=click.IntRange(1, 3_600),
+              help="Seconds after which this gives up waiting; the system goes on ending.")  # fmt: skip
+@as_json_option
+def down(wait_s: int, as_json: bool) -> None:
+    """Stop the running `up` of DATA_DIR in order, as Ctrl-C does there, and wait until it has ended."""
+    folder = _data_dir().resolve()
+    pid = holder_of(folder)
+    if pid is None or not _is_up(pid):
+        raise NothingDone("up", f"no system of {folder} is running")
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    ends_at = time.monotonic() + wait_s
+    while holder_of(folder) == pid:
+        if time.monotonic() > ends_at:
+            raise Transient(f"the system of {folder} (process {pid}) has not ended within {wait_s} s: its log says why")
+        time.sleep(0.1)
+    print_result({"data_dir": str(folder), "process": pid, "stopped": True}, f"stopped the system of {folder}",
+                 as_json=as_json)  # fmt: skip
+
+
+def _is_up(pid: int) -> bool:
+    """A restore holds the folder, too, and is not to be ended."""
+    words = command_line(pid).split()
+    return "workers.commands" in words and words[words.index("workers.commands") + 1 :][:1] == ["up"]
 
 
 def _wait_for_the_rest(system: System) -> None:
@@ -109,8 +142,10 @@ def _introduce(system: System) -> None:
     click.echo(f"answers     {_ladder(config, system.standin_url)}")
     if system.standin_url is not None:
         click.echo(f"stand-in    {system.standin_url}   (plays Telegram{_plays_model(config, system.standin_url)})")
+    for note in system.notes:
+        click.echo(f"note        {note}")
     _suggest(system)
-    click.echo("\nCtrl-C stops everything in order.")
+    click.echo("\nCtrl-C, or ./switchboard down in another terminal, stops everything in order.")
 
 
 def _suggest(system: System) -> None:

@@ -46,6 +46,10 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+WITHOUT_SERVICES: tuple[Check, ...] = (machine.packages, machine.xml_parser, machine.data_dir, machine.disks)
+"""What can be looked at while the system does not run."""
+
+
 def examine(config: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Finding]:
     """Run every check; one that meets a service that is away, or goes wrong, ends itself and no other."""
     visit = Visit(config)
