@@ -21,7 +21,7 @@ AFTER_ID = query_number("after_id", 0, ID_MAX)
 
 
 def limit(default: int) -> Field[int]:
-    return query_number("limit", default, PAGE_MAX)
+    return query_number("limit", default, PAGE_MAX, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from gateway.http.parameters import (
 )
 from gateway.http.refused import Refused, answer
 from gateway.http.resource import Operation, Resource
+from shared.channels import NAMES
 from shared.channels.text import storable
 from shared.errors import DatabaseUnavailable
 from shared.store.db.pool import Conn
@@ -174,7 +175,10 @@ async def show_hours(desk: Desk, request: Request, asked: Asked) -> Any:
 async def list_parked(desk: Desk, request: Request, asked: Asked) -> Any:
     query = asked.query
     only = dead_letters.Filter(query[PLATFORM], query[REASON], query[APP])
-    return {"parked": await desk.ask(lambda conn: dead_letters.all_parked(conn, only, limit=query[LIMIT]))}
+    rows = await desk.ask(lambda conn: dead_letters.all_parked(conn, only, limit=query[LIMIT]))
+    if not rows and only.platform is not None and only.platform not in NAMES:  # one of a platform of old may be parked
+        raise Refused(422, f"platform should be one of {', '.join(NAMES)}")
+    return {"parked": rows}
 
 
 async def show_parked(desk: Desk, request: Request, asked: Asked) -> Any:

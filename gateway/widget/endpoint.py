@@ -51,7 +51,7 @@ def _client_id(value: Any) -> str:
 
 
 TEXT, ID = body_text("text", TEXT_MAX_CHARS), Field("client_id", _client_id)
-AFTER_SEQ, LIMIT = query_number("after_seq", 0, SEQ_MAX), query_number("limit", 100, PAGE_MAX)
+AFTER_SEQ, LIMIT = query_number("after_seq", 0, SEQ_MAX), query_number("limit", 100, PAGE_MAX, 1)
 TOKEN = query_text("token", 4 * visitors.TOKEN_CHARS_MAX, "")
 
 

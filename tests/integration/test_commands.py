@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_others_go_o
     ]  # fmt: skip
     assert "save it as UTF-8" in ended.lines[0]
     shown = run("documents", "progress", "--company", "shoe-shop").lines
-    assert shown[0] == "files and pages: 0 queued, 1 done, 2 parked; documents that wait for vectors: 1"
+    assert shown[0] == "files and pages: 0 queued, 1 done, 2 failed; documents that wait for vectors: 1"
     assert [line.split()[1] for line in shown[1:]] == ["a.txt", "b.pdf"]
 
     (tmp_path / "a.txt").write_text("café")
@@ -583,3 +583,35 @@ def test_days_and_limits_go_back_to_the_built_in_ones(run: Run, inbox: Inbox) ->
     ]
     with psycopg.connect(inbox.server.admin_url) as conn:
         assert retention.policies(conn) == retention.DEFAULT_DAYS
+
+
+def test_lists_say_when_there_is_more(run: Run, inbox: Inbox, bot: Bot) -> None:
+    for chat in range(3):
+        inbox.journal(bot, update("hello", chat=chat + 1))
+    inbox.drain_all()
+
+    ours = ("--company", "shoe-shop")
+    for words in (("contact", "find", "", *ours), ("conversations", "list", *ours), ("turns", "list")):
+        cut, whole = run(*words, "--limit", 2), run(*words)
+        assert (len(cut.lines), "there are more than these 2" in cut.err) == (2, True), words
+        assert (len(whole.lines), whole.err) == (3, ""), words
+        assert len(run(*words, "--limit", 2, "--json").json) == 2
+
+
+def test_what_is_unknown_is_no_empty_list(run: Run, inbox: Inbox, bot: Bot) -> None:
+    nothing_done(run("parked", "list", "--platform", "fax"), "no platform is named 'fax'")
+    nothing_done(run("parked", "redrive", "--app", 99), "no app has the number 99")
+    assert run("parked", "list", "--platform", "slack").lines == ["nothing is parked"]
+
+
+def test_a_search_says_what_no_answer_would_use(run: Run, tmp_path: Path, bot: Bot) -> None:
+    misused(run("documents", "search", " ", "--company", "shoe-shop"), "should be a text of 1 to 1000 characters")
+    (tmp_path / "hours.md").write_text("# Hours\n\nWe open at nine, and quantum physics is not sold here.")
+    run("documents", "add", tmp_path / "hours.md", "--company", "shoe-shop")
+
+    listed = run("documents", "list", "--company", "shoe-shop").out
+    found = run("documents", "search", "quantum gravity and the string theory of black holes", "--company", "shoe-shop")
+
+    assert "1 chunk, 0 with vectors" in listed
+    assert found.lines[0].endswith("too low for an answer")
+    assert "no answer would use any of these" in found.err

@@ -96,6 +96,7 @@ def test_parked_requests_are_listed_by_filter_and_shown_without_their_words(
     park(station, bot)
     [row] = get(gateway, "/ops/parked?platform=pigeon")["parked"]
     assert get(gateway, "/ops/parked?platform=telegram")["parked"] == []
+    assert gateway.get("/ops/parked?platform=fax", headers=BEARER).status_code == 422
     assert get(gateway, f"/ops/parked?reason={row['reason']}&app={bot.app_id}")["parked"] == [row]
 
     shown = gateway.get(f"/ops/parked/{row['place']}", headers=BEARER)

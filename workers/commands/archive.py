@@ -14,7 +14,7 @@ from tasks.lifecycle import archive as flow
 from tasks.operations import jobs
 from workers.commands.jobs import run_to_the_end, show_preview, work_of
 from workers.commands.naming import ID, Place, PlaceType, company_id_of, company_of, company_option, located
-from workers.commands.printing import as_json_option, print_json, print_result, print_rows
+from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 of_company = company_option("Of this company alone.", required=False)
@@ -150,12 +150,13 @@ def delete(days: int, company: str | None, dry_run: bool, yes: bool, as_json: bo
 
 
 @archive.command("receipts")
+@limit_option(100, most=100_000)
 @as_json_option
-def receipts(as_json: bool) -> None:
+def receipts(limit: int, as_json: bool) -> None:
     """What was deleted for good, and when."""
     with as_owner(settings.load()) as conn:
-        rows = deletion.receipts(conn)
-    print_rows(rows, _receipt, empty="nothing was deleted", as_json=as_json)
+        rows = deletion.receipts(conn, limit=limit + 1)
+    print_rows(rows, _receipt, empty="nothing was deleted", as_json=as_json, limit=limit)
 
 
 def _receipt(row: deletion.Receipt) -> str:

@@ -21,7 +21,7 @@ from tasks.lifecycle import data_subject as flow
 from workers.commands.jobs import work_of
 from workers.commands.naming import Place, company_of, company_option, located, place_argument
 from workers.commands.ops import journal
-from workers.commands.printing import as_json_option, print_json, print_result, print_rows
+from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 
@@ -33,14 +33,15 @@ def contact() -> None:
 @contact.command("find")
 @click.argument("words")
 @company_option()
+@limit_option(50, most=10_000)
 @as_json_option
-def find(words: str, company: str, as_json: bool) -> None:
+def find(words: str, company: str, limit: int, as_json: bool) -> None:
     """By their id on the platform, or words of their name."""
     with as_owner(settings.load()) as conn:
-        rows = data_subjects.find(conn, company_of(conn, company).id, words)
+        rows = data_subjects.find(conn, company_of(conn, company).id, words, limit=limit + 1)
     if not rows:
         raise NotFound("contact", f"{company} has no contact of that id or name")
-    print_rows(rows, _line, empty="", as_json=as_json)
+    print_rows(rows, _line, empty="", as_json=as_json, limit=limit)
 
 
 def _line(row: data_subjects.Contact) -> str:

@@ -17,7 +17,7 @@ from shared.store.inbox import conversations as store
 from shared.store.inbox import media, messages
 from tasks.inbox import takeover
 from workers.commands.naming import Place, company_of, company_option, located, place_argument
-from workers.commands.printing import as_json_option, print_json, print_result, print_rows
+from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 SHOWN_MESSAGES = 200
@@ -37,14 +37,14 @@ def _missing(company_id: int, conversation_id: int) -> NotFound:
 
 @conversations.command("list")
 @company_option()
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@limit_option(50, most=10_000)
 @as_json_option
 def list_(company: str, limit: int, as_json: bool) -> None:
     """Newest first, with unread counts. Shows previews: for the company's own people."""
     with as_owner(settings.load()) as conn:
         company_id = company_of(conn, company).id
-        rows = store.recent(conn, company_id, limit=limit)
-    print_rows(rows, lambda row: f"{company_id}/{_line(row)}", empty="no conversations", as_json=as_json)
+        rows = store.recent(conn, company_id, limit=limit + 1)
+    print_rows(rows, lambda row: f"{company_id}/{_line(row)}", empty="no conversations", as_json=as_json, limit=limit)
 
 
 def _line(row: store.Listed) -> str:

@@ -26,16 +26,21 @@ from shared.store.operations import partitions
 from tasks.knowledge import imports
 from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of
 from workers.commands.naming import Place, company_of, company_option, place_argument
-from workers.commands.printing import as_json_option, print_json, print_result
+from workers.commands.printing import as_json_option, counted, print_json, print_result
 from workers.commands.setup import as_owner
 from workers.commands.spaces import embedders_of
 
+STATE_WORDS = {"queued": "queued", "done": "done", "parked": "failed"}
+"""What people are told of an import's state."""
 BULK_FILES = 20
 """From so many on what the planner knows of the tables is no longer true."""
 
 
 LIST_PAGE = 1_000
 ADDRESS_CHARS = 2_000
+QUESTION_CHARS = 1_000
+"""As over HTTP."""
+FAILED_SHOWN = 100
 
 
 @click.group()
@@ -181,7 +186,8 @@ def add_site(
             set_companies(conn, [company_id])
             queued = queue.queue_site(conn, company_id, sitemap, described)
     _ring_index(config)
-    print_result({"import": queued}, "queued: `documents progress` tells how far it is", as_json=as_json)
+    told = f"queued: `documents progress --company {company}` shows what becomes of it, also if it cannot be read"
+    print_result({"import": queued}, told, as_json=as_json)
 
 
 def site_address(sitemap: str) -> None:
@@ -206,16 +212,18 @@ def progress(company: str, as_json: bool) -> None:
     """How many files and pages wait, are done, have failed; those that failed with their reason; what waits for
     vectors."""
     with _of_company(company) as (conn, company_id):
-        counts, parked = queue.counts(conn, company_id), queue.listed(conn, company_id, "parked")
+        counts, parked = queue.counts(conn, company_id), queue.listed(conn, company_id, "parked", limit=FAILED_SHOWN)
         waiting = embeddings.waiting(conn, company_id)
     if as_json:
         rows = [asdict(row) for row in parked]
         print_json({"counts": counts, "documents_without_vectors": waiting, "imports": rows})
         return
-    states = ", ".join(f"{counts.get(state, 0)} {state}" for state in ("queued", "done", "parked"))
+    states = ", ".join(f"{counts.get(state, 0)} {word}" for state, word in STATE_WORDS.items())
     click.echo(f"files and pages: {states}; documents that wait for vectors: {waiting}")
     for row in parked:
         click.echo(f"{row.id}  {row.source}  {row.reason}")
+    if (more := counts.get("parked", 0) - len(parked)) > 0:
+        click.echo(f"and {more} more that failed", err=True)
 
 
 @contextmanager
@@ -234,10 +242,14 @@ def retry(company: str, as_json: bool) -> None:
     """Read again what has failed; files of this command's machine have to be added again."""
     with _of_company(company) as (conn, company_id):
         count = queue.retry_parked(conn, company_id)
+        left = queue.counts(conn, company_id).get("parked", 0)
         if not count:
             raise NothingDone("import", "nothing has failed that could be read again: see `documents progress`")
     _ring_index(settings.load())
-    print_result({"queued": count}, f"{count} queued again", as_json=as_json)
+    told = f"{count} queued again"
+    if left:
+        told += f"; {left} not, because their contents are not kept: add these files again with `documents add`"
+    print_result({"queued": count, "not_queued": left}, told, as_json=as_json)
 
 
 @documents.command("clear-failed")
@@ -286,7 +298,8 @@ def list_(company: str, as_json: bool) -> None:
         return
     for row in rows:
         found = vectors.get(row.id, 0)
-        click.echo(f"{company_id}/{row.id}  {row.source}  {row.title}  {row.chunk_count} chunks, {found} with vectors")
+        chunks = f"{counted(row.chunk_count, 'chunk')}, {found} with vectors"
+        click.echo(f"{company_id}/{row.id}  {row.source}  {row.title}  {chunks}")
     if not rows:
         click.echo("no documents yet: documents add PATH --company COMPANY")
 
@@ -297,6 +310,8 @@ def list_(company: str, as_json: bool) -> None:
 @as_json_option
 def search(question: str, company: str, as_json: bool) -> None:
     """The passages that a question finds, with what words and meaning say of each."""
+    if not question.strip() or len(question) > QUESTION_CHARS:
+        raise click.UsageError(f"QUESTION should be a text of 1 to {QUESTION_CHARS} characters")
     config = settings.load()
     with as_owner(config) as conn:
         company_id = company_of(conn, company).id
@@ -304,14 +319,18 @@ def search(question: str, company: str, as_json: bool) -> None:
         with conn.transaction():
             set_companies(conn, [company_id])
             passages = knowledge.search(conn, company_id, question, meaning=meaning)
+    needed = config.relevance_threshold
     if as_json:
-        print_json([asdict(passage) for passage in passages])
+        print_json([{**asdict(passage), "relevant": passage.relevance >= needed} for passage in passages])
     for number, passage in enumerate([] if as_json else passages, 1):
         sides = f"bm25 {_shown(passage.bm25)}  cosine {_shown(passage.cosine)}"
-        click.echo(f"[{number}] {passage.title}  relevance {passage.relevance:.2f}  {sides}")
+        click.echo(f"[{number}] {passage.title}  relevance {passage.relevance:.2f}  {sides}"
+                   f"{'' if passage.relevance >= needed else '  too low for an answer'}")  # fmt: skip
         click.echo(f"    {passage.text[:200]!r}")
     if not passages:
         raise NotFound("passage", "nothing found")
+    if all(passage.relevance < needed for passage in passages):
+        click.echo(f"no answer would use any of these: RELEVANCE_THRESHOLD is {needed:g}", err=True)
 
 
 def _understood(conn: psycopg.Connection, config: settings.Settings, question: str) -> Understood:

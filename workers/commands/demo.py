@@ -22,6 +22,7 @@ from shared.store.inbox import conversations
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import embedding_models, embeddings
 from workers.commands import demo_platforms, demo_talk, demo_widget
+from workers.commands.printing import counted
 from workers.commands.setup import as_owner
 from workers.drill.bots import private_message
 from workers.local import System, control
@@ -114,7 +115,7 @@ class Stage:
             cited = any(scene.cites in title for title in titles)
             self.expect(f"chat {scene.chat} cites {scene.cites!r} (got {titles})", cited)
         self.expect(f"chat {scene.chat} counts its unread", listed.unread == len(scene.says))
-        _print(scene, messages[0]["text"], titles, listed, receipt)
+        _print(self.system.company_id, scene, messages[0]["text"], titles, listed, receipt)
 
     def conversation(self, chat: int) -> conversations.Listed | None:
         rows = conversations.recent(self.owner, self.system.company_id)
@@ -129,8 +130,11 @@ class Stage:
         return balance.take(self.owner, Reader(connect(config.need("journal_url")), config.journal_shards))
 
 
-def _print(scene: Scene, answer: str, titles: list[str], listed: conversations.Listed, receipt: dict[str, Any]) -> None:
-    click.echo(f"\n── conversation {listed.id} " + "─" * 60)
+def _print(
+    company_id: int, scene: Scene, answer: str, titles: list[str], listed: conversations.Listed,
+    receipt: dict[str, Any],
+) -> None:  # fmt: skip
+    click.echo(f"\n── conversation {company_id}/{listed.id} " + "─" * 60)
     for text in scene.says:
         click.echo(f"customer  {text}")
     click.echo("answer    " + answer.replace("\n", "\n          "))
@@ -202,7 +206,8 @@ def _ready(stage: Stage) -> None:
     while (missing := unready()) and time.monotonic() < ends_at:
         time.sleep(0.1)
     vectors = embeddings.counts(conn, system.company_id)
-    click.echo(f"\nindexed: {sum(vectors.values())} chunks of {len(vectors)} documents have vectors ({model})")
+    chunks = f"{counted(sum(vectors.values()), 'chunk')} of {counted(len(vectors), 'document')}"
+    click.echo(f"\nindexed: {chunks} with vectors ({model})")
     stage.expect(f"ready within {READY_WITHIN_S:g} s (waited for {'; '.join(missing)})", not missing)
 
 

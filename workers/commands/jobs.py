@@ -15,7 +15,7 @@ from shared.store.operations import jobs as store
 from tasks.operations import jobs as flow
 from tasks.operations.jobs import Job, Work
 from tasks.registry import JOBS
-from workers.commands.printing import as_json_option, print_json, print_rows
+from workers.commands.printing import as_json_option, limit_option, print_json, print_rows
 from workers.commands.setup import as_owner
 
 NO_END_S = float("inf")
@@ -50,15 +50,15 @@ def job_list(as_json: bool) -> None:
 
 @job.command("history")
 @click.argument("name", required=False)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@limit_option(20, most=100_000)
 @as_json_option
 def job_history(name: str | None, limit: int, as_json: bool) -> None:
     """Runs, newest first."""
     if name is not None:
         _job(name)
     with as_owner(settings.load()) as conn:
-        rows = store.history(conn, name, limit=limit)
-    print_rows(rows, _line, empty="nothing ran yet", as_json=as_json)
+        rows = store.history(conn, name, limit=limit + 1)
+    print_rows(rows, _line, empty="nothing ran yet", as_json=as_json, limit=limit)
 
 
 def _line(row: store.Run) -> str:

@@ -10,17 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+import psycopg
 from redis.exceptions import RedisError
 
-from shared import settings
+from shared import channels, settings
 from shared.errors import JournalUnavailable, NotFound, NothingDone, Permanent
 from shared.store.db.redis import connect
 from shared.store.delivery import send_results
 from shared.store.inbound import balance as balance_store
 from shared.store.inbound import dead_letters as store
 from shared.store.inbound.journal import Reader
+from shared.store.tenants import registry
 from workers.commands.naming import ID, Place, located, place_argument
-from workers.commands.printing import as_json_option, print_json, print_result, print_rows
+from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 REASON_CHARS = 200
@@ -100,13 +102,24 @@ def parked() -> None:
 @click.option("--platform", help="Only this platform's.")
 @click.option("--reason", help="Only those with this reason, as the list shows it.")
 @click.option("--app", "app_id", type=ID, help="Only this application's (its number in `app list`).")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@limit_option(100, most=100_000)
 @as_json_option
 def parked_list(platform: str | None, reason: str | None, app_id: int | None, limit: int, as_json: bool) -> None:
     """Oldest first."""
     with as_owner(settings.load()) as conn:
-        rows = store.all_parked(conn, store.Filter(platform, reason, app_id), limit=limit)
-    print_rows(rows, _parked_line, empty="nothing is parked", as_json=as_json)
+        rows = store.all_parked(conn, _filter(conn, platform, reason, app_id), limit=limit + 1)
+    print_rows(rows, _parked_line, empty="nothing is parked", as_json=as_json, limit=limit)
+
+
+def _filter(conn: psycopg.Connection, platform: str | None, reason: str | None, app_id: int | None) -> store.Filter:
+    """Raises NotFound for a platform or an application that there is not."""
+    found = store.Filter(platform, reason, app_id)
+    # what is parked may be of a platform that nobody knows any more
+    if platform is not None and platform not in channels.NAMES and not store.all_parked(conn, found, limit=1):
+        raise NotFound("platform", f"no platform is named {platform!r}: there are {', '.join(channels.NAMES)}")
+    if app_id is not None and all(app.id != app_id for app in registry.apps(conn)):
+        raise NotFound("app", f"no app has the number {app_id}: `app list` shows them")
+    return found
 
 
 def _parked_line(row: store.Parked) -> str:
@@ -151,10 +164,10 @@ def parked_redrive(
 ) -> None:  # fmt: skip
     """Send parked requests through the journal again. Doing it twice does nothing twice."""
     config = settings.load()
-    only = store.Filter(platform, reason, app_id)
-    if not places and not everything and only == store.EVERY:
+    if not places and not everything and (platform, reason, app_id) == (None, None, None):
         raise Permanent("parked", "name places from `parked list`, a filter, or --all")
     with as_owner(config) as conn, journal(config) as reader:
+        only = _filter(conn, platform, reason, app_id)
         if not places:
             places = tuple(row.place for row in store.all_parked(conn, only, limit=100_000))
             if not places:
@@ -206,12 +219,13 @@ def uncertain() -> None:
 
 
 @uncertain.command("list")
+@limit_option(100, most=10_000)
 @as_json_option
-def uncertain_list(as_json: bool) -> None:
+def uncertain_list(limit: int, as_json: bool) -> None:
     """Oldest first. Ask the customer or look at the chat, then settle."""
     with as_owner(settings.load()) as conn:
-        rows = send_results.list_uncertain(conn)
-    print_rows(rows, _uncertain_line, empty="no send is uncertain", as_json=as_json)
+        rows = send_results.list_uncertain(conn, limit=limit + 1)
+    print_rows(rows, _uncertain_line, empty="no send is uncertain", as_json=as_json, limit=limit)
 
 
 def _uncertain_line(row: send_results.Uncertain) -> str:

@@ -16,6 +16,11 @@ as_json_option = click.option(
 )
 
 
+def counted(number: int, what: str) -> str:
+    """`1 chunk`, `2 chunks`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 

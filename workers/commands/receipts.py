@@ -15,7 +15,7 @@ from shared.store.answers import turns, usage
 from shared.store.answers.receipts import Story
 from tasks.answers import trace
 from workers.commands.naming import ID, company_id_of, company_of, company_option
-from workers.commands.printing import as_json_option, print_json, print_result
+from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
 MICROS = 1_000_000
@@ -89,21 +89,19 @@ def turns_group() -> None:
 @turns_group.command("list")
 @company_option("Only this company's.", required=False)
 @click.option("--state", type=click.Choice(TURN_STATES), help="Only those in this state.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@limit_option(50, most=100_000)
 @as_json_option
 def turns_list(company: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """Newest first, without a word of what was said."""
     with as_owner(settings.load()) as conn:
-        rows = turns.newest(conn, company_id=company_id_of(conn, company), state=state, limit=limit)
-    if as_json:
-        print_json([asdict(row) for row in rows])
-        return
-    for row in rows:
-        step = f"{row.step} ({row.reason})" if row.step else row.error or ""
-        click.echo(f"{row.id}  conversation {row.company_id}/{row.conversation_id}  {row.state:<11}  {step}"
+        rows = turns.newest(conn, company_id=company_id_of(conn, company), state=state, limit=limit + 1)
+    print_rows(rows, _turn_line, empty="no turns", as_json=as_json, limit=limit)
+
+
+def _turn_line(row: turns.Listed) -> str:
+    step = f"{row.step} ({row.reason})" if row.step else row.error or ""
+    return (f"{row.id}  conversation {row.company_id}/{row.conversation_id}  {row.state:<11}  {step}"
                    f"  {row.received_at:%Y-%m-%d %H:%M:%S}")  # fmt: skip
-    if not rows:
-        click.echo("no turns")
 
 
 class _Amount(click.ParamType):  # type: ignore[type-arg]
