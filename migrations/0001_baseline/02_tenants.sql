@@ -20,6 +20,8 @@ CREATE TABLE companies (
     -- Texts by name where the company has words of its own; the others are the built-in ones in the customer's
     -- language.
     texts              jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(texts) = 'object'),
+    -- What tells the language to answer in where the customer's words do not: ISO 639-1.
+    language           text CHECK (language ~ '^[a-z]{2,3}$'),
     CONSTRAINT companies_name CHECK (name_is_plain(name) AND name_key(name) <> ''),
     CONSTRAINT companies_slug
         CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND slug ~ '[a-z]' AND char_length(slug) <= 63)

@@ -50,6 +50,7 @@ CREATE TABLE conversations (
     answers_until  timestamptz,                  -- each answer of the bot's moves it on; how far it is ahead says how
                                                  -- many came fast
     silent_until   timestamptz,                  -- the bot gives no answer until then, because too many came too fast
+    language       text CHECK (language ~ '^[a-z]{2,3}$'),  -- the platform's code of who wrote last
     PRIMARY KEY (company_id, id),
     UNIQUE (company_id, channel_id, chat),
     FOREIGN KEY (company_id, channel_id) REFERENCES channels,

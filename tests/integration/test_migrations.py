@@ -322,7 +322,7 @@ def test_a_database_at_the_end_of_the_old_migrations_is_adopted(database: Databa
 
 
 @pytest.mark.parametrize(
-    ("last", "checksum"), [("0047_owned_apps.sql", "x"), (old_chain.LAST, "another"), ("0053_later.sql", "x")]
+    ("last", "checksum"), [("0047_owned_apps.sql", "x"), (old_chain.LAST, "another"), ("0054_later.sql", "x")]
 )
 def test_a_database_that_stands_elsewhere_in_the_old_migrations_is_refused_by_name(
     database: Database, last: str, checksum: str

@@ -1,4 +1,4 @@
-"""A database that the migrations before the baseline made: what 0001_base.sql to 0052_task_names.sql led to is what the
+"""A database that the migrations before the baseline made: what 0001_base.sql to 0053_languages.sql led to is what the
 baseline makes, so such a database goes on from there."""
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import psycopg
 from shared.errors import SettingsError
 
 FIRST = "0001_base.sql"
-LAST = "0052_task_names.sql"
-LAST_CHECKSUM = "ccf2bdd5d516dd97f7716b638628df8dc5253bddda26c5cc78b870d91b96e35c"
+LAST = "0053_languages.sql"
+LAST_CHECKSUM = "4444c302049e27e94a6d542490ad02cc83b79685dc44669458b9e463b2c7a539"
 BASELINE = "0001_baseline"
 
 ADOPT = """
