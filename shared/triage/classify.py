@@ -114,9 +114,19 @@ def _by_words(found: normal.Tokens) -> Triage:
     known = _customers()
     words = [_spelled(known, word) for word in found.words]
     parts = _cover(known.root, words)
+    if parts is None and _wishes_a_person(known.root, words):
+        return _triage("person", asks=found.asks)
     if parts is None:
         return Triage("question", "question", polite=_polite(known.root, words), asks=found.asks)
     return _judged(parts, found.words, asks=found.asks)
+
+
+def _wishes_a_person(root: _Node, words: Sequence[str]) -> bool:
+    """Whether a wish for a person stands before what it is about: "I want to talk to a human about my refund"."""
+    end = next((place for place, word in enumerate(words) if place and word in _topics()), None)
+    parts = _cover(root, words[:end]) if end is not None else None
+    wished = parts is not None and any("wish" in part.whats for part in parts)
+    return parts is not None and wished and _judged(parts, words[:end], asks=False).what == "person"
 
 
 def claims_nothing(text: str) -> bool:
@@ -281,6 +291,11 @@ def _ambiguous() -> frozenset[tuple[str, ...]]:
 @cache
 def _yes() -> frozenset[tuple[str, ...]]:
     return frozenset(one for table in remarks.YES.values() for one in _split(table))
+
+
+@cache
+def _topics() -> frozenset[str]:
+    return frozenset(word for (word,) in _split(remarks.TOPICS))
 
 
 @cache

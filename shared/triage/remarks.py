@@ -345,6 +345,12 @@ WISHES = (
 )
 """Words of which a wish for a person is made; by themselves they say nothing."""
 
+TOPICS = (
+    "about|regarding|concerning|because|wegen|bezüglich|über|weil|sobre|acerca|porque|concernant|parce|riguardo|perché|over"
+    "|omdat|o|w|насчет|про|о|об|по|потому|щодо|бо|بخصوص|بشأن|tentang|soal|mengenai|karena"
+)
+"""What begins the reason for a wish."""
+
 STOPS = {
     "en": "stop|/stop|unsubscribe|opt out|optout|stop messaging me|stop texting me|stop writing|stop writing to me"
     "|stop it"

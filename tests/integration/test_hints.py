@@ -131,9 +131,9 @@ def test_a_newer_message_ends_the_generation_and_takes_back_what_was_shown(
     assert stream.next().name == "message"
     answering = Answering(station, redis_url)
     assert model.asked.acquire(timeout=WITHIN_S)
-    model.say("We open at ")
+    model.say("We open ", "[1] at ")  # nothing is shown before the first citation
     piece = stream.next()
-    assert (piece.name, piece.data["at"], piece.data["text"]) == ("piece", 0, "We open at ")
+    assert (piece.name, piece.data["at"], piece.data["text"]) == ("piece", 0, "We open [1] at ")
 
     visitor.say("On Sundays, I mean")
     take_in(station)
@@ -146,13 +146,17 @@ def test_a_newer_message_ends_the_generation_and_takes_back_what_was_shown(
 
     station.time_passes()
     again = Answering(station, redis_url)
-    model.say("On Sundays ", "at nine [1].", None)
-    *pieces, message = stream.until("message")
+    model.say("On Sundays [1] ")
+    first = stream.next()
+    assert first.name == "piece"
+    model.say("at nine.", None)
+    *more, message = stream.until("message")
+    pieces = [first, *more]
     assert again.end() is reply.Result.ANSWERED
     assert {event.name for event in pieces} == {"piece"}
     assert {event.data["answer"] for event in pieces}.isdisjoint({piece.data["answer"]})
-    assert "On Sundays at nine".startswith("".join(event.data["text"] for event in pieces)[:18])
-    assert (message.data["role"], "On Sundays at nine" in message.data["text"]) == ("bot", True)
+    assert "On Sundays [1] at nine.".startswith("".join(event.data["text"] for event in pieces))
+    assert (message.data["role"], "On Sundays [1] at nine" in message.data["text"]) == ("bot", True)
 
 
 def test_a_person_who_takes_over_ends_the_generation(

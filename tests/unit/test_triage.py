@@ -102,6 +102,7 @@ Halo, apakah kirim ke Norwegia?|terima kasih tapi paket saya di mana|berapa harg
 いくらですか|안녕하세요, 노르웨이로 배송하나요?|감사합니다 그런데 제 택배는 어디 있나요|얼마예요|你好，可以送到挪威吗？|谢谢，但是我的包裹在哪里|多少钱
 """
 PERSON = """
+I want to talk to a human about my refund|Can I speak to someone about my order?|Ich möchte mit jemandem sprechen wegen meiner Bestellung
 I want to talk to a human|Can I speak to a real person please?|can I talk to someone|human|agent please|operator|customer service
 Hi, can I speak with an agent?|connect me to a representative|is there a real person?|I need a human|live chat please|real person now
 Ich möchte mit einem Mitarbeiter sprechen|Kann ich mit einem Menschen reden?|Mitarbeiter|Mensch bitte|echter Mensch
@@ -318,5 +319,6 @@ def test_no_question_of_the_public_intent_sets_is_lost() -> None:
         lost += [row["label"] for row in rows if classify(row["text"]).kind not in ("question", "acknowledgement")]
         silent += [row["text"] for row in rows if classify(row["text"]).kind == "acknowledgement"]
     remarks = {"are_you_a_bot", "what_can_i_ask_you", "what_is_your_name", "maybe", "no", "yes", "repeat", "cancel"}
+    remarks |= {"report_fraud"}  # "i need to talk to someone about a fraudulent activity": a person is called
     assert set(lost) <= {"thank_you", "goodbye", "greeting"} | remarks
     assert silent == []
