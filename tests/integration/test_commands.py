@@ -74,6 +74,7 @@ def test_migrating_twice_says_that_there_is_nothing_left(
         partitions = conn.execute("SELECT count(*) FROM pg_inherits").fetchone()
     assert partitions is not None
     assert partitions[0] > 7
+    one_line(run("migrate", "--undo"), "0001_baseline", "has no undo", "restore a backup")
 
 
 def test_a_company_is_made_once_with_a_slug_and_a_key(run: Run, inbox: Inbox) -> None:
