@@ -21,7 +21,7 @@ from shared.store.db.redis import connect
 from shared.store.operations.partitions import PARTITIONED
 from shared.telemetry import metrics
 from tasks.operations import health
-from tasks.operations.health import Visit
+from tasks.operations.health import CheckContext
 from tasks.operations.jobs import Work
 
 MESSAGES = 10_000_000
@@ -119,7 +119,7 @@ def _looks(database: Database, settings: Settings) -> Iterator[str]:
         for _ in range(LOOKS):
             started = time.perf_counter()
             with conn.transaction():
-                found = health.examine(Visit(settings, datetime.now(UTC), conn, *clients))
+                found = health.examine(CheckContext(settings, datetime.now(UTC), conn, *clients))
             taken.append(time.perf_counter() - started)
             assert all(one.error is None or name == "media" for name, one in found.items()), found
             for name, one in found.items():

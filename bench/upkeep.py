@@ -28,7 +28,7 @@ from shared.store.lifecycle import retention as policies
 from shared.store.operations import partitions
 from tasks.lifecycle import archive, retention
 from tasks.operations import health, jobs
-from tasks.operations.health import Visit
+from tasks.operations.health import CheckContext
 from tasks.operations.jobs import Work
 
 CONVERSATIONS = 1000
@@ -230,6 +230,6 @@ def _health(database: Database, settings: Settings) -> Iterator[str]:
         times = []
         for _ in range(20):
             started = time.perf_counter()
-            health.examine(Visit(settings, datetime.now(UTC), conn, None, None, None))
+            health.examine(CheckContext(settings, datetime.now(UTC), conn, None, None, None))
             times.append(time.perf_counter() - started)
     yield f"health: every check of PostgreSQL in {p95(times) * 1000:.0f} ms (p95 of {len(times)})"

@@ -157,7 +157,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where something is sent: a chat of a channel.
 
     account: the channel's id on the platform (page, number, workspace). credentials: decrypted, never printed.
@@ -178,7 +178,7 @@ class Outgoing:
     some (see `ref_of`). by: who wrote it; some platforms give a person more time than a bot. attempt: which one this
     is, from 1. queued_at: when it was written, the same at every attempt."""
 
-    place: Place
+    place: Destination
     text: str = field(repr=False)
     ref: str
     by: Literal["bot", "agent"] = "bot"

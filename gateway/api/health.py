@@ -13,12 +13,12 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.api.operators import operator
 from gateway.http.edge import Edge
-from gateway.http.parameters import Asked
+from gateway.http.parameters import Parameters
 from gateway.http.resource import Operation, Resource
 from shared.errors import DatabaseUnavailable
 from shared.store.db.redis import connect
 from tasks.operations import health
-from tasks.operations.health import Visit
+from tasks.operations.health import CheckContext
 
 KEPT_S = 5.0
 WITHIN_S = 5.0
@@ -60,9 +60,9 @@ class Vitals:
         wrong = health.problems(found)
         return {"ok": not wrong, "problems": wrong, "checks": {name: asdict(one) for name, one in found.items()}}
 
-    def _visit(self, conn: Any) -> Visit:
+    def _visit(self, conn: Any) -> CheckContext:
         journal, broker, cache = self._clients.values()
-        return Visit(self._edge.settings, self._edge.clock.now(), conn, journal, broker, cache)
+        return CheckContext(self._edge.settings, self._edge.clock.now(), conn, journal, broker, cache)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -75,7 +75,7 @@ def _client(url: str) -> redis.Redis | None:
     return connect(url, socket_timeout_s=SOCKET_S) if url.startswith(("redis://", "rediss://")) else None
 
 
-async def show(request: Request, asked: Asked) -> Response:
+async def show(request: Request, asked: Parameters) -> Response:
     """200 with what was found, also where something is wrong: `ok` says it. 503 where nothing could be found out."""
     vitals: Vitals = request.app.state.vitals
     report = await vitals.report()

@@ -14,7 +14,7 @@ from gateway.api import media
 from gateway.api.agents import Agent, agent, limit, no_such_conversation
 from gateway.http.edge import Edge
 from gateway.http.json import as_json
-from gateway.http.parameters import ID_MAX, Asked, Field, body_text, query_number, read_time
+from gateway.http.parameters import ID_MAX, Field, Parameters, body_text, query_number, read_time
 from gateway.http.refused import Refused
 from gateway.http.resource import BODY_MAX_BYTES, Operation, Resource
 from shared.live.topics import Chat, Moved, Stored
@@ -36,7 +36,7 @@ UP_TO = query_number("up_to", ID_MAX, ID_MAX)
 TEXT = body_text("text", BODY_MAX_BYTES)
 
 
-async def list_conversations(agent: Agent, asked: Asked) -> Response:
+async def list_conversations(agent: Agent, asked: Parameters) -> Response:
     query = asked.query
 
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
@@ -50,7 +50,7 @@ async def list_conversations(agent: Agent, asked: Asked) -> Response:
     return as_json(await agent.work(work))
 
 
-async def list_messages(agent: Agent, asked: Asked) -> Response:
+async def list_messages(agent: Agent, asked: Parameters) -> Response:
     conversation_id, query, edge = agent.conversation, asked.query, agent.edge
 
     def work(conn: Conn, company_id: int) -> Any:
@@ -91,7 +91,7 @@ def _with_media(
     return replace(message, attachments=shown)
 
 
-async def mark_read(agent: Agent, asked: Asked) -> Response:
+async def mark_read(agent: Agent, asked: Parameters) -> Response:
     """`?up_to=` the listing's customer_seq: a message that came after it was shown stays unread. Without: all."""
     conversation_id, up_to = agent.conversation, asked.query[UP_TO]
 
@@ -104,13 +104,13 @@ async def mark_read(agent: Agent, asked: Asked) -> Response:
     return as_json(await agent.work(work))
 
 
-async def take_over(agent: Agent, asked: Asked) -> Response:
+async def take_over(agent: Agent, asked: Parameters) -> Response:
     said = await _set_bot(agent, enabled=False)
     agent.edge.live.hint([Moved(agent.company_id)])  # an answer in the making ends now
     return said
 
 
-async def hand_back(agent: Agent, asked: Asked) -> Response:
+async def hand_back(agent: Agent, asked: Parameters) -> Response:
     return await _set_bot(agent, enabled=True)
 
 
@@ -123,7 +123,7 @@ async def _set_bot(agent: Agent, *, enabled: bool) -> Response:
     return as_json(await agent.work(work))
 
 
-async def write(agent: Agent, asked: Asked) -> Response:
+async def write(agent: Agent, asked: Parameters) -> Response:
     """An agent's message: `{"text": "…"}`; an `Idempotency-Key` header makes sending it twice write it once. The same
     key with another text is refused; while the first request is under way the second one waits for its answer."""
     conversation_id, edge = agent.conversation, agent.edge

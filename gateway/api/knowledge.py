@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.api.agents import AFTER_ID, Agent, agent, limit
 from gateway.http.json import as_json
-from gateway.http.parameters import Asked, Field, Values, Wrong, query_choice, query_text, read_date
+from gateway.http.parameters import Field, Parameters, Values, Wrong, query_choice, query_text, read_date
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource
 from shared.channels.text import storable
@@ -89,7 +89,7 @@ async def _may_send_file(agent: Agent) -> None:
     await within(agent, "write")
 
 
-async def send_document(agent: Agent, asked: Asked) -> Response:
+async def send_document(agent: Agent, asked: Parameters) -> Response:
     """A file as the body, `?name=handbook.pdf` (its source: the same name again replaces it), and, where wanted, title,
     collection, language, category, date (ISO). 202: it is read soon; `/knowledge/imports` says what became of it."""
     name, media_type = asked.query[NAME], agent.request.headers.get("content-type")
@@ -105,7 +105,7 @@ async def send_document(agent: Agent, asked: Asked) -> Response:
     return JSONResponse({"import": queued}, status_code=202)
 
 
-async def send_site(agent: Agent, asked: Asked) -> Response:
+async def send_site(agent: Agent, asked: Parameters) -> Response:
     """`{"sitemap": "https://…/sitemap.xml"}`: its pages are read soon, as robots.txt allows. What is said in the query
     (title, collection, language, category, date) describes each of them."""
     sitemap, described = asked.body[SITEMAP], _described(asked.query)
@@ -114,7 +114,7 @@ async def send_site(agent: Agent, asked: Asked) -> Response:
     return JSONResponse({"import": queued}, status_code=202)
 
 
-async def list_documents(agent: Agent, asked: Asked) -> Response:
+async def list_documents(agent: Agent, asked: Parameters) -> Response:
     after_id, most = asked.query[AFTER_ID], asked.query[LIMIT]
 
     def work(conn: Conn, company_id: int) -> Any:
@@ -123,14 +123,14 @@ async def list_documents(agent: Agent, asked: Asked) -> Response:
     return as_json(await agent.work(work))
 
 
-async def delete_document(agent: Agent, asked: Asked) -> Response:
+async def delete_document(agent: Agent, asked: Parameters) -> Response:
     document_id = int(agent.request.path_params["document"])
     if not await agent.work(lambda conn, company: documents.delete_document(conn, company, document_id)):
         raise Refused(404, "this company has no such document")
     return as_json({"deleted": True})
 
 
-async def list_imports(agent: Agent, asked: Asked) -> Response:
+async def list_imports(agent: Agent, asked: Parameters) -> Response:
     """How many are in each state, and those in `?state=` (parked unless said otherwise) with their reason."""
     state, after_id, most = asked.query[STATE], asked.query[AFTER_ID], asked.query[LIMIT]
 
@@ -144,7 +144,7 @@ async def list_imports(agent: Agent, asked: Asked) -> Response:
     return as_json(await agent.work(work))
 
 
-async def retry_imports(agent: Agent, asked: Asked) -> Response:
+async def retry_imports(agent: Agent, asked: Parameters) -> Response:
     count = await agent.work(imports.retry_parked)
     await asyncio.to_thread(wake_up, import_due)
     await asyncio.to_thread(wake_up, embed_due)

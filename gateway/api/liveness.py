@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.api.media import anybody
 from gateway.http.edge import Edge
-from gateway.http.parameters import Asked
+from gateway.http.parameters import Parameters
 from gateway.http.resource import Operation, Resource
 from shared.errors import DatabaseRefused, DatabaseUnavailable, JournalUnavailable
 
@@ -19,7 +19,7 @@ KEPT_S = 1.0
 OK = "ok"
 
 
-async def live(request: Request, asked: Asked) -> Response:
+async def live(request: Request, asked: Parameters) -> Response:
     """The process answers. Says nothing about what it depends on: a restart would not mend that."""
     return JSONResponse({"ok": True})
 
@@ -86,7 +86,7 @@ def _takes_none(error: JournalUnavailable) -> str:
     return f"takes no webhooks: {error}"
 
 
-async def ready(request: Request, asked: Asked) -> Response:
+async def ready(request: Request, asked: Parameters) -> Response:
     """Whether webhooks are taken, by what they themselves go by: 503 while the journal would refuse them, or while the
     database is away and this gateway knows no app yet. With apps known, a database that is away is only reported: the
     journal gathers what comes for them, so taking the gateway out would only lose webhooks."""

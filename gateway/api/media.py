@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.http.edge import Edge
-from gateway.http.parameters import Asked, query_text
+from gateway.http.parameters import Parameters, query_text
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource
 from shared.errors import DatabaseUnavailable
@@ -52,7 +52,7 @@ async def anybody(request: Request) -> Request:
     return request
 
 
-async def show(request: Request, asked: Asked) -> Response:
+async def show(request: Request, asked: Parameters) -> Response:
     edge: Edge = request.app.state.edge
     place = tuple(int(request.path_params[name]) for name in ("company", "message", "ordinal"))
     if not _signed(edge, place, asked.query[UNTIL], asked.query[SIGNATURE]):

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from gateway.api.gauges import House, Memory, gauge, single
 from gateway.api.operators import operator
 from gateway.http.edge import Edge
-from gateway.http.parameters import Asked
+from gateway.http.parameters import Parameters
 from gateway.http.resource import Operation, Resource
 from shared.errors import DatabaseUnavailable
 from shared.resilience.load_shedding import STEPS
@@ -161,7 +161,7 @@ def _of_backups(found: backups.State) -> Iterator[Metric]:
                      found.proof in ("differs", "failed"))  # fmt: skip
 
 
-async def show(request: Request, asked: Asked) -> Response:
+async def show(request: Request, asked: Parameters) -> Response:
     """200 with the text format; 401 without the token; 404 where no OPS_TOKEN is set."""
     edge: Edge = request.app.state.edge
     watch: Watch = request.app.state.watch

@@ -22,8 +22,8 @@ from gateway.api.operators import operator
 from gateway.http.edge import Edge
 from gateway.http.json import as_json
 from gateway.http.parameters import (
-    Asked,
     Field,
+    Parameters,
     Values,
     Wrong,
     body_flag,
@@ -106,10 +106,10 @@ class Desk:
 
 
 def _operation(
-    work: Callable[[Desk, Request, Asked], Awaitable[Any]],
+    work: Callable[[Desk, Request, Parameters], Awaitable[Any]],
     query: tuple[Field[Any], ...] = (), body: tuple[Field[Any], ...] = (),
 ) -> Operation[Request]:  # fmt: skip
-    async def handle(request: Request, asked: Asked) -> Response:
+    async def handle(request: Request, asked: Parameters) -> Response:
         try:
             return as_json(await work(request.app.state.desk, request, asked))
         except (DatabaseUnavailable, RedisError) as e:
@@ -159,20 +159,20 @@ WHY = body_text("reason", TEXT_MAX)
 COMPANY_ID, OUTBOUND_ID, SENT = body_id("company_id", "company"), body_id("id", "send"), body_flag("sent")
 
 
-async def show_balance(desk: Desk, request: Request, asked: Asked) -> Any:
+async def show_balance(desk: Desk, request: Request, asked: Parameters) -> Any:
     """Received = stored + in flight, and what became of everything."""
     found = await desk.take_balance()
     return {**asdict(found), "closes": found.closes, "at_rest": found.at_rest}
 
 
-async def show_hours(desk: Desk, request: Request, asked: Asked) -> Any:
+async def show_hours(desk: Desk, request: Request, asked: Parameters) -> Any:
     """`?hours=24`: the ledger by channel and hour; `more` where there are more rows than the limit."""
     hours, most, now = asked.query[HOURS], asked.query[HOURS_LIMIT], desk.now()
     rows = await desk.ask(lambda conn: balance.hours(conn, now - timedelta(hours=hours), now, limit=most + 1))
     return {"hours": rows[:most], "more": len(rows) > most}
 
 
-async def list_parked(desk: Desk, request: Request, asked: Asked) -> Any:
+async def list_parked(desk: Desk, request: Request, asked: Parameters) -> Any:
     query = asked.query
     only = dead_letters.Filter(query[PLATFORM], query[REASON], query[APP])
     rows = await desk.ask(lambda conn: dead_letters.all_parked(conn, only, limit=query[LIMIT]))
@@ -181,7 +181,7 @@ async def list_parked(desk: Desk, request: Request, asked: Asked) -> Any:
     return {"parked": rows}
 
 
-async def show_parked(desk: Desk, request: Request, asked: Asked) -> Any:
+async def show_parked(desk: Desk, request: Request, asked: Parameters) -> Any:
     """One request: its shape, or with `?content=1` its words."""
     place = storable(request.path_params["place"][:TEXT_MAX])
     raw = await desk.ask(lambda conn: _mistakes(lambda: dead_letters.raw_body(conn, place)))
@@ -196,7 +196,7 @@ async def show_parked(desk: Desk, request: Request, asked: Asked) -> Any:
         return {"place": place, "shape": f"{len(raw)} bytes that are not valid JSON"}
 
 
-async def redrive(desk: Desk, request: Request, asked: Asked) -> Any:
+async def redrive(desk: Desk, request: Request, asked: Parameters) -> Any:
     """`{"places": […]}`, or a filter `{"platform", "reason", "app"}`: through the journal again. Twice is once."""
     places = await _chosen(desk, asked.body)
 
@@ -222,7 +222,7 @@ def _sorted_out(name: str, places: list[str], went: list[bool]) -> dict[str, lis
     return {name: [place for place, ok in done if ok], "not_parked": [place for place, ok in done if not ok]}
 
 
-async def discard(desk: Desk, request: Request, asked: Asked) -> Any:
+async def discard(desk: Desk, request: Request, asked: Parameters) -> Any:
     """`{"places": […], "reason": "…"}`."""
     reason, places = asked.body[WHY], asked.body[PLACES]
 
@@ -239,11 +239,11 @@ def _mistakes(work: Callable[[], T]) -> T:
         raise Refused(422, str(e)) from None
 
 
-async def list_uncertain(desk: Desk, request: Request, asked: Asked) -> Any:
+async def list_uncertain(desk: Desk, request: Request, asked: Parameters) -> Any:
     return {"uncertain": await desk.ask(lambda conn: send_results.list_uncertain(conn, limit=asked.query[LIMIT]))}
 
 
-async def settle(desk: Desk, request: Request, asked: Asked) -> Any:
+async def settle(desk: Desk, request: Request, asked: Parameters) -> Any:
     """`{"company_id": 1, "id": 7, "sent": true}`: what a person found out about an uncertain send."""
     body = asked.body
     await desk.settle(body[COMPANY_ID], body[OUTBOUND_ID], sent=body[SENT])

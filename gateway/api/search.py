@@ -13,7 +13,7 @@ from gateway.api.agents import Agent, agent, no_such_conversation
 from gateway.api.knowledge import within
 from gateway.api.searching import Searcher
 from gateway.http.json import as_json
-from gateway.http.parameters import ID_MAX, Asked, Field, Wrong, body_number, body_text, read_object, read_time
+from gateway.http.parameters import ID_MAX, Field, Parameters, Wrong, body_number, body_text, read_object, read_time
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource
 from shared.channels.text import storable
@@ -61,7 +61,7 @@ WHERE = Field[dict[str, Any]]("filter", _filter, {})
 CHAT_FILTER = Field[dict[str, Any]]("filter", lambda value: {} if value is None else _filter(value))
 
 
-async def search(agent: Agent, asked: Asked) -> Response:
+async def search(agent: Agent, asked: Parameters) -> Response:
     """`{"question": "…", "limit": 8, "filter": {"documents": [ids], "collections": [names], "categories": […],
     "speakers": […], "since": time, "until": time}}`, the filter's parts optional. Answers with the passages, best
     first, each with where it begins and ends in its document, and with the space that ranked them (null: by words)."""
@@ -86,7 +86,7 @@ async def search(agent: Agent, asked: Asked) -> Response:
     })  # fmt: skip
 
 
-async def show_filter(agent: Agent, asked: Asked) -> Response:
+async def show_filter(agent: Agent, asked: Parameters) -> Response:
     """Where a conversation's questions look: `{"filter": {…}}` as `search` takes it, null for everywhere."""
     conversation_id = agent.conversation
 
@@ -99,7 +99,7 @@ async def show_filter(agent: Agent, asked: Asked) -> Response:
     return as_json({"filter": await agent.work(work)})
 
 
-async def set_filter(agent: Agent, asked: Asked) -> Response:
+async def set_filter(agent: Agent, asked: Parameters) -> Response:
     """`{"filter": {…}}`, null for everywhere: from the next question on. Answers as `show_filter`."""
     conversation_id, wanted = agent.conversation, asked.body[CHAT_FILTER]
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from gateway.http.answers import Tally
+from gateway.http.answer_counts import AnswerCounts
 from gateway.http.apps import AppDirectory
 from gateway.http.bodies import Bodies
 from gateway.http.failures import Failures
@@ -64,7 +64,7 @@ class Edge:
     watching: AsyncRedis
     hub: Hub
     streams: Streams
-    tally: Tally
+    tally: AnswerCounts
     brake: Brake
     strangers: Strangers
     keys: Keys
@@ -144,7 +144,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         streams=Streams(
             settings.widget_streams_max, settings.widget_streams_address_max, settings.widget_streams_company_max
         ),
-        tally=Tally(db),
+        tally=AnswerCounts(db),
         brake=Brake(client, writer, settings),
         strangers=strangers,
         keys=Keys(db, threads, strangers, clock, settings.gateway_wrong_keys_limit),

@@ -72,7 +72,7 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Parameters:
     """raw: the body of a request that sends a file."""
 
     query: Values

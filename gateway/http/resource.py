@@ -20,7 +20,7 @@ from starlette.routing import Route
 from gateway.http.bodies import ClientLeft
 from gateway.http.edge import Edge
 from gateway.http.limits import address_of
-from gateway.http.parameters import ID_MAX, NOTHING, Asked, Field, Values, query_pairs, read_body, read_query
+from gateway.http.parameters import ID_MAX, NOTHING, Field, Parameters, Values, query_pairs, read_body, read_query
 from gateway.http.refused import Refused
 
 C = TypeVar("C")
@@ -54,7 +54,7 @@ async def _nothing_more(caller: Any) -> None:
 class Operation(Generic[C]):
     """who: the caller; raises Refused. before_body: what else can refuse it. file: the body is one, as it is."""
 
-    handle: Callable[[C, Asked], Awaitable[Response]]
+    handle: Callable[[C, Parameters], Awaitable[Response]]
     who: Callable[[Request], Awaitable[C]]
     query: tuple[Field[Any], ...] = ()
     body: tuple[Field[Any], ...] = ()
@@ -71,13 +71,13 @@ class Operation(Generic[C]):
         query = read_query(pairs, self.query)
         await self.before_body(caller)
         if request.method in WITHOUT_BODY:
-            return await self.handle(caller, Asked(query, NOTHING))
+            return await self.handle(caller, Parameters(query, NOTHING))
         edge: Edge = request.app.state.edge
         arriving = edge.bodies.open(lambda: address_of(request, edge.settings.gateway_forwarded_hops), known=True)
         try:
             raw = await arriving.read(request.receive, self.body_max_bytes, request.headers.get("content-length", ""))
             body: Values = NOTHING if self.file else read_body(raw, self.body)
-            return await self.handle(caller, Asked(query, body, raw if self.file else b""))
+            return await self.handle(caller, Parameters(query, body, raw if self.file else b""))
         finally:
             arriving.close()
 

@@ -21,7 +21,7 @@ from gateway.http.edge import Edge
 from gateway.http.limits import address_in
 from gateway.http.parameters import query_pairs
 from gateway.http.refused import Refused
-from gateway.webhooks.visit import Visit, Visits
+from gateway.webhooks.calls import WebhookCall, WebhookCalls
 from shared import faults
 from shared.channels.base import Platform
 from shared.channels.text import storable
@@ -46,10 +46,10 @@ class Webhooks:
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self._visits = Visits(edge.tally)
+        self._visits = WebhookCalls(edge.tally)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = Visit(int(self._edge.clock.now().timestamp() * 1000))
+        visit = WebhookCall(int(self._edge.clock.now().timestamp() * 1000))
         try:
             challenge = await self._accept(scope, receive, visit)
         except Refused as refused:
@@ -63,7 +63,7 @@ class Webhooks:
         else:
             await self._end(send, visit, None, challenge)
 
-    async def _end(self, send: Send, visit: Visit, refused: Refused | None, challenge: str | None = None) -> None:
+    async def _end(self, send: Send, visit: WebhookCall, refused: Refused | None, challenge: str | None = None) -> None:
         """Answer, count, and write one line: the first of those that bear this request's id."""
         status = refused.status if refused else 200
         if refused:
@@ -76,7 +76,7 @@ class Webhooks:
             await _answer(send, 200, [_JSON if body else _TEXT, visit.id_header], body)
         self._visits.answered(visit, status)
 
-    async def _accept(self, scope: Scope, receive: Receive, visit: Visit) -> str | None:
+    async def _accept(self, scope: Scope, receive: Receive, visit: WebhookCall) -> str | None:
         """Returns once the journal has the request; a handshake is not journalled, its answer is returned. Raises
         Refused, ClientLeft."""
         parts = scope["path"].split("/")
@@ -116,7 +116,7 @@ class Webhooks:
         return await body.read(receive, limit, announced)
 
     async def _take(
-        self, platform: Platform, app: KnownApp, headers: dict[str, str], raw: bytes, visit: Visit
+        self, platform: Platform, app: KnownApp, headers: dict[str, str], raw: bytes, visit: WebhookCall
     ) -> str | None:
         try:
             body = platform.decode(raw)
@@ -131,7 +131,9 @@ class Webhooks:
         await self._journal(app.id, platform.shard_key(body), visit, raw, storable(named) if named else None)
         return None
 
-    async def _journal(self, app_id: int, shard_key: str, visit: Visit, raw: bytes, delivery_id: str | None) -> None:
+    async def _journal(
+        self, app_id: int, shard_key: str, visit: WebhookCall, raw: bytes, delivery_id: str | None
+    ) -> None:
         began = perf_counter()
         faults.reach("gateway.verified")
         try:
@@ -156,7 +158,7 @@ class Webhooks:
             raise Refused(404, "no such app is connected")
         return app
 
-    async def _shake_hands(self, scope: Scope, visit: Visit, slug: str) -> str:
+    async def _shake_hands(self, scope: Scope, visit: WebhookCall, slug: str) -> str:
         """A platform asks by GET whether this address is ours; the answer proves that we know the token."""
         query = dict(query_pairs(scope.get("query_string", b"")))
         app = await self._app(scope, visit.platform, slug, FRESH_S)  # a person is just connecting it

@@ -19,7 +19,7 @@ from gateway.http import limits
 from gateway.http.apps import KnownApp
 from gateway.http.edge import Edge
 from gateway.http.json import as_json
-from gateway.http.parameters import Asked, Field, Wrong, body_text, called, query_number, query_text
+from gateway.http.parameters import Field, Parameters, Wrong, body_text, called, query_number, query_text
 from gateway.http.refused import Refused, answer, unavailable
 from gateway.http.resource import Operation, Resource
 from gateway.http.streams import TooMany
@@ -125,7 +125,7 @@ async def _reader(request: Request) -> Known:
     return Known(caller, visitor)
 
 
-async def open_session(caller: Caller, asked: Asked) -> Response:
+async def open_session(caller: Caller, asked: Parameters) -> Response:
     """A token; with a good one in the request, a younger one for the same visitor."""
     known = caller.maybe_visitor()
     issued_s = int(caller.edge.clock.now().timestamp())
@@ -135,7 +135,7 @@ async def open_session(caller: Caller, asked: Asked) -> Response:
     return as_json({"token": token, "visitor": visitor.id, "expires_at": expires_s}, 201)
 
 
-async def post_message(known: Known, asked: Asked) -> Response:
+async def post_message(known: Known, asked: Parameters) -> Response:
     """`{"text", "client_id"}`; 202 once the journal has it. The same client_id again is the same message."""
     edge, client_id = known.caller.edge, asked.body[ID]
     body = {"visitor": known.visitor.id, "client_id": client_id, "text": asked.body[TEXT]}
@@ -148,7 +148,7 @@ async def post_message(known: Known, asked: Asked) -> Response:
     return as_json({"ok": True, "client_id": client_id}, 202)
 
 
-async def list_messages(known: Known, asked: Asked) -> Response:
+async def list_messages(known: Known, asked: Parameters) -> Response:
     chat, edge, query = known.chat, known.caller.edge, asked.query
 
     def read() -> list[messages.Line]:
@@ -161,7 +161,7 @@ async def list_messages(known: Known, asked: Asked) -> Response:
     return as_json({"messages": await edge.in_thread(read)})
 
 
-async def events(known: Known, asked: Asked) -> Response:
+async def events(known: Known, asked: Parameters) -> Response:
     """Server-sent events: see gateway/live/events.py."""
     caller = known.caller
     after_seq = max(asked.query[AFTER_SEQ], after_seq_of(caller.request.headers.get("last-event-id")))

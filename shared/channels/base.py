@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import httpx
 
 from shared.channels.body import decode_object
-from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +104,23 @@ class Platform(Protocol):
         and treats its own cancellation of this call as `uncertain`."""
         ...
 
-    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+    async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         """Where an attachment's bytes are; platforms that give only an id are asked. The caller sets the deadline.
 
         Raises AttachmentGone, or Transient when the platform cannot say just now.
         """
         ...
 
-    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Destination) -> None:
         """Show that an answer is being written (and the message seen). A courtesy: failures are swallowed."""
         ...
 
 
 @runtime_checkable
-class Asked(Protocol):
+class ReportsHealth(Protocol):
     """A platform that can be asked how our subscription fares."""
 
-    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+    async def health(self, http: httpx.AsyncClient, place: Destination) -> ChannelHealth:
         """What it says of the channel (place.chat is empty). Never raises on what the network or the platform does;
         the caller sets the deadline."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from shared.channels.base import Asked, Platform
+from shared.channels.base import Platform, ReportsHealth
 from shared.model import Kind
 
 _LONG = 100_000
@@ -107,7 +107,7 @@ def table(platforms: Mapping[str, Platform]) -> str:
         cells = (
             f"[{name}]({page})", support.proof, ", ".join(sorted(support.events)), part_limit(platform),
             rates(platform), support.window, tries(platform), support.settled,
-            "yes" if isinstance(platform, Asked) else "no",
+            "yes" if isinstance(platform, ReportsHealth) else "no",
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

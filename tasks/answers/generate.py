@@ -9,7 +9,7 @@ from typing import Any
 from shared import faults
 from shared.errors import SettingsError
 from shared.llm import prompt
-from shared.model import Completion, Passage, Place
+from shared.model import Completion, Destination, Passage
 from tasks.answers.cited_pieces import CitedPieces
 from tasks.answers.leases import Lease
 from tasks.answers.resources import AnswerResources
@@ -55,7 +55,7 @@ async def _with_typing(r: AnswerResources, case: Case, completion: Coroutine[Any
 async def _show_typing(r: AnswerResources, case: Case) -> None:
     """Again and again, until cancelled. A courtesy: nothing depends on it."""
     loop, turn, pause_s = asyncio.get_running_loop(), case.turn, TYPING_AFTER_S
-    place: Place | None = None
+    place: Destination | None = None
     while True:
         due_at = loop.time() + pause_s
         await asyncio.sleep(pause_s)
@@ -66,6 +66,6 @@ async def _show_typing(r: AnswerResources, case: Case) -> None:
             opened = r.vault.open_credentials(case.sealed) if place is None else place.credentials
         except SettingsError:
             return  # the delivery meets the lost key and says so
-        place = Place(turn.account, opened, turn.chat, turn.last_message, turn.last_customer_at)
+        place = Destination(turn.account, opened, turn.chat, turn.last_message, turn.last_customer_at)
         await r.platforms[turn.platform].typing(r.http, place)
         pause_s = TYPING_EVERY_S

@@ -15,7 +15,7 @@ from shared.channels.base import Patience
 from shared.errors import DatabaseUnavailable, SettingsError
 from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
-from shared.model import Outgoing, Place, SendOutcome, ref_of
+from shared.model import Destination, Outgoing, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
 from shared.resilience.lease_records import LeaseRecord
 from shared.store.db.pool import Conn, describe, set_companies
@@ -224,7 +224,7 @@ def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None
 def _outgoing(r: DeliveryResources, part: Outbound) -> Outgoing:
     """Raises SettingsError when no key of ours opens the channel's credentials."""
     opened = r.vault.open_credentials(part.credentials)
-    place = Place(part.account, opened, part.chat, part.last_message, part.last_customer_at)
+    place = Destination(part.account, opened, part.chat, part.last_message, part.last_customer_at)
     by: Literal["bot", "agent"] = "agent" if part.role == "agent" else "bot"
     ref = ref_of(part.company_id, part.id)
     return Outgoing(place, part.text, ref, by, attempt=part.attempts + 1, queued_at=part.queued_at)

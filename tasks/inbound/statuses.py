@@ -13,7 +13,7 @@ from shared.live.topics import Chat
 from shared.model import Reason, read_ref
 from shared.store.db.pool import Conn
 from shared.store.delivery import statuses
-from shared.store.delivery.statuses import Asked, Found, Part, PartId
+from shared.store.delivery.statuses import Part, PartId, PartMatch, PartQuery
 from shared.store.inbox import conversation_bulk
 from shared.store.inbox.conversations import ChatKey
 from tasks.inbound.batch import Alert, Batch, Placed, Stored, happened_at, targets_of
@@ -36,7 +36,7 @@ def understand(conn: Conn, batch: Batch) -> list[_About]:
     echoes = [p for p in batch.talk if p.event.kind == "echo"]
     told = [*echoes, *batch.statuses]
     asked, askers = _questions(told)
-    by_number: dict[int, list[Found]] = defaultdict(list)
+    by_number: dict[int, list[PartMatch]] = defaultdict(list)
     for found in statuses.find(conn, asked):
         by_number[found.number].append(found)
     abouts: list[_About] = []
@@ -58,21 +58,21 @@ def understand(conn: Conn, batch: Batch) -> list[_About]:
     return abouts
 
 
-def _questions(told: Sequence[Placed]) -> tuple[list[Asked], list[int]]:
+def _questions(told: Sequence[Placed]) -> tuple[list[PartQuery], list[int]]:
     """A question for each message that an event names, one at least; and the event's place in `told`."""
-    asked: list[Asked] = []
+    asked: list[PartQuery] = []
     askers: list[int] = []
     for index, p in enumerate(told):
         named = read_ref(p.event.ref)
         ref = named[1] if named is not None and named[0] == p.home.company_id else None
         for number, target in enumerate(targets_of(p.event) or (None,)):
             until = p.event.until if number == 0 else None
-            asked.append(Asked(len(asked), p.home.company_id, p.home.channel_id, p.event.chat, target, ref, until))
+            asked.append(PartQuery(len(asked), p.home.company_id, p.home.channel_id, p.event.chat, target, ref, until))
             askers.append(index)
     return asked, askers
 
 
-def _about(p: Placed, question: Asked, found: Iterable[Found]) -> _About:
+def _about(p: Placed, question: PartQuery, found: Iterable[PartMatch]) -> _About:
     status = "sent" if p.event.kind == "echo" else p.event.status or ("read" if p.event.kind == "read" else "delivered")
     about = _About(p, status, question.external_id)
     for one in found:
@@ -88,7 +88,7 @@ def _by_our_app(p: Placed) -> bool:
     return p.event.app is not None and p.event.app == p.home.me.app
 
 
-def _same_words(p: Placed, found: Iterable[Found], claimed: set[PartId]) -> PartId | None:
+def _same_words(p: Placed, found: Iterable[PartMatch], claimed: set[PartId]) -> PartId | None:
     """The oldest part under way in the chat that says the same, where the platform gives back neither our name for it
     nor, so far, an id that we know. Punctuation does not count: some platforms take markup out."""
     other_app = p.event.app is not None and p.home.me.app is not None and not _by_our_app(p)

@@ -12,7 +12,7 @@ from enum import Enum
 import structlog
 
 from shared.errors import AttachmentGone, DatabaseUnavailable, Permanent, SwitchboardError, Transient
-from shared.model import Attachment, Place
+from shared.model import Attachment, Destination
 from shared.resilience.backoff import delay_s
 from shared.resilience.egress import EgressRefused, Fetched, TooLarge
 from shared.store.inbox import media
@@ -109,7 +109,7 @@ def _fetch(r: InboxResources, claim: Claim, wanted: Wanted) -> Result:
 
 def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
     settings = r.settings
-    place = Place(wanted.account, r.vault.open_credentials(wanted.credentials), wanted.chat)
+    place = Destination(wanted.account, r.vault.open_credentials(wanted.credentials), wanted.chat)
 
     async def fetch() -> Fetched:
         location = await r.platforms[wanted.platform].locate(r.http, place, wanted.attachment)

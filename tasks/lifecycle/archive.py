@@ -16,7 +16,7 @@ from shared.store.db import objects
 from shared.store.lifecycle import archive as store
 from shared.store.lifecycle import archive_preview, archive_restore, deletion
 from shared.store.lifecycle import archive_runs as books
-from shared.store.lifecycle.archive_restore import Place
+from shared.store.lifecycle.archive_restore import ArchivedConversation
 from shared.store.lifecycle.archive_runs import Term
 from shared.store.operations import partitions
 from shared.store.operations.jobs import Cursor
@@ -122,14 +122,16 @@ def restore(
     return back
 
 
-def _restore_some(work: Work, place: Place) -> list[int]:
+def _restore_some(work: Work, place: ArchivedConversation) -> list[int]:
     here: list[int] = []
     while len(here) < SEGMENTS_A_BATCH and (count := archive_restore.restore_newest(work.conn, place)):
         here.append(count)
     return here
 
 
-def _places(work: Work, run_id: int | None, company_id: int | None, conversation_id: int | None) -> Iterator[Place]:
+def _places(
+    work: Work, run_id: int | None, company_id: int | None, conversation_id: int | None
+) -> Iterator[ArchivedConversation]:
     while places := archive_restore.places(
         work.conn, run_id=run_id, company_id=company_id, conversation_id=conversation_id, limit=PLACES_A_LOOK
     ):

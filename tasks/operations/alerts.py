@@ -48,7 +48,7 @@ def look(conn: Conn, settings: Settings, now: datetime) -> dict[str, health.Exam
             return made
 
         return health.examine(
-            health.Visit(settings, now, conn, client("journal_url"), client("broker_url"), client("cache_url"))  # type: ignore[arg-type]
+            health.CheckContext(settings, now, conn, client("journal_url"), client("broker_url"), client("cache_url"))  # type: ignore[arg-type]
         )
 
 

@@ -12,9 +12,9 @@ from datetime import timedelta
 
 import structlog
 
-from shared.channels.base import Asked
+from shared.channels.base import ReportsHealth
 from shared.errors import Cancelled, SettingsError
-from shared.model import ChannelHealth, Place
+from shared.model import ChannelHealth, Destination
 from shared.store.inbox import changes
 from shared.store.tenants import channel_health, channels, companies
 from shared.store.tenants.channel_health import Answers, Watched
@@ -66,11 +66,11 @@ def judge(said: ChannelHealth, answered: Answers) -> ChannelHealth:
 
 def _ask(r: TenantResources, some: Sequence[Watched]) -> list[ChannelHealth]:
     """What the platforms say of these channels, asked together."""
-    places = [_place(r, one) if isinstance(r.platforms.get(one.platform), Asked) else None for one in some]
+    places = [_place(r, one) if isinstance(r.platforms.get(one.platform), ReportsHealth) else None for one in some]
 
-    async def one_of(watched: Watched, place: Place) -> ChannelHealth:
+    async def one_of(watched: Watched, place: Destination) -> ChannelHealth:
         platform = r.platforms[watched.platform]
-        assert isinstance(platform, Asked)
+        assert isinstance(platform, ReportsHealth)
         try:
             return await asyncio.wait_for(platform.health(r.http, place), r.settings.send_deadline_s)
         except TimeoutError:
@@ -89,7 +89,7 @@ def _ask(r: TenantResources, some: Sequence[Watched]) -> list[ChannelHealth]:
         return [UNKNOWN] * len(some)
 
 
-def _place(r: TenantResources, one: Watched) -> Place | None:
+def _place(r: TenantResources, one: Watched) -> Destination | None:
     with r.db.transaction(one.company_id) as conn:
         account = channels.account_of(conn, one.company_id, one.channel_id)
     if account is None:
@@ -101,7 +101,7 @@ def _place(r: TenantResources, one: Watched) -> Place | None:
     if not account[2] and "account_id" in credentials:  # connected before it was written down
         with r.db.transaction(one.company_id) as conn:
             channels.learn_business_account(conn, one.company_id, one.channel_id, credentials["account_id"])
-    return Place(account[0], credentials, "")
+    return Destination(account[0], credentials, "")
 
 
 def _keep(r: TenantResources, one: Watched, found: ChannelHealth) -> bool:

@@ -23,14 +23,14 @@ from shared.channels.base import Platform
 from shared.channels.meta import graph as meta
 from shared.channels.signature import slack_signature, standard_key, standard_signature
 from shared.channels.widget import platform as widget
-from shared.model import InboundEvent, Kind, Me, Outgoing, Place, SendOutcome, SendStatus, ref_of
+from shared.model import Destination, InboundEvent, Kind, Me, Outgoing, SendOutcome, SendStatus, ref_of
 from shared.resilience.limiter import Limiter
 
 SECRET, TOKEN = "a-secret", "700100:AAplantedtokenplantedtoken"
 TEXT = "planted words of an answer"
 STANDARD_SECRET = "whsec_cGxhbnRlZCBwbGFudGVkIHBsYW50ZWQh"
 CREDENTIALS = {"token": TOKEN, "url": "http://127.0.0.1:1/answers", "secret": STANDARD_SECRET}
-OUTGOING = Outgoing(Place("700100", CREDENTIALS, "5"), TEXT, ref_of(1, 2))
+OUTGOING = Outgoing(Destination("700100", CREDENTIALS, "5"), TEXT, ref_of(1, 2))
 _numbers = itertools.count(1)
 
 

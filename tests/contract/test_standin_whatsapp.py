@@ -19,7 +19,7 @@ from shared.channels.meta import graph as meta
 from shared.channels.whatsapp.platform import PAIR_BURST, WhatsApp
 from shared.clock import FixedClock
 from shared.errors import AttachmentGone, Transient
-from shared.model import Attachment, Location, Me, Outgoing, Place, SendOutcome
+from shared.model import Attachment, Destination, Location, Me, Outgoing, SendOutcome
 from standin.client import Standin
 from standin.process import StandinProcess
 
@@ -47,8 +47,8 @@ def whatsapp(standin: Standin) -> WhatsApp:
     return WhatsApp(standin.graph_url, clock=FixedClock(NOW))
 
 
-def place(chat: str = CHAT, **fields: Any) -> Place:
-    return Place(**{"account": NUMBER, "credentials": {"token": TOKEN}, "chat": chat, **fields})
+def place(chat: str = CHAT, **fields: Any) -> Destination:
+    return Destination(**{"account": NUMBER, "credentials": {"token": TOKEN}, "chat": chat, **fields})
 
 
 def run(work: Callable[[httpx.AsyncClient], Awaitable[T]]) -> T:
@@ -59,7 +59,7 @@ def run(work: Callable[[httpx.AsyncClient], Awaitable[T]]) -> T:
     return asyncio.run(whole())
 
 
-def send(whatsapp: WhatsApp, to: Place, text: str = "Berth 4 is free.", **fields: Any) -> SendOutcome:
+def send(whatsapp: WhatsApp, to: Destination, text: str = "Berth 4 is free.", **fields: Any) -> SendOutcome:
     return run(lambda http: whatsapp.send(http, Outgoing(to, text, "sb.3.14", **fields)))
 
 

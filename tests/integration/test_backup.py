@@ -24,7 +24,7 @@ from shared.store.lifecycle import data_subjects
 from tasks.lifecycle import backup, data_subject
 from tasks.lifecycle.backup import dump, restore
 from tasks.lifecycle.backup.dump import BackupFailed, NoRoom
-from tasks.lifecycle.backup.place import Proof
+from tasks.lifecycle.backup.folder import Proof
 from tasks.operations import health, jobs
 from tasks.operations.jobs import Work
 from tests.factories import ENCRYPTION_KEY, make_bot, settings_for
@@ -47,7 +47,7 @@ def work(database: Database, tmp_path: Path) -> Iterator[Work]:
 
 def _make(work: Work) -> backup.Backup:
     jobs.run(backup.MAKE, work, slot=None, by="hand")
-    return backup.Place(work.settings.backup_folder).all()[0]
+    return backup.BackupFolder(work.settings.backup_folder).all()[0]
 
 
 def _folder(work: Work) -> list[str]:
@@ -229,7 +229,7 @@ def test_in_place_of_the_embedded_database_the_old_one_stays_and_who_was_erased_
 def test_what_is_old_and_what_does_not_restore_is_on_health(work: Work) -> None:
     def problems() -> set[str]:
         examined = health.examine(
-            health.Visit(work.settings, work.clock.now(), work.conn, None, None, None),
+            health.CheckContext(work.settings, work.clock.now(), work.conn, None, None, None),
             {"backups": health.CHECKS["backups"]},
         )  # fmt: skip
         assert examined["backups"].error is None
@@ -272,14 +272,14 @@ def test_a_proof_is_known_without_the_database(
     monkeypatch.setenv("DATABASE_URL", "")
     nothing_done(run("backup", "restore", "yesterday's"), "backup list")
     before = run("backup", "list")
-    with backup.Place(work.settings.backup_folder).held():
-        backup.Place(work.settings.backup_folder).note_proof(made, Proof("restored", NOW))
+    with backup.BackupFolder(work.settings.backup_folder).held():
+        backup.BackupFolder(work.settings.backup_folder).note_proof(made, Proof("restored", NOW))
     after = run("backup", "list")
 
     assert before.lines[0].endswith("not known whether it was tried: the database is not running")
     assert after.lines[0].endswith("restored on 2031-03-05 12:40")
     work.conn.execute("DELETE FROM backups")  # as after restoring an older one
-    store.sync(work.conn, [backup.kept(one) for one in backup.Place(work.settings.backup_folder).all()])
+    store.sync(work.conn, [backup.kept(one) for one in backup.BackupFolder(work.settings.backup_folder).all()])
     assert [(kept.proof, kept.proved_at) for kept in store.all_kept(work.conn)] == [("restored", NOW)]
 
 

@@ -19,7 +19,7 @@ from shared.store.tenants import companies
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
 from tasks.operations import health
-from tasks.operations.health import Visit
+from tasks.operations.health import CheckContext
 from tasks.tenants import onboarding, watch
 from tests.factories import ENCRYPTION_KEY
 from tests.integration.command_line import Run
@@ -82,7 +82,7 @@ def _channels(station: Station) -> dict[str, tuple[str, str | None]]:
 def _problems(station: Station) -> list[str]:
     """What /health says of channels, as the gateway's role sees it."""
     with station.inbox.db.transaction() as conn:
-        visit = Visit(station.inbox.settings, datetime.now(UTC), conn, None, None, None)
+        visit = CheckContext(station.inbox.settings, datetime.now(UTC), conn, None, None, None)
         return sorted(health.problems(health.examine(visit, {"channels": health.CHECKS["channels"]})))
 
 

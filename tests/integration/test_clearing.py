@@ -13,7 +13,7 @@ from shared.store.operations import queue_depths
 from shared.store.operations.queue_depths import Noted
 from shared.telemetry import metrics
 from tasks.operations import health
-from tasks.operations.health import Visit, clearing
+from tasks.operations.health import CheckContext, clearing
 from tests.factories import make_bot, settings_for
 from tests.integration.station import Station
 
@@ -46,7 +46,7 @@ def test_a_queue_is_empty_when_what_is_left_has_gone_at_the_pace_of_the_last_min
 def _looked(station: Station) -> dict[str, health.Examined]:
     with station.r.db.connection() as conn:
         journal = station.inbox.client
-        return health.examine(Visit(station.r.settings, datetime.now(UTC), conn, journal, journal, journal))
+        return health.examine(CheckContext(station.r.settings, datetime.now(UTC), conn, journal, journal, journal))
 
 
 def test_what_waits_is_noted_and_shows_when_every_queue_will_be_empty(station: Station, database: Database) -> None:
@@ -108,7 +108,9 @@ def test_while_redis_is_away_nothing_is_noted_and_the_rest_is_still_shown(
     database: Database, redis_url: str, station: Station
 ) -> None:
     with station.r.db.connection() as conn:
-        found = health.examine(Visit(settings_for(database, redis_url), datetime.now(UTC), conn, None, None, None))
+        found = health.examine(
+            CheckContext(settings_for(database, redis_url), datetime.now(UTC), conn, None, None, None)
+        )
     assert found["queues"].data is None
     assert found["rows"].data is not None
 
@@ -120,7 +122,7 @@ def test_event_streams_near_their_bound_are_a_problem_and_caches_tell_their_shar
 
     def look() -> dict[str, health.Examined]:
         checks = {name: health.CHECKS[name] for name in ("sockets", "caches")}
-        return health.examine(Visit(settings, datetime.now(UTC), None, None, None, None), checks)
+        return health.examine(CheckContext(settings, datetime.now(UTC), None, None, None, None), checks)
 
     assert look()["sockets"].error is not None, "no gateway has told of any"
 

@@ -23,7 +23,7 @@ from tests.integration.gateway_client import cut_off
 from tests.integration.station import Station
 from tests.services import Services
 from workers.commands.setup import prepare
-from workers.doctor import Visit, ok
+from workers.doctor import DoctorContext, ok
 from workers.doctor.checks import CHECKS, examine
 
 
@@ -295,7 +295,7 @@ def test_a_model_is_asked_for_its_list(run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_check_that_breaks_ends_no_other(station: Station) -> None:
-    def breaks(visit: Visit) -> Iterator[Any]:
+    def breaks(visit: DoctorContext) -> Iterator[Any]:
         visit.database("owner").execute("SELECT 1/0")
         yield ok("never", "reached")
 

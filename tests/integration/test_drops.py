@@ -15,7 +15,7 @@ from shared.store.db.vault import Vault
 from shared.store.inbound import drops, journal
 from tasks.operations import drop_reasons as classes
 from tasks.operations import health
-from tasks.operations.health import Visit
+from tasks.operations.health import CheckContext
 from tasks.operations.health.work import dropped
 from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot, update
@@ -30,7 +30,7 @@ def bot(inbox: Inbox) -> Bot:
 def _problems(inbox: Inbox) -> dict[str, str]:
     """As the gateway sees them, with the application role."""
     with inbox.db.transaction() as conn:
-        visit = Visit(inbox.settings, datetime.now(UTC), conn, None, None, None)
+        visit = CheckContext(inbox.settings, datetime.now(UTC), conn, None, None, None)
         return health.problems(health.examine(visit, {"dropped": dropped}))
 
 
@@ -166,7 +166,7 @@ def test_requests_in_streams_that_fewer_shards_no_longer_cover_are_an_alert_unti
         settings = inbox.settings.model_copy(update={"journal_shards": shards})
         client = inbox.reader._client
         with inbox.db.transaction() as conn:
-            visit = Visit(settings, datetime.now(UTC), conn, client, None, None)
+            visit = CheckContext(settings, datetime.now(UTC), conn, client, None, None)
             return health.problems(health.examine(visit, {"journal": health.CHECKS["journal"]}))
 
     high = inbox.reader.streams[-1]

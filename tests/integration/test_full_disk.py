@@ -19,10 +19,10 @@ from shared.errors import SettingsError
 from shared.resilience import disk
 from shared.settings import Settings
 from shared.store.inbound import journal
-from tasks.operations.health import Visit, services
+from tasks.operations.health import CheckContext, services
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import running_gateway
-from workers.doctor import Visit as DoctorVisit
+from workers.doctor import DoctorContext as DoctorVisit
 from workers.doctor import machine
 from workers.drill.system import wait_until
 from workers.local import running_system
@@ -105,7 +105,7 @@ def test_the_gateway_refuses_before_the_journals_disk_is_full_and_takes_again_by
         ready = gateway.get("/health/ready")
         assert (ready.status_code, ready.json()["checks"]["journal"]) == (503, f"takes no webhooks: {WORDS['disk']}")
         client.set("still", "takes writes")  # it was not the server that refused
-        told = services.disks(Visit(config, None, None, client, None, None)).problems  # type: ignore[arg-type]
+        told = services.disks(CheckContext(config, None, None, client, None, None)).problems  # type: ignore[arg-type]
         assert [problem.key for problem in told] == ["full.DATA_DIR"]
         assert told[0].words.startswith("the disk of DATA_DIR and the journal is full: ")
         (finding,) = [one for one in machine.disks(DoctorVisit(config)) if one.level == "FAIL"]
@@ -136,7 +136,7 @@ def test_what_was_accepted_while_the_disk_filled_is_there_after_a_crash(
         wait_until(lambda: journal.unwritten(client.info("persistence")), "the server cannot write", 10)
         gateway.run(brake.look())
         assert gateway.post(bot, update("refused")).status_code == 503
-        told = services.disks(Visit(config, None, None, client, None, None)).problems  # type: ignore[arg-type]
+        told = services.disks(CheckContext(config, None, None, client, None, None)).problems  # type: ignore[arg-type]
         assert "unwritten.journal" in [problem.key for problem in told]
 
         ballast.unlink()

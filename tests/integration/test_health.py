@@ -23,7 +23,7 @@ from shared.store.knowledge import embeddings, index_audit
 from shared.store.operations import alerts as store
 from shared.store.operations import vitals
 from tasks.operations import alerts, health, jobs
-from tasks.operations.health import Found, Problem, Visit
+from tasks.operations.health import CheckContext, CheckResult, Problem
 from tasks.operations.jobs import Work
 from tests.factories import make_bot, settings_for
 from tests.integration import history
@@ -151,7 +151,7 @@ def test_late_documents_an_overload_and_a_used_up_budget_are_told_as_the_gateway
         (bot.company_id,),
     )
     with psycopg.connect(database.url, autocommit=True) as app:
-        found = health.examine(Visit(work.settings, work.clock.now(), app, None, None, None))
+        found = health.examine(CheckContext(work.settings, work.clock.now(), app, None, None, None))
 
     assert found["budgets"].data == {"bound": 2, "near": 1, "beyond": 1}
     assert found["overload"].data == {
@@ -163,13 +163,13 @@ def test_late_documents_an_overload_and_a_used_up_budget_are_told_as_the_gateway
 
 
 def test_a_check_that_goes_wrong_ends_itself_and_no_other(work: Work) -> None:
-    def broken(visit: Visit) -> Found:
+    def broken(visit: CheckContext) -> CheckResult:
         assert visit.conn is not None
         visit.conn.execute("SELECT 1 / 0")
         raise AssertionError
 
     with work.conn.transaction():
-        visit = Visit(work.settings, work.clock.now(), work.conn, None, None, None)
+        visit = CheckContext(work.settings, work.clock.now(), work.conn, None, None, None)
         found = health.examine(visit, {"broken": broken, "size": health.CHECKS["database_size"],
                                        "journal": health.CHECKS["journal"]})  # fmt: skip
 
@@ -297,7 +297,7 @@ def test_a_run_that_hangs_is_told(work: Work) -> None:
 
 
 def test_problems_are_named_by_their_check() -> None:
-    visit: Any = Visit(None, datetime.now(UTC), None, None, None, None)  # type: ignore[arg-type]
-    found = health.examine(visit, {"one": lambda _: Found({}, (Problem("a", "words"),))})
+    visit: Any = CheckContext(None, datetime.now(UTC), None, None, None, None)  # type: ignore[arg-type]
+    found = health.examine(visit, {"one": lambda _: CheckResult({}, (Problem("a", "words"),))})
 
     assert health.problems(found) == {"one.a": "words"}

@@ -157,7 +157,7 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
     (
         "statuses.find",
         lambda c: statuses.find(
-            c, [statuses.Asked(n, BIG_COMPANY, BIG_CHANNEL, str(n), f"p{n}", n, NOW) for n in SOME]
+            c, [statuses.PartQuery(n, BIG_COMPANY, BIG_CHANNEL, str(n), f"p{n}", n, NOW) for n in SOME]
         ),
         {"outbound_platform_id", "outbound_pkey", "outbound_open", "outbound_company_id_message_id_part_key"},
         8_000,  # the marks: ten messages of each of two hundred chats

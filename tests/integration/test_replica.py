@@ -21,8 +21,8 @@ from shared.embedded.programs import copied_postgres_programs, postgres_programs
 from shared.store.db.migrate import migrate
 from shared.store.db.pool import Conn
 from shared.store.operations import vitals
-from tasks.operations.health import Visit, database
-from tasks.operations.health.visit import run
+from tasks.operations.health import CheckContext, database
+from tasks.operations.health.check import run
 from tests.factories import settings_for
 from workers.drill.system import wait_until
 
@@ -76,7 +76,7 @@ def test_how_far_a_replica_is_behind_is_seen_and_is_a_problem_when_it_is_much(
         assert vitals.replicas(app) == []
         _grant(primary, "REVOKE pg_monitor FROM switchboard_admin")  # as where somebody else made the roles
         with _replica(primary, tmp_path / "log") as address:
-            visit = Visit(settings, datetime.now(UTC), app, None, None, None)
+            visit = CheckContext(settings, datetime.now(UTC), app, None, None, None)
             # the owner's role may not look before it is told that it may: that is said, and not taken for health
             wait_until(lambda: [r.lag_s for r in vitals.replicas(app)] == [None], "a replica", 30)
             [unseen] = run(database.replication, visit).problems

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.http.answers import Tally
+from gateway.http.answer_counts import AnswerCounts
 from shared.model import ChannelHealth
 from shared.store.tenants.channel_health import Answers
 from tasks.tenants import watch
@@ -87,13 +87,13 @@ def test_how_we_answered_counts_where_the_platform_does_not_say(
 
 
 def test_a_gateway_tells_its_answers_and_keeps_what_the_database_does_not_take(station: Station, bot: Bot) -> None:
-    tally = Tally(station.r.db)
+    tally = AnswerCounts(station.r.db)
     now_ms = int(time.time() * 1000)
     for status in (200, 200, 401, 503):
         tally.count(bot.app_id, status, now_ms)
     station.r.db.close()
     asyncio.run(tally.tell())
-    again = Tally(station.inbox.db)
+    again = AnswerCounts(station.inbox.db)
     again._counts = tally._counts
 
     asyncio.run(again.tell())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import NotFound
-from tasks.lifecycle.backup.place import Place, PlaceBusy, Tiers, name_of, superfluous
+from tasks.lifecycle.backup.folder import BackupFolder, BackupFolderBusy, Tiers, name_of, superfluous
 
 NOON = datetime(2031, 3, 5, 12, 40, tzinfo=UTC)  # a Wednesday
 
@@ -52,7 +52,7 @@ def test_after_a_pause_what_there_is_counts_and_not_what_there_should_be() -> No
 
 
 def test_a_half_one_is_no_backup_and_goes_with_the_next(tmp_path: Path) -> None:
-    place = Place(tmp_path / "b")
+    place = BackupFolder(tmp_path / "b")
     with place.held():
         (place.half("20310305T114000Z") / "database.dump").write_bytes(b"ha")
         assert place.all() == []
@@ -68,8 +68,8 @@ def test_a_half_one_is_no_backup_and_goes_with_the_next(tmp_path: Path) -> None:
 
 
 def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:
-    place = Place(tmp_path)
-    with place.held(), pytest.raises(PlaceBusy), Place(tmp_path).held():
+    place = BackupFolder(tmp_path)
+    with place.held(), pytest.raises(BackupFolderBusy), BackupFolder(tmp_path).held():
         pass
     with place.held():
         pass
@@ -78,11 +78,11 @@ def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:
 def test_one_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "20310305T114000Z").mkdir()
     with pytest.raises(NotFound, match="no backup '20310305T124000Z'"):
-        Place(tmp_path).one("20310305T124000Z")
+        BackupFolder(tmp_path).one("20310305T124000Z")
 
 
 def test_a_proof_that_cannot_be_read_is_none(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = BackupFolder(tmp_path)
     (tmp_path / "20310305T114000Z").mkdir()
     for words in (b"", b"[]", b'{"proof": "great", "at": "2031-03-05T12:00:00+00:00"}',
                   b'{"proof": "failed", "at": "2031-03-05T12:00:00"}', b'{"proof": "failed", "at": 3}'):  # fmt: skip

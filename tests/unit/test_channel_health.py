@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.channels.base import Asked
+from shared.channels.base import ReportsHealth
 from shared.channels.meta.instagram import Instagram
 from shared.channels.meta.messenger import Messenger
 from shared.channels.slack.platform import Slack
 from shared.channels.whatsapp.platform import WhatsApp
-from shared.model import ChannelHealth, Place
+from shared.model import ChannelHealth, Destination
 
 TOKEN = "planted-token"
 BUILT: dict[str, Any] = {
@@ -37,7 +37,7 @@ def ask(name: str, answer: httpx.Response | Exception, **credentials: str) -> tu
     async def run() -> ChannelHealth:
         given = {"token": TOKEN, "account_id": "777", "page_id": "4401", **credentials}
         async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-            found: ChannelHealth = await BUILT[name].health(http, Place("700", given, ""))
+            found: ChannelHealth = await BUILT[name].health(http, Destination("700", given, ""))
             return found
 
     return asyncio.run(run()), asked
@@ -45,7 +45,7 @@ def ask(name: str, answer: httpx.Response | Exception, **credentials: str) -> tu
 
 @pytest.mark.parametrize("name", sorted(BUILT))
 def test_each_can_be_asked_and_its_token_stands_in_no_address(name: str) -> None:
-    assert isinstance(BUILT[name], Asked)
+    assert isinstance(BUILT[name], ReportsHealth)
     found, [request] = ask(name, httpx.Response(200, json={"ok": True, "data": [{"id": "900"}]}))
     assert found == ChannelHealth("ok")
     assert request.headers["authorization"] == f"Bearer {TOKEN}"

@@ -15,7 +15,7 @@ from tests.unit.test_faults import REACHED, all_of
 from workers.commands.drill import FAULTS
 from workers.drill import places
 from workers.drill.bots import Bot
-from workers.drill.checks import Chat, Tally, count
+from workers.drill.checks import Chat, Totals, count
 from workers.drill.kills import IN_SHORT, POINTS
 from workers.drill.system import wait_until
 from workers.drill.traffic import Customer, Traffic
@@ -42,7 +42,7 @@ BOT = Bot(1, 1, 1, "bot", "secret", "7:token")
 def test_each_customer_is_counted_for_what_became_of_their_message(
     chat: Chat, got: int, expected: dict[str, int]
 ) -> None:
-    found = Tally()
+    found = Totals()
     count(found, Customer(BOT, "5", posts=1, messages=1), chat, got)
 
     assert {name: value for name, value in asdict(found).items() if value} == {"accepted": 1, **expected}
@@ -50,7 +50,7 @@ def test_each_customer_is_counted_for_what_became_of_their_message(
 
 def test_several_messages_of_one_chat_count_each() -> None:
     customer = Customer(BOT, "5", posts=9, messages=3)
-    found = Tally()
+    found = Totals()
     count(found, customer, Chat(stored=3, replies=2, turns=2, sent=2), 2)
     count(found, customer, Chat(stored=2, replies=1, turns=1, sent=1), 1)
 
@@ -59,7 +59,7 @@ def test_several_messages_of_one_chat_count_each() -> None:
 
 def test_what_was_to_be_parked_counts_as_parked_only_if_it_was_not_stored() -> None:
     customer = Customer(BOT, "5", posts=1, messages=1, parked=True)
-    found = Tally()
+    found = Totals()
     count(found, customer, Chat(), 0)
     count(found, customer, Chat(stored=1, replies=1, turns=1, sent=1), 1)
 
@@ -104,7 +104,7 @@ def test_a_private_copy_takes_nothing_from_its_surroundings(monkeypatch: pytest.
 
 def test_what_a_platform_told_and_we_did_not_hear_is_no_matter_for_a_person() -> None:
     page = Bot(1, 1, 2, "page", "secret", "token", "messenger", "81")
-    found = Tally()
+    found = Totals()
     count(found, Customer(page, "5", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 1)
     count(found, Customer(page, "6", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 0)
     count(found, Customer(BOT, "7", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 1)

@@ -17,7 +17,7 @@ from shared.channels.meta.page import Page
 from shared.channels.text import utf16_units
 from shared.clock import FixedClock
 from shared.errors import AttachmentGone
-from shared.model import Attachment, Outgoing, Place, SendOutcome, read_ref
+from shared.model import Attachment, Destination, Outgoing, SendOutcome, read_ref
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 REF = "sb.1.2"
@@ -48,9 +48,9 @@ OK = httpx.Response(200, json={"recipient_id": "5", "message_id": "m_1"})
 CLOSED = httpx.Response(400, json={"error": {"code": 10, "error_subcode": 2018278, "message": "no"}})
 
 
-def place(chat: str = "5", silent: timedelta | None = timedelta(minutes=1), **credentials: str) -> Place:
+def place(chat: str = "5", silent: timedelta | None = timedelta(minutes=1), **credentials: str) -> Destination:
     at = None if silent is None else NOW - silent
-    return Place("700", {"token": "EAAtoken", **credentials}, chat, last_customer_at=at)
+    return Destination("700", {"token": "EAAtoken", **credentials}, chat, last_customer_at=at)
 
 
 def run(act: Callable[[httpx.AsyncClient], Coroutine[Any, Any, Any]], wire: Wire) -> Any:
@@ -61,7 +61,7 @@ def run(act: Callable[[httpx.AsyncClient], Coroutine[Any, Any, Any]], wire: Wire
     return asyncio.run(running())
 
 
-def send(wire: Wire, platform: Page = MESSENGER, by: By = "bot", to: Place | None = None) -> SendOutcome:
+def send(wire: Wire, platform: Page = MESSENGER, by: By = "bot", to: Destination | None = None) -> SendOutcome:
     outgoing = Outgoing(to or place(), "Berth 4 is free.", REF, by)
     found: SendOutcome = run(lambda http: platform.send(http, outgoing), wire)
     return found

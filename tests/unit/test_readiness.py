@@ -13,7 +13,7 @@ import pytest
 
 from shared.embedded.folder import DataFolder
 from shared.settings import Settings, only
-from workers.doctor import Visit
+from workers.doctor import DoctorContext
 from workers.doctor.servers import gateway
 from workers.supervisor import Supervisor
 
@@ -46,7 +46,7 @@ def test_the_supervisor_takes_a_gateway_that_refuses_for_started(config: Setting
 
 
 def test_doctor_says_why_webhooks_are_refused(config: Settings) -> None:
-    (found,) = gateway(Visit(config))
+    (found,) = gateway(DoctorContext(config))
 
     assert (found.level, found.found) == (
         "FAIL", "it refuses webhooks (HTTP 503): journal takes no webhooks: the disk is full",

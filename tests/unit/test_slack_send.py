@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.channels.slack.platform import Slack
-from shared.model import Outgoing, Place, SendOutcome
+from shared.model import Destination, Outgoing, SendOutcome
 
 API = "http://api.invalid/api"
 TOKEN = "xoxb-planted-token"
@@ -47,7 +47,7 @@ def refusal(error: str, status: int = 200, **headers: str) -> httpx.Response:
 def send(wire: Wire, text: str = "Berth 4 is free.", chat: str = "C0BOATS", token: str = TOKEN) -> SendOutcome:
     async def run() -> SendOutcome:
         async with httpx.AsyncClient(transport=httpx.MockTransport(wire)) as http:
-            return await Slack(API).send(http, Outgoing(Place("T1", {"token": token}, chat), text, "sb.1.2"))
+            return await Slack(API).send(http, Outgoing(Destination("T1", {"token": token}, chat), text, "sb.1.2"))
 
     return asyncio.run(run())
 
@@ -55,7 +55,7 @@ def send(wire: Wire, text: str = "Berth 4 is free.", chat: str = "C0BOATS", toke
 def type_in(wire: Wire, chat: str) -> None:
     async def run() -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(wire)) as http:
-            await Slack(API).typing(http, Place("T1", {"token": TOKEN}, chat))
+            await Slack(API).typing(http, Destination("T1", {"token": TOKEN}, chat))
 
     asyncio.run(run())
 

@@ -18,7 +18,7 @@ from shared.channels.connect.standard import new_secret
 from shared.channels.signature import standard_key, standard_signature
 from shared.channels.standard.platform import Standard
 from shared.clock import FixedClock
-from shared.model import InboundEvent, Me, Outgoing, Place, SendOutcome
+from shared.model import Destination, InboundEvent, Me, Outgoing, SendOutcome
 from shared.resilience.egress import Egress
 from tests.unit.fixtures_standard import LOOK_ALIKES
 
@@ -173,7 +173,7 @@ def test_a_new_secret_is_a_key_of_32_bytes_and_no_other_one() -> None:
 # ------------------------------------------------------------------ out
 
 OUTGOING = Outgoing(
-    Place("shop", {"url": "https://shop.example/answers", "secret": SECRET}, "order-4711", "m-17"),
+    Destination("shop", {"url": "https://shop.example/answers", "secret": SECRET}, "order-4711", "m-17"),
     "At nine.", "sb.1.42", "bot", queued_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
 )  # fmt: skip
 
@@ -245,7 +245,7 @@ def test_a_receiver_may_say_when_to_come_back() -> None:
 
 @pytest.mark.parametrize("credentials", [{}, {"url": "https://shop.example"}, {"url": "", "secret": SECRET}])
 def test_a_channel_without_address_or_key_asks_a_person(credentials: dict[str, str]) -> None:
-    outcome, asked = send(httpx.Response(200), Outgoing(Place("shop", credentials, "c"), "At nine.", "sb.1.42"))
+    outcome, asked = send(httpx.Response(200), Outgoing(Destination("shop", credentials, "c"), "At nine.", "sb.1.42"))
     assert (outcome.status, asked) == ("reauth", [])
 
 
@@ -265,7 +265,7 @@ def test_an_address_inside_our_network_is_never_asked(url: str) -> None:
 
     async def run() -> SendOutcome:
         egress = Egress(resolver=resolver, transport=httpx.MockTransport(wire))
-        place = Place("shop", {"url": url, "secret": SECRET}, "c")
+        place = Destination("shop", {"url": url, "secret": SECRET}, "c")
         try:
             return await STANDARD.send(egress.client("send"), Outgoing(place, "At nine.", "sb.1.42"))
         finally:

@@ -14,7 +14,7 @@ import pytest
 
 from shared import faults
 from shared.channels.telegram.platform import Telegram
-from shared.model import Outgoing, Place, SendOutcome
+from shared.model import Destination, Outgoing, SendOutcome
 
 TOKEN = "700100:AAF-not_a_real_token"
 API = "http://api.invalid"
@@ -56,7 +56,7 @@ class Wire:
 
 
 def outgoing(token: str, chat: str, text: str) -> Outgoing:
-    return Outgoing(Place("700100", {"token": token}, chat), text, "sb.1.2")
+    return Outgoing(Destination("700100", {"token": token}, chat), text, "sb.1.2")
 
 
 def send(answer: Answer, text: str = "Berth 4 is free.", chat: str = "4401", token: str = TOKEN) -> SendOutcome:

@@ -13,7 +13,7 @@ from shared.store.lifecycle import deletion
 from tasks.lifecycle import archive as flow
 from tasks.operations import jobs
 from workers.commands.jobs import run_to_the_end, show_preview, work_of
-from workers.commands.naming import ID, Place, PlaceType, company_id_of, company_of, company_option, located
+from workers.commands.naming import ID, CompanyItem, PlaceType, company_id_of, company_of, company_option, located
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
@@ -57,7 +57,7 @@ def run(company: str | None, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Everything that is archived.")
 @as_json_option
 def restore(
-    conversation: Place | None, run_id: int | None, company: str | None, everything: bool, as_json: bool
+    conversation: CompanyItem | None, run_id: int | None, company: str | None, everything: bool, as_json: bool
 ) -> None:
     """Bring messages back into their tables. The next monthly run moves them again where nobody has written since."""
     if sum((conversation is not None, run_id is not None, company is not None, everything)) != 1:

@@ -17,7 +17,7 @@ from shared.store.db.pool import describe
 from shared.store.lifecycle import backups as store
 from tasks.lifecycle import backup as flow
 from tasks.lifecycle.backup import restore as restoring
-from tasks.lifecycle.backup.place import Place
+from tasks.lifecycle.backup.folder import BackupFolder
 from tasks.lifecycle.backup.prove import prove as prove_one
 from tasks.operations.jobs import Work
 from workers.commands.jobs import run_to_the_end, work_of
@@ -57,7 +57,7 @@ def list_(as_json: bool) -> None:
 
 def _listed(config: settings.Settings, noted: Mapping[str, store.Kept]) -> list[store.Kept]:
     """noted: the database's rows; where one has no proof, what is kept beside the backup counts."""
-    kept = [flow.kept(one) for one in Place(config.backup_folder).all()]
+    kept = [flow.kept(one) for one in BackupFolder(config.backup_folder).all()]
     return [row if (row := noted.get(one.name)) and row.proof else one for one in kept]
 
 
@@ -84,7 +84,7 @@ def prove(name: str, as_json: bool) -> None:
     """Restore one into a PostgreSQL that is thrown away, and count it. Default: the newest."""
     config = settings.load()
     with as_owner(config) as conn:
-        place = Place(config.backup_folder)
+        place = BackupFolder(config.backup_folder)
         with place.held():
             chosen = place.one(name)
             store.sync(conn, [flow.kept(one) for one in place.all()])
@@ -109,7 +109,7 @@ def restore(name: str, into: str | None, yes: bool, as_json: bool) -> None:
     it under another name.
     """
     config = settings.load(of_running_system=False)
-    place, now = Place(config.backup_folder), datetime.now(UTC)
+    place, now = BackupFolder(config.backup_folder), datetime.now(UTC)
     with place.held():
         chosen = place.one(name)
         if chosen.manifest.get("made_by") == "command":

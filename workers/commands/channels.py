@@ -21,7 +21,7 @@ from shared.store.tenants.channels import AppRow
 from tasks.operations import drop_reasons
 from tasks.tenants import connecting, rotation
 from workers.commands.connect import address_of, ask, asking, public_address
-from workers.commands.naming import Place, company_id_of, company_option, located, place_argument
+from workers.commands.naming import CompanyItem, company_id_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, fields, print_json, print_result, print_rows
 from workers.commands.setup import as_owner, channel
 
@@ -226,7 +226,7 @@ def _channel_line(row: registry.ChannelLine) -> str:
 @channel.command("show")
 @place_argument("channel list")
 @as_json_option
-def channel_show(place: Place, as_json: bool) -> None:
+def channel_show(place: CompanyItem, as_json: bool) -> None:
     """One channel. Never its credentials; whether a key of ours opens them."""
     config = settings.load()
     with as_owner(config) as conn:
@@ -286,7 +286,7 @@ def _health_line(row: health.Listed) -> str:
 @channel.command("seen")
 @place_argument("channel list")
 @as_json_option
-def channel_seen(place: Place, as_json: bool) -> None:
+def channel_seen(place: CompanyItem, as_json: bool) -> None:
     """Say that somebody has seen to what the platform told of this channel: the alert ends."""
     with as_owner(settings.load()) as conn:
         company_id, channel_id = located(conn, place)
@@ -302,7 +302,7 @@ def channel_seen(place: Place, as_json: bool) -> None:
 @channel.command("disable")
 @place_argument("channel list")
 @as_json_option
-def channel_disable(place: Place, as_json: bool) -> None:
+def channel_disable(place: CompanyItem, as_json: bool) -> None:
     """Store and send nothing for this channel from now on; what is queued is given up."""
     _set_channel(place, enabled=False, as_json=as_json)
 
@@ -310,12 +310,12 @@ def channel_disable(place: Place, as_json: bool) -> None:
 @channel.command("enable")
 @place_argument("channel list")
 @as_json_option
-def channel_enable(place: Place, as_json: bool) -> None:
+def channel_enable(place: CompanyItem, as_json: bool) -> None:
     """Let a disabled channel work again."""
     _set_channel(place, enabled=True, as_json=as_json)
 
 
-def _set_channel(place: Place, *, enabled: bool, as_json: bool) -> None:
+def _set_channel(place: CompanyItem, *, enabled: bool, as_json: bool) -> None:
     state = "enabled" if enabled else "disabled"
     with as_owner(settings.load()) as conn:
         company_id, channel_id = located(conn, place)

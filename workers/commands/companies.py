@@ -16,7 +16,7 @@ from shared.store.tenants.companies import Company, NameTaken, Text
 from shared.triage.texts import LANGUAGES, NAMES, Name
 from tasks.tenants import onboarding
 from workers.commands.naming import (
-    Place,
+    CompanyItem,
     company_argument,
     company_id_of,
     company_of,
@@ -260,7 +260,7 @@ def _agent_line(row: registry.AgentLine) -> str:
 @agent.command("disable")
 @place_argument("agent list")
 @as_json_option
-def agent_disable(place: Place, as_json: bool) -> None:
+def agent_disable(place: CompanyItem, as_json: bool) -> None:
     """End an agent's API key at once: `agent disable acme/3`."""
     with as_owner(settings.load()) as conn:
         company_id, agent_id = located(conn, place)

@@ -24,7 +24,7 @@ from shared.errors import NotFound, NothingDone, Permanent
 from shared.store.db.vault import Vault
 from shared.store.tenants import channels, registry
 from tasks.tenants import connecting
-from workers.commands.naming import Place, company_of, company_option, located, place_argument
+from workers.commands.naming import CompanyItem, company_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner, channel
 
@@ -210,7 +210,7 @@ def kinds(as_json: bool) -> None:
 @channel.command("check")
 @place_argument("channel list")
 @as_json_option
-def check(place: Place, as_json: bool) -> None:
+def check(place: CompanyItem, as_json: bool) -> None:
     """Ask the platform whether a channel's credentials still fit, and wake a channel that waited for that.
 
     Exits 1 if they do not.

@@ -19,7 +19,7 @@ from shared.store.db import objects
 from shared.store.lifecycle import data_subjects, deletion
 from tasks.lifecycle import data_subject as flow
 from workers.commands.jobs import work_of
-from workers.commands.naming import Place, company_of, company_option, located, place_argument
+from workers.commands.naming import CompanyItem, company_of, company_option, located, place_argument
 from workers.commands.ops import journal
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
@@ -53,7 +53,7 @@ def _line(row: data_subjects.Contact) -> str:
 @place_argument("contact find")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @as_json_option
-def export(place: Place, folder: Path, as_json: bool) -> None:
+def export(place: CompanyItem, folder: Path, as_json: bool) -> None:
     """Write all that is kept of a contact into a new or empty FOLDER: data.json, and their attachments under media/.
 
     `contact export acme/52 ada`. Only you can read the files. The folder appears when everything is in it.
@@ -109,7 +109,7 @@ def _write_private(path: Path, content: bytes) -> None:
 @place_argument("contact find")
 @click.option("--yes", is_flag=True, help="It cannot be undone.")
 @as_json_option
-def erase(place: Place, yes: bool, as_json: bool) -> None:
+def erase(place: CompanyItem, yes: bool, as_json: bool) -> None:
     """Erase a contact everywhere, and keep a receipt of how much went. Erasing somebody twice shows the receipt."""
     config = settings.load()
     with as_owner(config) as conn:

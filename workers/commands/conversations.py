@@ -16,7 +16,7 @@ from shared.store.db.redis import connect
 from shared.store.inbox import conversations as store
 from shared.store.inbox import media, messages
 from tasks.inbox import takeover
-from workers.commands.naming import Place, company_of, company_option, located, place_argument
+from workers.commands.naming import CompanyItem, company_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
@@ -57,7 +57,7 @@ def _line(row: store.Listed) -> str:
 @place_argument("conversations list")
 @click.option("--content", is_flag=True, help="With what was said.")
 @as_json_option
-def show(place: Place, content: bool, as_json: bool) -> None:
+def show(place: CompanyItem, content: bool, as_json: bool) -> None:
     """One conversation: who wrote when, and how each answer came to be. Words only with --content."""
     with as_owner(settings.load()) as conn:
         company_id, conversation_id = located(conn, place)
@@ -115,7 +115,7 @@ def _one(conn: psycopg.Connection, company_id: int, conversation_id: int) -> sto
 @conversations.command("take-over")
 @place_argument("conversations list")
 @as_json_option
-def take_over(place: Place, as_json: bool) -> None:
+def take_over(place: CompanyItem, as_json: bool) -> None:
     """A person answers from now on: `conversations take-over acme/17`."""
     _set_bot(place, enabled=False, as_json=as_json)
 
@@ -123,12 +123,12 @@ def take_over(place: Place, as_json: bool) -> None:
 @conversations.command("hand-back")
 @place_argument("conversations list")
 @as_json_option
-def hand_back(place: Place, as_json: bool) -> None:
+def hand_back(place: CompanyItem, as_json: bool) -> None:
     """The bot answers again."""
     _set_bot(place, enabled=True, as_json=as_json)
 
 
-def _set_bot(place: Place, *, enabled: bool, as_json: bool) -> None:
+def _set_bot(place: CompanyItem, *, enabled: bool, as_json: bool) -> None:
     config = settings.load()
     who = "the bot answers" if enabled else "a person answers"
     with as_owner(config) as conn, conn.transaction():
@@ -154,7 +154,7 @@ def _hint(config: settings.Settings, company_id: int) -> None:
 @conversations.command("mark-read")
 @place_argument("conversations list")
 @as_json_option
-def mark_read(place: Place, as_json: bool) -> None:
+def mark_read(place: CompanyItem, as_json: bool) -> None:
     """Say that an agent has seen everything that has arrived."""
     with as_owner(settings.load()) as conn, conn.transaction():
         company_id, conversation_id = located(conn, place)

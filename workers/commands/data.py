@@ -25,7 +25,7 @@ from shared.store.knowledge import imports as queue
 from shared.store.operations import partitions
 from tasks.knowledge import imports
 from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of
-from workers.commands.naming import Place, company_of, company_option, place_argument
+from workers.commands.naming import CompanyItem, company_of, company_option, place_argument
 from workers.commands.printing import as_json_option, counted, print_json, print_result
 from workers.commands.setup import as_owner
 from workers.commands.spaces import embedders_of
@@ -275,7 +275,7 @@ def clear_failed(company: str, reason: str | None, dry_run: bool, as_json: bool)
 @documents.command("delete")
 @place_argument("documents list")
 @as_json_option
-def delete(place: Place, as_json: bool) -> None:
+def delete(place: CompanyItem, as_json: bool) -> None:
     """Delete a document with its chunks and vectors: `documents delete acme/12`. Nobody finds it from then on."""
     with _of_company(place.company) as (conn, company_id):
         if not store.delete_document(conn, company_id, place.id):

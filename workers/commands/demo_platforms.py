@@ -27,7 +27,7 @@ APP = "900100"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DemoPlatform:
     """How the demo speaks as one platform. account: the channel's id there. register: what the stand-in is told. body:
     a customer's question. sign: raw body and secret → headers. sent: where the answer is found."""
 
@@ -78,25 +78,25 @@ def _number_body(number: str, customer: str) -> dict[str, Any]:
     return {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": changes}]}
 
 
-def _places(system: System) -> list[Place]:
+def _places(system: System) -> list[DemoPlatform]:
     ours, theirs = new_secret(), new_secret()
     page, account, number, team = "700201", "700202", "700203", "T0DEMO"
     event = {"type": "message", "channel": "D0ADA", "channel_type": "im", "user": "U0ADA", "text": QUESTION,
              "ts": f"{int(time.time())}.000100"}  # fmt: skip
     node = {"app_id": APP, "app_secret": "demo-app-secret"}
     return [
-        Place(
+        DemoPlatform(
             "messenger", "a Facebook page", "demo-app-secret", page, {"token": "demo-page"},
             ("nodes", {"id": page, "kind": "page", "token": "demo-page", **node}),
             _page_body("page", page, "4401"), _meta_headers, {"target": "graph", "kind": "message", "node": page},
         ),
-        Place(
+        DemoPlatform(
             "instagram", "an Instagram account", "demo-app-secret", account, {"token": "demo-account"},
             ("nodes", {"id": account, "kind": "instagram", "token": "demo-account", **node}),
             _page_body("instagram", account, "4402"), _meta_headers,
             {"target": "graph", "kind": "message", "node": account},
         ),
-        Place(
+        DemoPlatform(
             "whatsapp", "a WhatsApp number", "demo-app-secret", number, {"token": "demo-number"},
             ("numbers", {"number_id": number, "token": "demo-number", "account_id": "1",
                          "display": "49407001", "app_secret": "demo-app-secret",
@@ -104,14 +104,14 @@ def _places(system: System) -> list[Place]:
             _number_body(number, "491701"), _meta_headers,
             {"target": "whatsapp", "kind": "message", "chat_id": "491701"},
         ),
-        Place(
+        DemoPlatform(
             "slack", "a Slack workspace", "demo-signing-secret", team, {"token": "xoxb-demo"},
             ("workspaces",
              {"token": "xoxb-demo", "team_id": team, "user_id": "U0BOT", "bot_id": "B0BOT", "app_id": "A0"}),
             {"type": "event_callback", "team_id": team, "api_app_id": "A0", "event_id": "Ev1", "event": event},
             _slack_headers, {"target": "slack", "kind": "message", "chat_id": "D0ADA"}, handle="U0BOT",
         ),
-        Place(
+        DemoPlatform(
             "standard", "a program of somebody's own", ours, "shop",
             {"url": f"{system.standin_url}/receiver/shop", "secret": theirs},
             ("receivers", {"name": "shop", "secret": theirs}),
@@ -140,7 +140,7 @@ def play(system: System) -> list[str]:
     return failures
 
 
-def _connect(system: System, place: Place) -> None:
+def _connect(system: System, place: DemoPlatform) -> None:
     assert system.standin_url is not None
     path, values = place.register
     control(system.standin_url, "POST", path, **values)
@@ -153,13 +153,13 @@ def _connect(system: System, place: Place) -> None:
         )  # fmt: skip
 
 
-def _post(http: httpx.Client, place: Place, secret: str) -> int:
+def _post(http: httpx.Client, place: DemoPlatform, secret: str) -> int:
     raw = json.dumps(place.body).encode()
     headers = {"content-type": "application/json", **place.sign(raw, secret)}
     return http.post(f"/webhooks/{place.platform}/demo-{place.platform}", content=raw, headers=headers).status_code
 
 
-def _answered(standin_url: str, place: Place) -> list[str]:
+def _answered(standin_url: str, place: DemoPlatform) -> list[str]:
     found = control(standin_url, "GET", "wait", count=1, timeout_s=ANSWER_WITHIN_S, **place.sent)["items"]
     said = str(found[0].get("text", "")) if found else ""
     click.echo(f"\n── {place.title} ({place.platform}) " + "─" * 40)

@@ -48,7 +48,7 @@ class CompanyType(click.ParamType):  # type: ignore[type-arg]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CompanyItem:
     """Something of a company's: the company as it was written, and the id."""
 
     company: str
@@ -66,13 +66,13 @@ class PlaceType(click.ParamType):  # type: ignore[type-arg]
     def __init__(self, listing: str) -> None:
         self.listing = listing
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
-        if isinstance(value, Place):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CompanyItem:
+        if isinstance(value, CompanyItem):
             return value
         company, slash, id_ = str(value).rpartition("/")
         if not slash or "/" in company:
             self.fail(f"{value!r} should be COMPANY/ID, as `{self.listing}` prints it", param, ctx)
-        return Place(COMPANY.convert(company, param, ctx), ID.convert(id_, param, ctx))
+        return CompanyItem(COMPANY.convert(company, param, ctx), ID.convert(id_, param, ctx))
 
 
 ID, COMPANY = IdType(), CompanyType()
@@ -117,6 +117,6 @@ def company_id_of(conn: psycopg.Connection, word: str | None) -> int | None:
     return None if word is None else company_of(conn, word).id
 
 
-def located(conn: psycopg.Connection, place: Place) -> tuple[int, int]:
+def located(conn: psycopg.Connection, place: CompanyItem) -> tuple[int, int]:
     """(company's id, id). Raises NotFound where there is no such company."""
     return company_of(conn, place.company).id, place.id

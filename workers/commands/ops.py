@@ -21,7 +21,7 @@ from shared.store.inbound import balance as balance_store
 from shared.store.inbound import dead_letters as store
 from shared.store.inbound.journal import Reader
 from shared.store.tenants import registry
-from workers.commands.naming import ID, Place, located, place_argument
+from workers.commands.naming import ID, CompanyItem, located, place_argument
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
@@ -239,7 +239,7 @@ def _uncertain_line(row: send_results.Uncertain) -> str:
 @place_argument("outbound uncertain list")
 @click.option("--sent/--not-sent", required=True, help="It arrived; or it did not, and goes out again.")
 @as_json_option
-def settle(place: Place, sent: bool, as_json: bool) -> None:
+def settle(place: CompanyItem, sent: bool, as_json: bool) -> None:
     """Say what became of an uncertain send: `outbound uncertain settle acme/7 --sent`."""
     with as_owner(settings.load()) as conn:
         company_id, outbound_id = located(conn, place)

@@ -10,9 +10,9 @@ import redis
 from shared.settings import Settings
 from shared.store.db.pool import describe
 from workers.doctor import database, machine, servers, work
-from workers.doctor.visit import Away, Finding, Visit, warn
+from workers.doctor.context import Away, DoctorContext, Finding, warn
 
-Check = Callable[[Visit], Iterable[Finding]]
+Check = Callable[[DoctorContext], Iterable[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     machine.configuration,
@@ -52,7 +52,7 @@ WITHOUT_SERVICES: tuple[Check, ...] = (machine.packages, machine.xml_parser, mac
 
 def examine(config: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Finding]:
     """Run every check; one that meets a service that is away, or goes wrong, ends itself and no other."""
-    visit = Visit(config)
+    visit = DoctorContext(config)
     left_out: list[str] = []
     try:
         for check in checks:
@@ -63,7 +63,7 @@ def examine(config: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Find
         yield warn("not looked at", ", ".join(left_out), "what they ask is away: see the lines above")
 
 
-def _run(check: Check, visit: Visit, left_out: list[str]) -> Iterator[Finding]:
+def _run(check: Check, visit: DoctorContext, left_out: list[str]) -> Iterator[Finding]:
     name = f"{check.__module__.rpartition('.')[2]} {check.__name__}"
     try:
         yield from check(visit)

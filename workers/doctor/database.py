@@ -15,7 +15,7 @@ from shared.store.db.vault import Vault
 from shared.store.operations import partitions as maintenance
 from tasks.tenants import rotation
 from workers import fleet
-from workers.doctor.visit import Away, DatabaseRole, Finding, Visit, fail, ok, warn
+from workers.doctor.context import Away, DatabaseRole, DoctorContext, Finding, fail, ok, warn
 
 POSTGRES_MIN = 16
 CLOCK_WARN_S = 1.0
@@ -33,7 +33,7 @@ def clock_finding(check: str, difference_s: float) -> Finding:
     return ok(check, found)
 
 
-def connections(visit: Visit) -> Iterator[Finding]:
+def connections(visit: DoctorContext) -> Iterator[Finding]:
     """Both roles can log in."""
     role: DatabaseRole
     for role, variable in (("application", "DATABASE_URL"), ("owner", "DATABASE_ADMIN_URL")):
@@ -45,7 +45,7 @@ def connections(visit: Visit) -> Iterator[Finding]:
         yield ok("postgres", f"{variable} answers as {conn.info.user} at {conn.info.host}:{conn.info.port}")
 
 
-def versions(visit: Visit) -> Iterator[Finding]:
+def versions(visit: DoctorContext) -> Iterator[Finding]:
     conn = visit.database("owner")
     major = conn.info.server_version // 10_000
     if major < POSTGRES_MIN:
@@ -64,7 +64,7 @@ def versions(visit: Visit) -> Iterator[Finding]:
         yield ok("pgvector", f"pgvector {row[0]}")
 
 
-def role(visit: Visit) -> Iterator[Finding]:
+def role(visit: DoctorContext) -> Iterator[Finding]:
     """The application role is held by row-level security, and makes no objects."""
     try:
         check_role(visit.database("application"))
@@ -78,7 +78,7 @@ def role(visit: Visit) -> Iterator[Finding]:
     yield ok("role", "the application role owns nothing, makes no objects and is held by row-level security")
 
 
-def migrations(visit: Visit) -> Iterator[Finding]:
+def migrations(visit: DoctorContext) -> Iterator[Finding]:
     visit.database("owner")  # Away before the next line tries again
     pending = migrate.pending(visit.config.need("database_admin_url"))
     if pending:
@@ -87,7 +87,7 @@ def migrations(visit: Visit) -> Iterator[Finding]:
         yield ok("migrations", "all applied")
 
 
-def room(visit: Visit) -> Iterator[Finding]:
+def room(visit: DoctorContext) -> Iterator[Finding]:
     """All pools of a fleet fit into max_connections."""
     needed = fleet.connections_needed(visit.config)
     try:
@@ -98,7 +98,7 @@ def room(visit: Visit) -> Iterator[Finding]:
     yield ok("connections", f"the fleet's pools need {needed} connections, which fit into max_connections")
 
 
-def clock(visit: Visit) -> Iterator[Finding]:
+def clock(visit: DoctorContext) -> Iterator[Finding]:
     conn = visit.database("owner")
     before = time.time()
     row = conn.execute("/* doctor */ SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
@@ -106,7 +106,7 @@ def clock(visit: Visit) -> Iterator[Finding]:
     yield clock_finding("postgres clock", float(row[0]) - (before + time.time()) / 2)
 
 
-def partitions(visit: Visit) -> Iterator[Finding]:
+def partitions(visit: DoctorContext) -> Iterator[Finding]:
     """Tomorrow's rows have a place of their own."""
     conn = visit.database("owner")
     today = datetime.now(UTC).date()
@@ -127,7 +127,7 @@ def _exists(conn: psycopg.Connection, table: str) -> bool:
     return bool(row and row[0])
 
 
-def sealed(visit: Visit) -> Iterator[Finding]:
+def sealed(visit: DoctorContext) -> Iterator[Finding]:
     """Our keys open what is encrypted."""
     conn = visit.database("owner")
     try:

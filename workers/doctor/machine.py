@@ -14,13 +14,13 @@ from pathlib import Path
 from shared.embedded.folder import SECRETS_FILE
 from shared.resilience import disk
 from shared.settings import PROJECT_ROOT, RUN_ENV
-from workers.doctor.visit import Finding, Visit, fail, ok, warn
+from workers.doctor.context import DoctorContext, Finding, fail, ok, warn
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\]*)", re.MULTILINE)
 EXPAT_MIN = (2, 6, 0)
 
 
-def configuration(visit: Visit) -> Iterator[Finding]:
+def configuration(visit: DoctorContext) -> Iterator[Finding]:
     """That the settings load and fit together was seen before; here is what they leave out."""
     config = visit.config
     if not config.fernet_keys:
@@ -32,7 +32,7 @@ def configuration(visit: Visit) -> Iterator[Finding]:
     yield ok("configuration", "the settings fit together")
 
 
-def packages(visit: Visit) -> Iterator[Finding]:
+def packages(visit: DoctorContext) -> Iterator[Finding]:
     """What is installed against requirements.lock."""
     lock = PROJECT_ROOT / "requirements.lock"
     wrong = [f"{name} {have or 'missing'} instead of {want}" for name, want, have in _deviations(lock)]
@@ -55,7 +55,7 @@ def _deviations(lock: Path) -> Iterator[tuple[str, str, str | None]]:
             yield name, want, have
 
 
-def xml_parser(visit: Visit) -> Iterator[Finding]:
+def xml_parser(visit: DoctorContext) -> Iterator[Finding]:
     """Sitemaps and Word documents are strangers' XML, read by the interpreter's expat."""
     yield xml_parser_finding(pyexpat.version_info)
 
@@ -71,7 +71,7 @@ def xml_parser_finding(version: tuple[int, int, int]) -> Finding:
     )  # fmt: skip
 
 
-def data_dir(visit: Visit) -> Iterator[Finding]:
+def data_dir(visit: DoctorContext) -> Iterator[Finding]:
     """The folder with secrets and embedded services: ours, closed to others, with room."""
     folder = visit.config.data_dir
     if not folder.exists():
@@ -91,7 +91,7 @@ def data_dir(visit: Visit) -> Iterator[Finding]:
         yield ok("data folder", f"{folder} is closed to others")
 
 
-def disks(visit: Visit) -> Iterator[Finding]:
+def disks(visit: DoctorContext) -> Iterator[Finding]:
     """The disks of this machine that we write to."""
     for room in disk.rooms(visit.config):
         words, _, do = room.words.rpartition(": ")
@@ -122,7 +122,7 @@ def _too_open(path: Path) -> Finding | None:
     return fail("data folder", f"{mode} and holds secrets", f"chmod 600 {path}")
 
 
-def metrics_folder(visit: Visit) -> Iterator[Finding]:
+def metrics_folder(visit: DoctorContext) -> Iterator[Finding]:
     """Where processes write their numbers side by side."""
     folder = visit.config.metrics_folder
     nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))

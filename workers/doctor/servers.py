@@ -11,8 +11,8 @@ import redis
 
 from tasks.operations.health.services import unwritten
 from workers import probe
+from workers.doctor.context import Away, DoctorContext, Finding, RedisRole, fail, ok, warn
 from workers.doctor.database import clock_finding
-from workers.doctor.visit import Away, Finding, RedisRole, Visit, fail, ok, warn
 
 ROLES: tuple[RedisRole, ...] = ("journal", "broker", "cache")
 REDIS_MIN = (7, 0)
@@ -20,7 +20,7 @@ MEMORY_WARN = 0.8
 HTTP_S = 5.0
 
 
-def connections(visit: Visit) -> Iterator[Finding]:
+def connections(visit: DoctorContext) -> Iterator[Finding]:
     """Each of the three answers, with a version that has what we use."""
     for role in ROLES:
         try:
@@ -38,7 +38,7 @@ def connections(visit: Visit) -> Iterator[Finding]:
         yield warn("redis", told, "use Redis 7 or Valkey") if old else ok("redis", told)
 
 
-def policy(visit: Visit) -> Iterator[Finding]:
+def policy(visit: DoctorContext) -> Iterator[Finding]:
     """What the server does when memory or power ends. The cache may forget; the other two must not."""
     looked_at: dict[str, RedisRole] = {}
     for role in ROLES:
@@ -91,7 +91,7 @@ def _durability(role: RedisRole, client: redis.Redis) -> Iterator[Finding]:
         yield ok("redis durability", f"{role} is append-only, appendfsync {fsync}{means}")
 
 
-def clock(visit: Visit) -> Iterator[Finding]:
+def clock(visit: DoctorContext) -> Iterator[Finding]:
     """The journal's ids carry its server's time, and the ledger's day follows from them."""
     client = visit.redis("journal")
     before = time.time()
@@ -99,7 +99,7 @@ def clock(visit: Visit) -> Iterator[Finding]:
     yield clock_finding("redis clock", seconds + micros / 1e6 - (before + time.time()) / 2)
 
 
-def model(visit: Visit) -> Iterator[Finding]:
+def model(visit: DoctorContext) -> Iterator[Finding]:
     """The model's API answers and takes our key."""
     config = visit.config
     if config.llm_base_url is None:
@@ -129,7 +129,7 @@ def _model_finding(name: str, answer: httpx.Response) -> Finding:
     return ok("model", f"the API answers and knows {name}")
 
 
-def gateway(visit: Visit) -> Iterator[Finding]:
+def gateway(visit: DoctorContext) -> Iterator[Finding]:
     """The gateway of this machine, where the settings say that it listens."""
     config = visit.config
     host = "127.0.0.1" if config.gateway_host in ("0.0.0.0", "::") else config.gateway_host
@@ -155,7 +155,7 @@ def _reason(answer: httpx.Response) -> str:
     return "; ".join(f"{name} {words}" for name, words in checks.items() if words != "ok") or "it does not say why"
 
 
-def flower(visit: Visit) -> Iterator[Finding]:
+def flower(visit: DoctorContext) -> Iterator[Finding]:
     """The Flower of this machine, where there is a password for it."""
     config = visit.config
     password = config.flower_password.get_secret_value()

@@ -15,12 +15,12 @@ from shared.store.inbound.journal import Reader
 from shared.store.lifecycle import backups as backups_store
 from shared.store.operations import state
 from shared.store.tenants import channel_health
-from tasks.lifecycle.backup import Place
+from tasks.lifecycle.backup import BackupFolder
 from tasks.operations import drop_reasons
-from tasks.operations.health import Visit as Look
+from tasks.operations.health import CheckContext as Look
 from tasks.operations.health import knowledge as health_knowledge
 from tasks.operations.health import work as health_work
-from workers.doctor.visit import Finding, Visit, fail, ok, warn
+from workers.doctor.context import DoctorContext, Finding, fail, ok, warn
 
 BACKLOG_WARN_S = 10.0
 BACKLOG_FAIL_S = 300.0
@@ -31,7 +31,7 @@ REFUSED_WARN = 20
 WATCH_WARN_S = 1_200.0
 
 
-def journal(visit: Visit) -> Iterator[Finding]:
+def journal(visit: DoctorContext) -> Iterator[Finding]:
     reader = Reader(visit.redis("journal"), visit.config.journal_shards)
     found = state.of_journal(reader)
     unread, shards = reader.beyond()
@@ -47,7 +47,7 @@ def journal(visit: Visit) -> Iterator[Finding]:
         yield ok("journal", told)
 
 
-def wakeups(visit: Visit) -> Iterator[Finding]:
+def wakeups(visit: DoctorContext) -> Iterator[Finding]:
     depths = state.of_queues(visit.redis("broker"))
     told = ", ".join(f"{name} {depth}" for name, depth in depths.items())
     if max(depths.values()) >= RINGS_WARN:
@@ -56,7 +56,7 @@ def wakeups(visit: Visit) -> Iterator[Finding]:
         yield ok("queues", told)
 
 
-def rows(visit: Visit) -> Iterator[Finding]:
+def rows(visit: DoctorContext) -> Iterator[Finding]:
     try:
         found = state.of_database(visit.database("owner"))
     except psycopg.Error as e:
@@ -79,7 +79,7 @@ def _overdue(what: str, count: int, oldest_s: float, worker: str) -> Finding:
     return warn("work", told, f"is the {worker} worker running, and is its service answering?")
 
 
-def balance(visit: Visit) -> Iterator[Finding]:
+def balance(visit: DoctorContext) -> Iterator[Finding]:
     """As it was taken last; `balance` takes it now."""
     newest = balances.newest(visit.database("owner"))
     if newest is None:
@@ -91,7 +91,7 @@ def balance(visit: Visit) -> Iterator[Finding]:
         yield ok("balance", f"nothing was missing on {newest.taken_at:%Y-%m-%d %H:%M}")
 
 
-def webhooks(visit: Visit) -> Iterator[Finding]:
+def webhooks(visit: DoctorContext) -> Iterator[Finding]:
     """What the platforms said last of our subscriptions; the watch asks them every five minutes."""
     now, quiet = datetime.now(UTC), []
     channels = [one for one in channel_health.listed(visit.database("owner")) if one.channel_state != "disabled"]
@@ -119,7 +119,7 @@ def webhooks(visit: Visit) -> Iterator[Finding]:
         yield ok("webhooks", f"{len(channels)} channels, none of them fails")
 
 
-def dropped(visit: Visit) -> Iterator[Finding]:
+def dropped(visit: DoctorContext) -> Iterator[Finding]:
     """What came in the last day and had no effect although it may hold a customer's words."""
     alerts = 0
     for one in drops.lately(visit.database("owner")):
@@ -135,7 +135,7 @@ def dropped(visit: Visit) -> Iterator[Finding]:
         yield ok("dropped", "nothing that should have had an effect was dropped within a day")
 
 
-def knowledge(visit: Visit) -> Iterator[Finding]:
+def knowledge(visit: DoctorContext) -> Iterator[Finding]:
     """Everything has its vectors in the space that ranks, and graphs find what is near."""
     look = Look(visit.config, datetime.now(UTC), visit.database("owner"), None, None, None)
     for check, well in (
@@ -150,7 +150,7 @@ def knowledge(visit: Visit) -> Iterator[Finding]:
             yield ok("knowledge", well)
 
 
-def backups(visit: Visit) -> Iterator[Finding]:
+def backups(visit: DoctorContext) -> Iterator[Finding]:
     """There is a new one, it was seen to restore, and nobody else can read it."""
     config, now = visit.config, datetime.now(UTC)
     folder = config.backup_folder
@@ -179,6 +179,6 @@ def backups(visit: Visit) -> Iterator[Finding]:
         yield ok("backups", f"{told}; none was tried yet: ./switchboard backup prove")
     else:
         yield ok("backups", f"{told}; that of {found.restorable_at:%Y-%m-%d %H:%M} was seen to restore")
-    if not any(one.name == found.newest for one in Place(folder).all()):
+    if not any(one.name == found.newest for one in BackupFolder(folder).all()):
         yield warn("backups", f"the newest is not in {folder}: it was made on another machine, or is gone",
                    "./switchboard backup list where the maintenance worker runs")  # fmt: skip

@@ -144,7 +144,7 @@ def _key(body: dict[str, Any]) -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class Totals:
     """accepted: messages. once: those whose chat got exactly what its turns want. uncertain: sends for a person.
     settled: sends of which the platform itself said afterwards that they arrived.
     unheard: uncertain ones of which it says so and we do not know it."""
@@ -171,12 +171,12 @@ class Chat:
     settled: int = 0
 
 
-def tally(system: System, customers: Iterable[Customer]) -> Tally:
+def tally(system: System, customers: Iterable[Customer]) -> Totals:
     """Compare what each customer was promised with what is stored and with what the platform, or the visitor, got."""
     customers = [customer for customer in customers if customer.messages]
     chats = _chats(system, {customer.bot.channel_id for customer in customers})
     arrived = arrivals(system)
-    found = Tally()
+    found = Totals()
     for customer in customers:
         chat = chats.get((customer.bot.channel_id, customer.chat), Chat())
         if not customer.bot.is_widget:
@@ -187,7 +187,7 @@ def tally(system: System, customers: Iterable[Customer]) -> Tally:
     return found
 
 
-def count(found: Tally, customer: Customer, chat: Chat, got: int) -> None:
+def count(found: Totals, customer: Customer, chat: Chat, got: int) -> None:
     found.accepted += customer.messages
     found.settled += chat.settled
     if customer.parked and chat.stored == 0:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from workers.drill import checks
 from workers.drill.bots import Bot
-from workers.drill.checks import Tally
+from workers.drill.checks import Totals
 from workers.drill.system import Drilled, NotReached, wait_until
 from workers.drill.traffic import Traffic
 
@@ -50,7 +50,7 @@ class Score:
 
     fault: str
     posts: int = 0
-    tally: Tally = field(default_factory=Tally)
+    tally: Totals = field(default_factory=Totals)
     first_s: float | None = None
     recovered_s: float | None = None
     rest_s: float | None = None
@@ -129,7 +129,7 @@ def _settle(system: Drilled, fault: Fault, stage: Stage, score: Score) -> None:
         score.wrong.append(str(e).splitlines()[0][:600])
 
 
-def _tally(system: Drilled, traffic: Traffic, fault: Fault) -> Tally:
+def _tally(system: Drilled, traffic: Traffic, fault: Fault) -> Totals:
     """Once the platforms have told what they took, and those who hold results have written them down, or both have had
     the time for it."""
     ends_at = time.monotonic() + TOLD_WITHIN_S

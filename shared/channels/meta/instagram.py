@@ -17,7 +17,7 @@ from shared.channels.meta import graph as meta
 from shared.channels.meta.page import Page
 from shared.channels.text import split_utf8
 from shared.clock import Clock
-from shared.model import Place, Rate
+from shared.model import Destination, Rate
 
 API_URL = "https://graph.instagram.com"
 PART_LIMIT_BYTES = 1000  # of UTF-8
@@ -36,7 +36,7 @@ class Instagram(Page):
         super().__init__(api_url, version, clock)
         self.page_api_url = page_api_url
 
-    def url(self, place: Place) -> str:
+    def url(self, place: Destination) -> str:
         page_id = place.credentials.get("page_id")
         if page_id:
             return meta.node_url(self.page_api_url, self.version, page_id, "messages")

@@ -16,7 +16,7 @@ from shared.channels.meta.event import GUEST
 from shared.channels.text import storable
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone
-from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, SendOutcome
+from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, SendOutcome
 
 WINDOW = timedelta(hours=24)
 """How long after a customer's message everybody may answer.
@@ -83,7 +83,7 @@ class Page(Platform):
             return await self._post(http, outgoing, {**fields, **_TAGGED})
         return outcome
 
-    def _silent_for(self, place: Place) -> timedelta:
+    def _silent_for(self, place: Destination) -> timedelta:
         """How long the customer has said nothing; no time where nobody knows, so that the platform decides."""
         if place.last_customer_at is None:
             return timedelta(0)
@@ -93,22 +93,22 @@ class Page(Platform):
         place = outgoing.place
         return await meta.send(http, self.url(place), place.credentials, fields, _message_id, attempt=outgoing.attempt)
 
-    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Destination) -> None:
         for action in ("mark_seen", "typing_on"):  # in this order: what is typed answers what was seen
             fields = {"recipient": addressee(place.chat), "sender_action": action}
             await meta.courtesy(http, self.url(place), place.credentials, fields)
 
-    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+    async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         """Addresses come with the message and carry their own permission for some days."""
         if attachment.url is None:
             raise AttachmentGone
         return Location(attachment.url)
 
-    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+    async def health(self, http: httpx.AsyncClient, place: Destination) -> ChannelHealth:
         url = f"{self.url(place).rpartition('/')[0]}/subscribed_apps"
         return await meta.health(http, url, place.credentials)
 
-    def url(self, place: Place) -> str:
+    def url(self, place: Destination) -> str:
         """Where messages are posted to."""
         return meta.node_url(self.api_url, self.version, place.account, "messages")
 

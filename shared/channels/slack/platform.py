@@ -25,7 +25,7 @@ from shared.channels.slack import send as slack_send
 from shared.channels.slack.update import account_of, split_address
 from shared.channels.text import split_utf16
 from shared.clock import Clock, SystemClock
-from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 
 API_URL = "https://slack.com/api"
 PART_LIMIT_UNITS = 4000
@@ -96,11 +96,11 @@ class Slack(Platform):
     async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
         return await slack_send.deliver(http, f"{self.api_url}/chat.postMessage", outgoing)
 
-    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+    async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         return await slack_send.locate(http, self.api_url, place, attachment)
 
-    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+    async def health(self, http: httpx.AsyncClient, place: Destination) -> ChannelHealth:
         return await slack_send.health(http, f"{self.api_url}/auth.test", place)
 
-    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Destination) -> None:
         await slack_send.set_status(http, f"{self.api_url}/assistant.threads.setStatus", place)

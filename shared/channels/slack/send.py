@@ -18,7 +18,7 @@ from shared.channels.markup import to_mrkdwn
 from shared.channels.slack.update import split_address
 from shared.channels.text import storable
 from shared.errors import AttachmentGone, Transient
-from shared.model import Attachment, ChannelHealth, Location, Outgoing, Place, SendOutcome
+from shared.model import Attachment, ChannelHealth, Destination, Location, Outgoing, SendOutcome
 
 METADATA_TYPE = "switchboard_part"
 
@@ -66,7 +66,7 @@ _RETRY = {
 _UNCERTAIN = {"internal_error", "fatal_error"}
 
 
-def headers(place: Place) -> dict[str, str] | None:
+def headers(place: Destination) -> dict[str, str] | None:
     """None: there is no token, or one that no header can carry."""
     token = place.credentials.get("token", "").strip()
     return {"authorization": f"Bearer {token}"} if token and token.isascii() and token.isprintable() else None
@@ -134,7 +134,7 @@ def _retry(meaning: str, response: Response) -> SendOutcome:
     return SendOutcome("retry", meaning, retry_after_s=response.retry_after_s, http_status=response.status)
 
 
-async def health(http: httpx.AsyncClient, url: str, place: Place) -> ChannelHealth:
+async def health(http: httpx.AsyncClient, url: str, place: Destination) -> ChannelHealth:
     """Whether the bot's token is good; whether events are on, Slack does not say.
     https://docs.slack.dev/reference/methods/auth.test"""
     named = headers(place)
@@ -150,7 +150,7 @@ async def health(http: httpx.AsyncClient, url: str, place: Place) -> ChannelHeal
     return ChannelHealth("failing", "bad_token") if refused else ChannelHealth("unknown")
 
 
-async def set_status(http: httpx.AsyncClient, url: str, place: Place) -> None:
+async def set_status(http: httpx.AsyncClient, url: str, place: Destination) -> None:
     """Show in an assistant's thread that an answer is being written; Slack has no such thing elsewhere."""
     channel, thread = split_address(place.chat)
     bearer = headers(place)
@@ -163,7 +163,7 @@ async def set_status(http: httpx.AsyncClient, url: str, place: Place) -> None:
         return  # a courtesy: the answer itself will meet whatever is wrong
 
 
-async def locate(http: httpx.AsyncClient, api_url: str, place: Place, attachment: Attachment) -> Location:
+async def locate(http: httpx.AsyncClient, api_url: str, place: Destination, attachment: Attachment) -> Location:
     """A file's address, which wants the token. Files from another organisation come with nothing but their id: then
     Slack is asked. https://docs.slack.dev/reference/objects/file-object
 
@@ -187,7 +187,7 @@ def _origin(url: str) -> tuple[str, str]:
         return "", ""
 
 
-async def _asked(http: httpx.AsyncClient, url: str, place: Place, file_id: str) -> str | None:
+async def _asked(http: httpx.AsyncClient, url: str, place: Destination, file_id: str) -> str | None:
     bearer = headers(place)
     if bearer is None:
         raise AttachmentGone

@@ -32,7 +32,7 @@ from shared.channels.standard import event as standard_event
 from shared.channels.text import storable
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone
-from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 from shared.resilience.egress import EgressRefused
 
 TOLERANCE_S = 300.0
@@ -109,12 +109,12 @@ class Standard(Platform):
             return SendOutcome("failed", "address_refused")
         return _outcome(answered, outgoing.ref) if isinstance(answered, Response) else answered
 
-    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+    async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         if attachment.url is None:
             raise AttachmentGone
         return Location(attachment.url)
 
-    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Destination) -> None:
         """There is no such webhook."""
 
 

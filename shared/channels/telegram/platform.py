@@ -17,7 +17,7 @@ from shared.channels.telegram import send as telegram_send
 from shared.channels.telegram import update as telegram_update
 from shared.channels.text import split_utf16, storable
 from shared.errors import AttachmentGone, Transient
-from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 
 API_URL = "https://api.telegram.org"
 PART_LIMIT_UNITS = 4096  # of UTF-16, after Telegram has taken the markup out
@@ -78,7 +78,7 @@ class Telegram(Platform):
                 return result
         return await telegram_send.deliver(http, url, fields)
 
-    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+    async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         """Files of up to 20 MB; the address is good for an hour. https://core.telegram.org/bots/api#getfile"""
         if attachment.id is None:
             raise AttachmentGone
@@ -95,14 +95,14 @@ class Telegram(Platform):
             raise AttachmentGone
         raise Transient(f"getFile answered {response.status}", retry_after_s=telegram_send.retry_after_s(response))
 
-    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+    async def health(self, http: httpx.AsyncClient, place: Destination) -> ChannelHealth:
         url = telegram_send.method_url(self.api_url, _token(place), "getWebhookInfo")
         try:
             return telegram_health.read(await telegram_send.call(http, url, {}))
         except BROKEN:
             return ChannelHealth("unknown")
 
-    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Destination) -> None:
         url = telegram_send.method_url(self.api_url, _token(place), "sendChatAction")
         try:
             await telegram_send.call(http, url, {**telegram_send.addressee(place.chat), "action": "typing"})
@@ -110,5 +110,5 @@ class Telegram(Platform):
             return  # a courtesy: the answer itself will meet whatever is wrong
 
 
-def _token(place: Place) -> str:
+def _token(place: Destination) -> str:
     return place.credentials.get("token", "")

@@ -26,7 +26,7 @@ from shared.channels.whatsapp import webhook as whatsapp_webhook
 from shared.channels.whatsapp.message import list_of
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone, Transient
-from shared.model import Attachment, ChannelHealth, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 
 PART_LIMIT = 4096
 """Characters; counted in UTF-16, in which a text has at least as many units, so that no way of counting finds more."""
@@ -98,7 +98,7 @@ class WhatsApp(Platform):
             http, self._url(place), place.credentials, fields, message_id, attempt=outgoing.attempt
         )  # fmt: skip
 
-    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+    async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         """An id's address is good for five minutes, and is read with the token.
         https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media#get-media-url"""
         token = {"authorization": f"Bearer {place.credentials.get('token', '')}"}
@@ -130,13 +130,13 @@ class WhatsApp(Platform):
         metas = parts.scheme == "https" and f".{parts.hostname or ''}".endswith(_FILE_HOSTS)
         return Location(url, token if metas else {})
 
-    async def health(self, http: httpx.AsyncClient, place: Place) -> ChannelHealth:
+    async def health(self, http: httpx.AsyncClient, place: Destination) -> ChannelHealth:
         """Accounts are subscribed, not numbers."""
         account = place.credentials.get("account_id", "")
         url = meta.node_url(self.graph_url, self.version, account, "subscribed_apps")
         return await meta.health(http, url, place.credentials) if account else ChannelHealth("unknown")
 
-    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Destination) -> None:
         """Both marks the customer's message as read and shows that we type, for up to 25 s.
         https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators"""
         if place.last_message is None:
@@ -149,7 +149,7 @@ class WhatsApp(Platform):
         }
         await meta.courtesy(http, self._url(place), place.credentials, fields)
 
-    def _url(self, place: Place) -> str:
+    def _url(self, place: Destination) -> str:
         return meta.node_url(self.graph_url, self.version, place.account, "messages")
 
 

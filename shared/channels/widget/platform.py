@@ -13,7 +13,7 @@ from shared.channels.base import Platform
 from shared.channels.fields import KEY_LIMIT, bounded, content_key, key, language, opaque_id, written
 from shared.channels.signature import equals_any
 from shared.errors import AttachmentGone
-from shared.model import Attachment, InboundEvent, Location, Me, Outgoing, Place, Rate, SendOutcome
+from shared.model import Attachment, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 
 SIGNATURE_HEADER = "x-switchboard-signature"
 
@@ -75,8 +75,8 @@ class Widget(Platform):
         """Nobody calls this: the commit that settles a part delivers it (see local_delivery)."""
         return SendOutcome("sent", "stored_here")
 
-    async def locate(self, http: httpx.AsyncClient, place: Place, attachment: Attachment) -> Location:
+    async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         raise AttachmentGone  # visitors attach nothing
 
-    async def typing(self, http: httpx.AsyncClient, place: Place) -> None:
+    async def typing(self, http: httpx.AsyncClient, place: Destination) -> None:
         """The answer's pieces show it."""

@@ -22,7 +22,7 @@ PartId = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PartQuery:
     """What an event says that it is about. ref: a part's id of ours; external_id: the platform's; until: everything up
     to then in the chat. chat None: not said."""
 
@@ -36,7 +36,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PartMatch:
     """A part that an event may be about. by: our ref, the platform's id, its mark, or none of them: `open` parts of the
     chat are under way or uncertain, and their ids unknown."""
 
@@ -142,7 +142,7 @@ FIND = """
 """
 
 
-def find(conn: Conn, asked: Sequence[Asked]) -> list[Found]:
+def find(conn: Conn, asked: Sequence[PartQuery]) -> list[PartMatch]:
     """Find the parts that events are about, all from one moment: a part that is being sent is found as `open`, or by
     its id, and never as neither."""
     if not asked:
@@ -152,7 +152,7 @@ def find(conn: Conn, asked: Sequence[Asked]) -> list[Found]:
         MARKED_MESSAGES,
         MARK_SLACK_S,
     ]
-    return conn.cursor(row_factory=class_row(Found)).execute(FIND, values).fetchall()
+    return conn.cursor(row_factory=class_row(PartMatch)).execute(FIND, values).fetchall()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from shared.store.lifecycle.archive import KINDS
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ArchivedConversation:
     """A conversation whose archived messages are to come back from first_seq on."""
 
     company_id: int
@@ -42,16 +42,16 @@ PLACES = """
 def places(
     conn: Conn, *, run_id: int | None = None, company_id: int | None = None, conversation_id: int | None = None,
     limit: int = 100,
-) -> list[Place]:  # fmt: skip
+) -> list[ArchivedConversation]:  # fmt: skip
     """List conversations with segments of this run, company or conversation; None means any. With a run's segments come
     those after them, because what is archived is always the beginning of a conversation."""
-    with conn.cursor(row_factory=class_row(Place)) as cursor:
+    with conn.cursor(row_factory=class_row(ArchivedConversation)) as cursor:
         return cursor.execute(
             PLACES, {"run": run_id, "company": company_id, "conversation": conversation_id, "limit": limit}
         ).fetchall()
 
 
-def restore_newest(conn: Conn, place: Place) -> int:
+def restore_newest(conn: Conn, place: ArchivedConversation) -> int:
     """Bring the newest archived stretch of a conversation back; returns its messages, 0 when none is left from
     first_seq on. In the caller's transaction."""
     at = (place.company_id, place.conversation_id)

@@ -8,7 +8,7 @@ from shared.settings import Settings
 from shared.store.lifecycle import backups as store
 from shared.store.operations.jobs import Cursor
 from tasks.lifecycle.backup import dump, prove
-from tasks.lifecycle.backup.place import NONE_YET, Backup, Place, Tiers, superfluous
+from tasks.lifecycle.backup.folder import NONE_YET, Backup, BackupFolder, Tiers, superfluous
 from tasks.operations.jobs import Batch, Job, Preview, Work
 
 
@@ -27,7 +27,7 @@ def kept(backup: Backup) -> store.Kept:
     return made if backup.proof is None else replace(made, proved_at=backup.proof.at, proof=backup.proof.found)
 
 
-def to_thin(work: Work, place: Place) -> list[Backup]:
+def to_thin(work: Work, place: BackupFolder) -> list[Backup]:
     """Those that no tier keeps, but for the newest one that was seen to restore."""
     restored = next((k.name for k in store.all_kept(work.conn) if k.proof == "restored"), None)
     found = {backup.name: backup for backup in place.all()}
@@ -36,7 +36,7 @@ def to_thin(work: Work, place: Place) -> list[Backup]:
 
 def _make(work: Work, cursor: Cursor | None) -> Batch:
     """Thin first: it makes room. size: bytes that the new one takes."""
-    place = Place(work.settings.backup_folder)
+    place = BackupFolder(work.settings.backup_folder)
     with place.held():
         for old in to_thin(work, place):
             place.remove(old)
@@ -48,7 +48,7 @@ def _make(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _would_make(work: Work) -> Preview:
-    place = Place(work.settings.backup_folder)
+    place = BackupFolder(work.settings.backup_folder)
     lines = [f"would make one in {place.path}", *(f"would delete {old.name}" for old in to_thin(work, place))]
     newest = next(iter(place.all()), None)
     return Preview(0, newest.size if newest else 0, tuple(lines))
@@ -56,7 +56,7 @@ def _would_make(work: Work) -> Preview:
 
 def _prove(work: Work, cursor: Cursor | None) -> Batch:
     """The newest one; without any there is nothing to prove, and `no backup` is told elsewhere."""
-    place = Place(work.settings.backup_folder)
+    place = BackupFolder(work.settings.backup_folder)
     with place.held():
         newest = next(iter(place.all()), None)
         if newest is None:
@@ -67,7 +67,7 @@ def _prove(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _would_prove(work: Work) -> Preview:
-    newest = next(iter(Place(work.settings.backup_folder).all()), None)
+    newest = next(iter(BackupFolder(work.settings.backup_folder).all()), None)
     if newest is None:
         return Preview(0, 0, (NONE_YET,))
     return Preview(kept(newest).rows, newest.size, (f"would restore {newest.name} and count",))
@@ -76,4 +76,4 @@ def _would_prove(work: Work) -> Preview:
 MAKE = Job("lifecycle.make_backup", _make, _would_make)
 PROVE = Job("lifecycle.prove_backup", _prove, _would_prove)
 
-__all__ = ["MAKE", "PROVE", "Backup", "Place", "kept", "to_thin"]
+__all__ = ["MAKE", "PROVE", "Backup", "BackupFolder", "kept", "to_thin"]

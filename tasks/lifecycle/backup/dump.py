@@ -21,7 +21,7 @@ from shared.embedded.programs import postgres_programs
 from shared.errors import Permanent, Transient
 from shared.settings import child_environment
 from shared.store.lifecycle import backups as store
-from tasks.lifecycle.backup.place import DUMP, Backup, Place, checksum, name_of
+from tasks.lifecycle.backup.folder import DUMP, Backup, BackupFolder, checksum, name_of
 from tasks.operations.jobs import Work
 
 COMPRESSION = "gzip:1"
@@ -47,7 +47,7 @@ class BackupFailed(Permanent):
         super().__init__("backup", message)
 
 
-def make(work: Work, place: Place) -> Backup:
+def make(work: Work, place: BackupFolder) -> Backup:
     """Make one, whole or not at all. Within place.held(). Raises NoRoom, BackupFailed."""
     _need_room(place)
     half = place.half(name_of(work.clock.now()))
@@ -64,7 +64,7 @@ def make(work: Work, place: Place) -> Backup:
         raise
 
 
-def _need_room(place: Place) -> None:
+def _need_room(place: BackupFolder) -> None:
     newest = next(iter(place.all()), None)
     if newest is not None and place.free_bytes() < GROWTH * newest.size:
         raise NoRoom(

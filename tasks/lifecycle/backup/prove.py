@@ -15,7 +15,7 @@ from shared.embedded.postgres import ADMIN, Database
 from shared.embedded.process import ServiceFailed
 from shared.store.lifecycle import backups as store
 from tasks.lifecycle.backup.dump import BackupFailed, NoRoom, run, run_command
-from tasks.lifecycle.backup.place import Backup, Place, Proof, checksum
+from tasks.lifecycle.backup.folder import Backup, BackupFolder, Proof, checksum
 from tasks.operations.jobs import Work
 
 SCRATCH = "proof"
@@ -27,7 +27,7 @@ LINES = 5
 SERVER = {"shared_buffers": "64MB", "wal_level": "minimal", "max_wal_senders": "0", "autovacuum": "off"}
 
 
-def prove(work: Work, place: Place, backup: Backup) -> str:
+def prove(work: Work, place: BackupFolder, backup: Backup) -> str:
     """`restored`, or `unproven` where it was made by a tool of the operator's that has no proof. Raises BackupFailed
     with what is wrong, after noting it; NoRoom where the proof has none. Within place.held()."""
     try:
@@ -41,7 +41,7 @@ def prove(work: Work, place: Place, backup: Backup) -> str:
     return proof
 
 
-def _note(work: Work, place: Place, backup: Backup, proof: str) -> None:
+def _note(work: Work, place: BackupFolder, backup: Backup, proof: str) -> None:
     store.note_proof(work.conn, backup.name, proof)
     with suppress(OSError):  # a disk that takes nothing: the database knows it all the same
         place.note_proof(backup, Proof(proof, work.clock.now()))

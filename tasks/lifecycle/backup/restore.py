@@ -19,7 +19,7 @@ from shared.store.lifecycle import backups as store
 from shared.store.lifecycle import data_subjects
 from tasks.lifecycle import data_subject
 from tasks.lifecycle.backup.dump import BackupFailed
-from tasks.lifecycle.backup.place import Backup
+from tasks.lifecycle.backup.folder import Backup
 from tasks.lifecycle.backup.prove import add_roles, check_files, restore_into
 from tasks.operations.jobs import Work
 

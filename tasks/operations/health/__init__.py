@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tasks.operations.health import database, knowledge, services, work
-from tasks.operations.health.visit import Away, Check, Examined, Found, Problem, Visit, run
+from tasks.operations.health.check import Away, Check, CheckContext, CheckResult, Examined, Problem, run
 
 CHECKS: Mapping[str, Check] = {
     "database_size": database.size,
@@ -40,7 +40,7 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
-def examine(visit: Visit, checks: Mapping[str, Check] = CHECKS) -> dict[str, Examined]:
+def examine(visit: CheckContext, checks: Mapping[str, Check] = CHECKS) -> dict[str, Examined]:
     """Every check's finding; one that meets a service that is away, or goes wrong, ends itself and no other."""
     return {name: run(check, visit) for name, check in checks.items()}
 
@@ -50,4 +50,4 @@ def problems(examined: Mapping[str, Examined]) -> dict[str, str]:
     return {f"{name}.{problem.key}": problem.words for name, one in examined.items() for problem in one.problems}
 
 
-__all__ = ["CHECKS", "Away", "Examined", "Found", "Problem", "Visit", "examine", "problems"]
+__all__ = ["CHECKS", "Away", "CheckContext", "CheckResult", "Examined", "Problem", "examine", "problems"]

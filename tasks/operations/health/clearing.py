@@ -13,7 +13,7 @@ from shared.resources import Resources
 from shared.store.db.redis import connect
 from shared.store.operations import queue_depths, state
 from shared.store.operations.queue_depths import Noted
-from tasks.operations.health.visit import Visit
+from tasks.operations.health.check import CheckContext
 
 JOURNAL, TURNS, PARTS = "journal", "turns", "parts"
 SOCKET_S = 2.0
@@ -34,7 +34,7 @@ def clear_s(depth: int, before: Noted | None) -> float | None:
     return round(depth * before.age_s / (before.depth - depth), 1)
 
 
-def clearing(visit: Visit, now: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+def clearing(visit: CheckContext, now: Mapping[str, int]) -> dict[str, dict[str, Any]]:
     """By queue: when it is empty, and what waited how long ago. now: what waits."""
     before = queue_depths.lately(visit.conn) if visit.conn is not None else {}
     return {name: of_queue(depth, before.get(name)) for name, depth in now.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from shared.store.operations import vitals
-from tasks.operations.health.visit import Found, Problem, Visit, need
+from tasks.operations.health.check import CheckContext, CheckResult, Problem, need
 
 LONG_S = 1.0
 LONG_ALERT_S = 300.0
@@ -15,18 +15,18 @@ LAG_ALERT_S = 60.0
 CONNECTIONS_SHARE = 0.85
 
 
-def size(visit: Visit) -> Found:
+def size(visit: CheckContext) -> CheckResult:
     """Against DATABASE_QUOTA_BYTES, where one is set."""
     size_bytes = vitals.database_bytes(need(visit.conn))
     quota = visit.settings.database_quota_bytes
     share = size_bytes / quota if quota else None
     data = {"bytes": size_bytes, "quota_bytes": quota, "share": round(share, 3) if share is not None else None}
     if share is None or share < visit.settings.database_quota_alert_share:
-        return Found(data)
-    return Found(data, (Problem("quota", f"the database has {size_bytes} of {quota} bytes ({share:.0%})"),))
+        return CheckResult(data)
+    return CheckResult(data, (Problem("quota", f"the database has {size_bytes} of {quota} bytes ({share:.0%})"),))
 
 
-def tables(visit: Visit) -> Found:
+def tables(visit: CheckContext) -> CheckResult:
     """The largest tables, how they grew in a day, and how much of them is dead."""
     conn = need(visit.conn)
     before = vitals.sizes_on_newest_day(conn)
@@ -40,16 +40,16 @@ def tables(visit: Visit) -> Found:
         if table.dead >= DEAD_MIN and table.dead > DEAD_SHARE * max(1, table.rows):
             found.append(Problem(f"dead.{table.name}", f"{table.name} has {table.dead} dead rows of {table.rows}:"
                                                        " is autovacuum held up by a long transaction?"))  # fmt: skip
-    return Found(shown, tuple(found))
+    return CheckResult(shown, tuple(found))
 
 
-def indexes(visit: Visit) -> Found:
+def indexes(visit: CheckContext) -> CheckResult:
     """Never used since statistics began, and such as another one begins with: reported, never dropped."""
     conn = need(visit.conn)
-    return Found({"unused": vitals.unused_indexes(conn), "redundant": vitals.redundant_indexes(conn)})
+    return CheckResult({"unused": vitals.unused_indexes(conn), "redundant": vitals.redundant_indexes(conn)})
 
 
-def replication(visit: Visit) -> Found:
+def replication(visit: CheckContext) -> CheckResult:
     replicas = vitals.replicas(need(visit.conn))
     found = []
     for replica in replicas:
@@ -58,20 +58,20 @@ def replication(visit: Visit) -> Found:
                                                            " GRANT pg_monitor TO the owner role"))  # fmt: skip
         elif replica.lag_s > LAG_ALERT_S:
             found.append(Problem(f"lag.{replica.name}", f"replica {replica.name} is {replica.lag_s:.0f} s behind"))
-    return Found({"replicas": [asdict(replica) for replica in replicas]}, tuple(found))
+    return CheckResult({"replicas": [asdict(replica) for replica in replicas]}, tuple(found))
 
 
-def long_queries(visit: Visit) -> Found:
+def long_queries(visit: CheckContext) -> CheckResult:
     """Statements that run for more than a second, by their names, as far as this role may see them."""
     running = vitals.long_queries(need(visit.conn), LONG_S)
-    return Found({"running": running},
+    return CheckResult({"running": running},
                  tuple(Problem(f"query.{q['name']}", f"{q['name']} runs for {q['seconds']:.0f} s")
                        for q in running if q["seconds"] > LONG_ALERT_S))  # fmt: skip
 
 
-def connections(visit: Visit) -> Found:
+def connections(visit: CheckContext) -> CheckResult:
     used, allowed = vitals.connections(need(visit.conn))
     share = used / allowed
     words = f"{used} of {allowed} connections are in use"
-    return Found({"used": used, "allowed": allowed},
+    return CheckResult({"used": used, "allowed": allowed},
                  (Problem("full", words),) if share >= CONNECTIONS_SHARE else ())  # fmt: skip

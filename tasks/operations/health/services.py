@@ -11,14 +11,14 @@ from shared.resilience import disk
 from shared.resilience.shared_breaker import PREFIX
 from shared.store.inbound import journal
 from shared.telemetry import metrics
-from tasks.operations.health.visit import Away, Found, Problem, Visit, need
+from tasks.operations.health.check import Away, CheckContext, CheckResult, Problem, need
 
 MEMORY_SHARE = 0.8
 DISK_SHARE = 0.9
 STREAMS_SHARE = 0.9
 
 
-def redis_memory(visit: Visit) -> Found:
+def redis_memory(visit: CheckContext) -> CheckResult:
     """Memory and policy of each part; parts that are one server are told once."""
     shown: dict[str, Any] = {}
     found = []
@@ -38,7 +38,7 @@ def redis_memory(visit: Visit) -> Found:
             found.append(Problem(f"policy.{role}", words))
     if not shown:
         raise Away("away")
-    return Found(shown, tuple(found))
+    return CheckResult(shown, tuple(found))
 
 
 def _memory(client: redis.Redis) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _memory(client: redis.Redis) -> dict[str, Any]:
     }
 
 
-def disks(visit: Visit) -> Found:
+def disks(visit: CheckContext) -> CheckResult:
     """The disks of this machine that we write to, and whether Redis could write to its own, wherever that is."""
     found = disk.rooms(visit.settings)
     shown: dict[str, Any] = {
@@ -62,7 +62,7 @@ def disks(visit: Visit) -> Found:
     for role, client in (("journal", visit.journal), ("broker", visit.broker)):
         if client is not None:
             problems += [Problem(f"{key}.{role}", words) for key, words in unwritten(role, client)]
-    return Found(shown, tuple(problems))
+    return CheckResult(shown, tuple(problems))
 
 
 def unwritten(role: str, client: redis.Redis) -> list[tuple[str, str]]:
@@ -79,20 +79,20 @@ def unwritten(role: str, client: redis.Redis) -> list[tuple[str, str]]:
     return found
 
 
-def media(visit: Visit) -> Found:
+def media(visit: CheckContext) -> CheckResult:
     """The disk of the media folder; a bucket is its provider's."""
     if visit.settings.media_s3_bucket is not None:
-        return Found({"bucket": visit.settings.media_s3_bucket})
+        return CheckResult({"bucket": visit.settings.media_s3_bucket})
     folder = visit.settings.media_folder
     if not folder.is_dir():
         raise Away("there is no media folder on this machine")
     usage = shutil.disk_usage(folder)
     data = {"disk_bytes": usage.total, "disk_used_bytes": usage.used}
     words = f"the disk of the media folder is {usage.used / usage.total:.0%} full"
-    return Found(data, (Problem("disk", words),) if usage.used > DISK_SHARE * usage.total else ())
+    return CheckResult(data, (Problem("disk", words),) if usage.used > DISK_SHARE * usage.total else ())
 
 
-def breakers(visit: Visit) -> Found:
+def breakers(visit: CheckContext) -> CheckResult:
     """Models that the fleet calls no more."""
     cache: redis.Redis = need(visit.cache)
     found: dict[str, str] = {}
@@ -100,12 +100,12 @@ def breakers(visit: Visit) -> Found:
         name = key.decode().removeprefix(PREFIX)
         if not name.endswith(":probe") and float(cache.hget(name=key.decode(), key="opened") or 0):
             found[name.strip("{}")] = "open"
-    return Found({"not_closed": found},
+    return CheckResult({"not_closed": found},
                  tuple(Problem(f"open.{name}", f"{name} is {state}: its calls fail") for name, state in
                        sorted(found.items())))  # fmt: skip
 
 
-def sockets(visit: Visit) -> Found:
+def sockets(visit: CheckContext) -> CheckResult:
     """Event streams that this machine's gateways hold open for web pages; beyond what is allowed they refuse."""
     folder = visit.settings.metrics_folder
     held, allowed = (
@@ -114,11 +114,11 @@ def sockets(visit: Visit) -> Found:
     if not allowed:
         raise Away("no gateway of this machine keeps numbers")
     words = f"{held:.0f} of {allowed:.0f} event streams are open: more gateways, or WIDGET_STREAMS_MAX"
-    return Found({"event_streams": int(held), "allowed": int(allowed)},
+    return CheckResult({"event_streams": int(held), "allowed": int(allowed)},
                  (Problem("full", words),) if held >= STREAMS_SHARE * allowed else ())  # fmt: skip
 
 
-def caches(visit: Visit) -> Found:
+def caches(visit: CheckContext) -> CheckResult:
     """How often this machine's processes found what they looked for, near (in themselves) or far (in Redis), since
     counting began; and how often Redis was left alone because it was away."""
     folder = visit.settings.metrics_folder
@@ -128,4 +128,4 @@ def caches(visit: Visit) -> Found:
     for counts in shown.values():
         all_looks = sum(counts.values())
         counts["hit_share"] = round(1 - counts.get("nowhere", 0) / all_looks, 3) if all_looks else None
-    return Found({"caches": shown, "rests": int(sum(metrics.counted(metrics.CACHE_BACKOFFS, folder).values()))})
+    return CheckResult({"caches": shown, "rests": int(sum(metrics.counted(metrics.CACHE_BACKOFFS, folder).values()))})

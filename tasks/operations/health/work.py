@@ -17,8 +17,8 @@ from shared.store.operations import jobs as jobs_store
 from shared.store.operations import state
 from shared.store.tenants import channel_health as health_store
 from tasks.operations import drop_reasons
+from tasks.operations.health.check import CheckContext, CheckResult, Problem, need
 from tasks.operations.health.clearing import JOURNAL, PARTS, TURNS, clearing, wakeup_queue
-from tasks.operations.health.visit import Found, Problem, Visit, need
 
 JOURNAL_S = 60.0
 OVERDUE_S = 120.0
@@ -30,7 +30,7 @@ BACKGROUND_S = 1_800.0
 """Nobody waits for it to the minute."""
 
 
-def journal(visit: Visit) -> Found:
+def journal(visit: CheckContext) -> CheckResult:
     reader = Reader(need(visit.journal), visit.settings.journal_shards)
     backlog = state.of_journal(reader)
     unread, shards = reader.beyond()
@@ -42,7 +42,7 @@ def journal(visit: Visit) -> Found:
     problems = [Problem("old", words)] if backlog.oldest_s > JOURNAL_S else []
     if unread:
         problems.append(Problem("unread", unread_words(unread, shards)))
-    return Found(data, tuple(problems))
+    return CheckResult(data, tuple(problems))
 
 
 def unread_words(unread: int, shards: int) -> str:
@@ -50,11 +50,11 @@ def unread_words(unread: int, shards: int) -> str:
     return f"{unread} accepted requests wait where nobody reads: set JOURNAL_SHARDS to {shards} until they are stored"
 
 
-def balance(visit: Visit) -> Found:
+def balance(visit: CheckContext) -> CheckResult:
     """The newest take of what was received against what is stored, counted apart."""
     newest = balances.newest(need(visit.conn))
     if newest is None:
-        return Found({})
+        return CheckResult({})
     age_s = (visit.now - newest.taken_at).total_seconds()
     data = {"missing": newest.missing, "in_flight": newest.in_flight, "taken_s": round(age_s)}
     problems = []
@@ -62,20 +62,20 @@ def balance(visit: Visit) -> Found:
         problems.append(Problem("open", f"{newest.missing} requests more received than stored: ./switchboard balance"))
     if age_s > BALANCE_S:
         problems.append(Problem("old", f"nobody has taken the balance for {age_s:.0f} s: is beat running?"))
-    return Found(data, tuple(problems))
+    return CheckResult(data, tuple(problems))
 
 
-def queues(visit: Visit) -> Found:
+def queues(visit: CheckContext) -> CheckResult:
     """Wake-ups that nobody has taken. They have no age: what they announce has, below."""
     depths = state.of_queues(need(visit.broker))
     empty = clearing(visit, {wakeup_queue(name): depth for name, depth in depths.items()})
-    return Found({name: {"wakeups": depth, **empty[wakeup_queue(name)]} for name, depth in depths.items()}, tuple(
+    return CheckResult({name: {"wakeups": depth, **empty[wakeup_queue(name)]} for name, depth in depths.items()}, tuple(
         Problem(f"deep.{name}", f"{depth} wake-ups wait in {name}: are its workers running?")
         for name, depth in depths.items() if depth >= RINGS
     ))  # fmt: skip
 
 
-def rows(visit: Visit) -> Found:
+def rows(visit: CheckContext) -> CheckResult:
     found = state.of_database(need(visit.conn))
     problems = [
         Problem(f"overdue.{what}", f"{count} {what} are overdue, the oldest for {age_s:.0f} s")
@@ -100,14 +100,14 @@ def rows(visit: Visit) -> Found:
     }
     empty = clearing(visit, {TURNS: found.overdue_turns, PARTS: found.overdue_parts})
     data |= {f"overdue_{what}_{key}": value for what, values in empty.items() for key, value in values.items()}
-    return Found(data, tuple(problems))
+    return CheckResult(data, tuple(problems))
 
 
-def background(visit: Visit) -> Found:
+def background(visit: CheckContext) -> CheckResult:
     """Documents, attachments and imports: what is due and since when."""
     found = state.of_background(need(visit.conn))
     empty = clearing(visit, {one.station: one.overdue for one in found})
-    return Found(
+    return CheckResult(
         {
             one.station: {"overdue": one.overdue, "oldest_s": round(one.oldest_s, 1), **empty[one.station]}
             for one in found
@@ -122,7 +122,7 @@ def background(visit: Visit) -> Found:
     )
 
 
-def channels(visit: Visit) -> Found:
+def channels(visit: CheckContext) -> CheckResult:
     """Those whose messages do not come, and what platforms told of them."""
     found = health_store.troubled(need(visit.conn))
     data: dict[str, Any] = {"failing": {}, "told": {}}
@@ -132,13 +132,13 @@ def channels(visit: Visit) -> Found:
         data[kind][name] = one.channels
         words = f"{one.channels} channels of {one.platform}: {one.word}: ./switchboard channel health"
         problems.append(Problem(f"{kind}.{name}", words))
-    return Found(data, tuple(problems))
+    return CheckResult(data, tuple(problems))
 
 
 DROPPED_SHOWN = 50
 
 
-def dropped(visit: Visit) -> Found:
+def dropped(visit: CheckContext) -> CheckResult:
     """Events that should have had an effect and had none, by application and reason; over a day after the last one, or
     when a channel is connected for them."""
     found = [one for one in drops.lately(need(visit.conn)) if drop_reasons.told(one.reason) != "counted"]
@@ -156,27 +156,27 @@ def dropped(visit: Visit) -> Found:
     if len(alerts) > DROPPED_SHOWN:
         more = f"the same of {len(alerts) - DROPPED_SHOWN} more applications or reasons: ./switchboard channel health"
         problems.append(Problem("more", more))
-    return Found(data, tuple(problems))
+    return CheckResult(data, tuple(problems))
 
 
-def overload(visit: Visit) -> Found:
+def overload(visit: CheckContext) -> CheckResult:
     """How long the last customer still waits, at the pace of the reply workers, and whose answers are kept short."""
     now = overload_store.now(need(visit.conn))
     steps = {step: sum(one == level for one in now.levels.values()) for level, step in enumerate(STEPS[1:], 1)}
     data = {"clear_s": round(now.clear_s, 1), "per_s": round(now.per_s, 2), "companies": steps}
     short = steps["passages"] + steps["handover"]
     words = f"{short} companies' customers get passages or an apology, the last of them waits for {now.clear_s:.0f} s"
-    return Found(data, (Problem("short", f"{words}: more reply workers shorten it"),) if short else ())
+    return CheckResult(data, (Problem("short", f"{words}: more reply workers shorten it"),) if short else ())
 
 
-def budgets(visit: Visit) -> Found:
+def budgets(visit: CheckContext) -> CheckResult:
     """Tokens of the day (UTC)."""
     found = usage.budgets_today(need(visit.conn), visit.settings.budget_cheaper_share)
     words = f"{found.beyond} companies have used their tokens of the day and get passages: ./switchboard budget"
-    return Found(asdict(found), (Problem("beyond", words),) if found.beyond else ())
+    return CheckResult(asdict(found), (Problem("beyond", words),) if found.beyond else ())
 
 
-def jobs(visit: Visit) -> Found:
+def jobs(visit: CheckContext) -> CheckResult:
     """The newest run of every job."""
     last = jobs_store.last_runs(need(visit.conn))
     shown, problems = {}, []
@@ -189,10 +189,10 @@ def jobs(visit: Visit) -> Found:
             problems.append(Problem(f"failed.{name}", f"{name} failed: {run.error}: ./switchboard job history {name}"))
         elif run.outcome == "running" and (visit.now - run.started_at).total_seconds() > RUNNING_S:
             problems.append(Problem(f"stuck.{name}", f"{name} runs since {run.started_at:%Y-%m-%d %H:%M}"))
-    return Found(shown, tuple(problems))
+    return CheckResult(shown, tuple(problems))
 
 
-def backups(visit: Visit) -> Found:
+def backups(visit: CheckContext) -> CheckResult:
     """The newest backup, and the newest that was seen to restore. A system younger than the term owes none yet."""
     conn, settings = need(visit.conn), visit.settings
     found = backups_store.state(conn)
@@ -212,8 +212,8 @@ def backups(visit: Visit) -> Found:
     if found.proof in ("differs", "failed"):
         words = f"the newest backup that was tried does not restore ({found.proof}): ./switchboard job history"
         problems.append(Problem("broken", words))
-    return Found(data, tuple(problems))
+    return CheckResult(data, tuple(problems))
 
 
-def _age_s(visit: Visit, at: datetime | None) -> float | None:
+def _age_s(visit: CheckContext, at: datetime | None) -> float | None:
     return round((visit.now - at).total_seconds()) if at else None

@@ -50,7 +50,7 @@ class Away(Exception):
 
 
 @dataclass(slots=True)
-class Visit:
+class DoctorContext:
     """config: the settings. Services are connected to when the first check needs them; a second try is not made."""
 
     config: Settings

@@ -7,13 +7,13 @@ import random
 from collections import defaultdict
 from time import perf_counter
 
-from gateway.http.answers import Tally
+from gateway.http.answer_counts import AnswerCounts
 from shared.telemetry import logs, metrics
 
 _ids = random.Random()  # names, not secrets; seeded by the system
 
 
-class Visit:
+class WebhookCall:
     """request_id: `<ms in hex>-<random>`, by which the ledger is asked for it. journal_s: what the journal took, where
     it was asked."""
 
@@ -33,16 +33,16 @@ class Visit:
         return (b"x-request-id", self.request_id.encode())
 
 
-class Visits:
+class WebhookCalls:
     """Told of together: those that were answered in one turn of the event loop, in the next one. A busy gateway answers
     a whole write of the journal in one turn."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: AnswerCounts) -> None:
         self._tally = tally
         self._lines = logs.Lines("gateway.webhooks.endpoint", "gateway")
-        self._answered: list[tuple[Visit, int, float]] = []
+        self._answered: list[tuple[WebhookCall, int, float]] = []
 
-    def answered(self, visit: Visit, status: int) -> None:
+    def answered(self, visit: WebhookCall, status: int) -> None:
         """Call it on a running loop."""
         if not self._answered:
             asyncio.get_running_loop().call_soon(self._tell)
@@ -65,7 +65,7 @@ class Visits:
         self._lines.write("webhook_answered", (_line(*each) for each in answered))
 
 
-def _line(visit: Visit, status: int, took_s: float) -> logs.Fields:
+def _line(visit: WebhookCall, status: int, took_s: float) -> logs.Fields:
     return {
         "request_id": visit.request_id, "status": status, "platform": visit.platform, "app_id": visit.app_id,
         "size_bytes": visit.size_bytes, "duration_ms": round(took_s * 1000, 2),

@@ -26,7 +26,7 @@ _FORMAT = "%Y%m%dT%H%M%SZ"
 _READ_BYTES = 1 << 20
 
 
-class PlaceBusy(Transient):
+class BackupFolderBusy(Transient):
     """Somebody else makes, thins or restores backups in this folder just now."""
 
 
@@ -62,7 +62,7 @@ def name_of(now: datetime) -> str:
     return f"{now.astimezone(UTC):{_FORMAT}}"
 
 
-class Place:
+class BackupFolder:
     """Raises SettingsError naming BACKUP_DIR when the folder cannot be used."""
 
     def __init__(self, path: Path) -> None:
@@ -70,7 +70,7 @@ class Place:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Make the folder if need be, and keep others out of it. Raises PlaceBusy."""
+        """Make the folder if need be, and keep others out of it. Raises BackupFolderBusy."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -79,7 +79,7 @@ class Place:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PlaceBusy(f"{self.path} is in use: another backup or restore is under way") from None
+            raise BackupFolderBusy(f"{self.path} is in use: another backup or restore is under way") from None
         else:
             yield
         finally:

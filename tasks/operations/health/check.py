@@ -16,7 +16,7 @@ from shared.store.db.pool import Conn, describe
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class CheckContext:
     """Services that a check may ask; None: it is away, or there is none. As either role, without a company set."""
 
     settings: Settings
@@ -41,7 +41,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CheckResult:
     """data: as JSON takes it."""
 
     data: dict[str, Any]
@@ -58,10 +58,10 @@ class Examined:
     ms: float
 
 
-Check = Callable[[Visit], Found]
+Check = Callable[[CheckContext], CheckResult]
 
 
-def run(check: Check, visit: Visit) -> Examined:
+def run(check: Check, visit: CheckContext) -> Examined:
     started = time.perf_counter()
 
     def took() -> float:

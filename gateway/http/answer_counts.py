@@ -23,7 +23,7 @@ Key = tuple[int, int]
 """(app, minute since 1970)"""
 
 
-class Tally:
+class AnswerCounts:
     """Counts on the event loop; tells in a thread of its own choosing."""
 
     def __init__(self, db: Database) -> None:
