@@ -118,7 +118,7 @@ def kept_ports(folder: Path) -> dict[str, int]:
     """Those of an earlier start; none where the file is missing or damaged."""
     try:
         found = json.loads((folder / PORTS_FILE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # then ports are chosen anew, and told
         return {}
     if not isinstance(found, dict):
         return {}

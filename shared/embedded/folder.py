@@ -197,7 +197,7 @@ def holder_of(folder: Path) -> int | None:
     """The process that holds this DATA_DIR; None: nobody does."""
     try:
         fd = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError:  # no system was ever started there, or it is somebody else's
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

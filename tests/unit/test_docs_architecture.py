@@ -79,7 +79,9 @@ def test_every_invariant_is_held_by_a_test() -> None:
 
 def states_of(table: str) -> set[str]:
     """What the newest of a table's constraints allows its state to be."""
-    migrations = "\n".join(file.read_text("utf-8") for file in sorted((PROJECT_ROOT / "migrations").glob("*.sql")))
+    folder = PROJECT_ROOT / "migrations"
+    files = (*sorted(folder.glob("[0-9]*/*.sql")), *sorted(folder.glob("[0-9]*.sql")))  # the baseline first
+    migrations = "\n".join(file.read_text("utf-8") for file in files)
     created = migrations[migrations.index(f"CREATE TABLE {table} (") :]
     allowed = re.findall(r"CHECK \(state IN \((.*?)\)\)", created)[:1]
     allowed += re.findall(rf"ADD CONSTRAINT {table}_state_check\s+CHECK \(state IN \((.*?)\)\)", migrations)

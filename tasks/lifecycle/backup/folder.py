@@ -145,7 +145,7 @@ def _object_of(path: Path) -> dict[str, Any]:
     """A file's JSON object; empty if there is none that can be read."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # its readers say "not known"
         return {}
     return found if isinstance(found, dict) else {}
 
