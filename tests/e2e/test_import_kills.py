@@ -79,7 +79,7 @@ def _start(system: System) -> None:
 
 def _readers(parents: set[int]) -> set[int]:
     """The processes that read files, below these."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [(int(pid), int(parent)) for pid, parent, args in _columns(listed) if READER in args]
     below = {pid for pid, parent in rows if parent in parents}
     return below | {pid for pid, parent in rows if parent in below}
