@@ -105,7 +105,7 @@ class LeaseRecords:
             self._bytes.close()
             self._bytes = None
             if not self._places:
-                self._path.unlink(missing_ok=True)  # else an heir reads it, as after a kill
+                self._path.unlink(missing_ok=True)  # else another process reads it, as after a kill
             os.close(self._fd)
 
 
@@ -125,7 +125,7 @@ def reclaim_from_dead(folder: Path, reclaim: Callable[[str, list[LeaseRecord]], 
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            continue  # another heir was here
+            continue  # another process was here
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             match reclaim(path.name.partition("-")[0], _read(fd)):
@@ -134,7 +134,7 @@ def reclaim_from_dead(folder: Path, reclaim: Callable[[str, list[LeaseRecord]], 
                 case Left.ITS_DEATH:
                     os.pwrite(fd, bytes(PLACES * _PLACE.size), 0)
         except BlockingIOError:
-            continue  # it lives, or another heir is at it
+            continue  # it lives, or another process is at it
         finally:
             os.close(fd)
 

@@ -1,4 +1,4 @@
-"""How far answers are behind, company by company, as steps of the ladder: down at once, up again after a calm.
+"""How far answers are behind, company by company, as fallback steps: down at once, up again after a time of recovery.
 
 A company's time to clear is how long its last waiting customer still waits when all are served in turns. So whoever
 brings the overload is the one that waits, and steps down first; where all bring it, all do.
@@ -22,7 +22,7 @@ CALM_SHARE = 0.5
 """A step is left below this share of what it was entered at, so that it is not entered and left by turns."""
 RECOVERY_MAX_S = 320.0
 FORGOTTEN_AFTER_S = 600.0
-"""A step that is entered again sooner was left too early: then the calm has to last twice as long."""
+"""A step that is entered again sooner was left too early: then the recovery has to last twice as long."""
 WINDOW_S = 10.0
 SETTLED_AFTER_S = 15.0
 """What passages alone would do is known when the pace is of them; before that nobody is handed over."""
@@ -54,8 +54,8 @@ def times_to_clear_s(behind: Mapping[int, Backlog], per_s: float) -> dict[int, f
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """after_s: at which time to clear each level is entered, rising. recovery_s: how long it must be calm before one is
-    left. Raises ValueError if after_s does not rise."""
+    """after_s: at which time to clear each level is entered, rising. recovery_s: how long the recovery must last
+    before one is left. Raises ValueError if after_s does not rise."""
 
     after_s: tuple[float, float, float]
     recovery_s: float

@@ -159,7 +159,7 @@ class _Given(Collector):
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """The folder's lock: nobody retires files while somebody reads them. LeaseRecords for milliseconds."""
+    """The folder's lock: nobody retires files while somebody reads them. Held for milliseconds."""
     fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -38,7 +38,7 @@ class Company:
         assert answer.status_code == 202, answer.text
 
     def go_on(self) -> None:
-        """What the dead process had claimed is taken up, as if its lease were over; and somebody rings."""
+        """What the dead process had claimed is taken up, as if its lease were over; and the workers are woken up."""
         self.system.do("UPDATE imports SET due_at = now() WHERE state = 'queued'")
         self.system.do("UPDATE indexing SET due_at = now() WHERE NOT done")
         assert self.system.http.post("/knowledge/imports/retry", headers=self._headers).status_code == 200

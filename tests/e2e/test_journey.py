@@ -240,7 +240,7 @@ def test_one_endpoint_shows_what_every_process_has_done_also_one_that_was_killed
         "webhooks_total", "journal_append_seconds_count", "events_total", "batches_total", "model_attempts_total",
         "turns_total", "sends_total", "send_seconds_count",
     )  # fmt: skip
-    # a process writes its line and its number before it rings or commits, or right after: the last ones may lag
+    # a process writes its line and its number before it wakes others up or commits, or right after: the last may lag
     wait_until(lambda: all(grown(name) >= 1 for name in names), "every stage has counted", 10, lambda: _metrics(system))
     assert (grown("turns_total"), grown("sends_total"), grown("events_total")) == (1, 1, 1)
 

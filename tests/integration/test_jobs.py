@@ -1,4 +1,4 @@
-"""Scheduled jobs: once an hour of the timetable, whoever rings; in batches that go on where they stopped."""
+"""Scheduled jobs: once an hour of the timetable, whoever wakes them; in batches that go on where they stopped."""
 
 from __future__ import annotations
 

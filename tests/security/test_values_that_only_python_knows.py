@@ -35,7 +35,7 @@ PATHS = [
 
 @pytest.fixture
 def station(database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Station]:
-    monkeypatch.setenv("REDIS_URL", redis_url)  # what is sent rings
+    monkeypatch.setenv("REDIS_URL", redis_url)  # what is sent wakes a worker up
     station = Station(database, redis_url)
     yield station
     station.close()

@@ -1,4 +1,4 @@
-"""Rings gathered: none that was asked for is lost, whatever is under way, and one stands for many."""
+"""Wake-ups gathered: none that was asked for is lost, whatever is under way, and one stands for many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER_S = 3600.0
 
 
 class Broker:
-    """Takes rings one at a time; `open` lets them through. rung: (task, countdown) in the order in which they came."""
+    """Takes wake-ups one at a time; `open` lets them through. rung: (task, countdown) as they came."""
 
     def __init__(self) -> None:
         self.rung: list[tuple[str, float]] = []

@@ -1,7 +1,7 @@
 """The journal: Redis streams that hold every accepted request until its transaction has committed.
 
 Sharded, so that several holders drain it side by side and what belongs together stays in order. Never trimmed:
-an entry leaves by XDEL after the commit, and the backlog is XLEN. The stream is its own doorbell.
+an entry leaves by XDEL after the commit, and the backlog is XLEN. The stream wakes its readers up by itself.
 """
 
 from __future__ import annotations
