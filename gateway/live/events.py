@@ -21,7 +21,7 @@ from starlette.responses import Response
 from gateway.http.edge import Edge
 from shared.errors import DatabaseUnavailable, Transient
 from shared.live.hub import Watcher
-from shared.live.topics import AnswerId, Chat, LeaseRecord, News, Stored, Withdrawn
+from shared.live.topics import AnswerId, Chat, News, PartialAnswer, Stored, Withdrawn
 from shared.store.inbox import messages
 from shared.store.inbox.messages import Line
 
@@ -121,7 +121,7 @@ class _Events(Response):
                 await self._end(answer, send)
             case Withdrawn(answer):
                 await self._end(answer, send)
-            case LeaseRecord(answer, text):
+            case PartialAnswer(answer, text):
                 await self._piece(answer, text, send)
 
     async def _piece(self, answer: AnswerId, text: str, send: Send) -> None:

@@ -12,7 +12,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
-from shared.live.topics import Chat, LeaseRecord, Moved, News, Stored, Withdrawn, channel_name, decode
+from shared.live.topics import Chat, Moved, News, PartialAnswer, Stored, Withdrawn, channel_name, decode
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Watcher:
         return None if self.behind or not self._news else self._news.popleft()
 
     def put(self, news: News) -> None:
-        if news.__class__ is LeaseRecord and self._news and isinstance(self._news[-1], LeaseRecord):
+        if news.__class__ is PartialAnswer and self._news and isinstance(self._news[-1], PartialAnswer):
             self._news.pop()  # the newer one holds the whole text
         self._news.append(news)
         if len(self._news) > WAITING_MAX:
@@ -205,4 +205,4 @@ class Hub:
                 pass  # it was broken already
 
 
-__all__ = ["Hub", "LeaseRecord", "News", "Stored", "Watcher", "Withdrawn"]
+__all__ = ["Hub", "News", "PartialAnswer", "Stored", "Watcher", "Withdrawn"]

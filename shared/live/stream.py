@@ -7,7 +7,7 @@ import threading
 from typing import Self
 
 from shared.live.publisher import Publisher
-from shared.live.topics import AnswerId, Chat, LeaseRecord, Stored, Withdrawn
+from shared.live.topics import AnswerId, Chat, PartialAnswer, Stored, Withdrawn
 
 EVERY_S = 0.05
 """Pieces within so long are one publication."""
@@ -66,7 +66,7 @@ class AnswerStream:
             if self._closed or not self._text:
                 return
             self._pause_s, self._told = EVERY_S, True
-            self._publisher.tell([self._chat], LeaseRecord(self._answer, self._text), self._was_heard)
+            self._publisher.tell([self._chat], PartialAnswer(self._answer, self._text), self._was_heard)
 
     def _was_heard(self, watchers: int) -> None:
         # from the publisher's thread

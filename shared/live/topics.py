@@ -42,7 +42,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseRecord:
+class PartialAnswer:
     """What a generation in flight has said so far, whole: who comes late or misses one needs no other."""
 
     answer: AnswerId
@@ -56,7 +56,7 @@ class Withdrawn:
     answer: AnswerId
 
 
-News = Stored | LeaseRecord | Withdrawn
+News = Stored | PartialAnswer | Withdrawn
 
 
 HINTS = "hints"
@@ -82,7 +82,7 @@ def encode(news: News | Moved) -> bytes:
     match news:
         case Stored(answer):
             return orjson.dumps({"k": "stored", **_numbers(answer)})
-        case LeaseRecord(answer, text):
+        case PartialAnswer(answer, text):
             return orjson.dumps({"k": "piece", **_numbers(answer), "text": text})
         case Withdrawn(answer):
             return orjson.dumps({"k": "withdrawn", **_numbers(answer)})
@@ -105,7 +105,7 @@ def _read(said: dict[str, Any], answer: AnswerId | None) -> News | Moved | None:
         case "stored", _:
             return Stored(answer)
         case "piece", AnswerId():
-            return LeaseRecord(answer, said["text"])
+            return PartialAnswer(answer, said["text"])
         case "withdrawn", AnswerId():
             return Withdrawn(answer)
         case "moved", _:

@@ -15,7 +15,18 @@ from shared.embedded import Valkey
 from shared.live.hub import WAITING_MAX, Hub, Watcher
 from shared.live.publisher import REST_S, Publisher
 from shared.live.stream import AnswerStream
-from shared.live.topics import AnswerId, Chat, LeaseRecord, Moved, News, Stored, Withdrawn, channel_name, decode, encode
+from shared.live.topics import (
+    AnswerId,
+    Chat,
+    Moved,
+    News,
+    PartialAnswer,
+    Stored,
+    Withdrawn,
+    channel_name,
+    decode,
+    encode,
+)
 from shared.resilience.loop import Loop
 from shared.store.db.redis import connect, connect_async
 
@@ -73,7 +84,7 @@ def ear(redis_url: str) -> Iterator[Ear]:
 
 @pytest.mark.parametrize(
     "news",
-    [Stored(), Stored(ANSWER), LeaseRecord(ANSWER, "half a"), Withdrawn(ANSWER), Moved(1), Moved(1, 2, 3)],
+    [Stored(), Stored(ANSWER), PartialAnswer(ANSWER, "half a"), Withdrawn(ANSWER), Moved(1), Moved(1, 2, 3)],
 )
 def test_what_is_said_is_understood(news: News | Moved) -> None:
     assert decode(encode(news)) == news
@@ -90,7 +101,7 @@ def test_what_is_not_understood_is_nothing(raw: bytes) -> None:
 
 
 def test_news_comes_in_the_order_in_which_it_was_told(publisher: Publisher, ear: Ear) -> None:
-    told: list[News] = [LeaseRecord(ANSWER, "a" * length) for length in range(1, 50)]
+    told: list[News] = [PartialAnswer(ANSWER, "a" * length) for length in range(1, 50)]
     for news in [*told, Stored(ANSWER)]:
         publisher.tell([CHAT], news)
 
@@ -154,12 +165,12 @@ def say(loop: Loop, stream: AnswerStream, *pieces: str) -> None:
 def test_pieces_hold_the_whole_text_and_end_with_the_message(publisher: Publisher, ear: Ear, loop: Loop) -> None:
     with AnswerStream(publisher, CHAT, ANSWER) as stream:
         say(loop, stream, "We open ")
-        assert ear.next() == LeaseRecord(ANSWER, "We open ")
+        assert ear.next() == PartialAnswer(ANSWER, "We open ")
         say(loop, stream, "at ", "nine.")
-        assert ear.next() == LeaseRecord(ANSWER, "We open at nine.")  # what comes together is one publication
+        assert ear.next() == PartialAnswer(ANSWER, "We open at nine.")  # what comes together is one publication
         stream.restart()
         say(loop, stream, "The shop")
-        assert ear.next() == LeaseRecord(ANSWER, "The shop")
+        assert ear.next() == PartialAnswer(ANSWER, "The shop")
         stream.became_message()
         say(loop, stream, " said by a call that was cancelled")
     publisher.tell([CHAT], Stored())
@@ -174,7 +185,7 @@ def test_an_answer_of_which_nothing_comes_is_withdrawn_if_something_was_said(
         pass
     with AnswerStream(publisher, CHAT, ANSWER) as stream:
         say(loop, stream, "We")
-        assert ear.next() == LeaseRecord(ANSWER, "We")
+        assert ear.next() == PartialAnswer(ANSWER, "We")
 
     assert ear.next() == Withdrawn(ANSWER)
 
@@ -234,8 +245,8 @@ def test_a_watcher_is_told_and_reads_the_table_after_every_gap(loop: Loop, make_
 
     valkey.restart()
     assert watching.next() == "read the table"
-    tell_until_heard(publisher, LeaseRecord(ANSWER, "We"))
-    assert watching.next() == LeaseRecord(ANSWER, "We")
+    tell_until_heard(publisher, PartialAnswer(ANSWER, "We"))
+    assert watching.next() == PartialAnswer(ANSWER, "We")
 
     watching.close()
     publisher.close()
@@ -251,9 +262,9 @@ def test_a_slow_watcher_loses_news_and_never_the_table() -> None:
         assert await watcher.next(WITHIN_S) is None
         assert watcher.behind
         watcher.behind = False
-        watcher.put(LeaseRecord(ANSWER, "a"))
-        watcher.put(LeaseRecord(ANSWER, "ab"))
-        assert await watcher.next(WITHIN_S) == LeaseRecord(ANSWER, "ab")
+        watcher.put(PartialAnswer(ANSWER, "a"))
+        watcher.put(PartialAnswer(ANSWER, "ab"))
+        assert await watcher.next(WITHIN_S) == PartialAnswer(ANSWER, "ab")
 
     asyncio.run(run())
 

@@ -277,7 +277,7 @@ def test_a_router_without_providers_is_a_mistake() -> None:
         Router([])
 
 
-class StallDetector:
+class Ear:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
@@ -290,7 +290,7 @@ class StallDetector:
 
 def test_who_listens_is_told_when_an_attempt_begins_anew() -> None:
     cut = httpx.Response(200, content=b'data: {"choices": [{"delta": {"content": "Ye"}}]}\n\n')
-    world, ear = World("first"), StallDetector()
+    world, ear = World("first"), Ear()
     world.answers["first"] = lambda number: cut if number == 1 else ANSWER
 
     run(world.router.complete(MESSAGES, 55.0, ear))
