@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal[
     "message", "edited", "deleted", "reaction", "delivery", "read", "echo",
@@ -52,11 +53,15 @@ class Me:
     app: str | None = None
 
 
+_SAID_BY_NAME = frozenset({"contact", "contacts", "order"})
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """Something in a message that is no text. id is the platform's file id, url a link it gave.
 
-    name: a file's name, a place's or a contact's. latitude, longitude: of a location, in degrees.
+    name: a file's name, a place's or a contact's. latitude, longitude: of a location, in degrees. fields: what it says
+    in words, as (label, value) in their order: a form's answers, a poll's options, an order's lines.
     """
 
     type: str
@@ -67,6 +72,29 @@ class Attachment:
     size_bytes: int | None = None
     latitude: float | None = None
     longitude: float | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is stored and shown, without fields where it has none."""
+        found: dict[str, Any] = {one.name: getattr(self, one.name) for one in dataclass_fields(self)[:-1]}
+        return {**found, "fields": [list(pair) for pair in self.fields]} if self.fields else found
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Attachment:
+        """What as_json() made of it; what else stands there is passed over."""
+        known: dict[str, Any] = {one.name: stored.get(one.name) for one in dataclass_fields(cls)}
+        pairs = tuple((str(label), str(value)) for label, value in known["fields"] or ())
+        return cls(**{**known, "fields": pairs})
+
+    def in_words(self) -> str | None:
+        """What it says on one line, for whoever reads text alone; None for a file, which must be looked at."""
+        if not self.fields and self.latitude is None and (self.type not in _SAID_BY_NAME or not self.name):
+            return None
+        said = [self.name] if self.name else []
+        if self.latitude is not None and self.longitude is not None:
+            said.append(f"{self.latitude:g}, {self.longitude:g}")
+        said += [f"{label}: {value}" if label else value for label, value in self.fields]
+        return f"{self.type.replace('_', ' ')}: {'; '.join(said)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +339,13 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ChatLine:
-    """One line of a conversation as the model sees it. attached: types of what came with it, which it cannot see."""
+    """One line of a conversation as the model sees it. attached: types of what came with it. told: (type, words) of
+    those that can be said in words (see Attachment.in_words); the model cannot see the others."""
 
     role: Literal["customer", "bot", "agent"]
     text: str
     attached: tuple[str, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

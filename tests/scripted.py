@@ -26,7 +26,7 @@ class Scripted(Telegram):
 
 def _event(fields: dict[str, Any]) -> InboundEvent:
     times = {name: datetime.fromisoformat(fields[name]) for name in ("sent_at", "until") if fields.get(name)}
-    attachments = tuple(Attachment(**one) for one in fields.get("attachments", ()))
+    attachments = tuple(Attachment.from_json(one) for one in fields.get("attachments", ()))
     return InboundEvent(**{**fields, **times, "attachments": attachments, "targets": tuple(fields["targets"])})
 
 

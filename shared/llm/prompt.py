@@ -94,7 +94,7 @@ def build(
     boundary: in the passages' tags, from new_boundary() for each request.
     """
     rules = _RULES.format(company=_neutral(" ".join(company_name[:_COMPANY_CHARS].split())))
-    if any(line.attached for line in question_lines):
+    if any(_unseen(line) for line in question_lines):
         rules += _ATTACHED
     rules += _TAGS.format(boundary=boundary)  # last: a provider that caches prompts does so up to what differs
     left = max(0, budget_chars - len(rules) - len(_NO_PASSAGES) - 4)
@@ -173,10 +173,17 @@ def quote(passages: Sequence[Passage], question: str, introduction: str) -> str:
 
 
 def _said(line: ChatLine, chars: int) -> str:
-    """The end of a line's words, and what came with them by its kind alone."""
-    kinds = ", ".join(re.sub(r"[^a-z_]", "", kind[:40].lower())[:20] or "file" for kind in line.attached[:_TYPES_MAX])
-    text = line.text[-chars:] if chars > 0 else ""
+    """The end of a line's words and of what came with them in words, and the rest of that by its kind alone."""
+    kinds = ", ".join(re.sub(r"[^a-z_]", "", kind[:40].lower())[:20] or "file" for kind in _unseen(line)[:_TYPES_MAX])
+    words = "\n".join(filter(None, (line.text, *(words for _, words in line.told[:_TYPES_MAX]))))
+    text = words[-chars:] if chars > 0 else ""
     return f"{text} (attached: {kinds})".lstrip() if kinds else text
+
+
+def _unseen(line: ChatLine) -> tuple[str, ...]:
+    """Kinds of what came with it that no words tell."""
+    told = {kind for kind, _ in line.told}
+    return tuple(kind for kind in line.attached if kind not in told)
 
 
 def _neutral(text: str) -> str:

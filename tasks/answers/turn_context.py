@@ -82,7 +82,7 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
     history = tuple(
         line
         for seq, line in lines
-        if (line.text or line.attached) and (seq < turn.first_seq or line.role != "customer")
+        if (line.text or line.attached or line.told) and (seq < turn.first_seq or line.role != "customer")
     )
     waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
     over = budget is not None and loaded.tokens_today >= budget

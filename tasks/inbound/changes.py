@@ -5,14 +5,14 @@ An edit keeps the newest wording only, a deletion none at all: what a customer t
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 
 from shared.live.topics import Chat, Moved
 from shared.model import Attachment
 from shared.settings import Settings
 from shared.store.answers import quiet_window
 from shared.store.db.pool import Conn
-from shared.store.inbox import changes, conversation_bulk, media
+from shared.store.inbox import changes, conversation_bulk, media, messages
 from shared.store.inbox.changes import Content, Known, Target
 from tasks.inbound.batch import Batch, Placed, Stored, event_action, happened_at, targets_of
 
@@ -53,7 +53,7 @@ def _fold(batch: Batch, p: Placed, contents: dict[Target, Content]) -> None:
         if event_action(p.event) == "deleted":
             is_now = was.deleted(happened_at(p))
         else:
-            attachments = tuple(asdict(a) for a in p.event.attachments)
+            attachments = tuple(a.as_json() for a in p.event.attachments)
             is_now = was.edited(p.event.text, attachments, happened_at(p), p.event.dedupe_key)
         did_something |= is_now != was
         contents[target] = is_now
@@ -64,7 +64,7 @@ def _fold(batch: Batch, p: Placed, contents: dict[Target, Content]) -> None:
 
 
 def _title(content: Content) -> str:
-    return content.text or (f"[{content.attachments[0].get('type')}]" if content.attachments else "")
+    return messages.preview(content.text, [Attachment.from_json(a) for a in content.attachments[:1]])
 
 
 Now = dict[Target, tuple[Known, Content]]
@@ -107,7 +107,7 @@ def _forget_media(conn: Conn, now: Now, stored: Stored) -> None:
     stored.media += media.add(
         conn,
         (
-            (company, was.channel_id, was.id, [Attachment(**a) for a in content.attachments])
+            (company, was.channel_id, was.id, [Attachment.from_json(a) for a in content.attachments])
             for company, was, content in replaced
             if content.attachments
         ),

@@ -6,7 +6,7 @@ Everything is set-based: a batch costs the same statements whether it holds one 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 
 from shared import faults
@@ -157,8 +157,8 @@ def _target(batch: Batch, p: Placed) -> tuple[Target, ...]:
 def _message(p: Placed, one: _Conversation, contact_id: int | None, early: changes.Content | None) -> NewMessage:
     event, text, attachments = p.event, p.event.text, p.event.attachments
     if early is not None:
-        early = early.over(text, tuple(asdict(a) for a in attachments))
-        text, attachments = early.text, tuple(Attachment(**a) for a in early.attachments)
+        early = early.over(text, tuple(a.as_json() for a in attachments))
+        text, attachments = early.text, tuple(Attachment.from_json(a) for a in early.attachments)
     return NewMessage(
         company_id=one.locked.company_id,
         conversation_id=one.locked.id,
@@ -196,7 +196,7 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
         customer_added=one.customers,
         last_message_id=0,  # not known before it is inserted
         last_role=message.role,
-        last_text=message.text or (f"[{message.attachments[0].type}]" if message.attachments else ""),
+        last_text=messages.preview(message.text, message.attachments),
         customer_at=_newest_at(before, happened_at(p)) if by_customer else before.customer_at if before else None,
         customer_message=message.external_id if by_customer else before.customer_message if before else None,
         contact_id=one.contact_id,

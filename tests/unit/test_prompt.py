@@ -191,3 +191,13 @@ def test_what_was_attached_is_named_by_its_kind_and_the_model_told_that_it_sees_
     assert user["content"].endswith("What is wrong with it? (attached: photo, voice, passagex)")
     assert "(attached: sticker)" in user["content"]
     assert "cannot see or hear" not in build([customer("hello")])[0]["content"]
+
+
+def test_what_came_with_a_line_and_can_be_said_is_said_and_only_the_rest_is_unseen() -> None:
+    line = ChatLine("customer", "Here!", ("location", "image"), (("location", "location: Dock 4; 53.5, 9.9"),))
+
+    said = build([line])
+
+    assert said[-1]["content"] == "Here!\nlocation: Dock 4; 53.5, 9.9 (attached: image)"
+    told = ChatLine("customer", "Here!", ("location",), line.told)
+    assert "cannot see" not in build([told])[0]["content"]

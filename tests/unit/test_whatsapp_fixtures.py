@@ -31,7 +31,9 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
     "document-zip-double-escaped-mime": [("message", None, ADA, ADA, REST, "RESTFB ANNIVERSARY", None)],
     "edited-image": [("edited", "edited", "16505551234", "16505551234", EDIT, "Updated image caption", "M0")],
     "entry-is-object-not-array": [("other", "unknown_update", None, None, None, None, None)],
-    "flow-nfm-reply": [("message", None, "PHONE_NUMBER_ID", "PHONE_NUMBER_ID", "wamid.ID", "Sent", None)],
+    "flow-nfm-reply": [
+        ("message", None, "PHONE_NUMBER_ID", "PHONE_NUMBER_ID", "wamid.ID", "name: Email\norderNumber: ID", None)
+    ],
     "frequently-forwarded": [("message", None, PYWA, PYWA, "wamid.xyzxyz", "text forwarded many times", None)],
     "group-participants-batch": [
         ("other", "membership", who, GROUP, None, None, None)
@@ -84,6 +86,9 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
 
 # name → type, id, mime, name
 ATTACHED: dict[str, list[tuple[Any, ...]]] = {
+    "ad-referral": [("ad", "ADID", None, "ad")],
+    "flow-nfm-reply": [("form", None, None, "flow")],
+    "interactive-list-reply": [("choice", None, None, None)],
     "contacts-request-no-from": [("contacts", None, None, "Sheena Nelson 15551234567")],
     "document-zip-double-escaped-mime": [("document", "4937353526352", "application/zip", "RESTFB ANNIVERSARY.zip")],
     "edited-image": [("image", "1234567890", "image/jpeg", None)],

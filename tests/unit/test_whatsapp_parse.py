@@ -50,7 +50,7 @@ MEANINGS: dict[str, tuple[Any, ...]] = {
     "button": ("message", None, CUSTOMER, CUSTOMER, "Yes", "yes-1"),
     "button_reply": ("message", None, CUSTOMER, CUSTOMER, "Book", "b1"),
     "list_reply": ("message", None, CUSTOMER, CUSTOMER, "Two", "l1"),
-    "flow": ("message", None, CUSTOMER, CUSTOMER, "flow", '{"a":1}'),
+    "flow": ("message", None, CUSTOMER, CUSTOMER, "a: 1", '{"a":1}'),
     "order": ("message", None, CUSTOMER, CUSTOMER, None, None),
     "reaction": ("reaction", "reaction", CUSTOMER, CUSTOMER, "👍", None),
     "edit": ("edited", "edited", CUSTOMER, CUSTOMER, "new", None),
@@ -102,7 +102,7 @@ def test_every_event_of_a_number_names_it(name: str) -> None:
         ("unsupported", [("unsupported", None, None, "poll")]),
         ("ephemeral", [("unsupported", None, None, "ephemeral")]),
         ("text", []),
-        ("flow", []),
+        ("flow", [("form", None, None, "flow")]),
     ],
 )
 def test_what_a_message_carries(name: str, attached: list[tuple[Any, ...]]) -> None:

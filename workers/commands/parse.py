@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -55,7 +54,7 @@ def _shown(event: InboundEvent) -> dict[str, Any]:
         "external_id": event.external_id,
         "dedupe_key": event.dedupe_key,
         "text": event.text,
-        "attachments": [asdict(a) for a in event.attachments],
+        "attachments": [a.as_json() for a in event.attachments],
         "reply_to": event.reply_to,
         "account": event.account,
         "chat": event.chat,

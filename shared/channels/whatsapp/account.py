@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.channels.fields import content_key, digits, inner, written
-from shared.channels.whatsapp.message import identity, list_of, when
+from shared.channels.whatsapp.values import identity, list_of, when
 from shared.model import InboundEvent, Kind, Reason
 
 # What a person should hear of: the value's `event` → a word for it.

@@ -7,68 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from shared.channels.fields import bounded, called, inner, moment, number_id, opaque_id, written
+from shared.channels.fields import bounded, called, inner, number_id, opaque_id, written
 from shared.channels.text import storable
+from shared.channels.whatsapp import replies
+from shared.channels.whatsapp.values import NAME_LIMIT, identity, list_of, unescaped
 from shared.model import Attachment
 
 _TOLD = ("text", "button", "interactive", "reaction", "edit", "revoke", "system")
 _FILES = ("image", "video", "audio", "voice", "document", "sticker")
 _ITEMS_SHOWN = 20  # contacts of a message, products of an order
-_NAME_LIMIT = 256
-_ID_LIMIT = 256  # a message's id holds the chat's, in Base64
 _VCARD_LIMIT = 4096
-_MILLISECONDS = 100_000_000_000  # more than this is no time in seconds before the year 5138
-_ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 _VCARD_NAME = re.compile(r"^FN[^:\r\n]*:([^\r\n]*)", re.MULTILINE)
-
-
-def list_of(value: Any) -> list[dict[str, Any]]:
-    """The objects in a list; an object where a list should be is a list of it."""
-    if isinstance(value, dict):
-        return [value] if value else []
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def identity(*values: Any) -> str | None:
-    """The first that is an id."""
-    return next((found for value in values if (found := bounded(opaque_id(value), _ID_LIMIT))), None)
-
-
-def when(value: Any) -> datetime | None:
-    """A time in seconds or milliseconds since 1970, as a number or a text, or in ISO 8601."""
-    if isinstance(value, str):
-        number = number_id(value.strip()[:32])
-        if number is None:
-            return _iso(value[:64])
-        value = int(number)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > _MILLISECONDS:
-        value = value / 1000 if value < 10**18 else None
-    return moment(value)
-
-
-def _iso(value: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def unescaped(value: Any, limit: int = _NAME_LIMIT) -> str | None:
-    r"""A name, place or type that was escaped twice: `Saarbr\u00fccken`, `application\/zip`. Never a customer's own
-    words, which may mean it."""
-    text = written(value, limit * 6)
-    if text is None or "\\" not in text:
-        return written(text, limit)
-    return written(_ESCAPED.sub(_letters, text).replace("\\/", "/"), limit)
-
-
-def _letters(match: re.Match[str]) -> str:
-    units = bytes.fromhex(match[0].replace("\\u", ""))
-    return units.decode("utf-16-be", "replace")
 
 
 def kind_of(message: dict[str, Any]) -> str:
@@ -85,6 +36,9 @@ def text(message: dict[str, Any]) -> str | None:
     value = inner(message, kind)
     if kind == "interactive":
         pressed = _pressed(value)
+        said = replies.answers(pressed)  # "Sent", which stands in the body of each, says nothing
+        if said:
+            return written("\n".join(f"{label}: {answer}" for label, answer in said))
         return written(pressed.get("title")) or written(pressed.get("body")) or written(pressed.get("name"))
     found = written(value.get("body")) or written(value.get("caption"))
     return found or (written(value.get("text")) if kind in ("button", "order", "text") else None)
@@ -120,12 +74,19 @@ def _pressed(interactive: dict[str, Any]) -> dict[str, Any]:
 
 
 def attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:
-    """Everything that is no text. What WhatsApp does not show us is one attachment of the type `unsupported`."""
+    """Everything that is no text, and what stands beside it: the product asked about, the advertisement that led here.
+    What WhatsApp does not show us is one attachment of the type `unsupported`."""
+    return (*_own(message), *replies.beside(message))
+
+
+def _own(message: dict[str, Any]) -> tuple[Attachment, ...]:
     kind = kind_of(message)
     reader = _READERS.get(kind)
     if reader is not None:
         return reader(message, kind)
-    if kind in ("text", "button", "interactive") or text(message) is not None:
+    if kind == "interactive":
+        return replies.chosen(_pressed(inner(message, kind)))
+    if kind in ("text", "button") or text(message) is not None:
         return ()
     value = inner(message, kind)
     if opaque_id(value.get("id")) is not None or value.get("mime_type") is not None:
@@ -142,7 +103,7 @@ def _file(message: dict[str, Any], kind: str) -> tuple[Attachment, ...]:
         id=bounded(opaque_id(value.get("id"))),
         url=written(value.get("url"), 2048) or written(value.get("link"), 2048),
         mime=unescaped(value.get("mime_type"), 128),
-        name=written(value.get("filename"), _NAME_LIMIT),
+        name=written(value.get("filename"), NAME_LIMIT),
         size_bytes=None if size is None or size.startswith("-") else int(size),
     )
     return (found,)
@@ -155,7 +116,7 @@ def _location(message: dict[str, Any], kind: str) -> tuple[Attachment, ...]:
     found = Attachment(
         type="location",
         url=written(value.get("url"), 2048),
-        name=", ".join(parts)[:_NAME_LIMIT] or None,
+        name=", ".join(parts)[:NAME_LIMIT] or None,
         latitude=_degrees(value.get("latitude"), 90),
         longitude=_degrees(value.get("longitude"), 180),
     )
@@ -171,7 +132,10 @@ def _degrees(value: Any, most: int) -> float | None:
 
 
 def _contacts(message: dict[str, Any], kind: str) -> tuple[Attachment, ...]:
-    found = [Attachment(type="contacts", name=_card(card)) for card in list_of(message.get(kind))[:_ITEMS_SHOWN]]
+    found = [
+        Attachment(type="contacts", name=_card(card), fields=replies.of_card(card))
+        for card in list_of(message.get(kind))[:_ITEMS_SHOWN]
+    ]
     return tuple(found) or (Attachment(type="contacts"),)
 
 
@@ -195,8 +159,9 @@ def _order(message: dict[str, Any], kind: str) -> tuple[Attachment, ...]:
         f"{number_id(item.get('quantity')) or '?'} × {identity(item.get('product_retailer_id')) or '?'}"
         for item in list_of(value.get("product_items"))[:_ITEMS_SHOWN]
     ]
-    name = ", ".join(lines)[:_NAME_LIMIT] or None
-    return (Attachment(type="order", id=bounded(opaque_id(value.get("catalog_id"))), name=name),)
+    name = ", ".join(lines)[:NAME_LIMIT] or None
+    fields = replies.of_order(value)
+    return (Attachment(type="order", id=bounded(opaque_id(value.get("catalog_id"))), name=name, fields=fields),)
 
 
 def _unsupported(message: dict[str, Any], kind: str) -> tuple[Attachment, ...]:

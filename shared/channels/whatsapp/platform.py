@@ -23,7 +23,7 @@ from shared.channels.http import BROKEN, get
 from shared.channels.meta import graph as meta
 from shared.channels.text import split_utf16, storable
 from shared.channels.whatsapp import webhook as whatsapp_webhook
-from shared.channels.whatsapp.message import list_of
+from shared.channels.whatsapp.values import list_of
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone, Transient
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.channels.fields import called, digits, inner
-from shared.channels.whatsapp.message import identity, list_of
+from shared.channels.whatsapp.values import identity, list_of
 from shared.model import Me
 
 _NAMED_MAX = 2000  # contacts of one value that are looked at

@@ -6,8 +6,8 @@ from typing import Any
 
 from shared.channels.fields import content_key, inner, key, number_id, written
 from shared.channels.meta import errors as meta_errors
-from shared.channels.whatsapp.message import identity, list_of, when
 from shared.channels.whatsapp.scope import Scope, name_of
+from shared.channels.whatsapp.values import identity, list_of, when
 from shared.model import InboundEvent, Kind
 
 

@@ -16,9 +16,9 @@ from typing import Any
 from shared.channels.fields import Json, content_key, digits, inner, key, written
 from shared.channels.whatsapp import message as content
 from shared.channels.whatsapp.account import account_event, group_event, preference_event, user_id_event
-from shared.channels.whatsapp.message import identity, list_of, when
 from shared.channels.whatsapp.scope import Scope, name_of, scope_of
 from shared.channels.whatsapp.status import error_event, recipient, status_event
+from shared.channels.whatsapp.values import identity, list_of, unescaped, when
 from shared.model import InboundEvent, Me, Reason
 
 EVENTS_MAX = 1000
@@ -147,7 +147,7 @@ def _forbidden(event: InboundEvent, message: dict[str, Any], group: str | None, 
         return "echo"
     if scope.field == "standby":
         return "standby"
-    if event.text is None and not event.attachments:
+    if event.text is None and all(one.type in ("ad", "product") for one in event.attachments):
         return "no_content"
     if group is not None and not _addressed(event, message, scope):
         return "group_without_mention"
@@ -181,7 +181,7 @@ def _deleted(event: InboundEvent, message: dict[str, Any]) -> InboundEvent:
 
 def _reaction(event: InboundEvent, message: dict[str, Any]) -> InboundEvent:
     value = inner(message, "reaction")
-    target, emoji = identity(value.get("message_id")), content.unescaped(value.get("emoji"), 64)
+    target, emoji = identity(value.get("message_id")), unescaped(value.get("emoji"), 64)
     return replace(
         event, kind="reaction", reply=False, reason="reaction", text=emoji, targets=(target,) if target else (),
         status="added" if emoji else "removed",

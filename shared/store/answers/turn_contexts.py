@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import Literal
 
 from psycopg.rows import dict_row, tuple_row
 
-from shared.model import ChatLine
+from shared.model import Attachment, ChatLine
 from shared.store.answers.turns import Claim, Turn
 from shared.store.db.pool import Conn
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
+
+Role = Literal["customer", "bot", "agent"]
+FORM = "form"
+"""The answers to a form: the message's text says them already."""
+BESIDE = frozenset({FORM, "ad", "product", "choice"})
+"""What stands beside a customer's words and is no attachment of theirs: the advertisement or product that they come
+from, the rest of what they chose."""
 
 _TURN = tuple(one.name for one in fields(Turn))
 _COMPANY = tuple(one.name for one in fields(Company))
@@ -124,7 +132,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
 LINES = """
     /* cases.lines */
     SELECT k.place, m.seq, m.role, coalesce(m.text, ''),
-        coalesce(jsonb_path_query_array(m.attachments, '$[*].type'), '[]')
+        coalesce(m.attachments, '[]')
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
         WITH ORDINALITY AS k (company_id, conversation_id, up_to_seq, lines, place)
     CROSS JOIN LATERAL (
@@ -153,7 +161,13 @@ def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_m
         ),
         prepare=True,
     )
-    for place, seq, role, text, types in rows:
-        loaded[place - 1].lines.append((seq, ChatLine(role, text, tuple(map(str, types)))))
+    for place, seq, role, text, attachments in rows:
+        loaded[place - 1].lines.append((seq, _line(role, text, [Attachment.from_json(one) for one in attachments])))
     for one in loaded:
         one.lines.sort(key=lambda line: line[0])
+
+
+def _line(role: Role, text: str, attachments: Sequence[Attachment]) -> ChatLine:
+    told = tuple((one.type, words) for one in attachments if (words := one.in_words()) and one.type != FORM)
+    attached = tuple(one.type for one in attachments if one.type not in BESIDE)
+    return ChatLine(role, text, attached, told)

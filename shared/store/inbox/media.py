@@ -127,8 +127,7 @@ def load(conn: Conn, claimed: Claim) -> Wanted | None:
     row = conn.cursor(row_factory=dict_row).execute(LOAD, values).fetchone()
     if row is None or not isinstance(said := row.pop("attachment"), dict):
         return None
-    known = {name: value for name, value in said.items() if name in Attachment.__dataclass_fields__}
-    return Wanted(Attachment(**known), **row)
+    return Wanted(Attachment.from_json(said), **row)
 
 
 WANTED_SINCE = """

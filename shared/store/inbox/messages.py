@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
@@ -45,6 +45,13 @@ class NewMessage:
 
 Key = tuple[int, int, str]
 """(company, channel, dedupe key)"""
+
+
+def preview(text: str | None, attachments: Sequence[Attachment]) -> str:
+    """A message in one line: its text, else what was attached in words, else the type of that."""
+    if text or not attachments:
+        return text or ""
+    return attachments[0].in_words() or f"[{attachments[0].type}]"
 
 
 # LIMIT 1: one look into the index for each key. As a join the planner reads all of a company's keys.
@@ -112,7 +119,7 @@ def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
             [m.external_id for m in new],
             [m.reply_to for m in new],
             [m.text for m in new],
-            [json.dumps([asdict(a) for a in m.attachments]) if m.attachments else None for m in new],
+            [json.dumps([a.as_json() for a in m.attachments]) if m.attachments else None for m in new],
             [m.sent_at for m in new],
             [m.role for m in new],
             [m.edited_at for m in new],
