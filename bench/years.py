@@ -66,10 +66,11 @@ _DAY = (
     " SELECT company_id, id, 1, %(day)s, %(at)s FROM today",
     "INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms,"
     " tokens_in, tokens_out) SELECT company_id, id, 1, 1, %(day)s, 'p', 'm', 'full', 'ok', 1, 1, 1 FROM today",
-    # one of a month's first day is parked, and waits for a person for ever
+    # one of a month's first day is a dead letter, and waits for a person for ever
     "INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, company_id, channel_id,"
     " kind, outcome) SELECT %(day)s, 's', id::text, 0, %(at)s, 'telegram', channel_id, company_id, channel_id,"
-    " 'message', CASE WHEN %(first)s AND id = (SELECT max(id) FROM today) THEN 'parked' ELSE 'effected' END FROM today",
+    " 'message', CASE WHEN %(first)s AND id = (SELECT max(id) FROM today) THEN 'dead_letter' ELSE 'effected' END"
+    " FROM today",
     "INSERT INTO webhook_raw (day, stream, entry_id, platform, app_id, received_at, size, body)"
     " SELECT %(day)s, 's', id::text, 'telegram', channel_id, %(at)s, 1, '\\x00' FROM today",
 )  # fmt: skip
@@ -213,15 +214,15 @@ def _too_early_or_late(conn: Conn, settings: Settings, plan: Plan, gone: set[Nam
 
 
 def _logs(conn: Conn, plan: Plan) -> Iterator[str]:
-    """Each log holds each company's days of its term, every row of them, and no others but what is parked."""
+    """Each log holds each company's days of its term, every row of them, and no others but dead letters."""
     terms = {"webhook_raw": 7, "webhook_events": 90, "delivery_attempts": 90, "llm_calls": 90}
     own = {("llm_calls", 2): 20, ("delivery_attempts", 3): 200}
     column = {"webhook_raw": "app_id"}
     for table, days in terms.items():
         company = column.get(table, "company_id")
-        kept = "AND outcome <> 'parked'" if table == "webhook_events" else (
+        kept = "AND outcome <> 'dead_letter'" if table == "webhook_events" else (
             "AND NOT EXISTS (SELECT 1 FROM webhook_events e WHERE e.day = t.day AND e.entry_id = t.entry_id"
-            " AND e.outcome = 'parked')" if table == "webhook_raw" else ""
+            " AND e.outcome = 'dead_letter')" if table == "webhook_raw" else ""
         )  # fmt: skip
         counted = dict[tuple[int, date], int]()
         for owner, day, n in conn.execute(
@@ -240,16 +241,16 @@ def _logs(conn: Conn, plan: Plan) -> Iterator[str]:
 
 
 def _beside(conn: Conn) -> Iterator[str]:
-    """What is parked is there with its body; turns and parts of archived messages went with them; totals hold."""
-    [(parked, bodies)] = conn.execute(
+    """Dead letters are there with their bodies; turns and parts of archived messages went with them; totals hold."""
+    [(dead_letters, bodies)] = conn.execute(
         "SELECT count(*), count(r.body) FROM webhook_events e LEFT JOIN webhook_raw r USING (day, stream, entry_id)"
-        " WHERE e.outcome = 'parked'"
+        " WHERE e.outcome = 'dead_letter'"
     ).fetchall()
     [(months,)] = conn.execute(
-        "SELECT count(DISTINCT day) FROM webhook_events WHERE outcome = 'parked' AND extract(day FROM day) = 1"
+        "SELECT count(DISTINCT day) FROM webhook_events WHERE outcome = 'dead_letter' AND extract(day FROM day) = 1"
     ).fetchall()
-    if not parked == bodies == months:
-        yield f"{parked} requests are parked, {bodies} with their bodies, on {months} days"
+    if not dead_letters == bodies == months:
+        yield f"{dead_letters} dead letters, {bodies} with their bodies, on {months} days"
     for table, seq in (("turns", "last_seq"), ("outbound", "(SELECT seq FROM messages m WHERE m.id = t.message_id)")):
         [(strays,)] = conn.execute(
             f"SELECT count(*) FROM {table} t JOIN conversations c ON c.company_id = t.company_id"

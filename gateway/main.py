@@ -58,7 +58,7 @@ class Gateway:
         self._load = load
         self._webhooks: Webhooks | None = None
         self._pages = Starlette(
-            routes=ROUTES,
+            routes=[*ROUTES, *ops.MOVED],
             lifespan=self._lifespan,
             exception_handlers=refused.EXCEPTION_HANDLERS,
         )

@@ -152,7 +152,7 @@ class JournalEntry:
     """One accepted request as it stands in the journal.
 
     stream: the shard's key. entry_id: `<ms>-<seq>`, given by the server. raw: the body's bytes as received.
-    redrive: for a parked event sent round again, `<day>/<stream>/<entry>/<ordinal>` of its ledger row.
+    redrive: for a dead letter sent round again, `<day>/<stream>/<entry>/<ordinal>` of its ledger row.
     request_id: the gateway's name for the request, None for entries that did not come through it. delivery_id: the
     sender's name for it, the same each time it is sent again, where the platform puts one into a header.
     """

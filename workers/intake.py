@@ -120,7 +120,7 @@ class IntakeThread(BackgroundThread):
             metrics.EVENTS.inc(*ending, by=count)
         log.info(
             "batch_stored", stream=stream, requests=stored.requests, repeats=stored.repeats,
-            effected=stored.effected, dropped=stored.dropped, parked=stored.parked, turns=stored.turns,
+            effected=stored.effected, dropped=stored.dropped, dead_letters=stored.dead_letters, turns=stored.turns,
         )  # fmt: skip
 
     def _alarm(self, stored: Stored) -> None:

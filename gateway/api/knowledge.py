@@ -23,7 +23,6 @@ from tasks.wakeups import wake_up
 
 NAME_CHARS = 500
 ADDRESS_CHARS = 2_000
-STATES = ("queued", "done", "parked")
 
 
 def _name(raw: str) -> str:
@@ -63,7 +62,7 @@ COLLECTION = Field("collection", _collection, "")
 LANGUAGE = Field("language", _language, "")
 DATE = Field("date", _date, "")
 DESCRIBED = (TITLE, COLLECTION, LANGUAGE, CATEGORY)
-STATE = query_choice("state", STATES, "parked")
+STATE = query_choice("state", imports.STATES, "failed")
 SITEMAP = Field("sitemap", _sitemap)
 
 
@@ -131,7 +130,7 @@ async def delete_document(agent: Agent, asked: Parameters) -> Response:
 
 
 async def list_imports(agent: Agent, asked: Parameters) -> Response:
-    """How many are in each state, and those in `?state=` (parked unless said otherwise) with their reason."""
+    """How many are in each state, and those in `?state=` (failed unless said otherwise) with their reason."""
     state, after_id, most = asked.query[STATE], asked.query[AFTER_ID], asked.query[LIMIT]
 
     def work(conn: Conn, company_id: int) -> Any:
@@ -145,7 +144,7 @@ async def list_imports(agent: Agent, asked: Parameters) -> Response:
 
 
 async def retry_imports(agent: Agent, asked: Parameters) -> Response:
-    count = await agent.work(imports.retry_parked)
+    count = await agent.work(imports.retry_failed)
     await asyncio.to_thread(wake_up, import_due)
     await asyncio.to_thread(wake_up, embed_due)
     return as_json({"queued": count})

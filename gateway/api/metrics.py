@@ -108,8 +108,8 @@ class Watch:
         yield single("overdue_part_age_seconds", "Since when the oldest of them is due.", found.overdue_part_s)
         yield single("uncertain_parts", "Sends whose outcome nobody knows; a person settles them.",
                       found.uncertain_parts)  # fmt: skip
-        yield single("parked_requests", "Requests set aside with their error; a person redrives them.",
-                      found.parked_requests)  # fmt: skip
+        yield single("dead_letters", "Requests set aside with their error; a person redrives them.",
+                      found.dead_letters)  # fmt: skip
         yield from _of_overload(behind)
         yield from _of_balance(found_balance)
         yield from _of_backups(found_backups)

@@ -1,4 +1,4 @@
-"""`/ops/…`: the balance, parked events and uncertain sends, for the bearer of OPS_TOKEN. JSON in, JSON out.
+"""`/ops/…`: the balance, dead letters and uncertain sends, for the bearer of OPS_TOKEN. JSON in, JSON out.
 
 What is said in a request's body is shown only when it is asked for (`?content=1`), and that it was is logged.
 """
@@ -21,6 +21,7 @@ from starlette.responses import Response
 from gateway.api.operators import operator
 from gateway.http.edge import Edge
 from gateway.http.json import as_json
+from gateway.http.moved import moved
 from gateway.http.parameters import (
     Field,
     Parameters,
@@ -38,7 +39,7 @@ from gateway.http.refused import Refused, answer
 from gateway.http.resource import Operation, Resource
 from shared.channels import NAMES
 from shared.channels.text import storable
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, NotFound
 from shared.store.db.pool import Conn
 from shared.store.db.redis import connect
 from shared.store.delivery import send_results
@@ -122,13 +123,13 @@ def _operation(
 
 def _place(given: Any) -> str:
     if not isinstance(given, str) or len(given) > 200:
-        raise Wrong("should hold places: texts as /ops/parked shows them")
+        raise Wrong("should hold places: texts as /ops/dead-letters shows them")
     return storable(given)
 
 
 def _places(given: Any) -> list[str]:
     if not isinstance(given, list) or not given or len(given) > PLACES_MAX:
-        raise Wrong(f"should be a list of 1 to {PLACES_MAX} places, as /ops/parked shows them")
+        raise Wrong(f"should be a list of 1 to {PLACES_MAX} places, as /ops/dead-letters shows them")
     return [_place(place) for place in given]
 
 
@@ -172,23 +173,30 @@ async def show_hours(desk: Desk, request: Request, asked: Parameters) -> Any:
     return {"hours": rows[:most], "more": len(rows) > most}
 
 
-async def list_parked(desk: Desk, request: Request, asked: Parameters) -> Any:
+async def list_dead_letters(desk: Desk, request: Request, asked: Parameters) -> Any:
     query = asked.query
     only = dead_letters.Filter(query[PLATFORM], query[REASON], query[APP])
-    rows = await desk.ask(lambda conn: dead_letters.all_parked(conn, only, limit=query[LIMIT]))
-    if not rows and only.platform is not None and only.platform not in NAMES:  # one of a platform of old may be parked
-        raise Refused(422, f"platform should be one of {', '.join(NAMES)}")
-    return {"parked": rows}
+    return {"dead_letters": await _listed(desk, only, query[LIMIT])}
 
 
-async def show_parked(desk: Desk, request: Request, asked: Parameters) -> Any:
+async def _listed(desk: Desk, only: dead_letters.Filter, limit: int) -> list[dead_letters.DeadLetter]:
+    """Raises Refused(422) for a platform or an application that there is not."""
+    try:
+        return await desk.ask(
+            lambda conn: dead_letters.listed(conn, dead_letters.known(conn, only, NAMES), limit=limit)
+        )
+    except NotFound as e:
+        raise Refused(422, str(e)) from None
+
+
+async def show_dead_letter(desk: Desk, request: Request, asked: Parameters) -> Any:
     """One request: its shape, or with `?content=1` its words."""
     place = storable(request.path_params["place"][:TEXT_MAX])
     raw = await desk.ask(lambda conn: _mistakes(lambda: dead_letters.raw_body(conn, place)))
     if raw is None:
-        raise Refused(422, f"{place}: there is no body (never parked here, or purged)")
+        raise Refused(422, f"{place}: there is no body (never a dead letter here, or purged)")
     if asked.query[CONTENT] == "1":
-        log.warning("parked_content_shown", place=place)
+        log.warning("dead_letter_content_shown", place=place)
         return {"place": place, "text": raw.decode("utf-8", "replace")}
     try:
         return {"place": place, "shape": dead_letters.redacted(orjson.loads(raw))}
@@ -213,13 +221,12 @@ async def _chosen(desk: Desk, body: Values) -> list[str]:
         raise Refused(422, "name either places or a filter: platform, reason, app")
     if places is not None:
         return places
-    rows = await desk.ask(lambda conn: dead_letters.all_parked(conn, only, limit=PLACES_MAX))
-    return [row.place for row in rows]
+    return [row.place for row in await _listed(desk, only, PLACES_MAX)]
 
 
 def _sorted_out(name: str, places: list[str], went: list[bool]) -> dict[str, list[str]]:
     done = list(zip(places, went, strict=True))
-    return {name: [place for place, ok in done if ok], "not_parked": [place for place, ok in done if not ok]}
+    return {name: [place for place, ok in done if ok], "not_dead_letters": [place for place, ok in done if not ok]}
 
 
 async def discard(desk: Desk, request: Request, asked: Parameters) -> Any:
@@ -253,12 +260,15 @@ async def settle(desk: Desk, request: Request, asked: Parameters) -> Any:
 ROUTES = [
     Resource("/ops/balance", {"GET": _operation(show_balance)}),
     Resource("/ops/balance/hours", {"GET": _operation(show_hours, (HOURS, HOURS_LIMIT))}),
-    Resource("/ops/parked", {"GET": _operation(list_parked, (PLATFORM, REASON, APP, LIMIT))}),
-    Resource("/ops/parked/redrive", {
+    Resource("/ops/dead-letters", {"GET": _operation(list_dead_letters, (PLATFORM, REASON, APP, LIMIT))}),
+    Resource("/ops/dead-letters/redrive", {
         "POST": _operation(redrive, body=(SOME_PLACES, FILTER_PLATFORM, FILTER_REASON, FILTER_APP)),
     }),
-    Resource("/ops/parked/discard", {"POST": _operation(discard, body=(PLACES, WHY))}),
-    Resource("/ops/parked/{place:path}", {"GET": _operation(show_parked, (CONTENT,))}),
+    Resource("/ops/dead-letters/discard", {"POST": _operation(discard, body=(PLACES, WHY))}),
+    Resource("/ops/dead-letters/{place:path}", {"GET": _operation(show_dead_letter, (CONTENT,))}),
     Resource("/ops/uncertain", {"GET": _operation(list_uncertain, (LIMIT,))}),
     Resource("/ops/uncertain/settle", {"POST": _operation(settle, body=(COMPANY_ID, OUTBOUND_ID, SENT))}),
 ]  # fmt: skip
+
+MOVED = moved("/ops/parked", "/ops/dead-letters")
+"""Addresses of former versions."""

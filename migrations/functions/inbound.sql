@@ -1,5 +1,4 @@
--- The ledger and the parking place of what could not be placed, answers of the webhooks by minute, and what was
--- dropped.
+-- The ledger and its dead letters, answers of the webhooks by minute, and what was dropped.
 --
 -- What operators may see and do through the gateway's /ops stands here too, without the owner's password in a process
 -- that strangers talk to: each function does one thing, and only those that show a request's body tell content.
@@ -12,16 +11,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WHERE e.day = ANY (on_days) AND e.stream = on_stream AND e.entry_id = ANY (entry_ids)
 $$;
 
--- A redriven event leaves the parking place; false if it was not parked any more.
-CREATE OR REPLACE FUNCTION ledger_unpark(on_day date, on_stream text, at_entry text, at_ordinal int,
-                                         new_outcome text, new_reason text, new_company bigint, new_channel bigint)
+-- Gives a redriven dead letter its new outcome; false if it was not a dead letter any more.
+CREATE OR REPLACE FUNCTION ledger_resolve(on_day date, on_stream text, at_entry text, at_ordinal int,
+                                          new_outcome text, new_reason text, new_company bigint, new_channel bigint)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE webhook_events SET outcome = new_outcome, reason = new_reason, stored_at = now(),
            company_id = new_company, channel_id = new_channel
     WHERE day = on_day AND stream = on_stream AND entry_id = at_entry AND ordinal = at_ordinal
-      AND outcome = 'parked';
+      AND outcome = 'dead_letter';
     RETURN FOUND;
 END $$;
 
@@ -38,37 +37,38 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     GROUP BY 1, 2, 3, 4, 5, 6
 $$;
 
--- The longest parked first.
-CREATE OR REPLACE FUNCTION ops_parked(only_platform text, only_reason text, only_app bigint, lim int)
+-- Dead letters, oldest first.
+CREATE OR REPLACE FUNCTION ops_dead_letters(only_platform text, only_reason text, only_app bigint, lim int)
 RETURNS TABLE (place text, received_at timestamptz, platform text, app_id bigint, reason text, size int)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT e.day || '/' || e.stream || '/' || e.entry_id || '/' || e.ordinal, e.received_at, e.platform, e.app_id,
            coalesce(e.reason, ''), r.size
     FROM webhook_events e
     LEFT JOIN webhook_raw r ON r.day = e.day AND r.stream = e.stream AND r.entry_id = e.entry_id
-    WHERE e.outcome = 'parked' AND (only_platform IS NULL OR e.platform = only_platform)
+    WHERE e.outcome = 'dead_letter' AND (only_platform IS NULL OR e.platform = only_platform)
       AND (only_reason IS NULL OR e.reason = only_reason) AND (only_app IS NULL OR e.app_id = only_app)
     ORDER BY e.day, e.received_at, e.entry_id LIMIT lim
 $$;
 
--- One parked event with the body that redriving it needs; body is empty once it was purged. delivery_id: the sender's
+-- One dead letter with the body that redriving it needs; body is empty once it was purged. delivery_id: the sender's
 -- name for the request, where it gives one.
-CREATE OR REPLACE FUNCTION ops_parked_one(on_day date, on_stream text, at_entry text, at_ordinal int)
-RETURNS TABLE (platform text, app_id bigint, request_id text, still_parked boolean, body bytea, delivery_id text)
+CREATE OR REPLACE FUNCTION ops_dead_letter(on_day date, on_stream text, at_entry text, at_ordinal int)
+RETURNS TABLE (platform text, app_id bigint, request_id text, is_dead_letter boolean, body bytea, delivery_id text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT e.platform, e.app_id, e.request_id, e.outcome = 'parked', r.body, r.delivery_id
+    SELECT e.platform, e.app_id, e.request_id, e.outcome = 'dead_letter', r.body, r.delivery_id
     FROM webhook_events e
     LEFT JOIN webhook_raw r ON r.day = e.day AND r.stream = e.stream AND r.entry_id = e.entry_id
     WHERE e.day = on_day AND e.stream = on_stream AND e.entry_id = at_entry AND e.ordinal = at_ordinal
 $$;
 
--- False if it was not parked any more.
+-- False if it was not a dead letter any more.
 CREATE OR REPLACE FUNCTION ops_discard(on_day date, on_stream text, at_entry text, at_ordinal int, why text)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE webhook_events SET outcome = 'dropped', reason = why
-    WHERE day = on_day AND stream = on_stream AND entry_id = at_entry AND ordinal = at_ordinal AND outcome = 'parked';
+    WHERE day = on_day AND stream = on_stream AND entry_id = at_entry AND ordinal = at_ordinal
+      AND outcome = 'dead_letter';
     RETURN FOUND;
 END $$;
 
@@ -100,7 +100,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION ledger_known, ledger_unpark, ops_hours, ops_parked, ops_parked_one, ops_discard, count_answers,
-    note_dropped FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION ledger_known, ledger_unpark, ops_hours, ops_parked, ops_parked_one, ops_discard,
+REVOKE ALL ON FUNCTION ledger_known, ledger_resolve, ops_hours, ops_dead_letters, ops_dead_letter, ops_discard,
+    count_answers, note_dropped FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION ledger_known, ledger_resolve, ops_hours, ops_dead_letters, ops_dead_letter, ops_discard,
     count_answers, note_dropped TO switchboard_app;

@@ -84,7 +84,7 @@ class Stored:
     repeats: int = 0
     effected: int = 0
     dropped: int = 0
-    parked: int = 0
+    dead_letters: int = 0
     turns: int = 0
     due_s: float = 0.0
     media: int = 0
@@ -96,7 +96,7 @@ class Stored:
     alerts: list[Alert] = field(default_factory=list)
 
     def add(self, other: Stored) -> None:
-        for name in ("requests", "repeats", "effected", "dropped", "parked", "turns", "media", "parts"):
+        for name in ("requests", "repeats", "effected", "dropped", "dead_letters", "turns", "media", "parts"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.endings.update(other.endings)
         self.chats |= other.chats

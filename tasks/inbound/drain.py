@@ -25,7 +25,7 @@ from tasks.inbound.batch import Stored
 log = structlog.get_logger(__name__)
 
 DOUBTFUL_ATTEMPTS = 3
-"""How often a lone entry may fail for a reason that does not name it before it is parked."""
+"""How often a lone entry may fail for a reason that does not name it before it becomes a dead letter."""
 
 
 class SystemFault(Exception):
@@ -61,7 +61,8 @@ class Drain:
     def drain(self, stream: str) -> Stored | None:
         """Store the next batch of a stream. None: somebody else holds it. Stored.requests 0: it is empty.
 
-        Raises DatabaseUnavailable, redis' errors and SystemFault: then nothing was lost or parked; stand still.
+        Raises DatabaseUnavailable, redis' errors and SystemFault: then nothing was lost and nothing set
+        aside; stand still.
         """
         shard = self._shards[stream]
         entries: list[JournalEntry] = []
@@ -152,8 +153,8 @@ class Drain:
         return False
 
     def _blame(self, stream: str, shard: _Shard, entries: list[JournalEntry], error: Exception) -> Stored:
-        """A batch failed for good: halve it, or, when one entry is alone, park it. The transaction is undone,
-        and the entries wait in the pending list."""
+        """A batch failed for good: halve it, or, when one entry is alone, set it aside as a dead
+        letter. The transaction is undone, and the entries wait in the pending list."""
         if _is_system_fault(error):
             raise SystemFault(describe(error)) from error
         if len(entries) > 1:
@@ -165,16 +166,16 @@ class Drain:
         if tries < DOUBTFUL_ATTEMPTS and not _names_the_entry(error):
             raise SystemFault(describe(error)) from error
         del shard.attempts[entry.entry_id]
-        stored = self._park(stream, entry, describe(error))
+        stored = self._set_aside(stream, entry, describe(error))
         shard.limit = self._settings.journal_batch
-        log.error("intake_entry_parked", stream=stream, entry_id=entry.entry_id, error=describe(error),
+        log.error("intake_dead_letter", stream=stream, entry_id=entry.entry_id, error=describe(error),
                   request_id=entry.request_id)  # fmt: skip
         return stored
 
-    def _park(self, stream: str, entry: JournalEntry, reason: str) -> Stored:
+    def _set_aside(self, stream: str, entry: JournalEntry, reason: str) -> Stored:
         with self._db.transaction() as conn:
             ledger.lock_shard(conn, stream)
-            stored = intake.park(conn, stream, entry, reason, recovering=True)
+            stored = intake.set_aside(conn, stream, entry, reason, recovering=True)
         self._reader.done(stream, [entry.entry_id])
         return stored
 

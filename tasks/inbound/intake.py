@@ -27,7 +27,7 @@ def place_events(
     entries: Sequence[JournalEntry], routes: Mapping[int, Sequence[Route]], platforms: Mapping[str, Platform]
 ) -> list[Placed]:
     """Parse entries into events, each with its route. An entry of a platform nobody knows, or whose raw body is
-    no JSON object any more, raises: the caller parks it."""
+    no JSON object any more, raises: the caller makes it a dead letter."""
     placed = []
     for entry in entries:
         known = routes.get(entry.app_id, ())
@@ -134,9 +134,9 @@ def _write_ledger(conn: Conn, fresh: Sequence[JournalEntry], batch: Batch, store
     again = [entry for entry in fresh if entry.redrive is not None]
     added = []
     for row in batch.ledger:
-        # the parked row stands for the whole request: its first event takes the place, others get their own
+        # the dead letter's row stands for the whole request: its first event takes the place, others get their own
         if row.entry.redrive is not None and row.ordinal == 0:
-            ledger.unpark(conn, row.entry.redrive, row)
+            ledger.resolve(conn, row.entry.redrive, row)
         else:
             added.append(row)
     ledger.add_events(conn, [*added, *map(_redrive_mark, again)])
@@ -151,17 +151,17 @@ def _redrive_mark(entry: JournalEntry) -> LedgerRow:
     return LedgerRow(entry, -1, "redrive", "dropped", "redrive")
 
 
-def park(conn: Conn, stream: str, entry: JournalEntry, reason: str, *, recovering: bool) -> Stored:
+def set_aside(conn: Conn, stream: str, entry: JournalEntry, reason: str, *, recovering: bool) -> Stored:
     """Set one request aside with the class of its error, for a person to redrive. Its raw body is kept."""
     if recovering and ledger.known(conn, stream, [entry]):
         ledger.add_progress(conn, [Progress(stream, repeats=1)])
         return Stored(requests=1, repeats=1)
     set_companies(conn, ())
     if entry.redrive is None:
-        ledger.add_events(conn, [LedgerRow(entry, 0, "other", "parked", reason)])
+        ledger.add_events(conn, [LedgerRow(entry, 0, "other", "dead_letter", reason)])
         ledger.add_raw(conn, [entry])
         ledger.add_progress(conn, [Progress(stream, requests=1)])
-    else:  # it stays parked where it was
+    else:  # it stays a dead letter where it was
         ledger.add_events(conn, [_redrive_mark(entry)])
         ledger.add_progress(conn, [Progress(stream, redrives=1)])
-    return Stored(requests=1, parked=1, endings=Counter([("other", "parked", reason)]))
+    return Stored(requests=1, dead_letters=1, endings=Counter([("other", "dead_letter", reason)]))

@@ -1,4 +1,4 @@
-"""Files and pages made into documents: one import a call, bounded in size and time, parked where nobody can read it."""
+"""Files and pages made into documents: one import a call, bounded in size and time, failed where nobody can read it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RETRY_BASE_S, RETRY_CAP_S = 10.0, 900.0
 class Result(Enum):
     NOTHING_DUE = "nothing_due"
     DONE = "done"
-    PARKED = "parked"
+    FAILED = "failed"
     RETRY = "retry"
 
 
@@ -70,7 +70,7 @@ def import_next(r: KnowledgeResources, after_company: int) -> tuple[Result, int]
 
 
 def do(r: KnowledgeResources, claim: Claim) -> Result:
-    """Make a claimed import a document, park it with the reason, or leave it for later."""
+    """Make a claimed import a document, mark it as failed with the reason, or leave it for later."""
     bound = {"company_id": claim.company_id, "import_id": claim.import_id}
     try:
         _import(r, claim)
@@ -78,7 +78,7 @@ def do(r: KnowledgeResources, claim: Claim) -> Result:
         log.warning("import_left", **bound, reason="database_unavailable")
         return Result.RETRY
     except Permanent as e:
-        return _parked(r, claim, str(e))
+        return _failed(r, claim, str(e))
     except NotAllowed as e:
         with r.db.transaction(claim.company_id) as conn:
             imports.postpone(conn, claim, delay_s=e.retry_after_s or 0.0, reason=str(e), tried=False)
@@ -86,7 +86,7 @@ def do(r: KnowledgeResources, claim: Claim) -> Result:
         return Result.RETRY
     except Exception as e:
         if claim.attempts >= (KILLED_MAX if isinstance(e, ReaderLost) and e.killed else ATTEMPTS_MAX):
-            return _parked(r, claim, f"{describe(e)}, {claim.attempts} times")
+            return _failed(r, claim, f"{describe(e)}, {claim.attempts} times")
         wait_s = delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
         with r.db.transaction(claim.company_id) as conn:
             imports.postpone(conn, claim, delay_s=wait_s, reason=describe(e))
@@ -97,11 +97,11 @@ def do(r: KnowledgeResources, claim: Claim) -> Result:
     return Result.DONE
 
 
-def _parked(r: KnowledgeResources, claim: Claim, reason: str) -> Result:
+def _failed(r: KnowledgeResources, claim: Claim, reason: str) -> Result:
     with r.db.transaction(claim.company_id) as conn:
-        imports.park(conn, claim, reason)
-    log.warning("import_parked", company_id=claim.company_id, import_id=claim.import_id)
-    return Result.PARKED
+        imports.fail(conn, claim, reason)
+    log.warning("import_failed", company_id=claim.company_id, import_id=claim.import_id)
+    return Result.FAILED
 
 
 def _import(r: KnowledgeResources, claim: Claim) -> None:

@@ -84,6 +84,6 @@ def _is_theirs(contact: Contact, entry: JournalEntry, platforms: dict[str, Platf
         return False
     try:
         events = platforms[entry.platform].parse(decode_object(entry.raw), Me())
-    except Exception:  # noqa: BLE001  what cannot be parsed will be parked: better once too often than not at all
+    except Exception:  # noqa: BLE001  what cannot be parsed becomes a dead letter: better once too often than not at all
         return contact.external_id.encode() in entry.raw
     return any(event.sender == contact.external_id for event in events)

@@ -28,6 +28,6 @@ def test_the_short_drill_loses_nothing_doubles_nothing_and_measures_what_is_stat
     # the scorecard sees what is there: these are meant to cost something
     assert scores["redis flushed"]["stated"] >= 5
     assert tallies["others say nothing"]["settled"] >= 5
-    assert tallies["poison"]["parked"] == 8
+    assert tallies["poison"]["dead_letters"] == 8
     assert scores["kill gateway.journalled"]["posts"] > tallies["kill gateway.journalled"]["accepted"]
     assert list((tmp_path / "data").iterdir()) == []

@@ -123,7 +123,7 @@ def test_a_kill_while_a_file_is_read_ends_its_child_and_the_source_can_be_read_a
 
     wait_until(lambda: not _alive(readers), "the reading processes are gone", 3)
     assert system.rows("SELECT state FROM imports WHERE company_id = %s", company.id) == [("queued",)]
-    company.send("returns.html", TEXT)  # the slow one would be parked
+    company.send("returns.html", TEXT)  # the slow one would be failed
     _start(system)
     company.go_on()
     wait_until(company.embedded, "everything is embedded", 60, system.log_tails)

@@ -88,7 +88,7 @@ def test_what_was_read_and_not_stored_is_in_flight(inbox: Inbox, bot: Bot, owner
     assert _requests(balance.take(owner, inbox.reader)) == (2, 0, 2, 0, 0)
 
 
-def test_a_parked_request_counts_as_stored_with_one_parked_event(inbox: Inbox, bot: Bot, owner: Conn) -> None:
+def test_a_dead_letter_counts_as_stored_with_one_dead_letter(inbox: Inbox, bot: Bot, owner: Conn) -> None:
     inbox.journal(bot, b"not json", key="5")
     inbox.journal(bot, update("hello", chat=5))
     inbox.drain_all()
@@ -96,28 +96,28 @@ def test_a_parked_request_counts_as_stored_with_one_parked_event(inbox: Inbox, b
     found = balance.take(owner, inbox.reader)
 
     assert _requests(found) == (2, 2, 0, 0, 0)
-    assert found.events == {"effected": 1, "parked": 1}
+    assert found.events == {"effected": 1, "dead_letter": 1}
 
 
-def test_a_parked_request_whose_parking_is_repeated_counts_once(inbox: Inbox, bot: Bot, owner: Conn) -> None:
+def test_a_dead_letter_that_is_set_aside_again_counts_once(inbox: Inbox, bot: Bot, owner: Conn) -> None:
     stream = inbox.journal(bot, b"not json", key="5")
     [entry] = inbox.reader.new(stream, 10)
     with inbox.db.transaction() as conn:
-        intake.park(conn, stream, entry, "ValueError", recovering=False)
+        intake.set_aside(conn, stream, entry, "ValueError", recovering=False)
 
     inbox.drain_all()
 
     found = balance.take(owner, inbox.reader)
     assert _requests(found) == (1, 1, 0, 0, 1)
-    assert found.events == {"parked": 1}
+    assert found.events == {"dead_letter": 1}
 
 
-def test_a_redrive_that_fails_again_leaves_the_event_parked_and_the_balance_closed(
+def test_a_redrive_that_fails_again_leaves_the_dead_letter_and_the_balance_closed(
     inbox: Inbox, bot: Bot, owner: Conn
 ) -> None:
     inbox.journal(bot, b"not json", key="5")
     inbox.drain_all()
-    [row] = dead_letters.all_parked(owner)
+    [row] = dead_letters.listed(owner)
     dead_letters.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
     under_way = balance.take(owner, inbox.reader)
 
@@ -126,16 +126,16 @@ def test_a_redrive_that_fails_again_leaves_the_event_parked_and_the_balance_clos
     assert _requests(under_way) == (2, 1, 1, 0, 0)
     found = balance.take(owner, inbox.reader)
     assert _requests(found) == (2, 1, 0, 1, 0)
-    assert found.events == {"parked": 1}
-    assert [again.place for again in dead_letters.all_parked(owner)] == [row.place]
+    assert found.events == {"dead_letter": 1}
+    assert [again.place for again in dead_letters.listed(owner)] == [row.place]
 
 
-def test_a_redrive_that_works_turns_the_parked_event_into_an_effect(inbox: Inbox, bot: Bot, owner: Conn) -> None:
+def test_a_redrive_that_works_turns_the_dead_letter_into_an_effect(inbox: Inbox, bot: Bot, owner: Conn) -> None:
     owner.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'poison')")
     inbox.journal(bot, update("poison", chat=5))
     inbox.drain_all()
     owner.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
-    [row] = dead_letters.all_parked(owner)
+    [row] = dead_letters.listed(owner)
 
     dead_letters.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
     inbox.drain_all()
@@ -148,7 +148,7 @@ def test_a_redrive_that_works_turns_the_parked_event_into_an_effect(inbox: Inbox
 def test_a_discarded_event_is_dropped_with_the_person_s_reason(inbox: Inbox, bot: Bot, owner: Conn) -> None:
     inbox.journal(bot, b"not json", key="5")
     inbox.drain_all()
-    [row] = dead_letters.all_parked(owner)
+    [row] = dead_letters.listed(owner)
 
     assert dead_letters.discard(owner, row.place, "garbage")
     assert not dead_letters.discard(owner, row.place, "garbage")
@@ -156,7 +156,7 @@ def test_a_discarded_event_is_dropped_with_the_person_s_reason(inbox: Inbox, bot
     found = balance.take(owner, inbox.reader)
     assert found.events == {"dropped": 1}
     assert found.dropped == {"discarded: garbage": 1}
-    with pytest.raises(ValueError, match="no place of a parked event"):
+    with pytest.raises(ValueError, match="no place of a dead letter"):
         dead_letters.discard(owner, "nowhere", "garbage")
 
 

@@ -138,4 +138,4 @@ def test_one_sender_s_events_in_two_streams_at_once_come_to_the_same(inbox: Inbo
     assert failed == []
     assert inbox.rows("SELECT text, count(*) FROM messages GROUP BY 1") == [("second", len(senders))]
     assert inbox.rows("SELECT count(*) FROM early_changes") == [(0,)]
-    assert inbox.rows("SELECT count(*) FROM webhook_events WHERE outcome = 'parked'") == [(0,)]
+    assert inbox.rows("SELECT count(*) FROM webhook_events WHERE outcome = 'dead_letter'") == [(0,)]

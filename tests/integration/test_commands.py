@@ -33,8 +33,8 @@ def bot(inbox: Inbox) -> Bot:
     return make_bot(inbox.server.admin_url, "Shoe shop")
 
 
-def _park(inbox: Inbox, bot: Bot) -> str:
-    """Park a request; returns its place."""
+def _dead_letter(inbox: Inbox, bot: Bot) -> str:
+    """Make a dead letter; returns its place."""
     with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
         conn.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'words of a customer')")
         inbox.journal(bot, update(SENT, chat=5))
@@ -74,7 +74,9 @@ def test_migrating_twice_says_that_there_is_nothing_left(
         partitions = conn.execute("SELECT count(*) FROM pg_inherits").fetchone()
     assert partitions is not None
     assert partitions[0] > 7
-    one_line(run("migrate", "--undo"), "0001_baseline", "has no undo", "restore a backup")
+    while (undone := run("migrate", "--undo")).code == 0:
+        assert undone.lines
+    one_line(undone, "has no undo", "restore a backup")
 
 
 def test_a_company_is_made_once_with_a_slug_and_a_key(run: Run, inbox: Inbox) -> None:
@@ -139,7 +141,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_others_go_o
 
     (tmp_path / "a.txt").write_text("café")
     run("documents", "add", tmp_path / "a.txt", "--company", "shoe-shop")
-    assert run("documents", "progress", "--company", "shoe-shop", "--json").json["counts"] == {"done": 2, "parked": 1}
+    assert run("documents", "progress", "--company", "shoe-shop", "--json").json["counts"] == {"done": 2, "failed": 1}
 
     assert run("documents", "clear-failed", "--company", "shoe-shop", "--dry-run").lines[-1].startswith("1 would be")
     nothing_done(run("documents", "clear-failed", "--company", "shoe-shop", "--reason", "unicorn"), "no failed import")
@@ -189,32 +191,32 @@ def test_taking_over_ends_what_the_bot_is_just_answering_and_needs_no_redis_for_
     assert (ended.code, ended.lines[-1]) == (0, f"conversation {place[0]}: a person answers")
 
 
-def test_a_parked_request_is_listed_shown_without_words_and_redriven(run: Run, inbox: Inbox, bot: Bot) -> None:
-    place = _park(inbox, bot)
+def test_a_dead_letter_is_listed_shown_without_words_and_redriven(run: Run, inbox: Inbox, bot: Bot) -> None:
+    place = _dead_letter(inbox, bot)
 
-    assert run("parked", "list").out.startswith(place)
-    [row] = run("parked", "list", "--json").json
+    assert run("dead-letters", "list").out.startswith(place)
+    [row] = run("dead-letters", "list", "--json").json
     assert (row["place"], row["reason"], row["platform"]) == (place, "CheckViolation(23514)", "telegram")
-    assert SENT not in run("parked", "list").out + run("parked", "show", place).out
-    assert '"chat"' in run("parked", "show", place).out
-    assert json.loads(run("parked", "show", place, "--content").out)["message"]["text"] == SENT
+    assert SENT not in run("dead-letters", "list").out + run("dead-letters", "show", place).out
+    assert '"chat"' in run("dead-letters", "show", place).out
+    assert json.loads(run("dead-letters", "show", place, "--content").out)["message"]["text"] == SENT
 
-    assert run("parked", "redrive", "--all").lines == [f"{place}  redriven"]
+    assert run("dead-letters", "redrive", "--all").lines == [f"{place}  redriven"]
     inbox.drain_all()
     assert inbox.rows("SELECT text FROM messages") == [(SENT,)]
-    assert run("parked", "list").lines == ["nothing is parked"]
-    again = run("parked", "redrive", place)
-    assert (again.code, again.lines) == (1, [f"{place}  is not parked"])
-    nothing_done(run("parked", "redrive", "--reason", "NoSuch"), "nothing that is parked fits")
+    assert run("dead-letters", "list").lines == ["there are no dead letters"]
+    again = run("dead-letters", "redrive", place)
+    assert (again.code, again.lines) == (1, [f"{place}  is not a dead letter"])
+    nothing_done(run("dead-letters", "redrive", "--reason", "NoSuch"), "no dead letter fits")
 
 
-def test_a_parked_request_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot: Bot) -> None:
-    place = _park(inbox, bot)
+def test_a_dead_letter_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot: Bot) -> None:
+    place = _dead_letter(inbox, bot)
 
-    assert run("parked", "discard", place, "--reason", "spam").lines == [f"{place}  discarded"]
-    again = run("parked", "discard", place, "--reason", "spam", "--json")
-    assert (again.code, again.json) == (1, {"discarded": [], "not_parked": [place]})
-    misused(run("parked", "discard", place, "--reason", " "), "--reason")
+    assert run("dead-letters", "discard", place, "--reason", "spam").lines == [f"{place}  discarded"]
+    again = run("dead-letters", "discard", place, "--reason", "spam", "--json")
+    assert (again.code, again.json) == (1, {"discarded": [], "not_dead_letters": [place]})
+    misused(run("dead-letters", "discard", place, "--reason", " "), "--reason")
     assert run("balance", "--json").json["dropped"] == {"discarded: spam": 1}
 
 
@@ -341,7 +343,7 @@ NOT_FOUND = {
     "the company of this name has the slug shoe-shop": ("documents", "list", "--company", "SHOE SHOP"),
     "there is no conversation 1/99": ("conversations", "take-over", "1/99"),
     "there is no conversation 1/98": ("conversations", "mark-read", "shoe-shop/98"),
-    "there is no body": ("parked", "show", "2026-01-01/sb:journal:0/1-0/0"),
+    "there is no body": ("dead-letters", "show", "2026-01-01/sb:journal:0/1-0/0"),
     "there is no agent": ("agent", "disable", "shoe-shop/999"),
     "no app has the slug": ("app", "enable", "nobody"),
     "there is no channel": ("channel", "enable", "1/999"),
@@ -453,7 +455,7 @@ COMMANDS = (
     ("migrate",),
     ("balance",),
     ("company", "create", "Shop"),
-    ("parked", "list"),
+    ("dead-letters", "list"),
     ("outbound", "uncertain", "list"),
     ("conversations", "list", "--company", "1"),
     ("documents", "list", "--company", "shop"),
@@ -480,12 +482,12 @@ def test_a_database_without_a_schema_says_migrate(
     one_line(run(*words), "./switchboard migrate")
 
 
-@pytest.mark.parametrize("words", [("balance",), ("parked", "redrive", "--all")], ids=" ".join)
+@pytest.mark.parametrize("words", [("balance",), ("dead-letters", "redrive", "--all")], ids=" ".join)
 def test_a_journal_that_is_away_is_one_line_without_a_password(
     run: Run, inbox: Inbox, bot: Bot, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...],
     make_valkey: Callable[..., Valkey],
 ) -> None:  # fmt: skip
-    _park(inbox, bot)
+    _dead_letter(inbox, bot)
     valkey = make_valkey()
     monkeypatch.setenv("JOURNAL_URL", valkey.redis_url)
     valkey.stop()
@@ -600,9 +602,9 @@ def test_lists_say_when_there_is_more(run: Run, inbox: Inbox, bot: Bot) -> None:
 
 
 def test_what_is_unknown_is_no_empty_list(run: Run, inbox: Inbox, bot: Bot) -> None:
-    nothing_done(run("parked", "list", "--platform", "fax"), "no platform is named 'fax'")
-    nothing_done(run("parked", "redrive", "--app", 99), "no app has the number 99")
-    assert run("parked", "list", "--platform", "slack").lines == ["nothing is parked"]
+    nothing_done(run("dead-letters", "list", "--platform", "fax"), "no platform is named 'fax'")
+    nothing_done(run("dead-letters", "redrive", "--app", 99), "no app has the number 99")
+    assert run("dead-letters", "list", "--platform", "slack").lines == ["there are no dead letters"]
 
 
 def test_a_search_says_what_no_answer_would_use(run: Run, tmp_path: Path, bot: Bot) -> None:

@@ -239,7 +239,7 @@ def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station
     told = {what: level for level, what in _found(ended, "work", "people")}
     assert told["1 sends of unknown outcome"] == "warn"
     assert told["1 channels whose credentials are refused"] == "warn"
-    assert told["no parked requests"] == "ok"
+    assert told["no dead letters"] == "ok"
     assert [level for what, level in told.items() if what.startswith("1 turns are due")] == ["warn"]
     [(level, missing)] = _found(ended, "balance")
     assert (level, missing.startswith("received and neither stored nor in flight: 2,")) == ("FAIL", True)

@@ -78,10 +78,10 @@ def test_what_cannot_be_read_is_told_and_can_be_tried_again(station: Station, ga
                                                             database: Database) -> None:  # fmt: skip
     key = key_of(database)
     ask(gateway, key, "POST", "/knowledge/documents?name=a.pdf", b"%PDF nothing")
-    assert import_next(station.r, 0)[0] is Result.PARKED
+    assert import_next(station.r, 0)[0] is Result.FAILED
 
-    [parked] = ask(gateway, key, "GET", "/knowledge/imports?state=parked").json()["imports"]
-    assert "PDF" in parked["reason"]
+    [failed] = ask(gateway, key, "GET", "/knowledge/imports?state=failed").json()["imports"]
+    assert "PDF" in failed["reason"]
     assert ask(gateway, key, "POST", "/knowledge/imports/retry").json() == {"queued": 1}
 
 

@@ -93,7 +93,7 @@ def test_a_crash_between_commit_and_acknowledgement_repeats_nothing(
     assert _closes(inbox)
 
 
-def test_a_poison_event_parts_the_streams_and_is_parked_alone(inbox: Inbox, bot: Bot) -> None:
+def test_a_poison_event_parts_the_streams_and_alone_is_a_dead_letter(inbox: Inbox, bot: Bot) -> None:
     with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
         conn.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'poison')")
     streams = _written(inbox, bot)
@@ -103,7 +103,7 @@ def test_a_poison_event_parts_the_streams_and_is_parked_alone(inbox: Inbox, bot:
     assert _stored(inbox)[0] == 0
 
     rest = inbox.drain_all()
-    assert (rest.parked, rest.effected, rest.repeats) == (1, len(CHATS), 0)
+    assert (rest.dead_letters, rest.effected, rest.repeats) == (1, len(CHATS), 0)
     assert _stored(inbox)[0] == len(CHATS)
     assert _closes(inbox)
 

@@ -88,10 +88,10 @@ def _told(receiver: Receiver) -> list[tuple[str, str]]:
     return [(alert["key"], alert["state"]) for _, body in receiver.got for alert in json.loads(body)["data"]["alerts"]]
 
 
-def _park(conn: psycopg.Connection) -> None:
+def _dead_letter(conn: psycopg.Connection) -> None:
     conn.execute(
         "INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, kind, outcome)"
-        " VALUES (current_date, 's', '1-0', 0, now(), 'telegram', 1, 'other', 'parked')"
+        " VALUES (current_date, 's', '1-0', 0, now(), 'telegram', 1, 'other', 'dead_letter')"
     )
 
 
@@ -218,24 +218,24 @@ def test_a_redundant_index_is_reported_and_left(work: Work) -> None:
 
 
 def test_an_alert_is_told_once_again_after_a_day_and_when_it_is_over(work: Work, receiver: Receiver) -> None:
-    _park(work.conn)
+    _dead_letter(work.conn)
     for _ in range(3):
         _evaluate(work)
-    assert _told(receiver) == [("rows.parked", "firing")]
+    assert _told(receiver) == [("rows.dead_letters", "firing")]
 
     work.conn.execute("UPDATE alerts SET told_at = told_at - make_interval(hours => 25)")
     _evaluate(work)
-    assert _told(receiver) == [("rows.parked", "firing")] * 2
+    assert _told(receiver) == [("rows.dead_letters", "firing")] * 2
 
     work.conn.execute("DELETE FROM webhook_events")
     for _ in range(2):
         _evaluate(work)
-    assert _told(receiver) == [*[("rows.parked", "firing")] * 2, ("rows.parked", "recovered")]
+    assert _told(receiver) == [*[("rows.dead_letters", "firing")] * 2, ("rows.dead_letters", "recovered")]
     assert store.standing(work.conn) == []
 
 
 def test_what_the_webhook_does_not_take_is_told_the_next_time(work: Work, receiver: Receiver) -> None:
-    _park(work.conn)
+    _dead_letter(work.conn)
     receiver.status = 500
     with pytest.raises(alerts.AlertNotTaken):
         _evaluate(work)
@@ -250,7 +250,7 @@ def test_what_the_webhook_does_not_take_is_told_the_next_time(work: Work, receiv
 
 
 def test_an_alert_is_signed_as_standard_webhooks_are(work: Work, receiver: Receiver) -> None:
-    _park(work.conn)
+    _dead_letter(work.conn)
     _evaluate(work)
 
     [(headers, body)] = receiver.got
@@ -261,7 +261,7 @@ def test_an_alert_is_signed_as_standard_webhooks_are(work: Work, receiver: Recei
 
 def test_an_alert_goes_to_the_operator_s_address_and_nowhere_else(work: Work, receiver: Receiver) -> None:
     """It may lie in a private network; the address that it answers with may not."""
-    _park(work.conn)
+    _dead_letter(work.conn)
     receiver.status = 307
 
     with pytest.raises(alerts.AlertNotTaken):

@@ -78,21 +78,21 @@ def test_a_transcript_keeps_who_speaks(station: Station, bot: Bot) -> None:
     assert station.rows("SELECT kind, text FROM documents") == [("transcript", "Ann: Hello\nBob: My parcel?")]
 
 
-def test_what_cannot_be_read_is_parked_with_its_reason_and_keeps_nobody(station: Station, bot: Bot) -> None:
+def test_what_cannot_be_read_fails_with_its_reason_and_keeps_nobody(station: Station, bot: Bot) -> None:
     send(station, bot, "broken.pdf", b"%PDF nothing")
     send(station, bot, "good.txt", b"We open at nine.")
 
-    assert {step(station), step(station)} == {Result.PARKED, Result.DONE}
+    assert {step(station), step(station)} == {Result.FAILED, Result.DONE}
 
-    [(source, reason)] = station.rows("SELECT source, reason FROM imports WHERE state = 'parked'")
+    [(source, reason)] = station.rows("SELECT source, reason FROM imports WHERE state = 'failed'")
     assert source == "broken.pdf"
     assert "PDF" in str(reason)
     with station.r.db.transaction(bot.company_id) as conn:
-        assert imports.retry_parked(conn, bot.company_id) == 1
-    assert step(station) is Result.PARKED
+        assert imports.retry_failed(conn, bot.company_id) == 1
+    assert step(station) is Result.FAILED
 
 
-def test_what_a_killed_worker_left_is_taken_up_and_parked_after_some_times(station: Station, bot: Bot) -> None:
+def test_what_a_killed_worker_left_is_taken_up_and_fails_after_some_times(station: Station, bot: Bot) -> None:
     send(station, bot, "a.txt", b"We open at nine.")
     for _ in range(ATTEMPTS_MAX):
         with station.r.db.transaction() as conn:
@@ -100,7 +100,7 @@ def test_what_a_killed_worker_left_is_taken_up_and_parked_after_some_times(stati
         assert step(station) is Result.NOTHING_DUE
         station.execute("UPDATE imports SET due_at = now()")
 
-    assert step(station) is Result.PARKED
+    assert step(station) is Result.FAILED
 
 
 def test_who_read_an_old_file_ends_nothing(station: Station, bot: Bot) -> None:
@@ -169,11 +169,11 @@ def test_a_site_s_pages_become_documents_as_robots_txt_allows(station: Station, 
         "https://shop.example/returns": "<title>Returns</title><p>Within thirty days.",
     })  # fmt: skip
 
-    assert sorted(result.value for result in read_site(station, bot)) == ["done", "done", "parked"]
+    assert sorted(result.value for result in read_site(station, bot)) == ["done", "done", "failed"]
 
     assert documents(station, bot) == [("https://shop.example/returns", "Returns", "english")]
     assert not {"https://shop.example/private/x", "https://other.example/"} & set(web.asked)
-    assert station.rows("SELECT source, reason FROM imports WHERE state = 'parked'") == [
+    assert station.rows("SELECT source, reason FROM imports WHERE state = 'failed'") == [
         ("https://shop.example/gone", "the page answers 404")
     ]
 
@@ -192,12 +192,10 @@ def test_a_site_s_pages_become_documents_as_robots_txt_allows(station: Station, 
         ({"https://shop.example/robots.txt": 403}, "robots.txt answers 403"),
     ],
 )
-def test_a_site_that_cannot_be_read_is_parked(
-    station: Station, bot: Bot, pages: dict[str, str | int], reason: str
-) -> None:
+def test_a_site_that_cannot_be_read_fails(station: Station, bot: Bot, pages: dict[str, str | int], reason: str) -> None:
     Web(station, pages)
 
-    assert read_site(station, bot) == [Result.PARKED]
+    assert read_site(station, bot) == [Result.FAILED]
     assert reason in str(station.rows("SELECT reason FROM imports")[0][0])
 
 
@@ -217,7 +215,7 @@ def test_a_slow_site_is_left_before_another_worker_would_read_it_too(
 def test_no_site_leads_into_a_private_network(station: Station, bot: Bot, address: str) -> None:
     web = Web(station, {SITEMAP: sitemap()}, address)
 
-    assert read_site(station, bot) == [Result.PARKED]
+    assert read_site(station, bot) == [Result.FAILED]
     assert web.asked == []
 
 

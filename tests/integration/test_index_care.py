@@ -14,7 +14,7 @@ from shared.store.lifecycle import retention
 from shared.store.operations import partitions
 
 SMALL_PART = {
-    "webhook_events_parked": "the key begins alike and holds the whole ledger; this one holds what waits for a person",
+    "webhook_events_dead_letters": "the key begins alike and holds the whole ledger; this one what waits for a person",
     "channels_needing_reauth": "asked by every scrape; a handful of rows beside every channel",
     "turns_open": "turns_of_conversation holds every turn there ever was; a claim asks what is open, which is few",
 }
@@ -78,7 +78,7 @@ def test_every_table_of_many_rows_leads_its_indexes_by_the_company(owner: Conn) 
     assert {str(name) for (name,) in rows} == {
         "agents_key_hash_key", "channels_app_id_external_id_key",  # who asks is not known yet
         "channels_one_of_an_app", "channels_one_of_an_account",  # one owner among all companies
-        "webhook_events_pkey", "webhook_events_parked",  # by the journal's entry
+        "webhook_events_pkey", "webhook_events_dead_letters",  # by the journal's entry
         "outbound_sending", "outbound_uncertain", "indexing_due",  # few rows, all companies at once
     }  # fmt: skip
 

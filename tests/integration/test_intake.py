@@ -132,7 +132,7 @@ def test_the_balance_closes_with_requests_in_flight_and_after_a_flush(inbox: Inb
     assert (found.requests_received, found.requests_stored, found.requests_in_flight) == (17, 10, 7)
 
 
-def test_a_poison_event_is_parked_alone_and_its_batch_goes_on(inbox: Inbox) -> None:
+def test_a_poison_event_alone_becomes_a_dead_letter_and_its_batch_goes_on(inbox: Inbox) -> None:
     bot = make_bot(inbox.server.admin_url)
     with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
         conn.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'poison')")
@@ -141,15 +141,15 @@ def test_a_poison_event_is_parked_alone_and_its_batch_goes_on(inbox: Inbox) -> N
 
     stored = inbox.drain_all()
 
-    assert stored.parked == 1
+    assert stored.dead_letters == 1
     assert inbox.rows("SELECT string_agg(text, '' ORDER BY seq) FROM messages") == [("abcdef",)]
-    assert inbox.rows("SELECT outcome, reason FROM webhook_events WHERE outcome = 'parked'") == [
-        ("parked", "CheckViolation(23514)")
+    assert inbox.rows("SELECT outcome, reason FROM webhook_events WHERE outcome = 'dead_letter'") == [
+        ("dead_letter", "CheckViolation(23514)")
     ]
     assert _balance(inbox).closes
 
 
-def test_a_parked_event_is_redriven_once_however_often_it_is_asked(inbox: Inbox) -> None:
+def test_a_dead_letter_is_redriven_once_however_often_it_is_asked(inbox: Inbox) -> None:
     from datetime import UTC, datetime
 
     from shared.store.inbound import dead_letters
@@ -160,21 +160,21 @@ def test_a_parked_event_is_redriven_once_however_often_it_is_asked(inbox: Inbox)
         inbox.journal(bot, update("poison", chat=5))
         inbox.drain_all()
         conn.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
-        [row] = dead_letters.all_parked(conn)
+        [row] = dead_letters.listed(conn)
 
         asked = [dead_letters.redrive(conn, inbox.reader, row.place, datetime.now(UTC)) for _ in range(2)]
         inbox.drain_all()
 
         assert asked == [True, True]
         assert not dead_letters.redrive(conn, inbox.reader, row.place, datetime.now(UTC))
-        assert dead_letters.all_parked(conn) == []
+        assert dead_letters.listed(conn) == []
     assert inbox.rows("SELECT text FROM messages") == [("poison",)]
     found = _balance(inbox)
     assert found.closes
     assert found.redrives == 2
 
 
-def test_a_body_that_is_no_json_any_more_is_parked_with_its_bytes(inbox: Inbox) -> None:
+def test_a_body_that_is_no_json_any_more_is_a_dead_letter_with_its_bytes(inbox: Inbox) -> None:
     bot = make_bot(inbox.server.admin_url)
     inbox.journal(bot, b"\xff\xfe not json", key="5")
 
@@ -183,7 +183,7 @@ def test_a_body_that_is_no_json_any_more_is_parked_with_its_bytes(inbox: Inbox) 
     from shared.store.inbound import dead_letters
 
     with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
-        [row] = dead_letters.all_parked(conn)
+        [row] = dead_letters.listed(conn)
         assert row.reason == "ValueError"
         assert dead_letters.raw_body(conn, row.place) == b"\xff\xfe not json"
 

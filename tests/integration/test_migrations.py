@@ -293,6 +293,40 @@ def test_that_check_finds_what_is_missing(
             _check_undos(empty_database, folder, growing)
 
 
+def test_states_in_the_words_of_the_baseline_are_renamed_and_undone_with_their_rows(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    shutil.copytree(migrate.FOLDER / "functions" / "before_tables", tmp_path / "functions" / "before_tables")
+    shutil.copytree(migrate.FOLDER / "0001_baseline", tmp_path / "0001_baseline")
+    migrate.migrate(empty_database.admin_url, tmp_path)
+    old, new = (("parked", "parked", "rows.parked"), ("dead_letter", "failed", "rows.dead_letters"))
+    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
+        conn.execute(
+            """
+            INSERT INTO webhook_events
+                (day, stream, entry_id, ordinal, received_at, platform, app_id, kind, outcome)
+            VALUES (current_date, 's', '1-0', 0, now(), 'telegram', 1, 'other', 'parked');
+            INSERT INTO companies (slug, name) VALUES ('acme', 'Acme');
+            INSERT INTO imports (company_id, source, name, kind, state)
+            SELECT id, 'a.pdf', 'a.pdf', 'file', 'parked' FROM companies;
+            INSERT INTO alerts (key, words) VALUES ('rows.parked', '1 request');
+            """
+        )
+    states = b"""
+        SELECT e.outcome, i.state, a.key
+        FROM webhook_events e, imports i, alerts a
+    """
+    assert _rows(empty_database, states) == [old]
+
+    for path in migrate.FOLDER.glob("0002_*.sql"):
+        shutil.copy(path, tmp_path)
+    migrate.migrate(empty_database.admin_url, tmp_path)
+    assert _rows(empty_database, states) == [new]
+
+    migrate.undo(empty_database.admin_url, tmp_path)
+    assert _rows(empty_database, states) == [old]
+
+
 # ------------------------------------------------------------------ databases from before the baseline
 
 
@@ -305,20 +339,26 @@ def _as_before_the_baseline(database: Database, last: str, checksum: str) -> Non
         )
 
 
-def test_a_database_at_the_end_of_the_old_migrations_is_adopted(database: Database) -> None:
-    before = statements(database)
-    _as_before_the_baseline(database, old_chain.LAST, old_chain.LAST_CHECKSUM)
-    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+def test_a_database_at_the_end_of_the_old_migrations_is_adopted_and_goes_on(
+    empty_database: Database, database: Database, tmp_path: Path
+) -> None:
+    shutil.copytree(migrate.FOLDER / old_chain.BASELINE, tmp_path / old_chain.BASELINE)
+    before_tables = migrate.FOLDER / "functions" / "before_tables"
+    shutil.copytree(before_tables, tmp_path / "functions" / "before_tables")
+    migrate.migrate(empty_database.admin_url, tmp_path)
+    _as_before_the_baseline(empty_database, old_chain.LAST, old_chain.LAST_CHECKSUM)
+    with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
         conn.execute("ALTER TABLE indexing RENAME CONSTRAINT indexing_company_id_fkey TO indexing_company_id_fkey1")
 
-    applied = migrate.migrate(database.admin_url)
+    applied = migrate.migrate(empty_database.admin_url)
 
-    assert [name for name in applied if not migrate.is_repeatable(name)] == []
-    assert _rows(database, b"SELECT name FROM schema_migrations WHERE name ~ '^[0-9]' ORDER BY 1") == [
-        (name,) for name, _ in migrate.files() if not migrate.is_repeatable(name)
+    numbered = [name for name, _ in migrate.files() if not migrate.is_repeatable(name)]
+    assert [name for name in applied if not migrate.is_repeatable(name)] == numbered[1:]
+    assert _rows(empty_database, b"SELECT name FROM schema_migrations WHERE name ~ '^[0-9]' ORDER BY 1") == [
+        (name,) for name in numbered
     ]
-    assert migrate.pending(database.admin_url) == []
-    assert statements(database) == before
+    assert migrate.pending(empty_database.admin_url) == []
+    assert statements(empty_database) == statements(database)
 
 
 @pytest.mark.parametrize(

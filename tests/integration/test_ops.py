@@ -22,9 +22,9 @@ TOKEN = "the-operators-token"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 PLANTED = "planted words of a customer"
 PATHS = (
-    ("GET", "/ops/balance"), ("GET", "/ops/balance/hours"), ("GET", "/ops/parked"), ("GET", "/ops/parked/a/b/c/0"),
-    ("POST", "/ops/parked/redrive"), ("POST", "/ops/parked/discard"), ("GET", "/ops/uncertain"),
-    ("POST", "/ops/uncertain/settle"),
+    ("GET", "/ops/balance"), ("GET", "/ops/balance/hours"), ("GET", "/ops/dead-letters"),
+    ("GET", "/ops/dead-letters/a/b/c/0"), ("POST", "/ops/dead-letters/redrive"), ("POST", "/ops/dead-letters/discard"),
+    ("GET", "/ops/uncertain"), ("POST", "/ops/uncertain/settle"),
 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def post(gateway: RunningGateway, path: str, **body: Any) -> httpx.Response:
     return gateway.request("POST", path, headers=BEARER, content=json.dumps(body).encode())
 
 
-def park(station: Station, bot: Bot, text: str = PLANTED) -> None:
+def make_dead_letter(station: Station, bot: Bot, text: str = PLANTED) -> None:
     """A request whose application was of a platform that nobody knows (any more)."""
     raw = json.dumps({"text": text}).encode()
     stream = journal.stream_of(0)
@@ -61,12 +61,12 @@ def test_without_the_token_there_is_nothing_to_see_or_do(gateway: RunningGateway
 
 def test_the_balance_is_the_command_lines(station: Station, bot: Bot, gateway: RunningGateway) -> None:
     station.receive(bot, "hello", "and more")
-    park(station, bot)
+    make_dead_letter(station, bot)
 
     found = get(gateway, "/ops/balance")
 
     assert (found["closes"], found["requests_received"], found["requests_stored"]) == (True, 3, 3)
-    assert found["events"] == {"effected": 2, "parked": 1}
+    assert found["events"] == {"effected": 2, "dead_letter": 1}
 
 
 def test_every_event_of_an_hour_is_with_its_channel_and_outcome(
@@ -90,33 +90,70 @@ def test_every_event_of_an_hour_is_with_its_channel_and_outcome(
     assert gateway.get("/ops/balance/hours?hours=0", headers=BEARER).status_code == 422
 
 
-def test_parked_requests_are_listed_by_filter_and_shown_without_their_words(
+def test_dead_letters_are_listed_by_filter_and_shown_without_their_words(
     station: Station, bot: Bot, gateway: RunningGateway
 ) -> None:
-    park(station, bot)
-    [row] = get(gateway, "/ops/parked?platform=pigeon")["parked"]
-    assert get(gateway, "/ops/parked?platform=telegram")["parked"] == []
-    assert gateway.get("/ops/parked?platform=fax", headers=BEARER).status_code == 422
-    assert get(gateway, f"/ops/parked?reason={row['reason']}&app={bot.app_id}")["parked"] == [row]
+    make_dead_letter(station, bot)
+    [row] = get(gateway, "/ops/dead-letters?platform=pigeon")["dead_letters"]
+    assert get(gateway, "/ops/dead-letters?platform=telegram")["dead_letters"] == []
+    assert gateway.get("/ops/dead-letters?platform=fax", headers=BEARER).status_code == 422
+    assert get(gateway, f"/ops/dead-letters?reason={row['reason']}&app={bot.app_id}")["dead_letters"] == [row]
 
-    shown = gateway.get(f"/ops/parked/{row['place']}", headers=BEARER)
+    shown = gateway.get(f"/ops/dead-letters/{row['place']}", headers=BEARER)
     assert shown.json()["shape"] == {"text": f"<{len(PLANTED)} characters>"}
-    assert PLANTED in get(gateway, f"/ops/parked/{row['place']}?content=1")["text"]
+    assert PLANTED in get(gateway, f"/ops/dead-letters/{row['place']}?content=1")["text"]
+
+
+def test_a_filter_that_names_what_there_is_not_is_refused_by_name(
+    station: Station, bot: Bot, gateway: RunningGateway
+) -> None:
+    make_dead_letter(station, bot)
+    for answer in (
+        gateway.get("/ops/dead-letters?app=99", headers=BEARER),
+        post(gateway, "/ops/dead-letters/redrive", app=99),
+    ):
+        assert (answer.status_code, answer.json()["error"][:27]) == (422, "no app has the number 99: `")
+    for answer in (
+        gateway.get("/ops/dead-letters?platform=fax", headers=BEARER),
+        post(gateway, "/ops/dead-letters/redrive", platform="fax"),
+    ):
+        assert answer.status_code == 422
+        assert "no platform is named 'fax'" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/ops/parked", "/ops/dead-letters"),
+        ("/ops/parked/redrive", "/ops/dead-letters"),
+        ("/ops/parked/2026-01-01/s/1-0/0?content=1", "/ops/dead-letters"),
+    ],
+)
+def test_an_address_of_a_former_version_names_the_new_one(
+    gateway: RunningGateway, method: str, old: str, new: str
+) -> None:
+    answer = gateway.request(method, old, headers=BEARER, content=b"" if method == "HEAD" else b"{}")
+
+    assert answer.status_code == 410
+    assert method == "HEAD" or answer.json()["error"].endswith(f" is now {new}")
 
 
 def test_redriving_twice_is_once_and_discarding_says_why(station: Station, bot: Bot, gateway: RunningGateway) -> None:
-    park(station, bot)
-    park(station, bot, "another")
-    first, second = (row["place"] for row in get(gateway, "/ops/parked")["parked"])
-    # whatever parked the first is mended
+    make_dead_letter(station, bot)
+    make_dead_letter(station, bot, "another")
+    first, second = (row["place"] for row in get(gateway, "/ops/dead-letters")["dead_letters"])
+    # whatever was wrong with the first is mended
     station.execute("UPDATE webhook_events SET platform = 'telegram' WHERE entry_id = %s", first.split("/")[2])
 
-    assert post(gateway, "/ops/parked/redrive", platform="telegram").json() == {"redriven": [first], "not_parked": []}
+    again = post(gateway, "/ops/dead-letters/redrive", platform="telegram")
+    assert again.json() == {"redriven": [first], "not_dead_letters": []}
     station.inbox.drain_all()
-    assert post(gateway, "/ops/parked/redrive", places=[first]).json() == {"redriven": [], "not_parked": [first]}
-    discarded = post(gateway, "/ops/parked/discard", places=[second, first], reason="a test of ours")
+    again = post(gateway, "/ops/dead-letters/redrive", places=[first])
+    assert again.json() == {"redriven": [], "not_dead_letters": [first]}
+    discarded = post(gateway, "/ops/dead-letters/discard", places=[second, first], reason="a test of ours")
 
-    assert discarded.json() == {"discarded": [second], "not_parked": [first]}
+    assert discarded.json() == {"discarded": [second], "not_dead_letters": [first]}
     assert station.rows("SELECT reason FROM webhook_events WHERE entry_id = %s AND ordinal = 0",
                         second.split("/")[2]) == [("discarded: a test of ours",)]  # fmt: skip
     assert get(gateway, "/ops/balance")["closes"]
@@ -125,19 +162,19 @@ def test_redriving_twice_is_once_and_discarding_says_why(station: Station, bot: 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/ops/parked/redrive", {}),
-        ("/ops/parked/redrive", {"places": []}),
-        ("/ops/parked/redrive", {"places": ["nonsense"]}),
-        ("/ops/parked/redrive", {"places": ["not/a/day/0"]}),
-        ("/ops/parked/redrive", {"places": [7]}),
-        ("/ops/parked/redrive", {"app": "seven"}),
-        ("/ops/parked/discard", {"places": ["2026-01-01/s/1-0/0"]}),
-        ("/ops/parked/discard", {"places": ["2026-01-01/s/1-0/0"], "reason": " "}),
+        ("/ops/dead-letters/redrive", {}),
+        ("/ops/dead-letters/redrive", {"places": []}),
+        ("/ops/dead-letters/redrive", {"places": ["nonsense"]}),
+        ("/ops/dead-letters/redrive", {"places": ["not/a/day/0"]}),
+        ("/ops/dead-letters/redrive", {"places": [7]}),
+        ("/ops/dead-letters/redrive", {"app": "seven"}),
+        ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"]}),
+        ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"], "reason": " "}),
         ("/ops/uncertain/settle", {"company_id": "1", "id": 1, "sent": True}),
         ("/ops/uncertain/settle", {"company_id": 1, "id": 1, "sent": "yes"}),
         ("/ops/uncertain/settle", {"company_id": 1, "sent": True}),
-        ("/ops/parked/redrive", {"places": ["2026-01-01/s/1-0/0"], "platform": "telegram"}),
-        ("/ops/parked/discard", {"places": ["2026-01-01/s/1-0/99999999999999"], "reason": "none"}),
+        ("/ops/dead-letters/redrive", {"places": ["2026-01-01/s/1-0/0"], "platform": "telegram"}),
+        ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/99999999999999"], "reason": "none"}),
     ],
 )
 def test_a_mistake_is_named_and_changes_nothing(gateway: RunningGateway, path: str, body: dict[str, Any]) -> None:
@@ -172,7 +209,7 @@ def test_an_uncertain_send_is_settled_by_a_person(station: Station, bot: Bot, ga
 
 def test_a_database_that_is_away_is_a_503(services: Services, database: Database, gateway: RunningGateway) -> None:
     with cut_off(services, database):
-        for path in ("/ops/balance", "/ops/parked", "/ops/uncertain"):
+        for path in ("/ops/balance", "/ops/dead-letters", "/ops/uncertain"):
             assert gateway.get(path, headers=BEARER).status_code == 503
 
 

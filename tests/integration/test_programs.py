@@ -238,7 +238,7 @@ def test_a_webhook_that_was_set_aside_keeps_its_name(station: Station, shop: Bot
     inbox.drain_all()
 
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
-        [row] = dead_letters.all_parked(owner)
+        [row] = dead_letters.listed(owner)
         assert dead_letters.redrive(owner, inbox.reader, row.place, datetime.now(UTC))
 
     [entry] = inbox.reader.new(stream, 10)

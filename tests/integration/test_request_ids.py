@@ -89,13 +89,13 @@ def test_an_entry_of_an_older_gateway_has_none_and_is_stored(station: Station, b
     assert station.rows("SELECT request_id FROM turns") == [(None,)]
 
 
-def test_a_parked_request_keeps_its_id_when_it_is_redriven(gateway: RunningGateway, station: Station, bot: Bot) -> None:
+def test_a_dead_letter_keeps_its_id_when_it_is_redriven(gateway: RunningGateway, station: Station, bot: Bot) -> None:
     station.execute(f"ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> '{ASKED}')")
     request_id = gateway.post(bot, update(ASKED, chat=5)).headers["x-request-id"]
     station.inbox.drain_all()
     station.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
     with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
-        [row] = dead_letters.all_parked(conn)
+        [row] = dead_letters.listed(conn)
         assert dead_letters.redrive(conn, station.inbox.reader, row.place, station.r.clock.now())
     station.inbox.drain_all()
 

@@ -110,13 +110,13 @@ def test_what_waits_for_a_person_stays_until_it_is_settled_with_its_body(work: W
     """Those are customers' words that no table has yet."""
     _days(work, LEDGER_OVER)
     _request(work.conn, LEDGER_OVER, bots[0].company_id, entry="1-0")
-    _request(work.conn, LEDGER_OVER, None, entry="2-0", outcome="parked")
+    _request(work.conn, LEDGER_OVER, None, entry="2-0", outcome="dead_letter")
 
     _run(work)
 
     assert _left(work.conn, "webhook_raw") == [(LEDGER_OVER, "2-0")]
     assert _left(work.conn, "webhook_events") == [(LEDGER_OVER, "2-0", None)]
-    [row] = dead_letters.all_parked(work.conn)
+    [row] = dead_letters.listed(work.conn)
     assert row.size == 0
     assert _partitions(work.conn, "webhook_events")[0] == f"webhook_events_{LEDGER_OVER:%Y%m%d}_kept"
 
@@ -171,7 +171,7 @@ def test_a_company_s_shorter_term_deletes_its_rows_and_nobody_else_s(work: Work,
     for day in (RAW_OVER, recent):
         _request(work.conn, day, ours, others, entry="1-0")
         _request(work.conn, day, ours, entry="2-0")
-        _request(work.conn, day, ours, entry="3-0", outcome="parked")
+        _request(work.conn, day, ours, entry="3-0", outcome="dead_letter")
     store.set_override(work.conn, ours, "webhook_events", 7)
     store.set_override(work.conn, ours, "webhook_raw", 2)
 

@@ -187,7 +187,7 @@ def test_a_database_that_comes_back_is_asked_again_who_we_are(services: Services
             pytest.fail("a connection was handed out")
 
 
-def test_intake_stands_still_and_parks_nothing_while_its_role_is_refused(
+def test_intake_stands_still_and_makes_no_dead_letters_while_its_role_is_refused(
     services: Services, database: Database, redis_url: str
 ) -> None:
     bot = make_bot(database.admin_url)
@@ -206,7 +206,7 @@ def test_intake_stands_still_and_parks_nothing_while_its_role_is_refused(
         inbox.client.close()
 
     assert stored is not None
-    assert (stored.effected, stored.parked) == (1, 0)
+    assert (stored.effected, stored.dead_letters) == (1, 0)
 
 
 def test_a_gateway_whose_database_comes_later_with_a_role_that_sees_everything_says_503(

@@ -50,8 +50,8 @@ TWICE = {
     "price set": "price set gpt 0.15 0.60",
     "budget": "budget 1000 --company shoe-shop",
     "budget none": "budget none --company shoe-shop",
-    "parked redrive": "parked redrive --all",
-    "parked discard": "parked discard 2026-01-01/s/1-0/0 --reason spam",
+    "dead-letters redrive": "dead-letters redrive --all",
+    "dead-letters discard": "dead-letters discard 2026-01-01/s/1-0/0 --reason spam",
     "spaces drop": "spaces drop nothing --yes",
     "spaces switch": "spaces switch nothing",
 }  # fmt: skip
@@ -73,7 +73,7 @@ OTHERWISE = {
         "spaces progress", "conversations list", "conversations show", "doctor", "request", "balance", "job list",
         "job history", "retention show", "limits show", "archive preview", "archive stats", "archive receipts",
         "backup list", "contact find", "contact export", "outbound uncertain list", "turns list", "receipt",
-        "price list", "parked list", "parked show", "parse",
+        "price list", "dead-letters list", "dead-letters show", "parse",
     },
 }  # fmt: skip
 """Commands that the table leaves out, by the reason."""

@@ -33,4 +33,4 @@ def test_nothing_that_must_stay_is_gone_and_the_hot_set_is_bounded(
         "lifecycle.delete_old_archives",
         "operations.record_table_sizes",
     } <= set(outcome.seconds)
-    assert "rows.parked" in standing
+    assert "rows.dead_letters" in standing

@@ -133,7 +133,7 @@ def test_a_body_is_not_read_before_the_app_is_found_and_its_secret_fits(
 @pytest.mark.parametrize(
     "path",
     ["/knowledge/documents?name=a.txt", "/knowledge/sites", "/knowledge/search", "/inbox/conversations/1/messages",
-     "/ops/parked/redrive", "/widget/nobody/messages"],
+     "/ops/dead-letters/redrive", "/widget/nobody/messages"],
 )  # fmt: skip
 def test_a_body_is_not_read_before_its_sender_is_known(gateway: RunningGateway, path: str) -> None:
     sent = gateway.run(_speak(gateway, path, _must_not_be_read))

@@ -157,13 +157,13 @@ def test_what_unfolds_or_nests_is_refused_or_read_within_bounds(kind: str, raw: 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < GROWN_MAX_KB
 
 
-def test_a_slow_file_is_parked_after_one_time_out(station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_file_fails_after_one_time_out(station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "WALL_S", 1)
     send(station, bot, "slow.html", SLOW)
 
-    assert import_next(station.r, 0)[0] is Result.PARKED
+    assert import_next(station.r, 0)[0] is Result.FAILED
 
-    assert states(station, bot) == [("parked", 1)]
+    assert states(station, bot) == [("failed", 1)]
     assert "longer than" in str(station.rows("SELECT reason FROM imports")[0][0])
 
 
@@ -202,7 +202,7 @@ def test_another_company_s_import_ends_while_slow_files_are_read(
             each.result()
 
     assert ended[0] == "other"
-    assert states(station, bot) == [("parked", 1)] * 3
+    assert states(station, bot) == [("failed", 1)] * 3
 
 
 def test_a_reader_that_is_killed_loses_nothing_and_doubles_nothing(station: Station, bot: Bot) -> None:
@@ -223,7 +223,7 @@ def test_a_reader_that_is_killed_loses_nothing_and_doubles_nothing(station: Stat
     assert station.rows("SELECT count(*) FROM documents") == [(1,)]
 
 
-def test_what_kills_its_reader_from_outside_twice_is_parked(
+def test_what_kills_its_reader_from_outside_twice_fails(
     station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object, **__: object) -> Parsed:
@@ -234,7 +234,7 @@ def test_what_kills_its_reader_from_outside_twice_is_parked(
 
     assert import_next(station.r, 0)[0] is Result.RETRY
     station.execute("UPDATE imports SET due_at = now()")
-    assert import_next(station.r, 0)[0] is Result.PARKED
+    assert import_next(station.r, 0)[0] is Result.FAILED
 
 
 def test_the_reader_knows_none_of_our_secrets() -> None:

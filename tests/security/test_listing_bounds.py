@@ -26,17 +26,17 @@ LISTINGS = {
     ("/knowledge/imports", "GET"): ("imports", 200, 4 * MB),
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
     ("/ops/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
-    ("/ops/parked", "GET"): ("parked", 1_000, 2 * MB),
+    ("/ops/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
     ("/ops/uncertain", "GET"): ("uncertain", 1_000, 1 * MB),
 }
 """(the answer's list, rows a page, bytes a page)"""
 NO_LISTINGS = {
     ("/health/live", "GET"), ("/health/ready", "GET"), ("/health", "GET"), ("/metrics", "GET"),
     ("/inbox/conversations/{conversation:id}/filter", "GET"), ("/ops/balance", "GET"),
-    ("/ops/parked/{place:path}", "GET"),
+    ("/ops/dead-letters/{place:path}", "GET"),
     ("/media/{company:id}/{message:id}/{ordinal:id}", "GET"), ("/widget/{channel}/events", "GET"),
 }  # fmt: skip
-"""One thing each. A parked request and a stream of events, whose pieces the tables bound row by row, are whole."""
+"""One thing each. A dead letter and a stream of events, whose pieces the tables bound row by row, are whole."""
 WORST = r"E'\x01'"
 """What JSON needs six bytes for."""
 ROWS = f"""
@@ -61,12 +61,12 @@ ROWS = f"""
     SELECT %(company)s, (SELECT max(id) FROM collections WHERE company_id = %(company)s),
         rpad(n::text, 2600, {WORST}), repeat({WORST}, 5000), '', '', 0 FROM generate_series(1, 201) n;
     INSERT INTO imports (company_id, source, name, kind, state, reason)
-    SELECT %(company)s, rpad(n::text, 2600, {WORST}), '', 'file', 'parked', repeat({WORST}, 5000)
+    SELECT %(company)s, rpad(n::text, 2600, {WORST}), '', 'file', 'failed', repeat({WORST}, 5000)
     FROM generate_series(1, 201) n;
     INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, company_id, channel_id,
         kind, outcome, reason)
     SELECT current_date, 's', n || '-0', 0, date_trunc('hour', now()), 'telegram', %(app)s, %(company)s, %(channel)s,
-        'message', 'parked', lpad(n::text, 5000, {WORST}) FROM generate_series(1, 5001) n;
+        'message', 'dead_letter', lpad(n::text, 5000, {WORST}) FROM generate_series(1, 5001) n;
     INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state, uncertain_at, meaning)
     SELECT %(company)s, (SELECT min(id) FROM conversations WHERE company_id = %(company)s), %(channel)s, n, 1, 'x',
         'uncertain', now(), 'timeout' FROM generate_series(1, 1001) n;

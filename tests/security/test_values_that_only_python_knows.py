@@ -28,8 +28,8 @@ NO_TIMES = [
     "infinity", "-infinity", "epoch", "now", "today", "12:00", "\x00", "\ud800", "4713-01-01 BC",
 ]  # fmt: skip
 PATHS = [
-    "/widget/a%00b/messages", "/webhooks/telegram/a%00b", "/webhooks/a%00/b", "/media/1/1/a%00", "/ops/parked/%00",
-    "/inbox/conversations/%00", "/knowledge/documents/%00",
+    "/widget/a%00b/messages", "/webhooks/telegram/a%00b", "/webhooks/a%00/b", "/media/1/1/a%00",
+    "/ops/dead-letters/%00", "/inbox/conversations/%00", "/knowledge/documents/%00",
 ]  # fmt: skip
 
 

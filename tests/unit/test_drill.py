@@ -57,13 +57,13 @@ def test_several_messages_of_one_chat_count_each() -> None:
     assert (found.accepted, found.once, found.lost) == (6, 3, 1)
 
 
-def test_what_was_to_be_parked_counts_as_parked_only_if_it_was_not_stored() -> None:
-    customer = Customer(BOT, "5", posts=1, messages=1, parked=True)
+def test_what_was_to_be_a_dead_letter_counts_as_one_only_if_it_was_not_stored() -> None:
+    customer = Customer(BOT, "5", posts=1, messages=1, dead_letter=True)
     found = Totals()
     count(found, customer, Chat(), 0)
     count(found, customer, Chat(stored=1, replies=1, turns=1, sent=1), 1)
 
-    assert (found.parked, found.once, found.lost) == (1, 1, 0)
+    assert (found.dead_letters, found.once, found.lost) == (1, 1, 0)
 
 
 def test_every_fault_point_of_a_message_s_way_is_drilled() -> None:

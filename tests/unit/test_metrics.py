@@ -150,16 +150,16 @@ def test_a_label_that_is_forgotten_is_an_error_and_a_long_one_is_cut(folder: Pat
 
     with pytest.raises(ValueError, match="platform, status"):
         metrics.WEBHOOKS.inc("telegram")
-    metrics.EVENTS.inc("message", "parked", "x" * 500)
+    metrics.EVENTS.inc("message", "dead_letter", "x" * 500)
 
-    assert _value(folder, "events_total", kind="message", outcome="parked", reason="x" * 60) == 1
+    assert _value(folder, "events_total", kind="message", outcome="dead_letter", reason="x" * 60) == 1
 
 
 def test_series_beyond_the_bound_are_not_kept_and_the_others_go_on(folder: Path) -> None:
     metrics.configure(folder)
     metrics.WEBHOOKS.inc("telegram", "200")
     for number in range(metric_files.SERIES_MAX + 10):
-        metrics.EVENTS.inc("message", "parked", str(number))
+        metrics.EVENTS.inc("message", "dead_letter", str(number))
     metrics.WEBHOOKS.inc("telegram", "200")
 
     assert _webhooks(folder) == 2

@@ -92,7 +92,9 @@ COMMANDS = {
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn came to be, station by station."),
     "price": Lazy("workers.commands.receipts:price", "What models cost."),
     "budget": Lazy("workers.commands.receipts:budget", "How many tokens a company may use a day."),
-    "parked": Lazy("workers.commands.ops:parked", "List, show, redrive or discard what could not be handled."),
+    "dead-letters": Lazy(
+        "workers.commands.ops:dead_letters", "List, show, redrive or discard what could not be handled."
+    ),
     "eval": Lazy("workers.commands.evaluate:evaluate", "How well passages are found, on data that says what is right."),
     "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
 }

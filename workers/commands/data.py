@@ -30,8 +30,6 @@ from workers.commands.printing import as_json_option, counted, print_json, print
 from workers.commands.setup import as_owner
 from workers.commands.spaces import embedders_of
 
-STATE_WORDS = {"queued": "queued", "done": "done", "parked": "failed"}
-"""What people are told of an import's state."""
 BULK_FILES = 20
 """From so many on what the planner knows of the tables is no longer true."""
 
@@ -212,17 +210,17 @@ def progress(company: str, as_json: bool) -> None:
     """How many files and pages wait, are done, have failed; those that failed with their reason; what waits for
     vectors."""
     with _of_company(company) as (conn, company_id):
-        counts, parked = queue.counts(conn, company_id), queue.listed(conn, company_id, "parked", limit=FAILED_SHOWN)
+        counts, failed = queue.counts(conn, company_id), queue.listed(conn, company_id, "failed", limit=FAILED_SHOWN)
         waiting = embeddings.waiting(conn, company_id)
     if as_json:
-        rows = [asdict(row) for row in parked]
+        rows = [asdict(row) for row in failed]
         print_json({"counts": counts, "documents_without_vectors": waiting, "imports": rows})
         return
-    states = ", ".join(f"{counts.get(state, 0)} {word}" for state, word in STATE_WORDS.items())
+    states = ", ".join(f"{counts.get(state, 0)} {state}" for state in queue.STATES)
     click.echo(f"files and pages: {states}; documents that wait for vectors: {waiting}")
-    for row in parked:
+    for row in failed:
         click.echo(f"{row.id}  {row.source}  {row.reason}")
-    if (more := counts.get("parked", 0) - len(parked)) > 0:
+    if (more := counts.get("failed", 0) - len(failed)) > 0:
         click.echo(f"and {more} more that failed", err=True)
 
 
@@ -241,8 +239,8 @@ def _of_company(word: str) -> Iterator[tuple[psycopg.Connection, int]]:
 def retry(company: str, as_json: bool) -> None:
     """Read again what has failed; files of this command's machine have to be added again."""
     with _of_company(company) as (conn, company_id):
-        count = queue.retry_parked(conn, company_id)
-        left = queue.counts(conn, company_id).get("parked", 0)
+        count = queue.retry_failed(conn, company_id)
+        left = queue.counts(conn, company_id).get("failed", 0)
         if not count:
             raise NothingDone("import", "nothing has failed that could be read again: see `documents progress`")
     _ring_index(settings.load())
@@ -263,7 +261,7 @@ def clear_failed(company: str, reason: str | None, dry_run: bool, as_json: bool)
     if reason is not None and (not reason.strip() or "\x00" in reason):
         raise click.UsageError("--reason holds no words: `documents progress` shows the reasons")
     with _of_company(company) as (conn, company_id):
-        cleared = queue.clear_parked(conn, company_id, reason, dry_run=dry_run)
+        cleared = queue.clear_failed(conn, company_id, reason, dry_run=dry_run)
         if not cleared:
             raise NothingDone("import", "no failed import fits: see `documents progress`")
     shown = [{"id": id_, "source": source, "reason": why} for id_, source, why in cleared]

@@ -92,10 +92,10 @@ receipt 41
 price list
 price set gpt-4o-mini 0.15 0.60
 budget 1000000 --company acme
-parked discard 2026-01-01/s/1-0/0 --reason spam
-parked list
-parked redrive 2026-01-01/s/1-0/0
-parked show 2026-01-01/s/1-0/0 --content
+dead-letters discard 2026-01-01/s/1-0/0 --reason spam
+dead-letters list
+dead-letters redrive 2026-01-01/s/1-0/0
+dead-letters show 2026-01-01/s/1-0/0 --content
 eval retrieval --corpus corpus.jsonl --queries queries.jsonl --out run.jsonl
 parse telegram --me @acme_bot < webhook.json
 """

@@ -1,4 +1,4 @@
-"""The operator's hands: the balance, parked events, uncertain sends."""
+"""The operator's hands: the balance, dead letters, uncertain sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-import psycopg
 from redis.exceptions import RedisError
 
 from shared import channels, settings
@@ -20,7 +19,6 @@ from shared.store.delivery import send_results
 from shared.store.inbound import balance as balance_store
 from shared.store.inbound import dead_letters as store
 from shared.store.inbound.journal import Reader
-from shared.store.tenants import registry
 from workers.commands.naming import ID, CompanyItem, located, place_argument
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
@@ -74,7 +72,7 @@ def balance(hours: int | None, write_off: int | None, as_json: bool) -> None:
 def _hour_line(row: balance_store.Hour) -> str:
     channel = "no channel" if row.channel_id is None else f"{row.company_id}/{row.channel_id}"
     return (
-        f"{row.hour:%Y-%m-%d %H}h  {row.platform:<10} {channel:<12} {row.outcome:<8} {row.events:>8}  {row.reason}"
+        f"{row.hour:%Y-%m-%d %H}h  {row.platform:<10} {channel:<12} {row.outcome:<11} {row.events:>8}  {row.reason}"
     ).rstrip()
 
 
@@ -93,50 +91,40 @@ def _show(found: balance_store.Balance) -> None:
         click.echo(f"{title:<10} " + (", ".join(f"{name} {count}" for name, count in counts.items()) or "none"))
 
 
-@click.group()
-def parked() -> None:
+@click.group("dead-letters")
+def dead_letters() -> None:
     """Requests that were set aside with their error."""
 
 
-@parked.command("list")
+@dead_letters.command("list")
 @click.option("--platform", help="Only this platform's.")
 @click.option("--reason", help="Only those with this reason, as the list shows it.")
 @click.option("--app", "app_id", type=ID, help="Only this application's (its number in `app list`).")
 @limit_option(100, most=100_000)
 @as_json_option
-def parked_list(platform: str | None, reason: str | None, app_id: int | None, limit: int, as_json: bool) -> None:
+def list_(platform: str | None, reason: str | None, app_id: int | None, limit: int, as_json: bool) -> None:
     """Oldest first."""
     with as_owner(settings.load()) as conn:
-        rows = store.all_parked(conn, _filter(conn, platform, reason, app_id), limit=limit + 1)
-    print_rows(rows, _parked_line, empty="nothing is parked", as_json=as_json, limit=limit)
+        only = store.known(conn, store.Filter(platform, reason, app_id), channels.NAMES)
+        rows = store.listed(conn, only, limit=limit + 1)
+    print_rows(rows, _dead_letter_line, empty="there are no dead letters", as_json=as_json, limit=limit)
 
 
-def _filter(conn: psycopg.Connection, platform: str | None, reason: str | None, app_id: int | None) -> store.Filter:
-    """Raises NotFound for a platform or an application that there is not."""
-    found = store.Filter(platform, reason, app_id)
-    # what is parked may be of a platform that nobody knows any more
-    if platform is not None and platform not in channels.NAMES and not store.all_parked(conn, found, limit=1):
-        raise NotFound("platform", f"no platform is named {platform!r}: there are {', '.join(channels.NAMES)}")
-    if app_id is not None and all(app.id != app_id for app in registry.apps(conn)):
-        raise NotFound("app", f"no app has the number {app_id}: `app list` shows them")
-    return found
-
-
-def _parked_line(row: store.Parked) -> str:
+def _dead_letter_line(row: store.DeadLetter) -> str:
     size = f"{row.size} bytes" if row.size is not None else "body purged"
     return f"{row.place}  {row.received_at:%Y-%m-%d %H:%M:%S}  {row.platform}  {row.reason}  {size}"
 
 
-@parked.command("show")
+@dead_letters.command("show")
 @click.argument("place")
 @click.option("--content", is_flag=True, help="Print the body as it came, message text and all.")
 @as_json_option
-def parked_show(place: str, content: bool, as_json: bool) -> None:
-    """The shape of a parked request; its words only with --content."""
+def show(place: str, content: bool, as_json: bool) -> None:
+    """The shape of a dead letter; its words only with --content."""
     with as_owner(settings.load()) as conn:
         raw = _valid(lambda: store.raw_body(conn, place))
     if raw is None:
-        raise NotFound("parked", f"{place}: there is no body (never parked here, or purged)")
+        raise NotFound("dead_letter", f"{place}: there is no body (never a dead letter here, or purged)")
     if content:
         if as_json:
             print_json({"place": place, "text": raw.decode("utf-8", "replace")})
@@ -151,49 +139,49 @@ def parked_show(place: str, content: bool, as_json: bool) -> None:
     print_result({"place": place, "shape": shape}, shown, as_json=as_json)
 
 
-@parked.command("redrive")
+@dead_letters.command("redrive")
 @click.argument("places", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that are parked, oldest first.")
+@click.option("--all", "everything", is_flag=True, help="All of them, oldest first.")
 @click.option("--platform", help="Only this platform's.")
 @click.option("--reason", help="Only those with this reason, as the list shows it.")
 @click.option("--app", "app_id", type=ID, help="Only this application's (its number in `app list`).")
 @as_json_option
-def parked_redrive(
+def redrive(
     places: tuple[str, ...], everything: bool, platform: str | None, reason: str | None, app_id: int | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Send parked requests through the journal again. Doing it twice does nothing twice."""
+    """Send dead letters through the journal again. Doing it twice does nothing twice."""
     config = settings.load()
     if not places and not everything and (platform, reason, app_id) == (None, None, None):
-        raise Permanent("parked", "name places from `parked list`, a filter, or --all")
+        raise Permanent("dead_letter", "name places from `dead-letters list`, a filter, or --all")
     with as_owner(config) as conn, journal(config) as reader:
-        only = _filter(conn, platform, reason, app_id)
+        only = store.known(conn, store.Filter(platform, reason, app_id), channels.NAMES)
         if not places:
-            places = tuple(row.place for row in store.all_parked(conn, only, limit=100_000))
+            places = tuple(row.place for row in store.listed(conn, only, limit=100_000))
             if not places:
-                raise NothingDone("parked", "nothing that is parked fits: `parked list` shows what there is")
+                raise NothingDone("dead_letter", "no dead letter fits: `dead-letters list` shows what there is")
         went = [_valid(lambda place=place: store.redrive(conn, reader, place, datetime.now(UTC))) for place in places]
     _sorted_out("redriven", places, went, as_json=as_json)
 
 
 def _sorted_out(done: str, places: Sequence[str], went: Sequence[bool], *, as_json: bool) -> None:
-    """Print what became of each. Exits 1 where one of them was not parked."""
+    """Print what became of each. Exits 1 where one of them was not a dead letter."""
     each = list(zip(places, went, strict=True))
     print_result(
-        {done: [place for place, ok in each if ok], "not_parked": [place for place, ok in each if not ok]},
-        *(f"{place}  {done if ok else 'is not parked'}" for place, ok in each),
+        {done: [place for place, ok in each if ok], "not_dead_letters": [place for place, ok in each if not ok]},
+        *(f"{place}  {done if ok else 'is not a dead letter'}" for place, ok in each),
         as_json=as_json,
     )
     if not all(went):
         raise SystemExit(1)
 
 
-@parked.command("discard")
+@dead_letters.command("discard")
 @click.argument("places", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why; it stays beside them.")
 @as_json_option
-def parked_discard(places: tuple[str, ...], reason: str, as_json: bool) -> None:
-    """Give parked requests up, saying why."""
+def discard(places: tuple[str, ...], reason: str, as_json: bool) -> None:
+    """Give dead letters up, saying why."""
     if not reason.strip() or len(reason) > REASON_CHARS or "\x00" in reason:
         raise click.UsageError(f"--reason should say why, in up to {REASON_CHARS} characters")
     with as_owner(settings.load()) as conn:
@@ -205,7 +193,7 @@ def _valid(work: Any) -> Any:
     try:
         return work()
     except ValueError as e:
-        raise Permanent("parked", str(e)) from None
+        raise Permanent("dead_letter", str(e)) from None
 
 
 @click.group("outbound")

@@ -28,6 +28,7 @@ def _fits(old: str, word: str) -> bool:
 
 RENAMED = (
     Renamed("conversation", "conversations"),
+    Renamed("parked", "dead-letters"),
     Renamed("outbound settle", "outbound uncertain settle COMPANY/ID --sent|--not-sent"),
     Renamed("channel connect-telegram", "channel connect telegram --company COMPANY --slug SLUG"),
     Renamed("archive terms COMPANY", "archive terms --company COMPANY"),

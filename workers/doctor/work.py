@@ -67,7 +67,7 @@ def rows(visit: DoctorContext) -> Iterator[Finding]:
     for count, what, do in (
         (found.needing_reauth, "channels whose credentials are refused", "channel list, then connect them again"),
         (found.uncertain_parts, "sends of unknown outcome", "outbound uncertain list, then settle them"),
-        (found.parked_requests, "parked requests", "parked list, then redrive or discard them"),
+        (found.dead_letters, "dead letters", "dead-letters list, then redrive or discard them"),
     ):
         yield warn("people", f"{count} {what}", f"./switchboard {do}") if count else ok("people", f"no {what}")
 

@@ -154,7 +154,7 @@ class Totals:
     lost: int = 0
     doubled: int = 0
     uncertain: int = 0
-    parked: int = 0
+    dead_letters: int = 0
     settled: int = 0
     unheard: int = 0
 
@@ -190,8 +190,8 @@ def tally(system: System, customers: Iterable[Customer]) -> Totals:
 def count(found: Totals, customer: Customer, chat: Chat, got: int) -> None:
     found.accepted += customer.messages
     found.settled += chat.settled
-    if customer.parked and chat.stored == 0:
-        found.parked += customer.messages
+    if customer.dead_letter and chat.stored == 0:
+        found.dead_letters += customer.messages
     elif chat.stored > customer.messages or chat.replies > chat.turns or got > chat.sent + chat.uncertain:
         found.doubled += max(1, got - chat.sent - chat.uncertain)
     elif chat.stored < customer.messages:

@@ -92,18 +92,20 @@ def _webhooks_again(stage: Stage) -> None:
 
 def _poison(stage: Stage) -> None:
     """A message that the database refuses, among others; the operator's constraint stands for any such thing."""
-    before = stage.system.balance().events.get("parked", 0)
+    before = stage.system.balance().events.get("dead_letter", 0)
     stage.system.do("ALTER TABLE messages ADD CONSTRAINT drill_poison CHECK (text <> 'poison') NOT VALID")
     try:
         stage.struck()
         bots = [bot for bot in stage.traffic.bots if not bot.is_widget]
         for bot in bots:
-            stage.traffic.write(bot, "poison").parked = True
+            stage.traffic.write(bot, "poison").dead_letter = True
         wanted = before + len(bots)
-        stage.wait(lambda: stage.system.balance().events.get("parked", 0) >= wanted, f"{len(bots)} events are parked")
+        stage.wait(
+            lambda: stage.system.balance().events.get("dead_letter", 0) >= wanted, f"{len(bots)} dead letters",
+        )  # fmt: skip
     finally:
         stage.system.do("ALTER TABLE messages DROP CONSTRAINT drill_poison")
-    stage.note = f"{len(bots)} poison events parked, each alone"
+    stage.note = f"{len(bots)} poison events became dead letters, each alone"
 
 
 def _clock_jumps(stage: Stage) -> None:

@@ -35,7 +35,7 @@ class Customer:
     messages: int = 0
     accepted_at: float | None = None
     token: str | None = None
-    parked: bool = False
+    dead_letter: bool = False
 
 
 @dataclass

@@ -147,7 +147,7 @@ def _stored(conn: Conn, stream: str, pending: tuple[str, ...]) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Hour:
     """What became of the events that one channel got in one hour. channel_id: None where no channel was known.
-    reason: of what was dropped and parked, empty for the rest."""
+    reason: of dropped events and dead letters, empty for the rest."""
 
     hour: datetime
     platform: str

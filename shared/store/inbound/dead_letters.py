@@ -1,22 +1,25 @@
-"""Parked events: set aside with their error until a person redrives or discards them. As either role."""
+"""Dead letters: set aside with their error until a person redrives or discards them. As either role."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row, scalar_row
 
+from shared.errors import NotFound
 from shared.store.db.pool import Conn
 from shared.store.inbound import journal, ledger
 from shared.store.inbound.journal import Reader
+from shared.store.tenants import registry
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A parked event in a list. place: how the other commands name it. size: bytes of the raw body, None once it was
+class DeadLetter:
+    """A dead letter in a list. place: how the other commands name it. size: bytes of the raw body, None once it was
     purged."""
 
     place: str
@@ -29,7 +32,7 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which parked events; None: whatever it is. reason: exactly, as `parked list` shows it."""
+    """Which dead letters; None: whatever it is. reason: exactly, as `dead-letters list` shows it."""
 
     platform: str | None = None
     reason: str | None = None
@@ -39,28 +42,41 @@ class Filter:
 EVERY = Filter()
 
 
-def all_parked(conn: Conn, only: Filter = EVERY, *, limit: int = 100) -> list[Parked]:
-    """List parked events, oldest first."""
-    cursor = conn.cursor(row_factory=class_row(Parked))
+def listed(conn: Conn, only: Filter = EVERY, *, limit: int = 100) -> list[DeadLetter]:
+    """List dead letters, oldest first."""
+    cursor = conn.cursor(row_factory=class_row(DeadLetter))
     cursor.execute(
         """
-        /* parked.all_parked */
+        /* dead_letters.listed */
         SELECT place, received_at, platform, app_id, left(reason, 200) AS reason, size
-        FROM ops_parked(%s, %s, %s, %s)
+        FROM ops_dead_letters(%s, %s, %s, %s)
         """,
         (only.platform, only.reason, only.app_id, limit),
     )
     return cursor.fetchall()
 
 
+def known(conn: Conn, only: Filter, platforms: Collection[str]) -> Filter:
+    """Return the filter if its platform and its application exist; raises NotFound, which names what does not.
+
+    platforms: all that this version knows.
+    """
+    # a dead letter may be of a platform that this version does not know any more
+    if only.platform is not None and only.platform not in platforms and not listed(conn, only, limit=1):
+        raise NotFound("platform", f"no platform is named {only.platform!r}: there are {', '.join(platforms)}")
+    if only.app_id is not None and not registry.app_exists(conn, only.app_id):
+        raise NotFound("app", f"no app has the number {only.app_id}: `app list` shows them")
+    return only
+
+
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """One event that is or was parked. body: compressed, None once it was purged."""
+    """One event that is or was a dead letter. body: compressed, None once it was purged."""
 
     platform: str
     app_id: int
     request_id: str | None
-    still_parked: bool
+    is_dead_letter: bool
     body: bytes | None
     delivery_id: str | None
 
@@ -69,9 +85,9 @@ def _one(conn: Conn, place: str) -> _Event | None:
     cursor = conn.cursor(row_factory=class_row(_Event))
     cursor.execute(
         """
-        /* parked.one */
-        SELECT platform, app_id, request_id, still_parked, body, delivery_id
-        FROM ops_parked_one(%s::date, %s, %s, %s::int)
+        /* dead_letters.one */
+        SELECT platform, app_id, request_id, is_dead_letter, body, delivery_id
+        FROM ops_dead_letter(%s::date, %s, %s, %s::int)
         """,
         ledger.split_place(place),
     )
@@ -86,13 +102,13 @@ def raw_body(conn: Conn, place: str) -> bytes | None:
 
 
 def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
-    """Send a parked request through the journal again, into its own stream. False: it is not parked any more.
+    """Send a dead letter through the journal again, into its own stream. False: it is not a dead letter any more.
 
-    Twice is harmless: the second one meets an event that is parked no longer, and its messages' keys.
+    Twice is harmless: the second one meets an event that is not a dead letter any more, and its messages' keys.
     Raises ValueError when its body was purged.
     """
     event = _one(conn, place)
-    if event is None or not event.still_parked:
+    if event is None or not event.is_dead_letter:
         return False
     if event.body is None:
         raise ValueError(f"{place}: its body is gone: discard it")
@@ -107,11 +123,11 @@ def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
 
 
 def discard(conn: Conn, place: str, reason: str) -> bool:
-    """Give a parked event up, saying why. False: it is not parked any more."""
+    """Give a dead letter up, saying why. False: it is not a dead letter any more."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """
-        /* parked.discard */
+        /* dead_letters.discard */
         SELECT ops_discard(%s::date, %s, %s, %s::int, %s)
         """,
         (*ledger.split_place(place), f"discarded: {reason}"),

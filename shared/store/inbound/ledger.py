@@ -15,7 +15,7 @@ from shared.store.db.pool import Conn, columns
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """How one event ended. outcome: effected, dropped or parked; reason: a static word (None if effected)."""
+    """How one event ended. outcome: effected, dropped or dead_letter; reason: a static word (None if effected)."""
 
     entry: JournalEntry
     ordinal: int
@@ -175,17 +175,17 @@ def consumed(conn: Conn, stream: str) -> int:
     return cursor.fetchone() or 0
 
 
-def unpark(conn: Conn, place: str, row: LedgerRow) -> bool:
-    """Give a parked event its new outcome; false if it was not parked any more.
+def resolve(conn: Conn, place: str, row: LedgerRow) -> bool:
+    """Give a dead letter its new outcome; false if it was not a dead letter any more.
 
-    place: `<day>/<stream>/<entry>/<ordinal>`, as `parked list` prints it.
+    place: `<day>/<stream>/<entry>/<ordinal>`, as `dead-letters list` prints it.
     """
     day, stream, entry_id, ordinal = split_place(place)
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """
-        /* ledger.unpark */
-        SELECT ledger_unpark(%s::date, %s, %s, %s::int, %s, %s, %s::bigint, %s::bigint)
+        /* ledger.resolve */
+        SELECT ledger_resolve(%s::date, %s, %s, %s::int, %s, %s, %s::bigint, %s::bigint)
         """,
         (day, stream, entry_id, ordinal, row.outcome, row.reason, row.company_id, row.channel_id),
     )
@@ -197,7 +197,7 @@ def split_place(place: str) -> tuple[date, str, str, int]:
     `<day>/<stream>/<entry>/<ordinal>`."""
     parts = place.split("/")
     if len(parts) != 4:
-        raise ValueError(f"{place!r} is no place of a parked event: copy it from `parked list`")
+        raise ValueError(f"{place!r} is no place of a dead letter: copy it from `dead-letters list`")
     if not (parts[3].isascii() and parts[3].isdecimal() and len(parts[3]) <= 9):
         raise ValueError(f"{place!r}: its last part should be a number")
     return date.fromisoformat(parts[0]), parts[1], parts[2], int(parts[3])

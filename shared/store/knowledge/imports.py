@@ -1,4 +1,4 @@
-"""Stores what is to become a document: queued, done, or parked with the reason."""
+"""Stores what is to become a document: queued, done, or failed with the reason."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from shared.store.db.pool import Conn
 
 Kind = Literal["file", "page", "site"]
 REASON_CHARS = 500
+
+STATES = ("queued", "done", "failed")
+"""failed: it cannot be read, and its reason says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +199,13 @@ def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: 
     )
 
 
-def park(conn: Conn, claimed: Claim, reason: str) -> None:
-    """Park an import that cannot be read as it is. What was sent stays, to be tried again once the reason is gone."""
+def fail(conn: Conn, claimed: Claim, reason: str) -> None:
+    """Mark an import that cannot be read as failed. What was sent stays, to be tried again once the reason is gone."""
     conn.execute(
         """
-        /* imports.park */
+        /* imports.fail */
         UPDATE imports
-        SET state = 'parked', reason = %s, updated_at = now()
+        SET state = 'failed', reason = %s, updated_at = now()
         WHERE company_id = %s
           AND id = %s
           AND version = %s
@@ -227,15 +230,15 @@ def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: in
             company_id,
             source,
             name,
-            "done" if reason is None else "parked",
+            "done" if reason is None else "failed",
             reason and reason[:REASON_CHARS],
             document_id,
         ),
     )
 
 
-RETRY_PARKED = """
-    /* imports.retry_parked */
+RETRY_FAILED = """
+    /* imports.retry_failed */
     UPDATE imports
     SET state = 'queued',
         attempts = 0,
@@ -243,40 +246,40 @@ RETRY_PARKED = """
         due_at = now(),
         updated_at = now()
     WHERE company_id = %s
-      AND state = 'parked'
+      AND state = 'failed'
       AND (body IS NOT NULL OR kind <> 'file')
 """
 
 
-def retry_parked(conn: Conn, company_id: int) -> int:
-    """Queue again what is parked and still there to be read. Returns how many."""
-    return conn.execute(RETRY_PARKED, (company_id,)).rowcount
+def retry_failed(conn: Conn, company_id: int) -> int:
+    """Queue again what is failed and still there to be read. Returns how many."""
+    return conn.execute(RETRY_FAILED, (company_id,)).rowcount
 
 
-_CLEAR_PARKED = """
-    /* imports.clear_parked */
+_CLEAR_FAILED = """
+    /* imports.clear_failed */
     DELETE FROM imports
     WHERE company_id = %(company)s
-      AND state = 'parked'
+      AND state = 'failed'
       AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
     RETURNING id, source, reason
 """
-_FIND_PARKED = """
-    /* imports.find_parked */
+_FIND_FAILED = """
+    /* imports.find_failed */
     SELECT id, source, reason
     FROM imports
     WHERE company_id = %(company)s
-      AND state = 'parked'
+      AND state = 'failed'
       AND (%(reason)s::text IS NULL OR position(lower(%(reason)s) IN lower(coalesce(reason, ''))) > 0)
 """
 
 
-def clear_parked(
+def clear_failed(
     conn: Conn, company_id: int, reason: str | None = None, *, dry_run: bool = False
 ) -> list[tuple[int, str, str | None]]:
-    """Forget what is parked, with what was sent; documents stay. reason: only where the reason holds these words.
+    """Forget what is failed, with what was sent; documents stay. reason: only where the reason holds these words.
     Returns (id, source, reason) of each; dry_run: of those that would go."""
-    statement = _FIND_PARKED if dry_run else _CLEAR_PARKED
+    statement = _FIND_FAILED if dry_run else _CLEAR_FAILED
     rows = conn.execute(statement, {"company": company_id, "reason": reason}).fetchall()
     return sorted((int(str(id_)), str(source), None if why is None else str(why)) for id_, source, why in rows)
 

@@ -27,7 +27,7 @@ _RAW = """(
         WHERE e.day = r.day
           AND e.stream = r.stream
           AND e.entry_id = r.entry_id
-          AND e.outcome = 'parked'
+          AND e.outcome = 'dead_letter'
     )
     OR (SELECT coalesce(bool_and(coalesce(e.company_id = ANY (%(companies)s::bigint[]), false)), false)
         FROM webhook_events e
@@ -38,16 +38,16 @@ _RAW = """(
 )"""
 _OF_COMPANIES = "coalesce(r.company_id = ANY (%(companies)s::bigint[]), false)"
 _KEPT = {
-    # what is parked are customers' words that no table has yet
+    # dead letters are customers' words that no table has yet
     "webhook_raw": _RAW,
-    "webhook_events": f"(r.outcome = 'parked' OR {_OF_COMPANIES})",
+    "webhook_events": f"(r.outcome = 'dead_letter' OR {_OF_COMPANIES})",
     "delivery_attempts": _OF_COMPANIES,
     "llm_calls": _OF_COMPANIES,
 }
 """Which rows `r` of a day that is over stay, where these companies have longer terms."""
 _OWN = {
     **dict.fromkeys(("delivery_attempts", "llm_calls"), _OF_COMPANIES),
-    "webhook_events": f"(r.outcome <> 'parked' AND {_OF_COMPANIES})",
+    "webhook_events": f"(r.outcome <> 'dead_letter' AND {_OF_COMPANIES})",
     "webhook_raw": _RAW.replace("EXISTS", "NOT EXISTS", 1).replace(" OR (SELECT", " AND (SELECT", 1),
 }
 """Which rows `r` are these companies' alone, for a shorter term."""
@@ -209,7 +209,7 @@ def has_kept(conn: Conn, day: Day, companies: Sequence[int]) -> bool:
         row = conn.execute(
             """
             /* retention.has_kept */
-            SELECT EXISTS (SELECT 1 FROM webhook_events WHERE day = %s AND outcome = 'parked')
+            SELECT EXISTS (SELECT 1 FROM webhook_events WHERE day = %s AND outcome = 'dead_letter')
             """,
             (day.day,),
         ).fetchone()

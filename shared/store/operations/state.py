@@ -25,7 +25,7 @@ class Rows:
     overdue_parts: int
     overdue_part_s: float
     uncertain_parts: int
-    parked_requests: int
+    dead_letters: int
     needing_reauth: int
 
 
@@ -44,7 +44,7 @@ def of_database(conn: Conn) -> Rows:
             """
             /* state.of_database */
             SELECT
-                overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts, parked_requests,
+                overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts, dead_letters,
                 needing_reauth
             FROM operations_state(%s)
             """,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, LiteralString
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
 
@@ -139,6 +139,19 @@ def apps(conn: Conn, slug: str | None = None) -> list[AppLine]:
     """List apps: all of them, or the one under a slug."""
     with conn.cursor(row_factory=class_row(AppLine)) as cursor:
         return cursor.execute(APPS, (slug,)).fetchall()
+
+
+def app_exists(conn: Conn, app_id: int) -> bool:
+    """Say whether there is an app of this number, disabled or not. As either role."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        cursor.execute(
+            """
+            /* registry.app_exists */
+            SELECT EXISTS (SELECT 1 FROM apps WHERE id = %s)
+            """,
+            (app_id,),
+        )
+        return bool(cursor.fetchone())
 
 
 def set_app_state(conn: Conn, slug: str, state: Literal["active", "disabled"]) -> bool:

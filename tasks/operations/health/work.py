@@ -88,7 +88,7 @@ def rows(visit: CheckContext) -> CheckResult:
     problems += [
         Problem(key, f"{count} {words}")
         for key, count, words in (
-            ("parked", found.parked_requests, "requests are parked: ./switchboard parked list"),
+            ("dead_letters", found.dead_letters, "requests are dead letters: ./switchboard dead-letters list"),
             ("uncertain", found.uncertain_parts, "sends are uncertain: ./switchboard outbound uncertain list"),
             ("reauth", found.needing_reauth, "channels' credentials are refused: ./switchboard channel list"),
         )
