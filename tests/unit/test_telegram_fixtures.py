@@ -15,6 +15,8 @@ from shared.model import Me
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "webhooks" / "telegram"
 
+RICH = "it's me\nmario\nCodes Colors  EI136 EI136 redOnecapiscored blue\nbold\nprefixboldsuffix"
+
 # name → per event: kind, reply, reason, sender, external_id, text, reply_to
 EXPECTED: dict[str, list[tuple[Any, ...]]] = {
     "callback-query": [("message", True, None, "222222222", "666728699048485871", "thedata", "69587")],
@@ -46,7 +48,7 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
     "pinned-message-supergroup": [("other", False, "service_message", "408258968", "20225", None, None)],
     "poll-answer": [("other", False, "poll", "123456789", None, None, None)],
     "pre-checkout-query": [("other", False, "payment", "222222222", None, None, None)],
-    "rich-message": [("message", False, "from_bot", "987654321", "1234", None, None)],
+    "rich-message": [("message", False, "from_bot", "987654321", "1234", RICH, None)],
     "sticker": [("message", True, None, "12345", "123456", None, None)],
     "supergroup-story-no-text": [("message", False, "no_content", "6962620676", "134545", None, None)],
     "text": [("message", True, None, "12345678", "123456", "aaaaaaaaaa", None)],

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.channels import platform
+from shared.channels.telegram.update import READERS, WANTED
 from shared.model import Attachment, InboundEvent, Me
 from tests.unit.fixtures_telegram import (
     BOT_ID,
@@ -121,13 +122,13 @@ def test_a_kind_that_holds_no_object_is_an_event_that_says_so(value: Any) -> Non
 def test_a_photo_stands_for_its_largest_size() -> None:
     sizes = [{"file_id": "s", "file_size": 10}, {"file_id": "l", "file_size": 90}, {"file_id": "m", "file_size": 40}]
     event = read(text=None, photo=sizes, caption="The mooring")
-    assert event.attachments == (Attachment("photo", "l"),)
+    assert event.attachments == (Attachment("photo", "l", size_bytes=90),)
     assert event.text == "The mooring"
 
 
 def test_photo_sizes_without_bytes_are_compared_by_pixels() -> None:
     sizes = [{"file_id": "s", "width": 9, "height": 9}, {"file_id": "l", "width": 90, "height": 90}, {"file_id": "x"}]
-    assert read(text=None, photo=sizes).attachments == (Attachment("photo", "l"),)
+    assert [one.id for one in read(text=None, photo=sizes).attachments] == ["l"]
 
 
 @pytest.mark.parametrize("name", ["document", "voice", "video", "video_note", "audio", "animation", "sticker"])
@@ -148,10 +149,6 @@ def test_fields_repeated_for_old_clients_count_once() -> None:
     animation = read(text=None, animation={"file_id": "a"}, document={"file_id": "a"})
     venue = read(text=None, venue={"title": "Quay"}, location={"latitude": 1.0})
     assert [a.type for e in (animation, venue) for a in e.attachments] == ["animation", "venue"]
-
-
-def test_content_that_nobody_here_knows_is_not_answered() -> None:
-    assert read(text=None, story={"id": 2}).reason == "no_content"
 
 
 # Who wrote it
@@ -210,6 +207,27 @@ def test_a_payment_is_not_answered() -> None:
     assert (event.kind, event.reason) == ("other", "payment")
 
 
+def test_an_anonymous_administrator_is_a_person() -> None:
+    anonymous = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+    text = "@harbour_bot is berth 4 free?"
+    fields = {"text": text, "entities": [spanning(text, "@harbour_bot", "mention")], "from": anonymous}
+    assert read_in_group(sender_chat=GROUP, **fields).reply
+    assert read_in_group(sender_chat=CHANNEL, **fields).reason == "sender_chat"
+    assert read_in_group(sender_chat=GROUP, **{"from": anonymous}).reason == "group_without_mention"
+
+
+def test_a_post_of_the_linked_channel_is_not_answered_also_if_it_mentions_us() -> None:
+    text = "@harbour_bot is berth 4 free?"
+    entities = [spanning(text, "@harbour_bot", "mention")]
+    event = read_in_group(sender_chat=CHANNEL, is_automatic_forward=True, text=text, entities=entities)
+    assert (event.kind, event.reply, event.reason) == ("message", False, "automatic_forward")
+
+
+def test_a_group_that_says_what_it_was_is_the_same_news() -> None:
+    event = read_in_group(text=None, migrate_from_chat_id=-77)
+    assert (event.kind, event.chat, event.migrated_to) == ("other", "-77", "-100200300")
+
+
 def test_a_migrated_group_names_its_new_id() -> None:
     event = read_in_group(text=None, migrate_to_chat_id=-1007)
     assert (event.kind, event.migrated_to, event.chat) == ("other", "-1007", "-100200300")
@@ -233,6 +251,8 @@ def test_a_group_message_that_does_not_mention_us_is_not_answered() -> None:
         ("@harbour_bot is berth 4 free?", "@harbour_bot", "mention"),
         ("⛵️👨‍👩‍👧 ahoy @HARBOUR_Bot!", "@HARBOUR_Bot", "mention"),
         ("/berth@Harbour_bot 4", "/berth@Harbour_bot", "bot_command"),
+        ("/ask is berth 4 free?", "/ask", "bot_command"),
+        ("/ASK@harbour_bot is berth 4 free?", "/ASK@harbour_bot", "bot_command"),
     ],
 )
 def test_a_mention_in_a_group_may_be_answered(text: str, word: str, kind: str) -> None:
@@ -255,6 +275,9 @@ def test_a_mention_without_user_name_counts_by_our_id() -> None:
     [
         ("/berth 4", "/berth", "bot_command"),
         ("/berth@other_bot 4", "/berth@other_bot", "bot_command"),
+        ("/ask@other_bot is berth 4 free?", "/ask@other_bot", "bot_command"),
+        ("Who knows what /ask does?", "/ask", "bot_command"),
+        ("/asking", "/asking", "bot_command"),
         ("@harbour_bots are great", "@harbour_bots", "mention"),
         ("@other_bot hello", "@other_bot", "mention"),
         ("harbour_bot@example.org", "harbour_bot@example.org", "email"),
@@ -285,8 +308,30 @@ def test_a_message_that_answers_the_opening_of_our_topic_is_no_reply_to_us_witho
     assert not read_in_group(reply_to_message=root).reply
 
 
-def test_forum_topics_share_the_conversation_of_their_group() -> None:
-    assert read_in_group(message_thread_id=33, is_topic_message=True).chat == "-100200300"
+def test_a_topic_of_a_forum_is_a_conversation_of_its_own() -> None:
+    assert read_in_group(message_thread_id=33, is_topic_message=True).chat == "-100200300:33"
+    assert read(message_thread_id=33, is_topic_message=True).chat == "4401:33"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"message_thread_id": 33},  # a thread of replies, or the comments on a channel's post
+        {"message_thread_id": 33, "is_topic_message": False},
+        {"message_thread_id": 33, "is_topic_message": "yes"},
+        {"message_thread_id": 1, "is_topic_message": True},  # General, which is the group itself
+        {"message_thread_id": "x", "is_topic_message": True},
+        {"is_topic_message": True},
+    ],
+)
+def test_outside_of_topics_a_group_is_one_conversation(fields: dict[str, Any]) -> None:
+    assert read_in_group(**fields).chat == "-100200300"
+
+
+def test_a_button_under_a_message_in_a_topic_is_answered_there() -> None:
+    carrier = in_group(message_id=16, message_thread_id=33, is_topic_message=True, **{"from": OURSELVES})
+    event = only(update("callback_query", {"id": "cb-4", "from": CUSTOMER, "message": carrier, "data": "x"}))
+    assert event.chat == "-100200300:33"
 
 
 def test_a_chat_without_a_type_is_a_group_if_its_id_is_negative() -> None:
@@ -325,6 +370,41 @@ def test_a_button_in_a_group_may_be_answered_there() -> None:
 def test_a_button_that_nobody_can_be_answered_for(query: dict[str, Any], reason: str) -> None:
     event = only(update("callback_query", query))
     assert (event.reply, event.reason) == (False, reason)
+
+
+# Reactions
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "text", "status"),
+    [
+        ([], ["👍"], "👍", "added"),
+        (["👍"], ["❤"], "❤", "changed"),
+        (["👍"], ["👍", "❤"], "👍 ❤", "changed"),
+        (["👍", "❤"], ["❤"], "❤", "changed"),
+        (["❤"], [], None, "removed"),
+    ],
+)
+def test_a_reaction_is_all_that_somebody_shows_now(
+    before: list[str], now: list[str], text: str | None, status: str
+) -> None:
+    lists = {
+        name: [{"type": "emoji", "emoji": emoji} for emoji in emojis]
+        for name, emojis in (("old_reaction", before), ("new_reaction", now))
+    }
+    event = only(update("message_reaction", {**LOOK_ALIKES["message_reaction"], **lists}))
+    assert (event.kind, event.text, event.status, event.targets) == ("reaction", text, status, ("17",))
+
+
+def test_reactions_without_a_character_are_named() -> None:
+    listed = [{"type": "custom_emoji", "custom_emoji_id": "5"}, {"type": "paid"}, {"type": "of 2031"}]
+    event = only(update("message_reaction", {**LOOK_ALIKES["message_reaction"], "new_reaction": listed}))
+    assert event.text == ":custom_emoji: ⭐ ?"
+
+
+def test_what_a_webhook_asks_for_are_kinds_that_are_read() -> None:
+    assert set(WANTED) <= set(READERS)
+    assert {"message", "edited_message", "callback_query", "message_reaction"} <= set(WANTED)
 
 
 # Business chats

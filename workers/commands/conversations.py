@@ -11,6 +11,7 @@ from shared import settings
 from shared.errors import NotFound, NothingDone
 from shared.live.publisher import Publisher
 from shared.live.topics import Moved
+from shared.model import Attachment
 from shared.store.answers import receipts
 from shared.store.db.redis import connect
 from shared.store.inbox import conversations as store
@@ -84,6 +85,8 @@ def show(place: CompanyItem, content: bool, as_json: bool) -> None:
         click.echo(f"  not delivered: {found.delivery_problem}{_CLOSED.get(found.delivery_problem, '')}")
     for line in said:
         click.echo(f"  {line['seq']}  {line['created_at']:%Y-%m-%d %H:%M:%S}  {line['role']}  {line['text'] or ''}")
+        for attachment in (line["attachments"] or ()) if content else ():
+            click.echo(f"     {messages.preview(None, [Attachment.from_json(attachment)])}")
         for (message_id, _), file in sorted(fetched.items()):
             if message_id == line["id"]:
                 click.echo(f"     attachment {file.ordinal}  {_fetched(file)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 
 from shared.channels.connect.base import ConnectRefused, Identity, Question, Registration, call
 from shared.channels.telegram.send import method_url
+from shared.channels.telegram.update import WANTED
 from shared.model import Me
 
 SECRET_BYTES = 24
@@ -40,17 +42,18 @@ class TelegramConnector:
 
     async def register(self, http: httpx.AsyncClient, registration: Registration) -> list[str]:
         token = registration.identity.credentials["token"]
-        body = {"url": registration.address, "secret_token": registration.secret}
+        body = {"url": registration.address, "secret_token": registration.secret, "allowed_updates": list(WANTED)}
         await self._ask(http, token, "setWebhook", body)
         return [f"Telegram now posts to {registration.address}"]
 
     def steps(self, registration: Registration) -> list[str]:
         return [
             f"call setWebhook with url {registration.address}",
+            f"and allowed_updates {json.dumps(WANTED)}",
             f"and secret_token (shown once): {registration.secret}",
         ]
 
-    async def _ask(self, http: httpx.AsyncClient, token: str, method: str, body: dict[str, str]) -> dict[str, Any]:
+    async def _ask(self, http: httpx.AsyncClient, token: str, method: str, body: dict[str, Any]) -> dict[str, Any]:
         _, answer = await call(http, "POST", method_url(self._api_url, token, method), who="Telegram", body=body)
         if answer.get("ok") is not True:
             raise ConnectRefused(f"{method}: {answer.get('description', 'refused')}: check the token")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from shared.channels.fields import bounded, inner, number_id, opaque_id, written
+from shared.channels.fields import inner, number_id, written
+from shared.channels.telegram import contents
 from shared.model import Attachment, Kind, Me, Reason
 
 ChatType = Literal["private", "group", "channel", "unknown"]
@@ -16,26 +17,23 @@ _CHAT_TYPES: dict[str, ChatType] = {
     "supergroup": "group",
     "channel": "channel",
 }
-_FILES = ("animation", "audio", "document", "live_photo", "sticker", "video", "video_note", "voice")
-_THINGS = ("checklist", "contact", "dice", "game", "location", "paid_media", "poll", "venue")
-# Telegram repeats these for clients that do not know the newer field.
-_REPEATED_AS = {"animation": "document", "venue": "location"}
-
-_PAYMENT = {"successful_payment", "refunded_payment", "invoice"}
+_PAYMENT = {"successful_payment", "refunded_payment"}
 _SERVICE = {
     "new_chat_members", "new_chat_member", "new_chat_participant", "left_chat_member", "left_chat_participant",
     "new_chat_title", "new_chat_photo", "delete_chat_photo", "group_chat_created", "supergroup_chat_created",
     "channel_chat_created", "message_auto_delete_timer_changed", "migrate_to_chat_id", "migrate_from_chat_id",
-    "pinned_message", "users_shared", "user_shared", "chat_shared", "gift", "unique_gift", "gift_upgrade_sent",
-    "connected_website", "write_access_allowed", "passport_data", "proximity_alert_triggered", "boost_added",
-    "chat_background_set", "checklist_tasks_done", "checklist_tasks_added", "direct_message_price_changed",
-    "paid_message_price_changed", "giveaway_created", "giveaway_completed", "web_app_data", "managed_bot_created",
+    "pinned_message", "gift_upgrade_sent", "connected_website", "write_access_allowed", "proximity_alert_triggered",
+    "boost_added", "chat_background_set", "checklist_tasks_done", "checklist_tasks_added",
+    "direct_message_price_changed", "paid_message_price_changed", "giveaway_created", "giveaway_completed",
+    "managed_bot_created",
 }  # fmt: skip
 _SERVICE_PREFIXES = (
     "forum_topic_", "general_forum_topic_", "video_chat_", "voice_chat_", "suggested_post_", "chat_owner_",
     "poll_option_",
 )  # fmt: skip
 
+ASK = "/ask"
+"""What asks the bot in a group without its name."""
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONNECTION = re.compile(r"[A-Za-z0-9_+/=-]{1,128}")
 
@@ -52,18 +50,29 @@ def chat_type(chat: dict[str, Any]) -> ChatType:
 
 
 def chat_address(message: dict[str, Any]) -> str | None:
-    """Where an answer goes: the chat's id, or `business:<connection>:<id>` for the chats of a business account,
-    which Telegram keeps apart from the bot's own chat with the same person under the same id."""
+    """Where an answer goes: the chat's id, in a forum's topic `<id>:<topic>`, or `business:<connection>:<id>` for the
+    chats of a business account, which Telegram keeps apart from the bot's own chat with the same person under the same
+    id."""
     number = number_id(inner(message, "chat").get("id"))
     connection = message.get("business_connection_id")
-    if number is None or connection is None:
-        return number
+    if number is None:
+        return None
+    if connection is None:
+        topic = topic_of(message)
+        return number if topic is None else f"{number}:{topic}"
     well_formed = isinstance(connection, str) and _CONNECTION.fullmatch(connection)
     return f"business:{connection}:{number}" if well_formed else None
 
 
+def topic_of(message: dict[str, Any]) -> str | None:
+    """The topic of a forum that it stands in. Outside of topics message_thread_id names a thread of replies, which is
+    no place to answer into; the topic General has no number."""
+    thread = number_id(message.get("message_thread_id")) if message.get("is_topic_message") is True else None
+    return None if thread in ("0", "1") else thread
+
+
 def text(message: dict[str, Any]) -> str | None:
-    return written(message.get("text")) or written(message.get("caption"))
+    return written(message.get("text")) or written(message.get("caption")) or contents.rich_text(message)
 
 
 def start_parameter(message: dict[str, Any]) -> str | None:
@@ -73,31 +82,11 @@ def start_parameter(message: dict[str, Any]) -> str | None:
     return rest.strip() if command and _PARAMETER.fullmatch(rest.strip()) else None
 
 
-def attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:
-    found = {name: message[name] for name in (*_FILES, *_THINGS) if isinstance(message.get(name), dict)}
-    for newer, older in _REPEATED_AS.items():
-        if newer in found:
-            found.pop(older, None)
-    photo = _largest(message.get("photo"))
-    if photo is not None:
-        found = {"photo": photo, **found}
-    return tuple(_attachment(name, value) for name, value in found.items())
-
-
-def _largest(sizes: Any) -> dict[str, Any] | None:
-    """Of a photo's sizes the one with the most bytes, else the most pixels, else the last."""
-    known = [size for size in sizes if isinstance(size, dict)] if isinstance(sizes, list) else []
-    return max(reversed(known), key=_size, default=None)
-
-
-def _size(photo: dict[str, Any]) -> tuple[int, int]:
-    size, width, height = (int(number_id(photo.get(name)) or 0) for name in ("file_size", "width", "height"))
-    return size, width * height
-
-
-def _attachment(name: str, value: dict[str, Any]) -> Attachment:
-    platform_id = opaque_id(value.get("file_id")) or (opaque_id(value.get("id")) if name == "poll" else None)
-    return Attachment(type=name, id=bounded(platform_id), mime=written(value.get("mime_type"), 128))
+def attachments(message: dict[str, Any], *, new: bool = False) -> tuple[Attachment, ...]:
+    """What a message holds beside its text. new: what stands for it where nothing can be read, too: an edit of that
+    kind leaves what there is."""
+    found = contents.attachments(message)
+    return (contents.unsupported(message),) if new and not found and text(message) is None else found
 
 
 def judge(message: dict[str, Any], me: Me) -> tuple[Kind, Reason | None]:
@@ -141,17 +130,24 @@ def _author_forbids(message: dict[str, Any]) -> Reason | None:
     if message.get("is_automatic_forward"):
         return "automatic_forward"
     if message.get("sender_chat"):
-        return "sender_chat"
+        # an administrator who writes as the group; as a channel nobody knows who it is
+        return None if _speaks_for_group(message) else "sender_chat"
     sender = inner(message, "from")
     if sender.get("is_bot"):
         return "from_bot"
     return "no_sender" if number_id(sender.get("id")) is None else None
 
 
+def _speaks_for_group(message: dict[str, Any]) -> bool:
+    group, chat = (number_id(inner(message, name).get("id")) for name in ("sender_chat", "chat"))
+    return group is not None and group == chat
+
+
 def _place_forbids(message: dict[str, Any], kind_of_chat: ChatType, me: Me) -> Reason | None:
     if chat_address(message) is None:
         return "no_chat"
-    if text(message) is None and not attachments(message):
+    # in a private chat the customer is told that it cannot be read
+    if kind_of_chat != "private" and text(message) is None and not attachments(message):
         return "no_content"
     if kind_of_chat == "unknown":
         return "unknown_chat"
@@ -211,5 +207,6 @@ def _is_mention(encoded: bytes, entity: dict[str, Any], me: Me) -> bool:
     if entity.get("type") == "mention" and word.startswith("@"):
         return _is_our_handle(word[1:], me)
     if entity.get("type") == "bot_command" and word.startswith("/"):
-        return "@" in word and _is_our_handle(word.partition("@")[2], me)
+        command, _, bot = word.partition("@")
+        return _is_our_handle(bot, me) if bot else command.casefold() == ASK and offset == 0
     return False

@@ -57,6 +57,7 @@ class Telegram(Platform):
         return split_utf16(text, PART_LIMIT_UNITS)
 
     def rates(self, channel: str, chat: str) -> tuple[Rate, ...]:
+        chat = telegram_send.chat_of(chat)
         bot = Rate(f"telegram:{channel}", 30, 1.0, burst=30)
         one_chat = Rate(f"telegram:{channel}:{chat}", 1, 1.0)
         if not chat.startswith("-"):

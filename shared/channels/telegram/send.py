@@ -29,6 +29,8 @@ _BAD_REQUESTS = (
     ("have no rights", "no_rights"),
     ("chat_write_forbidden", "no_rights"),
     ("topic_closed", "no_rights"),
+    ("topic_deleted", "chat_deleted"),
+    ("message thread not found", "chat_deleted"),
 )
 _FORBIDDEN = (
     ("blocked by the user", "blocked"),
@@ -71,11 +73,20 @@ def file_url(api_url: str, token: str, path: str) -> str:
 
 
 def addressee(chat: str) -> dict[str, Any]:
-    """The fields that name a chat: its id, and the business connection of a `business:<connection>:<id>`."""
+    """The fields that name a chat: its id, the topic of an `<id>:<topic>`, the business connection of a
+    `business:<connection>:<id>`."""
     if chat.startswith("business:"):
         _, connection, number = (*chat.split(":", 2), "")[:3]
         return {"business_connection_id": storable(connection), "chat_id": _chat_id(number)}
+    number, _, topic = chat.partition(":")
+    if number_id(topic) is not None:
+        return {"chat_id": _chat_id(number), "message_thread_id": int(topic)}
     return {"chat_id": _chat_id(chat)}
+
+
+def chat_of(chat: str) -> str:
+    """The chat of an address, without its topic: what Telegram's limits count."""
+    return chat if chat.startswith("business:") else chat.partition(":")[0]
 
 
 def _chat_id(chat: str) -> int | str:

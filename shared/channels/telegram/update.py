@@ -28,6 +28,7 @@ from shared.channels.telegram import message as content
 from shared.model import InboundEvent, Kind, Me, Reason
 
 _DELETED_AT_ONCE = 1000  # Telegram names at most 100
+_REACTIONS_MAX = 20  # of one person to one message; Telegram allows three
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _event(update: Update, kind: Kind, reason: Reason | None, dedupe_key: str, *
         external_id=message_id,
         dedupe_key=dedupe_key,
         text=content.text(value) if holds_text else None,
-        attachments=content.attachments(value) if holds_text else (),
+        attachments=content.attachments(value, new=kind == "message") if holds_text else (),
         reply_to=_message_id(inner(value, "reply_to_message")),
         sender_name=name or called(person.get("username")),
         sent_at=moment(value.get("date")),
@@ -133,7 +134,11 @@ def _message_key(update: Update, *more: str) -> str:
 def _message(update: Update, me: Me) -> list[InboundEvent]:
     kind, reason = content.judge(update.value, me)
     event = _event(update, kind, reason, _message_key(update), holds_text=True)
-    return [replace(event, referral=content.start_parameter(update.value)) if kind == "message" else event]
+    if kind == "message":
+        return [replace(event, referral=content.start_parameter(update.value))]
+    # what was the group's id before; with this half alone the event is of the chat that it was
+    before = number_id(update.value.get("migrate_from_chat_id"))
+    return [event if before is None else replace(event, chat=before, migrated_to=event.chat)]
 
 
 def _post(reason: Reason) -> Reader:
@@ -216,13 +221,21 @@ def _callback_forbidden(
 
 
 def _reaction(update: Update, me: Me) -> list[InboundEvent]:
-    """A person's reactions to a message, as they are now; of several the first."""
+    """A person's reactions to a message, all of them as they are now."""
     event = _event(update, "reaction", "reaction", update.fallback_key(), holds_text=False)
-    listed = update.value.get("new_reaction")
-    reactions = listed if isinstance(listed, list) else []
-    emoji = next((found for one in reactions[:100] if (found := written(inner(one).get("emoji"), 64))), None)
+    now, before = (_reactions(update.value.get(name)) for name in ("new_reaction", "old_reaction"))
     targets = () if event.external_id is None else (event.external_id,)
-    return [replace(event, targets=targets, text=emoji, status="added" if reactions else "removed")]
+    status = "removed" if not now else "changed" if before else "added"
+    return [replace(event, targets=targets, text=" ".join(now) or None, status=status)]
+
+
+def _reactions(listed: Any) -> list[str]:
+    """As people see them; one of a set of somebody's own has no character."""
+    found = [inner(one) for one in listed[:_REACTIONS_MAX]] if isinstance(listed, list) else []
+    return [
+        written(one.get("emoji"), 64) or {"paid": "⭐", "custom_emoji": ":custom_emoji:"}.get(str(one.get("type")), "?")
+        for one in found
+    ]
 
 
 def _plain(kind: Kind, reason: Reason) -> Reader:
@@ -234,6 +247,11 @@ def _plain(kind: Kind, reason: Reason) -> Reader:
     return read
 
 
+WANTED = (
+    "message", "edited_message", "business_connection", "business_message", "edited_business_message",
+    "deleted_business_messages", "callback_query", "message_reaction", "my_chat_member",
+)  # fmt: skip
+"""The kinds that a webhook asks for. Telegram sends reactions to nobody who does not name them."""
 READERS: dict[str, Reader] = {
     "message": _message,
     "business_message": _message,

@@ -11,7 +11,8 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from shared.model import Attachment
 from shared.store.db.pool import Conn, columns
 
-FETCHED_TYPES = ("image", "audio", "voice", "video", "file", "document", "sticker", "photo", "animation", "video_note")
+FETCHED_TYPES = ("image", "audio", "voice", "video", "file", "document", "sticker", "photo", "animation", "video_note",
+                 "live_photo")  # fmt: skip
 """Of these the bytes are fetched; a location, a contact or an order is whole as the message says it."""
 
 

@@ -48,10 +48,10 @@ Key = tuple[int, int, str]
 
 
 def preview(text: str | None, attachments: Sequence[Attachment]) -> str:
-    """A message in one line: its text, else what was attached in words, else the type of that."""
+    """A message in one line: its text, else what was attached in words, else the type and name of that."""
     if text or not attachments:
         return text or ""
-    return attachments[0].in_words() or f"[{attachments[0].type}]"
+    return attachments[0].in_words() or f"[{attachments[0].type}] {attachments[0].name or ''}".rstrip()
 
 
 # LIMIT 1: one look into the index for each key. As a join the planner reads all of a company's keys.
