@@ -311,7 +311,16 @@ def test_a_time_has_its_offset_and_is_in_utc() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["2026-01-31T12:00:00", "2026-01-31", "noon", "", 5, None, "0001-06-01T00:00:00+00:00", "9999-06-01T00:00:00+00:00"],
+    [
+        "2026-01-31T12:00:00",
+        "2026-01-31",
+        "noon",
+        "",
+        5,
+        None,
+        "0001-06-01T00:00:00+00:00",
+        "9999-06-01T00:00:00+00:00",
+    ],
 )
 def test_what_is_no_time_with_an_offset_is_refused(value: object) -> None:
     with pytest.raises(Wrong, match=r"^should be a time such as 2026-01-31T12:00:00\+00:00$"):
