@@ -34,7 +34,7 @@ def test_a_name_that_is_refused_says_what_is_wrong(name: str, said: str) -> None
 
 def test_the_message_calls_the_name_what_it_is() -> None:
     for wrong in ("a\tb", "", "x" * 101):
-        with pytest.raises(ValueError, match="^a collection's name h"):
+        with pytest.raises(ValueError, match=r"^a collection's name h"):
             name_of(wrong, "collection's name")
 
 

@@ -11,9 +11,29 @@ import pytest
 
 from gateway.http import parameters
 from gateway.http.parameters import (
-    ID_MAX, NAMES_MAX, PARSED_MAX, QUERY_MAX_BYTES, Field, NoSuch, Values, Wrong, body_flag, body_id, body_number,
-    body_text, called, query_choice, query_id, query_number, query_pairs, query_text, read_body, read_date, read_object,
-    read_query, read_time,
+    ID_MAX,
+    NAMES_MAX,
+    PARSED_MAX,
+    QUERY_MAX_BYTES,
+    Field,
+    NoSuch,
+    Values,
+    Wrong,
+    body_flag,
+    body_id,
+    body_number,
+    body_text,
+    called,
+    query_choice,
+    query_id,
+    query_number,
+    query_pairs,
+    query_text,
+    read_body,
+    read_date,
+    read_object,
+    read_query,
+    read_time,
 )  # fmt: skip
 from gateway.http.refused import Refused
 

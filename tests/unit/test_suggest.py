@@ -38,7 +38,7 @@ def test_the_paths_of_all_commands_are_as_they_are_typed() -> None:
             ["list"],
             "there is no command 'list': did you mean `channel list` or `documents list` or `jobs list`?",
         ),
-        (["channel", "add"], "there is no command 'channel add': did you mean `documents add` or `documents site add`?"),
+        (["keys", "add"], "there is no command 'keys add': did you mean `documents add` or `documents site add`?"),
         # a word like one that there is beside it, with what stands before it
         (["docter"], "there is no command 'docter': did you mean `doctor`?"),
         (["channel", "enabel"], "there is no command 'channel enabel': did you mean `channel enable`?"),

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from shared.live.topics import (
-    AnswerId, Chat, Moved, News, PartialAnswer, Stored, Withdrawn, channel_name, decode, encode,
+    AnswerId,
+    Chat,
+    Moved,
+    News,
+    PartialAnswer,
+    Stored,
+    Withdrawn,
+    channel_name,
+    decode,
+    encode,
 )  # fmt: skip
 
 ANSWER = AnswerId(7, 3)
