@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -151,9 +152,9 @@ def test_an_id_that_no_table_can_hold_is_not_found_and_one_that_is_none_is_wrong
     assert _query(b"channel=%d" % ID_MAX, CHANNEL)[CHANNEL] == ID_MAX
     assert _query(b"channel=1", CHANNEL)[CHANNEL] == 1
     for beyond in (b"%d" % (ID_MAX + 1), b"1" * 20, b"9" * 5_000):
-        assert _refused(lambda raw=beyond: _query(b"channel=" + raw, CHANNEL)) == (404, "there is no such channel")
+        assert _refused(partial(_query, b"channel=" + beyond, CHANNEL)) == (404, "there is no such channel")
     for none in (b"0", b"-1", b"one", b""):
-        status, said = _refused(lambda raw=none: _query(b"channel=" + raw, CHANNEL))
+        status, said = _refused(partial(_query, b"channel=" + none, CHANNEL))
         assert (status, said) == (422, f"channel should be a number from 1 to {ID_MAX}")
 
 

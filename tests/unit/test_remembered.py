@@ -9,6 +9,7 @@ import pytest
 from shared.cache.two_level import TwoLevel
 from shared.clock import FixedClock
 from shared.knowledge import remembered
+from shared.knowledge.embed import Vector
 from shared.knowledge.remembered import RememberingEmbedder, Results, Scored
 from tests.unit.test_two_level import FakeRedis, cache, fixed
 
@@ -28,7 +29,7 @@ class Counting:
     def prepare(self) -> None:
         self.prepared += 1
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[list[float]]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
         self.asked.append(list(texts))
         self.deadlines.append(deadline_s)
         return [[float(len(text)), 0.5] for text in texts]
