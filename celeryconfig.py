@@ -10,7 +10,7 @@ from shared import queues, settings
 
 _settings = settings.load()
 
-broker_url = _settings.need("broker_url")
+broker_url = _settings.need("BROKER_URL")
 broker_connection_retry_on_startup = True
 worker_consumer = "workers.consumer:Consumer"  # tries to reach the broker every two seconds; Celery's every thirty
 broker_connection_max_retries = None  # a broker that is away for an hour must not end the fleet
@@ -20,7 +20,7 @@ broker_pool_acquire_timeout = 5  # a publisher fails rather than waits for ever
 broker_transport_options = {
     "global_keyprefix": queues.REDIS_PREFIX,
     # Redelivery is not our safety net, the rows are; but it must stay above the longest countdown (60 s).
-    "visibility_timeout": _settings.visibility_timeout_s,
+    "visibility_timeout": _settings.redis.visibility_timeout_s,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,  # the default of 10 turned 5 s into 101 s
     # kombu passes no timeout by itself: a publish could hang for ever

@@ -64,7 +64,7 @@ def _mixed(first: int, count: int) -> list[int]:
 def _fill(inbox: Inbox, chats: Chats) -> None:
     """As the gateway appends: pipelined, the shard by app and chat."""
     pipe = inbox.client.pipeline(transaction=False)
-    shards = inbox.settings.journal_shards
+    shards = inbox.settings.journal.shards
     for bot, chat in chats:
         stream = journal.stream_of(journal.shard_of(bot.app_id, str(chat), shards))
         raw = json.dumps(update(TEXT, chat=chat)).encode()

@@ -18,7 +18,7 @@ from shared import settings
 THREADS = {"first": 2, "second": 32, "third": 16}
 
 _config = settings.load()
-_url = _config.need("broker_url")
+_url = _config.need("BROKER_URL")
 app = Celery("chain", broker=_url)
 app.conf.update(
     task_ignore_result=True,

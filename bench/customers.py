@@ -81,7 +81,7 @@ def report() -> list[str]:
     """Lines of a table; raises AssertionError when a message that was accepted is lost or doubled."""
     folder = Path(tempfile.mkdtemp(prefix="bench-customers-"))
     try:
-        with drilled_system(folder, quick=False, armed=False, reply_threads=REPLY_THREADS) as system:
+        with drilled_system(folder, quick=False, armed=False, REPLY_THREADS=REPLY_THREADS) as system:
             return _measure(system)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -92,7 +92,7 @@ def _measure(system: Drilled) -> list[str]:
     system.control("POST", "latency", target="openai", first_byte_s=LLM_S, chunk_s=0.0)
     bots = _bots(system)
     crowds = [_crowd(bots, WARM_CUSTOMERS, 1)]
-    crowds[0].run(system.config.gateway_port, WARM_S)
+    crowds[0].run(system.config.gateway.port, WARM_S)
     _clear(system)
     stages, before = [], _use(system)
     for place, customers in enumerate(STAGES):
@@ -133,7 +133,7 @@ def _crowd(bots: list[Bot], customers: int, place: int) -> Crowd:
 def _stage(system: Drilled, customers: int, crowd: Crowd) -> Stage:
     began_s, cpu_s = time.perf_counter(), _cpu_s(system)
     posting_s = time.process_time()
-    crowd.run(system.config.gateway_port, STAGE_S)
+    crowd.run(system.config.gateway.port, STAGE_S)
     seconds, posting_s = time.perf_counter() - began_s, time.process_time() - posting_s
     cleared_s = _clear(system)
     spent = {name: (now_s - cpu_s[name]) * 1000 / max(1, crowd.accepted) for name, now_s in _cpu_s(system).items()}
@@ -145,7 +145,7 @@ def _stage(system: Drilled, customers: int, crowd: Crowd) -> Stage:
 def _clear(system: Drilled) -> float:
     """Until nothing is open, seen over one connection so that looking costs next to nothing; seconds."""
     began_s, clear = time.perf_counter(), 0
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         while clear < 3:
             if time.perf_counter() - began_s > CLEAR_WITHIN_S:
                 raise AssertionError(f"not clear after {CLEAR_WITHIN_S:.0f} s")
@@ -201,7 +201,7 @@ def _use(system: Drilled) -> Use:
         " FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent"
         " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1"
     )
-    client = connect(str(system.config.redis_url), socket_timeout_s=5.0)
+    client = connect(str(system.config.redis.url), socket_timeout_s=5.0)
     memory = int(client.info("memory")["used_memory"])
     client.close()
     return Use(int(size), {str(name): int(size) for name, size in tables}, memory)
@@ -212,7 +212,7 @@ def _statements(system: Drilled, crowd: Crowd) -> Counter[str]:
     log = system.logs / "postgres.log"
     before = log.stat().st_size
     with _logged(system):
-        crowd.run(system.config.gateway_port, COUNTED_S)
+        crowd.run(system.config.gateway.port, COUNTED_S)
         _clear(system)
     with log.open("rb") as file:
         file.seek(before)
@@ -243,7 +243,7 @@ def _percentile(ordered: list[float], share: float) -> float:
 
 
 def _shown(system: Drilled, stages: list[Stage]) -> list[str]:
-    quiet = system.config.quiet_window_s
+    quiet = system.config.answers.quiet_window_s
     lines = [
         f"customers of {len(SHARES)} platforms for {PAIR_CORES} cores, of whom {SHARE:.0%} are here"
         f" ({psutil.cpu_count()} cores), each writing every {THINK_S:.0f} s; a model that takes {LLM_S:g} s,"

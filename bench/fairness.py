@@ -45,8 +45,8 @@ SETTINGS = (
 def _system(setting: _Setting) -> Iterator[System]:
     slots: dict[str, Any] = {f"{setting.station}_threads": setting.slots}
     with private_system(
-        **{"reply_threads": 32, "deliver_threads": 16, "database_pool_max": 8, **slots},
-        company_slots_share=setting.company_share,
+        **{"REPLY_THREADS": 32, "DELIVER_THREADS": 16, "DATABASE_POOL_MAX": 8, **slots},
+        COMPANY_SLOTS_SHARE=setting.company_share,
     ) as system:
         system.standin.limits(enforced=False)
         target = "openai" if setting.station == "reply" else "telegram"
@@ -57,7 +57,7 @@ def _system(setting: _Setting) -> Iterator[System]:
 
 def _post(system: System, bot: Bot, a_second: float, began_s: float) -> list[tuple[int, float]]:
     """Messages on a timetable, each of a customer of its own: (chat, when it was accepted)."""
-    connection = http.client.HTTPConnection("127.0.0.1", system.config.gateway_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", system.config.gateway.port, timeout=30)
     accepted = []
     for number in range(round(SECONDS * a_second)):
         # not all companies at the same moment
@@ -87,7 +87,9 @@ def _waits_s(system: System, quiet: Sequence[Bot], noisy: Bot | None) -> list[fl
         int(one["chat_id"]): float(one["at"]) for bot in quiet for one in system.standin.messages(token=bot.token)
     }
     return sorted(
-        arrived[chat] - at - system.config.quiet_window_s for accepted in posted[: len(quiet)] for chat, at in accepted
+        arrived[chat] - at - system.config.answers.quiet_window_s
+        for accepted in posted[: len(quiet)]
+        for chat, at in accepted
     )
 
 

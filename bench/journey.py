@@ -45,7 +45,7 @@ def _idle(system: System) -> tuple[float, float]:
     """p50 and p95 in ms from the gateway's 200 to the platform's send API, the quiet window and the model's time taken
     off; the model answers at once, so its time is that of a request."""
     bot = system.new_bot()
-    quiet_s = system.config.quiet_window_s
+    quiet_s = system.config.answers.quiet_window_s
     spent_ms = []
     for chat in range(1, IDLE_MESSAGES + 1):
         system.post_until_accepted(bot, update(_question(chat), chat=chat))
@@ -84,7 +84,7 @@ def _cpu_s(system: System) -> dict[str, float]:
 
 def _post_all(system: System, work: list[tuple[Bot, dict[str, Any]]]) -> None:
     """Over one connection, as a platform does. Not with the tests' client, which costs as much as the gateway does."""
-    connection = http.client.HTTPConnection("127.0.0.1", system.config.gateway_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", system.config.gateway.port, timeout=10)
     for bot, body in work:
         headers = {"content-type": "application/json", "x-telegram-bot-api-secret-token": bot.secret}
         connection.request("POST", f"/webhooks/telegram/{bot.slug}", json.dumps(body), headers)
@@ -105,7 +105,7 @@ def throughput(system: System) -> Throughput:
     with ThreadPoolExecutor(POSTERS) as pool:
         list(pool.map(partial(_post_all, system), [work[n::POSTERS] for n in range(POSTERS)]))
     system.standin.wait_count(before + CONVERSATIONS, WITHIN_S, target="telegram", kind="message")
-    seconds = time.perf_counter() - began_s - system.config.quiet_window_s
+    seconds = time.perf_counter() - began_s - system.config.answers.quiet_window_s
     after_s = _cpu_s(system)
     cpu_ms = {name: (after_s[name] - before_s[name]) * 1000 / CONVERSATIONS for name in after_s}
     return Throughput(CONVERSATIONS / seconds, cpu_ms)
@@ -153,7 +153,7 @@ def _done(counter: Any) -> int:
 
 
 def report() -> list[str]:
-    with private_system(reply_threads=100, deliver_threads=16, llm_connections=200, database_pool_max=8) as system:
+    with private_system(REPLY_THREADS=100, DELIVER_THREADS=16, LLM_CONNECTIONS=200, DATABASE_POOL_MAX=8) as system:
         system.standin.limits(enforced=False)
         system.start(*FLEET)
         p50_ms, p95_ms = _idle(system)

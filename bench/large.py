@@ -63,9 +63,9 @@ def report(scale: float = 1.0) -> Iterator[str]:
             Postgres(folder, extra={"max_wal_size": "8GB"}) as server, Valkey(folder) as valkey:  # fmt: skip
         database = server.create_database("large")
         migrate(database.admin_url)
-        settings = Settings(  # type: ignore[call-arg]
-            _env_file=None, database_url=database.url, database_admin_url=database.admin_url,
-            redis_url=valkey.redis_url, data_dir=Path(data),
+        settings = Settings.of(
+            DATABASE_URL=database.url, DATABASE_ADMIN_URL=database.admin_url,
+            REDIS_URL=valkey.redis_url, DATA_DIR=Path(data),
         )  # fmt: skip
         yield from _filled(server, database, int(MESSAGES * scale))
         yield from _looks(database, settings)
@@ -110,7 +110,7 @@ def _as_superuser(server: Postgres, database: Database) -> str:
 def _looks(database: Database, settings: Settings) -> Iterator[str]:
     """Each look as the gateway's: one transaction of the application role, every check behind the other."""
     clients = [
-        connect(settings.need(name), socket_timeout_s=1.0) for name in ("journal_url", "broker_url", "cache_url")
+        connect(settings.need(name), socket_timeout_s=1.0) for name in ("JOURNAL_URL", "BROKER_URL", "CACHE_URL")
     ]
     taken, slowest = list[float](), dict[str, float]()
     metrics.configure(settings.metrics_folder)

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Header, HTTPException, Request
 
 from shared import settings
 
-_broker = settings.load().need("broker_url")
+_broker = settings.load().need("BROKER_URL")
 celery = Celery("naive", broker=_broker)
 celery.conf.task_ignore_result = True
 app = FastAPI()

@@ -72,7 +72,7 @@ def measure() -> dict[str, Any]:
         bot = system.new_bot()
         ports = {name: choose_port(None) for name in ("bare", "fastapi")}
         stack.enter_context(pinned(_serving("bench.bare:app", ports["bare"]), {}, ports["bare"], _log(system, "bare")))
-        gateway_port = system.config.gateway_port
+        gateway_port = system.config.gateway.port
         stack.enter_context(
             pinned(argv_of("gateway", system.config), system.environment(), gateway_port, _log(system, "gateway"))
         )

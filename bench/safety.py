@@ -34,8 +34,8 @@ def _start_unsafe(system: System) -> None:
 
 def report() -> list[str]:
     found: dict[str, list[Throughput]] = {"with": [], "without": []}
-    with private_system(reply_threads=100, deliver_threads=16, llm_connections=200, database_pool_max=8) as system:
-        with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with private_system(REPLY_THREADS=100, DELIVER_THREADS=16, LLM_CONNECTIONS=200, DATABASE_POOL_MAX=8) as system:
+        with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
             conn.execute(unsafe.FUNCTIONS.encode())
         system.standin.limits(enforced=False)
         system.start("gateway")

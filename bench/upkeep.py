@@ -77,9 +77,9 @@ def report(scale: float = 1.0) -> Iterator[str]:
         with psycopg.connect(database.admin_url, autocommit=True, prepare_threshold=None) as conn:
             for statement in _LOAD:
                 conn.execute(sql.SQL(statement))
-            settings = Settings(  # type: ignore[call-arg]
-                _env_file=None, database_url=database.url, database_admin_url=database.admin_url,
-                redis_url="redis://127.0.0.1:1/0", data_dir=Path(data),
+            settings = Settings.of(
+                DATABASE_URL=database.url, DATABASE_ADMIN_URL=database.admin_url,
+                REDIS_URL="redis://127.0.0.1:1/0", DATA_DIR=Path(data),
             )  # fmt: skip
             work = Work(conn, settings, SystemClock())
             yield from _archive(work, database)
@@ -91,8 +91,8 @@ def _archive(work: Work, database: Database) -> Iterator[str]:
     """As fast as it goes, and at the pace of the settings."""
     busy = Busy(database)
     busy.start()
-    for pace, companies in ((0, range(1, TURNS + 1)), (work.settings.archive_messages_per_s, range(TURNS + 1, BUSY))):
-        paced = replace(work, settings=work.settings.model_copy(update={"archive_messages_per_s": pace}))
+    for pace, companies in ((0, range(1, TURNS + 1)), (work.settings.archive.messages_per_s, range(TURNS + 1, BUSY))):
+        paced = replace(work, settings=work.settings.changed(ARCHIVE_MESSAGES_PER_S=pace))
         yield from _moved(paced, busy, companies)
     busy.stop()
     sizes = work.conn.execute("SELECT sum(hot_bytes), sum(bytes) FROM archive_statistics").fetchall()
@@ -114,7 +114,7 @@ def _moved(work: Work, busy: Busy, companies: Iterable[int]) -> Iterator[str]:
         meanwhile.append(p95(busy.take()))
         assert ran is not None
         rows += ran.rows
-    moved, pace = CONVERSATIONS // 2 * (LENGTH - 100), work.settings.archive_messages_per_s
+    moved, pace = CONVERSATIONS // 2 * (LENGTH - 100), work.settings.archive.messages_per_s
     before, after = median(alone), median(meanwhile)
     how = f"at a pace of {pace:,}" if pace else "as fast as it goes"
     yield (f"archive: {how}: {moved} messages, {rows} rows in {took:.1f} s: {moved / took:,.0f}/s,"

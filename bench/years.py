@@ -193,8 +193,8 @@ def _named(conn: Conn, query: str) -> set[Name]:
 
 def _too_early_or_late(conn: Conn, settings: Settings, plan: Plan, gone: set[Name]) -> Iterator[str]:
     """A quiet conversation keeps its last ones; the archive job comes on the 1st, so it may be a month late."""
-    keep, today = settings.archive_keep_messages, plan.end
-    quiet = today - timedelta(days=settings.archive_after_days + 31 + plan.every)
+    keep, today = settings.archive.keep_messages, plan.end
+    quiet = today - timedelta(days=settings.archive.after_days + 31 + plan.every)
     rows = conn.execute(
         "SELECT c.company_id, c.id, c.message_count, c.last_message_at, (SELECT count(*) FROM messages m"
         " WHERE m.company_id = c.company_id AND m.conversation_id = c.id) FROM conversations c"
@@ -203,7 +203,7 @@ def _too_early_or_late(conn: Conn, settings: Settings, plan: Plan, gone: set[Nam
         total, here, last = int(str(count)), int(str(hot)), datetime.fromisoformat(str(at)).date()
         if last < quiet and here > keep:
             yield f"{here} messages of the quiet conversation {company}/{id_} are hot"
-        if here < min(keep, total) or (last > today - timedelta(days=settings.archive_after_days) and here < total):
+        if here < min(keep, total) or (last > today - timedelta(days=settings.archive.after_days) and here < total):
             yield f"only {here} messages of conversation {company}/{id_} are hot"
     # a message is deleted at the earliest when it is older than the bound
     early = today - timedelta(days=plan.delete_after_days)
@@ -267,9 +267,9 @@ def report(scale: float = 1.0) -> Iterator[str]:
             Valkey(folder) as valkey:  # fmt: skip
         database = server.create_database("years")
         migrate(database.admin_url)
-        settings = Settings(  # type: ignore[call-arg]
-            _env_file=None, database_url=database.url, database_admin_url=database.admin_url,
-            redis_url=valkey.redis_url, data_dir=Path(data), archive_keep_messages=10,
+        settings = Settings.of(
+            DATABASE_URL=database.url, DATABASE_ADMIN_URL=database.admin_url,
+            REDIS_URL=valkey.redis_url, DATA_DIR=Path(data), ARCHIVE_KEEP_MESSAGES=10,
         )  # fmt: skip
         with psycopg.connect(database.admin_url, autocommit=True, prepare_threshold=None) as conn:
             outcome = simulate(conn, settings, plan)

@@ -78,7 +78,7 @@ class Gateway:
     @asynccontextmanager
     async def _lifespan(self, pages: Starlette) -> AsyncIterator[None]:
         config = self._load()
-        logs.configure(config.log_level, process="gateway")
+        logs.configure(config.system.log_level, process="gateway")
         edge: Edge = open_edge(config)
         pages.state.edge = edge
         telemetry.configure(config.metrics_folder)

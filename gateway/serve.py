@@ -201,11 +201,11 @@ def make_server(app: Any, host: str, port: int, connections: Connections | None 
 def main() -> None:
     with startup.settings_in_words():
         config = settings.load()
-        check_port("GATEWAY_PORT", config.gateway_port, config.gateway_host, host_variable="GATEWAY_HOST")
+        check_port("GATEWAY_PORT", config.gateway.port, config.gateway.host, host_variable="GATEWAY_HOST")
     # behind proxies every connection is theirs
-    of_address = None if config.gateway_forwarded_hops else config.gateway_connections_address_max
-    connections = Connections(config.gateway_connections_max, of_address)
-    serve("gateway.main:app", config.gateway_host, config.gateway_port, connections)
+    of_address = None if config.gateway.forwarded_hops else config.gateway.connections_address_max
+    connections = Connections(config.gateway.connections_max, of_address)
+    serve("gateway.main:app", config.gateway.host, config.gateway.port, connections)
 
 
 def serve(app: Any, host: str, port: int, connections: Connections | None = None) -> None:

@@ -108,7 +108,7 @@ class Resources:
         remembering = {
             model: RememberingEmbedder(each, self.vectors, renew=renew) for model, each in self.embedders.items()
         }
-        within_s = self.settings.embedding_deadline_s if deadline_s is None else deadline_s
+        within_s = self.settings.embeddings.deadline_s if deadline_s is None else deadline_s
         return spaces.understood(
             self.spaces.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before
         )
@@ -149,29 +149,29 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     """Open a worker's resources and check the database role. Raises SettingsError, DatabaseUnavailable."""
     clock = clock or SystemClock()
     db = Database(
-        settings.need("database_url"),
-        max_size=settings.database_pool_max,
-        timeout_s=settings.database_pool_timeout_s,
+        settings.need("DATABASE_URL"),
+        max_size=settings.database.pool_max,
+        timeout_s=settings.database.pool_timeout_s,
         name=f"switchboard {name}",
     )
     db.open()
     db.check()
-    cache = connect(settings.need("cache_url"), socket_timeout_s=1.0)
+    cache = connect(settings.need("CACHE_URL"), socket_timeout_s=1.0)
     loop = Loop()
     loop.start()
     llm_http = httpx.AsyncClient(
         verify=transport.tls(),
-        mounts=transport.mounts(settings.llm_connections, KEEPALIVE_S),
+        mounts=transport.mounts(settings.llm.connections, KEEPALIVE_S),
         limits=httpx.Limits(
-            max_connections=settings.llm_connections,
-            max_keepalive_connections=settings.llm_connections,
+            max_connections=settings.llm.connections,
+            max_keepalive_connections=settings.llm.connections,
             keepalive_expiry=KEEPALIVE_S,
         ),
-        timeout=httpx.Timeout(settings.llm_call_deadline_s, connect=5.0, pool=2.0),
+        timeout=httpx.Timeout(settings.llm.call_deadline_s, connect=5.0, pool=2.0),
     )
     breakers = SharedBreakers(
-        connect_async(settings.need("cache_url"), socket_timeout_s=ANSWER_WITHIN_S),
-        probe_ttl_s=settings.llm_call_deadline_s + PROBE_MARGIN_S,
+        connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
+        probe_ttl_s=settings.llm.call_deadline_s + PROBE_MARGIN_S,
         clock=clock,
         neutral=is_neutral,
     )
@@ -180,10 +180,10 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         clock=clock,
         rng=random.Random(),
         db=db,
-        journal=Reader(connect(settings.need("journal_url")), settings.journal_shards),
+        journal=Reader(connect(settings.need("JOURNAL_URL")), settings.journal.shards),
         cache=cache,
         limiter=Limiter(cache, clock),
-        _vault=Vault(settings.fernet_keys) if settings.fernet_keys else None,
+        _vault=Vault(settings.system.fernet_keys) if settings.system.fernet_keys else None,
         loop=loop,
         http=httpx.AsyncClient(
             verify=transport.tls(),
@@ -193,11 +193,11 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
                 max_keepalive_connections=PLATFORM_CONNECTIONS,
                 keepalive_expiry=KEEPALIVE_S,
             ),
-            timeout=httpx.Timeout(settings.send_deadline_s, connect=3.0, pool=2.0),
+            timeout=httpx.Timeout(settings.delivery.send_deadline_s, connect=3.0, pool=2.0),
         ),
-        egress=Egress(settings.egress_openings),
+        egress=Egress(settings.egress.openings),
         # for files of the platforms' APIs, which the settings name: bounded, and judged where they lead elsewhere
-        egress_ours=Egress(settings.egress_openings, trusted=settings.platform_urls),
+        egress_ours=Egress(settings.egress.openings, trusted=settings.channels.api_urls),
         objects=objects.from_settings(settings),
         llm_http=llm_http,
         breakers=breakers,
@@ -206,11 +206,11 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         other_embedders=[_gathered(each) for each in embed.others_from_settings(settings, llm_http, loop, breakers)],
         spaces=Directory(db, clock),
         reranker=rerank.from_settings(settings, llm_http, loop, breakers),
-        platforms=platforms_registry.build(settings, clock),
+        platforms=platforms_registry.build(settings.channels, clock),
         live=Publisher(cache, clock),
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
-        pressure=Pressure(settings.reply_threads, clock),
+        pressure=Pressure(settings.processes.reply_threads, clock),
     )
 
 

@@ -36,15 +36,15 @@ _ids = itertools.count(1)
 def settings(**values: Any) -> Settings:
     """Settings of a test: nothing from the environment's files, an encryption key, and what is given."""
     # never the project's own data folder
-    folders = {"metrics_dir": Path(METRICS.name), "media_dir": Path(MEDIA.name)}
-    given = {**folders, "encryption_keys": SecretStr(ENCRYPTION_KEY), "archive_messages_per_s": 0, **values}
-    return Settings(_env_file=None, **given)  # type: ignore[call-arg]
+    folders = {"METRICS_DIR": Path(METRICS.name), "MEDIA_DIR": Path(MEDIA.name)}
+    given = {**folders, "ENCRYPTION_KEYS": SecretStr(ENCRYPTION_KEY), "ARCHIVE_MESSAGES_PER_S": 0, **values}
+    return Settings.of(**given)
 
 
 def settings_for(server: Server, redis_url: str, **values: Any) -> Settings:
     """With few journal streams, because a test drains each of them in a transaction of its own."""
-    services = {"database_url": server.url, "database_admin_url": server.admin_url, "redis_url": redis_url}
-    return settings(**services, **{"journal_shards": 4, **values})
+    services = {"DATABASE_URL": server.url, "DATABASE_ADMIN_URL": server.admin_url, "REDIS_URL": redis_url}
+    return settings(**services, **{"JOURNAL_SHARDS": 4, **values})
 
 
 class Owner:
@@ -94,7 +94,7 @@ class Inbox:
         self.db = Database(server.url, max_size=4, timeout_s=4)
         self.db.open()
         self.client = connect(redis_url)
-        self.reader = Reader(self.client, self.settings.journal_shards)
+        self.reader = Reader(self.client, self.settings.journal.shards)
         self.owner = Owner(server.admin_url)
         self.drain = self.new_drain()
         self.drain.ensure_groups()
@@ -102,7 +102,7 @@ class Inbox:
     def new_drain(self) -> Drain:
         from shared import channels
 
-        return Drain(self.db, self.reader, channels.build(self.settings), self.settings)
+        return Drain(self.db, self.reader, channels.build(self.settings.channels), self.settings)
 
     def close(self) -> None:
         self.db.close()
@@ -114,7 +114,7 @@ class Inbox:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         if key is None:
             key = str(json.loads(raw).get("message", {}).get("chat", {}).get("id", ""))
-        stream = journal.stream_of(journal.shard_of(bot.app_id, key, self.settings.journal_shards))
+        stream = journal.stream_of(journal.shard_of(bot.app_id, key, self.settings.journal.shards))
         self.reader.append(stream, journal.fields("telegram", bot.app_id, 1_780_000_000_000, raw))
         return stream
 

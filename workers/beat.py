@@ -18,7 +18,7 @@ app.conf.beat_schedule = schedule(random.random())
 
 @signals.setup_logging.connect(weak=False)
 def setup_logging(**_: Any) -> None:
-    logs.configure(settings.load().log_level, process="beat")
+    logs.configure(settings.load().system.log_level, process="beat")
 
 
 @signals.beat_init.connect(weak=False)

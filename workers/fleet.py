@@ -28,7 +28,7 @@ class Row:
 
 
 def table(settings: Settings) -> dict[str, Row]:
-    pool_max = settings.database_pool_max
+    pool_max = settings.database.pool_max
     rows = (
         # The journal's drain is a background thread; its queue is for the balance and totals of what it writes.
         Row(
@@ -57,7 +57,7 @@ def table(settings: Settings) -> dict[str, Row]:
         # dispatcher.
         Row("index", (queues.INDEX,), "threads", 3, ("stall-watchdog",), pool_max),
         # Waits for other people's servers; one that is slow must delay neither answers nor their delivery.
-        Row("media", (queues.MEDIA,), "threads", settings.media_threads, ("stall-watchdog",), pool_max),
+        Row("media", (queues.MEDIA,), "threads", settings.processes.media_threads, ("stall-watchdog",), pool_max),
         # No background thread: its parent must not hold connections across a fork. One child; each job opens
         # one more connection as the owner.
         Row("maintenance", (queues.MAINTENANCE,), "prefork", 1, (), pool_max + 1, 400_000),

@@ -72,16 +72,16 @@ class GuardedFlower(Flower):
 
 def build(config: Settings, app: Celery) -> GuardedFlower:
     """Flower on the broker of `app`, not listening yet. Raises SettingsError without a password."""
-    config.need("flower_password")
-    password = config.flower_password.get_secret_value()
+    config.need("FLOWER_PASSWORD")
+    password = config.operations.flower_password.get_secret_value()
     for name, value in {
         "address": ADDRESS,
-        "port": config.flower_port,
+        "port": config.operations.flower_port,
         "basic_auth": [f"{USER}:{password}"],
         "read_only": True,
         "max_tasks": TASKS_MAX,
         "persistent": True,
-        "db": str(config.data_dir / "flower.db"),
+        "db": str(config.system.data_dir / "flower.db"),
         "state_save_interval": STATE_SAVED_EVERY_MS,
         "purge_offline_workers": OFFLINE_WORKERS_KEPT_S,
     }.items():

@@ -16,7 +16,7 @@ class HintsThread(BackgroundThread):
     def __init__(self, process: context.Process) -> None:
         super().__init__("hints")
         self._leases = process.of(Leases)
-        self._client = connect(process.resources.settings.need("cache_url"), socket_timeout_s=2.0)
+        self._client = connect(process.resources.settings.need("CACHE_URL"), socket_timeout_s=2.0)
         self._listener = HintListener(self._client)
 
     def step(self) -> float:

@@ -22,45 +22,45 @@ MEANING = ("gateway", *ANSWERS, "index")
 
 HOLDERS: Mapping[str, tuple[str, ...]] = {
     # The application role: owns nothing, makes nothing, is held by row-level security.
-    "database_url": ("gateway", *WORKERS),
+    "DATABASE_URL": ("gateway", *WORKERS),
     # The owner: partitions, retention, archives, graphs, backups. Beside this process `migrate` and commands have it.
-    "database_admin_url": ("maintenance",),
+    "DATABASE_ADMIN_URL": ("maintenance",),
     # REDIS_URL stands for the three behind it. Beat and Flower know the broker alone.
-    "redis_url": PROCESSES,
-    "broker_url": PROCESSES,
-    "journal_url": ("gateway", *WORKERS),
-    "cache_url": ("gateway", *WORKERS),
+    "REDIS_URL": PROCESSES,
+    "BROKER_URL": PROCESSES,
+    "JOURNAL_URL": ("gateway", *WORKERS),
+    "CACHE_URL": ("gateway", *WORKERS),
     # The gateway verifies webhooks and signs attachments' addresses; reply shows that somebody is typing; deliver
     # sends and asks how channels fare; media fetches with a channel's token.
-    "encryption_keys": ("gateway", "reply", "deliver", "media"),
-    "llm_base_url": ANSWERS,
-    "llm_api_key": ANSWERS,
-    "llm_model": ANSWERS,
-    "llm_fallbacks": ANSWERS,
-    "rerank_base_url": ANSWERS,
-    "rerank_api_key": ANSWERS,
-    "rerank_model": ANSWERS,
-    "embeddings_base_url": MEANING,
-    "embeddings_api_key": MEANING,
-    "embeddings_model": MEANING,
-    "embeddings_fallbacks": MEANING,
-    "media_s3_key_id": BYTES,
-    "media_s3_secret": BYTES,
-    "media_scan_command": ("media",),
-    "ops_token": ("gateway",),
-    "flower_password": ("flower",),
-    "alert_webhook_url": ("maintenance",),
-    "alert_webhook_secret": ("maintenance",),
-    "backup_command": ("maintenance",),
-    "backup_prove_command": ("maintenance",),
+    "ENCRYPTION_KEYS": ("gateway", "reply", "deliver", "media"),
+    "LLM_BASE_URL": ANSWERS,
+    "LLM_API_KEY": ANSWERS,
+    "LLM_MODEL": ANSWERS,
+    "LLM_FALLBACKS": ANSWERS,
+    "RERANK_BASE_URL": ANSWERS,
+    "RERANK_API_KEY": ANSWERS,
+    "RERANK_MODEL": ANSWERS,
+    "EMBEDDINGS_BASE_URL": MEANING,
+    "EMBEDDINGS_API_KEY": MEANING,
+    "EMBEDDINGS_MODEL": MEANING,
+    "EMBEDDINGS_FALLBACKS": MEANING,
+    "MEDIA_S3_KEY_ID": BYTES,
+    "MEDIA_S3_SECRET": BYTES,
+    "MEDIA_SCAN_COMMAND": ("media",),
+    "OPS_TOKEN": ("gateway",),
+    "FLOWER_PASSWORD": ("flower",),
+    "ALERT_WEBHOOK_URL": ("maintenance",),
+    "ALERT_WEBHOOK_SECRET": ("maintenance",),
+    "BACKUP_COMMAND": ("maintenance",),
+    "BACKUP_PROVE_COMMAND": ("maintenance",),
 }
-NEEDED = ("database_url", "database_admin_url", "broker_url", "journal_url", "encryption_keys", "flower_password")
+NEEDED = ("DATABASE_URL", "DATABASE_ADMIN_URL", "BROKER_URL", "JOURNAL_URL", "ENCRYPTION_KEYS", "FLOWER_PASSWORD")
 """Without these their holders do not start."""
 
 
 def withheld(name: str) -> frozenset[str]:
     """The variables that a process must not be given; all of the table for one that is not in it."""
-    return frozenset(setting.upper() for setting, holders in HOLDERS.items() if name not in holders)
+    return frozenset(setting for setting, holders in HOLDERS.items() if name not in holders)
 
 
 def environment_of(name: str, values: Mapping[str, str]) -> dict[str, str]:
@@ -72,7 +72,7 @@ def environment_of(name: str, values: Mapping[str, str]) -> dict[str, str]:
 def may_serve(name: str, station: str, config: Settings) -> bool:
     """Whether a process may do a station's work in its place: only where it holds every secret that the station holds.
     Without them it would find credentials sealed, or answer without the model."""
-    unused = () if config.media_s3_bucket else ("media_s3_key_id", "media_s3_secret")
+    unused = () if config.media.s3_bucket else ("MEDIA_S3_KEY_ID", "MEDIA_S3_SECRET")
     needed = [holders for setting, holders in HOLDERS.items() if station in holders and setting not in unused]
     return all(name in holders for holders in needed)
 

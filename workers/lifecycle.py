@@ -45,7 +45,7 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
         check_connections(conn, fleet.connections_needed(config))
     if name in STATIONS:
         resources.lease_records = LeaseRecords(config.lease_folder, name)
-    leases = Leases(resources.db, resources.clock, lease_s=config.lease_s)
+    leases = Leases(resources.db, resources.clock, lease_s=config.answers.lease_s)
     leases.start()
     process = context.Process(resources, may_serve=lambda station: holders.may_serve(name, station, config))
     process.hold(leases)
@@ -109,14 +109,14 @@ def connect() -> None:
 
     @signals.setup_logging.connect(weak=False)
     def setup_logging(**_: Any) -> None:
-        logs.configure(settings.load().log_level)
+        logs.configure(settings.load().system.log_level)
 
     @signals.worker_init.connect(weak=False)
     def worker_init(sender: Any, **_: Any) -> None:
         # sent by every pool, in the parent: only a pool of threads works there
         config = settings.load()
         structlog.contextvars.bind_contextvars(worker=sender.hostname)
-        faults.configure(config.faults, config.faults_dir)
+        faults.configure(config.system.faults, config.system.faults_dir)
         row = fleet.row_of(sender.hostname, config)
         if row is not None and row.pool == "threads":
             process = open_process(row.name, config)
@@ -128,7 +128,7 @@ def connect() -> None:
     def worker_process_init(**_: Any) -> None:
         # sent in each prefork child, after the fork
         config = settings.load()
-        faults.configure(config.faults, config.faults_dir)
+        faults.configure(config.system.faults, config.system.faults_dir)
         open_process("maintenance", config)
 
     @signals.worker_ready.connect(weak=False)

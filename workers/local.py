@@ -64,7 +64,7 @@ class System:
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{self.settings.gateway_host}:{self.settings.gateway_port}"
+        return f"http://{self.settings.gateway.host}:{self.settings.gateway.port}"
 
     @property
     def webhook_url(self) -> str:
@@ -72,7 +72,7 @@ class System:
 
     @property
     def flower_url(self) -> str:
-        return f"http://127.0.0.1:{self.settings.flower_port}"
+        return f"http://127.0.0.1:{self.settings.operations.flower_port}"
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
         folder = running.enter_context(DataFolder(data_dir))
         run_env = folder.path / RUN_ENV
         run_env.unlink(missing_ok=True)  # of a system that was killed
-        given = settings.load(of_running_system=False, data_dir=folder.path)
+        given = settings.load(of_running_system=False, DATA_DIR=folder.path)
         ports = Ports(kept_ports(folder.path))
         _check_room(given)
         environment = _environment(given, folder, ports)
@@ -108,7 +108,7 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
             standin_url = f"http://127.0.0.1:{standin_port}"
             start_standin(supervisor, standin_port, folder)
         prepare(config)
-        system = _connect_demo(config, supervisor, standin_url, embedded=given.database_url is None)
+        system = _connect_demo(config, supervisor, standin_url, embedded=given.database.url is None)
         system.notes = (*ports.told, *system.notes)
         supervisor.start()
         yield system
@@ -127,9 +127,9 @@ def kept_ports(folder: Path) -> dict[str, int]:
 
 def _environment(given: Settings, folder: DataFolder, ports: Ports) -> dict[str, str]:
     """Settings that every process of this system shares; what the user gave stays in the environment as it is."""
-    keys = given.encryption_keys.get_secret_value() or folder.secret("encryption_keys", _new_key)
-    flower = given.flower_password.get_secret_value() or folder.secret("flower_password")
-    ops_token = given.ops_token.get_secret_value() or folder.secret("ops_token")
+    keys = given.system.encryption_keys.get_secret_value() or folder.secret("encryption_keys", _new_key)
+    flower = given.operations.flower_password.get_secret_value() or folder.secret("flower_password")
+    ops_token = given.operations.ops_token.get_secret_value() or folder.secret("ops_token")
     return {
         "DATA_DIR": str(folder.path),
         "ENCRYPTION_KEYS": keys,
@@ -154,10 +154,10 @@ def listening_ports(given: Settings, ports: Ports) -> dict[str, str]:
     Raises SettingsError naming the variable.
     """
     wanted = (
-        ("GATEWAY_PORT", given.gateway_port, given.gateway_host, "GATEWAY_HOST"),
-        ("FLOWER_PORT", given.flower_port, LOOPBACK, ""),
+        ("GATEWAY_PORT", given.gateway.port, given.gateway.host, "GATEWAY_HOST"),
+        ("FLOWER_PORT", given.operations.flower_port, LOOPBACK, ""),
     )
-    set_ones = {name.upper() for name in given.model_fields_set}
+    set_ones = given.given()
     found = {}
     for variable, port, host, host_variable in wanted:
         if variable in set_ones:
@@ -175,17 +175,17 @@ def _new_key() -> str:
 
 def _services(given: Settings, folder: DataFolder, ports: Ports, running: ExitStack) -> dict[str, str]:
     """Start what the user does not bring."""
-    if given.database_url is not None:
-        given.need("database_admin_url")
-    if given.database_url is not None and given.redis_url is not None:
+    if given.database.url is not None:
+        given.need("DATABASE_ADMIN_URL")
+    if given.database.url is not None and given.redis.url is not None:
         return {}
     found: dict[str, str] = {}
     servers: list[EmbeddedServer] = []
-    if given.database_url is None:
+    if given.database.url is None:
         database = Postgres(folder, port=ports.prefer("PostgreSQL", postgres.PREFERRED_PORT))
         servers.append(running.enter_context(database))
         found |= {"DATABASE_URL": database.database_url, "DATABASE_ADMIN_URL": database.database_admin_url}
-    if given.redis_url is None:
+    if given.redis.url is None:
         store = Valkey(folder, port=ports.prefer("Valkey", valkey.PREFERRED_PORT))
         servers.append(running.enter_context(store))
         found["REDIS_URL"] = store.redis_url
@@ -198,8 +198,8 @@ def _services(given: Settings, folder: DataFolder, ports: Ports, running: ExitSt
 def _standin_environment(given: Settings, folder: DataFolder, url: str) -> dict[str, str]:
     """The platforms are the stand-in; so is the model, unless a real one is configured."""
     found = dict.fromkeys(("TELEGRAM_API_URL", "GRAPH_API_URL", "INSTAGRAM_API_URL"), url)
-    found |= {"SLACK_API_URL": f"{url}/api", "EGRESS_ALLOW": given.egress_allow or standin_openings(url)}
-    if given.llm_base_url is None:
+    found |= {"SLACK_API_URL": f"{url}/api", "EGRESS_ALLOW": given.egress.allow or standin_openings(url)}
+    if given.llm.base_url is None:
         found |= {"LLM_BASE_URL": f"{url}/v1", "LLM_MODEL": "standin-1", "LLM_API_KEY": folder.secret("standin_key")}
     return found
 
@@ -211,7 +211,7 @@ def standin_openings(url: str) -> str:
 
 
 def _settings_of(environment: Mapping[str, str]) -> Settings:
-    return settings.load(of_running_system=False, **{name.lower(): value for name, value in environment.items()})
+    return settings.load(of_running_system=False, **environment)
 
 
 def _write_private(path: Path, environment: Mapping[str, str]) -> None:
@@ -262,8 +262,8 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
     secret: str | None = None
     if standin_url is not None:
         control(standin_url, "POST", "tokens", token=token, username=BOT.handle)
-        control(standin_url, "POST", "keys", key=config.llm_api_key.get_secret_value() or "none")
-    vault = Vault(config.fernet_keys)
+        control(standin_url, "POST", "keys", key=config.llm.api_key.get_secret_value() or "none")
+    vault = Vault(config.system.fernet_keys)
     notes: list[str] = []
     with as_owner(config) as conn:
         company = companies.ensure(conn, COMPANY)
@@ -285,7 +285,7 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
             _register_bot(standin_url, config, token, secret)
         onboarding.connect_widget(
             conn, vault, company_id=company.id, slug=WIDGET_SLUG,
-            origins=[WIDGET_ORIGIN, f"http://127.0.0.1:{config.gateway_port}"],
+            origins=[WIDGET_ORIGIN, f"http://127.0.0.1:{config.gateway.port}"],
         )  # fmt: skip
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)
@@ -335,7 +335,7 @@ def _wake_bot(conn: psycopg.Connection, company_id: int, rests: Path) -> list[st
 def _register_bot(standin_url: str, config: Settings, token: str, secret: str) -> None:
     """Tell the platform where the bot's webhook is, as `channel connect --public-url` does."""
     connector = TelegramConnector(standin_url)
-    address = f"http://127.0.0.1:{config.gateway_port}/webhooks/telegram/{SLUG}"
+    address = f"http://127.0.0.1:{config.gateway.port}/webhooks/telegram/{SLUG}"
     registration = Registration(address, secret, Identity(BOT, {"token": token}))
 
     async def register() -> None:

@@ -29,7 +29,7 @@ def run_worker(row: fleet.Row) -> int:
         without_gossip=True,  # workers need not know of each other
         without_mingle=True,
         max_memory_per_child=row.max_memory_kb,
-        loglevel=settings.load().log_level,
+        loglevel=settings.load().system.log_level,
         quiet=True,
     )
     worker.start()
@@ -40,7 +40,10 @@ def run_beat(config: settings.Settings) -> int:
     from workers.beat import app
 
     app.Beat(
-        schedule=str(config.data_dir / "beat-schedule"), loglevel=config.log_level, redirect_stdouts=False, quiet=True
+        schedule=str(config.system.data_dir / "beat-schedule"),
+        loglevel=config.system.log_level,
+        redirect_stdouts=False,
+        quiet=True,
     ).run()
     return 0
 

@@ -9,7 +9,7 @@ from shared import settings
 
 def say_ready(name: str) -> None:
     """Whoever waits for this process finds its number in RUN_DIR; nothing happens where that is not set."""
-    run_dir = settings.load().run_dir
+    run_dir = settings.load().system.run_dir
     if run_dir is not None:
         (run_dir / f"{name}.ready").write_text(str(os.getpid()))
 

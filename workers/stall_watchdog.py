@@ -75,10 +75,10 @@ class StallWatchdog(BackgroundThread):
         self._process = process
         self._row = row
         self._end = end
-        self._detector = StallDetector(config.stalled_after_s)
-        self._every_s = min(LOOK_EVERY_S, config.stalled_after_s / 3)
-        self._mark = None if config.run_dir is None else config.run_dir / f"{row.name}.alive"
-        url = config.need("broker_url")
+        self._detector = StallDetector(config.processes.stalled_after_s)
+        self._every_s = min(LOOK_EVERY_S, config.processes.stalled_after_s / 3)
+        self._mark = None if config.system.run_dir is None else config.system.run_dir / f"{row.name}.alive"
+        url = config.need("BROKER_URL")
         self._broker = connect(url, socket_timeout_s=2.0) if url.startswith(("redis://", "rediss://")) else None
 
     def step(self) -> float:

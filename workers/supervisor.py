@@ -127,7 +127,9 @@ class Supervisor:
         secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> Child:
         environment = environment_of(name, {**self.environment, **secret_environment(name, self.config), **secrets})
-        process = ServerProcess(name, self.folder.log_file(name), signal.SIGTERM, forced_after_s=self.config.grace_s)
+        process = ServerProcess(
+            name, self.folder.log_file(name), signal.SIGTERM, forced_after_s=self.config.processes.grace_s
+        )
         child = Child(name, argv, environment, ready, process)
         child.start()
         self.children.append(child)
@@ -136,7 +138,7 @@ class Supervisor:
     def _readiness(self, name: str, marker: Path) -> Callable[[], bool]:
         if name == "gateway":
             # not /health/ready: that is 503 while the backlog of a long pause is too old, which intake clears first
-            return lambda: answers(f"http://{self.config.gateway_host}:{self.config.gateway_port}/health/live")
+            return lambda: answers(f"http://{self.config.gateway.host}:{self.config.gateway.port}/health/live")
         if name == "flower":
             return lambda: flower_answers(self.config)
         return marker.exists
@@ -168,7 +170,7 @@ class Supervisor:
         self._stopping.set()
         if self._watcher is not None:
             self._watcher.join(timeout=READY_WITHIN_S)
-        ends_at = time.monotonic() + self.config.grace_s
+        ends_at = time.monotonic() + self.config.processes.grace_s
         staged = {name for stage in STOP_STAGES for name in stage}
         others = tuple(child.name for child in self.children if child.name not in staged)
         for stage in (*STOP_STAGES, others):
@@ -184,7 +186,7 @@ class Supervisor:
 
 
 def flower_answers(config: Settings) -> bool:
-    return probe.flower(config.flower_port, config.flower_password.get_secret_value()) is None
+    return probe.flower(config.operations.flower_port, config.operations.flower_password.get_secret_value()) is None
 
 
 def answers(url: str) -> bool:

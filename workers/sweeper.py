@@ -39,7 +39,7 @@ class Sweeper(BackgroundThread):
     def __init__(self, process: context.Process) -> None:
         super().__init__("sweeper")
         self._process = process
-        self._every_s = process.resources.settings.sweep_every_s
+        self._every_s = process.resources.settings.processes.sweep_every_s
 
     def step(self) -> float:
         db = self._process.resources.db

@@ -52,7 +52,7 @@ async def agent(request: Request) -> Agent:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Refused(401, "send Authorization: Bearer and the agent's API key")
-    address = address_of(request, edge.settings.gateway_forwarded_hops)
+    address = address_of(request, edge.settings.gateway.forwarded_hops)
     holder = await edge.keys.holder(key.strip(), address)
     return Agent(request, edge, holder.company_id)
 

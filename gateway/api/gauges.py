@@ -50,9 +50,9 @@ class House:
 
     def _of_sizes(self, conn: Conn) -> Iterator[Metric]:
         yield single("database_size_bytes", "What the database takes on the disk.", vitals.database_bytes(conn))
-        if self._settings.database_quota_bytes is not None:
+        if self._settings.database.quota_bytes is not None:
             yield single("database_quota_bytes", "What it may take (DATABASE_QUOTA_BYTES).",
-                         self._settings.database_quota_bytes)  # fmt: skip
+                         self._settings.database.quota_bytes)  # fmt: skip
         tables = gauge("table_size_bytes", "Tables with indexes and TOAST, as of the newest daily look.", "table")
         for name, size in vitals.sizes_on_newest_day(conn).bytes.items():
             tables.add_metric([name], size)

@@ -30,7 +30,7 @@ class Vitals:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vitals")
-        self._clients = {name: _client(edge.settings.need(name)) for name in ("journal_url", "broker_url", "cache_url")}
+        self._clients = {name: _client(edge.settings.need(name)) for name in ("JOURNAL_URL", "BROKER_URL", "CACHE_URL")}
         self._look: asyncio.Task[dict[str, Any]] | None = None
         self._looked_at_s = -KEPT_S
 

@@ -77,13 +77,13 @@ def _with_media(
     """The message with what became of each of its attachments and, where one is stored, an address that shows it."""
     if not message.attachments:
         return message
-    until_s = int(edge.clock.now().timestamp() + edge.settings.media_url_ttl_s)
+    until_s = int(edge.clock.now().timestamp() + edge.settings.media.url_ttl_s)
     shown: list[dict[str, Any]] = []
     for ordinal, attachment in enumerate(message.attachments):
         one = fetched.get((message.id, ordinal))
         more: dict[str, Any] = {"state": one.state if one else "as_told", "reason": one.reason if one else None}
         if one is not None and one.state == "stored":
-            path = media.address(edge.settings.fernet_keys, company_id, message.id, ordinal, until_s)
+            path = media.address(edge.settings.system.fernet_keys, company_id, message.id, ordinal, until_s)
             more.update(mime=one.mime, size_bytes=one.size_bytes, media_url=path)
         elif one is not None:
             more.update(attempts=one.attempts, next_attempt_at=one.due_at)

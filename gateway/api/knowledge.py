@@ -69,7 +69,7 @@ SITEMAP = Field("sitemap", _sitemap)
 async def within(agent: Agent, what: Literal["search", "write"]) -> None:
     """Raises Refused(429) beyond what a company's agents together may ask or send."""
     settings = agent.edge.settings
-    limit = settings.knowledge_search_limit if what == "search" else settings.knowledge_write_limit
+    limit = settings.knowledge.search_limit if what == "search" else settings.knowledge.write_limit
     rate = Rate(f"knowledge:{what}:{agent.company_id}", limit.count, 60.0, burst=limit.burst)
     wait_s = await agent.edge.limits.take((rate,))
     if wait_s > 0:

@@ -74,7 +74,7 @@ async def show(request: Request, asked: Parameters) -> Response:
         **_HEADERS,
         "content-length": str(found.size_bytes),
         "content-disposition": _disposition(found),
-        "cache-control": f"private, max-age={int(edge.settings.media_url_ttl_s)}",
+        "cache-control": f"private, max-age={int(edge.settings.media.url_ttl_s)}",
     }
     kind = found.mime if found.mime.startswith(SHOWN_INLINE) else "application/octet-stream"
     return StreamingResponse(pieces, headers=headers, media_type=kind)
@@ -84,7 +84,7 @@ def _signed(edge: Edge, place: tuple[int, ...], until: str, given: str) -> bool:
     if not (until.isascii() and until.isdecimal() and len(until) < 12 and given.isascii()):
         return False
     fits = False
-    for key in edge.settings.fernet_keys:  # every one, in constant time each
+    for key in edge.settings.system.fernet_keys:  # every one, in constant time each
         fits |= hmac.compare_digest(_mac(key, *place, int(until)), given)
     return fits and edge.clock.now().timestamp() < int(until)
 

@@ -45,7 +45,7 @@ class Watch:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
-        self._journal = connect(edge.settings.need("journal_url"), socket_timeout_s=SOCKET_S)
+        self._journal = connect(edge.settings.need("JOURNAL_URL"), socket_timeout_s=SOCKET_S)
         self._broker = _redis_broker(edge.settings)
         self._memory = Memory()
         self._house = House(edge.settings, edge.clock)
@@ -80,7 +80,7 @@ class Watch:
         yield self._memory.limit
 
     def _of_journal(self) -> Iterator[Metric]:
-        found = state.of_journal(Reader(self._journal, self._edge.settings.journal_shards))
+        found = state.of_journal(Reader(self._journal, self._edge.settings.journal.shards))
         yield single("journal_backlog_entries", "Accepted requests that are not stored yet.", found.entries)
         yield single("journal_oldest_entry_age_seconds", "Since when the oldest of them waits.", found.oldest_s)
         self._memory.add("journal", self._journal)
@@ -92,7 +92,7 @@ class Watch:
         for name, length in state.of_queues(self._broker).items():
             depth.add_metric([name], length)
         yield depth
-        if self._edge.settings.broker_url != self._edge.settings.journal_url:
+        if self._edge.settings.redis.broker_url != self._edge.settings.redis.journal_url:
             self._memory.add("broker", self._broker)
 
     def _of_rows(self) -> Iterator[Metric]:
@@ -125,7 +125,7 @@ class Watch:
 
 
 def _redis_broker(settings: Settings) -> redis.Redis | None:
-    url = settings.need("broker_url")
+    url = settings.need("BROKER_URL")
     return connect(url, socket_timeout_s=SOCKET_S) if url.startswith(("redis://", "rediss://")) else None
 
 

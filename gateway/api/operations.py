@@ -64,8 +64,8 @@ class Desk:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ops")
-        self._journal = connect(edge.settings.need("journal_url"))
-        self.reader = Reader(self._journal, edge.settings.journal_shards)
+        self._journal = connect(edge.settings.need("JOURNAL_URL"))
+        self.reader = Reader(self._journal, edge.settings.journal.shards)
 
     async def ask(self, work: Callable[[Conn], T]) -> T:
         """Run `work` in a transaction of no company."""

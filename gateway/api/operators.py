@@ -16,12 +16,12 @@ async def operator(request: Request) -> Request:
     """The request itself. Raises Refused: 401 without the token, 404 where no OPS_TOKEN is set, 429 after too many
     wrong ones from an address."""
     edge: Edge = request.app.state.edge
-    token = edge.settings.ops_token.get_secret_value()
+    token = edge.settings.operations.ops_token.get_secret_value()
     if not token:
         raise Refused(404, "set OPS_TOKEN to have this")
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
         if given.strip():
-            count(edge.wrong_tokens, address_of(request, edge.settings.gateway_forwarded_hops), "wrong tokens")
+            count(edge.wrong_tokens, address_of(request, edge.settings.gateway.forwarded_hops), "wrong tokens")
         raise Refused(401, "send Authorization: Bearer and OPS_TOKEN", headers={"www-authenticate": "Bearer"})
     return request

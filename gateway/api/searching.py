@@ -55,7 +55,7 @@ class Searcher:
         self, company_id: int, question: str, limit: int, where: Filter | None
     ) -> tuple[Understood, list[Passage]]:
         opened, edge = self._open(), self._edge
-        deadline_s = edge.settings.embedding_deadline_s
+        deadline_s = edge.settings.embeddings.deadline_s
         known = opened.directory.every()
         return ask(
             edge.db, Question(company_id, [question], limit, where=where), opened.results,
@@ -74,8 +74,8 @@ class Searcher:
         loop, http = Loop("search"), http_client(CONNECTIONS)
         loop.start()
         breakers = SharedBreakers(
-            connect_async(settings.need("cache_url"), socket_timeout_s=ANSWER_WITHIN_S),
-            probe_ttl_s=settings.embedding_deadline_s + 5.0, clock=clock, neutral=is_neutral,
+            connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
+            probe_ttl_s=settings.embeddings.deadline_s + 5.0, clock=clock, neutral=is_neutral,
         )  # fmt: skip
         vectors = TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=ENTRIES)
         found = [

@@ -98,7 +98,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
     then turn out to be one that we refuse, whatever needs the database gets a 503.
     """
     clock = clock or SystemClock()
-    faults.configure(settings.faults, settings.faults_dir)
+    faults.configure(settings.system.faults, settings.system.faults_dir)
     db = _database(settings, DATABASE_THREADS, "switchboard gateway")
     try:
         db.check()
@@ -106,23 +106,23 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         pass  # readiness says so until it is back; with nothing known every webhook gets a 503 until then
     client, probing = (
         connect_async(
-            settings.need("journal_url"), socket_timeout_s=settings.journal_write_timeout_s, max_connections=most
+            settings.need("JOURNAL_URL"), socket_timeout_s=settings.journal.write_timeout_s, max_connections=most
         )
         for most in (WRITING_CONNECTIONS, PROBING_CONNECTIONS)
     )
     threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
-    cache = connect(settings.need("cache_url"), socket_timeout_s=CACHE_TIMEOUT_S)
+    cache = connect(settings.need("CACHE_URL"), socket_timeout_s=CACHE_TIMEOUT_S)
     writer = Writer(
         client,
-        settings.journal_shards,
-        max_waiting_bytes=settings.journal_max_waiting_bytes,
-        timeout_s=settings.journal_write_timeout_s,
-        replicas=settings.journal_wait_replicas,
+        settings.journal.shards,
+        max_waiting_bytes=settings.journal.max_waiting_bytes,
+        timeout_s=settings.journal.write_timeout_s,
+        replicas=settings.journal.wait_replicas,
         probing=probing,
     )
-    watching = connect_async(settings.need("cache_url"))
+    watching = connect_async(settings.need("CACHE_URL"))
     strangers = Strangers(_database(settings, STRANGERS_THREADS, "switchboard gateway strangers"))
-    vault = Vault(settings.fernet_keys)
+    vault = Vault(settings.system.fernet_keys)
     return Edge(
         settings=settings,
         clock=clock,
@@ -132,9 +132,9 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         probing=probing,
         journal=writer,
         apps=AppDirectory(
-            db, vault, clock, threads, strangers, settings.gateway_unknown_limit, ttl_s=settings.app_cache_ttl_s
+            db, vault, clock, threads, strangers, settings.gateway.unknown_limit, ttl_s=settings.gateway.app_cache_ttl_s
         ),
-        platforms=platforms_registry.build(settings, clock),
+        platforms=platforms_registry.build(settings.channels, clock),
         objects=objects.from_settings(settings),
         cache=cache,
         limits=Limits(Limiter(cache, clock), clock),
@@ -142,23 +142,23 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         watching=watching,
         hub=Hub(watching),
         streams=Streams(
-            settings.widget_streams_max, settings.widget_streams_address_max, settings.widget_streams_company_max
+            settings.widget.streams_max, settings.widget.streams_address_max, settings.widget.streams_company_max
         ),
         tally=AnswerCounts(db),
         brake=Brake(client, writer, settings),
         strangers=strangers,
-        keys=Keys(db, threads, strangers, clock, settings.gateway_wrong_keys_limit),
+        keys=Keys(db, threads, strangers, clock, settings.gateway.wrong_keys_limit),
         bodies=Bodies(
-            most=settings.gateway_bodies_max_bytes, most_of_address=settings.gateway_bodies_address_max_bytes
+            most=settings.gateway.bodies_max_bytes, most_of_address=settings.gateway.bodies_address_max_bytes
         ),
-        wrong_tokens=Failures(settings.gateway_wrong_keys_limit, clock),
-        attempts=Failures(settings.widget_attempts_limit, clock),
+        wrong_tokens=Failures(settings.gateway.wrong_keys_limit, clock),
+        attempts=Failures(settings.widget.attempts_limit, clock),
     )
 
 
 def _database(settings: Settings, connections: int, name: str) -> Database:
     db = Database(
-        settings.need("database_url"), max_size=connections, timeout_s=settings.database_pool_timeout_s, name=name
+        settings.need("DATABASE_URL"), max_size=connections, timeout_s=settings.database.pool_timeout_s, name=name
     )
     db.open()
     return db

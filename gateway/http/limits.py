@@ -22,21 +22,21 @@ UNKNOWN = "unknown"
 
 
 def sessions_of(settings: Settings, address: str) -> tuple[Rate, ...]:
-    return (_rate(f"widget:sessions:{address}", settings.widget_sessions_limit),)
+    return (_rate(f"widget:sessions:{address}", settings.widget.sessions_limit),)
 
 
 def messages_of(settings: Settings, channel: str, visitor: str, address: str) -> tuple[Rate, ...]:
     """An address is a whole office at times; a visitor is one person who types."""
     return (
-        _rate(f"widget:messages:{channel}:{visitor}", settings.widget_messages_limit),
-        _rate(f"widget:messages-from:{address}", settings.widget_messages_address_limit),
+        _rate(f"widget:messages:{channel}:{visitor}", settings.widget.messages_limit),
+        _rate(f"widget:messages-from:{address}", settings.widget.messages_address_limit),
     )
 
 
 def reads_of(settings: Settings, channel: str, visitor: str, address: str) -> tuple[Rate, ...]:
     return (
-        _rate(f"widget:reads:{channel}:{visitor}", settings.widget_reads_limit),
-        _rate(f"widget:reads-from:{address}", settings.widget_reads_address_limit),
+        _rate(f"widget:reads:{channel}:{visitor}", settings.widget.reads_limit),
+        _rate(f"widget:reads-from:{address}", settings.widget.reads_address_limit),
     )
 
 

@@ -60,8 +60,8 @@ def reason(state: State, bounds: Bounds, refusing: bool, disk_full: bool = False
 class Brake:
     def __init__(self, client: Redis, writer: Writer, settings: Settings) -> None:
         self._client, self._writer = client, writer
-        self._shards = settings.journal_shards
-        self._bounds = Bounds(settings.refuse_memory_share, settings.refuse_age_s)
+        self._shards = settings.journal.shards
+        self._bounds = Bounds(settings.journal.refuse_memory_share, settings.journal.refuse_age_s)
         self._folder = disk.journal_folder(settings)
         self._disk_bounds = disk.Bounds.of(settings)
         self._disk_full = False

@@ -73,7 +73,7 @@ class Operation(Generic[C]):
         if request.method in WITHOUT_BODY:
             return await self.handle(caller, Parameters(query, NOTHING))
         edge: Edge = request.app.state.edge
-        arriving = edge.bodies.open(lambda: address_of(request, edge.settings.gateway_forwarded_hops), known=True)
+        arriving = edge.bodies.open(lambda: address_of(request, edge.settings.gateway.forwarded_hops), known=True)
         try:
             raw = await arriving.read(request.receive, self.body_max_bytes, request.headers.get("content-length", ""))
             body: Values = NOTHING if self.file else read_body(raw, self.body)

@@ -103,7 +103,7 @@ class Webhooks:
         self, platform: Platform, app: KnownApp, slug: str, headers: dict[str, str], body: Body, receive: Receive
     ) -> bytes:
         """The body, which the platform has sent. It is not read where the headers alone say that it has not."""
-        limit, announced = self._edge.settings.gateway_max_body_bytes, headers.get("content-length", "")
+        limit, announced = self._edge.settings.gateway.max_body_bytes, headers.get("content-length", "")
         if platform.signs_body:
             if not platform.signed(headers):
                 raise _unsigned()
@@ -147,7 +147,7 @@ class Webhooks:
         faults.reach("gateway.journalled")
 
     def _address(self, scope: Scope) -> str:
-        return address_in(scope, self._edge.settings.gateway_forwarded_hops)
+        return address_in(scope, self._edge.settings.gateway.forwarded_hops)
 
     async def _app(self, scope: Scope, name: str, slug: str, within_s: float | None = None) -> KnownApp:
         try:

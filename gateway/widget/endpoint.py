@@ -129,7 +129,7 @@ async def open_session(caller: Caller, asked: Parameters) -> Response:
     """A token; with a good one in the request, a younger one for the same visitor."""
     known = caller.maybe_visitor()
     issued_s = int(caller.edge.clock.now().timestamp())
-    expires_s = issued_s + int(caller.edge.settings.widget_token_ttl_s)
+    expires_s = issued_s + int(caller.edge.settings.widget.token_ttl_s)
     visitor = Visitor(known.id if known is not None else visitors.new_id(), caller.slug, issued_s, expires_s)
     token = visitors.sign(visitor, caller.app.secrets)
     return as_json({"token": token, "visitor": visitor.id, "expires_at": expires_s}, 201)
@@ -202,7 +202,7 @@ class ForPages(Resource):
 
 async def _caller(edge: Edge, request: Request) -> Caller:
     slug = str(request.path_params["channel"])
-    address = limits.address_of(request, edge.settings.gateway_forwarded_hops)
+    address = limits.address_of(request, edge.settings.gateway.forwarded_hops)
     app = await edge.apps.find("widget", slug, address=address)
     if app is None or app.route is None or not app.secrets:
         raise Refused(404, "no such widget")

@@ -47,15 +47,15 @@ def from_settings(
     settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> Embedder:
     """The embedder of this process: the API that EMBEDDINGS_BASE_URL names, else the local model. Loads nothing."""
-    if settings.embeddings_base_url is None or settings.embeddings_model is None:
+    if settings.embeddings.base_url is None or settings.embeddings.model is None:
         return LocalMiniLM()
     return RemoteEmbedder(
         http,
         loop,
-        base_url=settings.embeddings_base_url,
-        api_key=settings.embeddings_api_key.get_secret_value(),
-        model=settings.embeddings_model,
-        baseline=settings.embeddings_baseline,
+        base_url=settings.embeddings.base_url,
+        api_key=settings.embeddings.api_key.get_secret_value(),
+        model=settings.embeddings.model,
+        baseline=settings.embeddings.baseline,
         breakers=breakers,
     )
 
@@ -68,9 +68,9 @@ def others_from_settings(
         RemoteEmbedder(
             http, loop, base_url=other.base_url, api_key=other.api_key.get_secret_value(), model=other.model,
             baseline=other.baseline, breakers=breakers,
-        ) for other in settings.embeddings_fallbacks
+        ) for other in settings.embeddings.fallbacks
     ]  # fmt: skip
-    names = {settings.embeddings_model, *(other.model for other in settings.embeddings_fallbacks)}
-    if settings.embeddings_base_url is not None and MODEL not in names:
+    names = {settings.embeddings.model, *(other.model for other in settings.embeddings.fallbacks)}
+    if settings.embeddings.base_url is not None and MODEL not in names:
         found.append(LocalMiniLM())
     return found

@@ -107,9 +107,9 @@ def from_settings(
     settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> Reranker | None:
     """The reranker that RERANK_BASE_URL names; None where none is."""
-    if settings.rerank_base_url is None or settings.rerank_model is None:
+    if settings.rerank.base_url is None or settings.rerank.model is None:
         return None
     return Reranker(
-        http, loop, base_url=settings.rerank_base_url, api_key=settings.rerank_api_key.get_secret_value(),
-        model=settings.rerank_model, style=settings.rerank_style, breakers=breakers,
+        http, loop, base_url=settings.rerank.base_url, api_key=settings.rerank.api_key.get_secret_value(),
+        model=settings.rerank.model, style=settings.rerank.style, breakers=breakers,
     )  # fmt: skip

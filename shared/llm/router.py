@@ -219,8 +219,8 @@ def from_settings(
             base_url=configured.base_url,
             api_key=configured.api_key.get_secret_value(),
             model=configured.model,
-            max_tokens=settings.llm_max_tokens,
+            max_tokens=settings.llm.max_tokens,
         )
-        for configured in settings.model_providers
+        for configured in settings.llm.providers
     ]
-    return Router(providers, breakers, call_deadline_s=settings.llm_call_deadline_s) if providers else None
+    return Router(providers, breakers, call_deadline_s=settings.llm.call_deadline_s) if providers else None

@@ -30,8 +30,8 @@ class Bounds:
     @classmethod
     def of(cls, settings: Settings) -> Bounds:
         return cls(
-            settings.disk_refuse_free_bytes, settings.disk_refuse_free_share,
-            settings.disk_warn_free_bytes, settings.disk_warn_free_share,
+            settings.disk.refuse_free_bytes, settings.disk.refuse_free_share,
+            settings.disk.warn_free_bytes, settings.disk.warn_free_share,
         )  # fmt: skip
 
 
@@ -94,24 +94,24 @@ def rooms(settings: Settings, *, stat: Stat = os.statvfs) -> list[DiskSpace]:
 
 def journal_folder(settings: Settings) -> Path | None:
     """Where the embedded server keeps the journal; None where another server keeps it."""
-    folder = settings.data_dir / "valkey"
-    url = settings.journal_url or settings.redis_url or ""
+    folder = settings.system.data_dir / "valkey"
+    url = settings.redis.journal_url or settings.redis.url or ""
     return folder if urlsplit(url).hostname in LOOPBACK and (folder / "valkey.conf").is_file() else None
 
 
 def _places(settings: Settings) -> Iterator[tuple[str, Path]]:
     """What of ours is on this machine, and where it exists."""
-    wanted = [("DATA_DIR", settings.data_dir)]
+    wanted = [("DATA_DIR", settings.system.data_dir)]
     if journal_folder(settings) is not None:
-        wanted.append(("the journal", settings.data_dir / "valkey"))
-    if (settings.data_dir / "postgres").is_dir():  # as root a link to another place
-        wanted.append(("the database", (settings.data_dir / "postgres").resolve()))
-    if settings.media_s3_bucket is None and settings.media_dir is not None:
-        wanted.append(("MEDIA_DIR", settings.media_dir))
-    if settings.backup_dir is not None:
-        wanted.append(("BACKUP_DIR", settings.backup_dir))
-    if settings.metrics_dir is not None:
-        wanted.append(("METRICS_DIR", settings.metrics_dir))
+        wanted.append(("the journal", settings.system.data_dir / "valkey"))
+    if (settings.system.data_dir / "postgres").is_dir():  # as root a link to another place
+        wanted.append(("the database", (settings.system.data_dir / "postgres").resolve()))
+    if settings.media.s3_bucket is None and settings.media.dir is not None:
+        wanted.append(("MEDIA_DIR", settings.media.dir))
+    if settings.backup.dir is not None:
+        wanted.append(("BACKUP_DIR", settings.backup.dir))
+    if settings.operations.metrics_dir is not None:
+        wanted.append(("METRICS_DIR", settings.operations.metrics_dir))
     for name, folder in wanted:
         if folder.is_dir():
             yield name, folder

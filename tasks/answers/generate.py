@@ -26,12 +26,14 @@ def generate(r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Pa
         case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary()
     )
     listener = CitedPieces(case.stream, relevant) if case.stream is not None else None
-    completion = r.router.complete(lines, deadline_s=r.settings.turn_deadline_s, listener=listener, cheaper=cheaper)
+    completion = r.router.complete(
+        lines, deadline_s=r.settings.answers.turn_deadline_s, listener=listener, cheaper=cheaper
+    )
     call = r.loop.spawn(_with_typing(r, case, completion))
     lease.guard(call.cancel)
     faults.reach("reply.asking")
     try:
-        return call.result(r.settings.turn_deadline_s + 2)
+        return call.result(r.settings.answers.turn_deadline_s + 2)
     finally:
         lease.guard(None)
 

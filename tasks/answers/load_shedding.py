@@ -23,8 +23,12 @@ LOOK_SHARE = 0.02
 
 
 def rules(settings: Settings) -> Rules:
-    after_s = (settings.overload_cheaper_s, settings.overload_passages_s, settings.overload_handover_s)
-    return Rules(after_s, settings.overload_recovery_s)
+    after_s = (
+        settings.answers.overload_cheaper_s,
+        settings.answers.overload_passages_s,
+        settings.answers.overload_handover_s,
+    )
+    return Rules(after_s, settings.answers.overload_recovery_s)
 
 
 def watch(r: AnswerResources, process: str, *, every_s: float) -> None:

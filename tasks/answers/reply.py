@@ -95,7 +95,7 @@ def _claim(
     try:
         with r.db.transaction() as conn:
             claims = turns.claim_several(
-                conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, held=room.held,
+                conn, after_company, limit=room.slots, lease_s=r.settings.answers.lease_s, held=room.held,
                 company_max=room.company_max,
             )  # fmt: skip
             loaded = cases.load(r, conn, claims) if load else {}
@@ -145,7 +145,7 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
         if not case.turn.bot_enabled:
             return _cancelled(r, claim)
         case = manners.judged(
-            replace(case, step=r.pressure.step(claim.company_id)), r.settings.conversation_answers_max
+            replace(case, step=r.pressure.step(claim.company_id)), r.settings.answers.conversation_answers_max
         )
         if _asks(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)
@@ -248,7 +248,7 @@ def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
     if case.step == "handover":
         tried = fallback.without_models("overload", "handover")
         return Answer(case.company.overload_text, "handover", "overload", ladder=tried)
-    relevant = [p for p in case.passages if p.relevance >= r.settings.relevance_threshold]
+    relevant = [p for p in case.passages if p.relevance >= r.settings.answers.relevance_threshold]
     little = manners.says_little(case)
     if not relevant:
         return manners.unclear(case) if little else manners.unknown(case, "nothing_relevant", case.passages)

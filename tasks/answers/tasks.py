@@ -31,8 +31,8 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
             process.wakeups.request(tasks.send_due)
 
     return Dispatcher(
-        queues.REPLY, r.settings.reply_threads, r.settings.company_slots_share, claim=claim, work=work,
-        pass_on=lambda: process.wakeups.request(answer_due),
+        queues.REPLY, r.settings.processes.reply_threads, r.settings.processes.company_slots_share, claim=claim,
+        work=work, pass_on=lambda: process.wakeups.request(answer_due),
     )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
     )
     waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
     over = budget is not None and loaded.tokens_today >= budget
-    near = budget is not None and loaded.tokens_today >= budget * r.settings.budget_cheaper_share
+    near = budget is not None and loaded.tokens_today >= budget * r.settings.answers.budget_cheaper_share
     ms = {"waited": waited_ms, "gather": gather_ms}
     return Case(
         turn,

@@ -96,8 +96,8 @@ def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> C
 
 def _claim(r: DeliveryResources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
     return outbound.claim_several(
-        conn, after_company, limit=room.slots, lease_s=r.settings.lease_s, unblock_s=r.settings.uncertain_unblock_s,
-        held=room.held, company_max=room.company_max,
+        conn, after_company, limit=room.slots, lease_s=r.settings.answers.lease_s,
+        unblock_s=r.settings.delivery.uncertain_unblock_s, held=room.held, company_max=room.company_max,
     )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def _begin(r: DeliveryResources, conn: Conn, claims: Sequence[Claim]) -> dict[Cl
         else:
             settled[claim] = allowed
     if leaving:
-        attempts = outbound.begin_sends(conn, list(leaving), record_deadline_s=r.settings.record_deadline_s)
+        attempts = outbound.begin_sends(conn, list(leaving), record_deadline_s=r.settings.delivery.record_deadline_s)
         for claim, outgoing in leaving.items():
             gone = Delivered(Result.UNSENT, claim.company_id)
             settled[claim] = Begun(claim, parts[claim], attempts[claim], outgoing) if claim in attempts else gone
@@ -232,7 +232,7 @@ def _outgoing(r: DeliveryResources, part: Outbound) -> Outgoing:
 
 def _settle_here(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
     """The customer reads our tables: attempt and result are one commit, so none of these is ever uncertain."""
-    begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.record_deadline_s)
+    begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.delivery.record_deadline_s)
     if claim not in begun:
         return Delivered(Result.UNSENT, claim.company_id)
     attempt = begun[claim]
@@ -290,7 +290,7 @@ def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[
     started = time.monotonic()
     try:
         http = r.egress.client("send") if platform.guarded else r.http
-        outcome = r.loop.run(platform.send(http, outgoing), timeout_s=r.settings.send_deadline_s)
+        outcome = r.loop.run(platform.send(http, outgoing), timeout_s=r.settings.delivery.send_deadline_s)
     except TimeoutError:
         outcome = SendOutcome("uncertain", "timeout")
     if outcome.status == "uncertain" and platform.idempotent:

@@ -81,7 +81,7 @@ def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
     """While the database is away only this process knows the result, and it has nothing else to do: it tries for as
     long as it lives. Others take the send for uncertain after RECORD_DEADLINE_S, and what is written later still
     settles it. A process that is to stop tries until that deadline; None if that was in vain."""
-    until = time.monotonic() + r.settings.record_deadline_s
+    until = time.monotonic() + r.settings.delivery.record_deadline_s
     while True:
         try:
             return write()

@@ -33,8 +33,8 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
             wake_up(send_due, countdown_s=again_in_s)  # each has a time of its own
 
     return Dispatcher(
-        queues.DELIVER, r.settings.deliver_threads, r.settings.company_slots_share, claim=claim, work=work,
-        pass_on=lambda: process.wakeups.request(send_due),
+        queues.DELIVER, r.settings.processes.deliver_threads, r.settings.processes.company_slots_share, claim=claim,
+        work=work, pass_on=lambda: process.wakeups.request(send_due),
     )  # fmt: skip
 
 

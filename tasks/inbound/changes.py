@@ -81,10 +81,10 @@ def _reschedule_edited(conn: Conn, now: Now, settings: Settings, stored: Stored)
             for (company, conversation, _), (was, content) in now.items()
             if was.role == "customer" and _says(content) != _says(was.content)
         ],
-        quiet_s=settings.quiet_window_s,
-        quiet_max_s=settings.quiet_window_max_s,
-        cancels_max=settings.turn_cancels_max,
-        cancel_window_s=settings.turn_cancel_window_s,
+        quiet_s=settings.answers.quiet_window_s,
+        quiet_max_s=settings.answers.quiet_window_max_s,
+        cancels_max=settings.answers.turn_cancels_max,
+        cancel_window_s=settings.answers.turn_cancel_window_s,
     )
     stored.moved += [Moved(claim.company_id, claim.turn_id, claim.epoch) for claim in moved]
     stored.turns += len(moved)

@@ -49,7 +49,7 @@ class Drain:
         self._reader = reader
         self._platforms = platforms
         self._settings = settings
-        self._shards = {stream: _Shard(settings.journal_batch) for stream in reader.streams}
+        self._shards = {stream: _Shard(settings.journal.batch) for stream in reader.streams}
 
     def ensure_groups(self) -> None:
         """Make what a new or flushed Redis lacks. Call at start and after `NOGROUP`."""
@@ -74,7 +74,7 @@ class Drain:
             if not entries:
                 raise
             return self._blame(stream, shard, entries, e)
-        shard.limit = min(self._settings.journal_batch, shard.limit * 2)
+        shard.limit = min(self._settings.journal.batch, shard.limit * 2)
         if stored is not None and entries:
             self._let_go({stream: entries})
         return stored
@@ -107,7 +107,7 @@ class Drain:
             held = ledger.try_lock_shards(conn, [stream for stream in streams if stream not in alone])
             alone += self._reader.left_in(held)
             fresh = [stream for stream in held if stream not in alone]
-            entries.update(self._reader.new_of(fresh, max(1, self._settings.journal_batch // max(1, len(fresh)))))
+            entries.update(self._reader.new_of(fresh, max(1, self._settings.journal.batch // max(1, len(fresh)))))
             if not entries:
                 return None, alone
             stored = self._store_read(conn, entries, recovering=False)
@@ -115,7 +115,7 @@ class Drain:
 
     def _failed_lately(self, stream: str) -> bool:
         shard = self._shards[stream]
-        return bool(shard.attempts) or shard.limit < self._settings.journal_batch
+        return bool(shard.attempts) or shard.limit < self._settings.journal.batch
 
     def _store(self, stream: str, shard: _Shard, entries: list[JournalEntry]) -> Stored | None:
         with self._db.transaction() as conn:
@@ -139,7 +139,7 @@ class Drain:
             self._reader.done(stream, [entry.entry_id for entry in entries])
 
     def _due(self, stored: Stored, began_s: float) -> Stored:
-        quiet_s = self._settings.quiet_window_s
+        quiet_s = self._settings.answers.quiet_window_s
         # as the statements in shared.store.answers.quiet_window have it
         stored.due_s = max(began_s + quiet_s, time.monotonic() + QUIET_SHARE_MIN * quiet_s)
         return stored
@@ -167,7 +167,7 @@ class Drain:
             raise SystemFault(describe(error)) from error
         del shard.attempts[entry.entry_id]
         stored = self._set_aside(stream, entry, describe(error))
-        shard.limit = self._settings.journal_batch
+        shard.limit = self._settings.journal.batch
         log.error("intake_dead_letter", stream=stream, entry_id=entry.entry_id, error=describe(error),
                   request_id=entry.request_id)  # fmt: skip
         return stored

@@ -96,10 +96,10 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     extended = quiet_window.open_or_extend(
         conn,
         wanted,
-        quiet_s=settings.quiet_window_s,
-        quiet_max_s=settings.quiet_window_max_s,
-        cancels_max=settings.turn_cancels_max,
-        cancel_window_s=settings.turn_cancel_window_s,
+        quiet_s=settings.answers.quiet_window_s,
+        quiet_max_s=settings.answers.quiet_window_max_s,
+        cancels_max=settings.answers.turn_cancels_max,
+        cancel_window_s=settings.answers.turn_cancel_window_s,
     )
     stored.turns = len(wanted)
     stored.moved += [Moved(claim.company_id, claim.turn_id, claim.epoch) for claim in extended]

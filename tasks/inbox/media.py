@@ -53,7 +53,7 @@ class Refused(Permanent):
 def fetch_next(r: InboxResources, after_company: int) -> tuple[Result, int]:
     """Fetch the attachment that is due next. Returns how it went and the company it was of (the cursor for the next
     call). Raises DatabaseUnavailable when nothing could be claimed."""
-    lease_s = r.settings.media_deadline_s + LEASE_MARGIN_S
+    lease_s = r.settings.media.deadline_s + LEASE_MARGIN_S
     with r.db.transaction() as conn:
         claim = media.claim(conn, after_company, lease_s=lease_s)
     if claim is None:
@@ -95,7 +95,7 @@ def _fetch(r: InboxResources, claim: Claim, wanted: Wanted) -> Result:
     if not fetched.body:
         raise Refused("empty")
     mime = _mime(fetched, wanted.attachment)
-    if not mime.startswith(r.settings.media_type_prefixes):
+    if not mime.startswith(r.settings.media.type_prefixes):
         raise Refused("type")
     if not _clean(r, fetched.body):
         raise Refused("infected")
@@ -118,12 +118,12 @@ def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
             location.url,
             purpose="media",
             headers=location.headers,
-            max_bytes=settings.media_max_bytes,
-            deadline_s=settings.media_deadline_s,
+            max_bytes=settings.media.max_bytes,
+            deadline_s=settings.media.deadline_s,
         )
 
     try:
-        return r.loop.run(fetch(), timeout_s=settings.media_deadline_s + 5)
+        return r.loop.run(fetch(), timeout_s=settings.media.deadline_s + 5)
     except TimeoutError as e:
         raise Transient("deadline") from e
 
@@ -140,7 +140,7 @@ def _mime(fetched: Fetched, attachment: Attachment) -> str:
 
 def _clean(r: InboxResources, content: bytes) -> bool:
     """What the operator's scanner says. Raises Transient when it does not say."""
-    command = r.settings.media_scan_command
+    command = r.settings.media.scan_command
     if not command:
         return True
     try:

@@ -43,7 +43,7 @@ def dispatcher(process: Process) -> Dispatcher[Claim]:
             process.wakeups.request(import_due)  # a site became pages
 
     return Dispatcher(
-        IMPORTS, r.settings.import_threads, r.settings.company_slots_share, claim=claim, work=work,
+        IMPORTS, r.settings.processes.import_threads, r.settings.processes.company_slots_share, claim=claim, work=work,
         pass_on=lambda: process.wakeups.request(import_due),
     )  # fmt: skip
 

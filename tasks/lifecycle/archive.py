@@ -34,7 +34,7 @@ MOVED = ("messages", "turns", "receipts", "outbound")
 
 def _before(work: Work, term: Term) -> datetime:
     """Who was written to since then is not quiet."""
-    days = term.after_days or work.settings.archive_after_days
+    days = term.after_days or work.settings.archive.after_days
     return work.clock.now() - timedelta(days=days)
 
 
@@ -52,10 +52,10 @@ def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
         if term is None:  # gone meanwhile
             return Batch(next={"run": at["run"], "company": at["company"]})
     after = (datetime.fromisoformat(at["after"]), int(at["id"])) if "after" in at else None
-    began, pace = time.monotonic(), work.settings.archive_messages_per_s
+    began, pace = time.monotonic(), work.settings.archive.messages_per_s
     with work.transaction(lasting=False) as conn:
         stretches = store.pick(
-            conn, term.company_id, before=_before(work, term), keep=work.settings.archive_keep_messages,
+            conn, term.company_id, before=_before(work, term), keep=work.settings.archive.keep_messages,
             limit=min(MESSAGES_A_BATCH, max(1, round(pace * BATCH_EVERY_S))) if pace else MESSAGES_A_BATCH, after=after,
         )  # fmt: skip
         faults.reach("archive.picked")
@@ -76,7 +76,7 @@ def _preview(work: Work, only: int | None) -> Preview:
     while (term := books.terms_after(work.conn, company, only=only)) is not None:
         company = term.company_id
         found = archive_preview.foretell(
-            work.conn, company, before=_before(work, term), keep=work.settings.archive_keep_messages
+            work.conn, company, before=_before(work, term), keep=work.settings.archive.keep_messages
         )
         if not any(count for count, _ in found.values()):
             continue
@@ -144,7 +144,7 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
     bound, because a person wants it now. Each company gets a receipt."""
 
     def bound(work: Work, term: Term) -> datetime | None:
-        days = older_than_days or term.delete_after_days or work.settings.archive_delete_after_days
+        days = older_than_days or term.delete_after_days or work.settings.archive.delete_after_days
         return work.clock.now() - timedelta(days=days) if days else None
 
     def batch(work: Work, cursor: Cursor | None) -> Batch:

@@ -48,7 +48,7 @@ def look(conn: Conn, settings: Settings, now: datetime) -> dict[str, health.Exam
             return made
 
         return health.examine(
-            health.CheckContext(settings, now, conn, client("journal_url"), client("broker_url"), client("cache_url"))  # type: ignore[arg-type]
+            health.CheckContext(settings, now, conn, client("JOURNAL_URL"), client("BROKER_URL"), client("CACHE_URL"))  # type: ignore[arg-type]
         )
 
 
@@ -74,7 +74,7 @@ def tell(settings: Settings, alerts: list[Alert], now: datetime) -> None:
     Raises AlertNotTaken, EgressRefused for what is no address."""
     for alert in alerts:
         log.warning("alert_over" if alert.cleared else "alert", key=alert.key, words=alert.words)
-    if settings.alert_webhook_url is None:
+    if settings.operations.alert_webhook_url is None:
         return
     body = json.dumps(
         {"type": "switchboard.alerts", "timestamp": now.isoformat(), "data": {"alerts": [
@@ -82,7 +82,7 @@ def tell(settings: Settings, alerts: list[Alert], now: datetime) -> None:
              "since": a.since.isoformat()} for a in alerts]}},
         ensure_ascii=False,
     ).encode()  # fmt: skip
-    asyncio.run(_post(settings, settings.alert_webhook_url, body, _headers(settings, alerts, now, body)))
+    asyncio.run(_post(settings, settings.operations.alert_webhook_url, body, _headers(settings, alerts, now, body)))
 
 
 async def _post(settings: Settings, url: str, body: bytes, headers: dict[str, str]) -> None:
@@ -104,7 +104,7 @@ def _headers(settings: Settings, alerts: list[Alert], now: datetime, body: bytes
     told = ",".join(f"{a.id}{'-' if a.cleared else '+'}" for a in alerts)
     id_ = "alert_" + hashlib.sha256(f"{told}:{now:%Y-%m-%d}".encode()).hexdigest()[:32]
     headers = {"content-type": "application/json", "webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}
-    secret = settings.alert_webhook_secret.get_secret_value()
+    secret = settings.operations.alert_webhook_secret.get_secret_value()
     if secret:
         signed = b".".join((id_.encode(), headers["webhook-timestamp"].encode(), body))
         mac = hmac.new(_key(secret), signed, hashlib.sha256).digest()

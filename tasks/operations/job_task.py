@@ -67,7 +67,7 @@ def task_of(job: Job, does: str, **options: Any) -> JobTask:
 def open_work(settings: Settings, clock: Clock, resources: Resources | None = None) -> Iterator[Work]:
     """A connection of the owner's for one run."""
     with timed.Connection.connect(
-        settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
+        settings.need("DATABASE_ADMIN_URL"), autocommit=True, connect_timeout=5, prepare_threshold=None,
         application_name="switchboard job",
     ) as conn:  # fmt: skip
         yield Work(conn, settings, clock, resources)

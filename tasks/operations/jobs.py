@@ -91,7 +91,7 @@ class Work:
     def beside(self) -> Iterator[Conn]:
         """Another connection of the owner's, in autocommit, for a statement of minutes: `keep` needs the first one."""
         with timed.Connection.connect(
-            self.settings.need("database_admin_url"), autocommit=True, connect_timeout=5, prepare_threshold=None,
+            self.settings.need("DATABASE_ADMIN_URL"), autocommit=True, connect_timeout=5, prepare_threshold=None,
             application_name="switchboard job",
         ) as conn:  # fmt: skip
             yield conn

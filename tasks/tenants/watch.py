@@ -72,7 +72,7 @@ def _ask(r: TenantResources, some: Sequence[Watched]) -> list[ChannelHealth]:
         platform = r.platforms[watched.platform]
         assert isinstance(platform, ReportsHealth)
         try:
-            return await asyncio.wait_for(platform.health(r.http, place), r.settings.send_deadline_s)
+            return await asyncio.wait_for(platform.health(r.http, place), r.settings.delivery.send_deadline_s)
         except TimeoutError:
             return UNKNOWN
 
@@ -84,7 +84,7 @@ def _ask(r: TenantResources, some: Sequence[Watched]) -> list[ChannelHealth]:
         return await asyncio.gather(*(nothing() if place is None else one_of(one, place) for one, place in pairs))
 
     try:
-        return r.loop.run(together(), timeout_s=r.settings.send_deadline_s + 5)
+        return r.loop.run(together(), timeout_s=r.settings.delivery.send_deadline_s + 5)
     except (TimeoutError, Cancelled):
         return [UNKNOWN] * len(some)
 

@@ -95,5 +95,5 @@ def test_trust_is_a_share(embedder: Embedder) -> None:
 def test_settings_choose_the_embedder_and_load_nothing() -> None:
     loop, http = Loop(), httpx.AsyncClient()
     assert from_settings(settings(), http, loop).model == "all-MiniLM-L6-v2"
-    remote = settings(embeddings_base_url="http://api/v1", embeddings_model="large", embeddings_baseline=0.7)
+    remote = settings(EMBEDDINGS_BASE_URL="http://api/v1", EMBEDDINGS_MODEL="large", EMBEDDINGS_BASELINE=0.7)
     assert (from_settings(remote, http, loop).model, from_settings(remote, http, loop).baseline) == ("large", 0.7)

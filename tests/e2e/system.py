@@ -53,7 +53,7 @@ class System(Copy):
     def start(self, *names: str, faults: str = "", marks: Path | None = None) -> None:
         """Start processes together and wait until each is ready. faults: points for all of them. marks: each has a
         folder of its own there, of its name."""
-        ours = self.config.model_copy(update={"data_dir": self.folder})
+        ours = self.config.changed(DATA_DIR=self.folder)
         for name in names:
             (self.folder / f"{name}.ready").unlink(missing_ok=True)
             environment = self.environment()
@@ -90,7 +90,7 @@ class System(Copy):
             return False
 
     def environment(self) -> dict[str, str]:
-        plain = {name.upper(): as_text(getattr(self.config, name)) for name in self.config.model_fields_set}
+        plain = {name: as_text(value) for name, value in self.config.given().items()}
         return {**plain, "RUN_DIR": str(self.folder), "DATA_DIR": str(self.folder)}
 
     def kill(self, name: str) -> None:
@@ -141,25 +141,25 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
         config = settings(
             **{
                 **QUICK,
-                "metrics_dir": folder / "metrics",
-                "ops_token": "ops-token",
-                "database_url": postgres.database_url,
-                "database_admin_url": postgres.database_admin_url,
-                "redis_url": valkey.redis_url,
-                "telegram_api_url": standin.telegram_url,
-                "slack_api_url": standin.slack_url,
-                "graph_api_url": standin.graph_url,
-                "instagram_api_url": standin.graph_url,
-                "llm_base_url": standin.openai_url,
-                "llm_api_key": "standin-key",
-                "llm_model": "standin-1",
-                "gateway_port": choose_port(None),
-                "egress_allow": standin_openings(standin.base_url),
+                "METRICS_DIR": folder / "metrics",
+                "OPS_TOKEN": "ops-token",
+                "DATABASE_URL": postgres.database_url,
+                "DATABASE_ADMIN_URL": postgres.database_admin_url,
+                "REDIS_URL": valkey.redis_url,
+                "TELEGRAM_API_URL": standin.telegram_url,
+                "SLACK_API_URL": standin.slack_url,
+                "GRAPH_API_URL": standin.graph_url,
+                "INSTAGRAM_API_URL": standin.graph_url,
+                "LLM_BASE_URL": standin.openai_url,
+                "LLM_API_KEY": "standin-key",
+                "LLM_MODEL": "standin-1",
+                "GATEWAY_PORT": choose_port(None),
+                "EGRESS_ALLOW": standin_openings(standin.base_url),
                 **values,
             }
         )
         prepare(config)
-        base_url = f"http://127.0.0.1:{config.gateway_port}"
+        base_url = f"http://127.0.0.1:{config.gateway.port}"
         http = stack.enter_context(httpx.Client(base_url=base_url, timeout=10, trust_env=False))
         system = System(
             folder=folder, logs=folder, postgres=postgres, valkey=valkey, standin_url=standin.base_url, config=config,

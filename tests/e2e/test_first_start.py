@@ -55,7 +55,7 @@ class Up:
     @property
     def config(self) -> Settings:
         told = dotenv_values(self.folder / "run.env")
-        return settings.load(of_running_system=False, **{name.lower(): value for name, value in told.items()})
+        return settings.load(of_running_system=False, **told)
 
     def loud_lines(self) -> list[str]:
         """Lines of the fleet's logs at warning or above, and whatever is no line of ours."""
@@ -125,9 +125,9 @@ def assert_nothing_is_wrong(system: Up) -> None:
     doctor = system.command("doctor")
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
     assert "FAIL" not in doctor.stdout.replace("0 FAIL", "")
-    bearer = {"authorization": f"Bearer {system.config.ops_token.get_secret_value()}"}
+    bearer = {"authorization": f"Bearer {system.config.operations.ops_token.get_secret_value()}"}
     health = httpx.get(
-        f"http://127.0.0.1:{system.config.gateway_port}/health", headers=bearer, timeout=30, trust_env=False
+        f"http://127.0.0.1:{system.config.gateway.port}/health", headers=bearer, timeout=30, trust_env=False
     ).json()
     assert (health["ok"], health["problems"]) == (True, {})
     assert system.loud_lines() == []
@@ -198,7 +198,7 @@ def test_nothing_outlives_a_killed_system_also_if_it_does_not_end_in_order(folde
 
 def _posted(system: Up, secret: str) -> int:
     """The gateway's answer to an update for the demo bot."""
-    address = f"http://127.0.0.1:{system.config.gateway_port}/webhooks/telegram/demo"
+    address = f"http://127.0.0.1:{system.config.gateway.port}/webhooks/telegram/demo"
     update = {"update_id": 1}
     headers = {"x-telegram-bot-api-secret-token": secret}
     return httpx.post(address, json=update, headers=headers, timeout=30, trust_env=False).status_code
@@ -211,9 +211,9 @@ def _children(of: int) -> list[int]:
 
 def _connect_second_bot(system: Up) -> None:
     config = system.config
-    assert config.telegram_api_url is not None
-    kept = json.loads((config.data_dir / SECRETS_FILE).read_bytes())
-    with Standin(config.telegram_api_url, kept[CONTROL_SECRET]) as standin:
+    assert config.channels.telegram_api_url is not None
+    kept = json.loads((config.system.data_dir / SECRETS_FILE).read_bytes())
+    with Standin(config.channels.telegram_api_url, kept[CONTROL_SECRET]) as standin:
         standin.register_bot(TOKEN, "second_bot")
     answers = json.dumps({"token": TOKEN})
     words = ("channel", "connect", "telegram", "--company", "demo-shop", "--slug", "second", "--answers", "-")
@@ -221,9 +221,9 @@ def _connect_second_bot(system: Up) -> None:
     assert connected.returncode == 0, connected.stderr
     secret = re.search(r"secret_token \(shown once\): (\S+)", connected.stdout)
     assert secret is not None
-    address = f"http://127.0.0.1:{config.gateway_port}/webhooks/telegram/second"
+    address = f"http://127.0.0.1:{config.gateway.port}/webhooks/telegram/second"
     answered = httpx.post(
-        f"{config.telegram_api_url}/bot{TOKEN}/setWebhook", json={"url": address, "secret_token": secret[1]},
+        f"{config.channels.telegram_api_url}/bot{TOKEN}/setWebhook", json={"url": address, "secret_token": secret[1]},
         trust_env=False,
     )  # fmt: skip
     assert answered.json()["ok"] is True

@@ -26,7 +26,7 @@ class Company:
 
     def __init__(self, system: System, name: str) -> None:
         self.system = system
-        with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+        with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
             self.id = companies.ensure(conn, name).id
             key = onboarding.new_agent(conn, self.id, "Ada")
         self._headers = {"authorization": f"Bearer {key}"}

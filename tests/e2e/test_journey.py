@@ -28,7 +28,7 @@ SECRET_TEXT = "my card is 4929-1234-heliotrope"
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
-    with private_system(flower_port=choose_port(None), flower_password=PASSWORD) as system:
+    with private_system(FLOWER_PORT=choose_port(None), FLOWER_PASSWORD=PASSWORD) as system:
         system.start("gateway", "intake", "reply", "deliver", "index", "media", "maintenance", "beat", "flower")
         yield system
 
@@ -42,7 +42,7 @@ class Agent:
     """A person with the company's API key."""
 
     def __init__(self, system: System, bot: Bot) -> None:
-        with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+        with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
             key = onboarding.new_agent(conn, bot.company_id, "Ada")
         self._http = system.http
         self._headers = {"authorization": f"Bearer {key}"}
@@ -149,7 +149,7 @@ def test_what_customers_write_shows_neither_in_logs_flower_and_metrics_nor_stays
     system: System, bot: Bot, tmp_path: Path
 ) -> None:
     flower = httpx.Client(
-        base_url=f"http://127.0.0.1:{system.config.flower_port}", auth=("admin", PASSWORD), trust_env=False
+        base_url=f"http://127.0.0.1:{system.config.operations.flower_port}", auth=("admin", PASSWORD), trust_env=False
     )
     asked = 0
 
@@ -182,7 +182,7 @@ def _through_jobs(system: System, bot: Bot, folder: Path) -> str:
     """Alerts, a backup, an export and the archive by hand, over what was just written: all that they say."""
     company = str(bot.company_id)
     [(contact,)] = system.rows("SELECT min(id) FROM contacts WHERE company_id = %s", bot.company_id)
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         conn.execute("UPDATE conversations SET last_message_at = now() - interval '300 days' WHERE company_id = %s",
                      (bot.company_id,))  # fmt: skip
     told = _commands(
@@ -213,7 +213,7 @@ def _commands(system: System, *lines: tuple[str, ...]) -> str:
 
 
 def _metrics(system: System) -> str:
-    token = system.config.ops_token.get_secret_value()
+    token = system.config.operations.ops_token.get_secret_value()
     return system.http.get("/metrics", headers={"authorization": f"Bearer {token}"}).text
 
 
@@ -279,7 +279,7 @@ def test_one_id_leads_from_the_answer_through_the_logs_to_the_reply(system: Syst
 def test_documents_are_embedded_at_a_ring_and_answer_by_their_meaning(system: System, bot: Bot, tmp_path: Path) -> None:
     document = tmp_path / "pets.md"
     document.write_text("# Pets\n\nDogs and cats are welcome.")
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         words = ["documents", "add", str(document), "--company", str(bot.company_id)]
         added = subprocess.run(
             [sys.executable, "-P", "-m", "workers.commands", *words],
@@ -315,7 +315,7 @@ def _names(flower: httpx.Client) -> set[str]:
 
 
 def test_flower_is_closed_and_runs_nothing(system: System) -> None:
-    base = f"http://127.0.0.1:{system.config.flower_port}"
+    base = f"http://127.0.0.1:{system.config.operations.flower_port}"
 
     strangers = httpx.get(f"{base}/api/tasks", trust_env=False)
     asked = httpx.post(
@@ -328,7 +328,7 @@ def test_flower_is_closed_and_runs_nothing(system: System) -> None:
 
 def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(system: System) -> None:
     flower = httpx.Client(
-        base_url=f"http://127.0.0.1:{system.config.flower_port}", auth=("admin", PASSWORD), trust_env=False
+        base_url=f"http://127.0.0.1:{system.config.operations.flower_port}", auth=("admin", PASSWORD), trust_env=False
     )
 
     def failures() -> list[dict[str, Any]]:
@@ -342,7 +342,7 @@ def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(sy
             if (task["name"], task["state"]) == ("operations.record_table_sizes", "FAILURE")
         ]
 
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         conn.execute("ALTER TABLE jobs RENAME TO jobs_away")
         try:
             _ring(system, "keep_sizes")
@@ -373,7 +373,7 @@ def _ring(system: System, task: str) -> None:
 
 def _everything_in(system: System) -> bytes:
     """All that Redis holds now, whatever its type."""
-    client = connect(str(system.config.redis_url))
+    client = connect(str(system.config.redis.url))
     readers: dict[Any, Callable[[Any], Any]] = {
         b"string": client.get,
         b"list": lambda key: client.lrange(key, 0, -1),

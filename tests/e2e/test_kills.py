@@ -37,7 +37,7 @@ UNKNOWABLE = [
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     # Nothing here can wait for a lease or a deadline to end: whoever lives on notices who died.
-    with private_system(lease_s=50.0, record_deadline_s=50.0) as system:
+    with private_system(LEASE_S=50.0, RECORD_DEADLINE_S=50.0) as system:
         _start(system, *FLEET)
         yield system
 

@@ -20,7 +20,7 @@ WITHIN_S = 60.0
 def system() -> Iterator[System]:
     """Two slots for answers of a second: sixty customers wait half a minute, and the third of them is too long."""
     bounds: dict[str, Any] = {"cheaper_s": 6.0, "passages_s": 8.0, "handover_s": 300.0, "recovery_s": 1.0}
-    with private_system(reply_threads=2, **{f"overload_{name}": value for name, value in bounds.items()}) as system:
+    with private_system(REPLY_THREADS=2, **{f"overload_{name}": value for name, value in bounds.items()}) as system:
         system.standin.limits(enforced=False)
         system.standin.set_latency(first_byte_s=1.0)
         system.start(*FLEET)

@@ -57,7 +57,7 @@ def connect(system: System, platform: str, **node: Any) -> Page:
     echoes."""
     number = next(_numbers)
     page_id, token = f"17841400{number}", f"EAAtoken{number}"
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         company = companies.ensure(conn, f"{platform} {number}")
         onboarding.connect_account(
             conn, Vault([ENCRYPTION_KEY]), platform=platform, company_id=company.id, slug=f"our-{platform}-app",
@@ -121,9 +121,9 @@ def test_the_subscription_shakes_hands(system: System) -> None:
 def test_a_page_is_connected_by_one_command_and_answers(system: System) -> None:
     """Identified by its token, the application's address set and tried by the platform, the page heard."""
     number = next(_numbers)
-    page_id, token, public = f"17841500{number}", f"EAAnew{number}", f"http://127.0.0.1:{system.config.gateway_port}"
+    page_id, token, public = f"17841500{number}", f"EAAnew{number}", f"http://127.0.0.1:{system.config.gateway.port}"
     system.standin.register_node(page_id, "page", token, app_id=APP, app_secret=SECRET, name="New page")
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         company = companies.ensure(conn, f"new {number}")
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)

@@ -33,7 +33,7 @@ def system() -> Iterator[System]:
             "slack": (SIGNING_SECRET, {"token": "xoxb-1"}, Me("T0SHOP", "U0BOT", "A0APP")),
             "standard": (OUR_SECRET, {"url": address, "secret": THEIR_SECRET}, Me("shop")),
         }
-        with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+        with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
             for platform, (secret, credentials, me) in channels.items():
                 onboarding.connect_account(
                     conn, Vault([ENCRYPTION_KEY]), platform=platform, company_id=bot.company_id, slug=f"our-{platform}",

@@ -10,7 +10,7 @@ from workers.stall_watchdog import EXIT_CODE
 
 
 def test_a_worker_that_hears_nothing_ends_and_its_successor_answers(tmp_path: Path) -> None:
-    with private_system(stalled_after_s=2.0, sweep_every_s=0.5) as system:
+    with private_system(STALLED_AFTER_S=2.0, SWEEP_EVERY_S=0.5) as system:
         system.start("gateway", "intake", "deliver")
         system.start("reply", faults="worker.received=hang", marks=tmp_path)
         bot = system.new_bot()

@@ -38,7 +38,7 @@ class Number:
 
 def connect(system: System, number_id: str) -> Number:
     token = f"planted-token-of-{number_id}"
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         company = companies.ensure(conn, f"company of {number_id}")
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)
@@ -47,7 +47,7 @@ def connect(system: System, number_id: str) -> Number:
             webhook_secrets=[SECRET], credentials={"token": token}, me=Me(number_id, app="5550001"),
             verify_token=VERIFY_TOKEN,
         )  # fmt: skip
-    webhook = f"http://127.0.0.1:{system.config.gateway_port}{PATH}"
+    webhook = f"http://127.0.0.1:{system.config.gateway.port}{PATH}"
     system.standin.register_number(number_id, token, app_secret=SECRET, webhook=webhook)
     return Number(number_id, token, company.id, connected.channel_id)
 

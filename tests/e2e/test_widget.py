@@ -30,8 +30,8 @@ def system() -> Iterator[System]:
 
 @pytest.fixture
 def widget(system: System) -> Bot:
-    widget = make_widget(str(system.config.database_admin_url))
-    with psycopg.connect(str(system.config.database_admin_url), autocommit=True) as conn:
+    widget = make_widget(str(system.config.database.admin_url))
+    with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, widget.company_id, path)
     return widget

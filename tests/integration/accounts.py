@@ -41,9 +41,9 @@ def receive(inbox: Inbox, bot: Bot, platform: str, *bodies: dict[str, Any] | byt
     stored = Stored()
     for body in bodies:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        parser = channels.build(inbox.settings)[platform]
+        parser = channels.build(inbox.settings.channels)[platform]
         key = parser.shard_key(parser.decode(raw))
-        stream = journal.stream_of(journal.shard_of(bot.app_id, key, inbox.settings.journal_shards))
+        stream = journal.stream_of(journal.shard_of(bot.app_id, key, inbox.settings.journal.shards))
         inbox.reader.append(stream, journal.fields(platform, bot.app_id, 1_780_000_000_000, raw))
         stored.add(inbox.drain_all())
     return stored

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import Settings
+from shared.settings import VARIABLES
 from workers.commands.__main__ import main
 
 
@@ -39,8 +39,8 @@ def command_line(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], environment: Mapping[str, str]
 ) -> Run:
     """Runs commands with these settings and no others."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 

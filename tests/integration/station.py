@@ -104,7 +104,7 @@ class Station:
     """A worker that answers and delivers, one call at a time. Settings as given; no quiet window unless given."""
 
     def __init__(self, server: Server, redis_url: str, **values: Any) -> None:
-        at_once = {"quiet_window_s": 0.0, "quiet_window_max_s": 0.0, "relevance_threshold": 0.05}
+        at_once = {"QUIET_WINDOW_S": 0.0, "QUIET_WINDOW_MAX_S": 0.0, "RELEVANCE_THRESHOLD": 0.05}
         self.inbox = Inbox(server, redis_url, **{**at_once, **values})
         self.telegram, self.model = FakeTelegram(), FakeModel()
         self.r = open_resources(self.inbox.settings, name="test")
@@ -138,7 +138,7 @@ class Station:
 
     def new_leases(self) -> Leases:
         """Another process' leases; nothing renews them by itself."""
-        return Leases(self.r.db, self.r.clock, lease_s=self.r.settings.lease_s)
+        return Leases(self.r.db, self.r.clock, lease_s=self.r.settings.answers.lease_s)
 
     def close(self) -> None:
         for client in self._replaced:

@@ -131,7 +131,7 @@ def test_a_pace_is_kept_by_pauses_behind_the_batches(work: Work, bot: Bot, monke
     before = history.everywhere(work.conn)
     pauses: list[float] = []
     monkeypatch.setattr("tasks.lifecycle.archive.time.sleep", pauses.append)
-    paced = replace(work, settings=work.settings.model_copy(update={"archive_messages_per_s": 40}))
+    paced = replace(work, settings=work.settings.changed(ARCHIVE_MESSAGES_PER_S=40))
 
     ran = history.archive(paced)
 

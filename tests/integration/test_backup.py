@@ -17,7 +17,7 @@ from shared import faults
 from shared.clock import FixedClock
 from shared.embedded import Database, DataFolder, Postgres
 from shared.errors import SettingsError
-from shared.settings import only
+from shared.settings import Settings
 from shared.store.db.migrate import migrate
 from shared.store.lifecycle import backups as store
 from shared.store.lifecycle import data_subjects
@@ -39,7 +39,7 @@ NAME = "20310305T124000Z"
 
 @pytest.fixture
 def work(database: Database, tmp_path: Path) -> Iterator[Work]:
-    config = settings_for(database, "redis://127.0.0.1:1/0", data_dir=tmp_path)
+    config = settings_for(database, "redis://127.0.0.1:1/0", DATA_DIR=tmp_path)
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         yield Work(conn, config, FixedClock(NOW))
     faults.configure("", None)
@@ -62,7 +62,7 @@ def test_the_newest_restores_and_balances_until_a_row_is_missing(work: Work, dat
     [kept] = store.all_kept(work.conn)
     assert (kept.name, kept.proof, kept.bytes) == (NAME, "restored", made.size)
     assert made.manifest["facts"]["rows"]["messages"] == 60
-    assert not (work.settings.data_dir / "proof").exists()
+    assert not (work.settings.system.data_dir / "proof").exists()
 
     manifest = json.loads((made.path / "manifest.json").read_bytes())
     manifest["facts"]["rows"]["messages"] = 61  # as if the dump had lost one
@@ -99,7 +99,7 @@ def test_a_large_object_that_somebody_made_stops_no_backup_and_no_restore(
 def test_a_backup_that_dies_leaves_the_older_ones_and_no_half_one(work: Work) -> None:
     _make(work)
     work.clock.advance(3600)  # type: ignore[attr-defined]
-    faults.configure("backup.before_name=raise", work.settings.data_dir)
+    faults.configure("backup.before_name=raise", work.settings.system.data_dir)
     with pytest.raises(faults.InjectedFault):
         jobs.run(backup.MAKE, work, slot=None, by="hand")
 
@@ -132,7 +132,7 @@ def test_a_disk_that_fills_meanwhile_leaves_nothing_half(work: Work, monkeypatch
 
 
 def test_those_that_no_tier_keeps_go_but_for_the_newest_that_restores(work: Work) -> None:
-    few = work.settings.model_copy(update={"backup_keep_hourly": 1, "backup_keep_daily": 0, "backup_keep_weekly": 0})
+    few = work.settings.changed(BACKUP_KEEP_HOURLY=1, BACKUP_KEEP_DAILY=0, BACKUP_KEEP_WEEKLY=0)
     thrifty = Work(work.conn, few, work.clock)
     first = _make(thrifty)
     store.note_proof(work.conn, first.name, "restored")
@@ -144,20 +144,20 @@ def test_those_that_no_tier_keeps_go_but_for_the_newest_that_restores(work: Work
 
 
 def test_a_tool_of_the_operator_s_makes_and_proves_it(work: Work) -> None:
-    tool = work.settings.data_dir / "tool"
+    tool = work.settings.system.data_dir / "tool"
     tool.write_text('#!/bin/sh\n[ -n "$PGDATABASE" ] && echo "$PGUSER" > "$BACKUP_FOLDER/it"\n')
     tool.chmod(0o700)
-    own = Work(work.conn, work.settings.model_copy(update={"backup_command": str(tool)}), work.clock)
+    own = Work(work.conn, work.settings.changed(BACKUP_COMMAND=str(tool)), work.clock)
 
     made = _make(own)
     jobs.run(backup.PROVE, own, slot=None, by="hand")
     unproven = store.all_kept(work.conn)[0].proof
-    proves = work.settings.model_copy(update={"backup_prove_command": "grep switchboard_admin it"})
+    proves = work.settings.changed(BACKUP_PROVE_COMMAND="grep switchboard_admin it")
     jobs.run(backup.PROVE, Work(work.conn, proves, work.clock), slot=None, by="hand")
 
     assert (made.path / "it").read_text() == "switchboard_admin\n"
     assert (unproven, store.all_kept(work.conn)[0].proof) == ("unproven", "restored")
-    failing = work.settings.model_copy(update={"backup_prove_command": "false"})
+    failing = work.settings.changed(BACKUP_PROVE_COMMAND="false")
     with pytest.raises(BackupFailed, match="BACKUP_PROVE_COMMAND failed"):
         jobs.run(backup.PROVE, Work(work.conn, failing, work.clock), slot=None, by="hand")
 
@@ -196,9 +196,9 @@ def test_in_place_of_the_embedded_database_the_old_one_stays_and_who_was_erased_
     data = tmp_path / "data"
     with DataFolder(data) as folder, Postgres(folder, fsync=False) as server:
         migrate(server.database_admin_url)
-        config = only(
-            data_dir=data, database_url=server.database_url, database_admin_url=server.database_admin_url,
-            redis_url="redis://127.0.0.1:1/0", encryption_keys=ENCRYPTION_KEY,
+        config = Settings.of(
+            DATA_DIR=data, DATABASE_URL=server.database_url, DATABASE_ADMIN_URL=server.database_admin_url,
+            REDIS_URL="redis://127.0.0.1:1/0", ENCRYPTION_KEYS=ENCRYPTION_KEY,
         )  # fmt: skip
         bot = make_bot(server.database_admin_url)
         with psycopg.connect(server.database_admin_url, autocommit=True) as conn:

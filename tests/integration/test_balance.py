@@ -77,7 +77,9 @@ def _store_without_acknowledging(inbox: Inbox, stream: str) -> None:
     """As a holder that dies between the commit and XACK."""
     entries = inbox.reader.new(stream, 10)
     with inbox.db.transaction() as conn:
-        intake.store_batch(conn, {stream: entries}, channels.build(inbox.settings), inbox.settings, recovering=False)
+        intake.store_batch(
+            conn, {stream: entries}, channels.build(inbox.settings.channels), inbox.settings, recovering=False
+        )
 
 
 def test_what_was_read_and_not_stored_is_in_flight(inbox: Inbox, bot: Bot, owner: Conn) -> None:

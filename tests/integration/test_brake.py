@@ -36,7 +36,7 @@ def client(valkey: Valkey) -> Iterator[Any]:
 
 @pytest.fixture
 def gateway(database: Database, valkey: Valkey) -> Iterator[RunningGateway]:
-    with running_gateway(settings_for(database, valkey.redis_url, refuse_age_s=100.0, journal_shards=16)) as running:
+    with running_gateway(settings_for(database, valkey.redis_url, REFUSE_AGE_S=100.0, JOURNAL_SHARDS=16)) as running:
         yield running
 
 

@@ -40,7 +40,7 @@ def database(module_database: Database) -> Database:
 def station(database: Database, redis_url: str) -> Iterator[Station]:
     station = Station(database, redis_url)
     station.inbox.drain = Drain(
-        station.inbox.db, station.inbox.reader, channels.build(station.inbox.settings), station.inbox.settings
+        station.inbox.db, station.inbox.reader, channels.build(station.inbox.settings.channels), station.inbox.settings
     )
     yield station
     station.close()

@@ -118,7 +118,7 @@ def test_while_redis_is_away_nothing_is_noted_and_the_rest_is_still_shown(
 def test_event_streams_near_their_bound_are_a_problem_and_caches_tell_their_share(
     database: Database, redis_url: str, counting: Path
 ) -> None:
-    settings = settings_for(database, redis_url, metrics_dir=counting)
+    settings = settings_for(database, redis_url, METRICS_DIR=counting)
 
     def look() -> dict[str, health.Examined]:
         checks = {name: health.CHECKS[name] for name in ("sockets", "caches")}

@@ -86,7 +86,7 @@ def test_answers_that_do_not_fit_are_named(run: Run, telegram: StandinProcess, g
 
 def test_an_application_with_two_channels_is_asked_about_once(database: Database) -> None:
     """Two pages of two companies under one app: one address, one secret, one verify token."""
-    vault, connector = Vault([ENCRYPTION_KEY]), connectors(settings())["messenger"]
+    vault, connector = Vault([ENCRYPTION_KEY]), connectors(settings().channels)["messenger"]
     told = {"app_id": "900", "app_secret": "planted-secret", "token": "t"}
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         assert [q.name for q in connecting.still_to_ask(connector, None, {})] == ["app_id", "app_secret", "token"]
@@ -117,7 +117,7 @@ def test_an_application_with_two_channels_is_asked_about_once(database: Database
 
 
 def test_a_secret_that_the_platform_has_changed_counts_beside_the_old_one(database: Database) -> None:
-    vault, connector = Vault([ENCRYPTION_KEY]), connectors(settings())["slack"]
+    vault, connector = Vault([ENCRYPTION_KEY]), connectors(settings().channels)["slack"]
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         company = companies.ensure(conn, "Harbour").id
         for secret in ("first", "second", "third"):
@@ -202,7 +202,7 @@ def test_a_bot_that_is_connected_is_refused_under_another_slug_of_whatever_compa
 
 
 def test_another_application_s_page_or_secret_is_refused_under_a_shared_slug(database: Database) -> None:
-    vault, connector = Vault([ENCRYPTION_KEY]), connectors(settings())["messenger"]
+    vault, connector = Vault([ENCRYPTION_KEY]), connectors(settings().channels)["messenger"]
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
 
         def connect(company: str, page: str, app: str, secret: str) -> None:

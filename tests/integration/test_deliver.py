@@ -28,7 +28,7 @@ from tests.integration.station import DROPS, LEAVES_OPEN, Station
 
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url, send_deadline_s=0.3, record_deadline_s=30.0)
+    station = Station(database, redis_url, SEND_DEADLINE_S=0.3, RECORD_DEADLINE_S=30.0)
     yield station
     station.close()
 
@@ -351,7 +351,7 @@ def test_a_result_that_the_database_could_not_take_is_recorded_when_it_is_back(
     server = make_postgres(fsync=True)  # without it the last commits would go with the server
     database = server.database("switchboard")
     migrate.migrate(database.admin_url)
-    station = Station(database, redis_url, send_deadline_s=0.3, record_deadline_s=0.4, database_pool_timeout_s=0.2)
+    station = Station(database, redis_url, SEND_DEADLINE_S=0.3, RECORD_DEADLINE_S=0.4, DATABASE_POOL_TIMEOUT_S=0.2)
     station.queue(make_bot(database.admin_url), "one")
     refused = 0
 

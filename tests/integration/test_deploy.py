@@ -42,7 +42,7 @@ TOKEN = "the-operators-token"
 
 def _page(database: Database, redis_url: str, folder: Path) -> str:
     """What a gateway shows where there is something of everything."""
-    settings = settings_for(database, redis_url, ops_token=TOKEN, metrics_dir=folder, database_quota_bytes=10**9)
+    settings = settings_for(database, redis_url, OPS_TOKEN=TOKEN, METRICS_DIR=folder, DATABASE_QUOTA_BYTES=10**9)
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         for statement in SOMETHING_OF_EVERYTHING:
             conn.execute(statement.encode())

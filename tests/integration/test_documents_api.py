@@ -192,6 +192,6 @@ def test_a_malformed_search_is_told_what_is_wrong(gateway: RunningGateway, datab
 
 
 def test_more_searches_than_a_company_may_make_are_told_to_wait(station: Station, shop: tuple[Bot, str]) -> None:
-    few = station.r.settings.model_copy(update={"knowledge_search_limit": PerMinute(count=1, burst=2)})
+    few = station.r.settings.changed(KNOWLEDGE_SEARCH_LIMIT=PerMinute(count=1, burst=2))
     with running_gateway(few) as gateway:
         assert [find(gateway, shop[1]).status_code for _ in range(3)] == [200, 200, 429]

@@ -163,7 +163,7 @@ def test_requests_in_streams_that_fewer_shards_no_longer_cover_are_an_alert_unti
     inbox: Inbox, bot: Bot
 ) -> None:
     def problems(shards: int) -> dict[str, str]:
-        settings = inbox.settings.model_copy(update={"journal_shards": shards})
+        settings = inbox.settings.changed(JOURNAL_SHARDS=shards)
         client = inbox.reader._client
         with inbox.db.transaction() as conn:
             visit = CheckContext(settings, datetime.now(UTC), conn, client, None, None)

@@ -86,8 +86,8 @@ def bot(database: Database) -> Bot:
 
 def config_of(database: Database, valkey: Valkey, small: Path, refuse_bytes: int) -> Settings:
     return settings_for(
-        database, valkey.redis_url, data_dir=small / "data", disk_refuse_free_bytes=refuse_bytes,
-        disk_warn_free_bytes=refuse_bytes, disk_warn_free_share=0.0,
+        database, valkey.redis_url, DATA_DIR=small / "data", DISK_REFUSE_FREE_BYTES=refuse_bytes,
+        DISK_WARN_FREE_BYTES=refuse_bytes, DISK_WARN_FREE_SHARE=0.0,
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_the_gateway_refuses_before_the_journals_disk_is_full_and_takes_again_by
         gateway.run(brake.look())
         assert gateway.post(bot, update("room again")).status_code == 200
         assert gateway.get("/health/ready").status_code == 200
-        assert journal.Reader(client, config.journal_shards).backlog() == 2
+        assert journal.Reader(client, config.journal.shards).backlog() == 2
 
 
 def test_what_was_accepted_while_the_disk_filled_is_there_after_a_crash(
@@ -147,7 +147,7 @@ def test_what_was_accepted_while_the_disk_filled_is_there_after_a_crash(
         valkey.kill()
         valkey.start()
         wait_until(client.ping, "it is back", 10)
-        assert journal.Reader(client, config.journal_shards).backlog() == accepted + 1
+        assert journal.Reader(client, config.journal.shards).backlog() == accepted + 1
 
 
 def test_a_database_that_ended_on_a_full_disk_comes_back_with_all_that_was_committed(tmp_path: Path) -> None:

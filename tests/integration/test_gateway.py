@@ -27,7 +27,7 @@ def bot(module_database: Database) -> Bot:
 @pytest.fixture
 def gateway(module_database: Database, redis_url: str) -> Iterator[RunningGateway]:
     """Nothing is remembered of apps, so that each request meets the tables as they are."""
-    settings = settings_for(module_database, redis_url, gateway_max_body_bytes=MAX_BODY_BYTES, app_cache_ttl_s=0)
+    settings = settings_for(module_database, redis_url, GATEWAY_MAX_BODY_BYTES=MAX_BODY_BYTES, APP_CACHE_TTL_S=0)
     with running_gateway(settings) as running:
         yield running
 

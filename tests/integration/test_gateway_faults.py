@@ -43,7 +43,7 @@ def gateway(database: Database, valkey: Valkey) -> Iterator[RunningGateway]:
 
 
 def _settings(database: Database, redis_url: str, **values: Any) -> Any:
-    bounds = {"journal_write_timeout_s": WRITE_TIMEOUT_S, "database_pool_timeout_s": POOL_TIMEOUT_S}
+    bounds = {"JOURNAL_WRITE_TIMEOUT_S": WRITE_TIMEOUT_S, "DATABASE_POOL_TIMEOUT_S": POOL_TIMEOUT_S}
     return settings_for(database, redis_url, **{**bounds, **values})
 
 
@@ -147,7 +147,7 @@ def test_a_long_queue_at_a_hanging_journal_is_refused_as_soon_as_a_short_one(val
 
 
 def test_requests_that_arrive_together_share_round_trips(database: Database, bot: Bot, valkey: Valkey) -> None:
-    patient = _settings(database, valkey.redis_url, journal_write_timeout_s=20.0)  # two hundred keep a busy core busy
+    patient = _settings(database, valkey.redis_url, JOURNAL_WRITE_TIMEOUT_S=20.0)  # two hundred keep a busy core busy
     with running_gateway(patient) as gateway, redis.Redis.from_url(valkey.redis_url) as client:
         gateway.post(bot, update("warm"))
         reads_before = client.info("stats")["total_reads_processed"]
@@ -165,7 +165,7 @@ def test_with_the_database_down_known_bots_are_taken_and_strangers_retry(
     services: Services, database: Database, valkey: Valkey, bot: Bot
 ) -> None:
     stranger = make_bot(database.admin_url)
-    with running_gateway(_settings(database, valkey.redis_url, app_cache_ttl_s=0)) as gateway:
+    with running_gateway(_settings(database, valkey.redis_url, APP_CACHE_TTL_S=0)) as gateway:
         assert gateway.post(bot, update("before")).status_code == 200
 
         with cut_off(services, database) as open_again:
@@ -198,7 +198,7 @@ def test_a_gateway_that_starts_without_its_database_serves_once_it_is_back(
 
 
 def test_a_grant_that_was_lost_is_no_reason_to_refuse_known_bots(database: Database, valkey: Valkey, bot: Bot) -> None:
-    with running_gateway(_settings(database, valkey.redis_url, app_cache_ttl_s=0)) as gateway:
+    with running_gateway(_settings(database, valkey.redis_url, APP_CACHE_TTL_S=0)) as gateway:
         gateway.post(bot, update("before"))
         stranger = make_bot(database.admin_url)
         with psycopg.connect(database.admin_url, autocommit=True) as conn:
@@ -211,7 +211,7 @@ def test_a_grant_that_was_lost_is_no_reason_to_refuse_known_bots(database: Datab
 def test_many_made_up_bots_bury_neither_the_database_nor_the_real_ones(
     database: Database, valkey: Valkey, bot: Bot
 ) -> None:
-    with running_gateway(_settings(database, valkey.redis_url, app_cache_ttl_s=0)) as gateway:
+    with running_gateway(_settings(database, valkey.redis_url, APP_CACHE_TTL_S=0)) as gateway:
         assert gateway.post(bot, update("before")).status_code == 200
         made_up = [gateway.webhook(bot, {}, path=f"/webhooks/telegram/made-up-{n}") for n in range(1000)]
         real = [gateway.webhook(bot, update("hello", chat=n)) for n in range(20)]

@@ -72,7 +72,7 @@ def receiver() -> Iterator[Receiver]:
 def work(database: Database, redis_url: str, receiver: Receiver) -> Iterator[Work]:
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         config = settings_for(
-            database, redis_url, alert_webhook_url=receiver.url, alert_webhook_secret=SECRET,
+            database, redis_url, ALERT_WEBHOOK_URL=receiver.url, ALERT_WEBHOOK_SECRET=SECRET,
         )  # fmt: skip
         yield Work(conn, config, FixedClock(datetime.now(UTC)))
 
@@ -180,7 +180,7 @@ def test_a_check_that_goes_wrong_ends_itself_and_no_other(work: Work) -> None:
 
 
 def test_a_database_near_its_quota_an_old_job_s_failure_and_a_growing_table_are_told(work: Work) -> None:
-    tight = replace(work, settings=work.settings.model_copy(update={"database_quota_bytes": 1_000_000}))
+    tight = replace(work, settings=work.settings.changed(DATABASE_QUOTA_BYTES=1_000_000))
     work.conn.execute("INSERT INTO jobs (name, slot) VALUES ('a.job', now())")
     work.conn.execute("INSERT INTO job_runs (name, started_by, outcome, error) VALUES ('a.job', 'hand', 'failed', 'X')")
     jobs.run(alerts.KEEP_SIZES, work, slot=None, by="hand")

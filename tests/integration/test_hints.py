@@ -98,7 +98,7 @@ def bot(database: Database) -> Bot:
 @pytest.fixture
 def station(database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Station]:
     monkeypatch.setattr(leases_flow, "RENEW_EVERY_S", 3600.0)  # so that nothing but a hint is fast
-    station = Station(database, redis_url, lease_s=3600.0)
+    station = Station(database, redis_url, LEASE_S=3600.0)
     station.leases.start()
     yield station
     station.leases.stop()

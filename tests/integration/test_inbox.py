@@ -47,7 +47,7 @@ class Agent:
 @pytest.fixture
 def inbox(database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
     monkeypatch.setenv("REDIS_URL", redis_url)  # an agent's message wakes up delivery
-    inbox = Inbox(database, redis_url, database_pool_timeout_s=0.5)
+    inbox = Inbox(database, redis_url, DATABASE_POOL_TIMEOUT_S=0.5)
     yield inbox
     inbox.close()
 

@@ -104,7 +104,9 @@ def test_a_crash_between_commit_and_acknowledgement_repeats_nothing(inbox: Inbox
     from tasks.inbound import intake
 
     with inbox.db.transaction() as conn:  # … commits …
-        intake.store_batch(conn, {stream: [entry]}, channels.build(inbox.settings), inbox.settings, recovering=False)
+        intake.store_batch(
+            conn, {stream: [entry]}, channels.build(inbox.settings.channels), inbox.settings, recovering=False
+        )
     # … and dies before XACK: the next holder finds the entry pending
 
     stored = inbox.drain_all()

@@ -35,7 +35,7 @@ class Silent(WakeupCoalescer):
 
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url, journal_shards=16)
+    station = Station(database, redis_url, JOURNAL_SHARDS=16)
     yield station
     station.close()
 

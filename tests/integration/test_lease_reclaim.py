@@ -27,7 +27,7 @@ LONG_S = 3600.0
 
 @pytest.fixture
 def station(database: Database, redis_url: str, tmp_path: Path) -> Iterator[Station]:
-    station = Station(database, redis_url, lease_s=LONG_S, record_deadline_s=LONG_S, metrics_dir=tmp_path)
+    station = Station(database, redis_url, LEASE_S=LONG_S, RECORD_DEADLINE_S=LONG_S, METRICS_DIR=tmp_path)
     station.r.lease_records = LeaseRecords(station.r.settings.lease_folder)
     yield station
     station.close()

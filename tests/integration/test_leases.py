@@ -24,7 +24,7 @@ LEASE_S = 10.0
 
 @pytest.fixture
 def inbox(database: Database, redis_url: str) -> Iterator[Inbox]:
-    inbox = Inbox(database, redis_url, quiet_window_s=0)
+    inbox = Inbox(database, redis_url, QUIET_WINDOW_S=0)
     yield inbox
     inbox.close()
 

@@ -288,7 +288,7 @@ def test_who_asks_ten_things_in_two_minutes_is_answered_ten_times(station: Stati
 
 
 def test_answers_that_come_too_fast_stop_for_a_while_and_a_person_is_told(station: Station, bot: Bot) -> None:
-    limit = station.r.settings.conversation_answers_max
+    limit = station.r.settings.answers.conversation_answers_max
     asked = [f"When does the shop open in week {week}?" for week in range(limit + 3)]
 
     assert _say(station, bot, *asked) == [Result.ANSWERED] * limit + [Result.NO_REPLY] * 3

@@ -54,7 +54,7 @@ class Files:
         self.asked: list[str] = []
         self.get_file: tuple[int, dict[str, Any]] = (200, {"ok": True, "result": {"file_path": "photos/file_1.png"}})
         station.r.http = httpx.AsyncClient(transport=httpx.MockTransport(self._api))
-        station.r.egress_ours = self._client(trusted=station.r.settings.platform_urls)
+        station.r.egress_ours = self._client(trusted=station.r.settings.channels.api_urls)
 
     def _client(self, trusted: Sequence[str] = ()) -> Egress:
         async def resolve(host: str, port: int) -> Sequence[str]:
@@ -76,7 +76,7 @@ class Files:
 
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url, media_max_bytes=1000, media_deadline_s=2.0)
+    station = Station(database, redis_url, MEDIA_MAX_BYTES=1000, MEDIA_DEADLINE_S=2.0)
     yield station
     station.close()
 
@@ -289,7 +289,7 @@ def test_the_scanner_has_the_last_word(
     database: Database, redis_url: str, code: int, state: str, reason: str | None
 ) -> None:
     script = f"import sys; sys.exit({code} if sys.stdin.buffer.read().startswith(b'\\x89PNG') else 3)"
-    station = Station(database, redis_url, media_scan_command=f'{sys.executable} -c "{script}"')
+    station = Station(database, redis_url, MEDIA_SCAN_COMMAND=f'{sys.executable} -c "{script}"')
     try:
         Files(station)
         station.receive(make_bot(database.admin_url), None)
@@ -492,8 +492,8 @@ def test_a_bucket_gets_the_same_bytes_as_a_folder(tmp_path: Any) -> None:
     try:
         store = objects.from_settings(
             settings(
-                media_s3_bucket="bucket", media_s3_endpoint=f"http://127.0.0.1:{server.server_port}",
-                media_s3_key_id="key", media_s3_secret=SecretStr("secret"),
+                MEDIA_S3_BUCKET="bucket", MEDIA_S3_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
+                MEDIA_S3_KEY_ID="key", MEDIA_S3_SECRET=SecretStr("secret"),
             )
         )  # fmt: skip
         store.put(7, SHA, PICTURE)
@@ -510,7 +510,7 @@ def test_a_bucket_gets_the_same_bytes_as_a_folder(tmp_path: Any) -> None:
 def test_bytes_that_no_row_names_go_after_a_day_and_others_stay(
     station: Station, files: Files, bot: Bot, tmp_path: Path
 ) -> None:
-    config = station.inbox.settings.model_copy(update={"media_dir": tmp_path})
+    config = station.inbox.settings.changed(MEDIA_DIR=tmp_path)
     store, other = objects.from_settings(config), make_bot(station.inbox.server.admin_url)
     station.receive(bot, None)
     assert fetch(station) is Result.STORED

@@ -25,7 +25,7 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 def _settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
     return settings_for(
-        database, redis_url, ops_token=TOKEN, metrics_dir=tmp_path / "metrics", database_pool_timeout_s=0.5
+        database, redis_url, OPS_TOKEN=TOKEN, METRICS_DIR=tmp_path / "metrics", DATABASE_POOL_TIMEOUT_S=0.5
     )
 
 

@@ -30,7 +30,7 @@ PATHS = (
 
 @pytest.fixture
 def gateway(database: Database, redis_url: str) -> Iterator[RunningGateway]:
-    with running_gateway(settings_for(database, redis_url, ops_token=TOKEN, database_pool_timeout_s=0.5)) as running:
+    with running_gateway(settings_for(database, redis_url, OPS_TOKEN=TOKEN, DATABASE_POOL_TIMEOUT_S=0.5)) as running:
         yield running
 
 

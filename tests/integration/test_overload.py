@@ -22,7 +22,7 @@ RECOVERY_S = 20.0
 
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url, overload_recovery_s=RECOVERY_S)
+    station = Station(database, redis_url, OVERLOAD_RECOVERY_S=RECOVERY_S)
     yield station
     station.close()
 

@@ -35,7 +35,7 @@ PICTURE = b"a picture of ann"
 @pytest.fixture
 def work(database: Database, tmp_path: Path) -> Iterator[Work]:
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
-        config = settings_for(database, "redis://127.0.0.1:1/0", data_dir=tmp_path)
+        config = settings_for(database, "redis://127.0.0.1:1/0", DATA_DIR=tmp_path)
         yield Work(conn, config, FixedClock(datetime.now(UTC)))
     faults.configure("", None)
 

@@ -199,7 +199,7 @@ def test_an_address_inside_our_network_gets_nothing(station: Station, database: 
 
 @pytest.fixture
 def gateway(database: Database, redis_url: str) -> Iterator[RunningGateway]:
-    with running_gateway(settings_for(database, redis_url, app_cache_ttl_s=0)) as running:
+    with running_gateway(settings_for(database, redis_url, APP_CACHE_TTL_S=0)) as running:
         yield running
 
 

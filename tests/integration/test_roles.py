@@ -214,7 +214,7 @@ def test_a_gateway_whose_database_comes_later_with_a_role_that_sees_everything_s
 ) -> None:
     bot = make_bot(database.admin_url)
     with _role(services, database, "BYPASSRLS IN ROLE switchboard_app") as role:
-        config = settings_for(role.server, redis_url, database_pool_timeout_s=1)
+        config = settings_for(role.server, redis_url, DATABASE_POOL_TIMEOUT_S=1)
         with cut_off(services, database) as open_again, running_gateway(config) as gateway:
             open_again()
             _until(lambda: "refused" in gateway.get("/health/ready").json()["checks"]["database"])

@@ -34,7 +34,7 @@ OPENING = "Doors are open from nine."
 
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
-    station = Station(database, redis_url, relevance_threshold=0.3)
+    station = Station(database, redis_url, RELEVANCE_THRESHOLD=0.3)
     yield station
     station.close()
 

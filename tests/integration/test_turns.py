@@ -17,7 +17,7 @@ from tests.integration.station import Station
 @pytest.fixture
 def station(database: Database, redis_url: str) -> Iterator[Station]:
     """With the quiet window of production: 0.8 s, at most 5 s."""
-    station = Station(database, redis_url, quiet_window_s=0.8, quiet_window_max_s=5.0)
+    station = Station(database, redis_url, QUIET_WINDOW_S=0.8, QUIET_WINDOW_MAX_S=5.0)
     yield station
     station.close()
 
@@ -109,7 +109,7 @@ def test_an_answer_that_was_called_back_is_due_at_the_latest_at_the_end_of_the_c
     database: Database, redis_url: str
 ) -> None:
     """The quiet window would be thirty seconds more, and the cancel window's end comes in ten."""
-    station = Station(database, redis_url, quiet_window_s=30.0, quiet_window_max_s=40.0)
+    station = Station(database, redis_url, QUIET_WINDOW_S=30.0, QUIET_WINDOW_MAX_S=40.0)
     try:
         bot = make_bot(database.admin_url)
         station.receive(bot, "one")

@@ -120,8 +120,8 @@ def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(
         standin.client.fault("openai", "status", count=None, model="large", status=503)
         api = {"base_url": f"{standin.base_url}/v1", "api_key": "key", "model": "small"}
         configured = settings_for(
-            database, redis_url, llm_base_url=api["base_url"], llm_api_key="key", llm_model="large",
-            llm_fallbacks=json.dumps([api]), telegram_api_url=standin.base_url, relevance_threshold=0.05,
+            database, redis_url, LLM_BASE_URL=api["base_url"], LLM_API_KEY="key", LLM_MODEL="large",
+            LLM_FALLBACKS=json.dumps([api]), TELEGRAM_API_URL=standin.base_url, RELEVANCE_THRESHOLD=0.05,
         )  # fmt: skip
         processes = [open_resources(configured, name=f"test {number}") for number in range(2)]
         for r in processes:
@@ -129,7 +129,7 @@ def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(
         one, two = processes
         for number, r in enumerate((one, two, two)):  # three failures, the fourth and the fifth, none
             station.receive(bot, QUESTION, chat=number + 1)
-            answered, _ = reply.answer_next_turn(r, Leases(r.db, r.clock, lease_s=configured.lease_s), 0)
+            answered, _ = reply.answer_next_turn(r, Leases(r.db, r.clock, lease_s=configured.answers.lease_s), 0)
             assert answered is Result.ANSWERED
 
         assert len(standin.client.completions(model="large")) == 5

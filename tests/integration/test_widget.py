@@ -28,7 +28,7 @@ def widget(database: Database) -> Bot:
 
 @pytest.fixture
 def gateway(database: Database, redis_url: str) -> Iterator[RunningGateway]:
-    settings = settings_for(database, redis_url, app_cache_ttl_s=0, widget_streams_max=PER_VISITOR_MAX + 1)
+    settings = settings_for(database, redis_url, APP_CACHE_TTL_S=0, WIDGET_STREAMS_MAX=PER_VISITOR_MAX + 1)
     with running_gateway(settings) as running:
         yield running
 
@@ -238,7 +238,7 @@ def test_without_redis_nothing_is_accepted_and_limits_and_reading_go_on(
     database: Database, widget: Bot, make_valkey: Callable[..., Valkey]
 ) -> None:
     journal, cache = make_valkey(), make_valkey()
-    settings = settings_for(database, journal.redis_url, cache_url=cache.redis_url, journal_write_timeout_s=0.5)
+    settings = settings_for(database, journal.redis_url, CACHE_URL=cache.redis_url, JOURNAL_WRITE_TIMEOUT_S=0.5)
     with running_gateway(settings) as gateway:
         visitor = Visitor(gateway, widget)
         cache.stop()

@@ -17,7 +17,7 @@ PLAN = Plan(date(2026, 6, 2), days=112, begun=3, every=7, length=12, delete_afte
 def test_nothing_that_must_stay_is_gone_and_the_hot_set_is_bounded(
     database: Database, redis_url: str, tmp_path: Path
 ) -> None:
-    settings = settings_for(database, redis_url, data_dir=tmp_path, archive_after_days=30, archive_keep_messages=4)
+    settings = settings_for(database, redis_url, DATA_DIR=tmp_path, ARCHIVE_AFTER_DAYS=30, ARCHIVE_KEEP_MESSAGES=4)
     with psycopg.connect(database.admin_url, autocommit=True, prepare_threshold=None) as conn:
         outcome = simulate(conn, settings, PLAN)
         standing = [key for (key,) in conn.execute("SELECT key FROM alerts").fetchall()]

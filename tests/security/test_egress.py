@@ -317,7 +317,7 @@ def test_with_the_stand_in_tenants_reach_the_stand_in_alone(tmp_path: Path) -> N
     """Its address and port, for what it serves: no PostgreSQL, Valkey, Flower or /metrics, and no site."""
     with DataFolder(tmp_path / "data") as folder:
         environment = local._standin_environment(settings(), folder, "http://127.0.0.1:8500")
-    net = Net(settings(egress_allow=environment["EGRESS_ALLOW"]).egress_openings)
+    net = Net(settings(EGRESS_ALLOW=environment["EGRESS_ALLOW"]).egress.openings)
     for port in (80, 443, 5432, 15432, 6379, 16379, 5555, 8400, 8501):
         for purpose in openings.PURPOSES:
             with pytest.raises(EgressRefused):

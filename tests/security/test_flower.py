@@ -25,7 +25,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Flower's application, made on a loop that runs and never started: no broker is needed."""
-    config = settings(flower_password=PASSWORD, data_dir=tmp_path)
+    config = settings(FLOWER_PASSWORD=PASSWORD, DATA_DIR=tmp_path)
     monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")  # a careless environment
     return lambda: flower.build(config, Celery(broker="memory://"))
 
@@ -122,7 +122,7 @@ def test_our_probe_signs_in(built: Any) -> None:
 
 def test_it_is_not_run_open(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="FLOWER_PASSWORD"):
-        flower.build(settings(data_dir=tmp_path), Celery())
+        flower.build(settings(DATA_DIR=tmp_path), Celery())
 
 
 def test_it_listens_at_home_and_its_command_line_tells_nothing(built: Any) -> None:
@@ -131,4 +131,4 @@ def test_it_listens_at_home_and_its_command_line_tells_nothing(built: Any) -> No
 
     options = served(built, ask)
     assert (options.address, options.read_only, options.persistent) == ("127.0.0.1", True, True)
-    assert PASSWORD not in " ".join(argv_of("flower", settings(flower_password=PASSWORD)))
+    assert PASSWORD not in " ".join(argv_of("flower", settings(FLOWER_PASSWORD=PASSWORD)))

@@ -41,7 +41,7 @@ def bot(database: Database) -> Bot:
 
 @pytest.fixture
 def gateway(database: Database, redis_url: str) -> Iterator[RunningGateway]:
-    with running_gateway(settings_for(database, redis_url, ops_token="right")) as running:
+    with running_gateway(settings_for(database, redis_url, OPS_TOKEN="right")) as running:
         yield running
 
 

@@ -22,7 +22,7 @@ OURS = sorted(name for name, job in JOBS.items() if not job.as_owner)
 @pytest.fixture
 def resources(database: Database, redis_url: str) -> Resources:
     """A process' that was not given the owner's address."""
-    config = settings_for(database, redis_url).model_copy(update={"database_admin_url": None})
+    config = settings_for(database, redis_url).changed(DATABASE_ADMIN_URL=None)
     return open_resources(config, name="test")
 
 

@@ -83,7 +83,7 @@ OF_THE_WIDGET = f"""
 def gateway(module_database: Database, services: Services) -> Iterator[RunningGateway]:
     with (
         services.redis_database() as url,
-        running_gateway(settings_for(module_database, url, ops_token=TOKEN)) as running,
+        running_gateway(settings_for(module_database, url, OPS_TOKEN=TOKEN)) as running,
     ):
         yield running
 

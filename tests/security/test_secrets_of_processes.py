@@ -19,37 +19,37 @@ from pydantic import SecretStr
 from shared.embedded.ports import choose_port
 from shared.errors import SettingsError
 from shared.resources import open_resources
-from shared.settings import PROCESS, PROJECT_ROOT, RUN_ENV, Settings
+from shared.settings import PROCESS, PROJECT_ROOT, RUN_ENV, VARIABLES
 from tests.e2e.system import System, private_system
 from tests.factories import ENCRYPTION_KEY, settings
 from workers.commands import switchboard
 from workers.fleet import PROCESSES
 from workers.holders import HOLDERS, NEEDED, check_needed, environment_of, may_serve, withheld
 
-OPENS_SOMETHING = re.compile(r"_(key|keys|key_id|secret|token|password|command)$")
-EVERYTHING = {setting.upper(): f"value-of-{setting}" for setting in HOLDERS}
+OPENS_SOMETHING = re.compile(r"_(KEY|KEYS|KEY_ID|SECRET|TOKEN|PASSWORD|COMMAND)$")
+EVERYTHING = {setting: f"value-of-{setting}" for setting in HOLDERS}
 
 
 def _secrets() -> set[str]:
     """Settings that open something, by their types, their names, and because they are never shown."""
     return {
         name
-        for name, field in Settings.model_fields.items()
-        if field.annotation is SecretStr or not field.repr or OPENS_SOMETHING.search(name)
+        for name, one in VARIABLES.items()
+        if one.field.annotation is SecretStr or not one.field.repr or OPENS_SOMETHING.search(name)
     }
 
 
 def test_every_secret_stands_in_the_table_with_processes_that_there_are() -> None:
     assert _secrets() - set(HOLDERS) == set()
-    assert set(HOLDERS) <= set(Settings.model_fields)
+    assert set(HOLDERS) <= set(VARIABLES)
     for setting, holders in HOLDERS.items():
         assert holders, setting
         assert set(holders) <= set(PROCESSES), setting
 
 
 def test_the_owners_address_is_held_by_maintenance_alone_and_keys_by_who_opens_credentials() -> None:
-    assert HOLDERS["database_admin_url"] == ("maintenance",)
-    assert set(HOLDERS["encryption_keys"]) == {"gateway", "reply", "deliver", "media"}
+    assert HOLDERS["DATABASE_ADMIN_URL"] == ("maintenance",)
+    assert set(HOLDERS["ENCRYPTION_KEYS"]) == {"gateway", "reply", "deliver", "media"}
     assert {name for name in PROCESSES if not any(name in holders for holders in HOLDERS.values())} == set()
 
 
@@ -72,7 +72,11 @@ def test_what_is_no_process_of_the_fleet_is_given_no_secret(monkeypatch: pytest.
     assert set(environment_of("standin", EVERYTHING)) & set(EVERYTHING) == set()
 
 
-LOOK = "from shared import settings; c = settings.load(); print(c.database_admin_url, c.redis_url, bool(c.fernet_keys))"
+LOOK = """
+from shared import settings
+c = settings.load()
+print(c.database.admin_url, c.redis.url, bool(c.system.fernet_keys))
+"""
 
 
 def test_a_process_of_the_fleet_does_not_read_what_up_wrote_for_other_terminals(tmp_path: Path) -> None:
@@ -108,8 +112,8 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, s
 
 
 OWN = {
-    "database_url": "postgresql://a:p@h/d", "database_admin_url": "postgresql://o:p@h/d", "redis_url": "redis://h/0",
-    "encryption_keys": ENCRYPTION_KEY, "flower_password": "p",
+    "DATABASE_URL": "postgresql://a:p@h/d", "DATABASE_ADMIN_URL": "postgresql://o:p@h/d", "REDIS_URL": "redis://h/0",
+    "ENCRYPTION_KEYS": ENCRYPTION_KEY, "FLOWER_PASSWORD": "p",
 }  # fmt: skip
 
 
@@ -150,12 +154,12 @@ def test_a_worker_beside_a_running_system_is_given_its_own_of_what_up_wrote(
 
     CliRunner().invoke(switchboard, ["worker", "index"], catch_exceptions=False)
 
-    assert started[0]["DATABASE_URL"] == OWN["database_url"]
+    assert started[0]["DATABASE_URL"] == OWN["DATABASE_URL"]
     assert withheld("index") & set(started[0]) == set()
 
 
 def test_resources_without_keys_open_no_credentials(database: Any, redis_url: str) -> None:
-    config = settings(database_url=database.url, redis_url=redis_url, encryption_keys=SecretStr(""))
+    config = settings(DATABASE_URL=database.url, REDIS_URL=redis_url, ENCRYPTION_KEYS=SecretStr(""))
     check_needed("index", config)
     resources = open_resources(config, name="test")
     try:
@@ -195,7 +199,7 @@ def test_compose_gives_the_owners_address_to_migrate_and_maintenance_alone() -> 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     with private_system(
-        flower_password="flower-password", flower_port=choose_port(None), ops_token="ops-token"
+        FLOWER_PASSWORD="flower-password", FLOWER_PORT=choose_port(None), OPS_TOKEN="ops-token"
     ) as running:
         yield running
 
@@ -213,7 +217,7 @@ def test_no_process_of_a_running_fleet_has_anothers_secret_in_its_environment(sy
             assert withheld(name) & set(variables) == set(), f"{name} ({pid})"
             if name != "maintenance":
                 assert "switchboard_admin" not in environment, name
-            if name not in HOLDERS["encryption_keys"]:
+            if name not in HOLDERS["ENCRYPTION_KEYS"]:
                 assert ENCRYPTION_KEY not in environment, name
 
 
@@ -242,4 +246,4 @@ def test_only_who_holds_a_station_s_secrets_does_its_work_in_its_place(station: 
 
 
 def test_who_holds_no_key_of_the_bucket_does_not_stand_in_for_who_deletes_there() -> None:
-    assert not may_serve("reply", "intake", settings(media_s3_bucket="attachments"))
+    assert not may_serve("reply", "intake", settings(MEDIA_S3_BUCKET="attachments"))

@@ -57,7 +57,7 @@ def test_a_disk_that_can_only_be_read_is_called_that_whatever_is_free() -> None:
 
 
 def test_folders_of_one_disk_are_told_once_and_missing_ones_not_at_all(tmp_path: Path) -> None:
-    config = settings(data_dir=tmp_path, backup_dir=tmp_path / "none", media_dir=None, metrics_dir=tmp_path)
+    config = settings(DATA_DIR=tmp_path, BACKUP_DIR=tmp_path / "none", MEDIA_DIR=None, METRICS_DIR=tmp_path)
 
     (room,) = rooms(config, stat=disk(900))
 
@@ -71,7 +71,7 @@ def test_only_a_journal_of_this_machine_lies_on_its_disk(tmp_path: Path, url: st
     (tmp_path / "valkey").mkdir()
     (tmp_path / "valkey" / "valkey.conf").touch()
 
-    found = journal_folder(settings(data_dir=tmp_path, redis_url=url))
+    found = journal_folder(settings(DATA_DIR=tmp_path, REDIS_URL=url))
 
     assert found == (tmp_path / "valkey" if wanted else None)
 

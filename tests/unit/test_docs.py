@@ -16,7 +16,7 @@ from bench.__main__ import SECTIONS
 from gateway.main import ROUTES
 from scripts import settings_page
 from shared import queues
-from shared.settings import PROJECT_ROOT, Settings, only
+from shared.settings import PROJECT_ROOT, VARIABLES, Settings
 from workers import fleet
 from workers.commands import switchboard
 from workers.commands.drill import FAULTS
@@ -27,7 +27,7 @@ PAGES = sorted(
                  *(PROJECT_ROOT / "docs").glob("*.md"), *(PROJECT_ROOT / "docs" / "channels").glob("*.md"))
     if path.exists()
 )  # fmt: skip
-SETTINGS = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+SETTINGS = {name: one.field.default for name, one in VARIABLES.items()}
 FOREIGN = {
     "BACKUP_FOLDER": "what a backup tool of the operator's is told",
     "LLM_BASEURL": "an example of a misspelt one",
@@ -322,8 +322,8 @@ def test_every_fault_of_the_drill_has_a_row_in_the_page() -> None:
 def test_the_connections_of_the_capacity_page_are_those_of_the_fleet() -> None:
     """reply, deliver and intake by number, the others once, gateways by number, and the command line."""
     text = (PROJECT_ROOT / "docs" / "capacity.md").read_text("utf-8")
-    pool = int(Settings.model_fields["database_pool_max"].default)
-    table = fleet.table(only())
+    pool = int(SETTINGS["DATABASE_POOL_MAX"])
+    table = fleet.table(Settings.of())
     others = sum(row.connections for name, row in table.items() if name not in ("reply", "deliver", "intake"))
 
     def needed(processes: int, gateways: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import PROJECT_ROOT, only
+from shared.settings import PROJECT_ROOT, Settings
 from workers import fleet
 
 DOCS = PROJECT_ROOT / "docs"
@@ -156,7 +156,7 @@ def test_the_table_of_processes_is_the_fleet() -> None:
              re.findall(r"`([\w-]+)`", cells[3])]
             for line in part("architecture.md", "## Processes").splitlines()
             if line.startswith("| `") and (cells := line.strip("|").split("|"))]  # fmt: skip
-    table = fleet.table(only())
+    table = fleet.table(Settings.of())
 
     expected = [[[name], list(row.queues), row.pool, list(row.threads)] if (row := table.get(name))
                 else [[name], [], "", []] for name in fleet.PROCESSES]  # fmt: skip

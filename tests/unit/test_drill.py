@@ -94,12 +94,12 @@ def test_a_private_copy_takes_nothing_from_its_surroundings(monkeypatch: pytest.
     monkeypatch.setenv("LLM_BASE_URL", "https://a-real-model.example/v1")
     monkeypatch.setenv("LLM_MODEL", "costly")
     monkeypatch.setenv("LEASE_S", "77")
-    config = settings.only(quiet_window_s=0.3, widget_sessions_limit="9/9", llm_api_key="a key")
+    config = Settings.of(QUIET_WINDOW_S=0.3, WIDGET_SESSIONS_LIMIT="9/9", LLM_API_KEY="a key")
 
     for name, value in settings.only_environment(config).items():
         monkeypatch.setenv(name, value)
-    assert Settings(_env_file=None) == config  # type: ignore[call-arg]  # what its processes load
-    assert (config.llm_base_url, config.lease_s, config.quiet_window_s) == (None, 10.0, 0.3)
+    assert settings.load() == config  # what its processes load
+    assert (config.llm.base_url, config.answers.lease_s, config.answers.quiet_window_s) == (None, 10.0, 0.3)
 
 
 def test_what_a_platform_told_and_we_did_not_hear_is_no_matter_for_a_person() -> None:

@@ -21,7 +21,7 @@ NOW = datetime(2031, 3, 5, 12, tzinfo=UTC)
 EVERY = sorted(set(texts.every()))
 ANSWERED = sorted({*texts.COMPANIES_START_WITH, *(texts.default(name, "en") for name in texts.NAMES)})
 """In one language: what is an echo does not depend on it."""
-PLATFORMS = channels.build(settings())
+PLATFORMS = channels.build(settings().channels)
 ENDS_WITHIN = 2
 TURN = Turn(
     company_id=1, id=1, conversation_id=1, channel_id=1, epoch=1, attempts=1, first_seq=1, last_seq=1, received_at=NOW,

@@ -49,6 +49,6 @@ def test_every_limit_is_one_and_a_visitor_meets_its_own_before_that_of_its_addre
 
 
 def test_a_limit_is_what_its_setting_says() -> None:
-    given = settings(widget_sessions_limit=PerMinute(count=6, burst=2))
+    given = settings(WIDGET_SESSIONS_LIMIT=PerMinute(count=6, burst=2))
 
     assert limits.sessions_of(given, "a") == (Rate("widget:sessions:a", 6, 60.0, burst=2),)

@@ -233,7 +233,7 @@ def test_without_a_configured_model_there_is_no_router() -> None:
 
 
 def test_the_configured_model_is_asked() -> None:
-    configured = settings(llm_base_url="http://model.test/v1", llm_model="m-9", llm_api_key="k")
+    configured = settings(LLM_BASE_URL="http://model.test/v1", LLM_MODEL="m-9", LLM_API_KEY="k")
 
     async def talk() -> Completion:
         async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: ANSWER)) as http:
@@ -247,8 +247,8 @@ def test_the_configured_model_is_asked() -> None:
 
 def test_the_fallbacks_are_asked_in_their_order_each_with_its_own_key() -> None:
     configured = settings(
-        llm_base_url="http://first.test/v1", llm_model="large", llm_api_key="k1",
-        llm_fallbacks='[{"base_url": "http://second.test/v1", "api_key": "k2", "model": "small"},'
+        LLM_BASE_URL="http://first.test/v1", LLM_MODEL="large", LLM_API_KEY="k1",
+        LLM_FALLBACKS='[{"base_url": "http://second.test/v1", "api_key": "k2", "model": "small"},'
         ' {"base_url": "http://first.test/v1", "model": "tiny", "name": "last"}]',
     )  # fmt: skip
     asked: list[tuple[str, str, str | None]] = []

@@ -43,7 +43,7 @@ def test_several_entries_are_divided_by_commas() -> None:
 @pytest.mark.parametrize("old", ["127.0.0.0/8", "10.1.2.3", "fd00::/8", "::1"])
 def test_the_old_form_is_refused_with_the_new_one(old: str) -> None:
     with pytest.raises(ValueError, match=r"EGRESS_ALLOW: .*say for which purpose.*send:.*:443"):
-        settings(egress_allow=old)
+        settings(EGRESS_ALLOW=old)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_the_old_form_is_refused_with_the_new_one(old: str) -> None:
 )
 def test_an_entry_that_cannot_be_read_is_named(entry: str, said: str) -> None:
     with pytest.raises(ValueError, match="EGRESS_ALLOW") as caught:
-        settings(egress_allow=f"send:127.0.0.1:8500, {entry}")
+        settings(EGRESS_ALLOW=f"send:127.0.0.1:8500, {entry}")
     assert entry in str(caught.value)
     assert said in str(caught.value)

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from shared.embedded.folder import DataFolder
-from shared.settings import Settings, only
+from shared.settings import Settings
 from workers.doctor import DoctorContext
 from workers.doctor.servers import gateway
 from workers.supervisor import Supervisor
@@ -35,7 +35,7 @@ class Refusing(BaseHTTPRequestHandler):
 def config(tmp_path: Path) -> Iterator[Settings]:
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield only(gateway_port=server.server_port, data_dir=tmp_path)
+        yield Settings.of(GATEWAY_PORT=server.server_port, DATA_DIR=tmp_path)
         server.shutdown()
 
 

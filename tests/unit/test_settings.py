@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from shared import settings
 from shared.errors import SettingsError
-from shared.settings import RUN_ENV, Settings
+from shared.settings import RUN_ENV, VARIABLES
 
 PASSWORD = "pass-word-of-somebody"
 SERVICES = {
@@ -25,9 +25,9 @@ SERVICES = {
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever the surroundings set is not there; the data folder is empty."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
 
 
@@ -42,7 +42,7 @@ def _set(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
 
 
 def test_nothing_needs_to_be_set() -> None:
-    assert settings.load().need("telegram_api_url") == "https://api.telegram.org"
+    assert settings.load().need("TELEGRAM_API_URL") == "https://api.telegram.org"
 
 
 MODEL = {"LLM_BASE_URL": "http://h/v1", "LLM_MODEL": "m"}
@@ -137,10 +137,10 @@ def test_every_mistake_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_model_providers_stand_in_the_order_in_which_they_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings.load().model_providers == ()
+    assert settings.load().llm.providers == ()
     _set(monkeypatch, **MODEL, LLM_API_KEY="k", LLM_FALLBACKS=fallback(name="spare"))
 
-    providers = settings.load().model_providers
+    providers = settings.load().llm.providers
 
     assert [(p.label, p.model, p.api_key.get_secret_value()) for p in providers] == [
         ("h", "m", "k"), ("spare", "small", PASSWORD),
@@ -164,7 +164,7 @@ def test_printing_the_settings_shows_no_password(monkeypatch: pytest.MonkeyPatch
 
 def test_what_is_needed_and_not_set_is_named_with_what_to_do() -> None:
     loaded = settings.load()
-    for name, told in (("database_url", "DATABASE_URL"), ("journal_url", "REDIS_URL"), ("cache_url", "REDIS_URL")):
+    for name, told in (("DATABASE_URL", "DATABASE_URL"), ("JOURNAL_URL", "REDIS_URL"), ("CACHE_URL", "REDIS_URL")):
         with pytest.raises(SettingsError, match=rf"{told} is not set.*\./switchboard up"):
             loaded.need(name)
 
@@ -173,7 +173,7 @@ def test_one_redis_serves_as_journal_broker_and_cache_until_they_are_divided(mon
     _set(monkeypatch, REDIS_URL="redis://h/0", CACHE_URL="redis://other/0")
     loaded = settings.load()
 
-    found = [loaded.need(name) for name in ("journal_url", "broker_url", "cache_url")]
+    found = [loaded.need(name) for name in ("JOURNAL_URL", "BROKER_URL", "CACHE_URL")]
 
     assert found == ["redis://h/0", "redis://h/0", "redis://other/0"]
 
@@ -181,9 +181,9 @@ def test_one_redis_serves_as_journal_broker_and_cache_until_they_are_divided(mon
 def test_a_second_terminal_finds_the_running_system(run_env: Path) -> None:
     run_env.write_text('GATEWAY_PORT="8411"\nREDIS_URL="redis://:p@127.0.0.1:1/0"\n')
 
-    assert settings.load().gateway_port == 8411
-    assert settings.load().redis_url == "redis://:p@127.0.0.1:1/0"
-    assert settings.load(of_running_system=False).gateway_port == 8400
+    assert settings.load().gateway.port == 8411
+    assert settings.load().redis.url == "redis://:p@127.0.0.1:1/0"
+    assert settings.load(of_running_system=False).gateway.port == 8400
 
 
 def test_the_environment_wins_against_the_running_system_and_arguments_against_both(
@@ -192,20 +192,20 @@ def test_the_environment_wins_against_the_running_system_and_arguments_against_b
     run_env.write_text('GATEWAY_PORT="8411"\nFLOWER_PORT="5566"\n')
     _set(monkeypatch, GATEWAY_PORT="8422")
 
-    loaded = settings.load(flower_port=5577)
+    loaded = settings.load(FLOWER_PORT=5577)
 
-    assert (loaded.gateway_port, loaded.flower_port) == (8422, 5577)
+    assert (loaded.gateway.port, loaded.operations.flower_port) == (8422, 5577)
 
 
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, run_env: Path) -> None:
     run_env.write_text('LOG_LEVEL="DEBUG"\n')
     _set(monkeypatch, LOG_LEVEL="", REDIS_URL="")
 
-    assert (settings.load().log_level, settings.load().redis_url) == ("DEBUG", None)
+    assert (settings.load().system.log_level, settings.load().redis.url) == ("DEBUG", None)
 
 
 def test_another_users_running_system_is_ignored(run_env: Path, as_another_user: None) -> None:
-    assert settings.load().gateway_port == 8400
+    assert settings.load().gateway.port == 8400
 
 
 @pytest.fixture
@@ -229,13 +229,13 @@ def test_a_child_process_finds_our_packages_and_what_it_was_given(monkeypatch: p
     environment = settings.child_environment({"GATEWAY_PORT": "2"})
 
     assert (environment["GATEWAY_PORT"], environment["HOME"]) == ("2", "/home/somebody")
-    assert (Path(environment["PYTHONPATH"]) / "shared" / "settings.py").is_file()
+    assert (Path(environment["PYTHONPATH"]) / "shared" / "settings" / "__init__.py").is_file()
 
 
 def test_a_limit_is_read_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, WIDGET_MESSAGES_LIMIT="6/3")
 
-    limit = settings.load().widget_messages_limit
+    limit = settings.load().widget.messages_limit
 
     assert (limit.count, limit.burst, str(limit)) == (6, 3, "6/3")
 
@@ -246,7 +246,7 @@ def test_a_name_in_the_running_systems_file_that_no_setting_has_is_an_error(run_
     with pytest.raises(SettingsError, match=r"run\.env holds GATEWAY_PIPES, which is no setting"):
         settings.load()
 
-    assert settings.load(of_running_system=False).gateway_port == 8400
+    assert settings.load(of_running_system=False).gateway.port == 8400
 
 
 def test_what_may_be_another_programs_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,5 +265,5 @@ def test_a_relative_folder_is_one_of_the_terminal_and_a_tilde_is_the_home(monkey
 
     loaded = settings.load()
 
-    assert (loaded.media_dir, loaded.backup_dir) == (Path.cwd() / "media", Path.home() / "backups")
-    assert loaded.log_level == "DEBUG"
+    assert (loaded.media.dir, loaded.backup.dir) == (Path.cwd() / "media", Path.home() / "backups")
+    assert loaded.system.log_level == "DEBUG"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared.settings import Settings
-from shared.spelling import RENAMED, edits_between, surprises
+from shared.settings import VARIABLES
+from shared.settings.spelling import RENAMED, edits_between, surprises
 
-KNOWN = [name.upper() for name in Settings.model_fields]
+KNOWN = list(VARIABLES)
 
 
 def judged(*names: str) -> dict[str, bool]:

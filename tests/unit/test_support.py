@@ -12,7 +12,7 @@ from shared.model import Me
 from tests.factories import settings
 from tests.unit import fixtures_meta, fixtures_slack, fixtures_standard, fixtures_telegram, fixtures_whatsapp
 
-BUILT = channels.build(settings())
+BUILT = channels.build(settings().channels)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "channels" / "README.md"
 LOOK_ALIKES = {
     "telegram": (

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shared import queues
-from shared.settings import PROJECT_ROOT, Settings, child_environment
+from shared.settings import PROJECT_ROOT, VARIABLES, child_environment
 from tasks.registry import JOBS
 from tests.factories import settings
 from workers import fleet
@@ -155,8 +155,8 @@ def test_every_resident_thread_of_the_table_exists_and_runs_where_it_may(app: di
 @pytest.mark.parametrize("name", fleet.PROCESSES)
 def test_every_process_can_be_started_and_shows_no_secret(name: str) -> None:
     config = settings(
-        database_url=f"postgresql://a:{PASSWORD}@h/db", database_admin_url=f"postgresql://b:{PASSWORD}@h/db",
-        redis_url=f"redis://:{PASSWORD}@h/0", flower_password=PASSWORD, llm_api_key=PASSWORD,
+        DATABASE_URL=f"postgresql://a:{PASSWORD}@h/db", DATABASE_ADMIN_URL=f"postgresql://b:{PASSWORD}@h/db",
+        REDIS_URL=f"redis://:{PASSWORD}@h/0", FLOWER_PASSWORD=PASSWORD, LLM_API_KEY=PASSWORD,
     )  # fmt: skip
 
     argv = argv_of(name, config)
@@ -182,7 +182,7 @@ def test_every_worker_row_is_a_process_and_is_found_by_its_node_name() -> None:
 
 
 def test_the_pools_of_all_processes_are_summed() -> None:
-    few, many = settings(database_pool_max=2), settings(database_pool_max=20)
+    few, many = settings(DATABASE_POOL_MAX=2), settings(DATABASE_POOL_MAX=20)
     workers = len(fleet.table(few))
 
     assert fleet.connections_needed(many) - fleet.connections_needed(few) == 18 * workers
@@ -192,7 +192,7 @@ def test_the_pools_of_all_processes_are_summed() -> None:
 
 
 def test_backups_are_ended_by_their_deadline_and_not_by_the_fleet_s_limit(app: dict[str, Any]) -> None:
-    most = next(rule.le for rule in Settings.model_fields["backup_deadline_s"].metadata if hasattr(rule, "le"))
+    most = next(rule.le for rule in VARIABLES["BACKUP_DEADLINE_S"].field.metadata if hasattr(rule, "le"))
 
     for name in ("lifecycle.make_backup", "lifecycle.prove_backup"):
         assert app["tasks"][name]["soft_time_limit"] > most

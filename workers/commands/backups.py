@@ -63,10 +63,10 @@ def _listed(config: settings.Settings, noted: Mapping[str, store.Kept]) -> list[
 
 def _noted(config: settings.Settings) -> dict[str, store.Kept] | None:
     """None without a database: whoever looks for a backup may have none any more."""
-    if not config.database_admin_url:
+    if not config.database.admin_url:
         return None
     try:
-        with psycopg.connect(config.database_admin_url, autocommit=True, connect_timeout=3) as conn:
+        with psycopg.connect(config.database.admin_url, autocommit=True, connect_timeout=3) as conn:
             return {one.name: one for one in store.all_kept(conn)}
     except psycopg.Error:
         return None
@@ -132,7 +132,7 @@ def drop_replaced(yes: bool, as_json: bool) -> None:
         raise Permanent("backup", "what was there before a restore goes for good: say --yes")
     names = list(restoring.drop_replaced(_work(config)))
     if not names:
-        raise NothingDone("backup", f"no restore has replaced a database in {config.data_dir}")
+        raise NothingDone("backup", f"no restore has replaced a database in {config.system.data_dir}")
     print_result({"deleted": names}, *(f"{name}  deleted" for name in names), as_json=as_json)
 
 
@@ -152,10 +152,12 @@ def _into(config: settings.Settings, chosen: flow.Backup, url: str) -> restoring
 
 
 def _in_place(config: settings.Settings, chosen: flow.Backup, now: datetime, *, yes: bool) -> restoring.Restored:
-    if config.database_url:
+    if config.database.url:
         raise Permanent("backup", "DATABASE_URL names a PostgreSQL of yours: make an empty database and say --into URL")
     if not yes:
-        raise Permanent("backup", f"{chosen.name} would take the place of the database in {config.data_dir}: say --yes")
+        raise Permanent(
+            "backup", f"{chosen.name} would take the place of the database in {config.system.data_dir}: say --yes"
+        )
     return restoring.into_data_dir(_work(config), chosen, now=now)
 
 

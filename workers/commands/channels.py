@@ -60,7 +60,7 @@ def app_show(slug: str, as_json: bool) -> None:
     config = settings.load()
     with as_owner(config) as conn:
         row = _app(conn, slug)
-        secrets = len(rotation.secrets_of(Vault(config.fernet_keys), row))
+        secrets = len(rotation.secrets_of(Vault(config.system.fernet_keys), row))
         channels = registry.channels(conn, slug=slug)
     path = f"/webhooks/{row.platform}/{row.slug}"
     if as_json:
@@ -83,7 +83,7 @@ def app_rotate_secret(slug: str, public_url: str | None, as_json: bool) -> None:
     `app drop-old-secret` or the next rotation."""
     config = settings.load()
     public_url = None if public_url is None else public_address(public_url, config)
-    vault = Vault(config.fernet_keys)
+    vault = Vault(config.system.fernet_keys)
     with as_owner(config) as conn:
         row = _app(conn, slug)
         connector = _connector(config, row)
@@ -120,7 +120,7 @@ def app_register(slug: str, public_url: str, as_json: bool) -> None:
     """Tell the platform the address and the newest secret again."""
     config = settings.load()
     public_url = public_address(public_url, config)
-    vault = Vault(config.fernet_keys)
+    vault = Vault(config.system.fernet_keys)
     with as_owner(config) as conn:
         row = _app(conn, slug)
         done = _register(conn, vault, _connector(config, row), row, public_url)
@@ -128,7 +128,7 @@ def app_register(slug: str, public_url: str, as_json: bool) -> None:
 
 
 def _connector(config: settings.Settings, row: AppRow) -> Connector:
-    found = connectors(config).get(row.platform)
+    found = connectors(config.channels).get(row.platform)
     if found is None:
         raise Permanent("app", f"a {row.platform} registers nowhere: its address is ours")
     return found
@@ -164,7 +164,7 @@ def app_drop_old_secret(slug: str, as_json: bool) -> None:
     """Only the newest secret counts from now on."""
     config = settings.load()
     with as_owner(config) as conn:
-        if not rotation.drop_old_secrets(conn, Vault(config.fernet_keys), _app(conn, slug)):
+        if not rotation.drop_old_secrets(conn, Vault(config.system.fernet_keys), _app(conn, slug)):
             raise NothingDone("app", f"the app {slug} has one secret only: there is no old one to drop")
     print_result({"slug": slug, "secrets_in_force": 1}, f"{slug}  the old secret is dropped", as_json=as_json)
 
@@ -204,7 +204,7 @@ def _set_app(slug: str, state: Literal["active", "disabled"], *, as_json: bool) 
             raise NothingDone("app", f"the app {slug} is {state} already")
         registry.set_app_state(conn, slug, state)
     print_result({"slug": slug, "state": state},
-                 f"{slug}  {state} (known to every gateway within {config.app_cache_ttl_s:g} s)",
+                 f"{slug}  {state} (known to every gateway within {config.gateway.app_cache_ttl_s:g} s)",
                  as_json=as_json)  # fmt: skip
 
 
@@ -233,7 +233,7 @@ def channel_show(place: CompanyItem, as_json: bool) -> None:
         company_id, channel_id = located(conn, place)
         row = _channel(conn, company_id, channel_id)
         sealed = store.credentials(conn, company_id, channel_id)
-    newest = Vault(config.fernet_keys).is_newest(sealed)
+    newest = Vault(config.system.fernet_keys).is_newest(sealed)
     if as_json:
         print_json({**fields(row), "sealed_by_newest_key": newest})
         return

@@ -69,8 +69,8 @@ def connect(
     app_slug(slug)
     config = settings.load()
     public_url = None if public_url is None else public_address(public_url, config)
-    vault = Vault(config.fernet_keys)
-    connector = connectors(config)[kind]
+    vault = Vault(config.system.fernet_keys)
+    connector = connectors(config.channels)[kind]
     with as_owner(config) as conn:
         owner = company_of(conn, company)
         taken = channels.slug_taken(conn, owner.id, kind, slug)
@@ -121,7 +121,7 @@ def public_address(public_url: str, config: settings.Settings) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise click.UsageError(f"{said} is not an address: write it as https://bots.example.com") from None
-    played = _of_this_machine(urlsplit(config.telegram_api_url).hostname or "")
+    played = _of_this_machine(urlsplit(config.channels.telegram_api_url).hostname or "")
     if parts.scheme not in (("https", "http") if played else ("https",)) or not host:
         raise click.UsageError(f"{said} should begin with https://: platforms post to nothing else")
     if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
@@ -203,7 +203,7 @@ def set_up(
 @as_json_option
 def kinds(as_json: bool) -> None:
     """What is supported on each platform, as a table in Markdown."""
-    table = support.table(platforms.build(settings.load()))
+    table = support.table(platforms.build(settings.load().channels))
     print_result({"kinds": list(KINDS), "table": table}, table, as_json=as_json)
 
 
@@ -216,7 +216,7 @@ def check(place: CompanyItem, as_json: bool) -> None:
     Exits 1 if they do not.
     """
     config = settings.load()
-    vault = Vault(config.fernet_keys)
+    vault = Vault(config.system.fernet_keys)
     with as_owner(config) as conn:
         company_id, channel_id = located(conn, place)
         line = next(
@@ -229,7 +229,7 @@ def check(place: CompanyItem, as_json: bool) -> None:
         app = channels.app_by_slug(conn, line.platform, line.slug)
         assert app is not None
         sealed = channels.credentials(conn, company_id, channel_id)
-        connector = connectors(config)[line.platform]
+        connector = connectors(config.channels)[line.platform]
         found = asking(lambda http: connecting.check(connector, http, vault, app, line, sealed))
         woken = not found.problems and line.state == "needs_reauth" and channels.set_state(
             conn, company_id, channel_id, "active"

@@ -119,7 +119,7 @@ def erase(place: CompanyItem, yes: bool, as_json: bool) -> None:
             if not yes:
                 raise Permanent("contact", f"{place}: this cannot be undone: export it first, then say --yes")
             with journal(config) as reader:
-                waiting = flow.journalled(found, reader, channels.build(config))
+                waiting = flow.journalled(found, reader, channels.build(config.channels))
             if waiting:
                 raise Permanent("contact", f"{place}: {waiting} requests of theirs lie in the journal and are not"
                                 " stored yet: let intake store them, then come back")  # fmt: skip

@@ -148,7 +148,7 @@ def _set_bot(place: CompanyItem, *, enabled: bool, as_json: bool) -> None:
 
 def _hint(config: settings.Settings, company_id: int) -> None:
     """An answer in the making ends now. While Redis is away the renewal of its lease ends it within a second."""
-    with connect(config.need("cache_url"), socket_timeout_s=HINT_WITHIN_S) as cache:
+    with connect(config.need("CACHE_URL"), socket_timeout_s=HINT_WITHIN_S) as cache:
         publisher = Publisher(cache)
         publisher.hint([Moved(company_id)])
         publisher.close()

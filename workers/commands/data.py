@@ -131,7 +131,7 @@ def add_candidate(
 def _ring_index(config: settings.Settings) -> None:
     """Have what is new read and embedded now; without a broker, or a wake-up that is lost, the timetable has it
     done."""
-    if config.broker_url is None and config.redis_url is None:
+    if config.redis.broker_url is None and config.redis.url is None:
         return
     # Celery takes a second to import, and only this needs it.
     from tasks.knowledge.tasks import embed_due, import_due
@@ -317,7 +317,7 @@ def search(question: str, company: str, as_json: bool) -> None:
         with conn.transaction():
             set_companies(conn, [company_id])
             passages = knowledge.search(conn, company_id, question, meaning=meaning)
-    needed = config.relevance_threshold
+    needed = config.answers.relevance_threshold
     if as_json:
         print_json([{**asdict(passage), "relevant": passage.relevance >= needed} for passage in passages])
     for number, passage in enumerate([] if as_json else passages, 1):
@@ -339,7 +339,7 @@ def _understood(conn: psycopg.Connection, config: settings.Settings, question: s
             embedders,
             [question],
             clock=SystemClock(),
-            deadline_s=config.embedding_deadline_s,
+            deadline_s=config.embeddings.deadline_s,
         )
     if found.how != "active":
         click.echo("by words only" if found.space is None else f"in the space {found.space}", err=True)

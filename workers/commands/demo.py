@@ -127,7 +127,7 @@ class Stage:
 
     def balance(self) -> balance.Balance:
         config = self.system.settings
-        return balance.take(self.owner, Reader(connect(config.need("journal_url")), config.journal_shards))
+        return balance.take(self.owner, Reader(connect(config.need("JOURNAL_URL")), config.journal.shards))
 
 
 def _print(
@@ -167,7 +167,7 @@ def show(system: System) -> list[str]:
 
 def _by_meaning(stage: Stage) -> None:
     """A question that only the vector side can answer, and the receipt that says so."""
-    standin_url, model_url = stage.system.standin_url, stage.system.settings.llm_base_url
+    standin_url, model_url = stage.system.standin_url, stage.system.settings.llm.base_url
     if standin_url is not None and model_url is not None and model_url.startswith(standin_url):
         control(standin_url, "POST", "script", texts=[SAID_BY_MEANING])
     stage.play(BY_MEANING)
@@ -186,7 +186,7 @@ def _ready(stage: Stage) -> None:
     """Wait until what is about to be asked can be answered: models of meaning loaded where they are used, every chunk
     with its vector, and the space active. From then on each process finds it so: it remembers no space that is not."""
     system, conn = stage.system, stage.owner
-    model = system.settings.embeddings_model or minilm.MODEL
+    model = system.settings.embeddings.model or minilm.MODEL
     run_dir = system.folder.path / "run"
 
     def unready() -> list[str]:

@@ -147,7 +147,7 @@ def _connect(system: System, place: DemoPlatform) -> None:
     config = system.settings
     with as_owner(config) as conn:
         onboarding.connect_account(
-            conn, Vault(config.fernet_keys), platform=place.platform, company_id=system.company_id,
+            conn, Vault(config.system.fernet_keys), platform=place.platform, company_id=system.company_id,
             slug=f"demo-{place.platform}", webhook_secrets=[place.secret], credentials=place.credentials,
             me=Me(place.account, place.handle, APP if place.secret == "demo-app-secret" else None),
         )  # fmt: skip

@@ -43,9 +43,9 @@ def _findings() -> Iterable[Finding]:
         config = settings.load()
     except SettingsError as e:
         return [fail("configuration", str(e), "mend these settings; the rest can be looked at then")]
-    if config.database_url or config.database_admin_url or config.redis_url:
+    if config.database.url or config.database.admin_url or config.redis.url:
         return examine(config)
-    return [*_not_running(config.data_dir), *examine(config, WITHOUT_SERVICES)]
+    return [*_not_running(config.system.data_dir), *examine(config, WITHOUT_SERVICES)]
 
 
 def _not_running(data_dir: Path) -> Iterable[Finding]:

@@ -44,7 +44,7 @@ def drill(short: bool, only: tuple[str, ...], list_: bool, as_json: bool, keep: 
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that everything is stopped in order
     logs.configure("ERROR")  # that processes die is what we came for
-    folder = settings.load(of_running_system=False).data_dir / f"drill-{os.getpid()}"
+    folder = settings.load(of_running_system=False).system.data_dir / f"drill-{os.getpid()}"
     failed = _run(folder, chosen, quick=short, as_json=as_json, keep=keep)
     if failed:
         raise SystemExit(f"the drill failed: {', '.join(failed)}; its logs are in {folder / 'log'}")

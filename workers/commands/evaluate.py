@@ -45,7 +45,7 @@ def retrieval(corpus_path: Path, queries_path: Path, out_path: Path, as_json: bo
     loop = Loop()
     loop.start()
     http = http_client(4)
-    folder = DataFolder(config.data_dir / f"eval-{os.getpid()}")
+    folder = DataFolder(config.system.data_dir / f"eval-{os.getpid()}")
     try:
         embedder = embed.from_settings(config, http, loop)
         with folder as opened:

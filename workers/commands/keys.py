@@ -30,7 +30,7 @@ def rotate(batch: int, dry_run: bool, as_json: bool) -> None:
     """
     config = settings.load()
     with as_owner(config) as conn:
-        done = rotation.reseal_all(conn, Vault(config.fernet_keys), batch=batch, dry_run=dry_run)
+        done = rotation.reseal_all(conn, Vault(config.system.fernet_keys), batch=batch, dry_run=dry_run)
     left = done.moved + len(done.sealed_shut) + (done.changed if dry_run else 0)
     if as_json:
         print_json({**asdict(done), "dry_run": dry_run})

@@ -29,9 +29,9 @@ HOURS_ROWS = 100_000
 
 @contextmanager
 def journal(config: settings.Settings) -> Iterator[Reader]:
-    client = connect(config.need("journal_url"))
+    client = connect(config.need("JOURNAL_URL"))
     try:
-        yield Reader(client, config.journal_shards)
+        yield Reader(client, config.journal.shards)
     except RedisError as e:
         raise JournalUnavailable(f"JOURNAL_URL or REDIS_URL: the journal did not take it: {type(e).__name__}") from e
     finally:

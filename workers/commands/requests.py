@@ -40,7 +40,7 @@ def request(request_id: str | None, reason: str | None, limit: int, as_json: boo
     assert request_id is not None
     with as_owner(config) as conn:
         try:
-            rows = requests.trace(conn, request_id, streams(config.journal_shards))
+            rows = requests.trace(conn, request_id, streams(config.journal.shards))
         except ValueError as e:
             raise Permanent("request", str(e)) from None
     if not rows:

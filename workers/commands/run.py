@@ -28,17 +28,17 @@ from workers.supervisor import ServiceFailed, argv_of, secret_environment
 def worker(name: str) -> None:
     """Run one process of the fleet in the foreground, on the services that the settings name."""
     config = settings.load()
-    if name == "flower" and not config.flower_password.get_secret_value():
+    if name == "flower" and not config.operations.flower_password.get_secret_value():
         raise click.UsageError("FLOWER_PASSWORD is not set: Flower is never run open")
     holders.check_needed(name, config)
     # Flower's and beat's memories lie there; neither makes it, and Flower then forgets without a word
-    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.system.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if name == "flower":
-        check_port("FLOWER_PORT", config.flower_port)
+        check_port("FLOWER_PORT", config.operations.flower_port)
     argv = argv_of(name, config)
     os.chdir(PROJECT_ROOT)
     folders = settings.given_folders(config)  # relative ones are of the folder that we have just left
-    given = settings.of_running_system(config.data_dir) | folders | secret_environment(name, config)
+    given = settings.of_running_system(config.system.data_dir) | folders | secret_environment(name, config)
     os.execve(argv[0], argv, holders.environment_of(name, given))
 
 
@@ -112,7 +112,7 @@ def demo(keep: bool) -> None:
 
 
 def _data_dir() -> Path:
-    return settings.load(of_running_system=False).data_dir
+    return settings.load(of_running_system=False).system.data_dir
 
 
 def _stop_on_signals() -> threading.Event:
@@ -135,8 +135,12 @@ def _introduce(system: System) -> None:
     click.echo(f"gateway     {system.gateway_url}   (health: /health/ready)")
     click.echo(f"inbox       {system.gateway_url}/inbox/conversations   API key: {system.api_key}")
     click.echo(f"widget      {system.gateway_url}/widget/{WIDGET_SLUG}/ (sessions, messages, events)")
-    click.echo(f"flower      {system.flower_url}   user admin, password {config.flower_password.get_secret_value()}")
-    click.echo(f"metrics     {system.gateway_url}/metrics   bearer token: {config.ops_token.get_secret_value()}")
+    click.echo(
+        f"flower      {system.flower_url}   user admin, password {config.operations.flower_password.get_secret_value()}"
+    )
+    click.echo(
+        f"metrics     {system.gateway_url}/metrics   bearer token: {config.operations.ops_token.get_secret_value()}"
+    )
     services = "embedded" if system.embedded else "yours"
     click.echo(f"services    PostgreSQL and Redis: {services}; data and logs: {system.folder.path}")
     click.echo(f"answers     {_ladder(config, system.standin_url)}")
@@ -167,13 +171,13 @@ def _suggest(system: System) -> None:
 
 
 def _plays_model(config: Settings, standin_url: str) -> str:
-    return " and the model" if (config.llm_base_url or "").startswith(standin_url) else ""
+    return " and the model" if (config.llm.base_url or "").startswith(standin_url) else ""
 
 
 def _ladder(config: Settings, standin_url: str | None) -> str:
     """Which step of the ladder answers begin at, and why."""
-    if config.llm_base_url is None:
+    if config.llm.base_url is None:
         return "step `passages`: the best passages, quoted, because no LLM_BASE_URL is set"
-    if standin_url is not None and config.llm_base_url.startswith(standin_url):
+    if standin_url is not None and config.llm.base_url.startswith(standin_url):
         return "step `full`, written by the stand-in's model, because no LLM_BASE_URL is set"
-    return f"step `full`, written by {config.llm_model}, because LLM_BASE_URL is set"
+    return f"step `full`, written by {config.llm.model}, because LLM_BASE_URL is set"

@@ -41,7 +41,7 @@ def as_owner(config: settings.Settings) -> Iterator[psycopg.Connection]:
 
 def _connect(config: settings.Settings) -> psycopg.Connection:
     try:
-        return psycopg.connect(config.need("database_admin_url"), autocommit=True, connect_timeout=5)
+        return psycopg.connect(config.need("DATABASE_ADMIN_URL"), autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as e:  # names host, port, database and role
         told = " ".join(str(e).split())
         raise DatabaseUnavailable(f"DATABASE_ADMIN_URL: the database cannot be reached: {told}") from e
@@ -53,7 +53,7 @@ def prepare(config: settings.Settings) -> list[str]:
     """Bring the schema up to date and make the coming week's partitions; returns the migrations applied."""
     _connect(config).close()  # what keeps us from it is told in one line; a broken migration with all it says
     applied = apply_migrations(
-        config.need("database_admin_url"), told=lambda said: click.echo(f"note: {said}", err=True)
+        config.need("DATABASE_ADMIN_URL"), told=lambda said: click.echo(f"note: {said}", err=True)
     )
     with as_owner(config) as conn:
         partitions.make_partitions(conn, datetime.now(UTC).date())
@@ -68,7 +68,7 @@ def migrate(undo: bool, as_json: bool) -> None:
     config = settings.load()
     if undo:
         _connect(config).close()
-        undone = undo_migration(config.need("database_admin_url"))
+        undone = undo_migration(config.need("DATABASE_ADMIN_URL"))
         print_result({"undone": undone}, f"undone {undone}", as_json=as_json)
         return
     applied = prepare(config)
@@ -90,7 +90,7 @@ def channel() -> None:
 def create_widget(company: str, slug: str, origins: tuple[str, ...], as_json: bool) -> None:
     """Make a web-chat widget, or change its origins: visitors' tokens stay good."""
     config = settings.load()
-    vault = Vault(config.fernet_keys)
+    vault = Vault(config.system.fernet_keys)
     with as_owner(config) as conn:
         made = company_of(conn, company)
         app = channels.app_by_slug(conn, "widget", slug)

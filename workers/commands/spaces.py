@@ -110,8 +110,8 @@ def switch(model: str, anyway: bool, as_json: bool) -> None:
 def drop(model: str, yes: bool, as_json: bool) -> None:
     """Delete a space with its index and all its vectors. Ended half way, call it again."""
     config = settings.load()
-    if model == (config.embeddings_model or MODEL):
-        setting = "EMBEDDINGS_MODEL" if config.embeddings_model else "no EMBEDDINGS_MODEL"
+    if model == (config.embeddings.model or MODEL):
+        setting = "EMBEDDINGS_MODEL" if config.embeddings.model else "no EMBEDDINGS_MODEL"
         raise Permanent("space", f"with {setting} the index worker would make it anew: change that first")
     if not yes:
         raise Permanent("space", f"this deletes every vector of {model!r}: say --yes")
@@ -143,7 +143,7 @@ def _show(conn: psycopg.Connection, config: settings.Settings, chosen: list[Spac
 
 
 def _ring(config: settings.Settings) -> None:
-    if config.broker_url is None and config.redis_url is None:
+    if config.redis.broker_url is None and config.redis.url is None:
         return
     # Celery takes a second to import, and only this needs it.
     from tasks.knowledge.tasks import embed_due

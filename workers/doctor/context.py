@@ -68,7 +68,7 @@ class DoctorContext:
 
     def _connect(self, role: DatabaseRole) -> psycopg.Connection | str:
         try:
-            url = self.config.need("database_url" if role == "application" else "database_admin_url")
+            url = self.config.need("DATABASE_URL" if role == "application" else "DATABASE_ADMIN_URL")
             conn = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, prepare_threshold=None)
             conn.execute("SELECT set_config('statement_timeout', %s, false)", (str(STATEMENT_MS),))
         except SettingsError:
@@ -92,7 +92,7 @@ class DoctorContext:
     def redis_url(self, role: RedisRole) -> str:
         """Raises Away where it is not set or names something else."""
         try:
-            url = self.config.need(f"{role}_url")
+            url = self.config.need(f"{role.upper()}_URL")
         except SettingsError:
             raise Away("not set") from None
         if urlsplit(url).scheme not in REDIS_SCHEMES:

@@ -80,7 +80,7 @@ def role(visit: DoctorContext) -> Iterator[Finding]:
 
 def migrations(visit: DoctorContext) -> Iterator[Finding]:
     visit.database("owner")  # Away before the next line tries again
-    pending = migrate.pending(visit.config.need("database_admin_url"))
+    pending = migrate.pending(visit.config.need("DATABASE_ADMIN_URL"))
     if pending:
         yield fail("migrations", f"not applied: {', '.join(pending)}", "./switchboard migrate")
     else:
@@ -131,7 +131,7 @@ def sealed(visit: DoctorContext) -> Iterator[Finding]:
     """Our keys open what is encrypted."""
     conn = visit.database("owner")
     try:
-        seen = rotation.reseal_all(conn, Vault(visit.config.fernet_keys), batch=1_000, dry_run=True)
+        seen = rotation.reseal_all(conn, Vault(visit.config.system.fernet_keys), batch=1_000, dry_run=True)
     except SettingsError:
         return  # no keys: told with the configuration
     except psycopg.Error as e:

@@ -23,11 +23,11 @@ EXPAT_MIN = (2, 6, 0)
 def configuration(visit: DoctorContext) -> Iterator[Finding]:
     """That the settings load and fit together was seen before; here is what they leave out."""
     config = visit.config
-    if not config.fernet_keys:
+    if not config.system.fernet_keys:
         yield fail("configuration", "ENCRYPTION_KEYS is not set", "set a Fernet key; ./switchboard up makes one")
-    if config.llm_base_url is None:
+    if config.llm.base_url is None:
         yield warn("configuration", "no model: answers are quoted passages", "set LLM_BASE_URL and LLM_MODEL")
-    if not config.ops_token.get_secret_value():
+    if not config.operations.ops_token.get_secret_value():
         yield warn("configuration", "no OPS_TOKEN: GET /metrics is closed", "set OPS_TOKEN to have metrics")
     yield ok("configuration", "the settings fit together")
 
@@ -73,7 +73,7 @@ def xml_parser_finding(version: tuple[int, int, int]) -> Finding:
 
 def data_dir(visit: DoctorContext) -> Iterator[Finding]:
     """The folder with secrets and embedded services: ours, closed to others, with room."""
-    folder = visit.config.data_dir
+    folder = visit.config.system.data_dir
     if not folder.exists():
         yield ok("data folder", f"{folder} does not exist yet: it is made when it is needed")
         return

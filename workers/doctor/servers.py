@@ -102,17 +102,17 @@ def clock(visit: DoctorContext) -> Iterator[Finding]:
 def model(visit: DoctorContext) -> Iterator[Finding]:
     """The model's API answers and takes our key."""
     config = visit.config
-    if config.llm_base_url is None:
+    if config.llm.base_url is None:
         return
-    key = config.llm_api_key.get_secret_value()
+    key = config.llm.api_key.get_secret_value()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
-        answer = httpx.get(f"{config.llm_base_url.rstrip('/')}/models", headers=headers, timeout=HTTP_S)
+        answer = httpx.get(f"{config.llm.base_url.rstrip('/')}/models", headers=headers, timeout=HTTP_S)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as e:
         yield fail("model", f"LLM_BASE_URL does not answer ({type(e).__name__}): answers are quoted passages",
                    "mend LLM_BASE_URL, or the way to it")  # fmt: skip
         return
-    yield _model_finding(config.llm_model or "", answer)
+    yield _model_finding(config.llm.model or "", answer)
 
 
 def _model_finding(name: str, answer: httpx.Response) -> Finding:
@@ -132,15 +132,15 @@ def _model_finding(name: str, answer: httpx.Response) -> Finding:
 def gateway(visit: DoctorContext) -> Iterator[Finding]:
     """The gateway of this machine, where the settings say that it listens."""
     config = visit.config
-    host = "127.0.0.1" if config.gateway_host in ("0.0.0.0", "::") else config.gateway_host
+    host = "127.0.0.1" if config.gateway.host in ("0.0.0.0", "::") else config.gateway.host
     try:
-        answer = httpx.get(f"http://{host}:{config.gateway_port}/health/ready", timeout=HTTP_S, trust_env=False)
+        answer = httpx.get(f"http://{host}:{config.gateway.port}/health/ready", timeout=HTTP_S, trust_env=False)
     except httpx.HTTPError as e:
-        yield warn("gateway", f"nothing answers at {host}:{config.gateway_port} ({type(e).__name__})",
+        yield warn("gateway", f"nothing answers at {host}:{config.gateway.port} ({type(e).__name__})",
                    "./switchboard up, or ./switchboard worker gateway; ignore this if it runs elsewhere")  # fmt: skip
         return
     if answer.status_code == 200:
-        yield ok("gateway", f"{host}:{config.gateway_port} takes webhooks")
+        yield ok("gateway", f"{host}:{config.gateway.port} takes webhooks")
     else:
         yield fail("gateway", f"it refuses webhooks (HTTP {answer.status_code}): {_reason(answer)}",
                    "webhooks are taken again by themselves once this is over; see the lines above")  # fmt: skip
@@ -158,12 +158,12 @@ def _reason(answer: httpx.Response) -> str:
 def flower(visit: DoctorContext) -> Iterator[Finding]:
     """The Flower of this machine, where there is a password for it."""
     config = visit.config
-    password = config.flower_password.get_secret_value()
+    password = config.operations.flower_password.get_secret_value()
     if not password:
         return
-    wrong = probe.flower(config.flower_port, password)
+    wrong = probe.flower(config.operations.flower_port, password)
     if wrong is None:
-        yield ok("flower", f"127.0.0.1:{config.flower_port} answers, behind its password")
+        yield ok("flower", f"127.0.0.1:{config.operations.flower_port} answers, behind its password")
     else:
         yield warn(
             "flower", wrong, "./switchboard up, or ./switchboard worker flower; ignore this if it runs elsewhere"

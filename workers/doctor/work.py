@@ -32,7 +32,7 @@ WATCH_WARN_S = 1_200.0
 
 
 def journal(visit: DoctorContext) -> Iterator[Finding]:
-    reader = Reader(visit.redis("journal"), visit.config.journal_shards)
+    reader = Reader(visit.redis("journal"), visit.config.journal.shards)
     found = state.of_journal(reader)
     unread, shards = reader.beyond()
     if unread:
@@ -162,14 +162,14 @@ def backups(visit: DoctorContext) -> Iterator[Finding]:
         )
     found = backups_store.state(visit.database("owner"))
     if found.made_at is None:
-        if found.born_at is not None and (now - found.born_at).total_seconds() > config.backup_alert_after_h * 3600:
+        if found.born_at is not None and (now - found.born_at).total_seconds() > config.backup.alert_after_h * 3600:
             yield warn("backups", "there is none", "./switchboard backup run; is beat running?")
         else:
             yield ok("backups", "none yet: the first one is made within the hour")
         return
     age_h = (now - found.made_at).total_seconds() / 3600
     told = f"{found.kept}, the newest {age_h:.1f} h old, {found.bytes} bytes"
-    if age_h > config.backup_alert_after_h:
+    if age_h > config.backup.alert_after_h:
         yield warn("backups", told, "./switchboard job history lifecycle.make_backup says why")
     if found.proof in ("differs", "failed"):
         yield fail(

@@ -68,7 +68,7 @@ def _hang(stage: Stage) -> None:
     mark = faults.arm(stage.system.marks, "worker.received", "hang")
     stage.wait(mark.exists, "a consumer hangs")
     stage.struck(mark.stat().st_ctime)
-    wedged_s = stage.system.config.stalled_after_s
+    wedged_s = stage.system.config.processes.stalled_after_s
     stage.wait(lambda: stage.system.restarts() > before, "it ends itself and is started again", wedged_s + 30)
 
 
@@ -89,7 +89,7 @@ def _wakeups_doubled(stage: Stage) -> None:
         copied.append(wakeup)
         client.lpush(key, *[wakeup] * copies)
 
-    client = connect(str(stage.system.config.redis_url))
+    client = connect(str(stage.system.config.redis.url))
     _steal(stage, copy, thieves=1)
     client.close()
     stage.note = f"{min(len(copied), 5)} wake-ups came twenty times"
@@ -102,7 +102,7 @@ def _steal(stage: Stage, take: Callable[[bytes, bytes], None], thieves: int = TH
     keys = [queues.REDIS_PREFIX + name for name in (queues.REPLY, queues.DELIVER)]
 
     def wait_at_queue() -> None:
-        client = connect(str(stage.system.config.redis_url), socket_timeout_s=5.0)
+        client = connect(str(stage.system.config.redis.url), socket_timeout_s=5.0)
         while not over.is_set():
             try:
                 popped = client.brpop(keys, timeout=1)

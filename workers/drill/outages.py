@@ -19,7 +19,7 @@ from workers.drill.stage import Fault, Stage
 
 @contextmanager
 def client_of(stage: Stage) -> Iterator[Redis]:
-    client = connect(str(stage.system.config.redis_url), socket_timeout_s=5.0)
+    client = connect(str(stage.system.config.redis.url), socket_timeout_s=5.0)
     try:
         yield client
     finally:

@@ -148,7 +148,7 @@ def _answering(stage: Stage) -> int:
 def _backlog(stage: Stage) -> None:
     """A hundred thousand turns of 500 other companies are overdue. Customers of ours must not wait for them. After a
     while what is left is called off; nobody ever accepted it."""
-    with psycopg.connect(str(stage.system.config.database_admin_url), autocommit=True) as conn:
+    with psycopg.connect(str(stage.system.config.database.admin_url), autocommit=True) as conn:
         rows = conn.execute(
             """
             /* drill.companies */

@@ -34,19 +34,19 @@ POLL_S = 0.05
 KEY = "standin-key"
 # Short bounds, so that a fault is over in seconds; the order between them is as in production.
 QUICK: dict[str, Any] = {
-    "quiet_window_s": 0.2,
-    "lease_s": 2.0,
-    "database_pool_timeout_s": 1.5,
-    "send_deadline_s": 2.0,
-    "record_deadline_s": 3.0,
-    "uncertain_unblock_s": 2.0,
-    "sweep_every_s": 0.5,
-    "journal_write_timeout_s": 1.0,
-    "app_cache_ttl_s": 1.0,
-    "reply_threads": 8,
-    "deliver_threads": 8,
-    "database_pool_max": 6,
-    "visibility_timeout_s": 20,
+    "QUIET_WINDOW_S": 0.2,
+    "LEASE_S": 2.0,
+    "DATABASE_POOL_TIMEOUT_S": 1.5,
+    "SEND_DEADLINE_S": 2.0,
+    "RECORD_DEADLINE_S": 3.0,
+    "UNCERTAIN_UNBLOCK_S": 2.0,
+    "SWEEP_EVERY_S": 0.5,
+    "JOURNAL_WRITE_TIMEOUT_S": 1.0,
+    "APP_CACHE_TTL_S": 1.0,
+    "REPLY_THREADS": 8,
+    "DELIVER_THREADS": 8,
+    "DATABASE_POOL_MAX": 6,
+    "VISIBILITY_TIMEOUT_S": 20,
 }
 
 
@@ -70,12 +70,12 @@ class System:
         """A company of its own with the demo's knowledge and a bot that the stand-in knows."""
         number = len(self.bots) + 1
         bot = connect_bot(
-            str(self.config.database_admin_url), self.config.fernet_keys, company=f"private company {number}",
+            str(self.config.database.admin_url), self.config.system.fernet_keys, company=f"private company {number}",
             slug=f"private-bot-{number}", token=f"{7000 + number}:AAtesttokentesttokentesttokentestt",
             username=f"private{number}_bot",
         )  # fmt: skip
         control(self.standin_url, "POST", "tokens", token=bot.token, username=f"bot{bot.app_id}_bot")
-        with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
+        with psycopg.connect(str(self.config.database.admin_url), autocommit=True) as conn:
             for path in sorted(KNOWLEDGE.glob("*.md")):
                 add_file(conn, bot.company_id, path)
         self.bots.append(bot)
@@ -85,7 +85,10 @@ class System:
         """A widget of a bot's company."""
         [(company,)] = self.rows("SELECT name FROM companies WHERE id = %s", bot.company_id)
         return connect_widget(
-            str(self.config.database_admin_url), self.config.fernet_keys, company=company, slug=f"widget-{bot.slug}"
+            str(self.config.database.admin_url),
+            self.config.system.fernet_keys,
+            company=company,
+            slug=f"widget-{bot.slug}",
         )
 
     def new_place(self, platform: str, company_id: int, number: int = 1) -> Bot:
@@ -95,7 +98,7 @@ class System:
             return control(self.standin_url, verb, path, **values)
 
         place = places.connect(
-            tell, str(self.config.database_admin_url), self.config.fernet_keys, platform=platform,
+            tell, str(self.config.database.admin_url), self.config.system.fernet_keys, platform=platform,
             company_id=company_id, gateway_url=str(self.http.base_url).rstrip("/"), standin_url=self.standin_url,
             number=number,
         )  # fmt: skip
@@ -126,10 +129,10 @@ class System:
     # ------------------------------------------------------------ what became of it
 
     def balance(self) -> Balance:
-        client = connect(str(self.config.redis_url))
+        client = connect(str(self.config.redis.url))
         try:
-            with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
-                return take(conn, Reader(client, self.config.journal_shards))
+            with psycopg.connect(str(self.config.database.admin_url), autocommit=True) as conn:
+                return take(conn, Reader(client, self.config.journal.shards))
         finally:
             client.close()
 
@@ -145,12 +148,12 @@ class System:
         return seen[-1]
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
+        with psycopg.connect(str(self.config.database.admin_url), autocommit=True) as conn:
             return conn.execute(query, values).fetchall()
 
     def do(self, statement: str) -> None:
         """Do something as the owner that returns no rows."""
-        with psycopg.connect(str(self.config.database_admin_url), autocommit=True) as conn:
+        with psycopg.connect(str(self.config.database.admin_url), autocommit=True) as conn:
             conn.execute(statement)
 
     def all_logs(self) -> str:
@@ -211,8 +214,8 @@ def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values:
         standin_url = f"http://127.0.0.1:{standin_port}"
         marks = folder.subfolder("faults")
         given = _values(folder, postgres, valkey, standin_url, quick)
-        given |= {"faults": faults.ON_REQUEST, "faults_dir": marks} if armed else {}
-        config = settings.only(**given | values)
+        given |= {"FAULTS": faults.ON_REQUEST, "FAULTS_DIR": marks} if armed else {}
+        config = Settings.of(**given | values)
         prepare(config)
         supervisor = Supervisor(folder, config, settings.only_environment(config))
         running.callback(supervisor.stop)
@@ -220,7 +223,7 @@ def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values:
         control(standin_url, "POST", "keys", key=KEY)
         supervisor.start(JOURNEY if quick else fleet.PROCESSES)
         supervisor.wait_ready()
-        base_url = f"http://127.0.0.1:{config.gateway_port}"
+        base_url = f"http://127.0.0.1:{config.gateway.port}"
         http = running.enter_context(httpx.Client(base_url=base_url, timeout=10, trust_env=False))
         system = Drilled(
             folder=folder.path, logs=folder.subfolder("log"), postgres=postgres, valkey=valkey, standin_url=standin_url,
@@ -233,27 +236,27 @@ def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values:
 def _values(folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url: str, quick: bool) -> dict[str, Any]:
     everybody = "60000/60000"  # all customers come from one address
     return {
-        **(QUICK | {"llm_call_deadline_s": 2.0, "turn_deadline_s": 4.0, "stalled_after_s": 2.0} if quick else {}),
-        "data_dir": folder.path,
-        "run_dir": folder.subfolder("run"),
-        "encryption_keys": folder.secret("encryption_keys", lambda: Fernet.generate_key().decode()),
-        "database_url": postgres.database_url,
-        "database_admin_url": postgres.database_admin_url,
-        "redis_url": valkey.redis_url,
-        "telegram_api_url": standin_url,
-        "graph_api_url": standin_url,
-        "instagram_api_url": standin_url,
-        "slack_api_url": f"{standin_url}/api",
-        "egress_allow": standin_openings(standin_url),  # programs of customers are the stand-in's receivers
-        "llm_base_url": f"{standin_url}/v1",
-        "llm_api_key": KEY,
-        "llm_model": "standin-1",
-        "gateway_port": choose_port(None),
-        "flower_port": choose_port(None),
-        "flower_password": folder.secret("flower_password"),
-        "ops_token": folder.secret("ops_token"),
-        "widget_sessions_limit": everybody,
-        "widget_attempts_limit": everybody,
-        "widget_messages_address_limit": everybody,
-        "widget_reads_address_limit": everybody,
+        **(QUICK | {"LLM_CALL_DEADLINE_S": 2.0, "TURN_DEADLINE_S": 4.0, "STALLED_AFTER_S": 2.0} if quick else {}),
+        "DATA_DIR": folder.path,
+        "RUN_DIR": folder.subfolder("run"),
+        "ENCRYPTION_KEYS": folder.secret("encryption_keys", lambda: Fernet.generate_key().decode()),
+        "DATABASE_URL": postgres.database_url,
+        "DATABASE_ADMIN_URL": postgres.database_admin_url,
+        "REDIS_URL": valkey.redis_url,
+        "TELEGRAM_API_URL": standin_url,
+        "GRAPH_API_URL": standin_url,
+        "INSTAGRAM_API_URL": standin_url,
+        "SLACK_API_URL": f"{standin_url}/api",
+        "EGRESS_ALLOW": standin_openings(standin_url),  # programs of customers are the stand-in's receivers
+        "LLM_BASE_URL": f"{standin_url}/v1",
+        "LLM_API_KEY": KEY,
+        "LLM_MODEL": "standin-1",
+        "GATEWAY_PORT": choose_port(None),
+        "FLOWER_PORT": choose_port(None),
+        "FLOWER_PASSWORD": folder.secret("flower_password"),
+        "OPS_TOKEN": folder.secret("ops_token"),
+        "WIDGET_SESSIONS_LIMIT": everybody,
+        "WIDGET_ATTEMPTS_LIMIT": everybody,
+        "WIDGET_MESSAGES_ADDRESS_LIMIT": everybody,
+        "WIDGET_READS_ADDRESS_LIMIT": everybody,
     }

@@ -121,21 +121,21 @@ class Objects:
 def from_settings(settings: Settings) -> Objects:
     """Raises SettingsError when the folder cannot be made or the bucket's settings do not fit."""
     try:
-        if settings.media_s3_bucket is None:
+        if settings.media.s3_bucket is None:
             folder = settings.media_folder
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return Objects(LocalStore(folder))
-        endpoint = settings.media_s3_endpoint
+        endpoint = settings.media.s3_endpoint
         options: ClientConfig = {"timeout": _TIMEOUT}
         if endpoint and endpoint.startswith("http://"):
             options["allow_http"] = True
         return Objects(
             S3Store(
-                settings.media_s3_bucket,
+                settings.media.s3_bucket,
                 endpoint=endpoint,
-                region=settings.media_s3_region,
-                access_key_id=settings.media_s3_key_id or None,
-                secret_access_key=settings.media_s3_secret.get_secret_value() or None,
+                region=settings.media.s3_region,
+                access_key_id=settings.media.s3_key_id or None,
+                secret_access_key=settings.media.s3_secret.get_secret_value() or None,
                 disable_bulk_delete=True,  # not every S3-compatible store has it
                 client_options=options,
             )

@@ -14,8 +14,8 @@ from tasks.operations.jobs import Batch, Job, Preview, Work
 
 def tiers_of(settings: Settings) -> Tiers:
     return Tiers(
-        settings.backup_keep_hourly, settings.backup_keep_daily, settings.backup_keep_weekly,
-        settings.backup_keep_monthly,
+        settings.backup.keep_hourly, settings.backup.keep_daily, settings.backup.keep_weekly,
+        settings.backup.keep_monthly,
     )  # fmt: skip
 
 

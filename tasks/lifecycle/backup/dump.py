@@ -53,7 +53,7 @@ def make(work: Work, place: BackupFolder) -> Backup:
     half = place.half(name_of(work.clock.now()))
     started = time.monotonic()
     try:
-        manifest = _own_tool(work, half) if work.settings.backup_command else _dump(work, half)
+        manifest = _own_tool(work, half) if work.settings.backup.command else _dump(work, half)
         (half / _LOG).unlink(missing_ok=True)
         faults.reach("backup.before_name")
         return place.keep(half, {**manifest, "seconds": round(time.monotonic() - started, 1)})
@@ -81,7 +81,7 @@ def _means_no_room(error: BaseException) -> bool:
 
 def _dump(work: Work, half: Path) -> dict[str, Any]:
     """The snapshot is held by a transaction of its own, so that rows are counted in exactly what is dumped."""
-    url = work.settings.need("database_admin_url")
+    url = work.settings.need("DATABASE_ADMIN_URL")
     with psycopg.connect(url, connect_timeout=5, prepare_threshold=None, application_name="switchboard backup") as conn:
         conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         conn.execute(
@@ -91,7 +91,7 @@ def _dump(work: Work, half: Path) -> dict[str, Any]:
                 set_config('statement_timeout', %s, true),
                 set_config('idle_in_transaction_session_timeout', '0', true)
             """,
-            (str(round(work.settings.backup_deadline_s * 1000)),),
+            (str(round(work.settings.backup.deadline_s * 1000)),),
         )
         row = conn.execute("""
             /* backups.snapshot */
@@ -116,7 +116,7 @@ def _dump(work: Work, half: Path) -> dict[str, Any]:
 
 
 def _own_tool(work: Work, half: Path) -> dict[str, Any]:
-    run_command(work.settings.backup_command, "BACKUP_COMMAND", half, work, half / _LOG)
+    run_command(work.settings.backup.command, "BACKUP_COMMAND", half, work, half / _LOG)
     return {"made_by": "command", "facts": store.facts(work.conn)}
 
 
@@ -131,7 +131,7 @@ def run(program: str, arguments: list[str], url: str, work: Work, folder: Path) 
 
 def run_command(command: str, setting: str, folder: Path, work: Work, log: Path) -> None:
     """A tool of the operator's; exit code 0 means that all is well. Raises BackupFailed."""
-    parts = conninfo_to_dict(work.settings.need("database_admin_url"))
+    parts = conninfo_to_dict(work.settings.need("DATABASE_ADMIN_URL"))
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE",
              "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}  # fmt: skip
     told = {variable: str(parts[key]) for key, variable in names.items() if parts.get(key)}
@@ -145,7 +145,7 @@ def _run(
     name: str, argv: list[str], environment: Mapping[str, str], work: Work, log: Path, cwd: Path
 ) -> None:  # fmt: skip
     process = ServerProcess(name, log, signal.SIGTERM)
-    within_s = work.settings.backup_deadline_s
+    within_s = work.settings.backup.deadline_s
     try:
         run_to_end(process, argv, cwd=cwd, environment=environment, within_s=within_s, meanwhile=work.keep)
     except ServiceFailed as e:

@@ -52,11 +52,11 @@ def _is_of_own_tool(backup: Backup) -> bool:
 
 
 def _by_own_tool(work: Work, backup: Backup) -> tuple[str, list[str]]:
-    if not work.settings.backup_prove_command:
+    if not work.settings.backup.prove_command:
         return "unproven", []
-    log = work.settings.data_dir / "log"
+    log = work.settings.system.data_dir / "log"
     log.mkdir(mode=0o700, parents=True, exist_ok=True)
-    run_command(work.settings.backup_prove_command, "BACKUP_PROVE_COMMAND", backup.path, work, log / "backup-proof.log")
+    run_command(work.settings.backup.prove_command, "BACKUP_PROVE_COMMAND", backup.path, work, log / "backup-proof.log")
     return "restored", []
 
 
@@ -83,7 +83,7 @@ def check_files(work: Work, backup: Backup) -> None:
 
 def restore_into(work: Work, backup: Backup, admin_url: str) -> None:
     """Into an empty database that has pgvector, as its owner. Raises BackupFailed at the first error."""
-    folder = work.settings.data_dir / "restore"
+    folder = work.settings.system.data_dir / "restore"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         arguments = ["--exit-on-error", "--no-owner", f"--jobs={JOBS}", str(backup.dump)]
@@ -95,7 +95,7 @@ def restore_into(work: Work, backup: Backup, admin_url: str) -> None:
 @contextmanager
 def _scratch(work: Work, backup: Backup) -> Iterator[Database]:
     """A database of a PostgreSQL of its own, with the roles that the dump names."""
-    path = work.settings.data_dir / SCRATCH
+    path = work.settings.system.data_dir / SCRATCH
     _clear(path)
     with DataFolder(path) as folder:
         try:

@@ -44,7 +44,7 @@ def into_data_dir(work: Work, backup: Backup, *, now: datetime) -> Restored:
     work.conn is not used. Raises SettingsError while the system runs, BackupFailed.
     """
     _need_known_schema(backup)
-    with DataFolder(work.settings.data_dir) as folder, Postgres(folder) as server:
+    with DataFolder(work.settings.system.data_dir) as folder, Postgres(folder) as server:
         server.drop_database(RESTORING)  # of an attempt that was ended
         database = server.create_database(RESTORING)
         add_roles(server, backup)
@@ -56,7 +56,7 @@ def into_data_dir(work: Work, backup: Backup, *, now: datetime) -> Restored:
 
 def drop_replaced(work: Work) -> list[str]:
     """Delete the databases that restoring replaced, for good; returns their names. The system must be stopped."""
-    with DataFolder(work.settings.data_dir) as folder, Postgres(folder) as server, _as_superuser(server) as conn:
+    with DataFolder(work.settings.system.data_dir) as folder, Postgres(folder) as server, _as_superuser(server) as conn:
         rows = conn.execute(
             """
             /* backups.drop_replaced */

@@ -50,7 +50,7 @@ def of_queue(depth: int, before: Noted | None) -> dict[str, Any]:
 def note(r: Resources) -> dict[str, int]:
     """Keep what waits in every queue now. Raises what PostgreSQL or Redis raise: the next minute notes again."""
     found = {JOURNAL: state.of_journal(r.journal).entries}
-    url = r.settings.need("broker_url")
+    url = r.settings.need("BROKER_URL")
     if url.startswith(("redis://", "rediss://")):
         broker = connect(url, socket_timeout_s=SOCKET_S)
         try:

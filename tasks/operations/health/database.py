@@ -18,10 +18,10 @@ CONNECTIONS_SHARE = 0.85
 def size(visit: CheckContext) -> CheckResult:
     """Against DATABASE_QUOTA_BYTES, where one is set."""
     size_bytes = vitals.database_bytes(need(visit.conn))
-    quota = visit.settings.database_quota_bytes
+    quota = visit.settings.database.quota_bytes
     share = size_bytes / quota if quota else None
     data = {"bytes": size_bytes, "quota_bytes": quota, "share": round(share, 3) if share is not None else None}
-    if share is None or share < visit.settings.database_quota_alert_share:
+    if share is None or share < visit.settings.database.quota_alert_share:
         return CheckResult(data)
     return CheckResult(data, (Problem("quota", f"the database has {size_bytes} of {quota} bytes ({share:.0%})"),))
 

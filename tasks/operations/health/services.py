@@ -23,9 +23,9 @@ def redis_memory(visit: CheckContext) -> CheckResult:
     shown: dict[str, Any] = {}
     found = []
     for role, url, client in (
-        ("journal", visit.settings.journal_url, visit.journal),
-        ("broker", visit.settings.broker_url, visit.broker),
-        ("cache", visit.settings.cache_url, visit.cache),
+        ("journal", visit.settings.redis.journal_url, visit.journal),
+        ("broker", visit.settings.redis.broker_url, visit.broker),
+        ("cache", visit.settings.redis.cache_url, visit.cache),
     ):
         if client is None or (shown and url is None):
             continue
@@ -81,8 +81,8 @@ def unwritten(role: str, client: redis.Redis) -> list[tuple[str, str]]:
 
 def media(visit: CheckContext) -> CheckResult:
     """The disk of the media folder; a bucket is its provider's."""
-    if visit.settings.media_s3_bucket is not None:
-        return CheckResult({"bucket": visit.settings.media_s3_bucket})
+    if visit.settings.media.s3_bucket is not None:
+        return CheckResult({"bucket": visit.settings.media.s3_bucket})
     folder = visit.settings.media_folder
     if not folder.is_dir():
         raise Away("there is no media folder on this machine")

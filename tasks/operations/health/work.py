@@ -31,7 +31,7 @@ BACKGROUND_S = 1_800.0
 
 
 def journal(visit: CheckContext) -> CheckResult:
-    reader = Reader(need(visit.journal), visit.settings.journal_shards)
+    reader = Reader(need(visit.journal), visit.settings.journal.shards)
     backlog = state.of_journal(reader)
     unread, shards = reader.beyond()
     data = {
@@ -171,7 +171,7 @@ def overload(visit: CheckContext) -> CheckResult:
 
 def budgets(visit: CheckContext) -> CheckResult:
     """Tokens of the day (UTC)."""
-    found = usage.budgets_today(need(visit.conn), visit.settings.budget_cheaper_share)
+    found = usage.budgets_today(need(visit.conn), visit.settings.answers.budget_cheaper_share)
     words = f"{found.beyond} companies have used their tokens of the day and get passages: ./switchboard budget"
     return CheckResult(asdict(found), (Problem("beyond", words),) if found.beyond else ())
 
@@ -202,8 +202,8 @@ def backups(visit: CheckContext) -> CheckResult:
     }  # fmt: skip
     problems = []
     for key, at, hours, words in (
-        ("old", found.made_at, settings.backup_alert_after_h, "there is no backup of the last {:.0f} hours"),
-        ("unproven", found.restorable_at, settings.backup_proof_alert_after_h,
+        ("old", found.made_at, settings.backup.alert_after_h, "there is no backup of the last {:.0f} hours"),
+        ("unproven", found.restorable_at, settings.backup.proof_alert_after_h,
          "no backup of the last {:.0f} hours was seen to restore"),
     ):  # fmt: skip
         since = at or found.born_at

@@ -17,8 +17,8 @@ NO_NUMBER = ("int_parsing", "float_parsing", "int_from_float", "int_type", "floa
 
 
 def in_words(error: Mapping[str, Any]) -> str:
-    """error: one of pydantic's."""
-    name = ".".join(str(part) for part in error["loc"]).upper()
+    """error: one of pydantic's, whose place begins with the setting's domain."""
+    name = ".".join(str(part) for part in error["loc"][1:]).upper()
     told = str(error["msg"]).removeprefix("Value error, ")
     if not name:
         return told

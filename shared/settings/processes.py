@@ -1,0 +1,46 @@
+"""The fleet's processes, and what operators see of them."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from shared.settings.kinds import Domain, Folder
+
+
+class ProcessesSettings(Domain):
+    """Processes: threads, shares and deadlines of the workers."""
+
+    reply_threads: int = Field(default=32, alias="REPLY_THREADS", ge=1)
+    """Answers at the same time, per process."""
+    deliver_threads: int = Field(default=16, alias="DELIVER_THREADS", ge=1)
+    """Sends at the same time, per process."""
+    # Of these, at most so large a share for one company: whoever writes next finds a free slot at once
+    company_slots_share: float = Field(default=0.75, alias="COMPANY_SLOTS_SHARE", gt=0, le=1)
+    """Share of `REPLY_THREADS`, `DELIVER_THREADS` and `IMPORT_THREADS` that one company may use."""
+    import_threads: int = Field(default=4, alias="IMPORT_THREADS", ge=1)
+    """Files and pages that an index process reads at the same time, each in a child."""
+    media_threads: int = Field(default=4, alias="MEDIA_THREADS", ge=1)
+    """Attachments fetched at the same time, per process."""
+    stalled_after_s: float = Field(default=60.0, alias="STALLED_AFTER_S", ge=1)
+    """A worker that takes no wake-up for so long while some wait ends and is started again."""
+    grace_s: float = Field(default=20.0, alias="GRACE_S", gt=0)
+    """From SIGTERM until what has not ended is killed."""
+    sweep_every_s: float = Field(default=2.0, alias="SWEEP_EVERY_S", gt=0)
+    """How often the sweeper looks for overdue work."""
+
+
+class OperationsSettings(Domain):
+    """Operations: metrics, alerts and Flower."""
+
+    ops_token: SecretStr = Field(default=SecretStr(""), alias="OPS_TOKEN")
+    """Bearer token of `GET /metrics`, `GET /health` and `/ops`; unset: they answer nobody. `up` makes one."""
+    alert_webhook_url: str | None = Field(default=None, alias="ALERT_WEBHOOK_URL", repr=False)
+    """Where alerts are posted. Unset: they are only logged."""
+    alert_webhook_secret: SecretStr = Field(default=SecretStr(""), alias="ALERT_WEBHOOK_SECRET")
+    """The `whsec_…` that signs them, as in Standard Webhooks."""
+    metrics_dir: Folder | None = Field(default=None, alias="METRICS_DIR")
+    """Where processes write their metrics, one folder for all of a machine. Unset: `DATA_DIR/metrics`."""
+    flower_port: int = Field(default=5555, alias="FLOWER_PORT", ge=1, le=65535)
+    """Flower's port."""
+    flower_password: SecretStr = Field(default=SecretStr(""), alias="FLOWER_PASSWORD")
+    """Flower's password, for the user `admin`; `up` makes one."""
