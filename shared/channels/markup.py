@@ -1,92 +1,124 @@
-"""Our answers' light Markdown as the HTML that Telegram understands, and as Slack's mrkdwn.
+"""An answer's light Markdown as each platform can show it: Telegram's HTML, Slack's mrkdwn, WhatsApp's marks, or plain
+text. What is no markup stays as it was written.
 
-Conservative on purpose: what is not clearly markup stays as it was written, so that an asterisk in a formula
-or an unclosed fence reaches the customer unchanged.
+No rendering is longer than its text, apart from what Telegram's and Slack's escapes add, which these do not count, and
+from the end of a block that is not closed, which `parts` closes before.
 """
 
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-# Repeats keep what they took (`++`), and what they hold is looked at before: each character is read a few times at
-# most, also where a model never closes what it opened.
-_LINK = (
-    r"\[(?P<label>(?=[^\[\]\n]*[^\[\]\s])[^\[\]\n]++)\]"
-    r"\((?P<url>https?://(?:[^\s()<>]++|\([^\s()<>]*+\))+)\)"
-)
-_MARKUP = re.compile(
-    r"```(?:(?P<language>[A-Za-z0-9_+#-]+)?[ \t]*\n)?(?P<block>(?=\s*+(?!```)\S)(?:[^`]++|`(?!``))*)```"
-    r"|(?<!`)`(?P<code>(?=[^`\n]*[^`\s])[^`\n]++)`(?!`)"
-    # 2**3**4 is no bold: no letter or digit may touch the asterisks from outside
-    r"|(?<![0-9A-Za-z*])\*\*(?=[^\s*])(?P<bold>[^*\n]++)(?<=\S)\*\*(?![0-9A-Za-z*])"
-    r"|" + _LINK,
-    re.DOTALL,
-)
-_LINK_ALONE = re.compile(_LINK)
+from shared.channels.markdown import Span, spans
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a platform writes it. marks: kind → what stands before and after. block: the same for code, by its language.
+    link: from the label as rendered and the address as written. escape: makes a text harmless."""
+
+    marks: Mapping[str, tuple[str, str]]
+    block: Callable[[str], tuple[str, str]]
+    link: Callable[[str, str], str]
+    escape: Callable[[str], str] = field(default=lambda text: text)
 
 
 def to_html(text: str) -> str | None:
     """The text as HTML of Telegram's subset, escaped; None if it holds no markup and can go as it is.
 
-    Knows **bold**, `code`, ```blocks``` with or without a language, [label](http…). What Telegram shows of it
-    is never longer than `text`.
+    What Telegram shows of it is never longer than `text`. https://core.telegram.org/bots/api#html-style
     """
-    converted, found = _replace(_MARKUP, text, _element)
-    return converted if found else None
+    found = spans(text)
+    return _whole(text, found, _HTML) if found else None
 
 
 def to_mrkdwn(text: str) -> str:
     """The text as Slack's mrkdwn, escaped: & < > as entities, so that nothing of it becomes a mention or a link but
     our own links. https://docs.slack.dev/messaging/formatting-message-text"""
-    return _replace(_MARKUP, text, _mrkdwn)[0]
+    return _whole(text, spans(text), _MRKDWN)
 
 
-def _mrkdwn(match: re.Match[str]) -> str:
-    if match["block"] is not None:
-        return f"```\n{_escape(match['block'].strip(chr(10)))}\n```"  # a language would be its first line
-    if match["code"] is not None:
-        return f"`{_escape(match['code'])}`"
-    if match["bold"] is not None:
-        inner, _ = _replace(_LINK_ALONE, match["bold"], _mrkdwn_link)
-        return f"*{inner}*"
-    return _mrkdwn_link(match)
+def to_whatsapp(text: str) -> str:
+    """The text with WhatsApp's marks: *bold*, _italic_, ~struck~, `code`, ```blocks```; a link's address stands behind
+    its label. https://faq.whatsapp.com/539178204879377"""
+    return _whole(text, spans(text), _WHATSAPP)
 
 
-def _mrkdwn_link(match: re.Match[str]) -> str:
+def to_plain(text: str) -> str:
+    """The text without marks, a link's address behind its label: for platforms that show text as it is."""
+    return _whole(text, spans(text), _PLAIN)
+
+
+def _whole(text: str, found: tuple[Span, ...], dialect: Dialect) -> str:
+    made = _content(text, 0, len(text), found, dialect)
+    return made if made.strip() else dialect.escape(text)
+
+
+def _content(text: str, start: int, end: int, inside: tuple[Span, ...], dialect: Dialect) -> str:
+    pieces = []
+    for span in inside:
+        pieces += [dialect.escape(text[start : span.start]), _element(text, span, dialect)]
+        start = span.end
+    return "".join([*pieces, dialect.escape(text[start:end])])
+
+
+def _element(text: str, span: Span, dialect: Dialect) -> str:
+    if span.kind == "bullet":
+        return "-"
+    if span.kind == "rule":
+        return ""
+    if span.kind == "block":
+        before, after = dialect.block(span.about)
+        return f"{before}{dialect.escape(text[span.inner : span.inner_end])}{after}"
+    made = _content(text, span.inner, span.inner_end, span.inside, dialect)
+    if span.kind == "link":
+        return dialect.link(made, span.about)
+    before, after = dialect.marks.get(span.kind, ("", ""))
+    if span.kind == "heading" and any(one.kind in ("bold", "both", "code") for one in span.inside):
+        return made  # marks inside marks of their kind are none
+    return f"{before}{made}{after}"
+
+
+def _html_block(language: str) -> tuple[str, str]:
+    if not language:
+        return "<pre>", "</pre>"
+    return f'<pre><code class="language-{html.escape(language)}">', "</code></pre>"
+
+
+def _html_link(label: str, url: str) -> str:
+    return f'<a href="{html.escape(url)}">{label}</a>'
+
+
+def _mrkdwn_link(label: str, url: str) -> str:
     # a bar would end the address
-    return f"<{_escape(match['url']).replace('|', '%7C')}|{_escape(match['label'])}>"
+    return f"<{_escaped(url).replace('|', '%7C')}|{label}>"
 
 
-def _replace(pattern: re.Pattern[str], text: str, element: Callable[[re.Match[str]], str]) -> tuple[str, bool]:
-    pieces, end = [], 0
-    for match in pattern.finditer(text):
-        pieces += [_escape(text[end : match.start()]), element(match)]
-        end = match.end()
-    return "".join([*pieces, _escape(text[end:])]), bool(pieces)
+def _beside(label: str, url: str) -> str:
+    return (
+        url if label.strip() in (url, url.removeprefix("https://"), url.removeprefix("http://")) else f"{label} ({url})"
+    )
 
 
-def _element(match: re.Match[str]) -> str:
-    if match["block"] is not None:
-        return _block(match["block"].rstrip("\n"), match["language"])
-    if match["code"] is not None:
-        return f"<code>{_escape(match['code'])}</code>"
-    if match["bold"] is not None:
-        inner, _ = _replace(_LINK_ALONE, match["bold"], _link)
-        return f"<b>{inner}</b>"
-    return _link(match)
-
-
-def _block(code: str, language: str | None) -> str:
-    if language is None:
-        return f"<pre>{_escape(code)}</pre>"
-    return f'<pre><code class="language-{language}">{_escape(code)}</code></pre>'
-
-
-def _link(match: re.Match[str]) -> str:
-    return f'<a href="{html.escape(match["url"])}">{_escape(match["label"])}</a>'
-
-
-def _escape(text: str) -> str:
+def _escaped(text: str) -> str:
     return html.escape(text, quote=False)
+
+
+_HTML = Dialect(
+    {"bold": ("<b>", "</b>"), "italic": ("<i>", "</i>"), "both": ("<b><i>", "</i></b>"), "strike": ("<s>", "</s>"),
+     "code": ("<code>", "</code>"), "heading": ("<b>", "</b>")},
+    _html_block, _html_link, _escaped,
+)  # fmt: skip
+_MRKDWN = Dialect(
+    {"bold": ("*", "*"), "italic": ("_", "_"), "both": ("*_", "_*"), "strike": ("~", "~"), "code": ("`", "`"),
+     "heading": ("*", "*")},
+    lambda language: ("```\n", "\n```"), _mrkdwn_link, _escaped,  # a language would be its first line
+)  # fmt: skip
+_WHATSAPP = Dialect(
+    {"bold": ("*", "*"), "italic": ("_", "_"), "both": ("*_", "_*"), "strike": ("~", "~"), "code": ("`", "`"),
+     "heading": ("*", "*")},
+    lambda language: ("```", "```"), _beside,
+)  # fmt: skip
+_PLAIN = Dialect({}, lambda language: ("", ""), _beside)

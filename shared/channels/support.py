@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from shared.channels import markup
 from shared.channels.base import Platform, ReportsHealth
 from shared.model import Kind
 
@@ -111,3 +112,26 @@ def table(platforms: Mapping[str, Platform]) -> str:
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+_WRITTEN = (
+    "**bold**", "*italic*", "~~struck~~", "`code`", "```py\nx = 1\n```", "[label](https://a.example)", "## Heading",
+    "* item", "| a | b |",
+)  # fmt: skip
+
+
+def markup_table() -> str:
+    """Markdown: what becomes of an answer's Markdown on each platform, by what the renderings do."""
+    columns = ("an answer has", "Telegram", "Slack", "WhatsApp", "Messenger, Instagram")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for text in _WRITTEN:
+        shown = (text, markup.to_html(text) or text, markup.to_mrkdwn(text), markup.to_whatsapp(text),
+                 markup.to_plain(text))  # fmt: skip
+        lines.append(f"| {' | '.join(map(_as_code, shown))} |")
+    return "\n".join(lines)
+
+
+def _as_code(text: str) -> str:
+    """As code in a cell of a table; a line's end is shown as ⏎."""
+    shown = text.replace("\n", "⏎").replace("|", "\\|")
+    return f"```` {shown} ````" if "`" in shown else f"`{shown}`"

@@ -20,7 +20,16 @@ _PARAGRAPH = ("\n\n", "\r\n\r\n")
 _LINE = ("\n", "\u2028")
 _SENTENCE = (". ", "! ", "? ", "… ", "。", "\uff01", "\uff1f")  # the last two: fullwidth
 _WORD = (" ", "\t", "\u3000")
-_LOOK_AHEAD = 5  # the longest separator and one character more
+LOOK_AHEAD = 5  # the longest separator and one character more
+
+
+Fitting = Callable[[str, int], int]
+"""How many code points of a window, which has at most `limit`, fit in `limit` units."""
+
+
+def without_surrogates(text: str) -> str:
+    """The text with lone surrogates replaced: no encoding takes them."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def storable(text: str) -> str:
@@ -40,29 +49,29 @@ def split_utf16(text: str, limit: int) -> list[str]:
     is longer than a part is cut, between code points. No part is empty or whitespace only; whitespace at the
     cuts is lost, and nothing else.
     """
-    return _split(text, limit, _fitting)
+    return _split(text, limit, fitting_utf16)
 
 
 def split_utf8(text: str, limit: int) -> list[str]:
     """The same for platforms that count bytes: parts of at most `limit` (4 or more) in UTF-8."""
-    return _split(text, limit, _fitting_utf8)
+    return _split(text, limit, fitting_utf8)
 
 
-def _split(text: str, limit: int, fitting: Callable[[str, int], int]) -> list[str]:
+def _split(text: str, limit: int, fitting: Fitting) -> list[str]:
     """fitting: how many code points of a window, which has at most `limit`, fit in a part."""
-    text = _LONE_SURROGATE.sub("\ufffd", text)
+    text = without_surrogates(text)
     parts = []
-    start = _skip_space(text, 0)
+    start = skip_space(text, 0)
     while start < len(text):
         room = fitting(text[start : start + limit], limit)
         rest_fits = start + room >= len(text)
-        end = len(text) if rest_fits else start + _best_cut(text[start : start + room + _LOOK_AHEAD], room)
-        parts.append(text[start : _back_over_space(text, start, end)])
-        start = _skip_space(text, end)
+        end = len(text) if rest_fits else start + best_cut(text[start : start + room + LOOK_AHEAD], room)
+        parts.append(text[start : back_over_space(text, start, end)])
+        start = skip_space(text, end)
     return parts
 
 
-def _fitting(window: str, limit: int) -> int:
+def fitting_utf16(window: str, limit: int) -> int:
     """How many code points of the window fit in `limit` units."""
     if window.isascii():
         return len(window)
@@ -73,14 +82,14 @@ def _fitting(window: str, limit: int) -> int:
     return len(encoded[: 2 * limit].decode("utf-16-le", "ignore"))
 
 
-def _fitting_utf8(window: str, limit: int) -> int:
+def fitting_utf8(window: str, limit: int) -> int:
     """How many code points of the window fit in `limit` bytes."""
     encoded = window.encode()
     # "ignore" drops part of a character at the end
     return len(window) if len(encoded) <= limit else len(encoded[:limit].decode("utf-8", "ignore"))
 
 
-def _best_cut(window: str, room: int) -> int:
+def best_cut(window: str, room: int) -> int:
     """Where to end a part: an index above 0, beyond `room` only by whitespace, which the part loses."""
     for separators, least in ((_PARAGRAPH, room // 8), (_LINE, room // 8), (_SENTENCE, room // 8), (_WORD, 0)):
         cut = max(_last_after(window, separator, least, room) for separator in separators)
@@ -115,7 +124,7 @@ def _joined(text: str, index: int) -> bool:
     return match is not None and match.end() == 2
 
 
-def _skip_space(text: str, start: int) -> int:
+def skip_space(text: str, start: int) -> int:
     """The first index from `start` that is no whitespace; a space that carries a combining mark stays."""
     index = start
     while index < len(text):
@@ -126,7 +135,7 @@ def _skip_space(text: str, start: int) -> int:
     return index - 1 if index > start and _joined(text, index) else index
 
 
-def _back_over_space(text: str, start: int, end: int) -> int:
+def back_over_space(text: str, start: int, end: int) -> int:
     """Where text[start:end] ends without its trailing whitespace; one that is part of a cluster stays."""
     stripped = start + len(text[start:end].rstrip())
     return stripped + 1 if stripped < end and _joined(text, stripped) else stripped

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 
+from shared.channels.markup import to_plain
 from shared.live.topics import Chat
 from shared.model import Reason, read_ref
 from shared.store.db.pool import Conn
@@ -97,7 +98,12 @@ def _same_words(p: Placed, found: Iterable[PartMatch], claimed: set[PartId]) -> 
     words = _words(p.event.text)
     for one in found:
         part = (one.company_id, one.id)
-        if one.by == "open" and part not in claimed and words and _words(one.text) == words:
+        if (
+            one.by == "open"
+            and part not in claimed
+            and words
+            and words in (_words(one.text), _words(to_plain(one.text)))
+        ):
             return part
     return None
 

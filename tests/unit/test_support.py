@@ -67,3 +67,7 @@ def test_the_events_told_apart_are_those_that_the_parser_makes(name: str) -> Non
 
 def test_the_page_holds_the_table() -> None:
     assert support.table(BUILT) in PAGE.read_text(), "make it anew: ./switchboard channel kinds"
+
+
+def test_the_page_shows_what_becomes_of_markdown() -> None:
+    assert support.markup_table() in PAGE.read_text(), support.markup_table()

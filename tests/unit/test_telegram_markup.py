@@ -64,7 +64,7 @@ class _Checker(HTMLParser):
         self.seen = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in ("b", "code", "pre", "a")
+        assert tag in ("b", "i", "s", "code", "pre", "a")
         self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -95,6 +95,6 @@ def test_any_mixture_of_marks_gives_html_that_closes_and_shows_no_more_than_was_
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_no_text_of_ours_becomes_a_tag(text: str) -> None:
     converted = to_html(f"**x** {text}") or ""
-    without_tags = re.sub(r'</?(b|code|pre)>|</a>|<a href="[^"<>]*">|<code class="language-[^"]*">', "", converted)
+    without_tags = re.sub(r'</?(b|i|s|code|pre)>|</a>|<a href="[^"<>]*">|<code class="language-[^"]*">', "", converted)
     assert "<" not in without_tags
     assert html.unescape(without_tags).startswith("x ")

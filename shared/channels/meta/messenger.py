@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.channels.meta import graph as meta
 from shared.channels.meta.page import Page
-from shared.channels.text import split_utf16
+from shared.channels.parts import split_utf16
 from shared.clock import Clock
 from shared.model import Outgoing, Rate
 

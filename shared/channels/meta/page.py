@@ -10,6 +10,7 @@ import httpx
 
 from shared.channels.base import Platform
 from shared.channels.fields import bounded, opaque_id
+from shared.channels.markup import to_plain
 from shared.channels.meta import graph as meta
 from shared.channels.meta import webhook as meta_webhook
 from shared.channels.meta.event import GUEST
@@ -65,8 +66,8 @@ class Page(Platform):
         return meta_webhook.parse(body, me)
 
     def message(self, outgoing: Outgoing) -> dict[str, Any]:
-        """What stands under `message`."""
-        return {"text": storable(outgoing.text)}
+        """What stands under `message`. Neither platform shows marks in what a page sends."""
+        return {"text": to_plain(storable(outgoing.text))}
 
     async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
         """Refuses by itself what the platform would punish: a bot's words after a day, anybody's after a week."""

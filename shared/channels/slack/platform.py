@@ -19,11 +19,11 @@ import httpx
 from shared.channels.base import Platform
 from shared.channels.body import decode_form, decode_object
 from shared.channels.fields import written
+from shared.channels.parts import split_utf16
 from shared.channels.signature import equals_any, is_fresh, slack_signature
 from shared.channels.slack import event as slack_event
 from shared.channels.slack import send as slack_send
 from shared.channels.slack.update import account_of, split_address
-from shared.channels.text import split_utf16
 from shared.clock import Clock, SystemClock
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 

@@ -11,11 +11,12 @@ from shared.channels.base import Platform
 from shared.channels.fields import inner
 from shared.channels.http import BROKEN
 from shared.channels.markup import to_html
+from shared.channels.parts import split_utf16
 from shared.channels.signature import equals_any
 from shared.channels.telegram import health as telegram_health
 from shared.channels.telegram import send as telegram_send
 from shared.channels.telegram import update as telegram_update
-from shared.channels.text import split_utf16, storable
+from shared.channels.text import storable
 from shared.errors import AttachmentGone, Transient
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 

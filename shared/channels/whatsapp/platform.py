@@ -20,8 +20,10 @@ import httpx
 from shared.channels.base import Platform
 from shared.channels.fields import opaque_id, written
 from shared.channels.http import BROKEN, get
+from shared.channels.markup import to_whatsapp
 from shared.channels.meta import graph as meta
-from shared.channels.text import split_utf16, storable
+from shared.channels.parts import split_utf16
+from shared.channels.text import storable
 from shared.channels.whatsapp import webhook as whatsapp_webhook
 from shared.channels.whatsapp.values import list_of
 from shared.clock import Clock, SystemClock
@@ -91,7 +93,7 @@ class WhatsApp(Platform):
             "messaging_product": "whatsapp",
             **addressee(place.chat),
             "type": "text",
-            "text": {"body": storable(outgoing.text), "preview_url": False},
+            "text": {"body": to_whatsapp(storable(outgoing.text)), "preview_url": False},
             "biz_opaque_callback_data": outgoing.ref,
         }
         return await meta.send(
