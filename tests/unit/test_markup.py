@@ -16,7 +16,7 @@ from shared.channels.text import utf16_units
 from tests.factories import settings as settings_of
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "channels"
-PLATFORMS = channels.build(settings_of())
+PLATFORMS = channels.build(settings_of().channels)
 TABLE = "| Size | Price |\n|---|---:|\n| **43** | 49 € |"
 
 # Markdown → Telegram, Slack, WhatsApp, plain
