@@ -15,6 +15,7 @@ from psycopg import sql
 from bench.upkeep import logs, p95
 from shared.clock import SystemClock
 from shared.embedded import Database, DataFolder, Postgres, Valkey
+from shared.live.metrics import STREAMS_ALLOWED
 from shared.settings import Settings
 from shared.store.db.migrate import migrate
 from shared.store.db.redis import connect
@@ -114,7 +115,7 @@ def _looks(database: Database, settings: Settings) -> Iterator[str]:
     ]
     taken, slowest = list[float](), dict[str, float]()
     metrics.configure(settings.metrics_folder)
-    metrics.STREAMS_ALLOWED.set(1)  # as where a gateway runs
+    STREAMS_ALLOWED.set(1)  # as where a gateway runs
     with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as conn:
         for _ in range(LOOKS):
             started = time.perf_counter()

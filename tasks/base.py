@@ -10,8 +10,7 @@ from celery import Task
 
 from shared.errors import SwitchboardError
 from shared.store.db.pool import describe
-from shared.telemetry import metrics
-from tasks import context
+from tasks import context, metrics
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from shared.telemetry import metrics
+from tasks import metrics
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 
 from shared import faults
 from shared.store.db.pool import describe
-from shared.telemetry import metrics
+from tasks import metrics
 
 log = structlog.get_logger(__name__)
 

@@ -10,9 +10,8 @@ from celery import bootsteps
 
 from shared import settings
 from shared.store.db.pool import describe
-from shared.telemetry import metrics
 from tasks import context
-from workers import fleet
+from workers import fleet, metrics
 
 log = structlog.get_logger(__name__)
 

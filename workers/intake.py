@@ -10,13 +10,15 @@ from redis.exceptions import ResponseError
 
 from shared.live.topics import Stored as NewMessages
 from shared.store.db.objects import MediaStoreUnavailable
-from shared.telemetry import metrics
 from tasks import context
 from tasks.answers import tasks as answers
 from tasks.delivery import tasks as delivery
+from tasks.delivery.metrics import FAILED_LATER
+from tasks.inbound import metrics
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
 from tasks.inbox import tasks as inbox
+from tasks.tenants.metrics import CHANNEL_ALERTS
 from workers.background import BackgroundThread, BackgroundThreadStep
 
 log = structlog.get_logger(__name__)
@@ -126,9 +128,9 @@ class IntakeThread(BackgroundThread):
     def _alarm(self, stored: Stored) -> None:
         for alert in stored.alerts:
             if alert.event == "part_failed_later":
-                metrics.FAILED_LATER.inc(alert.platform, alert.meaning)
+                FAILED_LATER.inc(alert.platform, alert.meaning)
             else:
-                metrics.CHANNEL_ALERTS.inc(alert.platform, alert.event, alert.meaning)
+                CHANNEL_ALERTS.inc(alert.platform, alert.event, alert.meaning)
             log.error(
                 alert.event, company_id=alert.company_id, channel_id=alert.channel_id, meaning=alert.meaning,
                 outbound_id=alert.outbound_id,

@@ -14,6 +14,7 @@ from shared.errors import SettingsError
 from shared.knowledge.embed import Embedder
 from shared.resilience.lease_records import LeaseRecords
 from shared.resources import open_resources
+from shared.store.db.metrics import pool_stats
 from shared.store.db.pool import check_connections
 from shared.telemetry import logs, metrics
 from tasks import context
@@ -59,7 +60,7 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
 def _measure(name: str, process: context.Process) -> None:
     """Keep this process' numbers, and look at its pool now and then."""
     metrics.configure(process.resources.settings.metrics_folder)
-    sampler = metrics.Sampler(lambda: metrics.pool_stats(name, process.resources.db.stats()))
+    sampler = metrics.Sampler(lambda: pool_stats(name, process.resources.db.stats()))
     process.closing.append(sampler.stop)
     sampler.start()
 

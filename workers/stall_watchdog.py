@@ -22,10 +22,9 @@ from celery.worker import state
 
 from shared import faults, queues, settings
 from shared.store.db.redis import connect
-from shared.telemetry import metrics
 from tasks import context
 from tasks.answers.leases import Leases
-from workers import fleet
+from workers import fleet, metrics
 from workers.background import BackgroundThread, BackgroundThreadStep
 
 log = structlog.get_logger(__name__)

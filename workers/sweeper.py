@@ -11,12 +11,12 @@ from celery import Task
 
 from shared.errors import DatabaseUnavailable
 from shared.store.operations import overdue as sweep
-from shared.telemetry import metrics
 from tasks import context
 from tasks.answers import tasks as answers
 from tasks.delivery import recording
 from tasks.delivery import tasks as delivery
 from tasks.wakeups import wake_up
+from workers import metrics
 from workers.background import BackgroundThread, BackgroundThreadStep
 
 log = structlog.get_logger(__name__)

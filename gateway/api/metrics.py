@@ -25,6 +25,7 @@ from shared.errors import DatabaseUnavailable
 from shared.resilience.load_shedding import STEPS
 from shared.settings import Settings
 from shared.store.answers import load
+from shared.store.db.metrics import pool_stats
 from shared.store.db.redis import connect
 from shared.store.inbound import balance
 from shared.store.inbound.journal import Reader
@@ -166,7 +167,7 @@ async def show(request: Request, asked: Parameters) -> Response:
     edge: Edge = request.app.state.edge
     watch: Watch = request.app.state.watch
     now = await watch.metrics()
-    metrics.pool_stats("gateway", edge.db.stats())
+    pool_stats("gateway", edge.db.stats())
     folder = edge.settings.metrics_folder
     text = await asyncio.to_thread(metrics.exposition, folder, now)
     return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})

@@ -15,12 +15,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway.http import metrics
 from shared.resilience import disk
 from shared.settings import Settings
 from shared.store.inbound import journal
 from shared.store.inbound.journal import State
 from shared.store.inbound.journal_writer import Refusal, Writer
-from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 

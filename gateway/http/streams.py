@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from shared.live import metrics
 from shared.live.topics import Chat
-from shared.telemetry import metrics
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any
 
-from shared.telemetry import metrics
+from gateway.http import metrics
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

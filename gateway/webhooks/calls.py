@@ -7,8 +7,9 @@ import random
 from collections import defaultdict
 from time import perf_counter
 
+from gateway.http import metrics
 from gateway.http.answer_counts import AnswerCounts
-from shared.telemetry import logs, metrics
+from shared.telemetry import logs
 
 _ids = random.Random()  # names, not secrets; seeded by the system
 

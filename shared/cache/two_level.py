@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import redis
 import structlog
 
+from shared.cache import metrics
 from shared.clock import Clock
 from shared.store.db.pool import describe
-from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from shared.knowledge import rank, search
+from shared.knowledge import metrics, rank, search
 from shared.knowledge.conversation import Said
 from shared.knowledge.remembered import Results
 from shared.knowledge.search import questions_of
@@ -13,7 +13,6 @@ from shared.knowledge.spaces import Understood
 from shared.model import Passage
 from shared.store.db.pool import Database
 from shared.store.knowledge.filters import Filter
-from shared.telemetry import metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import structlog
 
 from shared.clock import Clock
 from shared.errors import DatabaseUnavailable, ModelUnavailable, Permanent
+from shared.knowledge import metrics
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
 from shared.knowledge.search import Meaning, understand
 from shared.store.db.pool import Database, describe
 from shared.store.knowledge import embedding_models
 from shared.store.knowledge.embedding_models import Space
-from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 

@@ -16,13 +16,13 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from shared.clock import Clock, SystemClock
 from shared.errors import ModelUnavailable, Permanent
+from shared.llm import metrics
 from shared.llm.provider import CallFailed, Provider, is_neutral
 from shared.model import Completion, Ladder, ModelAttempt
 from shared.resilience import backoff
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
-from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ import structlog
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable
-from shared.telemetry import metrics
+from shared.resilience import metrics
 
 log = structlog.get_logger(__name__)
 

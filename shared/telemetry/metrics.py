@@ -1,4 +1,6 @@
-"""The journey in numbers. Names end in their unit; labels are words of ours and names from the settings, never ids.
+"""Counters, histograms and gauges, which each domain declares in its `metrics.py`.
+
+Names end in their unit; labels are words of ours and names from the settings, never ids.
 
 Nothing is kept before `configure`, which a process calls once it runs (after any fork); then each number costs about
 a microsecond. `exposition` shows all processes together.
@@ -170,113 +172,6 @@ class Sampler(threading.Thread):
         self._stopping.set()
 
 
-def pool_stats(process: str, stats: dict[str, int]) -> None:
-    """A database pool as psycopg_pool tells of it."""
-    for state, key in (("open", "pool_size"), ("idle", "pool_available")):
-        POOL_CONNECTIONS.set(stats.get(key, 0), process, state)
-    POOL_WAITING.set(stats.get("requests_waiting", 0), process)
-    POOL_ERRORS.set(stats.get("requests_errors", 0), process)
-
-
-# ------------------------------------------------------------------ the way in
-WEBHOOKS = Counter("webhooks_total", "Webhooks answered, accepted (200) and refused.", ("platform", "status"))
-JOURNAL_APPEND = Histogram(
-    "journal_append_seconds", "From a checked request until the journal has it.", buckets=WEBHOOK_S
-)
-REFUSING = Gauge("gateway_refusing_bool", "Gateways that refuse everything (503): the journal is nearly full, or old.")
-STREAMS = Gauge("open_event_streams", "Event streams of web pages and agents that gateways hold open.")
-STREAMS_ALLOWED = Gauge("allowed_event_streams", "As many as those gateways would hold (WIDGET_STREAMS_MAX).")
-BATCHES = Counter("batches_total", "Batches of journal entries stored.")
-BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buckets=REQUESTS)
-EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
-REPEATS = Counter("repeated_requests_total", "Requests read again after a crash, without effect.")
-
-WEBHOOK = Histogram("webhook_seconds", "Time of a webhook from its head to its answer.", ("platform",),
-                    buckets=WEBHOOK_S)  # fmt: skip
-HTTP = Histogram(
-    "http_request_seconds", "Time until the answer to any other request begins.", ("handler", "status"),
-    buckets=WEBHOOK_S,
-)  # fmt: skip
-
-# ------------------------------------------------------------------ turns and models
-TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the step of the ladder.", ("end", "step"))
-STEPS = Counter("answers_total", "Answers by the step of the ladder that held and why.", ("step", "reason"))
-ATTENTION = Counter("attention_total", "Answers that asked for a person to look, by why.", ("reason",))
-OVERLOAD_STEPS = Counter(
-    "overload_steps_total", "Companies that an overload moved down, or its end up, to this step.", ("direction", "step")
-)
-STAGE = Histogram("turn_stage_seconds", "Time of an answered turn, by stage.", ("stage",), buckets=STAGE_S)
-MODEL_ATTEMPTS = Counter("model_attempts_total", "Calls of models.", ("provider", "model", "outcome"))
-MODEL_ATTEMPT = Histogram("model_attempt_seconds", "Time of a call.", ("provider", "model"), buckets=STAGE_S)
-TOKENS = Counter("model_tokens_total", "Tokens read (in) and written (out).", ("provider", "model", "direction"))
-COST = Counter("model_cost_currency_total", "What answers' calls cost, in the currency of the prices.")
-UNPRICED = Counter("model_unpriced_answers_total", "Answers by a model that has no price.")
-BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
-BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))
-
-CACHE = Counter(
-    "cache_lookups_total", "Look-ups of caches by where the value was: near (this process), far (Redis), nowhere.",
-    ("cache", "where"),
-)  # fmt: skip
-CACHE_BACKOFFS = Counter("cache_backoffs_total", "Times that a cache left Redis alone because it was away.")
-RECALL = Histogram(
-    "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
-    buckets=SHARE,
-)  # fmt: skip
-KNOWLEDGE_RANKED = Counter(
-    "knowledge_ranked_total", "Questions by the space that ranked them; how: active, fallback, words (no space).",
-    ("space", "how"),
-)  # fmt: skip
-RECALL_LOW = Counter("knowledge_recall_low_total", "Audits that found less than 0.95.")
-
-# ------------------------------------------------------------------ the way out
-SENDS = Counter("sends_total", "Requests to send APIs by what became of them.", ("platform", "status", "meaning"))
-SEND = Histogram("send_seconds", "Time of a request to a send API.", ("platform",), buckets=STAGE_S)
-POSTPONED = Counter("parts_postponed_total", "Parts put off without an attempt.", ("platform", "meaning"))
-GIVEN_UP = Counter("parts_given_up_total", "Parts that will not be sent.", ("platform", "meaning"))
-FAILED_LATER = Counter(
-    "sends_failed_later_total", "Parts that a platform had taken and then did not deliver.", ("platform", "meaning")
-)
-CHANNEL_ALERTS = Counter(
-    "channel_alerts_total", "Channels that a person should look after.", ("platform", "alert", "meaning")
-)
-UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain because nobody recorded their result.")
-
-# ------------------------------------------------------------------ the house
-MEDIA = Counter("media_total", "Attempts to fetch an attachment by how they ended.", ("platform", "outcome", "reason"))
-TASKS = Counter("tasks_total", "Celery tasks run.", ("task", "outcome"))
-TASK = Histogram("task_seconds", "Runtime of a Celery task.", ("task",), buckets=STAGE_S)
-# `scheduled`, because Prometheus has a label `job` of its own and would rename ours.
-JOB_RUNS = Counter("job_runs_total", "Runs of scheduled jobs.", ("scheduled", "outcome"))
-JOB = Histogram("job_seconds", "Time of a run of a scheduled job.", ("scheduled",), buckets=JOB_S)
-JOB_ROWS = Counter("job_rows_total", "Rows that scheduled jobs moved, dropped or corrected.", ("scheduled",))
-PIECES = Counter(
-    "pieces_total", "Turns and parts that wake-ups led to, by how the work on them ended.", ("station", "outcome")
-)
-WAKEUPS = Counter("wakeups_total", "Wake-ups that the broker took.", ("task",))
-WAKEUPS_COALESCED = Counter(
-    "wakeups_coalesced_total", "Wake-ups that one on its way to the broker stood for.", ("task",)
-)
-WAKEUPS_LOST = Counter("wakeups_lost_total", "Wake-ups that the broker did not take.", ("task",))
-SWEPT = Counter("swept_total", "Overdue work found by the sweeper.", ("station", "how"))
-BACKGROUND_THREAD_ERRORS = Counter(
-    "background_thread_errors_total", "Rounds of a background thread that failed.", ("thread",)
-)
-WORKERS_STALLED = Counter(
-    "workers_stalled_total", "Workers that ended themselves because they took no wake-up.", ("process",)
-)
-LEASES_LOST = Counter("leases_lost_total", "Leases lost while an answer was being made.")
-SQL = Histogram("sql_seconds", "Time of a statement by the name in its comment.", ("statement",), buckets=SQL_S)
-SQL_FAILED = Counter("sql_failed_total", "Statements that ended in an error.", ("statement", "sqlstate"))
-LEASES_RECLAIMED = Counter("leases_reclaimed_total", "Leases of killed processes that others gave back.", ("kind",))
-POOL_CONNECTIONS = Gauge("database_pool_connections", "Connections of database pools.", ("process", "state"))
-POOL_WAITING = Gauge("database_pool_waiting_requests", "Callers waiting for a connection now.", ("process",))
-POOL_ERRORS = Gauge("database_pool_failed_requests", "Callers that got no connection, since start.", ("process",))
-
-ALL: tuple[Counter | Histogram | Gauge, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Counter | Histogram | Gauge)
-)
-
 __all__ = [
-    "ALL", "Counter", "Gauge", "Histogram", "Sampler", "close", "configure", "counted", "exposition", "pool_stats",
+    "Counter", "Gauge", "Histogram", "Sampler", "close", "configure", "counted", "exposition",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from shared.live.topics import Moved
 from shared.store.answers import turns
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import Database, describe
-from shared.telemetry import metrics
+from tasks.answers import metrics
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from shared.resilience.load_shedding import STEPS, Rules, State, move, times_to_
 from shared.settings import Settings
 from shared.store.answers import load
 from shared.store.answers.load import Look
-from shared.telemetry import metrics
+from tasks.answers import metrics
 from tasks.answers.resources import AnswerResources
 
 log = structlog.get_logger(__name__)

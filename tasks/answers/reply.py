@@ -28,9 +28,8 @@ from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import describe
 from shared.store.inbox import conversations
-from shared.telemetry import metrics
 from shared.triage.classify import claims_nothing
-from tasks.answers import fallback, manners
+from tasks.answers import fallback, manners, metrics
 from tasks.answers import turn_context as cases
 from tasks.answers.generate import generate
 from tasks.answers.leases import Lease, Leases

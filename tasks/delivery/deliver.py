@@ -21,8 +21,7 @@ from shared.resilience.lease_records import LeaseRecord
 from shared.store.db.pool import Conn, describe, set_companies
 from shared.store.delivery import outbound, send_results
 from shared.store.delivery.outbound import Claim, Outbound
-from shared.telemetry import metrics
-from tasks.delivery import recording
+from tasks.delivery import metrics, recording
 from tasks.delivery.recording import Begun
 from tasks.delivery.resources import DeliveryResources
 from tasks.dispatch import ClaimCapacity, Claimed

@@ -10,8 +10,7 @@ import structlog
 from shared.resilience.lease_records import LeaseRecord, Left, reclaim_from_dead
 from shared.store.answers import turns
 from shared.store.delivery import outbound
-from shared.telemetry import metrics
-from tasks.delivery import recording
+from tasks.delivery import metrics, recording
 from tasks.delivery.resources import DeliveryResources
 
 log = structlog.get_logger(__name__)

@@ -19,9 +19,10 @@ from shared.store.delivery.statuses import Part
 from shared.store.inbox import conversation_bulk, conversations
 from shared.store.inbox.conversations import ChatKey
 from shared.store.tenants import channels
-from shared.telemetry import metrics
+from tasks.delivery import metrics
 from tasks.delivery.resources import DeliveryResources
 from tasks.inbound import statuses
+from tasks.tenants.metrics import CHANNEL_ALERTS
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,7 @@ def _tell_failures(part: Outbound, failed: Sequence[Part]) -> None:
 def need_reauth(conn: Conn, part: Outbound) -> None:
     """A person has to renew the channel's credentials."""
     if channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
-        metrics.CHANNEL_ALERTS.inc(part.platform, "channel_needs_reauth", "send_refused")
+        CHANNEL_ALERTS.inc(part.platform, "channel_needs_reauth", "send_refused")
         log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
 
 

@@ -18,7 +18,7 @@ from shared.resilience.egress import EgressRefused, Fetched, TooLarge
 from shared.store.inbox import media
 from shared.store.inbox.media import Claim, Stored, Wanted
 from shared.store.tenants import limits
-from shared.telemetry import metrics
+from tasks.inbox import metrics
 from tasks.inbox.resources import InboxResources
 from tasks.tenants import allowance
 from tasks.tenants.allowance import NotAllowed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from shared.store.knowledge import embeddings, index_audit
-from shared.telemetry import metrics
+from tasks.knowledge import metrics
 from tasks.knowledge.resources import KnowledgeResources
 
 log = structlog.get_logger(__name__)

@@ -21,7 +21,7 @@ from shared.store.db import timed
 from shared.store.db.pool import Conn, describe, set_companies
 from shared.store.operations import jobs as store
 from shared.store.operations.jobs import Cursor
-from shared.telemetry import metrics
+from tasks.operations import metrics
 
 STATEMENT_S = 60.0
 LOCK_S = 2.0

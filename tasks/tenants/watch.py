@@ -18,7 +18,7 @@ from shared.model import ChannelHealth, Destination
 from shared.store.inbox import changes
 from shared.store.tenants import channel_health, channels, companies
 from shared.store.tenants.channel_health import Answers, Watched
-from shared.telemetry import metrics
+from tasks.tenants import metrics
 from tasks.tenants.resources import TenantResources
 
 log = structlog.get_logger(__name__)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from shared.cache import metrics
 from shared.cache.two_level import TwoLevel
 from shared.errors import ModelUnavailable
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import Said
 from shared.knowledge.remembered import RESULTS_TTL_S, Results
-from shared.telemetry import metrics
 from tasks.knowledge import index
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.cache.metrics import CACHE
 from shared.embedded import Database
+from shared.live.metrics import STREAMS, STREAMS_ALLOWED
 from shared.store.operations import queue_depths
 from shared.store.operations.queue_depths import Noted
 from shared.telemetry import metrics
@@ -126,10 +128,10 @@ def test_event_streams_near_their_bound_are_a_problem_and_caches_tell_their_shar
 
     assert look()["sockets"].error is not None, "no gateway has told of any"
 
-    metrics.STREAMS_ALLOWED.set(100)
-    metrics.STREAMS.set(89)
+    STREAMS_ALLOWED.set(100)
+    STREAMS.set(89)
     for where in ("near", "near", "far", "nowhere"):
-        metrics.CACHE.inc("results", where)
+        CACHE.inc("results", where)
     found = look()
     assert found["sockets"].data == {"event_streams": 89, "allowed": 100}
     assert found["sockets"].problems == ()
@@ -137,7 +139,7 @@ def test_event_streams_near_their_bound_are_a_problem_and_caches_tell_their_shar
         "caches": {"results": {"near": 2, "far": 1, "nowhere": 1, "hit_share": 0.75}}, "rests": 0,
     }  # fmt: skip
 
-    metrics.STREAMS.set(90)
+    STREAMS.set(90)
     [full] = look()["sockets"].problems
     assert full.key == "full"
     assert "90 of 100" in full.words

@@ -21,6 +21,7 @@ from shared import queues
 from shared.embedded import Database
 from shared.settings import PROJECT_ROOT
 from shared.telemetry import metrics
+from tests.declared import METRICS
 from tests.factories import settings_for
 from tests.integration.gateway_client import running_gateway
 from tests.promql import Read, read
@@ -74,7 +75,7 @@ def known(
         sample.name: set(sample.labels) for family in text_string_to_metric_families(page) for sample in family.samples
     }
     counted: dict[str, set[str]] = {}
-    for metric in metrics.ALL:
+    for metric in METRICS:
         labels = set(metric.labels)
         if isinstance(metric, metrics.Histogram):
             counted |= {f"{metric.name}_bucket": labels | {"le"}, f"{metric.name}_count": labels,
@@ -105,13 +106,13 @@ def test_everything_that_is_counted_can_be_seen(known: dict[str, set[str]]) -> N
     """Whoever adds a number says where it is looked at."""
     asked = {selector.metric for _, found in _asked() for selector in found.selectors}
     unseen = {
-        metric.name for metric in metrics.ALL
+        metric.name for metric in METRICS
         if not asked & {metric.name, *(f"{metric.name}_{part}" for part in ("bucket", "count", "sum"))}
     }  # fmt: skip
 
     assert unseen <= NOT_LOOKED_AT
     gauges = {name for name in known if name.startswith(metrics.PREFIX)} - {
-        f"{m.name}{part}" for m in metrics.ALL for part in ("", "_bucket", "_count", "_sum")
+        f"{m.name}{part}" for m in METRICS for part in ("", "_bucket", "_count", "_sum")
     }
     assert gauges - asked <= NOT_LOOKED_AT
 
@@ -143,7 +144,7 @@ def _words() -> frozenset[str]:
 
 
 def test_every_value_of_a_label_is_a_word_of_the_code() -> None:
-    bounds = {str(float(b)) for m in metrics.ALL if isinstance(m, metrics.Histogram) for b in m.buckets}
+    bounds = {str(float(b)) for m in METRICS if isinstance(m, metrics.Histogram) for b in m.buckets}
     for expression, found in _asked():
         for selector in found.selectors:
             for label, operator, value in selector.matchers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.http.metrics import JOURNAL_APPEND, WEBHOOKS
+from shared.resilience.metrics import BREAKERS_OPEN
 from shared.settings import PROJECT_ROOT, child_environment
 from shared.telemetry import metric_files, metrics
+from tasks.delivery.metrics import SEND
+from tasks.inbound.metrics import EVENTS
+from tests.declared import FILES, METRICS, PACKAGES
 
 UNITS = (
     "_seconds", "_requests", "_processes", "_connections", "_bytes", "_total", "_ratio", "_bool", "_streams",
@@ -27,11 +33,14 @@ LABELS = {
 
 COUNTING = """
 import pathlib, sys
+from gateway.http.metrics import WEBHOOKS
+from shared.resilience.metrics import BREAKERS_OPEN
 from shared.telemetry import metrics
+from tasks.delivery.metrics import SEND
 metrics.configure(pathlib.Path(sys.argv[1]))
-metrics.WEBHOOKS.inc("telegram", "200", by=3)
-metrics.SEND.observe(0.2, "telegram")
-metrics.BREAKERS_OPEN.set(1, "host/model")
+WEBHOOKS.inc("telegram", "200", by=3)
+SEND.observe(0.2, "telegram")
+BREAKERS_OPEN.set(1, "host/model")
 print("counted", flush=True)
 sys.stdin.read()
 """
@@ -80,21 +89,27 @@ def other(folder: Path) -> Iterator[Other]:
 
 
 def test_names_end_in_their_unit_and_are_all_different() -> None:
-    names = [metric.name for metric in metrics.ALL]
+    names = [metric.name for metric in METRICS]
     assert len(names) == len(set(names)) > 20
-    for metric in metrics.ALL:
+    for metric in METRICS:
         assert metric.name.endswith(UNITS), metric.name
         assert metric.name.endswith("_total") == isinstance(metric, metrics.Counter), metric.name
 
 
+def test_metrics_are_declared_beside_their_domain_in_a_file_of_that_name() -> None:
+    sources = {path for package in PACKAGES for path in (PROJECT_ROOT / package).rglob("*.py")} - set(FILES)
+
+    assert [path for path in sources if re.search(r"(Counter|Gauge|Histogram)\(\s*\"", path.read_text("utf-8"))] == []
+
+
 def test_labels_are_words_of_ours() -> None:
-    assert {label for metric in metrics.ALL for label in metric.labels} <= LABELS
+    assert {label for metric in METRICS for label in metric.labels} <= LABELS
 
 
 def test_before_it_is_configured_nothing_is_kept_and_nothing_fails(folder: Path) -> None:
-    metrics.WEBHOOKS.inc("telegram", "200")
-    metrics.SEND.observe(1, "telegram")
-    metrics.BREAKERS_OPEN.set(1, "host/model")
+    WEBHOOKS.inc("telegram", "200")
+    SEND.observe(1, "telegram")
+    BREAKERS_OPEN.set(1, "host/model")
 
     assert metrics.exposition(folder) == b""
     assert not folder.exists()
@@ -102,9 +117,9 @@ def test_before_it_is_configured_nothing_is_kept_and_nothing_fails(folder: Path)
 
 def test_processes_are_summed(folder: Path, other: Other) -> None:
     metrics.configure(folder)
-    metrics.WEBHOOKS.inc("telegram", "200")
-    metrics.SEND.observe(0.3, "telegram")
-    metrics.BREAKERS_OPEN.set(1, "host/model")
+    WEBHOOKS.inc("telegram", "200")
+    SEND.observe(0.3, "telegram")
+    BREAKERS_OPEN.set(1, "host/model")
 
     assert _webhooks(folder) == 4
     assert _value(folder, "send_seconds_count", platform="telegram") == 2
@@ -125,8 +140,8 @@ def test_a_killed_process_leaves_what_it_counted_and_takes_its_gauges_along(fold
 def test_restarts_do_not_fill_the_disk(folder: Path) -> None:
     for _ in range(20):
         metrics.configure(folder)
-        metrics.WEBHOOKS.inc("telegram", "200")
-        metrics.BREAKERS_OPEN.set(1, "host/model")
+        WEBHOOKS.inc("telegram", "200")
+        BREAKERS_OPEN.set(1, "host/model")
         metrics.close()
 
     assert _webhooks(folder) == 20
@@ -137,7 +152,7 @@ def test_restarts_do_not_fill_the_disk(folder: Path) -> None:
 def test_a_histogram_shows_all_its_buckets_each_holding_those_below(folder: Path) -> None:
     metrics.configure(folder)
     for amount in (0.0005, 0.001, 0.3, 99.0):
-        metrics.JOURNAL_APPEND.observe(amount)
+        JOURNAL_APPEND.observe(amount)
 
     def bucket(le: str) -> float | None:
         return _value(folder, "journal_append_seconds_bucket", le=le)
@@ -149,18 +164,18 @@ def test_a_label_that_is_forgotten_is_an_error_and_a_long_one_is_cut(folder: Pat
     metrics.configure(folder)
 
     with pytest.raises(ValueError, match="platform, status"):
-        metrics.WEBHOOKS.inc("telegram")
-    metrics.EVENTS.inc("message", "dead_letter", "x" * 500)
+        WEBHOOKS.inc("telegram")
+    EVENTS.inc("message", "dead_letter", "x" * 500)
 
     assert _value(folder, "events_total", kind="message", outcome="dead_letter", reason="x" * 60) == 1
 
 
 def test_series_beyond_the_bound_are_not_kept_and_the_others_go_on(folder: Path) -> None:
     metrics.configure(folder)
-    metrics.WEBHOOKS.inc("telegram", "200")
+    WEBHOOKS.inc("telegram", "200")
     for number in range(metric_files.SERIES_MAX + 10):
-        metrics.EVENTS.inc("message", "dead_letter", str(number))
-    metrics.WEBHOOKS.inc("telegram", "200")
+        EVENTS.inc("message", "dead_letter", str(number))
+    WEBHOOKS.inc("telegram", "200")
 
     assert _webhooks(folder) == 2
     assert sum(name == "switchboard_events_total" for name, _ in _shown(folder)) == metric_files.SERIES_MAX - 1
@@ -173,7 +188,7 @@ def test_a_file_torn_by_a_power_loss_is_left_out(folder: Path, other: Other) -> 
     torn.write_bytes(b"\xff" * 4096)
 
     metrics.configure(folder)
-    metrics.WEBHOOKS.inc("telegram", "200")
+    WEBHOOKS.inc("telegram", "200")
 
     assert _webhooks(folder) == 1
     assert _value(folder, "send_seconds_count", platform="telegram") == 1
@@ -184,36 +199,36 @@ def test_a_folder_that_cannot_be_had_keeps_no_process_from_its_work(tmp_path: Pa
 
     metrics.configure(tmp_path / "file" / "metrics")
 
-    metrics.WEBHOOKS.inc("telegram", "200")
+    WEBHOOKS.inc("telegram", "200")
     assert metrics.exposition(tmp_path / "file" / "metrics") == b""
 
 
 def test_the_files_are_for_our_eyes_only(folder: Path) -> None:
     for _ in range(2):  # the second one finds a dead one to fold
         metrics.configure(folder)
-        metrics.BREAKERS_OPEN.set(1, "host/model")
+        BREAKERS_OPEN.set(1, "host/model")
 
     assert {path.stat().st_mode & 0o077 for path in [folder, *folder.iterdir()]} == {0}
     assert os.listdir(folder)
 
 
 def test_one_number_of_all_processes_can_be_asked_for_alone(folder: Path, other: Other) -> None:
-    assert metrics.counted(metrics.WEBHOOKS, folder / "nowhere") == {}
+    assert metrics.counted(WEBHOOKS, folder / "nowhere") == {}
 
     metrics.configure(folder)
-    metrics.WEBHOOKS.inc("telegram", "200")
-    metrics.WEBHOOKS.inc("slack", "401")
-    assert metrics.counted(metrics.WEBHOOKS, folder) == {("telegram", "200"): 4, ("slack", "401"): 1}
-    assert metrics.counted(metrics.BREAKERS_OPEN, folder) == {("host/model",): 1}
+    WEBHOOKS.inc("telegram", "200")
+    WEBHOOKS.inc("slack", "401")
+    assert metrics.counted(WEBHOOKS, folder) == {("telegram", "200"): 4, ("slack", "401"): 1}
+    assert metrics.counted(BREAKERS_OPEN, folder) == {("host/model",): 1}
 
     other.kill()
-    assert metrics.counted(metrics.WEBHOOKS, folder)["telegram", "200"] == 4, "what it counted goes on counting"
-    assert metrics.counted(metrics.BREAKERS_OPEN, folder) == {}, "its gauges went with it"
+    assert metrics.counted(WEBHOOKS, folder)["telegram", "200"] == 4, "what it counted goes on counting"
+    assert metrics.counted(BREAKERS_OPEN, folder) == {}, "its gauges went with it"
 
 
 def test_a_torn_file_of_another_process_does_not_take_the_numbers_away(folder: Path) -> None:
     metrics.configure(folder)
-    metrics.WEBHOOKS.inc("telegram", "200")
+    WEBHOOKS.inc("telegram", "200")
     (folder / "counter_torn.db").write_bytes(b"\xff\x01\x00\x00" + b"\x00" * 100)
 
-    assert metrics.counted(metrics.WEBHOOKS, folder) == {("telegram", "200"): 1}
+    assert metrics.counted(WEBHOOKS, folder) == {("telegram", "200"): 1}

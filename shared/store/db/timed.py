@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import pq, sql
 
-from shared.telemetry import metrics
+from shared.store.db import metrics
 
 UNNAMED = "unnamed"
 COMMIT = "commit"

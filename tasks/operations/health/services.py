@@ -7,6 +7,8 @@ from typing import Any
 
 import redis
 
+from shared.cache.metrics import CACHE, CACHE_BACKOFFS
+from shared.live.metrics import STREAMS, STREAMS_ALLOWED
 from shared.resilience import disk
 from shared.resilience.shared_breaker import PREFIX
 from shared.store.inbound import journal
@@ -109,7 +111,7 @@ def sockets(visit: CheckContext) -> CheckResult:
     """Event streams that this machine's gateways hold open for web pages; beyond what is allowed they refuse."""
     folder = visit.settings.metrics_folder
     held, allowed = (
-        sum(metrics.counted(one, folder).values()) for one in (metrics.STREAMS, metrics.STREAMS_ALLOWED)
+        sum(metrics.counted(one, folder).values()) for one in (STREAMS, STREAMS_ALLOWED)
     )  # fmt: skip
     if not allowed:
         raise Away("no gateway of this machine keeps numbers")
@@ -123,9 +125,9 @@ def caches(visit: CheckContext) -> CheckResult:
     counting began; and how often Redis was left alone because it was away."""
     folder = visit.settings.metrics_folder
     shown: dict[str, Any] = {}
-    for (cache, where), count in metrics.counted(metrics.CACHE, folder).items():
+    for (cache, where), count in metrics.counted(CACHE, folder).items():
         shown.setdefault(cache, {})[where] = int(count)
     for counts in shown.values():
         all_looks = sum(counts.values())
         counts["hit_share"] = round(1 - counts.get("nowhere", 0) / all_looks, 3) if all_looks else None
-    return CheckResult({"caches": shown, "rests": int(sum(metrics.counted(metrics.CACHE_BACKOFFS, folder).values()))})
+    return CheckResult({"caches": shown, "rests": int(sum(metrics.counted(CACHE_BACKOFFS, folder).values()))})

@@ -1,0 +1,11 @@
+"""Look-ups of caches."""
+
+from __future__ import annotations
+
+from shared.telemetry.metrics import Counter
+
+CACHE = Counter(
+    "cache_lookups_total", "Look-ups of caches by where the value was: near (this process), far (Redis), nowhere.",
+    ("cache", "where"),
+)  # fmt: skip
+CACHE_BACKOFFS = Counter("cache_backoffs_total", "Times that a cache left Redis alone because it was away.")

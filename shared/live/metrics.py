@@ -1,0 +1,8 @@
+"""Event streams of web pages and agents."""
+
+from __future__ import annotations
+
+from shared.telemetry.metrics import Gauge
+
+STREAMS = Gauge("open_event_streams", "Event streams of web pages and agents that gateways hold open.")
+STREAMS_ALLOWED = Gauge("allowed_event_streams", "As many as those gateways would hold (WIDGET_STREAMS_MAX).")

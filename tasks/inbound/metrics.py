@@ -1,0 +1,10 @@
+"""Batches of the journal and what they held."""
+
+from __future__ import annotations
+
+from shared.telemetry.metrics import REQUESTS, Counter, Histogram
+
+BATCHES = Counter("batches_total", "Batches of journal entries stored.")
+BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buckets=REQUESTS)
+EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
+REPEATS = Counter("repeated_requests_total", "Requests read again after a crash, without effect.")

@@ -1,0 +1,11 @@
+"""Audits of vector indexes."""
+
+from __future__ import annotations
+
+from shared.telemetry.metrics import SHARE, Counter, Histogram
+
+RECALL = Histogram(
+    "knowledge_recall_ratio", "Share of the exact ten nearest that the index finds, an audit of one company each.",
+    buckets=SHARE,
+)  # fmt: skip
+RECALL_LOW = Counter("knowledge_recall_low_total", "Audits that found less than 0.95.")

@@ -1,0 +1,9 @@
+"""Channels that a person should look after."""
+
+from __future__ import annotations
+
+from shared.telemetry.metrics import Counter
+
+CHANNEL_ALERTS = Counter(
+    "channel_alerts_total", "Channels that a person should look after.", ("platform", "alert", "meaning")
+)
