@@ -60,6 +60,11 @@ class Platform(Protocol):
         """Whether the headers hold what a signature of the body needs: without it the body need not be read."""
         return True
 
+    def moves_for_good(self, chat: str) -> bool:
+        """Whether the platform gives this chat's id to nobody else once it has moved to another: what still comes under
+        it belongs to the new one."""
+        return False
+
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         """Whether the request comes from the platform, under any of the app's secrets (several while one
         is rotated). headers: names in lower case. Constant time in each secret; malformed headers are False.

@@ -16,7 +16,7 @@ from shared.store.delivery import send_results
 from shared.store.delivery.outbound import Attempt, Claim, Outbound
 from shared.store.delivery.send_results import Recorded
 from shared.store.delivery.statuses import Part
-from shared.store.inbox import conversation_bulk, conversations
+from shared.store.inbox import conversation_bulk, conversations, moving
 from shared.store.inbox.conversations import ChatKey
 from shared.store.tenants import channels
 from tasks.delivery import metrics
@@ -97,7 +97,10 @@ def follow(r: DeliveryResources, conn: Conn, part: Outbound, outcome: SendOutcom
     if outcome.migrated_to is not None:
         key = conversations.chat_of(conn, part.company_id, part.conversation_id)
         if key is not None:
-            conversations.migrate_chat(conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to)
+            for_good = r.platforms[part.platform].moves_for_good(key)
+            moving.move_chat(
+                conn, ChatKey(part.company_id, part.channel_id, key), outcome.migrated_to, for_good=for_good
+            )
     if outcome.status == "failed":
         send_results.fail_rest(conn, part.company_id, part.id, outcome.meaning)
         conversation_bulk.set_problems(conn, {(part.company_id, part.conversation_id): outcome.meaning})

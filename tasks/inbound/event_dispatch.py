@@ -6,15 +6,18 @@ Locks are taken in one order by everybody: contacts, conversations, parts, chann
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import datetime
 
-from shared.live.topics import Chat
+from shared import channels
+from shared.live.topics import Chat, Moved
 from shared.model import Route
 from shared.settings import Settings
 from shared.store.db.pool import Conn
-from shared.store.inbox import conversation_bulk, conversations
-from shared.store.tenants import channel_health, channels
+from shared.store.inbox import conversation_bulk, moving
+from shared.store.inbox.conversations import ChatKey
+from shared.store.tenants import channel_health
+from shared.store.tenants import channels as channel_rows
 from tasks.inbound import changes, inbound_messages, statuses
 from tasks.inbound.batch import Alert, Batch, Placed, Stored, event_action, happened_at, targets_of
 from tasks.operations import drop_reasons
@@ -36,16 +39,18 @@ SETTLED = frozenset({"account_reinstated", "quality_restored", "limit_raised", "
 
 def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stored) -> Batch:
     """Do what the events say; returns how each of them ended. The companies are set."""
+    placed = _followed(conn, placed)
     batch = sort_out(placed)
     abouts = statuses.understand(conn, batch)
-    inbound_messages.lock(conn, batch, {*statuses.chats_to_lock(batch), *(p.chat for p in batch.reads)})
+    moving_chats = {key for p in batch.migrated for key in (p.chat, _moved_to(p))}
+    inbound_messages.lock(conn, batch, {*statuses.chats_to_lock(batch), *(p.chat for p in batch.reads), *moving_chats})
     inbound_messages.store(conn, batch, settings, stored)
     changes.apply(conn, batch, settings, stored)
     statuses.apply(conn, batch, abouts, stored)
     changes.react(conn, batch, stored)
     _read(conn, batch, stored)
     _note(conn, batch)
-    _migrate(conn, batch)
+    _migrate(conn, batch, stored)
     if batch.accounts:  # with all that is told below, in one order: others tell at the same time
         channel_health.lock(conn, {(route.company_id, route.channel_id) for p in placed for route in p.routes})
     _accounts(conn, batch, stored)
@@ -125,11 +130,39 @@ def _note(conn: Conn, batch: Batch) -> None:
     conversation_bulk.set_referrals(conn, newest)
 
 
-def _migrate(conn: Conn, batch: Batch) -> None:
+def _migrate(conn: Conn, batch: Batch, stored: Stored) -> None:
+    """After all else of the batch is stored, so that it moves along."""
     for p in batch.migrated:
-        assert p.event.migrated_to is not None
-        conversations.migrate_chat(conn, p.chat, p.event.migrated_to)
-        batch.effected(p)
+        moved = moving.move_chat(conn, p.chat, _moved_to(p).chat, for_good=_for_good(p))
+        stored.moved += [Moved(p.home.company_id, turn_id, epoch) for turn_id, epoch in moved.recalled]
+        stored.turns += int(moved.merged)
+        if moved.changed:
+            batch.effected(p)
+        else:
+            batch.dropped(p, "duplicate")
+    stored.chats |= {Chat(*astuple(_moved_to(p))) for p in batch.migrated}
+
+
+def _moved_to(p: Placed) -> ChatKey:
+    assert p.event.migrated_to is not None
+    return ChatKey(p.home.company_id, p.home.channel_id, p.event.migrated_to)
+
+
+def _for_good(p: Placed) -> bool:
+    return p.event.chat is not None and channels.platform(p.home.platform).moves_for_good(p.event.chat)
+
+
+def _followed(conn: Conn, placed: Sequence[Placed]) -> Sequence[Placed]:
+    """The events with the new ids of chats that were moved before."""
+    asked = {p.chat for p in placed if p.route is not None and p.event.migrated_to is None and _for_good(p)}
+    moved = moving.follow(conn, sorted(asked, key=astuple))
+    if not moved:
+        return placed
+    return [
+        replace(p, event=replace(p.event, chat=moved[p.chat].chat))
+        if p.route is not None and p.event.chat is not None and p.chat in moved and p.event.migrated_to is None else p
+        for p in placed
+    ]  # fmt: skip
 
 
 def _accounts(conn: Conn, batch: Batch, stored: Stored) -> None:
@@ -155,6 +188,6 @@ def _hear(conn: Conn, route: Route, word: str) -> Alert | None:
     state = "needs_reauth" if word in REVOKED else "active"
     # of those that are well again only whom the account's ban had shut
     moved = word in REVOKED or word == "account_reinstated"
-    if moved and channels.set_state(conn, *place, state) and word in REVOKED:
+    if moved and channel_rows.set_state(conn, *place, state) and word in REVOKED:
         return Alert("channel_needs_reauth", route.platform, word, *place)
     return None

@@ -48,6 +48,10 @@ class Telegram(Platform):
     def account(self, body: Mapping[str, Any]) -> str | None:
         return None
 
+    def moves_for_good(self, chat: str) -> bool:
+        """A group's id is negative, and changes once, when it becomes a supergroup."""
+        return chat.startswith("-")
+
     def shard_key(self, body: Mapping[str, Any]) -> str:
         return telegram_update.shard_key(body)
 

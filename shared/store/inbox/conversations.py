@@ -237,37 +237,6 @@ def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
     return cursor.fetchone()
 
 
-def migrate_chat(conn: Conn, key: ChatKey, new_chat: str) -> bool:
-    """Follow a chat that the platform moved: sends go to its new id, and what is written there belongs to it.
-
-    Where the new id has a conversation of its own already, only the sends follow. False: chat unknown.
-    """
-    taken = conn.execute(
-        """
-        /* conversations.migrate_chat */
-        SELECT 1
-        FROM conversations
-        WHERE company_id = %s
-          AND channel_id = %s
-          AND chat = %s
-        """,
-        (key.company_id, key.channel_id, new_chat),
-    ).fetchone()
-    column_chat = key.chat if taken else new_chat
-    cursor = conn.execute(
-        """
-        /* conversations.migrate_chat */
-        UPDATE conversations
-        SET chat = %s, migrated_to = %s
-        WHERE company_id = %s
-          AND channel_id = %s
-          AND chat = %s
-        """,
-        (column_chat, new_chat, key.company_id, key.channel_id, key.chat),
-    )
-    return cursor.rowcount == 1
-
-
 def chat_of(conn: Conn, company_id: int, conversation_id: int) -> str | None:
     """The conversation's id on the platform, as its customers' messages name it."""
     cursor = conn.cursor(row_factory=scalar_row)
