@@ -175,7 +175,7 @@ def _unlike(system: Drilled, crowds: list[Crowd]) -> list[str]:
     system.wait_at_rest(CLEAR_WITHIN_S)
     found = checks.tally(system, [customer for crowd in crowds for customer in crowd.people])
     wrong = [*checks.replies(system), *checks.counters(system)]
-    if found.lost or found.doubled or found.uncertain or wrong:
+    if found.lost or found.doubled or found.unknown_outcomes or wrong:
         raise AssertionError(f"{found} {wrong}")
     return [f"customer by customer: {found.accepted} messages accepted, stored and answered once; 0 lost, 0 doubled"]
 

@@ -46,7 +46,7 @@ REWRITTEN: dict[str, tuple[tuple[str, str], ...]] = {
     "turns.finish": (("AND state = 'answering'", "AND state IN ('waiting', 'answering')"),),
     "outbound.record": (
         ("AND attempts = %(attempt)s", ""),
-        ("(state IN ('sending', 'uncertain')", "(state IN ('queued', 'sending', 'uncertain')"),
+        ("(state IN ('sending', 'unknown_outcome')", "(state IN ('queued', 'sending', 'unknown_outcome')"),
         ("AND day >= %(since)s)", "AND day >= %(since)s AND false)"),
     ),
 }

@@ -30,7 +30,7 @@ Reason = Literal[
 """Why an event is not answered, or has no effect at all; tasks/operations/drop_reasons.py says of each whether somebody
 is told."""
 
-SendStatus = Literal["sent", "retry", "uncertain", "failed", "reauth"]
+SendStatus = Literal["sent", "retry", "unknown_outcome", "failed", "reauth"]
 
 Ladder = Literal[
     "full", "cheaper", "passages", "unknown", "handover", "notice", "courtesy", "welcome", "silence",
@@ -243,7 +243,7 @@ class SendOutcome:
     """What became of one request to a platform's send API.
 
     sent: the platform has it, platform_message_id is its id. retry: it has it not; come back in retry_after_s.
-    uncertain: the request left and nobody knows. failed: it never will (meaning says why).
+    unknown_outcome: the request left and nobody knows. failed: it never will (meaning says why).
     reauth: the channel's credentials are refused; a person must renew them.
     meaning: a static word for people and metrics. migrated_to: the chat's new id, send there. disables: whoever
     received the channel's messages wants no more of them.

@@ -107,8 +107,8 @@ class Watch:
         yield single("overdue_turn_age_seconds", "Since when the oldest of them is due.", found.overdue_turn_s)
         yield single("overdue_parts", "Parts that are due and not sent.", found.overdue_parts)
         yield single("overdue_part_age_seconds", "Since when the oldest of them is due.", found.overdue_part_s)
-        yield single("uncertain_parts", "Sends whose outcome nobody knows; a person settles them.",
-                      found.uncertain_parts)  # fmt: skip
+        yield single("unknown_outcomes", "Sends whose outcome nobody knows; a person settles them.",
+                      found.unknown_outcomes)  # fmt: skip
         yield single("dead_letters", "Requests set aside with their error; a person redrives them.",
                       found.dead_letters)  # fmt: skip
         yield from _of_overload(behind)

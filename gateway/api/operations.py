@@ -1,4 +1,4 @@
-"""`/ops/…`: the balance, dead letters and uncertain sends, for the bearer of OPS_TOKEN. JSON in, JSON out.
+"""`/ops/…`: the balance, dead letters and sends of unknown outcome, for the bearer of OPS_TOKEN. JSON in, JSON out.
 
 What is said in a request's body is shown only when it is asked for (`?content=1`), and that it was is logged.
 """
@@ -85,7 +85,7 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
     async def settle(self, company_id: int, outbound_id: int, *, sent: bool) -> None:
-        """Raises Refused: 404 where there is no such send, 409 where it is not uncertain."""
+        """Raises Refused: 404 where there is no such send, 409 where its outcome is known."""
 
         def run() -> None:
             with self._edge.db.transaction(company_id) as conn:
@@ -93,8 +93,8 @@ class Desk:
                     return
                 state = send_results.state_of(conn, company_id, outbound_id)
             if state is None:
-                raise Refused(404, f"company {company_id} has no send {outbound_id}: /ops/uncertain shows them")
-            raise Refused(409, f"send {outbound_id} is {state}, not uncertain: there is nothing to settle")
+                raise Refused(404, f"company {company_id} has no send {outbound_id}: /ops/unknown-outcomes shows them")
+            raise Refused(409, f"send {outbound_id} is {state}, not unknown_outcome: there is nothing to settle")
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
@@ -246,12 +246,13 @@ def _mistakes(work: Callable[[], T]) -> T:
         raise Refused(422, str(e)) from None
 
 
-async def list_uncertain(desk: Desk, request: Request, asked: Parameters) -> Any:
-    return {"uncertain": await desk.ask(lambda conn: send_results.list_uncertain(conn, limit=asked.query[LIMIT]))}
+async def list_unknown_outcomes(desk: Desk, request: Request, asked: Parameters) -> Any:
+    most = asked.query[LIMIT]
+    return {"unknown_outcomes": await desk.ask(lambda conn: send_results.list_unknown_outcomes(conn, limit=most))}
 
 
 async def settle(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """`{"company_id": 1, "id": 7, "sent": true}`: what a person found out about an uncertain send."""
+    """`{"company_id": 1, "id": 7, "sent": true}`: what a person found out about a send of unknown outcome."""
     body = asked.body
     await desk.settle(body[COMPANY_ID], body[OUTBOUND_ID], sent=body[SENT])
     return {"settled": True}
@@ -266,9 +267,9 @@ ROUTES = [
     }),
     Resource("/ops/dead-letters/discard", {"POST": _operation(discard, body=(PLACES, WHY))}),
     Resource("/ops/dead-letters/{place:path}", {"GET": _operation(show_dead_letter, (CONTENT,))}),
-    Resource("/ops/uncertain", {"GET": _operation(list_uncertain, (LIMIT,))}),
-    Resource("/ops/uncertain/settle", {"POST": _operation(settle, body=(COMPANY_ID, OUTBOUND_ID, SENT))}),
+    Resource("/ops/unknown-outcomes", {"GET": _operation(list_unknown_outcomes, (LIMIT,))}),
+    Resource("/ops/unknown-outcomes/settle", {"POST": _operation(settle, body=(COMPANY_ID, OUTBOUND_ID, SENT))}),
 ]  # fmt: skip
 
-MOVED = moved("/ops/parked", "/ops/dead-letters")
+MOVED = [*moved("/ops/parked", "/ops/dead-letters"), *moved("/ops/uncertain", "/ops/unknown-outcomes")]
 """Addresses of former versions."""

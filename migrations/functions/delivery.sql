@@ -1,6 +1,6 @@
 -- Claims of parts to send, and what becomes of sends without a result.
 
--- The next due part between two companies: a conversation's oldest open one. An uncertain one blocks the conversation
+-- The next due part between two companies: a conversation's oldest open one. One of unknown outcome blocks the conversation
 -- for a bound, then lets the others pass; a part with blocks = false blocks nobody.
 -- Planned once and with a look-up for earlier parts, for the reasons that claim_turn has.
 CREATE OR REPLACE FUNCTION claim_outbound(after_company bigint, before_company bigint, lease_s double precision,
@@ -16,9 +16,9 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
           AND o.state IN ('queued', 'sending')
           AND NOT EXISTS (SELECT 1 FROM outbound earlier
                           WHERE earlier.company_id = o.company_id AND earlier.conversation_id = o.conversation_id
-                            AND earlier.id < o.id AND earlier.state IN ('queued', 'sending', 'uncertain')
+                            AND earlier.id < o.id AND earlier.state IN ('queued', 'sending', 'unknown_outcome')
                             AND earlier.blocks
-                            AND (earlier.state <> 'uncertain' OR earlier.uncertain_at
+                            AND (earlier.state <> 'unknown_outcome' OR earlier.unknown_since
                                  > clock_timestamp() - make_interval(secs => unblock_s)) OFFSET 0)
         ORDER BY o.company_id, o.due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     UPDATE outbound o SET epoch = o.epoch + 1, due_at = clock_timestamp() + make_interval(secs => lease_s)
@@ -76,21 +76,21 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
                                     WHERE h.company_id = o.company_id AND h.id = o.channel_id) AS again
         FROM outbound o
         WHERE o.state = 'sending' AND o.due_at <= clock_timestamp() LIMIT lim FOR UPDATE SKIP LOCKED)
-    UPDATE outbound o SET state = CASE WHEN late.again THEN 'queued' ELSE 'uncertain' END,
-           uncertain_at = CASE WHEN late.again THEN NULL ELSE clock_timestamp() END,
+    UPDATE outbound o SET state = CASE WHEN late.again THEN 'queued' ELSE 'unknown_outcome' END,
+           unknown_since = CASE WHEN late.again THEN NULL ELSE clock_timestamp() END,
            epoch = o.epoch + late.again::int, meaning = 'not_recorded'
     FROM late WHERE o.company_id = late.company_id AND o.id = late.id
     RETURNING o.company_id, o.id, o.state
 $$;
 
 -- What operators decide on, the oldest first.
-CREATE OR REPLACE FUNCTION ops_uncertain(lim int)
-RETURNS TABLE (company_id bigint, id bigint, conversation_id bigint, part int, meaning text, uncertain_at timestamptz)
+CREATE OR REPLACE FUNCTION ops_unknown_outcomes(lim int)
+RETURNS TABLE (company_id bigint, id bigint, conversation_id bigint, part int, meaning text, unknown_since timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT o.company_id, o.id, o.conversation_id, o.part, o.meaning, o.uncertain_at
-    FROM outbound o WHERE o.state = 'uncertain' ORDER BY o.uncertain_at LIMIT lim
+    SELECT o.company_id, o.id, o.conversation_id, o.part, o.meaning, o.unknown_since
+    FROM outbound o WHERE o.state = 'unknown_outcome' ORDER BY o.unknown_since LIMIT lim
 $$;
 
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION claim_outbound, claim_parts, expire_sending, ops_uncertain FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION claim_parts, expire_sending, ops_uncertain TO switchboard_app;
+REVOKE ALL ON FUNCTION claim_outbound, claim_parts, expire_sending, ops_unknown_outcomes FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION claim_parts, expire_sending, ops_unknown_outcomes TO switchboard_app;

@@ -65,7 +65,7 @@ $$;
 -- For metrics and `doctor`.
 CREATE OR REPLACE FUNCTION operations_state(lim int)
 RETURNS TABLE (overdue_turns bigint, overdue_turn_s double precision, overdue_parts bigint,
-               overdue_part_s double precision, uncertain_parts bigint, dead_letters bigint, needing_reauth bigint)
+               overdue_part_s double precision, unknown_outcomes bigint, dead_letters bigint, needing_reauth bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT t.n, t.age_s, o.n, o.age_s, u.n, p.n, c.n
     FROM (SELECT count(*) AS n, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS age_s
@@ -74,7 +74,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
          (SELECT count(*) AS n, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS age_s
           FROM (SELECT due_at FROM outbound WHERE state IN ('queued', 'sending') AND due_at <= clock_timestamp()
                 LIMIT lim) a) o,
-         (SELECT count(*) AS n FROM (SELECT 1 FROM outbound WHERE state = 'uncertain' LIMIT lim) a) u,
+         (SELECT count(*) AS n FROM (SELECT 1 FROM outbound WHERE state = 'unknown_outcome' LIMIT lim) a) u,
          (SELECT count(*) AS n FROM (SELECT 1 FROM webhook_events WHERE outcome = 'dead_letter' LIMIT lim) a) p,
          (SELECT count(*) AS n FROM (SELECT 1 FROM channels WHERE state = 'needs_reauth' LIMIT lim) a) c
 $$;

@@ -106,7 +106,7 @@ class Platform(Protocol):
 
     async def send(self, http: httpx.AsyncClient, outgoing: Outgoing) -> SendOutcome:
         """Send one part. Never raises on what the network or the platform does; the caller sets the deadline
-        and treats its own cancellation of this call as `uncertain`."""
+        and treats its own cancellation of this call as `unknown_outcome`."""
         ...
 
     async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:

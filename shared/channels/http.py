@@ -62,7 +62,7 @@ async def exchange(
         return response
     if never_left:
         return SendOutcome("retry", "no_connection")
-    return SendOutcome("uncertain", "connection_lost")
+    return SendOutcome("unknown_outcome", "connection_lost")
 
 
 async def post(http: httpx.AsyncClient, url: str, content: bytes, headers: Mapping[str, str]) -> Response:

@@ -60,9 +60,9 @@ class DeliverySettings(Domain):
     send_deadline_s: float = Field(default=10.0, alias="SEND_DEADLINE_S", gt=0)
     """How long a send may take."""
     record_deadline_s: float = Field(default=30.0, alias="RECORD_DEADLINE_S", gt=0)
-    """How long until a send whose result was not recorded counts as uncertain."""
-    uncertain_unblock_s: float = Field(default=60.0, alias="UNCERTAIN_UNBLOCK_S", ge=0)
-    """How long until later messages may be sent after an uncertain one."""
+    """How long until a send whose result was not recorded counts as one of unknown outcome."""
+    unknown_outcome_unblock_s: float = Field(default=60.0, alias="UNKNOWN_OUTCOME_UNBLOCK_S", ge=0)
+    """How long until later messages may be sent after one of unknown outcome."""
 
     def problems(self) -> list[str]:
         if self.send_deadline_s >= self.record_deadline_s:

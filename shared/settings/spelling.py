@@ -27,7 +27,8 @@ ELSEWHERE = re.compile(r"(RAW_)?RETENTION(_|$)")
 """How long things are kept is said by a command, for all and for single companies."""
 BY_CONTAINERS = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP)(_.*)?)$|_TCP_ADDR$|_ENV_|_NAME$")
 """What Kubernetes and Docker set for each service of a neighbourhood."""
-RENAMED = {"WEDGED_AFTER_S": "STALLED_AFTER_S", "OVERLOAD_CALM_S": "OVERLOAD_RECOVERY_S"}
+RENAMED = {"WEDGED_AFTER_S": "STALLED_AFTER_S", "OVERLOAD_CALM_S": "OVERLOAD_RECOVERY_S",
+           "UNCERTAIN_UNBLOCK_S": "UNKNOWN_OUTCOME_UNBLOCK_S"}  # fmt: skip
 """Settings by the names that they had before."""
 ONE_EDIT_LENGTH, TWO_EDITS_LENGTH = 8, 12
 """From which length on, without underscores, so many wrong letters still leave no doubt."""

@@ -96,7 +96,7 @@ def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> C
 def _claim(r: DeliveryResources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
     return outbound.claim_several(
         conn, after_company, limit=room.slots, lease_s=r.settings.answers.lease_s,
-        unblock_s=r.settings.delivery.uncertain_unblock_s, held=room.held, company_max=room.company_max,
+        unblock_s=r.settings.delivery.unknown_outcome_unblock_s, held=room.held, company_max=room.company_max,
     )  # fmt: skip
 
 
@@ -230,7 +230,7 @@ def _outgoing(r: DeliveryResources, part: Outbound) -> Outgoing:
 
 
 def _settle_here(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
-    """The customer reads our tables: attempt and result are one commit, so none of these is ever uncertain."""
+    """The customer reads our tables: attempt and result are one commit, so the outcome of these is always known."""
     begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.delivery.record_deadline_s)
     if claim not in begun:
         return Delivered(Result.UNSENT, claim.company_id)
@@ -291,8 +291,8 @@ def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[
         http = r.egress.client("send") if platform.guarded else r.http
         outcome = r.loop.run(platform.send(http, outgoing), timeout_s=r.settings.delivery.send_deadline_s)
     except TimeoutError:
-        outcome = SendOutcome("uncertain", "timeout")
-    if outcome.status == "uncertain" and platform.idempotent:
+        outcome = SendOutcome("unknown_outcome", "timeout")
+    if outcome.status == "unknown_outcome" and platform.idempotent:
         outcome = replace(outcome, status="retry")
     faults.reach("deliver.before_record")
     duration_ms = round((time.monotonic() - started) * 1000)

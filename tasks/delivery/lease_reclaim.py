@@ -27,8 +27,9 @@ class Reclaimed:
 
 def reclaim_dead(r: DeliveryResources, may_serve: Callable[[str], bool] = lambda station: True) -> Reclaimed:
     """Give back what dead processes of this machine held. Turns are due at once. So is a part that had not begun to
-    leave; of one that had nobody will record the result, so it is uncertain now. may_serve: whether the caller can do
-    a station's work; the death of one whose work it cannot do is left for others to see. Raises DatabaseUnavailable."""
+    leave; of one that had nobody will record the result, so it has an unknown outcome now. may_serve: whether the
+    caller can do a station's work; the death of one whose work it cannot do is left for others to see. Raises
+    DatabaseUnavailable."""
     reclaimed = Reclaimed()
 
     def release(station: str, pieces: list[LeaseRecord]) -> Left:

@@ -11,5 +11,5 @@ GIVEN_UP = Counter("parts_given_up_total", "Parts that will not be sent.", ("pla
 FAILED_LATER = Counter(
     "sends_failed_later_total", "Parts that a platform had taken and then did not deliver.", ("platform", "meaning")
 )
-UNRECORDED = Counter("sends_unrecorded_total", "Sends taken for uncertain because nobody recorded their result.")
+UNRECORDED = Counter("sends_unrecorded_total", "Sends of unknown outcome because nobody recorded their result.")
 LEASES_RECLAIMED = Counter("leases_reclaimed_total", "Leases of killed processes that others gave back.", ("kind",))

@@ -80,7 +80,7 @@ def revert_send(r: DeliveryResources, begun: Begun) -> bool:
 
 def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
     """While the database is away only this process knows the result, and it has nothing else to do: it tries for as
-    long as it lives. Others take the send for uncertain after RECORD_DEADLINE_S, and what is written later still
+    long as it lives. After RECORD_DEADLINE_S others take its outcome for unknown, and what is written later still
     settles it. A process that is to stop tries until that deadline; None if that was in vain."""
     until = time.monotonic() + r.settings.delivery.record_deadline_s
     while True:
@@ -129,11 +129,11 @@ def need_reauth(conn: Conn, part: Outbound) -> None:
 
 
 def expire_unrecorded(r: DeliveryResources) -> int:
-    """Take sends whose result nobody wrote down for uncertain; returns how many."""
+    """Mark sends whose result nobody wrote down as of unknown outcome; returns how many."""
     with r.db.transaction() as conn:
         again = [name for name, platform in r.platforms.items() if platform.idempotent]
         expired = send_results.expire_sending(conn, again)
     for company_id, outbound_id in expired:
-        log.error("part_uncertain", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
+        log.error("part_outcome_unknown", company_id=company_id, outbound_id=outbound_id, meaning="not_recorded")
     metrics.UNRECORDED.inc(by=len(expired))
     return len(expired)

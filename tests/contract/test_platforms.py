@@ -361,14 +361,14 @@ def test_a_request_that_never_left_is_sent_again(name: str, error: Exception) ->
 
 @over_http
 @pytest.mark.parametrize("error", LEFT, ids=repr)
-def test_a_request_that_left_and_has_no_answer_is_uncertain(name: str, error: Exception) -> None:
-    assert _send(name, _raising(error)).status == "uncertain"
+def test_a_request_that_left_and_has_no_answer_has_an_unknown_outcome(name: str, error: Exception) -> None:
+    assert _send(name, _raising(error)).status == "unknown_outcome"
 
 
 @over_http
 @pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"[]", b"{}", b'{"ok":true}', b"\xff", b'"' + b"x" * 99_999])
-def test_a_200_that_cannot_be_read_is_uncertain(name: str, body: bytes) -> None:
-    expected = "sent" if SAMPLES[name].any_2xx else "uncertain"
+def test_a_200_that_cannot_be_read_has_an_unknown_outcome(name: str, body: bytes) -> None:
+    expected = "sent" if SAMPLES[name].any_2xx else "unknown_outcome"
     assert _send(name, lambda _: httpx.Response(200, content=body)).status == expected
 
 
@@ -389,7 +389,7 @@ def test_whatever_is_answered_has_a_meaning_that_tells_nothing(name: str, status
 
 @over_http
 def test_a_send_that_is_called_off_ends(name: str) -> None:
-    """The caller's deadline: it takes the outcome for uncertain then."""
+    """The caller's deadline: it takes the outcome for unknown then."""
 
     async def run() -> None:
         async def hanging(_: httpx.Request) -> httpx.Response:

@@ -149,8 +149,8 @@ def test_we_keep_within_the_limits_that_the_platform_has(whatsapp: WhatsApp) -> 
         ({"kind": "status", "status": 500}, ("retry", "platform_error")),
         ({"kind": "status", "status": 400, "code": "131049"}, ("failed", "not_delivered")),
         ({"kind": "status", "status": 400, "code": "368"}, ("failed", "policy")),
-        ({"kind": "drop_after_effect"}, ("uncertain", "connection_lost")),
-        ({"kind": "malformed"}, ("uncertain", "unreadable_answer")),
+        ({"kind": "drop_after_effect"}, ("unknown_outcome", "connection_lost")),
+        ({"kind": "malformed"}, ("unknown_outcome", "unreadable_answer")),
     ],
 )
 def test_what_goes_wrong_has_a_meaning(

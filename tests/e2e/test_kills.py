@@ -1,4 +1,4 @@
-"""SIGKILL at every named point of the journey: nothing lost, nothing twice; uncertain only between send and record."""
+"""SIGKILL at every named point of the journey: no loss, no double; unknown outcomes only between send and record."""
 
 from __future__ import annotations
 
@@ -73,26 +73,26 @@ def _standing_in(system: System, station: str) -> int:
 
 @pytest.mark.parametrize(("process", "point"), SAFE, ids=[f"{process}-{point}" for process, point in SAFE])
 def test_a_kill_at_a_safe_point_loses_nothing_and_repeats_nothing(system: System, process: str, point: str) -> None:
-    uncertain_before = system.balance().outbound.get("uncertain", 0)
+    unknown_before = system.balance().outbound.get("unknown_outcome", 0)
 
     customers = _kill_at(system, process, point)
 
     found = system.wait_at_rest()
-    assert found.outbound.get("uncertain", 0) == uncertain_before
+    assert found.outbound.get("unknown_outcome", 0) == unknown_before
     _check(system, customers)
     assert len(system.standin.messages(token=system.bots[-1].token)) == customers
 
 
 @pytest.mark.parametrize(("process", "point"), UNKNOWABLE, ids=[point for _, point in UNKNOWABLE])
-def test_a_kill_between_send_and_record_is_uncertain_and_never_sent_again(
+def test_a_part_killed_between_send_and_record_has_an_unknown_outcome_and_is_never_sent_again(
     system: System, process: str, point: str
 ) -> None:
-    uncertain_before = system.balance().outbound.get("uncertain", 0)
+    unknown_before = system.balance().outbound.get("unknown_outcome", 0)
 
     customers = _kill_at(system, process, point)
 
     found = system.wait_at_rest()
-    assert found.outbound.get("uncertain", 0) - uncertain_before == 1
+    assert found.outbound.get("unknown_outcome", 0) - unknown_before == 1
     _check(system, customers)
     arrived = len(system.standin.messages(token=system.bots[-1].token))
     assert arrived == (0 if point == "deliver.before_write" else 1)

@@ -79,7 +79,8 @@ def test_the_last_hundred_and_the_last_half_year_stay(work: Work, bot: Bot, coun
     "busy",
     [
         "UPDATE turns SET state = 'waiting' WHERE id = (SELECT max(id) FROM turns)",
-        "UPDATE outbound SET state = 'uncertain', uncertain_at = now() WHERE id = (SELECT min(id) FROM outbound)",
+        "UPDATE outbound SET state = 'unknown_outcome', unknown_since = now()"
+        " WHERE id = (SELECT min(id) FROM outbound)",
     ],
 )
 def test_a_conversation_in_which_something_is_under_way_stays(work: Work, bot: Bot, busy: str) -> None:

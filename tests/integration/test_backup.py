@@ -182,8 +182,9 @@ def test_restored_into_an_empty_database_nothing_goes_out_by_itself(
         with psycopg.connect(target.admin_url) as conn:
             assert conn.execute("SELECT count(*) FROM messages").fetchone() == (20,)
             assert conn.execute(
-                "SELECT (SELECT meaning FROM outbound WHERE state = 'uncertain'), (SELECT error FROM turns WHERE state"
-                " = 'cancelled'), (SELECT count(*) FROM turns WHERE state = 'waiting'),"
+                "SELECT (SELECT meaning FROM outbound WHERE state = 'unknown_outcome'),"
+                " (SELECT error FROM turns WHERE state = 'cancelled'),"
+                " (SELECT count(*) FROM turns WHERE state = 'waiting'),"
                 " (SELECT bot_enabled FROM conversations)"
             ).fetchone() == ("restored", "restored", 0, False)
         with psycopg.connect(target.url) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -44,7 +44,7 @@ def _dead_letter(inbox: Inbox, bot: Bot) -> str:
     return str(place)
 
 
-def _uncertain(inbox: Inbox, bot: Bot) -> str:
+def _unknown_outcome(inbox: Inbox, bot: Bot) -> str:
     """A send whose outcome nobody knows; returns its place."""
     inbox.journal(bot, update("hello", chat=5))
     inbox.drain_all()
@@ -57,7 +57,9 @@ def _uncertain(inbox: Inbox, bot: Bot) -> str:
     with inbox.db.transaction(bot.company_id) as conn:
         attempt = begin_send(conn, claim)
         assert attempt is not None
-        assert send_results.record(conn, claim, attempt, SendOutcome("uncertain", "timeout"), delay_s=0, duration_ms=1)
+        assert send_results.record(
+            conn, claim, attempt, SendOutcome("unknown_outcome", "timeout"), delay_s=0, duration_ms=1
+        )
     return f"{claim.company_id}/{claim.outbound_id}"
 
 
@@ -221,16 +223,18 @@ def test_a_dead_letter_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot: Bo
 
 
 @pytest.mark.parametrize(("said", "state"), [("--sent", "sent"), ("--not-sent", "queued")])
-def test_an_uncertain_send_is_settled_once(run: Run, inbox: Inbox, bot: Bot, said: str, state: str) -> None:
-    place = _uncertain(inbox, bot)
+def test_a_send_of_unknown_outcome_is_settled_once(run: Run, inbox: Inbox, bot: Bot, said: str, state: str) -> None:
+    place = _unknown_outcome(inbox, bot)
 
-    assert run("outbound", "uncertain", "list").out.startswith(f"{place}  ")
-    assert run("outbound", "uncertain", "list", "--json").json[0]["meaning"] == "timeout"
-    assert run("outbound", "uncertain", "settle", place, said).lines == [f"{place}  settled"]
-    nothing_done(run("outbound", "uncertain", "settle", place, said), f"{place} is {state}, not an uncertain send")
-    nothing_done(run("outbound", "uncertain", "settle", f"{place}9", said), f"there is no send {place}9")
+    assert run("outbound", "unknown-outcomes", "list").out.startswith(f"{place}  ")
+    assert run("outbound", "unknown-outcomes", "list", "--json").json[0]["meaning"] == "timeout"
+    assert run("outbound", "unknown-outcomes", "settle", place, said).lines == [f"{place}  settled"]
+    nothing_done(
+        run("outbound", "unknown-outcomes", "settle", place, said), f"{place} is {state}, not a send of unknown outcome"
+    )
+    nothing_done(run("outbound", "unknown-outcomes", "settle", f"{place}9", said), f"there is no send {place}9")
     assert inbox.rows("SELECT state FROM outbound") == [(state,)]
-    assert run("outbound", "uncertain", "list").lines == ["no send is uncertain"]
+    assert run("outbound", "unknown-outcomes", "list").lines == ["no send has an unknown outcome"]
 
 
 def test_the_balance_exits_1_when_something_is_missing(run: Run, inbox: Inbox, bot: Bot) -> None:
@@ -377,7 +381,7 @@ def test_a_command_that_finds_or_does_nothing_says_so_and_exits_1(
 
 
 MISUSED = {
-    "COMPANY/ID": ("outbound", "uncertain", "settle", "17", "--sent"),
+    "COMPANY/ID": ("outbound", "unknown-outcomes", "settle", "17", "--sent"),
     "is not an id": ("conversations", "mark-read", f"1/{10**30}"),
     "not an id": ("receipt", "0"),
     "is not an id ": ("agent", "disable", "shoe-shop/x"),
@@ -456,7 +460,7 @@ COMMANDS = (
     ("balance",),
     ("company", "create", "Shop"),
     ("dead-letters", "list"),
-    ("outbound", "uncertain", "list"),
+    ("outbound", "unknown-outcomes", "list"),
     ("conversations", "list", "--company", "1"),
     ("documents", "list", "--company", "shop"),
 )

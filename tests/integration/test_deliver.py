@@ -195,7 +195,9 @@ def test_a_refused_token_asks_a_person_and_heals_with_the_first_success(station:
     assert station.rows("SELECT state FROM channels") == [("active",)]
 
 
-def test_credentials_that_no_key_opens_ask_a_person_and_nothing_becomes_uncertain(station: Station, bot: Bot) -> None:
+def test_credentials_that_no_key_opens_ask_a_person_and_nothing_gets_an_unknown_outcome(
+    station: Station, bot: Bot
+) -> None:
     [(sealed,)] = station.rows("SELECT credentials FROM channels")
     station.execute("UPDATE channels SET credentials = 'sealed with a key that is gone'")
     station.queue(bot, "one")
@@ -247,43 +249,45 @@ def test_a_part_that_was_refused_too_often_is_given_up(station: Station, bot: Bo
 
 
 @pytest.mark.parametrize("fault", [LEAVES_OPEN, DROPS])
-def test_a_send_without_an_answer_is_uncertain_and_not_repeated(station: Station, bot: Bot, fault: str) -> None:
+def test_a_send_without_an_answer_has_an_unknown_outcome_and_is_not_repeated(
+    station: Station, bot: Bot, fault: str
+) -> None:
     station.telegram.script.append(fault)
     station.queue(bot, "one", "two")
 
     assert station.deliver().result is Result.UNSENT
 
-    assert _states(station) == ["uncertain", "queued"]
+    assert _states(station) == ["unknown_outcome", "queued"]
     station.time_passes()
     assert station.deliver().result is Result.NOTHING_DUE  # it holds up its conversation
     assert station.telegram.texts == ["one"]
 
 
-def test_an_uncertain_part_lets_the_others_pass_after_a_while(station: Station, bot: Bot) -> None:
+def test_a_part_of_unknown_outcome_lets_the_others_pass_after_a_while(station: Station, bot: Bot) -> None:
     station.telegram.script.append(DROPS)
     station.queue(bot, "one", "two")
     station.deliver()
-    station.execute("UPDATE outbound SET uncertain_at = now() - interval '61 seconds' WHERE state = 'uncertain'")
+    station.execute("UPDATE outbound SET unknown_since = now() - interval '61 seconds' WHERE state = 'unknown_outcome'")
 
     station.time_passes()
     assert station.deliver().result is Result.SENT
 
-    assert _states(station) == ["uncertain", "sent"]
+    assert _states(station) == ["unknown_outcome", "sent"]
     assert station.telegram.texts == ["one", "two"]
 
 
 @pytest.mark.parametrize(("sent", "state", "texts"), [(True, "sent", ["one"]), (False, "sent", ["one", "one"])])
-def test_a_person_settles_an_uncertain_part(
+def test_a_person_settles_a_part_of_unknown_outcome(
     station: Station, bot: Bot, sent: bool, state: str, texts: list[str]
 ) -> None:
     station.telegram.script.append(DROPS)
     station.queue(bot, "one")
     station.deliver()
     with psycopg.connect(station.inbox.server.admin_url) as owner:
-        [uncertain] = send_results.list_uncertain(owner)
-        assert uncertain.meaning == "connection_lost"
-        assert send_results.settle(owner, uncertain.company_id, uncertain.id, sent=sent)
-        assert not send_results.settle(owner, uncertain.company_id, uncertain.id, sent=sent)
+        [unknown] = send_results.list_unknown_outcomes(owner)
+        assert unknown.meaning == "connection_lost"
+        assert send_results.settle(owner, unknown.company_id, unknown.id, sent=sent)
+        assert not send_results.settle(owner, unknown.company_id, unknown.id, sent=sent)
 
     station.deliver_all()
 
@@ -291,7 +295,7 @@ def test_a_person_settles_an_uncertain_part(
     assert station.telegram.texts == texts
 
 
-def test_a_send_whose_result_nobody_recorded_becomes_uncertain_and_a_late_record_settles_it(
+def test_a_send_whose_result_nobody_recorded_gets_an_unknown_outcome_and_a_late_record_settles_it(
     station: Station, bot: Bot
 ) -> None:
     station.queue(bot, "one")
@@ -307,9 +311,9 @@ def test_a_send_whose_result_nobody_recorded_becomes_uncertain_and_a_late_record
 
     assert station.deliver().result is Result.SENT
 
-    assert seen == [0, 1, ("uncertain", "not_recorded")]
+    assert seen == [0, 1, ("unknown_outcome", "not_recorded")]
     assert _parts(station) == [("sent", "sent")]
-    assert station.rows("SELECT uncertain_at, platform_message_id FROM outbound") == [(None, "1001")]
+    assert station.rows("SELECT unknown_since, platform_message_id FROM outbound") == [(None, "1001")]
 
 
 def test_a_record_that_comes_after_a_person_has_settled_changes_nothing(station: Station, bot: Bot) -> None:
@@ -319,8 +323,8 @@ def test_a_record_that_comes_after_a_person_has_settled_changes_nothing(station:
         station.execute("UPDATE outbound SET due_at = now() - interval '1 second' WHERE state = 'sending'")
         recording.expire_unrecorded(station.r)
         with psycopg.connect(station.inbox.server.admin_url) as owner:
-            [uncertain] = send_results.list_uncertain(owner)
-            send_results.settle(owner, uncertain.company_id, uncertain.id, sent=True)
+            [unknown] = send_results.list_unknown_outcomes(owner)
+            send_results.settle(owner, unknown.company_id, unknown.id, sent=True)
 
     station.telegram.meanwhile = meanwhile
     station.telegram.script.append(_refused(500, "Internal Server Error"))
@@ -344,7 +348,7 @@ def test_a_worker_that_dies_before_sending_holds_the_part_only_for_its_lease(sta
 def test_a_result_that_the_database_could_not_take_is_recorded_when_it_is_back(
     make_postgres: Callable[..., Postgres], redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long it was away: after the deadline others may take the send for uncertain, and only this process knows
+    """However long it was away: after the deadline others may take the outcome for unknown, and only this process knows
     better."""
     server = make_postgres(fsync=True)  # without it the last commits would go with the server
     database = server.database("switchboard")
@@ -448,7 +452,7 @@ def test_a_part_whose_begin_was_committed_unheard_never_left_and_goes_out_once(
     ]  # fmt: skip
 
 
-def test_a_part_in_doubt_that_was_taken_for_uncertain_meanwhile_is_not(
+def test_a_part_in_doubt_that_was_taken_for_one_of_unknown_outcome_meanwhile_is_not(
     station: Station, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     station.queue(bot, "one")
@@ -459,7 +463,7 @@ def test_a_part_in_doubt_that_was_taken_for_uncertain_meanwhile_is_not(
     assert deliver.deliver(station.r, taken).result is Result.POSTPONED
 
     assert _parts(station) == [("queued", "never_left")]
-    assert station.rows("SELECT uncertain_at FROM outbound") == [(None,)]
+    assert station.rows("SELECT unknown_since FROM outbound") == [(None,)]
 
 
 def test_a_part_whose_begin_was_not_committed_is_another_processs(

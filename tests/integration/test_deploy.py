@@ -121,7 +121,7 @@ NOT_LOOKED_AT = {
     f"{metrics.PREFIX}{name}"
     for name in (
         "batches_total",  # the count of the batches' sizes
-        "sends_unrecorded_total",  # each is an uncertain part, which is looked at
+        "sends_unrecorded_total",  # each is a part of unknown outcome, which is looked at
         "knowledge_recall_ratio",  # one audit a day; the low ones are counted
         "database_pool_failed_requests",
         "replica_lag_bytes",

@@ -223,7 +223,7 @@ def test_work_that_waits_too_long_and_work_for_people_are_told(run: Run, station
     station.receive(bot, "hello")
     station.queue(bot, "an answer", chat=6)
     station.execute("UPDATE turns SET due_at = now() - interval '5 minutes'")
-    station.execute("UPDATE outbound SET state = 'uncertain', uncertain_at = now()")
+    station.execute("UPDATE outbound SET state = 'unknown_outcome', unknown_since = now()")
     station.execute("UPDATE channels SET state = 'needs_reauth'")
     old = f"{int((station.r.clock.now().timestamp() - 600) * 1000)}-0"
     station.inbox.client.xadd("sb:journal:0", {"p": "telegram"}, id=old)

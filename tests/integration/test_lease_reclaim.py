@@ -83,7 +83,7 @@ def test_what_was_done_before_it_died_stays_done(station: Station, bot: Bot) -> 
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
 
 
-def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later_settles_it(
+def test_a_part_that_was_leaving_has_an_unknown_outcome_at_once_and_what_is_recorded_later_settles_it(
     station: Station, bot: Bot
 ) -> None:
     station.queue(bot, "one")
@@ -93,7 +93,7 @@ def test_a_part_that_was_leaving_is_uncertain_at_once_and_what_is_recorded_later
 
     assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 1, {"any"})
 
-    assert station.rows("SELECT state, meaning FROM outbound") == [("uncertain", "not_recorded")]
+    assert station.rows("SELECT state, meaning FROM outbound") == [("unknown_outcome", "not_recorded")]
     assert station.deliver().result is deliver.Result.NOTHING_DUE  # and never sent again
     with station.r.db.transaction(bot.company_id) as conn:
         number = begun.attempt.number
@@ -151,7 +151,7 @@ def test_a_part_that_the_dead_process_last_statement_still_holds_is_asked_for_ag
         assert lease_reclaim.reclaim_dead(station.r, lambda name: False) == Reclaimed(0, 1, set())
 
     assert lease_reclaim.reclaim_dead(station.r) == Reclaimed(0, 0, {"any"})
-    assert station.rows("SELECT state FROM outbound") == [("uncertain" if leaving else "queued",)]
+    assert station.rows("SELECT state FROM outbound") == [("unknown_outcome" if leaving else "queued",)]
 
 
 def test_the_death_of_a_station_whose_secrets_one_does_not_hold_is_left_for_others_to_see(

@@ -137,7 +137,7 @@ def test_the_state_of_journal_queues_and_tables_is_asked_for(
     assert shown["queue_depth_messages", "reply"] == 2
     assert shown["overdue_turns",] == 1
     assert 90 <= shown["overdue_turn_age_seconds",] < 300
-    assert (shown["overdue_parts",], shown["dead_letters",], shown["uncertain_parts",]) == (0, 0, 0)
+    assert (shown["overdue_parts",], shown["dead_letters",], shown["unknown_outcomes",]) == (0, 0, 0)
     assert shown["needing_reauth_channels",] == 1
     assert shown["overdue_background_rows", "imports"] == 1
     assert 60 <= shown["overdue_background_age_seconds", "imports"] < 300

@@ -299,7 +299,8 @@ def test_states_in_the_words_of_the_baseline_are_renamed_and_undone_with_their_r
     shutil.copytree(migrate.FOLDER / "functions" / "before_tables", tmp_path / "functions" / "before_tables")
     shutil.copytree(migrate.FOLDER / "0001_baseline", tmp_path / "0001_baseline")
     migrate.migrate(empty_database.admin_url, tmp_path)
-    old, new = (("parked", "parked", "rows.parked"), ("dead_letter", "failed", "rows.dead_letters"))
+    old = ("parked", "parked", "uncertain", True, "rows.parked")
+    new = ("dead_letter", "failed", "unknown_outcome", True, "rows.dead_letters")
     with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
         conn.execute(
             """
@@ -309,22 +310,31 @@ def test_states_in_the_words_of_the_baseline_are_renamed_and_undone_with_their_r
             INSERT INTO companies (slug, name) VALUES ('acme', 'Acme');
             INSERT INTO imports (company_id, source, name, kind, state)
             SELECT id, 'a.pdf', 'a.pdf', 'file', 'parked' FROM companies;
+            INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'acme', '');
+            INSERT INTO channels (company_id, app_id, platform, external_id, credentials)
+            SELECT c.id, a.id, 'telegram', '1', '' FROM companies c, apps a;
+            INSERT INTO conversations (company_id, channel_id, chat)
+            SELECT company_id, id, '5' FROM channels;
+            INSERT INTO outbound
+                (company_id, conversation_id, channel_id, message_id, part, text, state, uncertain_at)
+            SELECT company_id, id, channel_id, 1, 1, 'x', 'uncertain', now() FROM conversations;
             INSERT INTO alerts (key, words) VALUES ('rows.parked', '1 request');
             """
         )
     states = b"""
-        SELECT e.outcome, i.state, a.key
-        FROM webhook_events e, imports i, alerts a
+        SELECT e.outcome, i.state, o.state, to_json(o) ->> '%s' IS NOT NULL, a.key
+        FROM webhook_events e, imports i, outbound o, alerts a
     """
-    assert _rows(empty_database, states) == [old]
+    as_it_was, as_it_is = states % b"uncertain_at", states % b"unknown_since"
+    assert _rows(empty_database, as_it_was) == [old]
 
     for path in migrate.FOLDER.glob("0002_*.sql"):
         shutil.copy(path, tmp_path)
     migrate.migrate(empty_database.admin_url, tmp_path)
-    assert _rows(empty_database, states) == [new]
+    assert _rows(empty_database, as_it_is) == [new]
 
     migrate.undo(empty_database.admin_url, tmp_path)
-    assert _rows(empty_database, states) == [old]
+    assert _rows(empty_database, as_it_was) == [old]
 
 
 # ------------------------------------------------------------------ databases from before the baseline

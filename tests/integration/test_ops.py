@@ -24,7 +24,7 @@ PLANTED = "planted words of a customer"
 PATHS = (
     ("GET", "/ops/balance"), ("GET", "/ops/balance/hours"), ("GET", "/ops/dead-letters"),
     ("GET", "/ops/dead-letters/a/b/c/0"), ("POST", "/ops/dead-letters/redrive"), ("POST", "/ops/dead-letters/discard"),
-    ("GET", "/ops/uncertain"), ("POST", "/ops/uncertain/settle"),
+    ("GET", "/ops/unknown-outcomes"), ("POST", "/ops/unknown-outcomes/settle"),
 )  # fmt: skip
 
 
@@ -128,6 +128,8 @@ def test_a_filter_that_names_what_there_is_not_is_refused_by_name(
         ("/ops/parked", "/ops/dead-letters"),
         ("/ops/parked/redrive", "/ops/dead-letters"),
         ("/ops/parked/2026-01-01/s/1-0/0?content=1", "/ops/dead-letters"),
+        ("/ops/uncertain", "/ops/unknown-outcomes"),
+        ("/ops/uncertain/settle", "/ops/unknown-outcomes"),
     ],
 )
 def test_an_address_of_a_former_version_names_the_new_one(
@@ -170,9 +172,9 @@ def test_redriving_twice_is_once_and_discarding_says_why(station: Station, bot: 
         ("/ops/dead-letters/redrive", {"app": "seven"}),
         ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"]}),
         ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"], "reason": " "}),
-        ("/ops/uncertain/settle", {"company_id": "1", "id": 1, "sent": True}),
-        ("/ops/uncertain/settle", {"company_id": 1, "id": 1, "sent": "yes"}),
-        ("/ops/uncertain/settle", {"company_id": 1, "sent": True}),
+        ("/ops/unknown-outcomes/settle", {"company_id": "1", "id": 1, "sent": True}),
+        ("/ops/unknown-outcomes/settle", {"company_id": 1, "id": 1, "sent": "yes"}),
+        ("/ops/unknown-outcomes/settle", {"company_id": 1, "sent": True}),
         ("/ops/dead-letters/redrive", {"places": ["2026-01-01/s/1-0/0"], "platform": "telegram"}),
         ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/99999999999999"], "reason": "none"}),
     ],
@@ -183,14 +185,14 @@ def test_a_mistake_is_named_and_changes_nothing(gateway: RunningGateway, path: s
     assert answer.json()["error"]
 
 
-def test_an_uncertain_send_is_settled_by_a_person(station: Station, bot: Bot, gateway: RunningGateway) -> None:
+def test_a_send_of_unknown_outcome_is_settled_by_a_person(station: Station, bot: Bot, gateway: RunningGateway) -> None:
     station.queue(bot, "a part")
-    station.execute("UPDATE outbound SET state = 'uncertain', uncertain_at = now(), meaning = 'timeout'")
-    [row] = get(gateway, "/ops/uncertain")["uncertain"]
+    station.execute("UPDATE outbound SET state = 'unknown_outcome', unknown_since = now(), meaning = 'timeout'")
+    [row] = get(gateway, "/ops/unknown-outcomes")["unknown_outcomes"]
     assert (row["company_id"], row["meaning"]) == (bot.company_id, "timeout")
 
     def settle(company_id: int, number: int) -> tuple[int, Any]:
-        answer = post(gateway, "/ops/uncertain/settle", company_id=company_id, id=number, sent=True)
+        answer = post(gateway, "/ops/unknown-outcomes/settle", company_id=company_id, id=number, sent=True)
         return answer.status_code, answer.json()
 
     company_id, number = row["company_id"], row["id"]
@@ -199,7 +201,7 @@ def test_an_uncertain_send_is_settled_by_a_person(station: Station, bot: Bot, ga
 
     status, said = settle(company_id, number)
     assert (status, said) == (
-        409, {"ok": False, "error": f"send {number} is sent, not uncertain: there is nothing to settle"},
+        409, {"ok": False, "error": f"send {number} is sent, not unknown_outcome: there is nothing to settle"},
     )  # fmt: skip
     for elsewhere in ((company_id, number + 1), (company_id + 1, number)):
         status, said = settle(*elsewhere)
@@ -209,7 +211,7 @@ def test_an_uncertain_send_is_settled_by_a_person(station: Station, bot: Bot, ga
 
 def test_a_database_that_is_away_is_a_503(services: Services, database: Database, gateway: RunningGateway) -> None:
     with cut_off(services, database):
-        for path in ("/ops/balance", "/ops/dead-letters", "/ops/uncertain"):
+        for path in ("/ops/balance", "/ops/dead-letters", "/ops/unknown-outcomes"):
             assert gateway.get(path, headers=BEARER).status_code == 503
 
 

@@ -39,7 +39,7 @@ def _record(station: Station, claim: Claim, attempt: int, outcome: SendOutcome, 
         (SendOutcome("failed", "blocked"), "failed", True),
         (SendOutcome("retry", "platform_error"), "queued", False),
         (SendOutcome("reauth", "bad_token"), "queued", False),
-        (SendOutcome("uncertain", "timeout"), "uncertain", False),
+        (SendOutcome("unknown_outcome", "timeout"), "unknown_outcome", False),
     ],
     ids=lambda value: value.status if isinstance(value, SendOutcome) else "",
 )
@@ -94,11 +94,11 @@ def test_whoever_lost_the_lease_may_not_begin(station: Station, bot: Bot) -> Non
         assert begin_send(conn, quick) == 1
 
 
-@pytest.mark.parametrize("before", ["queued", "sending", "uncertain"])
+@pytest.mark.parametrize("before", ["queued", "sending", "unknown_outcome"])
 def test_a_later_part_waits_for_an_earlier_one_that_is_open(station: Station, bot: Bot, before: str) -> None:
     station.queue(bot, "one", "two")
     station.execute(
-        "UPDATE outbound SET state = %s, due_at = now() + interval '1 minute', uncertain_at = now() WHERE part = 1",
+        "UPDATE outbound SET state = %s, due_at = now() + interval '1 minute', unknown_since = now() WHERE part = 1",
         before,
     )
 
@@ -113,15 +113,17 @@ def test_a_later_part_follows_an_earlier_one_that_has_ended(station: Station, bo
     assert _claim(station) is not None
 
 
-def test_an_uncertain_part_unblocks_only_after_its_bound(station: Station, bot: Bot) -> None:
+def test_a_part_of_unknown_outcome_unblocks_only_after_its_bound(station: Station, bot: Bot) -> None:
     station.queue(bot, "one", "two")
-    station.execute("UPDATE outbound SET state = 'uncertain', uncertain_at = now() - interval '5 s' WHERE part = 1")
+    station.execute(
+        "UPDATE outbound SET state = 'unknown_outcome', unknown_since = now() - interval '5 s' WHERE part = 1"
+    )
 
     assert _claim(station, unblock_s=10) is None
     assert _claim(station, unblock_s=4) is not None
 
 
-def test_only_sends_past_their_record_deadline_become_uncertain(station: Station, bot: Bot) -> None:
+def test_only_sends_past_their_record_deadline_get_an_unknown_outcome(station: Station, bot: Bot) -> None:
     station.queue(bot, "one", chat=1)
     station.queue(bot, "two", chat=2)
     late, _ = _begin(station)
@@ -133,7 +135,7 @@ def test_only_sends_past_their_record_deadline_become_uncertain(station: Station
         assert send_results.expire_sending(conn) == []
 
     with psycopg.connect(station.inbox.server.admin_url) as owner:
-        assert [row.id for row in send_results.list_uncertain(owner)] == [late.outbound_id]
+        assert [row.id for row in send_results.list_unknown_outcomes(owner)] == [late.outbound_id]
 
 
 def test_one_turn_cannot_have_two_replies(station: Station, bot: Bot) -> None:

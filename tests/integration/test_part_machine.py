@@ -55,7 +55,7 @@ class Parts(Machine):
         super().__init__()
         self.hands = {"a": Hands(), "b": Hands()}
         self.arrivals: dict[int, int] = {}  # part → how often the platform took it
-        self.passed: set[int] = set()  # uncertain parts that let others pass
+        self.passed: set[int] = set()  # parts of unknown outcome that let others pass
         self.resent_by_person: set[int] = set()
         self.in_doubt: set[int] = set()  # a request is out whose result the system does not know
 
@@ -104,7 +104,7 @@ class Parts(Machine):
     def _open_before(self, part: int) -> set[int]:
         found = self.rows(
             "SELECT e.id FROM outbound e JOIN outbound o ON o.conversation_id = e.conversation_id AND e.id < o.id"
-            " WHERE o.id = %(id)s AND e.state IN ('queued', 'sending', 'uncertain')",
+            " WHERE o.id = %(id)s AND e.state IN ('queued', 'sending', 'unknown_outcome')",
             id=part,
         )
         return {row[0] for row in found}
@@ -118,7 +118,7 @@ class Parts(Machine):
             return
         sending = data.draw(strategies.sampled_from(hands.out))
         hands.out.remove(sending)
-        outcome = SendOutcome("uncertain", "timeout")
+        outcome = SendOutcome("unknown_outcome", "timeout")
         if knows and sending.arrived:
             outcome = SendOutcome("sent", "sent", platform_message_id="1")
         elif knows:
@@ -128,7 +128,7 @@ class Parts(Machine):
             recorded = send_results.record(conn, sending.claim, sending.attempt, outcome, delay_s=10, duration_ms=1)
             if recorded and outcome.status == "failed":
                 send_results.fail_rest(conn, self.company, sending.claim.outbound_id, outcome.meaning)
-        if recorded and outcome.status != "uncertain":
+        if recorded and outcome.status != "unknown_outcome":
             self.in_doubt.discard(sending.claim.outbound_id)
 
     @rule(worker=WORKERS)
@@ -153,14 +153,15 @@ class Parts(Machine):
     def _pass(self, seconds: int) -> None:
         self.ground.owner.execute(
             "UPDATE outbound SET due_at = due_at - make_interval(secs => %(s)s),"
-            " uncertain_at = uncertain_at - make_interval(secs => %(s)s)"
-            " WHERE state IN ('queued', 'sending', 'uncertain')",
+            " unknown_since = unknown_since - make_interval(secs => %(s)s)"
+            " WHERE state IN ('queued', 'sending', 'unknown_outcome')",
             {"s": seconds},
         )
         self.passed |= {
             row[0]
             for row in self.rows(
-                "SELECT id FROM outbound WHERE state = 'uncertain' AND uncertain_at < now() - interval '60 seconds'"
+                "SELECT id FROM outbound WHERE state = 'unknown_outcome'"
+                " AND unknown_since < now() - interval '60 seconds'"
             )
         }
 
@@ -172,15 +173,15 @@ class Parts(Machine):
 
     @rule(sent=strategies.booleans())
     def a_person_settles_one(self, sent: bool) -> None:
-        uncertain = send_results.list_uncertain(self.ground.owner)
-        if not uncertain:
+        unknown = send_results.list_unknown_outcomes(self.ground.owner)
+        if not unknown:
             return
         with self.ground.owner.transaction():
-            assert send_results.settle(self.ground.owner, self.company, uncertain[0].id, sent=sent)
-        self.in_doubt.discard(uncertain[0].id)
+            assert send_results.settle(self.ground.owner, self.company, unknown[0].id, sent=sent)
+        self.in_doubt.discard(unknown[0].id)
         if not sent:
-            self.resent_by_person.add(uncertain[0].id)
-            self.passed.add(uncertain[0].id)  # later ones may have gone while it was uncertain
+            self.resent_by_person.add(unknown[0].id)
+            self.passed.add(unknown[0].id)  # later ones may have gone while its outcome was unknown
 
     def teardown(self) -> None:
         """However it went: once everybody has crashed, wake-ups that come often enough leave nothing to send."""
@@ -222,11 +223,11 @@ class Parts(Machine):
         assert wrong == []
 
     @invariant()
-    def a_finished_part_says_when_and_an_uncertain_one_since_when(self) -> None:
+    def a_finished_part_says_when_and_one_of_unknown_outcome_since_when(self) -> None:
         wrong = self.rows(
             "SELECT id, state FROM outbound"
             " WHERE (state IN ('sent', 'failed', 'cancelled')) <> (finished_at IS NOT NULL)"
-            " OR (state = 'uncertain') <> (uncertain_at IS NOT NULL)"
+            " OR (state = 'unknown_outcome') <> (unknown_since IS NOT NULL)"
         )
         assert wrong == []
 

@@ -143,7 +143,7 @@ def test_later_answers_do_not_wait_for_one_that_is_tried_for_days(
     assert [state for state, *_ in _parts(station)] == ["queued", "sent"]
 
 
-def test_the_deadline_of_a_send_is_no_uncertainty_for_a_receiver_that_knows_repetitions(
+def test_the_deadline_of_a_send_leaves_no_unknown_outcome_for_a_receiver_that_knows_repetitions(
     station: Station, shop: Bot, receiver: Receiver
 ) -> None:
     receiver.script = [httpx.ReadTimeout("late")]

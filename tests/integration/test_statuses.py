@@ -89,7 +89,7 @@ def test_a_status_of_what_we_never_sent_is_dropped_with_a_reason(station: Statio
     assert _reasons(station) == [("dropped", "unknown_message")]
 
 
-def test_any_status_settles_an_uncertain_send(station: Station, bot: Bot) -> None:
+def test_any_status_settles_a_send_of_unknown_outcome(station: Station, bot: Bot) -> None:
     station.queue(bot, "one")
     station.telegram.script.append(DROPS)
     station.deliver()
@@ -170,7 +170,7 @@ WORDS = strategies.lists(strategies.sampled_from(["sent", "delivered", "read"]),
 
 
 @settings(deadline=None, derandomize=True, database=None)
-@given(words=WORDS, state=strategies.sampled_from(["queued", "sending", "uncertain", "sent"]))
+@given(words=WORDS, state=strategies.sampled_from(["queued", "sending", "unknown_outcome", "sent"]))
 def test_good_news_of_a_part_comes_to_the_same_in_any_order_and_number(words: list[str], state: str) -> None:
     part = Part(1, 2, 3, 4, 5, state, 1, None, None, None, None)
 

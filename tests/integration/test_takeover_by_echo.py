@@ -72,16 +72,18 @@ def test_our_own_echo_afterwards_is_known_by_its_id(station: Station, bot: Bot) 
     assert station.rows("SELECT role FROM messages") == [("bot",)]
 
 
-def test_an_uncertain_send_is_settled_by_its_echo_and_what_waited_behind_it_goes(station: Station, bot: Bot) -> None:
+def test_a_send_of_unknown_outcome_is_settled_by_its_echo_and_what_waited_behind_it_goes(
+    station: Station, bot: Bot
+) -> None:
     station.queue(bot, "We open at nine.", "And close at five.")
     station.telegram.script.append(DROPS)
     station.deliver()
-    assert station.rows("SELECT state FROM outbound ORDER BY id") == [("uncertain",), ("queued",)]
+    assert station.rows("SELECT state FROM outbound ORDER BY id") == [("unknown_outcome",), ("queued",)]
 
     stored = receive(station.inbox, bot, event("echo", "We open at nine.", external_id="77", ref=_ref(station, bot)))
 
     assert stored.parts == 1
-    assert station.rows("SELECT state, platform_message_id, uncertain_at FROM outbound ORDER BY id LIMIT 1") == [
+    assert station.rows("SELECT state, platform_message_id, unknown_since FROM outbound ORDER BY id LIMIT 1") == [
         ("sent", "77", None)
     ]
     station.deliver_all()
@@ -191,9 +193,9 @@ def test_two_echoes_of_one_text_in_one_request_settle_two_sends(station: Station
         station.queue(bot, "We open at nine.")
         station.telegram.script.append(DROPS)
         station.deliver()
-        station.execute("UPDATE outbound SET uncertain_at = uncertain_at - interval '1 hour'")  # lets others pass
+        station.execute("UPDATE outbound SET unknown_since = unknown_since - interval '1 hour'")  # lets others pass
         station.time_passes()
-    assert station.rows("SELECT state FROM outbound") == [("uncertain",)] * 2
+    assert station.rows("SELECT state FROM outbound") == [("unknown_outcome",)] * 2
 
     receive(
         station.inbox, bot,

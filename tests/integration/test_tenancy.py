@@ -43,7 +43,7 @@ LOOKS_OVER_THE_FENCE = {
     "operations_background", "operations_budgets", "operations_channels", "operations_dropped", "operations_recall",
     "operations_spaces", "operations_state",
     "note_dropped", "operations_attention",
-    "ops_counts", "ops_dead_letter", "ops_dead_letters", "ops_discard", "ops_hours", "ops_uncertain",
+    "ops_counts", "ops_dead_letter", "ops_dead_letters", "ops_discard", "ops_hours", "ops_unknown_outcomes",
     "overdue",
     "overdue_by_company", "popular_commonest", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
 }  # fmt: skip

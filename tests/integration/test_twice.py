@@ -46,7 +46,7 @@ TWICE = {
     "archive restore": "archive restore --all",
     "archive terms": "archive terms --company shoe-shop --after-days 90",
     "archive delete": "archive delete --older-than 730 --yes",
-    "outbound uncertain settle": "outbound uncertain settle shoe-shop/1 --sent",
+    "outbound unknown-outcomes settle": "outbound unknown-outcomes settle shoe-shop/1 --sent",
     "price set": "price set gpt 0.15 0.60",
     "budget": "budget 1000 --company shoe-shop",
     "budget none": "budget none --company shoe-shop",
@@ -72,7 +72,7 @@ OTHERWISE = {
         "channel health", "channel kinds", "documents list", "documents progress", "documents search", "spaces list",
         "spaces progress", "conversations list", "conversations show", "doctor", "request", "balance", "job list",
         "job history", "retention show", "limits show", "archive preview", "archive stats", "archive receipts",
-        "backup list", "contact find", "contact export", "outbound uncertain list", "turns list", "receipt",
+        "backup list", "contact find", "contact export", "outbound unknown-outcomes list", "turns list", "receipt",
         "price list", "dead-letters list", "dead-letters show", "parse",
     },
 }  # fmt: skip

@@ -27,7 +27,7 @@ LISTINGS = {
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
     ("/ops/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
     ("/ops/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
-    ("/ops/uncertain", "GET"): ("uncertain", 1_000, 1 * MB),
+    ("/ops/unknown-outcomes", "GET"): ("unknown_outcomes", 1_000, 1 * MB),
 }
 """(the answer's list, rows a page, bytes a page)"""
 NO_LISTINGS = {
@@ -67,9 +67,10 @@ ROWS = f"""
         kind, outcome, reason)
     SELECT current_date, 's', n || '-0', 0, date_trunc('hour', now()), 'telegram', %(app)s, %(company)s, %(channel)s,
         'message', 'dead_letter', lpad(n::text, 5000, {WORST}) FROM generate_series(1, 5001) n;
-    INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state, uncertain_at, meaning)
+    INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state, unknown_since,
+        meaning)
     SELECT %(company)s, (SELECT min(id) FROM conversations WHERE company_id = %(company)s), %(channel)s, n, 1, 'x',
-        'uncertain', now(), 'timeout' FROM generate_series(1, 1001) n;
+        'unknown_outcome', now(), 'timeout' FROM generate_series(1, 1001) n;
 """
 OF_THE_WIDGET = f"""
     INSERT INTO conversations (company_id, channel_id, chat) VALUES (%(company)s, %(channel)s, %(visitor)s);

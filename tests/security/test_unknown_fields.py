@@ -184,5 +184,5 @@ def test_ids_beyond_64_bits_are_a_404(callers: Callers, number: str) -> None:
         assert (answer.status_code, answer.json()["ok"]) == (404, False), path[:60]
     headers = {"authorization": f"Bearer {TOKEN}"}
     raw = b'{"company_id": 1, "id": %s, "sent": true}' % number.encode()
-    answer = callers.gateway.request("POST", "/ops/uncertain/settle", headers=headers, content=raw)
+    answer = callers.gateway.request("POST", "/ops/unknown-outcomes/settle", headers=headers, content=raw)
     assert answer.status_code == 404

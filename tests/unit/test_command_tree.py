@@ -197,7 +197,7 @@ NOT_ARGUMENTS = {"makes", "says", "shows", "where", "and", "newest", "to", "is",
         (("documnts", "add"), "`documents`"),
         (("channel", "lst"), "`channel list`"),
         (("search", "shoes"), "`documents search`"),
-        (("uncertain",), "`outbound uncertain list`"),
+        (("unknown-outcomes",), "`outbound unknown-outcomes list`"),
     ],
 )
 def test_a_mistyped_command_is_told_the_nearest_one(words: tuple[str, ...], meant: str) -> None:

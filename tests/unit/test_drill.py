@@ -34,9 +34,13 @@ BOT = Bot(1, 1, 1, "bot", "secret", "7:token")
         (Chat(stored=1, replies=1, turns=1, sent=1), 2, {"doubled": 1}),
         (Chat(stored=1, replies=2, turns=1, sent=2), 2, {"doubled": 1}),  # two replies to one turn
         (Chat(stored=2, replies=1, turns=1, sent=1), 1, {"doubled": 1}),
-        (Chat(stored=1, replies=1, turns=1, uncertain=1), 0, {"uncertain": 1}),
-        (Chat(stored=1, replies=1, turns=1, uncertain=1), 1, {"uncertain": 1}),
-        (Chat(stored=1, replies=1, turns=1, uncertain=1), 2, {"doubled": 1}),  # an uncertain send was repeated
+        (Chat(stored=1, replies=1, turns=1, unknown_outcomes=1), 0, {"unknown_outcomes": 1}),
+        (Chat(stored=1, replies=1, turns=1, unknown_outcomes=1), 1, {"unknown_outcomes": 1}),
+        (
+            Chat(stored=1, replies=1, turns=1, unknown_outcomes=1),
+            2,
+            {"doubled": 1},
+        ),  # a send of unknown outcome was repeated
     ],
 )
 def test_each_customer_is_counted_for_what_became_of_their_message(
@@ -75,12 +79,12 @@ def test_every_fault_point_of_a_message_s_way_is_drilled() -> None:
     assert set(IN_SHORT) <= set(POINTS)
 
 
-def test_every_fault_has_a_name_of_its_own_and_only_a_cut_off_sender_may_leave_uncertain_sends() -> None:
+def test_every_fault_has_a_name_of_its_own_and_only_a_cut_off_sender_may_leave_sends_of_unknown_outcome() -> None:
     assert max(Counter(fault.name for fault in FAULTS).values()) == 1
     assert {
         fault.name
         for fault in FAULTS
-        if fault.uncertain and not fault.name.startswith(("kill deliver.", "kill wakeup."))
+        if fault.unknown_outcomes and not fault.name.startswith(("kill deliver.", "kill wakeup."))
     } == {
         "platform says nothing",
         "worker hangs",
@@ -105,12 +109,12 @@ def test_a_private_copy_takes_nothing_from_its_surroundings(monkeypatch: pytest.
 def test_what_a_platform_told_and_we_did_not_hear_is_no_matter_for_a_person() -> None:
     page = Bot(1, 1, 2, "page", "secret", "token", "messenger", "81")
     found = Totals()
-    count(found, Customer(page, "5", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 1)
-    count(found, Customer(page, "6", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 0)
-    count(found, Customer(BOT, "7", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, uncertain=1), 1)
+    count(found, Customer(page, "5", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, unknown_outcomes=1), 1)
+    count(found, Customer(page, "6", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, unknown_outcomes=1), 0)
+    count(found, Customer(BOT, "7", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, unknown_outcomes=1), 1)
     count(found, Customer(page, "8", posts=1, messages=1), Chat(stored=1, replies=1, turns=1, sent=1, settled=1), 1)
 
-    assert (found.uncertain, found.unheard, found.settled, found.once) == (3, 1, 1, 1)
+    assert (found.unknown_outcomes, found.unheard, found.settled, found.once) == (3, 1, 1, 1)
 
 
 def test_customers_write_on_every_channel_by_turns() -> None:

@@ -190,12 +190,12 @@ def test_a_token_that_is_none_is_not_sent(token: str) -> None:
         (httpx.Response(413, text="<html>"), "failed", "message_too_long"),
         (httpx.Response(302), "retry", "redirected"),
         (httpx.Response(500, text="<html>"), "retry", "platform_error"),
-        (httpx.Response(502, text="<html>"), "uncertain", "gateway_error"),
-        (httpx.Response(504), "uncertain", "gateway_error"),
-        (httpx.Response(200, json={}), "uncertain", "unreadable_answer"),
-        (httpx.Response(200, text="<html>"), "uncertain", "unreadable_answer"),
+        (httpx.Response(502, text="<html>"), "unknown_outcome", "gateway_error"),
+        (httpx.Response(504), "unknown_outcome", "gateway_error"),
+        (httpx.Response(200, json={}), "unknown_outcome", "unreadable_answer"),
+        (httpx.Response(200, text="<html>"), "unknown_outcome", "unreadable_answer"),
         (httpx.ConnectError("no"), "retry", "no_connection"),
-        (httpx.ReadTimeout("late"), "uncertain", "connection_lost"),
+        (httpx.ReadTimeout("late"), "unknown_outcome", "connection_lost"),
     ],
 )  # fmt: skip
 def test_an_answer_means(answer: httpx.Response | Exception, status: str, word: str) -> None:

@@ -230,7 +230,7 @@ def test_another_attempt_is_the_same_webhook_at_another_time() -> None:
         (httpx.Response(500), "retry", "receiver_error", False),
         (httpx.Response(503), "retry", "receiver_error", False),
         (httpx.ConnectError("planted"), "retry", "no_connection", False),
-        (httpx.ReadTimeout("planted"), "uncertain", "connection_lost", False),
+        (httpx.ReadTimeout("planted"), "unknown_outcome", "connection_lost", False),
     ],
 )
 def test_an_answer_means(answer: httpx.Response | Exception, status: str, meaning: str, disables: bool) -> None:

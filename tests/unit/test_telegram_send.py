@@ -99,7 +99,7 @@ def test_a_text_whose_markup_is_refused_goes_again_as_it_was_written(refused: st
 
 def test_a_formatted_text_of_unknown_fate_is_not_sent_again() -> None:
     wire = Wire(httpx.ReadTimeout("late"))
-    assert send(wire, "**Berth 4**").status == "uncertain"
+    assert send(wire, "**Berth 4**").status == "unknown_outcome"
     assert len(wire.posted) == 1
 
 
@@ -132,14 +132,14 @@ def test_text_that_is_no_utf8_can_be_sent() -> None:
         (refusal(409, "Conflict"), "failed", "bad_request"),
         (refusal(500, "Internal Server Error"), "retry", "platform_error"),
         (refusal(503), "retry", "platform_error"),
-        (refusal(502, "Bad Gateway"), "uncertain", "gateway_error"),
-        (httpx.Response(504, text="<html>"), "uncertain", "gateway_error"),
-        (httpx.Response(200, text="<html>"), "uncertain", "unreadable_answer"),
-        (httpx.Response(200, content=b""), "uncertain", "unreadable_answer"),
-        (httpx.Response(200, json=[1]), "uncertain", "unreadable_answer"),
-        (httpx.Response(200, json={"ok": True, "result": True}), "uncertain", "unreadable_answer"),
-        (httpx.Response(200, json={"ok": True, "result": {}}), "uncertain", "unreadable_answer"),
-        (TOO_LARGE, "uncertain", "unreadable_answer"),
+        (refusal(502, "Bad Gateway"), "unknown_outcome", "gateway_error"),
+        (httpx.Response(504, text="<html>"), "unknown_outcome", "gateway_error"),
+        (httpx.Response(200, text="<html>"), "unknown_outcome", "unreadable_answer"),
+        (httpx.Response(200, content=b""), "unknown_outcome", "unreadable_answer"),
+        (httpx.Response(200, json=[1]), "unknown_outcome", "unreadable_answer"),
+        (httpx.Response(200, json={"ok": True, "result": True}), "unknown_outcome", "unreadable_answer"),
+        (httpx.Response(200, json={"ok": True, "result": {}}), "unknown_outcome", "unreadable_answer"),
+        (TOO_LARGE, "unknown_outcome", "unreadable_answer"),
         (REFUSED_WITH_200, "failed", "blocked"),
         (httpx.Response(302, headers={"location": "http://elsewhere.invalid"}), "retry", "redirected"),
         (httpx.Response(403, text="a proxy's page"), "failed", "forbidden"),
@@ -167,17 +167,17 @@ def test_a_request_that_never_left_is_tried_again(left: type[httpx.TransportErro
         httpx.DecodingError,
     ],
 )
-def test_a_connection_lost_on_the_way_leaves_the_send_uncertain(broken: type[httpx.RequestError]) -> None:
-    assert outcome_of(broken("gone")) == SendOutcome("uncertain", "connection_lost")
+def test_a_connection_lost_on_the_way_leaves_the_outcome_unknown(broken: type[httpx.RequestError]) -> None:
+    assert outcome_of(broken("gone")) == SendOutcome("unknown_outcome", "connection_lost")
 
 
-def test_a_body_that_breaks_off_leaves_the_send_uncertain() -> None:
+def test_a_body_that_breaks_off_leaves_the_outcome_unknown() -> None:
     class BreaksOff(httpx.AsyncByteStream):
         async def __aiter__(self) -> Any:
             yield b'{"ok": tr'
             raise httpx.ReadError("gone")
 
-    assert outcome_of(httpx.Response(200, stream=BreaksOff())).status == "uncertain"
+    assert outcome_of(httpx.Response(200, stream=BreaksOff())).status == "unknown_outcome"
 
 
 def test_an_endless_answer_is_not_read_to_its_end() -> None:

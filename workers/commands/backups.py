@@ -165,7 +165,7 @@ def told(chosen: flow.Backup, found: restoring.Restored, into: str | None) -> li
     lines = [f"{chosen.name}  restored and counted"]
     if any(found.held.values()):
         held = found.held
-        lines.append(f"was under way and is held now: {held['parts']} parts (outbound uncertain list),"
+        lines.append(f"was under way and is held now: {held['parts']} parts (outbound unknown-outcomes list),"
                      f" {held['turns']} turns in {held['conversations']} conversations (handed over)")  # fmt: skip
     if found.erased:
         lines.append(f"erased once more: {', '.join(f'{c}/{p}' for c, p in found.erased)}")

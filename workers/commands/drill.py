@@ -32,8 +32,8 @@ COMPANIES = 3
 def drill(short: bool, only: tuple[str, ...], list_: bool, as_json: bool, keep: bool) -> None:
     """Break a private copy of the system in every way known, under traffic, and count what became of each message.
 
-    Passes with nothing lost among accepted messages, no reply twice, and sends uncertain only where a kill fell between
-    send and record. What no setting can prevent is counted as `stated`.
+    Passes with nothing lost among accepted messages, no reply twice, and an unknown outcome only where a kill fell
+    between send and record. What no setting can prevent is counted as `stated`.
     """
     chosen = [fault for fault in FAULTS if _chosen(fault, short, only)]
     if not chosen:

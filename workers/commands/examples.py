@@ -85,8 +85,8 @@ backup run
 contact erase acme/52
 contact export acme/52 ada
 contact find Ada --company acme
-outbound uncertain list
-outbound uncertain settle acme/7 --sent
+outbound unknown-outcomes list
+outbound unknown-outcomes settle acme/7 --sent
 turns list --company acme
 receipt 41
 price list

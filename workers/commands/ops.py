@@ -1,4 +1,4 @@
-"""The operator's hands: the balance, dead letters, uncertain sends."""
+"""The operator's hands: the balance, dead letters, sends of unknown outcome."""
 
 from __future__ import annotations
 
@@ -201,38 +201,40 @@ def outbound_group() -> None:
     """Sends whose outcome nobody knows."""
 
 
-@outbound_group.group("uncertain")
-def uncertain() -> None:
+@outbound_group.group("unknown-outcomes")
+def unknown_outcomes() -> None:
     """Sends that may have arrived or not; they are never sent again blindly."""
 
 
-@uncertain.command("list")
+@unknown_outcomes.command("list")
 @limit_option(100, most=10_000)
 @as_json_option
-def uncertain_list(limit: int, as_json: bool) -> None:
+def list_unknown_outcomes(limit: int, as_json: bool) -> None:
     """Oldest first. Ask the customer or look at the chat, then settle."""
     with as_owner(settings.load()) as conn:
-        rows = send_results.list_uncertain(conn, limit=limit + 1)
-    print_rows(rows, _uncertain_line, empty="no send is uncertain", as_json=as_json, limit=limit)
+        rows = send_results.list_unknown_outcomes(conn, limit=limit + 1)
+    print_rows(rows, _unknown_outcome_line, empty="no send has an unknown outcome", as_json=as_json, limit=limit)
 
 
-def _uncertain_line(row: send_results.Uncertain) -> str:
+def _unknown_outcome_line(row: send_results.UnknownOutcome) -> str:
     return (
         f"{row.company_id}/{row.id}  conversation {row.company_id}/{row.conversation_id}  part {row.part}"
-        f"  {row.meaning}  since {row.uncertain_at:%Y-%m-%d %H:%M:%S}"
+        f"  {row.meaning}  since {row.unknown_since:%Y-%m-%d %H:%M:%S}"
     )
 
 
-@uncertain.command("settle")
-@place_argument("outbound uncertain list")
+@unknown_outcomes.command("settle")
+@place_argument("outbound unknown-outcomes list")
 @click.option("--sent/--not-sent", required=True, help="It arrived; or it did not, and goes out again.")
 @as_json_option
 def settle(place: CompanyItem, sent: bool, as_json: bool) -> None:
-    """Say what became of an uncertain send: `outbound uncertain settle acme/7 --sent`."""
+    """Say what became of a send of unknown outcome: `outbound unknown-outcomes settle acme/7 --sent`."""
     with as_owner(settings.load()) as conn:
         company_id, outbound_id = located(conn, place)
         if not send_results.settle(conn, company_id, outbound_id, sent=sent):
             state = send_results.state_of(conn, company_id, outbound_id)
-            found = f"there is no send {place}" if state is None else f"{place} is {state}, not an uncertain send"
-            raise NothingDone("outbound", f"{found}: `outbound uncertain list` shows them")
+            found = (
+                f"there is no send {place}" if state is None else f"{place} is {state}, not a send of unknown outcome"
+            )
+            raise NothingDone("outbound", f"{found}: `outbound unknown-outcomes list` shows them")
     print_result({"company_id": company_id, "id": outbound_id, "settled": True}, f"{place}  settled", as_json=as_json)

@@ -29,7 +29,8 @@ def _fits(old: str, word: str) -> bool:
 RENAMED = (
     Renamed("conversation", "conversations"),
     Renamed("parked", "dead-letters"),
-    Renamed("outbound settle", "outbound uncertain settle COMPANY/ID --sent|--not-sent"),
+    Renamed("outbound uncertain", "outbound unknown-outcomes"),
+    Renamed("outbound settle", "outbound unknown-outcomes settle COMPANY/ID --sent|--not-sent"),
     Renamed("channel connect-telegram", "channel connect telegram --company COMPANY --slug SLUG"),
     Renamed("archive terms COMPANY", "archive terms --company COMPANY"),
     Renamed("budget COMPANY N", "budget N --company COMPANY"),

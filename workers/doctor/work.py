@@ -66,7 +66,7 @@ def rows(visit: DoctorContext) -> Iterator[Finding]:
     yield _overdue("parts", found.overdue_parts, found.overdue_part_s, "deliver")
     for count, what, do in (
         (found.needing_reauth, "channels whose credentials are refused", "channel list, then connect them again"),
-        (found.uncertain_parts, "sends of unknown outcome", "outbound uncertain list, then settle them"),
+        (found.unknown_outcomes, "sends of unknown outcome", "outbound unknown-outcomes list, then settle them"),
         (found.dead_letters, "dead letters", "dead-letters list, then redrive or discard them"),
     ):
         yield warn("people", f"{count} {what}", f"./switchboard {do}") if count else ok("people", f"no {what}")

@@ -30,7 +30,7 @@ def arrivals(system: System, bot: Bot | None = None) -> dict[str, list[float]]:
 
 def replies(system: System) -> list[str]:
     """Every turn ended, with exactly one reply; each part that counts as sent reached the platform once, and what
-    reached the platform beyond that is uncertain here."""
+    reached the platform beyond that has an unknown outcome here."""
     found = []
     open_turns = system.rows("SELECT count(*) FROM turns WHERE state IN ('waiting', 'answering')")
     if open_turns != [(0,)]:
@@ -70,7 +70,7 @@ def _platform(system: System, bot: Bot) -> list[str]:
     rows = system.rows(
         """
         SELECT
-            c.chat, count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'uncertain')
+            c.chat, count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'unknown_outcome')
         FROM outbound o
         JOIN conversations c ON c.company_id = o.company_id
           AND c.id = o.conversation_id
@@ -79,12 +79,14 @@ def _platform(system: System, bot: Bot) -> list[str]:
         """,
         bot.channel_id,
     )
-    known = {str(chat): (int(sent), int(uncertain)) for chat, sent, uncertain in rows}
+    known = {str(chat): (int(sent), int(unknown)) for chat, sent, unknown in rows}
     found = []
     for chat in arrived.keys() | known.keys():
-        sent, uncertain = known.get(chat, (0, 0))
-        if not sent <= arrived.get(chat, 0) <= sent + uncertain:
-            found.append(f"chat {chat}: {arrived.get(chat, 0)} arrived, {sent} sent and {uncertain} uncertain here")
+        sent, unknown = known.get(chat, (0, 0))
+        if not sent <= arrived.get(chat, 0) <= sent + unknown:
+            found.append(
+                f"chat {chat}: {arrived.get(chat, 0)} arrived, {sent} sent and {unknown} of unknown outcome here"
+            )
     return found
 
 
@@ -145,15 +147,15 @@ def _key(body: dict[str, Any]) -> str:
 
 @dataclass(slots=True)
 class Totals:
-    """accepted: messages. once: those whose chat got exactly what its turns want. uncertain: sends for a person.
+    """accepted: messages. once: those whose chat got exactly what its turns want. unknown_outcomes: sends for a person.
     settled: sends of which the platform itself said afterwards that they arrived.
-    unheard: uncertain ones of which it says so and we do not know it."""
+    unheard: those of unknown outcome of which it says so and we do not know it."""
 
     accepted: int = 0
     once: int = 0
     lost: int = 0
     doubled: int = 0
-    uncertain: int = 0
+    unknown_outcomes: int = 0
     dead_letters: int = 0
     settled: int = 0
     unheard: int = 0
@@ -167,7 +169,7 @@ class Chat:
     replies: int = 0
     turns: int = 0
     sent: int = 0
-    uncertain: int = 0
+    unknown_outcomes: int = 0
     settled: int = 0
 
 
@@ -192,12 +194,12 @@ def count(found: Totals, customer: Customer, chat: Chat, got: int) -> None:
     found.settled += chat.settled
     if customer.dead_letter and chat.stored == 0:
         found.dead_letters += customer.messages
-    elif chat.stored > customer.messages or chat.replies > chat.turns or got > chat.sent + chat.uncertain:
-        found.doubled += max(1, got - chat.sent - chat.uncertain)
+    elif chat.stored > customer.messages or chat.replies > chat.turns or got > chat.sent + chat.unknown_outcomes:
+        found.doubled += max(1, got - chat.sent - chat.unknown_outcomes)
     elif chat.stored < customer.messages:
         found.lost += customer.messages - chat.stored
-    elif chat.uncertain:
-        found.uncertain += chat.uncertain
+    elif chat.unknown_outcomes:
+        found.unknown_outcomes += chat.unknown_outcomes
         if places.tells(customer.bot):
             found.unheard += max(0, got - chat.sent)
     elif chat.replies < max(1, chat.turns) or got < chat.sent or not got:
@@ -245,7 +247,7 @@ def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], 
                 FROM outbound o
                 WHERE o.company_id = c.company_id
                   AND o.conversation_id = c.id
-                  AND o.state = 'uncertain'
+                  AND o.state = 'unknown_outcome'
             ),
             (
                 SELECT count(*)

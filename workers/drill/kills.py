@@ -127,12 +127,12 @@ FAULTS = (
         Fault(
             f"kill {point}", what, _at(point), short=point in IN_SHORT, kill=True,
             # a sender may be the victim, and another thread of it between send and record when it dies
-            uncertain=not point.startswith(("gateway.", "intake.", "reply.")),
+            unknown_outcomes=not point.startswith(("gateway.", "intake.", "reply.")),
         )
         for point, what in POINTS.items()
     ),
     *(Fault(f"kill {name}", f"{name}, whatever it does", _any_time(name), kill=True) for name in BESIDE),
-    Fault("worker hangs", "a worker's consumer hangs while its threads live", _hang, uncertain=True),
+    Fault("worker hangs", "a worker's consumer hangs while its threads live", _hang, unknown_outcomes=True),
     Fault("wake-ups lost", "wake-ups popped from the broker that reach no worker", _wakeups_lost, short=True),
     Fault("wake-ups doubled", "wake-ups that come twenty times", _wakeups_doubled),
 )  # fmt: skip

@@ -273,7 +273,7 @@ FAULTS = (
           _failing("telegram", 1.5, 10.0, kind="status", status=429, retry_after=1), short=True),
     Fault("platform is away", "the platform answers 503", _failing("telegram", 1.5, 10.0, kind="status", status=503)),
     Fault("platform says nothing", "the platform takes messages and its answers never come",
-          _failing("telegram", 1.5, 5.0, kind=SILENT), uncertain=True),
+          _failing("telegram", 1.5, 5.0, kind=SILENT), unknown_outcomes=True),
     Fault("others say nothing", "the other platforms take messages and never answer", _others_say_nothing, short=True),
     Fault("webhooks again", "webhooks that come three times, and in the wrong order", _webhooks_again, short=True),
     Fault("poison", "events in a batch that the database refuses", _poison, short=True),

@@ -8,7 +8,7 @@ from typing import Any
 from workers.drill.stage import Score
 
 HEAD = (
-    "fault", "sent", "accepted", "once", "lost", "stated", "doubled", "uncertain", "settled", "dead letters", "first",
+    "fault", "sent", "accepted", "once", "lost", "stated", "doubled", "unknown", "settled", "dead letters", "first",
     "recovered", "rest",
 )  # fmt: skip
 WIDTHS = (30, 6, 9, 6, 5, 7, 8, 10, 8, 13, 7, 11, 7)
@@ -23,7 +23,7 @@ def line(score: Score) -> str:
     t = score.tally
     times = (_seconds(score.first_s), _seconds(score.recovered_s), _seconds(score.rest_s))
     cells = (
-        score.fault, score.posts, t.accepted, t.once, t.lost, score.stated, t.doubled, t.uncertain, t.settled,
+        score.fault, score.posts, t.accepted, t.once, t.lost, score.stated, t.doubled, t.unknown_outcomes, t.settled,
         t.dead_letters, *times,
     )  # fmt: skip
     shown = [_line(cells) + ("   slow" if score.slow else "") + ("" if score.passed else "   FAILED")]

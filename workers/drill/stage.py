@@ -25,16 +25,16 @@ AFTERWARDS_S = 2.0
 class Fault:
     """play does the harm, calls `struck()` when it is done, and returns when the surroundings are well again.
 
-    short: part of the short form. uncertain: a send may be cut off from its answer or record, on a platform that cannot
-    tell us. stated: what no setting of ours prevents; its loss is measured. kill: it should be over within
-    RECOVERS_WITHIN_S.
+    short: part of the short form. unknown_outcomes: a send may be cut off from its answer or record, on a platform
+    that cannot tell us. stated: what no setting of ours prevents; its loss is measured. kill: it should be over
+    within RECOVERS_WITHIN_S.
     """
 
     name: str
     what: str
     play: Callable[[Stage], None]
     short: bool = False
-    uncertain: bool = False
+    unknown_outcomes: bool = False
     stated: bool = False
     kill: bool = False
     rest_within_s: float = 120.0
@@ -135,7 +135,7 @@ def _tally(system: Drilled, traffic: Traffic, fault: Fault) -> Totals:
     ends_at = time.monotonic() + TOLD_WITHIN_S
     while True:
         found = checks.tally(system, traffic.customers)
-        if not (found.unheard or (found.uncertain and not fault.uncertain)) or time.monotonic() > ends_at:
+        if not (found.unheard or (found.unknown_outcomes and not fault.unknown_outcomes)) or time.monotonic() > ends_at:
             return found
         time.sleep(0.2)
 
@@ -155,9 +155,9 @@ def _judge(fault: Fault, stage: Stage, traffic: Traffic, score: Score) -> None:
     if tally.doubled:
         score.wrong.append(f"{tally.doubled} replies are doubled")
     if tally.unheard:
-        score.wrong.append(f"of {tally.unheard} uncertain sends the platform has said that they arrived")
-    if tally.uncertain and not fault.uncertain:
-        score.wrong.append(f"{tally.uncertain} sends are uncertain")
+        score.wrong.append(f"of {tally.unheard} sends of unknown outcome the platform has said that they arrived")
+    if tally.unknown_outcomes and not fault.unknown_outcomes:
+        score.wrong.append(f"{tally.unknown_outcomes} sends have an unknown outcome")
 
 
 def _time(stage: Stage, traffic: Traffic, score: Score, struck_at: float) -> None:

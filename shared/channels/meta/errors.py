@@ -111,7 +111,7 @@ def outcome(
     if 200 <= status < 300 and not error:
         found = message_id(response.body)
         if found is None:
-            return SendOutcome("uncertain", "unreadable_answer", http_status=status)
+            return SendOutcome("unknown_outcome", "unreadable_answer", http_status=status)
         return SendOutcome("sent", "sent", platform_message_id=found, http_status=status)
     refused = _of_error(error, status) if error else _of_status(status)
     retry_after_s = _retry_after_s(response, refused, attempt) if refused.status == "retry" else None
@@ -148,7 +148,7 @@ def _of_status(status: int) -> Meaning:
     if 300 <= status < 400:
         return Meaning("retry", "redirected")
     # 502, 504 and their like come from somebody in between, who cannot know what the platform did
-    return _BAD if 400 <= status < 500 else Meaning("uncertain", "gateway_error")
+    return _BAD if 400 <= status < 500 else Meaning("unknown_outcome", "gateway_error")
 
 
 def _retry_after_s(response: Response, refused: Meaning, attempt: int) -> float | None:

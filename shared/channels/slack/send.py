@@ -63,7 +63,7 @@ _RETRY = {
     "accesslimited": "platform_error",
 }
 # In Slack's own words: "it's possible some aspect of the operation succeeded before the error was raised".
-_UNCERTAIN = {"internal_error", "fatal_error"}
+_UNKNOWN_OUTCOME = {"internal_error", "fatal_error"}
 
 
 def headers(place: Destination) -> dict[str, str] | None:
@@ -99,7 +99,7 @@ def outcome(response: Response) -> SendOutcome:
     if ok is False and isinstance(error, str):
         return _refused(error, response)
     if 200 <= status < 300:
-        return SendOutcome("uncertain", "unreadable_answer", http_status=status)
+        return SendOutcome("unknown_outcome", "unreadable_answer", http_status=status)
     if 300 <= status < 400:
         return SendOutcome("retry", "redirected", http_status=status)
     if status in (401, 403):
@@ -109,13 +109,13 @@ def outcome(response: Response) -> SendOutcome:
     if status < 500:
         return SendOutcome("failed", "bad_request", http_status=status)
     # 500: part of it may have been done; 502, 504 come from somebody in between, who cannot know
-    return SendOutcome("uncertain", "gateway_error", http_status=status)
+    return SendOutcome("unknown_outcome", "gateway_error", http_status=status)
 
 
 def _sent(response: Response) -> SendOutcome:
     ts = bounded(opaque_id(response.body.get("ts")), 128)
     if ts is None:
-        return SendOutcome("uncertain", "unreadable_answer", http_status=response.status)
+        return SendOutcome("unknown_outcome", "unreadable_answer", http_status=response.status)
     return SendOutcome("sent", "sent", platform_message_id=ts, http_status=response.status)
 
 
@@ -125,8 +125,8 @@ def _refused(error: str, response: Response) -> SendOutcome:
     if error in _REAUTH:
         meaning = "missing_scope" if error in ("missing_scope", "no_permission") else "bad_token"
         return SendOutcome("reauth", meaning, http_status=response.status)
-    if error in _UNCERTAIN:
-        return SendOutcome("uncertain", "platform_error", http_status=response.status)
+    if error in _UNKNOWN_OUTCOME:
+        return SendOutcome("unknown_outcome", "platform_error", http_status=response.status)
     return SendOutcome("failed", _FAILED.get(error, "bad_request"), http_status=response.status)
 
 

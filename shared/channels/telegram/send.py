@@ -113,7 +113,7 @@ def outcome(response: Response) -> SendOutcome:
             return _sent(response)
         code = response.body.get("error_code")
         if response.body.get("ok") is not False or type(code) is not int or not 400 <= code < 600:
-            return SendOutcome("uncertain", "unreadable_answer", http_status=status)
+            return SendOutcome("unknown_outcome", "unreadable_answer", http_status=status)
         status = code
     return _refused(status, response)
 
@@ -122,7 +122,7 @@ def _sent(response: Response) -> SendOutcome:
     result = response.body.get("result")
     message_id = number_id(result.get("message_id")) if isinstance(result, dict) else None
     if message_id is None:
-        return SendOutcome("uncertain", "unreadable_answer", http_status=response.status)
+        return SendOutcome("unknown_outcome", "unreadable_answer", http_status=response.status)
     return SendOutcome("sent", "sent", platform_message_id=message_id, http_status=response.status)
 
 
@@ -144,7 +144,7 @@ def _refused(status: int, response: Response) -> SendOutcome:
     if 400 <= status < 500:
         return SendOutcome("failed", "bad_request", http_status=status)
     # 502, 504 and their like come from somebody in between, who cannot know what Telegram did
-    return SendOutcome("uncertain", "gateway_error", http_status=status)
+    return SendOutcome("unknown_outcome", "gateway_error", http_status=status)
 
 
 def _bad_request(response: Response) -> SendOutcome:

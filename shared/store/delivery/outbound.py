@@ -1,8 +1,8 @@
 """Outbound: the parts of messages that we send, each a row before it is a request to the platform.
 
 A part is `queued` until it is sent, `sending` while its request may be under way, and ends as `sent`, `failed` or
-`cancelled`; `uncertain` is a send of which nobody knows whether it arrived, until the platform or a person says so.
-Here parts are queued, leased and begun; `shared.store.delivery.send_results` writes down what became of them.
+`cancelled`; with `unknown_outcome` nobody knows whether it arrived, until the platform or a person says so. Here parts
+are queued, leased and begun; `shared.store.delivery.send_results` writes down what became of them.
 
 Whoever holds a lease knows the part's epoch. A statement that takes a lease away moves the epoch on, and what the
 holder writes afterwards, with the epoch that it knows, finds no row.
@@ -185,8 +185,8 @@ BEGIN_SENDS = """
 
 
 def begin_sends(conn: Conn, claims: Sequence[Claim], *, record_deadline_s: float) -> dict[Claim, Attempt]:
-    """Note that the requests are about to leave; from here on a crash makes them uncertain. Returns the attempts;
-    those whose lease is gone are left out."""
+    """Note that the requests are about to leave; from here on a crash makes their outcome unknown. Returns the
+    attempts; those whose lease is gone are left out."""
     rows = conn.cursor(row_factory=tuple_row).execute(
         BEGIN_SENDS,
         (record_deadline_s, *_columns(claims), [claim.outbound_id for claim in claims]),

@@ -12,7 +12,13 @@ from shared.model import SendOutcome
 from shared.store.db.pool import Conn
 from shared.store.delivery.outbound import Attempt, Claim
 
-_STATES = {"sent": "sent", "failed": "failed", "uncertain": "uncertain", "retry": "queued", "reauth": "queued"}
+_STATES = {
+    "sent": "sent",
+    "failed": "failed",
+    "unknown_outcome": "unknown_outcome",
+    "retry": "queued",
+    "reauth": "queued",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +40,14 @@ RECORD = """
             epoch = epoch + 1,
             blocks = %(blocks)s,
             due_at = clock_timestamp() + make_interval(secs => %(delay)s),
-            uncertain_at = CASE WHEN %(state)s = 'uncertain' THEN coalesce(uncertain_at, clock_timestamp()) END,
+            unknown_since = CASE WHEN %(state)s = 'unknown_outcome' THEN coalesce(unknown_since, clock_timestamp()) END,
             finished_at = CASE WHEN %(state)s IN ('sent', 'failed') THEN clock_timestamp() END
         WHERE company_id = %(company)s
           AND id = %(id)s
           AND epoch = %(epoch)s
           AND attempts = %(attempt)s
           AND (
-              state IN ('sending', 'uncertain')
+              state IN ('sending', 'unknown_outcome')
               OR (state = 'sent' AND meaning = 'settled_by_platform' AND %(state)s = 'sent')
           )
         RETURNING conversation_id
@@ -94,7 +100,7 @@ def record(
     conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, delay_s: float, duration_ms: int,
     blocks: bool = True,
 ) -> Recorded | None:  # fmt: skip
-    """Write down what became of a send, also when it was meanwhile taken for uncertain.
+    """Write down what became of a send, also when it was meanwhile taken for one of unknown outcome.
 
     delay_s: for `retry` and `reauth`, when to try again. blocks: whether the conversation's later parts wait until
     then, too. None: the row has moved on (a person settled it, or the platform said that it was sent and this outcome
@@ -143,8 +149,8 @@ def fail_rest(conn: Conn, company_id: int, outbound_id: int, meaning: str) -> in
 
 
 def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 500) -> list[tuple[int, int]]:
-    """Turn sends whose result was never recorded into `uncertain`, and those on `idempotent` platforms back into
-    `queued`; returns the (company, outbound) ids of the uncertain ones."""
+    """Turn sends whose result was never recorded into `unknown_outcome`, and those on `idempotent` platforms back into
+    `queued`; returns the (company, outbound) ids of the former."""
     rows = conn.cursor(row_factory=tuple_row).execute(
         """
         /* outbound.expire_sending */
@@ -153,7 +159,7 @@ def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 5
         """,
         (limit, list(idempotent)),
     )
-    return [(company, id_) for company, id_, state in rows if state == "uncertain"]
+    return [(company, id_) for company, id_, state in rows if state == "unknown_outcome"]
 
 
 REVERT_SEND = """
@@ -173,13 +179,13 @@ REVERT_SEND = """
     SET state = 'queued',
         meaning = 'never_left',
         epoch = epoch + 1,
-        uncertain_at = NULL,
+        unknown_since = NULL,
         due_at = clock_timestamp()
     WHERE company_id = %(company)s
       AND id = %(id)s
       AND epoch = %(epoch)s
       AND attempts = %(attempt)s
-      AND state IN ('sending', 'uncertain')
+      AND state IN ('sending', 'unknown_outcome')
       AND EXISTS (SELECT FROM ours)
 """
 
@@ -212,23 +218,23 @@ def _attempts_since() -> date:
 
 
 @dataclass(frozen=True, slots=True)
-class Uncertain:
+class UnknownOutcome:
     company_id: int
     id: int
     conversation_id: int
     part: int
     meaning: str
-    uncertain_at: datetime
+    unknown_since: datetime
 
 
-def list_uncertain(conn: Conn, *, limit: int = 100) -> list[Uncertain]:
+def list_unknown_outcomes(conn: Conn, *, limit: int = 100) -> list[UnknownOutcome]:
     """List the sends that a person must settle, oldest first. As either role."""
-    cursor = conn.cursor(row_factory=class_row(Uncertain))
+    cursor = conn.cursor(row_factory=class_row(UnknownOutcome))
     cursor.execute(
         """
-        /* outbound.list_uncertain */
-        SELECT company_id, id, conversation_id, part, meaning, uncertain_at
-        FROM ops_uncertain(%s)
+        /* outbound.list_unknown_outcomes */
+        SELECT company_id, id, conversation_id, part, meaning, unknown_since
+        FROM ops_unknown_outcomes(%s)
         """,
         (limit,),
     )
@@ -239,24 +245,24 @@ SETTLE = """
     /* outbound.settle */
     UPDATE outbound
     SET epoch = epoch + 1,
-        uncertain_at = NULL,
+        unknown_since = NULL,
         state = CASE WHEN %(sent)s THEN 'sent' ELSE 'queued' END,
         meaning = 'settled_by_person',
         due_at = clock_timestamp(),
         finished_at = CASE WHEN %(sent)s THEN clock_timestamp() END
     WHERE company_id = %(company)s
       AND id = %(id)s
-      AND state = 'uncertain'
+      AND state = 'unknown_outcome'
 """
 
 
 def settle(conn: Conn, company_id: int, outbound_id: int, *, sent: bool) -> bool:
-    """Settle an uncertain send as a person decided: it arrived, or it did not and goes out again."""
+    """Settle a send of unknown outcome as a person decided: it arrived, or it did not and goes out again."""
     return conn.execute(SETTLE, {"sent": sent, "company": company_id, "id": outbound_id}).rowcount == 1
 
 
 def state_of(conn: Conn, company_id: int, outbound_id: int) -> str | None:
-    """queued, sending, uncertain, sent, failed, …; None: there is no such send."""
+    """queued, sending, unknown_outcome, sent, failed, …; None: there is no such send."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """

@@ -38,7 +38,7 @@ class PartQuery:
 @dataclass(frozen=True, slots=True)
 class PartMatch:
     """A part that an event may be about. by: our ref, the platform's id, its mark, or none of them: `open` parts of the
-    chat are under way or uncertain, and their ids unknown."""
+    chat are under way or of unknown outcome, and their ids unknown."""
 
     number: int
     by: By
@@ -105,8 +105,8 @@ FIND = """
                 AND c.channel_id = a.channel_id
                 AND c.chat = a.chat
           )
-          AND o.state IN ('queued', 'sending', 'uncertain')
-          AND o.state IN ('sending', 'uncertain')
+          AND o.state IN ('queued', 'sending', 'unknown_outcome')
+          AND o.state IN ('sending', 'unknown_outcome')
         ORDER BY o.id
         LIMIT 20
     ) o
@@ -174,7 +174,7 @@ class Part:
     @property
     def left(self) -> bool:
         """Whether its request may have left, without our knowing what became of it."""
-        return self.state in ("sending", "uncertain") or (self.state == "queued" and self.attempts > 0)
+        return self.state in ("sending", "unknown_outcome") or (self.state == "queued" and self.attempts > 0)
 
     def told(self, status: str, meaning: str | None, at: datetime, external_id: str | None = None) -> Part:
         """After what a platform said of it. Whatever it says proves that the part was sent; only `failed` ends that.
@@ -225,7 +225,7 @@ WRITE = """
         platform_message_id = n.platform_message_id,
         delivered_at = n.delivered_at,
         read_at = n.read_at,
-        uncertain_at = CASE WHEN n.state = 'uncertain' THEN o.uncertain_at END,
+        unknown_since = CASE WHEN n.state = 'unknown_outcome' THEN o.unknown_since END,
         finished_at = CASE
             WHEN n.state IN ('sent', 'failed', 'cancelled') THEN coalesce(o.finished_at, clock_timestamp())
         END
@@ -326,7 +326,7 @@ OF_MESSAGES = """
         min(
             CASE
                 WHEN state IN ('failed', 'cancelled') THEN 0
-                WHEN state = 'uncertain' THEN 1
+                WHEN state = 'unknown_outcome' THEN 1
                 WHEN state = 'queued' THEN 2
                 WHEN state = 'sending' THEN 3
                 WHEN read_at IS NOT NULL THEN 6
@@ -339,7 +339,7 @@ OF_MESSAGES = """
       AND message_id = ANY (%s::bigint[])
     GROUP BY message_id
 """
-PROGRESS = ("failed", "uncertain", "queued", "sending", "sent", "delivered", "read")
+PROGRESS = ("failed", "unknown_outcome", "queued", "sending", "sent", "delivered", "read")
 
 
 def of_messages(conn: Conn, company_id: int, message_ids: Sequence[int]) -> Mapping[int, str]:

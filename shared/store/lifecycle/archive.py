@@ -127,7 +127,7 @@ OLD = """
           FROM outbound o
           WHERE o.company_id = c.company_id
             AND o.conversation_id = c.id
-            AND o.state IN ('queued', 'sending', 'uncertain')
+            AND o.state IN ('queued', 'sending', 'unknown_outcome')
       )
 """
 """Quiet conversations with more than stays, in which nothing is under way."""

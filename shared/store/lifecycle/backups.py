@@ -246,7 +246,7 @@ def state(conn: Conn) -> State:
 HOLD_PARTS = """
     /* backups.hold_open_work */
     UPDATE outbound
-    SET state = 'uncertain', meaning = 'restored', uncertain_at = clock_timestamp(), epoch = epoch + 1
+    SET state = 'unknown_outcome', meaning = 'restored', unknown_since = clock_timestamp(), epoch = epoch + 1
     WHERE state IN ('queued', 'sending')
 """
 HAND_OVER_CONVERSATIONS = """
@@ -270,8 +270,8 @@ CANCEL_TURNS = """
 
 
 def hold_open_work(conn: Conn) -> dict[str, int]:
-    """Stop what was under way when the backup was made, because it may have been answered and sent since. Parts become
-    uncertain, for a person to settle; turns end, and their conversations are a person's. Returns how many. In the
+    """Stop what was under way when the backup was made, because it may have been answered and sent since. Parts get an
+    unknown outcome, for a person to settle; turns end, and their conversations are a person's. Returns how many. In the
     caller's transaction."""
     return {
         "parts": conn.execute(HOLD_PARTS).rowcount,

@@ -24,7 +24,7 @@ class Rows:
     overdue_turn_s: float
     overdue_parts: int
     overdue_part_s: float
-    uncertain_parts: int
+    unknown_outcomes: int
     dead_letters: int
     needing_reauth: int
 
@@ -44,7 +44,7 @@ def of_database(conn: Conn) -> Rows:
             """
             /* state.of_database */
             SELECT
-                overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, uncertain_parts, dead_letters,
+                overdue_turns, overdue_turn_s, overdue_parts, overdue_part_s, unknown_outcomes, dead_letters,
                 needing_reauth
             FROM operations_state(%s)
             """,

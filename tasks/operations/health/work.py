@@ -89,7 +89,11 @@ def rows(visit: CheckContext) -> CheckResult:
         Problem(key, f"{count} {words}")
         for key, count, words in (
             ("dead_letters", found.dead_letters, "requests are dead letters: ./switchboard dead-letters list"),
-            ("uncertain", found.uncertain_parts, "sends are uncertain: ./switchboard outbound uncertain list"),
+            (
+                "unknown_outcomes",
+                found.unknown_outcomes,
+                "sends have an unknown outcome: ./switchboard outbound unknown-outcomes list",
+            ),
             ("reauth", found.needing_reauth, "channels' credentials are refused: ./switchboard channel list"),
         )
         if count
