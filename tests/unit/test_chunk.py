@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.knowledge.chunk import TAIL_CHARS, TARGET_CHARS, clean, split, split_turns
-from shared.knowledge.extract.base import Turn
+from shared.knowledge.chunk import (
+    OPENING_CHARS,
+    PAUSE_S,
+    TAIL_CHARS,
+    TARGET_CHARS,
+    clean,
+    parsed,
+    split,
+    split_turns,
+    transcribed,
+)  # fmt: skip
+from shared.knowledge.extract.base import TITLE_CHARS, Turn
 
 WORDS = "Each order can be sent back within thirty days of delivery. "
 
@@ -120,3 +131,84 @@ def test_short_turns_of_a_transcript_stay_together() -> None:
 
     assert chunk.text == "Ann: Hello?\nBen: Yes?\nAnn: Is this the shop?"
     assert chunk.speakers == ("Ann", "Ben")
+
+
+# ------------------------------------------------------------------ a document as it is stored
+
+
+def test_a_text_is_stored_cleaned_with_its_chunks() -> None:
+    found = parsed(" Gu\x00ide\r\n ", "# Returns\r\nThirty\x00 days.")
+    assert (found.title, found.text, found.kind, found.times) == ("Guide", "# Returns\nThirty days.", "text", "")
+    assert [(chunk.title, chunk.text) for chunk in found.chunks] == [("Guide > Returns", "Thirty days.")]
+    assert parsed("t" * (TITLE_CHARS - 1) + "  x", "").title == "t" * (TITLE_CHARS - 1)
+
+
+def test_a_transcript_is_stored_with_who_speaks_and_when() -> None:
+    found = parsed("Call", "", [Turn("A\x00nn", "Hel\x00lo.", 1.5), Turn("", "Yes?\r\n", None)])
+    assert (found.title, found.text, found.kind, found.times) == (
+        "Call",
+        "Ann: Hello.\nYes?\n",
+        "transcript",
+        "1.5None",
+    )
+    assert [(chunk.title, chunk.text, chunk.speakers) for chunk in found.chunks] == [
+        ("Call > 0:00:01", "Ann: Hello.\nYes?\n", ("Ann",))
+    ]
+
+
+# ------------------------------------------------------------------ transcripts
+
+
+def _cut(turns: list[Turn], target_chars: int = TARGET_CHARS) -> list[tuple[str, str]]:
+    """Titles and texts; each text stands in the transcript where its chunk says."""
+    text, chunks = transcribed(turns), split_turns("Call", turns, target_chars)
+    assert all(text[one.start_char : one.start_char + len(one.text)] == one.text for one in chunks)
+    return [(one.title, one.text) for one in chunks]
+
+
+def test_turns_fill_a_chunk_to_its_last_character() -> None:
+    turns = [Turn("", letter * 9, None) for letter in "abcd"]
+    # two turns and the line end between them are 19 characters
+    assert _cut(turns, 19) == [("Call", "aaaaaaaaa\nbbbbbbbbb"), ("Call", "ccccccccc\nddddddddd")]
+    assert [text for _, text in _cut(turns, 18)] == [letter * 9 for letter in "abcd"]
+
+
+def test_a_turn_as_long_as_a_chunk_is_whole_and_a_longer_one_is_cut() -> None:
+    sentences = "One two three. " * 8
+    assert _cut([Turn("", sentences.strip(), 0.0)], 119) == [("Call > 0:00:00", sentences.strip())]
+    assert len(_cut([Turn("", sentences * 4, 0.0), Turn("", "b" * 30, 0.5)], 119)) == 4
+    # also one that does not stand first
+    assert [len(text) for _, text in _cut([Turn("", "a" * 119, None), Turn("", sentences.strip(), None)], 119)] == [
+        119
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("opening", "silence_s", "count"),
+    [(OPENING_CHARS, 0.001, 2), (OPENING_CHARS, 0.0, 1), (OPENING_CHARS - 1, 60.0, 1)],
+)
+def test_a_long_silence_begins_a_chunk_where_the_one_before_has_something_to_say(
+    opening: int, silence_s: float, count: int
+) -> None:
+    """Fifteen characters are a second of speech; the last turn before the silence begins at 100 s."""
+    first = Turn("", "a" * (opening - 152), 0.0)
+    last = Turn("", "b" * 150, 100.0)
+    after = Turn("", "c", 110.0 + PAUSE_S + silence_s)
+    assert len(_cut([first, last, after])) == count
+    # the same at the end of a recording, where what came before is no part of it
+    assert len(_cut([Turn("", "x" * (TARGET_CHARS - 10), None), first, last, after])) == count + 1
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_without_a_time_nobody_falls_silent(missing: int) -> None:
+    turns = [Turn("", "a" * 400, 0.0), Turn("", "b", 500.0)]
+    assert len(_cut(turns)) == 2
+    turns[missing] = Turn("", turns[missing].text, None)
+    assert len(_cut(turns)) == 1
+
+
+def test_a_chunk_s_title_says_when_it_begins_in_hours_minutes_and_seconds() -> None:
+    turns = [Turn("", "a" * 400, seconds) for seconds in (59.9, 3599.0, 3600.0, 2 * 3600 + 61.0)]
+    assert [title for title, _ in _cut(turns, 400)] == [
+        "Call > 0:00:59", "Call > 0:59:59", "Call > 1:00:00", "Call > 2:01:01",
+    ]  # fmt: skip

@@ -40,3 +40,16 @@ def test_each_step_is_told_with_why_it_was_left(
     attempts: list[ModelAttempt], end: Ladder, left: str, told: list[Tried]
 ) -> None:
     assert list(fallback.by_models(attempts, end, left)) == told
+
+
+def test_a_first_model_that_was_passed_over_says_why() -> None:
+    attempts = _asked(("cheaper", "ok"))
+    assert fallback.by_models(attempts, "cheaper", "model", passed_over="budget") == (
+        Tried("full", "budget"), Tried("cheaper"),
+    )  # fmt: skip
+
+
+def test_one_reason_may_leave_models_and_passages() -> None:
+    assert fallback.without_models("nothing_relevant", "unknown") == (
+        Tried("full", "nothing_relevant"), Tried("passages", "nothing_relevant"), Tried("unknown"),
+    )  # fmt: skip

@@ -81,3 +81,43 @@ def test_the_bars_stand_on_one_scale() -> None:
 
 def test_nothing_but_a_beginning_can_be_drawn() -> None:
     assert len(chart([Span("accepted", 0, None)])) == 1
+
+
+def test_spans_say_what_was_found_asked_and_meant() -> None:
+    refused = {**_sent(1330), "status": "failed", "meaning": "blocked"}
+    same = {**_sent(1400), "status": "retry", "meaning": "retry"}
+    parts = [Part(1, "failed", "blocked", _at(1310), [refused, same]), Part(2, "queued", None, _at(1310), []),
+             Part(3, "canceled", "overtaken", _at(1310), [])]  # fmt: skip
+    notes = {span.name: span.note for span in spans(replace(STORY, parts=parts))}
+    assert notes == {
+        "accepted": "", "stored": "", "quiet window": "", "claimed": "", "gathered": "", "embedded": "",
+        "searched": "2 passages", "model 1": "a/m: timeout", "model 2": "b/s: ok", "answer stored": "",
+        "part 1 queued": "", "part 1 failed": "blocked", "part 1 retry": "", "part 2 queued": "queued",
+        "part 3 queued": "overtaken",
+    }  # fmt: skip
+
+
+def test_an_attempt_from_before_offsets_were_kept_begins_with_the_model() -> None:
+    attempt = {"provider": "a", "model": "m", "outcome": "ok", "duration_ms": 300}
+    receipt = {"passages": [], "ms": {"gather": 5}, "attempts": [attempt]}
+    found = spans(replace(STORY, receipt=receipt, parts=[]))
+    assert found[-1] == Span("model 1", 820, 300, "a/m: ok")  # and no end of it is known
+
+
+def test_a_line_says_when_how_long_and_why() -> None:
+    found = [
+        Span("accepted", 0, None),
+        Span("model 1", 5, 995, "a/m: ok"),
+        Span("between", 500, 0),
+        Span("end", 1000, 0),
+    ]
+    assert chart(found, width=4) == [
+        "accepted             +0 ms             │",
+        "model 1              +5 ms     995 ms  ████  a/m: ok",
+        "between            +500 ms       0 ms    ▏",
+        "end               +1000 ms       0 ms     █",
+    ]
+    assert chart([Span("a", 0, 1), Span("b", 0, 0)], width=2) == [
+        "a                    +0 ms       1 ms  ██", "b                    +0 ms       0 ms  ▏",
+    ]  # fmt: skip
+    assert chart([], width=4) == []
