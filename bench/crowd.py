@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.load import request_bytes
-from workers.drill import places
-from workers.drill.bots import Bot
-from workers.drill.traffic import QUESTIONS, Customer
+from workers.sandbox import places
+from workers.sandbox.bots import Bot
+from workers.sandbox.traffic import QUESTIONS, Customer
 
 CONNECTIONS = 32
 LATE_S = 5.0

@@ -19,9 +19,9 @@ import psycopg
 
 from bench.crowd import Crowd, Posted
 from shared.store.db.redis import connect
-from workers.drill import checks
-from workers.drill.bots import Bot
-from workers.drill.system import Drilled, drilled_system
+from workers.sandbox import checks
+from workers.sandbox.bots import Bot
+from workers.sandbox.system import Drilled, drilled_system
 
 THINK_S = 200.0
 """A customer writes a message so often. Ten messages in half an hour, reading and thinking in between."""

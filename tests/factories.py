@@ -23,8 +23,8 @@ from shared.store.inbound import journal
 from shared.store.inbound.journal import Reader
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
-from workers.drill.bots import Bot as Bot
-from workers.drill.bots import connect_bot, private_message
+from workers.sandbox.bots import Bot as Bot
+from workers.sandbox.bots import connect_bot, private_message
 
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 BOT = Me("700", "demo_bot")

@@ -1,4 +1,4 @@
-"""The drill's checks as assertions."""
+"""The private copy's checks as assertions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.e2e.system import System
 from tests.factories import Bot
-from workers.drill import checks
+from workers.sandbox import checks
 
 
 def check_one_reply_a_turn(system: System) -> None:

@@ -1,4 +1,4 @@
-"""The private copy of the drill, with processes that a test starts, kills and starts again by itself."""
+"""The private copy of workers.sandbox, with processes that a test starts, kills and starts again by itself."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, settings
 from tests.services import private_postgres, private_valkey, temporary_folder
 from workers.commands.setup import prepare
-from workers.drill.system import QUICK, wait_until
-from workers.drill.system import System as Copy
 from workers.holders import environment_of
 from workers.local import control_tokens, standin_openings
+from workers.sandbox.system import QUICK
+from workers.sandbox.system import System as Copy
+from workers.sandbox.waiting import wait_until
 from workers.supervisor import argv_of, flower_answers, secret_environment
 
 READY_WITHIN_S = 40.0

@@ -26,8 +26,8 @@ from shared.resources import open_resources
 from shared.settings import PROJECT_ROOT, Settings, child_environment
 from standin.client import Standin
 from tasks.tenants import watch
-from workers.drill.system import wait_until
 from workers.local import CONTROL_SECRET
+from workers.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -24,7 +24,7 @@ from tasks.operations import jobs
 from tasks.operations.jobs import Work
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration import history
-from workers.drill.system import wait_until
+from workers.sandbox.waiting import wait_until
 
 MOVING = ("picked", "outbound", "receipts", "turns", "messages", "conversations", "before_commit", "committed")
 RESTORING = ("restore_messages", "restore_turns", "restore_receipts", "restore_outbound")

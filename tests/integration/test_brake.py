@@ -13,7 +13,7 @@ from shared.embedded import Database, Valkey
 from shared.store.inbound import journal
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, running_gateway
-from workers.drill.system import wait_until
+from workers.sandbox.waiting import wait_until
 
 MEGABYTE = 1024 * 1024
 

@@ -24,8 +24,8 @@ from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import running_gateway
 from workers.doctor import DoctorContext as DoctorVisit
 from workers.doctor import machine
-from workers.drill.system import wait_until
 from workers.local import running_system
+from workers.sandbox.waiting import wait_until
 
 MEGABYTE = 1024 * 1024
 

@@ -12,7 +12,7 @@ from shared.store.answers import turns
 from shared.store.db.pool import Conn, set_companies
 from shared.store.delivery import outbound
 from tests.integration.explain import read_by
-from workers.drill.outside import insert_backlog
+from workers.sandbox.backlog import insert_backlog
 
 
 @pytest.fixture

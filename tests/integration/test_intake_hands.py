@@ -19,8 +19,8 @@ from tasks.wakeups import WakeupCoalescer
 from tests.factories import Bot, update
 from tests.integration.station import Station
 from workers import intake
-from workers.drill.system import wait_until
 from workers.intake import IntakeThread
+from workers.sandbox.waiting import wait_until
 
 MUCH = intake.TOGETHER_BELOW + 16
 WITHIN_S = 20.0

@@ -18,7 +18,7 @@ from shared.store.inbound import journal
 from shared.store.inbound.journal import Reader, StreamFacts
 from shared.store.inbound.journal_writer import PIPELINE_BYTES, Writer
 from tests.services import private_valkey
-from workers.drill.system import wait_until
+from workers.sandbox.waiting import wait_until
 
 T = TypeVar("T")
 

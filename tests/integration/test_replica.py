@@ -24,7 +24,7 @@ from shared.store.operations import vitals
 from tasks.operations.health import CheckContext, database
 from tasks.operations.health.check import run
 from tests.factories import settings_for
-from workers.drill.system import wait_until
+from workers.sandbox.waiting import wait_until
 
 
 @contextmanager

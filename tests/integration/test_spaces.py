@@ -27,7 +27,7 @@ from tests.factories import Bot
 from tests.integration.command_line import Run
 from tests.integration.station import Station
 from tests.integration.test_knowledge_store import company
-from workers.drill.system import wait_until
+from workers.sandbox.waiting import wait_until
 
 OPENING = "Doors are open from nine."
 

@@ -13,12 +13,12 @@ from shared import settings
 from shared.settings import Settings
 from tests.unit.test_faults import REACHED, all_of
 from workers.commands.drill import FAULTS
-from workers.drill import places
-from workers.drill.bots import Bot
-from workers.drill.checks import Chat, Totals, count
 from workers.drill.kills import IN_SHORT, POINTS
-from workers.drill.system import wait_until
-from workers.drill.traffic import Customer, Traffic
+from workers.sandbox import places
+from workers.sandbox.bots import Bot
+from workers.sandbox.checks import Chat, Totals, count
+from workers.sandbox.traffic import Customer, Traffic
+from workers.sandbox.waiting import wait_until
 
 BOT = Bot(1, 1, 1, "bot", "secret", "7:token")
 

@@ -24,9 +24,9 @@ from shared.store.knowledge import embedding_models, embeddings
 from workers.commands import demo_platforms, demo_talk, demo_widget
 from workers.commands.printing import counted
 from workers.commands.setup import as_owner
-from workers.drill.bots import private_message
 from workers.local import System, control
 from workers.ready import embedder_of
+from workers.sandbox.bots import private_message
 
 ANSWER_WITHIN_S = 60.0
 READY_WITHIN_S = 120.0

@@ -14,10 +14,11 @@ import click
 from shared import settings
 from shared.embedded import DataFolder
 from shared.telemetry import logs
-from workers.drill import failover, kills, outages, outside, places, scorecard
-from workers.drill.bots import Bot
+from workers.drill import failover, kills, outages, outside, scorecard
 from workers.drill.stage import Fault, Score, play
-from workers.drill.system import Drilled, drilled_system
+from workers.sandbox import places
+from workers.sandbox.bots import Bot
+from workers.sandbox.system import Drilled, drilled_system
 
 FAULTS: tuple[Fault, ...] = (*kills.FAULTS, *outages.FAULTS, *failover.FAULTS, *outside.FAULTS)
 COMPANIES = 3

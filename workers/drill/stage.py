@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workers.drill import checks
-from workers.drill.bots import Bot
-from workers.drill.checks import Totals
-from workers.drill.system import Drilled, NotReached, wait_until
-from workers.drill.traffic import Traffic
+from workers.sandbox import checks
+from workers.sandbox.bots import Bot
+from workers.sandbox.checks import Totals
+from workers.sandbox.system import Drilled
+from workers.sandbox.traffic import Traffic
+from workers.sandbox.waiting import NotReached, wait_until
 
 REACHED_WITHIN_S = 30.0
 RECOVERS_WITHIN_S = 15.0

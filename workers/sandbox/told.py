@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from workers.drill import places
-from workers.drill.bots import Bot, post
 from workers.local import control
+from workers.sandbox import places
+from workers.sandbox.bots import Bot, post
 
 TELL_EVERY_S = 0.5
 

@@ -16,7 +16,7 @@ from shared.channels.signature import slack_signature, standard_key, standard_si
 from shared.model import Me
 from shared.store.db.vault import Vault
 from tasks.tenants import onboarding
-from workers.drill.bots import Bot, Webhook, private_message
+from workers.sandbox.bots import Bot, Webhook, private_message
 
 META_APP, META_SECRET = "900500", "drill-app-secret"
 SLACK_SECRET = "drill-signing-secret"
@@ -25,7 +25,7 @@ SLACK_USER, SLACK_BOT, SLACK_APP = "U0BOT", "B0BOT", "A0DRILL"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One platform as the drill plays it. connect: what the stand-in's control API is told, the channel's credentials
+    """One platform as it is played here. connect: what the stand-in's control API is told, the channel's credentials
     and who it is, from its account and its webhook's address. body: of a customer's message, from account, chat,
     number and text. sign: headers of raw bytes. chat: what a customer's chat is called, from a number. target, kind:
     where the stand-in keeps what it took. tells: afterwards, that it was sent."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from workers.drill import places
-from workers.drill.bots import ORIGIN, Bot, Webhook, post
+from workers.sandbox import places
+from workers.sandbox.bots import ORIGIN, Bot, Webhook, post
 
 QUESTIONS = (
     "How many days do I have to return shoes?",

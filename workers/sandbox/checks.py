@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workers.drill import places
-from workers.drill.bots import Bot
-from workers.drill.system import System
-from workers.drill.traffic import Customer, read_answers
 from workers.local import control
+from workers.sandbox import places
+from workers.sandbox.bots import Bot
+from workers.sandbox.system import System
+from workers.sandbox.traffic import Customer, read_answers
 
 
 def arrivals(system: System, bot: Bot | None = None) -> dict[str, list[float]]:

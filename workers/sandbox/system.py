@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,13 +23,13 @@ from shared.store.inbound.journal import Reader
 from workers import fleet
 from workers.commands.data import add_file
 from workers.commands.setup import prepare
-from workers.drill import places
-from workers.drill.bots import Bot, connect_bot, connect_widget, post_update
-from workers.drill.told import Told
 from workers.local import KNOWLEDGE, control, standin_openings, start_standin
+from workers.sandbox import places
+from workers.sandbox.bots import Bot, connect_bot, connect_widget, post_update
+from workers.sandbox.told import Told
+from workers.sandbox.waiting import wait_until
 from workers.supervisor import JOURNEY, Child, Supervisor
 
-POLL_S = 0.05
 KEY = "standin-key"
 # Short bounds, so that a fault is over in seconds; the order between them is as in production.
 QUICK: dict[str, Any] = {
@@ -165,21 +164,6 @@ class System:
             "\n".join([f"--- {path.stem}", *path.read_text(errors="replace").splitlines()[-lines:]])
             for path in sorted(self.logs.glob("*.log"))
         )
-
-
-def wait_until(
-    condition: Callable[[], bool], what: str, within_s: float, shown: Callable[[], str] = lambda: ""
-) -> None:
-    """Until a condition that somebody else brings about holds. Raises NotReached after within_s."""
-    ends_at = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > ends_at:
-            raise NotReached(f"not within {within_s:g} s: {what} {shown()}")
-        time.sleep(POLL_S)  # a poll with a bound: the condition lies in other processes
-
-
-class NotReached(AssertionError):
-    """What should have happened did not; the message says what."""
 
 
 @dataclass(kw_only=True)
