@@ -91,7 +91,7 @@ class Gateway:
         self._webhooks = Webhooks(edge)
         edge.hub.start()
         edge.tally.start()
-        edge.brake.start()
+        edge.load_shedder.start()
         _on_sigterm(edge.hub.stop_watching)
         try:
             yield

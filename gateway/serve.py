@@ -40,7 +40,7 @@ once would reset it, and the client might never see the answer."""
 FILES_SPARE = 200
 """Of the process' open files, for everything that is not a client's connection."""
 GONE_WITHIN_S = 12.0
-"""Then the process ends, whatever hangs: a thread that waits for a database cannot be called off."""
+"""Then the process ends, whatever hangs: a thread that waits for a database cannot be cancelled."""
 
 
 class Connections:

@@ -1,5 +1,6 @@
 -- The field's own words in states and names: a request that could not be handled is a dead letter, an import that
--- cannot be read has failed, a send that may or may not have arrived has an unknown outcome.
+-- cannot be read has failed, a send that may or may not have arrived has an unknown outcome, and what is tried for an
+-- answer are fallback steps.
 
 -- Functions whose results or names changed; migrations/functions makes them anew under the new ones.
 DROP FUNCTION IF EXISTS
@@ -38,3 +39,6 @@ DROP INDEX outbound_open, outbound_uncertain;
 CREATE INDEX outbound_open ON outbound (company_id, conversation_id, id)
     WHERE state IN ('queued', 'sending', 'unknown_outcome');
 CREATE INDEX outbound_unknown_outcome ON outbound (unknown_since) WHERE state = 'unknown_outcome';
+
+-- ------------------------------------------------------------------ answers
+ALTER TABLE receipts RENAME COLUMN ladder TO fallback_steps;

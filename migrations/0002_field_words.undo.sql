@@ -30,3 +30,5 @@ DROP INDEX outbound_open, outbound_unknown_outcome;
 CREATE INDEX outbound_open ON outbound (company_id, conversation_id, id)
     WHERE state IN ('queued', 'sending', 'uncertain');
 CREATE INDEX outbound_uncertain ON outbound (uncertain_at) WHERE state = 'uncertain';
+
+ALTER TABLE receipts RENAME COLUMN fallback_steps TO ladder;

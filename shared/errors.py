@@ -44,11 +44,11 @@ class DatabaseRefused(DatabaseUnavailable):
 
 
 class ModelUnavailable(Transient):
-    """No model answered: the next step of the ladder takes over."""
+    """No model answered: the next fallback step takes over."""
 
 
 class Cancelled(SwitchboardError):
-    """The work was called off: a newer message moved the turn's epoch, or a person took over."""
+    """The work was cancelled: a newer message moved the turn's epoch, or a person took over."""
 
 
 class AttachmentGone(Permanent):

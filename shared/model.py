@@ -32,7 +32,7 @@ is told."""
 
 SendStatus = Literal["sent", "retry", "unknown_outcome", "failed", "reauth"]
 
-Ladder = Literal[
+FallbackStep = Literal[
     "full", "cheaper", "passages", "unknown", "handover", "notice", "courtesy", "welcome", "silence",
 ]  # fmt: skip
 """Steps of degrading: the first model wrote the answer; a later one did; the best passages, quoted; the customer was
@@ -304,7 +304,7 @@ class Passage:
 class ModelAttempt:
     """One request to a model, for the receipt. outcome: `ok` or a static word for the failure.
 
-    step: which step of the ladder it was for. offset_ms: when it began, since the models were first asked.
+    step: which fallback step it was for. offset_ms: when it began, since the models were first asked.
     """
 
     provider: str
@@ -313,15 +313,15 @@ class ModelAttempt:
     duration_ms: int
     tokens_in: int = 0
     tokens_out: int = 0
-    step: Ladder = "full"
+    step: FallbackStep = "full"
     offset_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A step of the ladder that was tried. left: the static word for why it did not hold, None for the last one."""
+    """A fallback step that was tried. left: the static word for why it did not hold, None for the last one."""
 
-    step: Ladder
+    step: FallbackStep
     left: str | None = None
 
 
@@ -334,7 +334,7 @@ class Completion:
     tokens_in: int
     tokens_out: int
     attempts: tuple[ModelAttempt, ...] = ()
-    step: Ladder = "full"
+    step: FallbackStep = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,17 +353,17 @@ class Answer:
     """A reply to a turn, with its receipt.
 
     citations: 1-based numbers used in the text → the passage each stands for, in the order of use.
-    ladder: the steps in the order in which they were tried, this one last. ms: time per stage in milliseconds.
+    fallback_steps: in the order in which they were tried, this one last. ms: time per stage in milliseconds.
     space: the model in whose space the passages were ranked, None where words alone did.
     """
 
     text: str
-    step: Ladder
+    step: FallbackStep
     step_reason: str
     passages: tuple[Passage, ...] = ()
     citations: tuple[tuple[int, Passage], ...] = ()
     attempts: tuple[ModelAttempt, ...] = ()
-    ladder: tuple[Tried, ...] = ()
+    fallback_steps: tuple[Tried, ...] = ()
     ms: dict[str, int] = field(default_factory=dict)
     space: str | None = None
 

@@ -144,7 +144,7 @@ def connect() -> None:
 
     @signals.worker_shutting_down.connect(weak=False)
     def worker_shutting_down(**_: Any) -> None:
-        # a pool of threads waits for its tasks: call off what would take longer than the grace period
+        # a pool of threads waits for its tasks: cancel what would take longer than the grace period
         cancel()
 
     signals.worker_process_shutdown.connect(close_process, weak=False)

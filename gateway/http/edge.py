@@ -17,7 +17,7 @@ from gateway.http.bodies import Bodies
 from gateway.http.failures import Failures
 from gateway.http.keys import Keys
 from gateway.http.limits import Limits
-from gateway.http.load_shedding import Brake
+from gateway.http.load_shedding import LoadShedder
 from gateway.http.strangers import THREADS as STRANGERS_THREADS
 from gateway.http.strangers import Strangers
 from gateway.http.streams import Streams
@@ -65,7 +65,7 @@ class Edge:
     hub: Hub
     streams: Streams
     tally: AnswerCounts
-    brake: Brake
+    load_shedder: LoadShedder
     strangers: Strangers
     keys: Keys
     bodies: Bodies
@@ -79,7 +79,7 @@ class Edge:
     async def close(self) -> None:
         await self.hub.close()
         await self.tally.close()
-        await self.brake.close()
+        await self.load_shedder.close()
         await self.watching.aclose()
         self.limits.close()
         self.live.close()
@@ -145,7 +145,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
             settings.widget.streams_max, settings.widget.streams_address_max, settings.widget.streams_company_max
         ),
         tally=AnswerCounts(db),
-        brake=Brake(client, writer, settings),
+        load_shedder=LoadShedder(client, writer, settings),
         strangers=strangers,
         keys=Keys(db, threads, strangers, clock, settings.gateway.wrong_keys_limit),
         bodies=Bodies(

@@ -57,7 +57,9 @@ def reason(state: State, bounds: Bounds, refusing: bool, disk_full: bool = False
     return "age" if state.oldest_s >= age_s else None
 
 
-class Brake:
+class LoadShedder:
+    """Refuses webhooks while the journal or its disk is nearly full."""
+
     def __init__(self, client: Redis, writer: Writer, settings: Settings) -> None:
         self._client, self._writer = client, writer
         self._shards = settings.journal.shards

@@ -18,7 +18,7 @@ from shared.clock import Clock, SystemClock
 from shared.errors import ModelUnavailable, Permanent
 from shared.llm import metrics
 from shared.llm.provider import CallFailed, Provider, is_neutral
-from shared.model import Completion, Ladder, ModelAttempt
+from shared.model import Completion, FallbackStep, ModelAttempt
 from shared.resilience import backoff
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.shared_breaker import SharedBreakers
@@ -55,7 +55,7 @@ class NoModelAnswered(ModelUnavailable):
 
 
 class Router:
-    """providers: the first that answers wins; an answer of a later one is the ladder's step `cheaper`. breakers:
+    """providers: the first that answers wins; an answer of a later one is the fallback step `cheaper`. breakers:
     shared by all routers of a process, and with SharedBreakers by the fleet; made with neutral=provider.is_neutral.
     call_deadline_s: for one call."""
 
@@ -87,7 +87,7 @@ class Router:
         """An answer within deadline_s, retries and fallbacks included; with every attempt on it.
         listener: hears the answer come, from its beginning with each attempt. cheaper: the first provider is not asked.
 
-        Raises NoModelAnswered, whatever went wrong: the caller's next step of the ladder is the same.
+        Raises NoModelAnswered, whatever went wrong: the caller's next fallback step is the same.
         """
         ends_at_s = self._clock.monotonic_s() + deadline_s
         attempts: list[ModelAttempt] = []
@@ -98,7 +98,7 @@ class Router:
                 continue
             if self._left_s(ends_at_s) < (WORTHWHILE_S if number else 1e-3):
                 break
-            step: Ladder = "cheaper" if number else "full"
+            step: FallbackStep = "cheaper" if number else "full"
             record = partial(_record, attempts, provider, step, began_s)
             try:
                 last = number == len(self._providers) - 1
@@ -182,7 +182,7 @@ Record = Callable[[float, str, Completion | None], None]
 
 
 def _record(
-    attempts: list[ModelAttempt], provider: Provider, step: Ladder, asked_s: float,
+    attempts: list[ModelAttempt], provider: Provider, step: FallbackStep, asked_s: float,
     began_s: float, outcome: str, completion: Completion | None,
 ) -> None:  # fmt: skip
     attempt = ModelAttempt(

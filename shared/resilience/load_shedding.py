@@ -30,14 +30,14 @@ PIECES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class OverdueTurns:
     """due: turns that wait. oldest_s: since when the oldest of them is due."""
 
     due: int
     oldest_s: float
 
 
-def times_to_clear_s(behind: Mapping[int, Backlog], per_s: float) -> dict[int, float]:
+def times_to_clear_s(behind: Mapping[int, OverdueTurns], per_s: float) -> dict[int, float]:
     """Company → how long its last waiting customer waits. Served in turns, a company has waited when as many of every
     other one's were served as of its own: Σ min(theirs, its own) / per_s. per_s: turns that all can answer a second;
     where nobody knows (0), the age of the oldest stands for it."""

@@ -48,7 +48,7 @@ class Call(Generic[T]):
     def cancel(self) -> None:
         """Call it off: whoever waits gets Cancelled at once, and the loop cancels the task, which closes its
         socket. Without effect once it is done."""
-        if not self._settle(error=Cancelled("the call was called off")):
+        if not self._settle(error=Cancelled("the call was cancelled")):
             return
         try:
             self._loop.call_soon_threadsafe(self._cancel_task)
@@ -67,7 +67,7 @@ class Call(Generic[T]):
         return True
 
     def _begin(self) -> None:
-        if self._outcome.done():  # called off before it began
+        if self._outcome.done():  # cancelled before it began
             self._coro.close()
             return
         self._task = self._loop.create_task(self._coro)
@@ -79,7 +79,7 @@ class Call(Generic[T]):
 
     def _finish(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
-            self._settle(error=Cancelled("the call was called off"))
+            self._settle(error=Cancelled("the call was cancelled"))
         elif (error := task.exception()) is not None:
             self._settle(error=error)
         else:

@@ -26,7 +26,7 @@ class AnswersSettings(Domain):
     conversation_answers_max: int = Field(default=12, alias="CONVERSATION_ANSWERS_MAX", ge=0)
     """Answers at once in one conversation, and one a minute after that; more are a machine that answers the
     bot. 0: any number."""
-    # The ladder's steps: how long a company's last waiting customer would still wait when each is entered. A model's
+    # Fallback steps: how long a company's last waiting customer would still wait when each is entered. A model's
     # usual answer takes some seconds, so 15 s are felt; at 45 s people write again or leave; for what would take ten
     # minutes a person may as well be asked.
     overload_cheaper_s: float = Field(default=15.0, alias="OVERLOAD_CHEAPER_S", gt=0)

@@ -1,4 +1,4 @@
-"""Leases on turns: renewed for the whole process in one statement, and the work called off when one is lost."""
+"""Leases on turns: renewed for the whole process in one statement, and the work cancelled when one is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking how far answers are behind, and which step of the ladder each company's are made on."""
+"""Looking how far answers are behind, and which fallback step each company's are made on."""
 
 from __future__ import annotations
 

@@ -119,18 +119,20 @@ def without_question(case: Case, now: datetime) -> Answer:
     triage = case.triage
     if triage is None:
         return Answer(
-            case.company.notice_text, "notice", "no_text", ladder=fallback.without_models("no_text", "notice")
+            case.company.notice_text, "notice", "no_text", fallback_steps=fallback.without_models("no_text", "notice")
         )
     if triage.kind == "command":
-        return Answer(_text(case, "welcome"), "welcome", triage.what, ladder=(Tried("welcome"),))
+        return Answer(_text(case, "welcome"), "welcome", triage.what, fallback_steps=(Tried("welcome"),))
     if triage.kind == "upset":
         return unknown(case, triage.what)
     if triage.what in _COURTESIES and not _in_a_row(case, now):
-        return Answer(_text(case, _COURTESIES[triage.what]), "courtesy", triage.what, ladder=(Tried("courtesy"),))
+        return Answer(
+            _text(case, _COURTESIES[triage.what]), "courtesy", triage.what, fallback_steps=(Tried("courtesy"),)
+        )
     if triage.kind == "remark" and triage.what not in _COURTESIES:
         return _to_remark(case, triage.what)
     reason = "courtesy_again" if triage.what in _COURTESIES else triage.what
-    return Answer("", "silence", reason, ladder=(Tried("silence"),))
+    return Answer("", "silence", reason, fallback_steps=(Tried("silence"),))
 
 
 def _to_remark(case: Case, what: str) -> Answer:
@@ -150,7 +152,7 @@ def _notice(case: Case, name: texts.Name, reason: str) -> Answer:
     text = _text(case, name)
     if _last_said(case) == text:
         text = _text(case, _BY_TURNS[name])
-    return Answer(text, "notice", reason, ladder=(Tried("notice"),))
+    return Answer(text, "notice", reason, fallback_steps=(Tried("notice"),))
 
 
 def _last_said(case: Case) -> str | None:
@@ -166,7 +168,7 @@ def introduction(case: Case, *, away: bool) -> str:
 def unknown(case: Case, reason: str, passages: Sequence[Passage] = ()) -> Answer:
     """That nothing is known, in other words each time in a row, and that a person was told."""
     tried = fallback.without_models(reason, "unknown")
-    return Answer(unknown_text(case), "unknown", reason, passages=tuple(passages), ladder=tried)
+    return Answer(unknown_text(case), "unknown", reason, passages=tuple(passages), fallback_steps=tried)
 
 
 def unknown_text(case: Case) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shared.telemetry.metrics import STAGE_S, Counter, Histogram
 
-TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the step of the ladder.", ("end", "step"))
-STEPS = Counter("answers_total", "Answers by the step of the ladder that held and why.", ("step", "reason"))
+TURNS = Counter("turns_total", "Turns by how an attempt to answer ended and the fallback step.", ("end", "step"))
+STEPS = Counter("answers_total", "Answers by the fallback step that held and why.", ("step", "reason"))
 ATTENTION = Counter("attention_total", "Answers that asked for a person to look, by why.", ("reason",))
 OVERLOAD_STEPS = Counter(
     "overload_steps_total", "Companies that an overload moved down, or its end up, to this step.", ("direction", "step")

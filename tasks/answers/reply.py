@@ -1,4 +1,4 @@
-"""Answering a turn: passages, a model, the ladder below it, and one transaction that makes it a reply."""
+"""Answering a turn: passages, a model, the fallback steps below it, and one transaction that makes it a reply."""
 
 from __future__ import annotations
 
@@ -237,16 +237,16 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
 
 
 def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
-    """Go down the ladder until a step holds: a model's answer, quoted passages, that nothing is known. Where we fail, a
-    person is told; the bot stays on in any case."""
+    """Try the fallback steps until one holds: a model's answer, quoted passages, that nothing is known. Where we fail,
+    a person is told; the bot stays on in any case."""
     if case.turn.attempts > ATTEMPTS_MAX:
         tried = fallback.without_models("failed_attempts", "handover")
-        return Answer(case.company.handover_text, "handover", "failed_attempts", ladder=tried)
+        return Answer(case.company.handover_text, "handover", "failed_attempts", fallback_steps=tried)
     if not _asks(case):
         return manners.without_question(case, r.clock.now())
     if case.step == "handover":
         tried = fallback.without_models("overload", "handover")
-        return Answer(case.company.overload_text, "handover", "overload", ladder=tried)
+        return Answer(case.company.overload_text, "handover", "overload", fallback_steps=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.answers.relevance_threshold]
     little = manners.says_little(case)
     if not relevant:
@@ -263,7 +263,7 @@ def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
         attempts = tuple(getattr(e, "attempts", ()))
         if little:
             tried = fallback.by_models(attempts, "notice", reason, passed_over=passed_over)
-            answer = replace(manners.unclear(case), attempts=attempts, ladder=tried)
+            answer = replace(manners.unclear(case), attempts=attempts, fallback_steps=tried)
         else:
             answer = _quote(case, relevant, reason, attempts, passed_over)
         return replace(answer, ms={"model": _ms(started)})

@@ -1,5 +1,5 @@
-"""A person's data: read out for them, or erased everywhere, with a receipt. Erasing goes conversation by conversation,
-each in one transaction with its share of the receipt: ended half way and run again it goes on."""
+"""A data subject's data: read out for them, or erased everywhere, with a receipt. Erasing goes conversation by
+conversation, each in one transaction with its share of the receipt: ended half way and run again it goes on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.lifecycle.archive import forget_contents
 from tasks.operations.jobs import Work
 
 STATEMENT_S = 600.0
-"""Finding everything of one person reads a company's archive once."""
+"""Finding everything of one data subject reads a company's archive once."""
 
 
 def export(work: Work, contact: Contact) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def erase(work: Work, contact: Contact, *, by: str) -> Counts:
         with work.transaction(statement_s=STATEMENT_S) as conn:
             erase_part = erasure.erase_alone if part.alone else erasure.erase_among_others
             counts, contents = erase_part(conn, contact, part.conversation_id)
-            faults.reach("person.erased_part")
+            faults.reach("data_subject.erased_part")
             _receive(work, contact, by, counts, total)
             forget_contents(work.settings, contact.company_id, contents)
     with work.transaction(statement_s=STATEMENT_S) as conn:

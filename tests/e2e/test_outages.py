@@ -94,7 +94,7 @@ def _stored_probes(system: System, bot: Bot, before: dict[str, Any]) -> list[tup
 
 
 def test_sigterm_under_load_leaves_in_time_and_loses_nothing(system: System) -> None:
-    """Generations are slow, so that some are under way: they are called off and their leases returned."""
+    """Generations are slow, so that some are under way: they are cancelled and their leases returned."""
     system.standin.set_latency(first_byte_s=1.5)
     work = _work(system)
     system.post_all(work)

@@ -96,10 +96,10 @@ def test_the_gateway_refuses_before_the_journals_disk_is_full_and_takes_again_by
 ) -> None:
     config = config_of(database, valkey, small, 8 * MEGABYTE)
     with running_gateway(config) as gateway, redis.Redis.from_url(valkey.redis_url) as client:
-        brake = gateway.app._pages.state.edge.brake
+        load_shedder = gateway.app._pages.state.edge.load_shedder
         assert gateway.post(bot, update("room")).status_code == 200
         ballast = fill(small, leave_bytes=7 * MEGABYTE)
-        gateway.run(brake.look())
+        gateway.run(load_shedder.look())
 
         assert gateway.post(bot, update("no room")).status_code == 503
         ready = gateway.get("/health/ready")
@@ -112,7 +112,7 @@ def test_the_gateway_refuses_before_the_journals_disk_is_full_and_takes_again_by
         assert (finding.level, finding.found.split(":")[0]) == ("FAIL", "the disk of DATA_DIR and the journal is full")
 
         ballast.unlink()
-        gateway.run(brake.look())
+        gateway.run(load_shedder.look())
         assert gateway.post(bot, update("room again")).status_code == 200
         assert gateway.get("/health/ready").status_code == 200
         assert journal.Reader(client, config.journal.shards).backlog() == 2
@@ -124,7 +124,7 @@ def test_what_was_accepted_while_the_disk_filled_is_there_after_a_crash(
     """The bound is off, so that the server itself meets the full disk."""
     config = config_of(database, valkey, small, 0)
     with running_gateway(config) as gateway, redis.Redis.from_url(valkey.redis_url) as client:
-        brake = gateway.app._pages.state.edge.brake
+        load_shedder = gateway.app._pages.state.edge.load_shedder
         ballast = fill(small)
         accepted = 0
         for number in range(400):
@@ -134,14 +134,14 @@ def test_what_was_accepted_while_the_disk_filled_is_there_after_a_crash(
                 break
         assert status == 503
         wait_until(lambda: journal.unwritten(client.info("persistence")), "the server cannot write", 10)
-        gateway.run(brake.look())
+        gateway.run(load_shedder.look())
         assert gateway.post(bot, update("refused")).status_code == 503
         told = services.disks(CheckContext(config, None, None, client, None, None)).problems  # type: ignore[arg-type]
         assert "unwritten.journal" in [problem.key for problem in told]
 
         ballast.unlink()
         wait_until(lambda: not journal.unwritten(client.info("persistence")), "the server writes again", 10)
-        gateway.run(brake.look())
+        gateway.run(load_shedder.look())
         assert gateway.post(bot, update("taken again")).status_code == 200
         wait_until(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0, "all is on the disk", 10)
         valkey.kill()

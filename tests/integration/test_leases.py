@@ -77,9 +77,7 @@ def test_a_held_lease_is_renewed_and_a_released_one_is_not(inbox: Inbox, bot: Bo
     assert not lease.lost.is_set()
 
 
-def test_a_newer_message_calls_off_the_answer_in_the_making_and_no_other(
-    inbox: Inbox, bot: Bot, leases: Leases
-) -> None:
+def test_a_newer_message_cancels_the_answer_in_the_making_and_no_other(inbox: Inbox, bot: Bot, leases: Leases) -> None:
     cancelled: list[str] = []
     with leases.hold(_claim(inbox, bot, 5)) as superseded, leases.hold(_claim(inbox, bot, 6)) as other:
         superseded.guard(lambda: cancelled.append("superseded"))
@@ -95,7 +93,7 @@ def test_a_newer_message_calls_off_the_answer_in_the_making_and_no_other(
             superseded.guard(None)
 
 
-def test_a_person_who_takes_over_calls_off_the_answer(inbox: Inbox, bot: Bot, leases: Leases) -> None:
+def test_a_person_who_takes_over_cancels_the_answer(inbox: Inbox, bot: Bot, leases: Leases) -> None:
     with leases.hold(_claim(inbox, bot)) as lease:
         inbox.rows("UPDATE turns SET state = 'cancelled', epoch = epoch + 1 RETURNING 1")
         leases.renew()

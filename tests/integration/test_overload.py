@@ -76,7 +76,7 @@ def _calm_passes(station: Station) -> None:
 
 def _receipt(station: Station) -> tuple[str, str, list[str]]:
     [(step, reason, tried)] = station.rows(
-        "SELECT step, reason, ladder FROM receipts ORDER BY created_at DESC, turn_id DESC LIMIT 1"
+        "SELECT step, reason, fallback_steps FROM receipts ORDER BY created_at DESC, turn_id DESC LIMIT 1"
     )
     return step, reason, [one["step"] for one in tried]
 
@@ -145,8 +145,8 @@ def test_the_first_step_is_the_cheaper_model(station: Station, cheaper: FakeMode
 
     assert (len(station.model.asked), len(cheaper.asked)) == (0, 1)
     assert _receipt(station) == ("cheaper", "overload", ["full", "cheaper"])
-    [(ladder,)] = station.rows("SELECT ladder FROM receipts")
-    assert Tried(**ladder[0]) == Tried("full", "overload")
+    [(steps,)] = station.rows("SELECT fallback_steps FROM receipts")
+    assert Tried(**steps[0]) == Tried("full", "overload")
 
 
 def test_without_a_cheaper_model_that_step_is_the_full_answer(station: Station, noisy: Bot) -> None:

@@ -47,9 +47,9 @@ def test_the_receipt_shows_the_whole_way_of_an_answer(run: Run, station: Station
     shown = run("receipt", turn)
 
     assert (shown.code, shown.err) == (0, "")
-    order = ["turn", "step", "ladder", "cost", "accepted", "stored", "quiet window", "claimed", "gathered", "embedded",
-             "searched", "model 1",
-             "answer stored", "part 1 queued", "part 1 sent", "passages"]  # fmt: skip
+    order = ["turn", "step", "fallback", "cost", "accepted", "stored", "quiet window", "claimed", "gathered",
+             "embedded", "searched", "model 1", "answer stored", "part 1 queued", "part 1 sent",
+             "passages"]  # fmt: skip
     places = [next(n for n, line in enumerate(shown.lines) if line.startswith(word)) for word in order]
     assert places == sorted(places)
     assert "full, reason model" in shown.out
@@ -66,7 +66,7 @@ def test_the_receipt_is_there_for_programs_too(run: Run, station: Station, bot: 
 
     told = run("receipt", turn, "--company", bot.company_id, "--json").json
 
-    assert told["receipt"]["ladder"] == [
+    assert told["receipt"]["fallback_steps"] == [
         {"step": "full", "left": "llm_credentials"}, {"step": "cheaper", "left": None},
     ]  # fmt: skip
     assert [a["outcome"] for a in told["receipt"]["attempts"]] == ["llm_credentials", "ok"]
@@ -92,14 +92,14 @@ def test_an_answer_from_before_these_times_were_kept_is_shown_without_them(
     turn = _answered(station, bot)
     station.execute("UPDATE turns SET wanted_at = NULL, claimed_at = NULL")
     station.execute(
-        "UPDATE receipts SET stored_at = NULL, ladder = '[]', cost_micros = NULL,"
+        "UPDATE receipts SET stored_at = NULL, fallback_steps = '[]', cost_micros = NULL,"
         " attempts = jsonb_build_array((attempts->0) - 'step' - 'offset_ms')"
     )
 
     shown = run("receipt", turn)
 
     assert (shown.code, shown.err) == (0, "")
-    assert "ladder    full" in shown.out
+    assert "fallback  full" in shown.out
     assert "cost      unknown" in shown.out
     assert "part 1 sent" in shown.out
 

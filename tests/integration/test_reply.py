@@ -26,7 +26,7 @@ def bot(station: Station) -> Bot:
 
 
 def _steps(station: Station) -> list[tuple[str, str]]:
-    """(ladder step, reason) of every reply, in order."""
+    """(fallback step, reason) of every reply, in order."""
     return [(step, reason) for step, reason in station.rows("SELECT step, reason FROM receipts ORDER BY turn_id")]
 
 
@@ -43,7 +43,7 @@ def _take_over(station: Station, bot: Bot) -> None:
         takeover.set_bot(conn, bot.company_id, station.conversation(), enabled=False)
 
 
-# ------------------------------------------------------------------ the ladder
+# ------------------------------------------------------------------ fallback steps
 
 
 def test_a_question_gets_a_model_s_answer_with_its_receipt(station: Station, bot: Bot) -> None:
@@ -307,7 +307,7 @@ def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_of
 
     assert station.answer() is Result.CANCELLED
 
-    assert other_is_done.wait(20)  # it answers on while this one is called off
+    assert other_is_done.wait(20)  # it answers on while this one is cancelled
     assert lost == [False, True]
     assert len(_replies(station)) == 1
 

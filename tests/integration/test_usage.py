@@ -1,4 +1,4 @@
-"""The ladder with several models, what answers cost, and a company's budget."""
+"""Fallback steps with several models, what answers cost, and a company's budget."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def _budget(station: Station, bot: Bot, tokens: int | None) -> None:
         usage.set_budget(conn, bot.company_id, tokens)
 
 
-def _ladders(station: Station) -> list[list[tuple[str, str | None]]]:
-    found = station.rows("SELECT ladder FROM receipts ORDER BY turn_id")
-    return [[(tried["step"], tried["left"]) for tried in ladder] for (ladder,) in found]
+def _fallback_steps(station: Station) -> list[list[tuple[str, str | None]]]:
+    found = station.rows("SELECT fallback_steps FROM receipts ORDER BY turn_id")
+    return [[(tried["step"], tried["left"]) for tried in steps] for (steps,) in found]
 
 
 def _steps(station: Station) -> list[tuple[str, str]]:
@@ -59,7 +59,7 @@ def _usage(station: Station) -> list[tuple[Any, ...]]:
     return station.rows("SELECT company_id, calls, tokens_in, tokens_out, cost_micros FROM usage_daily")
 
 
-# ------------------------------------------------------------------ the ladder
+# ------------------------------------------------------------------ fallback steps
 
 
 def test_a_second_model_s_answer_is_a_step_of_its_own_and_every_attempt_is_told(
@@ -71,7 +71,7 @@ def test_a_second_model_s_answer_is_a_step_of_its_own_and_every_attempt_is_told(
     assert station.answer() is Result.ANSWERED
 
     assert _steps(station) == [("cheaper", "model")]
-    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", None)]]
+    assert _fallback_steps(station) == [[("full", "llm_credentials"), ("cheaper", None)]]
     assert station.rows(
         "SELECT attempt, provider, model, step, outcome, tokens_in, tokens_out FROM llm_calls ORDER BY attempt"
     ) == [
@@ -89,7 +89,7 @@ def test_when_every_model_fails_the_way_down_to_the_passages_is_told(
     station.answer()
 
     assert _steps(station) == [("passages", "model_unavailable")]
-    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", "llm_not_found"), ("passages", None)]]
+    assert _fallback_steps(station) == [[("full", "llm_credentials"), ("cheaper", "llm_not_found"), ("passages", None)]]
 
 
 def test_an_answer_of_the_cheaper_model_that_cites_nothing_goes_to_a_person(
@@ -100,7 +100,7 @@ def test_an_answer_of_the_cheaper_model_that_cites_nothing_goes_to_a_person(
 
     station.answer()
 
-    assert _ladders(station) == [[("full", "llm_credentials"), ("cheaper", "uncited"), ("unknown", None)]]
+    assert _fallback_steps(station) == [[("full", "llm_credentials"), ("cheaper", "uncited"), ("unknown", None)]]
 
 
 def test_what_nobody_knows_is_told_as_such(station: Station, bot: Bot) -> None:
@@ -108,7 +108,9 @@ def test_what_nobody_knows_is_told_as_such(station: Station, bot: Bot) -> None:
 
     station.answer()
 
-    assert _ladders(station) == [[("full", "nothing_relevant"), ("passages", "nothing_relevant"), ("unknown", None)]]
+    assert _fallback_steps(station) == [
+        [("full", "nothing_relevant"), ("passages", "nothing_relevant"), ("unknown", None)]
+    ]
 
 
 def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(
@@ -135,7 +137,7 @@ def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(
         assert len(standin.client.completions(model="large")) == 5
         assert len(standin.client.completions(model="small", outcome="ok")) == 3
     assert [step for step, _ in _steps(station)] == ["cheaper"] * 3
-    assert _ladders(station)[-1] == [("full", "breaker_open"), ("cheaper", None)]
+    assert _fallback_steps(station)[-1] == [("full", "breaker_open"), ("cheaper", None)]
 
 
 # ------------------------------------------------------------------ what it costs
@@ -220,7 +222,7 @@ def test_a_company_over_its_budget_gets_passages_and_another_company_its_model(s
         station.answer()
 
     assert _steps(station) == [("full", "model"), ("passages", "budget"), ("full", "model")]
-    assert _ladders(station)[1] == [("full", "budget"), ("passages", None)]
+    assert _fallback_steps(station)[1] == [("full", "budget"), ("passages", None)]
     assert len(station.model.asked) == 2
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http.load_shedding import Bounds as BrakeBounds
+from gateway.http.load_shedding import Bounds as JournalBounds
 from gateway.http.load_shedding import reason
 from shared.resilience.disk import Bounds, journal_folder, look, rooms
 from shared.store.inbound.journal import State, unwritten
@@ -85,7 +85,7 @@ def test_only_a_journal_of_this_machine_lies_on_its_disk(tmp_path: Path, url: st
     ],
 )
 def test_a_full_disk_of_the_journal_is_a_reason_to_refuse(state: State, disk_full: bool, wanted: str | None) -> None:
-    assert reason(state, BrakeBounds(0.9, 3600.0), False, disk_full) == wanted
+    assert reason(state, JournalBounds(0.9, 3600.0), False, disk_full) == wanted
 
 
 def test_a_server_without_an_append_only_file_has_nothing_unwritten() -> None:

@@ -9,7 +9,7 @@ import pytest
 from shared.clock import FixedClock
 from shared.resilience.load_shedding import (
     FORGOTTEN_AFTER_S,
-    Backlog,
+    OverdueTurns,
     Pace,
     Pressure,
     Rules,
@@ -27,7 +27,7 @@ def clock() -> FixedClock:
 
 
 def _waits(per_s: float, **due: int) -> dict[str, float]:
-    behind = {number: Backlog(count, 7.0) for number, count in enumerate(due.values())}
+    behind = {number: OverdueTurns(count, 7.0) for number, count in enumerate(due.values())}
     found = times_to_clear_s(behind, per_s)
     return {name: found[number] for number, name in enumerate(due)}
 

@@ -86,7 +86,7 @@ COMMANDS = {
     "limits": Lazy("workers.commands.limits:limits", "How much costly work a day may bring."),
     "archive": Lazy("workers.commands.archive:archive", "Old messages: preview, move, restore, statistics."),
     "backup": Lazy("workers.commands.backups:backup", "Backups: make one, list them, try one, restore one."),
-    "contact": Lazy("workers.commands.contacts:contact", "A person's data: find, export, erase."),
+    "contact": Lazy("workers.commands.contacts:contact", "A data subject's data: find, export, erase."),
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn came to be, station by station."),

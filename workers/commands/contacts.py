@@ -1,4 +1,4 @@
-"""A person's data: found, read out, erased."""
+"""A data subject's data: found, read out, erased."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from workers.commands.setup import as_owner
 
 @click.group()
 def contact() -> None:
-    """One person who wrote to a company: find them, read out what is kept, erase it."""
+    """One data subject, who wrote to a company: find them, read out what is kept, erase it."""
 
 
 @contact.command("find")

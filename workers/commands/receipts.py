@@ -50,10 +50,12 @@ def _head(story: Story) -> list[str]:
         f" (attempt {story.attempts}{failed})"
     ]
     if story.receipt is not None:
-        left = " → ".join(f"{t['step']} ({t['left']})" if t["left"] else t["step"] for t in story.receipt["ladder"])
+        left = " → ".join(
+            f"{t['step']} ({t['left']})" if t["left"] else t["step"] for t in story.receipt["fallback_steps"]
+        )
         lines += [
             f"step      {story.receipt['step']}, reason {story.receipt['reason']}",
-            f"ladder    {left or story.receipt['step']}",
+            f"fallback  {left or story.receipt['step']}",
             f"cost      {_money(story.receipt['cost_micros'])}   tokens {story.receipt['tokens_in']} in,"
             f" {story.receipt['tokens_out']} out",
         ]

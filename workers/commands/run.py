@@ -143,7 +143,7 @@ def _introduce(system: System) -> None:
     )
     services = "embedded" if system.embedded else "yours"
     click.echo(f"services    PostgreSQL and Redis: {services}; data and logs: {system.folder.path}")
-    click.echo(f"answers     {_ladder(config, system.standin_url)}")
+    click.echo(f"answers     {_first_step(config, system.standin_url)}")
     if system.standin_url is not None:
         click.echo(f"stand-in    {system.standin_url}   (plays Telegram{_plays_model(config, system.standin_url)})")
     for note in system.notes:
@@ -174,8 +174,8 @@ def _plays_model(config: Settings, standin_url: str) -> str:
     return " and the model" if (config.llm.base_url or "").startswith(standin_url) else ""
 
 
-def _ladder(config: Settings, standin_url: str | None) -> str:
-    """Which step of the ladder answers begin at, and why."""
+def _first_step(config: Settings, standin_url: str | None) -> str:
+    """Which fallback step answers begin at, and why."""
     if config.llm.base_url is None:
         return "step `passages`: the best passages, quoted, because no LLM_BASE_URL is set"
     if standin_url is not None and config.llm.base_url.startswith(standin_url):

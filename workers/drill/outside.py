@@ -148,7 +148,7 @@ def _answering(stage: Stage) -> int:
 
 def _backlog(stage: Stage) -> None:
     """A hundred thousand turns of 500 other companies are overdue. Customers of ours must not wait for them. After a
-    while what is left is called off; nobody ever accepted it."""
+    while what is left is cancelled; nobody ever accepted it."""
     with psycopg.connect(str(stage.system.config.database.admin_url), autocommit=True) as conn:
         rows = conn.execute(
             """
@@ -181,7 +181,7 @@ def _backlog(stage: Stage) -> None:
         )
     total = BACKLOG_COMPANIES * BACKLOG_CHATS
     stage.note = (
-        f"of {total} overdue turns {done / seconds:.0f} a second ended while ours were answered; the rest called off"
+        f"of {total} overdue turns {done / seconds:.0f} a second ended while ours were answered; the rest cancelled"
     )
     stage.wait(lambda: done > 0, "turns of the backlog end", 0)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import scalar_row, tuple_row
 
-from shared.resilience.load_shedding import Backlog, State
+from shared.resilience.load_shedding import OverdueTurns, State
 from shared.store.db.pool import Conn
 
 GONE_AFTER_S = 15.0
@@ -35,7 +35,7 @@ class Look:
 
     now_s: float
     per_s: float
-    behind: dict[int, Backlog]
+    behind: dict[int, OverdueTurns]
     states: dict[int, State]
 
 
@@ -80,7 +80,7 @@ def look(conn: Conn, *, grace_s: float) -> Look | None:
         """,
         (grace_s,),
     )
-    behind = {company: Backlog(int(due), float(oldest_s)) for company, due, oldest_s in rows}
+    behind = {company: OverdueTurns(int(due), float(oldest_s)) for company, due, oldest_s in rows}
     now_s, companies = row
     return Look(now_s, per_s, behind, _states(companies))
 

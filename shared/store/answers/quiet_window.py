@@ -21,7 +21,7 @@ What an edit or a deletion of one of its messages does to an open turn (`resched
     -------------------------------------------------  ------------------------------------------------------------
     no customer message of it is left                  `cancelled`
     `waiting`                                          waits for quiet again
-    `answering`, a message was deleted                 its answer is called off and begun again after the window
+    `answering`, a message was deleted                 its answer is cancelled and begun again after the window
     `answering`, may be called back                    the same
     `answering`, may not be called back                stays
 """

@@ -48,7 +48,7 @@ def columns(answer: Answer) -> dict[str, object]:
         "all_in": sum(a.tokens_in for a in answer.attempts),
         "all_out": sum(a.tokens_out for a in answer.attempts),
         "ms": _json(answer.ms),
-        "ladder": _json(answer.ladder),
+        "fallback_steps": _json(answer.fallback_steps),
         "space": answer.space,
     }
 
@@ -139,7 +139,7 @@ STORY: LiteralString = """
             WHEN r.turn_id IS NOT NULL THEN jsonb_build_object(
                 'step', r.step,
                 'reason', r.reason,
-                'ladder', coalesce(r.ladder, '[]'),
+                'fallback_steps', coalesce(r.fallback_steps, '[]'),
                 'passages', r.passages,
                 'citations', r.citations,
                 'attempts', r.attempts,

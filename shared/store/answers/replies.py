@@ -48,9 +48,9 @@ MAKE_NONE = """
           AND state = 'answering'
         RETURNING id
     )
-    INSERT INTO receipts (company_id, turn_id, step, reason, passages, citations, attempts, ms, ladder)
+    INSERT INTO receipts (company_id, turn_id, step, reason, passages, citations, attempts, ms, fallback_steps)
     SELECT %(company)s, ended.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
-        %(attempts)s::jsonb, %(ms)s::jsonb, %(ladder)s::jsonb
+        %(attempts)s::jsonb, %(ms)s::jsonb, %(fallback_steps)s::jsonb
     FROM ended
 """
 
@@ -142,10 +142,11 @@ MAKE = """
     receipt AS (
         INSERT INTO receipts (
             company_id, turn_id, message_id, step, reason, passages, citations, attempts, tokens_in, tokens_out, ms,
-            ladder, cost_micros, space
+            fallback_steps, cost_micros, space
         )
         SELECT %(company)s, %(turn)s, said.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
-            %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(ladder)s::jsonb, cost.micros, %(space)s
+            %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(fallback_steps)s::jsonb,
+            cost.micros, %(space)s
         FROM said, cost
     ),
     head AS (

@@ -19,7 +19,7 @@ from shared.store.inbox.conversations import ChatKey, Locked
 @dataclass(frozen=True, slots=True)
 class MovedChat:
     """changed: whether it was news. merged: what was under both ids is one conversation now. recalled: turns
-    (id, epoch) whose answers in the making are called off, because they go on in the other conversation."""
+    (id, epoch) whose answers in the making are cancelled, because they go on in the other conversation."""
 
     changed: bool
     merged: bool = False

@@ -1,4 +1,4 @@
-"""Finds a person's data: everything that is kept of one contact. For the owner role."""
+"""Finds a data subject's data: everything that is kept of one contact. For the owner role."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Part:
 
 
 FIND = """
-    /* persons.find */
+    /* data_subjects.find */
     SELECT c.company_id, c.id, c.channel_id, h.platform, c.external_id, c.name, c.created_at
     FROM contacts c
     JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id
@@ -50,7 +50,7 @@ def find(conn: Conn, company_id: int, words: str, *, limit: int = 50) -> list[Co
 
 
 ONE = """
-    /* persons.one */
+    /* data_subjects.one */
     SELECT c.company_id, c.id, c.channel_id, h.platform, c.external_id, c.name, c.created_at
     FROM contacts c
     JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id
@@ -66,7 +66,7 @@ def one(conn: Conn, company_id: int, contact_id: int) -> Contact | None:
 
 
 PARTS = """
-    /* persons.parts */
+    /* data_subjects.parts */
     WITH mine AS (
         SELECT id
         FROM conversations
@@ -112,7 +112,7 @@ def parts(conn: Conn, contact: Contact) -> list[Part]:
 
 
 SAID = """
-    /* persons.said */
+    /* data_subjects.said */
     SELECT row
     FROM (
         SELECT to_jsonb(m) AS row
@@ -148,7 +148,7 @@ def said(conn: Conn, contact: Contact, part: Part) -> list[dict[str, Any]]:
 
 
 ATTACHMENTS = """
-    /* persons.attachments */
+    /* data_subjects.attachments */
     SELECT jsonb_build_object(
         'message', d.message_id,
         'ordinal', d.ordinal,
@@ -177,7 +177,7 @@ def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """
-            /* persons.reactions */
+            /* data_subjects.reactions */
             SELECT jsonb_build_object('chat', chat, 'message', target, 'emoji', emoji, 'at', at)
             FROM message_reactions
             WHERE company_id = %s

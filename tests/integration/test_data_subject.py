@@ -1,4 +1,4 @@
-"""A person's data: all of it is read out, and all of it goes, wherever it is."""
+"""A data subject's data: all of it is read out, and all of it goes, wherever it is."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_killed_between_two_conversations_the_next_one_ends_it(work: Work, bot: 
     work.conn.execute("UPDATE conversations SET contact_id = %s WHERE id = %s", (ann.id, other))
     work.conn.execute("UPDATE messages SET contact_id = %s WHERE contact_id IS NOT NULL", (ann.id,))
     before = deletion.receipts(work.conn)
-    faults.configure("person.erased_part=raise", tmp_path)
+    faults.configure("data_subject.erased_part=raise", tmp_path)
     with pytest.raises(faults.InjectedFault):
         data_subject.erase(work, ann, by="hand")
     assert deletion.receipts(work.conn) == before

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from shared.model import Ladder, ModelAttempt, Tried
+from shared.model import FallbackStep, ModelAttempt, Tried
 from tasks.answers import fallback
 
 
-def _asked(*went: tuple[Ladder, str]) -> list[ModelAttempt]:
+def _asked(*went: tuple[FallbackStep, str]) -> list[ModelAttempt]:
     return [ModelAttempt("p", "m", outcome, 1, step=step) for step, outcome in went]
 
 
-CASES: dict[str, tuple[list[ModelAttempt], Ladder, str, list[Tried]]] = {
+CASES: dict[str, tuple[list[ModelAttempt], FallbackStep, str, list[Tried]]] = {
     "the first model answers": (_asked(("full", "ok")), "full", "model", [Tried("full")]),
     "at its second attempt": (_asked(("full", "timeout"), ("full", "ok")), "full", "model", [Tried("full")]),
     "a later one answers": (
@@ -37,7 +37,7 @@ CASES: dict[str, tuple[list[ModelAttempt], Ladder, str, list[Tried]]] = {
 
 @pytest.mark.parametrize(("attempts", "end", "left", "told"), CASES.values(), ids=CASES)
 def test_each_step_is_told_with_why_it_was_left(
-    attempts: list[ModelAttempt], end: Ladder, left: str, told: list[Tried]
+    attempts: list[ModelAttempt], end: FallbackStep, left: str, told: list[Tried]
 ) -> None:
     assert list(fallback.by_models(attempts, end, left)) == told
 

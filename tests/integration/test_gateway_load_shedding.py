@@ -52,7 +52,7 @@ def _fill(client: Any, megabytes: int) -> None:
 
 
 def _look(gateway: RunningGateway) -> None:
-    gateway.run(gateway.app._pages.state.edge.brake.look())
+    gateway.run(gateway.app._pages.state.edge.load_shedder.look())
 
 
 def _said_ready(gateway: RunningGateway) -> tuple[int, str]:
