@@ -111,7 +111,7 @@ def _begun(server: Postgres, name: str) -> Database:
 
 def _companies(database: Database, total: int) -> dict[int, int]:
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
-        embeddings.ensure_space(owner, MODEL, DIMENSION)
+        embeddings.ensure_model(owner, MODEL, DIMENSION)
         owner.execute("DROP INDEX chunks_words")  # much faster made than kept
         return {companies.ensure(owner, f"company {n}").id: size for n, size in enumerate(sizes_of(total))}
 
@@ -218,7 +218,7 @@ _STAGED_TO_CHUNKS = """
         FROM staged s JOIN made ON made.source = 'page ' || (%(begin)s + s.place / %(each)s),
              LATERAL knowledge_tsvector('english', made.title || E'\\n' || s.text) AS words (tsv)
         RETURNING company_id, id, ordinal)
-    INSERT INTO embeddings (company_id, chunk_id, space_id, embedding)
-    SELECT p.company_id, p.id, space.id, s.embedding
-    FROM placed p JOIN staged s ON s.place = p.ordinal, embedding_spaces space WHERE space.model = %(model)s
+    INSERT INTO embeddings (company_id, chunk_id, model_id, embedding)
+    SELECT p.company_id, p.id, m.id, s.embedding
+    FROM placed p JOIN staged s ON s.place = p.ordinal, embedding_models m WHERE m.name = %(model)s
 """

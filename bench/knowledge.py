@@ -126,26 +126,26 @@ def _exactly(app: Database, company_id: int, asked: Sequence[Asked], kept: Path)
     known: dict[str, list[float]] = json.loads(kept.read_text()) if kept.exists() else {}
     if str(company_id) not in known:
         with app.transaction(company_id) as conn:
-            space_id = _space(conn)
-        known[str(company_id)] = [_tenth(app, company_id, space_id, one.vector) for one in asked]
+            model_id = _model(conn)
+        known[str(company_id)] = [_tenth(app, company_id, model_id, one.vector) for one in asked]
         kept.write_text(json.dumps(known))
     return known[str(company_id)]
 
 
-def _tenth(app: Database, company_id: int, space_id: int, vector: list[float]) -> float:
+def _tenth(app: Database, company_id: int, model_id: int, vector: list[float]) -> float:
     with app.transaction(company_id) as conn:
-        return embeddings.nearest(conn, company_id, space_id, vector, WANTED, exact=True)[-1].score
+        return embeddings.nearest(conn, company_id, model_id, vector, WANTED, exact=True)[-1].score
 
 
-def _space(conn: Conn) -> int:
-    found = embeddings.find_space(conn, MODEL, DIMENSION)
+def _model(conn: Conn) -> int:
+    found = embeddings.find_model(conn, MODEL, DIMENSION)
     assert found is not None
     return found
 
 
 def _measured(app: Database, company_id: int, size: int, asked: Sequence[Asked], tenth: Sequence[float]) -> str:
     with app.transaction(company_id) as conn:
-        space_id = _space(conn)
+        model_id = _model(conn)
         server = psutil.Process(conn.info.backend_pid)
     for one in asked:
         _searched(app, company_id, one.text, one.vector)
@@ -153,7 +153,7 @@ def _measured(app: Database, company_id: int, size: int, asked: Sequence[Asked],
     whole = [_searched(app, company_id, one.text, one.vector) for one in asked]
     cpu_ms = 1000 * (cpu_s + _cpu_s(server)) / len(asked)
     by_words = [_searched(app, company_id, one.text, None)[0] for one in asked]
-    near = [_nearest(app, company_id, space_id, one.vector, score) for one, score in zip(asked, tenth, strict=True)]
+    near = [_nearest(app, company_id, model_id, one.vector, score) for one, score in zip(asked, tenth, strict=True)]
     times = [ms for ms, _ in whole]
     figures = (statistics.median(times), _p95(times), cpu_ms, _p95(by_words), _p95([ms for ms, _, _ in near]))
     recalls = [found / min(WANTED, size) for _, found, _ in near]
@@ -173,12 +173,12 @@ def _searched(app: Database, company_id: int, words: str, vector: list[float] | 
 
 
 def _nearest(
-    app: Database, company_id: int, space_id: int, vector: list[float], furthest: float
+    app: Database, company_id: int, model_id: int, vector: list[float], furthest: float
 ) -> tuple[float, int, int]:
     """By meaning alone: how long, in ms; how many of the exact ten are there; how many at all."""
     with app.transaction(company_id) as conn:
         began = time.perf_counter()
-        near = embeddings.nearest(conn, company_id, space_id, vector, WANTED)
+        near = embeddings.nearest(conn, company_id, model_id, vector, WANTED)
         ms = 1000 * (time.perf_counter() - began)
     # By distance: of two chunks that are equally near either will do.
     return ms, min(WANTED, sum(passage.score >= furthest - 1e-6 for passage in near)), len(near)

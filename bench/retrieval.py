@@ -46,7 +46,7 @@ EMBEDDER = LocalMiniLM(threads=2)
 @dataclass(frozen=True, slots=True)
 class Corpus:
     company_id: int
-    space_id: int
+    model_id: int
     names: dict[int, str]
 
 
@@ -72,7 +72,7 @@ def _row(conn: Conn, folder: Path, elsewhere: Sequence[str], score: Callable[...
     questions = _meanings([query["text"] for query in asked])
     ways: dict[str, Callable[[str, Meaning, int], list[Passage]]] = {
         "words": lambda text, _, limit: search.search(conn, corpus.company_id, text, limit),
-        "meaning": lambda _, m, limit: embeddings.nearest(conn, corpus.company_id, corpus.space_id, m.vector, limit),
+        "meaning": lambda _, m, limit: embeddings.nearest(conn, corpus.company_id, corpus.model_id, m.vector, limit),
         "both": lambda text, m, limit: search.search(conn, corpus.company_id, text, limit, m),
     }
     cells = [folder.name, str(len(asked))]
@@ -112,10 +112,10 @@ def _load(conn: Conn, folder: Path) -> Corpus:
         )  # fmt: skip
         names[added.document_id] = entry["id"]
     rows: list[Any] = conn.execute("SELECT id, title, text FROM chunks WHERE company_id = %s", (company_id,)).fetchall()
-    space_id = embeddings.ensure_space(conn, EMBEDDER.model, DIMENSION)
+    model_id = embeddings.ensure_model(conn, EMBEDDER.model, DIMENSION)
     vectors = _embedded([f"{title}\n{text}" for _, title, text in rows])
-    embeddings.add(conn, company_id, space_id, [(row[0], vector) for row, vector in zip(rows, vectors, strict=True)])
-    return Corpus(company_id, space_id, names)
+    embeddings.add(conn, company_id, model_id, [(row[0], vector) for row, vector in zip(rows, vectors, strict=True)])
+    return Corpus(company_id, model_id, names)
 
 
 def _meanings(texts: Sequence[str]) -> list[tuple[str, Meaning]]:

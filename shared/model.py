@@ -354,7 +354,7 @@ class Answer:
 
     citations: 1-based numbers used in the text → the passage each stands for, in the order of use.
     fallback_steps: in the order in which they were tried, this one last. ms: time per stage in milliseconds.
-    space: the model in whose space the passages were ranked, None where words alone did.
+    embedding_model: the model whose vectors ranked the passages, None if only words were searched.
     """
 
     text: str
@@ -365,7 +365,7 @@ class Answer:
     attempts: tuple[ModelAttempt, ...] = ()
     fallback_steps: tuple[Tried, ...] = ()
     ms: dict[str, int] = field(default_factory=dict)
-    space: str | None = None
+    embedding_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ from shared import channels as platforms_registry
 from shared.cache.two_level import TwoLevel
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
-from shared.knowledge import asking, embed, remembered, spaces
+from shared.knowledge import asking, embed, embedding_models, remembered
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
+from shared.knowledge.embedding_models import EmbeddingModels, Understood
 from shared.knowledge.gathered import GatheredEmbedder
 from shared.knowledge.minilm import LocalMiniLM
 from shared.knowledge.remembered import RememberingEmbedder, Results
 from shared.knowledge.reranked import Reranker
 from shared.knowledge.search import questions_of
-from shared.knowledge.spaces import Directory, Understood
 from shared.live.publisher import Publisher
 from shared.llm import rerank
 from shared.llm import router as llm_router
@@ -72,7 +72,7 @@ class Resources:
     router: llm_router.Router | None
     embedder: Embedder
     other_embedders: list[Embedder]
-    spaces: Directory
+    embedding_models: EmbeddingModels
     reranker: Reranker | None
     platforms: dict[str, Platform]
     live: Publisher
@@ -103,14 +103,17 @@ class Resources:
         deadline_s: float | None = None,
         renew: bool = False,
     ) -> Understood:
-        """What questions mean, in the space that ranks them. They are asked more than once: their vectors are
-        remembered. Never raises for an embedder that is away; call outside a transaction."""
+        """Embed questions with the active embedding model, or with another one if its embedder is away.
+
+        Vectors are cached, because the same questions come again; renew: embed them all the same. Raises nothing for
+        an embedder that is away. Call outside a transaction.
+        """
         remembering = {
             model: RememberingEmbedder(each, self.vectors, renew=renew) for model, each in self.embedders.items()
         }
         within_s = self.settings.embeddings.deadline_s if deadline_s is None else deadline_s
-        return spaces.understood(
-            self.spaces.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before
+        return embedding_models.understood(
+            self.embedding_models.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before
         )
 
     def ask(
@@ -118,7 +121,8 @@ class Resources:
     ) -> tuple[Understood, list[Passage]]:
         """`asking.ask` with what this process has. understand: instead of the usual way."""
         return asking.ask(
-            self.db, question, self.results, spaces.active(self.spaces.every(), self.embedders),
+            self.db, question, self.results,
+            embedding_models.active(self.embedding_models.every(), self.embedders),
             understand or (lambda: self.understand(questions_of(question.lines), before=question.before)),
         )  # fmt: skip
 
@@ -204,7 +208,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         router=llm_router.from_settings(settings, llm_http, breakers),
         embedder=_gathered(embed.from_settings(settings, llm_http, loop, breakers)),
         other_embedders=[_gathered(each) for each in embed.others_from_settings(settings, llm_http, loop, breakers)],
-        spaces=Directory(db, clock),
+        embedding_models=EmbeddingModels(db, clock),
         reranker=rerank.from_settings(settings, llm_http, loop, breakers),
         platforms=platforms_registry.build(settings.channels, clock),
         live=Publisher(cache, clock),

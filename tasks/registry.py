@@ -19,7 +19,7 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
-        vector_indexes.MAKE_GRAPHS,
+        vector_indexes.BUILD_VECTOR_INDEXES,
         popular.FIND,
         popular.WARM,
         refresh.REFRESH,

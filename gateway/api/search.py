@@ -64,7 +64,8 @@ CHAT_FILTER = Field[dict[str, Any]]("filter", lambda value: {} if value is None 
 async def search(agent: Agent, asked: Parameters) -> Response:
     """`{"question": "…", "limit": 8, "filter": {"documents": [ids], "collections": [names], "categories": […],
     "speakers": […], "since": time, "until": time}}`, the filter's parts optional. Answers with the passages, best
-    first, each with where it begins and ends in its document, and with the space that ranked them (null: by words)."""
+    first, each with where it begins and ends in its document, and with the embedding model that ranked them (null: only
+    words were searched)."""
     wanted = asked.body[WHERE]
     collections = await agent.work(
         lambda conn, company: documents.collection_ids(conn, company, wanted.get("collections", ()))
@@ -77,7 +78,7 @@ async def search(agent: Agent, asked: Parameters) -> Response:
     except errors.InsufficientPrivilege:
         raise _foreign() from None
     return as_json({
-        "space": understood.space,
+        "embedding_model": understood.embedding_model,
         "passages": [
             {"chunk": p.chunk_id, "document": p.document_id, "title": p.title, "text": p.text, "start": p.start_char,
              "end": p.start_char + len(p.text), "score": p.score, "relevance": p.relevance, "bm25": p.bm25,

@@ -12,8 +12,8 @@ from shared.cache.two_level import TwoLevel
 from shared.knowledge import embed, remembered
 from shared.knowledge.asking import Question, ask
 from shared.knowledge.embed import Embedder
+from shared.knowledge.embedding_models import EmbeddingModels, Understood, active, understood
 from shared.knowledge.remembered import RememberingEmbedder, Results
-from shared.knowledge.spaces import Directory, Understood, active, understood
 from shared.llm.provider import http_client, is_neutral
 from shared.model import Passage
 from shared.resilience.loop import Loop
@@ -32,7 +32,7 @@ class _Open:
     loop: Loop
     embedders: dict[str, Embedder]
     results: Results
-    directory: Directory
+    directory: EmbeddingModels
 
 
 class Searcher:
@@ -86,7 +86,7 @@ class Searcher:
             loop,
             {each.model: RememberingEmbedder(each, vectors) for each in found},
             Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=ENTRIES)),
-            Directory(self._edge.db, clock),
+            EmbeddingModels(self._edge.db, clock),
         )
 
     def close(self) -> None:

@@ -167,11 +167,11 @@ BEGIN
 END $$;
 
 -- ------------------------------------------------------------------ meaning
--- The company's chunks nearest to a question, and how far each is (1 - cosine): as many as were asked for, or all that
--- have vectors. By its graph where it has one, exactly after all where that gave fewer than there are. Exact, too,
--- where a filter leaves so little that the graph would be walked for long: looking at a chunk through the filter costs
--- 3 µs, a step of the graph 8, and one in `total / there` counts. exact: never by the graph.
-CREATE OR REPLACE FUNCTION knowledge_by_meaning(company bigint, space bigint, question halfvec, documents bigint[],
+-- Returns the company's chunks nearest to a question and the distance of each (1 - cosine): lim of them, or all that
+-- have vectors. Uses the company's vector index if it has one, and searches exactly if the index returned too few rows.
+-- It also searches exactly where a filter leaves so few chunks that the index would be walked for long: checking a chunk
+-- costs 3 µs, a step in the index 8 µs, and only one step in `total / there` counts. exact: do not use the index.
+CREATE OR REPLACE FUNCTION knowledge_by_meaning(company bigint, model bigint, question halfvec, documents bigint[],
                                                 speakers text[],
                                                 lim int, exact boolean, OUT near bigint[], OUT far double precision[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
@@ -179,7 +179,7 @@ DECLARE
     total bigint;
     there bigint;
 BEGIN
-    IF NOT exact AND knowledge_graph(company, space) THEN
+    IF NOT exact AND knowledge_has_vector_index(company, model) THEN
         SELECT coalesce(sum(s.chunks), 0) INTO total FROM knowledge_stats s WHERE s.company_id = company;
         IF documents IS NULL THEN
             there := total;
@@ -193,13 +193,13 @@ BEGIN
     END IF;
     IF NOT exact THEN
         PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true),
-                set_config('hnsw.ef_search', knowledge_list(company, space, total)::text, true);
-        -- Literals, by which the planner knows the graph. It has no other way: sorting would be one.
+                set_config('hnsw.ef_search', knowledge_list(company, model, total)::text, true);
+        -- Literals, so that the planner can match the partial index. Sorting is off, or it might choose that instead.
         PERFORM set_config('enable_sort', 'off', true);
         EXECUTE format(
             'SELECT array_agg(n.chunk_id), array_agg(n.far) FROM ('
             ' SELECT e.chunk_id, e.embedding::halfvec(%3$s) <=> $1::halfvec(%3$s) AS far FROM embeddings e'
-            ' WHERE e.company_id = %1$s AND e.space_id = %2$s'
+            ' WHERE e.company_id = %1$s AND e.model_id = %2$s'
             || CASE WHEN documents IS NULL THEN '' ELSE
                ' AND EXISTS (SELECT 1 FROM chunks c WHERE c.company_id = %1$s AND c.id = e.chunk_id'
                ' AND c.document_id = ANY ($3))' END
@@ -207,20 +207,20 @@ BEGIN
                ' AND EXISTS (SELECT 1 FROM chunk_speakers s WHERE s.company_id = %1$s AND s.chunk_id = e.chunk_id'
                ' AND lower(s.speaker) = ANY ($4))' END
             || ' ORDER BY e.embedding::halfvec(%3$s) <=> $1::halfvec(%3$s) LIMIT $2) n',
-            company, space, vector_dims(question)) INTO near, far USING question, lim, documents, speakers;
+            company, model, vector_dims(question)) INTO near, far USING question, lim, documents, speakers;
         PERFORM set_config('enable_sort', 'on', true);
     END IF;
     IF coalesce(cardinality(near), 0) < lim THEN
-        -- `+ 0`: not by the graph.
+        -- `+ 0`: keeps the planner from using the vector index.
         IF documents IS NULL AND speakers IS NULL THEN
             SELECT array_agg(n.chunk_id), array_agg(n.far) INTO near, far FROM (
                 SELECT e.chunk_id, (e.embedding <=> question) + 0 AS far FROM embeddings e
-                WHERE e.company_id = company AND e.space_id = space ORDER BY 2, 1 LIMIT lim) n;
+                WHERE e.company_id = company AND e.model_id = model ORDER BY 2, 1 LIMIT lim) n;
         ELSE
             SELECT array_agg(n.chunk_id), array_agg(n.far) INTO near, far FROM (
                 SELECT e.chunk_id, (e.embedding <=> question) + 0 AS far FROM embeddings e
                 JOIN chunks c ON c.company_id = company AND c.id = e.chunk_id
-                WHERE e.company_id = company AND e.space_id = space
+                WHERE e.company_id = company AND e.model_id = model
                   AND (documents IS NULL OR c.document_id = ANY (documents))
                   AND (speakers IS NULL OR EXISTS (
                         SELECT 1 FROM chunk_speakers s WHERE s.company_id = company AND s.chunk_id = c.id
@@ -232,8 +232,9 @@ BEGIN
     far := coalesce(far, '{}');
 END $$;
 
--- The nearest first; ties by chunk_id. similarity: cosine. exact: never by the graph.
-CREATE OR REPLACE FUNCTION knowledge_nearest(company bigint, space bigint, question halfvec, lim int,
+-- Returns the chunks nearest to a question, the nearest first, ties by chunk_id. similarity: cosine. exact: do not use
+-- the vector index.
+CREATE OR REPLACE FUNCTION knowledge_nearest(company bigint, model bigint, question halfvec, lim int,
                                              exact boolean DEFAULT false)
 RETURNS TABLE (chunk_id bigint, document_id bigint, title text, ordinal int, text text, similarity double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -243,7 +244,7 @@ DECLARE
     far double precision[];
 BEGIN
     PERFORM knowledge_owned(company);
-    SELECT m.near, m.far INTO near, far FROM knowledge_by_meaning(company, space, question, NULL, NULL, lim, exact) m;
+    SELECT m.near, m.far INTO near, far FROM knowledge_by_meaning(company, model, question, NULL, NULL, lim, exact) m;
     RETURN QUERY
     SELECT c.id, c.document_id, c.title, c.ordinal, c.text, 1 - far[array_position(near, c.id)]
     FROM chunks c WHERE c.company_id = company AND c.id = ANY (near) ORDER BY 6 DESC, c.id;
@@ -251,8 +252,8 @@ END $$;
 
 -- ------------------------------------------------------------------ both
 -- What comes into question for a question, each chunk with what its score is made of; in no order.
--- texts: the question, then what was said before it; weights: what the words of each count. of_model, question: a space
--- by its model's name and the question's vector; null, or a model that there is no space of, searches by words alone.
+-- texts: the question, then what was said before it; weights: what the words of each count. of_model, question: the
+-- name of an embedding model and the question's vector; null, or an unknown model, searches by words alone.
 -- wanted: a filter or NULL. lim: candidates of each side.
 -- Returns {"words": [[language, lexeme, tells, mean_length]…]: what the question's words tell, known or not;
 -- "asked": {language: [lexeme…]}: the question's own words in their order; "chunks": {language: how many};
@@ -268,7 +269,7 @@ CREATE OR REPLACE FUNCTION knowledge_search(company bigint, texts text[], weight
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
-    space bigint;
+    model bigint;
     of_documents bigint[];
     of_speakers text[];
     languages text[];
@@ -294,11 +295,11 @@ BEGIN
         candidates := knowledge_by_words(company, languages, lexemes, tells, asked, counts, of_documents, of_speakers,
                                          lim);
     END IF;
-    SELECT s.id INTO space FROM embedding_spaces s
-    WHERE s.model = of_model AND s.dimension = vector_dims(question) AND s.state <> 'dropping';
-    IF space IS NOT NULL THEN
+    SELECT m.id INTO model FROM embedding_models m
+    WHERE m.name = of_model AND m.dimension = vector_dims(question) AND m.state <> 'dropping';
+    IF model IS NOT NULL THEN
         SELECT m.near, m.far INTO near, far
-        FROM knowledge_by_meaning(company, space, question, of_documents, of_speakers, lim, false) m;
+        FROM knowledge_by_meaning(company, model, question, of_documents, of_speakers, lim, false) m;
         candidates := candidates || near;
     END IF;
     RETURN (
@@ -308,7 +309,7 @@ BEGIN
                    ts_filter(setweight(c.tsv, 'A', lexemes), '{a}')::text AS positions,
                    1 - coalesce(far[array_position(near, c.id)], (
                        SELECT e.embedding <=> question FROM embeddings e
-                       WHERE e.company_id = company AND e.chunk_id = c.id AND e.space_id = space)) AS cosine
+                       WHERE e.company_id = company AND e.chunk_id = c.id AND e.model_id = model)) AS cosine
             FROM chunks c WHERE c.company_id = company AND c.id = ANY (candidates))
         SELECT json_build_object(
             'words', (SELECT coalesce(json_agg(json_build_array(w.language, w.lexeme, w.tells, w.mean)), '[]')

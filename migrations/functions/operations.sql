@@ -84,8 +84,8 @@ CREATE OR REPLACE FUNCTION operations_background(lim int)
 RETURNS TABLE (station text, overdue bigint, oldest_s double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT s.station, count(s.due_at), coalesce(extract(epoch FROM clock_timestamp() - min(s.due_at)), 0)::float8
-    FROM ((SELECT 'index' AS station, i.due_at FROM indexing i JOIN embedding_spaces e ON e.id = i.space_id
-           WHERE e.state = 'active' AND NOT i.done AND i.due_at <= clock_timestamp() LIMIT lim)
+    FROM ((SELECT 'index' AS station, i.due_at FROM indexing i JOIN embedding_models m ON m.id = i.model_id
+           WHERE m.state = 'active' AND NOT i.done AND i.due_at <= clock_timestamp() LIMIT lim)
           UNION ALL
           (SELECT 'media', due_at FROM media WHERE state = 'waiting' AND due_at <= clock_timestamp() LIMIT lim)
           UNION ALL
@@ -154,23 +154,23 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- ------------------------------------------------------------------ knowledge
--- Whether everything has vectors: each space that is not being dropped, with its documents without all of their
--- vectors, up to lim.
-CREATE OR REPLACE FUNCTION operations_spaces(lim int)
-RETURNS TABLE (model text, state text, full_once boolean, waiting bigint, failing bigint, oldest_s double precision,
+-- Lists the embedding models that are not being dropped, each with how many documents still lack vectors of it, counted
+-- up to lim.
+CREATE OR REPLACE FUNCTION operations_embedding_models(lim int)
+RETURNS TABLE (name text, state text, full_once boolean, waiting bigint, failing bigint, oldest_s double precision,
                age_s double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT s.model, s.state, s.filled_at IS NOT NULL, w.waiting, w.failing, w.oldest_s,
-           extract(epoch FROM clock_timestamp() - s.changed_at)::float8
-    FROM embedding_spaces s CROSS JOIN LATERAL (
+    SELECT m.name, m.state, m.filled_at IS NOT NULL, w.waiting, w.failing, w.oldest_s,
+           extract(epoch FROM clock_timestamp() - m.changed_at)::float8
+    FROM embedding_models m CROSS JOIN LATERAL (
         SELECT count(*) AS waiting, count(i.error) AS failing,
                greatest(extract(epoch FROM clock_timestamp() - min(i.due_at)), 0)::float8 AS oldest_s
-        FROM (SELECT error, due_at FROM indexing WHERE space_id = s.id AND NOT done LIMIT lim) i) w
-    WHERE s.state <> 'dropping'
+        FROM (SELECT error, due_at FROM indexing WHERE model_id = m.id AND NOT done LIMIT lim) i) w
+    WHERE m.state <> 'dropping'
 $$;
 
--- Whether graphs find what is near: the last audits of all companies, and the worst of them; none of a company that
--- nobody has asked anything for a week.
+-- Summarises the last recall audits of the vector indexes: how many there were, how many were too low, and the worst.
+-- Leaves out companies whose last audit is more than a week old.
 CREATE OR REPLACE FUNCTION operations_recall(least_recall double precision)
 RETURNS TABLE (audited bigint, low bigint, lowest double precision, company_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -215,8 +215,8 @@ $$;
 -- ------------------------------------------------------------------ who may call what
 REVOKE ALL ON FUNCTION switchboard_tune_partition, switchboard_make_partition, switchboard_at_share, overdue,
     operations_state, operations_background, ops_counts, operations_attention, operations_dropped,
-    operations_channels, operations_budgets, operations_spaces, operations_recall, switchboard_table_sizes,
+    operations_channels, operations_budgets, operations_embedding_models, operations_recall, switchboard_table_sizes,
     switchboard_replicas FROM PUBLIC, switchboard_app;
 GRANT EXECUTE ON FUNCTION overdue, operations_state, operations_background, ops_counts, operations_attention,
-    operations_dropped, operations_channels, operations_budgets, operations_spaces, operations_recall,
+    operations_dropped, operations_channels, operations_budgets, operations_embedding_models, operations_recall,
     switchboard_table_sizes, switchboard_replicas TO switchboard_app;

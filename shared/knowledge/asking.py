@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from shared.knowledge import metrics, rank, search
 from shared.knowledge.conversation import Said
+from shared.knowledge.embedding_models import Understood
 from shared.knowledge.remembered import Results
 from shared.knowledge.search import questions_of
-from shared.knowledge.spaces import Understood
 from shared.model import Passage
 from shared.store.db.pool import Database
 from shared.store.knowledge.filters import Filter
@@ -31,10 +31,12 @@ class Question:
 def ask(
     db: Database, question: Question, results: Results, model: str | None, understand: Callable[[], Understood]
 ) -> tuple[Understood, list[Passage]]:
-    """The best passages, and the space that ranked them. model: of the active space, if its embedder is there.
-    understand: what the question's lines mean (`questions_of`); called outside a transaction, and only if something of
-    it is not remembered. Raises DatabaseUnavailable, and psycopg's InsufficientPrivilege for a filter that names what
-    is not the company's."""
+    """Search for the best passages, from the cache where possible. Returns also which embedding model was used.
+
+    model: the active one, if its embedder is there. understand: embeds the question's lines (`questions_of`); called
+    outside a transaction, and only if their results are not all cached. Raises DatabaseUnavailable, and psycopg's
+    InsufficientPrivilege for a filter that names another company's documents.
+    """
     missing: Collection[str] = ()
     if model is not None:
         found, missing = _recalled(db, question, results, model)
@@ -46,7 +48,7 @@ def ask(
         found = search.search_burst(
             conn, question.company_id, question.lines, question.limit, understood.meanings, before=question.before,
             where=question.where, results=results, asker=question.asker,
-            missing=missing if understood.space == model else (),
+            missing=missing if understood.embedding_model == model else (),
         )  # fmt: skip
     return understood, found
 

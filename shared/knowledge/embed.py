@@ -1,4 +1,4 @@
-"""Texts made into vectors: what an embedder is, and which one a process has."""
+"""Defines embedders, which turn texts into vectors, and makes those that the settings name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ Vector = Sequence[float]
 
 
 class Embedder(Protocol):
-    """Makes vectors of one space. model: names the space; vectors of different models are never compared. baseline:
-    the cosine that texts which have nothing to do with each other still reach; what is above it is nearness."""
+    """Turns texts into the vectors of one embedding model. Vectors of different models are never compared.
+
+    model: its name. baseline: the cosine that unrelated texts reach on average; only what exceeds it means nearness.
+    """
 
     @property
     def model(self) -> str: ...
@@ -28,25 +30,25 @@ class Embedder(Protocol):
     def baseline(self) -> float: ...
 
     def prepare(self) -> None:
-        """Load what the first call would wait for. Raises SettingsError when there is nothing to load."""
+        """Load the model, so that the first call need not. Raises SettingsError if its files are missing."""
         ...
 
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
-        """A vector of length 1 for each text, all of one dimension; in the order of the texts.
+        """Return a vector of length 1 for each text, all of one dimension, in the order of the texts.
 
-        Safe for any number of threads. Raises ModelUnavailable when it cannot now, Permanent when it never will.
+        Thread-safe. Raises ModelUnavailable if a later attempt may succeed, Permanent if none will.
         """
         ...
 
     def trust(self, text: str) -> float:
-        """How well the model knows the text's language, 0 to 1: what its ranking should count."""
+        """Return how well the model knows the text's language, 0 to 1: the weight of its ranking."""
         ...
 
 
 def from_settings(
     settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> Embedder:
-    """The embedder of this process: the API that EMBEDDINGS_BASE_URL names, else the local model. Loads nothing."""
+    """Make the first embedder: the API that EMBEDDINGS_BASE_URL names, or the local model. Loads nothing."""
     if settings.embeddings.base_url is None or settings.embeddings.model is None:
         return LocalMiniLM()
     return RemoteEmbedder(
@@ -63,7 +65,8 @@ def from_settings(
 def others_from_settings(
     settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> list[Embedder]:
-    """Those of other spaces: the APIs of EMBEDDINGS_FALLBACKS, and the local model where it is not the first."""
+    """Make the embedders of the other models: the APIs of EMBEDDINGS_FALLBACKS, and the local model if it is not the
+    first. Loads nothing."""
     found: list[Embedder] = [
         RemoteEmbedder(
             http, loop, base_url=other.base_url, api_key=other.api_key.get_secret_value(), model=other.model,

@@ -110,14 +110,14 @@ class EmbeddingsSettings(Domain):
     api_key: SecretStr = Field(default=SecretStr(""), alias="EMBEDDINGS_API_KEY")
     """Its key."""
     model: str | None = Field(default=None, alias="EMBEDDINGS_MODEL")
-    """Its model; another model gets a space of its own, filled while the old one serves."""
+    """Its model; a changed model is filled while the old one is still searched."""
     baseline: float = Field(default=0.2, alias="EMBEDDINGS_BASELINE", ge=0, lt=1)
     """The cosine that unrelated texts have in that model; 0.7 for some models."""
     fallbacks: Annotated[tuple[EmbeddingsProvider, ...], BeforeValidator(read_list)] = Field(
         default=(), alias="EMBEDDINGS_FALLBACKS"
     )
-    """A JSON list of `{"base_url", "api_key", "model", "baseline"?}`: models of other spaces, used when the
-    first one does not answer."""
+    """A JSON list of `{"base_url", "api_key", "model", "baseline"?}`: other embedding models, used when
+    the first one does not answer."""
     deadline_s: float = Field(default=3.0, alias="EMBEDDING_DEADLINE_S", gt=0)
     """How long to wait for a question's vector; after it only words are searched."""
 
@@ -129,7 +129,7 @@ class EmbeddingsSettings(Domain):
             entry = f"EMBEDDINGS_FALLBACKS: entry {number}"
             found += [f"{entry}: {problem}" for problem in provider.problems()]
             if provider.model in known:
-                found.append(f"{entry} has the model of an earlier one: a model has one space")
+                found.append(f"{entry} has the model of an earlier one: name each model once")
             known.add(provider.model)
         return found
 

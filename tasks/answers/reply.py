@@ -16,8 +16,8 @@ from shared.knowledge import search as knowledge
 from shared.knowledge import trim
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import said_before
+from shared.knowledge.embedding_models import Understood
 from shared.knowledge.reranked import reranked
-from shared.knowledge.spaces import Understood
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
 from shared.llm import prompt
@@ -149,7 +149,7 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
         if _asks(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)
         with _stream(r, case) as stream:
-            answer = replace(_compose(r, lease, replace(case, stream=stream)), space=case.space)
+            answer = replace(_compose(r, lease, replace(case, stream=stream)), embedding_model=case.embedding_model)
             answer.ms.update(case.ms)
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
@@ -216,8 +216,8 @@ def _numbers(answer: Answer) -> dict[str, int]:
 
 
 def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
-    """The case with the passages for its burst, and the space that ranked them. ms: `embed` is none where all of it was
-    remembered."""
+    """Return the case with the passages for its burst and the embedding model that ranked them. ms: `embed` is 0 if all
+    results were cached."""
     started = perf_counter()
     lines = [line[-QUESTION_LINE_CHARS:] for line in manners.asked_lines(case)[-QUESTION_LINES_MAX:]]
     before = said_before(case.history)
@@ -233,7 +233,9 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     case.ms["search"] = _ms(started) - case.ms["embed"]
     # the connection is back: a reranker is somebody else's HTTP, too
     found = reranked(r.reranker, "\n".join(lines), found, filtered=case.where is not None)
-    return replace(case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), space=understood.space)
+    return replace(
+        case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), embedding_model=understood.embedding_model
+    )
 
 
 def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:

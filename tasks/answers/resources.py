@@ -12,8 +12,8 @@ from shared.channels.base import Platform
 from shared.clock import Clock
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import Said
+from shared.knowledge.embedding_models import Understood
 from shared.knowledge.reranked import Reranker
-from shared.knowledge.spaces import Understood
 from shared.live.publisher import Publisher
 from shared.llm.router import Router
 from shared.model import Passage

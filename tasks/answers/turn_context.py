@@ -27,9 +27,9 @@ LINES_MAX = 200
 class Case:
     """ms: time per stage so far. where: what the answer may draw on; None: all that the company knows. near_budget:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest fallback step
-    that an overload leaves. space: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since
-    a person spoke. misses: its replies in a row that nothing is known. ahead_s, silenced, language: as in Loaded.
-    triage: what the burst is; None until it is judged, and of one that holds nothing readable."""
+    that an overload leaves. embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last
+    reply, None since a person spoke. misses: its replies in a row that nothing is known. ahead_s, silenced, language:
+    as in Loaded. triage: what the burst is; None until it is judged, and of one that holds nothing readable."""
 
     turn: Turn
     company: Company
@@ -43,7 +43,7 @@ class Case:
     near_budget: bool = False
     stream: AnswerStream | None = None
     step: Step = "full"
-    space: str | None = None
+    embedding_model: str | None = None
     bot_step: str | None = None
     bot_step_at: datetime | None = None
     misses: int = 0

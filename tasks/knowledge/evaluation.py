@@ -139,9 +139,9 @@ def _embed(conn: Conn, company_id: int, embedder: Embedder) -> None:
         return
     with conn.transaction():
         set_companies(conn, [company_id])
-        space_id = embeddings.ensure_space(conn, embedder.model, len(vectors[0]))
+        model_id = embeddings.ensure_model(conn, embedder.model, len(vectors[0]))
         pairs = [(int(str(row[0])), vector) for row, vector in zip(rows, vectors, strict=True)]
-        embeddings.add(conn, company_id, space_id, pairs)
+        embeddings.add(conn, company_id, model_id, pairs)
         # The planner knows nothing of rows that came a moment ago.
         conn.execute("ANALYZE chunks, lexemes, knowledge_stats, embeddings, documents")
 

@@ -1,5 +1,5 @@
-"""Embedding what documents hold: one batch of one document a call. The active space first; the others are filled while
-nothing waits for it."""
+"""Embeds the chunks of documents, one batch of one document a call. The active embedding model comes first; the others
+are filled while nothing waits for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.resilience.backoff import delay_s
 from shared.resilience.breaker import BreakerOpen
 from shared.store.db.pool import describe
 from shared.store.knowledge import embedding_models, embeddings
-from shared.store.knowledge.embedding_models import Space
+from shared.store.knowledge.embedding_models import EmbeddingModel
 from shared.store.knowledge.embeddings import Claim
 from tasks.knowledge.resources import KnowledgeResources
 
@@ -45,16 +45,16 @@ def index_next_document(r: KnowledgeResources, after_company: int) -> tuple[Resu
     if claim is None:
         return Result.NOTHING_DUE, 0
     faults.reach("index.claimed")
-    space = workable[claim.space_id]
-    bound = {"company_id": claim.company_id, "document_id": claim.document_id, "space": space.model}
+    model = workable[claim.model_id]
+    bound = {"company_id": claim.company_id, "document_id": claim.document_id, "embedding_model": model.name}
     try:
-        return _index(r, claim, space), claim.company_id
+        return _index(r, claim, model), claim.company_id
     except DatabaseUnavailable:
         # the lease ends by itself, and the document is found again
         log.warning("index_left", **bound, reason="database_unavailable")
     except Exception as e:
         if isinstance(e, BreakerOpen):
-            r.spaces.rest(space.id, e.retry_after_s or RETRY_BASE_S)  # the others would be claimed for nothing
+            r.embedding_models.back_off(model.id, e.retry_after_s or RETRY_BASE_S)
         wait_s = getattr(e, "retry_after_s", None) or delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
         with r.db.transaction(claim.company_id) as conn:
             embeddings.postpone(conn, claim, delay_s=wait_s, error=describe(e))
@@ -62,25 +62,28 @@ def index_next_document(r: KnowledgeResources, after_company: int) -> tuple[Resu
     return Result.RETRY, claim.company_id
 
 
-def _workable(r: KnowledgeResources) -> dict[int, Space]:
-    """The spaces that this process has an embedder for, in the order in which they are worked for. That of its first
-    embedder is made where there is none: on a new installation, and where EMBEDDINGS_MODEL is another one."""
-    known = r.spaces.every()
-    if r.embedder.model not in {space.model for space in known}:
+def _workable(r: KnowledgeResources) -> dict[int, EmbeddingModel]:
+    """Return the embedding models that this process has an embedder for, by id, in the order in which to fill them.
+
+    Adds the model of the process's first embedder if it is missing: on a new installation, and after EMBEDDINGS_MODEL
+    was changed.
+    """
+    known = r.embedding_models.every()
+    if r.embedder.model not in {model.name for model in known}:
         with r.db.transaction() as conn:
-            embedding_models.make(conn, r.embedder.model)
-        log.info("space_made", space=r.embedder.model)
-        r.spaces.forget()
-        known = r.spaces.every()
+            embedding_models.add(conn, r.embedder.model)
+        log.info("embedding_model_added", embedding_model=r.embedder.model)
+        r.embedding_models.forget()
+        known = r.embedding_models.every()
     embedders = r.embedders
     return {
-        space.id: space for space in known
-        if space.model in embedders and space.state != "dropping" and not r.spaces.backs_off(space.id)
+        model.id: model for model in known
+        if model.name in embedders and model.state != "dropping" and not r.embedding_models.backs_off(model.id)
     }  # fmt: skip
 
 
-def _index(r: KnowledgeResources, claim: Claim, space: Space) -> Result:
-    """No connection is held while the texts are embedded. Whatever was stored stays, whoever ends first."""
+def _index(r: KnowledgeResources, claim: Claim, model: EmbeddingModel) -> Result:
+    """Embed the next batch, holding no connection meanwhile. What was stored stays, even if the claim is lost."""
     with r.db.transaction(claim.company_id) as conn:
         missing = embeddings.without_vector(conn, claim, BATCH + 1)
         if not missing:
@@ -89,17 +92,17 @@ def _index(r: KnowledgeResources, claim: Claim, space: Space) -> Result:
     batch = missing[:BATCH]
     # The title too: a section's text alone often does not say what it is about.
     texts = [f"{part.title}\n{part.text}" for part in batch]
-    vectors = r.embedders[space.model].embed(texts, deadline_s=EMBED_DEADLINE_S)
+    vectors = r.embedders[model.name].embed(texts, deadline_s=EMBED_DEADLINE_S)
     faults.reach("index.embedded")
-    if space.dimension is None:
+    if model.dimension is None:
         with r.db.transaction() as conn:
-            embeddings.ensure_space(conn, space.model, len(vectors[0]))
-        r.spaces.forget()
-    elif len(vectors[0]) != space.dimension:
-        raise Permanent("embedding_dimension", f"{space.model}: {len(vectors[0])} dimensions, not {space.dimension}")
+            embeddings.ensure_model(conn, model.name, len(vectors[0]))
+        r.embedding_models.forget()
+    elif len(vectors[0]) != model.dimension:
+        raise Permanent("embedding_dimension", f"{model.name}: {len(vectors[0])} dimensions, not {model.dimension}")
     with r.db.transaction(claim.company_id) as conn:
         pairs = [(part.chunk_id, vector) for part, vector in zip(batch, vectors, strict=True)]
-        embeddings.add(conn, claim.company_id, claim.space_id, pairs)
+        embeddings.add(conn, claim.company_id, claim.model_id, pairs)
         more = len(missing) > BATCH
         if more:
             embeddings.go_on(conn, claim)
@@ -108,7 +111,7 @@ def _index(r: KnowledgeResources, claim: Claim, space: Space) -> Result:
         faults.reach("index.before_commit")
     faults.reach("index.after_commit")
     log.info(
-        "indexed", company_id=claim.company_id, document_id=claim.document_id, space=space.model, chunks=len(batch),
-        more=more,
+        "indexed", company_id=claim.company_id, document_id=claim.document_id, embedding_model=model.name,
+        chunks=len(batch), more=more,
     )  # fmt: skip
     return Result.MORE if more else Result.INDEXED

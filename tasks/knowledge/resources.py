@@ -10,8 +10,8 @@ from shared.clock import Clock
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
+from shared.knowledge.embedding_models import EmbeddingModels, Understood
 from shared.knowledge.remembered import Results
-from shared.knowledge.spaces import Directory, Understood
 from shared.model import Passage
 from shared.resilience.egress import Egress
 from shared.resilience.loop import Loop
@@ -41,6 +41,9 @@ class KnowledgeResources(Protocol):
     def embedders(self) -> dict[str, Embedder]: ...
 
     @property
+    def embedding_models(self) -> EmbeddingModels: ...
+
+    @property
     def loop(self) -> Loop: ...
 
     @property
@@ -48,9 +51,6 @@ class KnowledgeResources(Protocol):
 
     @property
     def rng(self) -> random.Random: ...
-
-    @property
-    def spaces(self) -> Directory: ...
 
     def understand(
         self, questions: Sequence[str], *, before: Sequence[Said] = (), deadline_s: float | None = None,

@@ -81,4 +81,6 @@ warm_popular = task_of(popular.WARM, "Renew the vectors and results of what is a
 refresh_knowledge = task_of(
     refresh.REFRESH, "Have embedded what has no vectors, and websites read again.", runs_on=queues.INDEX
 )
-make_graphs = task_of(vector_indexes.MAKE_GRAPHS, "Make the graphs by which large companies are searched.", **LONG)
+build_vector_indexes = task_of(
+    vector_indexes.BUILD_VECTOR_INDEXES, "Build the vector indexes of large companies.", **LONG
+)

@@ -52,7 +52,7 @@ def test_what_is_remembered_is_answered_without_an_embedder(station: Station, bo
     again, found = station.r.ask(question, lambda: pytest.fail("nobody needs to know what it means"))
 
     assert found == first
-    assert (again.space, again.how) == (understood.space, "active")
+    assert (again.embedding_model, again.how) == (understood.embedding_model, "active")
     assert station.embedder.asked == []
 
 
@@ -107,11 +107,11 @@ def test_of_a_burst_what_is_missing_is_looked_up_once(station: Station, bot: Bot
     assert len(station.embedder.asked[-1]) == 2  # of three questions the known one's vector is known, too
 
 
-def test_without_the_active_spaces_embedder_nothing_is_recalled_as_its(station: Station, bot: Bot) -> None:
+def test_without_the_active_models_embedder_nothing_is_recalled_as_its(station: Station, bot: Bot) -> None:
     station.r.ask(Question(bot.company_id, [ASKED], 5))
-    station.embedder.model = "another"  # which has no space yet
+    station.embedder.model = "another"  # which is not in the database yet
 
     understood, found = station.r.ask(Question(bot.company_id, [ASKED], 5))
 
-    assert (understood.space, understood.how) == (None, "words")
+    assert (understood.embedding_model, understood.how) == (None, "words")
     assert [passage.cosine for passage in found] == [None]

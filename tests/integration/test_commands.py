@@ -363,7 +363,7 @@ NOT_FOUND = {
     "nor was there": ("contact", "erase", "1/9", "--yes"),
     "nothing archived is older": ("archive", "delete", "--older-than", "60", "--yes"),
     "nothing that is archived fits": ("archive", "restore", "--all"),
-    "there is no space of": ("spaces", "switch", "no-such-model"),
+    "there is no embedding model": ("embedding-models", "switch", "no-such-model"),
     "is not in the ledger": ("request", "19f1fa0b1c0-0000"),
     "has the name 'Shoe shop' already": ("company", "rename", "1", "Shoe shop"),
     "is active already": ("app", "enable", "bot-slug"),

@@ -145,21 +145,21 @@ def test_a_schema_that_is_behind_says_migrate(
     assert _level(ended, "partitions") == "FAIL"
 
 
-def test_missing_vectors_and_a_graph_that_misses_are_told_with_what_to_do(
+def test_missing_vectors_and_an_index_that_misses_are_told_with_what_to_do(
     run: Run, database: Database, station: Station, bot: Bot
 ) -> None:
     assert _found(run("doctor", "--json"), "knowledge") == [
-        ("ok", "every space has the vectors it should have"), ("ok", "no graph misses more than it may"),
+        ("ok", "every embedding model has its vectors"), ("ok", "every vector index finds what is near"),
     ]  # fmt: skip
     with psycopg.connect(database.admin_url) as owner:
-        embeddings.ensure_space(owner, "m", 8)
+        embeddings.ensure_model(owner, "m", 8)
         search.add(owner, bot.company_id, source="faq", title="Refunds", text="A refund takes five days.")
         index_audit.record(owner, bot.company_id, recall=0.5, questions=20, ef_search=400)
 
     ended = run("doctor", "--json")
 
     assert [level for level, _ in _found(ended, "knowledge")] == ["warn", "warn"]
-    assert "./switchboard spaces progress" in [one["do"] for one in ended.json if one["check"] == "knowledge"]
+    assert "./switchboard embedding-models progress" in [one["do"] for one in ended.json if one["check"] == "knowledge"]
 
 
 def test_a_role_that_row_level_security_does_not_hold_is_a_fail(

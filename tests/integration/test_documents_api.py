@@ -132,7 +132,7 @@ def test_an_agent_finds_by_meaning_what_its_company_has_and_nobody_else_does(
     found = find(gateway, shop[1]).json()
 
     [passage] = found["passages"]
-    assert (found["space"], passage["text"], passage["bm25"]) == ("fake", OPENING, None)
+    assert (found["embedding_model"], passage["text"], passage["bm25"]) == ("fake", OPENING, None)
     assert (passage["start"], passage["end"]) == (0, len(OPENING))
     assert find(gateway, key_of(database)).json()["passages"] == []
     assert find(gateway, "no-key").status_code == 401

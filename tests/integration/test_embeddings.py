@@ -41,10 +41,10 @@ def add_chunks(conn: Conn, company_id: int, count: int) -> list[int]:
 
 
 def fill(conn: Conn, company_id: int, count: int, model: str = "small") -> int:
-    """So many chunks with vectors; returns the space."""
-    space_id = embeddings.ensure_space(conn, model, 8)
-    embeddings.add(conn, company_id, space_id, [(chunk, vector()) for chunk in add_chunks(conn, company_id, count)])
-    return space_id
+    """So many chunks with vectors; returns the embedding model."""
+    model_id = embeddings.ensure_model(conn, model, 8)
+    embeddings.add(conn, company_id, model_id, [(chunk, vector()) for chunk in add_chunks(conn, company_id, count)])
+    return model_id
 
 
 @pytest.fixture
@@ -75,62 +75,62 @@ def crowded(module_database: Database) -> tuple[Database, int, int, int]:
         large = next(other for other in ids if other != small and partition[other] == partition[small])
         set_companies(owner, (small, large))
         fill(owner, small, FEW)
-        space_id = fill(owner, large, MANY)
+        model_id = fill(owner, large, MANY)
         owner.execute("ANALYZE chunks")
         owner.commit()
-    return module_database, small, large, space_id
+    return module_database, small, large, model_id
 
 
 @contextmanager
-def a_graph(database: Database, company_id: int, space_id: int) -> Iterator[str]:
-    """The company's graph, however small it is; its name."""
+def an_index(database: Database, company_id: int, model_id: int) -> Iterator[str]:
+    """Give the company a vector index, however small it is; yields its name."""
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
         row = owner.execute(
             "SELECT tableoid::regclass::text FROM embeddings WHERE company_id = %s LIMIT 1", (company_id,)
         ).fetchone()
         assert row is not None
-        graph = vector_indexes.Graph(company_id, space_id, 8, 1, str(row[0]), "absent")
-        vector_indexes.make(owner, graph)
+        index = vector_indexes.VectorIndex(company_id, model_id, 8, 1, str(row[0]), "absent")
+        vector_indexes.build(owner, index)
         try:
-            yield graph.name
+            yield index.name
         finally:
-            vector_indexes.drop(owner, graph.name)
+            vector_indexes.drop(owner, index.name)
 
 
-@pytest.mark.parametrize("graph", [False, True], ids=["exact", "graph"])
+@pytest.mark.parametrize("by_index", [False, True], ids=["exact", "index"])
 def test_every_company_gets_as_many_as_it_asks_for_and_only_its_own(
-    crowded: tuple[Database, int, int, int], graph: bool
+    crowded: tuple[Database, int, int, int], by_index: bool
 ) -> None:
-    database, small, large, space_id = crowded
+    database, small, large, model_id = crowded
     with (
-        a_graph(database, large, space_id) if graph else nullcontext(),
+        an_index(database, large, model_id) if by_index else nullcontext(),
         psycopg.connect(database.admin_url) as owner,
     ):
         for company_id, there in ((small, FEW), (large, MANY)):
             set_companies(owner, (company_id,))
             for _ in range(10):
-                found = embeddings.nearest(owner, company_id, space_id, vector(), 10)
+                found = embeddings.nearest(owner, company_id, model_id, vector(), 10)
                 assert len({passage.chunk_id for passage in found}) == min(10, there)
                 assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
-            every = embeddings.nearest(owner, company_id, space_id, vector(), there + 50)
+            every = embeddings.nearest(owner, company_id, model_id, vector(), there + 50)
             assert len(every) == there
             own = owner.execute("SELECT count(*) FROM chunks WHERE company_id = %s AND id = ANY (%s)",
                                 (company_id, [p.chunk_id for p in every])).fetchone()  # fmt: skip
             assert own == (there,)
 
 
-def test_a_company_s_graph_finds_what_the_exact_scan_finds(crowded: tuple[Database, int, int, int]) -> None:
-    database, _, large, space_id = crowded
+def test_a_company_s_index_finds_what_the_exact_scan_finds(crowded: tuple[Database, int, int, int]) -> None:
+    database, _, large, model_id = crowded
     questions = [vector() for _ in range(20)]
-    with a_graph(database, large, space_id) as name, psycopg.connect(database.url, autocommit=True) as app:
+    with an_index(database, large, model_id) as name, psycopg.connect(database.url, autocommit=True) as app:
         with app.transaction():
             set_companies(app, (large,))
-            exact = [embeddings.nearest(app, large, space_id, q, 10, exact=True) for q in questions]
+            exact = [embeddings.nearest(app, large, model_id, q, 10, exact=True) for q in questions]
         with app.transaction():
             set_companies(app, (large,))
             found: list[list[Passage]] = []
             read = read_by(
-                app, lambda c: found.extend(embeddings.nearest(c, large, space_id, q, 10) for q in questions)
+                app, lambda c: found.extend(embeddings.nearest(c, large, model_id, q, 10) for q in questions)
             )
 
     assert name in read.indexes
@@ -151,12 +151,12 @@ def test_a_deleted_document_takes_its_vectors_along(conn: Conn, acme: int) -> No
 
 
 def test_a_replaced_document_loses_its_vectors_and_is_to_be_embedded_again(conn: Conn, acme: int) -> None:
-    space_id = embeddings.ensure_space(conn, "small", 8)
+    model_id = embeddings.ensure_model(conn, "small", 8)
     knowledge.add(conn, acme, source="a", title="A", text="We open at nine.")
-    claim = embeddings.claim(conn, [space_id], 0, lease_s=10)
+    claim = embeddings.claim(conn, [model_id], 0, lease_s=10)
     assert claim is not None
     [missing] = embeddings.without_vector(conn, claim, 10)
-    embeddings.add(conn, acme, space_id, [(missing.chunk_id, vector())])
+    embeddings.add(conn, acme, model_id, [(missing.chunk_id, vector())])
     knowledge.add(conn, acme, source="a", title="A", text="We open at ten.")
 
     assert not embeddings.finish(conn, claim), "who embedded the old text ends nothing"
@@ -166,24 +166,24 @@ def test_a_replaced_document_loses_its_vectors_and_is_to_be_embedded_again(conn:
 
 
 def test_a_model_keeps_its_dimension(conn: Conn, acme: int) -> None:
-    first = embeddings.ensure_space(conn, "small", 8)
+    first = embeddings.ensure_model(conn, "small", 8)
 
-    assert embeddings.ensure_space(conn, "small", 8) == first
+    assert embeddings.ensure_model(conn, "small", 8) == first
     with pytest.raises(Permanent, match="another dimension"):
-        embeddings.ensure_space(conn, "small", 9)
+        embeddings.ensure_model(conn, "small", 9)
 
 
-def test_a_vector_of_another_dimension_cannot_be_stored_in_a_space(conn: Conn, acme: int) -> None:
+def test_a_vector_of_another_dimension_cannot_be_stored_for_a_model(conn: Conn, acme: int) -> None:
     [chunk] = add_chunks(conn, acme, 1)
-    space_id = embeddings.ensure_space(conn, "small", 8)
+    model_id = embeddings.ensure_model(conn, "small", 8)
 
     with pytest.raises(psycopg.errors.DataException):
-        embeddings.add(conn, acme, space_id, [(chunk, vector(9))])
+        embeddings.add(conn, acme, model_id, [(chunk, vector(9))])
 
 
 def test_vectors_of_two_models_are_never_ranked_together(conn: Conn, acme: int) -> None:
     [chunk, other] = add_chunks(conn, acme, 2)
-    one, two = embeddings.ensure_space(conn, "one", 8), embeddings.ensure_space(conn, "two", 8)
+    one, two = embeddings.ensure_model(conn, "one", 8), embeddings.ensure_model(conn, "two", 8)
     embeddings.add(conn, acme, one, [(chunk, vector())])
     embeddings.add(conn, acme, two, [(other, vector())])
 
@@ -197,8 +197,8 @@ def test_vectors_of_two_models_are_never_ranked_together(conn: Conn, acme: int) 
 def test_a_passage_that_only_its_meaning_finds_is_found_and_relevant(conn: Conn, acme: int) -> None:
     chunks = add_chunks(conn, acme, 3)
     wanted = vector()
-    space_id = embeddings.ensure_space(conn, "small", 8)
-    embeddings.add(conn, acme, space_id, [(chunks[1], wanted), (chunks[2], [-value for value in wanted])])
+    model_id = embeddings.ensure_model(conn, "small", 8)
+    embeddings.add(conn, acme, model_id, [(chunks[1], wanted), (chunks[2], [-value for value in wanted])])
 
     found = knowledge.search(conn, acme, "quite other words", meaning=Meaning("small", wanted, 1.0, 0.2))
 
@@ -212,7 +212,7 @@ def test_a_passage_that_only_its_meaning_finds_is_found_and_relevant(conn: Conn,
 def test_a_passage_that_shares_words_and_means_something_else_is_hardly_relevant(conn: Conn, acme: int) -> None:
     [chunk] = add_chunks(conn, acme, 1)
     about = vector()
-    embeddings.add(conn, acme, embeddings.ensure_space(conn, "small", 8), [(chunk, about)])
+    embeddings.add(conn, acme, embeddings.ensure_model(conn, "small", 8), [(chunk, about)])
     [by_words] = knowledge.search(conn, acme, "the number of my bus")
 
     elsewhere = Meaning("small", [-value for value in about], 1.0, 0.2)
@@ -232,7 +232,7 @@ def test_without_a_usable_meaning_the_words_are_searched_alone(conn: Conn, acme:
 
 
 def test_a_chunk_without_a_vector_is_judged_by_its_words(conn: Conn, acme: int) -> None:
-    embeddings.ensure_space(conn, "small", 8)
+    embeddings.ensure_model(conn, "small", 8)
     add_chunks(conn, acme, 3)
     words = {p.chunk_id: p.relevance for p in knowledge.search(conn, acme, "part number 2")}
 
@@ -247,7 +247,7 @@ def test_a_chunk_without_a_vector_is_judged_by_its_words(conn: Conn, acme: int) 
 @pytest.fixture(scope="module")
 def many_documents(crowded: tuple[Database, int, int, int]) -> tuple[Database, int, int, int]:
     """Five thousand documents that are embedded, and one that is not."""
-    database, small, large, space_id = crowded
+    database, small, large, model_id = crowded
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)"
@@ -255,22 +255,22 @@ def many_documents(crowded: tuple[Database, int, int, int]) -> tuple[Database, i
             " generate_series(1, 5000) n WHERE company_id = %s",
             (large,),
         )
-        while owner.execute("SELECT indexing_queued(%s)", (space_id,)).fetchone() != (0,):
+        while owner.execute("SELECT indexing_queued(%s)", (model_id,)).fetchone() != (0,):
             pass
         owner.execute("UPDATE indexing SET done = company_id <> %s", (small,))
         owner.execute("VACUUM ANALYZE")
-    return database, small, large, space_id
+    return database, small, large, model_id
 
 
 def test_a_claim_reads_what_is_due_and_not_what_is_done(many_documents: tuple[Database, int, int, int]) -> None:
-    database, small, _, space_id = many_documents
+    database, small, _, model_id = many_documents
     with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as app, app.transaction():
         set_companies(app, [])
         claimed: list[embeddings.Claim | None] = []
-        read = read_by(app, lambda c: claimed.append(embeddings.claim(c, [space_id], 0, lease_s=10)))
+        read = read_by(app, lambda c: claimed.append(embeddings.claim(c, [model_id], 0, lease_s=10)))
         assert claimed[0] is not None
         assert claimed[0].company_id == small
-        nothing = read_by(app, lambda c: claimed.append(embeddings.claim(c, [space_id], 0, lease_s=10)))
+        nothing = read_by(app, lambda c: claimed.append(embeddings.claim(c, [model_id], 0, lease_s=10)))
         assert claimed[1] is None
 
     for each in (read, nothing):
@@ -279,11 +279,11 @@ def test_a_claim_reads_what_is_due_and_not_what_is_done(many_documents: tuple[Da
 
 
 def test_a_search_by_meaning_reads_its_company_s_vectors_only(many_documents: tuple[Database, int, int, int]) -> None:
-    database, small, large, space_id = many_documents
+    database, small, large, model_id = many_documents
     with psycopg.connect(database.url, autocommit=True, prepare_threshold=None) as app, app.transaction():
         set_companies(app, [small, large])
-        few = read_by(app, lambda c: embeddings.nearest(c, small, space_id, vector(), 10))
-        many = read_by(app, lambda c: embeddings.nearest(c, large, space_id, vector(), 10))
+        few = read_by(app, lambda c: embeddings.nearest(c, small, model_id, vector(), 10))
+        many = read_by(app, lambda c: embeddings.nearest(c, large, model_id, vector(), 10))
 
     assert few.entries < 20 * FEW, few
     assert many.entries < 10 * MANY, many
@@ -302,8 +302,8 @@ def test_documents_from_before_there_were_vectors_are_embedded_too(database: Dat
         )
         owner.commit()
 
-        embedding_models.make(owner, "small")
-        [space] = embedding_models.every(owner)
-        claim = embeddings.claim(owner, [space.id], 0, lease_s=10)
+        embedding_models.add(owner, "small")
+        [model] = embedding_models.every(owner)
+        claim = embeddings.claim(owner, [model.id], 0, lease_s=10)
         assert claim is not None
         assert [part.text for part in embeddings.without_vector(owner, claim, 5)] == ["We open at nine."]

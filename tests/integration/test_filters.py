@@ -43,7 +43,7 @@ def library(database: Database, conn: Conn) -> Library:
     company_id = company(database, "Acme")
     set_companies(conn, [company_id])
     with psycopg.connect(database.url) as making:  # in a transaction of its own: until it ends nobody adds documents
-        space_id = embeddings.ensure_space(making, "small", 2)
+        model_id = embeddings.ensure_model(making, "small", 2)
     documents = {}
     for source, collection, category, month, speakers in (
         ("faq", "help", "billing", 1, ()),
@@ -57,7 +57,7 @@ def library(database: Database, conn: Conn) -> Library:
             chunks=[NewChunk(source, "the invoice is paid", 0, speakers[:1]), NewChunk(source, "invoice", 9, speakers)],
         ).document_id  # fmt: skip
     chunks = conn.execute("SELECT id FROM chunks ORDER BY id").fetchall()
-    embeddings.add(conn, company_id, space_id, [(int(str(chunk)), [0.6, 0.8]) for (chunk,) in chunks])
+    embeddings.add(conn, company_id, model_id, [(int(str(chunk)), [0.6, 0.8]) for (chunk,) in chunks])
     rows = conn.execute("SELECT name, id FROM collections").fetchall()
     return Library(company_id, documents, {str(name): int(str(id_)) for name, id_ in rows})
 

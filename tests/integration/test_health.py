@@ -109,24 +109,24 @@ def test_every_check_finds_something_out_and_a_well_system_has_no_problem(work: 
     assert tables["messages"]["bytes"] > 0
 
 
-def test_vectors_that_are_missing_and_a_graph_that_misses_are_told(work: Work, database: Database) -> None:
+def test_vectors_that_are_missing_and_an_index_that_misses_are_told(work: Work, database: Database) -> None:
     bot = make_bot(database.admin_url)
-    embeddings.ensure_space(work.conn, "m", 8)
+    embeddings.ensure_model(work.conn, "m", 8)
     search.add(work.conn, bot.company_id, source="faq", title="Refunds", text="A refund takes five days.")
     work.conn.execute("UPDATE indexing SET due_at = now() - interval '1 hour'")
 
     def told() -> set[str]:
         found = health.problems(alerts.look(work.conn, work.settings, work.clock.now()))
-        return {key for key in found if key.startswith(("spaces.", "recall."))}
+        return {key for key in found if key.startswith(("embedding_models.", "recall."))}
 
-    assert told() == {"spaces.half.m"}, "it ranks, and never had all vectors"
+    assert told() == {"embedding_models.half.m"}, "it ranks, and never had all vectors"
 
-    work.conn.execute("UPDATE embedding_spaces SET filled_at = now()")
-    assert told() == {"spaces.behind.m"}
+    work.conn.execute("UPDATE embedding_models SET filled_at = now()")
+    assert told() == {"embedding_models.behind.m"}
 
     work.conn.execute("UPDATE indexing SET error = 'ModelUnavailable', due_at = now()")
     index_audit.record(work.conn, bot.company_id, recall=0.94, questions=20, ef_search=400)
-    assert told() == {"spaces.failing.m", "recall.low"}
+    assert told() == {"embedding_models.failing.m", "recall.low"}
 
     work.conn.execute("UPDATE indexing SET error = NULL, done = true")
     index_audit.record(work.conn, bot.company_id, recall=0.96, questions=20, ef_search=400)

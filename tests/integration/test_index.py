@@ -72,7 +72,8 @@ def test_what_a_killed_worker_left_is_taken_up_when_its_lease_is_over(station: S
     station.index()
     with station.r.db.transaction() as conn:
         assert (
-            embeddings.claim(conn, [space.id for space in station.r.spaces.every()], 0, lease_s=60) is not None
+            embeddings.claim(conn, [space.id for space in station.r.embedding_models.every()], 0, lease_s=60)
+            is not None
         )  # and then nothing more is heard of it
     assert station.index() is Result.NOTHING_DUE
 
@@ -119,7 +120,7 @@ def test_another_model_embeds_everything_again_in_a_space_of_its_own(station: St
 
     assert station.index() is Result.INDEXED
     assert station.index() is Result.NOTHING_DUE
-    assert station.rows("SELECT s.model FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id ORDER BY 1") == [
+    assert station.rows("SELECT m.name FROM embeddings e JOIN embedding_models m ON m.id = e.model_id ORDER BY 1") == [
         ("fake",), ("larger",)
     ]  # fmt: skip
 

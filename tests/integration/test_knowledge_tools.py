@@ -124,7 +124,7 @@ def test_an_index_that_looks_further_still_answers(station: Station, bot: Bot) -
     station.execute("UPDATE knowledge_stats SET chunks = 50000")
     with station.r.db.transaction(bot.company_id) as conn:
         recall.record(conn, bot.company_id, recall=0.5, questions=1, ef_search=400)
-        space = embeddings.find_space(conn, "fake", 5)
+        space = embeddings.find_model(conn, "fake", 5)
         assert space is not None
         assert len(embeddings.nearest(conn, bot.company_id, space, [0.5] * 5, 10)) == 4
         assert documents.version(conn, bot.company_id) > 0

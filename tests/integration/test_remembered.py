@@ -115,7 +115,7 @@ def test_new_vectors_are_new_knowledge(conn: Conn, acme: int) -> None:
     add(conn, acme, source="a", title="Returns", text="Within thirty days.")
     before = documents.version(conn, acme)
     [(chunk,)] = conn.execute("SELECT id FROM chunks").fetchall()
-    embeddings.add(conn, acme, embeddings.ensure_space(conn, "small", 2), [(int(str(chunk)), [0.6, 0.8])])
+    embeddings.add(conn, acme, embeddings.ensure_model(conn, "small", 2), [(int(str(chunk)), [0.6, 0.8])])
 
     assert documents.version(conn, acme) > before
 

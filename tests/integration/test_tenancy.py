@@ -26,7 +26,7 @@ from tests.integration.claims import begin_send, claim_part, claim_turn
 OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
     "balance_checks",  # sums over everybody
-    "embedding_spaces",  # which models there are
+    "embedding_models",  # which models there are
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's
     "backups", "rounds",  # the timetable's, too
     "daily_limits",  # everybody's defaults
@@ -37,12 +37,11 @@ OPERATORS_ONLY = {
 
 LOOKS_OVER_THE_FENCE = {
     "agent_of_key", "channels_to_watch", "claim_imports", "claim_indexing", "claim_media",
-    "claim_parts", "claim_turns", "company_ids", "count_answers", "disabled_routes_of", "embedding_space",
-    "embedding_space_made",
+    "claim_parts", "claim_turns", "company_ids", "count_answers", "disabled_routes_of",
+    "add_embedding_model", "ensure_embedding_model",
     "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_resolve",
     "operations_background", "operations_budgets", "operations_channels", "operations_dropped", "operations_recall",
-    "operations_spaces", "operations_state",
-    "note_dropped", "operations_attention",
+    "operations_embedding_models", "operations_state", "note_dropped", "operations_attention",
     "ops_counts", "ops_dead_letter", "ops_dead_letters", "ops_discard", "ops_hours", "ops_unknown_outcomes",
     "overdue",
     "overdue_by_company", "popular_commonest", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
@@ -97,10 +96,10 @@ def _seed(conn: Conn, bot: Bot) -> None:
     set_companies(conn, [company])
     companies.add_agent(conn, company, "Ann", "key")
     retention.set_override(conn, company, "webhook_events", 30)
-    space_id = embeddings.ensure_space(conn, "small", 2)
+    model_id = embeddings.ensure_model(conn, "small", 2)
     document = knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.").document_id
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
-    embeddings.add(conn, company, space_id, [(int(str(chunk_id)), [0.6, 0.8])])
+    embeddings.add(conn, company, model_id, [(int(str(chunk_id)), [0.6, 0.8])])
     conn.execute(
         "INSERT INTO chunk_speakers SELECT company_id, id, 'Ann' FROM chunks WHERE company_id = %s", (company,)
     )
@@ -286,7 +285,7 @@ def test_the_application_role_cannot_read_raw_bodies_or_make_itself_a_company(ta
         "UPDATE companies SET name = 'mine'",
         "INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'mine', '')",
         "CREATE TABLE mine (id int)",
-        "INSERT INTO embedding_spaces (model, dimension) VALUES ('mine', 2)",
+        "INSERT INTO embedding_models (name, dimension) VALUES ('mine', 2)",
         "ALTER TABLE messages DISABLE ROW LEVEL SECURITY",
     ):
         set_companies(app, [tables.ours.company_id])
@@ -321,10 +320,10 @@ def test_knowledge_of_another_company_is_refused_and_not_just_empty(tables: Tabl
         knowledge.search(app, tables.ours.company_id, "when do you open?")
     app.rollback()
     set_companies(app, [tables.foreign.company_id])
-    space_id = embeddings.find_space(app, "small", 2)
-    assert space_id is not None
+    model_id = embeddings.find_model(app, "small", 2)
+    assert model_id is not None
     with pytest.raises(errors.InsufficientPrivilege):
-        embeddings.nearest(app, tables.ours.company_id, space_id, [0.6, 0.8], 5)
+        embeddings.nearest(app, tables.ours.company_id, model_id, [0.6, 0.8], 5)
 
 
 def _sql(statement: str, table: str) -> sql.Composed:

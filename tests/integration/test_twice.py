@@ -52,8 +52,8 @@ TWICE = {
     "budget none": "budget none --company shoe-shop",
     "dead-letters redrive": "dead-letters redrive --all",
     "dead-letters discard": "dead-letters discard 2026-01-01/s/1-0/0 --reason spam",
-    "spaces drop": "spaces drop nothing --yes",
-    "spaces switch": "spaces switch nothing",
+    "embedding-models drop": "embedding-models drop nothing --yes",
+    "embedding-models switch": "embedding-models switch nothing",
 }  # fmt: skip
 """One after the other on one database. Some find nothing to do at the first time already."""
 
@@ -64,16 +64,17 @@ OTHERWISE = {
     },
     "a deployment runs it whatever there is": {"migrate"},
     "a platform, an embedder or a stopped system is needed, and other tests have it": {
-        "channel connect", "channel check", "spaces create", "backup restore", "backup drop-replaced",
+        "channel connect", "channel check", "embedding-models create", "backup restore", "backup drop-replaced",
     },
     "shows the receipt of the first time": {"contact erase"},
     "only shows, or writes a file": {
         "company list", "company show", "agent list", "app list", "app show", "channel list", "channel show",
-        "channel health", "channel kinds", "documents list", "documents progress", "documents search", "spaces list",
-        "spaces progress", "conversations list", "conversations show", "doctor", "request", "balance", "job list",
-        "job history", "retention show", "limits show", "archive preview", "archive stats", "archive receipts",
-        "backup list", "contact find", "contact export", "outbound unknown-outcomes list", "turns list", "receipt",
-        "price list", "dead-letters list", "dead-letters show", "parse",
+        "channel health", "channel kinds", "documents list", "documents progress", "documents search",
+        "embedding-models list", "embedding-models progress", "conversations list", "conversations show", "doctor",
+        "request", "balance", "job list", "job history", "retention show", "limits show", "archive preview",
+        "archive stats", "archive receipts", "backup list", "contact find", "contact export",
+        "outbound unknown-outcomes list", "turns list", "receipt", "price list", "dead-letters list",
+        "dead-letters show", "parse",
     },
 }  # fmt: skip
 """Commands that the table leaves out, by the reason."""
@@ -108,6 +109,8 @@ def test_the_same_thing_twice_exits_1_with_one_line(run: Run, inbox: Inbox, tmp_
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["backup prove nothing", "spaces switch nothing", "spaces progress nothing"])
+@pytest.mark.parametrize(
+    "name", ["backup prove nothing", "embedding-models switch nothing", "embedding-models progress nothing"]
+)
 def test_a_name_that_nothing_has_exits_1(run: Run, inbox: Inbox, name: str) -> None:
     assert run(*name.split()).code == 1

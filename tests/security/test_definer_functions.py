@@ -65,7 +65,7 @@ def attacked(services: Services, module_database: Database, bot: Bot) -> Iterato
     """A database with a document, in which the application role may make temporary objects after all."""
     with psycopg.connect(module_database.admin_url) as owner:
         knowledge.add(owner, bot.company_id, source="a", title="Opening hours", text="We open at nine.")
-        owner.execute("INSERT INTO embedding_spaces (model, dimension) VALUES ('small', 2) ON CONFLICT DO NOTHING")
+        owner.execute("INSERT INTO embedding_models (name, dimension) VALUES ('small', 2) ON CONFLICT DO NOTHING")
     with _grant(services, module_database, "TEMPORARY"):
         yield module_database
 

@@ -76,7 +76,9 @@ COMMANDS = {
     "channel": Lazy("workers.commands.channels:channel", "Connect a page, number or bot to a company."),
     "keys": Lazy("workers.commands.keys:keys", "Seal credentials anew under the newest key."),
     "documents": Lazy("workers.commands.data:documents", "Load a company's knowledge."),
-    "spaces": Lazy("workers.commands.spaces:spaces", "Embedding models: make a space, fill it, switch to it, drop it."),
+    "embedding-models": Lazy(
+        "workers.commands.embedding_models:group", "Embedding models: add one, fill it, switch, drop it."
+    ),
     "conversations": Lazy("workers.commands.conversations:conversations", "Show them, take one over, give it back."),
     "doctor": Lazy("workers.commands.doctor:doctor", "What is well, what is not, and what to do about it."),
     "request": Lazy("workers.commands.requests:request", "From a webhook's id to its turn, answer and delivery."),

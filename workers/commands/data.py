@@ -17,7 +17,7 @@ from shared.clock import SystemClock
 from shared.errors import NotFound, NothingDone, Permanent
 from shared.knowledge import extract
 from shared.knowledge import search as knowledge
-from shared.knowledge.spaces import Understood, understood
+from shared.knowledge.embedding_models import Understood, understood
 from shared.store.db.pool import set_companies
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import embedding_models, embeddings
@@ -25,10 +25,10 @@ from shared.store.knowledge import imports as queue
 from shared.store.operations import partitions
 from tasks.knowledge import imports
 from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of
+from workers.commands.embedding_models import embedders_of
 from workers.commands.naming import CompanyItem, company_of, company_option, place_argument
 from workers.commands.printing import as_json_option, counted, print_json, print_result
 from workers.commands.setup import as_owner
-from workers.commands.spaces import embedders_of
 
 BULK_FILES = 20
 """From so many on what the planner knows of the tables is no longer true."""
@@ -332,7 +332,7 @@ def search(question: str, company: str, as_json: bool) -> None:
 
 
 def _understood(conn: psycopg.Connection, config: settings.Settings, question: str) -> Understood:
-    """In the space that ranks; a line says so where that is not the active one."""
+    """Embed a question; prints a line if the active embedding model was not used."""
     with embedders_of(config) as embedders:
         found = understood(
             embedding_models.every(conn),
@@ -342,7 +342,9 @@ def _understood(conn: psycopg.Connection, config: settings.Settings, question: s
             deadline_s=config.embeddings.deadline_s,
         )
     if found.how != "active":
-        click.echo("by words only" if found.space is None else f"in the space {found.space}", err=True)
+        click.echo(
+            f"searched with {found.embedding_model}" if found.embedding_model else "searched by words only", err=True
+        )
     return found
 
 

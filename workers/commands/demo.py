@@ -183,8 +183,8 @@ def _by_meaning(stage: Stage) -> None:
 
 
 def _ready(stage: Stage) -> None:
-    """Wait until what is about to be asked can be answered: models of meaning loaded where they are used, every chunk
-    with its vector, and the space active. From then on each process finds it so: it remembers no space that is not."""
+    """Wait until the questions that follow can be answered: embedders are loaded, every chunk has its vector, and the
+    embedding model is active. No process has cached an earlier state: they cache a list only if a model is usable."""
     system, conn = stage.system, stage.owner
     model = system.settings.embeddings.model or minilm.MODEL
     run_dir = system.folder.path / "run"
@@ -195,11 +195,11 @@ def _ready(stage: Stage) -> None:
         loading = [
             name for name in (queues.INDEX, queues.REPLY) if not (run_dir / f"{embedder_of(name)}.ready").exists()
         ]
-        active = any(s.model == model and s.state == "active" and s.dimension for s in embedding_models.every(conn))
+        active = any(m.name == model and m.state == "active" and m.dimension for m in embedding_models.every(conn))
         return [
             *(f"the model of meaning in the process {name}" for name in loading),
             *(f"vectors of {row.source}" for row in documents if vectors.get(row.id, 0) < row.chunk_count),
-            *([] if active else [f"the space of {model} to become active"]),
+            *([] if active else [f"the embedding model {model} to become active"]),
         ]
 
     ends_at = time.monotonic() + READY_WITHIN_S

@@ -48,11 +48,11 @@ documents list --company acme
 documents progress --company acme
 documents retry --company acme
 documents search "How long may I return shoes?" --company acme
-spaces create text-embedding-3-small
-spaces drop text-embedding-3-small
-spaces list
-spaces progress text-embedding-3-small
-spaces switch text-embedding-3-small
+embedding-models create text-embedding-3-small
+embedding-models drop text-embedding-3-small
+embedding-models list
+embedding-models progress text-embedding-3-small
+embedding-models switch text-embedding-3-small
 conversations hand-back acme/17
 conversations list --company acme
 conversations mark-read acme/17

@@ -68,8 +68,8 @@ def _passages(story: Story) -> list[str]:
     if story.receipt is None or not story.receipt["passages"]:
         return []
     cited = {citation["chunk"]: citation["n"] for citation in story.receipt["citations"]}
-    space = story.receipt["space"]
-    lines = ["", f"passages, ranked {f'in the space {space}' if space else 'by words alone'}"]
+    model = story.receipt["embedding_model"]
+    lines = ["", f"passages, ranked {f'with {model}' if model else 'by words only'}"]
     for number, passage in enumerate(story.receipt["passages"], 1):
         mark = "cited" if passage["chunk"] in cited else ""
         lines.append(

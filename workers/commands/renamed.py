@@ -31,6 +31,7 @@ RENAMED = (
     Renamed("parked", "dead-letters"),
     Renamed("outbound uncertain", "outbound unknown-outcomes"),
     Renamed("outbound settle", "outbound unknown-outcomes settle COMPANY/ID --sent|--not-sent"),
+    Renamed("spaces", "embedding-models"),
     Renamed("channel connect-telegram", "channel connect telegram --company COMPANY --slug SLUG"),
     Renamed("archive terms COMPANY", "archive terms --company COMPANY"),
     Renamed("budget COMPANY N", "budget N --company COMPANY"),

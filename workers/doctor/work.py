@@ -136,11 +136,11 @@ def dropped(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def knowledge(visit: DoctorContext) -> Iterator[Finding]:
-    """Everything has its vectors in the space that ranks, and graphs find what is near."""
+    """Every document has its vectors, and the vector indexes find what is near."""
     look = Look(visit.config, datetime.now(UTC), visit.database("owner"), None, None, None)
     for check, well in (
-        (health_knowledge.spaces_filled, "every space has the vectors it should have"),
-        (health_knowledge.recall_kept, "no graph misses more than it may"),
+        (health_knowledge.embedding_models_filled, "every embedding model has its vectors"),
+        (health_knowledge.recall_kept, "every vector index finds what is near"),
     ):
         found = check(look)
         for problem in found.problems:

@@ -49,7 +49,7 @@ def columns(answer: Answer) -> dict[str, object]:
         "all_out": sum(a.tokens_out for a in answer.attempts),
         "ms": _json(answer.ms),
         "fallback_steps": _json(answer.fallback_steps),
-        "space": answer.space,
+        "embedding_model": answer.embedding_model,
     }
 
 
@@ -65,7 +65,7 @@ OF_CONVERSATION = """
         'reason', r.reason,
         'passages', r.passages,
         'citations', r.citations,
-        'space', r.space,
+        'embedding_model', r.embedding_model,
         'attempts', r.attempts,
         'tokens_in', r.tokens_in,
         'tokens_out', r.tokens_out,
@@ -147,7 +147,7 @@ STORY: LiteralString = """
                 'tokens_out', r.tokens_out,
                 'cost_micros', r.cost_micros,
                 'ms', r.ms,
-                'space', r.space
+                'embedding_model', r.embedding_model
             )
         END AS receipt,
         (

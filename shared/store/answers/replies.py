@@ -142,11 +142,11 @@ MAKE = """
     receipt AS (
         INSERT INTO receipts (
             company_id, turn_id, message_id, step, reason, passages, citations, attempts, tokens_in, tokens_out, ms,
-            fallback_steps, cost_micros, space
+            fallback_steps, cost_micros, embedding_model
         )
         SELECT %(company)s, %(turn)s, said.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
-            %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(fallback_steps)s::jsonb,
-            cost.micros, %(space)s
+            %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(fallback_steps)s::jsonb, cost.micros,
+            %(embedding_model)s
         FROM said, cost
     ),
     head AS (

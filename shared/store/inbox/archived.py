@@ -126,7 +126,7 @@ RECEIPTS = """
         'reason', r.row->'reason',
         'passages', r.row->'passages',
         'citations', r.row->'citations',
-        'space', r.row->'space',
+        'embedding_model', r.row->'embedding_model',
         'attempts', r.row->'attempts',
         'tokens_in', r.row->'tokens_in',
         'tokens_out', r.row->'tokens_out',

@@ -1,4 +1,4 @@
-"""Stores vectors of chunks, each in the space of its model, and what is still to be embedded."""
+"""Stores the vectors of chunks, each under its embedding model, and the queue of documents to embed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from shared.store.db.pool import Conn
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A document to be embedded in a space. version: fences it; attempts: how often it was claimed without getting
-    further."""
+    """A document that is to be embedded with a model. version: changes with the document's text, so that results for an
+    older one are refused. attempts: claims since it last made progress."""
 
     company_id: int
     document_id: int
-    space_id: int
+    model_id: int
     version: int
     attempts: int
 
@@ -33,13 +33,14 @@ class Unembedded:
     text: str
 
 
-def ensure_space(conn: Conn, model: str, dimension: int) -> int:
-    """The space of a model, made if it is new; the first of all is active. Raises
-    Permanent('embedding_dimension') if the model had another dimension: vectors of the two cannot be compared."""
+def ensure_model(conn: Conn, model: str, dimension: int) -> int:
+    """Return the id of a model, which is added if it is missing; the first of all becomes active. Sets its dimension if
+    it has none yet. Raises Permanent('embedding_dimension') if it has another one: its vectors could not be compared.
+    """
     try:
         with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:
             found = cursor.execute(
-                "/* embeddings.space */ SELECT embedding_space(%s, %s)", (model, dimension)
+                "/* embeddings.ensure_model */ SELECT ensure_embedding_model(%s, %s)", (model, dimension)
             ).fetchone()
     except psycopg.errors.DataException as e:
         raise Permanent("embedding_dimension", f"{model} gives vectors of another dimension than before") from e
@@ -47,15 +48,15 @@ def ensure_space(conn: Conn, model: str, dimension: int) -> int:
     return found
 
 
-def find_space(conn: Conn, model: str, dimension: int) -> int | None:
-    """The space of a model; None if nothing was embedded in it yet, in another dimension, or it is on its way out."""
+def find_model(conn: Conn, model: str, dimension: int) -> int | None:
+    """Return the id of a model; None if it has no vectors yet, has another dimension, or is being dropped."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """
-            /* embeddings.find_space */
+            /* embeddings.find_model */
             SELECT id
-            FROM embedding_spaces
-            WHERE model = %s
+            FROM embedding_models
+            WHERE name = %s
               AND dimension = %s
               AND state <> 'dropping'
             """,
@@ -63,17 +64,19 @@ def find_space(conn: Conn, model: str, dimension: int) -> int | None:
         ).fetchone()
 
 
-def claim(conn: Conn, space_ids: Sequence[int], after_company: int, *, lease_s: float) -> Claim | None:
-    """The document that is due next, in the first of these spaces that has one; of the first company behind
-    after_company, else of the first of all."""
+def claim(conn: Conn, model_ids: Sequence[int], after_company: int, *, lease_s: float) -> Claim | None:
+    """Claim the document that is due next for the first of these models that has one; None if none is due.
+
+    Companies take turns: the first company after after_company that has one, otherwise the first of all.
+    """
     with conn.cursor(row_factory=class_row(Claim)) as cursor:
         return cursor.execute(
             """
             /* embeddings.claim */
-            SELECT company_id, document_id, space_id, version, attempts
+            SELECT company_id, document_id, model_id, version, attempts
             FROM claim_indexing(%s::bigint[], %s, %s)
             """,
-            (list(space_ids), after_company, lease_s),
+            (list(model_ids), after_company, lease_s),
         ).fetchone()
 
 
@@ -88,7 +91,7 @@ WITHOUT_VECTOR = """
           FROM embeddings e
           WHERE e.company_id = c.company_id
             AND e.chunk_id = c.id
-            AND e.space_id = %s
+            AND e.model_id = %s
       )
     ORDER BY c.ordinal
     LIMIT %s
@@ -96,50 +99,54 @@ WITHOUT_VECTOR = """
 
 
 def without_vector(conn: Conn, claimed: Claim, limit: int) -> list[Unembedded]:
-    """The document's first chunks that have no vector in the space."""
+    """Return the document's first chunks that have no vector of the claim's model, at most limit."""
     with conn.cursor(row_factory=class_row(Unembedded)) as cursor:
         return cursor.execute(
-            WITHOUT_VECTOR, (claimed.company_id, claimed.document_id, claimed.space_id, limit)
+            WITHOUT_VECTOR, (claimed.company_id, claimed.document_id, claimed.model_id, limit)
         ).fetchall()
 
 
-def add(conn: Conn, company_id: int, space_id: int, vectors: Sequence[tuple[int, Sequence[float]]]) -> int:
-    """Store (chunk id, vector) pairs; what is there stays, what lost its chunk or its space is left out. Returns how
-    many.
+def add(conn: Conn, company_id: int, model_id: int, vectors: Sequence[tuple[int, Sequence[float]]]) -> int:
+    """Store (chunk id, vector) pairs. Returns how many were stored.
 
-    Raises psycopg's ForeignKeyViolation for a chunk that somebody deletes at the same moment."""
+    Existing vectors stay; those of a chunk that is gone, or of a model that is being dropped, are skipped. Raises
+    psycopg's ForeignKeyViolation if a chunk is deleted at the same moment.
+    """
     return conn.execute(
         """
         /* embeddings.add */
-        INSERT INTO embeddings (company_id, chunk_id, space_id, embedding)
+        INSERT INTO embeddings (company_id, chunk_id, model_id, embedding)
         SELECT c.company_id, c.id, %s, new.vector::halfvec
         FROM unnest(%s::bigint[], %s::text[]) AS new (chunk_id, vector)
         JOIN chunks c ON c.company_id = %s AND c.id = new.chunk_id
-        WHERE EXISTS (SELECT 1 FROM embedding_spaces s WHERE s.id = %s AND s.state <> 'dropping')
+        WHERE EXISTS (SELECT 1 FROM embedding_models m WHERE m.id = %s AND m.state <> 'dropping')
         ON CONFLICT DO NOTHING
         """,
         (
-            space_id,
+            model_id,
             [chunk_id for chunk_id, _ in vectors],
             [written(vector) for _, vector in vectors],
             company_id,
-            space_id,
+            model_id,
         ),
     ).rowcount
 
 
 def finish(conn: Conn, claimed: Claim) -> bool:
-    """All chunks have vectors. False if the document has changed meanwhile."""
+    """Record that all chunks have vectors. Returns False if the document has changed since the claim."""
     return _end(conn, claimed, True, 0.0, None)
 
 
 def go_on(conn: Conn, claimed: Claim) -> bool:
-    """Part of the document is done: it is due again at once, and has not failed."""
+    """Record progress: the rest is due at once, with no failed attempts. Returns False if the document has changed."""
     return _end(conn, claimed, False, 0.0, None)
 
 
 def postpone(conn: Conn, claimed: Claim, *, delay_s: float, error: str) -> bool:
-    """It failed: due again in delay_s, and the row says why. error: a class or meaning, never text."""
+    """Record a failure: the document is due again in delay_s. Returns False if it has changed since the claim.
+
+    error: an exception's class or meaning, never customers' text.
+    """
     return _end(conn, claimed, False, delay_s, error)
 
 
@@ -152,7 +159,7 @@ END = """
         due_at = clock_timestamp() + make_interval(secs => %(delay)s)
     WHERE company_id = %(company)s
       AND document_id = %(document)s
-      AND space_id = %(space)s
+      AND model_id = %(model)s
       AND version = %(version)s
 """
 
@@ -163,7 +170,7 @@ def _end(conn: Conn, claimed: Claim, done: bool, delay_s: float, error: str | No
             END,
             {
                 "done": done, "error": error, "delay": delay_s, "company": claimed.company_id,
-                "document": claimed.document_id, "space": claimed.space_id, "version": claimed.version,
+                "document": claimed.document_id, "model": claimed.model_id, "version": claimed.version,
             },
         ).rowcount
         > 0
@@ -171,13 +178,12 @@ def _end(conn: Conn, claimed: Claim, done: bool, delay_s: float, error: str | No
 
 
 def nearest(
-    conn: Conn, company_id: int, space_id: int, question: Sequence[float], limit: int, *, exact: bool = False
+    conn: Conn, company_id: int, model_id: int, question: Sequence[float], limit: int, *, exact: bool = False
 ) -> list[Passage]:
-    """The company's chunks nearest in meaning, nearest first: `limit` of them, or all that have vectors.
+    """Return the company's chunks nearest in meaning, nearest first: `limit` of them, or all that have vectors.
 
-    exact: never by the index, whatever it costs: what the index is held against.
-
-    score and cosine: the similarity, -1 to 1. relevance: 0, because what a similarity is worth is not known here.
+    exact: do not use the vector index, however long it takes; audits compare the index with that. score and cosine:
+    the similarity, -1 to 1. relevance: always 0, because it depends on the model's baseline, which is not known here.
     Raises psycopg's InsufficientPrivilege if the transaction does not work for the company.
     """
     with conn.cursor(row_factory=class_row(Passage)) as cursor:
@@ -189,18 +195,18 @@ def nearest(
                 similarity AS cosine
             FROM knowledge_nearest(%s, %s, %s::halfvec, %s, %s)
             """,
-            (company_id, space_id, written(question), limit, exact),
+            (company_id, model_id, written(question), limit, exact),
         ).fetchall()
 
 
 def counts(conn: Conn, company_id: int) -> dict[int, int]:
-    """How many chunks of each document have vectors in the active space; documents without any are left out."""
+    """Count the chunks of each document that have vectors of the active model; documents without any are left out."""
     rows = conn.execute(
         """
         /* embeddings.counts */
         SELECT c.document_id, count(*)
         FROM embeddings e
-        JOIN embedding_spaces s ON s.id = e.space_id AND s.state = 'active'
+        JOIN embedding_models m ON m.id = e.model_id AND m.state = 'active'
         JOIN chunks c ON c.company_id = e.company_id AND c.id = e.chunk_id
         WHERE e.company_id = %s
         GROUP BY 1
@@ -218,7 +224,7 @@ WAITING = """
       AND NOT EXISTS (
           SELECT 1
           FROM indexing i
-          JOIN embedding_spaces s ON s.id = i.space_id AND s.state = 'active'
+          JOIN embedding_models m ON m.id = i.model_id AND m.state = 'active'
           WHERE i.company_id = d.company_id
             AND i.document_id = d.id
             AND i.done
@@ -227,7 +233,7 @@ WAITING = """
 
 
 def waiting(conn: Conn, company_id: int) -> int:
-    """How many of the company's documents have chunks without vectors in the active space, or none is active yet."""
+    """Count the company's documents that have chunks without vectors of the active model; all, if none is active."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(WAITING, (company_id,)).fetchone()
     assert isinstance(found, int)
@@ -235,11 +241,11 @@ def waiting(conn: Conn, company_id: int) -> int:
 
 
 def written(vector: Sequence[float]) -> str:
-    """As pgvector reads it; half precision has four digits."""
+    """Format a vector as pgvector reads it. Six digits are enough: half precision has four."""
     return _form(len(vector)) % tuple(vector)
 
 
 @cache
 def _form(dimension: int) -> str:
-    """Of all values at once: half the time of one behind the other."""
+    """Return the format string for a whole vector: formatting all values at once takes half the time."""
     return "[" + ",".join(["%.6g"] * dimension) + "]"

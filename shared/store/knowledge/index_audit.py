@@ -1,4 +1,4 @@
-"""How much of what is nearest the index finds, and how far it looks because of that."""
+"""Stores the recall audits of vector indexes, and the hnsw.ef_search that follows from them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
-from shared.store.knowledge.vector_indexes import GRAPH_FROM
+from shared.store.knowledge.vector_indexes import INDEXED_FROM
 
-EXACT_UP_TO = GRAPH_FROM - 1
-"""Chunks: smaller companies are searched without a graph."""
+EXACT_UP_TO = INDEXED_FROM - 1
+"""Chunks: companies with no more than this are searched exactly."""
 
 RECALL_MIN = 0.95
-"""Below it an audit is bad news, and the index looks twice as far, up to EF_MAX."""
+"""Recall below this is reported, and ef_search of the company's index is doubled, up to EF_MAX."""
 EF_MAX = 800
 
 
 @dataclass(frozen=True, slots=True)
 class Lowest:
-    """Over all companies that were audited. low: how many are below RECALL_MIN. lowest, company_id: None where none was
-    audited."""
+    """Summary of all companies' last audits. low: how many are below RECALL_MIN. lowest, company_id: the worst one;
+    None if there was no audit."""
 
     audited: int
     low: int
@@ -29,7 +29,7 @@ class Lowest:
 
 
 def by_index(conn: Conn, company_id: int) -> bool:
-    """Whether the company is so large that it is searched by the index."""
+    """Whether the company is large enough to be searched by a vector index."""
     row = conn.execute(
         """
         /* recall.by_index */
@@ -61,7 +61,7 @@ RECENT_QUESTIONS = """
 
 
 def recent_questions(conn: Conn, company_id: int, limit: int) -> list[str]:
-    """What customers asked last."""
+    """Return the last messages of the company's newest turns, newest first."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(RECENT_QUESTIONS, (company_id, limit)).fetchall()
 
@@ -86,7 +86,7 @@ LIST_OF = """
     /* recall.list_of */
     SELECT knowledge_list(
         %(company)s,
-        %(space)s,
+        %(model)s,
         (
             SELECT coalesce(sum(chunks), 0)::bigint
             FROM knowledge_stats
@@ -96,16 +96,16 @@ LIST_OF = """
 """
 
 
-def list_of(conn: Conn, company_id: int, space_id: int) -> int:
-    """How far the company's index of that space looks."""
+def list_of(conn: Conn, company_id: int, model_id: int) -> int:
+    """Return the hnsw.ef_search with which the company's index of this model is searched."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        found = cursor.execute(LIST_OF, {"company": company_id, "space": space_id}).fetchone()
+        found = cursor.execute(LIST_OF, {"company": company_id, "model": model_id}).fetchone()
     assert isinstance(found, int)
     return found
 
 
 def lowest(conn: Conn) -> Lowest:
-    """The last audits of all companies. As either role, without a company set."""
+    """Summarise the last audits of all companies. Works for both roles, without a company set."""
     with conn.cursor(row_factory=class_row(Lowest)) as cursor:
         found = cursor.execute(
             "/* recall.lowest */ SELECT audited, low, lowest, company_id FROM operations_recall(%s)", (RECALL_MIN,)

@@ -1,4 +1,4 @@
-"""Finds, builds and drops the vector indexes (graphs) of large companies. As the owner."""
+"""Finds, builds and drops the vector indexes (HNSW) of large companies. For the owner role."""
 
 from __future__ import annotations
 
@@ -10,34 +10,37 @@ from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
 
-GRAPH_FROM, GRAPH_UNTIL = 5_000, 2_500
-"""Chunks: from so many on a company gets a graph (an exact search of 5,000 takes as long as the graph), and below the
-second loses it."""
+INDEXED_FROM, INDEXED_UNTIL = 5_000, 2_500
+"""Chunks: a company with at least the first number gets an index, and loses it with fewer than the second. At 5,000
+chunks an exact search takes as long as one by the index."""
 LINKED_FROM = 50_000
-"""Chunks: from so many on a graph has more links, looked for longer, and takes twice as long to make. Half a list finds
-as much then: in a large company subjects lie apart, and with few links the way to the right one is missed."""
+"""Chunks: from this size on an index has more links and takes twice as long to build. Half the ef_search then reaches
+the same recall: a large company's subjects lie far apart, and with few links the search misses the right one."""
 LINKS, LINKS_LARGE = 16, 24
-FOUND_WHILE_LINKING = {LINKS: 64, LINKS_LARGE: 160}
-"""pgvector's m and, by it, ef_construction; 16 and 64 are its own."""
+EF_CONSTRUCTION = {LINKS: 64, LINKS_LARGE: 160}
+"""ef_construction for each m (LINKS). 16 and 64 are pgvector's defaults."""
 MEMORY_MIN_MB, MEMORY_MAX_MB = 64, 1024
-"""Of a build; a server that says by effective_cache_size that it has more gives it a quarter of that."""
+"""Bounds of a build's memory. A quarter of effective_cache_size is allowed if that is more than the maximum."""
 BYTES_A_PLACE = 230
-"""Of a vector's place in a graph that is being built, beside the vector and its links (pgvector 0.8)."""
+"""Memory that pgvector 0.8 needs for each vector during a build, in addition to the vector and its links."""
 BYTES_A_LINK = 16
 NEW, OLD = "_new", "_old"
-"""Suffixes of the name of a graph that is made while another one is searched, and of one that has been replaced."""
+"""Suffixes of an index that is being built to replace another one, and of one that has been replaced."""
 TWO_FROM = 100_000
-"""Chunks: from so many on two processes build; below it takes less than half a minute."""
+"""Chunks: from this size on two processes build. Smaller indexes take one process less than half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
-    """One of a company in a space. table: the partition that holds the company. chunks: about how many it is of.
-    state: absent; building, by whoever; broken, left by who was ended; thin, of a company that has become so large that
-    its graph should have more links."""
+class VectorIndex:
+    """A company's index over its vectors of one embedding model.
+
+    table: the partition with the company's vectors. chunks: about how many it covers. state: absent; building (by any
+    process); broken (its build was interrupted); thin (the company has grown so large that the index should have more
+    links).
+    """
 
     company_id: int
-    space_id: int
+    model_id: int
     dimension: int
     chunks: int
     table: str
@@ -45,7 +48,7 @@ class Graph:
 
     @property
     def name(self) -> str:
-        return f"embeddings_graph_{self.space_id}_{self.company_id}"
+        return f"embeddings_hnsw_{self.model_id}_{self.company_id}"
 
     @property
     def links(self) -> int:
@@ -53,11 +56,11 @@ class Graph:
 
 
 MISSING = """
-    /* graphs.missing */
+    /* vector_indexes.missing */
     SELECT
         k.company_id,
-        s.id AS space_id,
-        s.dimension,
+        m.id AS model_id,
+        m.dimension,
         k.chunks,
         one."table",
         CASE
@@ -67,51 +70,51 @@ MISSING = """
             ELSE 'broken'
         END AS state
     FROM (SELECT company_id, sum(chunks)::bigint AS chunks FROM knowledge_stats GROUP BY 1) k
-    JOIN embedding_spaces s ON s.dimension IS NOT NULL
-      AND s.state <> 'dropping'
+    JOIN embedding_models m ON m.dimension IS NOT NULL
+      AND m.state <> 'dropping'
     CROSS JOIN LATERAL (
         SELECT e.tableoid::regclass::text AS "table"
         FROM embeddings e
         WHERE e.company_id = k.company_id
-          AND e.space_id = s.id
+          AND e.model_id = m.id
         LIMIT 1
     ) one
     LEFT JOIN pg_index i ON i.indexrelid = to_regclass(
-        format('public.embeddings_graph_%%s_%%s', s.id, k.company_id)
+        format('public.embeddings_hnsw_%%s_%%s', m.id, k.company_id)
     )
     LEFT JOIN pg_class g ON g.oid = i.indexrelid
     LEFT JOIN pg_stat_progress_create_index p ON p.index_relid IN (
         i.indexrelid,
-        to_regclass(format('public.embeddings_graph_%%s_%%s_new', s.id, k.company_id))
+        to_regclass(format('public.embeddings_hnsw_%%s_%%s_new', m.id, k.company_id))
     )
     WHERE k.chunks >= %s
       AND (i.indisvalid IS NOT TRUE OR k.chunks >= %s AND NOT coalesce(g.reloptions @> ARRAY[%s], false))
-    ORDER BY k.chunks DESC, k.company_id, s.id
+    ORDER BY k.chunks DESC, k.company_id, m.id
 """
 
 
-def missing(conn: Conn) -> list[Graph]:
-    """Those that should be there and are not whole, or have too few links; the largest first, of companies that have a
-    vector in the space."""
-    with conn.cursor(row_factory=class_row(Graph)) as cursor:
-        return cursor.execute(MISSING, (GRAPH_FROM, LINKED_FROM, f"m={LINKS_LARGE}")).fetchall()
+def missing(conn: Conn) -> list[VectorIndex]:
+    """List the indexes that are missing, incomplete or thin, the largest first. A company without a vector of the model
+    is left out."""
+    with conn.cursor(row_factory=class_row(VectorIndex)) as cursor:
+        return cursor.execute(MISSING, (INDEXED_FROM, LINKED_FROM, f"m={LINKS_LARGE}")).fetchall()
 
 
 NEEDLESS = """
-    /* graphs.needless */
+    /* vector_indexes.needless */
     SELECT c.relname::text
     FROM pg_class c
     WHERE c.relkind = 'i'
       AND c.relnamespace = 'public'::regnamespace
-      AND c.relname ~ '^embeddings_graph_[0-9]+_[0-9]+(_new|_old)?$'
+      AND c.relname ~ '^embeddings_hnsw_[0-9]+_[0-9]+(_new|_old)?$'
       AND (
           coalesce(
               (
                   SELECT sum(k.chunks)
-                  FROM knowledge_stats k, embedding_spaces s
+                  FROM knowledge_stats k, embedding_models m
                   WHERE k.company_id = split_part(c.relname, '_', 4)::bigint
-                    AND s.id = split_part(c.relname, '_', 3)::bigint
-                    AND s.state <> 'dropping'
+                    AND m.id = split_part(c.relname, '_', 3)::bigint
+                    AND m.state <> 'dropping'
               ),
               0
           ) < %s
@@ -122,18 +125,18 @@ NEEDLESS = """
 
 
 def needless(conn: Conn) -> list[str]:
-    """List graphs of companies that have become small, of companies or spaces that are gone, and those that were
-    replaced."""
+    """List the names of indexes to drop: of companies that have become small, of companies or models that are gone, and
+    those that have been replaced."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(NEEDLESS, (GRAPH_UNTIL, f"{OLD}$")).fetchall()
+        return cursor.execute(NEEDLESS, (INDEXED_UNTIL, f"{OLD}$")).fetchall()
 
 
-def of_space(conn: Conn, space_id: int) -> list[str]:
-    """List the names of all companies' graphs in a space."""
+def of_model(conn: Conn, model_id: int) -> list[str]:
+    """List the names of all companies' indexes for a model."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """
-            /* graphs.of_space */
+            /* vector_indexes.of_model */
             SELECT c.relname::text
             FROM pg_class c
             WHERE c.relkind = 'i'
@@ -141,48 +144,50 @@ def of_space(conn: Conn, space_id: int) -> list[str]:
               AND c.relname ~ %s
             ORDER BY 1
             """,
-            (f"^embeddings_graph_{int(space_id)}_[0-9]+(_new|_old)?$",),
+            (f"^embeddings_hnsw_{int(model_id)}_[0-9]+(_new|_old)?$",),
         ).fetchall()
 
 
-def make(conn: Conn, graph: Graph, *, wait_s: float = 60.0) -> None:
-    """Build it while the company is read and written, beside one that it replaces; outside transactions, in autocommit.
+def build(conn: Conn, index: VectorIndex, *, wait_s: float = 60.0) -> None:
+    """Build an index without blocking readers and writers, then put it in the place of the old one. In autocommit.
 
-    With the memory that it needs, or it takes several times as long. Two processes share that memory through /dev/shm:
-    where that is too small (containers have 64 MB) one builds alone. wait_s: for the transactions that began before.
-    Raises psycopg's LockNotAvailable when they took longer; what was begun is done anew then.
+    Sets the memory that the build needs, without which it takes several times as long. Two processes share it through
+    /dev/shm; where that is too small (containers have 64 MB), one process builds alone. wait_s: how long to wait for
+    transactions that began earlier. Raises psycopg's LockNotAvailable if they take longer; the next call starts over.
     """
-    new, two = graph.name + NEW, graph.chunks >= TWO_FROM
-    _bound(conn, graph, workers=1 if two else 0, wait_s=wait_s)
-    if not _whole(conn, new):  # whoever built it was ended before it could take its place
+    new, two = index.name + NEW, index.chunks >= TWO_FROM
+    _bound(conn, index, workers=1 if two else 0, wait_s=wait_s)
+    if not _whole(conn, new):  # a whole one was built by a process that ended before it could replace the old one
         drop(conn, new)
         try:
-            _build(conn, graph, new)
+            _create(conn, index, new)
         except psycopg.errors.DiskFull:
             if not two:
                 raise
             drop(conn, new)
-            _bound(conn, graph, workers=0, wait_s=wait_s)
-            _build(conn, graph, new)
-    _replace(conn, graph)
+            _bound(conn, index, workers=0, wait_s=wait_s)
+            _create(conn, index, new)
+    _replace(conn, index)
 
 
-def _replace(conn: Conn, graph: Graph) -> None:
-    """By name in one transaction, so that there is always one to search; then the old one goes, and what was found of
-    how well it finds."""
-    rename = sql.SQL("/* graphs.replace */ ALTER INDEX IF EXISTS {} RENAME TO {}")
-    drop(conn, graph.name + OLD)
+def _replace(conn: Conn, index: VectorIndex) -> None:
+    """Swap the names in one transaction, so that there is always an index to search. Then drop the old one; its recall
+    audit is deleted with the swap."""
+    rename = sql.SQL("/* vector_indexes.replace */ ALTER INDEX IF EXISTS {} RENAME TO {}")
+    drop(conn, index.name + OLD)
     with conn.transaction():
-        for before, after in ((graph.name, graph.name + OLD), (graph.name + NEW, graph.name)):
+        for before, after in ((index.name, index.name + OLD), (index.name + NEW, index.name)):
             conn.execute(rename.format(sql.Identifier(before), sql.Identifier(after)))
-        conn.execute("/* graphs.replace */ DELETE FROM recall_audits WHERE company_id = %s", (graph.company_id,))
-    drop(conn, graph.name + OLD)
+        conn.execute(
+            "/* vector_indexes.replace */ DELETE FROM recall_audits WHERE company_id = %s", (index.company_id,)
+        )
+    drop(conn, index.name + OLD)
 
 
 def _whole(conn: Conn, name: str) -> bool:
     found = conn.execute(
         """
-        /* graphs.whole */
+        /* vector_indexes.whole */
         SELECT indisvalid
         FROM pg_index
         WHERE indexrelid = to_regclass(%s)
@@ -193,7 +198,7 @@ def _whole(conn: Conn, name: str) -> bool:
 
 
 BOUND = """
-    /* graphs.bound */
+    /* vector_indexes.bound */
     SELECT
         set_config(
             'maintenance_work_mem',
@@ -209,33 +214,33 @@ BOUND = """
 """
 
 
-def _bound(conn: Conn, graph: Graph, *, workers: int, wait_s: float) -> None:
-    """Set memory, parallel workers (beside the process that builds) and waits for a build."""
-    place = 2 * graph.dimension + BYTES_A_PLACE + 2 * graph.links * BYTES_A_LINK
+def _bound(conn: Conn, index: VectorIndex, *, workers: int, wait_s: float) -> None:
+    """Set the session's memory, number of parallel workers (besides the leader) and timeouts for a build."""
+    place = 2 * index.dimension + BYTES_A_PLACE + 2 * index.links * BYTES_A_LINK
     conn.execute(
         BOUND,
-        (graph.chunks * place // 1_000_000, MEMORY_MIN_MB, MEMORY_MAX_MB, str(workers), str(round(1000 * wait_s))),
+        (index.chunks * place // 1_000_000, MEMORY_MIN_MB, MEMORY_MAX_MB, str(workers), str(round(1000 * wait_s))),
     )
 
 
-def _build(conn: Conn, graph: Graph, name: str) -> None:
+def _create(conn: Conn, index: VectorIndex, name: str) -> None:
     conn.execute(
         sql.SQL(
             """
-            /* graphs.make */
+            /* vector_indexes.build */
             CREATE INDEX CONCURRENTLY {} ON {}
             USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops)
             WITH (m = {}, ef_construction = {})
             WHERE company_id = {}
-              AND space_id = {}
+              AND model_id = {}
             """
         ).format(
-            sql.Identifier(name), sql.Identifier(graph.table), sql.Literal(graph.dimension), sql.Literal(graph.links),
-            sql.Literal(FOUND_WHILE_LINKING[graph.links]), sql.Literal(graph.company_id), sql.Literal(graph.space_id),
+            sql.Identifier(name), sql.Identifier(index.table), sql.Literal(index.dimension), sql.Literal(index.links),
+            sql.Literal(EF_CONSTRUCTION[index.links]), sql.Literal(index.company_id), sql.Literal(index.model_id),
         )
     )  # fmt: skip
 
 
 def drop(conn: Conn, name: str) -> None:
-    """Drop an index, outside a transaction, in autocommit."""
-    conn.execute(sql.SQL("/* graphs.drop */ DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
+    """Drop an index without blocking others. In autocommit, outside a transaction."""
+    conn.execute(sql.SQL("/* vector_indexes.drop */ DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))

@@ -35,7 +35,7 @@ CHECKS: Mapping[str, Check] = {
     "budgets": work.budgets,
     "jobs": work.jobs,
     "backups": work.backups,
-    "spaces": knowledge.spaces_filled,
+    "embedding_models": knowledge.embedding_models_filled,
     "recall": knowledge.recall_kept,
 }
 

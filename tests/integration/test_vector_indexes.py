@@ -1,5 +1,5 @@
-"""Large companies get a graph of their own: made beside readers and writers, made anew when it broke, gone when it is
-not needed."""
+"""Large companies get a vector index of their own: built beside readers and writers, again when a build broke,
+and dropped when it is not needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.store.db.pool import Conn, set_companies
 from shared.store.knowledge import embeddings, index_audit, vector_indexes
 from shared.store.knowledge.filters import Filter
 from tasks.knowledge import vector_indexes as flow
-from tasks.knowledge.vector_indexes import MAKE_GRAPHS
+from tasks.knowledge.vector_indexes import BUILD_VECTOR_INDEXES
 from tasks.operations import jobs
 from tasks.operations.jobs import Work
 from tests.factories import settings_for
@@ -42,8 +42,8 @@ _FILL = """
         FROM made m, generate_series(1, m.chunk_count) n,
              LATERAL (SELECT format('parcel topic%%s number%%s', n %% 7, m.id * 1000 + n)) AS words (body)
         RETURNING company_id, id)
-    INSERT INTO embeddings (company_id, chunk_id, space_id, embedding)
-    SELECT company_id, id, %(space)s, (SELECT l2_normalize(array_agg(sin(id * 7.1 + n * n) + random())::vector)::halfvec
+    INSERT INTO embeddings (company_id, chunk_id, model_id, embedding)
+    SELECT company_id, id, %(model)s, (SELECT l2_normalize(array_agg(sin(id * 7.1 + n * n) + random())::vector)::halfvec
                                        FROM generate_series(1, 8) n WHERE id > 0)
     FROM placed
 """
@@ -54,11 +54,11 @@ def sizes(module_database: Database) -> dict[int, int]:
     """Size → company."""
     found = {}
     with psycopg.connect(module_database.admin_url, autocommit=True) as owner:
-        space_id = embeddings.ensure_space(owner, "small", 8)
+        model_id = embeddings.ensure_model(owner, "small", 8)
         for size in SIZES:
             found[size] = company(module_database, f"of {size}")
             owner.execute("INSERT INTO collections (company_id, name) VALUES (%s, 'all')", (found[size],))
-            owner.execute(_FILL, {"company": found[size], "size": size, "parts": PARTS, "space": space_id})
+            owner.execute(_FILL, {"company": found[size], "size": size, "parts": PARTS, "model": model_id})
         owner.execute("VACUUM ANALYZE chunks, embeddings, documents, lexemes, knowledge_stats")
     return found
 
@@ -75,27 +75,27 @@ def app(module_database: Database) -> Iterator[Conn]:
         yield conn
 
 
-def graph_of(work: Work, company_id: int) -> str | None:
+def index_of(work: Work, company_id: int) -> str | None:
     row = work.conn.execute(
-        "SELECT indexname::text FROM pg_indexes WHERE indexname LIKE %s", (f"embeddings\\_graph\\_%\\_{company_id}",)
+        "SELECT indexname::text FROM pg_indexes WHERE indexname LIKE %s", (f"embeddings\\_hnsw\\_%\\_{company_id}",)
     ).fetchone()
     return None if row is None else str(row[0])
 
 
 def _drop_all(work: Work) -> None:
-    for name in vector_indexes.of_space(work.conn, 1):
+    for name in vector_indexes.of_model(work.conn, 1):
         vector_indexes.drop(work.conn, name)
 
 
 def run(work: Work) -> int:
-    """How many graphs were made or dropped."""
-    ran = jobs.run(MAKE_GRAPHS, work, slot=None, by="hand")
+    """How many indexes were built or dropped."""
+    ran = jobs.run(BUILD_VECTOR_INDEXES, work, slot=None, by="hand")
     assert ran is not None
     assert ran.outcome == "done"
     return ran.rows
 
 
-def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
+def test_an_index_that_was_not_finished_is_made_anew_and_never_searched(
     module_database: Database, sizes: dict[int, int], work: Work, app: Conn
 ) -> None:
     large = sizes[SIZES[-1]]
@@ -103,24 +103,24 @@ def test_a_graph_that_was_not_finished_is_made_anew_and_never_searched(
     with psycopg.connect(module_database.admin_url) as writing:
         writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            vector_indexes.make(work.conn, wanted, wait_s=0.01)
+            vector_indexes.build(work.conn, wanted, wait_s=0.01)
         writing.rollback()
-    assert [(graph.company_id, graph.state) for graph in vector_indexes.missing(work.conn)] == [(large, "absent")]
-    assert graph_of(work, large) is None
+    assert [(index.company_id, index.state) for index in vector_indexes.missing(work.conn)] == [(large, "absent")]
+    assert index_of(work, large) is None
     set_companies(app, (large,))
-    read = read_by(app, lambda c: embeddings.nearest(c, large, wanted.space_id, vector(), 10))
-    app.rollback()  # a graph waits for who reads
+    read = read_by(app, lambda c: embeddings.nearest(c, large, wanted.model_id, vector(), 10))
+    app.rollback()  # a build waits for open transactions
     assert wanted.name not in read.indexes
-    assert jobs.preview(MAKE_GRAPHS, work).rows == 1
+    assert jobs.preview(BUILD_VECTOR_INDEXES, work).rows == 1
 
     assert run(work) == 1
 
     assert vector_indexes.missing(work.conn) == []
-    assert graph_of(work, large) == wanted.name
+    assert index_of(work, large) == wanted.name
     assert run(work) == 0
 
 
-def test_a_graph_is_given_up_with_its_lease_and_made_by_who_has_the_next(
+def test_an_index_is_given_up_with_its_lease_and_made_by_who_has_the_next(
     monkeypatch: pytest.MonkeyPatch, module_database: Database, sizes: dict[int, int], work: Work
 ) -> None:
     _drop_all(work)
@@ -139,7 +139,7 @@ def test_a_graph_is_given_up_with_its_lease_and_made_by_who_has_the_next(
             flow._build(replace(work, keep=keep), wanted)  # it waits for who writes
         writing.rollback()
 
-    assert [graph.state for graph in vector_indexes.missing(work.conn)] == ["absent"]
+    assert [index.state for index in vector_indexes.missing(work.conn)] == ["absent"]
     assert run(work) == 1
     assert vector_indexes.missing(work.conn) == []
 
@@ -153,9 +153,9 @@ def test_one_process_builds_where_two_cannot_share_their_memory(
     tried: list[int] = []
     bound = vector_indexes._bound
 
-    def told(conn: Conn, graph: vector_indexes.Graph, *, workers: int, wait_s: float) -> None:
+    def told(conn: Conn, index: vector_indexes.VectorIndex, *, workers: int, wait_s: float) -> None:
         tried.append(workers)
-        bound(conn, graph, workers=workers, wait_s=wait_s)
+        bound(conn, index, workers=workers, wait_s=wait_s)
 
     monkeypatch.setattr(vector_indexes, "_bound", told)
     monkeypatch.setattr(vector_indexes, "TWO_FROM", 1)
@@ -180,7 +180,7 @@ def test_a_company_that_has_grown_gets_more_links_and_is_searched_by_the_old_one
     _drop_all(work)
     run(work)
     large = sizes[SIZES[-1]]
-    name = graph_of(work, large)
+    name = index_of(work, large)
     assert name is not None
     assert "m=16" in _links(work, name)
     monkeypatch.setattr(vector_indexes, "LINKED_FROM", SIZES[-1])
@@ -189,26 +189,26 @@ def test_a_company_that_has_grown_gets_more_links_and_is_searched_by_the_old_one
     with psycopg.connect(module_database.url, autocommit=True) as other, other.transaction():
         set_companies(other, (large,))
         index_audit.record(other, large, recall=0.9, questions=20, ef_search=800)
-        assert index_audit.list_of(other, large, thin.space_id) == 800
+        assert index_audit.list_of(other, large, thin.model_id) == 800
 
     with psycopg.connect(module_database.admin_url) as writing:
         writing.execute("DELETE FROM embeddings WHERE company_id = %s AND chunk_id = 0", (large,))
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            vector_indexes.make(work.conn, thin, wait_s=0.01)
+            vector_indexes.build(work.conn, thin, wait_s=0.01)
         writing.rollback()
     set_companies(app, (large,))
-    read = read_by(app, lambda c: embeddings.nearest(c, large, thin.space_id, vector(), 10))
+    read = read_by(app, lambda c: embeddings.nearest(c, large, thin.model_id, vector(), 10))
     app.rollback()
     assert name in read.indexes, "the old one is whole"
 
     assert run(work) == 1
 
     assert "m=24" in _links(work, name)
-    assert vector_indexes.of_space(work.conn, thin.space_id) == [name]
+    assert vector_indexes.of_model(work.conn, thin.model_id) == [name]
     assert vector_indexes.missing(work.conn) == []
     set_companies(app, (large,))
-    assert index_audit.list_of(app, large, thin.space_id) == 120, "what was found of the old one counts no more"
-    read = read_by(app, lambda c: embeddings.nearest(c, large, thin.space_id, vector(), 10))
+    assert index_audit.list_of(app, large, thin.model_id) == 120, "what was found of the old one counts no more"
+    read = read_by(app, lambda c: embeddings.nearest(c, large, thin.model_id, vector(), 10))
     app.rollback()
     assert name in read.indexes
 
@@ -220,33 +220,33 @@ def test_ended_around_the_change_of_names_the_next_run_goes_on(
     _drop_all(work)
     run(work)
     large = sizes[SIZES[-1]]
-    name = graph_of(work, large)
+    name = index_of(work, large)
     assert name is not None
     monkeypatch.setattr(vector_indexes, "LINKED_FROM", SIZES[-1])
     drop, builds = vector_indexes.drop, list[str]()
-    build = vector_indexes._build
+    build = vector_indexes._create
 
-    def counted(conn: Conn, graph: vector_indexes.Graph, to: str) -> None:
+    def counted(conn: Conn, index: vector_indexes.VectorIndex, to: str) -> None:
         builds.append(to)
-        build(conn, graph, to)
+        build(conn, index, to)
 
     def dies(conn: Conn, what: str) -> None:
         if what.endswith(vector_indexes.OLD) and (point == "built" or vector_indexes._whole(conn, what)):
             raise ConnectionError("gone")
         drop(conn, what)
 
-    monkeypatch.setattr(vector_indexes, "_build", counted)
+    monkeypatch.setattr(vector_indexes, "_create", counted)
     monkeypatch.setattr(vector_indexes, "drop", dies)
     with pytest.raises(ConnectionError):
         run(work)
-    assert graph_of(work, large) == name, "there is always one to search"
+    assert index_of(work, large) == name, "there is always one to search"
     monkeypatch.setattr(vector_indexes, "drop", drop)
     work.conn.execute("UPDATE jobs SET leased_until = clock_timestamp()")
 
     run(work)
 
     assert builds == [name + vector_indexes.NEW]
-    assert vector_indexes.of_space(work.conn, 1) == [name]
+    assert vector_indexes.of_model(work.conn, 1) == [name]
     assert "m=24" in _links(work, name)
 
 
@@ -264,7 +264,7 @@ def test_a_company_gets_as_many_passages_as_it_has(sizes: dict[int, int], work: 
 
 @pytest.mark.parametrize("documents", [1, 51])
 def test_a_filter_leaves_as_many_as_there_are(sizes: dict[int, int], work: Work, app: Conn, documents: int) -> None:
-    """In one document everything is looked at; in fifty-one the graph is walked."""
+    """In one document everything is looked at; in fifty-one the index is walked."""
     run(work)
     large = sizes[SIZES[-1]]
     set_companies(app, (large,))
@@ -279,10 +279,10 @@ def test_a_filter_leaves_as_many_as_there_are(sizes: dict[int, int], work: Work,
 
     assert len(found) == 10
     assert {passage.document_id for passage in found} <= set(wanted)
-    assert (graph_of(work, large) in read.indexes) == (documents > 1)
+    assert (index_of(work, large) in read.indexes) == (documents > 1)
 
 
-def test_a_company_that_has_become_small_loses_its_graph(
+def test_a_company_that_has_become_small_loses_its_index(
     module_database: Database, sizes: dict[int, int], work: Work
 ) -> None:
     run(work)
@@ -292,5 +292,5 @@ def test_a_company_that_has_become_small_loses_its_graph(
         assert run(work) == 0, "it may grow again"
         owner.execute("UPDATE knowledge_stats SET chunks = 2000 WHERE company_id = %s", (large,))
         assert run(work) == 1
-        assert graph_of(work, large) is None
+        assert index_of(work, large) is None
         owner.execute("UPDATE knowledge_stats SET chunks = %s WHERE company_id = %s", (SIZES[-1], large))

@@ -1,4 +1,4 @@
-"""From one embedding model to another: the new space is filled beside the one that serves, and one ranks at a time."""
+"""From one embedding model to another: the new one is filled beside the old one, and one is searched at a time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from shared import faults
 from shared.embedded import Database
 from shared.errors import ModelUnavailable, Permanent
 from shared.faults import InjectedFault
+from shared.knowledge.embedding_models import EmbeddingModels
 from shared.knowledge.search import add
-from shared.knowledge.spaces import Directory
 from shared.model import NewChunk
 from shared.resilience.breaker import BreakerOpen
 from shared.store.db.pool import Conn, set_companies
@@ -54,21 +54,21 @@ def owner(station: Station) -> Iterator[Conn]:
 
 
 def _index_all(station: Station) -> None:
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
     for _ in range(100):
         if station.index() is Result.NOTHING_DUE:
-            station.r.spaces.forget()
+            station.r.embedding_models.forget()
             return
     raise AssertionError("it has no end")
 
 
 def _state(station: Station) -> dict[str, str]:
-    return {str(model): str(state) for model, state in station.rows("SELECT model, state FROM embedding_spaces")}
+    return {str(model): str(state) for model, state in station.rows("SELECT name, state FROM embedding_models")}
 
 
 def _receipt(station: Station) -> tuple[object, ...]:
-    """Which space ranked the newest answer, and what it says of the first passage."""
-    return station.rows("SELECT space, passages->0->'cosine' FROM receipts ORDER BY turn_id DESC LIMIT 1")[0]
+    """Which model ranked the passages of the newest answer, and what it says of the first passage."""
+    return station.rows("SELECT embedding_model, passages->0->'cosine' FROM receipts ORDER BY turn_id DESC LIMIT 1")[0]
 
 
 def _asked(station: Station, bot: Bot, chat: int) -> tuple[object, ...]:
@@ -81,7 +81,7 @@ def _drop(conn: Conn, model: str) -> int:
     return flow.drop(conn, model, now=lambda: datetime.now(UTC), told=lambda gone: None, sleep=lambda seconds: None)
 
 
-def test_a_new_space_is_filled_while_the_old_one_serves_then_switched_and_the_old_one_dropped(
+def test_a_new_model_is_filled_while_the_old_one_serves_then_switched_and_the_old_one_dropped(
     station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
 ) -> None:
     station.learn(bot, OPENING)
@@ -89,10 +89,10 @@ def test_a_new_space_is_filled_while_the_old_one_serves_then_switched_and_the_ol
     assert _asked(station, bot, 1)[0] == "fake"
 
     made = flow.create(owner, larger)
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
     assert (made.state, made.dimension) == ("filling", 6)
     assert _asked(station, bot, 2)[0] == "fake", "nothing is in the new one yet"
-    with pytest.raises(Permanent, match="being filled"):
+    with pytest.raises(Permanent, match="still filling"):
         flow.switch(owner, "larger")
 
     _index_all(station)
@@ -100,34 +100,36 @@ def test_a_new_space_is_filled_while_the_old_one_serves_then_switched_and_the_ol
     assert _asked(station, bot, 3)[0] == "fake"
 
     flow.switch(owner, "larger")
-    station.r.spaces.forget()
-    space, cosine = _asked(station, bot, 4)
-    assert (space, float(str(cosine)) > 0.9) == ("larger", True)
+    station.r.embedding_models.forget()
+    model, cosine = _asked(station, bot, 4)
+    assert (model, float(str(cosine)) > 0.9) == ("larger", True)
     assert _state(station) == {"fake": "ready", "larger": "active"}
 
-    for space, dimension, partition in station.rows(
+    for model, dimension, partition in station.rows(
         "SELECT s.id, s.dimension, e.tableoid::regclass::text FROM embeddings e"
-        " JOIN embedding_spaces s ON s.id = e.space_id"
+        " JOIN embedding_models s ON s.id = e.model_id"
     ):
-        graph = vector_indexes.Graph(bot.company_id, int(str(space)), int(str(dimension)), 1, str(partition), "absent")
-        vector_indexes.make(owner, graph)
+        index = vector_indexes.VectorIndex(
+            bot.company_id, int(str(model)), int(str(dimension)), 1, str(partition), "absent"
+        )
+        vector_indexes.build(owner, index)
     assert _drop(owner, "fake") == 1
     assert _state(station) == {"larger": "active"}
-    assert station.rows("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embeddings_graph_%%'") == [(1,)]
+    assert station.rows("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embeddings_hnsw_%%'") == [(1,)]
     assert station.rows("SELECT count(*) FROM indexing") == [(1,)]
     station.r.embedder, station.r.other_embedders = larger, []
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
     assert _asked(station, bot, 5)[0] == "larger"
 
 
-def test_another_first_model_is_filled_by_itself_and_the_space_that_was_there_serves_on(
+def test_another_first_model_is_filled_by_itself_and_the_model_that_was_there_serves_on(
     station: Station, bot: Bot, larger: FakeEmbedder
 ) -> None:
     station.learn(bot, OPENING)
     _index_all(station)
 
     station.r.embedder, station.r.other_embedders = larger, [station.embedder]  # EMBEDDINGS_MODEL is another one
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
     assert _asked(station, bot, 1)[0] == "fake"
     _index_all(station)
 
@@ -135,7 +137,7 @@ def test_another_first_model_is_filled_by_itself_and_the_space_that_was_there_se
     assert _asked(station, bot, 2)[0] == "fake", "only a person switches"
 
 
-def test_an_embedder_that_is_away_has_another_filled_space_rank_and_then_the_words(
+def test_an_embedder_that_is_away_has_another_filled_model_rank_and_then_the_words(
     station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
 ) -> None:
     station.learn(bot, OPENING)
@@ -144,8 +146,8 @@ def test_an_embedder_that_is_away_has_another_filled_space_rank_and_then_the_wor
     _index_all(station)
 
     station.embedder.error = BreakerOpen("open", retry_after_s=60)
-    space, cosine = _asked(station, bot, 1)
-    assert (space, float(str(cosine)) > 0.9) == ("larger", True)
+    model, cosine = _asked(station, bot, 1)
+    assert (model, float(str(cosine)) > 0.9) == ("larger", True)
 
     larger.error = ModelUnavailable("away")
     station.receive(bot, "When are the doors open?", chat=2)  # its vector is not remembered
@@ -158,27 +160,27 @@ def test_an_embedder_that_is_away_has_another_filled_space_rank_and_then_the_wor
     assert _receipt(station)[0] == "fake"
 
 
-def test_a_space_that_is_not_usable_yet_is_looked_for_again_at_once(station: Station, owner: Conn) -> None:
-    other = Directory(station.r.db, station.r.clock)  # another process': nobody tells it what happens here
-    embedding_models.make(owner, station.embedder.model)
-    assert [space.dimension for space in other.every()] == [None]  # nothing is embedded yet
+def test_a_model_that_is_not_usable_yet_is_looked_for_again_at_once(station: Station, owner: Conn) -> None:
+    other = EmbeddingModels(station.r.db, station.r.clock)  # another process': nobody tells it what happens here
+    embedding_models.add(owner, station.embedder.model)
+    assert [model.dimension for model in other.every()] == [None]  # nothing is embedded yet
 
-    owner.execute("UPDATE embedding_spaces SET dimension = 8, state = 'filling'")
-    assert [space.state for space in other.every()] == ["filling"]
-    owner.execute("UPDATE embedding_spaces SET state = 'active'")
-    assert [space.state for space in other.every()] == ["active"]
+    owner.execute("UPDATE embedding_models SET dimension = 8, state = 'filling'")
+    assert [model.state for model in other.every()] == ["filling"]
+    owner.execute("UPDATE embedding_models SET state = 'active'")
+    assert [model.state for model in other.every()] == ["active"]
 
-    owner.execute("UPDATE embedding_spaces SET state = 'ready'")
-    assert [space.state for space in other.every()] == ["active"]  # what is usable is remembered for a while
+    owner.execute("UPDATE embedding_models SET state = 'ready'")
+    assert [model.state for model in other.every()] == ["active"]  # what is usable is remembered for a while
 
 
-def test_a_space_that_is_not_full_yet_never_ranks(
+def test_a_model_that_is_not_full_yet_never_ranks(
     station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
 ) -> None:
     station.learn(bot, OPENING)
     _index_all(station)
     flow.create(owner, larger)
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
     station.embedder.error = ModelUnavailable("away")
 
     assert _asked(station, bot, 1) == (None, None)
@@ -202,14 +204,14 @@ def test_a_model_that_answers_with_another_dimension_ranks_nothing_and_stores_no
         flow.create(owner, station.r.embedder, 5)
 
 
-def test_what_comes_while_a_space_is_filled_goes_to_the_active_one_first_and_is_in_both_in_the_end(
+def test_what_comes_while_a_model_is_filled_goes_to_the_active_one_first_and_is_in_both_in_the_end(
     station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder
 ) -> None:
     for number in range(3):
         station.learn(bot, f"Part {number} of the handbook.")
     _index_all(station)
     flow.create(owner, larger)
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
     assert station.index() is Result.INDEXED
     station.learn(bot, "A new page.")
 
@@ -218,7 +220,7 @@ def test_what_comes_while_a_space_is_filled_goes_to_the_active_one_first_and_is_
     assert station.embedder.asked == [["Opening hours\nA new page."]]
     _index_all(station)
 
-    assert station.rows("SELECT space_id, count(*) FROM embeddings GROUP BY 1 ORDER BY 1") == [(1, 4), (2, 4)]
+    assert station.rows("SELECT model_id, count(*) FROM embeddings GROUP BY 1 ORDER BY 1") == [(1, 4), (2, 4)]
 
 
 def test_filling_ended_half_way_goes_on_where_it_was(
@@ -232,10 +234,10 @@ def test_filling_ended_half_way_goes_on_where_it_was(
     _index_all(station)
     flow.create(owner, larger)
     larger.asked.clear()
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
 
     assert station.index() is Result.MORE
-    station.r.spaces.forget()  # as another process, which knows nothing of the first
+    station.r.embedding_models.forget()  # as another process, which knows nothing of the first
     _index_all(station)
 
     assert [len(call) for call in larger.asked] == [BATCH, 3]
@@ -249,14 +251,14 @@ def test_an_open_breaker_leaves_what_is_due_where_it_is(
     for number in range(5):
         station.learn(bot, f"Part {number} of the handbook.")
     flow.switch(owner, "larger", anyway=True)
-    station.r.spaces.forget()
+    station.r.embedding_models.forget()
     larger.error = BreakerOpen("open", retry_after_s=60)
 
     _index_all(station)
 
-    assert station.rows("SELECT sum(attempts) FROM indexing i JOIN embedding_spaces s ON s.id = space_id"
-                        " WHERE s.model = 'larger'") == [(1,)]  # fmt: skip
-    assert station.rows("SELECT count(*) FROM indexing WHERE done") == [(5,)], "the other space is filled meanwhile"
+    assert station.rows("SELECT sum(attempts) FROM indexing i JOIN embedding_models s ON s.id = model_id"
+                        " WHERE s.name = 'larger'") == [(1,)]  # fmt: skip
+    assert station.rows("SELECT count(*) FROM indexing WHERE done") == [(5,)], "the other model is filled meanwhile"
 
 
 def test_vectors_that_rank_nothing_yet_leave_what_was_found_remembered(
@@ -281,7 +283,7 @@ def test_a_switch_ended_before_its_commit_changes_nothing(
     flow.create(owner, larger)
     _index_all(station)
 
-    faults.configure("spaces.before_switch=raise", tmp_path)  # type: ignore[arg-type]
+    faults.configure("embedding_models.before_switch=raise", tmp_path)  # type: ignore[arg-type]
     try:
         with pytest.raises(InjectedFault):
             flow.switch(owner, "larger")
@@ -303,7 +305,7 @@ def test_a_drop_ended_half_way_is_called_again_and_nobody_writes_to_it_meanwhile
     with pytest.raises(Permanent, match="active"):
         _drop(owner, "fake")
 
-    faults.configure("spaces.cleared_some=raise", tmp_path)  # type: ignore[arg-type]
+    faults.configure("embedding_models.cleared_some=raise", tmp_path)  # type: ignore[arg-type]
     try:
         with pytest.raises(InjectedFault):
             _drop(owner, "larger")
@@ -316,16 +318,16 @@ def test_a_drop_ended_half_way_is_called_again_and_nobody_writes_to_it_meanwhile
         flow.create(owner, larger)
 
     assert _drop(owner, "larger") == 3
-    assert station.rows("SELECT count(*), count(DISTINCT space_id) FROM embeddings") == [(6, 1)]
+    assert station.rows("SELECT count(*), count(DISTINCT model_id) FROM embeddings") == [(6, 1)]
 
 
-def test_a_document_added_while_a_space_is_made_is_seen_by_one_of_them(database: Database) -> None:
-    """Whichever commits first: the writer sees the space, or who queues for the space sees the document."""
+def test_a_document_added_while_a_model_is_made_is_seen_by_one_of_them(database: Database) -> None:
+    """Whichever commits first: the writer sees the model, or whoever queues for the model sees the document."""
     acme = company(database, "Acme")
     with psycopg.connect(database.admin_url) as maker, psycopg.connect(database.url) as writer:
         set_companies(writer, [acme])
         maker.execute("SELECT 1")  # its transaction is open from here on
-        embeddings.ensure_space(maker, "small", 8)
+        embeddings.ensure_model(maker, "small", 8)
         done = threading.Event()
 
         def write() -> None:
@@ -338,7 +340,7 @@ def test_a_document_added_while_a_space_is_made_is_seen_by_one_of_them(database:
 
         thread = threading.Thread(target=write)
         thread.start()
-        assert not done.wait(0.2), "it waits for the space"
+        assert not done.wait(0.2), "it waits for the model"
         maker.commit()
         thread.join(10)
         assert maker.execute("SELECT count(*) FROM indexing").fetchone() == (1,)
@@ -347,8 +349,8 @@ def test_a_document_added_while_a_space_is_made_is_seen_by_one_of_them(database:
 # ------------------------------------------------------------------ by hand
 
 
-def test_who_finds_a_space_being_queued_waits_and_gets_the_next_document(database: Database) -> None:
-    """Documents that were there before their space are queued by whoever claims first; the next one has work, too."""
+def test_who_finds_a_model_being_queued_waits_and_gets_the_next_document(database: Database) -> None:
+    """Documents that were there before their model are queued by whoever claims first; the next one has work, too."""
     acme = company(database, "Acme")
     with psycopg.connect(database.url) as writing:
         set_companies(writing, (acme,))
@@ -360,12 +362,12 @@ def test_who_finds_a_space_being_queued_waits_and_gets_the_next_document(databas
 
     def claim() -> None:
         with psycopg.connect(database.url) as conn:
-            got.append(embeddings.claim(conn, [int(str(space_id))], 0, lease_s=60))
+            got.append(embeddings.claim(conn, [int(str(model_id))], 0, lease_s=60))
 
     with psycopg.connect(database.url) as first, psycopg.connect(database.admin_url, autocommit=True) as owner:
-        embedding_models.make(owner, "small")
-        [(space_id,)] = owner.execute("SELECT id FROM embedding_spaces").fetchall()
-        mine = embeddings.claim(first, [int(str(space_id))], 0, lease_s=60)
+        embedding_models.add(owner, "small")
+        [(model_id,)] = owner.execute("SELECT id FROM embedding_models").fetchall()
+        mine = embeddings.claim(first, [int(str(model_id))], 0, lease_s=60)
         other = threading.Thread(target=claim)
         other.start()
         waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -379,25 +381,28 @@ def test_who_finds_a_space_being_queued_waits_and_gets_the_next_document(databas
 
 
 def test_the_commands_tell_and_do_it(station: Station, bot: Bot, owner: Conn, larger: FakeEmbedder, run: Run) -> None:
-    assert "no space yet" in run("spaces", "list").out
+    assert "no embedding model yet" in run("embedding-models", "list").out
     station.learn(bot, OPENING)
     _index_all(station)
     flow.create(owner, larger)
 
-    [active, filling] = json.loads(run("spaces", "list", "--json").out)
-    assert (active["model"], active["state"], active["done"], active["waiting"]) == ("fake", "active", 1, 0)
-    assert (filling["model"], filling["state"], filling["done"], filling["waiting"]) == ("larger", "filling", 0, 1)
+    [active, filling] = json.loads(run("embedding-models", "list", "--json").out)
+    assert (active["name"], active["state"], active["done"], active["waiting"]) == ("fake", "active", 1, 0)
+    assert (filling["name"], filling["state"], filling["done"], filling["waiting"]) == ("larger", "filling", 0, 1)
     assert filling["embedder"] is False, "this command's settings name only the local model"
-    shown = run("spaces", "progress", "larger")
-    told = "larger  filling  6 dimensions  0 of 1 documents  the settings name no embedder of it\n"
+    shown = run("embedding-models", "progress", "larger")
+    told = "larger  filling  6 dimensions  0 of 1 documents  the settings name no embedder for it\n"
     assert (shown.code, shown.out) == (1, told)
-    assert "no embedder of 'nobody'" in run("spaces", "create", "nobody").err
-    assert "there are fake, larger" in run("spaces", "switch", "nobody").err
+    assert "the settings name no embedder 'nobody'" in run("embedding-models", "create", "nobody").err
+    assert "there are fake, larger" in run("embedding-models", "switch", "nobody").err
     _index_all(station)
 
-    assert run("spaces", "switch", "larger").out == "larger is active; fake stays until `spaces drop`\n"
-    assert "say --yes" in run("spaces", "drop", "fake").err
-    assert [(space.model, space.state) for space in embedding_models.every(owner)] == [
+    assert (
+        run("embedding-models", "switch", "larger").out
+        == "larger is active; fake stays until `embedding-models drop`\n"
+    )
+    assert "add --yes" in run("embedding-models", "drop", "fake").err
+    assert [(model.name, model.state) for model in embedding_models.every(owner)] == [
         ("larger", "active"),
         ("fake", "ready"),
     ]

@@ -1,4 +1,4 @@
-"""Spaces of vectors by hand: from one embedding model to another while questions are answered."""
+"""Commands that change from one embedding model to another while questions are answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.knowledge.minilm import MODEL
 from shared.llm.provider import http_client
 from shared.resilience.loop import Loop
 from shared.store.knowledge import embedding_models as store
-from shared.store.knowledge.embedding_models import Fill, Space
+from shared.store.knowledge.embedding_models import EmbeddingModel, Progress
 from tasks.knowledge import embedding_models as flow
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
@@ -26,7 +26,7 @@ from workers.commands.setup import as_owner
 
 @contextmanager
 def embedders_of(config: settings.Settings) -> Iterator[Mapping[str, Embedder]]:
-    """Those that the settings name, by their models."""
+    """Open the embedders that the settings name, by the names of their models."""
     loop = Loop()
     loop.start()
     http = http_client(1)
@@ -38,25 +38,25 @@ def embedders_of(config: settings.Settings) -> Iterator[Mapping[str, Embedder]]:
         loop.stop()
 
 
-@click.group()
-def spaces() -> None:
-    """Embedding models: each has a space of its own, and questions are ranked in one of them."""
+@click.group("embedding-models")
+def group() -> None:
+    """Embedding models: one is active, and searches use its vectors."""
 
 
-@spaces.command("list")
+@group.command("list")
 @as_json_option
-def spaces_list(as_json: bool) -> None:
-    """Every space, in the order in which they rank, and how far each is filled."""
+def list_models(as_json: bool) -> None:
+    """List the embedding models in the order in which searches prefer them, with how far each is filled."""
     config = settings.load()
     with as_owner(config) as conn:
         _show(conn, config, store.every(conn), as_json=as_json)
 
 
-@spaces.command("progress")
+@group.command("progress")
 @click.argument("model", required=False)
 @as_json_option
 def progress(model: str | None, as_json: bool) -> None:
-    """How far spaces are: documents with their vectors, and those that failed. Exit code 1 while one is not full."""
+    """Show how many documents have vectors of each model, and what fails. Exit code 1 while a model is not filled."""
     config = settings.load()
     with as_owner(config) as conn:
         chosen = store.every(conn) if model is None else [flow.named(conn, model)]
@@ -65,80 +65,86 @@ def progress(model: str | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@spaces.command("create")
+@group.command("create")
 @click.argument("model")
-@click.option("--dimension", type=click.IntRange(1, 4000), help="What it should give; another one is refused.")
+@click.option(
+    "--dimension", type=click.IntRange(1, 4000), help="The dimension it should have; any other one is refused."
+)
 @as_json_option
 def create(model: str, dimension: int | None, as_json: bool) -> None:
-    """Make the space of a model that the settings name (EMBEDDINGS_MODEL, EMBEDDINGS_FALLBACKS, or the local one). The
-    index worker fills it while the active space keeps serving; with `spaces drop` it is undone."""
+    """Add a model that the settings name (EMBEDDINGS_MODEL, EMBEDDINGS_FALLBACKS, or the local one). The index worker
+    fills it while searches keep using the active one; `embedding-models drop` undoes it."""
     config = settings.load()
     with as_owner(config) as conn, embedders_of(config) as embedders:
         if model not in embedders:
             known = ", ".join(embedders)
             raise Permanent(
-                "space", f"no embedder of {model!r}: the settings know {known}. Add it to EMBEDDINGS_FALLBACKS"
+                "embedding_model",
+                f"the settings name no embedder {model!r}, only {known}: add it to EMBEDDINGS_FALLBACKS",
             )
-        before = store.of_model(conn, model)
+        before = store.named(conn, model)
         made = flow.create(conn, embedders[model], dimension)
         if made == before:
-            raise NothingDone("space", f"there is a space of {model} already: {made.state}")
+            raise NothingDone("embedding_model", f"{model} is there already: {made.state}")
     _ring(config)
-    print_result(asdict(made), f"{made.model}: {made.dimension} dimensions, {made.state}", as_json=as_json)
+    print_result(asdict(made), f"{made.name}: {made.dimension} dimensions, {made.state}", as_json=as_json)
 
 
-@spaces.command("switch")
+@group.command("switch")
 @click.argument("model")
-@click.option("--anyway", is_flag=True, help="Also where it is not full: the rest is found by its words meanwhile.")
+@click.option("--anyway", is_flag=True, help="Even if it is not filled: the rest is found by its words meanwhile.")
 @as_json_option
 def switch(model: str, anyway: bool, as_json: bool) -> None:
-    """Rank questions in this space from now on, all at once; the one before stays ready, and is filled on."""
+    """Search with this model from now on, for all companies at once. The previous one stays ready and is still
+    filled."""
     with as_owner(settings.load()) as conn:
         was = flow.named(conn, model).state
         now, before = flow.switch(conn, model, anyway=anyway)
     if before is None and was == "active":
-        raise NothingDone("space", f"{now.model} is the active one already")
-    print_result({"model": now.model, "state": now.state, "before": before and before.model},
-                 f"{now.model} is active" + (f"; {before.model} stays until `spaces drop`" if before else ""),
+        raise NothingDone("embedding_model", f"{now.name} is the active model already")
+    print_result({"model": now.name, "state": now.state, "before": before and before.name},
+                 f"{now.name} is active" + (f"; {before.name} stays until `embedding-models drop`" if before else ""),
                  as_json=as_json)  # fmt: skip
 
 
-@spaces.command("drop")
+@group.command("drop")
 @click.argument("model")
-@click.option("--yes", is_flag=True, help="To have it back everything is embedded anew.")
+@click.option("--yes", is_flag=True, help="Confirm. To have the model back, everything must be embedded again.")
 @as_json_option
 def drop(model: str, yes: bool, as_json: bool) -> None:
-    """Delete a space with its index and all its vectors. Ended half way, call it again."""
+    """Delete a model with its indexes and all its vectors. If it is interrupted, run it again."""
     config = settings.load()
     if model == (config.embeddings.model or MODEL):
         setting = "EMBEDDINGS_MODEL" if config.embeddings.model else "no EMBEDDINGS_MODEL"
-        raise Permanent("space", f"with {setting} the index worker would make it anew: change that first")
+        raise Permanent("embedding_model", f"with {setting} the index worker would add it again: change that first")
     if not yes:
-        raise Permanent("space", f"this deletes every vector of {model!r}: say --yes")
+        raise Permanent("embedding_model", f"this deletes all vectors of {model!r}: add --yes to confirm")
     with as_owner(config) as conn:
         gone = flow.drop(conn, model, now=lambda: datetime.now(UTC), told=lambda gone: None)
     print_result({"model": model, "vectors": gone}, f"{model} is gone, with {gone} vectors", as_json=as_json)
 
 
-def _show(conn: psycopg.Connection, config: settings.Settings, chosen: list[Space], *, as_json: bool) -> list[Fill]:
-    fills = [store.fill_of(conn, space.id) for space in chosen]
+def _show(
+    conn: psycopg.Connection, config: settings.Settings, chosen: list[EmbeddingModel], *, as_json: bool
+) -> list[Progress]:
+    fills = [store.progress_of(conn, model.id) for model in chosen]
     with embedders_of(config) as embedders:
         known = set(embedders)
     if as_json:
         print_json([
-            {**asdict(space), **asdict(fill), "waiting": fill.waiting, "embedder": space.model in known}
-            for space, fill in zip(chosen, fills, strict=True)
+            {**asdict(model), **asdict(fill), "waiting": fill.waiting, "embedder": model.name in known}
+            for model, fill in zip(chosen, fills, strict=True)
         ])  # fmt: skip
         return fills
-    for space, fill in zip(chosen, fills, strict=True):
+    for model, fill in zip(chosen, fills, strict=True):
         failing = f", {fill.failing} failing ({fill.error})" if fill.failing else ""
-        nobody = "" if space.model in known else "  the settings name no embedder of it"
+        nobody = "" if model.name in known else "  the settings name no embedder for it"
         click.echo(
-            f"{space.model}  {space.state}  {space.dimension or '?'} dimensions  {fill.done} of {fill.documents}"
+            f"{model.name}  {model.state}  {model.dimension or '?'} dimensions  {fill.done} of {fill.documents}"
             f" documents{failing}{nobody}"
         )
     if not chosen:
-        click.echo("no space yet: the first one comes with the index worker")
+        click.echo("no embedding model yet: the index worker adds the first one")
     return fills
 
 
