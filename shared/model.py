@@ -114,6 +114,8 @@ class InboundEvent:
     payload: the hidden value of a pressed button or a referral. targets: external ids of the messages that an edit,
     deletion, reaction, delivery, read or echo speaks of. until: a delivery's or read's mark: everything up to then.
     status: of a delivery: `sent`, `delivered`, `read`, `failed`, `deleted`; of a handover or account event, its name.
+    twin: where a message may come in two events, one of which asks the bot, the other's key. elsewhere: other chats in
+    which the message that an edit or deletion speaks of may stand.
     referral: where the customer came from, as a message says it (a start link, an advertisement). language: that of the
     sender's device or browser as the platform tells it, as ISO 639-1.
     meaning: a static word for the error that a `failed` came with. ref: our own name for what we sent, as the platform
@@ -145,6 +147,8 @@ class InboundEvent:
     number: str | None = None
     referral: str | None = None
     language: str | None = None
+    twin: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,9 @@ class Stored:
 @dataclass(slots=True)
 class Batch:
     """Events by what they do, each list in the order of the journal. ledger: how each of them ended, in no order.
-    locked: the conversations that are touched; contacts: those who wrote. totals: company → (customer messages, unread)
-    to add, last. lost: (app, account, reason) of what somebody should know was dropped, to be noted last, too.
+    locked: the conversations that are touched; filled: those of them with new messages; contacts: those who wrote.
+    totals: company → (customer messages, unread) to add, last. lost: (app, account, reason) of what somebody should
+    know was dropped, to be noted last, too.
 
     talk: customers' messages, echoes of what was written in our name, handovers. changes: edits and deletions.
     statuses: what became of our parts, and our own echoes. reads: an agent has read elsewhere. facts: referrals and
@@ -126,6 +127,7 @@ class Batch:
     migrated: list[Placed] = field(default_factory=list)
     ledger: list[LedgerRow] = field(default_factory=list)
     locked: dict[ChatKey, Locked] = field(default_factory=dict)
+    filled: set[tuple[int, int]] = field(default_factory=set)
     contacts: dict[ContactKey, int] = field(default_factory=dict)
     totals: dict[int, tuple[int, int]] = field(default_factory=dict)
     lost: Counter[tuple[int, str, str]] = field(default_factory=Counter)

@@ -5,7 +5,8 @@ An edit keeps the newest wording only, a deletion none at all: what a customer t
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from collections.abc import Collection, Mapping
+from dataclasses import astuple, replace
 
 from shared.live.topics import Chat, Moved
 from shared.model import Attachment
@@ -21,13 +22,15 @@ def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     """Edit and delete. The conversations are locked, and the batch's own messages are stored."""
     if not batch.changes:
         return
-    targets = sorted({target for p in batch.changes for target in _targets(batch, p)})
+    targets = sorted({target for p in batch.changes for target in (*_targets(batch, p), *_elsewhere(batch, p))})
     known = changes.stored(conn, targets)
+    meant = [(p, _meant(batch, p, known)) for p in batch.changes]
+    targets = sorted({target for _, of_event in meant for target in of_event})
     before = {target: one.content for target, one in known.items()}
     before |= changes.early(conn, [target for target in targets if target not in known])
     after = dict(before)
-    for p in batch.changes:
-        _fold(batch, p, after)
+    for p, of_event in meant:
+        _fold(batch, p, of_event, after)
     changed = {target: content for target, content in after.items() if content != before.get(target)}
     changes.keep_early(conn, {target: content for target, content in changed.items() if target not in known})
     now = {target: (known[target], content) for target, content in changed.items() if target in known}
@@ -39,16 +42,29 @@ def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     )
     _reschedule_edited(conn, now, settings, stored)
     _forget_media(conn, now, stored)
-    stored.chats |= {Chat(*astuple(p.chat)) for p in batch.changes if not set(_targets(batch, p)).isdisjoint(now)}
+    stored.chats |= {Chat(*astuple(p.chat)) for p, of_event in meant if not now.keys().isdisjoint(of_event)}
 
 
 def _targets(batch: Batch, p: Placed) -> tuple[Target, ...]:
     return tuple((*batch.place(p), target) for target in targets_of(p.event))
 
 
-def _fold(batch: Batch, p: Placed, contents: dict[Target, Content]) -> None:
+def _elsewhere(batch: Batch, p: Placed) -> tuple[Target, ...]:
+    """The same messages in other conversations in which they may stand."""
+    others = (batch.locked.get(replace(p.chat, chat=chat)) for chat in p.event.elsewhere)
+    places = [(one.company_id, one.id) for one in others if one is not None]
+    return tuple((*place, target) for place in places for target in targets_of(p.event))
+
+
+def _meant(batch: Batch, p: Placed, known: Mapping[Target, Known]) -> tuple[Target, ...]:
+    """Wherever the messages stand; where they have not come yet, in the event's own conversation."""
+    here, elsewhere = _targets(batch, p), _elsewhere(batch, p)
+    return tuple(target for target in (*here, *elsewhere) if target in known) or here
+
+
+def _fold(batch: Batch, p: Placed, targets: Collection[Target], contents: dict[Target, Content]) -> None:
     did_something = False
-    for target in _targets(batch, p):
+    for target in targets:
         was = contents.get(target, Content())
         if event_action(p.event) == "deleted":
             is_now = was.deleted(happened_at(p))

@@ -51,6 +51,7 @@ def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stor
     _read(conn, batch, stored)
     _note(conn, batch)
     _migrate(conn, batch, stored)
+    _drop_empty(conn, batch)
     if batch.accounts:  # with all that is told below, in one order: others tell at the same time
         channel_health.lock(conn, {(route.company_id, route.channel_id) for p in placed for route in p.routes})
     _accounts(conn, batch, stored)
@@ -141,6 +142,12 @@ def _migrate(conn: Conn, batch: Batch, stored: Stored) -> None:
         else:
             batch.dropped(p, "duplicate")
     stored.chats |= {Chat(*astuple(_moved_to(p))) for p in batch.migrated}
+
+
+def _drop_empty(conn: Conn, batch: Batch) -> None:
+    """A conversation is made before it is known whether anything of the batch stays in it."""
+    empty = [(one.company_id, one.id) for one in batch.locked.values() if one.message_count == 0]
+    conversation_bulk.drop_empty(conn, sorted(set(empty) - batch.filled))
 
 
 def _moved_to(p: Placed) -> ChatKey:

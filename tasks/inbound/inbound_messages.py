@@ -16,7 +16,7 @@ from shared.settings import Settings
 from shared.store.answers import quiet_window, turns
 from shared.store.db.pool import Conn
 from shared.store.inbox import changes, conversation_bulk, conversations, media, messages
-from shared.store.inbox.changes import Target
+from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
 from tasks.inbound.batch import Batch, Placed, Stored, happened_at
@@ -39,7 +39,8 @@ def lock(conn: Conn, batch: Batch, existing: Collection[ChatKey]) -> None:
     # also for an edit that came before its message: the lock on its conversation is what the two meet at
     for p in (*batch.talk, *batch.changes, *batch.facts):
         chats.setdefault(p.chat, None)
-    batch.locked = conversations.ensure_locked(conn, chats, existing)
+    elsewhere = {replace(p.chat, chat=chat) for p in batch.changes for chat in p.event.elsewhere}
+    batch.locked = conversations.ensure_locked(conn, chats, {*existing, *elsewhere})
     if chats:
         faults.reach("intake.locked")
 
@@ -75,6 +76,7 @@ class _Conversation:
 class _Talk:
     conversations: dict[Place, _Conversation] = field(default_factory=dict)
     accepted: list[tuple[Placed, NewMessage]] = field(default_factory=list)
+    asked: list[tuple[Placed, Known]] = field(default_factory=list)
 
 
 def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
@@ -84,6 +86,8 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     talk = _walk(conn, batch)
     new = [message for _, message in talk.accepted]
     ids = messages.add(conn, new)
+    messages.ask(conn, {(p.home.company_id, was.id): (p.event.dedupe_key, p.event.text) for p, was in talk.asked})
+    batch.filled |= {(message.company_id, message.conversation_id) for message in new}
     touched = talk.conversations
     conversations.advance(conn, _heads(touched, ids))
     for place, one in touched.items():
@@ -111,6 +115,8 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     )
     for p, message in talk.accepted:
         batch.effected(p, ids[_key(message)])
+    for p, was in talk.asked:
+        batch.effected(p, was.id)
 
 
 def _key(message: NewMessage) -> messages.Key:
@@ -121,9 +127,8 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
     """Take the events one by one, in their order: each message gets its place, each takeover its effect on what
     follows; a second copy is dropped as `duplicate`."""
     said = [p for p in batch.talk if p.event.kind != "handover"]
-    seen = messages.existing_keys(
-        conn, sorted({(p.home.company_id, p.home.channel_id, p.event.dedupe_key) for p in said})
-    )
+    seen = messages.existing_keys(conn, sorted({key for p in said for key in _keys_of(p)}))
+    here = _unasked_here(conn, batch, said, seen)
     # an echo may come in two guises (as ours and as a bystander's), which have keys of their own
     echoed = set(changes.stored(conn, sorted({t for p in said if p.event.kind == "echo" for t in _target(batch, p)})))
     early = changes.take_early(conn, sorted({target for p in said for target in _target(batch, p)}))
@@ -134,12 +139,18 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
         if p.event.kind == "handover":
             _hand_over(batch, p, one)
             continue
-        key = (p.home.company_id, p.home.channel_id, p.event.dedupe_key)
+        key, *twin = _keys_of(p)
         targets = _target(batch, p)
         if key in seen or (p.event.kind == "echo" and not echoed.isdisjoint(targets)):
             batch.dropped(p, "duplicate")
             continue
+        if not p.event.reply and (not seen.isdisjoint(twin) or (place, key) in here.asking):
+            batch.dropped(p, "duplicate")  # of one that asks us
+            continue
         seen.add(key)
+        if p.event.reply and not seen.isdisjoint(twin) and targets and targets[0] in here.stored:
+            _ask(p, one, here.stored[targets[0]], talk)
+            continue
         if p.event.kind == "echo":
             echoed.update(targets)
         contact_id = batch.contacts[p.contact] if p.event.kind == "message" else None
@@ -147,6 +158,44 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
         talk.accepted.append((p, message))
         _say(p, one, message)
     return talk
+
+
+def _keys_of(p: Placed) -> list[messages.Key]:
+    """Under which the message is stored if it came before, and under which if its twin did."""
+    keys = [p.event.dedupe_key] if p.event.twin is None else [p.event.dedupe_key, p.event.twin]
+    return [(p.home.company_id, p.home.channel_id, key) for key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class _Twins:
+    """Messages that come in two events, one of which asks us. asking: the (place, other's key) of those in the batch
+    that do. stored: what came before in the same conversation and did not."""
+
+    asking: frozenset[tuple[Place, messages.Key]]
+    stored: Mapping[Target, Known]
+
+
+def _unasked_here(conn: Conn, batch: Batch, said: Collection[Placed], seen: Collection[messages.Key]) -> _Twins:
+    asking = [p for p in said if p.event.reply and p.event.twin is not None]
+    late = [p for p in asking if _keys_of(p)[1] in seen]
+    stored = changes.stored(conn, sorted({target for p in late for target in _target(batch, p)}))
+    return _Twins(frozenset((batch.place(p), _keys_of(p)[1]) for p in asking), stored)
+
+
+def _ask(p: Placed, one: _Conversation, was: Known, talk: _Talk) -> None:
+    """The message is stored, and did not ask us: now it does."""
+    talk.asked.append((p, was))
+    if one.bot_enabled and was.content.deleted_at is None:
+        before = one.wanted
+        one.wanted = quiet_window.Wanted(
+            company_id=one.locked.company_id,
+            conversation_id=one.locked.id,
+            channel_id=one.locked.channel_id,
+            first_seq=min(was.seq, before.first_seq) if before else was.seq,
+            last_seq=max(was.seq, before.last_seq) if before else was.seq,
+            received_at=p.entry.received_at,
+            request_id=p.entry.request_id,
+        )
 
 
 def _target(batch: Batch, p: Placed) -> tuple[Target, ...]:

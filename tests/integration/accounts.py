@@ -40,13 +40,19 @@ def receive(inbox: Inbox, bot: Bot, platform: str, *bodies: dict[str, Any] | byt
     """These requests, stored one after the other."""
     stored = Stored()
     for body in bodies:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        parser = channels.build(inbox.settings.channels)[platform]
-        key = parser.shard_key(parser.decode(raw))
-        stream = journal.stream_of(journal.shard_of(bot.app_id, key, inbox.settings.journal.shards))
-        inbox.reader.append(stream, journal.fields(platform, bot.app_id, 1_780_000_000_000, raw))
+        journal_one(inbox, bot, platform, body)
         stored.add(inbox.drain_all())
     return stored
+
+
+def journal_one(inbox: Inbox, bot: Bot, platform: str, body: dict[str, Any] | bytes) -> str:
+    """Append one request as the gateway would; returns the stream it went to."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    parser = channels.build(inbox.settings.channels)[platform]
+    key = parser.shard_key(parser.decode(raw))
+    stream = journal.stream_of(journal.shard_of(bot.app_id, key, inbox.settings.journal.shards))
+    inbox.reader.append(stream, journal.fields(platform, bot.app_id, 1_780_000_000_000, raw))
+    return stream
 
 
 def case(name: str) -> Any:

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "webhooks
 # name → kind, reply, reason, sender, chat, external_id, text, reply_to, targets
 EXPECTED: dict[str, tuple[Any, ...]] = {
     "app-mention": (
-        "message", True, None, "W222", "C111:1595926230.009600", "1595926230.009600", "@W111 Hi there!", None, (),
+        "message", True, None, "W222", "C111:1595926230.009600", "1595926230.009600", "Hi there!", None, (),
     ),
     "app-rate-limited": ("account", False, "rate_limited", None, None, None, None, None, ()),
     "classic-bot-message": (

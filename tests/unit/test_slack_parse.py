@@ -75,6 +75,42 @@ def test_the_same_time_in_another_channel_is_another_message() -> None:
     assert event_of(slack.message()).dedupe_key != event_of(slack.in_channel()).dedupe_key
 
 
+def test_a_message_that_does_not_ask_us_has_a_key_of_its_own_which_names_the_other() -> None:
+    told, mentioned = event_of(slack.in_channel(text="is berth 4 free?")), event_of(slack.mention())
+    assert (told.reply, mentioned.reply) == (False, True)
+    assert told.dedupe_key != mentioned.dedupe_key
+    assert (told.twin, mentioned.twin) == (mentioned.dedupe_key, told.dedupe_key)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<@U0BERTH> is berth 4 free?", "is berth 4 free?"),
+        ("<@U0BERTH|berth>: is berth 4 free?", "is berth 4 free?"),
+        ("hello <@U0BERTH>, is berth 4 free?", "hello is berth 4 free?"),
+        ("is berth 4 free, <@U0BERTH>", "is berth 4 free,"),
+        ("<@U0BERTH> <@U0ADA> asks", "@U0ADA asks"),
+        ("<@U0BERTH>\nis berth 4 free?", "\nis berth 4 free?"),
+        ("<@U0BERTH>", "@U0BERTH"),
+    ],
+)
+def test_our_own_mention_is_taken_out_of_what_is_said(text: str, said: str) -> None:
+    assert event_of(slack.in_channel(text=text)).text == said
+
+
+def test_our_own_mention_is_taken_out_in_a_shared_channel_too() -> None:
+    theirs = {"team_id": "T0THEIRS", "is_ext_shared_channel": True}
+    body = slack.callback(slack.mention(text="<@U0SHARED> is berth 4 free?"), **theirs, authorizations=None)
+    [event] = SLACK.parse(body, slack.ME)
+    assert event.text == "is berth 4 free?"
+    both = slack.callback(slack.mention(text="<@U0SHARED> and <@U0ADA>, is berth 4 free?"), **theirs)
+    assert SLACK.parse(both, slack.ME)[0].text == "@U0SHARED and @U0ADA, is berth 4 free?"
+
+
+def test_very_many_mentions_take_linear_time() -> None:
+    assert event_of(slack.mention(text="<@U0BERTH>  " * 20_000 + "free?")).text is not None
+
+
 def test_a_group_of_people_wants_a_mention() -> None:
     group = {"channel": slack.GROUP, "channel_type": "mpim"}
     assert event_of(slack.message(**group)).reason == "group_without_mention"
@@ -84,7 +120,7 @@ def test_a_group_of_people_wants_a_mention() -> None:
 def test_a_mention_in_blocks_alone_counts() -> None:
     leaves = slack.rich({"type": "user", "user_id": "U0BERTH"}, {"type": "text", "text": " is berth 4 free?"})
     event = event_of(slack.in_channel(text="", blocks=leaves))
-    assert (event.reply, event.text) == (True, "@U0BERTH is berth 4 free?")
+    assert (event.reply, event.text) == (True, "is berth 4 free?")
 
 
 def test_we_are_also_whom_the_event_was_sent_for() -> None:

@@ -1,6 +1,8 @@
 """Slack's messages → events: what was said, edited or deleted, and whether the bot may answer it.
 
 A message that mentions us comes twice, as `message` and as `app_mention`: both have one key, made of channel and time.
+Where the first does not ask us (a mention that came with an edit, or one that we cannot tell from another's) its key is
+another, and each names the other's.
 """
 
 from __future__ import annotations
@@ -59,6 +61,14 @@ class Message:
         return self.update.event.get("type") == "app_mention" or slack_text.names(self.body, self.update.us)
 
     @property
+    def our_names(self) -> frozenset[str]:
+        """By which names the text calls us. In an `app_mention` whose text has no name that we know, the only one."""
+        if self.update.event.get("type") != "app_mention":
+            return self.update.us
+        mentioned = slack_text.mentioned(self.body)
+        return self.update.us if len(mentioned) > 1 or mentioned & self.update.us else self.update.us | mentioned
+
+    @property
     def chat(self) -> str | None:
         opens = self.ts if self.mentions_us and not self.direct else None
         return address(self.channel, self.thread, opens)
@@ -67,10 +77,18 @@ class Message:
     def targets(self) -> tuple[str, ...]:
         return () if self.ts is None else (self.ts,)
 
-    def key(self) -> str:
+    def key(self, name: str = "message") -> str:
         if self.channel is None or self.ts is None:
             return self.update.fallback_key()
-        return key("message", self.channel, self.ts)
+        return key(name, self.channel, self.ts)
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """A message outside of threads stands in its channel, or in the thread below it if it asked us; which of them
+        it was when it came, a later event cannot tell."""
+        if self.direct or self.channel is None or self.ts is None or self.thread not in (None, self.ts):
+            return ()
+        return tuple(sorted({self.channel, f"{self.channel}:{self.ts}"} - {self.chat}))
 
     def told(
         self, kind: Kind, reason: Reason | None, dedupe_key: str, *, holds_text: bool = True, **more: Any
@@ -85,7 +103,7 @@ class Message:
             chat=self.chat,
             external_id=self.ts,
             dedupe_key=dedupe_key,
-            text=slack_text.of_message(body) if holds_text else None,
+            text=slack_text.of_message(body, self.our_names) if holds_text else None,
             attachments=_files(body) if holds_text else (),
             reply_to=self.thread if self.thread != self.ts else None,
             account=self.update.account,
@@ -122,7 +140,9 @@ def said(update: Update) -> InboundEvent:
     reason = _forbidden(message, event)
     if subtype and (not isinstance(subtype, str) or subtype not in _SAID):
         reason = reason or "unknown_subtype"
-    return replace(event, reply=reason is None, reason=reason)
+    if reason is None:
+        return replace(event, twin=None if message.direct else message.key("seen"))
+    return replace(event, reply=False, reason=reason, dedupe_key=message.key("seen"), twin=message.key())
 
 
 def _forbidden(message: Message, event: InboundEvent) -> Reason | None:
@@ -156,7 +176,7 @@ def _changed(update: Update) -> InboundEvent:
     edit_key, targets = _change_key(update, message, "edited"), message.targets
     if same:
         return message.told("edited", "unchanged", edit_key, holds_text=False, targets=targets)
-    return message.told("edited", "edited", edit_key, targets=targets)
+    return message.told("edited", "edited", edit_key, targets=targets, elsewhere=message.elsewhere)
 
 
 def _wording(message: Json) -> tuple[str | None, str | None]:
@@ -169,7 +189,9 @@ def _deleted(update: Update) -> InboundEvent:
     whole = {**before, "ts": update.event.get("deleted_ts") or before.get("ts")}
     message = Message(update, whole, *place_of(update.event))
     delete_key = _change_key(update, message, "deleted")
-    return message.told("deleted", "deleted", delete_key, holds_text=False, targets=message.targets)
+    return message.told(
+        "deleted", "deleted", delete_key, holds_text=False, targets=message.targets, elsewhere=message.elsewhere
+    )
 
 
 def _change_key(update: Update, message: Message, name: str) -> str:

@@ -14,15 +14,35 @@ from typing import Any
 from shared.channels.fields import TEXT_LIMIT, Json, inner, written
 
 _TOKEN = re.compile(r"<([^<>\n]{1,4000})>|&(lt|gt|amp);")
+_MENTION = re.compile(r"<@([A-Z0-9]{1,32})(?:\|[^<>\n]{0,200})?>")
+_ADDRESS = re.compile(_MENTION.pattern + r"[ \t,:]*")
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&"}
 _ENTITY = re.compile("&(lt|gt|amp);")
 _READ_MAX = 4 * TEXT_LIMIT  # escapes make a text longer than what it says
 _PIECES_MAX = 5_000
 
 
-def of_message(message: Json) -> str | None:
-    """What a message says: its text, else that of its blocks, else that of its (old) attachments."""
-    return plain(message.get("text")) or _joined(_of_blocks(message.get("blocks"))) or _joined(_of_attached(message))
+def of_message(message: Json, ours: frozenset[str] = frozenset()) -> str | None:
+    """What a message says: its text, else that of its blocks, else that of its (old) attachments. ours: users whose
+    mentions are left out, unless there is nothing else."""
+    whole = _said(message, frozenset())
+    return (_said(message, ours) if whole is not None and ours else None) or whole
+
+
+def _said(message: Json, ours: frozenset[str]) -> str | None:
+    text = message.get("text")
+    if isinstance(text, str) and ours:
+        text = _ADDRESS.sub(lambda match: "" if match[1] in ours else match[0], text[:_READ_MAX]).strip(" ")
+    if message.get("text") and not text:
+        return None  # nothing but our name; its blocks say the same
+    return plain(text) or _joined(_of_blocks(message.get("blocks"), ours)) or _joined(_of_attached(message))
+
+
+def mentioned(message: Json) -> frozenset[str]:
+    """Users whom a message names in its text."""
+    text = message.get("text")
+    found = (match[1] for match in _MENTION.finditer(text[:_READ_MAX])) if isinstance(text, str) else ()
+    return frozenset(islice(found, _PIECES_MAX))
 
 
 def plain(value: Any) -> str | None:
@@ -64,12 +84,12 @@ def _each(value: Any) -> Iterator[Json]:
     return (item if isinstance(item, dict) else {} for item in value) if isinstance(value, list) else iter(())
 
 
-def _of_blocks(blocks: Any) -> Iterator[str]:
+def _of_blocks(blocks: Any, ours: frozenset[str]) -> Iterator[str]:
     for block in _each(blocks):
         yield "\n"
         if block.get("type") == "rich_text":
             for element in _each(block.get("elements")):
-                yield from _of_rich(element)
+                yield from _of_rich(element, ours)
         else:
             for text in (block.get("text"), *_each(block.get("fields")), *_each(block.get("elements"))):
                 yield _of_object(text) + "\n"
@@ -83,19 +103,25 @@ def _of_object(text: Any) -> str:
     return value[:TEXT_LIMIT] if isinstance(value, str) else ""
 
 
-def _of_rich(element: Json) -> Iterator[str]:
+def _of_rich(element: Json, ours: frozenset[str]) -> Iterator[str]:
     """A section, quote, preformatted block or list of a rich text; lists hold sections."""
     if element.get("type") == "rich_text_list":
         for section in _each(element.get("elements")):
             yield "- "
-            yield from _of_section(section)
+            yield from _of_section(section, ours)
     else:
-        yield from _of_section(element)
+        yield from _of_section(element, ours)
 
 
-def _of_section(section: Json) -> Iterator[str]:
+def _of_section(section: Json, ours: frozenset[str]) -> Iterator[str]:
+    after_ours = False
     for leaf in _each(section.get("elements")):
-        yield _of_leaf(leaf)
+        if leaf.get("type") == "user" and leaf.get("user_id") in ours:
+            after_ours = True
+            continue
+        said = _of_leaf(leaf)
+        yield said.lstrip(" \t,:") if after_ours else said
+        after_ours = False
     yield "\n"
 
 

@@ -75,7 +75,8 @@ OPEN_OR_EXTEND = """
             epoch = t.epoch + 1,
             cancels = t.cancels + (t.state = 'answering')::int,
             attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,
-            last_seq = w.last_seq,
+            first_seq = least(t.first_seq, w.first_seq),
+            last_seq = greatest(t.last_seq, w.last_seq),
             received_at = w.received_at,
             request_id = w.request_id,
             due_at = greatest(

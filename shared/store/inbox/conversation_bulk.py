@@ -41,6 +41,36 @@ def set_bots(conn: Conn, enabled: Mapping[Place, bool]) -> None:
         )
 
 
+DROP_EMPTY = """
+    /* many.drop_empty */
+    DELETE FROM conversations c
+    USING unnest(%s::bigint[], %s::bigint[]) AS e (company_id, id)
+    WHERE c.company_id = e.company_id
+      AND c.id = e.id
+      AND c.message_count = 0
+      AND c.bot_enabled
+      AND c.referral IS NULL
+      AND NOT EXISTS (
+          SELECT 1
+          FROM early_changes k
+          WHERE k.company_id = c.company_id
+            AND k.conversation_id = c.id
+      )
+      AND NOT EXISTS (
+          SELECT 1
+          FROM chat_filters f
+          WHERE f.company_id = c.company_id
+            AND f.conversation_id = c.id
+      )
+"""
+
+
+def drop_empty(conn: Conn, places: Collection[Place]) -> None:
+    """Delete those of these conversations in which nothing was ever said and of which nothing is known. Locked."""
+    if places:
+        conn.execute(DROP_EMPTY, columns(places))
+
+
 MARK_ALL_READ = """
     /* many.mark_all_read */
     WITH before AS (

@@ -7,7 +7,7 @@ no gaps, so a gap before the first row says that there are archived ones; where 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -128,6 +128,23 @@ def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
         ],
     )
     return {(company, channel, key): id_ for company, channel, key, id_ in rows}
+
+
+def ask(conn: Conn, asked: Mapping[tuple[int, int], tuple[str, str | None]]) -> None:
+    """Make messages (company, id) that asked nobody ones that ask us: (their key from now on, what they say now)."""
+    if asked:
+        conn.execute(
+            """
+            /* messages.ask */
+            UPDATE messages m
+            SET dedupe_key = n.dedupe_key,
+                text = CASE WHEN m.deleted_at IS NULL THEN coalesce(n.text, m.text) END
+            FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[]) AS n (company_id, id, dedupe_key, text)
+            WHERE m.company_id = n.company_id
+              AND m.id = n.id
+            """,
+            columns((*place, key, text) for place, (key, text) in asked.items()),
+        )
 
 
 def add_own(
