@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from shared import faults
 from shared.store.db.pool import Conn
@@ -161,7 +162,7 @@ def pick(
 ) -> list[Stretch]:  # fmt: skip
     """Lock the quietest conversations of a company and say what of each goes, together about `limit` messages.
     Whoever holds one of them just now has it spared. after: (last_message_at, id) to begin at."""
-    rows = conn.execute(
+    rows = conn.cursor(row_factory=tuple_row).execute(
         PICK,
         {
             "company": company_id, "before": before, "keep": keep, "limit": conversations,
@@ -172,10 +173,9 @@ def pick(
     for id_, at, from_seq, old in rows:
         if limit <= 0:
             break
-        first, last = int(str(from_seq)), int(str(old))
-        cut = min(last, first + limit)
-        found.append(Stretch(int(str(id_)), at, first, cut, cut == last))  # type: ignore[arg-type]
-        limit -= cut - first
+        cut = min(old, from_seq + limit)
+        found.append(Stretch(id_, at, from_seq, cut, cut == old))
+        limit -= cut - from_seq
     return found
 
 

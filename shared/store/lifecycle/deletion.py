@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbox import media
@@ -142,11 +142,13 @@ DELETE_ARCHIVED = """
 def delete_archived(conn: Conn, company_id: int, *, before: datetime, segments: int) -> Deleted:
     """Delete a company's oldest archived stretches whose newest message was made before, with all kinds, keys and
     attachments. In the caller's transaction."""
-    rows = conn.execute(DELETE_ARCHIVED, {"company": company_id, "before": before, "segments": segments}).fetchall()
-    counts = {str(kind): int(str(n)) for kind, n, _ in rows}
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        values = {"company": company_id, "before": before, "segments": segments}
+        rows = cursor.execute(DELETE_ARCHIVED, values).fetchall()
+    counts: Counts = {kind: int(n) for kind, n, _ in rows}
     [attached] = [ids for kind, _, ids in rows if kind == "media"]
-    size, counts["media"] = counts.pop("bytes"), media.count(conn, company_id, attached)  # type: ignore[arg-type]
-    contents = media.forget(conn, company_id, attached)  # type: ignore[arg-type]
+    size, counts["media"] = counts.pop("bytes"), media.count(conn, company_id, attached)
+    contents = media.forget(conn, company_id, attached)
     return Deleted({kind: n for kind, n in counts.items() if n}, size, contents)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from shared.store.db.pool import Conn
 from shared.store.inbox import archived
@@ -117,13 +117,15 @@ def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
     conversation = archived.conversation_of_message(conn, event.company_id, event.message_id, event.received_at)
     if conversation is None:  # deleted for good
         return [event]
-    rows = conn.execute(
-        sql.SQL(
-            """
+    rows = (
+        conn.cursor(row_factory=tuple_row)
+        .execute(
+            sql.SQL(
+                """
             /* requests.archived */
             """
-            + archived.AS_TABLES
-            + """
+                + archived.AS_TABLES
+                + """
             SELECT
                 t.id,
                 t.state,
@@ -135,11 +137,13 @@ def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
             WHERE m.id = %(message)s
             ORDER BY t.id
             """
-        ),
-        {"company": event.company_id, "conversation": conversation, "message": event.message_id},
-    ).fetchall()
+            ),
+            {"company": event.company_id, "conversation": conversation, "message": event.message_id},
+        )
+        .fetchall()
+    )
     return [
-        replace(event, conversation_id=conversation, turn_id=turn, turn_state=state, step=step, parts=parts)  # type: ignore[arg-type]
+        replace(event, conversation_id=conversation, turn_id=turn, turn_state=state, step=step, parts=parts)
         for turn, state, step, parts in rows
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.rows import class_row, kwargs_row, scalar_row
+from psycopg.rows import class_row, kwargs_row, scalar_row, tuple_row
 
 from shared.model import Me, Route
 from shared.store.db.pool import Conn
@@ -100,17 +100,21 @@ def credentials(conn: Conn, company_id: int, channel_id: int) -> bytes:
 def account_of(conn: Conn, company_id: int, channel_id: int) -> tuple[str, bytes, bool] | None:
     """Return a channel's id on the platform, its credentials, encrypted as stored, and whether it is known which
     business account holds it; None if there is no such channel."""
-    row = conn.execute(
-        """
+    row = (
+        conn.cursor(row_factory=tuple_row)
+        .execute(
+            """
         /* channels.account_of */
         SELECT external_id, credentials, business_account IS NOT NULL
         FROM channels
         WHERE company_id = %s
           AND id = %s
         """,
-        (company_id, channel_id),
-    ).fetchone()
-    return (str(row[0]), bytes(row[1]), bool(row[2])) if row else None  # type: ignore[call-overload]
+            (company_id, channel_id),
+        )
+        .fetchone()
+    )
+    return (row[0], bytes(row[1]), row[2]) if row else None
 
 
 def platform_of(conn: Conn, company_id: int, channel_id: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, LiteralString
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from shared.store.db.pool import Conn
 
@@ -283,8 +283,9 @@ _SEALED: dict[SealedTable, tuple[LiteralString, LiteralString]] = {
 
 def sealed(conn: Conn, table: SealedTable, after_id: int, limit: int) -> Sequence[tuple[int, bytes]]:
     """Return (id, encrypted value) of the next rows after this id."""
-    rows = conn.execute(_SEALED[table][0], (after_id, limit)).fetchall()
-    return [(int(str(id_)), bytes(value)) for id_, value in rows]  # type: ignore[call-overload]
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_SEALED[table][0], (after_id, limit)).fetchall()
+    return [(id_, bytes(value)) for id_, value in rows]
 
 
 def replace_sealed(conn: Conn, table: SealedTable, id_: int, old: bytes, new: bytes) -> bool:
