@@ -1,1 +1,1 @@
-"""Caches of what can be made again: losing them costs time and nothing else."""
+"""Caches of values that can be made again. Losing them costs time and nothing else."""

@@ -1,4 +1,4 @@
-"""Look-ups of caches."""
+"""Metrics of cache look-ups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A cache in two levels: this process' memory over Redis. Whoever is first makes a value; the others wait for it."""
+"""A cache in two levels: this process's memory in front of Redis. One thread makes a missing value; the others wait for
+it."""
 
 from __future__ import annotations
 
@@ -25,14 +26,18 @@ FLIGHT_S = 2.0
 
 
 def key_of(kind: str, *parts: str) -> str:
-    """A key that says nothing of what is asked. Lengths between the parts, so that no two lists read the same."""
+    """Return a cache key that does not reveal its parts. Their lengths are part of it, so that no two lists give the
+    same key."""
     digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "replace"))
     return f"{kind}:{digest.hexdigest()}"
 
 
 class TwoLevel:
-    """Bytes by key, for all threads of a process. Redis is asked through a client with a short timeout; without it,
-    or while it is away or full, the memory stands alone."""
+    """Caches bytes by key, for all threads of a process.
+
+    Redis is asked through a client with a short timeout. Without Redis, or while it is away or full, only the memory is
+    used.
+    """
 
     def __init__(self, client: redis.Redis, clock: Clock, *, ttl_s: float, entries: int) -> None:
         """entries: in this process' memory."""
@@ -43,7 +48,7 @@ class TwoLevel:
         self._rest_until_s = 0.0
 
     def get_or_make(self, key: str, make: Callable[[], bytes], *, looked: bool = False) -> bytes:
-        """The value under a key, made if there is none. What `make` raises is raised to its own caller only."""
+        """Return the value under a key, made if it is missing. What `make` raises is raised to its own caller only."""
         return self.get_or_make_many([key], lambda _: {key: make()}, looked=looked)[key]
 
     def get_or_make_many(
@@ -54,9 +59,12 @@ class TwoLevel:
         wait_s: float = FLIGHT_S,
         looked: bool = False,
     ) -> dict[str, bytes]:
-        """The values under keys. Those that there are not are made: by this thread, together, or by another one that is
-        at them already. wait_s: so long it waits for that one, then it makes them itself. looked: the caller has found
-        none of them a moment ago. What `make` raises is raised to its own caller only."""
+        """Return the values under several keys; missing ones are made together by this thread, unless another thread is
+        making them already.
+
+        wait_s: how long to wait for that thread before making them here. looked: the caller has just found none of
+        them. An exception of `make` is raised to its own caller only.
+        """
         found = {} if looked else self.get_many(list(dict.fromkeys(keys)))
         mine, others, landed = self._board([key for key in dict.fromkeys(keys) if key not in found])
         found |= landed
@@ -98,7 +106,7 @@ class TwoLevel:
             flight.set()
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Those that are there."""
+        """Return the values that are cached, by key."""
         now_s = self._clock.monotonic_s()
         found: dict[str, bytes] = {}
         with self._lock:
@@ -140,7 +148,7 @@ class TwoLevel:
                 self._near.popitem(last=False)
 
     def _ask(self, work: Callable[[], object]) -> object:
-        """What Redis says; None while it says nothing."""
+        """Return Redis's answer; None while it gives none."""
         if self._clock.monotonic_s() < self._rest_until_s:
             return None
         try:

@@ -1,4 +1,5 @@
-"""From what somebody asks to passages by the shortest way: what was found for it a moment ago needs no vector."""
+"""Searches for the passages of a question, and answers from cached results where it can, without embedding the
+question."""
 
 from __future__ import annotations
 
@@ -17,8 +18,11 @@ from shared.store.knowledge.filters import Filter
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """lines: of a burst of messages, or one alone. before: what the conversation says already. asker: whose rights it
-    is asked with."""
+    """A question of one company.
+
+    lines: the messages of a burst, or a single one. before: the conversation so far. asker: whose access rights the
+    search has.
+    """
 
     company_id: int
     lines: Sequence[str]
@@ -56,7 +60,7 @@ def ask(
 def _recalled(
     db: Database, question: Question, results: Results, model: str
 ) -> tuple[list[Passage] | None, Collection[str]]:
-    """What was found for all of it, if that holds still; else which of its lines were looked for in vain."""
+    """Return the cached results for all lines if they are still valid; otherwise None, and the lines that had none."""
     asked = questions_of(question.lines)
     supposed = results.version_of(question.company_id)
     if supposed is None:

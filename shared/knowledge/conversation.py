@@ -1,4 +1,4 @@
-"""What was said before a question, and how much of it the question still means: "and in winter?" asks nothing alone."""
+"""Weighs what was said before a question: "and in winter?" alone says too little."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER_CHARS = 400
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Something said before. words, meaning: what it counts beside the question, 0 to 1."""
+    """An earlier message. words, meaning: its weight beside the question, 0 to 1."""
 
     text: str
     words: float
@@ -29,7 +29,7 @@ class Said:
 
 
 def said_before(lines: Sequence[ChatLine]) -> list[Said]:
-    """What counts of a conversation, newest first. lines: oldest first, without the question itself."""
+    """Select and weigh the earlier messages that count, newest first. lines: oldest first, without the question."""
     found = []
     for back, (customer, text) in enumerate(reversed(_exchanged(lines))):
         exchange = back // 2
@@ -44,7 +44,7 @@ def said_before(lines: Sequence[ChatLine]) -> list[Said]:
 
 
 def _exchanged(lines: Sequence[ChatLine]) -> list[tuple[bool, str]]:
-    """Turns: whether the customer speaks, and all that is said until the other side does."""
+    """Group lines into turns: whether the customer speaks, and all that is said until the other side does."""
     turns: list[tuple[bool, str]] = []
     for line in lines:
         customer = line.role == "customer"

@@ -1,4 +1,4 @@
-"""Questions that wait for the embedder at the same time, computed as one batch."""
+"""Computes questions that wait for the embedder at the same time as one batch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ BATCH = 8
 
 
 class GatheredEmbedder:
-    """An embedder that computes here, asked by many threads. Nobody waits for company: a question that comes while a
-    thread is free is computed at once, alone; those that come meanwhile are the next batch.
+    """An embedder for use by many threads, which computes in this process.
 
-    at_once: batches at the same time. The threads begin with the first question, so after any fork.
+    A question that comes while a thread is free is computed at once, alone. Those that come while all are busy form the
+    next batch. at_once: number of batches at the same time. Threads are started with the first question, so after any
+    fork.
     """
 
     def __init__(self, embedder: Embedder, *, at_once: int | None = None) -> None:
@@ -45,7 +46,8 @@ class GatheredEmbedder:
         return self._embedder.trust(text)
 
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
-        """As the embedder's own. Raises ModelUnavailable when the deadline passes before it is a text's turn."""
+        """Embed texts like the wrapped embedder. Raises ModelUnavailable if the deadline passes before a text's turn
+        comes."""
         if len(texts) >= BATCH:
             return self._embedder.embed(texts, deadline_s=deadline_s)
         asked = [(text, Future[Vector]()) for text in texts]

@@ -1,7 +1,7 @@
-"""Which language a text is written in, as PostgreSQL names its text search configurations.
+"""Detects a text's language, as the name of a PostgreSQL text search configuration.
 
-By script where one tells, else by function words, which every second word of running text is. What cannot be told is
-left to the caller: a wrong stemmer loses more than a common one.
+A script that belongs to one language decides, otherwise function words, which are every second word of running text.
+What cannot be detected is left to the caller: a wrong stemmer does more harm than the caller's default.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def detect(text: str, fallback: str | None = None) -> str | None:
-    """The text's language, fallback if it cannot be told. Mostly Chinese, Japanese or Korean: `simple`."""
+    """Return the text's language, or fallback if it cannot be detected; `simple` for mostly Chinese, Japanese or Korean
+    text."""
     text = text[:READ_CHARS]
     letters = len(_LETTER.findall(text))
     for name, script in _SCRIPTS:
@@ -78,7 +79,8 @@ def detect(text: str, fallback: str | None = None) -> str | None:
 
 
 def detect_each(texts: Iterable[str], fallback: str = "english") -> list[str]:
-    """The language of each of texts that belong together: one that cannot be told is the commonest one's."""
+    """Return the language of each of several texts that belong together. One that cannot be detected gets the most
+    frequent language of the others."""
     texts = list(texts)
     alone = [detect(text) for text in texts]
     told = Counter(language for language in alone if language is not None)

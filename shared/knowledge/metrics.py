@@ -1,4 +1,4 @@
-"""What ranked the passages of a question."""
+"""Metrics of searches: which embedding model ranked the passages."""
 
 from __future__ import annotations
 

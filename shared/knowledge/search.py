@@ -1,4 +1,4 @@
-"""From a question to passages, and from a text to what can be found."""
+"""Finds passages for questions, and stores documents so that they can be found."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ WORDS_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a question means to a model, with what was said before it. trust: how well the model knows its language,
-    0 to 1. baseline: the model's cosine of unrelated texts."""
+    """A question's vector with the conversation before it. trust: how well the model knows the question's language, 0
+    to 1. baseline: the model's cosine of unrelated texts."""
 
     model: str
     vector: Vector
@@ -40,8 +40,10 @@ class Meaning:
 def understand(
     embedder: Embedder, questions: Sequence[str], *, deadline_s: float, before: Sequence[Said] = ()
 ) -> dict[str, Meaning]:
-    """The meanings of questions, each under its own text; blank ones have none. Call outside a transaction: the
-    embedder may be somebody else's HTTP. Raises ModelUnavailable, Permanent."""
+    """Embed questions; returns their meanings by question, blank ones left out.
+
+    Call outside a transaction: the embedder may be a remote API. Raises ModelUnavailable, Permanent.
+    """
     asked = list(dict.fromkeys(question for question in questions if question.strip()))
     if not asked:
         return {}
@@ -55,7 +57,7 @@ def understand(
 
 
 def _leaning(vector: Vector, around: Sequence[tuple[float, Vector]]) -> Vector:
-    """The vector moved towards others by their weights, of length 1."""
+    """Move a vector towards others by their weights; the result has length 1."""
     if not around:
         return vector
     moved = [value + sum(weight * other[place] for weight, other in around) for place, value in enumerate(vector)]
@@ -77,11 +79,11 @@ def search(
     renew: bool = False,
     looked: bool = False,
 ) -> list[Passage]:
-    """The company's best passages for a question, best first. The transaction must work for the company.
+    """Return the company's best passages for a question, best first. The transaction must work for the company.
 
-    By words, and by meaning where there is one and vectors of its model. before: what the conversation says already.
-    results: where what was found a moment ago is looked up; asker: whose rights it was found with;
-    renew: search anew, and have it remembered from now on; looked: nothing was found there a moment ago.
+    Searches by words, and by meaning if there is one and vectors of its model. before: the conversation so far.
+    results: the cache of results; asker: whose access rights the search has; renew: search again and cache that;
+    looked: the cache has just been looked at in vain.
     """
 
     def find() -> list[Scored]:
@@ -113,7 +115,8 @@ def remembered_as(
     company_id: int, version: int, question: str, limit: int, model: str | None, before: Sequence[Said],
     where: Filter | None, asker: str,
 ) -> Parts:  # fmt: skip
-    """Everything that what is found depends on: no vector, because a model gives a text the same one each time."""
+    """Return the cache key: everything that the results depend on. The vector is not part of it, because a model gives
+    the same text the same one each time."""
     said = [f"{part.words:.3f} {part.meaning:.3f} {part.text}" for part in before]
     return (
         str(company_id), str(version), asker, question, str(limit), model or "",
@@ -124,14 +127,13 @@ def remembered_as(
 def with_texts(
     conn: Conn, company_id: int, found: Sequence[Sequence[Scored]], version: int
 ) -> list[list[Passage]] | None:
-    """What was found in this version of the company's knowledge, with its texts, in one statement; None if there is a
-    newer one."""
+    """Add the texts to cached results, in one statement; None if the company's knowledge has a newer version."""
     texts, newest = passages.texts_and_version(conn, company_id, [each.chunk_id for one in found for each in one])
     return [_passages(one, texts) for one in found] if newest == version else None
 
 
 def _passages(found: Sequence[Scored], texts: Mapping[int, passages.Text]) -> list[Passage]:
-    """Without those that are gone."""
+    """Add the texts to results; those whose chunk is gone are left out."""
     return [
         Passage(
             each.chunk_id, each.document_id, text.title, each.ordinal, text.text, each.score, each.relevance,
@@ -167,10 +169,10 @@ def _find(
 
 
 def _relevance(candidate: Candidate, meaning: Meaning | None) -> float:
-    """What words and meaning give together; the words alone while there is no vector.
+    """Combine words and meaning into a relevance, 0 to 1; only the words count without a vector.
 
-    Neither is enough: half of the questions about something else share their telling words with some passage, and
-    an order's number means nothing to a model. As far as the model is not trusted the words decide.
+    Neither suffices alone: half of all unrelated questions share their telling words with some passage, and the number
+    of an order means nothing to a model. The less the model is trusted, the more the words decide.
     """
     if meaning is None or candidate.cosine is None:
         return candidate.share
@@ -184,7 +186,8 @@ LINES_MAX = 3
 
 
 def questions_of(lines: Sequence[str]) -> list[str]:
-    """What is asked for a burst of messages: the burst as a whole, and its newest lines where it has several."""
+    """Return the questions to ask for a burst of messages: the burst as a whole, and its newest lines if there are
+    several."""
     asked = [line for line in lines if line.strip()]
     return ["\n".join(asked), *(asked[-LINES_MAX:] if len(asked) > 1 else ())]
 
@@ -202,11 +205,12 @@ def search_burst(
     asker: str = "",
     missing: Collection[str] = (),
 ) -> list[Passage]:
-    """The best passages for a burst of messages, which may ask several things. meanings: of `questions_of(lines)`.
-    missing: of those, what was looked up among the results a moment ago, in vain.
+    """Return the best passages for a burst of messages, which may ask several things.
 
-    The burst as a whole and its newest lines are asked and the rankings fused: four questions in one would leave
-    each passage with a quarter of the words, and none relevant. score: reciprocal rank where several were asked.
+    meanings: of `questions_of(lines)`. missing: those of them that the cache was just looked at for in vain. The burst
+    as a whole and its newest lines are searched separately and the rankings are fused: with four questions in one
+    search each passage would match a quarter of the words, and none would be relevant. score: the reciprocal rank, if
+    several were searched.
     """
     known = meanings or {}
     found = [
@@ -231,11 +235,10 @@ def add(
     category: str | None = None,
     dated_at: datetime | None = None,
 ) -> documents.Added:
-    """Chunk a text or Markdown document, or what was said in a conversation, here and now, and make it findable. For
-    texts of our own: what somebody sent is parsed in a child first, outside the transaction, and stored by
-    add_parsed, whose promises are these.
+    """Chunk a text, a Markdown document or a conversation in this process, and make it findable.
 
-    turns: of a transcript, instead of text.
+    For trusted texts only: uploads are parsed in a child process first, outside the transaction, and stored by
+    `add_parsed`, which has the same promises. turns: of a transcript, instead of text.
     """
     return add_parsed(
         conn, company_id, chunk.parsed(title, text, turns), source=source, language=language, collection=collection,
@@ -254,11 +257,11 @@ def add_parsed(
     category: str | None = None,
     dated_at: datetime | None = None,
 ) -> documents.Added:
-    """Make a parsed document findable; adding the same again changes nothing.
+    """Make a parsed document findable; adding the same one again changes nothing.
 
-    source: the owner's key of the document, unique in the company; adding another text under it replaces it.
-    language: None: what the text looks like. Raises ValueError for an unknown language. Call inside a transaction that
-    works for the company, one document in each: two writers with several could wait for each other in a circle.
+    source: the owner's key of the document, unique in the company; another text under it replaces the document.
+    language: None to detect it. Raises ValueError for an unknown language. Call inside a transaction that works for the
+    company, with one document each: two writers of several documents could deadlock.
     """
     source, title, text = chunk.clean(source).strip(), parsed.title, parsed.text
     looks_like = f"{title}\n{text[:READ_CHARS]}"

@@ -1,4 +1,4 @@
-"""A website by its sitemap: which pages there are, and which of them its robots.txt lets us read."""
+"""Lists the pages of a website by its sitemap, as far as its robots.txt allows."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ Get = Callable[[str, int], Fetched]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """pages: addresses in the order of the sitemap, with when it says that each changed, empty where it does not. left:
-    how many robots.txt or the limit kept out. named: all of its host's that it names, read or not; None where a limit
-    was met, and others may be named."""
+    """The pages of a website.
+
+    pages: addresses in the order of the sitemap, each with its `lastmod`, empty if there is none. left: how many were
+    left out by robots.txt or by the limit. named: all addresses on this host that the sitemap names; None if a limit
+    was met, so that there may be more.
+    """
 
     pages: dict[str, str]
     left: int
@@ -36,8 +39,11 @@ class Site:
 
 
 def pages_of(address: str, get: Get) -> Site:
-    """The pages of a sitemap and of those it points at, all of one host. Each is read in a child that has limits.
-    Raises Permanent when there is no sitemap, and what `get` and the child raise."""
+    """List the pages of a sitemap and of the sitemaps that it refers to, all of one host. Each is parsed in a child
+    process with limits.
+
+    Raises Permanent if there is no sitemap, and whatever `get` and the child raise.
+    """
     host = _host(address)
     robots = _robots(address, get)
     waiting, seen, pages, left = [address], {address}, dict[str, str](), 0
@@ -67,7 +73,8 @@ def _host(address: str) -> str:
 
 
 def _robots(address: str, get: Get) -> str:
-    """No robots.txt allows everything; one that says to come back later, or may not be seen, nothing."""
+    """Return the site's robots.txt, empty if there is none. Raises Permanent if it is forbidden or temporarily
+    unavailable."""
     parts = urlsplit(address)
     fetched = get(f"{parts.scheme}://{parts.netloc}/robots.txt", ROBOTS_BYTES)
     if fetched.status in (401, 403, 429) or fetched.status >= 500:
@@ -76,7 +83,7 @@ def _robots(address: str, get: Get) -> str:
 
 
 def _read(fetched: Fetched, robots: str, host: str, room: int) -> dict[str, Any]:
-    """What a sitemap names (extract/sitemap.py). Raises Permanent for anything else."""
+    """Return what a sitemap names (extract/sitemap.py). Raises Permanent for anything else."""
     if fetched.status != 200:
         raise Permanent("site", f"the sitemap's address answers {fetched.status}")
     request = {"task": "sitemap", "robots": robots, "agent": AGENT, "host": host, "room": room}

@@ -1,4 +1,4 @@
-"""Passages that fit a budget and do not say the same twice."""
+"""Selects passages that fit a token budget and do not repeat each other."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ _WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
 def tokens(text: str) -> int:
-    """About how many a model counts: four characters of most scripts, one of Chinese, Japanese and Korean."""
+    """Estimate how many tokens a model counts: one for four characters of most scripts, one for each Chinese, Japanese
+    or Korean character."""
     wide = len(_WIDE.findall(text))
     return wide + (len(text) - wide + 3) // 4
 
 
 def fitting(passages: Sequence[Passage], limit: int, budget_tokens: int) -> list[Passage]:
-    """The best passages, best first, that fit the budget together and each say something of their own. What is too
-    long for what is left makes room for what is not; the best one stays whatever it takes."""
+    """Return the best passages, best first, that fit the budget together and each add something.
+
+    A passage that is too long for the rest of the budget is skipped in favour of shorter ones; the best passage is
+    always kept.
+    """
     chosen: list[Passage] = []
     said: list[frozenset[str]] = []
     left = budget_tokens

@@ -1,4 +1,4 @@
-"""What a question's words say of the chunks that have them: BM25, phrases, how much of the question is there."""
+"""Scores chunks by a question's words: BM25, phrases, and how much of the question a chunk covers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ GAP = 3
 
 
 class Candidate(NamedTuple):
-    """A chunk that comes into question.
+    """A chunk that was found by words or by meaning, with its scores.
 
-    family: its document's title, empty for transcripts; spoken: it is a part of a transcript. bm25: None where it
-    shares no word. phrases: the same for pairs of words that stand together. told: what the question's words tell;
-    bm25 is at most 2.2 of it. share: how much of it the chunk has, 0 to 1. cosine: None without a vector.
+    family: its document's title, empty for transcripts; spoken: it is part of a transcript. bm25: None if it shares no
+    word. phrases: BM25 of pairs of words that stand together. told: the sum of the question's word weights; bm25 is at
+    most 2.2 times it. share: how much of it the chunk covers, 0 to 1. cosine: None without a vector.
     """
 
     chunk_id: int
@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
 
 
 def weighed(found: Hits) -> list[Candidate]:
-    """Each hit with what the words say of it."""
+    """Score each hit by its words."""
     of_language: defaultdict[str, dict[str, Word]] = defaultdict(dict)
     for (language, lexeme), word in found.words.items():
         of_language[language][lexeme] = word
@@ -49,7 +49,7 @@ def weighed(found: Hits) -> list[Candidate]:
 
 
 def _candidate(hit: Hit, words: Mapping[str, Word], told: float, phrases: float) -> Candidate:
-    """words: the question's in the hit's language."""
+    """Score one hit. words: the question's, in the hit's language."""
     bm25, has = 0.0, 0.0
     for lexeme, places in hit.places.items():
         word = words.get(lexeme)
@@ -65,9 +65,9 @@ def _candidate(hit: Hit, words: Mapping[str, Word], told: float, phrases: float)
 
 
 def _phrases(found: Hits) -> Mapping[int, float]:
-    """Neighbours in the question, function words left out, that are neighbours in a chunk.
+    """Find pairs of words that stand together in the question, function words left out, and in a chunk.
 
-    How many of the company's chunks have a pair nobody counts: what stands in few of the candidates stands in few.
+    How many of the company's chunks have such a pair is estimated from the candidates.
     """
     together = list(_together(found))
     having = Counter((hit.language, pair) for hit, pair, _ in together)
@@ -80,7 +80,7 @@ def _phrases(found: Hits) -> Mapping[int, float]:
 
 
 def _together(found: Hits) -> Iterator[tuple[Hit, tuple[str, str], int]]:
-    """Pairs that stand together in a hit, and how often."""
+    """Count the pairs that stand together in a hit."""
     behind = {language: _pairs(asked) for language, asked in found.asked.items()}
     for hit in found.hits:
         pairs, places = behind.get(hit.language), hit.places
@@ -95,7 +95,7 @@ def _together(found: Hits) -> Iterator[tuple[Hit, tuple[str, str], int]]:
 
 
 def _pairs(asked: Sequence[str]) -> dict[str, list[str]]:
-    """By word those that stand behind it, each once."""
+    """Return, for each word, the words that follow it, each once."""
     behind: defaultdict[str, list[str]] = defaultdict(list)
     for one, two in dict.fromkeys(pairwise(asked)):
         if one != two:

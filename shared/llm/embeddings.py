@@ -1,4 +1,4 @@
-"""Embeddings of an OpenAI-compatible API: the same border as for chat, a breaker, retries, one wall clock."""
+"""Embeds texts by an OpenAI-compatible API, with the same breaker, retries and deadline as a chat call."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DIMENSION_MAX = 4_000
 
 
 class RemoteEmbedder:
-    """base_url: with /v1. Raises SettingsError for a key no header can carry."""
+    """An embedder behind an API. base_url: with /v1. Raises SettingsError for a key that no header can carry."""
 
     def __init__(
         self,
@@ -73,13 +73,14 @@ class RemoteEmbedder:
         self._dimension: int | None = None
 
     def prepare(self) -> None:
-        """Nothing to load."""
+        """Do nothing: there is no model to load."""
 
     def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
-        """Vectors of length 1 within deadline_s of wall-clock time, retries included. Not on the loop's own thread.
+        """Return vectors of length 1 within deadline_s of wall-clock time, retries included. Not to be called on the
+        loop's own thread.
 
-        Raises ModelUnavailable; Permanent with the meanings of a chat call, or 'embedding_dimension' when the API
-        gives another dimension than it did before.
+        Raises ModelUnavailable; Permanent with the meanings of a chat call, or 'embedding_dimension' if the API returns
+        another dimension than before.
         """
         try:
             return self._loop.run(self._embed(texts, deadline_s), timeout_s=deadline_s)
@@ -87,7 +88,7 @@ class RemoteEmbedder:
             raise ModelUnavailable("no embedding within the deadline") from e
 
     def trust(self, text: str) -> float:
-        """1: what such a model does not know is not ours to guess."""
+        """Return 1: what languages such a model knows cannot be told here."""
         return 1.0
 
     async def _embed(self, texts: Sequence[str], deadline_s: float) -> list[Sequence[float]]:
@@ -157,7 +158,7 @@ class RemoteEmbedder:
 
 
 def _of_length_1(vector: list[float]) -> list[float]:
-    """Raises ValueError for one that has no direction."""
+    """Scale a vector to length 1. Raises ValueError for a zero vector."""
     length = math.sqrt(sum(value * value for value in vector))
     if not vector or not math.isfinite(length) or length == 0:
         raise ValueError("no direction")

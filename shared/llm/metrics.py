@@ -1,4 +1,4 @@
-"""Calls of models."""
+"""Metrics of model calls."""
 
 from __future__ import annotations
 

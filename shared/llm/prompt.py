@@ -1,9 +1,9 @@
-"""What the model is told, and what its citations are worth; and the quotation that needs no model.
+"""Builds prompts, checks the citations of answers, and quotes passages without a model.
 
-Passages, customers' words and earlier lines are data, and no more of them is taken than the budget allows. Each passage
-stands in tags with a boundary that is drawn for each request: who wrote a text did not know it, so no text can close a
-passage or open another one. What looks as if it tried is altered, as a second line of defence against a model that
-reads tags generously.
+Passages, customers' words and earlier lines are data, and no more of them is used than the budget allows. Each passage
+stands in tags with a random boundary that is drawn for each request: the author of a text could not know it, so no text
+can close a passage or open another one. What looks like an attempt is altered, as a second line of defence against
+models that read tags generously.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def new_boundary() -> str:
-    """What nobody can guess: 64 random bits, in hexadecimal digits."""
+    """Return 64 random bits in hexadecimal digits, which nobody can guess."""
     return secrets.token_hex(8)
 
 
@@ -117,7 +117,8 @@ def build(
 
 
 def check_citations(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[tuple[int, Passage], ...]]:
-    """The text without citations of passages that were not given, and those it uses, in the order of first use.
+    """Return the text without citations of passages that were not given, and the cited numbers in the order of first
+    use.
 
     Takes [1], [1][2], [1, 2] and what models make of them ([Passage 1], 【1†source】); leaves [1] and [1][2].
     """
@@ -135,13 +136,13 @@ def check_citations(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[
 
 
 def cites(text: str, passages: Sequence[Passage]) -> bool:
-    """Whether one of the passages is cited in what there is of an answer so far."""
+    """Whether the answer so far cites one of the passages."""
     numbers = (int(number) for match in _MARK.finditer(text) for number in re.findall(r"\d+", match[1]))
     return any(1 <= n <= len(passages) for n in numbers)
 
 
 def _without_marks(text: str) -> str:
-    """The text without citations and the spaces before them."""
+    """Remove citations and the spaces before them."""
     kept, end = [], 0
     for match in _MARK.finditer(text):
         kept.append(text[end : match.start()].rstrip(" \t"))
@@ -150,10 +151,10 @@ def _without_marks(text: str) -> str:
 
 
 def quote(passages: Sequence[Passage], question: str, introduction: str) -> str:
-    """What the best passages say to the question, in their words, cited as [1]; under 600 characters.
+    """Quote what the best passages say about the question, cited as [1]; under 600 characters.
 
-    passages: best first, as for build(), so that the numbers mean the same. introduction: stands before
-    them. Raises ValueError if there are none.
+    passages: best first, as for build(), so that the numbers mean the same. introduction: stands before them. Raises
+    ValueError if there are none.
     """
     if not passages:
         raise ValueError("nothing to quote")

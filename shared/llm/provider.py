@@ -1,7 +1,7 @@
-"""One OpenAI-compatible provider: messages in, a bounded text out, every failure with its meaning.
+"""Calls one OpenAI-compatible provider: messages in, a bounded text out, every failure with its meaning.
 
-Answers are streamed. So a cancelled call ends the generation with its connection, and a wall clock holds against
-a server that drips. Errors name meanings and status codes; prompt, answer and key stay out of them.
+Answers are streamed, so that a cancelled call ends the generation with its connection, and the deadline holds against a
+server that drips. Errors name meanings and status codes; they contain neither prompt, answer nor key.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
 
 
 class CallFailed(ModelUnavailable):
-    """One call that gave no answer.
+    """A call that gave no answer.
 
-    outcome: a static word (timeout, connect, transport, rate_limited, http_5xx, malformed, cut_short, empty,
-    too_long, saturated). retry: whether the same provider may be asked again at once.
+    outcome: a static word (timeout, connect, transport, rate_limited, http_5xx, malformed, cut_short, empty, too_long,
+    saturated). retry: whether the same provider may be called again at once.
     """
 
     def __init__(self, outcome: str, *, retry: bool, retry_after_s: float | None = None) -> None:
@@ -47,15 +47,15 @@ class CallFailed(ModelUnavailable):
 
 
 def is_neutral(error: BaseException) -> bool:
-    """Whether a failure says nothing about the provider's health: for the breaker."""
+    """Whether a failure says nothing about the provider's health, so that the breaker does not count it."""
     if isinstance(error, CallFailed):
         return error.outcome == "saturated"
     return isinstance(error, Permanent) and error.reason == "llm_rejected"
 
 
 def http_client(connections: int) -> httpx.AsyncClient:
-    """A client for all providers of a process. httpx allows 100 connections by default, and whoever is beyond
-    waits for the pool; a kept connection is dropped before a usual proxy would drop it under us."""
+    """Return an HTTP client for all providers of a process. httpx allows 100 connections by default, and further calls
+    wait for the pool. A kept connection is dropped before a usual proxy would drop it."""
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_EXPIRY_S
     )
@@ -64,7 +64,7 @@ def http_client(connections: int) -> httpx.AsyncClient:
 
 @dataclass(slots=True)
 class _Heard:
-    """What a stream has said so far."""
+    """What has been received of a stream."""
 
     parts: list[str]
     chars: int = 0
@@ -76,7 +76,8 @@ class _Heard:
 
 
 class Provider:
-    """base_url: with /v1. name: for receipts and breakers. Raises SettingsError for a key no header can carry."""
+    """A provider of one model. base_url: with /v1. name: for receipts and breakers. Raises SettingsError for a key that
+    no header can carry."""
 
     def __init__(
         self,
@@ -110,10 +111,10 @@ class Provider:
     async def complete(
         self, messages: Sequence[dict[str, Any]], deadline_s: float, on_text: OnText | None = None
     ) -> Completion:
-        """The model's answer within deadline_s of wall-clock time. on_text: hears it come.
+        """Return the model's answer within deadline_s of wall-clock time. on_text: gets each piece as it comes.
 
-        Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'llm_rejected'): the
-        last means that this prompt will not be taken. Cancelling closes the connection.
+        Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'llm_rejected'), the last if
+        this prompt will never be accepted. Cancelling closes the connection.
         """
         try:
             async with asyncio.timeout(deadline_s):
@@ -178,7 +179,7 @@ class Provider:
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[str]:
-    """The data of server-sent events, one line each as this API sends them; bounded as a whole."""
+    """Yield the data of server-sent events, one line each as this API sends them; bounded as a whole."""
     buffer, total = b"", 0
     async for piece in response.aiter_bytes():
         total += len(piece)
@@ -211,7 +212,7 @@ async def _all(response: httpx.Response) -> str:
 
 
 async def _beginning(response: httpx.Response) -> bytes:
-    """An error's body, as far as it is needed to understand it."""
+    """Read the beginning of an error's body, as much as is needed to understand it."""
     body = b""
     async for piece in response.aiter_bytes():
         body += piece
@@ -232,7 +233,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _hear(heard: _Heard, event: dict[str, Any]) -> None:
-    """Take in one event. Raises CallFailed for one that is an error, breaks the shape or goes on too long."""
+    """Process one event. Raises CallFailed for an error event, an invalid one, or too long an answer."""
     if event.get("error"):
         raise CallFailed("http_5xx", retry=True)
     try:
@@ -267,7 +268,7 @@ def _hear_whole(heard: _Heard, text: str) -> None:
 
 
 def _meaning(response: httpx.Response, body: bytes, clock: Clock) -> ModelUnavailable | Permanent:
-    """What a refused request means."""
+    """Return the meaning of a refused request."""
     status, code = response.status_code, _error_code(body)
     retry_after_s = _retry_after_s(response.headers.get("retry-after"), clock)
     if status in (401, 403):

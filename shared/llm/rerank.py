@@ -1,4 +1,5 @@
-"""A reranker over HTTP: it reads question and passage together, which no index can, and says how well each answers."""
+"""Reranks passages over HTTP. A reranker reads question and passage together, which an index cannot, and scores the
+passage."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ TEXT_CHARS = 4_000
 
 
 class Reranker:
-    """base_url: what /rerank comes behind. Raises SettingsError for a key no header can carry."""
+    """A reranker behind an API. base_url: the address before /rerank. Raises SettingsError for a key that no header can
+    carry."""
 
     def __init__(
         self, http: httpx.AsyncClient, loop: Loop, *, base_url: str, api_key: str, model: str, style: Style = "cohere",
@@ -49,9 +51,10 @@ class Reranker:
         self._breaker = breakers.of(f"rerank:{httpx.URL(base_url).host}", model)
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
-        """How well each text answers, in the order of the texts; higher is better. Not on the loop's own thread.
+        """Return how well each text answers, in the order of the texts; higher is better. Not to be called on the
+        loop's own thread.
 
-        Batches go out side by side; one wall clock for all of them. Raises ModelUnavailable, Permanent.
+        Batches are sent in parallel, within one deadline. Raises ModelUnavailable, Permanent.
         """
         try:
             return self._loop.run(self._scores(question, texts), timeout_s=self._deadline_s)
@@ -92,7 +95,7 @@ class Reranker:
 
 
 def _read(answer: Any, count: int) -> list[float]:
-    """Scores in the order of the texts. Raises CallFailed for any other shape."""
+    """Return the scores in the order of the texts. Raises CallFailed for any other shape."""
     try:
         rows = answer["results"] if isinstance(answer, dict) else answer
         found = {int(row["index"]): float(row.get("relevance_score", row.get("score"))) for row in rows}
@@ -106,7 +109,7 @@ def _read(answer: Any, count: int) -> list[float]:
 def from_settings(
     settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> Reranker | None:
-    """The reranker that RERANK_BASE_URL names; None where none is."""
+    """Make the reranker that RERANK_BASE_URL names; None if it is not set."""
     if settings.rerank.base_url is None or settings.rerank.model is None:
         return None
     return Reranker(

@@ -1,4 +1,4 @@
-"""Which model answers: the providers in order, each behind its breaker, within one deadline."""
+"""Chooses the model that answers: the providers in order, each behind its breaker, within one deadline."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ WORTHWHILE_S = 1.0
 
 
 class Listener(Protocol):
-    """Whoever hears an answer come; called on the event loop's thread, must not block or raise."""
+    """Receives an answer while it is being generated. Called on the event loop's thread; must not block or raise."""
 
     def piece(self, text: str) -> None: ...
 
     def restart(self) -> None:
-        """Another attempt begins: what the one before it said does not count."""
+        """Discard what came so far: another attempt begins."""
         ...
 
 
 class NoModelAnswered(ModelUnavailable):
-    """Every provider failed or was left alone. attempts: what was tried, in order, for the receipt."""
+    """Every provider failed or was skipped. attempts: what was tried, in order, for the receipt."""
 
     def __init__(self, message: str, attempts: tuple[ModelAttempt, ...], retry_after_s: float | None) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
@@ -55,9 +55,11 @@ class NoModelAnswered(ModelUnavailable):
 
 
 class Router:
-    """providers: the first that answers wins; an answer of a later one is the fallback step `cheaper`. breakers:
-    shared by all routers of a process, and with SharedBreakers by the fleet; made with neutral=provider.is_neutral.
-    call_deadline_s: for one call."""
+    """Calls the providers in order until one answers. An answer of a later one is the fallback step `cheaper`.
+
+    breakers: shared by all routers of a process, and with SharedBreakers by all processes; made with
+    neutral=provider.is_neutral. call_deadline_s: for one call.
+    """
 
     def __init__(
         self,
@@ -84,10 +86,10 @@ class Router:
         self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None, *,
         cheaper: bool = False,
     ) -> Completion:  # fmt: skip
-        """An answer within deadline_s, retries and fallbacks included; with every attempt on it.
-        listener: hears the answer come, from its beginning with each attempt. cheaper: the first provider is not asked.
+        """Return an answer within deadline_s, retries and fallbacks included, with all attempts.
 
-        Raises NoModelAnswered, whatever went wrong: the caller's next fallback step is the same.
+        listener: gets the answer as it is generated, from the beginning with each attempt. cheaper: skip the first
+        provider. Raises NoModelAnswered for any failure, because the caller's next fallback step is the same.
         """
         ends_at_s = self._clock.monotonic_s() + deadline_s
         attempts: list[ModelAttempt] = []
@@ -121,7 +123,8 @@ class Router:
         patience_s: float,
         listener: Listener | None,
     ) -> Completion:
-        """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
+        """Call one provider. Retries are outside and the breaker inside, so that it sees each attempt and may refuse
+        it."""
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, CallFailed) and e.retry),
             wait=self._wait_s,
@@ -211,7 +214,7 @@ def _count(attempt: ModelAttempt) -> None:
 def from_settings(
     settings: Settings, http: httpx.AsyncClient, breakers: Breakers | SharedBreakers | None = None
 ) -> Router | None:
-    """The router of this process; None where no model is configured, and passages are quoted instead."""
+    """Make the router of this process; None if no model is configured, so that passages are quoted instead."""
     providers = [
         Provider(
             http,

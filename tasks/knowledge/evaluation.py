@@ -1,4 +1,4 @@
-"""How well passages are found: a corpus as one company, each question asked through the product's own search."""
+"""Evaluates retrieval: loads a corpus as one company and asks each question through the product's own search."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUESTION_DEADLINE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A passage as given. transcript: which conversation it is a part of."""
+    """A passage of the corpus. transcript: the conversation that it is part of."""
 
     id: str
     title: str
@@ -46,7 +46,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """company_id: whose it is. names: chunk → row. transcripts: transcript → document."""
+    """A loaded corpus. names: row id by chunk id. transcripts: document id by transcript id."""
 
     company_id: int
     names: Mapping[int, str]
@@ -54,7 +54,8 @@ class Corpus:
 
 
 def read_corpus(path: Path) -> list[Row]:
-    """`{"id", "text", "title"?, "transcript_id"?}` a line. Raises Permanent naming the line."""
+    """Read a corpus of one `{"id", "text", "title"?, "transcript_id"?}` per line. Raises Permanent naming the invalid
+    line."""
     rows = [
         Row(_text(entry, "id"), chunk.clean(str(entry.get("title") or "")), chunk.clean(_text(entry, "text")),
             _optional(entry, "transcript_id"))
@@ -66,8 +67,8 @@ def read_corpus(path: Path) -> list[Row]:
 
 
 def read_queries(path: Path) -> list[Query]:
-    """`{"id", "text", "history"?: [{"role", "text"}], "transcript_id"?}` a line; nothing else of it is used.
-    Raises Permanent naming the line."""
+    """Read queries of one `{"id", "text", "history"?: [{"role", "text"}], "transcript_id"?}` per line; other fields are
+    ignored. Raises Permanent naming the invalid line."""
     return [
         Query(_text(entry, "id"), _text(entry, "text"), _history(entry), _optional(entry, "transcript_id"))
         for entry in _entries(path, ("id", "text"))
@@ -75,8 +76,8 @@ def read_queries(path: Path) -> list[Query]:
 
 
 def load(conn: Conn, name: str, rows: Sequence[Row], embedder: Embedder) -> Corpus:
-    """Make a company of that name and store the rows as they are: one row, one passage. Rows of one transcript are the
-    passages of one document, in their order. Call outside a transaction."""
+    """Create a company of that name and store the rows unchanged: each row is one passage. Rows of one transcript
+    become passages of one document, in order. Call outside a transaction."""
     languages = language.detect_each(f"{row.title}\n{row.text}" for row in rows)
     with conn.transaction():
         company_id = companies.ensure(conn, name).id
@@ -97,7 +98,7 @@ def load(conn: Conn, name: str, rows: Sequence[Row], embedder: Embedder) -> Corp
 
 
 def _store(conn: Conn, company_id: int, key: str, parts: Sequence[tuple[Row, str]]) -> tuple[int, dict[int, str]]:
-    """Returns the document, and which chunk is which row."""
+    """Store one document. Returns its id, and the row of each chunk."""
     first, spoken = parts[0]
     with conn.transaction():
         set_companies(conn, [company_id])
@@ -121,7 +122,7 @@ def _store(conn: Conn, company_id: int, key: str, parts: Sequence[tuple[Row, str
 
 
 def _embed(conn: Conn, company_id: int, embedder: Embedder) -> None:
-    """All of the company's chunks, as the index worker does it."""
+    """Embed all of the company's chunks, in the same way as the index worker."""
     with conn.transaction():
         set_companies(conn, [company_id])
         rows = conn.execute(
@@ -147,7 +148,7 @@ def _embed(conn: Conn, company_id: int, embedder: Embedder) -> None:
 
 
 def ask(conn: Conn, corpus: Corpus, queries: Sequence[Query], embedder: Embedder, limit: int) -> Iterator[list[str]]:
-    """The ids of the best rows for each query, best first. Call outside a transaction."""
+    """Return the ids of the best rows for each query, best first. Call outside a transaction."""
     said = [said_before(query.history) for query in queries]
     known = _Known(embedder, [query.text for query in queries], said)
     for query, before in zip(queries, said, strict=True):
@@ -167,7 +168,7 @@ def ask(conn: Conn, corpus: Corpus, queries: Sequence[Query], embedder: Embedder
 
 
 class _Known:
-    """The embedder with all that will be asked embedded at once, on every core."""
+    """An embedder that has embedded all queries in advance, on all cores."""
 
     def __init__(self, embedder: Embedder, questions: Sequence[str], said: Sequence[Sequence[Said]]) -> None:
         self._embedder = embedder

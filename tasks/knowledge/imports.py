@@ -1,4 +1,4 @@
-"""Files and pages made into documents: one import a call, bounded in size and time, failed where nobody can read it."""
+"""Turns files and web pages into documents, one import a call, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Result(Enum):
 
 
 def take_due(r: KnowledgeResources, after_company: int, room: ClaimCapacity) -> Claimed[Claim]:
-    """Claim as many imports as there is room for, going round the companies. Each is given to do(). Raises
-    DatabaseUnavailable when nothing could be claimed."""
+    """Claim as many due imports as there is capacity for, in turn between companies, and pass each to do(). Raises
+    DatabaseUnavailable if nothing could be claimed."""
     with r.db.transaction() as conn:
         claims = imports.claim_several(
             conn, after_company, limit=room.slots, lease_s=LEASE_S, held=room.held, company_max=room.company_max
@@ -61,8 +61,8 @@ def take_due(r: KnowledgeResources, after_company: int, room: ClaimCapacity) -> 
 
 
 def import_next(r: KnowledgeResources, after_company: int) -> tuple[Result, int]:
-    """Make the import that is due next a document. Returns how it went and the company it was of (the cursor for the
-    next call). Raises DatabaseUnavailable when nothing could be claimed."""
+    """Import what is due next. Returns the result and its company, which is the cursor for the next call. Raises
+    DatabaseUnavailable if nothing could be claimed."""
     batch = take_due(r, after_company, ClaimCapacity(1))
     for claim in batch.pieces:
         return do(r, claim), batch.company
@@ -70,7 +70,7 @@ def import_next(r: KnowledgeResources, after_company: int) -> tuple[Result, int]
 
 
 def do(r: KnowledgeResources, claim: Claim) -> Result:
-    """Make a claimed import a document, mark it as failed with the reason, or leave it for later."""
+    """Import what was claimed: it becomes a document, or it is marked as failed with the reason, or postponed."""
     bound = {"company_id": claim.company_id, "import_id": claim.import_id}
     try:
         _import(r, claim)
@@ -105,7 +105,7 @@ def _failed(r: KnowledgeResources, claim: Claim, reason: str) -> Result:
 
 
 def _import(r: KnowledgeResources, claim: Claim) -> None:
-    """No connection is held while a file is read or a page fetched."""
+    """Read the file or fetch the page, holding no database connection meanwhile."""
     if claim.attempts > ATTEMPTS_MAX:
         raise Permanent("import", f"{ATTEMPTS_MAX} workers ended while they read it")
     with r.db.transaction(claim.company_id) as conn:
@@ -141,7 +141,7 @@ def _import(r: KnowledgeResources, claim: Claim) -> None:
 
 
 def _queue_pages(r: KnowledgeResources, claim: Claim, wanted: Import) -> None:
-    """Queue the pages that a site names, and let go of those that it names no more."""
+    """Queue the pages that a sitemap names, and remove those that it no longer names."""
     found = site.pages_of(wanted.source, _getting(r))
     faults.reach("import.site_fetched")
     with r.db.transaction(claim.company_id) as conn:

@@ -1,5 +1,7 @@
-"""Questions that are asked often keep their vectors and what they find in the cache: found each hour, renewed before
-they expire. Nothing stale is kept: what is found stands under the version of the company's knowledge."""
+"""Keeps the vectors and results of frequent questions in the cache: found each hour, renewed before they expire.
+
+Nothing stale is kept, because results are cached under the version of the company's knowledge.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ def _find(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _warm(work: Work, cursor: Cursor | None) -> Batch:
-    """All of them in one batch, because a second one would come to the first one's companies again."""
+    """Renew all questions in one batch, because a second batch would come to the first one's companies again."""
     asked = popular.commonest(work.conn, limit=QUESTIONS)
     if not asked:
         return Batch()
@@ -46,7 +48,7 @@ def _warm(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _renew(r: KnowledgeResources, company_id: int, questions: list[str]) -> None:
-    """As an answer asks them at the beginning of a conversation."""
+    """Search as an answer does at the beginning of a conversation."""
     understood = r.understand(questions, deadline_s=EMBED_DEADLINE_S, renew=True)
     with r.db.transaction(company_id) as conn:
         for question in questions:
@@ -58,7 +60,7 @@ def _renew(r: KnowledgeResources, company_id: int, questions: list[str]) -> None
 
 @contextmanager
 def _resources(work: Work) -> Iterator[Resources]:
-    """The worker's own, or those of a run by hand."""
+    """Return the worker's resources, or open some for a run by hand."""
     if work.resources is not None:
         yield work.resources
         return

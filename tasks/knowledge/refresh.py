@@ -1,4 +1,4 @@
-"""Once a week: what has no vectors though it should, and websites that were read before."""
+"""Weekly refresh: queues documents that lack vectors, and websites that were imported before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COMPANIES_A_BATCH = 20
 
 
 def _refresh(work: Work, cursor: Cursor | None) -> Batch:
-    """Rows only: the index worker does what they ask for. A short transaction for each company."""
+    """Add the queue rows; the index worker does the work. One short transaction for each company."""
     ids = companies.ids_after(work.conn, int(cursor["after"]) if cursor else 0, limit=COMPANIES_A_BATCH)
     asked = 0
     for company_id in ids:

@@ -1,4 +1,4 @@
-"""What reading, embedding and searching documents needs of what a process holds open."""
+"""The resources of a process that reading, embedding and searching documents need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When documents are read and embedded: at a wake-up after they came, and every minute for whatever is left."""
+"""Celery tasks that read and embed documents: on a wake-up when they were added, and every minute for what is left."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ IMPORTS = "imports"
 
 @app.task(base=Step, bind=True, name="knowledge.import_due", runs_on=queues.INDEX)
 def import_due(self: Step) -> None:
-    """Begin making documents of whatever files and pages are due, as much as this process has room for, until nothing
-    is."""
+    """Import due files and pages, as many as this process has capacity for, until none is due."""
     self.process.dispatchers[queues.INDEX].drain()
 
 
 def dispatcher(process: Process) -> Dispatcher[Claim]:
-    """Reads this process' share of the files and pages, IMPORT_THREADS at a time, each in a child of its own."""
+    """Return the dispatcher of this process's imports: IMPORT_THREADS at a time, each file in a child process of its
+    own."""
     r = process.resources
 
     def claim(after_company: int, room: ClaimCapacity) -> Claimed[Claim]:
@@ -50,7 +50,7 @@ def dispatcher(process: Process) -> Dispatcher[Claim]:
 
 @app.task(base=Step, bind=True, name="knowledge.audit_index", runs_on=queues.INDEX)
 def audit_recall(self: Step) -> None:
-    """Hold the index against the exact answer, company by company."""
+    """Compare the vector indexes with exact search, company by company."""
     r = self.process.resources
     with r.db.transaction() as conn:
         if not rounds.begins(conn, self.name, not_within_s=AUDIT_HALF_S):
@@ -62,14 +62,14 @@ def audit_recall(self: Step) -> None:
 
 @app.task(base=Step, bind=True, name="knowledge.embed_due", runs_on=queues.INDEX)
 def embed_due(self: Step) -> None:
-    """Embed a batch of the document that is due next, of the next company in this thread's round; wakes its task again
+    """Embed a batch of the document that is due next, of the next company in this thread's round. Wakes its task again
     until nothing is due."""
     if index_one(self.process):
         wake_up(embed_due)
 
 
 def index_one(process: Process) -> bool:
-    """Embed one batch; whether there may be more to do."""
+    """Embed one batch. Returns whether more may be due."""
     cursor = getattr(process.cursors, "index", 0)
     result, process.cursors.index = flow.index_next_document(process.resources, cursor)
     # Nothing behind the cursor is not nothing: the next call begins at the first company.

@@ -1,7 +1,7 @@
-"""What a model may ask of a company's knowledge, as plain functions: each works for one company and sees no other.
+"""Functions with which a model may search a company's knowledge. Each works for one company and sees no other.
 
-Names and ids that a model gives are arguments, never SQL and never trusted: documents that the company has not are
-refused by the database, and nothing here writes.
+Names and ids from a model are passed as values, never as SQL, and never trusted: the database refuses documents that
+are not the company's, and nothing here writes.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One company's knowledge, as far as the asker may see it. within: what every search of theirs stays inside
-    (speakers narrow searches, not reading); asker: names those rights, because results are remembered under them."""
+    """One company's knowledge, as far as the asker may see it. within: a filter that every search keeps to (speakers
+    narrow searches, not reading). asker: names those rights, because results are cached under them."""
 
     r: KnowledgeResources
     company_id: int
@@ -37,17 +37,17 @@ class Desk:
     within: Filter = EVERYTHING
 
     def search(self, question: str, limit: int = 6) -> list[Passage]:
-        """The passages that answer a question best."""
+        """Return the passages that answer a question best."""
         return self._find(question, self.within, limit)
 
     def search_by_speaker(self, question: str, speaker: str, limit: int = 6) -> list[Passage]:
-        """What somebody said about it."""
+        """Return what a speaker said about a question."""
         return self._find(question, self._narrowed(speakers=(speaker,)), limit)
 
     def search_by_date(
         self, question: str, since: datetime | None, until: datetime | None, limit: int = 6
     ) -> list[Passage]:
-        """What was said or written about it in a time; until is not included."""
+        """Return what was said or written about a question in a period; until is exclusive."""
         # the narrower bound of each side: nobody looks outside what they may see
         since = max((time for time in (since, self.within.since) if time is not None), default=None)
         until = min((time for time in (until, self.within.until) if time is not None), default=None)
@@ -57,27 +57,27 @@ class Desk:
         return self._find(question, self._narrowed(categories=(category,)), limit)
 
     def list_documents(self, after_id: int = 0, limit: int = 50) -> list[Document]:
-        """The documents in the order of their ids, from behind after_id on."""
+        """List documents in the order of their ids, starting after after_id."""
         with self.r.db.transaction(self.company_id) as conn:
             return store.list_documents(
                 conn, self.company_id, after_id=after_id, limit=min(max(limit, 1), 200), where=self.within
             )
 
     def read_passage(self, chunk_id: int, around: int = 1) -> list[Passage]:
-        """A passage with those before and after it in its document; nothing if there is none."""
+        """Return a passage with those before and after it in its document; nothing if it does not exist."""
         with self.r.db.transaction(self.company_id) as conn:
             return passages.surroundings(
                 conn, self.company_id, chunk_id, min(max(around, 0), AROUND_MAX), where=self.within
             )
 
     def compare_documents(self, one: int, other: int, question: str, limit: int = 3) -> dict[int, list[Passage]]:
-        """What two documents say to one question, each with its own best passages."""
+        """Return what two documents say about a question, each with its own best passages."""
         return {
             document: self._find(question, self._narrowed(documents=(document,)), limit) for document in (one, other)
         }
 
     def _narrowed(self, **fields: tuple[str, ...] | tuple[int, ...]) -> Filter:
-        """What the asker may see and this: of a list both name, what stands in both."""
+        """Combine a filter with what the asker may see: of lists that both have, what is in both."""
         narrowed = {}
         for name, wanted in fields.items():
             allowed = getattr(self.within, name)
@@ -92,7 +92,7 @@ class Desk:
 
 
 def cited(passages_used: Sequence[Passage]) -> list[dict[str, object]]:
-    """Where each passage stands, down to the character: for whoever wants to show it."""
+    """Return where each passage stands in its document, in characters, so that it can be shown there."""
     return [
         {"chunk": p.chunk_id, "document": p.document_id, "title": p.title, "start": p.start_char,
          "end": p.start_char + len(p.text)} for p in passages_used

@@ -40,7 +40,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """changed: whether anything was written; False when the same content stood there already."""
+    """Result of adding a document. changed: False if the same content was stored already."""
 
     document_id: int
     changed: bool
@@ -73,12 +73,11 @@ def add_document(
     category: str | None = None,
     dated_at: datetime | None = None,
 ) -> Added:
-    """Store a document under its source; the same source with another hash replaces text and chunks.
+    """Store a document under its source; another hash under the same source replaces its text and chunks.
 
-    content_hash: of everything that is stored. dated_at: when it was said or written. All texts without NUL and lone
-    surrogates.
-    Raises ValueError for a language that is not in LANGUAGES and for a collection's name that is none.
-    Call inside a transaction.
+    content_hash: of everything that is stored. dated_at: when it was said or written. No text may contain NUL or lone
+    surrogates. Raises ValueError for a language that is not in LANGUAGES and for an invalid collection name. Call
+    inside a transaction.
     """
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}: one of {', '.join(sorted(LANGUAGES))}")

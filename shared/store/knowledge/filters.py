@@ -1,4 +1,4 @@
-"""Where a search looks."""
+"""Defines filters, which narrow a search."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Where to search; what stands in several fields must hold in all, None does not narrow.
+    """Where to search. All fields that are set must match; None does not narrow.
 
-    documents, collections: ids of the company's. speakers: as they are named, without regard to case. since, until:
-    when it was said or written; until is not included.
+    documents, collections: ids of the company's. speakers: by name, ignoring case. since, until: when it was said or
+    written; until is exclusive.
     """
 
     documents: tuple[int, ...] | None = None
@@ -25,11 +25,11 @@ class Filter:
     until: datetime | None = None
 
     def as_json(self) -> str:
-        """As knowledge_search() and chat_filters take it."""
+        """Return the JSON that knowledge_search() and chat_filters take."""
         return json.dumps(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
-        """What narrows, as JSON has it."""
+        """Return the fields that are set, as JSON values."""
         named: dict[str, Any] = {}
         for name in ("documents", "collections", "categories", "speakers"):
             values = getattr(self, name)
@@ -43,7 +43,7 @@ class Filter:
 
     @classmethod
     def from_json(cls, named: Mapping[str, Any]) -> Self:
-        """Of what as_json() wrote."""
+        """Parse what `as_json` returned."""
         values: dict[str, Any] = {key: tuple(value) for key, value in named.items() if isinstance(value, list)}
         values |= {key: datetime.fromisoformat(named[key]) for key in ("since", "until") if key in named}
         return cls(**values)

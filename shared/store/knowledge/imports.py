@@ -1,4 +1,4 @@
-"""Stores what is to become a document: queued, done, or failed with the reason."""
+"""Stores imports: what is to become a document, queued, done, or failed with the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATES = ("queued", "done", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """version: fences it. attempts: how often it was claimed, this time included."""
+    """A claimed import. version: its fencing token. attempts: number of claims, this one included."""
 
     company_id: int
     import_id: int
@@ -31,8 +31,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """described: title, collection, language, category, dated_at, each where it was given. body: a file's. seen: what
-    came with the document that a page is already; None where it is none, or another one is wanted."""
+    """What a claim refers to.
+
+    described: title, collection, language, category and dated_at, as far as given. body: a file's content. seen: the
+    validators of the page from which the document was made; None if there is no document, or a different one is wanted.
+    """
 
     source: str
     name: str
@@ -59,12 +62,12 @@ def queue_file(
     conn: Conn, company_id: int, *, source: str, name: str, media_type: str | None, body: bytes,
     described: Mapping[str, Any],
 ) -> int:  # fmt: skip
-    """Have a file read; another one under its source takes its place. Returns the import's id."""
+    """Queue a file; it replaces an earlier one under the same source. Returns the import's id."""
     return _queue(conn, company_id, source, name, "file", media_type, described, body)
 
 
 def queue_site(conn: Conn, company_id: int, address: str, described: Mapping[str, Any]) -> int:
-    """Have the pages of a sitemap read. Returns the import's id."""
+    """Queue the sitemap of a website. Returns the import's id."""
     return _queue(conn, company_id, address, address, "site", None, described, None)
 
 
@@ -93,8 +96,11 @@ def _queue(
 def claim_several(
     conn: Conn, after_company: int, *, limit: int, lease_s: float, held: Sequence[int], company_max: int
 ) -> list[Claim]:
-    """Imports that are due, up to limit, going round the companies from behind after_company on. held: the company of
-    each import that is under way in this process; of one company no more than company_max are, these included."""
+    """Claim due imports, up to limit, in turn between companies, starting after after_company.
+
+    held: the companies of the imports that this process is working on. No company gets more than company_max, including
+    those.
+    """
     with conn.cursor(row_factory=class_row(Claim)) as cursor:
         return cursor.execute(
             """
@@ -132,14 +138,14 @@ LOAD = """
 
 
 def load(conn: Conn, claimed: Claim) -> Import | None:
-    """Return what a claim is of; None if another worker has it, or it was queued anew."""
+    """Return what a claim refers to; None if another worker has claimed it or it was queued again."""
     with conn.cursor(row_factory=class_row(Import)) as cursor:
         return cursor.execute(LOAD, (claimed.company_id, claimed.import_id, claimed.version)).fetchone()
 
 
 def finish(conn: Conn, claimed: Claim, document_id: int | None, seen: Mapping[str, Any] | None = None) -> bool:
-    """It is a document now, or pages. seen: what tells the next time whether it has changed. False if it was queued
-    anew meanwhile."""
+    """Mark an import as done. seen: validators that tell next time whether the page has changed. Returns False if it
+    was queued again since the claim."""
     return (
         conn.execute(
             """
@@ -192,7 +198,7 @@ POSTPONE = """
 
 
 def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: bool = True) -> None:
-    """Have an import that failed tried again in delay_s. tried: whether this counts as an attempt."""
+    """Retry a failed import in delay_s. tried: whether this counts as an attempt."""
     conn.execute(
         POSTPONE,
         (delay_s, reason[:REASON_CHARS], 0 if tried else 1, claimed.company_id, claimed.import_id, claimed.version),
@@ -200,7 +206,7 @@ def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: 
 
 
 def fail(conn: Conn, claimed: Claim, reason: str) -> None:
-    """Mark an import that cannot be read as failed. What was sent stays, to be tried again once the reason is gone."""
+    """Mark an import as failed. Its file is kept, so that it can be retried once the reason is gone."""
     conn.execute(
         """
         /* imports.fail */
@@ -216,7 +222,7 @@ def fail(conn: Conn, claimed: Claim, reason: str) -> None:
 
 
 def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: int | None, reason: str | None) -> None:
-    """Write down what became of a file that was read here and now: a document, or why not."""
+    """Record the outcome of a file that was read immediately: a document, or the reason why not."""
     conn.execute(
         """
         /* imports.note */
@@ -252,7 +258,7 @@ RETRY_FAILED = """
 
 
 def retry_failed(conn: Conn, company_id: int) -> int:
-    """Queue again what is failed and still there to be read. Returns how many."""
+    """Queue failed imports again, as far as their files are still there. Returns how many."""
     return conn.execute(RETRY_FAILED, (company_id,)).rowcount
 
 
@@ -277,8 +283,10 @@ _FIND_FAILED = """
 def clear_failed(
     conn: Conn, company_id: int, reason: str | None = None, *, dry_run: bool = False
 ) -> list[tuple[int, str, str | None]]:
-    """Forget what is failed, with what was sent; documents stay. reason: only where the reason holds these words.
-    Returns (id, source, reason) of each; dry_run: of those that would go."""
+    """Delete failed imports with their files; documents stay.
+
+    reason: only those whose reason contains this text. Returns (id, source, reason) of each. dry_run: only list them.
+    """
     statement = _FIND_FAILED if dry_run else _CLEAR_FAILED
     rows = conn.execute(statement, {"company": company_id, "reason": reason}).fetchall()
     return sorted((int(str(id_)), str(source), None if why is None else str(why)) for id_, source, why in rows)

@@ -1,4 +1,4 @@
-"""The search over a company's chunks: what comes into question, what each side says of it, and its text."""
+"""Searches a company's chunks: candidates, what words and vectors say of each, and their texts."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ from shared.store.knowledge.filters import Filter
 
 
 class Word(NamedTuple):
-    """tells: the rarer, the more, times what it counts. mean_length: of the language's chunks, in words."""
+    """A word of the question. tells: its weight, higher for rarer words. mean_length: mean length of the language's
+    chunks, in words."""
 
     tells: float
     mean_length: float
 
 
 class Hit(NamedTuple):
-    """A chunk that comes into question. family: its document's title, empty for transcripts; spoken: it is a part of a
-    transcript. length: in words. places: where the question's words stand, as `positions` reads it: most are counted
-    only. cosine: None without a vector."""
+    """A candidate.
+
+    family: its document's title, empty for transcripts; spoken: it is part of a transcript. length: in words. places:
+    positions of the question's words, in the form that `positions` reads, because most are only counted. cosine: None
+    without a vector.
+    """
 
     chunk_id: int
     document_id: int
@@ -42,8 +46,11 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """words: by language and lexeme, also those that no chunk has. asked: the question's own words of each language in
-    their order. chunks: how many the company has of each language."""
+    """Candidates of a question, with what is needed to score them.
+
+    words: by language and lexeme, including those that no chunk has. asked: the question's own words in each language,
+    in order. chunks: the company's number of chunks in each language.
+    """
 
     words: Mapping[tuple[str, str], Word]
     asked: Mapping[str, Sequence[str]]
@@ -68,13 +75,12 @@ def hits(
     where: Filter | None,
     limit: int,
 ) -> Hits:
-    """What comes into question, in no order: up to `limit` chunks of each side, with what both say of each.
+    """Return the candidates of a question, in no order: up to `limit` by words and by meaning, each scored by both.
 
-    texts: the question, then what was said before it, all without NUL and lone surrogates (4096 characters of each are
-    read); weights: what the words of each count. near: a model and its vector of the question; None, or one that has
-    no vectors: words only.
-    Raises psycopg's InsufficientPrivilege if the transaction does not work for the company or the filter names what
-    is not the company's.
+    texts: the question, then what was said before it, without NUL and lone surrogates (4096 characters of each are
+    read); weights: the weight of each text's words. near: a model's name and the question's vector; None, or a model
+    without vectors, searches by words only. Raises psycopg's InsufficientPrivilege if the transaction does not work for
+    the company, or the filter names something that is not the company's.
     """
     model, vector = near if near is not None else (None, None)
     row = conn.execute(
@@ -117,7 +123,7 @@ _LEXEME = re.compile(r"(?<![^ ])'((?:[^'\\]|''|\\.)*)'(?::([0-9,A]+))?")
 
 
 def places(tsvector: str) -> dict[str, str]:
-    """Return where each word stands, such as "1A,7A", of a tsvector as PostgreSQL writes it."""
+    """Return where each word stands, such as "1A,7A", from a tsvector's text form."""
     found = _LEXEME.findall(tsvector)
     if "''" in tsvector or "\\" in tsvector:
         return {lexeme.replace("''", "'").replace("\\\\", "\\"): written for lexeme, written in found}
@@ -126,8 +132,8 @@ def places(tsvector: str) -> dict[str, str]:
 
 @lru_cache(maxsize=4096)
 def positions(written: str) -> tuple[int, ...]:
-    """Return a word's places as numbers, whether they are marked with an A or not. Most words stand in one of a few
-    hundred places."""
+    """Return a word's positions as numbers, with or without the mark A. Cached, because most words have one of a few
+    hundred values."""
     return tuple(int(place) for place in written.replace("A", "").split(",")) if written else ()
 
 
@@ -149,8 +155,7 @@ def texts_of(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> dict[int,
 
 
 def texts_and_version(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> tuple[dict[int, Text], int]:
-    """Return what `texts_of` does, with the version of the company's knowledge (`knowledge.version`) that the texts are
-    of."""
+    """Return what `texts_of` does, with the version of the company's knowledge that the texts are from."""
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             """
@@ -168,9 +173,9 @@ def texts_and_version(conn: Conn, company_id: int, chunk_ids: Sequence[int]) -> 
 
 
 def save_chat_filter(conn: Conn, company_id: int, conversation_id: int, where: Filter | None) -> None:
-    """Have a conversation's questions answered from this part of the knowledge only; None: from all.
+    """Restrict a conversation's questions to a part of the knowledge; None removes the restriction.
 
-    Raises psycopg's InsufficientPrivilege for a filter that names what is not the company's.
+    Raises psycopg's InsufficientPrivilege for a filter that names something that is not the company's.
     """
     if where is None:
         conn.execute(
@@ -221,8 +226,8 @@ SURROUNDINGS = """
 
 
 def surroundings(conn: Conn, company_id: int, chunk_id: int, around: int, where: Filter | None = None) -> list[Passage]:
-    """A chunk and up to `around` before and after it, in their order; nothing where the filter has it not. relevance
-    and score: 0, because nothing was asked."""
+    """Return a chunk and up to `around` chunks before and after it, in order; nothing if the filter excludes it.
+    relevance and score are 0, because no question was asked."""
     with conn.cursor(row_factory=class_row(Passage)) as cursor:
         return cursor.execute(
             SURROUNDINGS,

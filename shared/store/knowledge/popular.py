@@ -1,4 +1,4 @@
-"""Finds what a company's customers ask often."""
+"""Finds the questions that a company's customers ask often."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ CHARS_MIN, CHARS_MAX = 4, 300
 
 @dataclass(frozen=True, slots=True)
 class Popular:
-    """message_id: the message that asks it as it is written most often. asked: how often lately, in whatever form."""
+    """A frequent question. message_id: a message that asks it in its most frequent spelling. asked: how often lately,
+    in any spelling."""
 
     company_id: int
     message_id: int
@@ -73,8 +74,8 @@ FIND = """
 
 
 def find(conn: Conn, company_id: int, *, limit: int) -> int:
-    """Note anew what was asked often in a company's last turns of one message: the same but for case, white space and
-    the marks at its end. Returns how many. Call inside a transaction."""
+    """Replace a company's frequent questions by those of its last one-message turns; spellings that differ in case,
+    white space or final punctuation count as one. Returns how many. Call inside a transaction."""
     conn.execute("/* popular.find */ DELETE FROM popular_questions WHERE company_id = %s", (company_id,))
     return conn.execute(
         FIND,
@@ -93,7 +94,7 @@ COMMONEST = """
 
 
 def commonest(conn: Conn, *, limit: int) -> list[Popular]:
-    """What is asked most often, of all companies, each company's together; works without a company set."""
+    """List the most frequent questions of all companies, grouped by company. Works without a company set."""
     with conn.cursor(row_factory=class_row(Popular)) as cursor:
         return cursor.execute(COMMONEST, {"limit": limit}).fetchall()
 
@@ -109,6 +110,6 @@ TEXTS = """
 
 
 def texts(conn: Conn, company_id: int, message_ids: Sequence[int]) -> list[str]:
-    """The words of a company's questions, in this order, without those that were erased meanwhile."""
+    """Return the texts of a company's questions in this order; those that were erased are left out."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(TEXTS, {"company": company_id, "messages": list(message_ids)}).fetchall()

@@ -1,4 +1,4 @@
-"""Queues pages of websites to become documents, and removes those that their sitemap names no more."""
+"""Queues the pages of websites, and removes those that their sitemap no longer names."""
 
 from __future__ import annotations
 
@@ -53,10 +53,12 @@ QUEUE_PAGES = """
 def queue_pages(
     conn: Conn, company_id: int, pages: Mapping[str, str], described: Mapping[str, Any], *, site: str, version: int
 ) -> int:
-    """Have pages fetched, also those that were fetched before, but for those that have not changed: a document of this
-    version, of a day after the one on which the sitemap says that the page changed last.
+    """Queue pages to be fetched, except those that have not changed: fetched with this version of the reader after the
+    day of the sitemap's `lastmod`.
 
-    pages: with that day or time, empty where nobody says it. site: the sitemap that names them. Returns how many."""
+    pages: address and `lastmod`, empty if there is none. site: the sitemap that names them. Returns how many were
+    queued.
+    """
     return conn.execute(
         QUEUE_PAGES,
         {
@@ -94,9 +96,12 @@ DELETE_GONE_PAGES = """
 
 
 def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) -> int:
-    """Mark pages that their sitemap names no more; delete those that were marked LEFT_FOR_DAYS ago, with their
-    documents. Nothing happens where the sitemap names fewer than half of what it named before: then it is the sitemap
-    that is broken. named: all that it names. Returns how many were deleted."""
+    """Mark pages that their sitemap no longer names; delete those that were marked LEFT_FOR_DAYS ago, with their
+    documents.
+
+    Does nothing if the sitemap names fewer than half of what it named before: then it is probably broken. named: all
+    that it names. Returns how many were deleted.
+    """
     values = {"company": company_id, "site": site, "named": list(named), "days": LEFT_FOR_DAYS}
     broken = conn.execute(
         """
@@ -128,7 +133,7 @@ def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) ->
 
 
 def queue_sites_again(conn: Conn, company_id: int) -> int:
-    """Have the company's websites read once more. Returns how many."""
+    """Queue all of the company's websites again. Returns how many."""
     return conn.execute(
         """
         /* imports.queue_sites_again */
@@ -144,7 +149,7 @@ def queue_sites_again(conn: Conn, company_id: int) -> int:
 
 
 def count_sites(conn: Conn) -> int:
-    """Count websites of all companies that could be read once more. For the owner role."""
+    """Count the websites of all companies that could be queued again. For the owner role."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
             """
