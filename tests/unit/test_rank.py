@@ -102,3 +102,31 @@ def test_what_stands_between_good_parts_of_a_conversation_is_good() -> None:
 def test_cosines_of_a_model_with_a_high_baseline_are_stretched() -> None:
     assert nearness(0.6, 0.2) == pytest.approx(0.4)
     assert nearness(0.85, 0.7) == pytest.approx(0.4)
+
+
+# ------------------------------------------------------------------ values
+
+
+def test_a_rank_counts_one_part_of_k_and_itself() -> None:
+    assert reciprocal_rank([[7, 8], [8]]) == pytest.approx({7: 1 / 61, 8: 1 / 62 + 1 / 61})
+    assert reciprocal_rank([[7, 8]], k=1) == pytest.approx({7: 1 / 2, 8: 1 / 3})
+
+
+def test_fused_passages_come_by_their_score_and_those_of_one_score_by_their_number() -> None:
+    found = fuse([[_passage(3, 0.1), _passage(1, 0.1)], [_passage(2, 0.1), _passage(1, 0.3)]], 3, k=1)
+    assert [(p.chunk_id, p.score, p.relevance) for p in found] == [
+        (1, pytest.approx(2 / 3), 0.3), (2, 0.5, 0.1), (3, 0.5, 0.1),
+    ]  # fmt: skip
+    assert [p.chunk_id for p in fuse([[_passage(3, 0.1)], [_passage(2, 0.1)]], 1)] == [2]
+
+
+def test_what_both_sides_said_of_a_passage_is_the_better_of_it() -> None:
+    def said(bm25: float | None, cosine: float | None) -> Passage:
+        return Passage(1, 1, "t", 0, "x", 1.0, 0.5, bm25=bm25, cosine=cosine)
+
+    for one, other, both in [
+        (said(3.0, 0.2), said(2.0, 0.7), (3.0, 0.7)), (said(2.0, 0.7), said(3.0, 0.2), (3.0, 0.7)),
+        (said(None, 0.2), said(3.0, None), (3.0, 0.2)), (said(None, None), said(None, None), (None, None)),
+    ]:  # fmt: skip
+        [found] = fuse([[one], [other]], 5)
+        assert (found.bm25, found.cosine) == both
