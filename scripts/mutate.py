@@ -65,7 +65,7 @@ MODULES = (
     "shared/resilience/backoff.py",
     "shared/resilience/breaker.py",
     "shared/resilience/load_shedding.py",
-    "shared/spelling.py",
+    "shared/settings/spelling.py",
     "tasks/answers/cited_pieces.py",
     "tasks/answers/fallback.py",
     "tasks/answers/trace.py",

@@ -79,6 +79,8 @@ def _paragraphs(rows: Iterator[list[str]]) -> Iterator[str]:
         if len(row) > COLUMNS_MAX:
             raise Unreadable(f"more than {COLUMNS_MAX} columns: divide the table")
         if header is None:
+            if not any(map(str.strip, row)):
+                continue  # blank lines before the table, and what the line end behind `sep=;` leaves
             header = [" ".join(name[:CELL_CHARS].split()) or f"column {place}" for place, name in enumerate(row, 1)]
             continue
         yield from _paragraph(header, row)
