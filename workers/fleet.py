@@ -14,9 +14,8 @@ class Row:
     """A kind of Celery worker.
 
     queues: what it consumes. pool: threads for work that waits, prefork for work that may need killing.
-    concurrency: threads or children that hear wake-ups. threads: resident ones beside the pool. connections: to the
-    database, for all its processes together. max_memory_kb: a prefork child above it is replaced after its task.
-    """
+    concurrency: threads or children that hear wake-ups. threads: background threads beside the pool. connections: to
+    the database, for all its processes together. max_memory_kb: a prefork child above it is replaced after its task."""
 
     name: str
     queues: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What operators see of a turn: the receipt with its waterfall, lists, prices and budgets."""
+"""What operators see of a turn: the receipt with its trace, lists, prices and budgets."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def ear() -> StallDetector:
     return ear
 
 
-def test_rings_that_wait_while_none_is_taken_are_a_wedge_after_a_while(ear: StallDetector) -> None:
+def test_wakeups_that_wait_while_none_is_taken_are_a_stall_after_a_while(ear: StallDetector) -> None:
     seen = [ear.stalled(t, waiting=3, taken=7, busy=False) for t in (10.0, 40.0, 69.9, 70.0)]
     assert seen == [False, False, False, True]
 

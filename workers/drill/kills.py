@@ -68,8 +68,8 @@ def _hang(stage: Stage) -> None:
     mark = faults.arm(stage.system.marks, "worker.received", "hang")
     stage.wait(mark.exists, "a consumer hangs")
     stage.struck(mark.stat().st_ctime)
-    wedged_s = stage.system.config.processes.stalled_after_s
-    stage.wait(lambda: stage.system.restarts() > before, "it ends itself and is started again", wedged_s + 30)
+    stalled_s = stage.system.config.processes.stalled_after_s
+    stage.wait(lambda: stage.system.restarts() > before, "it ends itself and is started again", stalled_s + 30)
 
 
 def _wakeups_lost(stage: Stage) -> None:

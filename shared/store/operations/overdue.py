@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared.store.db.pool import Conn
 
 PAUSE_MAX_S = 8.0
-"""A fleet that is behind is rung less often, but a ring that was lost is made up for within seconds."""
+"""A fleet that is behind is woken less often, but a wake-up that was lost is made up for within seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ JOURNAL_S = 60.0
 OVERDUE_S = 120.0
 BALANCE_S = 1_800.0
 """It is taken every five minutes."""
-RINGS = 5_000
+WAKEUPS = 5_000
 RUNNING_S = 3_600.0
 BACKGROUND_S = 1_800.0
 """Nobody waits for it to the minute."""
@@ -71,7 +71,7 @@ def queues(visit: CheckContext) -> CheckResult:
     empty = clearing(visit, {wakeup_queue(name): depth for name, depth in depths.items()})
     return CheckResult({name: {"wakeups": depth, **empty[wakeup_queue(name)]} for name, depth in depths.items()}, tuple(
         Problem(f"deep.{name}", f"{depth} wake-ups wait in {name}: are its workers running?")
-        for name, depth in depths.items() if depth >= RINGS
+        for name, depth in depths.items() if depth >= WAKEUPS
     ))  # fmt: skip
 
 

@@ -35,14 +35,14 @@ def run() -> Iterator[Callable[..., Scripted]]:
     started: list[Scripted] = []
 
     def run(*script: Callable[[], float]) -> Scripted:
-        resident = Scripted(*script)
-        started.append(resident)
-        resident.start()
-        return resident
+        thread = Scripted(*script)
+        started.append(thread)
+        thread.start()
+        return thread
 
     yield run
-    for resident in started:
-        resident.stop()
+    for thread in started:
+        thread.stop()
 
 
 def _fail() -> float:
@@ -55,8 +55,8 @@ def _go_on() -> float:
 
 def test_a_failing_round_is_tried_again_and_told_without_its_words(run: Callable[..., Scripted]) -> None:
     with capture_logs() as logs:
-        resident = run(_fail, _fail, _go_on, _fail)
-        assert resident.done.wait(WITHIN_S)
+        thread = run(_fail, _fail, _go_on, _fail)
+        assert thread.done.wait(WITHIN_S)
 
     told = [(line["event"], line["failures"], line["error"]) for line in logs]
     # a round that went well ends the row of failures
@@ -65,26 +65,26 @@ def test_a_failing_round_is_tried_again_and_told_without_its_words(run: Callable
 
 
 def test_a_round_that_goes_on_at_once_does_not_wait(run: Callable[..., Scripted]) -> None:
-    resident = run(*[_go_on] * 1000)
+    thread = run(*[_go_on] * 1000)
 
-    assert resident.done.wait(WITHIN_S)
-    assert resident.rounds == 1001
+    assert thread.done.wait(WITHIN_S)
+    assert thread.rounds == 1001
 
 
 def test_stopping_ends_a_pause(run: Callable[..., Scripted]) -> None:
-    resident = run()
-    assert resident.done.wait(WITHIN_S)  # it pauses now, for long
+    thread = run()
+    assert thread.done.wait(WITHIN_S)  # it pauses now, for long
 
-    resident.stop()
+    thread.stop()
 
-    assert not resident.is_alive()
-    assert resident.rounds == 1
+    assert not thread.is_alive()
+    assert thread.rounds == 1
 
 
 def test_stopping_one_that_never_started_is_nothing() -> None:
-    resident = Scripted()
-    resident.stop()
-    assert not resident.is_alive()
+    thread = Scripted()
+    thread.stop()
+    assert not thread.is_alive()
 
 
 def test_standing_still_is_short_at_first_and_bounded() -> None:
