@@ -1,4 +1,4 @@
-"""Receipts: how an answer came to be."""
+"""Stores receipts, which tell how an answer was made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.store.inbox import archived
 
 
 def columns(answer: Answer) -> dict[str, object]:
-    """A receipt's values by name, its lists as JSON, for replies.make()."""
+    """Return a receipt's values by column, its lists as JSON, for replies.make()."""
     passages = [
         {
             "chunk": p.chunk_id,

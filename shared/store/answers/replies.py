@@ -17,7 +17,7 @@ from shared.store.inbox.conversations import PREVIEW_CHARS, Locked
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """cost_micros: what the answer's calls cost, None where a model has no price."""
+    """A stored answer. cost_micros: the cost of its calls, None if a model has no price."""
 
     message_id: int
     cost_micros: int | None
@@ -32,7 +32,7 @@ how far that is ahead of now tells how many came faster."""
 
 
 def attention_of(answer: Answer) -> str | None:
-    """Why a person should look at the conversation, None where none needs to."""
+    """Return why a person should look at the conversation, None if no person needs to."""
     asks = answer.step in ASKS_FOR_A_PERSON or answer.step_reason in _REASONS_FOR_A_PERSON
     return answer.step_reason if asks else None
 
@@ -56,8 +56,8 @@ MAKE_NONE = """
 
 
 def make_none(conn: Conn, claim: Claim, answer: Answer) -> bool:
-    """End a turn that wants no reply as `no_reply`, with a receipt that says why. False, and nothing is written, if the
-    lease is gone."""
+    """End a turn that wants no reply as `no_reply`, with a receipt that says why. Returns False, and writes nothing, if
+    the lease is gone."""
     cursor = conn.execute(
         MAKE_NONE,
         {"company": claim.company_id, "turn": claim.turn_id, "epoch": claim.epoch, **receipts.columns(answer)},

@@ -77,7 +77,7 @@ def claim_several(
 
 
 def renew(conn: Conn, claims: Sequence[Claim], *, lease_s: float) -> set[Claim]:
-    """Renew leases in one statement; what is not returned is lost."""
+    """Renew leases in one statement. Leases that are not returned are lost."""
     if not claims:
         return set()
     rows = conn.cursor(row_factory=class_row(Claim)).execute(
@@ -113,14 +113,14 @@ LOAD = """
 
 
 def load(conn: Conn, claim: Claim) -> Turn | None:
-    """The claimed turn with what answering needs; None if the lease is gone."""
+    """Return the claimed turn with what answering needs; None if the lease is gone."""
     cursor = conn.cursor(row_factory=class_row(Turn))
     return cursor.execute(LOAD, (claim.company_id, claim.turn_id, claim.epoch)).fetchone()
 
 
 def finish(conn: Conn, claim: Claim, state: str) -> bool:
-    """End a turn as `answered`, `handed_over` or `cancelled`; false if the lease is gone. Lock the
-    conversation first."""
+    """End a turn as `answered`, `handed_over` or `cancelled`. Returns False if the lease is gone. Lock the conversation
+    first."""
     cursor = conn.execute(
         """
         /* turns.finish */
@@ -250,7 +250,7 @@ CANCEL_ALL = """
 
 
 def cancel_all(conn: Conn, places: Collection[tuple[int, int]]) -> int:
-    """As cancel_open, for many conversations (company, id), which are locked."""
+    """Do what cancel_open does, for many locked conversations (company, id)."""
     if not places:
         return 0
     return conn.execute(CANCEL_ALL, ([company for company, _ in places], [id_ for _, id_ in places])).rowcount

@@ -1,4 +1,4 @@
-"""What models cost: every call, its price, a company's day and its budget."""
+"""Stores what models cost: calls, prices, each company's daily usage and budget."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_MADE = ("breaker_open", "saturated")
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Per million tokens, in millionths of a currency."""
+    """Price of a million tokens, in millionths of the currency."""
 
     model: str
     in_micros: int
@@ -49,8 +49,7 @@ ADD_CALLS = """
 
 
 def add_calls(conn: Conn, company_id: int, turn_id: int, epoch: int, attempts: Sequence[ModelAttempt]) -> int | None:
-    """Write the attempts down. Returns what they cost in millionths, None if tokens of a model without a price are
-    among them."""
+    """Record the attempts. Returns their cost in millionths, None if they include tokens of a model without a price."""
     if not attempts:
         return 0
     values = (company_id, turn_id, epoch, *columns(attempts).values())
@@ -58,7 +57,7 @@ def add_calls(conn: Conn, company_id: int, turn_id: int, epoch: int, attempts: S
 
 
 def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
-    """The attempts by column, in the order in which add_calls() takes them."""
+    """Return the attempts by column, in the order in which add_calls() takes them."""
     return {
         "providers": [a.provider for a in attempts],
         "models": [a.model for a in attempts],
@@ -71,7 +70,7 @@ def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
 
 
 def calls_made(attempts: Sequence[ModelAttempt]) -> int:
-    """How many of the attempts were sent to a provider."""
+    """Count the attempts that were sent to a provider."""
     return sum(a.outcome not in NOT_MADE for a in attempts)
 
 
@@ -101,7 +100,7 @@ def count_day(conn: Conn, company_id: int, attempts: Sequence[ModelAttempt], cos
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Companies with a budget of tokens; those that are near its end today, and those beyond it."""
+    """Counts of companies with a token budget: near its end today, and beyond it."""
 
     bound: int
     near: int

@@ -1,4 +1,4 @@
-"""Statements and connections."""
+"""Metrics of statements and connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POOL_ERRORS = Gauge("database_pool_failed_requests", "Callers that got no connec
 
 
 def pool_stats(process: str, stats: dict[str, int]) -> None:
-    """A database pool as psycopg_pool tells of it."""
+    """Export the state of a connection pool, as psycopg_pool reports it."""
     for state, key in (("open", "pool_size"), ("idle", "pool_available")):
         POOL_CONNECTIONS.set(stats.get(key, 0), process, state)
     POOL_WAITING.set(stats.get("requests_waiting", 0), process)

@@ -1,6 +1,6 @@
-"""The media store: bytes under their hash, in a folder or in an S3-compatible bucket.
+"""The media store: bytes by their hash, in a folder or in an S3-compatible bucket.
 
-One company's bytes lie apart from another's: who may delete his own must not delete somebody else's.
+Each company's bytes are stored apart, so that deleting one company's cannot delete another's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TIMEOUT = timedelta(seconds=30)
 
 
 class MediaStoreUnavailable(Transient):
-    """The folder or the bucket does not take or give bytes just now."""
+    """The folder or bucket cannot be read or written at present."""
 
 
 def _path(company_id: int, sha256: str) -> str:
@@ -44,7 +44,7 @@ class Kept:
 
 
 class Objects:
-    """Thread-safe. The same bytes put twice are one object."""
+    """A thread-safe store of objects. Storing the same bytes twice gives one object."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -119,7 +119,8 @@ class Objects:
 
 
 def from_settings(settings: Settings) -> Objects:
-    """Raises SettingsError when the folder cannot be made or the bucket's settings do not fit."""
+    """Make the media store. Raises SettingsError if the folder cannot be made or the bucket's settings are
+    inconsistent."""
     try:
         if settings.media.s3_bucket is None:
             folder = settings.media_folder

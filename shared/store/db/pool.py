@@ -171,7 +171,7 @@ def _prepare_if_direct(conn: Conn) -> None:
 
 
 def _begin(conn: Conn, companies: Iterable[int]) -> None:
-    """BEGIN and what set_companies() sets, in one round trip."""
+    """Send BEGIN and the settings of set_companies() in one round trip."""
     conn.execute(
         b"""
         /* pool.begin */
@@ -190,7 +190,8 @@ def _array(companies: Iterable[int]) -> str:
 
 
 def set_companies(conn: Conn, companies: Iterable[int]) -> None:
-    """Say whom the running transaction works for, and bound it. SET LOCAL: gone with the transaction."""
+    """Set which companies the running transaction works for, and its time limit. By SET LOCAL, so it ends with the
+    transaction."""
     conn.execute(
         """
         /* pool.set_companies */
@@ -208,12 +209,12 @@ def set_companies(conn: Conn, companies: Iterable[int]) -> None:
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    """Rows as the arrays that `unnest` takes; of no rows there are no columns, so look first."""
+    """Return rows as columns, the arrays that `unnest` takes. Without rows there are no columns; check first."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 
 def describe(error: BaseException) -> str:
-    """An error's class and SQLSTATE. Never its text: psycopg's DETAIL quotes the row, message and all."""
+    """Return an error's class and SQLSTATE. Never its text: psycopg's DETAIL quotes the row and so customers' words."""
     state = getattr(error, "sqlstate", None)
     return f"{type(error).__name__}({state})" if state else type(error).__name__
 
@@ -238,8 +239,7 @@ CHECK_ROLE = """
 
 
 def check_role(conn: Conn) -> None:
-    """Refuse a role that row-level security does not hold, or that could make objects of its own. Raises
-    SettingsError."""
+    """Refuse a role that bypasses row-level security or could create objects. Raises SettingsError."""
     row = conn.execute(CHECK_ROLE).fetchone()
     assert row is not None
     superuser, bypass, owns, temporary, create = row
@@ -278,7 +278,7 @@ def role_resets(conn: Conn) -> list[str]:
 
 
 def check_connections(conn: Conn, needed: int) -> None:
-    """Refuse to start when all pools together cannot fit. Raises SettingsError."""
+    """Refuse to start if the connections of all pools exceed max_connections. Raises SettingsError."""
     row = conn.execute(
         """
         /* pool.check_connections */

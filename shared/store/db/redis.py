@@ -22,8 +22,10 @@ _pack: Any = hiredis.pack_command  # its types say a tuple of one word
 
 
 def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
-    """A client that answers or fails in bounded time. redis-py would repeat a command ten times on its own:
-    an XADD or INCR whose answer was lost would count twice."""
+    """Return a Redis client that answers or fails in bounded time and never repeats a command.
+
+    redis-py would retry a command ten times: an XADD or INCR whose answer was lost would count twice.
+    """
     return redis.Redis.from_url(
         url,
         socket_timeout=socket_timeout_s,
@@ -49,7 +51,7 @@ def connect_async(
 
 
 def packed(*words: str | bytes | int | float) -> bytes:
-    """A command as it goes over the wire."""
+    """Encode a command for the wire."""
     command: bytes = _pack(words)
     return command
 

@@ -1,4 +1,4 @@
-"""Credentials at rest: encrypted with Fernet keys, newest first, so that keys can be rotated."""
+"""Encrypts stored credentials with Fernet keys, newest first, so that keys can be rotated."""
 
 from __future__ import annotations
 

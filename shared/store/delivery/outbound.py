@@ -150,7 +150,7 @@ def _claimed(*, epoch: int, **values: Any) -> tuple[Claim, Outbound]:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a part. started_at: by the database's clock; no other try of it began in the same microsecond."""
+    """One attempt to send a part. started_at: by the database's clock; unique among the attempts of the part."""
 
     number: int
     started_at: datetime
@@ -185,8 +185,10 @@ BEGIN_SENDS = """
 
 
 def begin_sends(conn: Conn, claims: Sequence[Claim], *, record_deadline_s: float) -> dict[Claim, Attempt]:
-    """Note that the requests are about to leave; from here on a crash makes their outcome unknown. Returns the
-    attempts; those whose lease is gone are left out."""
+    """Record that the requests are about to leave; from here on a crash makes their outcome unknown.
+
+    Returns the attempts; those whose lease is gone are left out.
+    """
     rows = conn.cursor(row_factory=tuple_row).execute(
         BEGIN_SENDS,
         (record_deadline_s, *_columns(claims), [claim.outbound_id for claim in claims]),
@@ -200,7 +202,7 @@ def _columns(claims: Sequence[Claim]) -> tuple[list[int], list[int], list[int]]:
 
 
 def postpone(conn: Conn, claim: Claim, *, delay_s: float, meaning: str) -> bool:
-    """Give a leased part back without an attempt (a rate limit, a channel to be renewed)."""
+    """Return a leased part to the queue without an attempt (a rate limit, or a channel that needs new credentials)."""
     cursor = conn.execute(
         """
         /* outbound.postpone */
@@ -217,7 +219,7 @@ def postpone(conn: Conn, claim: Claim, *, delay_s: float, meaning: str) -> bool:
 
 
 def give_up(conn: Conn, claim: Claim, *, meaning: str) -> bool:
-    """End a leased part that was never sent as failed."""
+    """Mark a leased part that was never sent as failed."""
     cursor = conn.execute(
         """
         /* outbound.give_up */
@@ -264,8 +266,8 @@ def reclaim(conn: Conn, claims: Sequence[Claim]) -> int:
 
 
 def still_held(conn: Conn, claims: Sequence[Claim]) -> int:
-    """How many of these have their lease, or their time to record the result, as it was. The transaction works for the
-    parts' companies."""
+    """Count the parts whose lease, or time to record the result, is unchanged. The transaction works for the parts'
+    companies."""
     cursor = conn.execute(
         """
         /* outbound.still_held */

@@ -1,4 +1,4 @@
-"""What became of sends: recorded by whoever sent, expired where nobody did, settled by a person."""
+"""Results of sends: recorded by the sender, expired if it recorded none, or settled by a person."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ def record(
     conn: Conn, claim: Claim, attempt: int, outcome: SendOutcome, *, delay_s: float, duration_ms: int,
     blocks: bool = True,
 ) -> Recorded | None:  # fmt: skip
-    """Write down what became of a send, also when it was meanwhile taken for one of unknown outcome.
+    """Record the result of a send, even if it was meanwhile taken for one of unknown outcome.
 
-    delay_s: for `retry` and `reauth`, when to try again. blocks: whether the conversation's later parts wait until
-    then, too. None: the row has moved on (a person settled it, or the platform said that it was sent and this outcome
-    says otherwise).
+    delay_s: for `retry` and `reauth`, when to try again. blocks: whether the conversation's later parts also wait until
+    then. Returns None if the row has moved on: a person settled it, or the platform said that it was sent and this
+    outcome says otherwise.
     """
     cursor = conn.cursor(row_factory=class_row(Recorded))
     cursor.execute(
@@ -262,7 +262,7 @@ def settle(conn: Conn, company_id: int, outbound_id: int, *, sent: bool) -> bool
 
 
 def state_of(conn: Conn, company_id: int, outbound_id: int) -> str | None:
-    """queued, sending, unknown_outcome, sent, failed, …; None: there is no such send."""
+    """Return the state of a send (queued, sending, unknown_outcome, sent, failed, …); None if there is no such send."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """

@@ -1,4 +1,4 @@
-"""What platforms say of our parts after we sent them: an echo, delivered, read, failed."""
+"""Stores what platforms report about our parts after sending: echoes, delivered, read, failed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PartId = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class PartQuery:
-    """What an event says that it is about. ref: a part's id of ours; external_id: the platform's; until: everything up
-    to then in the chat. chat None: not said."""
+    """What an event refers to. ref: our id of a part; external_id: the platform's; until: everything up to this time in
+    the chat. chat: None if not given."""
 
     number: int
     company_id: int
@@ -281,7 +281,7 @@ class Early:
 
 
 def keep_early(conn: Conn, early: Sequence[Early]) -> None:
-    """Keep what was said until the message's id is known."""
+    """Store reports until the message's id is known."""
     if early:
         conn.execute(
             """

@@ -129,7 +129,7 @@ def write_off(conn: Conn, reader: Reader, missing: int) -> bool:
 
 
 def _stored(conn: Conn, stream: str, pending: tuple[str, ...]) -> list[str]:
-    """Those of the pending entries that are committed: read, stored, and not yet taken out of the stream."""
+    """Return those of the pending entries that are committed: read and stored, but not yet removed from the stream."""
     if not pending:
         return []
     cursor = conn.cursor(row_factory=scalar_row)
@@ -146,8 +146,8 @@ def _stored(conn: Conn, stream: str, pending: tuple[str, ...]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """What became of the events that one channel got in one hour. channel_id: None where no channel was known.
-    reason: of dropped events and dead letters, empty for the rest."""
+    """What became of the events that one channel got in one hour. channel_id: None if the channel is unknown. reason:
+    of dropped events and dead letters, empty for others."""
 
     hour: datetime
     platform: str
@@ -173,7 +173,7 @@ def hours(conn: Conn, since: datetime, until: datetime, *, limit: int) -> list[H
 
 
 def note(conn: Conn, balance: Balance, oldest_s: float) -> None:
-    """Keep what was found, for whoever watches."""
+    """Store the result, for monitoring."""
     conn.execute(
         """
         /* balance.note */
@@ -197,7 +197,7 @@ class Noted:
 
 
 def newest(conn: Conn) -> Noted | None:
-    """The newest balance that was noted; None: there is none."""
+    """Return the newest balance that was stored; None if there is none."""
     cursor = conn.cursor(row_factory=class_row(Noted))
     cursor.execute(
         """

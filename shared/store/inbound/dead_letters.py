@@ -19,8 +19,7 @@ from shared.store.tenants import registry
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter in a list. place: how the other commands name it. size: bytes of the raw body, None once it was
-    purged."""
+    """A dead letter in a list. place: its id in other commands. size: bytes of the raw body, None once purged."""
 
     place: str
     received_at: datetime
@@ -32,7 +31,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters; None: whatever it is. reason: exactly, as `dead-letters list` shows it."""
+    """Which dead letters to list; None does not narrow. reason: the exact text that `dead-letters list` shows."""
 
     platform: str | None = None
     reason: str | None = None
@@ -95,17 +94,17 @@ def _one(conn: Conn, place: str) -> _Event | None:
 
 
 def raw_body(conn: Conn, place: str) -> bytes | None:
-    """The request as it came; None once it was purged, and where there never was one. Raises ValueError on a place
-    that is none."""
+    """Return the request as it came; None if it was purged or never existed. Raises ValueError for an invalid place."""
     event = _one(conn, place)
     return zlib.decompress(event.body) if event is not None and event.body is not None else None
 
 
 def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
-    """Send a dead letter through the journal again, into its own stream. False: it is not a dead letter any more.
+    """Send a dead letter through the journal again, into its own stream. Returns False if it is no longer a dead
+    letter.
 
-    Twice is harmless: the second one meets an event that is not a dead letter any more, and its messages' keys.
-    Raises ValueError when its body was purged.
+    Doing it twice is harmless: the second time the event is no longer a dead letter, and its messages' keys exist.
+    Raises ValueError if its body was purged.
     """
     event = _one(conn, place)
     if event is None or not event.is_dead_letter:
@@ -123,7 +122,7 @@ def redrive(conn: Conn, reader: Reader, place: str, now: datetime) -> bool:
 
 
 def discard(conn: Conn, place: str, reason: str) -> bool:
-    """Give a dead letter up, saying why. False: it is not a dead letter any more."""
+    """Discard a dead letter for a reason. Returns False if it is no longer a dead letter."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """
@@ -136,7 +135,7 @@ def discard(conn: Conn, place: str, reason: str) -> bool:
 
 
 def redacted(value: Any) -> Any:
-    """A body's keys, numbers and the lengths of its texts, without what was said."""
+    """Return a body's keys, numbers and the lengths of its texts, without the texts."""
     if isinstance(value, dict):
         return {key: redacted(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,5 +1,5 @@
-"""Dropped events that an operator should know of, by application. Drops of one kind are one episode, until a day
-passes without one."""
+"""Dropped events that an operator should know of, by application. Drops of one kind are one episode until a day passes
+without one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def note(conn: Conn, dropped: Mapping[Dropped, int]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """accounts: how many were named; account: one of them, '' where an event names none."""
+    """accounts: how many were named. account: one of them, '' if an event names none."""
 
     platform: str
     slug: str
@@ -70,7 +70,7 @@ def lately(conn: Conn) -> list[Episode]:
 
 
 def settle(conn: Conn, app_id: int, account: str) -> None:
-    """End the episodes of an account that a channel stands for now: they were for want of it. For the owner role."""
+    """End the episodes of an account that now has a channel, since its absence caused them. For the owner role."""
     conn.execute(
         """
         /* drops.settle */
@@ -84,7 +84,7 @@ def settle(conn: Conn, app_id: int, account: str) -> None:
 
 
 def seen(conn: Conn, app_id: int) -> int:
-    """End all episodes of an application, because somebody has seen to them; returns how many there were. For the owner
+    """End all episodes of an application, because an operator has dealt with them; returns their number. For the owner
     role."""
     return conn.execute(
         """

@@ -1,7 +1,8 @@
 """The journal: Redis streams that hold every accepted request until its transaction has committed.
 
-Sharded, so that several holders drain it side by side and what belongs together stays in order. Never trimmed:
-an entry leaves by XDEL after the commit, and the backlog is XLEN. The stream wakes its readers up by itself.
+It is sharded, so that several holders can drain it in parallel while each chat stays in order. It is never trimmed: an
+entry is removed by XDEL after the commit, and the backlog is XLEN. Readers block on the stream, so no other wake-up is
+needed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def streams(shards: int) -> list[str]:
 
 
 def shard_of(app_id: int, key: str, shards: int) -> int:
-    """The same chat of the same app always comes to the same shard. CRC32: the same in every process."""
+    """Return the shard of a chat, always the same for one chat of one app. CRC32, because it is the same in every
+    process."""
     return zlib.crc32(f"{app_id}:{key}".encode("utf-8", "replace")) % shards
 
 
@@ -76,7 +78,7 @@ def _entry(stream: str, entry_id: bytes, values: dict[bytes, bytes]) -> JournalE
 
 
 class Reader:
-    """The intake's side. Every method raises redis' own errors; the caller stands still and comes back."""
+    """The intake's side of the journal. Methods raise redis' own errors; the caller then waits and tries again."""
 
     def __init__(self, client: redis.Redis, shards: int) -> None:
         self._client = client
@@ -96,7 +98,7 @@ class Reader:
                 raise
 
     def heads(self) -> dict[str, str]:
-        """stream → its newest entry's id, `0-0` where it is empty."""
+        """Return the id of each stream's newest entry, `0-0` if it is empty."""
         pipe = self._client.pipeline(transaction=False)
         for stream in self.streams:
             pipe.xrevrange(stream, count=1)
@@ -106,11 +108,12 @@ class Reader:
         }
 
     def wait(self, heads: dict[str, str], timeout_ms: int) -> bool:
-        """Block until something comes after these heads; holds neither lock nor database connection."""
+        """Block until an entry comes after these heads. Holds neither a lock nor a database connection."""
         return bool(self._client.xread(dict(heads), count=1, block=timeout_ms))  # type: ignore[arg-type]
 
     def beyond(self) -> tuple[int, int]:
-        """Entries in streams that JOURNAL_SHARDS no longer covers, which nobody reads, and the number that would."""
+        """Count the entries in streams that JOURNAL_SHARDS no longer covers, which nobody reads. Returns also the
+        number of shards that would cover them."""
         others = range(len(self.streams), SHARDS_MAX)
         pipe = self._client.pipeline(transaction=False)
         for shard in others:
@@ -119,18 +122,18 @@ class Reader:
         return sum(filled.values()), max(filled, default=-1) + 1
 
     def pending(self, stream: str, limit: int) -> list[JournalEntry]:
-        """Entries that an earlier holder read and did not finish, oldest first."""
+        """Return entries that an earlier holder read and did not finish, oldest first."""
         return self._read(stream, "0", limit)
 
     def new(self, stream: str, limit: int) -> list[JournalEntry]:
         return self._read(stream, ">", limit)
 
     def left_in(self, streams: Sequence[str]) -> list[str]:
-        """Those in which an earlier holder left something."""
+        """Return the streams in which an earlier holder left entries."""
         return list(self._read_several(streams, "0", 1))
 
     def new_of(self, streams: Sequence[str], limit: int) -> dict[str, list[JournalEntry]]:
-        """stream → its new entries, limit each at most; streams that have none are missing."""
+        """Return each stream's new entries, at most limit each; streams without any are left out."""
         found = self._read_several(streams, ">", limit)
         return {
             stream: [_entry(stream, entry_id, values) for entry_id, values in batch] for stream, batch in found.items()
@@ -164,7 +167,7 @@ class Reader:
         return list(found)
 
     def done(self, stream: str, entry_ids: Sequence[str]) -> None:
-        """The transaction has committed: the entries leave the journal, both ways at once."""
+        """Remove the entries from the journal, because their transaction has committed."""
         if not entry_ids:
             return
         pipe = self._client.pipeline(transaction=True)
@@ -177,7 +180,7 @@ class Reader:
         return str(entry_id.decode())
 
     def facts(self, stream: str) -> StreamFacts:
-        """What the balance needs of one stream; lock the shard first, or it moves while being read."""
+        """Read what the balance needs of one stream. Lock the shard first, or it changes meanwhile."""
         pipe = self._client.pipeline(transaction=True)
         pipe.execute_command("XINFO", "STREAM", stream)  # type: ignore[no-untyped-call]
         pipe.get(f"{BASE_PREFIX}{stream.removeprefix(PREFIX)}")
@@ -199,7 +202,7 @@ class Reader:
         )
 
     def oldest_age_s(self) -> float:
-        """How long the oldest entry has waited, by the server's own clock; 0 where nothing waits."""
+        """Return how long the oldest entry has waited, by the server's clock; 0 if none waits."""
         pipe = self._client.pipeline(transaction=False)
         pipe.time()
         for stream in self.streams:
@@ -216,8 +219,8 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """added: entries ever appended since the stream began. length: entries in it now. base: what the ledger
-    held of the stream when it began. pending: ids read and not finished."""
+    """added: entries appended since the stream began. length: entries in it now. base: what the ledger had from the
+    stream when it began. pending: ids of entries that were read but not finished."""
 
     added: int
     length: int
@@ -227,8 +230,8 @@ class StreamFacts:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """used_bytes, max_bytes: of the whole server; max_bytes is 0 where it has no bound. oldest_s: since when the oldest
-    entry waits, by the server's clock."""
+    """State of the journal's server. used_bytes, max_bytes: of the whole server; max_bytes is 0 if it has no limit.
+    oldest_s: how long the oldest entry has waited, by the server's clock."""
 
     used_bytes: int
     max_bytes: int
@@ -251,7 +254,7 @@ async def state(client: redis.asyncio.Redis, shards: int) -> State:
 
 
 def unwritten(persistence: Mapping[str, Any]) -> bool:
-    """persistence: what INFO says of it. Whether the append-only file misses what was taken last."""
+    """Whether the append-only file lacks the newest writes. persistence: the section of INFO."""
     return bool(int(persistence.get("aof_enabled", 0))) and persistence.get("aof_last_write_status", "ok") != "ok"
 
 

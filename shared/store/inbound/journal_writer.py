@@ -1,4 +1,4 @@
-"""The journal's way in: a request that was checked is appended, and only then is its platform told that we have it."""
+"""Appends verified requests to the journal. Only then is the platform told that they were accepted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USUAL_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is to be taken, in words for operators, and when whoever asks may come again."""
+    """Why requests are refused at present, in words for operators, and when to try again."""
 
     words: str
     retry_after_s: int
@@ -63,7 +63,7 @@ class _Gathering:
 
 
 class TooFewReplicas(RedisError):
-    """A write that not as many replicas have as were asked for."""
+    """A write that reached fewer replicas than required."""
 
 
 WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
@@ -87,10 +87,10 @@ def _words(error: BaseException) -> str:
 
 
 class Writer:
-    """Requests that arrive together share one pipelined write.
+    """Appends requests; those that arrive together share one pipelined write.
 
-    While a write is under way what comes in gathers; the next write takes all of it. An idle gateway so adds no
-    delay, and a busy one pays for few round trips.
+    While a write is under way, requests gather, and the next write takes all of them. So an idle gateway adds no delay
+    and a busy one pays for few round trips.
     """
 
     def __init__(
@@ -192,16 +192,16 @@ class Writer:
         return result if int(reached) >= self._replicas else TooFewReplicas(str(reached))
 
     def check_room(self) -> None:
-        """Raises JournalUnavailable, saying why, while this process would refuse an entry of usual size by itself."""
+        """Raise JournalUnavailable, with the reason, while this process would itself refuse an entry of usual size."""
         self._need_room(min(USUAL_BYTES, self._max_waiting_bytes))
 
     async def check(self) -> None:
-        """Raises JournalUnavailable, saying why, unless `append` would take an entry of usual size now."""
+        """Raise JournalUnavailable, with the reason, unless `append` would accept an entry of usual size now."""
         self.check_room()
         await self.check_server()
 
     async def check_server(self) -> None:
-        """Raises JournalUnavailable, saying why, unless Redis would take a write now."""
+        """Raise JournalUnavailable, with the reason, unless Redis would accept a write now."""
         try:
             # Refused as every write is (out of memory, read-only, too few replicas), and changes nothing: there is no
             # such stream, and NOMKSTREAM makes none.

@@ -41,7 +41,7 @@ KNOWN = """
 
 
 def known(conn: Conn, stream: str, entries: Sequence[JournalEntry]) -> set[str]:
-    """Ids of the entries that the ledger holds already: their holder died after the commit, before XACK."""
+    """Return the ids of entries that the ledger has already: their holder died after the commit and before XACK."""
     if not entries:
         return set()
     cursor = conn.cursor(row_factory=scalar_row)
@@ -64,7 +64,7 @@ ADD_EVENTS = """
 
 
 def add_events(conn: Conn, rows: Sequence[LedgerRow]) -> None:
-    """Write down how these events ended."""
+    """Record how these events ended."""
     if not rows:
         return
     conn.execute(
@@ -105,7 +105,7 @@ ADD_RAW = """
 
 
 def add_raw(conn: Conn, entries: Sequence[JournalEntry]) -> None:
-    """Keep these requests as they came, compressed."""
+    """Store these requests as they came, compressed."""
     if not entries:
         return
     conn.execute(
@@ -161,7 +161,7 @@ def add_progress(conn: Conn, progress: Sequence[Progress]) -> None:
 
 
 def consumed(conn: Conn, stream: str) -> int:
-    """How many requests and redrives the ledger has from this stream, ever."""
+    """Return how many requests and redrives the ledger has ever had from this stream."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """
@@ -176,7 +176,7 @@ def consumed(conn: Conn, stream: str) -> int:
 
 
 def resolve(conn: Conn, place: str, row: LedgerRow) -> bool:
-    """Give a dead letter its new outcome; false if it was not a dead letter any more.
+    """Give a dead letter its new outcome. Returns False if it is no longer a dead letter.
 
     place: `<day>/<stream>/<entry>/<ordinal>`, as `dead-letters list` prints it.
     """

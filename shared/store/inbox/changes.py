@@ -1,4 +1,4 @@
-"""Edits, deletions and reactions of messages, also those that come before their message."""
+"""Stores edits, deletions and reactions of messages, including those that arrive before their message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Target = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message says after its edits, or what is known of it before it has come. attachments: as stored."""
+    """The content of a message after its edits, or what is known of it before it arrives. attachments: as stored."""
 
     text: str | None = None
     attachments: tuple[dict[str, Any], ...] = ()
@@ -30,8 +30,9 @@ class Content:
     deleted_at: datetime | None = None
 
     def edited(self, text: str | None, attachments: tuple[dict[str, Any], ...], at: datetime, key: str) -> Content:
-        """After one more edit. It does nothing to what was deleted or edited later, and nothing twice. An edit without
-        attachments leaves those that there are, one without text and attachments the text."""
+        """Apply one more edit. It changes nothing if the message was deleted or edited later, and applying it twice
+        changes nothing. An edit without attachments keeps those that exist; one without text or attachments keeps the
+        text."""
         if key in self.edits:
             return self
         edits = (*self.edits, key)[-EDITS_KEPT:]
@@ -45,11 +46,12 @@ class Content:
         )
 
     def deleted(self, at: datetime) -> Content:
-        """Nothing of what it said is kept. Deleting it once more changes nothing."""
+        """Return the content of a deleted message, which keeps nothing of what was said. Deleting it again changes
+        nothing."""
         return self if self.deleted_at is not None else Content(None, (), self.edited_at, self.edits, at)
 
     def over(self, text: str | None, attachments: tuple[dict[str, Any], ...]) -> Content:
-        """What was known before the message came, now that it has."""
+        """Apply what was known before the message arrived."""
         if self.deleted_at is not None:
             return self
         if self.edited_at is None:
@@ -60,7 +62,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A stored message that edits or deletions speak of."""
+    """A stored message to which edits or deletions refer."""
 
     id: int
     seq: int
@@ -92,7 +94,7 @@ STORED = """
 
 
 def stored(conn: Conn, targets: Sequence[Target]) -> dict[Target, Known]:
-    """Those of the messages that have come."""
+    """Return those of the messages that have arrived."""
     if not targets:
         return {}
     rows = conn.cursor(row_factory=tuple_row).execute(STORED, columns(targets))
@@ -119,7 +121,7 @@ REWRITE = """
 
 
 def rewrite(conn: Conn, contents: Mapping[tuple[int, int], Content]) -> None:
-    """Write what messages say now: (company, message) → content."""
+    """Store the messages' new contents: (company, message) → content."""
     if contents:
         conn.execute(REWRITE, columns((*key, *_values(content)) for key, content in contents.items()))
 
@@ -145,7 +147,7 @@ EARLY = """
 
 
 def early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
-    """What is known of messages that have not come."""
+    """Return what is known of messages that have not arrived."""
     if not targets:
         return {}
     rows = conn.cursor(row_factory=tuple_row).execute(EARLY, columns(targets))
@@ -176,13 +178,13 @@ KEEP_EARLY = """
 
 
 def keep_early(conn: Conn, contents: Mapping[Target, Content]) -> None:
-    """Keep what is known of messages that have not come."""
+    """Store what is known of messages that have not arrived."""
     if contents:
         conn.execute(KEEP_EARLY, columns((*key, *_values(content)) for key, content in contents.items()))
 
 
 def take_early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
-    """As early(), for messages that come now: their rows are deleted."""
+    """Return what `early` does, for messages that arrive now, and delete those rows."""
     found = early(conn, targets)
     if found:
         conn.execute(
@@ -201,7 +203,7 @@ def take_early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """emoji: None if it was taken back."""
+    """A reaction to a message. emoji: None if it was removed."""
 
     company_id: int
     channel_id: int
@@ -277,7 +279,7 @@ REACTIONS_OF = """
 
 
 def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, str]]:
-    """Message → person → emoji, the newest REACTIONS_SHOWN of each message that has any."""
+    """Return message → person → emoji, the newest REACTIONS_SHOWN of each message that has any."""
     if not message_ids:
         return {}
     values = (company_id, list(message_ids), REACTIONS_SHOWN)

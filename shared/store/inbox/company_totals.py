@@ -44,9 +44,9 @@ RECONCILE_TOTALS = """
 
 
 def reconcile_totals(conn: Conn, company_id: int) -> bool:
-    """Bring a company's totals to what its conversations say; true if they had drifted.
+    """Set a company's totals to the sum over its conversations. Returns True if they had drifted.
 
-    The totals row is locked first: a batch that is just being stored adds its share afterwards.
+    The totals row is locked first: a batch that is being stored adds its share afterwards.
     """
     conn.execute(
         """
@@ -86,12 +86,12 @@ DRIFTED_TOTALS = """
 
 
 def drifted_totals(conn: Conn) -> list[int]:
-    """Companies whose totals say something else than their conversations. For the owner role."""
+    """List the companies whose totals differ from their conversations. For the owner role."""
     return conn.cursor(row_factory=scalar_row).execute(DRIFTED_TOTALS).fetchall()
 
 
 def unread_total(conn: Conn, company_id: int) -> int:
-    """How many customer messages of a company nobody has read."""
+    """Return how many customer messages of a company are unread."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """

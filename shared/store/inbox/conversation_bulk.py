@@ -33,7 +33,7 @@ SET_BOTS = """
 
 
 def set_bots(conn: Conn, enabled: Mapping[Place, bool]) -> None:
-    """As set_bot, for many that are locked."""
+    """Do what set_bot does, for many locked conversations."""
     if enabled:
         conn.execute(
             SET_BOTS,
@@ -103,7 +103,7 @@ def mark_all_read(conn: Conn, places: Collection[Place]) -> dict[int, int]:
 
 
 def set_problems(conn: Conn, problems: Mapping[Place, str]) -> None:
-    """Note why messages did not reach the customers of these conversations. It stays until they write."""
+    """Record why messages did not reach the customers of these conversations. It stays until they write."""
     if problems:
         conn.execute(
             """
@@ -132,7 +132,7 @@ SET_REFERRALS = """
 
 
 def set_referrals(conn: Conn, referrals: Mapping[Place, tuple[str, datetime]]) -> None:
-    """Note where the customers of these conversations came from; the newest counts."""
+    """Record where the customers of these conversations came from; the newest referral counts."""
     if referrals:
         conn.execute(
             SET_REFERRALS,
@@ -156,8 +156,8 @@ RETITLE = """
 
 
 def retitle(conn: Conn, previews: Mapping[tuple[int, int, int], str]) -> None:
-    """Show a conversation's newest message by its text as it is now: (company, conversation, message) → text. Messages
-    that are not the newest change nothing."""
+    """Update the preview of conversations whose newest message was changed: (company, conversation, message) → text.
+    Messages that are not the newest change nothing."""
     if previews:
         conn.execute(
             RETITLE,

@@ -1,4 +1,4 @@
-"""Attachments: which there are, which are still to be fetched, and what became of each."""
+"""Stores attachments: what they are, which are still to be fetched, and their results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FETCHED_TYPES = ("image", "audio", "voice", "video", "file", "document", "sticke
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attachment to be fetched; the epoch fences it."""
+    """A leased attachment. epoch: its fencing token."""
 
     company_id: int
     message_id: int
@@ -52,7 +52,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What became of an attachment. reason: why it is not stored, or why the last attempt failed. attempts: so far.
+    """The state of an attachment. reason: why it is not stored, or why the last attempt failed. attempts: so far.
     due_at: when a waiting one is tried next."""
 
     message_id: int
@@ -93,7 +93,7 @@ def add(conn: Conn, attached: Iterable[tuple[int, int, int, Sequence[Attachment]
 
 
 def claim(conn: Conn, after_company: int, *, lease_s: float) -> Claim | None:
-    """Lease the attachment that is due next, of the first company behind after_company that has one."""
+    """Lease the attachment that is due next, from the first company after after_company that has one."""
     cursor = conn.cursor(row_factory=class_row(Claim))
     cursor.execute(
         """
@@ -156,12 +156,12 @@ def stored(conn: Conn, claimed: Claim, content: Stored) -> bool:
 
 
 def refuse(conn: Conn, claimed: Claim, reason: str) -> bool:
-    """End an attachment as refused: we do not want it, now or later."""
+    """Mark an attachment as refused: it will never be fetched."""
     return _end(conn, claimed, "refused", reason)
 
 
 def fail(conn: Conn, claimed: Claim, reason: str) -> bool:
-    """End an attachment as failed: it cannot be had."""
+    """Mark an attachment as failed: it cannot be fetched."""
     return _end(conn, claimed, "failed", reason)
 
 
@@ -205,7 +205,7 @@ POSTPONE = """
 
 
 def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: bool = True) -> bool:
-    """Try an attachment again in delay_s. tried: whether this time was an attempt."""
+    """Retry an attachment in delay_s. tried: whether this counts as an attempt."""
     cursor = conn.execute(
         POSTPONE,
         (reason, 0 if tried else 1, delay_s, claimed.company_id, claimed.message_id, claimed.ordinal, claimed.epoch),
@@ -214,7 +214,7 @@ def postpone(conn: Conn, claimed: Claim, *, delay_s: float, reason: str, tried: 
 
 
 def of_messages(conn: Conn, company_id: int, message_ids: Sequence[int]) -> Mapping[tuple[int, int], Shown]:
-    """(message, ordinal) → what became of it."""
+    """Return the state of attachments: (message, ordinal) → state."""
     if not message_ids:
         return {}
     cursor = conn.cursor(row_factory=class_row(Shown))
@@ -251,7 +251,7 @@ def find(conn: Conn, company_id: int, message_id: int, ordinal: int) -> Stored |
 
 
 def count(conn: Conn, company_id: int, message_ids: Sequence[int]) -> int:
-    """How many attachments of these messages have a row."""
+    """Count the attachments of these messages that have a row."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """

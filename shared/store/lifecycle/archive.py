@@ -20,7 +20,7 @@ from shared.store.inbox.archived import SEGMENT_MESSAGES
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Messages of a conversation, locked: from_seq < seq <= cut. whole: nothing more of it is old enough."""
+    """Messages of a conversation, locked: from_seq < seq <= cut. whole: no more of it is old enough."""
 
     conversation_id: int
     last_message_at: datetime
@@ -31,7 +31,7 @@ class Stretch:
 
 @dataclass(slots=True)
 class Moved:
-    """What a move moved. rows: of all kinds. bytes_before: of the rows, as BYTES measures them; bytes_after: of the
+    """Result of a move. rows: of all kinds. bytes_before: of the rows, as BYTES measures them; bytes_after: of the
     segments."""
 
     messages: int = 0
@@ -160,8 +160,10 @@ def pick(
     conn: Conn, company_id: int, *, before: datetime, keep: int, limit: int, after: tuple[datetime, int] | None,
     conversations: int = 100,
 ) -> list[Stretch]:  # fmt: skip
-    """Lock the quietest conversations of a company and say what of each goes, together about `limit` messages.
-    Whoever holds one of them just now has it spared. after: (last_message_at, id) to begin at."""
+    """Lock the quietest conversations of a company and choose what to move of each, about `limit` messages together.
+
+    Conversations that are locked at the moment are skipped. after: (last_message_at, id) to begin at.
+    """
     rows = conn.cursor(row_factory=tuple_row).execute(
         PICK,
         {
@@ -194,7 +196,7 @@ MOVE_NAMES = """
 
 
 def move(conn: Conn, company_id: int, stretches: Sequence[Stretch], run_id: int) -> Moved:
-    """Move these stretches' messages and what belongs to them. In the caller's transaction, behind `pick`."""
+    """Move these messages and what belongs to them. In the caller's transaction, after `pick`."""
     if not stretches:
         return Moved()
     plan_small_sets(conn)

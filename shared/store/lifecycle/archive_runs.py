@@ -11,7 +11,7 @@ from shared.store.db.pool import Conn
 
 
 def begin_run(conn: Conn) -> int:
-    """Write down that a run begins; returns its id."""
+    """Record that a run begins; returns its id."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
             "/* archive.begin_run */ INSERT INTO archive_runs DEFAULT VALUES RETURNING id"
@@ -21,7 +21,7 @@ def begin_run(conn: Conn) -> int:
 
 
 def end_run(conn: Conn, run_id: int) -> None:
-    """Write down that a run has ended."""
+    """Record that a run has ended."""
     conn.execute(
         """
         /* archive.end_run */
@@ -35,7 +35,7 @@ def end_run(conn: Conn, run_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A company's own terms. after_days: None for the default. delete_after_days: None keeps archives for ever."""
+    """A company's own archive terms. after_days: None for the default. delete_after_days: None keeps them for ever."""
 
     company_id: int
     after_days: int | None
@@ -110,7 +110,7 @@ class Statistics:
 
 
 def statistics(conn: Conn) -> list[Statistics]:
-    """Say how much is archived, by company."""
+    """Return how much is archived, by company."""
     with conn.cursor(row_factory=class_row(Statistics)) as cursor:
         return cursor.execute(
             """

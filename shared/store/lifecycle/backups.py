@@ -64,7 +64,7 @@ def facts(conn: Conn) -> Facts:
 
 
 def differences(wanted: Facts, found: Facts) -> list[str]:
-    """Say in words how a copy differs from what was wanted; empty: it does not."""
+    """Describe how a copy differs from what was wanted; empty if it does not."""
     told = []
     for what in wanted.keys() | found.keys():
         one, other = wanted.get(what), found.get(what)
@@ -235,7 +235,7 @@ STATE = """
 
 
 def state(conn: Conn) -> State:
-    """Say how backups stand. As either role."""
+    """Return how backups stand. Works for both roles."""
     with conn.cursor(row_factory=class_row(State)) as cursor:
         row = cursor.execute(STATE).fetchone()
     assert row is not None

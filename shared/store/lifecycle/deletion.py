@@ -40,8 +40,8 @@ ADD_RECEIPT = """
 
 
 def add_receipt(conn: Conn, company_id: int, kind: str, subject: str, by: str, counts: Mapping[str, int]) -> None:
-    """Write down how many rows were deleted; a second receipt about the same subject adds to the first. No rows: no
-    receipt."""
+    """Record how many rows were deleted; a second receipt about the same subject adds to the first. Without rows there
+    is no receipt."""
     if not any(counts.values()):
         return
     conn.execute(ADD_RECEIPT, (company_id, kind, subject, by, json.dumps(dict(counts))))
@@ -167,6 +167,6 @@ COUNT_ARCHIVED = """
 
 
 def count_archived(conn: Conn, company_id: int, *, before: datetime) -> tuple[Counts, int]:
-    """Say what `delete_archived` would delete of a company: (rows by kind, bytes)."""
+    """Count what `delete_archived` would delete of a company: (rows by kind, bytes)."""
     rows = conn.execute(COUNT_ARCHIVED, (company_id, before)).fetchall()
     return {str(kind): int(str(n)) for kind, n, _ in rows}, sum(int(str(size)) for _, _, size in rows)

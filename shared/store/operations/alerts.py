@@ -13,7 +13,7 @@ from shared.store.db.pool import Conn
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A problem that stands or is over. id: a new one each time the problem comes up. cleared: it is over."""
+    """A problem that stands or is over. id: a new one each time the problem occurs. cleared: whether it is over."""
 
     key: str
     id: int
@@ -23,8 +23,8 @@ class Alert:
 
 
 def settle(conn: Conn, problems: Mapping[str, str]) -> None:
-    """Bring the alerts to these problems: new ones stand, those that are gone are cleared. One that is gone before
-    anybody was told is deleted."""
+    """Update the alerts to these problems: new ones stand, missing ones are cleared. One that ended before anybody was
+    told is deleted."""
     conn.execute(
         "/* alerts.settle */ DELETE FROM alerts WHERE told_at IS NULL AND NOT key = ANY (%s)", (list(problems),)
     )
@@ -70,7 +70,7 @@ def to_tell(conn: Conn, *, again_after_s: float) -> list[Alert]:
 
 
 def told(conn: Conn, alerts: list[Alert]) -> None:
-    """Note that these alerts were told: those that stand are not told again for a while, those that are over are
+    """Record that these alerts were sent. Those that stand are not sent again for a while; those that are over are
     deleted."""
     conn.execute(
         "/* alerts.told */ DELETE FROM alerts WHERE id = ANY (%s) AND cleared_at IS NOT NULL",

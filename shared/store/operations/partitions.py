@@ -1,4 +1,4 @@
-"""Partitions by day of the log tables, made ahead by the owner role."""
+"""Creates the daily partitions of the log tables in advance. For the owner role."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = 
 
 
 def missing_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = DAYS_AHEAD) -> list[str]:
-    """Names of those that `make_partitions` would make."""
+    """List the names of the partitions that `make_partitions` would create."""
     names = [f"{parent}_{day:%Y%m%d}" for parent, day in _wanted(today, days_ahead)]
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(

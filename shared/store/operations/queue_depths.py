@@ -1,4 +1,4 @@
-"""Keeps how much waited in each queue in the last minutes. As either role, without a company set."""
+"""Stores how much waited in each queue in the last minutes. For both roles, without a company set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Noted:
 
 
 def note(conn: Conn, depths: Mapping[str, int]) -> None:
-    """Write down what waits in each queue now, and delete notes older than KEPT_S."""
+    """Record what waits in each queue now, and delete records older than KEPT_S."""
     conn.execute(
         "/* depths.note */ DELETE FROM queue_depths WHERE noted_at < now() - make_interval(secs => %s)", (KEPT_S,)
     )

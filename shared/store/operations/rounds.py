@@ -1,4 +1,4 @@
-"""Rounds that beat starts: of two beats' wake-ups one begins it."""
+"""Decides which of several beat processes begins a round of work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from shared.store.db.pool import Conn
 
 def begins(conn: Conn, name: str, *, not_within_s: float) -> bool:
     """Whether this caller begins the round; not if one was begun within so long, by whoever. In a transaction that is
-    committed before the round: one that dies is left to the next wake-up that comes late enough."""
+    committed before the round: one that dies is left to the next ring that comes late enough."""
     return (
         conn.execute(
             """

@@ -37,7 +37,7 @@ def received(conn: Conn, channels: Sequence[tuple[int, int]]) -> None:
 
 
 def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
-    """Lock the rows of these (company, channel), as far as there are any."""
+    """Lock the rows of these (company, channel), if they exist."""
     conn.execute(
         """
         /* health.lock */
@@ -52,7 +52,7 @@ def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
 
 
 def noticed(conn: Conn, company_id: int, channel_id: int, notice: str | None) -> None:
-    """Keep a platform's notice about a channel that a person should know; None: the notice no longer holds."""
+    """Store a platform's notice about a channel that a person should know; None: the notice no longer holds."""
     conn.execute(
         """
         /* health.noticed */
@@ -84,7 +84,7 @@ def to_watch(conn: Conn, after: tuple[int, int], limit: int) -> list[Watched]:
 
 
 def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) -> str | None:
-    """Keep the result of a check; returns the state before, None if there was none."""
+    """Store the result of a check. Returns the previous state, None if there was none."""
     before = conn.execute(
         """
         /* health.checked */

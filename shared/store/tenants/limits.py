@@ -18,7 +18,7 @@ takes one before each call of a model (`tasks.tenants.allowance`)."""
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A limit that was reached. bound: the limit a day; used: how much of it is used."""
+    """A daily limit that was reached. bound: the limit; used: how much of it is used."""
 
     kind: str
     scope: Literal["company", "contact"]
