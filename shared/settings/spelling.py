@@ -51,7 +51,7 @@ def surprises(names: Iterable[str], known: Iterable[str]) -> tuple[Surprise, ...
 
 @cache
 def _judged(names: frozenset[str], known: frozenset[str]) -> tuple[Surprise, ...]:
-    plain = {_plain(name): name for name in known}
+    plain = {_plain(name): name for name in sorted(known)}  # of two that are equally near always the same is meant
     found = (_judge(name, plain, names) for name in sorted(names - known) if len(name) <= TOO_LONG)
     return tuple(one for one in found if one is not None)
 

@@ -157,3 +157,95 @@ def test_edits_are_counted_with_swapped_neighbours_as_one() -> None:
         2,
         4,
     ]
+
+
+# ------------------------------------------------------------------ to the letter
+
+FEW = ("LLM_MODEL", "LLM_BASE_URL", "GATEWAY_PORT", "FLOWER_KEY", "DATA_DIR", "LOG")
+
+
+def _words(*names: str, known: tuple[str, ...] = FEW) -> list[str]:
+    return [one.words for one in surprises(names, known)]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("LLM_MODLE", "LLM_MODLE is not a setting: did you mean LLM_MODEL?"),
+        ("SWITCHBOARD_DATADIR", "SWITCHBOARD_DATADIR is not a setting: did you mean DATA_DIR?"),
+        ("FLOWER_KEY_FILE", "FLOWER_KEY_FILE is not read: set FLOWER_KEY itself"),
+        ("FLOWERKEY_FILE", "FLOWERKEY_FILE is not read: set FLOWER_KEY itself"),
+        (
+            "RAW_RETENTION_DAYS",
+            "RAW_RETENTION_DAYS is not a setting: how long things are kept is set with ./switchboard retention",
+        ),
+        ("RETENTION", "RETENTION is not a setting: how long things are kept is set with ./switchboard retention"),
+        ("GATEWAY_POLICY", "GATEWAY_POLICY is not a setting of Switchboard: the nearest one is GATEWAY_PORT"),
+        ("LLM_BASEMENT", "LLM_BASEMENT is not a setting of Switchboard"),
+        ("WEDGED_AFTER_S", "WEDGED_AFTER_S has a new name: set STALLED_AFTER_S"),
+    ],
+)
+def test_a_name_that_is_not_ours_is_told_in_words(name: str, words: str) -> None:
+    assert _words(name) == [words]
+
+
+def test_names_are_told_in_their_order_whatever_their_case() -> None:
+    assert [one.name for one in surprises(["LLM_x", "llm_MODLE", "GATEWAY_x"], FEW)] == [
+        "GATEWAY_X", "LLM_MODLE", "LLM_X",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["RETENTIONS", "MY_RETENTION", "X_FILE", "SWITCHBOARD_OTHER", "SWITCHBOARD_", "FLOWER_"]
+)
+def test_what_only_begins_or_ends_alike_is_nobodys_business(name: str) -> None:
+    assert _words(name) == []
+
+
+def test_the_shorter_a_setting_the_fewer_wrong_letters_leave_no_doubt() -> None:
+    """Without underscores: up to seven letters none, up to eleven one, from twelve on two."""
+    seven, eight, eleven, twelve = "ABCDEFG", "ABCDEFGH", "ABCDEFGHIJK", "ABCDEFGHIJKL"
+    for known, wrong, near in [
+        (seven, "ABCDEFX", False), (eight, "ABCDEFGX", True), (eight, "ABCDEFXX", False), (eight, "ABCDEFG", True),
+        (eight, "ABCDEFGHX", True), (eight, "ABCDEF", False),
+        (eleven, "XBCDEFGHIJX", False), (eleven, "XBCDEFGHIJK", True),
+        (twelve, "XBCDEFGHIJKX", True), (twelve, "XBCDEFGHIXKX", False), (twelve, "ABCDEFGHIJ", True),
+        (twelve, "ABCDEFGHIJKLMN", True), (twelve, "ABCDEFGHIJKLMNO", False), (twelve, "XXCDEFGHIJKL", True),
+    ]:  # fmt: skip
+        assert bool(_words(wrong, known=(known,))) is near, (known, wrong)
+
+
+def test_of_several_near_ones_the_nearest_is_meant() -> None:
+    known = ("ABCDEFGHIJKLMN", "ABCDEFGHIJKLMX", "ZBCDEFGHIJKLMN")
+    assert _words("ABCDEFGHIJKLMY", known=known) == [f"ABCDEFGHIJKLMY is not a setting: did you mean {known[0]}?"]
+    assert _words("ABCDEFGHIJKLMXX", known=known) == [f"ABCDEFGHIJKLMXX is not a setting: did you mean {known[1]}?"]
+
+
+def test_a_very_long_name_is_not_looked_at() -> None:
+    longest = "LLM_" + "X" * 60
+    assert _words(longest) == [f"{longest} is not a setting of Switchboard"]
+    assert _words(longest + "X") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "sure"),
+    [
+        ("LLM_MODLE", (), True), ("LLM_MODLE", ("LLM_MODEL",), False), ("LLM_MODLE", ("DATA_DIR",), True),
+        ("LLM_MODEL2", (), False), ("DATADIR", (), False), ("LLM_MODEL_FILE", (), False), ("LLM_POLICY", (), False),
+        ("SWITCHBOARD_LLM_MODEL", (), True),
+    ],
+)  # fmt: skip
+def test_it_is_sure_where_it_can_hardly_be_another_program_s(name: str, beside: tuple[str, ...], sure: bool) -> None:
+    [found] = surprises([name, *beside], FEW)
+    assert (found.name, found.sure) == (name, sure)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "edits"),
+    [
+        ("", "ABC", 3), ("ABC", "", 3), ("AB", "BA", 1), ("ABCD", "BADC", 2), ("CA", "ABC", 3), ("ABC", "XABC", 1),
+        ("ABC", "AXC", 1), ("ABCDEF", "FBCDEA", 2), ("AAB", "ABA", 1), ("XAB", "YBA", 2),
+    ],
+)  # fmt: skip
+def test_edits_are_counted_as_the_fewest(one: str, other: str, edits: int) -> None:
+    assert edits_between(one, other) == edits_between(other, one) == edits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ class FakeRedis:
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
+        self.ends_after_ms: dict[str, int] = {}
         self.away = False
         self.asked = 0
 
@@ -46,6 +48,7 @@ class FakeRedis:
 
     def set(self, key: str, value: bytes, px: int) -> None:
         assert px > 0, "every key ends by itself"
+        self.ends_after_ms[key] = px
         self._answer()
         self.values[key] = value
 
@@ -192,3 +195,77 @@ def test_a_failure_is_its_own_caller_s_and_nothing_is_kept(far: FakeRedis) -> No
 def test_keys_do_not_run_into_each_other_and_say_nothing() -> None:
     assert key_of("found", "a", "bc") != key_of("found", "ab", "c")
     assert "secret" not in key_of("found", "secret")
+    assert key_of("found", "a", "") == f"found:{hashlib.sha256(b'1:a0:').hexdigest()}"
+    assert key_of("found", "\udc80") == key_of("found", "?")  # what no encoding can write
+
+
+# ------------------------------------------------------------------ values
+
+
+def test_redis_has_each_value_under_its_key_for_as_long_as_the_memory(far: FakeRedis) -> None:
+    cache(far, fixed()).put_many({"a": b"1", "b": b"2"})
+    assert far.values == {"sb:cache:a": b"1", "sb:cache:b": b"2"}
+    assert far.ends_after_ms == {"sb:cache:a": 60_000, "sb:cache:b": 60_000}
+
+
+def test_only_what_is_missing_is_asked_of_redis_and_only_what_it_has_not_is_made(far: FakeRedis) -> None:
+    one, other = cache(far, fixed()), cache(far, fixed())
+    one.put_many({"a": b"1", "b": b"2"})
+    other.put_many({"c": b"3"})
+    made: list[list[str]] = []
+
+    def make(keys: Sequence[str]) -> dict[str, bytes]:
+        made.append(list(keys))
+        return {key: key.encode() for key in keys}
+
+    found = one.get_or_make_many(["a", "c", "d", "a", "e"], make)
+    assert found == {"a": b"1", "c": b"3", "d": b"d", "e": b"e"}
+    assert made == [["d", "e"]]
+    asked = far.asked
+    assert one.get_many(["a", "c", "d"]) == {"a": b"1", "c": b"3", "d": b"d"}
+    assert far.asked == asked
+    assert other.get_many(["b", "x"]) == {"b": b"2"}
+    assert one.get_or_make_many([], make) == {}
+    assert one.get_many([]) == {}
+
+
+def test_a_value_ends_with_its_last_second(far: FakeRedis) -> None:
+    clock = fixed()
+    near = cache(far, clock)
+    far.away = True
+    near.put_many({"a": b"1"})
+    clock.advance(59.5)
+    assert near.get_many(["a"]) == {"a": b"1"}
+    assert near.get_or_make("a", lambda: b"2", looked=True) == b"1"  # somebody made it since it was looked for
+    clock.advance(0.5)
+    assert near.get_many(["a"]) == {}
+    assert near.get_or_make("a", lambda: b"2", looked=True) == b"2"
+
+
+def test_redis_is_left_alone_for_five_seconds_after_each_failure(far: FakeRedis) -> None:
+    clock = fixed()
+    near = cache(far, clock)
+    far.away = True
+    near.get_many(["a"])
+    clock.advance(REST_S - 0.5)
+    near.get_many(["a"])
+    assert (REST_S, far.asked) == (5.0, 1)
+    clock.advance(0.5)
+    near.get_many(["a"])
+    assert far.asked == 2
+    far.away = False
+    clock.advance(REST_S)
+    near.put_many({"a": b"1"})
+    assert far.values == {"sb:cache:a": b"1"}
+
+
+def test_a_bounded_memory_lets_go_of_what_was_used_longest_ago(far: FakeRedis) -> None:
+    near = cache(far, fixed(), entries=2)
+    far.away = True
+    near.put_many({"a": b"1", "b": b"2"})
+    near.get_many(["a"])
+    near.put_many({"c": b"3"})
+    assert near.get_many(["a", "b", "c"]) == {"a": b"1", "c": b"3"}
+    near.put_many({"a": b"4"})
+    near.put_many({"d": b"5"})
+    assert near.get_many(["a", "c", "d"]) == {"a": b"4", "d": b"5"}
