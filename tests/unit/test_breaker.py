@@ -199,3 +199,61 @@ def test_a_call_from_before_it_was_aligned_counts_no_more(clock: FixedClock) -> 
     with breaker.calling():
         breaker.align(failures=0, open_for_s=20)
     assert state(breaker) == "open"
+
+
+def test_an_open_breaker_tells_how_long_yet_and_a_closed_one_nothing(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    assert (breaker.open_for_s(), breaker.failures) == (60.0, 5)
+    clock.advance(59.5)
+    assert (breaker.open_for_s(), state(breaker)) == (0.5, "open")
+    clock.advance(0.5)
+    assert (breaker.open_for_s(), state(breaker)) == (0.0, "half-open")
+    clock.advance(30)
+    assert breaker.open_for_s() == 0.0
+    with breaker.calling():
+        pass
+    assert (breaker.open_for_s(), breaker.failures, state(breaker)) == (None, 0, "closed")
+
+
+def test_a_breaker_opens_after_its_own_number_of_failures_for_its_own_time(clock: FixedClock) -> None:
+    breakers = Breakers(failures=2, open_for_s=7.0, clock=clock, neutral=lambda error: isinstance(error, Permanent))
+    breaker = breakers.of("one", "m")
+    fail(breaker, 3, Permanent("rejected"))
+    fail(breaker)
+    assert breakers.states() == {("one", "m"): "closed"}
+    fail(breaker)
+    assert (breakers.states(), breaker.open_for_s(), breaker.name) == ({("one", "m"): "open"}, 7.0, "one/m")
+    with pytest.raises(BreakerOpen, match=r"^one/m: breaker open$"), breaker.calling():
+        pytest.fail("it called")
+
+
+def test_who_comes_during_the_trial_call_is_told_to_come_back_in_a_second(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    with breaker.calling():
+        with pytest.raises(BreakerOpen, match=r"^x: trial call under way$") as caught, breaker.calling():
+            pytest.fail("it called")
+        assert caught.value.retry_after_s == 1.0
+
+
+def test_a_failed_trial_is_counted_from_its_end(clock: FixedClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    era = breaker.admit()
+    clock.advance(10)
+    breaker.settle(era, False)
+    assert breaker.open_for_s() == 60.0
+
+
+def test_it_counts_on_from_where_another_one_stands(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    breaker.align(failures=4, open_for_s=None)
+    assert (breaker.failures, state(breaker)) == (4, "closed")
+    fail(breaker)
+    assert state(breaker) == "open"
+    breaker.align(failures=0, open_for_s=12.0)
+    assert breaker.open_for_s() == 12.0
+    breaker.align(failures=2, open_for_s=None)
+    assert (breaker.failures, state(breaker), breaker.open_for_s()) == (2, "closed", None)
+    breaker.align(failures=0, open_for_s=0.0)
+    assert state(breaker) == "half-open"

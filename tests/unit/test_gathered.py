@@ -92,3 +92,9 @@ def test_a_large_call_is_passed_on_as_it_is(slow: Slow) -> None:
 
     assert len(GatheredEmbedder(slow).embed(texts, deadline_s=1)) == len(texts)
     assert slow.batches == [len(texts)]
+
+
+def test_it_stands_where_its_embedder_stands(slow: Slow) -> None:
+    gathered = GatheredEmbedder(slow)
+    assert (gathered.model, gathered.baseline) == (slow.model, slow.baseline)
+    assert [gathered.trust(text) for text in ("When?", "Wann?")] == [slow.trust(text) for text in ("When?", "Wann?")]

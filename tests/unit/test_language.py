@@ -39,3 +39,11 @@ def test_a_short_text_among_others_is_taken_for_their_language() -> None:
         "german", "german", "german", "english",
     ]  # fmt: skip
     assert detect_each(["A-17"]) == ["english"]
+
+
+def test_the_commonest_language_decides_and_is_expected_of_all() -> None:
+    """`de` is French and Spanish: alone it tells nothing, among French texts it is French."""
+    texts = [TEXTS["spanish"], TEXTS["french"], TEXTS["french"], "A-17"]
+    assert detect_each(texts) == ["spanish", "french", "french", "french"]
+    assert detect_each(["A-17"], "german") == ["german"]
+    assert detect_each([]) == []

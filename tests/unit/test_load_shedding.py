@@ -8,7 +8,10 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.resilience.load_shedding import (
+    CALM_SHARE,
     FORGOTTEN_AFTER_S,
+    SETTLED_AFTER_S,
+    WINDOW_S,
     OverdueTurns,
     Pace,
     Pressure,
@@ -127,3 +130,61 @@ def test_a_company_that_is_not_named_gets_full_answers(clock: FixedClock) -> Non
     assert (pressure.step(7), pressure.step(8)) == ("passages", "full")
     pressure.set_levels({})
     assert pressure.step(7) == "full"
+
+
+# ------------------------------------------------------------------ at the bounds
+
+
+@pytest.mark.parametrize(("per_s", "wait_s"), [(0.5, 6.0), (1.0, 3.0), (-1.0, 7.0)])
+def test_also_a_slow_pace_is_one(per_s: float, wait_s: float) -> None:
+    assert _waits(per_s, one=3) == {"one": wait_s}
+
+
+def test_an_age_from_a_clock_that_is_ahead_is_none() -> None:
+    assert times_to_clear_s({1: OverdueTurns(3, -5.0), 2: OverdueTurns(3, 0.5)}, 0.0) == {1: 0.0, 2: 0.5}
+
+
+def test_people_are_called_once_the_second_step_has_lasted_to_the_second() -> None:
+    entered = State(2, None, 20.0, None, entered_at_s=100.0)
+    before = move(entered, 700.0, 100.0 + SETTLED_AFTER_S - 0.5, RULES)
+    assert before is not None
+    assert before.level == 2
+    assert move(entered, 700.0, 100.0 + SETTLED_AFTER_S, RULES) == State(3, None, 20.0, None, 100.0 + SETTLED_AFTER_S)
+    # however long the first one lasted
+    assert move(State(1, None, 20.0, None, 0.0), 700.0, 10_000.0, RULES) == State(2, None, 20.0, None, 10_000.0)
+
+
+def test_a_step_recovers_below_its_share_of_what_it_was_entered_at() -> None:
+    at = RULES.after_s[1] * CALM_SHARE
+    state = State(2, None, 20.0, None, 0.0)
+    assert move(state, at, 50.0, RULES) == state
+    assert move(state, at - 0.1, 50.0, RULES) == State(2, 50.0, 20.0, None, 0.0)
+    assert move(State(2, 40.0, 20.0, None, 0.0), at, 50.0, RULES) == state
+
+
+def test_only_what_ended_in_the_window_tells_the_pace_and_each_piece_counts_alike(clock: FixedClock) -> None:
+    pace = Pace(10, clock)
+    for took_s in (1.0, 3.0):
+        with pace.piece():
+            clock.advance(took_s)
+    assert pace.per_s() == 10 / 2.0
+    clock.advance(WINDOW_S - 3.0)  # the first ended so long ago
+    assert pace.per_s() == 10 / 3.0
+    with pace.piece():
+        clock.advance(0.0)
+    assert pace.per_s() == 10 / 1.5
+
+
+def test_no_piece_is_so_quick_that_the_pace_has_no_bound(clock: FixedClock) -> None:
+    pace = Pace(10, clock)
+    with pace.piece():
+        clock.advance(0.0001)
+    assert pace.per_s() == 10 / 1e-3
+
+
+def test_a_process_knows_its_own_pace_before_it_is_told_any_level(clock: FixedClock) -> None:
+    pressure = Pressure(4, clock)
+    assert pressure.step(7) == "full"
+    with pressure.pace.piece():
+        clock.advance(2.0)
+    assert pressure.pace.per_s() == 2.0
