@@ -92,8 +92,11 @@ def _check(database: Database, events: int) -> None:
     """What was counted stands in the tables."""
     with psycopg.connect(database.admin_url) as conn:
         row = conn.execute(
-            "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM webhook_events WHERE outcome = 'effected'),"
-            " (SELECT sum(unread) FROM company_totals)"
+            """
+                SELECT (SELECT count(*) FROM messages),
+                    (SELECT count(*) FROM webhook_events WHERE outcome = 'effected'),
+                    (SELECT sum(unread) FROM company_totals)
+            """
         ).fetchone()
     if row is None or set(map(int, row)) != {events}:
         raise RuntimeError(f"of {events} events the tables hold {row}")

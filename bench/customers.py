@@ -38,10 +38,12 @@ STAGE_S = 20.0
 WARM_S, WARM_CUSTOMERS = 5.0, 1_000
 CLEAR_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.2
-OPEN = (
-    "/* bench.open */ SELECT (SELECT count(*) FROM turns WHERE state IN ('waiting', 'answering'))"
-    " + (SELECT count(*) FROM outbound WHERE state IN ('queued', 'sending'))"
-)
+OPEN = """
+    /* bench.open */
+    SELECT
+        (SELECT count(*) FROM turns WHERE state IN ('waiting', 'answering'))
+        + (SELECT count(*) FROM outbound WHERE state IN ('queued', 'sending'))
+"""
 COUNTED_S, COUNTED_CUSTOMERS = 5.0, 10_000
 """A stage of its own, in which PostgreSQL writes down every statement."""
 COMPANIES = 10
@@ -108,8 +110,12 @@ def _measure(system: Drilled) -> list[str]:
 
 def _tokens(system: Drilled) -> list[str]:
     [(tokens_in, tokens_out, connections)] = system.rows(
-        "SELECT avg(tokens_in)::float8, avg(tokens_out)::float8, (SELECT count(*) FROM pg_stat_activity"
-        " WHERE usename = 'switchboard_app') FROM receipts WHERE tokens_out > 0"
+        """
+            SELECT avg(tokens_in)::float8, avg(tokens_out)::float8,
+                (SELECT count(*) FROM pg_stat_activity WHERE usename = 'switchboard_app')
+            FROM receipts
+            WHERE tokens_out > 0
+        """
     )
     return [f"receipts: {tokens_in:,.0f} tokens in and {tokens_out:,.0f} out an answer; {connections} connections open"]
 
@@ -197,9 +203,16 @@ def _cpu_s(system: Drilled) -> dict[str, float]:
 def _use(system: Drilled) -> Use:
     [(size,)] = system.rows("/* bench.size */ SELECT pg_database_size(current_database())")
     tables = system.rows(
-        "/* bench.size */ SELECT coalesce(p.relname, c.relname), sum(pg_total_relation_size(c.oid))::bigint"
-        " FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent"
-        " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1"
+        """
+            /* bench.size */
+            SELECT coalesce(p.relname, c.relname), sum(pg_total_relation_size(c.oid))::bigint
+            FROM pg_class c
+            LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+            LEFT JOIN pg_class p ON p.oid = i.inhparent
+            WHERE c.relkind = 'r'
+              AND c.relnamespace = 'public'::regnamespace
+            GROUP BY 1
+        """
     )
     client = connect(str(system.config.redis.url), socket_timeout_s=5.0)
     memory = int(client.info("memory")["used_memory"])

@@ -27,24 +27,42 @@ WARM_UP = 30
 # What each of them left in the other tables stands there, too. Constraint triggers rest: a million look-ups of one row.
 _LOAD = (
     "SET session_replication_role = replica",
-    "INSERT INTO contacts (company_id, channel_id, external_id, name)"
-    " SELECT {company}, {channel}, n, 'Customer ' || n FROM generate_series(1, {size}) n",
-    "INSERT INTO conversations (company_id, channel_id, chat, contact_id, message_count, customer_seq, read_seq,"
-    " last_message_id, last_message_at, last_message_role, last_message_preview)"
-    " SELECT {company}, {channel}, n, n, 2, 1, (n % 3 > 0)::int, 2 * n,"
-    " now() - n::bigint * 7919 % {size} * interval '1 second', 'bot', 'We open at nine in the morning.'"
-    " FROM generate_series(1, {size}) n",
-    "INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, text)"
-    " SELECT {company}, n, {channel}, seq, CASE seq WHEN 1 THEN 'customer' ELSE 'bot' END, n,"
-    " CASE seq WHEN 1 THEN 'loaded:' || n END, 'some words in a message'"
-    " FROM generate_series(1, {size}) n, generate_series(1, 2) seq",
-    "INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at, due_at)"
-    " SELECT {company}, n, {channel}, 'answered', 1, 1, now(), now() FROM generate_series(1, {size}) n",
-    "INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, company_id, kind,"
-    " outcome) SELECT current_date, 'sb:journal:' || n % 16, n || '-0', 0, now(), 'telegram', {app}, {company},"
-    " 'message', 'effected' FROM generate_series(1, {size}) n",
-    "UPDATE company_totals SET customer_messages = s.messages, unread = s.unread"
-    " FROM (SELECT sum(customer_seq) AS messages, sum(customer_seq - read_seq) AS unread FROM conversations) s",
+    """
+        INSERT INTO contacts (company_id, channel_id, external_id, name)
+        SELECT {company}, {channel}, n, 'Customer ' || n
+        FROM generate_series(1, {size}) n
+    """,
+    """
+        INSERT INTO conversations (company_id, channel_id, chat, contact_id, message_count, customer_seq,
+            read_seq, last_message_id, last_message_at, last_message_role, last_message_preview)
+        SELECT {company}, {channel}, n, n, 2, 1, (n % 3 > 0)::int, 2 * n,
+            now() - n::bigint * 7919 % {size} * interval '1 second', 'bot', 'We open at nine in the morning.'
+        FROM generate_series(1, {size}) n
+    """,
+    """
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, text)
+        SELECT {company}, n, {channel}, seq, CASE seq WHEN 1 THEN 'customer' ELSE 'bot' END, n,
+            CASE seq WHEN 1 THEN 'loaded:' || n END, 'some words in a message'
+        FROM generate_series(1, {size}) n, generate_series(1, 2) seq
+    """,
+    """
+        INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at,
+            due_at)
+        SELECT {company}, n, {channel}, 'answered', 1, 1, now(), now()
+        FROM generate_series(1, {size}) n
+    """,
+    """
+        INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, company_id,
+            kind, outcome)
+        SELECT current_date, 'sb:journal:' || n % 16, n || '-0', 0, now(), 'telegram', {app}, {company},
+            'message', 'effected'
+        FROM generate_series(1, {size}) n
+    """,
+    """
+        UPDATE company_totals
+        SET customer_messages = s.messages, unread = s.unread
+        FROM (SELECT sum(customer_seq) AS messages, sum(customer_seq - read_seq) AS unread FROM conversations) s
+    """,
 )
 
 

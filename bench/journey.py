@@ -28,12 +28,14 @@ CONVERSATIONS = 600
 POSTERS = 8
 LLM_S = 0.3
 WITHIN_S = 120.0
-MODEL_MS = (
-    "SELECT c.chat, sum((a.tried ->> 'duration_ms')::int) FROM receipts r"
-    " JOIN turns t ON t.company_id = r.company_id AND t.id = r.turn_id"
-    " JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id"
-    " CROSS JOIN jsonb_array_elements(r.attempts) AS a (tried) GROUP BY c.chat"
-)
+MODEL_MS = """
+    SELECT c.chat, sum((a.tried ->> 'duration_ms')::int)
+    FROM receipts r
+    JOIN turns t ON t.company_id = r.company_id AND t.id = r.turn_id
+    JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id
+    CROSS JOIN jsonb_array_elements(r.attempts) AS a (tried)
+    GROUP BY c.chat
+"""
 
 
 def _question(number: int) -> str:

@@ -34,27 +34,55 @@ DAYS = range(-7, 90)
 """Of each log, as it stands after three months."""
 
 _FIRST = (
-    "INSERT INTO companies (name) SELECT 'c' || n FROM generate_series(1, {companies}) n",
-    "INSERT INTO apps (platform, slug, secrets) SELECT 'telegram', 'a' || n, '' FROM generate_series(1, {companies}) n",
-    "INSERT INTO channels (company_id, app_id, platform, external_id, credentials)"
-    " SELECT n, n, 'telegram', n::text, '' FROM generate_series(1, {companies}) n",
-    "INSERT INTO conversations (company_id, channel_id, chat, message_count, customer_seq, last_message_at)"
-    " SELECT 1 + n % {companies}, 1 + n % {companies}, n, {length}, {length} / 2, now() - n * interval '1 second'"
-    " FROM generate_series(1, {conversations}) n",
+    """
+        INSERT INTO companies (name)
+        SELECT 'c' || n
+        FROM generate_series(1, {companies}) n
+    """,
+    """
+        INSERT INTO apps (platform, slug, secrets)
+        SELECT 'telegram', 'a' || n, ''
+        FROM generate_series(1, {companies}) n
+    """,
+    """
+        INSERT INTO channels (company_id, app_id, platform, external_id, credentials)
+        SELECT n, n, 'telegram', n::text, ''
+        FROM generate_series(1, {companies}) n
+    """,
+    """
+        INSERT INTO conversations (company_id, channel_id, chat, message_count, customer_seq, last_message_at)
+        SELECT 1 + n % {companies}, 1 + n % {companies}, n, {length}, {length} / 2,
+            now() - n * interval '1 second'
+        FROM generate_series(1, {conversations}) n
+    """,
 )
 # A stretch of conversations at a time, so that what is done can be told.
 _STRETCH = (
-    "INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text, created_at)"
-    " SELECT c.company_id, c.id, c.channel_id, s, CASE s % 2 WHEN 1 THEN 'customer' ELSE 'bot' END,"
-    " CASE s % 2 WHEN 1 THEN c.id || ':' || s END, repeat(md5(c.id::text), 2), c.last_message_at"
-    " FROM conversations c, generate_series(1, {length}) s WHERE c.id > {first} AND c.id <= {last}",
-    "INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at, due_at)"
-    " SELECT company_id, id, channel_id, 'answered', s, s, last_message_at, last_message_at"
-    " FROM conversations c, generate_series(1, {length}, 2) s WHERE c.id > {first} AND c.id <= {last}",
-    "INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state)"
-    " SELECT m.company_id, m.conversation_id, m.channel_id, m.id, 1, m.text, 'sent' FROM conversations c"
-    " JOIN messages m ON m.company_id = c.company_id AND m.conversation_id = c.id"
-    " WHERE c.id > {first} AND c.id <= {last} AND m.role = 'bot'",
+    """
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text, created_at)
+        SELECT c.company_id, c.id, c.channel_id, s, CASE s % 2 WHEN 1 THEN 'customer' ELSE 'bot' END,
+            CASE s % 2 WHEN 1 THEN c.id || ':' || s END, repeat(md5(c.id::text), 2), c.last_message_at
+        FROM conversations c, generate_series(1, {length}) s
+        WHERE c.id > {first}
+          AND c.id <= {last}
+    """,
+    """
+        INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at,
+            due_at)
+        SELECT company_id, id, channel_id, 'answered', s, s, last_message_at, last_message_at
+        FROM conversations c, generate_series(1, {length}, 2) s
+        WHERE c.id > {first}
+          AND c.id <= {last}
+    """,
+    """
+        INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state)
+        SELECT m.company_id, m.conversation_id, m.channel_id, m.id, 1, m.text, 'sent'
+        FROM conversations c
+        JOIN messages m ON m.company_id = c.company_id AND m.conversation_id = c.id
+        WHERE c.id > {first}
+          AND c.id <= {last}
+          AND m.role = 'bot'
+    """,
 )  # fmt: skip
 STRETCH = 10_000
 

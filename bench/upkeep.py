@@ -48,24 +48,51 @@ COMPANIES = 2 * TURNS
 BUSY = COMPANIES + 1
 
 _LOAD = (
-    f"INSERT INTO companies (name) SELECT 'c' || n FROM generate_series(1, {BUSY}) n",
-    f"INSERT INTO apps (platform, slug, secrets) SELECT 'telegram', 'a' || n, '' FROM generate_series(1, {BUSY}) n",
-    "INSERT INTO channels (company_id, app_id, platform, external_id, credentials)"
-    f" SELECT n, n, 'telegram', n::text, '' FROM generate_series(1, {BUSY}) n",
-    "INSERT INTO conversations (company_id, channel_id, chat, message_count, customer_seq, last_message_at)"
-    f" SELECT 1 + n % {COMPANIES}, 1 + n % {COMPANIES}, n, {LENGTH}, {LENGTH} / 2, now() - interval '200 days'"
-    f" FROM generate_series(1, {CONVERSATIONS}) n",
-    "INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text, created_at)"
-    " SELECT c.company_id, c.id, c.channel_id, s, CASE s % 2 WHEN 1 THEN 'customer' ELSE 'bot' END,"
-    " CASE s % 2 WHEN 1 THEN c.id || ':' || s END,"
-    " (SELECT string_agg(substr(md5((c.id * 1000 + s + w)::text), 1, 2 + w % 6), ' ') FROM generate_series(1, 17) w),"
-    f" now() - interval '201 days' FROM conversations c, generate_series(1, {LENGTH}) s",
+    f"""
+        INSERT INTO companies (name)
+        SELECT 'c' || n
+        FROM generate_series(1, {BUSY}) n
+    """,
+    f"""
+        INSERT INTO apps (platform, slug, secrets)
+        SELECT 'telegram', 'a' || n, ''
+        FROM generate_series(1, {BUSY}) n
+    """,
+    f"""
+        INSERT INTO channels (company_id, app_id, platform, external_id, credentials)
+        SELECT n, n, 'telegram', n::text, ''
+        FROM generate_series(1, {BUSY}) n
+    """,
+    f"""
+        INSERT INTO conversations (company_id, channel_id, chat, message_count, customer_seq, last_message_at)
+        SELECT 1 + n % {COMPANIES}, 1 + n % {COMPANIES}, n, {LENGTH}, {LENGTH} / 2, now() - interval '200 days'
+        FROM generate_series(1, {CONVERSATIONS}) n
+    """,
+    f"""
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text, created_at)
+        SELECT c.company_id, c.id, c.channel_id, s, CASE s % 2 WHEN 1 THEN 'customer' ELSE 'bot' END,
+            CASE s % 2 WHEN 1 THEN c.id || ':' || s END,
+            (
+                SELECT string_agg(substr(md5((c.id * 1000 + s + w)::text), 1, 2 + w % 6), ' ')
+                FROM generate_series(1, 17) w
+            ),
+            now() - interval '201 days'
+        FROM conversations c, generate_series(1, {LENGTH}) s
+    """,
     f"INSERT INTO conversations (company_id, channel_id, chat) VALUES ({BUSY}, {BUSY}, 'busy')",
-    "INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at, due_at)"
-    " SELECT company_id, conversation_id, channel_id, 'answered', seq, seq, now(), now() FROM messages"
-    " WHERE role = 'customer'",
-    "INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state)"
-    " SELECT company_id, conversation_id, channel_id, id, 1, text, 'sent' FROM messages WHERE role = 'bot'",
+    """
+        INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at,
+            due_at)
+        SELECT company_id, conversation_id, channel_id, 'answered', seq, seq, now(), now()
+        FROM messages
+        WHERE role = 'customer'
+    """,
+    """
+        INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state)
+        SELECT company_id, conversation_id, channel_id, id, 1, text, 'sent'
+        FROM messages
+        WHERE role = 'bot'
+    """,
     "VACUUM ANALYZE",
 )
 
@@ -189,9 +216,12 @@ def logs(work: Work, count: int) -> Iterator[str]:
     for day in (OLD, date(2020, 1, 2)):
         conn.execute("SELECT switchboard_make_partition('llm_calls', %s)", (day,))
         conn.execute(
-            "INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome,"
-            " duration_ms, tokens_in, tokens_out) SELECT 1, n, 1, 1, %s, 'p', 'm', 'full', 'ok', 1, 1, 1"
-            " FROM generate_series(1, %s) n",
+            """
+                INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome,
+                    duration_ms, tokens_in, tokens_out)
+                SELECT 1, n, 1, 1, %s, 'p', 'm', 'full', 'ok', 1, 1, 1
+                FROM generate_series(1, %s) n
+            """,
             (day, count),
         )
     conn.execute("ANALYZE llm_calls")
@@ -214,8 +244,13 @@ def logs(work: Work, count: int) -> Iterator[str]:
 def _forget_pages(conn: Conn, table: str) -> None:
     """Have the kernel write a table's files out and forget them; what PostgreSQL itself holds is little beside it."""
     files = conn.execute(
-        "SELECT current_setting('data_directory') || '/' || pg_relation_filepath(c.oid) FROM pg_class c"
-        " LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE c.oid = %(of)s::regclass OR i.indrelid = %(of)s::regclass",
+        """
+            SELECT current_setting('data_directory') || '/' || pg_relation_filepath(c.oid)
+            FROM pg_class c
+            LEFT JOIN pg_index i ON i.indexrelid = c.oid
+            WHERE c.oid = %(of)s::regclass
+              OR i.indrelid = %(of)s::regclass
+        """,
         {"of": table},
     ).fetchall()
     for (first,) in files:

@@ -39,40 +39,80 @@ ELSEWHERE = ("backup",)
 
 _COMPANIES = (
     "INSERT INTO companies (name) VALUES ('as it comes'), ('forgets early'), ('keeps logs')",
-    "INSERT INTO apps (platform, slug, secrets) SELECT 'telegram', 'a' || n, '' FROM generate_series(1, 3) n",
-    "INSERT INTO channels (company_id, app_id, platform, external_id, credentials)"
-    " SELECT n, n, 'telegram', n::text, '' FROM generate_series(1, 3) n",
+    """
+        INSERT INTO apps (platform, slug, secrets)
+        SELECT 'telegram', 'a' || n, ''
+        FROM generate_series(1, 3) n
+    """,
+    """
+        INSERT INTO channels (company_id, app_id, platform, external_id, credentials)
+        SELECT n, n, 'telegram', n::text, ''
+        FROM generate_series(1, 3) n
+    """,
 )
-_BEGUN = (
-    "INSERT INTO conversations (company_id, channel_id, chat, last_message_at)"
-    " SELECT 1 + n %% 3, 1 + n %% 3, %(day)s::text || ':' || n, %(at)s FROM generate_series(1, %(begun)s) n"
-)
+_BEGUN = """
+    INSERT INTO conversations (company_id, channel_id, chat, last_message_at)
+    SELECT 1 + n %% 3, 1 + n %% 3, %(day)s::text || ':' || n, %(at)s
+    FROM generate_series(1, %(begun)s) n
+"""
 # The day's two messages of every conversation that is not over, and all that belongs to them.
 _DAY = (
-    "CREATE TEMP TABLE today ON COMMIT DROP AS SELECT company_id, id, channel_id, message_count AS n FROM conversations"
-    " WHERE message_count < %(length)s",
-    "INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text, created_at)"
-    " SELECT company_id, id, channel_id, n + s, CASE s WHEN 1 THEN 'customer' ELSE 'bot' END,"
-    " CASE s WHEN 1 THEN id || ':' || n END, company_id || '/' || id || '/' || n + s, %(at)s"
-    " FROM today, generate_series(1, 2) s",
-    "INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at, due_at,"
-    " created_at) SELECT company_id, id, channel_id, 'answered', n + 1, n + 1, %(at)s, %(at)s, %(at)s FROM today",
-    "INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state, created_at)"
-    " SELECT t.company_id, t.id, t.channel_id, m.id, 1, m.text, 'sent', %(at)s FROM today t JOIN messages m"
-    " ON m.company_id = t.company_id AND m.conversation_id = t.id AND m.seq = t.n + 2",
-    "UPDATE conversations c SET message_count = t.n + 2, customer_seq = (t.n + 2) / 2, last_message_at = %(at)s"
-    " FROM today t WHERE c.company_id = t.company_id AND c.id = t.id",
-    "INSERT INTO delivery_attempts (company_id, outbound_id, attempt, day, started_at)"
-    " SELECT company_id, id, 1, %(day)s, %(at)s FROM today",
-    "INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms,"
-    " tokens_in, tokens_out) SELECT company_id, id, 1, 1, %(day)s, 'p', 'm', 'full', 'ok', 1, 1, 1 FROM today",
+    """
+        CREATE TEMP TABLE today ON COMMIT DROP AS
+        SELECT company_id, id, channel_id, message_count AS n
+        FROM conversations
+        WHERE message_count < %(length)s
+    """,
+    """
+        INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, dedupe_key, text, created_at)
+        SELECT company_id, id, channel_id, n + s, CASE s WHEN 1 THEN 'customer' ELSE 'bot' END,
+            CASE s WHEN 1 THEN id || ':' || n END, company_id || '/' || id || '/' || n + s, %(at)s
+        FROM today, generate_series(1, 2) s
+    """,
+    """
+        INSERT INTO turns (company_id, conversation_id, channel_id, state, first_seq, last_seq, received_at,
+            due_at, created_at)
+        SELECT company_id, id, channel_id, 'answered', n + 1, n + 1, %(at)s, %(at)s, %(at)s
+        FROM today
+    """,
+    """
+        INSERT INTO outbound (company_id, conversation_id, channel_id, message_id, part, text, state,
+            created_at)
+        SELECT t.company_id, t.id, t.channel_id, m.id, 1, m.text, 'sent', %(at)s
+        FROM today t
+        JOIN messages m ON m.company_id = t.company_id AND m.conversation_id = t.id AND m.seq = t.n + 2
+    """,
+    """
+        UPDATE conversations c
+        SET message_count = t.n + 2, customer_seq = (t.n + 2) / 2, last_message_at = %(at)s
+        FROM today t
+        WHERE c.company_id = t.company_id
+          AND c.id = t.id
+    """,
+    """
+        INSERT INTO delivery_attempts (company_id, outbound_id, attempt, day, started_at)
+        SELECT company_id, id, 1, %(day)s, %(at)s
+        FROM today
+    """,
+    """
+        INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, provider, model, step, outcome,
+            duration_ms, tokens_in, tokens_out)
+        SELECT company_id, id, 1, 1, %(day)s, 'p', 'm', 'full', 'ok', 1, 1, 1
+        FROM today
+    """,
     # one of a month's first day is a dead letter, and waits for a person for ever
-    "INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, company_id, channel_id,"
-    " kind, outcome) SELECT %(day)s, 's', id::text, 0, %(at)s, 'telegram', channel_id, company_id, channel_id,"
-    " 'message', CASE WHEN %(first)s AND id = (SELECT max(id) FROM today) THEN 'dead_letter' ELSE 'effected' END"
-    " FROM today",
-    "INSERT INTO webhook_raw (day, stream, entry_id, platform, app_id, received_at, size, body)"
-    " SELECT %(day)s, 's', id::text, 'telegram', channel_id, %(at)s, 1, '\\x00' FROM today",
+    """
+        INSERT INTO webhook_events (day, stream, entry_id, ordinal, received_at, platform, app_id, company_id,
+            channel_id, kind, outcome)
+        SELECT %(day)s, 's', id::text, 0, %(at)s, 'telegram', channel_id, company_id, channel_id, 'message',
+            CASE WHEN %(first)s AND id = (SELECT max(id) FROM today) THEN 'dead_letter' ELSE 'effected' END
+        FROM today
+    """,
+    """
+        INSERT INTO webhook_raw (day, stream, entry_id, platform, app_id, received_at, size, body)
+        SELECT %(day)s, 's', id::text, 'telegram', channel_id, %(at)s, 1, '\\x00'
+        FROM today
+    """,
 )  # fmt: skip
 
 
@@ -164,8 +204,11 @@ def check(conn: Conn, settings: Settings, plan: Plan, outcome: Outcome) -> list[
     hot = _named(conn, "SELECT company_id, conversation_id, seq, text FROM messages")
     archived = _named(
         conn,
-        "SELECT s.company_id, s.conversation_id, (m->>'seq')::bigint, m->>'text' FROM archive_segments s,"
-        " json_array_elements(s.body) m WHERE s.kind = 'messages'",
+        """
+            SELECT s.company_id, s.conversation_id, (m->>'seq')::bigint, m->>'text'
+            FROM archive_segments s, json_array_elements(s.body) m
+            WHERE s.kind = 'messages'
+        """,
     )
     outcome.messages, outcome.archived = len(written), len(archived)
     gone = written - hot - archived
@@ -196,8 +239,11 @@ def _too_early_or_late(conn: Conn, settings: Settings, plan: Plan, gone: set[Nam
     keep, today = settings.archive.keep_messages, plan.end
     quiet = today - timedelta(days=settings.archive.after_days + 31 + plan.every)
     rows = conn.execute(
-        "SELECT c.company_id, c.id, c.message_count, c.last_message_at, (SELECT count(*) FROM messages m"
-        " WHERE m.company_id = c.company_id AND m.conversation_id = c.id) FROM conversations c"
+        """
+            SELECT c.company_id, c.id, c.message_count, c.last_message_at,
+                (SELECT count(*) FROM messages m WHERE m.company_id = c.company_id AND m.conversation_id = c.id)
+            FROM conversations c
+        """
     ).fetchall()
     for company, id_, count, at, hot in rows:
         total, here, last = int(str(count)), int(str(hot)), datetime.fromisoformat(str(at)).date()
@@ -243,8 +289,12 @@ def _logs(conn: Conn, plan: Plan) -> Iterator[str]:
 def _beside(conn: Conn) -> Iterator[str]:
     """Dead letters are there with their bodies; turns and parts of archived messages went with them; totals hold."""
     [(dead_letters, bodies)] = conn.execute(
-        "SELECT count(*), count(r.body) FROM webhook_events e LEFT JOIN webhook_raw r USING (day, stream, entry_id)"
-        " WHERE e.outcome = 'dead_letter'"
+        """
+            SELECT count(*), count(r.body)
+            FROM webhook_events e
+            LEFT JOIN webhook_raw r USING (day, stream, entry_id)
+            WHERE e.outcome = 'dead_letter'
+        """
     ).fetchall()
     [(months,)] = conn.execute(
         "SELECT count(DISTINCT day) FROM webhook_events WHERE outcome = 'dead_letter' AND extract(day FROM day) = 1"
@@ -253,8 +303,13 @@ def _beside(conn: Conn) -> Iterator[str]:
         yield f"{dead_letters} dead letters, {bodies} with their bodies, on {months} days"
     for table, seq in (("turns", "last_seq"), ("outbound", "(SELECT seq FROM messages m WHERE m.id = t.message_id)")):
         [(strays,)] = conn.execute(
-            f"SELECT count(*) FROM {table} t JOIN conversations c ON c.company_id = t.company_id"
-            f" AND c.id = t.conversation_id WHERE {seq} IS NULL OR {seq} <= c.archived_seq".encode()
+            f"""
+                SELECT count(*)
+                FROM {table} t
+                JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id
+                WHERE {seq} IS NULL
+                  OR {seq} <= c.archived_seq
+            """.encode()
         ).fetchall()
         if strays:
             yield f"{strays} rows of {table} stayed behind their messages"
