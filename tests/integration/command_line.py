@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import pytest
 
 from shared.settings import VARIABLES
+from tests.factories import Bot, Inbox, update
 from workers.commands.__main__ import main
 
 
@@ -33,6 +35,7 @@ class Ended:
 
 
 Run = Callable[..., Ended]
+SENT = "words of a customer"
 
 
 def command_line(
@@ -77,3 +80,14 @@ def misused(ended: Ended, *words: str) -> None:
     assert (ended.code, ended.out) == (2, ""), ended
     for word in words:
         assert word in ended.err, ended.err
+
+
+def make_dead_letter(inbox: Inbox, bot: Bot) -> str:
+    """Make a dead letter; returns its place."""
+    with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK (text <> 'words of a customer')")
+        inbox.journal(bot, update(SENT, chat=5))
+        inbox.drain_all()
+        conn.execute("ALTER TABLE messages DROP CONSTRAINT no_poison")
+    [(place,)] = inbox.rows("SELECT day || '/' || stream || '/' || entry_id || '/' || ordinal FROM webhook_events")
+    return str(place)
