@@ -305,10 +305,20 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request to a model. estimated: counted by us, because the provider did not say."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ModelAttempt:
     """One request to a model, for the receipt. outcome: `ok` or a static word for the failure.
 
     step: which fallback step it was for. offset_ms: when it began, since the models were first asked.
+    estimated: the tokens are counted by us, because the provider did not say.
     """
 
     provider: str
@@ -319,6 +329,7 @@ class ModelAttempt:
     tokens_out: int = 0
     step: FallbackStep = "full"
     offset_ms: int = 0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +342,8 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote. step: `full` if the first provider did, `cheaper` if a later one."""
+    """What a model wrote. step: `full` if the first provider did, `cheaper` if a later one. estimated: the tokens are
+    counted by us, because the provider did not say."""
 
     text: str
     model: str
@@ -339,6 +351,7 @@ class Completion:
     tokens_out: int
     attempts: tuple[ModelAttempt, ...] = ()
     step: FallbackStep = "full"
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

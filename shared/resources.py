@@ -27,7 +27,7 @@ from shared.knowledge.search import questions_of
 from shared.live.publisher import Publisher
 from shared.llm import rerank
 from shared.llm import router as llm_router
-from shared.llm.provider import is_neutral
+from shared.llm.api import is_neutral
 from shared.model import Passage
 from shared.resilience import transport
 from shared.resilience.egress import Egress

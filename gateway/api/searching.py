@@ -14,7 +14,7 @@ from shared.knowledge.asking import Question, ask
 from shared.knowledge.embed import Embedder
 from shared.knowledge.embedding_models import EmbeddingModels, Understood, active, understood
 from shared.knowledge.remembered import RememberingEmbedder, Results
-from shared.llm.provider import http_client, is_neutral
+from shared.llm.api import http_client, is_neutral
 from shared.model import Passage
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers

@@ -14,15 +14,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, Permanent, SettingsError
-from shared.llm.provider import (
+from shared.llm.api import (
     CONNECT_TIMEOUT_S,
     POOL_TIMEOUT_S,
     CallFailed,
-    _all,
-    _beginning,
-    _meaning,
-    _parsed,
+    error_body,
     is_neutral,
+    meaning_of,
+    parsed,
+    whole_body,
 )
 from shared.resilience import backoff
 from shared.resilience.breaker import Breakers
@@ -130,8 +130,8 @@ class RemoteEmbedder:
             "POST", self._url, content=content, headers=self._headers, timeout=timeout
         ) as response:
             if response.status_code != 200:
-                raise _meaning(response, await _beginning(response), self._clock)
-            return _parsed(await _all(response))
+                raise meaning_of(response, await error_body(response), self._clock)
+            return parsed(await whole_body(response.aiter_bytes()))
 
     def _vectors(self, body: dict[str, Any], count: int) -> list[Sequence[float]]:
         """The answer's vectors in the order of the texts. Raises CallFailed for any other shape."""

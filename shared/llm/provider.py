@@ -1,7 +1,7 @@
 """Calls one OpenAI-compatible provider: messages in, a bounded text out, every failure with its meaning.
 
-Answers are streamed, so that a cancelled call ends the generation with its connection, and the deadline holds against a
-server that drips. Errors name meanings and status codes; they contain neither prompt, answer nor key.
+Answers are streamed. So a cancelled call ends the generation with its connection, and a wall clock holds against
+a server that drips.
 """
 
 from __future__ import annotations
@@ -10,69 +10,46 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import structlog
 
 from shared.clock import Clock, SystemClock
-from shared.errors import ModelUnavailable, Permanent, SettingsError
-from shared.model import Completion
-from shared.resilience.transport import tls
+from shared.errors import SettingsError
+from shared.llm.api import (
+    CONNECT_TIMEOUT_S,
+    MAX_BODY_BYTES,
+    POOL_TIMEOUT_S,
+    CallFailed,
+    error_body,
+    meaning_of,
+    parsed,
+    whole_body,
+)
+from shared.llm.parameters import Parameters
+from shared.llm.partial_completion import PartialCompletion
+from shared.llm.sse import Event, EventDecoder
+from shared.model import Completion, Usage
 
-CONNECT_TIMEOUT_S = 5.0
-POOL_TIMEOUT_S = 2.0
-KEEPALIVE_EXPIRY_S = 5.0
+log = structlog.get_logger(__name__)
+
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 FINISH_WITHIN_S = 0.05
-MAX_ANSWER_CHARS = 20_000
-MAX_BODY_BYTES = 8 * 1024 * 1024
-MAX_ERROR_BYTES = 64 * 1024
+MORE_ROOM = 4
+"""By how much longer an answer may get that was cut off at its limit."""
+LEARNT_AT_ONCE = 6
+"""How many refused parameters one call passes over."""
 OnText = Callable[[str], None]
 """Told each piece of an answer's text as it comes, on the event loop's thread; it must not block or raise."""
-_CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
-
-
-class CallFailed(ModelUnavailable):
-    """A call that gave no answer.
-
-    outcome: a static word (timeout, connect, transport, rate_limited, http_5xx, malformed, cut_short, empty, too_long,
-    saturated). retry: whether the same provider may be called again at once.
-    """
-
-    def __init__(self, outcome: str, *, retry: bool, retry_after_s: float | None = None) -> None:
-        super().__init__(outcome, retry_after_s=retry_after_s)
-        self.outcome = outcome
-        self.retry = retry
-
-
-def is_neutral(error: BaseException) -> bool:
-    """Whether a failure says nothing about the provider's health, so that the breaker does not count it."""
-    if isinstance(error, CallFailed):
-        return error.outcome == "saturated"
-    return isinstance(error, Permanent) and error.reason == "llm_rejected"
-
-
-def http_client(connections: int) -> httpx.AsyncClient:
-    """Return an HTTP client for all providers of a process. httpx allows 100 connections by default, and further calls
-    wait for the pool. A kept connection is dropped before a usual proxy would drop it."""
-    limits = httpx.Limits(
-        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_EXPIRY_S
-    )
-    return httpx.AsyncClient(verify=tls(), limits=limits, timeout=httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S))
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What has been received of a stream."""
+class Meter:
+    """What a call used, also one that failed or was cancelled. Filled in while it runs."""
 
-    parts: list[str]
-    chars: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    model: str = ""
-    finish: str | None = None
-    done: bool = False
+    usage: Usage = field(default_factory=Usage)
 
 
 class Provider:
@@ -106,19 +83,29 @@ class Provider:
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._max_tokens = max_tokens
+        self._parameters = Parameters()
+        self._marks_reasoning = False
         self._clock = clock or SystemClock()
 
     async def complete(
-        self, messages: Sequence[dict[str, Any]], deadline_s: float, on_text: OnText | None = None
+        self,
+        messages: Sequence[dict[str, Any]],
+        deadline_s: float,
+        on_text: OnText | None = None,
+        *,
+        more_room: bool = False,
+        meter: Meter | None = None,
     ) -> Completion:
-        """Return the model's answer within deadline_s of wall-clock time. on_text: gets each piece as it comes.
+        """The model's answer within deadline_s of wall-clock time. on_text: hears it come. more_room: for an answer
+        that was cut off at its limit the first time. meter: is told what was used.
 
         Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'llm_rejected'), the last if
         this prompt will never be accepted. Cancelling closes the connection.
         """
+        max_tokens = self._max_tokens * MORE_ROOM if more_room else self._max_tokens
         try:
             async with asyncio.timeout(deadline_s):
-                return await self._stream(messages, deadline_s, on_text)
+                return await self._ask(messages, max_tokens, deadline_s, on_text, meter or Meter())
         except TimeoutError as e:
             raise CallFailed("timeout", retry=False) from e
         except httpx.PoolTimeout as e:
@@ -130,17 +117,49 @@ class Provider:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
             raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
 
-    async def _stream(
-        self, messages: Sequence[dict[str, Any]], deadline_s: float, on_text: OnText | None
+    async def probe(self, deadline_s: float) -> tuple[str, ...]:
+        """Make a real call of one token. Returns how this provider wants to be asked where it differs from the usual.
+
+        Raises as complete() does, except for what one token cannot be: an answer that is whole.
+        """
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._ask([{"role": "user", "content": "Hi"}], 1, deadline_s, None, Meter())
+        except CallFailed as failed:
+            if failed.outcome not in ("truncated", "empty"):
+                raise
+        except (TimeoutError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+            raise CallFailed("timeout" if isinstance(e, TimeoutError) else "connect", retry=False) from e
+        return self._parameters.learnt
+
+    async def _ask(
+        self,
+        messages: Sequence[dict[str, Any]],
+        max_tokens: int,
+        deadline_s: float,
+        on_text: OnText | None,
+        meter: Meter,
     ) -> Completion:
-        body = {
-            "model": self.model,
-            "messages": list(messages),
-            "max_tokens": self._max_tokens,
-            "temperature": 0.2,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
+        """Ask, and once more for each parameter of ours that the provider refuses; what it takes is remembered."""
+        parameters = self._parameters
+        for _ in range(LEARNT_AT_ONCE):
+            refused = await self._stream(parameters, messages, max_tokens, deadline_s, on_text, meter)
+            if isinstance(refused, Completion):
+                return refused
+            parameters = refused
+        raise CallFailed("malformed", retry=False)
+
+    async def _stream(
+        self,
+        parameters: Parameters,
+        messages: Sequence[dict[str, Any]],
+        max_tokens: int,
+        deadline_s: float,
+        on_text: OnText | None,
+        meter: Meter,
+    ) -> Completion | Parameters:
+        """The completion, or how to ask instead because a parameter was refused."""
+        body = {"model": self.model, "messages": list(messages), **parameters.body(max_tokens)}
         timeout = httpx.Timeout(deadline_s, connect=min(CONNECT_TIMEOUT_S, deadline_s), pool=POOL_TIMEOUT_S)
         # Encoded here, in ASCII: a lone surrogate in the prompt would make httpx raise an error that carries it.
         content = json.dumps(body).encode()
@@ -148,163 +167,77 @@ class Provider:
             "POST", self._url, content=content, headers=self._headers, timeout=timeout
         ) as response:
             if response.status_code != 200:
-                raise _meaning(response, await _beginning(response), self._clock)
-            heard = _Heard(parts=[])
-            if "json" in response.headers.get("content-type", ""):
-                _hear_whole(heard, await _all(response))  # a server that does not stream
-            else:
-                events = _events(response)
-                async for event in events:
-                    if event == "[DONE]":
-                        heard.done = True
-                        await _finish(events)
-                        break
-                    before = len(heard.parts)
-                    _hear(heard, _parsed(event))
-                    if on_text is not None:
-                        on_text("".join(heard.parts[before:]))
-        return self._completion(heard)
+                refusal = await error_body(response)
+                instead = parameters.refused(response.status_code, refusal)
+                if instead is not None:
+                    return instead
+                raise meaning_of(response, refusal, self._clock)
+            self._remember(parameters)
+            partial = PartialCompletion(messages, self.model, trusted=self._marks_reasoning)
+            try:
+                await _hear(partial, response, on_text)
+                text, rest = partial.finish()
+            finally:
+                meter.usage = partial.usage
+        self._marks_reasoning = not partial.reasoning.unopened
+        if on_text is not None and rest and partial.streamed:
+            on_text(rest)
+        usage = partial.usage
+        return Completion(text, partial.model, usage.tokens_in, usage.tokens_out, estimated=usage.estimated)
 
-    def _completion(self, heard: _Heard) -> Completion:
-        if heard.finish == "content_filter":
-            raise Permanent("llm_rejected")
-        if heard.finish is None and not heard.done:
-            raise CallFailed("cut_short", retry=True)
-        text = "".join(heard.parts).strip()
-        if not text:
-            raise CallFailed("empty", retry=False)
-        return Completion(
-            text=text, model=heard.model or self.model, tokens_in=heard.tokens_in, tokens_out=heard.tokens_out
-        )
+    def _remember(self, parameters: Parameters) -> None:
+        """The provider took a request that was made so; only now is known that it was the parameter."""
+        if parameters != self._parameters:
+            self._parameters = parameters
+            log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=parameters.learnt)
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[str]:
-    """Yield the data of server-sent events, one line each as this API sends them; bounded as a whole."""
-    buffer, total = b"", 0
-    async for piece in response.aiter_bytes():
+async def _hear(partial: PartialCompletion, response: httpx.Response, on_text: OnText | None) -> None:
+    """Read an answer to its end, whatever its label says: some servers label a stream as JSON, or JSON as text."""
+    pieces = response.aiter_bytes()
+    first = await _first_bytes(pieces)
+    if first.lstrip(_BLANK)[:1] in (b"{", b"["):
+        partial.hear_whole(parsed(await whole_body(pieces, first)))  # no pieces: the answer itself is what comes
+        return
+    events = _events(pieces, first)
+    async for event in events:
+        shown = partial.hear(event)
+        if on_text is not None and shown:
+            on_text(shown)
+        if partial.done:
+            await _finish(events)
+            return
+
+
+async def _first_bytes(pieces: AsyncIterator[bytes]) -> bytes:
+    """The beginning of a body, up to its first visible byte."""
+    first = b""
+    async for piece in pieces:
+        first += piece
+        if first.lstrip(_BLANK) or len(first) > MAX_BODY_BYTES:
+            break
+    return first
+
+
+async def _events(pieces: AsyncIterator[bytes], first: bytes) -> AsyncIterator[Event]:
+    """A stream's events; bounded as a whole."""
+    decoder, total = EventDecoder(), len(first)
+    for event in decoder.feed(first):
+        yield event
+    async for piece in pieces:
         total += len(piece)
         if total > MAX_BODY_BYTES:
             raise CallFailed("too_long", retry=False)
-        *lines, buffer = (buffer + piece).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield line[5:].strip().decode("utf-8", "replace")
-    if buffer.startswith(b"data:"):
-        yield buffer[5:].strip().decode("utf-8", "replace")
+        for event in decoder.feed(piece):
+            yield event
+    for event in decoder.end():
+        yield event
 
 
-async def _finish(events: AsyncIterator[str]) -> None:
+async def _finish(events: AsyncIterator[Event]) -> None:
     """Read what a server still sends after the last event, as a rule the stream's end and nothing else: a connection
     that was left before its answer's end cannot be used again."""
     with suppress(TimeoutError, httpx.HTTPError, CallFailed):
         async with asyncio.timeout(FINISH_WITHIN_S):
             async for _ in events:
                 pass
-
-
-async def _all(response: httpx.Response) -> str:
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise CallFailed("too_long", retry=False)
-    return body.decode("utf-8", "replace")
-
-
-async def _beginning(response: httpx.Response) -> bytes:
-    """Read the beginning of an error's body, as much as is needed to understand it."""
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > MAX_ERROR_BYTES:
-            break
-    return body[:MAX_ERROR_BYTES]
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        # `from None`: the parser's error carries the text.
-        raise CallFailed("malformed", retry=False) from None
-    if not isinstance(value, dict):
-        raise CallFailed("malformed", retry=False)
-    return value
-
-
-def _hear(heard: _Heard, event: dict[str, Any]) -> None:
-    """Process one event. Raises CallFailed for an error event, an invalid one, or too long an answer."""
-    if event.get("error"):
-        raise CallFailed("http_5xx", retry=True)
-    try:
-        _hear_usage(heard, event)
-        for choice in (event.get("choices") or [])[:1]:
-            message = choice.get("delta") or choice.get("message") or {}
-            content = message.get("content") or ""
-            heard.finish = choice.get("finish_reason") or heard.finish
-            heard.parts.append(content)
-            heard.chars += len(content)
-        "".join(heard.parts[-1:])  # a content that is no text fails here
-    except (AttributeError, TypeError, ValueError):
-        raise CallFailed("malformed", retry=False) from None
-    if heard.chars > MAX_ANSWER_CHARS:
-        raise CallFailed("too_long", retry=False)
-
-
-def _hear_usage(heard: _Heard, event: dict[str, Any]) -> None:
-    if isinstance(event.get("model"), str):
-        heard.model = event["model"]
-    usage = event.get("usage") or {}
-    heard.tokens_in = int(usage.get("prompt_tokens") or heard.tokens_in)
-    heard.tokens_out = int(usage.get("completion_tokens") or heard.tokens_out)
-
-
-def _hear_whole(heard: _Heard, text: str) -> None:
-    body = _parsed(text)
-    if not body.get("error") and not isinstance(body.get("choices"), list):
-        raise CallFailed("malformed", retry=False)
-    _hear(heard, body)
-    heard.done = True
-
-
-def _meaning(response: httpx.Response, body: bytes, clock: Clock) -> ModelUnavailable | Permanent:
-    """Return the meaning of a refused request."""
-    status, code = response.status_code, _error_code(body)
-    retry_after_s = _retry_after_s(response.headers.get("retry-after"), clock)
-    if status in (401, 403):
-        return Permanent("llm_credentials", f"llm_credentials (HTTP {status})")
-    if status == 402 or code == "insufficient_quota":
-        # Sent as 429 by some, but no waiting within a turn refills an account.
-        return Permanent("llm_quota", f"llm_quota (HTTP {status})")
-    if status == 429:
-        return CallFailed("rate_limited", retry=True, retry_after_s=retry_after_s)
-    if status >= 500 or status in (408, 409, 425):
-        return CallFailed("http_5xx", retry=True, retry_after_s=retry_after_s)
-    if status in (404, 405) and code not in _CONTEXT_CODES:
-        return Permanent("llm_not_found", f"llm_not_found (HTTP {status})")
-    if 400 <= status < 500:
-        return Permanent("llm_rejected", f"llm_rejected (HTTP {status})")
-    return CallFailed("malformed", retry=False)  # redirects and other answers that this API does not give
-
-
-def _error_code(body: bytes) -> str | None:
-    try:
-        error = json.loads(body)["error"]
-        code = error.get("code") or error.get("type")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None  # a proxy's page, say: the status alone must do
-    return code if isinstance(code, str) else None
-
-
-def _retry_after_s(value: str | None, clock: Clock) -> float | None:
-    """Seconds of a Retry-After header in either of its two forms; None if absent or unreadable."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return max(0.0, seconds) if seconds == seconds and seconds < 86_400 else None

@@ -13,7 +13,7 @@ import httpx
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, SettingsError
-from shared.llm.provider import CONNECT_TIMEOUT_S, CallFailed, _all, _beginning, _meaning, is_neutral
+from shared.llm.api import CONNECT_TIMEOUT_S, CallFailed, error_body, is_neutral, meaning_of, whole_body
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import SharedBreakers
@@ -87,9 +87,9 @@ class Reranker:
             "POST", self._url, content=json.dumps(body).encode(), headers=self._headers, timeout=timeout
         ) as response:
             if response.status_code != 200:
-                raise _meaning(response, await _beginning(response), self._clock)
+                raise meaning_of(response, await error_body(response), self._clock)
             try:
-                return json.loads(await _all(response))
+                return json.loads(await whole_body(response.aiter_bytes()))
             except (ValueError, RecursionError):
                 raise CallFailed("malformed", retry=False) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Any, Protocol
@@ -17,8 +17,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from shared.clock import Clock, SystemClock
 from shared.errors import ModelUnavailable, Permanent
 from shared.llm import metrics
-from shared.llm.provider import CallFailed, Provider, is_neutral
-from shared.model import Completion, FallbackStep, ModelAttempt
+from shared.llm.api import ABOUT_THE_CALL, CallFailed, is_neutral
+from shared.llm.provider import Meter, Provider
+from shared.model import Completion, FallbackStep, ModelAttempt, Usage
 from shared.resilience import backoff
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.shared_breaker import SharedBreakers
@@ -55,11 +56,9 @@ class NoModelAnswered(ModelUnavailable):
 
 
 class Router:
-    """Calls the providers in order until one answers. An answer of a later one is the fallback step `cheaper`.
-
-    breakers: shared by all routers of a process, and with SharedBreakers by all processes; made with
-    neutral=provider.is_neutral. call_deadline_s: for one call.
-    """
+    """providers: the first that answers wins; an answer of a later one is the fallback step `cheaper`. breakers:
+    shared by all routers of a process, and with SharedBreakers by the fleet; made with neutral=api.is_neutral.
+    call_deadline_s: for one call."""
 
     def __init__(
         self,
@@ -131,7 +130,7 @@ class Router:
             stop=lambda state: stop_after_attempt(ATTEMPTS_MAX)(state) or not self._fits(state, ends_at_s, patience_s),
             reraise=True,
         )
-        return await retrying(self._attempt, provider, messages, ends_at_s, record, listener)
+        return await retrying(self._attempt, provider, messages, ends_at_s, record, listener, _Room())
 
     async def _attempt(
         self,
@@ -140,16 +139,17 @@ class Router:
         ends_at_s: float,
         record: Record,
         listener: Listener | None,
+        room: _Room,
     ) -> Completion:
-        began_s = time.monotonic()
+        began_s, meter = time.monotonic(), Meter()
         deadline_s = max(0.0, min(self._call_deadline_s, self._left_s(ends_at_s)))
-        outcome, completion = "cancelled", None
+        outcome = "cancelled"
         try:
             async with self._breakers.of(provider.name, provider.model).guarding():
                 if listener is not None:
                     listener.restart()
                 on_text = listener.piece if listener is not None else None
-                completion = await provider.complete(messages, deadline_s, on_text)
+                completion = await provider.complete(messages, deadline_s, on_text, more_room=room.more, meter=meter)
             outcome = "ok"
             return completion
         except BreakerOpen:
@@ -157,18 +157,23 @@ class Router:
             raise
         except CallFailed as error:
             outcome = error.outcome
+            if outcome == "truncated":
+                error.retry = not room.more  # once; an answer that fills this as well is for the next step
+                room.more = True
             raise
         except Permanent as error:
             outcome = error.reason
             raise
         finally:
-            record(began_s, outcome, completion)
+            record(began_s, outcome, meter.usage)
 
     def _left_s(self, ends_at_s: float) -> float:
         return ends_at_s - self._clock.monotonic_s()
 
     def _wait_s(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, CallFailed) and error.outcome in ABOUT_THE_CALL:
+            return 0.0  # the provider is well
         asked_s = error.retry_after_s if isinstance(error, ModelUnavailable) else None
         jitter_s = backoff.delay_s(state.attempt_number, BACKOFF_BASE_S, BACKOFF_CAP_S, self._rng)
         # Never earlier than asked, and not all at the same moment.
@@ -180,23 +185,31 @@ class Router:
         return wait_s <= patience_s and self._left_s(ends_at_s) - wait_s >= WORTHWHILE_S
 
 
-Record = Callable[[float, str, Completion | None], None]
-"""Writes an attempt down: when it began (monotonic), how it went, what it gave."""
+Record = Callable[[float, str, Usage], None]
+"""Writes an attempt down: when it began (monotonic), how it went, what it used."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """more: the next call to a provider gets more room, because its answer was cut off at the limit."""
+
+    more: bool = False
 
 
 def _record(
     attempts: list[ModelAttempt], provider: Provider, step: FallbackStep, asked_s: float,
-    began_s: float, outcome: str, completion: Completion | None,
+    began_s: float, outcome: str, usage: Usage,
 ) -> None:  # fmt: skip
     attempt = ModelAttempt(
         provider=provider.name,
         model=provider.model,
         outcome=outcome,
         duration_ms=round((time.monotonic() - began_s) * 1000),
-        tokens_in=completion.tokens_in if completion else 0,
-        tokens_out=completion.tokens_out if completion else 0,
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
         step=step,
         offset_ms=round((began_s - asked_s) * 1000),
+        estimated=usage.estimated,
     )
     attempts.append(attempt)
     _count(attempt)

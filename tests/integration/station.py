@@ -13,7 +13,8 @@ import httpx
 
 from shared.embedded import Database as Server
 from shared.knowledge import search as knowledge
-from shared.llm.provider import Provider, is_neutral
+from shared.llm.api import is_neutral
+from shared.llm.provider import Provider
 from shared.llm.router import Router
 from shared.resilience.breaker import Breakers
 from shared.resources import open_resources

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from shared.errors import ModelUnavailable, Permanent, SettingsError
+from shared.llm.api import CallFailed, is_neutral
 from shared.llm.embeddings import TEXTS_MAX, RemoteEmbedder
-from shared.llm.provider import CallFailed, is_neutral
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.loop import Loop
 

@@ -14,7 +14,8 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.llm import router as module
-from shared.llm.provider import Provider, http_client, is_neutral
+from shared.llm.api import http_client, is_neutral
+from shared.llm.provider import Provider
 from shared.llm.router import NoModelAnswered, Router, from_settings
 from shared.model import Completion
 from shared.resilience.breaker import Breakers
@@ -28,6 +29,8 @@ ANSWER = httpx.Response(
     + json.dumps({"choices": [{"delta": {"content": "Yes [1]."}, "finish_reason": "stop"}]}).encode()
     + b"\n\ndata: [DONE]\n\n",
 )
+
+EMPTY = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 
 
 def run(coro: Coroutine[Any, Any, T]) -> T:
@@ -120,7 +123,7 @@ def test_an_answer_of_the_first_provider_is_full_and_one_of_a_later_provider_che
 
 def test_an_empty_answer_goes_to_the_next_provider() -> None:
     world = World("one", "two")
-    world.answers["one"] = lambda number: httpx.Response(200, content=b"data: [DONE]\n\n")
+    world.answers["one"] = lambda number: httpx.Response(200, content=EMPTY)
     assert outcomes(world.ask()) == [("one", "empty"), ("two", "ok")]
 
 
@@ -291,7 +294,8 @@ class Ear:
 def test_who_listens_is_told_when_an_attempt_begins_anew() -> None:
     cut = httpx.Response(200, content=b'data: {"choices": [{"delta": {"content": "Ye"}}]}\n\n')
     world, ear = World("first"), Ear()
-    world.answers["first"] = lambda number: cut if number == 1 else ANSWER
+    run(world.router.complete(MESSAGES, 55.0))  # from a model's second answer on, pieces are heard as they come
+    world.answers["first"] = lambda number: cut if number == 2 else ANSWER
 
     run(world.router.complete(MESSAGES, 55.0, ear))
 

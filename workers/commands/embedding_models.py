@@ -15,7 +15,7 @@ from shared.errors import NothingDone, Permanent
 from shared.knowledge import embed
 from shared.knowledge.embed import Embedder
 from shared.knowledge.minilm import MODEL
-from shared.llm.provider import http_client
+from shared.llm.api import http_client
 from shared.resilience.loop import Loop
 from shared.store.knowledge import embedding_models as store
 from shared.store.knowledge.embedding_models import EmbeddingModel, Progress

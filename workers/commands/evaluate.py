@@ -12,7 +12,7 @@ import psycopg
 from shared import settings
 from shared.embedded import DataFolder, Postgres
 from shared.knowledge import embed
-from shared.llm.provider import http_client
+from shared.llm.api import http_client
 from shared.resilience.loop import Loop
 from shared.store.db.migrate import migrate
 from tasks.knowledge import evaluation

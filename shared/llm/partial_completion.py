@@ -1,0 +1,236 @@
+"""What a model has said so far in one call: text, how it ended, and what it used.
+
+Servers that copy OpenAI's API agree on little: an error may come as an object, as a named event or as a choice inside
+an answer with status 200, text as a list of parts, and an end without a word. Only a known ending completes an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from shared.errors import ModelUnavailable, Permanent
+from shared.llm import tokens
+from shared.llm.api import CallFailed, meaning, parsed
+from shared.llm.parameters import CONTEXT_CODES
+from shared.llm.reasoning import ReasoningFilter
+from shared.llm.sse import Event
+from shared.model import Usage
+
+MAX_ANSWER_CHARS = 20_000
+MAX_WRITTEN_CHARS = 400_000
+"""With its reasoning."""
+DONE = "[DONE]"
+_COMPLETE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed")
+_TRUNCATED = ("length", "max_tokens", "max_output_tokens", "model_length")
+_FILTERED = ("content_filter", "safety", "recitation", "blocklist", "prohibited_content")
+_REFUSED = ("refusal",)
+_TOOL = ("tool_calls", "function_call", "tool_use")
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
+_STATUS = re.compile(r"[45][0-9][0-9]")
+_TEXT_PARTS = ("text", "output_text")
+
+
+class PartialCompletion:
+    """Collects one call's events.
+
+    streamed: whether it came as events. done: whether the last one came. trusted: whether text may be shown before it
+    is whole. Until a model has finished an answer, or has shown that it marks its reasoning, what it says first may be
+    reasoning whose end has not come.
+    """
+
+    def __init__(self, messages: Sequence[dict[str, Any]], model: str, *, trusted: bool) -> None:
+        self.done = False
+        self.streamed = False
+        self.reasoning = ReasoningFilter()
+        self._messages = messages
+        self._model = model
+        self._trusted = trusted
+        self._shown_chars = 0
+        self._kept: list[str] = []
+        self._finish: str | None = None
+        self._refusal = False
+        self._chars = 0
+        self._written: list[str] = []
+        self._tokens_in = self._tokens_out = 0
+
+    @property
+    def model(self) -> str:
+        """The model that answers, by its own word."""
+        return self._model
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens so far. What the provider does not say, or says is nothing, is estimated: unknown is never zero."""
+        estimated = not self._tokens_in or (not self._tokens_out and bool(self._written))
+        return Usage(
+            self._tokens_in or tokens.of_messages(self._messages),
+            self._tokens_out or tokens.estimate("".join(self._written)),
+            estimated=estimated,
+        )
+
+    def hear(self, event: Event) -> str:
+        """Take in an event; returns the text that may be shown because of it. Raises CallFailed, Permanent."""
+        self.streamed = True
+        if event.data.strip() == DONE:
+            self.done = True
+            return ""
+        if event.name == "error":
+            raise _error_of(_object_or_none(event.data))
+        if not event.data.strip():
+            return ""
+        try:
+            bodies = [parsed(event.data)]
+        except CallFailed:
+            if "\n" not in event.data:
+                raise
+            # Without blank lines between them events run together; each line is still one.
+            bodies = [parsed(line) for line in event.data.split("\n") if line.strip() not in ("", DONE)]
+            self.done = event.data.rstrip().endswith(DONE)
+        return "".join(self.hear_body(body) for body in bodies)
+
+    def hear_whole(self, body: dict[str, Any]) -> str:
+        """Take in the answer of a server that does not stream."""
+        shown = self.hear_body(body)
+        if not isinstance(body.get("choices"), list):
+            raise CallFailed("malformed", retry=False)
+        return shown
+
+    def hear_body(self, body: dict[str, Any]) -> str:
+        """Take in an event's JSON."""
+        choices = body.get("choices")
+        if body.get("error") or body.get("object") == "error" or body.get("type") == "error":
+            raise _error_of(body)
+        if choices is None and "usage" not in body:
+            if body.keys() & {"message", "detail", "code", "status"}:
+                raise _error_of(body)
+            return ""  # a ping
+        try:
+            self._hear_usage(body)
+            return "".join(self._hear_choice(choice) for choice in (choices or [])[:1])
+        except (AttributeError, TypeError, ValueError, OverflowError):
+            raise CallFailed("malformed", retry=False) from None
+
+    def finish(self) -> tuple[str, str]:
+        """(the answer's text, what of it was not shown yet). Raises CallFailed, Permanent if it is none."""
+        self._check_ending()
+        rest = self._show(self.reasoning.end())
+        text = self.reasoning.answer.strip()
+        if not text:
+            raise CallFailed("empty", retry=False)
+        if len(text) > MAX_ANSWER_CHARS:
+            raise CallFailed("too_long", retry=False)
+        return text, "".join(self._kept) or rest
+
+    def _check_ending(self) -> None:
+        ending = (self._finish or "").lower()
+        if self._refusal or ending in _REFUSED:
+            raise CallFailed("refused", retry=False)
+        if ending in _FILTERED:
+            raise Permanent("llm_rejected")
+        if ending in _TRUNCATED:
+            raise CallFailed("truncated", retry=True)
+        if ending in _TOOL:
+            raise CallFailed("tool_call", retry=False)  # nobody offered one
+        if ending not in _COMPLETE:
+            raise CallFailed("cut_short", retry=True)
+
+    def _hear_usage(self, body: dict[str, Any]) -> None:
+        if isinstance(body.get("model"), str) and body["model"]:
+            self._model = body["model"]
+        usage = body.get("usage") or {}
+        self._tokens_in = max(0, int(usage.get("prompt_tokens") or 0)) or self._tokens_in
+        self._tokens_out = max(0, int(usage.get("completion_tokens") or 0)) or self._tokens_out
+
+    def _hear_choice(self, choice: dict[str, Any]) -> str:
+        if choice.get("error"):
+            raise _error_of(choice)
+        message = choice.get("delta") or choice.get("message") or {}
+        finish = choice.get("finish_reason")
+        if finish is not None and not isinstance(finish, str):
+            raise TypeError("finish_reason")
+        self._finish = finish or self._finish
+        self._refusal = self._refusal or bool(message.get("refusal"))
+        self._hear_reasoning(message)
+        content = _text_of(message.get("content"))
+        self._write(content)
+        return self._show(self.reasoning.feed(content))
+
+    def _hear_reasoning(self, message: dict[str, Any]) -> None:
+        for name in _REASONING_FIELDS:
+            thought = message.get(name)
+            if isinstance(thought, str) and thought:
+                self._trusted = True  # this server takes the reasoning out
+                self._write(thought)
+                break
+
+    def _write(self, text: str) -> None:
+        self._written.append(text)
+        self._chars += len(text)
+        if self._chars > MAX_WRITTEN_CHARS:
+            raise CallFailed("too_long", retry=False)
+
+    def _show(self, text: str) -> str:
+        """What of an answer's text may leave now; the rest is kept until it may."""
+        if self.reasoning.unopened:
+            if self._shown_chars:
+                raise CallFailed("reasoning_shown", retry=True)
+            self._kept.clear()
+            self._trusted = False
+        elif self.reasoning.seen:
+            self._trusted = True
+        if not self._trusted:
+            self._kept.append(text)
+            return ""
+        now = "".join(self._kept) + text
+        self._kept.clear()
+        self._shown_chars += len(now)
+        if self._shown_chars > MAX_ANSWER_CHARS:
+            raise CallFailed("too_long", retry=False)
+        return now
+
+
+def _text_of(content: Any) -> str:
+    """A content's text: a string, or a list of parts of which only those of text are answer. Raises TypeError."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise TypeError("content")
+    return "".join(part if isinstance(part, str) else _text_of_part(part) for part in content)
+
+
+def _text_of_part(part: dict[str, Any]) -> str:
+    text = part.get("text", "") if part.get("type", "text") in _TEXT_PARTS else ""
+    if not isinstance(text, str):
+        raise TypeError("content")
+    return text
+
+
+def _object_or_none(text: str) -> dict[str, Any] | None:
+    try:
+        return parsed(text)
+    except CallFailed:
+        return None
+
+
+def _error_of(body: dict[str, Any] | None) -> ModelUnavailable | Permanent:
+    """What an error inside an answer means; without a status that can be read, a fault of the server."""
+    error = (body or {}).get("error", body)
+    found = error if isinstance(error, dict) else {}
+    code = found.get("code") or found.get("type")
+    for status in (found.get("status"), found.get("status_code"), found.get("code")):
+        number = (
+            int(status) if isinstance(status, int | str) and str(status).isdecimal() and len(str(status)) == 3 else 0
+        )
+        if 400 <= number <= 599:
+            return meaning(number, code if isinstance(code, str) else None)
+    if code in CONTEXT_CODES:
+        return Permanent("llm_rejected")
+    if code == "insufficient_quota":
+        return meaning(429, code)
+    if code in ("rate_limit_exceeded", "rate_limit_error", "rate_limited"):
+        return CallFailed("rate_limited", retry=True)
+    return CallFailed("http_5xx", retry=True)
