@@ -91,15 +91,14 @@ def _complaint(body: bytes) -> tuple[set[str], str]:
     except (ValueError, RecursionError):
         return set(), text
     error = value.get("error", value) if isinstance(value, dict) else value
-    named: set[str] = set()
-    if isinstance(error, dict):
-        if error.get("code") in CONTEXT_CODES:
-            return set(), "context length"
-        if isinstance(error.get("param"), str):
-            named.add(error["param"].rpartition(".")[2])
-        details = error.get("detail")
-        for detail in details[:20] if isinstance(details, list) else ():
-            place = detail.get("loc") if isinstance(detail, dict) else None
-            named.update(str(part) for part in place[:5]) if isinstance(place, list) else None
-        named -= {"body"}
-    return named, text
+    if not isinstance(error, dict):
+        return set(), error if isinstance(error, str) else text
+    if error.get("code") in CONTEXT_CODES:
+        return set(), "context length"
+    named = {error["param"].rpartition(".")[2]} if isinstance(error.get("param"), str) else set()
+    details = error.get("detail") or error.get("details")
+    for detail in details[:20] if isinstance(details, list) else ():
+        place = detail.get("loc") if isinstance(detail, dict) else None
+        named.update(str(part) for part in (place if isinstance(place, list) else [])[:5])
+    words = error.get("message") or details
+    return named - {"body"}, words[:_READ_CHARS] if isinstance(words, str) else text

@@ -1,0 +1,113 @@
+"""What is learnt from a refusal of our own parameters, and what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.llm.parameters import Parameters
+
+
+def openai(message: str, param: str | None = None, code: str | None = None) -> bytes:
+    return json.dumps(
+        {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
+    ).encode()
+
+
+NEWER_NAME = openai(
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+    "max_tokens",
+    "unsupported_parameter",
+)
+FASTAPI = json.dumps(
+    {
+        "detail": [
+            {"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}
+        ]
+    }
+).encode()
+
+
+def after(*refusals: tuple[int, bytes]) -> dict[str, Any]:
+    parameters = Parameters()
+    for status, body in refusals:
+        instead = parameters.refused(status, body)
+        assert instead is not None
+        parameters = instead
+    return parameters.body(50)
+
+
+USUAL: dict[str, Any] = {
+    "max_tokens": 50,
+    "temperature": 0.2,
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
+
+
+def without(*names: str) -> dict[str, Any]:
+    return {name: value for name, value in USUAL.items() if name not in names}
+
+
+def test_the_usual_request() -> None:
+    assert Parameters().body(50) == USUAL
+    assert Parameters().learnt == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, NEWER_NAME, RENAMED),
+        (400, openai("Use max_completion_tokens; max_tokens is deprecated."), RENAMED),
+        (400, openai("max_completion_tokens must be given instead"), RENAMED),
+        (
+            400,
+            openai("Unsupported value: 'temperature' does not support 0.2. Only the default (1) value is supported."),
+            without("temperature"),
+        ),
+        (400, openai("bad value", "temperature"), without("temperature")),
+        (422, FASTAPI, without("stream_options")),
+        (422, b"Unknown field: stream_options", without("stream_options")),
+        (400, VLLM, without("temperature")),
+        (400, openai("'stream' is not supported for this model", "stream"), without("stream", "stream_options")),
+    ],
+)
+def test_a_refused_parameter_is_renamed_or_left_out(status: int, body: bytes, expected: dict[str, Any]) -> None:
+    assert after((status, body)) == expected
+
+
+def test_several_are_learnt_one_after_the_other_and_told() -> None:
+    refusals = [NEWER_NAME, openai("unsupported", "temperature"), openai("unknown", "max_completion_tokens")]
+    assert after(*((400, body) for body in refusals)) == without("max_tokens", "temperature")
+    parameters = Parameters().refused(400, NEWER_NAME)
+    assert parameters is not None
+    assert parameters.learnt == ("max_completion_tokens instead of max_tokens",)
+    instead = parameters.refused(422, FASTAPI)
+    assert instead is not None
+    assert instead.learnt == ("max_completion_tokens instead of max_tokens", "no stream_options")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, CONTEXT),
+        (400, openai("max_tokens is too large: the context window has 4096 tokens")),
+        (400, openai("Invalid value for 'messages[0].content'. It mentions temperature.", "messages[0].content")),
+        (400, openai("The prompt was filtered: what temperature does the pool have?")),
+        (400, b"<html>"),
+        (400, b""),
+        (400, b"[" * 100_000),
+        (401, NEWER_NAME),
+        (500, NEWER_NAME),
+    ],
+)
+def test_other_refusals_teach_nothing(status: int, body: bytes) -> None:
+    assert Parameters().refused(status, body) is None
+
+
+def test_a_parameter_that_is_no_longer_sent_is_not_complained_of_again() -> None:
+    parameters = Parameters().refused(400, openai("unsupported", "temperature"))
+    assert parameters is not None
+    assert parameters.refused(400, openai("unsupported", "temperature")) is None
