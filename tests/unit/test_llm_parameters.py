@@ -21,13 +21,10 @@ NEWER_NAME = openai(
     "max_tokens",
     "unsupported_parameter",
 )
-FASTAPI = json.dumps(
-    {
-        "detail": [
-            {"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}
-        ]
-    }
-).encode()
+_EXTRA = {"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}
+FASTAPI = json.dumps({"detail": [_EXTRA]}).encode()
+VLLM = json.dumps({"object": "error", "message": "Unexpected keyword argument 'temperature'"}).encode()
+CONTEXT = openai("The maximum context length is 4096 tokens.", "messages", "context_length_exceeded")
 
 
 def after(*refusals: tuple[int, bytes]) -> dict[str, Any]:
@@ -45,6 +42,7 @@ USUAL: dict[str, Any] = {
     "stream": True,
     "stream_options": {"include_usage": True},
 }
+RENAMED = {"max_completion_tokens": 50, **{name: value for name, value in USUAL.items() if name != "max_tokens"}}
 
 
 def without(*names: str) -> dict[str, Any]:
