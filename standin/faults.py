@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from standin.forms import FORMS
+
 BEFORE_EFFECT = ("latency", "status", "timeout_before_effect", "drop_before_effect")
-AFTER_EFFECT = ("timeout_after_effect", "drop_after_effect", "drop_midway", "drip", "malformed", "empty")
+AFTER_EFFECT = ("timeout_after_effect", "drop_after_effect", "drop_midway", "drip", "malformed", "empty", "form")
 KINDS = (*BEFORE_EFFECT, *AFTER_EFFECT)
 
 # Without a method a fault means the call that matters: a courtesy such as `typing` must not use it up.
@@ -32,6 +34,7 @@ class Fault:
       drip                   done, the body leaves `bytes_each` bytes every `interval_s`
       malformed              done, the answer is a 200 of `variant` not_json or wrong_shape
       empty                  a completion without text
+      form                   a completion in the form `variant`, one of forms.FORMS
     Matching: target, and method (`*` for every), token, chat_id, model where given.
     """
 
@@ -59,8 +62,9 @@ class Fault:
             raise ValueError(f"target {self.target!r} should be one of {', '.join(DEFAULT_METHODS)}")
         if self.kind not in KINDS:
             raise ValueError(f"kind {self.kind!r} should be one of {', '.join(KINDS)}")
-        if self.variant not in ("not_json", "wrong_shape"):
-            raise ValueError(f"variant {self.variant!r} should be not_json or wrong_shape")
+        variants = FORMS if self.kind == "form" else ("not_json", "wrong_shape")
+        if self.variant not in variants:
+            raise ValueError(f"variant {self.variant!r} should be one of {', '.join(variants)}")
         if not 400 <= self.status <= 599:
             raise ValueError(f"status {self.status} should be from 400 to 599")
         if self.count is not None and self.count < 1:

@@ -6,13 +6,13 @@ import base64
 import re
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
 import orjson
 
-from standin import extractive
+from standin import extractive, forms
 from standin.faults import Fault
 from standin.records import Record
 from standin.serving import Reply, serve
@@ -114,6 +114,7 @@ def _models(world: World, attempt: Record, body: Body, fault: Fault | None) -> R
 
 def _complete(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:
     model, prompt = _model(body), _prompt(body)
+    _check_parameters(body, fault)
     prompt_tokens = sum(MESSAGE_TOKENS + extractive.tokens(text) for _, text in prompt)
     if prompt_tokens > world.context_tokens:
         raise Refused(
@@ -136,15 +137,25 @@ def _complete(world: World, attempt: Record, body: Body, fault: Fault | None) ->
     attempt["text"] = text
     head = {"id": f"chatcmpl-{effect['index']}", "created": int(time.time()), "model": model}
     latency = world.latency("openai", model)
-    if body.get("stream"):
-        with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        pieces = tuple(_events(head, text, finish_reason, usage if with_usage else None))
-        return Reply(200, b"", pieces=pieces, latency=latency, content_type="text/event-stream; charset=utf-8")
-    message = {"role": "assistant", "content": text, "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
-    whole = {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+    streams = bool(body.get("stream"))
+    with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+    answer = forms.Answer(head, text, finish_reason, usage)
+    whole, pieces, kind = forms.body_of(answer, _form(fault), stream=streams, with_usage=with_usage)
+    if pieces:
+        return Reply(200, b"", pieces=pieces, latency=latency, content_type=kind)
     wait_s = latency.first_byte_s + latency.chunk_s * len(_PIECE.findall(text))
-    return Reply(200, orjson.dumps(whole), latency=type(latency)(first_byte_s=wait_s))
+    return Reply(200, whole, latency=type(latency)(first_byte_s=wait_s), content_type=kind)
+
+
+def _form(fault: Fault | None) -> str | None:
+    return fault.variant if fault is not None and fault.kind == "form" else None
+
+
+def _check_parameters(body: Body, fault: Fault | None) -> None:
+    """A server that does not know one of the request's parameters."""
+    name, status, words = forms.REFUSED_PARAMETERS.get(_form(fault) or "", ("", 400, ""))
+    if name in body:
+        raise Refused(status, words, param=name)
 
 
 def _model(body: Body) -> str:
@@ -194,25 +205,6 @@ def _cut(text: str, body: Body) -> tuple[str, str]:
     if limit is None or extractive.tokens(text) <= limit:
         return text, "stop"
     return text.encode()[: limit * 4].decode(errors="ignore"), "length"
-
-
-def _events(head: Body, text: str, finish_reason: str, usage: Body | None) -> Iterator[bytes]:
-    """The stream's pieces: the role, one piece of text each, and at last together the finish, the usage if it was
-    asked for, and the end."""
-    frame = {**head, "object": "chat.completion.chunk"}
-    extra: Body = {} if usage is None else {"usage": None}
-
-    def event(delta: Body, finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return b"data: " + orjson.dumps({**frame, "choices": [choice], **extra}) + b"\n\n"
-
-    yield event({"role": "assistant", "content": ""})
-    for piece in _PIECE.findall(text):
-        yield event({"content": piece})
-    last = event({}, finish_reason)
-    if usage is not None:
-        last += b"data: " + orjson.dumps({**frame, "choices": [], "usage": usage}) + b"\n\n"
-    yield last + b"data: [DONE]\n\n"
 
 
 def _embeddings(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:

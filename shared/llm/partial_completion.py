@@ -121,7 +121,7 @@ class PartialCompletion:
             raise CallFailed("empty", retry=False)
         if len(text) > MAX_ANSWER_CHARS:
             raise CallFailed("too_long", retry=False)
-        return text, "".join(self._kept) or rest
+        return text, rest if self._shown_chars else text
 
     def _check_ending(self) -> None:
         ending = (self._finish or "").lower()
@@ -176,7 +176,6 @@ class PartialCompletion:
         if self.reasoning.unopened:
             if self._shown_chars:
                 raise CallFailed("reasoning_shown", retry=True)
-            self._kept.clear()
             self._trusted = False
         elif self.reasoning.seen:
             self._trusted = True
