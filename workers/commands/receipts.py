@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -57,11 +58,15 @@ def _head(story: Story) -> list[str]:
             f"step      {story.receipt['step']}, reason {story.receipt['reason']}",
             f"fallback  {left or story.receipt['step']}",
             f"cost      {_money(story.receipt['cost_micros'])}   tokens {story.receipt['tokens_in']} in,"
-            f" {story.receipt['tokens_out']} out",
+            f" {story.receipt['tokens_out']} out{_estimated(story.receipt['attempts'])}",
         ]
     if story.overtaken["calls"]:
         lines.append(f"overtaken {story.overtaken['calls']} calls, {_money(story.overtaken['cost_micros'])}")
     return lines
+
+
+def _estimated(attempts: Sequence[dict[str, Any]]) -> str:
+    return " (estimated: the model's server does not say)" if any(a.get("estimated") for a in attempts) else ""
 
 
 def _passages(story: Story) -> list[str]:

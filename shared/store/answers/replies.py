@@ -117,10 +117,10 @@ MAKE = """
     calls AS (
         INSERT INTO llm_calls (
             company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms, tokens_in,
-            tokens_out, cost_micros
+            tokens_out, estimated, cost_micros
         )
         SELECT %(company)s, ended.id, %(epoch)s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step,
-            a.outcome, a.duration_ms, a.tokens_in, a.tokens_out,
+            a.outcome, a.duration_ms, a.tokens_in, a.tokens_out, a.estimated,
             CASE
                 WHEN a.tokens_in + a.tokens_out = 0 THEN 0
                 ELSE round(
@@ -130,8 +130,8 @@ MAKE = """
         FROM ended
         CROSS JOIN unnest(
             %(providers)s::text[], %(models)s::text[], %(steps)s::text[], %(outcomes)s::text[], %(durations)s::int[],
-            %(tokens_in)s::int[], %(tokens_out)s::int[]
-        ) WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)
+            %(tokens_in)s::int[], %(tokens_out)s::int[], %(estimated)s::boolean[]
+        ) WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, estimated, n)
         LEFT JOIN model_prices p ON p.model = a.model
         RETURNING cost_micros
     ),

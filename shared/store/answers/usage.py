@@ -28,18 +28,19 @@ ADD_CALLS = """
     WITH added AS (
         INSERT INTO llm_calls (
             company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms, tokens_in,
-            tokens_out, cost_micros
+            tokens_out, estimated, cost_micros
         )
         SELECT %s, %s, %s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step, a.outcome,
-            a.duration_ms, a.tokens_in, a.tokens_out,
+            a.duration_ms, a.tokens_in, a.tokens_out, a.estimated,
             CASE
                 WHEN a.tokens_in + a.tokens_out = 0 THEN 0
                 ELSE round(
                     (a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000
                 )::bigint
             END
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[])
-            WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, n)
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
+            %s::boolean[]) WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out,
+            estimated, n)
         LEFT JOIN model_prices p ON p.model = a.model
         RETURNING cost_micros
     )
@@ -66,6 +67,7 @@ def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
         "durations": [a.duration_ms for a in attempts],
         "tokens_in": [a.tokens_in for a in attempts],
         "tokens_out": [a.tokens_out for a in attempts],
+        "estimated": [a.estimated for a in attempts],
     }
 
 
