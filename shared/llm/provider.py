@@ -103,6 +103,7 @@ class Provider:
         this prompt will never be accepted. Cancelling closes the connection.
         """
         max_tokens = self._max_tokens * MORE_ROOM if more_room else self._max_tokens
+        known = self._parameters
         try:
             async with asyncio.timeout(deadline_s):
                 return await self._ask(messages, max_tokens, deadline_s, on_text, meter or Meter())
@@ -116,6 +117,10 @@ class Provider:
             raise CallFailed("timeout", retry=False) from e
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
             raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
+        finally:
+            if self._parameters != known:
+                learnt = self._parameters.learnt
+                log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=learnt)
 
     async def probe(self, deadline_s: float) -> tuple[str, ...]:
         """Make a real call of one token. Returns how this provider wants to be asked where it differs from the usual.
@@ -172,7 +177,7 @@ class Provider:
                 if instead is not None:
                     return instead
                 raise meaning_of(response, refusal, self._clock)
-            self._remember(parameters)
+            self._parameters = parameters  # it took them: only now is known that the refused one was the reason
             partial = PartialCompletion(messages, self.model, trusted=self._marks_reasoning)
             try:
                 await _hear(partial, response, on_text)
@@ -184,12 +189,6 @@ class Provider:
             on_text(rest)
         usage = partial.usage
         return Completion(text, partial.model, usage.tokens_in, usage.tokens_out, estimated=usage.estimated)
-
-    def _remember(self, parameters: Parameters) -> None:
-        """The provider took a request that was made so; only now is known that it was the parameter."""
-        if parameters != self._parameters:
-            self._parameters = parameters
-            log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=parameters.learnt)
 
 
 async def _hear(partial: PartialCompletion, response: httpx.Response, on_text: OnText | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -279,18 +280,29 @@ def test_credentials_that_no_key_opens_are_a_fail_and_older_keys_a_warning(
     assert _level(run("doctor", "--json"), "credentials") == "ok"
 
 
-def test_a_model_is_asked_for_its_list(run: Run, monkeypatch: pytest.MonkeyPatch, station: Station) -> None:
+def test_each_model_answers_a_real_call(run: Run, monkeypatch: pytest.MonkeyPatch, station: Station) -> None:
     with StandinProcess() as standin:
         standin.client.register_key("a-key")
+        fallback = {"base_url": standin.client.openai_url, "api_key": "a-key", "model": "other", "name": "second"}
         monkeypatch.setenv("LLM_BASE_URL", standin.client.openai_url)
-        monkeypatch.setenv("LLM_MODEL", "no-such-model")
+        monkeypatch.setenv("LLM_MODEL", "a-model")
         monkeypatch.setenv("LLM_API_KEY", "a-key")
-        unlisted = run("doctor", "--json")
+        monkeypatch.setenv("LLM_FALLBACKS", json.dumps([fallback]))
+        standin.client.fault("openai", "form", variant="no_temperature", model="a-model", count=None)
+        answered = run("doctor", "--json")
+        standin.client.fault("openai", "status", status=404, model="other")
+        unknown = run("doctor", "--json")
         monkeypatch.setenv("LLM_API_KEY", "another-key")
         refused = run("doctor", "--json")
     away = run("doctor", "--json")
 
-    assert [_level(ended, "model") for ended in (unlisted, refused, away)] == ["warn", "FAIL", "FAIL"]
+    findings = [[one for one in ended.json if one["check"] == "model"] for ended in
+                (answered, unknown, refused, away)]  # fmt: skip
+    assert [[one["level"] for one in found] for found in findings] == [
+        ["ok", "ok"], ["ok", "FAIL"], ["FAIL", "ok"], ["FAIL", "FAIL"],
+    ]  # fmt: skip
+    assert findings[0][0]["found"].endswith("(asked with no temperature)")
+    assert "does not know this model" in findings[1][1]["found"]
     assert "another-key" not in refused.out + away.out
 
 

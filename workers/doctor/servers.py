@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 import httpx
 import redis
 
+from shared.errors import Permanent
+from shared.llm.api import CallFailed, http_client
+from shared.llm.provider import Provider
+from shared.settings import ModelProvider
 from tasks.operations.health.services import unwritten
 from workers import probe
 from workers.doctor.context import Away, DoctorContext, Finding, RedisRole, fail, ok, warn
@@ -18,6 +23,14 @@ ROLES: tuple[RedisRole, ...] = ("journal", "broker", "cache")
 REDIS_MIN = (7, 0)
 MEMORY_WARN = 0.8
 HTTP_S = 5.0
+MODEL_S = 15.0
+"""A model that has to be loaded first takes its time."""
+MODEL_REFUSALS = {
+    "llm_credentials": "the API refuses the key",
+    "llm_quota": "the account has no credit left",
+    "llm_not_found": "the API does not know this model, or the address does not end in /v1",
+    "llm_rejected": "the API refuses the request itself",
+}
 
 
 def connections(visit: DoctorContext) -> Iterator[Finding]:
@@ -100,33 +113,35 @@ def clock(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def model(visit: DoctorContext) -> Iterator[Finding]:
-    """The model's API answers and takes our key."""
-    config = visit.config
-    if config.llm.base_url is None:
-        return
-    key = config.llm.api_key.get_secret_value()
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    try:
-        answer = httpx.get(f"{config.llm.base_url.rstrip('/')}/models", headers=headers, timeout=HTTP_S)
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as e:
-        yield fail("model", f"LLM_BASE_URL does not answer ({type(e).__name__}): answers are quoted passages",
-                   "mend LLM_BASE_URL, or the way to it")  # fmt: skip
-        return
-    yield _model_finding(config.llm.model or "", answer)
+    """Each configured model answers a real call of one token, which tests our key and how the API wants to be asked."""
+    for number, provider in enumerate(visit.config.llm.providers):
+        setting = f"entry {number} of LLM_FALLBACKS" if number else "LLM_BASE_URL, LLM_MODEL and LLM_API_KEY"
+        yield _model_finding(provider, setting)
 
 
-def _model_finding(name: str, answer: httpx.Response) -> Finding:
-    if answer.status_code in (401, 403):
-        return fail("model", f"the API refuses LLM_API_KEY (HTTP {answer.status_code})", "set LLM_API_KEY")
-    if answer.status_code != 200:
-        return warn("model", f"GET /models: HTTP {answer.status_code}", "see whether LLM_BASE_URL ends in /v1")
+def _model_finding(configured: ModelProvider, setting: str) -> Finding:
+    about = f"{configured.label}, {configured.model}"
     try:
-        known = {str(one["id"]) for one in answer.json()["data"]}
-    except (ValueError, LookupError, TypeError):
-        return ok("model", "the API answers; it does not list its models in the usual form")
-    if known and name not in known:
-        return warn("model", f"the API does not list {name}", "see whether LLM_MODEL is right")
-    return ok("model", f"the API answers and knows {name}")
+        learnt = asyncio.run(_probe(configured))
+    except Permanent as refused:
+        return fail("model", f"{about}: {MODEL_REFUSALS.get(refused.reason, refused.reason)}", f"correct {setting}")
+    except CallFailed as failed:
+        found = f"{about} does not answer ({failed.outcome}): answers fall back to the next step"
+        return fail("model", found, f"correct {setting}, or what stands between")
+    return ok("model", f"{about} answers" + (f" (asked with {', '.join(learnt)})" if learnt else ""))
+
+
+async def _probe(configured: ModelProvider) -> tuple[str, ...]:
+    async with http_client(1) as http:
+        provider = Provider(
+            http,
+            name=configured.label,
+            base_url=configured.base_url,
+            api_key=configured.api_key.get_secret_value(),
+            model=configured.model,
+            max_tokens=1,
+        )
+        return await provider.probe(MODEL_S)
 
 
 def gateway(visit: DoctorContext) -> Iterator[Finding]:
