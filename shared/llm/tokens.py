@@ -1,7 +1,7 @@
 """How many tokens a text has, for a model that does not say: an estimate that needs no vocabulary.
 
 It follows what byte-pair encodings of today do: a common word is one token and a long one several, digits go by threes,
-each mark is one, and scripts without spaces take about a token a character. docs/retrieval.md has how far it is off.
+each mark is one, and scripts without spaces take about a token a character. docs/operations.md says how far it is off.
 """
 
 from __future__ import annotations
