@@ -22,7 +22,7 @@ COURTESY_AGAIN_S = 3600.0
 """Within this a second courtesy in a row is not answered: two machines that thank each other must come to an end."""
 _AFTER_A_QUESTION = " \n0123456789[]().\"'”’»*_"
 """What may stand behind a question mark: a citation, quotation marks, emphasis."""
-_SAYS_NOTHING = frozenset(("sticker", "reaction"))
+_SAYS_NOTHING = frozenset(("sticker", "reaction", "dice"))
 _COURTESIES: dict[str, texts.Name] = {
     "greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye", "decline": "decline",
 }  # fmt: skip
@@ -118,6 +118,8 @@ def without_question(case: Case, now: datetime) -> Answer:
     """The answer to a burst that asks nothing: a welcome, a courtesy, who answers here, or none."""
     triage = case.triage
     if triage is None:
+        if _last_said(case) == case.company.notice_text:  # several pictures, one after the other
+            return Answer("", "silence", "notice_again", fallback_steps=(Tried("silence"),))
         return Answer(
             case.company.notice_text, "notice", "no_text", fallback_steps=fallback.without_models("no_text", "notice")
         )

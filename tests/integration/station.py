@@ -37,12 +37,13 @@ DROPS = "drops"
 
 class FakeTelegram:
     """Accepts what is sent, unless a script says otherwise: (status, body), LEAVES_OPEN or DROPS, first in first
-    out. sent: (token, chat, text) of what was accepted. asked: how many sends were tried. typing: set once somebody
-    was shown that an answer is being written."""
+    out. sent: (token, chat, text) of what was accepted; topics: the topic that each went to, None outside of any.
+    asked: how many sends were tried. typing: set once somebody was shown that an answer is being written."""
 
     def __init__(self) -> None:
         self.typing = threading.Event()
         self.sent: list[tuple[str, str, str]] = []
+        self.topics: list[int | None] = []
         self.asked = 0
         self.script: deque[tuple[int, dict[str, Any]] | str] = deque()
         self.meanwhile: Meanwhile | None = None
@@ -60,6 +61,7 @@ class FakeTelegram:
         said = self.script.popleft() if self.script else None
         if said is None or isinstance(said, str):
             self.sent.append((token, str(body["chat_id"]), body["text"]))
+            self.topics.append(body.get("message_thread_id"))
         if said == DROPS:
             raise httpx.ReadError("cut off after it was accepted")
         if said == LEAVES_OPEN:
