@@ -61,7 +61,7 @@ def restore(
 ) -> None:
     """Bring messages back into their tables. The next monthly run moves them again where nobody has written since."""
     if sum((conversation is not None, run_id is not None, company is not None, everything)) != 1:
-        raise Permanent("archive", "say one of --conversation COMPANY/ID, --run N, --company COMPANY and --all")
+        raise Permanent("archive", "give one of --conversation COMPANY/ID, --run N, --company COMPANY and --all")
     config = settings.load()
     with as_owner(config) as conn:
         company_id, conversation_id = (
@@ -111,7 +111,7 @@ def terms(
 ) -> None:
     """Give a company terms of its own: `archive terms --company acme --after-days 90`."""
     if as_everybody == (after_days is not None or delete_after_days is not None):
-        raise click.UsageError("say --after-days DAYS, --delete-after-days DAYS or both, or --as-everybody alone")
+        raise click.UsageError("give --after-days DAYS, --delete-after-days DAYS or both, or --as-everybody alone")
     with as_owner(settings.load()) as conn:
         company_id = company_of(conn, company).id
         if store.terms(conn, company_id) == (after_days, delete_after_days):

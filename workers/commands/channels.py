@@ -28,7 +28,7 @@ from workers.commands.setup import as_owner, channel
 
 @click.group()
 def app() -> None:
-    """A platform's view of us: an address and the secret that its webhooks bear."""
+    """Applications: a webhook address each, with the secrets that its webhooks are signed with."""
 
 
 def _app(conn: psycopg.Connection, slug: str) -> AppRow:
@@ -42,7 +42,7 @@ def _app(conn: psycopg.Connection, slug: str) -> AppRow:
 @app.command("list")
 @as_json_option
 def app_list(as_json: bool) -> None:
-    """All apps."""
+    """List all applications."""
     with as_owner(settings.load()) as conn:
         rows = registry.apps(conn)
     print_rows(rows, _app_line, empty="there is no app yet: channel connect makes one", as_json=as_json)
@@ -56,7 +56,7 @@ def _app_line(row: registry.AppLine) -> str:
 @click.argument("slug")
 @as_json_option
 def app_show(slug: str, as_json: bool) -> None:
-    """One app: its address, how many secrets count, and its channels. Never the secrets themselves."""
+    """Show an application: its address, its number of valid secrets, and its channels. Secrets are never shown."""
     config = settings.load()
     with as_owner(config) as conn:
         row = _app(conn, slug)
@@ -117,7 +117,7 @@ def _told_secret(connector: Connector) -> str:
 @click.option("--public-url", required=True, help="This gateway as the platform reaches it, https://….")
 @as_json_option
 def app_register(slug: str, public_url: str, as_json: bool) -> None:
-    """Tell the platform the address and the newest secret again."""
+    """Register the webhook address and the newest secret with the platform again."""
     config = settings.load()
     public_url = public_address(public_url, config)
     vault = Vault(config.system.fernet_keys)
@@ -145,7 +145,7 @@ def _registrations(
 
 
 def _register(conn: psycopg.Connection, vault: Vault, connector: Connector, row: AppRow, public_url: str) -> list[str]:
-    """What was done, or is to be done by hand, a line each."""
+    """Register the webhook; returns what was done, or is to be done by hand, as lines."""
     lines: list[str] = []
     for registration in _registrations(conn, vault, connector, row, public_url):
         try:
@@ -161,7 +161,7 @@ def _register(conn: psycopg.Connection, vault: Vault, connector: Connector, row:
 @click.argument("slug")
 @as_json_option
 def app_drop_old_secret(slug: str, as_json: bool) -> None:
-    """Only the newest secret counts from now on."""
+    """Accept only the newest secret from now on."""
     config = settings.load()
     with as_owner(config) as conn:
         if not rotation.drop_old_secrets(conn, Vault(config.system.fernet_keys), _app(conn, slug)):
@@ -173,7 +173,7 @@ def app_drop_old_secret(slug: str, as_json: bool) -> None:
 @click.argument("slug")
 @as_json_option
 def app_seen(slug: str, as_json: bool) -> None:
-    """What was dropped under an app has been seen to: it is no alert any more."""
+    """Clear the alert about events that were dropped under an application."""
     with as_owner(settings.load()) as conn:
         seen = drops.seen(conn, _app(conn, slug).id)
         if not seen:
@@ -185,7 +185,7 @@ def app_seen(slug: str, as_json: bool) -> None:
 @click.argument("slug")
 @as_json_option
 def app_disable(slug: str, as_json: bool) -> None:
-    """Refuse the app's webhooks (404), within APP_CACHE_TTL_S."""
+    """Refuse an application's webhooks with 404, within APP_CACHE_TTL_S."""
     _set_app(slug, "disabled", as_json=as_json)
 
 
@@ -193,7 +193,7 @@ def app_disable(slug: str, as_json: bool) -> None:
 @click.argument("slug")
 @as_json_option
 def app_enable(slug: str, as_json: bool) -> None:
-    """Take the app's webhooks again."""
+    """Accept an application's webhooks again."""
     _set_app(slug, "active", as_json=as_json)
 
 
@@ -212,7 +212,7 @@ def _set_app(slug: str, state: Literal["active", "disabled"], *, as_json: bool) 
 @company_option("Only this company's.", required=False)
 @as_json_option
 def channel_list(company: str | None, as_json: bool) -> None:
-    """Connected bots, pages and numbers, and whether they work."""
+    """List the connected bots, pages and numbers, and whether they work."""
     with as_owner(settings.load()) as conn:
         rows = registry.channels(conn, company_id=company_id_of(conn, company))
     print_rows(rows, _channel_line, empty="no channel is connected: channel connect", as_json=as_json)
@@ -227,7 +227,7 @@ def _channel_line(row: registry.ChannelLine) -> str:
 @place_argument("channel list")
 @as_json_option
 def channel_show(place: CompanyItem, as_json: bool) -> None:
-    """One channel. Never its credentials; whether a key of ours opens them."""
+    """Show a channel, and whether its credentials can be decrypted. Credentials are never shown."""
     config = settings.load()
     with as_owner(config) as conn:
         company_id, channel_id = located(conn, place)
@@ -287,7 +287,7 @@ def _health_line(row: health.Listed) -> str:
 @place_argument("channel list")
 @as_json_option
 def channel_seen(place: CompanyItem, as_json: bool) -> None:
-    """Say that somebody has seen to what the platform told of this channel: the alert ends."""
+    """Clear the alert about what the platform reported for a channel."""
     with as_owner(settings.load()) as conn:
         company_id, channel_id = located(conn, place)
         _channel(conn, company_id, channel_id)
@@ -303,7 +303,7 @@ def channel_seen(place: CompanyItem, as_json: bool) -> None:
 @place_argument("channel list")
 @as_json_option
 def channel_disable(place: CompanyItem, as_json: bool) -> None:
-    """Store and send nothing for this channel from now on; what is queued is given up."""
+    """Store and send nothing for a channel from now on; queued messages fail."""
     _set_channel(place, enabled=False, as_json=as_json)
 
 
@@ -311,7 +311,7 @@ def channel_disable(place: CompanyItem, as_json: bool) -> None:
 @place_argument("channel list")
 @as_json_option
 def channel_enable(place: CompanyItem, as_json: bool) -> None:
-    """Let a disabled channel work again."""
+    """Enable a disabled channel again."""
     _set_channel(place, enabled=True, as_json=as_json)
 
 

@@ -66,7 +66,7 @@ def _own_texts(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def company() -> None:
-    """Companies. Other commands name one by its slug or id."""
+    """Companies. Other commands take a company's slug or id."""
 
 
 @company.command("create")
@@ -74,7 +74,7 @@ def company() -> None:
 @click.option("--slug", help="How commands name it: a-z, 0-9 and hyphens. Left out: made from the name.")
 @as_json_option
 def company_create(name: str, slug: str | None, as_json: bool) -> None:
-    """Make a company, with a first agent and their API key: `company create "Acme Shoes" --slug acme`."""
+    """Create a company, with a first agent and its API key: `company create "Acme Shoes" --slug acme`."""
     with as_owner(settings.load()) as conn, conn.transaction():
         try:
             made = companies.create(conn, name, slug)
@@ -103,7 +103,7 @@ def _says_nothing(made: Company) -> bool:
 @company.command("list")
 @as_json_option
 def company_list(as_json: bool) -> None:
-    """All companies, with their unread messages."""
+    """List all companies, with their unread messages."""
     with as_owner(settings.load()) as conn:
         rows = registry.companies(conn)
     print_rows(rows, _line, empty="there is no company yet: company create NAME", as_json=as_json)
@@ -120,7 +120,7 @@ def _line(row: registry.CompanyLine) -> str:
 @company_argument()
 @as_json_option
 def company_show(company: str, as_json: bool) -> None:
-    """One company: its texts, agents and channels."""
+    """Show a company: its texts, agents and channels."""
     with as_owner(settings.load()) as conn:
         found = company_of(conn, company)
         [line] = registry.companies(conn, found.id)
@@ -149,7 +149,7 @@ def company_show(company: str, as_json: bool) -> None:
 @click.argument("new_name")
 @as_json_option
 def company_rename(company: str, new_name: str, as_json: bool) -> None:
-    """Give a company another name. Its slug stays, so commands name it as before."""
+    """Rename a company. Its slug stays, so commands still find it."""
     with as_owner(settings.load()) as conn:
         found = company_of(conn, company)
         if found.name == new_name.strip():
@@ -172,7 +172,7 @@ def company_rename(company: str, new_name: str, as_json: bool) -> None:
 @click.option("--overload", "overload_text", help="Sent when far more is asked than can be answered.")
 @_own_texts
 @click.option("--language", help="ISO 639-1: where the customer's language has no built-in texts, or nothing tells it.")
-@click.option("--reset", multiple=True, type=_TextName(sorted(_RESET)), help="The built-in text again.")
+@click.option("--reset", multiple=True, type=_TextName(sorted(_RESET)), help="Go back to the built-in text.")
 @as_json_option
 def company_texts(
     company: str, reset: tuple[str, ...], language: str | None, as_json: bool, **texts: str | None
@@ -217,7 +217,7 @@ def _set_texts(conn: psycopg.Connection, found: Company, changed: Mapping[str, s
 
 @click.group()
 def agent() -> None:
-    """The people who answer: each has an API key of its own."""
+    """Agents: the people who answer, each with an API key."""
 
 
 @agent.command("create")
@@ -225,7 +225,7 @@ def agent() -> None:
 @company_option()
 @as_json_option
 def agent_create(name: str, company: str, as_json: bool) -> None:
-    """Make an agent: `agent create Ada --company acme`. The API key is shown once; only its hash is stored."""
+    """Create an agent: `agent create Ada --company acme`. The API key is shown once; only its hash is stored."""
     with as_owner(settings.load()) as conn:
         found = company_of(conn, company)
         try:
@@ -246,7 +246,7 @@ def agent_create(name: str, company: str, as_json: bool) -> None:
 @company_option("Only this company's.", required=False)
 @as_json_option
 def agent_list(company: str | None, as_json: bool) -> None:
-    """Agents, also those that are disabled."""
+    """List agents, including disabled ones."""
     with as_owner(settings.load()) as conn:
         rows = registry.agents(conn, company_id_of(conn, company))
     print_rows(rows, _agent_line, empty="there is no agent yet: agent create NAME --company COMPANY", as_json=as_json)
@@ -261,7 +261,7 @@ def _agent_line(row: registry.AgentLine) -> str:
 @place_argument("agent list")
 @as_json_option
 def agent_disable(place: CompanyItem, as_json: bool) -> None:
-    """End an agent's API key at once: `agent disable acme/3`."""
+    """Disable an agent's API key at once: `agent disable acme/3`."""
     with as_owner(settings.load()) as conn:
         company_id, agent_id = located(conn, place)
         if not registry.disable_agent(conn, company_id, agent_id):

@@ -41,7 +41,7 @@ def _missing(company_id: int, conversation_id: int) -> NotFound:
 @limit_option(50, most=10_000)
 @as_json_option
 def list_(company: str, limit: int, as_json: bool) -> None:
-    """Newest first, with unread counts. Shows previews: for the company's own people."""
+    """List a company's conversations, newest first, with unread counts. Previews show customers' words."""
     with as_owner(settings.load()) as conn:
         company_id = company_of(conn, company).id
         rows = store.recent(conn, company_id, limit=limit + 1)
@@ -59,7 +59,7 @@ def _line(row: store.Listed) -> str:
 @click.option("--content", is_flag=True, help="With what was said.")
 @as_json_option
 def show(place: CompanyItem, content: bool, as_json: bool) -> None:
-    """One conversation: who wrote when, and how each answer came to be. Words only with --content."""
+    """Show a conversation: who wrote when, and how each answer was made. Texts only with --content."""
     with as_owner(settings.load()) as conn:
         company_id, conversation_id = located(conn, place)
         found = _one(conn, company_id, conversation_id)
@@ -119,7 +119,7 @@ def _one(conn: psycopg.Connection, company_id: int, conversation_id: int) -> sto
 @place_argument("conversations list")
 @as_json_option
 def take_over(place: CompanyItem, as_json: bool) -> None:
-    """A person answers from now on: `conversations take-over acme/17`."""
+    """Turn the bot off in a conversation, so that a person answers: `conversations take-over acme/17`."""
     _set_bot(place, enabled=False, as_json=as_json)
 
 
@@ -127,7 +127,7 @@ def take_over(place: CompanyItem, as_json: bool) -> None:
 @place_argument("conversations list")
 @as_json_option
 def hand_back(place: CompanyItem, as_json: bool) -> None:
-    """The bot answers again."""
+    """Turn the bot on again in a conversation."""
     _set_bot(place, enabled=True, as_json=as_json)
 
 
@@ -158,7 +158,7 @@ def _hint(config: settings.Settings, company_id: int) -> None:
 @place_argument("conversations list")
 @as_json_option
 def mark_read(place: CompanyItem, as_json: bool) -> None:
-    """Say that an agent has seen everything that has arrived."""
+    """Mark everything that has arrived in a conversation as read."""
     with as_owner(settings.load()) as conn, conn.transaction():
         company_id, conversation_id = located(conn, place)
         if not _one(conn, company_id, conversation_id).unread:

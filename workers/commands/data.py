@@ -43,16 +43,16 @@ FAILED_SHOWN = 100
 
 @click.group()
 def documents() -> None:
-    """What answers are made from: files, transcripts and websites."""
+    """The documents that answers are made from: files, transcripts and websites."""
 
 
 DESCRIBED = (
     company_option(),
-    click.option("--language", help="As PostgreSQL names it (english, german, …); default: what the text looks like."),
+    click.option("--language", help="PostgreSQL's name of it (english, german, …); default: detected from the text."),
     click.option(
         "--collection", default="default", show_default=True, help="A name for documents that belong together."
     ),
-    click.option("--category", help="What searches can be narrowed to."),
+    click.option("--category", help="A category, by which searches can be filtered."),
 )
 
 
@@ -114,7 +114,7 @@ def _exit_of(done: Sequence[Outcome], written: int) -> None:
 def add_candidate(
     conn: psycopg.Connection, company_id: int, candidate: Candidate, described: Mapping[str, str | None]
 ) -> Outcome:
-    """Add one file, where nothing speaks against it."""
+    """Add one file, unless something speaks against it."""
     path, named = str(candidate.path), candidate.named
     if candidate.skip is not None:
         return Outcome(path, "skipped", candidate.skip, named)
@@ -189,7 +189,7 @@ def add_site(
 
 
 def site_address(sitemap: str) -> None:
-    """Raises UsageError for an address that can be none of a sitemap."""
+    """Raise UsageError for an address that cannot be a sitemap's."""
     try:
         parts = urlsplit(sitemap)
         host, _ = parts.hostname, parts.port
@@ -226,7 +226,7 @@ def progress(company: str, as_json: bool) -> None:
 
 @contextmanager
 def _of_company(word: str) -> Iterator[tuple[psycopg.Connection, int]]:
-    """A transaction of the owner's that works for one company."""
+    """Open a transaction of the owner role that works for one company."""
     with as_owner(settings.load()) as conn, conn.transaction():
         company_id = company_of(conn, word).id
         set_companies(conn, [company_id])
@@ -237,7 +237,7 @@ def _of_company(word: str) -> Iterator[tuple[psycopg.Connection, int]]:
 @company_option()
 @as_json_option
 def retry(company: str, as_json: bool) -> None:
-    """Read again what has failed; files of this command's machine have to be added again."""
+    """Read failed imports again. Files that were read by this command have to be added again."""
     with _of_company(company) as (conn, company_id):
         count = queue.retry_failed(conn, company_id)
         left = queue.counts(conn, company_id).get("failed", 0)
@@ -252,8 +252,8 @@ def retry(company: str, as_json: bool) -> None:
 
 @documents.command("clear-failed")
 @company_option()
-@click.option("--reason", help="Only those whose reason holds these words.")
-@click.option("--dry-run", is_flag=True, help="Say what would be cleared; change nothing.")
+@click.option("--reason", help="Only those whose reason contains this text.")
+@click.option("--dry-run", is_flag=True, help="Show what would be cleared; change nothing.")
 @as_json_option
 def clear_failed(company: str, reason: str | None, dry_run: bool, as_json: bool) -> None:
     """Forget imports that have failed, with the files that were sent for them: `documents clear-failed --company acme
@@ -274,7 +274,7 @@ def clear_failed(company: str, reason: str | None, dry_run: bool, as_json: bool)
 @place_argument("documents list")
 @as_json_option
 def delete(place: CompanyItem, as_json: bool) -> None:
-    """Delete a document with its chunks and vectors: `documents delete acme/12`. Nobody finds it from then on."""
+    """Delete a document with its chunks and vectors: `documents delete acme/12`. Searches stop finding it at once."""
     with _of_company(place.company) as (conn, company_id):
         if not store.delete_document(conn, company_id, place.id):
             raise NotFound("document", f"there is no document {place}: `documents list` shows them")
@@ -285,7 +285,7 @@ def delete(place: CompanyItem, as_json: bool) -> None:
 @company_option()
 @as_json_option
 def list_(company: str, as_json: bool) -> None:
-    """The company's documents, and how many of their chunks can be found by meaning."""
+    """List the company's documents, with how many of their chunks have vectors."""
     with _of_company(company) as (conn, company_id):
         rows: list[store.Document] = []
         while page := store.list_documents(conn, company_id, after_id=rows[-1].id if rows else 0, limit=LIST_PAGE):
@@ -307,7 +307,7 @@ def list_(company: str, as_json: bool) -> None:
 @company_option()
 @as_json_option
 def search(question: str, company: str, as_json: bool) -> None:
-    """The passages that a question finds, with what words and meaning say of each."""
+    """Show the passages that a question finds, with their scores by words and by meaning."""
     if not question.strip() or len(question) > QUESTION_CHARS:
         raise click.UsageError(f"QUESTION should be a text of 1 to {QUESTION_CHARS} characters")
     config = settings.load()

@@ -29,7 +29,7 @@ def job() -> None:
 @job.command("list")
 @as_json_option
 def job_list(as_json: bool) -> None:
-    """Every job: why its hour, when it is due next, and its last run."""
+    """List the jobs: when each runs and why then, when it is due next, and its last run."""
     from beat_schedule import TIMETABLE
     from tasks.operations import timetable
 
@@ -53,7 +53,7 @@ def job_list(as_json: bool) -> None:
 @limit_option(20, most=100_000)
 @as_json_option
 def job_history(name: str | None, limit: int, as_json: bool) -> None:
-    """Runs, newest first."""
+    """List runs, newest first."""
     if name is not None:
         _job(name)
     with as_owner(settings.load()) as conn:
@@ -71,10 +71,10 @@ def _line(row: store.Run) -> str:
 
 @job.command("run")
 @click.argument("name")
-@click.option("--dry-run", is_flag=True, help="Say what it would do; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what it would do; change nothing.")
 @as_json_option
 def job_run(name: str, dry_run: bool, as_json: bool) -> None:
-    """Run a job now, to its end; it goes on where an unfinished run stopped."""
+    """Run a job now, to its end. It continues where an unfinished run stopped."""
     wanted = _job(name)
     config = settings.load()
     with as_owner(config) as conn:
@@ -94,7 +94,7 @@ def work_of(conn: psycopg.Connection, config: settings.Settings) -> Work:
 
 
 def run_to_the_end(wanted: Job, work: Work) -> flow.Ran:
-    """Raises Permanent while another run is at it, NothingDone where what it works on does not exist."""
+    """Run a job. Raises Permanent while another run holds it, NothingDone if what it works on does not exist."""
     ran = flow.run(wanted, work, slot=None, by="hand", budget_s=NO_END_S)
     if ran is None:
         raise Permanent("job", f"{wanted.name} is running: see `job history {wanted.name}`, or come back")

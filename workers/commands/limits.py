@@ -69,7 +69,7 @@ def _shown(bound: store.Bounds) -> str:
 def set_(kind: str, company: str | None, per_company: str | None, per_contact: str | None, as_json: bool) -> None:
     """Set how much of KIND a day may bring. It counts from the next piece of work on."""
     if per_company is None and per_contact is None:
-        raise click.UsageError("say --per-company N, --per-contact N, or both; `none` is no bound")
+        raise click.UsageError("give --per-company N, --per-contact N, or both; `none` means no limit")
     with as_owner(settings.load()) as conn:
         company_id = company_id_of(conn, company)
         now = _known(conn, kind, company_id)

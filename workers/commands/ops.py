@@ -93,7 +93,7 @@ def _show(found: balance_store.Balance) -> None:
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Requests that were set aside with their error."""
+    """Requests that could not be handled and were set aside with their error."""
 
 
 @dead_letters.command("list")
@@ -103,7 +103,7 @@ def dead_letters() -> None:
 @limit_option(100, most=100_000)
 @as_json_option
 def list_(platform: str | None, reason: str | None, app_id: int | None, limit: int, as_json: bool) -> None:
-    """Oldest first."""
+    """List dead letters, oldest first."""
     with as_owner(settings.load()) as conn:
         only = store.known(conn, store.Filter(platform, reason, app_id), channels.NAMES)
         rows = store.listed(conn, only, limit=limit + 1)
@@ -120,7 +120,7 @@ def _dead_letter_line(row: store.DeadLetter) -> str:
 @click.option("--content", is_flag=True, help="Print the body as it came, message text and all.")
 @as_json_option
 def show(place: str, content: bool, as_json: bool) -> None:
-    """The shape of a dead letter; its words only with --content."""
+    """Show a dead letter: its structure, and its texts only with --content."""
     with as_owner(settings.load()) as conn:
         raw = _valid(lambda: store.raw_body(conn, place))
     if raw is None:
@@ -150,7 +150,7 @@ def redrive(
     places: tuple[str, ...], everything: bool, platform: str | None, reason: str | None, app_id: int | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Send dead letters through the journal again. Doing it twice does nothing twice."""
+    """Send dead letters through the journal again. Doing it twice has no further effect."""
     config = settings.load()
     if not places and not everything and (platform, reason, app_id) == (None, None, None):
         raise Permanent("dead_letter", "name places from `dead-letters list`, a filter, or --all")
@@ -165,7 +165,7 @@ def redrive(
 
 
 def _sorted_out(done: str, places: Sequence[str], went: Sequence[bool], *, as_json: bool) -> None:
-    """Print what became of each. Exits 1 where one of them was not a dead letter."""
+    """Print the result for each dead letter. Exits 1 if one of them was not a dead letter."""
     each = list(zip(places, went, strict=True))
     print_result(
         {done: [place for place, ok in each if ok], "not_dead_letters": [place for place, ok in each if not ok]},
@@ -181,7 +181,7 @@ def _sorted_out(done: str, places: Sequence[str], went: Sequence[bool], *, as_js
 @click.option("--reason", required=True, help="Why; it stays beside them.")
 @as_json_option
 def discard(places: tuple[str, ...], reason: str, as_json: bool) -> None:
-    """Give dead letters up, saying why."""
+    """Discard dead letters for a reason."""
     if not reason.strip() or len(reason) > REASON_CHARS or "\x00" in reason:
         raise click.UsageError(f"--reason should say why, in up to {REASON_CHARS} characters")
     with as_owner(settings.load()) as conn:
@@ -198,19 +198,19 @@ def _valid(work: Any) -> Any:
 
 @click.group("outbound")
 def outbound_group() -> None:
-    """Sends whose outcome nobody knows."""
+    """Messages to platforms whose outcome is unknown."""
 
 
 @outbound_group.group("unknown-outcomes")
 def unknown_outcomes() -> None:
-    """Sends that may have arrived or not; they are never sent again blindly."""
+    """Sends that may or may not have arrived. They are not repeated unless a person says so."""
 
 
 @unknown_outcomes.command("list")
 @limit_option(100, most=10_000)
 @as_json_option
 def list_unknown_outcomes(limit: int, as_json: bool) -> None:
-    """Oldest first. Ask the customer or look at the chat, then settle."""
+    """List them, oldest first. Ask the customer or look at the chat, then settle each."""
     with as_owner(settings.load()) as conn:
         rows = send_results.list_unknown_outcomes(conn, limit=limit + 1)
     print_rows(rows, _unknown_outcome_line, empty="no send has an unknown outcome", as_json=as_json, limit=limit)
@@ -228,7 +228,7 @@ def _unknown_outcome_line(row: send_results.UnknownOutcome) -> str:
 @click.option("--sent/--not-sent", required=True, help="It arrived; or it did not, and goes out again.")
 @as_json_option
 def settle(place: CompanyItem, sent: bool, as_json: bool) -> None:
-    """Say what became of a send of unknown outcome: `outbound unknown-outcomes settle acme/7 --sent`."""
+    """Settle a send of unknown outcome: `outbound unknown-outcomes settle acme/7 --sent`."""
     with as_owner(settings.load()) as conn:
         company_id, outbound_id = located(conn, place)
         if not send_results.settle(conn, company_id, outbound_id, sent=sent):

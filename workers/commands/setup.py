@@ -50,7 +50,7 @@ def _connect(config: settings.Settings) -> psycopg.Connection:
 
 
 def prepare(config: settings.Settings) -> list[str]:
-    """Bring the schema up to date and make the coming week's partitions; returns the migrations applied."""
+    """Bring the schema up to date and create the coming week's partitions; returns the migrations applied."""
     _connect(config).close()  # what keeps us from it is told in one line; a broken migration with all it says
     applied = apply_migrations(
         config.need("DATABASE_ADMIN_URL"), told=lambda said: click.echo(f"note: {said}", err=True)
@@ -64,7 +64,7 @@ def prepare(config: settings.Settings) -> list[str]:
 @click.option("--undo", is_flag=True, help="Take the newest migration back instead: before an older version starts.")
 @as_json_option
 def migrate(undo: bool, as_json: bool) -> None:
-    """Bring the database's schema up to date; where it is already, nothing happens."""
+    """Bring the database's schema up to date. Does nothing if it is."""
     config = settings.load()
     if undo:
         _connect(config).close()
@@ -88,7 +88,7 @@ def channel() -> None:
               help="A page that may use it: https://shop.example. May be given several times.")  # fmt: skip
 @as_json_option
 def create_widget(company: str, slug: str, origins: tuple[str, ...], as_json: bool) -> None:
-    """Make a web-chat widget, or change its origins: visitors' tokens stay good."""
+    """Create a web-chat widget, or change its origins. Visitors' tokens stay valid."""
     config = settings.load()
     vault = Vault(config.system.fernet_keys)
     with as_owner(config) as conn:
