@@ -37,6 +37,10 @@ ENOUGH = 0.85
 MODULES = (
     "gateway/http/parameters.py",
     "shared/cache/two_level.py",
+    "shared/channels/body.py",
+    "shared/channels/fields.py",
+    "shared/channels/signature.py",
+    "shared/channels/text.py",
     "shared/errors.py",
     "shared/knowledge/chunk.py",
     "shared/knowledge/conversation.py",
