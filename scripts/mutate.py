@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ import venv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -189,6 +191,7 @@ def tests_of(modules: Sequence[str]) -> list[str]:
     return [str(file.relative_to(ROOT)) for file in files]
 
 
+@cache
 def _imported(file: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
@@ -276,15 +279,14 @@ def survivors(outcomes: Mapping[str, Mapping[str, int | None]]) -> Iterator[str]
     """What was changed without a test that failed, by module and function."""
     sys.path.append(str(_packages(TOOLS)))
     os.chdir(TREE)
-    from mutmut.mutation.diff_apply import get_diff_for_mutant
-
+    diff_of = importlib.import_module("mutmut.mutation.diff_apply").get_diff_for_mutant
     for module, of_module in outcomes.items():
         untested = Counter(_function(name) for name, code in of_module.items() if code in UNTESTED)
         for function, count in untested.items():
             yield f"{module} {function}: no unit test reaches it ({count})"
         for name, code in of_module.items():
             if code is not None and code not in KILLED | TIMED_OUT | UNTESTED:
-                lines = get_diff_for_mutant(name, path=module).splitlines()[3:]
+                lines = diff_of(name, path=module).splitlines()[3:]
                 changed = "  ".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[:1] in ("-", "+"))
                 yield f"{module} {_function(name)}: {changed}"
 

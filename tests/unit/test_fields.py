@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from shared.channels.fields import (
-    KEY_LIMIT, NAME_LIMIT, bounded, called, content_key, digits, inner, key, language, moment, number_id, opaque_id,
+    KEY_LIMIT,
+    NAME_LIMIT,
+    bounded,
+    called,
+    content_key,
+    digits,
+    inner,
+    key,
+    language,
+    moment,
+    number_id,
+    opaque_id,
     written,
 )  # fmt: skip
 
