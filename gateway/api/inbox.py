@@ -66,7 +66,13 @@ async def list_messages(agent: Agent, asked: Parameters) -> Response:
         reactions = changes.reactions_of(conn, company_id, [m.id for m in page])
         page = [replace(m, delivery=sent.get(m.id), reactions=reactions.get(m.id, {})) for m in page]
         shown = [_with_media(edge, company_id, message, fetched) for message in page]
-        return {"messages": shown, "attention": found.attention, "attention_since": found.attention_since}
+        last_seq = max((message.seq for message in page), default=query[AFTER_SEQ])
+        return {
+            "messages": shown,
+            "last_seq": last_seq,
+            "attention": found.attention,
+            "attention_since": found.attention_since,
+        }
 
     return as_json(await agent.work(work))
 

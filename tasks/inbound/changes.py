@@ -40,6 +40,7 @@ def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     conversation_bulk.retitle(
         conn, {(company, place, was.id): _title(content) for (company, place, _), (was, content) in now.items()}
     )
+    _take_back(conn, batch, now)
     _reschedule_edited(conn, now, settings, stored)
     _forget_media(conn, now, stored)
     stored.chats |= {Chat(*astuple(p.chat)) for p, of_event in meant if not now.keys().isdisjoint(of_event)}
@@ -85,6 +86,17 @@ def _title(content: Content) -> str:
 
 Now = dict[Target, tuple[Known, Content]]
 """Messages whose content changed: as they were, and as they are."""
+
+
+def _take_back(conn: Conn, batch: Batch, now: Now) -> None:
+    """What a customer took back is nothing that an agent has still to read."""
+    gone = [
+        (company, conversation, was.seq)
+        for (company, conversation, _), (was, content) in now.items()
+        if was.role == "customer" and content.deleted_at is not None and was.content.deleted_at is None
+    ]
+    for company_id, unread in changes.take_back(conn, gone).items():
+        batch.count(company_id, 0, -unread)
 
 
 def _reschedule_edited(conn: Conn, now: Now, settings: Settings, stored: Stored) -> None:

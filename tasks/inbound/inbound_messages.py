@@ -5,7 +5,8 @@ Everything is set-based: a batch costs the same statements whether it holds one 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 
@@ -55,6 +56,7 @@ class _Conversation:
     last: NewMessage | None = None
     customers: int = 0
     read_to: int | None = None
+    read_ahead: list[int] = field(default_factory=list)
     bot: bool | None = None
     taken_over: bool = False
     wanted: quiet_window.Wanted | None = None
@@ -63,6 +65,13 @@ class _Conversation:
     @property
     def bot_enabled(self) -> bool:
         return self.locked.bot_enabled if self.bot is None else self.bot
+
+    @property
+    def unread(self) -> int:
+        """After the batch."""
+        read = max(self.locked.read_seq, self.read_to or 0)
+        ahead = sum(number > read for number in {*self.locked.read_ahead, *self.read_ahead})
+        return self.locked.customer_seq + self.customers - read - ahead
 
     @property
     def next_seq(self) -> int:
@@ -91,8 +100,7 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     touched = talk.conversations
     conversations.advance(conn, _heads(touched, ids))
     for place, one in touched.items():
-        newly_read = max(0, (one.read_to or 0) - one.locked.read_seq)
-        batch.count(place[0], one.customers, one.customers - newly_read)
+        batch.count(place[0], one.customers, one.unread - one.locked.unread)
     taken = [place for place, one in touched.items() if one.taken_over]
     turns.cancel_all(conn, taken)
     conversation_bulk.set_bots(conn, {place: one.bot for place, one in touched.items() if one.bot is not None})
@@ -133,7 +141,7 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
     echoed = set(changes.stored(conn, sorted({t for p in said if p.event.kind == "echo" for t in _target(batch, p)})))
     early = changes.take_early(conn, sorted({target for p in said for target in _target(batch, p)}))
     talk = _Talk()
-    for p in batch.talk:
+    for p in _in_platform_order(batch.talk):
         place = batch.place(p)
         one = talk.conversations.setdefault(place, _Conversation(batch.locked[p.chat]))
         if p.event.kind == "handover":
@@ -198,6 +206,33 @@ def _ask(p: Placed, one: _Conversation, was: Known, talk: _Talk) -> None:
         )
 
 
+def _in_platform_order(said: Sequence[Placed]) -> list[Placed]:
+    """The events in their order, but what a customer wrote in one go as the platform timed it: requests and the lists
+    in them come in any order."""
+    ordered = list(said)
+    places: dict[ChatKey, list[int]] = defaultdict(list)
+    for place, p in enumerate(said):
+        here = places[p.chat]
+        if p.event.kind == "message" and p.event.sent_at is not None:
+            here.append(place)
+            continue
+        _sort(ordered, said, here)  # somebody else spoke: what was before stays before
+        here.clear()
+    for here in places.values():
+        _sort(ordered, said, here)
+    return ordered
+
+
+def _sort(ordered: list[Placed], said: Sequence[Placed], places: list[int]) -> None:
+    for place, found in zip(places, sorted(places, key=lambda one: _when(said[one])), strict=True):
+        ordered[place] = said[found]
+
+
+def _when(p: Placed) -> tuple[datetime, int]:
+    assert p.event.sent_at is not None
+    return p.event.sent_at, messages.sequence_of(p.event.external_id) or 0
+
+
 def _target(batch: Batch, p: Placed) -> tuple[Target, ...]:
     found = p.event.external_id or next(iter(p.event.targets), None)
     return () if found is None else ((*batch.place(p), found),)
@@ -234,10 +269,13 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
     if by_customer:
         one.customers += 1
         one.contact_id = one.contact_id or message.contact_id
+        if message.deleted_at is not None:
+            one.read_ahead.append(one.locked.customer_seq + one.customers)
     else:  # who writes has read what was there, and has the conversation from now on
         one.take_over()
         one.read_to = one.locked.customer_seq + one.customers
     before = one.head
+    newest = by_customer and (before is None or before.customer_at is None or happened_at(p) >= before.customer_at)
     one.head = Head(
         company_id=message.company_id,
         id=message.conversation_id,
@@ -247,10 +285,11 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
         last_role=message.role,
         last_text=messages.preview(message.text, message.attachments),
         customer_at=_newest_at(before, happened_at(p)) if by_customer else before.customer_at if before else None,
-        customer_message=message.external_id if by_customer else before.customer_message if before else None,
+        customer_message=message.external_id if newest else before.customer_message if before else None,
         contact_id=one.contact_id,
         read_to=one.read_to,
         language=(p.event.language if by_customer else None) or (before.language if before else None),
+        read_ahead=tuple(one.read_ahead),
     )
     if by_customer and p.event.reply and one.bot_enabled and message.deleted_at is None:
         one.wanted = _wanted(p, message, one.wanted)

@@ -136,6 +136,11 @@ def _seed(conn: Conn, bot: Bot) -> None:
             "%s, (SELECT min(id) FROM conversations), 'messages', 0, 0, 1, now(), now(), 1, 1, '[]'",
         ),
         ("archived_keys", "company_id, channel_id, key_hash, message_id", "%s, 1, dedupe_key_hash('a'), 1"),
+        (
+            "contact_identities",
+            "company_id, channel_id, identity, contact_id, external_id",
+            "%s, (SELECT min(channel_id) FROM contacts), 'a', (SELECT min(id) FROM contacts), 'a'",
+        ),
         ("daily_limit_overrides", "company_id, kind, per_company", "%s, 'images', 1"),
         ("daily_uses", "company_id, day, kind, used", "%s, current_date, 'images', 1"),
         ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -12,6 +13,7 @@ from psycopg.rows import dict_row, tuple_row
 from shared.model import Attachment, ChatLine
 from shared.store.answers.turns import Claim, Turn
 from shared.store.db.pool import Conn
+from shared.store.inbox import messages
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
 
@@ -132,7 +134,8 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
 LINES = """
     /* cases.lines */
     SELECT k.place, m.seq, m.role, coalesce(m.text, ''),
-        coalesce(m.attachments, '[]')
+        coalesce(m.attachments, '[]'), m.sent_at,
+        CASE WHEN m.external_id ~ '^[0-9]{1,18}$' THEN m.external_id::bigint END AS sequence
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
         WITH ORDINALITY AS k (company_id, conversation_id, up_to_seq, lines, place)
     CROSS JOIN LATERAL (
@@ -145,6 +148,15 @@ LINES = """
         LIMIT k.lines
     ) m
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    seq: int
+    role: str
+    sent_at: datetime | None
+    sequence: int | None
+    line: ChatLine
 
 
 def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_max: int) -> None:
@@ -161,10 +173,13 @@ def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_m
         ),
         prepare=True,
     )
-    for place, seq, role, text, attachments in rows:
-        loaded[place - 1].lines.append((seq, _line(role, text, [Attachment.from_json(one) for one in attachments])))
-    for one in loaded:
-        one.lines.sort(key=lambda line: line[0])
+    read: dict[int, list[_Read]] = defaultdict(list)
+    for place, seq, role, text, attachments, sent_at, sequence in rows:
+        line = _line(role, text, [Attachment.from_json(one) for one in attachments])
+        read[place].append(_Read(seq, role, sent_at, sequence, line))
+    for place, lines in read.items():
+        lines.sort(key=lambda one: one.seq)
+        loaded[place - 1].lines.extend((one.seq, one.line) for one in messages.in_platform_order(lines))
 
 
 def _line(role: Role, text: str, attachments: Sequence[Attachment]) -> ChatLine:

@@ -289,6 +289,56 @@ def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dic
     return found
 
 
+# How many customer messages follow it says which number it has; more than are unread need not be counted.
+TAKE_BACK = """
+    /* changes.take_back */
+    WITH gone AS (
+        SELECT c.company_id, c.id, array_agg(c.customer_seq - later.count) AS numbers,
+            c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread
+        FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS k (company_id, conversation_id, seq)
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM conversations c
+            WHERE c.company_id = k.company_id
+              AND c.id = k.conversation_id
+            LIMIT 1
+        ) c
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS count
+            FROM (
+                SELECT 1
+                FROM messages m
+                WHERE m.company_id = k.company_id
+                  AND m.conversation_id = k.conversation_id
+                  AND m.seq > k.seq
+                  AND m.role = 'customer'
+                ORDER BY m.seq
+                LIMIT c.customer_seq - c.read_seq
+            ) m
+        ) later
+        WHERE c.customer_seq - later.count > c.read_seq
+        GROUP BY c.company_id, c.id, c.customer_seq, c.read_seq, c.read_ahead
+    )
+    UPDATE conversations c
+    SET read_ahead = c.read_ahead || g.numbers
+    FROM gone g
+    WHERE c.company_id = g.company_id
+      AND c.id = g.id
+    RETURNING c.company_id, g.unread - (c.customer_seq - c.read_seq - cardinality(c.read_ahead))
+"""
+
+
+def take_back(conn: Conn, gone: Sequence[tuple[int, int, int]]) -> dict[int, int]:
+    """Let customers' messages that they took back count as unread no more: (company, conversation, seq), the
+    conversations locked. Returns company → how many were unread."""
+    if not gone:
+        return {}
+    counts: dict[int, int] = {}
+    for company_id, count in conn.cursor(row_factory=tuple_row).execute(TAKE_BACK, columns(gone)):
+        counts[company_id] = counts.get(company_id, 0) + count
+    return counts
+
+
 def purge_early(conn: Conn, company_id: int, before: datetime) -> int:
     """Delete what was kept for messages and sends that never came. Returns how many rows went."""
     changes = conn.execute(

@@ -34,7 +34,8 @@ RECONCILE_TOTALS = """
     UPDATE company_totals t
     SET customer_messages = s.messages, unread = s.unread
     FROM (
-        SELECT coalesce(sum(customer_seq), 0) AS messages, coalesce(sum(customer_seq - read_seq), 0) AS unread
+        SELECT coalesce(sum(customer_seq), 0) AS messages,
+            coalesce(sum(customer_seq - read_seq - cardinality(read_ahead)), 0) AS unread
         FROM conversations
         WHERE company_id = %s
     ) s
@@ -76,7 +77,8 @@ DRIFTED_TOTALS = """
     FROM companies p
     LEFT JOIN company_totals t ON t.company_id = p.id
     LEFT JOIN (
-        SELECT company_id, sum(customer_seq) AS messages, sum(customer_seq - read_seq) AS unread
+        SELECT company_id, sum(customer_seq) AS messages,
+            sum(customer_seq - read_seq - cardinality(read_ahead)) AS unread
         FROM conversations
         GROUP BY 1
     ) s ON s.company_id = p.id

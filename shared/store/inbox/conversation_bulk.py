@@ -74,7 +74,7 @@ def drop_empty(conn: Conn, places: Collection[Place]) -> None:
 MARK_ALL_READ = """
     /* many.mark_all_read */
     WITH before AS (
-        SELECT company_id, id, read_seq
+        SELECT company_id, id, customer_seq - read_seq - cardinality(read_ahead) AS unread
         FROM conversations
         WHERE company_id = ANY (%s::bigint[])
           AND id = ANY (%s::bigint[])
@@ -85,7 +85,7 @@ MARK_ALL_READ = """
     FROM before b
     WHERE c.company_id = b.company_id
       AND c.id = b.id
-    RETURNING c.company_id, c.read_seq - b.read_seq
+    RETURNING c.company_id, b.unread
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,11 @@ class Locked:
     bot_enabled: bool
     customer_seq: int
     read_seq: int
+    read_ahead: tuple[int, ...] = ()
+
+    @property
+    def unread(self) -> int:
+        return self.customer_seq - self.read_seq - len(self.read_ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,8 @@ class Head:
     """What a conversation's newest messages do to its row. message_count: the last one's seq.
     customer_added: how many of them a customer wrote; customer_at, customer_message: time and id of the newest of
     those on the platform, None where it is unknown or none is new. contact_id: whose conversation it is, if that was
-    unknown. read_to: an agent has seen so many customer messages. language: the platform's code of who wrote last, None
-    where it tells none."""
+    unknown. read_to: an agent has seen so many customer messages. read_ahead: numbers of those behind that which were
+    taken back before they came. language: the platform's code of who wrote last, None where it tells none."""
 
     company_id: int
     id: int
@@ -63,6 +69,7 @@ class Head:
     contact_id: int | None = None
     read_to: int | None = None
     language: str | None = None
+    read_ahead: tuple[int, ...] = ()
 
 
 UPSERT_CONTACTS = """
@@ -113,7 +120,8 @@ def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[Con
 # all of a company's conversations.
 LOCK_CHATS = """
     /* conversations.ensure_locked */
-    SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq
+    SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
+        c.read_ahead
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)
     CROSS JOIN LATERAL (
         SELECT *
@@ -161,34 +169,56 @@ def ensure_locked(
     return found
 
 
+def _locked(*, read_ahead: Sequence[int], **values: Any) -> Locked:
+    return Locked(read_ahead=tuple(read_ahead), **values)
+
+
 def _locked_chat(*, chat: str, **values: Any) -> tuple[ChatKey, Locked]:
-    locked = Locked(**values)
+    locked = _locked(**values)
     return ChatKey(locked.company_id, locked.channel_id, chat), locked
 
 
 # AND c.id = ANY: with the ids alone the planner goes to these rows instead of reading the company's.
+# A message that was written before the customer's newest and comes late moves nothing back: the newest stays the one
+# that is answered to and, where nobody else has spoken since, shown.
 ADVANCE = """
     /* conversations.advance */
     UPDATE conversations c
     SET message_count = h.message_count,
         customer_seq = c.customer_seq + h.customer_added,
-        last_message_id = h.last_message_id,
+        last_message_id = CASE WHEN h.late AND c.last_message_role = 'customer' THEN c.last_message_id
+            ELSE h.last_message_id END,
         last_message_at = now(),
         last_message_role = h.last_role,
-        last_message_preview = h.preview,
+        last_message_preview = CASE WHEN h.late AND c.last_message_role = 'customer' THEN c.last_message_preview
+            ELSE h.preview END,
         last_customer_at = greatest(c.last_customer_at, h.customer_at),
-        last_customer_message = coalesce(h.customer_message, c.last_customer_message),
+        last_customer_message = CASE WHEN c.last_customer_at > h.customer_at THEN c.last_customer_message
+            ELSE coalesce(h.customer_message, c.last_customer_message) END,
         contact_id = coalesce(c.contact_id, h.contact_id),
         read_seq = greatest(c.read_seq, h.read_to),
+        read_ahead = CASE WHEN h.read_ahead = '[]' THEN c.read_ahead
+            ELSE c.read_ahead || ARRAY(SELECT jsonb_array_elements_text(h.read_ahead::jsonb)::bigint) END,
         delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END,
         language = coalesce(h.language, c.language)
-    FROM unnest(
-        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
-        %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[]
-    ) AS h (
-        company_id, id, message_count, customer_added, last_message_id, last_role, preview, customer_at,
-        customer_message, contact_id, read_to, language
-    )
+    FROM (
+        SELECT n.*, n.last_role = 'customer' AND w.last_customer_at > n.customer_at
+            AND n.message_count - w.message_count = n.customer_added AS late
+        FROM unnest(
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+            %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[]
+        ) AS n (
+            company_id, id, message_count, customer_added, last_message_id, last_role, preview, customer_at,
+            customer_message, contact_id, read_to, language, read_ahead
+        )
+        CROSS JOIN LATERAL (
+            SELECT last_customer_at, message_count
+            FROM conversations w
+            WHERE w.company_id = n.company_id
+              AND w.id = n.id
+            LIMIT 1
+        ) w
+    ) h
     WHERE c.company_id = h.company_id
       AND c.id = h.id
       AND c.id = ANY (%s::bigint[])
@@ -214,6 +244,7 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
             [h.contact_id for h in heads],
             [h.read_to for h in heads],
             [h.language for h in heads],
+            [json.dumps(h.read_ahead) for h in heads],
             [h.id for h in heads],
         ],
     )
@@ -221,11 +252,11 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
 
 def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
     """Lock one conversation. Whoever changes its turns or appends to it comes through here first."""
-    cursor = conn.cursor(row_factory=class_row(Locked))
+    cursor = conn.cursor(row_factory=kwargs_row(_locked))
     cursor.execute(
         """
         /* conversations.lock */
-        SELECT company_id, id, channel_id, message_count, bot_enabled, customer_seq, read_seq
+        SELECT company_id, id, channel_id, message_count, bot_enabled, customer_seq, read_seq, read_ahead
         FROM conversations
         WHERE company_id = %s
           AND id = %s
@@ -295,7 +326,7 @@ def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool)
 MARK_READ = """
     /* conversations.mark_read */
     WITH before AS (
-        SELECT read_seq
+        SELECT customer_seq - read_seq - cardinality(read_ahead) AS unread
         FROM conversations
         WHERE company_id = %(company)s
           AND id = %(id)s
@@ -307,9 +338,9 @@ MARK_READ = """
         FROM before
         WHERE c.company_id = %(company)s
           AND c.id = %(id)s
-        RETURNING c.customer_seq, c.read_seq
+        RETURNING c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread
     )
-    SELECT after.customer_seq - after.read_seq, after.read_seq - before.read_seq
+    SELECT after.unread, before.unread - after.unread
     FROM after, before
 """
 
@@ -360,7 +391,8 @@ class Listed:
 ONE = """
     /* conversations.one */
     SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
-        c.customer_seq - c.read_seq AS unread, c.message_count, c.last_message_at, c.last_message_role,
+        c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
+        c.last_message_role,
         left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
         left(c.referral, 200) AS referral, c.attention, c.attention_since
     FROM conversations c
@@ -378,7 +410,8 @@ def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
 RECENT = """
     /* conversations.recent */
     SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
-        c.customer_seq - c.read_seq AS unread, c.message_count, c.last_message_at, c.last_message_role,
+        c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
+        c.last_message_role,
         left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
         left(c.referral, 200) AS referral, c.attention, c.attention_since
     FROM conversations c

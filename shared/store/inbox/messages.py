@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from itertools import groupby
+from typing import Any, Literal, Protocol, TypeVar
 
 from psycopg.rows import class_row, scalar_row, tuple_row
 
@@ -209,9 +210,47 @@ def request_hash(conn: Conn, company_id: int, message_id: int) -> bytes | None:
     return cursor.fetchone()
 
 
+_NUMBER_DIGITS_MAX = 18
+
+
+def sequence_of(external_id: str | None) -> int | None:
+    """A message's number on platforms that count them, which orders those of one second."""
+    numeric = external_id is not None and external_id.isascii() and external_id.isdigit()
+    return int(external_id) if external_id and numeric and len(external_id) <= _NUMBER_DIGITS_MAX else None
+
+
+class Timed(Protocol):
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def sent_at(self) -> datetime | None: ...
+
+    @property
+    def sequence(self) -> int | None: ...
+
+
+T = TypeVar("T", bound=Timed)
+
+
+def in_platform_order(lines: Sequence[T]) -> list[T]:
+    """Messages in the order of their seqs as a reader should meet them: what a customer wrote in one go by the
+    platform's time of it, then by its number there. Without a time a message keeps its place."""
+    ordered: list[T] = []
+    for by_customer, group in groupby(lines, lambda one: one.role == "customer" and one.sent_at is not None):
+        run = list(group)
+        ordered += sorted(run, key=_place) if by_customer else run
+    return ordered
+
+
+def _place(one: Timed) -> tuple[datetime | None, int]:
+    return one.sent_at, one.sequence or 0
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message as the inbox shows it. edited_at, deleted_at: what its author did with it since; a deleted one has no
+    """A message as the inbox shows it. sent_at: the platform's time, None if it told none. sequence: its number on
+    platforms that count them. edited_at, deleted_at: what its author did with it since; a deleted one has no
     words. delivery: how far one of ours got (see `statuses.of_messages`). reactions: person → emoji."""
 
     id: int
@@ -224,6 +263,8 @@ class Shown:
     deleted_at: datetime | None = None
     delivery: str | None = None
     reactions: dict[str, str] = field(default_factory=dict)
+    sent_at: datetime | None = None
+    sequence: int | None = None
 
 
 def _as_shown(m: archived.Message) -> Shown:
@@ -235,11 +276,12 @@ PAGE_CHARS = 500_000
 
 PAGE = """
     /* messages.page */
-    SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at
+    SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at, sent_at, sequence
     FROM (
         SELECT *, sum(chars) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - chars AS chars_before
         FROM (
-            SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at,
+            SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at, sent_at,
+                CASE WHEN external_id ~ '^[0-9]{1,18}$' THEN external_id::bigint END AS sequence,
                 coalesce(length(text), 0) + coalesce(length(attachments::text), 0) AS chars
             FROM messages
             WHERE company_id = %(company)s
@@ -258,7 +300,8 @@ def page(
     conn: Conn, company_id: int, conversation_id: int, *, after_seq: int = 0, limit: int = 100,
     chars_max: int | None = None,
 ) -> list[Shown]:  # fmt: skip
-    """Messages in order, at least one where there is any. chars_max: with that many the page ends."""
+    """Messages behind `after_seq`, at least one where there is any, in the platform's order; the next page is behind
+    the highest seq of them. chars_max: with that many the page ends."""
     values = {
         "company": company_id, "conversation": conversation_id, "after": after_seq, "limit": limit, "chars": chars_max,
     }  # fmt: skip
@@ -266,9 +309,9 @@ def page(
     rows = conn.cursor(row_factory=class_row(Shown)).execute(PAGE, values)
     found = sorted(rows, key=lambda line: line.seq)
     if not found or found[0].seq == after_seq + 1:
-        return found
+        return in_platform_order(found)
     older = [_as_shown(m) for m in archived.after(conn, company_id, conversation_id, after_seq, limit=limit)]
-    return _within([*older, *found][:limit], chars_max)
+    return in_platform_order(_within([*older, *found][:limit], chars_max))
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
     locked = conn.execute(
         """
         /* data_subjects.erase_alone */
-        SELECT customer_seq, read_seq
+        SELECT customer_seq, read_seq + cardinality(read_ahead)
         FROM conversations
         WHERE company_id = %(company)s
           AND id = %(conversation)s
