@@ -117,7 +117,8 @@ class InboundEvent:
     twin: where a message may come in two events, one of which asks the bot, the other's key. elsewhere: other chats in
     which the message that an edit or deletion speaks of may stand.
     referral: where the customer came from, as a message says it (a start link, an advertisement). language: that of the
-    sender's device or browser as the platform tells it, as ISO 639-1.
+    sender's device or browser as the platform tells it, as ISO 639-1. aliases: other ids of the customer that the event
+    shows.
     meaning: a static word for the error that a `failed` came with. ref: our own name for what we sent, as the platform
     gives it back. app: the application that an echo comes from, None if a person wrote it by hand or nobody says.
     """
@@ -149,6 +150,7 @@ class InboundEvent:
     language: str | None = None
     twin: str | None = None
     elsewhere: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,13 @@ class Platform(Protocol):
     acknowledgement: bytes = b'{"ok":true}'
     """What a request is answered with once the journal has it. Empty where the platform would read an answer."""
 
+    links_identities: bool = False
+    """It may name one person by several ids: they are kept, and joined where an event shows two of them."""
+
+    def spellings(self, contact: str) -> tuple[str, ...]:
+        """All the ways in which it may write this id of a person; the first is the same for all of them."""
+        return (contact,)
+
     def decode(self, raw: bytes) -> dict[str, Any]:
         """A request's body as JSON object. Raises ValueError when it is none; its message holds nothing of it."""
         return decode_object(raw)

@@ -18,7 +18,7 @@ from shared.store.inbox import conversation_bulk, moving
 from shared.store.inbox.conversations import ChatKey
 from shared.store.tenants import channel_health
 from shared.store.tenants import channels as channel_rows
-from tasks.inbound import changes, inbound_messages, statuses
+from tasks.inbound import changes, identities, inbound_messages, statuses
 from tasks.inbound.batch import Alert, Batch, Placed, Stored, event_action, happened_at, targets_of
 from tasks.operations import drop_reasons
 
@@ -39,12 +39,14 @@ SETTLED = frozenset({"account_reinstated", "quality_restored", "limit_raised", "
 
 def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stored) -> Batch:
     """Do what the events say; returns how each of them ended. The companies are set."""
-    placed = _followed(conn, placed)
+    united = identities.unite(conn, _followed(conn, placed), stored)
+    placed = united.placed
     batch = sort_out(placed)
     abouts = statuses.understand(conn, batch)
     moving_chats = {key for p in batch.migrated for key in (p.chat, _moved_to(p))}
     inbound_messages.lock(conn, batch, {*statuses.chats_to_lock(batch), *(p.chat for p in batch.reads), *moving_chats})
     inbound_messages.store(conn, batch, settings, stored)
+    stored.turns += united.turns
     changes.apply(conn, batch, settings, stored)
     statuses.apply(conn, batch, abouts, stored)
     changes.react(conn, batch, stored)
@@ -134,7 +136,7 @@ def _note(conn: Conn, batch: Batch) -> None:
 def _migrate(conn: Conn, batch: Batch, stored: Stored) -> None:
     """After all else of the batch is stored, so that it moves along."""
     for p in batch.migrated:
-        moved = moving.move_chat(conn, p.chat, _moved_to(p).chat, for_good=_for_good(p))
+        moved = identities.move(conn, p, stored, for_good=_for_good(p))
         stored.moved += [Moved(p.home.company_id, turn_id, epoch) for turn_id, epoch in moved.recalled]
         stored.turns += int(moved.merged)
         if moved.changed:

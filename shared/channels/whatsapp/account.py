@@ -108,8 +108,8 @@ def user_id_event(item: dict[str, Any], account: str | None) -> InboundEvent:
 def _about_person(
     kind: Kind, reason: Reason, item: dict[str, Any], account: str | None, status: str | None
 ) -> InboundEvent:
-    whom = identity(item.get("wa_id"), item.get("user_id"))
+    whom, user = identity(item.get("wa_id"), item.get("user_id")), identity(item.get("user_id"))
     return InboundEvent(
         kind, False, reason, whom, whom, None, content_key(reason, item), account=account, status=status,
-        sent_at=when(item.get("timestamp")),
+        sent_at=when(item.get("timestamp")), aliases=(user,) if user not in (None, whom) else (),
     )  # fmt: skip

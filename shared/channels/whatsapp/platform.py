@@ -25,6 +25,7 @@ from shared.channels.meta import graph as meta
 from shared.channels.parts import split_utf16
 from shared.channels.text import storable
 from shared.channels.whatsapp import webhook as whatsapp_webhook
+from shared.channels.whatsapp.numbers import one_spelling, spellings
 from shared.channels.whatsapp.values import list_of
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone, Transient
@@ -65,6 +66,12 @@ class WhatsApp(Platform):
 
     def challenge(self, body: Mapping[str, Any]) -> str | None:
         return None
+
+    links_identities = True
+
+    def spellings(self, contact: str) -> tuple[str, ...]:
+        """A number as some countries wrote it before and after they changed theirs."""
+        return tuple(dict.fromkeys((one_spelling(contact), *spellings(contact))))
 
     def account(self, body: Mapping[str, Any]) -> str | None:
         return None  # a request may hold several numbers: each event names its own

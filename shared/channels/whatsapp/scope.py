@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.channels.fields import called, digits, inner
+from shared.channels.whatsapp.numbers import spellings
 from shared.channels.whatsapp.values import identity, list_of
 from shared.model import Me
 
@@ -23,6 +24,12 @@ class Scope:
     people: dict[str, dict[str, Any]]
     alone: dict[str, Any]
 
+    def others(self, known: str | None, *ids: Any) -> tuple[str, ...]:
+        """The other ids of whom these name, without the one that is known."""
+        named = [found for each in (known, *ids) if (found := identity(each)) is not None]
+        told = [found for one in named for found in ids_of(self.people.get(one, {}))]
+        return tuple(dict.fromkeys(one for one in (*named, *told) if one != known))
+
     def person(self, *ids: Any) -> dict[str, Any]:
         known = (self.people[found] for each in ids if (found := identity(each)) in self.people)
         return next(known, {})
@@ -33,9 +40,9 @@ def scope_of(field: str, value: dict[str, Any], me: Me) -> Scope:
     contacts = list_of(value.get("contacts"))[:_NAMED_MAX]
     people: dict[str, dict[str, Any]] = {}
     for person in contacts:
-        for each in (person.get("wa_id"), person.get("user_id"), person.get("parent_user_id")):
-            if (found := identity(each)) is not None:
-                people.setdefault(found, person)
+        for found in ids_of(person):
+            for spelling in spellings(found):
+                people.setdefault(spelling, person)
     ours = (digits(metadata.get("display_phone_number")), digits(me.handle))
     return Scope(
         field=field,
@@ -44,6 +51,12 @@ def scope_of(field: str, value: dict[str, Any], me: Me) -> Scope:
         people=people,
         alone=contacts[0] if len(contacts) == 1 else {},
     )
+
+
+def ids_of(person: dict[str, Any]) -> tuple[str, ...]:
+    """The ids that a contact's entry shows: a number, one that only this business sees, one that its portfolio sees."""
+    named = (identity(person.get(name)) for name in ("wa_id", "user_id", "parent_user_id"))
+    return tuple(one for one in named if one is not None)
 
 
 def name_of(person: dict[str, Any]) -> str | None:

@@ -22,6 +22,12 @@ def recipient(status: dict[str, Any], scope: Scope) -> tuple[str | None, str | N
     return identity(status.get("recipient_participant_id"), status.get("recipient_participant_user_id")), whom
 
 
+def _user_ids(status: dict[str, Any]) -> tuple[Any, ...]:
+    in_group = status.get("recipient_type") == "group"
+    names = ("recipient_participant_user_id",) if in_group else ("recipient_user_id", "recipient_parent_user_id")
+    return tuple(status.get(name) for name in names)
+
+
 _STATUSES: dict[str, tuple[Kind, str]] = {
     "sent": ("delivery", "sent"),
     "delivered": ("delivery", "delivered"),
@@ -55,6 +61,7 @@ def status_event(status: dict[str, Any], scope: Scope) -> InboundEvent:
         status=word,
         meaning=_meaning(status) if word == "failed" else None,
         ref=written(status.get("biz_opaque_callback_data"), 512),
+        aliases=scope.others(sender, *_user_ids(status)),
     )
 
 

@@ -116,6 +116,7 @@ def _message(message: dict[str, Any], scope: Scope) -> InboundEvent:
         sender_name=name_of(person),
         sent_at=when(message.get("timestamp")),
         reply_to=identity(inner(message, "context").get("id"), inner(message, "context").get("message_id")),
+        aliases=scope.others(sender, message.get("from_user_id"), message.get("from_parent_user_id")),
     )
     kind = content.kind_of(message)
     if kind in _CHANGES:
@@ -241,6 +242,7 @@ def _echo(echo: dict[str, Any], scope: Scope) -> InboundEvent:
         sender_name=None,
         status=status,
         migrated_to=None,
+        aliases=scope.others(customer, echo.get("to_user_id")),
         ref=written(echo.get("biz_opaque_callback_data"), 512),
     )
 

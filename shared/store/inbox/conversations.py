@@ -186,12 +186,18 @@ ADVANCE = """
     UPDATE conversations c
     SET message_count = h.message_count,
         customer_seq = c.customer_seq + h.customer_added,
-        last_message_id = CASE WHEN h.late AND c.last_message_role = 'customer' THEN c.last_message_id
-            ELSE h.last_message_id END,
+        last_message_id = CASE
+            WHEN c.last_message_role = 'customer' AND c.last_customer_at > h.customer_at
+                AND h.message_count - c.message_count = h.customer_added THEN c.last_message_id
+            ELSE h.last_message_id
+        END,
         last_message_at = now(),
         last_message_role = h.last_role,
-        last_message_preview = CASE WHEN h.late AND c.last_message_role = 'customer' THEN c.last_message_preview
-            ELSE h.preview END,
+        last_message_preview = CASE
+            WHEN c.last_message_role = 'customer' AND c.last_customer_at > h.customer_at
+                AND h.message_count - c.message_count = h.customer_added THEN c.last_message_preview
+            ELSE h.preview
+        END,
         last_customer_at = greatest(c.last_customer_at, h.customer_at),
         last_customer_message = CASE WHEN c.last_customer_at > h.customer_at THEN c.last_customer_message
             ELSE coalesce(h.customer_message, c.last_customer_message) END,
@@ -201,24 +207,13 @@ ADVANCE = """
             ELSE c.read_ahead || ARRAY(SELECT jsonb_array_elements_text(h.read_ahead::jsonb)::bigint) END,
         delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END,
         language = coalesce(h.language, c.language)
-    FROM (
-        SELECT n.*, n.last_role = 'customer' AND w.last_customer_at > n.customer_at
-            AND n.message_count - w.message_count = n.customer_added AS late
-        FROM unnest(
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
-            %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[]
-        ) AS n (
-            company_id, id, message_count, customer_added, last_message_id, last_role, preview, customer_at,
-            customer_message, contact_id, read_to, language, read_ahead
-        )
-        CROSS JOIN LATERAL (
-            SELECT last_customer_at, message_count
-            FROM conversations w
-            WHERE w.company_id = n.company_id
-              AND w.id = n.id
-            LIMIT 1
-        ) w
-    ) h
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+        %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[]
+    ) AS h (
+        company_id, id, message_count, customer_added, last_message_id, last_role, preview, customer_at,
+        customer_message, contact_id, read_to, language, read_ahead
+    )
     WHERE c.company_id = h.company_id
       AND c.id = h.id
       AND c.id = ANY (%s::bigint[])

@@ -268,7 +268,10 @@ class Shown:
 
 
 def _as_shown(m: archived.Message) -> Shown:
-    return Shown(m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at)
+    return Shown(
+        m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at, sent_at=m.sent_at,
+        sequence=sequence_of(m.external_id),
+    )  # fmt: skip
 
 
 PAGE_CHARS = 500_000

@@ -67,7 +67,8 @@ def move_chat(conn: Conn, key: ChatKey, new_chat: str, *, for_good: bool = False
     if new is None:
         _rename(conn, old, key, new_chat)
         return MovedChat(True)
-    first, second = (old, new) if not _archived(conn, new) else (new, old)
+    # what began first comes first; the archive knows places by their numbers, so what it has stays where it is
+    first, second = sorted((old, new), key=lambda one: (not _archived(conn, one), one.id))
     if _archived(conn, second):
         # the archive knows places by their numbers, which cannot change: both stay, and what we send follows
         _send_to(conn, old, new_chat)
@@ -280,13 +281,22 @@ MOVE_FILTER = """
             AND n.conversation_id = %(first)s
       )
 """
-# Unread is the difference of two counts, which add up. A person who has one of the two has both.
+# What was read of `second` stays read, though something before it is not. A person who has one of the two has both.
 MERGE_HEADS = """
     /* moving.merge_heads */
     UPDATE conversations f
     SET message_count = f.message_count + s.message_count,
         customer_seq = f.customer_seq + s.customer_seq,
-        read_seq = f.read_seq + s.read_seq,
+        read_seq = CASE
+            WHEN f.read_seq = f.customer_seq THEN f.customer_seq + s.read_seq
+            ELSE f.read_seq
+        END,
+        read_ahead = f.read_ahead
+            || CASE
+                WHEN f.read_seq = f.customer_seq THEN '{}'
+                ELSE ARRAY(SELECT generate_series(f.customer_seq + 1, f.customer_seq + s.read_seq))
+            END
+            || ARRAY(SELECT f.customer_seq + n FROM unnest(s.read_ahead) AS n),
         last_message_id = CASE WHEN s.newer THEN s.last_message_id ELSE f.last_message_id END,
         last_message_at = CASE WHEN s.newer THEN s.last_message_at ELSE f.last_message_at END,
         last_message_role = CASE WHEN s.newer THEN s.last_message_role ELSE f.last_message_role END,

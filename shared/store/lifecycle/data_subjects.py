@@ -37,16 +37,26 @@ FIND = """
     FROM contacts c
     JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id
     WHERE c.company_id = %s
-      AND (c.external_id = %s OR c.name ILIKE '%%' || %s || '%%')
+      AND (
+          c.external_id = %s
+          OR c.name ILIKE '%%' || %s || '%%'
+          OR EXISTS (
+              SELECT 1
+              FROM contact_identities i
+              WHERE i.company_id = c.company_id
+                AND i.contact_id = c.id
+                AND %s IN (i.identity, i.external_id)
+          )
+      )
     ORDER BY c.id
     LIMIT %s
 """
 
 
 def find(conn: Conn, company_id: int, words: str, *, limit: int = 50) -> list[Contact]:
-    """Find contacts with this platform id, or with these words in their name."""
+    """Find contacts with this platform id, any of several, or with these words in their name."""
     with conn.cursor(row_factory=class_row(Contact)) as cursor:
-        return cursor.execute(FIND, (company_id, words, words, limit)).fetchall()
+        return cursor.execute(FIND, (company_id, words, words, words, limit)).fetchall()
 
 
 ONE = """
