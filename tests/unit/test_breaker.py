@@ -8,7 +8,9 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.errors import Cancelled, ModelUnavailable, Permanent
+from shared.resilience import metrics
 from shared.resilience.breaker import Breaker, BreakerOpen, Breakers
+from tests.counted import counted
 
 
 @pytest.fixture
@@ -257,3 +259,17 @@ def test_it_counts_on_from_where_another_one_stands(clock: FixedClock) -> None:
     assert (breaker.failures, state(breaker), breaker.open_for_s()) == (2, "closed", None)
     breaker.align(failures=0, open_for_s=0.0)
     assert state(breaker) == "half-open"
+
+
+def test_each_change_of_state_is_counted(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    with counted() as book:
+        fail(breaker, 5)
+        clock.advance(60)
+        fail(breaker)
+        clock.advance(60)
+        with breaker.calling():
+            pass
+        with breaker.calling():
+            pass
+    assert [book.of(metrics.BREAKER_CHANGES, "x", to) for to in ("open", "half-open", "closed")] == [2, 2, 1]

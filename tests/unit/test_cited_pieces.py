@@ -52,3 +52,15 @@ def test_another_attempt_begins_with_nothing() -> None:
     held.piece("I do not know.")
 
     assert heard.said == ["Free [1].", "restart"]
+
+
+def test_of_an_attempt_that_was_given_up_nothing_is_left() -> None:
+    heard = Heard()
+    held = CitedPieces(heard, PASSAGES)
+    held.piece("Yes [9]")
+    held.restart()
+    held.piece("Thirty days [1]")
+    held.piece(".")
+    held.restart()
+    held.piece("No.")
+    assert heard.said == ["restart", "Thirty days [1]", ".", "restart"]

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import redis
 
+from shared.cache import metrics
 from shared.cache.two_level import REST_S, TwoLevel, key_of
 from shared.clock import FixedClock
+from tests.counted import counted
 
 
 def fixed() -> FixedClock:
@@ -269,3 +271,57 @@ def test_a_bounded_memory_lets_go_of_what_was_used_longest_ago(far: FakeRedis) -
     near.put_many({"a": b"4"})
     near.put_many({"d": b"5"})
     assert near.get_many(["a", "c", "d"]) == {"a": b"4", "d": b"5"}
+
+
+def test_each_key_is_counted_where_it_was_found(far: FakeRedis) -> None:
+    near = cache(far, fixed())
+    cache(far, fixed()).put_many({"found:a": b"1"})
+    near.put_many({"found:b": b"2", "vector:c": b"3"})
+    with counted() as book:
+        near.get_many(["found:a", "found:b", "vector:c", "vector:d", "vector:e"])
+    lookups = [book.of(metrics.CACHE, *labels) for labels in (
+        ("found", "far"), ("found", "near"), ("vector", "near"), ("vector", "nowhere"), ("found", "nowhere"),
+    )]  # fmt: skip
+    assert lookups == [1, 1, 1, 2, 0]
+
+
+def test_a_failure_of_redis_is_counted_once(far: FakeRedis) -> None:
+    far.away = True
+    with counted() as book:
+        cache(far, fixed()).put_many({"a": b"1"})
+        assert book.of(metrics.CACHE_BACKOFFS) == 1
+
+
+def test_who_has_looked_does_not_look_again(far: FakeRedis) -> None:
+    cache(far, fixed()).put_many({"a": b"1"})
+    near = cache(far, fixed())
+    assert near.get_or_make("a", lambda: b"2", looked=True) == b"2"
+    assert cache(far, fixed()).get_or_make("a", lambda: b"3") == b"2"
+    assert cache(far, fixed()).get_or_make_many(["a"], lambda keys: dict.fromkeys(keys, b"3")) == {"a": b"2"}
+
+
+def test_nothing_is_asked_of_redis_where_nothing_is_missing(far: FakeRedis) -> None:
+    near = cache(far, fixed())
+    near.put_many({"a": b"1"})
+    asked = far.asked
+    near.get_many(["a"])
+    assert far.asked == asked
+
+
+def test_who_waits_in_vain_keeps_what_it_found_itself(far: FakeRedis) -> None:
+    near = cache(far, fixed())
+    near.put_many({"found": b"1"})
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        begun.set()
+        assert go_on.wait(10)
+        return b"late"
+
+    first = threading.Thread(target=lambda: near.get_or_make("k", slow))
+    first.start()
+    assert begun.wait(10)
+    made = near.get_or_make_many(["found", "k", "new"], lambda keys: dict.fromkeys(keys, b"v"), wait_s=0.01)
+    go_on.set()
+    first.join(10)
+    assert made == {"found": b"1", "k": b"v", "new": b"v"}
