@@ -259,6 +259,21 @@ def _too_early_or_late(conn: Conn, settings: Settings, plan: Plan, gone: set[Nam
             yield f"message {conversation}/{seq} was deleted before its time"
 
 
+_NO_DEAD_LETTER = {
+    "webhook_events": "t.outcome <> 'dead_letter'",
+    "webhook_raw": """
+        NOT EXISTS (
+            SELECT 1
+            FROM webhook_events e
+            WHERE e.day = t.day
+              AND e.entry_id = t.entry_id
+              AND e.outcome = 'dead_letter'
+        )
+    """,
+}
+"""What is left out of each log's count: dead letters outlive their term."""
+
+
 def _logs(conn: Conn, plan: Plan) -> Iterator[str]:
     """Each log holds each company's days of its term, every row of them, and no others but dead letters."""
     terms = {"webhook_raw": 7, "webhook_events": 90, "delivery_attempts": 90, "llm_calls": 90}
@@ -266,13 +281,14 @@ def _logs(conn: Conn, plan: Plan) -> Iterator[str]:
     column = {"webhook_raw": "app_id"}
     for table, days in terms.items():
         company = column.get(table, "company_id")
-        kept = "AND outcome <> 'dead_letter'" if table == "webhook_events" else (
-            "AND NOT EXISTS (SELECT 1 FROM webhook_events e WHERE e.day = t.day AND e.entry_id = t.entry_id"
-            " AND e.outcome = 'dead_letter')" if table == "webhook_raw" else ""
-        )  # fmt: skip
         counted = dict[tuple[int, date], int]()
         for owner, day, n in conn.execute(
-            f"SELECT {company}, day, count(*) FROM {table} t WHERE true {kept} GROUP BY 1, 2".encode()
+            f"""
+                SELECT {company}, day, count(*)
+                FROM {table} t
+                WHERE {_NO_DEAD_LETTER.get(table, "true")}
+                GROUP BY 1, 2
+            """.encode()
         ).fetchall():
             counted[int(str(owner)), date.fromisoformat(str(day))] = int(str(n))
         for owner in (1, 2, 3):
