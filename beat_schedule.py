@@ -70,6 +70,12 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(minutes=50),
         jitter=timedelta(minutes=5),
     ),
+    "answers.return_to_bot": Entry(
+        crontab(minute="*/5"),
+        why="hours have passed since anybody wrote, so minutes do not count; who writes meanwhile is answered at once",
+        expires=timedelta(minutes=5),
+        jitter=timedelta(minutes=1),
+    ),
     "knowledge.build_vector_indexes": Entry(
         crontab(minute="*/10"),
         why="a company that has grown is searched exactly until then, which a few thousand chunks more do not show",

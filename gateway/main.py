@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from starlette.applications import Starlette
 
+from gateway.api import assistants, inbox, knowledge, media, metrics
 from gateway.api import health as vitals
-from gateway.api import inbox, knowledge, media, metrics
 from gateway.api import liveness as health
 from gateway.api import operations as ops
 from gateway.api import search as finding
@@ -43,6 +43,7 @@ ROUTES = [
     *vitals.ROUTES,
     *metrics.ROUTES,
     *inbox.ROUTES,
+    *assistants.ROUTES,
     *knowledge.ROUTES,
     *finding.ROUTES,
     *widget.ROUTES,

@@ -33,11 +33,15 @@ is told."""
 SendStatus = Literal["sent", "retry", "unknown_outcome", "failed", "reauth"]
 
 FallbackStep = Literal[
-    "full", "cheaper", "passages", "unknown", "handover", "notice", "courtesy", "welcome", "silence",
+    "full", "cheaper", "passages", "unknown", "handover", "notice", "clarify", "courtesy", "welcome",
+    "silence",
 ]  # fmt: skip
 """Steps of degrading: the first model wrote the answer; a later one did; the best passages, quoted; the customer was
-told that nothing is known; a person was told because we failed; a fixed notice (nothing but attachments arrived, which
-nobody here can read). And what needs no answer of substance: a courtesy in return; a welcome; nothing at all."""
+told that nothing is known; a person gets the conversation, or was told because we failed; a fixed notice (nothing but
+attachments arrived, which nobody here can read); the model asked back what was meant. And what needs no answer of
+substance: a courtesy in return; a welcome; nothing at all."""
+BotMove = Literal["hands_over", "pauses", "resumes"]
+"""What an answer does to its conversation besides: a person gets it; the bot is silent from now on, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +377,8 @@ class Answer:
 
     citations: 1-based numbers used in the text → the passage each stands for, in the order of use.
     fallback_steps: in the order in which they were tried, this one last. ms: time per stage in milliseconds.
-    embedding_model: the model whose vectors ranked the passages, None if only words were searched.
+    embedding_model: the model whose vectors ranked the passages, None if only words were searched. bot: None: it stays
+    as it is.
     """
 
     text: str
@@ -385,6 +390,7 @@ class Answer:
     fallback_steps: tuple[Tried, ...] = ()
     ms: dict[str, int] = field(default_factory=dict)
     embedding_model: str | None = None
+    bot: BotMove | None = None
 
 
 @dataclass(frozen=True, slots=True)

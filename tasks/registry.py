@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.answers import returns
 from tasks.inbox import media_sweep, unread
 from tasks.knowledge import popular, refresh, vector_indexes
 from tasks.lifecycle import archive, backup, retention
@@ -14,6 +15,7 @@ JOBS: dict[str, Job] = {
         partitions.MAKE_PARTITIONS,
         retention.DROP_RAW,
         retention.DROP_LOGS,
+        returns.RETURN,
         unread.RECONCILE,
         archive.MOVE_MESSAGES,
         archive.DELETE_OLD,

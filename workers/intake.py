@@ -18,6 +18,7 @@ from tasks.inbound import metrics
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
 from tasks.inbox import tasks as inbox
+from tasks.inbox.metrics import BOT_LEFT, BOT_RETURNED
 from tasks.tenants.metrics import CHANNEL_ALERTS
 from workers.background import BackgroundThread, BackgroundThreadStep
 
@@ -118,6 +119,8 @@ class IntakeThread(BackgroundThread):
         metrics.BATCHES.inc()
         metrics.BATCH_SIZE.observe(stored.requests)
         metrics.REPEATS.inc(by=stored.repeats)
+        for came, why in stored.bot_moves:
+            (BOT_RETURNED if came else BOT_LEFT).inc(why)
         for ending, count in stored.endings.items():
             metrics.EVENTS.inc(*ending, by=count)
         log.info(

@@ -120,9 +120,14 @@ async def hand_back(agent: Agent, asked: Parameters) -> Response:
     return await _set_bot(agent, enabled=True)
 
 
-async def _set_bot(agent: Agent, *, enabled: bool) -> Response:
+async def close(agent: Agent, asked: Parameters) -> Response:
+    """The agent is done with it: the bot is on again, and the customer's next message opens the conversation."""
+    return await _set_bot(agent, enabled=True, closed=True)
+
+
+async def _set_bot(agent: Agent, *, enabled: bool, closed: bool = False) -> Response:
     def work(conn: Conn, company_id: int) -> Any:
-        if not takeover.set_bot(conn, company_id, agent.conversation, enabled=enabled):
+        if not takeover.set_bot(conn, company_id, agent.conversation, enabled=enabled, closed=closed):
             raise no_such_conversation()
         return {"bot_enabled": enabled}
 
@@ -178,4 +183,5 @@ ROUTES = [
     Resource(f"{_ONE}/read", {"POST": Operation(mark_read, agent, query=(UP_TO,))}),
     Resource(f"{_ONE}/take-over", {"POST": Operation(take_over, agent)}),
     Resource(f"{_ONE}/hand-back", {"POST": Operation(hand_back, agent)}),
+    Resource(f"{_ONE}/close", {"POST": Operation(close, agent)}),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
--- Claims of attachments.
+-- Claims of attachments, and handed-over conversations that the bot comes back to.
 
 -- The attachment that is due next, of the first company behind after_company that has one. It is due again when the
 -- lease is over.
@@ -16,6 +16,20 @@ SET plan_cache_mode = force_custom_plan AS $$
     RETURNING m.company_id, m.message_id, m.ordinal, m.epoch, m.attempts
 $$;
 
+-- Handed-over conversations in which nobody has written for as long as their assistant waits, the next lim behind a
+-- place. A thread that another application holds is not ours to answer in.
+CREATE OR REPLACE FUNCTION quiet_handovers(after_company bigint, after_conversation bigint, lim int)
+RETURNS TABLE (company_id bigint, id bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT c.company_id, c.id FROM conversations c
+    JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id
+    JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+    WHERE c.status = 'handed_over' AND c.bot_off_at IS NOT NULL AND c.bot_off_reason IS DISTINCT FROM 'another_app'
+      AND (c.company_id, c.id) > (after_company, after_conversation)
+      AND greatest(c.last_message_at, c.bot_off_at) <= clock_timestamp() - make_interval(secs => a.return_after_s)
+    ORDER BY c.company_id, c.id LIMIT lim
+$$;
+
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION claim_media FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION claim_media TO switchboard_app;
+REVOKE ALL ON FUNCTION claim_media, quiet_handovers FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION claim_media, quiet_handovers TO switchboard_app;

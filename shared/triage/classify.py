@@ -15,30 +15,34 @@ from typing import Literal
 
 from shared.triage import courtesies, normal, phrases, remarks
 
-Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop"]
+Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop", "paused"]
 What = Literal[
     "question", "greeting", "thanks", "goodbye", "acknowledgement", "person", "about", "stop", "need", "decline",
-    "puzzled", "yes", "number", "unclear", "start", "upset", "echo", "loop",
+    "puzzled", "yes", "number", "unclear", "start", "help", "upset", "echo", "loop",
+    "paused", "accepted",
 ]  # fmt: skip
 
 WORDS_MAX = 40
 PAYLOAD_MAX = 64
 """Of a start parameter, as Telegram takes them."""
-_START = "/start"
+_START, _HELP = "/start", "/help"
 _KINDS: Mapping[What, Kind] = {
     "question": "question", "greeting": "courtesy", "thanks": "courtesy", "goodbye": "courtesy",
-    "acknowledgement": "acknowledgement", "start": "command", "upset": "upset", "echo": "echo", "loop": "loop",
-    "person": "remark", "about": "remark", "stop": "remark", "need": "remark", "decline": "remark", "puzzled": "remark",
+    "acknowledgement": "acknowledgement", "start": "command", "help": "command", "stop": "command", "upset": "upset",
+    "echo": "echo", "loop": "loop", "paused": "paused", "accepted": "remark", "person": "remark", "about": "remark",
+    "need": "remark", "decline": "remark", "puzzled": "remark",
     "yes": "remark", "number": "remark", "unclear": "remark",
 }  # fmt: skip
 FIRST: tuple[What, ...] = (
-    "person", "upset", "start", "stop", "about", "puzzled", "need", "thanks", "greeting", "goodbye", "decline",
+    "person", "upset", "start", "stop", "help", "about", "puzzled", "need", "thanks", "greeting", "goodbye", "decline",
     "acknowledgement", "unclear", "yes", "number",
 )  # fmt: skip
 """Of several in one message the first of these names it; "ciao" is both a greeting and a goodbye."""
 _COURTESIES = frozenset(("greeting", "thanks", "goodbye"))
 _ASKING = frozenset(("person", "about", "need", "puzzled"))
 """What may have a question mark and stays what it is."""
+_NOT_ASKED = frozenset(("greeting", "thanks"))
+"""What a question mark makes no question: "hello?", "thanks?"."""
 NUMBER_MAX_DIGITS = 3
 _LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه", "ха", "хе", "ᄏ", "ᄒ", "rs")))
 
@@ -143,9 +147,12 @@ def _command(text: str) -> Triage | None:
     head, *rest = text[: 4 * normal.VISIBLE_MAX].split(maxsplit=1) or [""]
     if head.startswith("@") and rest:
         head, *rest = rest[0].split(maxsplit=1)
-    if head.partition("@")[0].casefold() != _START:
-        return None
+    command = head.partition("@")[0].casefold()
     payload = rest[0].strip() if rest else ""
+    if command == _HELP:
+        return classify(payload) if payload else _triage("help")
+    if command != _START:
+        return None
     if not payload:
         return _triage("start")
     plain = payload.isascii() and all(c.isalnum() or c in "_-" for c in payload) and len(payload) <= PAYLOAD_MAX
@@ -173,7 +180,9 @@ def _judged(parts: Sequence[_Part], words: Sequence[str], *, asks: bool) -> Tria
         what = "unclear"  # a single letter
     if what is None or (wished and what != "person") or _goes_on(parts, what) or _says_more(parts, whats):
         return _triage("question", asks=asks) if len(words) > 1 or asks else _lone(words[0])
-    if asks and what not in _ASKING and (what != "greeting" or any(part.words in _times() for part in parts)):
+    if asks and what == "acknowledgement" and words and all(part.words in _agreed() for part in parts):
+        return _triage("unclear", asks=True)  # "ok?": neither a question nor, for sure, none
+    if asks and what not in _ASKING and (what not in _NOT_ASKED or any(part.words in _times() for part in parts)):
         return Triage("question", "question", polite=bool(whats & _COURTESIES), asks=True)
     answers = any(part.words in _yes() for part in parts)
     return Triage(_KINDS[what], what, _languages(parts, what), asks=asks, answers=answers)
@@ -291,6 +300,11 @@ def _ambiguous() -> frozenset[tuple[str, ...]]:
 @cache
 def _yes() -> frozenset[tuple[str, ...]]:
     return frozenset(one for table in remarks.YES.values() for one in _split(table))
+
+
+@cache
+def _agreed() -> frozenset[tuple[str, ...]]:
+    return frozenset(_split(phrases.AGREED))
 
 
 @cache

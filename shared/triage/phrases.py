@@ -453,8 +453,13 @@ ASSISTANT = (
 )
 """What an assistant says that claims nothing. A model's courtesy counts as one only if all of it is here."""
 
-ANSWER_FILLERS = "and|there|again|so much|very much|to you too|for your message|und|nochmals|y|et|e|en|i|и|та|ve|و"
-"|और|dan|です|ね|的|啊|吗|您"
+ANSWER_FILLERS = (
+    "and|there|again|so much|very much|to you too|for your message|und|nochmals|y|et|e|en|i|и|та|ve|و"
+    "|और|dan|です|ね|的|啊|吗|您"
+)
+
+AGREED = "ok|okay|okey|okie|k|kk|oke|oké|ок|окей|окэй|オッケー|오케이|اوك|اوكي|ओके|حسنا|tamam|vale|d'accord"
+"""With a question mark they are no question of their own."""
 
 CONJUNCTIONS = "and|und|y|et|e|en|i|и|та|ve|و|और|dan"
 """A message that ends with one of these goes on: "ok and"."""

@@ -28,7 +28,7 @@ class CitedPieces:
         self._held += text
         if not _MARK_ENDS.isdisjoint(text) and prompt.cites(self._held, self._passages):
             self._cited = True
-            self._listener.piece(self._held)
+            self._listener.piece(prompt.without_marker(self._held))
             self._held = ""
 
     def restart(self) -> None:

@@ -1,7 +1,4 @@
-"""What a turn is before anything is searched, and what is said to one that asks nothing or asks what nobody knows.
-
-The bot stays on through all of it: only a person, or another application on the page, takes a conversation from it.
-"""
+"""What a turn is before anything is searched, and what is said to one that asks nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shared.model import Answer, ChatLine, Passage, Tried
-from shared.store.answers.replies import ANSWER_EVERY_S, WANTS_PERSON
-from shared.triage import echo, normal, speech, spoken, texts
+from shared.model import Answer, ChatLine, Tried
+from shared.store.answers.replies import ANSWER_EVERY_S, OFFER_ACCEPTED, WANTS_PERSON
+from shared.triage import echo, normal, texts
 from shared.triage.classify import FIRST, Triage, classify
-from tasks.answers import fallback
+from tasks.answers import fallback, handover, wording
 from tasks.answers.turn_context import Case
 
 SILENT_S = 600.0
@@ -29,10 +26,9 @@ _COURTESIES: dict[str, texts.Name] = {
 _BY_TURNS: dict[texts.Name, texts.Name] = {
     "clarify": "rephrase",
     "about": "about",
-    "stop": "stop",
-    "person": "person_again",
 }
 """What is said to remarks, and what instead where the bot has just said it."""
+_WISHES = {"person": WANTS_PERSON, "accepted": OFFER_ACCEPTED}
 _ANSWERS = frozenset(("full", "cheaper", "passages"))
 _OF_AN_ANSWER = frozenset(("puzzled", "number"))
 """What may be about the answer before it."""
@@ -46,15 +42,18 @@ def judged(case: Case, answers_max: int) -> Case:
         return replace(case, triage=Triage("echo", "echo"))
     if case.silenced or (answers_max and case.ahead_s > (answers_max - 1) * ANSWER_EVERY_S):
         return replace(case, triage=Triage("loop", "loop"), burst=burst)
-    triage, burst = of_burst(burst, asked=_asked(case), answered=case.bot_step in _ANSWERS)
-    return replace(case, triage=triage, burst=burst)
+    triage, burst = of_burst(burst, asked=_asked(case), answered=case.bot_step in _ANSWERS, names=handover.calls(case))
+    if handover.stays_silent(replace(case, burst=burst), triage):
+        asks = triage is None or triage.kind == "question"
+        return replace(case, triage=Triage("paused", "paused", asks=asks), burst=burst)
+    judged = replace(case, triage=triage, burst=burst)
+    return replace(judged, triage=Triage("remark", "accepted")) if handover.accepts_offer(judged) else judged
 
 
 def _not_ours(case: Case) -> tuple[ChatLine, ...]:
     """The burst without what the bot said and a machine sends back."""
     said = [line.text for line in case.history if line.role == "bot"]
-    company = case.company
-    companys = (company.handover_text, company.notice_text, company.overload_text, *company.texts.values())
+    companys = [wording.filled(case, text) for text in case.assistant.own_texts()]
     written = [line for line in case.burst if line.text and not line.attached]
     kept = {id(written[place]) for place in echo.without([line.text for line in written], said, companys)}
     return tuple(line for line in case.burst if not line.text or line.attached or id(line) in kept)
@@ -73,12 +72,12 @@ def _asked(case: Case) -> bool:
 
 
 def of_burst(
-    burst: Sequence[ChatLine], *, asked: bool = False, answered: bool = False
+    burst: Sequence[ChatLine], *, asked: bool = False, answered: bool = False, names: Sequence[str] = ()
 ) -> tuple[Triage | None, tuple[ChatLine, ...]]:
     """What a burst of messages is, and those of its lines that count. One question makes it a question, and so does a
-    yes where the bot has asked, or a "what?" where it has answered; a wish for a person goes before both. None:
-    something was attached that nobody here can read, and nothing was asked in words."""
-    each = [(line, classify(line.text) if line.text else None) for line in burst]
+    yes where the bot has asked, or a "what?" where it has answered; a wish for a person goes before both. names: that
+    we may be called by. None: something was attached that nobody here can read, and nothing was asked in words."""
+    each = [(line, _classified(line.text, names) if line.text else None) for line in burst]
     found = [triage for _, triage in each if triage is not None]
     wish = next((triage for triage in found if triage.what == "person"), None)
     if wish is not None:
@@ -100,10 +99,18 @@ def of_burst(
     return min(found, key=lambda triage: FIRST.index(triage.what)), tuple(burst)
 
 
+def _classified(text: str, names: Sequence[str]) -> Triage:
+    found = classify(text)
+    if found.kind != "question" or not names:
+        return found
+    bare = handover.without_name(text, names)
+    return found if bare == text else classify(bare) if bare else Triage("courtesy", "greeting")
+
+
 def asked_lines(case: Case) -> list[str]:
     """What is searched for: the burst, and before one that is about an answer what that answered."""
     lines = [line.text for line in case.burst]
-    if case.triage is None or case.triage.what not in _OF_AN_ANSWER:
+    if (case.triage is None or case.triage.what not in _OF_AN_ANSWER) and case.bot_step != "clarify":
         return lines
     return [*[line.text for line in case.history if line.role == "customer" and line.text][-1:], *lines]
 
@@ -115,34 +122,36 @@ def says_little(case: Case) -> bool:
 
 
 def without_question(case: Case, now: datetime) -> Answer:
-    """The answer to a burst that asks nothing: a welcome, a courtesy, who answers here, or none."""
+    """The answer to a burst that asks nothing: a welcome, a courtesy, who answers here, a person, or none."""
     triage = case.triage
     if triage is None:
-        if _last_said(case) == case.company.notice_text:  # several pictures, one after the other
+        text = wording.text(case, "notice")
+        if wording.last_said(case.history) == text:  # several pictures, one after the other
             return Answer("", "silence", "notice_again", fallback_steps=(Tried("silence"),))
-        return Answer(
-            case.company.notice_text, "notice", "no_text", fallback_steps=fallback.without_models("no_text", "notice")
-        )
+        return Answer(text, "notice", "no_text", fallback_steps=fallback.without_models("no_text", "notice"))
+    if triage.kind == "paused":
+        return handover.silence(asks=triage.asks)
     if triage.kind == "command":
-        return Answer(_text(case, "welcome"), "welcome", triage.what, fallback_steps=(Tried("welcome"),))
+        return _to_command(case, triage.what)
     if triage.kind == "upset":
-        return unknown(case, triage.what)
+        return handover.unknown(case, triage.what, now)
+    if triage.what in _WISHES:
+        return handover.wished(case, now, _WISHES[triage.what])
     if triage.what in _COURTESIES and not _in_a_row(case, now):
-        return Answer(
-            _text(case, _COURTESIES[triage.what]), "courtesy", triage.what, fallback_steps=(Tried("courtesy"),)
-        )
+        text = wording.text(case, _COURTESIES[triage.what])
+        return Answer(text, "courtesy", triage.what, fallback_steps=(Tried("courtesy"),))
     if triage.kind == "remark" and triage.what not in _COURTESIES:
-        return _to_remark(case, triage.what)
+        return _notice(case, "about", "about") if triage.what == "about" else unclear(case)
     reason = "courtesy_again" if triage.what in _COURTESIES else triage.what
     return Answer("", "silence", reason, fallback_steps=(Tried("silence"),))
 
 
-def _to_remark(case: Case, what: str) -> Answer:
-    if what == "person":
-        return _notice(case, "person", WANTS_PERSON)
-    if what == "about":
-        return _notice(case, "about", "about")
-    return _notice(case, "stop", "stop") if what == "stop" else unclear(case)
+def _to_command(case: Case, what: str) -> Answer:
+    if what == "stop":
+        return handover.paused(case)
+    if what == "help":
+        return _notice(case, "help", "help")
+    return Answer(wording.text(case, "welcome"), "welcome", what, fallback_steps=(Tried("welcome"),))
 
 
 def unclear(case: Case) -> Answer:
@@ -151,60 +160,28 @@ def unclear(case: Case) -> Answer:
 
 
 def _notice(case: Case, name: texts.Name, reason: str) -> Answer:
-    text = _text(case, name)
-    if _last_said(case) == text:
-        text = _text(case, _BY_TURNS[name])
+    text = wording.text(case, name)
+    if wording.last_said(case.history) == text:
+        text = wording.text(case, _BY_TURNS.get(name, name))
     return Answer(text, "notice", reason, fallback_steps=(Tried("notice"),))
-
-
-def _last_said(case: Case) -> str | None:
-    return next((line.text for line in reversed(case.history) if line.role == "bot"), None)
 
 
 def introduction(case: Case, *, away: bool) -> str:
     """What stands before a quotation. away: a model is configured, and did not write the answer."""
-    language = _language(case) or _of_passages(case)
-    return texts.default("model_away" if away else "found", _served(case, language))
+    language = wording.language(case) or wording.of_passages(case)
+    return wording.in_language(case, "model_away" if away else "found", wording.served(case, language))
 
 
-def unknown(case: Case, reason: str, passages: Sequence[Passage] = ()) -> Answer:
-    """That nothing is known, in other words each time in a row, and that a person was told."""
-    tried = fallback.without_models(reason, "unknown")
-    return Answer(unknown_text(case), "unknown", reason, passages=tuple(passages), fallback_steps=tried)
-
-
-def unknown_text(case: Case) -> str:
-    language = _language(case) or _of_passages(case)
-    if not case.misses:
-        return _in(case, "unknown", language)
-    name: texts.Name = "unknown_again" if case.misses % 2 else "unknown_still"
-    return case.company.texts.get("unknown_again") or _in(case, name, language)
-
-
-def _of_passages(case: Case) -> str | None:
-    return speech.language(passage.text for passage in case.passages[:2])
+def returned(case: Case, answer: Answer) -> Answer:
+    """The answer as it is sent: it ends a pause, and after a handover that nobody answered it says that the bot is
+    back."""
+    if case.paused and answer.text and answer.bot is None:
+        answer = replace(answer, bot="resumes")
+    if case.return_untold and answer.text:
+        answer = replace(answer, text=f"{wording.text(case, 'returned')}\n\n{answer.text}")
+    return answer
 
 
 def _in_a_row(case: Case, now: datetime) -> bool:
     at = case.bot_step_at
     return case.bot_step == "courtesy" and at is not None and (now - at).total_seconds() < COURTESY_AGAIN_S
-
-
-def _text(case: Case, name: texts.Name) -> str:
-    return _in(case, name, _language(case))
-
-
-def _in(case: Case, name: texts.Name, language: str | None) -> str:
-    own = case.company.texts.get(name)
-    return own or texts.default(name, _served(case, language)).replace("{company}", case.company.name)
-
-
-def _served(case: Case, language: str | None) -> str | None:
-    """The language, or the company's where there are no texts in it."""
-    return language if language in texts.LANGUAGES else case.company.language
-
-
-def _language(case: Case) -> str | None:
-    said = [line.text for line in case.burst if line.text]
-    before = [line.text for line in case.history if line.role == "customer" and line.text]
-    return spoken.language(said, before, _last_said(case), spoken.Known(case.language, case.company.language))

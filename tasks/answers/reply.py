@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from time import perf_counter
@@ -11,7 +10,7 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from shared import faults
-from shared.errors import Cancelled, DatabaseUnavailable, ModelUnavailable, Permanent
+from shared.errors import Cancelled, DatabaseUnavailable
 from shared.knowledge import search as knowledge
 from shared.knowledge import trim
 from shared.knowledge.asking import Question
@@ -20,22 +19,21 @@ from shared.knowledge.embedding_models import Understood
 from shared.knowledge.reranked import reranked
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
-from shared.llm import prompt
-from shared.model import Answer, ModelAttempt, Passage
+from shared.model import Answer
 from shared.resilience.backoff import delay_s
 from shared.resilience.lease_records import LeaseRecord
 from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import describe
 from shared.store.inbox import conversations
-from shared.triage.classify import claims_nothing
-from tasks.answers import fallback, manners, metrics
+from tasks.answers import manners, metrics
 from tasks.answers import turn_context as cases
-from tasks.answers.generate import generate
+from tasks.answers.compose import ATTEMPTS_MAX, compose, is_question
 from tasks.answers.leases import Lease, Leases
 from tasks.answers.resources import AnswerResources
 from tasks.answers.turn_context import Case
 from tasks.dispatch import ClaimCapacity, Claimed
+from tasks.inbox.metrics import BOT_LEFT, BOT_RETURNED
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +42,6 @@ QUESTION_LINE_CHARS = 1_000
 """Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
 PASSAGES = 6
 PASSAGES_TOKENS = 4_000
-ATTEMPTS_MAX = 5
-"""After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
 PUT_BACK_WITHIN_S = 1.0
 
 
@@ -141,15 +137,16 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
         if case is None:
             return Result.CANCELLED
         bind_contextvars(request_id=case.turn.request_id)
-        if not case.turn.bot_enabled:
+        if not (case.turn.bot_enabled or case.paused):
             return _cancelled(r, claim)
         case = manners.judged(
             replace(case, step=r.pressure.step(claim.company_id)), r.settings.answers.conversation_answers_max
         )
-        if _asks(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
+        if is_question(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)
         with _stream(r, case) as stream:
-            answer = replace(_compose(r, lease, replace(case, stream=stream)), embedding_model=case.embedding_model)
+            answer = compose(r, lease, replace(case, stream=stream))
+            answer = replace(manners.returned(case, answer), embedding_model=case.embedding_model)
             answer.ms.update(case.ms)
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
@@ -180,10 +177,6 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
     return Result.NO_REPLY if answer.step == "silence" else Result.ANSWERED
 
 
-def _asks(case: Case) -> bool:
-    return case.triage is not None and case.triage.kind == "question"
-
-
 def _cancelled(r: AnswerResources, claim: Claim) -> Result:
     """A person has the conversation."""
     with r.db.transaction(claim.company_id) as conn:
@@ -196,6 +189,10 @@ def _count(answer: Answer) -> None:
     if (attention := replies.attention_of(answer)) is not None:
         metrics.ATTENTION.inc(attention)
     metrics.STEPS.inc(answer.step, answer.step_reason)
+    if answer.bot in ("hands_over", "pauses"):
+        BOT_LEFT.inc(answer.step_reason)
+    elif answer.bot == "resumes":
+        BOT_RETURNED.inc("resumed")
     for stage, ms in answer.ms.items():
         metrics.STAGE.observe(ms / 1000, stage)
 
@@ -238,72 +235,6 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     )
 
 
-def _compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
-    """Try the fallback steps until one holds: a model's answer, quoted passages, that nothing is known. Where we fail,
-    a person is told; the bot stays on in any case."""
-    if case.turn.attempts > ATTEMPTS_MAX:
-        tried = fallback.without_models("failed_attempts", "handover")
-        return Answer(case.company.handover_text, "handover", "failed_attempts", fallback_steps=tried)
-    if not _asks(case):
-        return manners.without_question(case, r.clock.now())
-    if case.step == "handover":
-        tried = fallback.without_models("overload", "handover")
-        return Answer(case.company.overload_text, "handover", "overload", fallback_steps=tried)
-    relevant = [p for p in case.passages if p.relevance >= r.settings.answers.relevance_threshold]
-    little = manners.says_little(case)
-    if not relevant:
-        return manners.unclear(case) if little else manners.unknown(case, "nothing_relevant", case.passages)
-    if r.router is None or case.over_budget or case.step == "passages":
-        reason = "no_model" if r.router is None else "budget" if case.over_budget else "overload"
-        return manners.unclear(case) if little else _quote(case, relevant, reason)
-    passed_over = _passed_over(case) if r.router.has_cheaper else None
-    started = perf_counter()
-    try:
-        completion = generate(r, lease, case, relevant, cheaper=passed_over is not None)
-    except (ModelUnavailable, Permanent, TimeoutError) as e:
-        reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
-        attempts = tuple(getattr(e, "attempts", ()))
-        if little:
-            tried = fallback.by_models(attempts, "notice", reason, passed_over=passed_over)
-            answer = replace(manners.unclear(case), attempts=attempts, fallback_steps=tried)
-        else:
-            answer = _quote(case, relevant, reason, attempts, passed_over)
-        return replace(answer, ms={"model": _ms(started)})
-    text, citations = prompt.check_citations(completion.text, relevant)
-    step, reason, attempts = completion.step, passed_over or "model", completion.attempts
-    if not citations:
-        # An answer that points at no passage is not grounded, unless it is a courtesy that claims nothing.
-        if _courteous(case, text):
-            step, reason = "courtesy", "model"
-        else:
-            unclear = manners.unclear(case).text if little else None
-            text = unclear or manners.unknown_text(case)
-            step, reason = ("notice", "unclear") if unclear else ("unknown", "uncited")
-    tried = fallback.by_models(attempts, step, reason, passed_over=passed_over)
-    return Answer(text, step, reason, tuple(relevant), citations, attempts, tried, {"model": _ms(started)})
-
-
-def _courteous(case: Case, text: str) -> bool:
-    """Whether a model's answer without a source is a courtesy in return for one."""
-    asked = case.triage
-    return asked is not None and asked.polite and not asked.asks and claims_nothing(text)
-
-
-def _passed_over(case: Case) -> str | None:
-    """Why the first model is left alone where there is a cheaper one."""
-    return "overload" if case.step == "cheaper" else "near_budget" if case.near_budget else None
-
-
-def _quote(
-    case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = (),
-    passed_over: str | None = None,
-) -> Answer:  # fmt: skip
-    introduction = manners.introduction(case, away=reason != "no_model")
-    text, citations = prompt.check_citations(prompt.quote(relevant, case.question, introduction), relevant)
-    tried = fallback.by_models(attempts, "passages", reason, passed_over=passed_over)
-    return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
-
-
 def _store(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
     """As _make_reply(); an answer that comes to nothing has cost what it cost all the same."""
     try:
@@ -337,14 +268,14 @@ def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) ->
         conversation = conversations.lock(conn, claim.company_id, turn.conversation_id)
         if conversation is None:
             raise Cancelled
-        if not conversation.bot_enabled:
+        if not (conversation.bot_enabled or (case.paused and conversation.status == "paused")):
             turns.finish(conn, claim, "cancelled")
             return False
         if answer.step == "silence":
             if not replies.make_none(conn, claim, answer):
                 raise Cancelled
             if (attention := replies.attention_of(answer)) is not None:
-                replies.silence(conn, claim, conversation.id, attention=attention, for_s=manners.SILENT_S)
+                replies.silence(conn, claim, conversation.id, attention=attention, for_s=_silent_s(answer))
             return True
         made = replies.make(conn, claim, conversation, _state(answer), answer, parts)
         if made is None:
@@ -352,6 +283,11 @@ def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) ->
         faults.reach("reply.before_commit")
     _count_cost(made.cost_micros)
     return True
+
+
+def _silent_s(answer: Answer) -> float:
+    """How long the bot says nothing from now on, whatever comes."""
+    return manners.SILENT_S if answer.step_reason == "loop" else 0.0
 
 
 def _count_cost(micros: int | None) -> None:

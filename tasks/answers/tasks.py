@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared import queues
 from tasks.answers import reply as flow
+from tasks.answers import returns
 from tasks.answers.leases import Leases
 from tasks.answers.reply import Result, Taken
 from tasks.app import app
@@ -11,6 +12,7 @@ from tasks.base import Step
 from tasks.context import Process
 from tasks.delivery import tasks
 from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
+from tasks.operations.job_task import task_of
 
 
 @app.task(base=Step, bind=True, name="answers.answer_due", runs_on=queues.REPLY)
@@ -41,3 +43,10 @@ def answer_one(process: Process) -> bool:
     cursor = getattr(process.cursors, "reply", 0)
     result, process.cursors.reply = flow.answer_next_turn(process.resources, process.of(Leases), cursor)
     return result is Result.ANSWERED
+
+
+return_to_bot = task_of(
+    returns.RETURN,
+    "Come back to conversations that have been quiet since a handover.",
+    runs_on=queues.REPLY,
+)

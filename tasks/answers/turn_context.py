@@ -13,6 +13,7 @@ from shared.resilience.load_shedding import Step
 from shared.store.answers import turn_contexts
 from shared.store.answers.turn_contexts import Loaded
 from shared.store.answers.turns import Claim, Turn
+from shared.store.assistants.assistants import Assistant
 from shared.store.db.pool import Conn, set_companies
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
@@ -29,10 +30,12 @@ class Case:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest fallback step
     that an overload leaves. embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last
     reply, None since a person spoke. misses: its replies in a row that nothing is known. ahead_s, silenced, language:
-    as in Loaded. triage: what the burst is; None until it is judged, and of one that holds nothing readable."""
+    as in Loaded. status, handle, return_untold: as in Loaded. triage: what the burst is; None until it is judged,
+    and of one that holds nothing readable."""
 
     turn: Turn
     company: Company
+    assistant: Assistant
     burst: tuple[ChatLine, ...]
     history: tuple[ChatLine, ...]
     passages: tuple[Passage, ...]
@@ -51,6 +54,14 @@ class Case:
     silenced: bool = False
     triage: Triage | None = None
     language: str | None = None
+    status: str = "open"
+    handle: str | None = None
+    return_untold: bool = False
+
+    @property
+    def paused(self) -> bool:
+        """The customer has silenced the bot."""
+        return self.status == "paused"
 
     @property
     def question(self) -> str:
@@ -91,6 +102,7 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
     return Case(
         turn,
         loaded.company,
+        loaded.assistant,
         burst,
         history,
         (),
@@ -105,4 +117,7 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
         ahead_s=loaded.ahead_s,
         silenced=loaded.silenced,
         language=loaded.language,
+        status=loaded.status,
+        handle=loaded.handle,
+        return_untold=loaded.return_untold,
     )

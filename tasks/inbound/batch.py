@@ -78,7 +78,8 @@ class Stored:
     settled, behind which others may have waited. endings: how many events
     ended with this (kind, outcome, reason). chats: those with something new to see. moved: turns whose epoch moved, and
     companies in which a person took over. These two and the alerts are to be told after the commit. due_s: when the
-    quiet window of all these turns will be over, by time.monotonic()."""
+    quiet window of all these turns will be over, by time.monotonic(). bot_moves: conversations that came to the bot
+    (True) or left it, and why."""
 
     requests: int = 0
     repeats: int = 0
@@ -94,6 +95,7 @@ class Stored:
     chats: set[Chat] = field(default_factory=set)
     moved: list[Moved] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    bot_moves: list[tuple[bool, str]] = field(default_factory=list)
 
     def add(self, other: Stored) -> None:
         for name in ("requests", "repeats", "effected", "dropped", "dead_letters", "turns", "media", "parts"):
@@ -102,6 +104,7 @@ class Stored:
         self.chats |= other.chats
         self.moved += other.moved
         self.alerts += other.alerts
+        self.bot_moves += other.bot_moves
         self.forgotten += other.forgotten
 
 

@@ -48,8 +48,9 @@ def lock(conn: Conn, batch: Batch, existing: Collection[ChatKey]) -> None:
 
 @dataclass(slots=True)
 class _Conversation:
-    """One conversation while the batch's events pass in their order. bot: None while it is as it was. taken_over: a
-    person or another application spoke, so what was open before is not the bot's to answer."""
+    """One conversation while the batch's events pass in their order. bot: None while it is as it was; off_reason: why
+    it is off. taken_over: a person or another application spoke, so what was open before is not the bot's to answer.
+    returned: nobody had written for a while, so that it is the bot's again."""
 
     locked: Locked
     head: Head | None = None
@@ -58,13 +59,18 @@ class _Conversation:
     read_to: int | None = None
     read_ahead: list[int] = field(default_factory=list)
     bot: bool | None = None
+    off_reason: str | None = None
     taken_over: bool = False
+    returned: bool = False
     wanted: quiet_window.Wanted | None = None
     contact_id: int | None = None
 
     @property
-    def bot_enabled(self) -> bool:
-        return self.locked.bot_enabled if self.bot is None else self.bot
+    def wants_turns(self) -> bool:
+        """Whether the bot is to look at what customers write: also where one has silenced it, whom /start is for."""
+        if self.bot is not None:
+            return self.bot
+        return self.returned or self.locked.bot_enabled or self.locked.status == "paused"
 
     @property
     def unread(self) -> int:
@@ -77,8 +83,8 @@ class _Conversation:
     def next_seq(self) -> int:
         return (self.last.seq if self.last else self.locked.message_count) + 1
 
-    def take_over(self) -> None:
-        self.bot, self.taken_over, self.wanted = False, True, None
+    def take_over(self, why: str) -> None:
+        self.bot, self.off_reason, self.taken_over, self.wanted, self.returned = False, why, True, None, False
 
 
 @dataclass(slots=True)
@@ -103,7 +109,9 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
         batch.count(place[0], one.customers, one.unread - one.locked.unread)
     taken = [place for place, one in touched.items() if one.taken_over]
     turns.cancel_all(conn, taken)
-    conversation_bulk.set_bots(conn, {place: one.bot for place, one in touched.items() if one.bot is not None})
+    conversation_bulk.set_bots(conn, {place: one.off_reason for place, one in touched.items() if one.bot is not None})
+    conversation_bulk.return_to_bot(conn, [place for place, one in touched.items() if one.returned])
+    stored.bot_moves += [move for one in touched.values() if (move := _bot_move(one)) is not None]
     wanted = [one.wanted for one in touched.values() if one.wanted is not None]
     extended = quiet_window.open_or_extend(
         conn,
@@ -125,6 +133,15 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
         batch.effected(p, ids[_key(message)])
     for p, was in talk.asked:
         batch.effected(p, was.id)
+
+
+def _bot_move(one: _Conversation) -> tuple[bool, str] | None:
+    """For the metrics: whether the bot has come, and why it came or went."""
+    if one.returned:
+        return True, "quiet"
+    if one.bot is None or one.bot == one.locked.bot_enabled:
+        return None
+    return one.bot, one.off_reason or "passed"
 
 
 def _key(message: NewMessage) -> messages.Key:
@@ -193,7 +210,7 @@ def _unasked_here(conn: Conn, batch: Batch, said: Collection[Placed], seen: Coll
 def _ask(p: Placed, one: _Conversation, was: Known, talk: _Talk) -> None:
     """The message is stored, and did not ask us: now it does."""
     talk.asked.append((p, was))
-    if one.bot_enabled and was.content.deleted_at is None:
+    if one.wants_turns and was.content.deleted_at is None:
         before = one.wanted
         one.wanted = quiet_window.Wanted(
             company_id=one.locked.company_id,
@@ -271,8 +288,9 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
         one.contact_id = one.contact_id or message.contact_id
         if message.deleted_at is not None:
             one.read_ahead.append(one.locked.customer_seq + one.customers)
+        one.returned = one.returned or (one.bot is None and one.locked.due_back)
     else:  # who writes has read what was there, and has the conversation from now on
-        one.take_over()
+        one.take_over(conversations.AGENT)
         one.read_to = one.locked.customer_seq + one.customers
     before = one.head
     newest = by_customer and (before is None or before.customer_at is None or happened_at(p) >= before.customer_at)
@@ -291,7 +309,7 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
         language=(p.event.language if by_customer else None) or (before.language if before else None),
         read_ahead=tuple(one.read_ahead),
     )
-    if by_customer and p.event.reply and one.bot_enabled and message.deleted_at is None:
+    if by_customer and p.event.reply and one.wants_turns and message.deleted_at is None:
         one.wanted = _wanted(p, message, one.wanted)
 
 
@@ -329,9 +347,9 @@ def _hand_over(batch: Batch, p: Placed, one: _Conversation) -> None:
         )  # asked for, or roles assigned: the ledger is the note of it
         return
     if to_us:
-        one.bot = True
+        one.bot, one.off_reason, one.returned = True, None, False
     else:
-        one.take_over()
+        one.take_over(conversations.ANOTHER_APP)
     batch.effected(p)
 
 

@@ -11,13 +11,20 @@ from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
 from shared.store.inbox import conversations, messages
 from shared.store.tenants import channels
+from tasks.inbox.metrics import BOT_LEFT, BOT_RETURNED
 
 
-def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool) -> bool:
-    """False: no such conversation. Taking over cancels what the bot has not answered yet."""
-    if conversations.lock(conn, company_id, conversation_id) is None:
+def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool, closed: bool = False) -> bool:
+    """False: no such conversation. Taking over cancels what the bot has not answered yet. closed: as in
+    conversations.set_bot."""
+    locked = conversations.lock(conn, company_id, conversation_id)
+    if locked is None:
         return False
-    conversations.set_bot(conn, company_id, conversation_id, enabled=enabled)
+    conversations.set_bot(conn, company_id, conversation_id, enabled=enabled, closed=closed)
+    if enabled and not locked.bot_enabled:
+        BOT_RETURNED.inc("closed" if closed else "handed_back")
+    if not enabled and locked.bot_enabled:
+        BOT_LEFT.inc(conversations.AGENT)
     if not enabled:
         turns.cancel_open(conn, company_id, conversation_id)
     return True

@@ -9,6 +9,7 @@ import psycopg
 from shared.embedded import Database
 from shared.store.answers import turn_contexts
 from shared.store.answers.turns import Claim
+from shared.store.assistants import assistants
 from shared.store.tenants import companies
 from shared.store.tenants.companies import Company
 from tests.factories import make_bot
@@ -18,8 +19,12 @@ def test_a_turns_company_is_the_one_that_its_table_holds(database: Database) -> 
     bot = make_bot(database.admin_url)
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         conn.execute(
-            "UPDATE companies SET handover_text = 'h', notice_text = 'n', overload_text = 'o',"
-            " daily_token_budget = 7, texts = '{\"greeting\": \"g\"}' WHERE id = %s", (bot.company_id,),
+            "UPDATE companies SET daily_token_budget = 7 WHERE id = %s", (bot.company_id,),
+        )  # fmt: skip
+        conn.execute(
+            "UPDATE assistants SET name = 'Robin', language = 'de', texts = '{\"greeting\": {\"*\": \"g\"}}',"
+            " on_miss = 'after_misses', misses_max = 2, on_wish = 'tell', return_after_s = 3600,"
+            " hours = 'Mon 09:00-10:00', time_zone = 'Europe/Berlin' WHERE company_id = %s", (bot.company_id,),
         )  # fmt: skip
         row = conn.execute(
             "INSERT INTO conversations (company_id, channel_id, chat) VALUES (%s, %s, '5') RETURNING id",
@@ -36,8 +41,11 @@ def test_a_turns_company_is_the_one_that_its_table_holds(database: Database) -> 
 
         [loaded] = turn_contexts.load(conn, [claim], history_lines=5, lines_max=10).values()
         company = companies.by_id(conn, bot.company_id)
+        [assistant] = assistants.of_company(conn, bot.company_id)
 
     assert company is not None
+    assert loaded.assistant == assistant
+    assert (assistant.name, assistant.misses_max, assistant.time_zone) == ("Robin", 2, "Europe/Berlin")
     assert {one.name: getattr(loaded.company, one.name) for one in fields(Company)} == {
         one.name: getattr(company, one.name) for one in fields(Company)
     }

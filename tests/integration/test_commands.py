@@ -253,20 +253,6 @@ def test_a_name_that_gives_no_slug_asks_for_one(run: Run, inbox: Inbox) -> None:
     assert run("company", "create", "Company").lines[0].endswith("with the slug company")
 
 
-def test_the_texts_of_a_company_go_back_to_the_built_in_ones(run: Run, bot: Bot) -> None:
-    before = run("company", "show", "shoe-shop", "--json").json
-    run("company", "texts", "shoe-shop", "--handover", "One.", "--notice", "Two.", "--overload", "Three.",
-        "--unknown-again", "Four.")  # fmt: skip
-    assert run("company", "show", "shoe-shop", "--json").json["handover_text"] == "One."
-
-    misused(run("company", "texts", "shoe-shop", "--unknown-again", "x", "--reset", "unknown_again"), "one of them")
-    ended = run("company", "texts", "shoe-shop", *(word for name in ("handover", "notice", "overload", "unknown-again")
-                                                  for word in ("--reset", name)))  # fmt: skip
-
-    assert ended.code == 0
-    assert run("company", "show", "shoe-shop", "--json").json == before
-
-
 def test_days_and_limits_go_back_to_the_built_in_ones(run: Run, inbox: Inbox) -> None:
     with psycopg.connect(inbox.server.admin_url) as conn:
         assert retention.policies(conn) == retention.DEFAULT_DAYS

@@ -79,30 +79,31 @@ def test_a_courtesy_is_returned_without_search_or_model(
         ("no thanks", "courtesy", "decline", "decline", None), ("yes", "notice", "unclear", "clarify", None),
         ("sorry", "notice", "unclear", "clarify", None), ("1", "notice", "unclear", "clarify", None),
         ("?", "notice", "unclear", "clarify", None), ("are you a bot?", "notice", "about", "about", None),
-        ("stop", "notice", "stop", "stop", None), ("help me", "notice", "unclear", "clarify", None),
-        ("I want to talk to a human", "notice", "wants_person", "person", "wants_person"),
+        ("help me", "notice", "unclear", "clarify", None), ("/help", "notice", "help", "help", None),
+        ("ok?", "notice", "unclear", "clarify", None),
     ],
 )  # fmt: skip
-def test_a_remark_gets_its_text_and_only_a_wish_for_a_person_calls_one(
+def test_a_remark_or_a_wish_for_help_gets_its_text_and_calls_nobody(
     station: Station, bot: Bot, said: str, step: str, reason: str, name: texts.Name, attention: str | None
 ) -> None:
     assert _say(station, bot, said) == [Result.ANSWERED]
 
     [(company,)] = station.rows("SELECT name FROM companies")
-    assert _replies(station) == [texts.default(name, "en").replace("{company}", str(company))]
+    assert _replies(station) == [texts.filled(texts.default(name, "en"), company=str(company), name="Assistant")]
     assert _steps(station) == [(step, reason)]
     assert _of(station) == (True, attention)
     assert station.model.asked == []
 
 
-def test_a_wish_for_a_person_goes_before_a_question_and_is_told_in_other_words_again(
+def test_where_a_wish_is_only_told_it_goes_before_a_question_and_is_told_in_other_words_again(
     station: Station, bot: Bot
 ) -> None:
+    station.execute("UPDATE assistants SET on_wish = 'tell'")
     station.receive(bot, "When does the shop open?", "I want to talk to a human")
     station.answer()
     _say(station, bot, "human please")
 
-    assert _replies(station) == [texts.default("person", "en"), texts.default("person_again", "en")]
+    assert _replies(station) == [texts.default("asked", "en"), texts.default("asked_again", "en")]
     assert _say(station, bot, "When does the shop open?") == [Result.ANSWERED]
     assert _of(station) == (True, "wants_person")
 
@@ -138,7 +139,7 @@ def test_what_is_said_to_an_answer_is_asked_in_its_context_and_calls_nobody(
 
 
 def test_the_sender_s_code_is_kept_and_a_language_without_texts_gets_the_company_s(station: Station, bot: Bot) -> None:
-    station.execute("UPDATE companies SET language = 'fr'")
+    station.execute("UPDATE assistants SET language = 'fr'")
     _say(station, bot, "Hej")  # from a device in English
 
     assert station.rows("SELECT language FROM conversations") == [("en",)]
@@ -201,7 +202,7 @@ def test_nothing_is_known_is_said_in_the_customer_s_language_or_in_the_company_s
     station: Station, bot: Bot
 ) -> None:
     _say(station, bot, "Wer hat die Quantenchromodynamik erfunden?")
-    station.execute("""UPDATE companies SET texts = '{"unknown_again": "No idea."}'""")
+    station.execute("""UPDATE assistants SET texts = '{"unknown_again": {"*": "No idea."}}'""")
     _say(station, bot, "Und wer die Thermodynamik?", "Und die Aerodynamik?")
 
     assert _replies(station) == [texts.default("unknown", "de"), "No idea.", "No idea."]
@@ -317,12 +318,6 @@ def _pass(station: Station, seconds: float) -> None:
         f"UPDATE conversations SET answers_until = answers_until - interval '{seconds} s',"
         f" silent_until = silent_until - interval '{seconds} s'"
     )
-
-
-def test_the_texts_of_a_new_company_are_known_as_the_product_s_own(station: Station, bot: Bot) -> None:
-    assert station.rows("SELECT handover_text, notice_text, overload_text FROM companies") == [
-        texts.COMPANIES_START_WITH
-    ]
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the recorded webhooks are not here")

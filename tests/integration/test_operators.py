@@ -62,18 +62,8 @@ def test_companies_are_listed_shown_and_renamed(run: Run, station: Station, bot:
     assert run("company", "rename", "shoe-shop", "Boots").lines == ["Shoe shop is now Boots; its slug stays shoe-shop"]
     shown = run("company", "show", "shoe-shop", "--json").json
     assert [channel["slug"] for channel in shown["channels"]] == [bot.slug]
-    assert "colleague" in shown["handover_text"]
+    assert [one["name"] for one in shown["assistants"]] == ["Assistant"]
     assert bot.slug in run("company", "show", "shoe-shop").out
-    assert run("company", "texts", "shoe-shop", "--overload", "Too many.").lines == ["overload text  Too many."]
-    assert run("company", "show", "shoe-shop", "--json").json["overload_text"] == "Too many."
-    assert run("company", "texts", "shoe-shop", "--welcome", "Hi!", "--unknown", "Hm.").lines == [
-        "welcome  Hi!", "unknown  Hm.",
-    ]  # fmt: skip
-    assert run("company", "show", "shoe-shop", "--json").json["texts"] == {"welcome": "Hi!", "unknown": "Hm."}
-    assert run("company", "texts", "shoe-shop", "--reset", "welcome").lines == ["welcome  (built in)"]
-    assert run("company", "show", "shoe-shop", "--json").json["texts"] == {"unknown": "Hm."}
-    one_line(run("company", "texts", "shoe-shop", "--notice", " "), "customers must be told something")
-    one_line(run("company", "texts", "shoe-shop"), "which one?")
     nothing_done(run("company", "rename", "shoe-shop", "OTHER"), "slug other,")
     nothing_done(run("company", "show", "Boots"), "has the slug shoe-shop")
 

@@ -170,7 +170,7 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
     ),
     (
         "many.set_bots",
-        lambda c: conversation_bulk.set_bots(c, {(BIG_COMPANY, n): False for n in SOME}),
+        lambda c: conversation_bulk.set_bots(c, dict.fromkeys(((BIG_COMPANY, n) for n in SOME), "agent")),
         {"conversations_pkey"},
         400,
     ),

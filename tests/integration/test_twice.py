@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import Inbox, make_bot, update
+from tests.factories import Bot, Inbox, make_bot, update
 from tests.integration.command_line import Run
 from tests.unit.test_command_tree import COMMANDS
 
@@ -15,8 +15,11 @@ TWICE = {
     "down": "down",
     "company create": "company create Other",
     "company rename": "company rename shoe-shop 'Boot shop'",
-    "company texts": "company texts shoe-shop --welcome Hello",
-    "company texts --reset": "company texts shoe-shop --reset welcome --reset overload",
+    "assistant create": "assistant create Robin --company shoe-shop",
+    "assistant bind": "assistant bind shoe-shop/{robin} --channel {channel}",
+    "assistant set": "assistant set shoe-shop/{assistant} --on-miss at-once --return-after 2h",
+    "assistant set-text": "assistant set-text shoe-shop/{assistant} welcome Hello",
+    "assistant reset-text": "assistant reset-text shoe-shop/{assistant} welcome",
     "agent create": "agent create Bob --company shoe-shop",
     "agent disable": "agent disable shoe-shop/{agent}",
     "app disable": "app disable {app}",
@@ -32,6 +35,7 @@ TWICE = {
     "documents clear-failed": "documents clear-failed --company shoe-shop",
     "documents delete": "documents delete shoe-shop/{document}",
     "conversations take-over": "conversations take-over shoe-shop/{conversation}",
+    "conversations close": "conversations close shoe-shop/{conversation}",
     "conversations hand-back": "conversations hand-back shoe-shop/{conversation}",
     "conversations mark-read": "conversations mark-read shoe-shop/{conversation}",
     "retention set": "retention set llm_calls 30",
@@ -68,7 +72,8 @@ OTHERWISE = {
     },
     "shows the receipt of the first time": {"contact erase"},
     "only shows, or writes a file": {
-        "company list", "company show", "agent list", "app list", "app show", "channel list", "channel show",
+        "company list", "company show", "assistant list", "assistant show", "assistant texts",
+        "agent list", "app list", "app show", "channel list", "channel show",
         "channel health", "channel kinds", "documents list", "documents progress", "documents search",
         "embedding-models list", "embedding-models progress", "conversations list", "conversations show", "doctor",
         "request", "balance", "job list", "job history", "retention show", "limits show", "archive preview",
@@ -96,7 +101,7 @@ def test_the_same_thing_twice_exits_1_with_one_line(run: Run, inbox: Inbox, tmp_
     [(conversation,)] = inbox.rows("SELECT id FROM conversations")
     made = run("agent", "create", "Ada", "--company", "shoe-shop", "--json").json
     names = {"agent": made["id"], "app": bot.slug, "channel": bot.channel_id, "folder": tmp_path, "document": 1,
-             "conversation": conversation}  # fmt: skip
+             "conversation": conversation, **_assistants(inbox, bot)}  # fmt: skip
 
     wrong = []
     for name, said in TWICE.items():
@@ -107,6 +112,15 @@ def test_the_same_thing_twice_exits_1_with_one_line(run: Run, inbox: Inbox, tmp_
         assert "Traceback" not in second.err, name
 
     assert wrong == []
+
+
+def _assistants(inbox: Inbox, bot: Bot) -> dict[str, object]:
+    """The default one, and another."""
+    [(default,)] = inbox.rows("SELECT id FROM assistants WHERE company_id = %s", bot.company_id)
+    [(made,)] = inbox.rows(
+        "INSERT INTO assistants (company_id, name) VALUES (%s, 'Robina') RETURNING id", bot.company_id
+    )
+    return {"assistant": default, "robin": made}
 
 
 @pytest.mark.parametrize(

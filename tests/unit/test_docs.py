@@ -195,7 +195,7 @@ def test_every_queue_that_a_page_tells_of_is_one() -> None:
     assert {word.split()[0] for word in shown[1].split(", ") if word} <= known
 
 
-REQUEST = re.compile(r"^(GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
+REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]*)")
 WEBHOOKS = {("GET", "/webhooks/{}/{}"), ("POST", "/webhooks/{}/{}")}
 """Answered without Starlette, see gateway.main."""
 

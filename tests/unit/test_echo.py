@@ -11,6 +11,7 @@ from shared import channels
 from shared.model import Answer, ChatLine
 from shared.store.answers.replies import ANSWER_EVERY_S
 from shared.store.answers.turns import Turn
+from shared.store.assistants.assistants import Assistant
 from shared.store.tenants.companies import Company
 from shared.triage import echo, texts
 from tasks.answers import manners
@@ -19,7 +20,7 @@ from tests.factories import settings
 
 NOW = datetime(2031, 3, 5, 12, tzinfo=UTC)
 EVERY = sorted(set(texts.every()))
-ANSWERED = sorted({*texts.COMPANIES_START_WITH, *(texts.default(name, "en") for name in texts.NAMES)})
+ANSWERED = sorted({texts.default(name, "en") for name in texts.NAMES})
 """In one language: what is an echo does not depend on it."""
 PLATFORMS = channels.build(settings().channels)
 ENDS_WITHIN = 2
@@ -28,12 +29,13 @@ TURN = Turn(
     due_at=NOW, chat="1", platform="widget", bot_enabled=True, message_count=1, request_id="r", account="a",
     last_message=None, last_customer_at=NOW,
 )  # fmt: skip
-COMPANY = Company(1, "acme", "Acme", *texts.COMPANIES_START_WITH, None)
+COMPANY = Company(1, "acme", "Acme")
+ASSISTANT = Assistant(1, "support", True, "Robin")
 
 
-def _case(*history: tuple[str, str], said: str = "", company: Company = COMPANY, **values: object) -> Case:
+def _case(*history: tuple[str, str], said: str = "", assistant: Assistant = ASSISTANT, **values: object) -> Case:
     lines = tuple(ChatLine(role, text) for role, text in history)  # type: ignore[arg-type]
-    return Case(TURN, company, (ChatLine("customer", said),), lines, (), b"", {}, **values)  # type: ignore[arg-type]
+    return Case(TURN, COMPANY, assistant, (ChatLine("customer", said),), lines, (), b"", {}, **values)  # type: ignore[arg-type]
 
 
 def _answer(case: Case, answers_max: int = 12) -> Answer | None:
@@ -106,9 +108,10 @@ def test_a_question_beside_an_echo_is_kept_alone() -> None:
 
 
 def test_a_company_s_own_long_text_is_an_echo_before_it_was_said_and_a_short_one_is_not() -> None:
-    company = replace(COMPANY, texts={"greeting": "Hi", "welcome": "Welcome to Acme's shop, dear friend of shoes!"})
-    welcome = _answer(_case(said="Welcome to Acme's shop, dear friend of shoes!", company=company))
-    hi = _answer(_case(said="Hi", company=company))
+    own = {"greeting": {"*": "Hi"}, "welcome": {"en": "Welcome to {company}'s shop, dear friend of shoes!"}}
+    assistant = replace(ASSISTANT, texts=own)
+    welcome = _answer(_case(said="Welcome to Acme's shop, dear friend of shoes!", assistant=assistant))
+    hi = _answer(_case(said="Hi", assistant=assistant))
 
     assert welcome is not None
     assert hi is not None
@@ -140,9 +143,11 @@ def test_a_yes_to_what_the_bot_asked_is_a_question_in_context(said: str) -> None
 
 
 @pytest.mark.parametrize("said", ["sure", "はい", "네", "예", "yes ok"])
-def test_a_yes_after_nothing_was_known_is_a_question_and_one_after_an_answer_is_not(said: str) -> None:
+def test_a_yes_to_the_offer_of_a_person_hands_over_and_one_after_an_answer_is_nothing(said: str) -> None:
     unknown = texts.default("unknown", "en")
-    assert _answer(_case(("customer", "x"), ("bot", unknown), said=said, bot_step="unknown")) is None
+    handed_over = _answer(_case(("customer", "x"), ("bot", unknown), said=said, bot_step="unknown"))
+    assert handed_over is not None
+    assert (handed_over.step, handed_over.step_reason, handed_over.bot) == ("handover", "offer_accepted", "hands_over")
 
     silent = _answer(_case(("customer", "x"), ("bot", "We open at nine [1]."), said=said, bot_step="full"))
     assert silent is not None

@@ -35,7 +35,7 @@ Halo|Selamat pagi|Selamat siang kak|Assalamualaikum
 """
 THANKS = """
 Thanks|Thank you!|thx|Thanks a lot!|thank you so much|ty|Thank you very much for your help|Thanks!!! ❤️|thanksss|Cheers|ok thanks
-Thanks, bye!|Great, thank you!|Perfect thanks 👍|no worries, thanks|THANK YOU|yes thanks|thanks again|Thanks for your help!
+Thanks, bye!|Great, thank you!|Perfect thanks 👍|no worries, thanks|thanks?|THANK YOU|yes thanks|thanks again|Thanks for your help!
 Danke|Vielen Dank!|Dankeschön|danke schön|Super, danke!|Alles klar, danke|Danke für die Hilfe|Besten Dank
 Gracias|¡Muchas gracias!|Vale, gracias|mil gracias|Gracias por su ayuda
 Merci|Merci beaucoup !|D'accord, merci|Je vous remercie|merci bcp
@@ -84,11 +84,11 @@ Empezar|Começar|Inizia|Aan de slag|Rozpocznij|Начать|Почати|Başla|
 """
 QUESTION = """
 Hi, do you deliver to Norway?|hi-fi speakers?|hi-fi|thanks for nothing, where is my parcel|ok google price|bye bye baby song?|start date?
-Thanks! And can I return it?|Hello, my zipper is broken|ok and then?|ok?|ok but when|hello kitty backpack price|good morning coffee
+Thanks! And can I return it?|Hello, my zipper is broken|ok and then?|ok but when|hello kitty backpack price|good morning coffee
 When do you open|price|order 10023841|#8820|AX-3306-B|thanks but no thanks, I want my money back|never mind the price, when
 no good|not ok|this is not great|cancel|cancel my order|refund
 Is it ok to wash it hot|is that right|is it good|the right size|fine print|bye-laws|hey siri discount|okay is the blue one in stock
-sale|how much|why|where|when|who|morning?|Morgen?|later?|done?|sure?|thanks?|great, so how do I pay|thank you card prices
+sale|how much|why|where|when|who|morning?|Morgen?|later?|done?|sure?|great, so how do I pay|thank you card prices
 /ask how many days do I have to return shoes?|/start How do I return shoes?|@acme_bot when do you open?|I am sad 😢|😢 it broke
 Hallo, liefert ihr nach Norwegen?|Danke, aber wo ist mein Paket|wann|wie teuer|alles kaputt|gut und günstig?
 Hola, ¿hacen envíos a Noruega?|gracias pero no llegó|¿cuánto cuesta?|buenas, tienen talla 42|precio
@@ -135,7 +135,7 @@ PUZZLED = """
 non ho capito|wat bedoel je?|nie rozumiem|не понял|не розумію|anlamadım|لم أفهم|समझ नहीं आया|saya tidak mengerti|どういう意味ですか|무슨 말이에요?|什么意思？
 """
 UNCLEAR = """
-sorry|I'm sorry|test|Testing|this is a test|Entschuldigung|perdón|désolé|scusa|извините|maaf|すみません|죄송합니다|对不起|a|förlåt
+sorry|I'm sorry|ok?|OK??|test|Testing|this is a test|Entschuldigung|perdón|désolé|scusa|извините|maaf|すみません|죄송합니다|对不起|a|förlåt
 """
 FOREIGN = {
     "sv": "Hej hej|tack så mycket|hejdå", "da": "mange tak|farvel|hejsa", "no": "takk|ha det|heisann", "fi": "kiitos|moi|näkemiin",

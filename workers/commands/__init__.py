@@ -71,6 +71,7 @@ COMMANDS = {
     "worker": Lazy("workers.commands.run:worker", "Run one process of the fleet on your own services."),
     "migrate": Lazy("workers.commands.setup:migrate", "Bring the database's schema up to date."),
     "company": Lazy("workers.commands.companies:company", "Add, list, show and rename companies."),
+    "assistant": Lazy("workers.commands.assistants:assistant", "How turns are answered: policies and texts."),
     "agent": Lazy("workers.commands.companies:agent", "The people who answer, each with an API key."),
     "app": Lazy("workers.commands.channels:app", "Webhook addresses and their secrets: rotate, disable."),
     "channel": Lazy("workers.commands.channels:channel", "Connect a page, number or bot to a company."),

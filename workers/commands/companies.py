@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import click
-import psycopg
 
 from shared import settings
 from shared.errors import NotFound, NothingDone, Permanent
+from shared.store.assistants import assistants
 from shared.store.tenants import companies, registry
-from shared.store.tenants.companies import Company, NameTaken, Text
-from shared.triage.texts import LANGUAGES, NAMES, Name
+from shared.store.tenants.companies import Company, NameTaken
 from tasks.tenants import onboarding
 from workers.commands.naming import (
     CompanyItem,
@@ -28,40 +25,6 @@ from workers.commands.printing import as_json_option, fields, print_json, print_
 from workers.commands.setup import as_owner
 
 FIRST_AGENT = "first agent"
-TEXTS: tuple[Text, ...] = ("handover_text", "notice_text", "overload_text")
-_OWN_TEXTS: dict[Name, str] = {
-    "welcome": "Sent to who begins a chat (/start, Get started).",
-    "greeting": "Sent to a greeting.",
-    "thanks": "Sent to a thank-you.",
-    "goodbye": "Sent to a goodbye.",
-    "unknown": "Sent when nothing relevant is known; a person is told.",
-    "unknown_again": "Sent when nothing is known again, the second time and after.",
-    "decline": "Sent to a no.",
-    "clarify": "Sent to what says nothing (sorry, test, 1).",
-    "about": "Sent to who asks who or what answers here.",
-    "person": "Sent to who asks for a person; a person is told.",
-    "stop": "Sent to stop and unsubscribe.",
-}
-"""Each is built in for 17 languages until the company has words of its own."""
-
-
-_RESET: dict[str, str] = {
-    **{text.removesuffix("_text"): text for text in TEXTS}, **{name.replace("_", "-"): name for name in _OWN_TEXTS},
-}  # fmt: skip
-"""The texts by the words of their options."""
-
-
-class _TextName(click.Choice[str]):
-    """A text as its option is spelt; with underscores it is taken, too."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return _RESET[super().convert(str(value).replace("_", "-"), param, ctx)]
-
-
-def _own_texts(command: Callable[..., None]) -> Callable[..., None]:
-    for name, help_text in reversed(_OWN_TEXTS.items()):
-        command = click.option(f"--{name.replace('_', '-')}", name, help=help_text)(command)
-    return command
 
 
 @click.group()
@@ -120,24 +83,19 @@ def _line(row: registry.CompanyLine) -> str:
 @company_argument()
 @as_json_option
 def company_show(company: str, as_json: bool) -> None:
-    """Show a company: its texts, agents and channels."""
+    """Show a company: its assistants, agents and channels."""
     with as_owner(settings.load()) as conn:
         found = company_of(conn, company)
         [line] = registry.companies(conn, found.id)
         agents, channels = registry.agents(conn, found.id), registry.channels(conn, company_id=found.id)
+        of_company = assistants.of_company(conn, found.id)
     if as_json:
-        texts = {name: getattr(found, name) for name in TEXTS}
-        print_json({**fields(line), **texts, "language": found.language,
-                    "texts": dict(found.texts), "agents": list(map(fields, agents)),
-                    "channels": list(map(fields, channels))})  # fmt: skip
+        print_json({**fields(line), "agents": list(map(fields, agents)), "channels": list(map(fields, channels)),
+                    "assistants": list(map(fields, of_company))})  # fmt: skip
         return
     click.echo(_line(line))
-    for name in TEXTS:
-        click.echo(f"{name.replace('_', ' '):<13}  {getattr(found, name)}")
-    if found.language is not None:
-        click.echo(f"language       {found.language}")
-    for own, words in sorted(found.texts.items()):
-        click.echo(f"{own.replace('_', ' ') + ' text':<13}  {words}")
+    for one in of_company:
+        click.echo(f"assistant  {found.id}/{one.id}  {one.kind}  {one.name}")
     for agent_ in agents:
         click.echo(f"agent    {_agent_line(agent_)}")
     for channel in channels:
@@ -163,56 +121,6 @@ def company_rename(company: str, new_name: str, as_json: bool) -> None:
         now = company_of(conn, str(found.id))
     print_result({"id": now.id, "slug": now.slug, "name": now.name},
                  f"{found.name} is now {now.name}; its slug stays {now.slug}", as_json=as_json)  # fmt: skip
-
-
-@company.command("texts")
-@company_argument()
-@click.option("--handover", "handover_text", help="Sent when answering failed again and again; a person is told.")
-@click.option("--notice", "notice_text", help="Sent when what came cannot be read.")
-@click.option("--overload", "overload_text", help="Sent when far more is asked than can be answered.")
-@_own_texts
-@click.option("--language", help="ISO 639-1: where the customer's language has no built-in texts, or nothing tells it.")
-@click.option("--reset", multiple=True, type=_TextName(sorted(_RESET)), help="Go back to the built-in text.")
-@as_json_option
-def company_texts(
-    company: str, reset: tuple[str, ...], language: str | None, as_json: bool, **texts: str | None
-) -> None:
-    """Change what customers are told besides answers, from the next answer on. `company show` prints the
-    company's own texts."""
-    given = {which: text.strip() for which, text in texts.items() if text is not None}
-    if language is not None and language not in LANGUAGES:
-        raise Permanent("language", f"no texts in {language!r}: choose one of {', '.join(sorted(LANGUAGES))}")
-    if not given and not reset and language is None:
-        raise Permanent("text", "which one? Name a text with its words, for example --welcome 'Hello!'; see --help")
-    if both := [option for option, which in _RESET.items() if which in given and which in reset]:
-        raise click.UsageError(f"--{both[0]} gives a text and --reset {both[0]} takes it back: say one of them")
-    if empty := [which for which, text in given.items() if not text]:
-        raise Permanent("text", f"{', '.join(empty)}: customers must be told something")
-    if any("\x00" in text for text in given.values()):
-        raise Permanent("text", "a text holds no NUL character")
-    with as_owner(settings.load()) as conn, conn.transaction():
-        found = company_of(conn, company)
-        changed: dict[str, str | None] = {**dict.fromkeys(reset), **given}
-        _set_texts(conn, found, changed)
-        if language is not None:
-            companies.set_language(conn, found.id, language)
-            changed["language"] = language
-        if company_of(conn, str(found.id)) == found:
-            raise NothingDone("text", f"{', '.join(which.replace('_', ' ') for which in changed)}: already so")
-    lines = (f"{which.replace('_', ' ')}  {text or '(built in)'}" for which, text in changed.items())
-    print_result({"id": found.id, "slug": found.slug, **changed}, *lines, as_json=as_json)
-
-
-def _set_texts(conn: psycopg.Connection, found: Company, changed: Mapping[str, str | None]) -> None:
-    """None: the built-in text again."""
-    companies.set_texts(conn, found.id, {which: text for which, text in changed.items() if which in NAMES})
-    for which in TEXTS:
-        if which in changed:
-            text = changed[which]
-            if text is None:
-                companies.reset_text(conn, found.id, which)
-            else:
-                companies.set_text(conn, found.id, which, text)
 
 
 @click.group()

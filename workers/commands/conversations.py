@@ -11,7 +11,6 @@ from shared import settings
 from shared.errors import NotFound, NothingDone
 from shared.live.publisher import Publisher
 from shared.live.topics import Moved
-from shared.model import Attachment
 from shared.store.answers import receipts
 from shared.store.db.redis import connect
 from shared.store.inbox import conversations as store
@@ -77,21 +76,26 @@ def show(place: CompanyItem, content: bool, as_json: bool) -> None:
         files = [asdict(fetched[place]) for place in sorted(fetched)]
         print_json({**head, "messages": said, "answers": answers, "attachments": files})
         return
-    click.echo(f"{company_id}/{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
-               f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
-    if found.attention is not None:
-        click.echo(f"  needs attention: {found.attention}, since {found.attention_since:%Y-%m-%d %H:%M:%S}")
-    if found.delivery_problem is not None:
-        click.echo(f"  not delivered: {found.delivery_problem}{_CLOSED.get(found.delivery_problem, '')}")
+    _echo_state(company_id, found)
     for line in said:
         click.echo(f"  {line['seq']}  {line['created_at']:%Y-%m-%d %H:%M:%S}  {line['role']}  {line['text'] or ''}")
-        for attachment in (line["attachments"] or ()) if content else ():
-            click.echo(f"     {messages.preview(None, [Attachment.from_json(attachment)])}")
         for (message_id, _), file in sorted(fetched.items()):
             if message_id == line["id"]:
                 click.echo(f"     attachment {file.ordinal}  {_fetched(file)}")
     for answer in answers:
         click.echo(f"  turn {answer['turn']}  {answer['state']}  {answer['step']}  {answer['reason']}")
+
+
+def _echo_state(company_id: int, found: store.Listed) -> None:
+    click.echo(f"{company_id}/{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
+               f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
+    if found.bot_off_reason is not None:
+        back = f", the bot is back at {found.returns_at:%Y-%m-%d %H:%M:%S}" if found.returns_at else ""
+        click.echo(f"  left the bot: {found.bot_off_reason}, {found.bot_off_at or 'unknown when'}{back}")
+    if found.attention is not None:
+        click.echo(f"  needs attention: {found.attention}, since {found.attention_since:%Y-%m-%d %H:%M:%S}")
+    if found.delivery_problem is not None:
+        click.echo(f"  not delivered: {found.delivery_problem}{_CLOSED.get(found.delivery_problem, '')}")
 
 
 def _fetched(file: media.Shown) -> str:
@@ -131,14 +135,23 @@ def hand_back(place: CompanyItem, as_json: bool) -> None:
     _set_bot(place, enabled=True, as_json=as_json)
 
 
-def _set_bot(place: CompanyItem, *, enabled: bool, as_json: bool) -> None:
+@conversations.command("close")
+@place_argument("conversations list")
+@as_json_option
+def close(place: CompanyItem, as_json: bool) -> None:
+    """A person is done with it: the bot answers again, and the customer's next message opens it."""
+    _set_bot(place, enabled=True, closed=True, as_json=as_json)
+
+
+def _set_bot(place: CompanyItem, *, enabled: bool, closed: bool = False, as_json: bool) -> None:
     config = settings.load()
     who = "the bot answers" if enabled else "a person answers"
     with as_owner(config) as conn, conn.transaction():
         company_id, conversation_id = located(conn, place)
-        if _one(conn, company_id, conversation_id).bot_enabled == enabled:
-            raise NothingDone("conversation", f"conversation {place}: {who} already")
-        if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled):
+        before = _one(conn, company_id, conversation_id)
+        if before.bot_enabled == enabled and closed == (before.status == "closed"):
+            raise NothingDone("conversation", f"conversation {place}: {'closed' if closed else who} already")
+        if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled, closed=closed):
             raise _missing(company_id, conversation_id)
     if not enabled:
         _hint(config, company_id)

@@ -17,7 +17,14 @@ company create "Acme Shoes" --slug acme
 company list
 company rename acme "Acme Boots"
 company show acme
-company texts acme --welcome "Hello! How can I help?"
+assistant bind acme/1 --channel 2
+assistant create Robin --company acme
+assistant list --company acme
+assistant reset-text acme/1 welcome
+assistant set acme/1 --on-miss at-once --hours "Mon-Fri 09:00-17:00" --time-zone Europe/Berlin
+assistant set-text acme/1 welcome "Hello! How can I help?"
+assistant show acme/1
+assistant texts acme/1 --language de
 agent create Ada --company acme
 agent disable acme/3
 agent list --company acme
@@ -53,6 +60,7 @@ embedding-models drop text-embedding-3-small
 embedding-models list
 embedding-models progress text-embedding-3-small
 embedding-models switch text-embedding-3-small
+conversations close acme/17
 conversations hand-back acme/17
 conversations list --company acme
 conversations mark-read acme/17

@@ -41,6 +41,7 @@ RENAMED = (
         Renamed(f"conversations {name} {NUMBER} {NUMBER}", f"conversations {name} COMPANY/ID")
         for name in ("show", "take-over", "hand-back", "mark-read")
     ),
+    Renamed("company texts", "assistant texts COMPANY/ID"),
     Renamed("documents delete N", "documents delete COMPANY/ID"),
 )
 """In the order in which they are tried, and only on a command line that is refused as it is."""

@@ -30,7 +30,8 @@ END $$;
 CREATE OR REPLACE FUNCTION switchboard_own_job(name text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT name IN (
-        'inbox.reconcile_totals', 'knowledge.find_popular', 'knowledge.warm_popular', 'knowledge.refresh_documents'
+        'inbox.reconcile_totals', 'answers.return_to_bot', 'knowledge.find_popular',
+        'knowledge.warm_popular', 'knowledge.refresh_documents'
     )
 $$;
 

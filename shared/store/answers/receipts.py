@@ -79,6 +79,7 @@ OF_CONVERSATION = """
             )
         ),
         'answer', m.text,
+        'bot', r.bot,
         'state', t.state
     )
     FROM turns t
@@ -147,7 +148,8 @@ STORY: LiteralString = """
                 'tokens_out', r.tokens_out,
                 'cost_micros', r.cost_micros,
                 'ms', r.ms,
-                'embedding_model', r.embedding_model
+                'embedding_model', r.embedding_model,
+                'bot', r.bot
             )
         END AS receipt,
         (

@@ -25,7 +25,9 @@ class Made:
 
 WANTS_PERSON = "wants_person"
 ASKS_FOR_A_PERSON = frozenset(("unknown", "handover"))
-_REASONS_FOR_A_PERSON = frozenset(("loop", WANTS_PERSON))
+OFFER_ACCEPTED = "offer_accepted"
+PAUSED_QUESTION = "paused_question"
+_REASONS_FOR_A_PERSON = frozenset(("loop", WANTS_PERSON, OFFER_ACCEPTED, PAUSED_QUESTION))
 ANSWER_EVERY_S = 60.0
 """The pace of the bot's answers in one conversation: each moves conversations.answers_until on by so much, and
 how far that is ahead of now tells how many came faster."""
@@ -33,6 +35,8 @@ how far that is ahead of now tells how many came faster."""
 
 def attention_of(answer: Answer) -> str | None:
     """Return why a person should look at the conversation, None if no person needs to."""
+    if answer.bot in ("pauses", "resumes"):
+        return None
     asks = answer.step in ASKS_FOR_A_PERSON or answer.step_reason in _REASONS_FOR_A_PERSON
     return answer.step_reason if asks else None
 
@@ -142,11 +146,11 @@ MAKE = """
     receipt AS (
         INSERT INTO receipts (
             company_id, turn_id, message_id, step, reason, passages, citations, attempts, tokens_in, tokens_out, ms,
-            fallback_steps, cost_micros, embedding_model
+            fallback_steps, cost_micros, embedding_model, bot
         )
         SELECT %(company)s, %(turn)s, said.id, %(step)s, %(reason)s, %(passages)s::jsonb, %(citations)s::jsonb,
             %(attempts)s::jsonb, %(all_in)s, %(all_out)s, %(ms)s::jsonb, %(fallback_steps)s::jsonb, cost.micros,
-            %(embedding_model)s
+            %(embedding_model)s, %(bot)s::text
         FROM said, cost
     ),
     head AS (
@@ -158,6 +162,25 @@ MAKE = """
             last_message_preview = %(preview)s,
             bot_step = %(step)s,
             bot_step_at = now(),
+            bot_enabled = CASE
+                WHEN %(bot)s::text IN ('hands_over', 'pauses') THEN false
+                ELSE bot_enabled OR %(bot)s::text = 'resumes'
+            END,
+            status = CASE %(bot)s::text
+                WHEN 'hands_over' THEN 'handed_over'
+                WHEN 'pauses' THEN 'paused'
+                WHEN 'resumes' THEN 'open'
+                ELSE status
+            END,
+            bot_off_reason = CASE
+                WHEN %(bot)s::text IN ('hands_over', 'pauses') THEN %(reason)s
+                WHEN %(bot)s::text IS NULL THEN bot_off_reason
+            END,
+            bot_off_at = CASE
+                WHEN %(bot)s::text IN ('hands_over', 'pauses') THEN now()
+                WHEN %(bot)s::text IS NULL THEN bot_off_at
+            END,
+            return_untold = false,
             misses = CASE
                 WHEN %(step)s = 'unknown' THEN misses + 1
                 WHEN %(step)s IN ('full', 'cheaper', 'passages') THEN 0
@@ -212,6 +235,7 @@ def make(
             "attention": attention_of(answer),
             "every_s": ANSWER_EVERY_S,
             "preview": answer.text[:PREVIEW_CHARS],
+            "bot": answer.bot,
             "parts": list(parts),
             "made": usage.calls_made(answer.attempts),
             **usage.columns(answer.attempts),

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from shared.model import Attachment, ChatLine
 from shared.store.answers.turns import Claim, Turn
+from shared.store.assistants.assistants import Assistant
 from shared.store.db.pool import Conn
 from shared.store.inbox import messages
 from shared.store.knowledge.filters import Filter
@@ -26,7 +27,8 @@ from, the rest of what they chose."""
 
 _TURN = tuple(one.name for one in fields(Turn))
 _COMPANY = tuple(one.name for one in fields(Company))
-"""Fields, which the columns below are named after; a company's begin with `company_`."""
+_ASSISTANT = tuple(one.name for one in fields(Assistant))
+"""Fields, which the columns below are named after; a company's begin with `company_`, an assistant's so, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,12 @@ class Loaded:
     where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
     conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations. ahead_s: how far the
     bot's answers are ahead of their pace. silenced: it gives none for now, because they were too far ahead. language:
-    the platform's code of the sender, as ISO 639-1."""
+    the platform's code of the sender, as ISO 639-1. status, return_untold: as in conversations. handle: the channel's
+    name on its platform, where it has one. assistant: the channel's."""
 
     turn: Turn
     company: Company
+    assistant: Assistant
     credentials: bytes
     tokens_today: int
     where: Filter | None
@@ -48,6 +52,9 @@ class Loaded:
     ahead_s: float = 0.0
     silenced: bool = False
     language: str | None = None
+    status: str = "open"
+    handle: str | None = None
+    return_untold: bool = False
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
 
 
@@ -57,10 +64,12 @@ LOAD = """
     SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts, t.first_seq, t.last_seq,
         t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform, c.bot_enabled, c.message_count,
         t.request_id, h.external_id AS account, c.last_customer_message AS last_message, c.last_customer_at,
-        o.slug AS company_slug, o.name AS company_name, o.handover_text AS company_handover_text,
-        o.notice_text AS company_notice_text, o.overload_text AS company_overload_text,
-        o.daily_token_budget AS company_daily_token_budget, o.texts AS company_texts,
-        o.language AS company_language, h.credentials,
+        o.slug AS company_slug, o.name AS company_name, o.daily_token_budget AS company_daily_token_budget,
+        a.id AS assistant_id, a.kind AS assistant_kind, a.is_default AS assistant_is_default,
+        a.name AS assistant_name, a.language AS assistant_language, a.texts AS assistant_texts,
+        a.on_miss AS assistant_on_miss, a.misses_max AS assistant_misses_max, a.on_wish AS assistant_on_wish,
+        a.return_after_s AS assistant_return_after_s, a.hours AS assistant_hours,
+        a.time_zone AS assistant_time_zone, h.handle, h.credentials,
         CASE
             WHEN o.daily_token_budget IS NOT NULL THEN (
                 SELECT u.tokens_in + u.tokens_out
@@ -75,7 +84,7 @@ LOAD = """
             WHERE f.company_id = t.company_id
               AND f.conversation_id = t.conversation_id
         ) AS wanted,
-        c.bot_step, c.bot_step_at, c.misses, c.language,
+        c.bot_step, c.bot_step_at, c.misses, c.language, c.status, c.return_untold,
         coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,
         coalesce(c.silent_until > now(), false) AS silenced
     FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)
@@ -102,6 +111,13 @@ LOAD = """
           AND h.id = t.channel_id
         LIMIT 1
     ) h
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM assistants a
+        WHERE a.company_id = h.company_id
+          AND a.id = h.assistant_id
+        LIMIT 1
+    ) a
     JOIN companies o ON o.id = t.company_id
 """
 
@@ -121,11 +137,13 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
     for row in rows.fetchall():
         turn = Turn(**{name: row[name] for name in _TURN})
         company = Company(**{name: row[f"company_{name}"] for name in _COMPANY})
+        assistant = Assistant(**{name: row[f"assistant_{name}"] for name in _ASSISTANT})
         where = Filter.from_json(row["wanted"]) if isinstance(row["wanted"], dict) else None
         found[Claim(turn.company_id, turn.id, turn.epoch)] = Loaded(
-            turn, company, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
+            turn, company, assistant, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
             bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"], ahead_s=row["ahead_s"],
-            silenced=row["silenced"], language=row["language"],
+            silenced=row["silenced"], language=row["language"], status=row["status"], handle=row["handle"],
+            return_untold=row["return_untold"],
         )  # fmt: skip
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found

@@ -146,6 +146,7 @@ RECEIPTS = """
             )
         ),
         'answer', m.row->'text',
+        'bot', r.row->'bot',
         'state', t.row->'state'
     )
     FROM rows r

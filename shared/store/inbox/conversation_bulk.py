@@ -21,23 +21,29 @@ Place = tuple[int, int]
 SET_BOTS = """
     /* many.set_bots */
     UPDATE conversations c
-    SET bot_enabled = b.enabled,
-        status = CASE WHEN b.enabled THEN 'open' ELSE 'handed_over' END,
+    SET bot_enabled = b.reason IS NULL,
+        status = CASE WHEN b.reason IS NULL THEN 'open' ELSE 'handed_over' END,
+        bot_off_reason = CASE
+            WHEN b.reason = 'agent' AND c.status = 'handed_over' THEN coalesce(c.bot_off_reason, b.reason)
+            ELSE b.reason
+        END,
+        bot_off_at = CASE WHEN b.reason IS NOT NULL THEN now() END,
+        return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
         answers_until = NULL, silent_until = NULL
-    FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS b (company_id, id, enabled)
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS b (company_id, id, reason)
     WHERE c.company_id = b.company_id
       AND c.id = b.id
       AND c.id = ANY (%s::bigint[])
 """
 
 
-def set_bots(conn: Conn, enabled: Mapping[Place, bool]) -> None:
-    """Do what set_bot does, for many locked conversations."""
-    if enabled:
+def set_bots(conn: Conn, reasons: Mapping[Place, str | None]) -> None:
+    """Do what set_bot does, for many locked conversations: why each is not the bot's from now on; None: it is."""
+    if reasons:
         conn.execute(
             SET_BOTS,
-            [*columns((company, id_, on) for (company, id_), on in enabled.items()), [id_ for _, id_ in enabled]],
+            [*columns((company, id_, why) for (company, id_), why in reasons.items()), [id_ for _, id_ in reasons]],
         )
 
 
@@ -69,6 +75,24 @@ def drop_empty(conn: Conn, places: Collection[Place]) -> None:
     """Delete those of these conversations in which nothing was ever said and of which nothing is known. Locked."""
     if places:
         conn.execute(DROP_EMPTY, columns(places))
+
+
+RETURN_TO_BOT = """
+    /* many.return_to_bot */
+    UPDATE conversations c
+    SET bot_enabled = true, status = 'open', bot_off_reason = NULL, bot_off_at = NULL, return_untold = true,
+        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL, silent_until = NULL
+    FROM unnest(%s::bigint[], %s::bigint[]) AS b (company_id, id)
+    WHERE c.company_id = b.company_id
+      AND c.id = b.id
+      AND c.id = ANY (%s::bigint[])
+"""
+
+
+def return_to_bot(conn: Conn, places: Collection[Place]) -> None:
+    """As conversations.return_to_bot, for many: their customers have written, and the reply says that it is back."""
+    if places:
+        conn.execute(RETURN_TO_BOT, [*columns(places), [id_ for _, id_ in places]])
 
 
 MARK_ALL_READ = """

@@ -33,7 +33,8 @@ class ChatKey:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A conversation's row, locked until the transaction ends."""
+    """A conversation's row, locked until the transaction ends. due_back: it was handed over, and nobody has written for
+    as long as its assistant waits."""
 
     company_id: int
     id: int
@@ -43,6 +44,8 @@ class Locked:
     customer_seq: int
     read_seq: int
     read_ahead: tuple[int, ...] = ()
+    status: str = "open"
+    due_back: bool = False
 
     @property
     def unread(self) -> int:
@@ -121,7 +124,20 @@ def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[Con
 LOCK_CHATS = """
     /* conversations.ensure_locked */
     SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
-        c.read_ahead
+        c.read_ahead, c.status,
+        CASE
+            WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
+                greatest(c.last_message_at, c.bot_off_at) <= now() - (
+                    SELECT make_interval(secs => a.return_after_s)
+                    FROM channels h
+                    JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+                    WHERE h.company_id = c.company_id
+                      AND h.id = c.channel_id
+                ) AND c.bot_off_at IS NOT NULL,
+                false
+            )
+            ELSE false
+        END AS due_back
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, chat)
     CROSS JOIN LATERAL (
         SELECT *
@@ -206,6 +222,7 @@ ADVANCE = """
         read_ahead = CASE WHEN h.read_ahead = '[]' THEN c.read_ahead
             ELSE c.read_ahead || ARRAY(SELECT jsonb_array_elements_text(h.read_ahead::jsonb)::bigint) END,
         delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END,
+        status = CASE WHEN c.status = 'closed' THEN 'open' ELSE c.status END,
         language = coalesce(h.language, c.language)
     FROM unnest(
         %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
@@ -245,21 +262,34 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
     )
 
 
+LOCK = """
+    /* conversations.lock */
+    SELECT c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
+        c.read_ahead, c.status,
+        CASE
+            WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
+                greatest(c.last_message_at, c.bot_off_at) <= now() - (
+                    SELECT make_interval(secs => a.return_after_s)
+                    FROM channels h
+                    JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+                    WHERE h.company_id = c.company_id
+                      AND h.id = c.channel_id
+                ) AND c.bot_off_at IS NOT NULL,
+                false
+            )
+            ELSE false
+        END AS due_back
+    FROM conversations c
+    WHERE c.company_id = %s
+      AND c.id = %s
+    FOR UPDATE
+"""
+
+
 def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
     """Lock one conversation. Whoever changes its turns or appends to it comes through here first."""
     cursor = conn.cursor(row_factory=kwargs_row(_locked))
-    cursor.execute(
-        """
-        /* conversations.lock */
-        SELECT company_id, id, channel_id, message_count, bot_enabled, customer_seq, read_seq, read_ahead
-        FROM conversations
-        WHERE company_id = %s
-          AND id = %s
-        FOR UPDATE
-        """,
-        (company_id, conversation_id),
-        prepare=True,
-    )
+    cursor.execute(LOCK, (company_id, conversation_id), prepare=True)
     return cursor.fetchone()
 
 
@@ -302,20 +332,47 @@ def place_of(conn: Conn, company_id: int, conversation_id: int) -> tuple[int, st
 SET_BOT = """
     /* conversations.set_bot */
     UPDATE conversations
-    SET bot_enabled = %s,
-        status = %s,
+    SET bot_enabled = %(enabled)s,
+        status = %(status)s,
+        bot_off_reason = CASE
+            WHEN %(enabled)s THEN NULL
+            WHEN status = 'handed_over' THEN coalesce(bot_off_reason, %(reason)s)
+            ELSE %(reason)s
+        END,
+        bot_off_at = CASE WHEN NOT %(enabled)s THEN now() END,
+        return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
         answers_until = NULL, silent_until = NULL
+    WHERE company_id = %(company)s
+      AND id = %(id)s
+"""
+AGENT, ANOTHER_APP = "agent", "another_app"
+"""Why a conversation is not the bot's: a person of the company took it; another application on the page has it. Others
+are the reason of the answer that gave it away."""
+
+
+def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool, closed: bool = False) -> bool:
+    """Give a conversation to a person (False) or back to the bot (True). Either way a person has looked at it. closed:
+    they are done with it; the customer's next message opens it again. False: it does not exist."""
+    status = ("closed" if closed else "open") if enabled else "handed_over"
+    values = {"enabled": enabled, "status": status, "reason": AGENT, "company": company_id, "id": conversation_id}
+    return conn.execute(SET_BOT, values).rowcount == 1
+
+
+RETURN_TO_BOT = """
+    /* conversations.return_to_bot */
+    UPDATE conversations
+    SET bot_enabled = true, status = 'open', bot_off_reason = NULL, bot_off_at = NULL, return_untold = %s,
+        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL, silent_until = NULL
     WHERE company_id = %s
       AND id = %s
 """
 
 
-def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool) -> bool:
-    """Give a conversation to a person (False) or back to the bot (True). Either way a person has looked at it. False:
-    it does not exist."""
-    status = "open" if enabled else "handed_over"
-    return conn.execute(SET_BOT, (enabled, status, company_id, conversation_id)).rowcount == 1
+def return_to_bot(conn: Conn, company_id: int, conversation_id: int, *, untold: bool) -> None:
+    """Give back a conversation in which nobody has written for a while; what waits for a person goes on waiting.
+    untold: the bot's next reply is to say so. It is locked."""
+    conn.execute(RETURN_TO_BOT, (untold, company_id, conversation_id))
 
 
 MARK_READ = """
@@ -363,7 +420,8 @@ class Listed:
     delivery_problem: a static word for why a message did not reach the customer, None once they wrote again;
     `window_closed`: the platform takes nothing until they do. referral: where they last came from, its beginning.
     attention, attention_since: why and since when a person should look at it, None once one wrote, took it over or gave
-    it back."""
+    it back. bot_off_reason, bot_off_at: why and since when it is not the bot's. returns_at: when the bot answers again
+    if nobody writes until then; None: not by itself, or it does already."""
 
     id: int
     channel_id: int
@@ -381,6 +439,9 @@ class Listed:
     referral: str | None
     attention: str | None = None
     attention_since: datetime | None = None
+    bot_off_reason: str | None = None
+    bot_off_at: datetime | None = None
+    returns_at: datetime | None = None
 
 
 ONE = """
@@ -389,7 +450,18 @@ ONE = """
         c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
         c.last_message_role,
         left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
-        left(c.referral, 200) AS referral, c.attention, c.attention_since
+        left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,
+        CASE
+            WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
+                AND c.bot_off_at IS NOT NULL
+            THEN greatest(c.last_message_at, c.bot_off_at) + (
+                SELECT make_interval(secs => a.return_after_s)
+                FROM channels h
+                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+                WHERE h.company_id = c.company_id
+                  AND h.id = c.channel_id
+            )
+        END AS returns_at
     FROM conversations c
     LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id
     WHERE c.company_id = %s
@@ -408,7 +480,18 @@ RECENT = """
         c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
         c.last_message_role,
         left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
-        left(c.referral, 200) AS referral, c.attention, c.attention_since
+        left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,
+        CASE
+            WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
+                AND c.bot_off_at IS NOT NULL
+            THEN greatest(c.last_message_at, c.bot_off_at) + (
+                SELECT make_interval(secs => a.return_after_s)
+                FROM channels h
+                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+                WHERE h.company_id = c.company_id
+                  AND h.id = c.channel_id
+            )
+        END AS returns_at
     FROM conversations c
     LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id
     WHERE c.company_id = %s
@@ -428,3 +511,36 @@ def recent(
     """
     cursor = conn.cursor(row_factory=class_row(Listed))
     return cursor.execute(RECENT, (company_id, before, before_id, limit)).fetchall()
+
+
+def last_customer(conn: Conn, company_id: int, conversation_id: int) -> tuple[datetime | None, str | None]:
+    """When the customer wrote last, by the platform's clock, and the platform's code of their language."""
+    row = (
+        conn.cursor(row_factory=tuple_row)
+        .execute(
+            """
+        /* conversations.last_customer */
+        SELECT last_customer_at, language
+        FROM conversations
+        WHERE company_id = %s
+          AND id = %s
+        """,
+            (company_id, conversation_id),
+        )
+        .fetchone()
+    )
+    return (None, None) if row is None else (row[0], row[1])
+
+
+def quiet_handovers(conn: Conn, after: tuple[int, int], *, limit: int) -> list[tuple[int, int]]:
+    """List handed-over conversations that the bot may come back to, as (company, conversation), the next behind a
+    place; works without a company set."""
+    cursor = conn.cursor(row_factory=tuple_row)
+    return cursor.execute(
+        """
+        /* conversations.quiet_handovers */
+        SELECT company_id, id
+        FROM quiet_handovers(%s, %s, %s)
+        """,
+        (*after, limit),
+    ).fetchall()

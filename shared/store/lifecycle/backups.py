@@ -252,7 +252,7 @@ HOLD_PARTS = """
 HAND_OVER_CONVERSATIONS = """
     /* backups.hold_open_work */
     UPDATE conversations c
-    SET bot_enabled = false, status = 'handed_over'
+    SET bot_enabled = false, status = 'handed_over', bot_off_reason = 'restored', bot_off_at = NULL
     WHERE EXISTS (
         SELECT 1
         FROM turns t

@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, LiteralString
+from dataclasses import dataclass
+from typing import LiteralString
 
-from psycopg import errors, sql
+from psycopg import errors
 from psycopg.rows import class_row, scalar_row
-from psycopg.types.json import Jsonb
 
 from shared.names import name_of, slug_of
 from shared.store.db.pool import Conn
 
-Text = Literal["handover_text", "notice_text", "overload_text"]
-
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """slug: how commands name it, beside its id; it never changes. texts: by name, where the company has words of its
-    own (shared/triage/texts.py has the others). language: as ISO 639-1, for who writes in one that has no texts, or too
-    little to tell."""
+    """slug: how commands name it, beside its id; it never changes."""
 
     id: int
     slug: str
     name: str
-    handover_text: str
-    notice_text: str
-    overload_text: str
     daily_token_budget: int | None = None
-    texts: Mapping[str, str] = field(default_factory=dict)
-    language: str | None = None
 
 
 _BY_NAME = """
     /* companies.by_name */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts, language
+    SELECT id, slug, name, daily_token_budget
     FROM companies
     WHERE name_key(name) = name_key(%s)
 """
 _BY_SLUG = """
     /* companies.by_slug */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts, language
+    SELECT id, slug, name, daily_token_budget
     FROM companies
     WHERE slug = %s
 """
 _BY_ID = """
     /* companies.by_id */
-    SELECT id, slug, name, handover_text, notice_text, overload_text, daily_token_budget, texts, language
+    SELECT id, slug, name, daily_token_budget
     FROM companies
     WHERE id = %s
 """
@@ -154,52 +143,6 @@ def slugs(conn: Conn, *, limit: int) -> dict[str, str]:
         (limit,),
     )
     return {str(slug): str(name) for slug, name in rows.fetchall()}
-
-
-def set_text(conn: Conn, company_id: int, which: Text, text: str) -> None:
-    """Set one of the texts that customers get where there is no answer. For the owner role."""
-    conn.execute(
-        sql.SQL("""
-            /* companies.set_text */
-            UPDATE companies
-            SET {} = %s
-            WHERE id = %s
-        """).format(sql.Identifier(which)),
-        (text, company_id),
-    )
-
-
-def reset_text(conn: Conn, company_id: int, which: Text) -> None:
-    """The built-in text again. For the owner role."""
-    conn.execute(
-        sql.SQL("""
-            /* companies.reset_text */
-            UPDATE companies
-            SET {} = DEFAULT
-            WHERE id = %s
-        """).format(sql.Identifier(which)),
-        (company_id,),
-    )
-
-
-def set_texts(conn: Conn, company_id: int, given: Mapping[str, str | None]) -> None:
-    """Set a company's own texts by name; None: the built-in text again. For the owner role."""
-    conn.execute(
-        """
-        /* companies.set_texts */
-        UPDATE companies
-        SET texts = jsonb_strip_nulls(texts || %s)
-        WHERE id = %s
-        """,
-        (Jsonb(dict(given)), company_id),
-    )
-
-
-def set_language(conn: Conn, company_id: int, language: str | None) -> None:
-    """For the owner role."""
-    conn.execute(
-        "/* companies.set_language */ UPDATE companies SET language = %s WHERE id = %s", (language, company_id)
-    )
 
 
 def ids(conn: Conn) -> list[int]:

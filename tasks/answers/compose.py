@@ -1,0 +1,116 @@
+"""What is said to a turn: which step of the fallback holds, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
+
+from shared.errors import ModelUnavailable, Permanent
+from shared.llm import prompt
+from shared.model import Answer, Completion, ModelAttempt, Passage
+from shared.triage.classify import claims_nothing
+from tasks.answers import fallback, handover, manners, wording
+from tasks.answers.generate import generate
+from tasks.answers.leases import Lease
+from tasks.answers.resources import AnswerResources
+from tasks.answers.turn_context import Case
+
+ATTEMPTS_MAX = 5
+"""After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
+
+
+def is_question(case: Case) -> bool:
+    """Whether something is to be searched for."""
+    return case.triage is not None and case.triage.kind == "question"
+
+
+def compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
+    """Try the fallback steps until one holds: a model's answer, quoted passages, that nothing is known. Where we fail,
+    a person is told, and the bot stays on."""
+    if case.turn.attempts > ATTEMPTS_MAX:
+        tried = fallback.without_models("failed_attempts", "handover")
+        return Answer(wording.text(case, "failed"), "handover", "failed_attempts", fallback_steps=tried)
+    if not is_question(case):
+        return manners.without_question(case, r.clock.now())
+    if case.step == "handover":
+        tried = fallback.without_models("overload", "handover")
+        return Answer(wording.text(case, "overload"), "handover", "overload", fallback_steps=tried)
+    relevant = [p for p in case.passages if p.relevance >= r.settings.answers.relevance_threshold]
+    if not relevant:
+        if manners.says_little(case):
+            return manners.unclear(case)
+        return handover.unknown(case, "nothing_relevant", r.clock.now(), case.passages)
+    if r.router is None or case.over_budget or case.step == "passages":
+        reason = "no_model" if r.router is None else "budget" if case.over_budget else "overload"
+        return manners.unclear(case) if manners.says_little(case) else _quote(case, relevant, reason)
+    return _by_model(r, lease, case, relevant, passed_over=_passed_over(case) if r.router.has_cheaper else None)
+
+
+def _by_model(
+    r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Passage], *, passed_over: str | None
+) -> Answer:
+    """What the model wrote, or what stands in for it."""
+    started = perf_counter()
+    try:
+        completion = generate(r, lease, case, relevant, cheaper=passed_over is not None)
+    except (ModelUnavailable, Permanent, TimeoutError) as e:
+        reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
+        attempts = tuple(getattr(e, "attempts", ()))
+        if manners.says_little(case):
+            tried = fallback.by_models(attempts, "notice", reason, passed_over=passed_over)
+            answer = replace(manners.unclear(case), attempts=attempts, fallback_steps=tried)
+        else:
+            answer = _quote(case, relevant, reason, attempts, passed_over)
+        return replace(answer, ms={"model": _ms(started)})
+    answer = _taken(r, case, completion, relevant, passed_over)
+    tried = fallback.by_models(completion.attempts, answer.step, answer.step_reason, passed_over=passed_over)
+    return replace(
+        answer,
+        passages=tuple(relevant),
+        attempts=completion.attempts,
+        fallback_steps=tried,
+        ms={"model": _ms(started)},
+    )
+
+
+def _taken(
+    r: AnswerResources, case: Case, completion: Completion, relevant: Sequence[Passage], passed_over: str | None
+) -> Answer:
+    """What is made of a model's text. One that points at no passage is not grounded, unless it asks back what was
+    meant, or is a courtesy that claims nothing."""
+    text, citations = prompt.check_citations(prompt.without_marker(completion.text), relevant)
+    if citations:
+        return Answer(text, completion.step, passed_over or "model", citations=citations)
+    # not twice in a row: a customer who is asked again and again is not helped
+    asked_back = prompt.clarifying_question(completion.text) if case.bot_step != "clarify" else None
+    if asked_back is not None:
+        return Answer(asked_back, "clarify", "model")
+    if _courteous(case, text):
+        return Answer(text, "courtesy", "model")
+    return manners.unclear(case) if manners.says_little(case) else handover.unknown(case, "uncited", r.clock.now())
+
+
+def _courteous(case: Case, text: str) -> bool:
+    """Whether a model's answer without a source is a courtesy in return for one."""
+    asked = case.triage
+    return asked is not None and asked.polite and not asked.asks and claims_nothing(text)
+
+
+def _passed_over(case: Case) -> str | None:
+    """Why the first model is left alone where there is a cheaper one."""
+    return "overload" if case.step == "cheaper" else "near_budget" if case.near_budget else None
+
+
+def _quote(
+    case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = (),
+    passed_over: str | None = None,
+) -> Answer:  # fmt: skip
+    introduction = manners.introduction(case, away=reason != "no_model")
+    text, citations = prompt.check_citations(prompt.quote(relevant, case.question, introduction), relevant)
+    tried = fallback.by_models(attempts, "passages", reason, passed_over=passed_over)
+    return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
+
+
+def _ms(started: float) -> int:
+    return round((perf_counter() - started) * 1000)

@@ -1,0 +1,73 @@
+"""The words that a case gets besides answers: the assistant's own, or the built-in ones in the customer's language."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from shared import hours as business_hours
+from shared.model import ChatLine
+from shared.triage import day_words, speech, spoken, texts
+from tasks.answers.turn_context import Case
+
+_WITHOUT_SPACES = frozenset(("ja", "zh"))
+
+
+def text(case: Case, name: texts.Name) -> str:
+    """In the language that the customer writes."""
+    return in_language(case, name, language(case))
+
+
+def in_language(case: Case, name: texts.Name, language: str | None) -> str:
+    own = case.assistant.own_text(name, language)
+    return filled(case, own or texts.default(name, served(case, language)))
+
+
+def filled(case: Case, written: str, **more: str) -> str:
+    return texts.filled(written, company=case.company.name, name=case.assistant.name, **more)
+
+
+def with_hours(case: Case, name: texts.Name, now: datetime) -> str:
+    """A text that says that a person has the conversation, and behind it when they reply."""
+    spoken_in = served(case, language(case)) or texts.FALLBACK
+    opens = _opens(case, now)
+    if opens is None:
+        when = in_language(case, "replies_here", spoken_in)
+    else:
+        own = case.assistant.own_text("replies_at", spoken_in)
+        words = day_words.spoken(opens, now.astimezone(opens.tzinfo), spoken_in)
+        when = filled(case, own or texts.default("replies_at", spoken_in), opens=words)
+    between = "" if spoken_in in _WITHOUT_SPACES else " "
+    return f"{in_language(case, name, spoken_in)}{between}{when}"
+
+
+def _opens(case: Case, now: datetime) -> datetime | None:
+    """When the team is there again; None: it is, or nobody has said when it is."""
+    try:
+        hours = business_hours.parse(case.assistant.hours, case.assistant.time_zone)
+    except ValueError:  # a time zone that this machine's database does not know
+        return None
+    return None if hours is None else hours.opens(now)
+
+
+def served(case: Case, language: str | None) -> str | None:
+    """The language, or the assistant's where there are no texts in it."""
+    return language if language in texts.LANGUAGES else case.assistant.language
+
+
+def language(case: Case) -> str | None:
+    return language_of(case.burst, case.history, spoken.Known(case.language, case.assistant.language))
+
+
+def language_of(said: tuple[ChatLine, ...], history: tuple[ChatLine, ...], known: spoken.Known) -> str | None:
+    """The language to answer in."""
+    before = [line.text for line in history if line.role == "customer" and line.text]
+    return spoken.language([line.text for line in said if line.text], before, last_said(history), known)
+
+
+def of_passages(case: Case) -> str | None:
+    return speech.language(passage.text for passage in case.passages[:2])
+
+
+def last_said(history: tuple[ChatLine, ...]) -> str | None:
+    """What the bot said last."""
+    return next((line.text for line in reversed(history) if line.role == "bot"), None)
