@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import fcntl
 import importlib
 import json
 import os
@@ -138,10 +139,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = [module for module in MODULES if not asked.modules or any(map(module.startswith, asked.modules))]
     if not chosen:
         parser.error(f"none of {', '.join(asked.modules)} is a module of MODULES in scripts/mutate.py")
+    WORK.mkdir(exist_ok=True)
+    with (WORK / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            parser.error("another run is at it in .mutate")
+        return _mutate(chosen, asked.minutes, asked.processes)
+
+
+def _mutate(chosen: Sequence[str], minutes: float, processes: int) -> int:
     install()
     copy(chosen)
-    _say(f"mutating {len(chosen)} modules with {asked.processes} processes, for {asked.minutes:g} minutes at most")
-    ended = run(asked.minutes * 60, asked.processes)
+    _say(f"mutating {len(chosen)} modules with {processes} processes, for {minutes:g} minutes at most")
+    ended = run(minutes * 60, processes)
     outcomes = {module: _outcomes(module) for module in chosen}
     return report(outcomes, ended)
 

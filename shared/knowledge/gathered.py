@@ -78,9 +78,10 @@ class GatheredEmbedder:
             return
         try:
             vectors = self._embedder.embed([text for text, _ in batch], deadline_s=0.0)
+            answers = list(zip(batch, vectors, strict=True))
         except Exception as e:  # noqa: BLE001  it belongs to whoever asked
             for _, future in batch:
                 future.set_exception(e)
             return
-        for (_, future), vector in zip(batch, vectors, strict=True):
+        for (_, future), vector in answers:
             future.set_result(vector)

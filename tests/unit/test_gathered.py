@@ -98,3 +98,50 @@ def test_it_stands_where_its_embedder_stands(slow: Slow) -> None:
     gathered = GatheredEmbedder(slow)
     assert (gathered.model, gathered.baseline) == (slow.model, slow.baseline)
     assert [gathered.trust(text) for text in ("When?", "Wann?")] == [slow.trust(text) for text in ("When?", "Wann?")]
+
+
+def test_an_embedder_that_gives_too_few_vectors_fails_for_those_who_asked_and_the_next_are_computed(slow: Slow) -> None:
+    class Short(Slow):
+        def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
+            return super().embed(texts, deadline_s=deadline_s)[: 1 if "short" in texts else None]
+
+    gathered = GatheredEmbedder(Short(), at_once=1)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="shorter"):
+            gathered.embed(["short", "of one"], deadline_s=WITHIN_S)
+    assert len(gathered.embed(["a", "b"], deadline_s=WITHIN_S)) == 2
+
+
+def test_as_many_are_computed_at_once_as_may_be_and_threads_that_are_free_are_used_again(slow: Slow) -> None:
+    gathered = GatheredEmbedder(slow, at_once=2)
+    slow.open.clear()
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(gathered.embed, ["a"], deadline_s=WITHIN_S)]
+        assert slow.began.acquire(timeout=WITHIN_S)
+        asked.append(threads.submit(gathered.embed, ["b"], deadline_s=WITHIN_S))
+        assert slow.began.acquire(timeout=WITHIN_S)  # while the first is still at it
+        asked += [threads.submit(gathered.embed, [text], deadline_s=WITHIN_S) for text in ("c", "d")]
+        while len(gathered._waiting) < 2:
+            assert not any(one.done() for one in asked)
+        assert slow.batches == [1, 1]
+        slow.open.set()
+        for one in asked:
+            one.result(WITHIN_S)
+    for text in ("e", "f", "g"):
+        gathered.embed([text], deadline_s=WITHIN_S)
+    assert gathered._threads == 2
+
+
+@pytest.mark.parametrize(("count", "deadline_s"), [(BATCH, 7.0), (BATCH - 1, 0.0)])
+def test_a_full_batch_is_passed_on_with_its_deadline_and_a_gathered_one_has_none(
+    slow: Slow, count: int, deadline_s: float
+) -> None:
+    deadlines: list[float] = []
+
+    class Timed(Slow):
+        def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
+            deadlines.append(deadline_s)
+            return super().embed(texts, deadline_s=deadline_s)
+
+    assert len(GatheredEmbedder(Timed(), at_once=1).embed(["w"] * count, deadline_s=7.0)) == count
+    assert deadlines == [deadline_s]

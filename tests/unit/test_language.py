@@ -47,3 +47,49 @@ def test_the_commonest_language_decides_and_is_expected_of_all() -> None:
     assert detect_each(texts) == ["spanish", "french", "french", "french"]
     assert detect_each(["A-17"], "german") == ["german"]
     assert detect_each([]) == []
+
+
+# ------------------------------------------------------------------ at the bounds
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("the you which", "english"),
+        ("the you the you the you", None),  # two different function words are chance
+        ("the you which " + "x " * 27, "english"),
+        ("the you which " + "x " * 28, None),  # less than a tenth
+        ("αβγ ab", "greek"),
+        ("αβ ab", None),  # half of the letters
+        ("α", "greek"),
+        ("а" * 48 + "ђ", "serbian"),
+        ("а" * 49 + "ђ", "russian"),  # one letter in fifty
+    ],
+)
+def test_a_language_is_told_from_enough_words_or_letters_on(text: str, language: str | None) -> None:
+    assert detect(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("the you which nicht", "english"),
+        ("the you which they nicht wird", "german"),  # only twice as many
+        ("the you which they this nicht wird", "english"),
+        ("the you", "german"),
+    ],
+)
+def test_where_a_language_is_expected_another_one_has_to_be_clearly_ahead(text: str, language: str) -> None:
+    assert detect(text, "german") == language
+
+
+def test_of_two_with_as_many_words_the_one_with_more_different_ones_is_taken() -> None:
+    assert detect("the the you which nicht wird werden mit") == "german"
+    assert detect("the you which they nicht nicht wird werden") == "english"
+
+
+def test_texts_that_belong_together_are_read_in_their_commonest_language() -> None:
+    english, german = "the you which", "nicht wird werden"
+    mixed = f"{english} nicht wird"
+    assert detect(mixed) == "english"
+    assert detect_each([english, german, german, german, mixed]) == ["english", *["german"] * 4]
