@@ -68,10 +68,14 @@ class Standin:
         self._call("DELETE", "keys", key=key)
 
     def register_workspace(
-        self, token: str, *, team_id: str, user_id: str = "U0BOT", bot_id: str = "B0BOT", app_id: str = "A0APP"
-    ) -> None:
-        """An installation in Slack, and its bot's token."""
-        self._call("POST", "workspaces", token=token, team_id=team_id, user_id=user_id, bot_id=bot_id, app_id=app_id)
+        self, token: str, *, team_id: str, user_id: str = "U0BOT", bot_id: str = "B0BOT", app_id: str = "A0APP",
+        webhook: str | None = None, signing_secret: str = "",
+    ) -> None:  # fmt: skip
+        """An installation in Slack, and its bot's token. webhook: where `post_event` posts to, signed."""
+        self._call(
+            "POST", "workspaces", token=token, team_id=team_id, user_id=user_id, bot_id=bot_id, app_id=app_id,
+            webhook=webhook, signing_secret=signing_secret,
+        )  # fmt: skip
 
     def revoke_workspace(self, token: str) -> None:
         """From now on token_revoked."""
@@ -111,6 +115,33 @@ class Standin:
         returns what that answered."""
         answer = self._call("POST", "statuses", number_id=number_id, message_id=message_id, status=status, code=code)
         return int(answer["answered"])
+
+    # What customers send
+
+    def post_message(
+        self, token: str, chat_id: int, text: str | None = None, *, kind: str = "text", topic: int | None = None,
+        more: Record | None = None,
+    ) -> Record:  # fmt: skip
+        """Post a customer's message of that kind (see standin.customers.CONTENTS) to the bot's webhook, as Telegram
+        does; returns the update. Raises ControlError when it was not taken."""
+        return self._posted(
+            "messages", token=token, chat_id=chat_id, kind=kind, text=text, topic=topic, more=more
+        )  # fmt: skip
+
+    def post_update(self, token: str, name: str, value: Record) -> Record:
+        """As post_message, any other update."""
+        return self._posted("updates", token=token, name=name, value=value)
+
+    def post_event(self, token: str, event: Record) -> None:
+        """Post an event to the workspace's webhook, as Slack does. Raises ControlError when it was not taken."""
+        self._posted("events", token=token, event=event)
+
+    def _posted(self, path: str, **values: Any) -> Record:
+        answer = self._call("POST", path, **values)
+        if answer["answered"] != 200:
+            raise ControlError(f"the webhook answered {answer['answered']}")
+        update: Record = answer.get("update", {})
+        return update
 
     # What should go wrong
 

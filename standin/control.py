@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from standin import faults, files, graph, numbers, slack
+from standin import customers, faults, files, graph, numbers, slack
 from standin.graph_wire import Node
 from standin.records import Log
 from standin.wire import Exchange
@@ -76,8 +76,9 @@ async def _revoke_key(world: World, values: Values) -> Values:
 
 
 async def _register_workspace(world: World, values: Values) -> Values:
-    """{token, team_id, user_id, bot_id, app_id, team?}: Slack knows the token of this installation's bot."""
-    _only(values, "token", "team_id", "user_id", "bot_id", "app_id", "team")
+    """{token, team_id, user_id, bot_id, app_id, team?, webhook?, signing_secret?}: Slack knows the token of this
+    installation's bot; its events go to the webhook."""
+    _only(values, "token", "team_id", "user_id", "bot_id", "app_id", "team", "webhook", "signing_secret")
     workspace = slack.Workspace(**{"team": values["team_id"], **values})
     world.workspaces[workspace.token] = workspace
     return {}
@@ -141,6 +142,28 @@ async def _post_status(world: World, values: Values) -> Values:
     number = world.numbers[str(values["number_id"])]
     code = int(values["code"]) if "code" in values else None
     return {"answered": await numbers.post_status(number, values["message_id"], values["status"], code)}
+
+
+async def _post_message(world: World, values: Values) -> Values:
+    """{token, chat_id, kind?, text?, topic?, more?}: a customer's message, posted to the bot's webhook."""
+    _only(values, "token", "chat_id", "kind", "text", "topic", "more")
+    bot, chat_id = world.bots[values.pop("token")], int(values.pop("chat_id"))
+    update = customers.telegram_message(bot, chat_id, **values)
+    return {"answered": await customers.post_update(bot, update), "update": update}
+
+
+async def _post_update(world: World, values: Values) -> Values:
+    """{token, name, value}: any other update, such as an edited_message or a message_reaction."""
+    _only(values, "token", "name", "value")
+    bot = world.bots[values["token"]]
+    update = customers.telegram_update(bot, values["name"], values["value"])
+    return {"answered": await customers.post_update(bot, update), "update": update}
+
+
+async def _post_event(world: World, values: Values) -> Values:
+    """{token, event}: an event of Slack's, posted to the workspace's webhook."""
+    _only(values, "token", "event")
+    return {"answered": await customers.post_event(world.workspaces[values["token"]], values["event"])}
 
 
 async def _add_fault(world: World, values: Values) -> Values:
@@ -267,6 +290,9 @@ ENDPOINTS: dict[tuple[str, str], Callable[[World, Values], Awaitable[Values]]] =
     ("POST", "numbers"): _register_number,
     ("DELETE", "numbers"): _revoke_number,
     ("POST", "statuses"): _post_status,
+    ("POST", "messages"): _post_message,
+    ("POST", "updates"): _post_update,
+    ("POST", "events"): _post_event,
     ("POST", "faults"): _add_fault,
     ("GET", "faults"): _list_faults,
     ("DELETE", "faults"): _clear_faults,

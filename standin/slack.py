@@ -33,7 +33,7 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """An installation of an application, with the token of its bot."""
+    """An installation of an application, with the token of its bot. webhook: where its events are posted to, signed."""
 
     token: str
     team_id: str
@@ -42,6 +42,8 @@ class Workspace:
     app_id: str
     team: str
     revoked: bool = False
+    webhook: str | None = None
+    signing_secret: str = ""
 
 
 class Refused(Exception):

@@ -142,7 +142,8 @@ def _send_message(world: World, bot: Bot, params: Params) -> Result:
     bot.last_message_id += 1
     message = _message(bot, chat_id, bot.last_message_id, text, entities)
     bot.texts[str(chat_id), bot.last_message_id] = text
-    _record(world, bot, "message", params, chat_id, message_id=bot.last_message_id, text=text)
+    topic = params.get("message_thread_id")
+    _record(world, bot, "message", params, chat_id, message_id=bot.last_message_id, text=text, topic=topic)
     return {"result": message}
 
 

@@ -25,13 +25,14 @@ PROMPTS_KEPT = 5_000  # prompts are the bulk of the memory; older requests keep 
 
 @dataclass(slots=True)
 class Bot:
-    """A registered bot. texts: (chat, message id) → its text now."""
+    """A registered bot. updates: how many its webhook was sent. texts: (chat, message id) → its text now."""
 
     token: str
     username: str
     first_name: str
     webhook: dict[str, Any] = field(default_factory=dict)
     last_message_id: int = 0
+    updates: int = 0
     texts: dict[tuple[str, int], str] = field(default_factory=dict)
 
     @property
