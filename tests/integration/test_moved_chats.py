@@ -147,7 +147,7 @@ def test_unread_and_who_answers_are_kept(station: Station, bot: Bot) -> None:
 
 def test_reactions_move_along(station: Station, bot: Bot) -> None:
     receive(station, bot, said("one?", GROUP), said("two?", SUPERGROUP))
-    [(message,)] = station.rows("SELECT external_id FROM messages WHERE text = '/ask one?'")
+    [(message,)] = station.rows("SELECT external_id FROM messages WHERE text = 'one?'")
     reaction = {"chat": GROUP, "message_id": int(message), "user": {"id": 5, "first_name": "A"}, "date": 1_780_000_001,
                 "new_reaction": [{"type": "emoji", "emoji": "👍"}]}  # fmt: skip
     receive(station, bot, {"update_id": 99_001, "message_reaction": reaction}, went())

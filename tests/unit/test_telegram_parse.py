@@ -259,6 +259,34 @@ def test_a_mention_in_a_group_may_be_answered(text: str, word: str, kind: str) -
     assert read_in_group(text=text, entities=[spanning(text, word, kind)]).reply
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        ("@harbour_bot is berth 4 free?", ["@harbour_bot"], "is berth 4 free?"),
+        ("⛵️👨‍👩‍👧 ahoy @HARBOUR_Bot, is berth 4 free?", ["@HARBOUR_Bot"], "⛵️👨‍👩‍👧 ahoy is berth 4 free?"),
+        ("Is berth 4 free, @harbour_bot", ["@harbour_bot"], "Is berth 4 free,"),
+        ("/ask is berth 4 free?", ["/ask"], "is berth 4 free?"),
+        ("/ask@harbour_bot is berth 4 free?", ["/ask@harbour_bot"], "is berth 4 free?"),
+        ("/ask @harbour_bot: is 4 free?", ["/ask", "@harbour_bot"], "is 4 free?"),
+        ("/start@harbour_bot spring", ["/start@harbour_bot"], "/start@harbour_bot spring"),
+        ("@other_bot is berth 4 free?", ["@other_bot"], "@other_bot is berth 4 free?"),
+        ("@harbour_bot", ["@harbour_bot"], "@harbour_bot"),
+        ("/ask", ["/ask"], "/ask"),
+    ],
+)
+def test_what_only_says_that_it_is_for_us_is_taken_out(text: str, words: list[str], said: str) -> None:
+    entities = [spanning(text, word, "bot_command" if word[0] == "/" else "mention") for word in words]
+    assert read_in_group(text=text, entities=entities).text == said
+    edited = only(update("edited_message", in_group(text=text, entities=entities)))
+    assert edited.text == said
+
+
+def test_overlapping_and_foreign_entities_take_nothing_else_out() -> None:
+    text = "@harbour_bot @harbour_bot x"
+    spans = [{"type": "mention", "offset": o, "length": 12} for o in (0, 0, 13, 5, 400)]
+    assert read_in_group(text=text, entities=[*spans, {"type": "mention"}, None, 7]).text == "x"
+
+
 def test_a_mention_in_a_caption_may_be_answered() -> None:
     caption = "😀 @harbour_bot what is this?"
     fields = {"caption": caption, "caption_entities": [spanning(caption, "@harbour_bot", "mention")]}

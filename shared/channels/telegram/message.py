@@ -32,6 +32,8 @@ _SERVICE_PREFIXES = (
     "poll_option_",
 )  # fmt: skip
 
+_ENTITIES_MAX = 100
+_SEPARATORS = " ,:\t"
 ASK = "/ask"
 """What asks the bot in a group without its name."""
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -73,6 +75,43 @@ def topic_of(message: dict[str, Any]) -> str | None:
 
 def text(message: dict[str, Any]) -> str | None:
     return written(message.get("text")) or written(message.get("caption")) or contents.rich_text(message)
+
+
+def said(message: dict[str, Any], me: Me) -> str | None:
+    """The text without what only says that it is for us: our name, and `/ask` before a question. All of it where
+    nothing else is said."""
+    for field, listed in (("text", "entities"), ("caption", "caption_entities")):
+        whole = written(message.get(field))
+        if whole is not None:
+            return written(_unaddressed(message[field], message.get(listed), me)) or whole
+    return contents.rich_text(message)
+
+
+def _unaddressed(whole: str, entities: Any, me: Me) -> str:
+    """Without them and the separators behind each."""
+    if not isinstance(entities, list):
+        return whole
+    encoded = whole.encode("utf-16-le", "surrogatepass")
+    ours = [one for one in entities[:_ENTITIES_MAX] if isinstance(one, dict) and _is_address(encoded, one, me)]
+    kept, end = "", 0
+    for one in sorted(ours, key=lambda entity: int(entity["offset"])):
+        before = encoded[2 * end : 2 * int(one["offset"])].decode("utf-16-le", "replace")
+        kept += before.lstrip(_SEPARATORS) if end else before
+        end = max(end, int(one["offset"]) + int(one["length"]))
+    rest = encoded[2 * end :].decode("utf-16-le", "replace")
+    return (kept + rest.lstrip(_SEPARATORS)).strip(" ") if end else whole
+
+
+def _is_address(encoded: bytes, entity: dict[str, Any], me: Me) -> bool:
+    if entity.get("type") == "mention":
+        return _is_mention(encoded, entity, me)
+    return entity.get("type") == "bot_command" and _is_mention(encoded, entity, me) and _command(encoded, entity) == ASK
+
+
+def _command(encoded: bytes, entity: dict[str, Any]) -> str:
+    begin, length = int(entity["offset"]), int(entity["length"])
+    word = encoded[2 * begin : 2 * (begin + length)].decode("utf-16-le", "replace")
+    return word.partition("@")[0].casefold()
 
 
 def start_parameter(message: dict[str, Any]) -> str | None:

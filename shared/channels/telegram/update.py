@@ -134,6 +134,7 @@ def _message_key(update: Update, *more: str) -> str:
 def _message(update: Update, me: Me) -> list[InboundEvent]:
     kind, reason = content.judge(update.value, me)
     event = _event(update, kind, reason, _message_key(update), holds_text=True)
+    event = replace(event, text=content.said(update.value, me))
     if kind == "message":
         return [replace(event, referral=content.start_parameter(update.value))]
     # what was the group's id before; with this half alone the event is of the chat that it was
@@ -151,7 +152,8 @@ def _post(reason: Reason) -> Reader:
 def _edited(reason: Reason) -> Reader:
     def read(update: Update, me: Me) -> list[InboundEvent]:
         event = _event(update, "edited", reason, _edit_key(update), holds_text=True)
-        return [replace(event, sent_at=moment(update.value.get("edit_date")) or event.sent_at)]
+        edited_at = moment(update.value.get("edit_date"))
+        return [replace(event, text=content.said(update.value, me), sent_at=edited_at or event.sent_at)]
 
     return read
 
