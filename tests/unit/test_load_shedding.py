@@ -100,7 +100,7 @@ def test_a_company_that_was_never_behind_is_not_kept() -> None:
 
 
 def test_steps_that_do_not_rise_are_refused() -> None:
-    with pytest.raises(ValueError, match="later"):
+    with pytest.raises(ValueError, match=r"^each step should be entered later than the one before it$"):
         Rules((15.0, 15.0, 60.0), 20.0)
 
 

@@ -384,3 +384,25 @@ def test_words_are_compared_by_their_beginning_and_wide_scripts_by_pairs_of_char
     text = "We are closed. Returning is free. 営業時間は九時です。 返品は無料です。"
     assert prompt.quote([passage(text)], "can I RETURN it", "") == "\n“Returning is free.” [1]"
     assert prompt.quote([passage(text)], "返品", "") == "\n“返品は無料です。” [1]"
+
+
+@pytest.mark.parametrize("zeros", ["&#{}60;/passage", "&#x{}3c;/passage"])
+def test_a_character_written_with_thousands_of_zeros_is_read_as_well(zeros: str) -> None:
+    """More digits than Python reads as a number."""
+    text = zeros.format("0" * 5_000)
+    assert build([customer(text)])[-1]["content"] == text.replace("&", "＆")
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("So [1].", True), ("So [3, 2].", True), ("So【2†source】", True), ("[9] and [1]", True), ("So [0].", False),
+        ("So [3].", False), ("So", False),
+    ],
+)  # fmt: skip
+def test_an_answer_cites_a_passage_that_was_given(text: str, cited: bool) -> None:
+    assert prompt.cites(text, [RETURNS, SHIPPING]) is cited
+
+
+def test_what_stands_around_a_citation_that_is_taken_out_stays() -> None:
+    assert prompt.check_citations("X [7] X\n[8]\nX\t[9]!", [RETURNS]) == ("X X\n\nX!", ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -117,3 +117,29 @@ def test_two_words_are_not_worth_asking_unless_a_filter_says_where(loop: Loop) -
     reranked(one, "opening hours", passages("a", "bbb"), filtered=True)
     assert len(asked) == 1
     assert reranked(None, "how long does it take", passages("a", "bbb"))[0].text == "a"
+
+
+class Told:
+    """A reranker that keeps what it was asked."""
+
+    def __init__(self, *scores: float) -> None:
+        self.given = list(scores)
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        self.asked.append((question, list(texts)))
+        return self.given
+
+
+def test_each_passage_is_judged_with_its_title_and_those_of_one_score_keep_their_order() -> None:
+    told, found = Told(0.5, 0.9, 0.5), passages("a", "b", "c")
+    ranked = reranked(told, "how long does", found)
+    assert told.asked == [("how long does", [f"{p.title}\n{p.text}" for p in found])]
+    assert [(p.text, p.score) for p in ranked] == [("b", 0.9), ("a", 0.5), ("c", 0.5)]
+
+
+def test_three_words_and_two_passages_are_enough_to_ask() -> None:
+    for question, count, asked in (("how long does", 2, 1), ("how long", 2, 0), ("how long does", 1, 0)):
+        told = Told(*[0.5] * count)
+        assert len(reranked(told, question, passages(*"ab"[:count]))) == count
+        assert len(told.asked) == asked
