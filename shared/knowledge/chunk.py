@@ -6,18 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.knowledge.extract.base import CHUNKED_CHARS_MAX, CHUNKS_MAX, TITLE_CHARS, Parsed, Turn, Unreadable
+from shared.knowledge.tabled import with_headers
 from shared.model import NewChunk
 
 TARGET_CHARS = 900
 """At most so long, so that eight passages fit a prompt and one fits a chat bubble."""
 TAIL_CHARS = 200
 """A section's last chunk below this joins the one before it: alone it would have lost its context."""
-VERSION = 1
+VERSION = 2
 """Part of every content hash: raise it when the cuts change, and documents are chunked anew when added again."""
 
 _UNDERLINE = re.compile(r"(=+|-{2,})[ \t]*")
 _LINE = re.compile(r"[^\n]+")
-_FENCE = re.compile(r"[ \t]*(```|~~~)")
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")
 
@@ -35,7 +36,7 @@ def parsed(title: str, text: str = "", turns: Sequence[Turn] = ()) -> Parsed:
     more than a document may be. For what somebody sent call it in a child (extract.read_document)."""
     title = clean(title).strip()[:TITLE_CHARS].strip()
     if not turns:
-        text = clean(text)
+        text = with_headers(clean(text), TARGET_CHARS)
         return Parsed(title, text, tuple(split(title, text)))
     turns = [Turn(clean(turn.speaker), clean(turn.text), turn.starts_s) for turn in turns]
     times = "".join(str(turn.starts_s) for turn in turns)
@@ -131,7 +132,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, int]]:
         line = text[start:end]
         if fence is not None:
             last_end = end
-            if line.strip() == fence:
+            if (bare := line.strip()).startswith(fence) and not bare.strip(fence[0]):
                 fence = None
             continue
         gap = begin is not None and "\n\n" in text[last_end : start + 1]

@@ -1,125 +1,402 @@
-"""HTML made into Markdown-like text: headings, paragraphs, lists, rows of tables. Scripts and menus are left."""
+"""HTML made into Markdown: headings, paragraphs, lists, tables. Scripts, menus and cookie banners are left.
+
+Lexbor parses as browsers do, so that what is not closed ends where a browser ends it. What of the page is content is
+decided here: forms, buttons, asides and what is folded in are, because shops and helpdesks put their answers there.
+"""
 
 from __future__ import annotations
 
-import codecs
 import re
-from html.parser import HTMLParser
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from shared.knowledge.extract import charsets
 from shared.knowledge.extract.base import Extracted, Unreadable, joined, title_cut
+from shared.knowledge.extract.docx import shifted
+from shared.knowledge.extract.package import NODES_MAX
+from shared.knowledge.extract.tables import CELLS_MAX, Grid
 
-_LEFT = {
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "svg",
-    "nav",
-    "footer",
-    "form",
-    "iframe",
-    "select",
-    "button",
-    "aside",
-}
-_BLOCKS = {
-    "p", "div", "section", "article", "main", "header", "ul", "ol", "dl", "dt", "dd", "table", "blockquote", "figure",
-    "pre", "address", "details", "summary", "figcaption", "hr", "body",
-}  # fmt: skip
-_NOT_OF_THE_WEB = frozenset(("punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf-7"))
+DEPTH_MAX = 120
+"""What is nested deeper is taken as if it stood there."""
+TINY_CHARS, SCRIPTS_CHARS = 80, 2_000
+"""A page of less text than that and of more scripts shows its text by them. One from an address counts SCRIPTS_CHARS."""
+OPEN_MAX = 4_000
+OPTIONS_MAX = 50
+BANNER_CHARS = 3_000
+
+_LEFT = frozenset((
+    "script", "style", "noscript", "template", "svg", "iframe", "head", "object", "canvas", "audio", "video", "math",
+    "textarea", "datalist", "rt", "rp", "del", "s", "strike", "-comment",
+))  # fmt: skip
+"""No text, or text that is not to be read: readings above characters, prices that were."""
+_INLINE = frozenset((
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "dfn", "em", "font", "i", "ins", "kbd",
+    "mark", "nobr", "q", "ruby", "rb", "samp", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+))  # fmt: skip
+_APART = frozenset(("button", "label", "option", "input", "select", "output", "meter", "progress", "img"))
+"""Within a line, and apart from what stands beside them."""
 _HEADING = re.compile(r"h([1-6])")
-_CHARSET = re.compile(rb"""charset=["']?\s*([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9:-]{0,30})")
+_NEVER_DEEP = frozenset((
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "html", "head",
+    "body", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup", "a", "button", "nobr",
+))  # fmt: skip
+"""They have no end, or end by themselves where the next one begins."""
+_SPACE = re.compile(r"[ \t\n\r\f]+")
+_WORD = re.compile(r"[a-z]+")
+_MENUS = frozenset(("nav", "navbar", "navigation", "menu", "menubar", "breadcrumb", "breadcrumbs", "pagination", "sitemap"))
+_CONSENT = frozenset((
+    "cookie", "cookies", "consent", "gdpr", "dsgvo", "onetrust", "didomi", "usercentrics", "cookiebot", "cybotcookiebotdialog",
+    "cookiebanner", "cookieconsent", "cookienotice", "cookiebar", "truste", "trustarc", "klaro", "osano", "quantcast", "iubenda",
+))  # fmt: skip
+_BANNERS = frozenset((
+    "banner", "bar", "notice", "dialog", "modal", "popup", "overlay", "message", "info", "box", "consent", "cookiebanner",
+    "cookieconsent", "cookienotice", "cookiebar", "sdk", "wrapper", "alert", "toast",
+))  # fmt: skip
+_ACCEPTS = re.compile(
+    r"accept|agree|allow|got it|ok\b|reject|decline|zustimm|akzept|ablehn|einverstanden|erlaub|accepte|refuse|autoris"
+    r"|acept|rechaz|accett|rifiut|aceit|recus|akkoord|weiger|godk|tillad|afvis|hyväksy|akcept|zgadzam|odrzu|souhlas"
+    r"|přijm|elfogad|kabul|принять|соглас|отклон|同意|接受|拒绝|許可|동의|قبول|موافق", re.IGNORECASE)  # fmt: skip
+_COOKIES = re.compile(r"cookie|куки|クッキー|쿠키|ملفات تعريف", re.IGNORECASE)
 
 
-def read(raw: bytes) -> Extracted:
-    parser = _Reader()
-    parser.feed(_decoded(raw))
-    parser.close()
-    return Extracted(parser.text(), parser.title())
+def read(raw: bytes, label: str | None = None) -> Extracted:
+    """label: the encoding that it was sent with, if that was said."""
+    text = charsets.of_page(raw, label)
+    root, title = _parsed(text)
+    if not root.chars and "<title" in text.lower() and "</title" not in text.lower():
+        # A title that never ends has swallowed the page.
+        place = text.lower().index("<title")
+        end = text.find("<", place + 1)
+        if end > 0:
+            root, title = _parsed(text[:end] + "</title>" + text[end:])
+    written = _Writer(root).text() or _Writer(root, everything=True).text()
+    if len(written) < TINY_CHARS and root.scripts >= SCRIPTS_CHARS:
+        raise Unreadable(
+            f"{len(written)} characters of text beside scripts of {root.scripts}: they may show the rest; save what the "
+            "browser shows, or send the text"
+        )
+    return Extracted(written, title_cut(title))
 
 
-def _decoded(raw: bytes) -> str:
-    """By its byte order mark, else what it says of itself, else UTF-8, else what browsers take."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", "replace")
-    named = _CHARSET.search(raw[:2048])
-    for encoding in (_named(named[1].decode("ascii")) if named else "utf-8", "utf-8", "windows-1252"):
-        try:
-            return raw.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+class Element:
+    """chars: of all text below; linked: of those, in links and buttons; links: how many there are. scripts: of a page,
+    characters in them."""
+
+    __slots__ = ("attributes", "chars", "children", "linked", "links", "name", "scripts")
+
+    def __init__(self, name: str, attributes: Mapping[str, str | None]) -> None:
+        self.name = name
+        self.attributes = attributes
+        self.children: list[Element | str] = []
+        self.chars = self.linked = self.links = self.scripts = 0
+
+    def get(self, name: str) -> str:
+        return self.attributes.get(name) or ""
+
+    def every(self) -> Iterator[Element]:
+        """All elements below."""
+        waiting = [iter(self.children)]
+        while waiting:
+            child = next(waiting[-1], None)
+            if child is None:
+                waiting.pop()
+            elif isinstance(child, Element):
+                yield child
+                waiting.append(iter(child.children))
+
+    def plain(self) -> str:
+        """All text below, on one line."""
+        parts: list[str] = []
+        waiting = [iter(self.children)]
+        while waiting:
+            child = next(waiting[-1], None)
+            if child is None:
+                waiting.pop()
+            elif isinstance(child, str):
+                parts.append(child)
+            else:
+                parts.append(" ")
+                waiting.append(iter(child.children))
+        return " ".join("".join(parts).split())
+
+    def words(self) -> set[str]:
+        """Of its class and id."""
+        split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", f"{self.get('class')} {self.get('id')}"[:500])
+        return set(_WORD.findall(split.lower()))
+
+
+def _parsed(text: str) -> tuple[Element, str]:
+    """The page's elements and its title. The tree is copied in a loop, because a page may nest as deeply as it likes."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    _refuse_depths(text)
+    tree = LexborHTMLParser(text)
+    found = tree.css_first("title")
+    title = found.text(deep=True) if found is not None else ""
+    root = Element("body", {})
+    root.scripts = sum(
+        SCRIPTS_CHARS if script.attributes.get("src") else len(script.text(deep=True)) for script in tree.css("script")
+    )
+    open_: list[tuple[Element, Any]] = [(root, tree.body)]  # with the node that each one was made of
+    node = tree.body.first_child if tree.body is not None else None
+    count = 0
+    while open_:
+        if node is None:
+            element, made_of = open_.pop()
+            if open_ and made_of is not None:
+                _tell(open_[-1][0], element)
+                node = made_of.next
             continue
-    return raw.decode("utf-8", "replace")
+        count += 1
+        if count > NODES_MAX:
+            raise Unreadable(f"more than {NODES_MAX} elements: divide the page")
+        name = node.tag or ""
+        if name == "-text":
+            _add_text(open_[-1][0], node.text_content or "")
+        elif name not in _LEFT:
+            deep = len(open_) > DEPTH_MAX
+            element = open_[-1][0] if deep and name not in ("br",) else Element(name, node.attributes)
+            if element is not open_[-1][0]:
+                open_[-1][0].children.append(element)
+            child = node.first_child
+            if child is not None:
+                open_.append((element, node))
+                node = child
+                continue
+            if element is not open_[-1][0]:
+                _tell(open_[-1][0], element)
+        node = node.next
+    return root, title
 
 
-def _named(encoding: str) -> str:
-    """What a page calls its encoding, if a browser reads it: Python knows others, some of which take hours."""
-    try:
-        found = codecs.lookup(encoding).name
-    except LookupError:
-        return "utf-8"
-    return "utf-8" if found in _NOT_OF_THE_WEB else found
+def _refuse_depths(text: str) -> None:
+    """Raise Unreadable for more elements open at once than any page has: with each further one the parser looks
+    through all of them."""
+    depth = at = 0
+    lowered = text.lower()
+    for tag in _TAG.finditer(lowered):
+        if tag.start() < at or tag[2] in _NEVER_DEEP:
+            continue
+        if tag[1]:
+            depth = max(0, depth - 1)
+        elif tag[2] == "script":
+            at = lowered.find("</script", tag.end())
+            if at < 0:
+                return
+        else:
+            depth += 1
+            if depth > OPEN_MAX:
+                raise Unreadable("nested too deeply")
 
 
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+def _add_text(parent: Element, text: str) -> None:
+    parent.children.append(text)
+    parent.chars += len(text) - text.count(" ") - text.count("\n")
+
+
+def _tell(parent: Element, element: Element) -> None:
+    """Add what an element has to the one that it stands in."""
+    if element is parent:
+        return
+    parent.chars += element.chars
+    if element.name in ("a", "button"):
+        parent.linked += element.chars
+        parent.links += 1
+    else:
+        parent.linked += element.linked
+        parent.links += element.links
+
+
+def _is_dense(element: Element) -> bool:
+    """Mostly links."""
+    return element.links > 1 and element.linked * 2 >= element.chars
+
+
+class _Writer:
+    def __init__(self, root: Element, *, everything: bool = False) -> None:
+        self._root = root
+        self._everything = everything
         self._blocks: list[str] = []
         self._line: list[str] = []
         self._prefix = ""
-        self._left: list[str] = []
-        self._title: list[str] = []
-        self._in_title = False
         self._in_pre = 0
+        self._room = [CELLS_MAX]
 
     def text(self) -> str:
+        self._inside(self._root, chrome=False, content=False)
         self._end_block()
         return joined(self._blocks)
 
-    def title(self) -> str | None:
-        return title_cut("".join(self._title))
+    # ------------------------------------------------------------ what is left out
+    def _is_left(self, element: Element, chrome: bool, content: bool) -> bool:
+        """chrome: inside of the page's own head or foot; content: inside of an article or of the main part."""
+        if self._everything or element is self._root:
+            return False
+        role = element.get("role").lower()
+        if element.name in ("nav", "menu") or role in ("navigation", "menu", "menubar"):
+            return _is_dense(element) or element.chars - element.linked < 200
+        if element.name in _INLINE:
+            return False
+        words = element.words()
+        outside = element.name in ("header", "footer") and not content
+        if (words & _MENUS or outside) and _is_dense(element):
+            return True
+        if chrome and element.links and element.linked * 5 >= element.chars * 4:
+            return True
+        if chrome and element.chars < 300 and _is_imprint(element):
+            return True
+        return self._is_consent(element, words, role)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _LEFT:
-            self._left.append(tag)
-            if len(self._left) > 500:
-                raise Unreadable("nested too deeply")
-        elif tag == "title" and not self._title:
-            self._in_title = True
-        elif heading := _HEADING.fullmatch(tag):
+    def _is_consent(self, element: Element, words: set[str], role: str) -> bool:
+        """A banner that asks for consent to cookies: named so, or saying so, with something to press."""
+        if not 0 < element.chars < BANNER_CHARS or element.chars * 3 > self._root.chars * 2:
+            return False
+        presses = [one for one in element.every() if one.name == "button" or "button" in one.get("role").lower()
+                   or (one.name == "input" and one.get("type").lower() in ("button", "submit"))
+                   or (one.name == "a" and {"btn", "button"} & one.words())]  # fmt: skip
+        named = bool(words & _CONSENT) or any(word.startswith("cookie") for word in words)
+        if named and (presses or role in ("dialog", "alertdialog") or words & _BANNERS):
+            return True
+        accepts = any(_ACCEPTS.search(one.plain()[:60] or one.get("value")[:60]) for one in presses)
+        return accepts and element.chars < 1_500 and _COOKIES.search(element.plain()) is not None
+
+    # ------------------------------------------------------------ what is written
+    def _inside(self, element: Element, chrome: bool, content: bool) -> None:
+        for child in element.children:
+            if isinstance(child, str):
+                self._line.append(child if self._in_pre else _SPACE.sub(" ", child))
+            elif not self._is_left(child, chrome, content):
+                self._element(child, chrome, content)
+
+    def _element(self, element: Element, chrome: bool, content: bool) -> None:
+        name = element.name
+        content = content or name in ("article", "main", "section") or element.get("role") in ("main", "article")
+        chrome = chrome or (name in ("footer", "header") and not content)
+        if name in ("sup", "sub"):
+            self._line.append(shifted(element.plain(), "superscript" if name == "sup" else "subscript"))
+        elif name in _INLINE:
+            self._inside(element, chrome, content)
+        elif name == "br":
+            self._line.append("\n")
+        elif name in _APART:
+            self._control(element, chrome, content)
+        elif name == "li":
+            self._line.append("\n- ")
+            self._inside(element, chrome, content)
+        elif name == "table":
+            self._end_block()
+            self._table(element, chrome, content)
+        elif heading := _HEADING.fullmatch(name):
             self._end_block()
             self._prefix = "#" * int(heading[1]) + " "
-        elif tag in _BLOCKS:
+            self._inside(element, chrome, content)
             self._end_block()
-            self._in_pre += tag == "pre"
-        elif tag == "li":
-            self._end_line("- ")
-        elif tag in ("br", "tr"):
-            self._end_line("")
-        elif tag in ("td", "th") and self._line and not self._line[-1].endswith("\n"):
-            self._line.append(" | ")
+            self._prefix = ""
+        else:
+            self._block(element, chrome, content)
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._left:
-            while self._left.pop() != tag:
-                pass
-        elif tag == "title":
-            self._in_title = False
-        elif tag in _BLOCKS or _HEADING.fullmatch(tag):
+    def _block(self, element: Element, chrome: bool, content: bool) -> None:
+        item = bool(self._line) and self._line[-1] == "\n- "  # a paragraph in an item begins on its line
+        if not item:
             self._end_block()
-            self._in_pre -= tag == "pre" and self._in_pre > 0
+        self._in_pre += element.name == "pre"
+        self._inside(element, chrome, content)
+        if element.name == "dt":
+            self._line.append("\n")
+        elif self._in_pre or not item:
+            self._end_block()
+        self._in_pre -= element.name == "pre"
 
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self._title.append(data)
-        elif not self._left:
-            self._line.append(data if self._in_pre else re.sub(r"\s+", " ", data))
-
-    def _end_line(self, following: str) -> None:
-        self._line.append("\n" + following)
+    def _control(self, element: Element, chrome: bool, content: bool) -> None:
+        self._line.append(" ")
+        if element.name == "select":
+            options = [one.plain() for one in element.every() if one.name == "option"]
+            self._line.append(", ".join(option for option in options[:OPTIONS_MAX] if option))
+        elif element.name == "input":
+            if element.get("type").lower() in ("button", "submit"):
+                self._line.append(element.get("value"))
+        else:
+            self._inside(element, chrome, content)
+        self._line.append(" ")
 
     def _end_block(self) -> None:
         lines = [line.rstrip() for line in "".join(self._line).split("\n")]
-        body = "\n".join(line if self._in_pre else line.strip() for line in lines if line.strip(" -"))
+        body = "\n".join(
+            line if self._in_pre else _SPACE.sub(" ", line.strip()) for line in lines if line.strip(" -")
+        )
+        self._line = []
         if body.strip():
-            self._blocks.append(self._prefix + (body if not self._prefix else " ".join(body.split())))
-        self._line, self._prefix = [], ""
+            self._blocks.append(self._prefix + (" ".join(body.split()) if self._prefix else body))
+            self._prefix = ""
+
+    # ------------------------------------------------------------ tables
+    def _table(self, table: Element, chrome: bool, content: bool) -> None:
+        rows = list(_rows(table))
+        if _is_layout(table, rows):
+            for row in rows:
+                for cell in _cells(row):
+                    self._block(cell, chrome, content)
+            return
+        grid = Grid(self._room)
+        grid.captions += [one.plain() for one in table.children if isinstance(one, Element) and one.name == "caption"]
+        for row in rows:
+            cells = list(_cells(row))
+            if not cells:
+                continue
+            grid.begin_row(header=row.get("in") == "thead" or all(cell.name == "th" for cell in cells))
+            for cell in cells:
+                grid.cell(self._cell(cell, chrome, content), _span(cell, "colspan"), _span(cell, "rowspan"))
+        self._blocks += grid.blocks()
+
+    def _cell(self, cell: Element, chrome: bool, content: bool) -> str:
+        """What stands in it, its paragraphs one behind the other; of a picture alone what it is said to show."""
+        inner = _Writer(cell, everything=self._everything)
+        inner._room = self._room
+        text = "; ".join(line.lstrip("-# ") for line in inner.text().split("\n") if line.strip("-# "))
+        if text:
+            return text
+        for one in cell.every():
+            said = one.get("alt") or one.get("aria-label") or one.get("title")
+            if said:
+                return said
+            if one.name == "input" and one.get("type").lower() in ("checkbox", "radio"):
+                return "✓" if "checked" in one.attributes else "✗"
+        return ""
+
+
+def _is_imprint(element: Element) -> bool:
+    """A line that claims rights and tells nothing else."""
+    text = element.plain().lower()
+    return "©" in text or "copyright" in text or "all rights reserved" in text
+
+
+def _rows(table: Element) -> Iterator[Element]:
+    for child in table.children:
+        if isinstance(child, Element) and child.name in ("thead", "tbody", "tfoot"):
+            for row in child.children:
+                if isinstance(row, Element) and row.name == "tr":
+                    row.attributes = {**row.attributes, "in": child.name}
+                    yield row
+        elif isinstance(child, Element) and child.name == "tr":
+            yield child
+
+
+def _cells(row: Element) -> Iterator[Element]:
+    return (child for child in row.children if isinstance(child, Element) and child.name in ("td", "th"))
+
+
+def _is_layout(table: Element, rows: list[Element]) -> bool:
+    """A table that puts text beside text: it says so, has one column, or whole sections in its cells."""
+    if table.get("role") in ("presentation", "none"):
+        return True
+    if all(sum(1 for _ in _cells(row)) < 2 for row in rows):
+        return True
+    return any(
+        one.name == "table" or _HEADING.fullmatch(one.name) for row in rows for cell in _cells(row) for one in cell.every()
+    )  # fmt: skip
+
+
+def _span(cell: Element, name: str) -> int:
+    written = cell.get(name).strip()
+    return int(written[:5]) if written.isascii() and written.isdecimal() else 1
