@@ -90,15 +90,6 @@ class XmlReader:
         raise NotImplementedError
 
 
-def decoded(raw: bytes) -> str:
-    """The text of a file that says nothing of its encoding. Raises Unreadable."""
-    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError:
-        raise Unreadable("the text is not UTF-8: save it as UTF-8") from None
-
-
 def bounded(text: str) -> str:
     if len(text) > CHARS_MAX:
         raise Unreadable(f"more than {CHARS_MAX} characters: divide the document")

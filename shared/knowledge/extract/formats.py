@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.knowledge.extract import docx, html, pdf, plain, transcripts
+from shared.knowledge.extract import docx, epub, html, odf, pdf, plain, pptx, transcripts, xlsx
 from shared.knowledge.extract.base import Extracted
 
 
@@ -32,6 +32,28 @@ FORMATS = {
         ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),
         cpu_s=60,
     ),
+    "xlsx": Format(
+        xlsx.read,
+        (".xlsx", ".xlsm"),
+        (
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "application/vnd.ms-excel.sheet.macroenabled.12",
+        ),
+        cpu_s=60,
+    ),
+    "pptx": Format(
+        pptx.read,
+        (".pptx",),
+        ("application/vnd.openxmlformats-officedocument.presentationml.presentation",),
+        cpu_s=60,
+    ),
+    "odf": Format(
+        odf.read,
+        (".odt", ".ods", ".odp"),
+        tuple(f"application/vnd.oasis.opendocument.{kind}" for kind in ("text", "spreadsheet", "presentation")),
+        cpu_s=60,
+    ),
+    "epub": Format(epub.read, (".epub",), ("application/epub+zip",), cpu_s=60),
     "vtt": Format(transcripts.read_vtt, (".vtt",), ("text/vtt",)),
     "srt": Format(transcripts.read_srt, (".srt",), ("application/x-subrip",)),
     "transcript": Format(transcripts.read_json, (".json",), ("application/json",)),

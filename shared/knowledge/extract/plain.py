@@ -1,96 +1,151 @@
-"""Text, Markdown, tables."""
+"""Text, Markdown, and tables as text."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from typing import NamedTuple
 
-from shared.knowledge.extract.base import Extracted, Unreadable, bounded, decoded, joined, title_cut
+from shared.knowledge.extract import charsets, sheets
+from shared.knowledge.extract.base import Extracted, Unreadable, bounded, joined, title_cut
 
-ROWS_MAX = 100_000
 FIELD_MAX = 200_000
-COLUMNS_MAX = 1_000
-CELL_CHARS = 200
-"""Of a column's name, which each of its cells repeats."""
 DELIMITERS = "\t;|,"
 """The comma last: in `1,50;2,75` it is none."""
-SAMPLE_CHARS, SAMPLE_ROWS = 16_384, 20
+FRONT_MATTER_LINES = 200
+_DECIMAL = re.compile(r"(?<=\d),(?=\d)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 def read_text(raw: bytes) -> Extracted:
-    return Extracted(bounded(decoded(raw)))
+    return Extracted(bounded(charsets.of_text(raw)))
 
 
+# ------------------------------------------------------------------ Markdown
 def read_markdown(raw: bytes) -> Extracted:
-    """The title is a heading that stands first."""
-    text = bounded(decoded(raw))
+    """Without front matter, comments and the marks around code, which keeps its lines, moved in by four blanks. The
+    title is the front matter's, else a heading that stands first."""
+    text = bounded(charsets.of_text(raw)).replace("\r\n", "\n").replace("\r", "\n")
+    title, begins = _front_matter(text)
+    text = joined(_without_marks(_without_comments(text[begins:]).split("\n")), "\n")
     first = text[:8_000].lstrip().split("\n", 1)[0]
-    return Extracted(text, title_cut(first.lstrip("# ")) if first.startswith("#") else None)
+    return Extracted(text, title or (title_cut(first.lstrip("# ")) if first.startswith("#") else None))
+
+
+def _front_matter(text: str) -> tuple[str | None, int]:
+    """The title that it names, and where the text behind it begins. It stands between two lines of three dashes (or
+    pluses) and tells `name: value`."""
+    mark = text[:3]
+    if mark not in ("---", "+++") or text[3:4] != "\n":
+        return None, 0
+    at, title, told = 4, None, False
+    for _ in range(FRONT_MATTER_LINES):
+        end = text.find("\n", at)
+        line = text[at : end if end >= 0 else len(text)]
+        if line.rstrip() in (mark, "..."):
+            return (title_cut(title or ""), len(text) if end < 0 else end + 1) if told else (None, 0)
+        name, sign, value = line.partition(":" if mark == "---" else "=")
+        if sign and name.strip().replace("_", "").replace("-", "").isalnum():
+            told = True
+            if name.strip().lower() == "title":
+                title = value.strip().strip("\"'")
+        elif line.strip() and not line.startswith((" ", "\t", "-", "#", "]", "[")):
+            return None, 0  # a line between two rules
+        if end < 0:
+            break
+        at = end + 1
+    return None, 0
+
+
+def _without_comments(text: str) -> str:
+    """HTML's comments are notes among those who write."""
+    if "<!--" not in text:
+        return text
+    kept, at = [], 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
+        kept.append(text[at:begin])
+        at = end + 3
+    return "".join([*kept, text[at:]])
+
+
+def _without_marks(lines: list[str]) -> Iterator[str]:
+    fence = ""
+    for line in lines:
+        opening = _FENCE.match(line)
+        if not fence:
+            if opening is None:
+                yield line
+            elif "`" in line[opening.end() :] and opening[1][0] == "`":
+                yield line  # code within a line
+            else:
+                fence = opening[1]
+        elif opening is not None and not line.strip().strip(fence[0]) and len(opening[1]) >= len(fence):
+            fence = ""
+        elif opening is None:
+            yield "    " + line if line.strip() else ""
+
+
+# ------------------------------------------------------------------ tables
+class _Dialect(NamedTuple):
+    """begins: where the first row does. quoting: csv's. escapes: a backslash does, in place of doubled quotes."""
+
+    delimiter: str
+    begins: int
+    quoting: int
+    escapes: bool
 
 
 def read_csv(raw: bytes) -> Extracted:
-    """Each row is a paragraph of `column: value` lines, so that what stands in a cell is found with its column."""
-    text = bounded(decoded(raw))
-    delimiter, begins = _delimiter(text)
+    """How its cells are divided is decided on the whole file; sheets.blocks() tells what becomes of the rows."""
+    text = bounded(charsets.of_text(raw))
     csv.field_size_limit(FIELD_MAX)
-    lines = io.StringIO(text[begins:], newline="")
-    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    dialect = _dialect(text)
     try:
-        return Extracted(joined(_paragraphs(rows)))
+        return Extracted(joined(sheets.blocks(_rows(text, dialect))))
     except csv.Error as e:
         raise Unreadable(f"not a valid table: {e}") from None
 
 
-def _delimiter(text: str) -> tuple[str, int]:
-    """What stands between cells, and where the first row begins: as the file says (`sep=;`), else what divides its
-    first rows alike, into the most cells."""
+def _rows(text: str, dialect: _Dialect) -> Iterator[list[str]]:
+    reader = csv.reader(
+        io.StringIO(text[dialect.begins :] if dialect.begins else text, newline=""), delimiter=dialect.delimiter,
+        skipinitialspace=True, quoting=dialect.quoting, doublequote=not dialect.escapes,
+        escapechar="\\" if dialect.escapes else None,
+    )  # fmt: skip
+    if dialect.quoting != csv.QUOTE_NONE:
+        return iter(reader)
+    return ([cell.strip().strip('"') if cell.count('"') == 2 else cell for cell in row] for row in reader)
+
+
+def _dialect(text: str) -> _Dialect:
+    """What stands between cells, and where the first row begins: as the file says (`sep=;`), else what divides most of
+    its rows alike, into the most cells. An odd number of quotes means inches, not that a cell goes on to the end."""
+    quoting = csv.QUOTE_MINIMAL if text.count('"') % 2 == 0 else csv.QUOTE_NONE
+    escapes = quoting == csv.QUOTE_MINIMAL and '\\"' in text and '""' not in text.replace('\\""', "")
     first = text[:8].split("\n", 1)[0].rstrip("\r")
     if first.lower().startswith("sep=") and len(first) == 5:
-        return first[4], min(len(text), text.index(first) + len(first) + 1)
-    sample = io.StringIO(text[:SAMPLE_CHARS], newline="")
-    whole = len(text) <= SAMPLE_CHARS
-    alike = {}
-    for delimiter in DELIMITERS:
-        sample.seek(0)
-        widths = _widths(csv.reader(sample, delimiter=delimiter, skipinitialspace=True), whole)
-        alike[delimiter] = max(((widths.count(width), width) for width in set(widths) if width > 1), default=(0, 0))
+        begins = min(len(text), text.index(first) + len(first) + 1)
+        begins += text[begins - 1 : begins + 1] == "\r\n"
+        return _Dialect(first[4], begins, quoting, escapes)
+    alike = {each: _alike(text, _Dialect(each, 0, quoting, escapes)) for each in DELIMITERS}
+    commas = text.count(",")
+    if commas and len(_DECIMAL.findall(text)) == commas and any(alike[each] > (0, 0) for each in DELIMITERS[:-1]):
+        alike[","] = (0, 0)  # each of them stands in a number
     best = max(DELIMITERS, key=lambda each: alike[each])  # of equals the first
-    return (best if alike[best] > (0, 0) else ","), 0
+    return _Dialect(best if alike[best] > (0, 0) else ",", 0, quoting, escapes)
 
 
-def _widths(rows: Iterator[list[str]], whole: bool) -> list[int]:
-    """How many cells the first rows have; without the last one of a part, which may be cut off."""
-    widths = []
+def _alike(text: str, dialect: _Dialect) -> tuple[int, int]:
+    """How many rows have as many cells as most have, and how many cells those are."""
+    widths: Counter[int] = Counter()
     try:
-        for row in islice(rows, SAMPLE_ROWS):
-            widths.append(len(row))  # noqa: PERF401  what was counted before an error stays
+        for number, row in enumerate(_rows(text, dialect)):
+            widths[len(row)] += 1
+            if number > sheets.ROWS_MAX:
+                break
     except csv.Error:
-        return widths
-    return widths if whole or len(widths) < 2 else widths[:-1]
-
-
-def _paragraphs(rows: Iterator[list[str]]) -> Iterator[str]:
-    header: list[str] | None = None
-    for number, row in enumerate(rows):
-        if number > ROWS_MAX:
-            raise Unreadable(f"more than {ROWS_MAX} rows: divide the table")
-        if len(row) > COLUMNS_MAX:
-            raise Unreadable(f"more than {COLUMNS_MAX} columns: divide the table")
-        if header is None:
-            if not any(map(str.strip, row)):
-                continue  # blank lines before the table, and what the line end behind `sep=;` leaves
-            header = [" ".join(name[:CELL_CHARS].split()) or f"column {place}" for place, name in enumerate(row, 1)]
-            continue
-        yield from _paragraph(header, row)
-
-
-def _paragraph(header: list[str], row: list[str]) -> Iterator[str]:
-    """The row's lines, if it has any; a wide row of long column names is counted before it is joined."""
-    lines = [
-        f"{header[place] if place < len(header) else f'column {place + 1}'}: {' '.join(value.split())}"
-        for place, value in enumerate(row) if value.strip()
-    ]  # fmt: skip
-    if lines:
-        yield "\n".join(lines)
+        pass  # what was counted before stays
+    return max(((count, width) for width, count in widths.items() if width > 1), default=(0, 0))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from shared.knowledge.extract import charsets
 from shared.knowledge.extract.base import (
     CHARS_MAX,
     SPEAKER_CHARS,
@@ -15,7 +16,6 @@ from shared.knowledge.extract.base import (
     Turn,
     Unreadable,
     bounded,
-    decoded,
     title_cut,
 )
 
@@ -48,14 +48,14 @@ _STARTS = (
 
 
 def read_vtt(raw: bytes) -> Extracted:
-    text = decoded(raw)
+    text = charsets.of_text(raw)
     if not text.lstrip("\ufeff").startswith("WEBVTT"):
         raise Unreadable("not a valid WebVTT file: its first line should be WEBVTT")
     return _of_cues(text)
 
 
 def read_srt(raw: bytes) -> Extracted:
-    return _of_cues(decoded(raw))
+    return _of_cues(charsets.of_text(raw))
 
 
 def _of_cues(text: str) -> Extracted:
@@ -150,7 +150,7 @@ def read_json(raw: bytes) -> Extracted:
     """A list of `{"speaker", "text", "start"}`, or an object that holds one under a usual name. Other names that usual
     services give are known, too; times are seconds, or h:mm:ss, or milliseconds under `start_ms`."""
     try:
-        content = json.loads(decoded(raw))
+        content = json.loads(charsets.of_text(raw))
     except (ValueError, RecursionError):
         raise Unreadable("not valid JSON") from None
     listed = _listed(content)

@@ -35,7 +35,10 @@ def document(header: dict[str, Any], raw: bytes) -> Answer:
     """header: kind, title (wins over the file's own), name (where neither is known)."""
     extracted = FORMATS[header["kind"]].read(raw)
     title = title_cut(header["title"] or "") or title_cut(extracted.title or "") or header["name"]
-    return packed(chunk.parsed(title, extracted.text, extracted.turns))
+    parsed = chunk.parsed(title, extracted.text, extracted.turns)
+    if not any(any(map(str.isalnum, part.text)) for part in parsed.chunks):
+        raise Unreadable("no text was found in it: if a picture shows the text, recognise it first")
+    return packed(parsed)
 
 
 def packed(parsed: Parsed) -> Answer:
@@ -65,4 +68,5 @@ def loads_more() -> bool:
 
 def load_more() -> None:
     """What takes time to load and a first text or page can do without."""
-    import pypdf  # noqa: F401
+    import pypdf
+    import selectolax.lexbor  # noqa: F401
