@@ -11,16 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from shared.knowledge.extract.base import Extracted, Unreadable, joined, title_cut
-from shared.knowledge.extract.package import Node, Package, opened
+from shared.knowledge.extract.package import Node, opened
 from shared.knowledge.extract.tables import CELLS_MAX, Grid
 
 _MAIN = "word/document.xml"
 _STYLED = re.compile(r"(?:heading|berschrift|titre|ttulo|titolo)\D{0,20}([1-9])", re.IGNORECASE)
 _TITLES = ("title", "titel", "titre")
 _STYLE_CHARS = 100
+TINY_CHARS = 80
+"""A document of pictures with less text than that is a scan."""
 _BODY_LEVEL = 9
 """An outline level that says: no heading."""
-_LEFT = frozenset(("del", "moveFrom", "delText", "instrText", "rt", "pPr", "rPr", "sectPr", "Fallback", "commentReference"))
+_LEFT = frozenset(
+    ("del", "moveFrom", "delText", "instrText", "rt", "pPr", "rPr", "sectPr", "Fallback", "commentReference")
+)
 """What was struck out, field codes, readings above characters; of alternatives the second."""
 _OFF = ("0", "false", "off", "none")
 _SYMBOLS = {
@@ -28,7 +32,7 @@ _SYMBOLS = {
         "fc": "✓", "fb": "✗", "fe": "☑", "fd": "☒", "a8": "☐", "6f": "☐", "e0": "→", "df": "←", "4a": "☺", "28": "☎",
     },
     "wingdings 2": {"50": "✓", "4f": "✗", "52": "☑", "51": "☒", "a3": "☐"},
-    "symbol": {"b0": "°", "b1": "±", "b3": "≥", "a3": "≤", "b4": "×", "a5": "∞", "b9": "≠", "bb": "≈", "6d": "µ", "57": "Ω"},
+    "symbol": {"b0": "°", "b1": "±", "b3": "≥", "a3": "≤", "b4": "×", "b9": "≠", "bb": "≈", "6d": "µ", "57": "Ω"},
 }  # fmt: skip
 RAISED = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 LOWERED = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
@@ -46,11 +50,15 @@ def read(raw: bytes) -> Extracted:
             for kind in ("styles", "footnotes", "endnotes")
         }
         body = package.tree(main).first("body")
+        pictures = any(name.startswith(f"{folder}/media/") for name in package.names)
     reader = _Reader(_styles(part["styles"]), _notes(part["footnotes"]), _notes(part["endnotes"]))
     if body is None:
         raise Unreadable("not a valid Word document (it has no body): save it as .docx")
     blocks = list(reader.blocks(body))
-    return Extracted(joined([*blocks, *reader.notes_left()]), reader.title)
+    text = joined([*blocks, *reader.notes_left()])
+    if pictures and len(text) < TINY_CHARS:
+        raise Unreadable(f"{len(text)} characters of text beside pictures: recognise the text that they show first")
+    return Extracted(text, reader.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,28 +7,19 @@ decided here: forms, buttons, asides and what is folded in are, because shops an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from shared.knowledge.extract import charsets
 from shared.knowledge.extract.base import Extracted, Unreadable, joined, title_cut
 from shared.knowledge.extract.docx import shifted
-from shared.knowledge.extract.package import NODES_MAX
+from shared.knowledge.extract.page import Element, parsed
 from shared.knowledge.extract.tables import CELLS_MAX, Grid
 
-DEPTH_MAX = 120
-"""What is nested deeper is taken as if it stood there."""
 TINY_CHARS, SCRIPTS_CHARS = 80, 2_000
-"""A page of less text than that and of more scripts shows its text by them. One from an address counts SCRIPTS_CHARS."""
-OPEN_MAX = 4_000
+"""A page of less text than that and of more scripts shows its text by them."""
 OPTIONS_MAX = 50
 BANNER_CHARS = 3_000
 
-_LEFT = frozenset((
-    "script", "style", "noscript", "template", "svg", "iframe", "head", "object", "canvas", "audio", "video", "math",
-    "textarea", "datalist", "rt", "rp", "del", "s", "strike", "-comment",
-))  # fmt: skip
-"""No text, or text that is not to be read: readings above characters, prices that were."""
 _INLINE = frozenset((
     "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "dfn", "em", "font", "i", "ins", "kbd",
     "mark", "nobr", "q", "ruby", "rb", "samp", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
@@ -36,23 +27,57 @@ _INLINE = frozenset((
 _APART = frozenset(("button", "label", "option", "input", "select", "output", "meter", "progress", "img"))
 """Within a line, and apart from what stands beside them."""
 _HEADING = re.compile(r"h([1-6])")
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9:-]{0,30})")
-_NEVER_DEEP = frozenset((
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "html", "head",
-    "body", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup", "a", "button", "nobr",
-))  # fmt: skip
-"""They have no end, or end by themselves where the next one begins."""
 _SPACE = re.compile(r"[ \t\n\r\f]+")
-_WORD = re.compile(r"[a-z]+")
-_MENUS = frozenset(("nav", "navbar", "navigation", "menu", "menubar", "breadcrumb", "breadcrumbs", "pagination", "sitemap"))
-_CONSENT = frozenset((
-    "cookie", "cookies", "consent", "gdpr", "dsgvo", "onetrust", "didomi", "usercentrics", "cookiebot", "cybotcookiebotdialog",
-    "cookiebanner", "cookieconsent", "cookienotice", "cookiebar", "truste", "trustarc", "klaro", "osano", "quantcast", "iubenda",
-))  # fmt: skip
-_BANNERS = frozenset((
-    "banner", "bar", "notice", "dialog", "modal", "popup", "overlay", "message", "info", "box", "consent", "cookiebanner",
-    "cookieconsent", "cookienotice", "cookiebar", "sdk", "wrapper", "alert", "toast",
-))  # fmt: skip
+_MENUS = frozenset(
+    ["nav", "navbar", "navigation", "menu", "menubar", "breadcrumb", "breadcrumbs", "pagination", "sitemap"]
+)
+_CONSENT = frozenset(
+    [
+        "cookie",
+        "cookies",
+        "consent",
+        "gdpr",
+        "dsgvo",
+        "onetrust",
+        "didomi",
+        "usercentrics",
+        "cookiebot",
+        "cybotcookiebotdialog",
+        "cookiebanner",
+        "cookieconsent",
+        "cookienotice",
+        "cookiebar",
+        "truste",
+        "trustarc",
+        "klaro",
+        "osano",
+        "quantcast",
+        "iubenda",
+    ]
+)
+_BANNERS = frozenset(
+    [
+        "banner",
+        "bar",
+        "notice",
+        "dialog",
+        "modal",
+        "popup",
+        "overlay",
+        "message",
+        "info",
+        "box",
+        "consent",
+        "cookiebanner",
+        "cookieconsent",
+        "cookienotice",
+        "cookiebar",
+        "sdk",
+        "wrapper",
+        "alert",
+        "toast",
+    ]
+)
 _ACCEPTS = re.compile(
     r"accept|agree|allow|got it|ok\b|reject|decline|zustimm|akzept|ablehn|einverstanden|erlaub|accepte|refuse|autoris"
     r"|acept|rechaz|accett|rifiut|aceit|recus|akkoord|weiger|godk|tillad|afvis|hyväksy|akcept|zgadzam|odrzu|souhlas"
@@ -63,149 +88,20 @@ _COOKIES = re.compile(r"cookie|куки|クッキー|쿠키|ملفات تعري�
 def read(raw: bytes, label: str | None = None) -> Extracted:
     """label: the encoding that it was sent with, if that was said."""
     text = charsets.of_page(raw, label)
-    root, title = _parsed(text)
+    root, title = parsed(text)
     if not root.chars and "<title" in text.lower() and "</title" not in text.lower():
         # A title that never ends has swallowed the page.
         place = text.lower().index("<title")
         end = text.find("<", place + 1)
         if end > 0:
-            root, title = _parsed(text[:end] + "</title>" + text[end:])
+            root, title = parsed(text[:end] + "</title>" + text[end:])
     written = _Writer(root).text() or _Writer(root, everything=True).text()
     if len(written) < TINY_CHARS and root.scripts >= SCRIPTS_CHARS:
         raise Unreadable(
-            f"{len(written)} characters of text beside scripts of {root.scripts}: they may show the rest; save what the "
-            "browser shows, or send the text"
+            f"{len(written)} characters of text beside scripts of {root.scripts}: they may show the rest; save what "
+            "the browser shows, or send the text"
         )
     return Extracted(written, title_cut(title))
-
-
-class Element:
-    """chars: of all text below; linked: of those, in links and buttons; links: how many there are. scripts: of a page,
-    characters in them."""
-
-    __slots__ = ("attributes", "chars", "children", "linked", "links", "name", "scripts")
-
-    def __init__(self, name: str, attributes: Mapping[str, str | None]) -> None:
-        self.name = name
-        self.attributes = attributes
-        self.children: list[Element | str] = []
-        self.chars = self.linked = self.links = self.scripts = 0
-
-    def get(self, name: str) -> str:
-        return self.attributes.get(name) or ""
-
-    def every(self) -> Iterator[Element]:
-        """All elements below."""
-        waiting = [iter(self.children)]
-        while waiting:
-            child = next(waiting[-1], None)
-            if child is None:
-                waiting.pop()
-            elif isinstance(child, Element):
-                yield child
-                waiting.append(iter(child.children))
-
-    def plain(self) -> str:
-        """All text below, on one line."""
-        parts: list[str] = []
-        waiting = [iter(self.children)]
-        while waiting:
-            child = next(waiting[-1], None)
-            if child is None:
-                waiting.pop()
-            elif isinstance(child, str):
-                parts.append(child)
-            else:
-                parts.append(" ")
-                waiting.append(iter(child.children))
-        return " ".join("".join(parts).split())
-
-    def words(self) -> set[str]:
-        """Of its class and id."""
-        split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", f"{self.get('class')} {self.get('id')}"[:500])
-        return set(_WORD.findall(split.lower()))
-
-
-def _parsed(text: str) -> tuple[Element, str]:
-    """The page's elements and its title. The tree is copied in a loop, because a page may nest as deeply as it likes."""
-    from selectolax.lexbor import LexborHTMLParser
-
-    _refuse_depths(text)
-    tree = LexborHTMLParser(text)
-    found = tree.css_first("title")
-    title = found.text(deep=True) if found is not None else ""
-    root = Element("body", {})
-    root.scripts = sum(
-        SCRIPTS_CHARS if script.attributes.get("src") else len(script.text(deep=True)) for script in tree.css("script")
-    )
-    open_: list[tuple[Element, Any]] = [(root, tree.body)]  # with the node that each one was made of
-    node = tree.body.first_child if tree.body is not None else None
-    count = 0
-    while open_:
-        if node is None:
-            element, made_of = open_.pop()
-            if open_ and made_of is not None:
-                _tell(open_[-1][0], element)
-                node = made_of.next
-            continue
-        count += 1
-        if count > NODES_MAX:
-            raise Unreadable(f"more than {NODES_MAX} elements: divide the page")
-        name = node.tag or ""
-        if name == "-text":
-            _add_text(open_[-1][0], node.text_content or "")
-        elif name not in _LEFT:
-            deep = len(open_) > DEPTH_MAX
-            element = open_[-1][0] if deep and name not in ("br",) else Element(name, node.attributes)
-            if element is not open_[-1][0]:
-                open_[-1][0].children.append(element)
-            child = node.first_child
-            if child is not None:
-                open_.append((element, node))
-                node = child
-                continue
-            if element is not open_[-1][0]:
-                _tell(open_[-1][0], element)
-        node = node.next
-    return root, title
-
-
-def _refuse_depths(text: str) -> None:
-    """Raise Unreadable for more elements open at once than any page has: with each further one the parser looks
-    through all of them."""
-    depth = at = 0
-    lowered = text.lower()
-    for tag in _TAG.finditer(lowered):
-        if tag.start() < at or tag[2] in _NEVER_DEEP:
-            continue
-        if tag[1]:
-            depth = max(0, depth - 1)
-        elif tag[2] == "script":
-            at = lowered.find("</script", tag.end())
-            if at < 0:
-                return
-        else:
-            depth += 1
-            if depth > OPEN_MAX:
-                raise Unreadable("nested too deeply")
-
-
-def _add_text(parent: Element, text: str) -> None:
-    parent.children.append(text)
-    parent.chars += len(text) - text.count(" ") - text.count("\n")
-
-
-def _tell(parent: Element, element: Element) -> None:
-    """Add what an element has to the one that it stands in."""
-    if element is parent:
-        return
-    parent.chars += element.chars
-    if element.name in ("a", "button"):
-        parent.linked += element.chars
-        parent.links += 1
-    else:
-        parent.linked += element.linked
-        parent.links += element.links
 
 
 def _is_dense(element: Element) -> bool:
@@ -322,9 +218,7 @@ class _Writer:
 
     def _end_block(self) -> None:
         lines = [line.rstrip() for line in "".join(self._line).split("\n")]
-        body = "\n".join(
-            line if self._in_pre else _SPACE.sub(" ", line.strip()) for line in lines if line.strip(" -")
-        )
+        body = "\n".join(line if self._in_pre else _SPACE.sub(" ", line.strip()) for line in lines if line.strip(" -"))
         self._line = []
         if body.strip():
             self._blocks.append(self._prefix + (" ".join(body.split()) if self._prefix else body))
@@ -392,9 +286,8 @@ def _is_layout(table: Element, rows: list[Element]) -> bool:
         return True
     if all(sum(1 for _ in _cells(row)) < 2 for row in rows):
         return True
-    return any(
-        one.name == "table" or _HEADING.fullmatch(one.name) for row in rows for cell in _cells(row) for one in cell.every()
-    )  # fmt: skip
+    inside = (one for row in rows for cell in _cells(row) for one in cell.every())
+    return any(one.name == "table" or _HEADING.fullmatch(one.name) for one in inside)
 
 
 def _span(cell: Element, name: str) -> int:

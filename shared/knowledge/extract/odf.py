@@ -42,7 +42,9 @@ def _hidden(*roots: Node | None) -> dict[str, tuple[str, bool]]:
             place, left = "", table is not None and table.get("display") == "false"
             if text is not None:
                 position = text.get("text-position")
-                place = "superscript" if position.startswith("super") else "subscript" if position.startswith("sub") else ""
+                place = (
+                    "superscript" if position.startswith("super") else "subscript" if position.startswith("sub") else ""
+                )
                 struck = text.get("text-line-through-style") not in ("", "none")
                 left |= struck or text.get("text:display") == "none"
             if place or left:
@@ -141,7 +143,9 @@ class _Reader:
             grid.cell(text, _count(cell, "number-columns-spanned"), _count(cell, "number-rows-spanned"))
 
     def sheets(self, body: Node) -> Iterator[str]:
-        tables = [table for table in body.elements("table") if not self.styles.get(table.get("style-name"), ("", False))[1]]
+        tables = [
+            table for table in body.elements("table") if not self.styles.get(table.get("style-name"), ("", False))[1]
+        ]
         for table in tables:
             if len(tables) > 1:
                 yield f"# {' '.join(table.get('table:name').split())}"

@@ -7,7 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from shared.knowledge.extract import charsets, sheets
 from shared.knowledge.extract.base import Extracted, Unreadable, bounded, joined, title_cut
@@ -94,7 +94,7 @@ class _Dialect(NamedTuple):
 
     delimiter: str
     begins: int
-    quoting: int
+    quoting: Literal[0, 3]
     escapes: bool
 
 
@@ -123,7 +123,7 @@ def _rows(text: str, dialect: _Dialect) -> Iterator[list[str]]:
 def _dialect(text: str) -> _Dialect:
     """What stands between cells, and where the first row begins: as the file says (`sep=;`), else what divides most of
     its rows alike, into the most cells. An odd number of quotes means inches, not that a cell goes on to the end."""
-    quoting = csv.QUOTE_MINIMAL if text.count('"') % 2 == 0 else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if text.count('"') % 2 == 0 else csv.QUOTE_NONE
     escapes = quoting == csv.QUOTE_MINIMAL and '\\"' in text and '""' not in text.replace('\\""', "")
     first = text[:8].split("\n", 1)[0].rstrip("\r")
     if first.lower().startswith("sep=") and len(first) == 5:

@@ -107,10 +107,8 @@ def _header(rows: Rows, flagged: Sequence[bool], merged: Sequence[bool]) -> tupl
     if count == 0:
         grouped = merged[0] and len(rows) > 2 and len(set(rows[1])) > len(set(rows[0]))
         count = 2 if grouped and not any(_DIGIT.search(cell) for cell in rows[1]) else 1
-    names = []
-    for column in zip(*rows[:count], strict=True):
-        names.append(" / ".join(dict.fromkeys(part for part in column if part)))
-    return names, count
+    columns = zip(*rows[:count], strict=True)
+    return [" / ".join(dict.fromkeys(part for part in column if part)) for column in columns], count
 
 
 def _parts(captions: list[str], header: list[str], rows: Rows, merged: Sequence[bool]) -> Iterator[str]:

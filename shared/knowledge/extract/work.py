@@ -68,5 +68,4 @@ def loads_more() -> bool:
 
 def load_more() -> None:
     """What takes time to load and a first text or page can do without."""
-    import pypdf
     import selectolax.lexbor  # noqa: F401

@@ -49,7 +49,9 @@ def read(raw: bytes) -> Extracted:
         for sheet in shown:
             relation = related.get(sheet.get("r:id") or sheet.get("id"))
             if relation is not None and relation.kind == "worksheet":
-                read_sheets.append((sheet.get("name"), _sheet(package, relation.target, strings, formats, since_1904, room)))
+                read_sheets.append(
+                    (sheet.get("name"), _sheet(package, relation.target, strings, formats, since_1904, room))
+                )
     return Extracted(joined(_told([(name, sheet) for name, sheet in read_sheets if sheet.rows])))
 
 
@@ -62,10 +64,12 @@ def _told(read_sheets: list[tuple[str, _Sheet]]) -> Iterator[str]:
 
 def _strings(root: Node | None) -> list[str]:
     """Texts that cells share, without the readings above characters."""
-    return [
-        "".join(t.text() for part in item.elements("t", "r") for t in ([part] if part.name == "t" else part.elements("t")))
-        for item in (root.elements("si") if root is not None else ())
-    ]  # fmt: skip
+    items = root.elements("si") if root is not None else ()
+    return ["".join(map(_string, item.elements("t", "r"))) for item in items]
+
+
+def _string(part: Node) -> str:
+    return part.text() if part.name == "t" else "".join(text.text() for text in part.elements("t"))
 
 
 def _formats(root: Node | None) -> list[str]:
@@ -91,7 +95,7 @@ def _sheet(
         raise Unreadable(f"not a valid Excel workbook (its XML is broken at line {e.lineno})") from None
     if reader.unsaved:
         raise Unreadable(
-            f"{reader.unsaved} cells hold formulas without their results: open it in Excel or LibreOffice and save it anew"
+            f"{reader.unsaved} cells hold formulas without their results: open it in Excel or LibreOffice and save it"
         )
     return reader
 
