@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.knowledge.extract.base import CHUNKED_CHARS_MAX, CHUNKS_MAX, TITLE_CHARS, Parsed, Turn, Unreadable
@@ -22,13 +23,25 @@ _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")
 
+_PLAIN = dict.fromkeys(map(ord, "\u00ad\u034f\u200b\u2060\ufeff")) | dict.fromkeys(
+    map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"), " "
+) | dict.fromkeys(map(ord, "\u2010\u2011"), "-") | dict.fromkeys(map(ord, "\u2028\u2029"), "\n")
+"""Soft hyphens, and what else nobody sees; spaces and hyphens that only differ in where a line may break."""
+_FORMS = re.compile("[\uff01-\uffdc\ufb00-\ufb06\ufe70-\ufefc\ufb50-\ufbb1]+")
+"""Wide and narrow forms, ligatures, Arabic letters as they are drawn."""
+
 Span = tuple[int, int]
 
 
 def clean(text: str) -> str:
-    """The text as PostgreSQL can store it: no NUL, no lone surrogate, one kind of line end."""
+    """The text as PostgreSQL can store it and as people write it: no NUL, no lone surrogate, one kind of line end; no
+    invisible marks between letters; letters with their accents in one (NFC), ligatures and wide forms as plain ones. So
+    a word reads the same in a document and in a question. Figures above the line stay as they are: 10² is not 102."""
+    if text.isascii():
+        return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").translate(_PLAIN)
+    return unicodedata.normalize("NFC", _FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text))
 
 
 def parsed(title: str, text: str = "", turns: Sequence[Turn] = ()) -> Parsed:

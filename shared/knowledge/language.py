@@ -53,6 +53,7 @@ _SCRIPTS = (
     ("armenian", re.compile(r"[԰-֏]")),
     ("yiddish", re.compile(r"[֐-׿]")),
     ("simple", re.compile(r"[ᄀ-ᇿ⺀-鿿가-힯豈-﫿]")),  # Chinese, Japanese, Korean
+    ("simple", re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")),  # Thai, Lao, Burmese, Khmer
 )
 _SERBIAN = re.compile(r"[ЂЈЉЊЋЏђјљњћџ]")
 _LETTER = re.compile(r"[^\W\d_]")

@@ -23,8 +23,9 @@ _BUILT_IN = {
     20: "hh:mm", 21: "hh:mm:ss", 22: "yyyy-mm-dd hh:mm", 37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00",
     45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss",
 }  # fmt: skip
+FORMAT_CHARS = 255
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
-_LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.')
+_LITERAL = re.compile(r'"([^"]{0,60})"|\\(.)|\[\$([^\]-]{0,10})[^\]]{0,20}\]|\[[^\]]{0,30}\]|_.|\*.')
 _CORE = re.compile(r"[0#?](?:[0#?,. ]*[0#?,])?")
 _DATE_PARTS = re.compile(r"[ymdhs]", re.IGNORECASE)
 
@@ -229,6 +230,7 @@ def number(text: str, format_: str, epoch: datetime) -> str:
         value = float(text)
     except ValueError:
         return text.strip()
+    format_ = format_[:FORMAT_CHARS]
     section = format_.split(";")[0] if value >= 0 or format_.count(";") == 0 else format_.split(";")[1]
     literal = [match[1] or match[2] or match[3] or "" for match in _LITERAL.finditer(section)]
     bare = _LITERAL.sub("\x00", section)
