@@ -23,9 +23,14 @@ _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")
 
-_PLAIN = dict.fromkeys(map(ord, "\u00ad\u034f\u200b\u2060\ufeff")) | dict.fromkeys(
-    map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"), " "
-) | dict.fromkeys(map(ord, "\u2010\u2011"), "-") | dict.fromkeys(map(ord, "\u2028\u2029"), "\n")
+_PLAIN = (
+    dict.fromkeys(map(ord, "\u00ad\u034f\u200b\u2060\ufeff"))
+    | dict.fromkeys(
+        map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"), " "
+    )
+    | dict.fromkeys(map(ord, "\u2010\u2011"), "-")
+    | dict.fromkeys(map(ord, "\u2028\u2029"), "\n")
+)
 """Soft hyphens, and what else nobody sees; spaces and hyphens that only differ in where a line may break."""
 _FORMS = re.compile("[\uff01-\uffdc\ufb00-\ufb06\ufe70-\ufefc\ufb50-\ufbb1]+")
 """Wide and narrow forms, ligatures, Arabic letters as they are drawn."""

@@ -48,7 +48,9 @@ def understand(
     if not asked:
         return {}
     said = [part for part in before if part.meaning > 0]
-    vectors = embedder.embed([*map(chunk.clean, asked), *(chunk.clean(part.text) for part in said)], deadline_s=deadline_s)
+    vectors = embedder.embed(
+        [*map(chunk.clean, asked), *(chunk.clean(part.text) for part in said)], deadline_s=deadline_s
+    )
     around = list(zip((part.meaning for part in said), vectors[len(asked) :], strict=True))
     return {
         question: Meaning(embedder.model, _leaning(vector, around), embedder.trust(question), embedder.baseline)

@@ -142,7 +142,8 @@ def bomb(method: int) -> bytes:
         ("transcript", b'{"turns": [' + b'{"a": {}},' * 500_000 + b"1]}", "memory|not a transcript"),
         ("transcript", b'[{"text": "x", "start": 1e999}]', None),
         ("transcript", b"[" * 2_000_000, "not valid JSON|crashed"),
-        ("html", b"<div>" * 200_000 + b"We open at nine.", None),
+        ("html", b"<div>" * 200_000 + b"We open at nine.", "nested"),
+        ("html", b"<div>" * 3_000 + b"We open at nine.", None),
         ("html", b'<meta charset="punycode"><p>' + b"a-" * 500_000, None),
     ],
 )

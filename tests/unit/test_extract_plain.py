@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from shared.knowledge.extract import plain
-from shared.knowledge.extract.base import CHARS_MAX, TITLE_CHARS, Unreadable, decoded, joined
-from shared.knowledge.extract.plain import CELL_CHARS, COLUMNS_MAX, FIELD_MAX, SAMPLE_CHARS, read_csv, read_markdown
+from shared.knowledge.extract import sheets
+from shared.knowledge.extract.base import CHARS_MAX, TITLE_CHARS, Unreadable, joined
+from shared.knowledge.extract.plain import FIELD_MAX, read_csv, read_markdown
 from shared.knowledge.extract.plain import read_text as text_of
+from shared.knowledge.extract.sheets import COLUMNS_MAX, NAME_CHARS
 
 
 def _table(text: str) -> list[str]:
@@ -26,12 +27,23 @@ def _unreadable(text: str) -> str:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_text_is_read_by_its_byte_order_mark(encoding: str) -> None:
     assert text_of("Käse 漢字".encode(encoding)).text == "Käse 漢字"
-    assert decoded(b"\xfe\xff\x00K") == "K"
+    assert text_of(b"\xfe\xff\x00K").text == "K"
 
 
-def test_a_text_in_another_encoding_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Мы открыты с девяти", "cp1251"), ("Příliš žluťoučký kůň", "cp1250"), ("Zażółć gęślą jaźń", "cp1250"),
+        ("Käse, Öl", "cp850"), ("crème brûlée, père", "latin-1"), ("ışık", "cp1254"),
+    ],
+)  # fmt: skip
+def test_a_text_in_an_encoding_that_would_be_guessed_is_refused(text: str, encoding: str) -> None:
     with pytest.raises(Unreadable, match="the text is not UTF-8: save it as UTF-8"):
-        text_of("Käse".encode("latin-1"))
+        text_of(text.encode(encoding))
+
+
+def test_what_windows_writes_is_read_where_no_byte_could_mean_something_else() -> None:
+    assert text_of("Bürste – 5,00 €, „größer“".encode("cp1252")).text == "Bürste – 5,00 €, „größer“"
 
 
 def test_a_text_is_bounded() -> None:
@@ -45,6 +57,21 @@ def test_a_text_is_bounded() -> None:
     with pytest.raises(Unreadable, match=said):
         joined([half, half[:-1]])
     assert joined(["a", "b"], "-") == "a-b"
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "title"),
+    [
+        ("---\ntitle: 'Our hours'\ntags: [a, b]\n---\n\nWe open at nine.", "\nWe open at nine.", "Our hours"),
+        ("---\nWe open at nine.\n---\nAnd ten.", "---\nWe open at nine.\n---\nAnd ten.", None),
+        ("````\n```\n# code\n```\n````\n# Refunds\nNine days.", "    # code\n# Refunds\nNine days.", None),
+        ("~~~sh\n# a\n\nb\n~~~\nAfter", "    # a\n\n    b\nAfter", None),
+        ("a <!-- a note\nof ours --> b", "a  b", None),
+    ],
+)
+def test_front_matter_fences_and_comments_are_no_text(text: str, left: str, title: str | None) -> None:
+    found = read_markdown(text.encode())
+    assert (found.text, found.title) == (left, title)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +125,7 @@ def test_a_table_may_say_what_stands_between_its_cells(line: str) -> None:
 
 
 def test_a_first_row_that_only_looks_like_saying_so_is_a_row() -> None:
-    assert _table("sep=;;\n1;2;3") == ["sep=: 1\ncolumn 2: 2\ncolumn 3: 3"]
+    assert _table("sep=;;\n1;2;3") == ["# sep=", "1 | 2 | 3"]
     assert _table("sizes,a\n1,2") == ["sizes: 1\na: 2"]
     assert read_csv(b"sep=;").text == ""
     assert _table("sep=a\nxay\n1a2") == ["x: 1\ny: 2"]
@@ -114,22 +141,34 @@ def test_cells_are_quoted_trimmed_and_put_on_one_line() -> None:
 
 
 def test_columns_without_a_name_are_numbered_and_long_names_cut() -> None:
-    name = "n" * (CELL_CHARS + 1)
+    name = "n" * (NAME_CHARS + 1)
     assert _table(f"{name},,c\n1,2,3,4") == [f"{name[:-1]}: 1\ncolumn 2: 2\nc: 3\ncolumn 4: 4"]
 
 
-def test_the_last_row_of_a_sample_may_be_cut_off_and_does_not_count() -> None:
-    """Two rows of two cells, cut off where the third would have two as well: what stands before it decides."""
-    row = "x;" + "y" * 5_000 + ",z"
-    head = "a;b"
-    text = "\n".join([head, row, row, "p;" + "q" * SAMPLE_CHARS])
-    assert _table(text)[0].startswith("a: x\nb: yyy")
+def test_the_whole_file_decides_what_stands_between_cells() -> None:
+    text = "\n".join(["Name, first;Price"] + ["Lee, Ann;1"] * 19 + ["Bob;2"] * 200)
+    assert _table(text)[-1] == "Name, first: Bob\nPrice: 2"
 
 
-def test_rows_beyond_the_sample_do_not_count() -> None:
-    text = "\n".join(["a,b"] + ["1,2"] * 19 + ["1,2;3"] * 200)
-    assert _table(text)[0] == "a: 1\nb: 2"
-    assert _table(text)[-1] == "a: 1\nb: 2;3"
+def test_what_stands_above_a_table_is_its_heading() -> None:
+    assert _table("Price list 2026;;\nvalid from May;;\n\nArt;Size;Price\nA;x;1,50\n") == [
+        "# Price list 2026 – valid from May", "Art: A\nSize: x\nPrice: 1,50",
+    ]  # fmt: skip
+
+
+def test_a_first_row_of_figures_names_no_columns() -> None:
+    assert _table("KX-1;Oil;12,90\nKX-2;Knife;31,00") == ["KX-1 | Oil | 12,90", "KX-2 | Knife | 31,00"]
+    assert _table("Product,2023,2024\nShoe,1,2") == ["Product: Shoe\n2023: 1\n2024: 2"]
+
+
+def test_a_quote_that_is_alone_means_inches() -> None:
+    assert _table('Size;Price\n5" pipe;1\n"6 inch;2\n"7";3') == [
+        'Size: 5" pipe\nPrice: 1', 'Size: "6 inch\nPrice: 2', 'Size: 7\nPrice: 3',
+    ]  # fmt: skip
+
+
+def test_a_backslash_escapes_a_quote_where_none_is_doubled() -> None:
+    assert _table('a,b\n"say \\"yes\\", please",1') == ['a: say "yes", please\nb: 1']
 
 
 def test_a_table_is_bounded_in_rows_columns_and_cells(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +178,6 @@ def test_a_table_is_bounded_in_rows_columns_and_cells(monkeypatch: pytest.Monkey
     assert _unreadable(f"a,b\n{'1' * (FIELD_MAX + 1)},2") == (
         f"not a valid table: field larger than field limit ({FIELD_MAX})"
     )
-    monkeypatch.setattr(plain, "ROWS_MAX", 2)
+    monkeypatch.setattr(sheets, "ROWS_MAX", 2)
     assert _table("a\n1\n2") == ["a: 1", "a: 2"]
     assert _unreadable("a\n1\n2\n3") == "more than 2 rows: divide the table"

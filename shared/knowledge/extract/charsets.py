@@ -53,6 +53,9 @@ def known(label: str) -> str | None:
 _SHARED = frozenset("€‚„…†‡‰‹‘’“”•–—™›\xa0¤¦§¨©«¬®°±´µ¶·¸»ÁÂÄÇÉËÍÎÓÔÖ×ÚÜÝßáâäçéëíîóôö÷úüý")
 """What a byte means in the encodings of western and of central Europe alike: of these nothing is guessed."""
 
+_INSIDE = re.compile(r"(?<=[A-Za-z])[‚„…‹“”›©®](?=[a-z])|[†‡‰•™¤¦¨¬±´¶¸](?=[a-z])")
+"""Signs where letters should be: umlauts of an older encoding."""
+
 
 def of_text(raw: bytes) -> str:
     """The text of a file that says nothing of its encoding: UTF-8, or UTF-16 by its mark, or what Windows writes in
@@ -73,6 +76,6 @@ def of_text(raw: bytes) -> str:
         text = "�"
     foreign = [c for c in text if c > "\x7f"]
     letters = sum(c.isalpha() for c in text)
-    if not set(foreign) <= _SHARED or 4 * sum(c.isalpha() for c in foreign) > letters:
+    if not set(foreign) <= _SHARED or _INSIDE.search(text) or 4 * sum(c.isalpha() for c in foreign) > letters:
         raise Unreadable("the text is not UTF-8: save it as UTF-8")
     return text

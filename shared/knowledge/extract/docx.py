@@ -52,9 +52,7 @@ def read(raw: bytes) -> Extracted:
         body = package.tree(main).first("body")
         pictures = any(name.startswith(f"{folder}/media/") for name in package.names)
     reader = _Reader(_styles(part["styles"]), _notes(part["footnotes"]), _notes(part["endnotes"]))
-    if body is None:
-        raise Unreadable("not a valid Word document (it has no body): save it as .docx")
-    blocks = list(reader.blocks(body))
+    blocks = list(reader.blocks(body)) if body is not None else []
     text = joined([*blocks, *reader.notes_left()])
     if pictures and len(text) < TINY_CHARS:
         raise Unreadable(f"{len(text)} characters of text beside pictures: recognise the text that they show first")

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from shared.knowledge.extract import charsets, sheets
@@ -31,8 +31,9 @@ def read_markdown(raw: bytes) -> Extracted:
     text = bounded(charsets.of_text(raw)).replace("\r\n", "\n").replace("\r", "\n")
     title, begins = _front_matter(text)
     text = joined(_without_marks(_without_comments(text[begins:]).split("\n")), "\n")
-    first = text[:8_000].lstrip().split("\n", 1)[0]
-    return Extracted(text, title or (title_cut(first.lstrip("# ")) if first.startswith("#") else None))
+    first = text[:8_000].strip("\n").split("\n", 1)[0]
+    is_heading = first.lstrip(" ").startswith("#") and not first.startswith("    ")
+    return Extracted(text, title or (title_cut(first.lstrip("# ")) if is_heading else None))
 
 
 def _front_matter(text: str) -> tuple[str | None, int]:
@@ -109,37 +110,46 @@ def read_csv(raw: bytes) -> Extracted:
         raise Unreadable(f"not a valid table: {e}") from None
 
 
-def _rows(text: str, dialect: _Dialect) -> Iterator[list[str]]:
+def _rows(text: str, dialect: _Dialect, *, strict: bool = False) -> Iterator[list[str]]:
     reader = csv.reader(
         io.StringIO(text[dialect.begins :] if dialect.begins else text, newline=""), delimiter=dialect.delimiter,
         skipinitialspace=True, quoting=dialect.quoting, doublequote=not dialect.escapes,
-        escapechar="\\" if dialect.escapes else None,
+        escapechar="\\" if dialect.escapes else None, strict=strict,
     )  # fmt: skip
     if dialect.quoting != csv.QUOTE_NONE:
         return iter(reader)
-    return ([cell.strip().strip('"') if cell.count('"') == 2 else cell for cell in row] for row in reader)
+    return ([_bare(cell.strip()) for cell in row] for row in reader)
+
+
+def _bare(cell: str) -> str:
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
 def _dialect(text: str) -> _Dialect:
     """What stands between cells, and where the first row begins: as the file says (`sep=;`), else what divides most of
-    its rows alike, into the most cells. An odd number of quotes means inches, not that a cell goes on to the end."""
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if text.count('"') % 2 == 0 else csv.QUOTE_NONE
-    escapes = quoting == csv.QUOTE_MINIMAL and '\\"' in text and '""' not in text.replace('\\""', "")
+    its rows alike, into the most cells. Where quotes do not close as they should and the rows fit better without them,
+    they mean inches."""
+    begins = 0
+    escapes = '\\"' in text and '""' not in text.replace('\\""', "")
+    delimiters: Sequence[str] = DELIMITERS
     first = text[:8].split("\n", 1)[0].rstrip("\r")
     if first.lower().startswith("sep=") and len(first) == 5:
+        delimiters = first[4]
         begins = min(len(text), text.index(first) + len(first) + 1)
-        begins += text[begins - 1 : begins + 1] == "\r\n"
-        return _Dialect(first[4], begins, quoting, escapes)
-    alike = {each: _alike(text, _Dialect(each, 0, quoting, escapes)) for each in DELIMITERS}
+    alike = {each: _alike(text, _Dialect(each, begins, csv.QUOTE_MINIMAL, escapes)) for each in delimiters}
     commas = text.count(",")
-    if commas and len(_DECIMAL.findall(text)) == commas and any(alike[each] > (0, 0) for each in DELIMITERS[:-1]):
-        alike[","] = (0, 0)  # each of them stands in a number
-    best = max(DELIMITERS, key=lambda each: alike[each])  # of equals the first
-    return _Dialect(best if alike[best] > (0, 0) else ",", 0, quoting, escapes)
+    if commas and len(_DECIMAL.findall(text)) == commas and any(alike[each][:2] > (0, 0) for each in delimiters[:-1]):
+        alike[","] = (0, 0, True)  # each of them stands in a number
+    best = max(delimiters, key=lambda each: alike[each][:2])  # of equals the first
+    if alike[best][0] == 0 and len(delimiters) > 1:
+        best = ","
+    quoted = _Dialect(best, begins, csv.QUOTE_MINIMAL, escapes)
+    bare = _Dialect(best, begins, csv.QUOTE_NONE, False)
+    return quoted if alike[best][2] or _alike(text, bare)[:2] <= alike[best][:2] else bare
 
 
-def _alike(text: str, dialect: _Dialect) -> tuple[int, int]:
-    """How many rows have as many cells as most have, and how many cells those are."""
+def _alike(text: str, dialect: _Dialect) -> tuple[int, int, bool]:
+    """How many rows have as many cells as most have, how many cells those are, and whether all quotes close."""
     widths: Counter[int] = Counter()
     try:
         for number, row in enumerate(_rows(text, dialect)):
@@ -148,4 +158,16 @@ def _alike(text: str, dialect: _Dialect) -> tuple[int, int]:
                 break
     except csv.Error:
         pass  # what was counted before stays
-    return max(((count, width) for width, count in widths.items() if width > 1), default=(0, 0))
+    count, width = max(((count, width) for width, count in widths.items() if width > 1), default=(0, 0))
+    return count, width, dialect.quoting == csv.QUOTE_NONE or _closes(text, dialect)
+
+
+def _closes(text: str, dialect: _Dialect) -> bool:
+    if '"' not in text:
+        return True
+    try:
+        for _ in _rows(text, dialect, strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
