@@ -207,7 +207,7 @@ def test_another_company_s_import_ends_while_slow_files_are_read(
 
 
 def test_a_reader_that_is_killed_loses_nothing_and_doubles_nothing(station: Station, bot: Bot) -> None:
-    send(station, bot, "slow.html", SLOW[:1_000_000])
+    send(station, bot, "slow.html", SLOW[:1_000_000] + b"We open at nine.")
     read("text", b"started")
     server = sandbox._server._process
     assert server is not None

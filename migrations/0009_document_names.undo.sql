@@ -2,4 +2,3 @@
 DROP INDEX imports_of_document;
 DROP INDEX documents_by_text;
 COMMENT ON COLUMN imports.site IS NULL;
-DROP FUNCTION knowledge_plain;

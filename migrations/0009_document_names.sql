@@ -6,8 +6,8 @@ CREATE INDEX imports_of_document ON imports (company_id, document_id) WHERE docu
 -- The folder that a file was added from (site was a page's sitemap only).
 COMMENT ON COLUMN imports.site IS 'which sitemap named a page last; which folder a file was added from';
 
--- As functions/knowledge_documents.sql has them when this is written.
-CREATE OR REPLACE FUNCTION knowledge_plain(language text, body text) RETURNS text
+-- As functions/knowledge_documents.sql has them when this is written; those there come after this file.
+CREATE FUNCTION pg_temp.knowledge_plain(language text, body text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF language = 'turkish' THEN
@@ -27,14 +27,14 @@ BEGIN
     RETURN body;
 END $$;
 
-CREATE OR REPLACE FUNCTION knowledge_tsvector(language text, body text) RETURNS tsvector
+CREATE FUNCTION pg_temp.knowledge_tsvector(language text, body text) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     wide text := '[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f'
                  '\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uac00-\ud7af\uf900-\ufaff]+';
     pairs text;
 BEGIN
-    body := knowledge_plain(language, body);
+    body := pg_temp.knowledge_plain(language, body);
     IF body !~ wide THEN
         RETURN to_tsvector(language::regconfig, body);
     END IF;
@@ -55,7 +55,7 @@ UPDATE chunks
 SET tsv = words.tsv,
     length = (SELECT coalesce(sum(cardinality(word.positions)), 0) FROM unnest(words.tsv) AS word)
 FROM chunks AS same
-CROSS JOIN LATERAL knowledge_tsvector(same.language, same.title || E'\n' || same.text) AS words (tsv)
+CROSS JOIN LATERAL pg_temp.knowledge_tsvector(same.language, same.title || E'\n' || same.text) AS words (tsv)
 WHERE chunks.company_id = same.company_id
   AND chunks.id = same.id
   AND (octet_length(same.title || same.text) <> length(same.title || same.text) OR same.language = 'turkish');
@@ -84,3 +84,5 @@ WHERE s.company_id = counted.company_id
 UPDATE knowledge_versions
 SET version = version + 1
 WHERE company_id IN (SELECT company_id FROM concerned);
+
+DROP FUNCTION pg_temp.knowledge_tsvector, pg_temp.knowledge_plain;
