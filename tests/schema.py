@@ -4,13 +4,24 @@ made."""
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from shared.embedded import Database
 from shared.embedded.programs import postgres_programs
+from shared.store.db import migrate
+
+
+def copy_migrations_before(name: str, folder: Path) -> None:
+    """Copy the migrations older than this one, and the functions that tables use, into an empty folder."""
+    shutil.copytree(migrate.FOLDER / "functions" / "before_tables", folder / "functions" / "before_tables")
+    for path in migrate.FOLDER.glob("0*"):
+        if path.name < name[:4]:
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
 
 
 def statements(database: Database) -> list[str]:

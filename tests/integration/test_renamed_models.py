@@ -10,7 +10,7 @@ import psycopg
 
 from shared.embedded import Database
 from shared.store.db import migrate
-from tests.schema import rows
+from tests.schema import copy_migrations_before, rows
 
 MIGRATION, UNDO = "0004_embedding_models.sql", "0004_embedding_models.undo.sql"
 IN_USE = """
@@ -41,18 +41,10 @@ INDEX = """
 """
 
 
-def _before(folder: Path) -> None:
-    """Copy the migrations before this one, with the functions that tables use."""
-    shutil.copytree(migrate.FOLDER / "functions" / "before_tables", folder / "functions" / "before_tables")
-    for path in migrate.FOLDER.glob("0*"):
-        if path.name < MIGRATION[:4]:
-            (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
-
-
 def test_models_vectors_indexes_and_archived_receipts_survive_the_renaming_and_its_undo(
     empty_database: Database, tmp_path: Path
 ) -> None:
-    _before(tmp_path)
+    copy_migrations_before(MIGRATION, tmp_path)
     migrate.migrate(empty_database.admin_url, tmp_path)
     with psycopg.connect(empty_database.admin_url, autocommit=True) as conn:
         conn.execute(IN_USE)
