@@ -1,4 +1,4 @@
-"""Migration 0007 on a database whose archive is older than 0002: archived parts keep since when their outcome was
+"""Migration 0010 on a database whose archive is older than 0002: archived parts keep since when their outcome was
 unknown."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.store.db import migrate
 from shared.store.lifecycle import archive_restore
 from tests.schema import copy_migrations_before
 
-MIGRATION, UNDO = "0007_archived_sends.sql", "0007_archived_sends.undo.sql"
+MIGRATION, UNDO = "0010_archived_sends.sql", "0010_archived_sends.undo.sql"
 IN_USE = """
     INSERT INTO companies (name, slug) VALUES ('Acme', 'acme');
     INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'bot', '');
