@@ -16,11 +16,7 @@ from typing import Any
 import structlog
 from starlette.applications import Starlette
 
-from gateway.api import assistants, inbox, knowledge, media, metrics
-from gateway.api import health as vitals
-from gateway.api import liveness as health
-from gateway.api import operations as ops
-from gateway.api import search as finding
+from gateway.api import assistants, health, inbox, knowledge, liveness, media, metrics, operations, search
 from gateway.api.searching import Searcher
 from gateway.http import refused
 from gateway.http.edge import Edge, open_edge
@@ -39,16 +35,16 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 ROUTES = [
+    *liveness.ROUTES,
     *health.ROUTES,
-    *vitals.ROUTES,
     *metrics.ROUTES,
     *inbox.ROUTES,
     *assistants.ROUTES,
     *knowledge.ROUTES,
-    *finding.ROUTES,
+    *search.ROUTES,
     *widget.ROUTES,
     *media.ROUTES,
-    *ops.ROUTES,
+    *operations.ROUTES,
 ]
 
 
@@ -59,7 +55,7 @@ class Gateway:
         self._load = load
         self._webhooks: Webhooks | None = None
         self._pages = Starlette(
-            routes=[*ROUTES, *ops.MOVED],
+            routes=[*ROUTES, *operations.MOVED],
             lifespan=self._lifespan,
             exception_handlers=refused.EXCEPTION_HANDLERS,
         )
@@ -85,9 +81,9 @@ class Gateway:
         telemetry.configure(config.metrics_folder)
         edge.streams.tell()
         watch = pages.state.watch = metrics.Watch(edge)
-        desk = pages.state.desk = ops.Desk(edge)
-        looks = pages.state.vitals = vitals.Vitals(edge)
-        readiness = pages.state.readiness = health.Readiness(edge)
+        desk = pages.state.desk = operations.Desk(edge)
+        looks = pages.state.vitals = health.Vitals(edge)
+        readiness = pages.state.readiness = liveness.Readiness(edge)
         searcher = pages.state.searcher = Searcher(edge)
         self._webhooks = Webhooks(edge)
         edge.hub.start()

@@ -1,4 +1,4 @@
-"""Processes of the fleet: sweeps, background threads, stalls."""
+"""Metrics of the fleet's processes: sweeps, background threads, stalls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of the house as gauges: sizes, replicas, connections, scheduled jobs, background work, Redis' memory."""
+"""The whole system's state as gauges: sizes, replicas, connections, scheduled jobs, background work, Redis' memory."""
 
 from __future__ import annotations
 

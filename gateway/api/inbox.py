@@ -1,4 +1,4 @@
-"""The agents' inbox, first cut: conversations, messages, writing, reading, taking over. `Authorization: Bearer KEY`."""
+"""The agents' inbox: conversations, messages, writing, reading, taking over. `Authorization: Bearer KEY`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Liveness and readiness, without a framework's opinion."""
+"""Liveness and readiness of this gateway."""
 
 from __future__ import annotations
 

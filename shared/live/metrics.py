@@ -1,4 +1,4 @@
-"""Event streams of web pages and agents."""
+"""Metrics of event streams of web pages and agents."""
 
 from __future__ import annotations
 

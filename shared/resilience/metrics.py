@@ -1,4 +1,4 @@
-"""Circuit breakers."""
+"""Metrics of circuit breakers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns and their answers."""
+"""Metrics of turns and their answers."""
 
 from __future__ import annotations
 

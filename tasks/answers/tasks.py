@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from shared import queues
-from tasks.answers import reply as flow
-from tasks.answers import returns
+from tasks.answers import reply, returns
 from tasks.answers.leases import Leases
 from tasks.answers.reply import Result, Taken
 from tasks.app import app
@@ -26,10 +25,10 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
     r, leases = process.resources, process.of(Leases)
 
     def claim(after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
-        return flow.take_due(r, leases, after_company, room)
+        return reply.take_due(r, leases, after_company, room)
 
     def work(taken: Taken) -> None:
-        if flow.answer(r, leases, taken) is Result.ANSWERED:
+        if reply.answer(r, leases, taken) is Result.ANSWERED:
             process.wakeups.request(tasks.send_due)
 
     return Dispatcher(
@@ -41,7 +40,7 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
 def answer_one(process: Process) -> bool:
     """Answer one due turn, here and now; true if it became a reply that wants delivery."""
     cursor = getattr(process.cursors, "reply", 0)
-    result, process.cursors.reply = flow.answer_next_turn(process.resources, process.of(Leases), cursor)
+    result, process.cursors.reply = reply.answer_next_turn(process.resources, process.of(Leases), cursor)
     return result is Result.ANSWERED
 
 

@@ -1,4 +1,4 @@
-"""Sends, and what was not sent."""
+"""Metrics of sends, and of what was not sent."""
 
 from __future__ import annotations
 

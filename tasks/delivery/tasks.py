@@ -6,7 +6,7 @@ from shared import queues
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
-from tasks.delivery import deliver as flow
+from tasks.delivery import deliver
 from tasks.delivery.deliver import Taken
 from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
 from tasks.wakeups import wake_up
@@ -23,10 +23,10 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
     r = process.resources
 
     def claim(after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
-        return flow.take_due(r, after_company, room)
+        return deliver.take_due(r, after_company, room)
 
     def work(taken: Taken) -> None:
-        again_in_s = flow.deliver(r, taken).again_in_s
+        again_in_s = deliver.deliver(r, taken).again_in_s
         if again_in_s == 0:
             process.wakeups.request(send_due)
         elif again_in_s is not None:
@@ -41,6 +41,6 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
 def deliver_one(process: Process) -> bool:
     """Send one due part, here and now; whether its conversation has more to send."""
     cursor = getattr(process.cursors, "deliver", 0)
-    delivered = flow.deliver_next_part(process.resources, cursor)
+    delivered = deliver.deliver_next_part(process.resources, cursor)
     process.cursors.deliver = delivered.company
     return delivered.again_in_s is not None

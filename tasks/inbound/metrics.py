@@ -1,4 +1,4 @@
-"""Batches of the journal and what they held."""
+"""Metrics of the journal's batches and what they held."""
 
 from __future__ import annotations
 

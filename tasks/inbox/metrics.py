@@ -1,4 +1,4 @@
-"""Attachments."""
+"""Metrics of attachments."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ from shared import queues
 from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
-from tasks.inbox import media as flow
-from tasks.inbox import media_sweep, unread
+from tasks.inbox import media, media_sweep, unread
 from tasks.inbox.media import Result
 from tasks.operations.job_task import task_of
 from tasks.wakeups import wake_up
@@ -24,7 +23,7 @@ def fetch_due(self: Step) -> None:
 def fetch_one(process: Process) -> bool:
     """Fetch one; whether there may be more to do."""
     cursor = getattr(process.cursors, "media", 0)
-    result, process.cursors.media = flow.fetch_next(process.resources, cursor)
+    result, process.cursors.media = media.fetch_next(process.resources, cursor)
     # Nothing behind the cursor is not nothing: the next call begins at the first company.
     return result is not Result.NOTHING_DUE or cursor > 0
 

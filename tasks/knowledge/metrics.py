@@ -1,4 +1,4 @@
-"""Audits of vector indexes."""
+"""Metrics of audits of vector indexes."""
 
 from __future__ import annotations
 

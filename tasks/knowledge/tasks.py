@@ -10,8 +10,7 @@ from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
-from tasks.knowledge import imports, index_audit, popular, refresh, vector_indexes
-from tasks.knowledge import index as flow
+from tasks.knowledge import imports, index, index_audit, popular, refresh, vector_indexes
 from tasks.knowledge.index import Result
 from tasks.operations.job_task import LONG, task_of
 from tasks.wakeups import wake_up
@@ -71,7 +70,7 @@ def embed_due(self: Step) -> None:
 def index_one(process: Process) -> bool:
     """Embed one batch. Returns whether more may be due."""
     cursor = getattr(process.cursors, "index", 0)
-    result, process.cursors.index = flow.index_next_document(process.resources, cursor)
+    result, process.cursors.index = index.index_next_document(process.resources, cursor)
     # Nothing behind the cursor is not nothing: the next call begins at the first company.
     return result is not Result.NOTHING_DUE or cursor > 0
 

@@ -14,8 +14,7 @@ from shared import faults
 from shared.settings import Settings
 from shared.store.db import objects
 from shared.store.lifecycle import archive as store
-from shared.store.lifecycle import archive_preview, archive_restore, deletion
-from shared.store.lifecycle import archive_runs as books
+from shared.store.lifecycle import archive_preview, archive_restore, archive_runs, deletion
 from shared.store.lifecycle.archive_restore import ArchivedConversation
 from shared.store.lifecycle.archive_runs import Term
 from shared.store.operations import partitions
@@ -40,15 +39,15 @@ def _before(work: Work, term: Term) -> datetime:
 
 def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
     """One transaction's worth of one company's conversations, quietest first."""
-    at = cursor or {"run": books.begin_run(work.conn), "company": 0}
+    at = cursor or {"run": archive_runs.begin_run(work.conn), "company": 0}
     if "after" not in at:
-        term = books.terms_after(work.conn, int(at["company"]), only=only)
+        term = archive_runs.terms_after(work.conn, int(at["company"]), only=only)
         if term is None:
-            books.end_run(work.conn, int(at["run"]))
+            archive_runs.end_run(work.conn, int(at["run"]))
             partitions.analyze(work.conn, (*MOVED, "archive_segments"))
             return Batch()
     else:
-        term = books.terms_after(work.conn, int(at["company"]) - 1, only=int(at["company"]))
+        term = archive_runs.terms_after(work.conn, int(at["company"]) - 1, only=int(at["company"]))
         if term is None:  # gone meanwhile
             return Batch(next={"run": at["run"], "company": at["company"]})
     after = (datetime.fromisoformat(at["after"]), int(at["id"])) if "after" in at else None
@@ -73,7 +72,7 @@ def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
 
 def _preview(work: Work, only: int | None) -> Preview:
     lines, rows, size, company = [], 0, 0, 0
-    while (term := books.terms_after(work.conn, company, only=only)) is not None:
+    while (term := archive_runs.terms_after(work.conn, company, only=only)) is not None:
         company = term.company_id
         found = archive_preview.foretell(
             work.conn, company, before=_before(work, term), keep=work.settings.archive.keep_messages
@@ -149,7 +148,7 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
 
     def batch(work: Work, cursor: Cursor | None) -> Batch:
         company = int(cursor["company"]) if cursor else 0
-        term = books.terms_after(work.conn, company, only=only)
+        term = archive_runs.terms_after(work.conn, company, only=only)
         if term is None:
             return Batch()
         before = bound(work, term)
@@ -167,7 +166,7 @@ def deleting(only: int | None = None, older_than_days: int | None = None, by: st
 
     def preview(work: Work) -> Preview:
         lines, rows, size, company = [], 0, 0, 0
-        while (term := books.terms_after(work.conn, company, only=only)) is not None:
+        while (term := archive_runs.terms_after(work.conn, company, only=only)) is not None:
             company = term.company_id
             before = bound(work, term)
             counts, of_company = deletion.count_archived(work.conn, company, before=before) if before else ({}, 0)

@@ -1,4 +1,4 @@
-"""Scheduled jobs."""
+"""Metrics of scheduled jobs."""
 
 from __future__ import annotations
 

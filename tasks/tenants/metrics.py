@@ -1,4 +1,4 @@
-"""Channels that a person should look after."""
+"""Metrics of channels that a person should look after."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from shared import queues
 from shared.store.operations import rounds
 from tasks.app import app
 from tasks.base import Step
-from tasks.tenants import watch as flow
+from tasks.tenants import watch
 
 HALF_S = 150.0
 """Half of the timetable's pause: of the wake-ups within it one asks the platforms, and no due round is left out."""
@@ -17,12 +17,12 @@ log = structlog.get_logger(__name__)
 
 
 @app.task(base=Step, bind=True, name="tenants.watch_channels", runs_on=queues.DELIVER)
-def watch(self: Step) -> None:
+def watch_channels(self: Step) -> None:
     """Ask platforms how their webhooks fare and tell a person where they fail. Running it twice tells nothing twice."""
     r = self.process.resources
     with r.db.transaction() as conn:
         if not rounds.begins(conn, self.name, not_within_s=HALF_S):
             return
-    looked, failing = flow.watch_channels(r)
-    forgotten = flow.forget_early(r)
+    looked, failing = watch.watch_channels(r)
+    forgotten = watch.forget_early(r)
     log.info("channels_watched", channels=looked, failing=failing, forgotten=forgotten)

@@ -7,15 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from shared.resilience.load_shedding import STEPS
-from shared.store.answers import load as overload_store
-from shared.store.answers import usage
+from shared.store.answers import load, usage
 from shared.store.inbound import balance as balances
 from shared.store.inbound import drops
 from shared.store.inbound.journal import Reader
 from shared.store.lifecycle import backups as backups_store
 from shared.store.operations import jobs as jobs_store
 from shared.store.operations import state
-from shared.store.tenants import channel_health as health_store
+from shared.store.tenants import channel_health
 from tasks.operations import drop_reasons
 from tasks.operations.health.check import CheckContext, CheckResult, Problem, need
 from tasks.operations.health.clearing import JOURNAL, PARTS, TURNS, clearing, wakeup_queue
@@ -128,7 +127,7 @@ def background(visit: CheckContext) -> CheckResult:
 
 def channels(visit: CheckContext) -> CheckResult:
     """Those whose messages do not come, and what platforms told of them."""
-    found = health_store.troubled(need(visit.conn))
+    found = channel_health.troubled(need(visit.conn))
     data: dict[str, Any] = {"failing": {}, "told": {}}
     problems = []
     for one in found:
@@ -165,7 +164,7 @@ def dropped(visit: CheckContext) -> CheckResult:
 
 def overload(visit: CheckContext) -> CheckResult:
     """How long the last customer still waits, at the pace of the reply workers, and whose answers are kept short."""
-    now = overload_store.now(need(visit.conn))
+    now = load.now(need(visit.conn))
     steps = {step: sum(one == level for one in now.levels.values()) for level, step in enumerate(STEPS[1:], 1)}
     data = {"clear_s": round(now.clear_s, 1), "per_s": round(now.per_s, 2), "companies": steps}
     short = steps["passages"] + steps["handover"]
