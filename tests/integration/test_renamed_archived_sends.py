@@ -18,7 +18,9 @@ MIGRATION, UNDO = "0010_archived_sends.sql", "0010_archived_sends.undo.sql"
 IN_USE = """
     INSERT INTO companies (name, slug) VALUES ('Acme', 'acme');
     INSERT INTO apps (platform, slug, secrets) VALUES ('telegram', 'bot', '');
-    INSERT INTO channels (company_id, app_id, platform, external_id, credentials) VALUES (1, 1, 'telegram', '1', '');
+    INSERT INTO assistants (company_id, is_default) VALUES (1, true);
+    INSERT INTO channels (company_id, assistant_id, app_id, platform, external_id, credentials)
+    VALUES (1, 1, 1, 'telegram', '1', '');
     INSERT INTO conversations (company_id, channel_id, chat) VALUES (1, 1, '5');
     INSERT INTO archive_runs DEFAULT VALUES;
 """
