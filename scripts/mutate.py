@@ -102,6 +102,7 @@ PYTEST = (
     # collects garbage five times a run, of all that was imported for all the tests: more than half of a mutant's time
     "-p", "no:unraisableexception", "-p", "no:threadexception",
     "-p", "no:cacheprovider", "-p", "no:xdist",
+    "-p", "scripts.mutate_caches",
     # the same examples for every mutant, and none fails because the machine is busy
     "--hypothesis-profile=ci",
 )  # fmt: skip
