@@ -451,3 +451,25 @@ def test_a_call_has_no_more_time_than_the_answer_has_left() -> None:
     run(router.complete(MESSAGES, 7.0))
     run(Router([provider], world.breakers, clock=world.clock).complete(MESSAGES, 55.0))
     assert given == [30.0, 7.0, 30.0]
+
+
+def test_settings_say_how_long_a_call_and_an_answer_may_be_and_the_breakers_are_the_process_own() -> None:
+    configured = settings(
+        LLM_BASE_URL="http://model.test/v1", LLM_MODEL="m", LLM_MAX_TOKENS="123", LLM_CALL_DEADLINE_S="3"
+    )
+    breakers, asked = Breakers(neutral=is_neutral), list[dict[str, Any]]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append({**json.loads(request.content), "timeout": request.extensions["timeout"]["read"]})
+        return ANSWER
+
+    async def talk() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            router = from_settings(configured, http, breakers)
+            assert router is not None
+            await router.complete(MESSAGES, 50)
+
+    run(talk())
+    assert breakers.states() == {("model.test", "m"): "closed"}
+    assert asked[0]["max_tokens"] == 123
+    assert asked[0]["timeout"] == 3

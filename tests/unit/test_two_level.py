@@ -278,7 +278,8 @@ def test_each_key_is_counted_where_it_was_found(far: FakeRedis) -> None:
     cache(far, fixed()).put_many({"found:a": b"1"})
     near.put_many({"found:b": b"2", "vector:c": b"3"})
     with counted() as book:
-        near.get_many(["found:a", "found:b", "vector:c", "vector:d", "vector:e"])
+        found = near.get_many(["found:a", "found:b", "vector:c", "vector:d", "vector:e:f"])
+    assert found == {"found:a": b"1", "found:b": b"2", "vector:c": b"3"}
     lookups = [book.of(metrics.CACHE, *labels) for labels in (
         ("found", "far"), ("found", "near"), ("vector", "near"), ("vector", "nowhere"), ("found", "nowhere"),
     )]  # fmt: skip
