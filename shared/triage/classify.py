@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from shared.triage import courtesies, normal, phrases, remarks
+from shared.triage import courtesies, normal, phrases, puzzled, remarks, small_words, wishes
 
 Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop", "paused"]
 What = Literal[
@@ -102,7 +102,7 @@ def classify(text: str) -> Triage:
         return _triage("number")
     if found.words is None or len(found.words) > WORDS_MAX:
         return Triage("question", "question", asks=found.asks)
-    if normal.shows(text, phrases.ANGRY if found.words else phrases.ANGRY + phrases.SAD):
+    if normal.shows(text, small_words.ANGRY if found.words else small_words.ANGRY + small_words.SAD):
         return _upset(_by_words(found), bare=not found.words)
     return _by_words(found)
 
@@ -289,12 +289,12 @@ def _split(table: str) -> list[tuple[str, ...]]:
 
 @cache
 def _times() -> frozenset[tuple[str, ...]]:
-    return frozenset(_split(phrases.TIMES))
+    return frozenset(_split(small_words.TIMES))
 
 
 @cache
 def _ambiguous() -> frozenset[tuple[str, ...]]:
-    return frozenset(_split(phrases.AMBIGUOUS))
+    return frozenset(_split(small_words.AMBIGUOUS))
 
 
 @cache
@@ -304,17 +304,17 @@ def _yes() -> frozenset[tuple[str, ...]]:
 
 @cache
 def _agreed() -> frozenset[tuple[str, ...]]:
-    return frozenset(_split(phrases.AGREED))
+    return frozenset(_split(small_words.AGREED))
 
 
 @cache
 def _topics() -> frozenset[str]:
-    return frozenset(word for (word,) in _split(remarks.TOPICS))
+    return frozenset(word for (word,) in _split(wishes.TOPICS))
 
 
 @cache
 def _conjunctions() -> frozenset[str]:
-    return frozenset(word for (word,) in _split(phrases.CONJUNCTIONS))
+    return frozenset(word for (word,) in _split(small_words.CONJUNCTIONS))
 
 
 @cache
@@ -324,18 +324,18 @@ def _customers() -> _Phrases:
         ("greeting", phrases.GREETINGS), ("thanks", phrases.THANKS), ("goodbye", phrases.GOODBYES),
         ("greeting", courtesies.GREETINGS), ("thanks", courtesies.THANKS), ("goodbye", courtesies.GOODBYES),
         ("acknowledgement", phrases.ACKNOWLEDGEMENTS), ("yes", remarks.YES), ("decline", remarks.DECLINES),
-        ("person", remarks.PERSONS), ("about", remarks.ABOUT), ("stop", remarks.STOPS), ("need", remarks.NEEDS),
-        ("puzzled", remarks.PUZZLED), ("unclear", remarks.UNCLEAR),
+        ("person", wishes.PERSONS), ("about", remarks.ABOUT), ("stop", remarks.STOPS), ("need", remarks.NEEDS),
+        ("puzzled", puzzled.PUZZLED), ("unclear", puzzled.UNCLEAR),
     )  # fmt: skip
     for what, by_language in tables:
         for language, table in by_language.items():
             for one in _split(table):
                 _add(root, one, what, language)
-    for one in _split(phrases.STARTS):
+    for one in _split(small_words.STARTS):
         _add(root, one, "start", None)
-    for one in _split(phrases.FILLERS):
+    for one in _split(small_words.FILLERS):
         _add(root, one, "filler", None)
-    for one in _split(remarks.WISHES):
+    for one in _split(wishes.WISHES):
         _add(root, one, "wish", None)
     words = frozenset(_all_words(root))
     return _Phrases(
@@ -352,9 +352,9 @@ def _assistants() -> _Phrases:
             for one in _split(table):
                 if one not in left_out:
                     _add(root, one, "courtesy", None)
-    for one in _split(phrases.ASSISTANT):
+    for one in _split(small_words.ASSISTANT):
         _add(root, one, "courtesy", None)
-    for one in _split(phrases.ANSWER_FILLERS):
+    for one in _split(small_words.ANSWER_FILLERS):
         _add(root, one, "filler", None)
     return _Phrases(root, frozenset(), {})
 

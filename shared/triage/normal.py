@@ -23,6 +23,8 @@ _EMOTICONS = frozenset(
 )  # fmt: skip
 QUESTION_MARKS = frozenset("?؟;՞፧⁇⁈⁉❓❔")
 _QUESTION_MARKS_WITHIN = frozenset("⁉❓❔")
+_DRAWN_OUT = frozenset("~∼〜")
+"""Behind a word they only make it longer."""
 _APOSTROPHES = frozenset("'’‘`´ʼ＇")
 _FOLDED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ـ": None, "ى": "ي", "ک": "ك", "ی": "ي"})
 _BREAKS = "\n\t\r\v\f\x1c\x1d\x1e\x1f\x85"
@@ -120,7 +122,7 @@ def _words(chunk: str) -> list[str] | None:
     open_word = ""
     for char in _unaccented(chunk):
         category = unicodedata.category(char)
-        if category[0] == "N" or category in ("Sc", "Sm"):
+        if category[0] == "N" or (category in ("Sc", "Sm") and char not in _DRAWN_OUT):
             return None
         if char in _APOSTROPHES:
             continue

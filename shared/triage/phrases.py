@@ -7,13 +7,18 @@ matter. `|` parts phrases.
 from __future__ import annotations
 
 GREETINGS = {
-    "en": "hi|hello|hey|hiya|howdy|yo|hullo|heya|greetings|good morning|morning|good afternoon|good evening|evening"
+    "en": "heyo|hiya there|good mornin|gud morning|gm|morning all|good morning all|how ya doin|"
+    "how ya doing|how ya been|how have you been|howve you been|how you doing|how you been|"
+    "how are you good|hows it hanging|how is your day|hows your day|hows your day going|"
+    "pleased to meet you|good to see you|hi|hello|hey|hiya|howdy|yo|hullo|heya|greetings|good morning|morning"
+    "|good afternoon|good evening|evening"
     "|good day|gday|hi there|hello there|hey there|how are you|how are you doing|how are you today|how r u"
     "|how do you do"
     "|hows it going|how is it going|whats up|what is up|wassup|sup|nice to meet you|anyone there|anybody there"
     "|is anyone there|is anybody there|are you there|is somebody there|hope you are well|hope youre well"
     "|hope you are doing well|hello again|hi again",
-    "de": "hallo|hallöchen|hi|hey|moin|moin moin|servus|grüezi|grüß gott|gruess gott|grüß dich|grüß euch|guten morgen"
+    "de": "guten morgen zusammen|guten abend zusammen|na du|moinsen|gude|mahlzeit|hallo|hallöchen|hi|hey|moin"
+    "|moin moin|servus|grüezi|grüß gott|gruess gott|grüß dich|grüß euch|guten morgen"
     "|guten tag|guten abend|morgen|tag|tach|na|schönen guten tag|schönen guten morgen|schönen guten abend|wie gehts"
     "|wie geht es|wie geht es dir|wie geht es ihnen|wie gehts dir|wie gehts ihnen|hallo zusammen|ist da jemand"
     "|jemand da|schönen tag",
@@ -27,7 +32,8 @@ GREETINGS = {
     "|tutto bene|ehi|c'è qualcuno|ciao a tutti",
     "nl": "hallo|hoi|hoi hoi|hey|hi|dag|goedemorgen|goede morgen|goeiemorgen|goedemiddag|goede middag|goedenavond"
     "|goede avond|goedendag|hoe gaat het|hoe gaat het met u|hoe gaat het met je|hoe is het|is daar iemand",
-    "pl": "cześć|hej|hejka|dzień dobry|dobry wieczór|witam|witaj|siema|siemka|dobry|halo|jak się masz|co słychać"
+    "pl": "dzień doberek|doberek|dobry dobry|cześć|hej|hejka|dzień dobry|dobry wieczór|witam|witaj|siema|siemka"
+    "|dobry|halo|jak się masz|co słychać"
     "|jest tam ktoś|hejo",
     "ru": "привет|здравствуйте|здравствуй|здрасьте|здрасте|здрасти|приветик|приветствую|хай|хелло|хей|добрый день"
     "|доброе утро|добрый вечер|доброго дня|доброго времени суток|доброго времени|как дела|как вы|как жизнь|ку|алло"
@@ -47,16 +53,25 @@ GREETINGS = {
     "|やあ|どうも"
     "|ハロー|ハイ|お世話になっております|お世話になります|お疲れ様です|お元気ですか|元気ですか|よろしくお願いします"
     "|よろしくお願いいたします|よろしく|どうぞよろしくお願いします|失礼いたします|ごめんください",
-    "ko": "안녕|안녕하세요|안녕하십니까|하이|헬로|여보세요|반갑습니다|반가워요|처음 뵙겠습니다|좋은 아침"
+    "ko": "안녕하세용|안녕하세여|안뇽|하이|하이요|안녕|안녕하세요|안녕하십니까|하이|헬로|여보세요|반갑습니다|반가워요|처음 뵙겠습니다"
+    "|좋은 아침"
     "|좋은 아침입니다"
     "|좋은 아침이에요|잘 지내세요|잘 지내|수고하십니다|계세요|안뇽",
-    "zh": "你好|您好|你好啊|妳好|你们好|大家好|哈喽|哈啰|嗨|嘿|喂|早上好|早|早安|上午好|中午好|下午好|晚上好|在吗"
+    "zh": "你好呀|你好啊|您好呀|哈喽|哈啰|嗨喽|你好|您好|你好啊|妳好|你们好|大家好|哈喽|哈啰|嗨|嘿|喂|早上好|早|早安|上午好|中午好|下午好|晚上好"
+    "|在吗"
     "|在么|在不在"
     "|有人吗|有人在吗|你好吗|您好吗|哈罗|早上好啊|午安",
 }
 
 THANKS = {
-    "en": "thanks|thank you|thankyou|thx|thnx|tnx|tx|ty|tysm|tyvm|thank u|thanku|thnks|ta|cheers|much appreciated"
+    "en": "thanx|thankx|thnks|thank uu|thanks for helping me out|thanks for helping me|"
+    "thanks for the assist|thanks for the assistance|thank you for your assistance|"
+    "youve been a big help|you have been a big help|you have been very helpful|"
+    "youve been very helpful|you have my gratitude|im thankful|i am thankful|"
+    "im thankful for your help|i owe you one|special thanks to you|many thanks to you|"
+    "i appreciate your help|appreciate it|i really appreciate it|thank you for the chat|"
+    "thanks for the chat|thank you for chatting with me|thanks for chatting|thanks|thank you|thankyou|thx|thnx"
+    "|tnx|tx|ty|tysm|tyvm|thank u|thanku|thnks|ta|cheers|much appreciated"
     "|many thanks|thanks a lot|thanks so much|thanks very much|thanks a million|thanks a bunch|thanks a ton"
     "|thank you so much|thank you very much|i appreciate it|appreciate it|appreciated|really appreciate it"
     "|i really appreciate it|thanks for your help|thank you for your help|thanks for the help|thank you for the help"
@@ -88,7 +103,9 @@ THANKS = {
     "|i am grateful"
     "|im grateful|im so grateful|i am very grateful|thanks a bundle|thanks heaps|thanks loads|heaps|loads"
     "|thanks very kindly",
-    "de": "danke|dankeschön|danke schön|danke dir|danke ihnen|danke euch|vielen dank|vielen lieben dank|lieben dank"
+    "de": "merci dir|dank euch|ich danke vielmals|vielen herzlichen dank|danke für ihre zeit|"
+    "danke für deine zeit|danke|dankeschön|danke schön|danke dir|danke ihnen|danke euch|vielen dank"
+    "|vielen lieben dank|lieben dank"
     "|herzlichen dank|besten dank|tausend dank|danke sehr|danke vielmals|ich danke ihnen|ich danke dir|dank dir|merci"
     "|danke für die hilfe|danke für ihre hilfe|danke für deine hilfe|vielen dank für die hilfe|für die hilfe"
     "|vielen dank für ihre hilfe|vielen dank für deine hilfe|danke für die info|danke für die information"
@@ -140,7 +157,8 @@ THANKS = {
     "|mi sei stato di grande aiuto|mi è stato di grande aiuto|di grande aiuto|molto utile|è stato molto utile"
     "|utilissimo"
     "|grazie per avermi aiutato|grazie davvero|era quello che volevo sapere|molto disponibile|sei stato gentilissimo",
-    "nl": "bedankt|dank je|dank je wel|dankjewel|dank u|dank u wel|dankuwel|dankje|hartelijk dank|heel erg bedankt"
+    "nl": "hartstikke bedankt|enorm bedankt|dankjulliewel|dank jullie wel|bedankt|dank je|dank je wel|dankjewel"
+    "|dank u|dank u wel|dankuwel|dankje|hartelijk dank|heel erg bedankt"
     "|hartelijk bedankt|erg bedankt|super bedankt|alvast bedankt|bedankt voor de hulp|bedankt voor je hulp"
     "|bedankt voor uw hulp|dank je wel voor je hulp|dank u wel voor uw hulp|bedankt voor de info|thanks|top bedankt"
     "|bedankt voor de informatie|bedankt voor het antwoord|je hebt me geholpen|je hebt me goed geholpen"
@@ -206,7 +224,7 @@ THANKS = {
     "|수고하셨습니다|수고하세요|친절한 답변 감사합니다"
     "|많은 도움이 되었습니다|많은 도움이 됐어요|도움이 되었어요|도움이 됐어요|큰 도움이 되었습니다"
     "|정말 도움이 됐어요",
-    "zh": "谢谢|谢谢你|谢谢您|谢谢啦|谢谢了|多谢|多谢你|多谢了|非常感谢|非常感谢您|感谢|感谢你|感谢您|十分感谢"
+    "zh": "谢谢谢|谢谢|谢谢你|谢谢您|谢谢啦|谢谢了|多谢|多谢你|多谢了|非常感谢|非常感谢您|感谢|感谢你|感谢您|十分感谢"
     "|太感谢了|谢了|谢啦"
     "|謝謝|謝謝你|謝謝您|多謝|感謝|非常感謝|辛苦了|谢谢你的帮助|谢谢您的帮助|感谢你的帮助|感谢您的帮助|谢谢帮助"
     "|感激不尽|麻烦了"
@@ -216,14 +234,21 @@ THANKS = {
 }
 
 GOODBYES = {
-    "en": "bye|goodbye|good bye|bye bye|byebye|bye now|see you|see ya|see you later|see you soon|see you tomorrow|cya"
+    "en": "peace out|good talk|nice talking to you|nice chatting with you|nice to talk to you|"
+    "this was a nice chat|this was a nice conversation|it was a pleasure talking to you|"
+    "it was nice talking to you|it was lovely to speak with you|it was nice to speak with you|"
+    "i enjoyed our talk|i enjoyed speaking with you|i enjoyed talking to you|see you around|"
+    "goodbye now|catch you later|gn|bye|goodbye|good bye|bye bye|byebye|bye now|see you|see ya|see you later"
+    "|see you soon|see you tomorrow|cya"
     "|later|laters|take care|good night|goodnight|night night|nite|have a nice day|have a good day|have a great day"
     "|have a nice evening|have a good evening|have a good one|have a nice weekend|have a good weekend"
     "|have a great weekend"
     "|have a lovely day|farewell|ttyl|talk to you later|talk to you soon|talk soon|so long|you too|same to you"
     "|cheerio"
     "|until next time|best regards|kind regards|regards|best wishes|all the best|warm regards",
-    "de": "tschüss|tschüß|tschuess|tschau|ciao|auf wiedersehen|aufwiedersehen|auf wiederhören|bis bald|bis dann"
+    "de": "schönes wochenende noch|ein schönes wochenende noch|schönen feierabend|"
+    "bis zum nächsten mal dann|tschüss|tschüß|tschuess|tschau|ciao|auf wiedersehen|aufwiedersehen"
+    "|auf wiederhören|bis bald|bis dann"
     "|bis später|bis morgen|bis zum nächsten mal|gute nacht|schönen tag noch|einen schönen tag noch|einen schönen tag"
     "|schönen abend|schönen abend noch|einen schönen abend|schönes wochenende|ein schönes wochenende|ade|servus"
     "|machs gut"
@@ -261,7 +286,8 @@ GOODBYES = {
     "|hayırlı günler|saygılarımla|size de|sana da|iyi hafta sonları|allaha ısmarladık",
     "ar": "مع السلامة|وداعا|الى اللقاء|إلى اللقاء|في أمان الله|باي|باي باي|تصبح على خير|تصبحون على خير|يومك سعيد"
     "|نهارك سعيد|طاب يومك|الله معك|أراك لاحقا|أراك قريبا|مع تحياتي|تحياتي|طابت ليلتك|استودعك الله",
-    "hi": "अलविदा|फिर मिलेंगे|बाय|बाय बाय|टाटा|शुभ रात्रि|आपका दिन शुभ हो|शुभ दिन|नमस्ते फिर मिलेंगे|alvida|phir milenge"
+    "hi": "अलविदा|फिर मिलेंगे|बाय|बाय बाय|टाटा|शुभ रात्रि|आपका दिन शुभ हो|शुभ दिन|नमस्ते फिर मिलेंगे|alvida"
+    "|phir milenge"
     "|आपका दिन मंगलमय हो|गुड नाईट|गुड बाय|चलता हूँ",
     "id": "dadah|dah|da da|sampai jumpa|sampai nanti|sampai ketemu|sampai ketemu lagi|sampai besok|selamat tinggal"
     "|selamat jalan|selamat tidur|bye|bye bye|semoga harimu menyenangkan|salam hormat|hormat saya|sama sama|dadaah",
@@ -348,138 +374,3 @@ ACKNOWLEDGEMENTS = {
     "|没事|沒事|没事了|ok|okay|哈哈|哈哈哈|呵呵|嘿嘿|不错|很好|太好了|太棒了|棒|厉害|原来如此|可以了|就这样|清楚了"
     "|没关系|没有了|好的好的",
 }
-
-STARTS = (
-    "/start|start|get started|getstarted|get_started|begin|erste schritte|los geht's|los gehts|loslegen|jetzt starten"
-    "|jetzt loslegen|starten|commencer|démarrer|empezar|comenzar|iniciar|começar|inizia|iniziamo|aan de slag|beginnen"
-    "|rozpocznij|zaczynajmy|zacznij|начать|начнем|старт|почати|розпочати|başla|başlayın|başlat|ابدأ|بدء الاستخدام"
-    "|البدء"
-    "|शुरू करें|शुरू करो|mulai|memulai|はじめる|始める|スタート|使ってみる|시작하기|시작|开始|開始|开始使用|開始使用"
-    "|let's start"
-    "|lets start|let's get started|lets get started|let's go|start chatting|start chat|start conversation|/help"
-)
-
-FILLERS = (
-    "there|yes|yeah|yep|all|everyone|everybody|team|guys|folks|sir|madam|maam|miss|mate|buddy|bro|dude|dear|friend"
-    "|friends|bot|chatbot"
-    "|assistant|support|beautiful|gorgeous|honey|darling|love|sweetie|again|so much|very much|a lot|a million"
-    "|a bunch|again for everything|for everything|and"
-    "|please|pls|oh|ah|well|ya|really|very|just|to you|for you|to you too|too|very kind|you|kindly|xx|xoxo|x"
-    "|schatz|mein freund|du|ihr|lieber|zusammen|alle|leute|liebes team|team|schonmal|nochmal|noch mal|ihr lieben"
-    "|und|ja|sehr|nochmals|und|ach|liebe"
-    "|mucho|guapa|guapo|linda|lindo|mi amor|a todos|amigo|amiga|equipo|señor|señora|y|sí|pues|otra vez|de nuevo"
-    "|por todo|muy|oye"
-    "|mon ami|ma chérie|mon cher|ma belle|à tous|tout le monde|madame|monsieur|et|oui|encore|très|l'équipe|mesdames"
-    "|messieurs"
-    "|a todos|pessoal|gente|amigo|moça|moço|senhor|senhora|e|sim|de novo|muito|querida|querido|aí"
-    "|bella|bello|bellissima|cara|caro|carissimi|a tutti|ragazzi|signore|signora|sì|ancora|molto|di nuovo|gentile"
-    "|staff"
-    "|allemaal|iedereen|team|mevrouw|meneer|en|dan|ja|nogmaals|heel|erg|dus|hoor"
-    "|państwu|wam|wszystkim|wszystkich|panie|pani|panu|i|tak|bardzo|jeszcze raz"
-    "|всем|вам|тебе|большое|огромное|и|да|еще раз|очень|ребята|друзья|ну|а"
-    "|усім|всім|вам|тобі|і|та|так|ще раз|дуже|друзі|ну"
-    "|herkese|efendim|hocam|abi|abla|çok|ve|evet|tekrar|arkadaşlar|size|ya|kardeşim"
-    "|لك|لكم|جدا|جزيلا|كثيرا|يا|أخي|اخي|استاذ|أستاذ|نعم|و|بك|فيك|حبيبي|الجميع|مرة أخرى|سيدي"
-    "|जी|सर|मैडम|भाई|आपका|आपको|बहुत|हाँ|और|दोस्त|सबको|फिर से|bhai|ji|sir"
-    "|kak|kakak|min|admin|mas|mbak|pak|bu|bapak|ibu|gan|sis|semua|ya|yaa|dan|banyak|sekali|lagi|deh|sih|dong"
-    "|atas bantuannya"
-    "|ね|よ|な|です|ます|ー|皆さん|みなさん|皆様|どうも|はい|では|じゃあ|本当に|とても|あ|え|わ|さん|の"
-    "|네|정말|너무|진짜|여러분|그럼|아|오|요|님|ㅠㅠ|ㅠ|다들"
-    "|啊|呀|哦|噢|喔|啦|了|哈|呢|吧|嘛|哟|亲|大家|的|那|好|您|你|嗯|客服|小姐|先生|亲爱的"
-)
-
-ASSISTANT = (
-    "you're welcome|you are welcome|you're very welcome|you are very welcome|most welcome|my pleasure"
-    "|it was my pleasure|it's my pleasure|glad to help"
-    "|i'm glad to help|happy to help|i'm happy to help|glad i could help|i'm glad i could help"
-    "|happy i could help|glad to hear that|i'm glad to hear that|great to hear|how can i help|how can i help you"
-    "|how can i help you today|how may i help you|how may i help you today|how can i assist you"
-    "|how can i assist you today"
-    "|how may i assist you|how may i assist you today|what can i do for you|what can i do for you today"
-    "|what would you like to know|let me know if you have any questions|let me know if you have any other questions"
-    "|let me know if you have any further questions|let me know if you need anything else|let me know if i can help"
-    "|let me know if you need anything|let me know if there is anything else|feel free to ask"
-    "|if you have any other questions|if you have any further questions|if you have any questions"
-    "|if you have more questions"
-    "|if you need anything else|if you need any help|if you need help|if there is anything else|let me know"
-    "|just let me know|please let me know|feel free to reach out|feel free to contact us|i'm here to help"
-    "|i am here to help"
-    "|is there anything else i can help you with|is there anything else i can help with|is there anything else"
-    "|can i help you with anything else|is there anything else you would like to know|don't hesitate to ask"
-    "|i'm doing well|i am doing well|i'm fine|im well|nice to meet you too|hello and welcome"
-    "|gern geschehen|keine ursache|nichts zu danken"
-    "|freut mich|das freut mich|wie kann ich helfen|wie kann ich ihnen helfen|wie kann ich dir helfen"
-    "|wie kann ich ihnen heute helfen|wie kann ich dir heute helfen|womit kann ich helfen|womit kann ich ihnen helfen"
-    "|was kann ich für sie tun|was kann ich für dich tun|kann ich ihnen sonst noch helfen|kann ich sonst noch helfen"
-    "|melden sie sich gerne|melde dich gerne|wenn sie weitere fragen haben|falls sie weitere fragen haben"
-    "|wenn du weitere fragen hast|fragen sie gerne|es freut mich dass ich helfen konnte"
-    "|de nada|no hay de qué|un placer|ha sido un placer|a la orden|en qué puedo ayudarle"
-    "|en qué puedo ayudarte|en qué puedo ayudarle hoy|en qué puedo ayudarte hoy|cómo puedo ayudarle"
-    "|cómo puedo ayudarte"
-    "|cómo puedo ayudarte hoy|me alegro de poder ayudar|hay algo más en lo que pueda ayudarle"
-    "|hay algo más en lo que pueda ayudarte"
-    "|de rien|je vous en prie|je t'en prie|il n'y a pas de quoi|pas de quoi|comment puis je vous aider"
-    "|comment puis je vous aider aujourd'hui|comment puis je t'aider|en quoi puis je vous aider"
-    "|que puis je faire pour vous"
-    "|n'hésitez pas|n'hésitez pas à me contacter|ravi d'avoir pu aider|puis je vous aider avec autre chose"
-    "|por nada|não há de quê|às ordens|disponha|é um prazer|como posso ajudar|como posso ajudá lo"
-    "|como posso te ajudar"
-    "|como posso ajudar você|como posso ajudar hoje|em que posso ajudar|em que posso ajudá lo"
-    "|posso ajudar em algo mais"
-    "|prego|di niente|non c'è di che|figurati|si figuri|è un piacere|come posso aiutarti|come posso aiutarla"
-    "|come posso aiutarti oggi|come posso esserti utile|in cosa posso aiutarla|posso aiutarti con altro"
-    "|graag gedaan|geen dank|waarmee kan ik helpen|hoe kan ik u helpen|hoe kan ik je helpen"
-    "|hoe kan ik helpen|waar kan ik mee helpen|waarmee kan ik u helpen|waarmee kan ik je helpen"
-    "|nie ma za co|cała przyjemność po mojej stronie|jak mogę pomóc|w czym mogę pomóc"
-    "|jak mogę ci pomóc|jak mogę państwu pomóc"
-    "|не за что|рад помочь|рада помочь|всегда пожалуйста|обращайтесь|чем могу помочь|чем я могу помочь"
-    "|чем могу вам помочь|как я могу помочь|как я могу вам помочь"
-    "|нема за що|радий допомогти|рада допомогти|звертайтеся|чим можу допомогти|чим я можу допомогти"
-    "|чим можу вам допомогти|як я можу допомогти"
-    "|rica ederim|bir şey değil|ne demek|nasıl yardımcı olabilirim|size nasıl yardımcı olabilirim"
-    "|bugün size nasıl yardımcı olabilirim|başka bir konuda yardımcı olabilir miyim"
-    "|عفوا|على الرحب والسعة|العفو|لا شكر على واجب|كيف يمكنني مساعدتك|كيف يمكنني مساعدتك اليوم|كيف أساعدك"
-    "|كيف أستطيع مساعدتك|أهلا وسهلا بك"
-    "|आपका स्वागत है|स्वागत है|मैं आपकी कैसे मदद कर सकता हूँ|मैं आपकी कैसे मदद कर सकती हूँ|मैं आपकी क्या मदद कर सकता हूँ"
-    "|मैं आपकी कैसे सहायता कर सकता हूँ|खुशी हुई"
-    "|sama-sama|kembali|ada yang bisa saya bantu|ada yang bisa dibantu|apa yang bisa saya bantu"
-    "|bagaimana saya bisa membantu|bagaimana saya bisa membantu anda|senang bisa membantu"
-    "|どういたしまして|お役に立てて嬉しいです|お役に立ててよかったです|何かお手伝いできることはありますか"
-    "|どのようなご用件でしょうか|何かお困りですか|他にご質問はありますか"
-    "|천만에요|별말씀을요|도움이 되어 기쁩니다|무엇을 도와드릴까요|어떻게 도와드릴까요|도움이 되었다니 다행입니다"
-    "|不客气|不用谢|不謝|不客氣|不用客气|很高兴能帮到你|很高兴能帮助您|很高兴能帮到您|有什么可以帮您|有什么可以帮你"
-    "|有什么可以帮您的吗"
-    "|请问有什么可以帮您|请问有什么可以帮您的吗|有什么我可以帮助你的吗|有什么我可以帮您的吗|我能帮你什么"
-)
-"""What an assistant says that claims nothing. A model's courtesy counts as one only if all of it is here."""
-
-ANSWER_FILLERS = (
-    "and|there|again|so much|very much|to you too|for your message|und|nochmals|y|et|e|en|i|и|та|ve|و"
-    "|और|dan|です|ね|的|啊|吗|您"
-)
-
-AGREED = "ok|okay|okey|okie|k|kk|oke|oké|ок|окей|окэй|オッケー|오케이|اوك|اوكي|ओके|حسنا|tamam|vale|d'accord"
-"""With a question mark they are no question of their own."""
-
-CONJUNCTIONS = "and|und|y|et|e|en|i|и|та|ve|و|और|dan"
-"""A message that ends with one of these goes on: "ok and"."""
-
-TIMES = (
-    "morning|evening|later|laters|morgen|tag|dag|pagi|siang|sore|malam|早|bis morgen|see you tomorrow|a domani"
-    "|hasta mañana|à demain|até amanhã|tot morgen|do jutra|до завтра|sampai besok|明天见|また明日|내일 봐요"
-    "|tot straks|tot later"
-    "|sampai nanti|later"
-)
-"""Greetings and goodbyes that are times as well: with a question mark they ask for one."""
-
-AMBIGUOUS = (
-    "na|喂|dobry|у|ку|tudo bem|tudo bom|tutto bene|ça va|come va|you too|same to you|ebenso|ta|sa|pa|just|regards"
-    "|very helpful|that helps|that helped"
-)
-"""These and the times claim something as words of a model: "is it open?" "Tutto bene"."""
-
-ANGRY = "🆘😡😠🤬👿😤👎🖕💩🚨"
-"""Emoji that call for a person, also beside words of courtesy."""
-
-SAD = "😞😔🙁☹😟😢😭😣😖😩😫😰😨😱💔"
-"""Emoji that call for a person where nothing else was written; "thanks 😭" does not."""

@@ -1,4 +1,4 @@
-"""What people say beside questions and courtesies: yes and no, who are you, a person please, stop, pardon, help.
+"""What people say beside questions and courtesies: yes and no, who are you, stop, help.
 
 As in phrases.py: a message is one of these only if phrases cover all of it; `|` parts them.
 """
@@ -60,7 +60,8 @@ DECLINES = {
     "|istemiyorum"
     "|hayır sağol|belki sonra",
     "ar": "لا|لا شكرا|كلا|ليس الآن|لا داعي|لا حاجة|لا شكرا لك|لا شكرا جزيلا|ربما لاحقا",
-    "hi": "नहीं|नहीं धन्यवाद|जी नहीं|नहीं शुक्रिया|अभी नहीं|ज़रूरत नहीं|नहीं चाहिए|nahi|nahin|nahi chahiye|nahi dhanyavad",
+    "hi": "नहीं|नहीं धन्यवाद|जी नहीं|नहीं शुक्रिया|अभी नहीं|ज़रूरत नहीं|नहीं चाहिए|nahi|nahin|nahi chahiye"
+    "|nahi dhanyavad",
     "id": "tidak|tidak terima kasih|tidak makasih|nggak|gak|enggak|ngga|tidak usah|tidak perlu|gak usah"
     "|tidak sekarang"
     "|nanti saja",
@@ -76,12 +77,15 @@ DECLINES = {
     "fi": "ei|ei kiitos",
     "cs": "ne|ne děkuji|ne díky",
     "sk": "nie|nie ďakujem", "ro": "nu|nu mulțumesc|nu mersi", "hu": "nem|nem köszönöm", "el": "όχι|όχι ευχαριστώ",
-    "he": "לא|לא תודה", "th": "ไม่|ไม่ครับ|ไม่ค่ะ|ไม่เป็นไร", "vi": "không|không cảm ơn|không cần", "bg": "не|не благодаря",
+    "he": "לא|לא תודה", "th": "ไม่|ไม่ครับ|ไม่ค่ะ|ไม่เป็นไร", "vi": "không|không cảm ơn|không cần", "bg": "не"
+    "|не благодаря",
     "sr": "ne|ne hvala|не|не хвала", "fa": "نه|نه ممنون|نه مرسی",
 }  # fmt: skip
 
 ABOUT = {
-    "en": "are you a bot|are you bot|are you a robot|are you a human|are you human|are you a person"
+    "en": "r u a bot|are u a bot|u a bot|r u human|are u human|r u real|are u real|"
+    "am i speaking with a real person|am i speaking to a real person|are you a robot or a human|are you a bot"
+    "|are you bot|are you a robot|are you a human|are you human|are you a person"
     "|are you a real person"
     "|are you a human being|are you a real human|are you real|are you an ai|are you ai|are you a machine"
     "|are you a chatbot"
@@ -121,7 +125,8 @@ ABOUT = {
     "|en qué me puedes ayudar"
     "|en qué puedes ayudarme|en qué me puede ayudar|cómo te llamas|cómo se llama usted|esto es un bot|bot o humano"
     "|qué puedo preguntarte|qué puedo preguntar",
-    "fr": "es tu un bot|êtes vous un bot|tu es un bot|vous êtes un bot|es tu un robot|êtes vous un robot"
+    "fr": "t'es un robot|t'es un bot|tu es un robot|t'es humain|t'es une vraie personne|es tu un bot"
+    "|êtes vous un bot|tu es un bot|vous êtes un bot|es tu un robot|êtes vous un robot"
     "|tu es un robot"
     "|vous êtes un robot|es tu humain|êtes vous humain|tu es humain|vous êtes humain|êtes vous une vraie personne"
     "|es tu une vraie personne|vous êtes une vraie personne|êtes vous une personne|es tu une ia|êtes vous une ia"
@@ -183,8 +188,10 @@ ABOUT = {
     "|هل أنت حقيقي|هل أنت شخص حقيقي|هل انت شخص حقيقي|هل أنت ذكاء اصطناعي|من أنت|من انت|مين انت|ما أنت|مع من أتحدث"
     "|مع من اتحدث|هل أتحدث مع إنسان|هل أتحدث مع روبوت|ماذا يمكنك أن تفعل|ماذا تستطيع أن تفعل|ماذا تفعل"
     "|كيف يمكنك مساعدتي|بماذا تساعدني|ما اسمك",
-    "hi": "क्या आप बॉट हैं|क्या तुम बॉट हो|क्या आप रोबोट हैं|क्या आप इंसान हैं|क्या तुम इंसान हो|क्या आप असली हैं|आप कौन हैं|आप कौन हो"
-    "|तुम कौन हो|कौन हैं आप|क्या यह बॉट है|मैं किससे बात कर रहा हूँ|मैं किससे बात कर रही हूँ|आप क्या कर सकते हैं|आप क्या करते हैं"
+    "hi": "क्या आप बॉट हैं|क्या तुम बॉट हो|क्या आप रोबोट हैं|क्या आप इंसान हैं|क्या तुम इंसान हो"
+    "|क्या आप असली हैं|आप कौन हैं|आप कौन हो"
+    "|तुम कौन हो|कौन हैं आप|क्या यह बॉट है|मैं किससे बात कर रहा हूँ|मैं किससे बात कर रही हूँ"
+    "|आप क्या कर सकते हैं|आप क्या करते हैं"
     "|तुम क्या कर सकते हो|आप मेरी क्या मदद कर सकते हैं|आपका नाम क्या है|तुम्हारा नाम क्या है|aap kaun hain|aap kaun ho"
     "|tum kaun ho|kya aap bot hain|aap kya kar sakte hain",
     "id": "apakah anda bot|apakah kamu bot|kamu bot|anda bot|apakah anda robot|apakah kamu robot|kamu robot|ini bot"
@@ -213,143 +220,6 @@ ABOUT = {
     "|你能做什么|您能做什么|你会什么|你可以做什么|你能帮我什么|你会做什么|你有什么功能|我可以问什么|你是客服吗"
     "|人工还是机器人",
 }
-
-PERSONS = {
-    "en": "human|humans|human being|real human|real person|real people|live person|actual person|actual human"
-    "|person|agent"
-    "|human agent|live agent|real agent|support agent|operator|representative|rep|customer service|customer support"
-    "|customer care|colleague|your colleague|your colleagues|staff member|employee|live chat|live support"
-    "|human support"
-    "|human help|manager|supervisor|advisor|adviser|people|member of staff|someone real|somebody real|talk to someone"
-    "|speak to someone|speak with someone|talk with someone|chat with someone|talk to somebody|speak to somebody"
-    "|speak with somebody|talk to anyone|someone from your team|somebody from your team|a real one|real someone"
-    "|someone in charge|customer service agent|customer service representative|consultant",
-    "de": "mensch|menschen|echter mensch|echten menschen|mitarbeiter|mitarbeiterin|mitarbeitern|echte person"
-    "|echten person"
-    "|person|jemandem|jemand echtes|kundenservice|kundendienst|kundenbetreuung|berater|beraterin|kundenberater"
-    "|kundenberaterin|ansprechpartner|ansprechpartnerin|kollegen|kollegin|operator|sachbearbeiter|sachbearbeiterin"
-    "|support mitarbeiter|servicemitarbeiter|kundenbetreuer|jemand aus dem team|jemandem aus dem team",
-    "es": "persona|persona real|humano|ser humano|agente|agente humano|asesor|asesora|operador|operadora|alguien real"
-    "|hablar con alguien|representante|atención al cliente|servicio al cliente|empleado|empleada|encargado|encargada"
-    "|alguien del equipo|persona de verdad",
-    "fr": "humain|être humain|personne réelle|vraie personne|une personne|agent|agent humain|conseiller|conseillère"
-    "|opérateur|opératrice|quelqu'un de réel|parler à quelqu'un|parler avec quelqu'un|service client|service clients"
-    "|employé|collègue|responsable|quelqu'un de l'équipe|vrai humain",
-    "pt": "pessoa|pessoa real|pessoa de verdade|humano|ser humano|atendente|atendente humano|agente|operador"
-    "|operadora"
-    "|falar com alguém|alguém de verdade|funcionário|funcionária|suporte humano|representante|atendimento humano"
-    "|humana",
-    "it": "persona|persona reale|persona vera|umano|essere umano|operatore|operatrice|operatore umano|agente|addetto"
-    "|parlare con qualcuno|servizio clienti|assistenza clienti|consulente|responsabile|qualcuno del team",
-    "nl": "mens|echt mens|medewerker|medewerkster|persoon|echt persoon|echte persoon|iemand spreken|iemand praten"
-    "|met iemand"
-    "|klantenservice|collega|agent|adviseur|operator|iemand van het team|menselijke medewerker",
-    "pl": "człowiek|człowiekiem|człowieka|osobą|osoba|konsultant|konsultantem|konsultanta|konsultantką|pracownik"
-    "|pracownikiem|pracownika|agent|agentem|agenta|z kimś|obsługa klienta|obsługą klienta|operator|operatorem",
-    "ru": "человек|человеком|человека|живой человек|живым человеком|оператор|оператором|оператора|сотрудник"
-    "|сотрудником"
-    "|сотрудника|менеджер|менеджером|менеджера|с кем нибудь|специалист|специалистом|специалиста|консультант"
-    "|консультантом"
-    "|консультанта|служба поддержки|службой поддержки|техподдержка|людьми",
-    "uk": "людина|людиною|людину|оператор|оператором|оператора|співробітник|співробітником|менеджер|менеджером"
-    "|менеджера"
-    "|консультант|консультантом|консультанта|спеціаліст|спеціалістом|фахівцем|з кимось|служба підтримки",
-    "tr": "insan|insanla|insana|gerçek kişi|bir kişiyle|kişiyle|müşteri temsilcisi|müşteri temsilcisine"
-    "|müşteri temsilcisiyle|müşteri temsilcisi ile|temsilci|temsilciye|temsilciyle|yetkili|yetkiliyle|yetkiliye"
-    "|operatör"
-    "|operatöre|biriyle|canlı destek|müşteri hizmetleri|müşteri hizmetlerine",
-    "ar": "شخص|شخص حقيقي|إنسان|انسان|موظف|موظف بشري|وكيل|ممثل|خدمة العملاء|موظف خدمة العملاء|أحد الموظفين|بشر|مندوب"
-    "|ممثل خدمة العملاء|الدعم",
-    "hi": "इंसान|व्यक्ति|एजेंट|आदमी|कर्मचारी|प्रतिनिधि|ग्राहक सेवा|कस्टमर केयर|असली इंसान|insan|insaan|aadmi|agent|customer care",
-    "id": "orang|manusia|orang asli|agen|petugas|cs|customer service|operator|staf|karyawan|agen manusia",
-    "ja": "人間|担当者|担当の方|オペレーター|オペレータ|スタッフ|有人|人と話したい|人と話したいです|人と話せますか"
-    "|人間と話したい"
-    "|有人チャット|有人対応|カスタマーサービス",
-    "ko": "사람|사람과|사람이랑|사람하고|상담원|상담원과|상담원이랑|상담사|상담사와|직원|직원과|직원분|직원분과"
-    "|담당자|담당자와|상담원이"
-    "|상담원을|실제 사람|상담원에게|고객센터",
-    "zh": "人工|人工客服|转人工|转人工客服|真人|真人客服|客服人员|工作人员|和人说话|找人工|找客服|人工服务|转接人工"
-    "|转真人|和真人"
-    "|联系客服",
-    "sv": "människa|en människa|riktig person|kundtjänst|handläggare", "da": "menneske|rigtig person|kundeservice",
-    "no": "menneske|ekte person|kundeservice", "fi": "ihminen|ihmisen|asiakaspalvelija|asiakaspalvelu",
-    "cs": "člověk|člověkem|operátor|operátorem", "ro": "om|persoană reală|operator uman|persoană",
-    "hu": "ember|emberrel|ügyintéző|ügyintézővel", "el": "άνθρωπο|άνθρωπος|εκπρόσωπο|υπάλληλο",
-}  # fmt: skip
-
-WISHES = (
-    "i|i want|i want to|i want a|i wanna|i would like|i would like to|id like|id like to|i need|i need to|i wish to"
-    "|i prefer"
-    "|i would rather|i'd rather|can i|could i|may i|can you|could you|let me|please|pls|talk|talk to|talk with|speak"
-    "|speak to|speak with|chat with|chat to|get|get me|give me|connect|connect me|connect me to|connect me with"
-    "|transfer"
-    "|transfer me|transfer me to|put me through|put me through to|contact|want|want to|need|need to|a|an|the|with"
-    "|to|your"
-    "|one of|instead|now|real|live|actual|is there|is there a|do you have|rather|proper|not a bot|not a robot"
-    "|directly|in person"
-    "|ich|ich will|ich möchte|ich möchte gerne|ich würde gerne|ich würde lieber|ich brauche|kann ich|könnte ich"
-    "|darf ich"
-    "|bitte|mit|einem|einer|einen|eine|ein|sprechen|reden|schreiben|chatten|verbinden|verbinden sie mich"
-    "|verbinde mich"
-    "|echten|echter|echte|richtigen|mal|gern|gerne|lieber|an|hätte gern|will|möchte|gibt es|aus dem team|von ihnen"
-    "|direkt|statt bot|kein bot|ihrem|ihren|weiterleiten|einen echten"
-    "|quiero|quisiera|quiero hablar|hablar|hablar con|puedo|podría|me gustaría|necesito|por favor|con|un|una|el|la"
-    "|real"
-    "|de verdad|pásame|páseme|pásame con|páseme con|comuníqueme|comunícame|me comunica|me pasa|me atienda|a"
-    "|pasarme con|que"
-    "|contactar|contactar con|de carne y hueso"
-    "|je veux|je voudrais|je souhaite|j'aimerais|parler|parler à|parler avec|puis je|est ce que je peux|pouvez vous"
-    "|je peux"
-    "|à|avec|une|le|vrai|vraie|réel|réelle|s'il vous plaît|svp|stp|s'il te plaît|discuter avec|passez moi|passe moi"
-    "|mettez moi en relation avec|mettez moi en contact avec|besoin de|j'ai besoin de|j'ai besoin d'un"
-    "|j'ai besoin d'une|d'un"
-    "|d'une|du|au|contacter|contacter un"
-    "|quero|queria|gostaria de|falar|falar com|posso|preciso|preciso de|por favor|com|um|uma|o|me passa"
-    "|me transfere para"
-    "|me transfira para|transferir para|gostaria"
-    "|voglio|vorrei|parlare|parlare con|posso|ho bisogno di|per favore|con|un|una|mi passi|mi passi un|passami"
-    "|mi metta in contatto con|vero|vera|reale|potrei"
-    "|ik|ik wil|ik wil graag|ik zou graag|kan ik|mag ik|praten|spreken|chatten|met|een|de|echte|echt|alstublieft"
-    "|alsjeblieft"
-    "|aub|graag|verbind me|verbind mij|verbind me door met|doorverbinden|ik heb|nodig"
-    "|chcę|chciałbym|chciałabym|chce|porozmawiać|rozmawiać|mogę|czy mogę|potrzebuję|proszę|z|ze|o|prawdziwym"
-    "|prawdziwą"
-    "|żywym|połącz mnie|proszę połączyć mnie|połączyć|kontakt|połączenie"
-    "|я|хочу|хотел бы|хотела бы|можно|могу я|мне нужен|мне нужно|нужен|нужна|поговорить|говорить|пообщаться|связаться"
-    "|соедините|соедините меня|соедини|переключите|переключите меня|позовите|позови|пожалуйста|с|со|на|живым|живой"
-    "|живого"
-    "|реальным|настоящим|вашим|переведите на|мне"
-    "|хотів би|хотіла б|можна|чи можу|мені потрібен|потрібен|потрібна|поговорити|говорити|поспілкуватися|з|із|зі"
-    "|з'єднайте|з'єднайте мене|покличте|будь ласка|живою|жива|живий|реальною|справжньою|мені|зв'язатися"
-    "|istiyorum|lütfen|ile|bir|konuşmak|görüşmek|bağla|bağlayın|bağlar mısınız|beni|gerçek|konuşabilir miyim"
-    "|görüşebilir miyim|ihtiyacım var|canlı|bağlanmak"
-    "|أريد|اريد|أود|أن|التحدث|أتحدث|أتكلم|أكلم|مع|إلى|من فضلك|لو سمحت|هل يمكنني|ممكن|ابغى|عايز|حقيقي|حقيقية|بشري|في"
-    "|تحويلي"
-    "|मैं|मुझे|किसी|एक|से|को|बात|बात करनी है|बात करना चाहता हूँ|बात करना चाहती हूँ|बात करना है|बात करवा दो|बात कराइए|बात कराओ"
-    "|चाहिए|कृपया"
-    "|असली|क्या|क्या मैं|कर सकता हूँ|कर सकती हूँ|mujhe|kisi|se|baat karni hai|baat karna hai|baat|chahiye"
-    "|saya|saya ingin|saya mau|mau|ingin|bicara|berbicara|ngobrol|bisa|bisakah saya|dengan|tolong|hubungkan"
-    "|sambungkan"
-    "|butuh|sama|asli|ke|hubungi"
-    "|私|は|と|に|を|話したい|話したいです|話せますか|話がしたい|話がしたいです|つないで|つないでください|繋いで"
-    "|繋いでください|お願いします"
-    "|代わってください|お話ししたい|お話ししたいです|本物の|チャットしたい|呼んでください|相談したい|の方|が|いい"
-    "|対応"
-    "|이야기하고|대화하고|싶어요|싶습니다|싶어|통화하고|얘기하고|말하고|연결|연결해|연결해주세요|연결해줘|주세요"
-    "|진짜|실제|바꿔주세요"
-    "|부탁해요|부탁드립니다|상담하고|원해요|필요해요|불러주세요|좀|연결하고"
-    "|我要|我想|我想要|请|和|跟|与|找|转|转接|说话|聊天|聊|谈|一下|能|吗|说|一个|一位|帮我|给我|我|需要|想|要|可以"
-    "|能不能|叫|人"
-    "|jag vill|prata med|tala med|jeg vil|jeg vil gerne|tale med|snakke med|snakke|haluan|puhua|chci|mluvit|s|vreau"
-    "|vreau să vorbesc cu|vorbesc cu|cu|o|szeretnék|beszélni|egy|θέλω|να μιλήσω|με|έναν"
-)
-"""Words of which a wish for a person is made; by themselves they say nothing."""
-
-TOPICS = (
-    "about|regarding|concerning|because|wegen|bezüglich|über|weil|sobre|acerca|porque|concernant|parce|riguardo|perché|over"
-    "|omdat|o|w|насчет|про|о|об|по|потому|щодо|бо|بخصوص|بشأن|tentang|soal|mengenai|karena"
-)
-"""What begins the reason for a wish."""
 
 STOPS = {
     "en": "stop|/stop|unsubscribe|opt out|optout|stop messaging me|stop texting me|stop writing|stop writing to me"
@@ -443,7 +313,8 @@ NEEDS = {
     "|عندي سؤال"
     "|سؤال|ممكن سؤال|هل يمكنني أن أسأل|لدي مشكلة|عندي مشكلة|من فضلك|لدي استفسار|عندي استفسار|استفسار",
     "hi": "मदद|मदद करो|मदद कीजिए|मेरी मदद करो|मेरी मदद कीजिए|मुझे मदद चाहिए|मदद चाहिए|क्या आप मदद कर सकते हैं"
-    "|क्या आप मेरी मदद कर सकते हैं|मेरा एक सवाल है|एक सवाल है|सवाल|एक सवाल|मुझे कुछ पूछना है|कुछ पूछना है|मेरा एक प्रश्न है|कृपया"
+    "|क्या आप मेरी मदद कर सकते हैं|मेरा एक सवाल है|एक सवाल है|सवाल|एक सवाल|मुझे कुछ पूछना है|कुछ पूछना है"
+    "|मेरा एक प्रश्न है|कृपया"
     "|madad|madad chahiye|mujhe madad chahiye|ek sawal hai",
     "id": "bantuan|bantu|bantu saya|tolong|tolong bantu|tolong bantu saya|butuh bantuan|saya butuh bantuan"
     "|saya perlu bantuan"
@@ -462,121 +333,3 @@ NEEDS = {
     "|我有个问题|有个问题|问题|问一下|请问|请问一下|想问一下|我想问一下|可以问一下吗|咨询|咨询一下|我想咨询一下|求助",
 }
 """Somebody wants something and has not said yet what."""
-
-PUZZLED = {
-    "en": "what|huh|what do you mean|what does that mean|what do you mean by that|i dont understand"
-    "|i do not understand"
-    "|i didnt understand|i did not understand|i dont get it|i dont get that|i didnt get that|i dont follow"
-    "|come again|pardon"
-    "|pardon me|say again|say that again|sorry what|repeat|repeat please|repeat that|repeat that please"
-    "|can you repeat"
-    "|can you repeat that|please repeat|please repeat that|could you repeat that|could you repeat|wdym|im confused"
-    "|i am confused|excuse me what|not clear|thats not clear|that is not clear|eh|what now",
-    "de": "was|hä|häh|wie bitte|wie|was meinst du|was meinen sie|was meinst du damit|was meinen sie damit"
-    "|was heißt das"
-    "|was bedeutet das|ich verstehe nicht|verstehe nicht|ich verstehe das nicht|das verstehe ich nicht"
-    "|nicht verstanden"
-    "|das habe ich nicht verstanden|ich habe das nicht verstanden|versteh ich nicht|nochmal bitte|bitte wiederholen"
-    "|kannst du das wiederholen|können sie das wiederholen|bitte was|noch einmal bitte",
-    "es": "qué|cómo|cómo dices|no entiendo|no entendí|no lo entiendo|no he entendido|no te entiendo|no le entiendo"
-    "|perdón cómo"
-    "|qué quieres decir|qué quiere decir|qué significa eso|puedes repetir|puede repetir|repite|repita por favor",
-    "fr": "quoi|hein|comment|pardon|je ne comprends pas|je comprends pas|je n'ai pas compris|j'ai pas compris"
-    "|que voulez vous dire|que veux tu dire|ça veut dire quoi|pouvez vous répéter|peux tu répéter|plaît il"
-    "|c'est à dire",
-    "pt": "o quê|o que|como|como assim|hã|não entendi|não entendo|não percebi|não compreendi|o que quer dizer"
-    "|o que você quer dizer|pode repetir|repita por favor|quê",
-    "it": "cosa|che cosa|come|eh|non capisco|non ho capito|non capito|cosa intendi|cosa intende|cosa vuol dire"
-    "|che vuol dire"
-    "|puoi ripetere|può ripetere|come scusa|in che senso",
-    "nl": "wat|hè|huh|wat bedoel je|wat bedoelt u|wat betekent dat|ik begrijp het niet|ik snap het niet"
-    "|begrijp ik niet"
-    "|niet begrepen|wablief|kun je dat herhalen|kunt u dat herhalen|snap ik niet",
-    "pl": "co|jak|słucham|nie rozumiem|nie zrozumiałem|nie zrozumiałam|co masz na myśli|co to znaczy|możesz powtórzyć"
-    "|proszę powtórzyć|co proszę",
-    "ru": "что|чего|как|в смысле|не понял|не поняла|не понимаю|я не понял|я не поняла|я не понимаю"
-    "|что вы имеете в виду"
-    "|что это значит|повторите|повторите пожалуйста|чё|шо|не понятно|непонятно",
-    "uk": "що|як|в сенсі|не зрозумів|не зрозуміла|не розумію|я не зрозумів|я не зрозуміла|я не розумію"
-    "|що ви маєте на увазі"
-    "|що це означає|повторіть|повторіть будь ласка|незрозуміло",
-    "tr": "ne|nasıl|efendim|anlamadım|anlayamadım|anlamıyorum|ne demek istiyorsun|ne demek istiyorsunuz|o ne demek"
-    "|tekrar eder misiniz|tekrarlar mısınız|nasıl yani",
-    "ar": "ماذا|ايش|شو|لم أفهم|لا أفهم|لا افهم|ما فهمت|ماذا تقصد|ماذا تعني|ما معنى ذلك|كرر من فضلك|أعد من فضلك|كيف",
-    "hi": "क्या|समझ नहीं आया|मैं नहीं समझा|मैं नहीं समझी|नहीं समझा|समझा नहीं|क्या मतलब|आपका क्या मतलब है|फिर से बताइए"
-    "|दोबारा बताइए|kya"
-    "|samajh nahi aaya|kya matlab",
-    "id": "apa|hah|maksudnya|maksudnya apa|apa maksudnya|saya tidak mengerti|tidak mengerti|saya tidak paham"
-    "|tidak paham"
-    "|gak ngerti|nggak ngerti|bisa diulang|tolong ulangi|kurang paham",
-    "ja": "何|なに|何ですか|どういうこと|どういうことですか|どういう意味ですか|わかりません|分かりません"
-    "|よくわかりません"
-    "|理解できません|意味がわかりません|もう一度お願いします|もう一度",
-    "ko": "뭐|뭐라고요|뭐라고|무슨 말이에요|무슨 말씀이세요|무슨 뜻이에요|무슨 뜻인가요|이해가 안 돼요"
-    "|이해가 안 가요|이해 못 했어요"
-    "|모르겠어요|모르겠습니다|다시 말해주세요|다시 한번",
-    "zh": "什么|啥|什么意思|啥意思|我不明白|不明白|我不懂|不懂|没懂|没明白|看不懂|听不懂|你说什么|您说什么"
-    "|请再说一遍|再说一遍|什麼",
-}
-"""What was said is not understood; it is about that."""
-
-UNCLEAR = {
-    "en": "sorry|im sorry|i am sorry|so sorry|my bad|my mistake|apologies|my apologies|oops|ups|excuse me|test"
-    "|testing|tests"
-    "|just testing|just a test|this is a test|test message|im testing|maybe|perhaps|i dont know|idk|not sure"
-    "|im not sure|wait|one moment|just a moment|one second|hold on|wrong chat|wrong number|hm ok|asdf|qwerty|foo"
-    "|bar|foo bar",
-    "de": "entschuldigung|entschuldige|entschuldigen sie|verzeihung|sorry|tut mir leid|mein fehler|ups|test"
-    "|nur ein test"
-    "|das ist ein test|testnachricht|teste nur|vielleicht|weiß nicht|ich weiß nicht|keine ahnung|moment"
-    "|einen moment|moment bitte"
-    "|warte|falscher chat",
-    "es": "perdón|perdona|perdone|disculpa|disculpe|disculpas|lo siento|prueba|probando|una prueba|es una prueba"
-    "|esto es una prueba"
-    "|quizás|tal vez|no sé|no lo sé|un momento|espera|espere",
-    "fr": "désolé|désolée|je suis désolé|je suis désolée|excusez moi|excuse moi|mes excuses|test|c'est un test|essai"
-    "|juste un test|ceci est un test|peut être|je ne sais pas|je sais pas|un moment|un instant|attendez|attends",
-    "pt": "desculpa|desculpe|desculpas|perdão|sinto muito|foi mal|teste|testando|é um teste|isto é um teste"
-    "|isso é um teste|talvez"
-    "|não sei|um momento|espera|espere",
-    "it": "scusa|scusi|scusate|mi scusi|mi dispiace|chiedo scusa|prova|test|è una prova|questa è una prova"
-    "|solo un test|forse"
-    "|non so|non lo so|un momento|un attimo|aspetta|aspetti",
-    "nl": "sorry|excuses|pardon|mijn excuses|het spijt me|test|even testen|dit is een test|testbericht|misschien"
-    "|weet niet"
-    "|ik weet het niet|geen idee|momentje|een moment|wacht even|wacht",
-    "pl": "przepraszam|sorki|wybacz|sory|przykro mi|test|to tylko test|testuję|to jest test|może|nie wiem|chwila"
-    "|chwileczkę"
-    "|momencik|poczekaj",
-    "ru": "извините|извини|простите|прости|прошу прощения|сорри|виноват|тест|проверка|это тест|тестирую|может быть"
-    "|наверное"
-    "|не знаю|я не знаю|минутку|секунду|подождите|подожди",
-    "uk": "вибачте|вибач|перепрошую|пробачте|даруйте|тест|перевірка|це тест|тестую|можливо|мабуть|не знаю|я не знаю"
-    "|хвилинку|секунду|зачекайте|почекайте",
-    "tr": "özür dilerim|pardon|kusura bakma|kusura bakmayın|üzgünüm|affedersiniz|test|deneme|bu bir test"
-    "|deneme mesajı|belki"
-    "|bilmiyorum|bir dakika|bekle|bekleyin",
-    "ar": "آسف|اسف|آسفة|عذرا|معذرة|أعتذر|المعذرة|تجربة|اختبار|تست|هذا اختبار|ربما|لا أعرف|لا اعرف|لحظة|انتظر",
-    "hi": "माफ़ कीजिए|माफ करना|माफ़ करना|क्षमा करें|सॉरी|टेस्ट|परीक्षण|यह एक टेस्ट है|शायद|पता नहीं|मुझे नहीं पता|एक मिनट|रुकिए"
-    "|maaf kijiye"
-    "|sorry|pata nahi",
-    "id": "maaf|mohon maaf|maaf ya|maafkan saya|sori|tes|test|coba|cuma tes|ini tes|mungkin|tidak tahu"
-    "|saya tidak tahu|gak tahu"
-    "|sebentar|tunggu|tunggu sebentar",
-    "ja": "すみません|すいません|ごめんなさい|ごめん|申し訳ありません|申し訳ございません|テスト|テストです|テスト中"
-    "|たぶん|わからない"
-    "|ちょっと待って|ちょっと待ってください|少々お待ちください",
-    "ko": "죄송합니다|죄송해요|미안해요|미안합니다|미안|실례합니다|테스트|테스트입니다|테스트중|테스트 중|아마"
-    "|아마도|글쎄요|몰라요"
-    "|잠시만요|잠깐만요|기다려 주세요",
-    "zh": "对不起|抱歉|不好意思|對不起|测试|测试一下|測試|这是测试|试试|试一下|也许|可能|不知道|我不知道|等一下"
-    "|稍等|等等|请稍等",
-    "sv": "förlåt|ursäkta|testar", "da": "undskyld|beklager", "no": "unnskyld|beklager", "fi": "anteeksi|testi",
-    "cs": "promiňte|promiň|omlouvám se",
-    "sk": "prepáčte|prepáč",
-    "ro": "scuze|îmi pare rău|scuzați",
-    "hu": "bocsánat|elnézést|teszt",
-    "el": "συγγνώμη|δοκιμή", "he": "סליחה|בדיקה", "th": "ขอโทษ|ขอโทษครับ|ขอโทษค่ะ|ทดสอบ", "vi": "xin lỗi|thử",
-    "bg": "извинете|съжалявам|проба", "sr": "izvinite|oprostite|žao mi je|извините", "fa": "ببخشید|متاسفم|تست",
-}  # fmt: skip
-"""What gives nothing to go by."""

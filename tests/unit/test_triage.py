@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.triage import normal, phrases, remarks, speech, texts
+from shared.triage import normal, phrases, puzzled, remarks, small_words, speech, texts, wishes
 from shared.triage.classify import claims_nothing, classify
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "eval"
@@ -275,8 +275,8 @@ def test_every_language_has_every_text_and_every_kind_of_phrase() -> None:
     assert len(texts.LANGUAGES) == 17
     for table in (phrases.GREETINGS, phrases.THANKS, phrases.GOODBYES, phrases.ACKNOWLEDGEMENTS):
         assert set(table) == texts.LANGUAGES
-    for table in (remarks.YES, remarks.DECLINES, remarks.ABOUT, remarks.PERSONS, remarks.STOPS, remarks.NEEDS,
-                  remarks.PUZZLED, remarks.UNCLEAR):  # fmt: skip
+    for table in (remarks.YES, remarks.DECLINES, remarks.ABOUT, wishes.PERSONS, remarks.STOPS, remarks.NEEDS,
+                  puzzled.PUZZLED, puzzled.UNCLEAR):  # fmt: skip
         assert set(table) >= texts.LANGUAGES
     for name in texts.NAMES:
         assert len({texts.default(name, language) for language in texts.LANGUAGES}) == len(texts.LANGUAGES)
@@ -288,7 +288,7 @@ def test_every_phrase_of_the_tables_is_read_as_one() -> None:
     for table in (*phrases.GREETINGS.values(), *phrases.THANKS.values(), *phrases.GOODBYES.values()):
         for one in table.split("|"):
             assert classify(one).kind in ("courtesy", "acknowledgement"), one
-    assert all(normal.phrase(one) for one in phrases.ASSISTANT.split("|"))
+    assert all(normal.phrase(one) for one in small_words.ASSISTANT.split("|"))
 
 
 @pytest.mark.parametrize("piece", ["a", "hello ", "a ", "\u200b", "?", "你", "é", "ﷺ", "@", "<@", "thanks and ", "ـ"])

@@ -1,0 +1,142 @@
+"""What stands around courtesies: how chats begin, fillers, times of day, emoji, and an assistant's own courtesies.
+
+`|` parts phrases.
+"""
+
+from __future__ import annotations
+
+STARTS = (
+    "/start|start|get started|getstarted|get_started|begin|erste schritte|los geht's|los gehts|loslegen|jetzt starten"
+    "|jetzt loslegen|starten|commencer|démarrer|empezar|comenzar|iniciar|começar|inizia|iniziamo|aan de slag|beginnen"
+    "|rozpocznij|zaczynajmy|zacznij|начать|начнем|старт|почати|розпочати|başla|başlayın|başlat|ابدأ|بدء الاستخدام"
+    "|البدء"
+    "|शुरू करें|शुरू करो|mulai|memulai|はじめる|始める|スタート|使ってみる|시작하기|시작|开始|開始|开始使用|開始使用"
+    "|let's start"
+    "|lets start|let's get started|lets get started|let's go|start chatting|start chat|start conversation"
+)
+
+FILLERS = (
+    "there|yes|yeah|yep|all|everyone|everybody|team|guys|folks|sir|madam|maam|miss|mate|buddy|bro|dude|dear|friend"
+    "|friends|bot|chatbot"
+    "|assistant|support|beautiful|gorgeous|honey|darling|love|sweetie|again|so much|very much|a lot|a million"
+    "|a bunch|again for everything|for everything|and"
+    "|please|pls|oh|ah|well|ya|really|very|just|to you|for you|to you too|too|very kind|you|kindly|xx|xoxo|x"
+    "|schatz|mein freund|du|ihr|lieber|zusammen|alle|leute|liebes team|team|schonmal|nochmal|noch mal|ihr lieben"
+    "|und|ja|sehr|nochmals|und|ach|liebe"
+    "|mucho|guapa|guapo|linda|lindo|mi amor|a todos|amigo|amiga|equipo|señor|señora|y|sí|pues|otra vez|de nuevo"
+    "|por todo|muy|oye"
+    "|mon ami|ma chérie|mon cher|ma belle|à tous|tout le monde|madame|monsieur|et|oui|encore|très|l'équipe|mesdames"
+    "|messieurs"
+    "|a todos|pessoal|gente|amigo|moça|moço|senhor|senhora|e|sim|de novo|muito|querida|querido|aí"
+    "|bella|bello|bellissima|cara|caro|carissimi|a tutti|ragazzi|signore|signora|sì|ancora|molto|di nuovo|gentile"
+    "|staff"
+    "|allemaal|iedereen|team|mevrouw|meneer|en|dan|ja|nogmaals|heel|erg|dus|hoor"
+    "|państwu|wam|wszystkim|wszystkich|panie|pani|panu|i|tak|bardzo|jeszcze raz"
+    "|всем|вам|тебе|большое|огромное|и|да|еще раз|очень|ребята|друзья|ну|а"
+    "|усім|всім|вам|тобі|і|та|так|ще раз|дуже|друзі|ну"
+    "|herkese|efendim|hocam|abi|abla|çok|ve|evet|tekrar|arkadaşlar|size|ya|kardeşim"
+    "|لك|لكم|جدا|جزيلا|كثيرا|يا|أخي|اخي|استاذ|أستاذ|نعم|و|بك|فيك|حبيبي|الجميع|مرة أخرى|سيدي"
+    "|जी|सर|मैडम|भाई|आपका|आपको|बहुत|हाँ|और|दोस्त|सबको|फिर से|bhai|ji|sir"
+    "|kak|kakak|min|admin|mas|mbak|pak|bu|bapak|ibu|gan|sis|semua|ya|yaa|dan|banyak|sekali|lagi|deh|sih|dong"
+    "|atas bantuannya"
+    "|ね|よ|な|です|ます|ー|皆さん|みなさん|皆様|どうも|はい|では|じゃあ|本当に|とても|あ|え|わ|さん|の"
+    "|네|정말|너무|진짜|여러분|그럼|아|오|요|님|ㅠㅠ|ㅠ|다들"
+    "|啊|呀|哦|噢|喔|啦|了|哈|呢|吧|嘛|哟|亲|大家|的|那|好|您|你|嗯|客服|小姐|先生|亲爱的"
+)
+
+ASSISTANT = (
+    "you're welcome|you are welcome|you're very welcome|you are very welcome|most welcome|my pleasure"
+    "|it was my pleasure|it's my pleasure|glad to help"
+    "|i'm glad to help|happy to help|i'm happy to help|glad i could help|i'm glad i could help"
+    "|happy i could help|glad to hear that|i'm glad to hear that|great to hear|how can i help|how can i help you"
+    "|how can i help you today|how may i help you|how may i help you today|how can i assist you"
+    "|how can i assist you today"
+    "|how may i assist you|how may i assist you today|what can i do for you|what can i do for you today"
+    "|what would you like to know|let me know if you have any questions|let me know if you have any other questions"
+    "|let me know if you have any further questions|let me know if you need anything else|let me know if i can help"
+    "|let me know if you need anything|let me know if there is anything else|feel free to ask"
+    "|if you have any other questions|if you have any further questions|if you have any questions"
+    "|if you have more questions"
+    "|if you need anything else|if you need any help|if you need help|if there is anything else|let me know"
+    "|just let me know|please let me know|feel free to reach out|feel free to contact us|i'm here to help"
+    "|i am here to help"
+    "|is there anything else i can help you with|is there anything else i can help with|is there anything else"
+    "|can i help you with anything else|is there anything else you would like to know|don't hesitate to ask"
+    "|i'm doing well|i am doing well|i'm fine|im well|nice to meet you too|hello and welcome"
+    "|gern geschehen|keine ursache|nichts zu danken"
+    "|freut mich|das freut mich|wie kann ich helfen|wie kann ich ihnen helfen|wie kann ich dir helfen"
+    "|wie kann ich ihnen heute helfen|wie kann ich dir heute helfen|womit kann ich helfen|womit kann ich ihnen helfen"
+    "|was kann ich für sie tun|was kann ich für dich tun|kann ich ihnen sonst noch helfen|kann ich sonst noch helfen"
+    "|melden sie sich gerne|melde dich gerne|wenn sie weitere fragen haben|falls sie weitere fragen haben"
+    "|wenn du weitere fragen hast|fragen sie gerne|es freut mich dass ich helfen konnte"
+    "|de nada|no hay de qué|un placer|ha sido un placer|a la orden|en qué puedo ayudarle"
+    "|en qué puedo ayudarte|en qué puedo ayudarle hoy|en qué puedo ayudarte hoy|cómo puedo ayudarle"
+    "|cómo puedo ayudarte"
+    "|cómo puedo ayudarte hoy|me alegro de poder ayudar|hay algo más en lo que pueda ayudarle"
+    "|hay algo más en lo que pueda ayudarte"
+    "|de rien|je vous en prie|je t'en prie|il n'y a pas de quoi|pas de quoi|comment puis je vous aider"
+    "|comment puis je vous aider aujourd'hui|comment puis je t'aider|en quoi puis je vous aider"
+    "|que puis je faire pour vous"
+    "|n'hésitez pas|n'hésitez pas à me contacter|ravi d'avoir pu aider|puis je vous aider avec autre chose"
+    "|por nada|não há de quê|às ordens|disponha|é um prazer|como posso ajudar|como posso ajudá lo"
+    "|como posso te ajudar"
+    "|como posso ajudar você|como posso ajudar hoje|em que posso ajudar|em que posso ajudá lo"
+    "|posso ajudar em algo mais"
+    "|prego|di niente|non c'è di che|figurati|si figuri|è un piacere|come posso aiutarti|come posso aiutarla"
+    "|come posso aiutarti oggi|come posso esserti utile|in cosa posso aiutarla|posso aiutarti con altro"
+    "|graag gedaan|geen dank|waarmee kan ik helpen|hoe kan ik u helpen|hoe kan ik je helpen"
+    "|hoe kan ik helpen|waar kan ik mee helpen|waarmee kan ik u helpen|waarmee kan ik je helpen"
+    "|nie ma za co|cała przyjemność po mojej stronie|jak mogę pomóc|w czym mogę pomóc"
+    "|jak mogę ci pomóc|jak mogę państwu pomóc"
+    "|не за что|рад помочь|рада помочь|всегда пожалуйста|обращайтесь|чем могу помочь|чем я могу помочь"
+    "|чем могу вам помочь|как я могу помочь|как я могу вам помочь"
+    "|нема за що|радий допомогти|рада допомогти|звертайтеся|чим можу допомогти|чим я можу допомогти"
+    "|чим можу вам допомогти|як я можу допомогти"
+    "|rica ederim|bir şey değil|ne demek|nasıl yardımcı olabilirim|size nasıl yardımcı olabilirim"
+    "|bugün size nasıl yardımcı olabilirim|başka bir konuda yardımcı olabilir miyim"
+    "|عفوا|على الرحب والسعة|العفو|لا شكر على واجب|كيف يمكنني مساعدتك|كيف يمكنني مساعدتك اليوم|كيف أساعدك"
+    "|كيف أستطيع مساعدتك|أهلا وسهلا بك"
+    "|आपका स्वागत है|स्वागत है|मैं आपकी कैसे मदद कर सकता हूँ|मैं आपकी कैसे मदद कर सकती हूँ"
+    "|मैं आपकी क्या मदद कर सकता हूँ"
+    "|मैं आपकी कैसे सहायता कर सकता हूँ|खुशी हुई"
+    "|sama-sama|kembali|ada yang bisa saya bantu|ada yang bisa dibantu|apa yang bisa saya bantu"
+    "|bagaimana saya bisa membantu|bagaimana saya bisa membantu anda|senang bisa membantu"
+    "|どういたしまして|お役に立てて嬉しいです|お役に立ててよかったです|何かお手伝いできることはありますか"
+    "|どのようなご用件でしょうか|何かお困りですか|他にご質問はありますか"
+    "|천만에요|별말씀을요|도움이 되어 기쁩니다|무엇을 도와드릴까요|어떻게 도와드릴까요|도움이 되었다니 다행입니다"
+    "|不客气|不用谢|不謝|不客氣|不用客气|很高兴能帮到你|很高兴能帮助您|很高兴能帮到您|有什么可以帮您|有什么可以帮你"
+    "|有什么可以帮您的吗"
+    "|请问有什么可以帮您|请问有什么可以帮您的吗|有什么我可以帮助你的吗|有什么我可以帮您的吗|我能帮你什么"
+)
+"""What an assistant says that claims nothing. A model's courtesy counts as one only if all of it is here."""
+
+ANSWER_FILLERS = (
+    "and|there|again|so much|very much|to you too|for your message|und|nochmals|y|et|e|en|i|и|та|ve|و"
+    "|और|dan|です|ね|的|啊|吗|您"
+)
+
+AGREED = "ok|okay|okey|okie|k|kk|oke|oké|ок|окей|окэй|オッケー|오케이|اوك|اوكي|ओके|حسنا|tamam|vale|d'accord"
+"""With a question mark they are no question of their own."""
+
+CONJUNCTIONS = "and|und|y|et|e|en|i|и|та|ve|و|और|dan"
+"""A message that ends with one of these goes on: "ok and"."""
+
+TIMES = (
+    "morning|evening|later|laters|morgen|tag|dag|pagi|siang|sore|malam|早|bis morgen|see you tomorrow|a domani"
+    "|hasta mañana|à demain|até amanhã|tot morgen|do jutra|до завтра|sampai besok|明天见|また明日|내일 봐요"
+    "|tot straks|tot later"
+    "|sampai nanti|later"
+)
+"""Greetings and goodbyes that are times as well: with a question mark they ask for one."""
+
+AMBIGUOUS = (
+    "na|喂|dobry|у|ку|tudo bem|tudo bom|tutto bene|ça va|come va|you too|same to you|ebenso|ta|sa|pa|just|regards"
+    "|very helpful|that helps|that helped"
+)
+"""These and the times claim something as words of a model: "is it open?" "Tutto bene"."""
+
+ANGRY = "🆘😡😠🤬👿😤👎🖕💩🚨"
+"""Emoji that call for a person, also beside words of courtesy."""
+
+SAD = "😞😔🙁☹😟😢😭😣😖😩😫😰😨😱💔"
+"""Emoji that call for a person where nothing else was written; "thanks 😭" does not."""
