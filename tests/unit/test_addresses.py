@@ -56,11 +56,15 @@ def test_an_ipv4_address_is_judged_by_ipv4_s_blocks() -> None:
     assert is_public(IPv4Address("8.8.8.8"))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0x7f.1", "127.0.0.0x1", "0x", "1.2.3.4.", "a.0XaF"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "2130706433", "0x7f.1", "127.0.0.0x1", "0x", "0x0123456789abcdef", "1.2.3.4.", "a.0XaF"]
+)
 def test_a_host_whose_last_label_is_a_number_is_written_as_one(host: str) -> None:
     assert is_written_as_number(host)
 
 
-@pytest.mark.parametrize("host", ["shop.example", "1.example", "0xfg", "x0f", "4.2.b1", "", "127.0.0.1.example."])
+@pytest.mark.parametrize(
+    "host", ["shop.example", "1.example", "0xg", "0xfg", "4.2X", "x0f", "4.2.b1", "", "127.0.0.1.example."]
+)
 def test_a_name_is_none(host: str) -> None:
     assert not is_written_as_number(host)

@@ -165,7 +165,7 @@ def test_the_same_sentence_is_not_quoted_twice() -> None:
 
 
 def test_nothing_to_quote_is_a_mistake() -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"^nothing to quote$"):
         prompt.quote([], "x", FOUND)
 
 
@@ -406,3 +406,44 @@ def test_an_answer_cites_a_passage_that_was_given(text: str, cited: bool) -> Non
 
 def test_what_stands_around_a_citation_that_is_taken_out_stays() -> None:
     assert prompt.check_citations("X [7] X\n[8]\nX\t[9]!", [RETURNS]) == ("X X\n\nX!", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("## **Refunds**  take\t`five` days", "Refunds take five days"),
+        ("> - • Refunds*", "- • Refunds*"),
+        ("•*-># Refunds [2] take five days【1】.", "Refunds take five days."),
+    ],
+)
+def test_a_quoted_sentence_is_on_one_line_without_marks(text: str, quoted: str) -> None:
+    assert prompt.quote([passage(text)], "refunds", "") == f"\n“{quoted}” [1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "quoted"),
+    [
+        ("Red shoes. Charging is free.", "what do you charge", "Charging is free."),
+        ("What is the colour. Prices are low.", "What is the price", "Prices are low."),
+        ("営業時間です。 配送料金です。", "料金", "配送料金です。"),
+    ],
+)
+def test_the_words_that_matter_find_the_sentence(text: str, question: str, quoted: str) -> None:
+    assert prompt.quote([passage(text)], question, "") == f"\n“{quoted}” [1]"
+
+
+@pytest.mark.parametrize(("more", "count"), [(0, 2), (1, 1)])
+def test_sentences_are_added_while_there_is_room_for_what_stands_between_them(more: int, count: int) -> None:
+    room = 599 - len("\n“” [1]")
+    one = "q " + "x" * 297 + "."
+    other = "q " + "y" * (room - len(one) - 1 - 4 - 3 + more) + "."
+    found = prompt.quote([passage(f"{one} {other}")], "q", "")
+    assert [letter in found for letter in "xy"] == [True, count == 2]
+
+
+def test_a_sentence_that_is_too_long_ends_with_its_last_whole_word() -> None:
+    words = " ".join(f"word{number}" for number in range(200))
+    found = prompt.quote([passage(words)], "q", "")
+    said = found.removeprefix("\n“").removesuffix("…” [1]")
+    assert words.startswith(f"{said} ")
+    assert len(found) > 599 - len("word123 ")
