@@ -16,7 +16,18 @@ from typing import Any
 import structlog
 from starlette.applications import Starlette
 
-from gateway.api import assistants, health, inbox, knowledge, liveness, media, metrics, operations, search
+from gateway.api import (
+    assistants,
+    automatic_replies,
+    health,
+    inbox,
+    knowledge,
+    liveness,
+    media,
+    metrics,
+    operations,
+    search,
+)
 from gateway.api.searching import Searcher
 from gateway.http import refused
 from gateway.http.edge import Edge, open_edge
@@ -40,6 +51,7 @@ ROUTES = [
     *metrics.ROUTES,
     *inbox.ROUTES,
     *assistants.ROUTES,
+    *automatic_replies.ROUTES,
     *knowledge.ROUTES,
     *search.ROUTES,
     *widget.ROUTES,

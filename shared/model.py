@@ -57,7 +57,7 @@ class Me:
     app: str | None = None
 
 
-_SAID_BY_NAME = frozenset({"contact", "contacts", "order"})
+_SAID_BY_NAME = frozenset({"contact", "contacts", "order", "product", "template"})
 
 
 @dataclass(frozen=True, slots=True)

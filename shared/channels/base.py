@@ -52,6 +52,8 @@ class Platform(Protocol):
     acknowledgement: bytes = b'{"ok":true}'
     """What a request is answered with once the journal has it. Empty where the platform would read an answer."""
 
+    has_automatic_replies: bool = False
+    """Other applications on an account may answer by themselves, and what they write comes as an echo."""
     links_identities: bool = False
     """It may name one person by several ids: they are kept, and joined where an event shows two of them."""
 

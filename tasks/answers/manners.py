@@ -19,7 +19,7 @@ COURTESY_AGAIN_S = 3600.0
 """Within this a second courtesy in a row is not answered: two machines that thank each other must come to an end."""
 _AFTER_A_QUESTION = " \n0123456789[]().\"'”’»*_"
 """What may stand behind a question mark: a citation, quotation marks, emphasis."""
-_SAYS_NOTHING = frozenset(("sticker", "reaction", "dice"))
+_SAYS_NOTHING = frozenset(("sticker", "reaction", "dice", "story_mention", "like", "like_heart", "heart"))
 _COURTESIES: dict[str, texts.Name] = {
     "greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye", "decline": "decline",
 }  # fmt: skip

@@ -20,6 +20,7 @@ from shared.store.inbox import changes, conversation_bulk, conversations, media,
 from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
+from tasks.inbound import automatic
 from tasks.inbound.batch import Batch, Placed, Stored, happened_at
 
 _NO_HANDOVER: Mapping[str, Reason] = {"request": "request", "app_roles": "app_roles"}
@@ -157,6 +158,7 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
     # an echo may come in two guises (as ours and as a bystander's), which have keys of their own
     echoed = set(changes.stored(conn, sorted({t for p in said if p.event.kind == "echo" for t in _target(batch, p)})))
     early = changes.take_early(conn, sorted({target for p in said for target in _target(batch, p)}))
+    machines = automatic.echoes(conn, batch)
     talk = _Talk()
     for p in _in_platform_order(batch.talk):
         place = batch.place(p)
@@ -181,7 +183,7 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
         contact_id = batch.contacts[p.contact] if p.event.kind == "message" else None
         message = _message(p, one, contact_id, next((early[t] for t in targets if t in early), None))
         talk.accepted.append((p, message))
-        _say(p, one, message)
+        _say(p, one, message, by_machine=id(p) in machines)
     return talk
 
 
@@ -280,7 +282,7 @@ def _message(p: Placed, one: _Conversation, contact_id: int | None, early: chang
     )
 
 
-def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
+def _say(p: Placed, one: _Conversation, message: NewMessage, *, by_machine: bool) -> None:
     one.last = message
     by_customer = message.role == "customer"
     if by_customer:
@@ -289,7 +291,7 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
         if message.deleted_at is not None:
             one.read_ahead.append(one.locked.customer_seq + one.customers)
         one.returned = one.returned or (one.bot is None and one.locked.due_back)
-    else:  # who writes has read what was there, and has the conversation from now on
+    elif not by_machine:  # who writes has read what was there, and has the conversation from now on
         one.take_over(conversations.AGENT)
         one.read_to = one.locked.customer_seq + one.customers
     before = one.head

@@ -21,6 +21,8 @@ from tests.factories import ENCRYPTION_KEY, Bot, Inbox
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "channels"
 OUR_APP = "5550001"
+RECEIVED_MS = 1_796_000_000_000
+"""When all requests come: after whatever they tell of."""
 _ids = itertools.count(1)
 
 
@@ -51,7 +53,7 @@ def journal_one(inbox: Inbox, bot: Bot, platform: str, body: dict[str, Any] | by
     parser = channels.build(inbox.settings.channels)[platform]
     key = parser.shard_key(parser.decode(raw))
     stream = journal.stream_of(journal.shard_of(bot.app_id, key, inbox.settings.journal.shards))
-    inbox.reader.append(stream, journal.fields(platform, bot.app_id, 1_780_000_000_000, raw))
+    inbox.reader.append(stream, journal.fields(platform, bot.app_id, RECEIVED_MS, raw))
     return stream
 
 

@@ -140,15 +140,21 @@ MORE: dict[str, dict[str, Any]] = {
 }
 
 # name → type and id of each attachment
-ATTACHED = {
+ATTACHED: dict[str, list[tuple[str, str | None]]] = {
     "messenger/attachments-three-in-one": [("image", None), ("fallback", None), ("location", None)],
-    "messenger/echo-template-receipt": [("template", None)],
+    "messenger/echo-template-receipt": [
+        ("template", None),
+        ("template", None),
+        ("image", None),
+        ("template", None),
+        ("image", None),
+    ],
     "messenger/message-unsupported": [("unsupported", None)],
     "messenger/sticker": [("sticker", "56789012345678")],
     "instagram/attachment-ig-reel": [("ig_reel", "123")],
     "instagram/attachment-unsupported-type": [("unsupported", None)],
-    "instagram/story-mention": [("story", None)],
-    "instagram/story-mention-echo": [("story", None)],
+    "instagram/story-mention": [("story_mention", None)],
+    "instagram/story-mention-echo": [("story_mention", None)],
 }
 
 TIMES = {

@@ -14,9 +14,10 @@ from shared.channels.connect.base import Connector, Registration
 from shared.errors import NotFound, NothingDone, Permanent, Transient
 from shared.store.db.vault import Vault
 from shared.store.inbound import drops
+from shared.store.tenants import automatic_replies, registry
 from shared.store.tenants import channel_health as health
 from shared.store.tenants import channels as store
-from shared.store.tenants import registry
+from shared.store.tenants.automatic_replies import WITHIN_S_MAX
 from shared.store.tenants.channels import AppRow
 from tasks.operations import drop_reasons
 from tasks.tenants import connecting, rotation
@@ -297,6 +298,38 @@ def channel_seen(place: CompanyItem, as_json: bool) -> None:
             raise NothingDone("channel", f"the platform has told nothing of channel {place}")
         health.noticed(conn, company_id, channel_id, None)
     print_result({"company_id": company_id, "id": channel_id, "seen": told}, f"{place}  seen: {told}", as_json=as_json)
+
+
+@channel.command("automatic-replies")
+@place_argument("channel list")
+@click.option("--ignore-app", multiple=True, help="An application's id on the platform; what it writes is no person's.")
+@click.option("--heed-app", multiple=True, help="An application that is ignored so far, and is not any more.")
+@click.option(
+    "--within",
+    type=click.FloatRange(0, WITHIN_S_MAX),
+    metavar="SECONDS",
+    help="An echo so soon after the customer's message is a machine's; 0: none is by that alone.",
+)
+@as_json_option
+def channel_automatic_replies(
+    place: CompanyItem, ignore_app: tuple[str, ...], heed_app: tuple[str, ...], within: float | None, as_json: bool
+) -> None:
+    """Say which messages of other applications do not take a conversation from the bot; without options, show it."""
+    with as_owner(settings.load()) as conn:
+        company_id, channel_id = located(conn, place)
+        _channel(conn, company_id, channel_id)
+        now = automatic_replies.of_channel(conn, company_id, channel_id)
+        assert now is not None
+        if unknown := [one for one in heed_app if one not in now.ignored_apps]:
+            raise NothingDone("channel", f"channel {place} does not ignore {', '.join(unknown)}")
+        apps = tuple(dict.fromkeys(one for one in (*now.ignored_apps, *ignore_app) if one not in heed_app))
+        wanted = automatic_replies.AutomaticReplies(apps, now.within_s if within is None else within)
+        if wrong := automatic_replies.wrong_with(wanted):
+            raise click.UsageError(wrong)
+        if wanted != now:
+            automatic_replies.set_for(conn, company_id, channel_id, wanted)
+    told = f"ignores {', '.join(apps) or 'no application'}, and echoes within {wanted.within_s:g} s"
+    print_result({"company_id": company_id, "id": channel_id, **asdict(wanted)}, f"{place}  {told}", as_json=as_json)
 
 
 @channel.command("disable")

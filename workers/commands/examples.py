@@ -36,6 +36,7 @@ app register acme-bot --public-url https://bots.example.com
 app rotate-secret acme-bot
 app seen acme-bot
 app show acme-bot
+channel automatic-replies acme/2 --ignore-app 263902037430900
 channel check acme/2
 channel connect telegram --company acme --slug acme-bot
 channel create-widget --company acme --slug acme-chat --origin https://www.example.com

@@ -11,13 +11,14 @@ import re
 from typing import Any
 
 from shared.channels.fields import bounded, inner, number_id, opaque_id, written
+from shared.channels.meta import templates
 from shared.model import Attachment
 
 ATTACHMENTS_MAX = 100  # both platforms take 30 at most
 PAYLOAD_LIMIT = 1000  # characters, as the platforms take them
 URL_LIMIT = 4096
 _TYPE = re.compile(r"[a-z][a-z_]{0,31}")
-_SAME = {"unsupported_type": "unsupported", "story_mention": "story"}
+_SAME = {"unsupported_type": "unsupported"}
 _IDS = ("sticker_id", "attachment_id", "reel_video_id", "ig_post_media_id", "id")
 _UNSUPPORTED = Attachment("unsupported")
 
@@ -62,7 +63,8 @@ def replied_to(message: dict[str, Any]) -> str | None:
 
 def attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:
     """What was attached, the story that it answers, and a stand-in for what the platform does not show."""
-    found = [_attachment(one) for one in listed(message.get("attachments"))[:ATTACHMENTS_MAX] if isinstance(one, dict)]
+    told = [one for one in listed(message.get("attachments"))[:ATTACHMENTS_MAX] if isinstance(one, dict)]
+    found = [one for value in told for one in (templates.attachments(value) or (_attachment(value),))][:ATTACHMENTS_MAX]
     if not found and number_id(message.get("sticker_id")):
         found = [Attachment("sticker", id=number_id(message["sticker_id"]))]
     story = inner(message, "reply_to", "story")

@@ -36,6 +36,7 @@ class Page(Platform):
     application demands proved requests."""
 
     local_delivery = False
+    has_automatic_replies = True
     in_time: Mapping[str, Any]
     """The fields beside the message while the window is open."""
 

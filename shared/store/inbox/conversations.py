@@ -46,6 +46,7 @@ class Locked:
     read_ahead: tuple[int, ...] = ()
     status: str = "open"
     due_back: bool = False
+    last_customer_at: datetime | None = None
 
     @property
     def unread(self) -> int:
@@ -124,7 +125,7 @@ def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[Con
 LOCK_CHATS = """
     /* conversations.ensure_locked */
     SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
-        c.read_ahead, c.status,
+        c.read_ahead, c.last_customer_at, c.status,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
                 greatest(c.last_message_at, c.bot_off_at) <= now() - (
