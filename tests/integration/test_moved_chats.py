@@ -145,6 +145,18 @@ def test_unread_and_who_answers_are_kept(station: Station, bot: Bot) -> None:
     assert station.rows("SELECT unread FROM company_totals") == [(2,)]
 
 
+def test_a_handover_in_the_new_group_is_one_of_both_and_ends_as_it_would(station: Station, bot: Bot) -> None:
+    receive(station, bot, said("one?", GROUP), said("two?", SUPERGROUP))
+    taken = "UPDATE conversations SET bot_enabled = false, status = 'handed_over', bot_off_reason = 'agent',"
+    station.execute(taken + " bot_off_at = '2026-01-01' WHERE chat = %s", str(NEW))
+
+    receive(station, bot, went())
+
+    assert station.rows(
+        "SELECT bot_enabled, status, bot_off_reason, bot_off_at IS NOT NULL FROM conversations"
+    ) == [(False, "handed_over", "agent", True)]  # fmt: skip
+
+
 def test_reactions_move_along(station: Station, bot: Bot) -> None:
     receive(station, bot, said("one?", GROUP), said("two?", SUPERGROUP))
     [(message,)] = station.rows("SELECT external_id FROM messages WHERE text = 'one?'")

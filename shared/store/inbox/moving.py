@@ -314,6 +314,12 @@ MERGE_HEADS = """
         contact_id = coalesce(f.contact_id, s.contact_id),
         created_at = least(f.created_at, s.created_at),
         status = CASE WHEN f.bot_enabled AND NOT s.bot_enabled THEN s.status ELSE f.status END,
+        bot_off_reason = CASE
+            WHEN f.bot_enabled AND NOT s.bot_enabled THEN s.bot_off_reason
+            ELSE f.bot_off_reason
+        END,
+        bot_off_at = CASE WHEN f.bot_enabled AND NOT s.bot_enabled THEN s.bot_off_at ELSE f.bot_off_at END,
+        return_untold = f.return_untold OR s.return_untold,
         bot_enabled = f.bot_enabled AND s.bot_enabled,
         attention = CASE WHEN f.attention IS NULL THEN s.attention ELSE f.attention END,
         attention_since = CASE WHEN f.attention IS NULL THEN s.attention_since ELSE f.attention_since END,
