@@ -115,9 +115,10 @@ class InboundEvent:
     text: never empty, None if there is none; no NUL and no lone surrogate, so that it can be stored.
     reply_to: external_id of the message this one answers. sent_at: the platform's time, None if unknown.
     migrated_to: the chat's new id, where the event says that it moved.
-    payload: the hidden value of a pressed button or a referral. targets: external ids of the messages that an edit,
-    deletion, reaction, delivery, read or echo speaks of. until: a delivery's or read's mark: everything up to then.
-    status: of a delivery: `sent`, `delivered`, `read`, `failed`, `deleted`; of a handover or account event, its name.
+    payload: the hidden value of a pressed button or a referral; of a reaction that is one of several, its name.
+    targets: external ids of the messages that an edit, deletion, reaction, delivery, read or echo speaks of. until: a
+    delivery's or read's mark: everything up to then. status: of a delivery: `sent`, `delivered`, `read`, `failed`,
+    `deleted`; of a handover or account event, its name.
     twin: where a message may come in two events, one of which asks the bot, the other's key. elsewhere: other chats in
     which the message that an edit or deletion speaks of may stand.
     referral: where the customer came from, as a message says it (a start link, an advertisement). language: that of the

@@ -143,10 +143,11 @@ def _forget_media(conn: Conn, now: Now, stored: Stored) -> None:
 
 
 def react(conn: Conn, batch: Batch, stored: Stored) -> None:
-    """Keep each person's newest reaction to each message, whoever wrote that and whether it is here yet."""
+    """Keep each person's newest reaction (of a name) to each message, whoever wrote that and whether it is here yet."""
     found = [
         (p, changes.Reaction(p.home.company_id, p.home.channel_id, p.chat.chat, target, p.contact.external_id,
-                             None if p.event.status == "removed" else p.event.text, happened_at(p)))
+                             None if p.event.status == "removed" else p.event.text, happened_at(p),
+                             p.event.payload or ""))
         for p in batch.reactions for target in targets_of(p.event)
     ]  # fmt: skip
     changes.react(conn, [reaction for _, reaction in found])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.store.inbox import changes
 from tests.factories import Bot, Inbox
 from tests.integration import accounts
 from tests.unit import fixtures_slack as slack
@@ -131,6 +132,20 @@ def test_a_deletion_takes_the_message_away_wherever_it_stands(inbox: Inbox, bot:
 
     assert inbox.rows("SELECT count(*) FROM messages WHERE text IS NOT NULL OR deleted_at IS NULL") == [(0,)]
     assert asked(inbox) == []
+
+
+def test_each_emoji_of_a_person_comes_and_goes_by_itself(inbox: Inbox, bot: Bot) -> None:
+    receive(inbox, bot, slack.message())
+    steps = [("added", "thumbsup", ":thumbsup:"), ("added", "heart", ":thumbsup: :heart:"),
+             ("removed", "thumbsup", ":heart:"), ("removed", "heart", None), ("added", "heart", ":heart:")]  # fmt: skip
+    [(company, message)] = inbox.rows("SELECT company_id, id FROM messages")
+    for number, (status, name, shown) in enumerate(steps):
+        at = f"17600000{70 + number}.000300"
+        receive(inbox, bot, {"type": f"reaction_{status}", "user": slack.CUSTOMER, "reaction": name, "event_ts": at,
+                             "item": {"type": "message", "channel": slack.DIRECT, "ts": slack.TS}})  # fmt: skip
+        with inbox.db.transaction(company) as conn:
+            found = changes.reactions_of(conn, company, [message]).get(message, {})
+        assert found.get(slack.CUSTOMER) == shown
 
 
 def test_the_case_of_a_mention_that_was_added_later(inbox: Inbox) -> None:

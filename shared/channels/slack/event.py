@@ -75,6 +75,7 @@ def _reaction(status: str) -> Reader:
         return _told(
             update, "reaction", "reaction", status=status, targets=(ts,) if ts is not None else (),
             text=f":{name}:" if name and status == "added" else None,
+            payload=name,
         )  # fmt: skip
 
     return read

@@ -203,7 +203,8 @@ def take_early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """A reaction to a message. emoji: None if it was removed."""
+    """A reaction to a message. emoji: None if it was removed. name: which of a person's several it is, where the
+    platform tells each by itself; empty where emoji is all that they show."""
 
     company_id: int
     channel_id: int
@@ -212,14 +213,17 @@ class Reaction:
     sender: str
     emoji: str | None
     at: datetime
+    name: str = ""
 
 
 REACT = """
     /* changes.react */
-    INSERT INTO message_reactions AS r (company_id, channel_id, chat, target, sender, emoji, at)
+    INSERT INTO message_reactions AS r (company_id, channel_id, chat, target, sender, emoji, at, name)
     SELECT *
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-    ON CONFLICT (company_id, channel_id, target, chat, sender) DO UPDATE
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[]
+    )
+    ON CONFLICT (company_id, channel_id, target, chat, sender, name) DO UPDATE
     SET emoji = excluded.emoji, at = excluded.at
     WHERE r.at <= excluded.at
       AND (r.at, r.emoji) IS DISTINCT FROM (excluded.at, excluded.emoji)
@@ -227,10 +231,11 @@ REACT = """
 
 
 def react(conn: Conn, reactions: Sequence[Reaction]) -> int:
-    """Store reactions, of which each person's newest to each message counts. Returns how many rows changed."""
-    newest: dict[tuple[int, int, str, str, str], Reaction] = {}
+    """Store reactions, of which each person's newest (of a name) to each message counts. Returns how many rows
+    changed."""
+    newest: dict[tuple[int, int, str, str, str, str], Reaction] = {}
     for one in reactions:
-        key = (one.company_id, one.channel_id, one.target, one.chat, one.sender)
+        key = (one.company_id, one.channel_id, one.target, one.chat, one.sender, one.name)
         if key not in newest or newest[key].at <= one.at:
             newest[key] = one
     if not newest:
@@ -238,7 +243,7 @@ def react(conn: Conn, reactions: Sequence[Reaction]) -> int:
     rows = [newest[key] for key in sorted(newest)]  # two writers never wait in a circle
     cursor = conn.execute(
         REACT,
-        columns((r.company_id, r.channel_id, r.chat, r.target, r.sender, r.emoji, r.at) for r in rows),
+        columns((r.company_id, r.channel_id, r.chat, r.target, r.sender, r.emoji, r.at, r.name) for r in rows),
     )
     return cursor.rowcount
 
@@ -253,7 +258,7 @@ REACTIONS_OF = """
     SELECT id, sender, emoji
     FROM (
         SELECT m.id, r.sender, left(r.emoji, 64) AS emoji, r.at,
-            row_number() OVER (PARTITION BY m.id ORDER BY r.at DESC, r.sender) AS place
+            row_number() OVER (PARTITION BY m.id ORDER BY r.at DESC, r.sender, r.name) AS place
         FROM messages m
         JOIN conversations c ON c.company_id = m.company_id AND c.id = m.conversation_id
         CROSS JOIN LATERAL (
@@ -279,13 +284,15 @@ REACTIONS_OF = """
 
 
 def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, str]]:
-    """Return message → person → emoji, the newest REACTIONS_SHOWN of each message that has any."""
+    """Return message → person → emoji (several with spaces between, the newest last), the newest REACTIONS_SHOWN of
+    each message that has any."""
     if not message_ids:
         return {}
     values = (company_id, list(message_ids), REACTIONS_SHOWN)
     found: dict[int, dict[str, str]] = {}
     for message_id, sender, emoji in conn.cursor(row_factory=tuple_row).execute(REACTIONS_OF, values):
-        found.setdefault(message_id, {})[sender] = emoji
+        of_message = found.setdefault(message_id, {})
+        of_message[sender] = f"{of_message[sender]} {emoji}" if sender in of_message else emoji
     return found
 
 

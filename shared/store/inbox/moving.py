@@ -162,6 +162,7 @@ def _rename(conn: Conn, one: Locked, key: ChatKey, new_chat: str) -> None:
                 AND n.target = r.target
                 AND n.chat = %(new)s
                 AND n.sender = r.sender
+                AND n.name = r.name
           )
         """,
         {"new": new_chat, "old": key.chat, "company": key.company_id, "channel": key.channel_id},
