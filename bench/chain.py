@@ -1,7 +1,7 @@
-"""A chain of three empty Celery tasks, each ringing the next: what Celery itself costs for three stations.
+"""A chain of three empty Celery tasks, each waking up the next: what Celery itself costs for three stations.
 
 `python -m bench.chain NAME` runs the worker of one station, with the pool and concurrency of our fleet's;
-`python -m bench.chain ring COUNT` rings the first station so often, as fast as one publisher can.
+`python -m bench.chain wake-up COUNT` wakes up the first station COUNT times, as fast as one publisher can.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def wake_up(count: int) -> None:
 
 
 def main(name: str, count: int = 0) -> int:
-    if name == "ring":
+    if name == "wake-up":
         wake_up(count)
         return 0
     worker = app.Worker(

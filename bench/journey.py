@@ -134,19 +134,19 @@ def _chain_workers(system: System) -> Iterator[None]:
 
 
 def _chain(system: System) -> float:
-    """Chains a second, rung by one publisher as fast as it can, events on."""
+    """Measure chains a second, started by one publisher as fast as it can, with task events on."""
     counter: Any = redis.Redis.from_url(system.valkey.redis_url)
     with _chain_workers(system):
-        _ring(system, 1)
+        _wake_up(system, 1)
         wait_until(lambda: _done(counter) >= 1, "the chain's workers are up", 30)
         counter.set("bench:chain:done", 0)
-        _ring(system, CONVERSATIONS)
+        _wake_up(system, CONVERSATIONS)
         wait_until(lambda: _done(counter) >= CONVERSATIONS, "all chains are done", WITHIN_S)
         return CONVERSATIONS / (time.time() - float(counter.get("bench:chain:began")))
 
 
-def _ring(system: System, count: int) -> None:
-    argv = [sys.executable, "-P", "-m", "bench.chain", "ring", str(count)]
+def _wake_up(system: System, count: int) -> None:
+    argv = [sys.executable, "-P", "-m", "bench.chain", "wake-up", str(count)]
     subprocess.run(argv, cwd=PROJECT_ROOT, env=child_environment(system.environment()), check=True, timeout=60)
 
 

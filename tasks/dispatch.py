@@ -67,7 +67,7 @@ class Dispatcher(Generic[T]):
         self._changed = threading.Condition()
         self._held: Counter[int] = Counter()
         """Company → its pieces that are under way here."""
-        self._rung = False
+        self._woken = False
         self._draining = False
         self._stopping = False
         self._passed_on_at = -PASS_ON_EVERY_S
@@ -76,7 +76,7 @@ class Dispatcher(Generic[T]):
         """A wake-up was heard: begin what is due, and go on until nothing is. While another thread is at it already it
         looks once more, and this call returns. Raises what claiming raises; what was begun goes on."""
         with self._changed:
-            self._rung = True
+            self._woken = True
             if self._draining:
                 self._changed.notify_all()
                 return
@@ -93,7 +93,7 @@ class Dispatcher(Generic[T]):
         """Whether a wake-up has come since the last look. Ends the draining in the same breath if not: a wake-up after
         that finds nobody draining and begins."""
         with self._changed:
-            heard, self._rung = self._rung and not self._stopping, False
+            heard, self._woken = self._woken and not self._stopping, False
             self._draining = heard
             self._changed.notify_all()
             return heard
@@ -109,7 +109,7 @@ class Dispatcher(Generic[T]):
                 self._threads.submit(self._do, company, piece)
             if not batch.more and not passed_over:
                 return
-            self._ring_on()
+            self._wake_others()
             if not batch.more:
                 self._wait_below_share(passed_over)
 
@@ -129,11 +129,11 @@ class Dispatcher(Generic[T]):
         until one of them has fewer, or a wake-up comes."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopping or self._rung or not passed_over <= self._at_share(self._held)
+                lambda: self._stopping or self._woken or not passed_over <= self._at_share(self._held)
             )
-            self._rung = False
+            self._woken = False
 
-    def _ring_on(self) -> None:
+    def _wake_others(self) -> None:
         now = time.monotonic()
         if now - self._passed_on_at >= PASS_ON_EVERY_S:
             self._passed_on_at = now

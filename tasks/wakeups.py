@@ -1,6 +1,6 @@
-"""Ringing: a Celery message without content says that there is work of a kind, however much. A lost one only delays.
+"""Wake-ups: Celery messages without content that say that there is work of a kind. A lost one only delays the work.
 
-Wake-ups of a process are gathered: however much it has to announce, one wake-up of a task is on its way at a time.
+A process coalesces its wake-ups: however much it has to announce, it sends one wake-up of a task at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CLOSE_WITHIN_S = 3.0
 
 
 def wake_up(task: Task, *, countdown_s: float = 0.0) -> bool:
-    """Wake `task`; whether the wake-up went out. Never raises: the sweeper covers what is missing."""
+    """Send a wake-up of `task`; return whether the broker took it. Never raises: the sweeper makes up for lost ones."""
     if countdown_s > COUNTDOWN_MAX_S:
         return False
     try:

@@ -1,4 +1,4 @@
-"""A background thread of a worker: what it does again and again, and how it stands still when something is away."""
+"""Background threads of a worker: each repeats one step, and pauses after a step that failed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from workers import fleet, metrics
 
 log = structlog.get_logger(__name__)
 
-STANDSTILL_S = (0.2, 0.5, 1.0, 2.0)
+FAILURE_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 """Pauses after failures in a row: short first, because most outages are restarts."""
 STOP_TIMEOUT_S = 10.0
 
 
 class BackgroundThread(threading.Thread):
-    """Runs `step` until stopped. A step that raises is logged and tried again after a pause; it never ends
-    the thread."""
+    """A thread that repeats `step` until it is stopped. A step that raises is logged and tried again after a pause; it
+    never ends the thread."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, daemon=True)
@@ -39,7 +39,7 @@ class BackgroundThread(threading.Thread):
                 pause_s = self.step()
                 self._failures = 0
             except Exception as e:  # noqa: BLE001  whatever it was, the thread goes on; it is logged and counted
-                pause_s = STANDSTILL_S[min(self._failures, len(STANDSTILL_S) - 1)]
+                pause_s = FAILURE_PAUSES_S[min(self._failures, len(FAILURE_PAUSES_S) - 1)]
                 self._failures += 1
                 metrics.BACKGROUND_THREAD_ERRORS.inc(self.name)
                 log.warning("background_thread_failed", thread=self.name, failures=self._failures, error=describe(e))

@@ -276,7 +276,9 @@ def test_one_id_leads_from_the_answer_through_the_logs_to_the_reply(system: Syst
     assert {line["turn_id"] for line in lines if line["event"] == "turn_answered"} == {turn_id}
 
 
-def test_documents_are_embedded_at_a_ring_and_answer_by_their_meaning(system: System, bot: Bot, tmp_path: Path) -> None:
+def test_documents_are_embedded_at_a_wake_up_and_answer_by_their_meaning(
+    system: System, bot: Bot, tmp_path: Path
+) -> None:
     document = tmp_path / "pets.md"
     document.write_text("# Pets\n\nDogs and cats are welcome.")
     with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
@@ -345,7 +347,7 @@ def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(sy
     with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as conn:
         conn.execute("ALTER TABLE jobs RENAME TO jobs_away")
         try:
-            _ring(system, "keep_sizes")
+            _wake_up(system, "keep_sizes")
             wait_until(lambda: bool(failures()), "Flower has seen a task fail", 20)
         finally:
             conn.execute("ALTER TABLE jobs_away RENAME TO jobs")
@@ -361,7 +363,7 @@ def test_flower_shows_what_failed_with_its_class_and_remembers_over_a_restart(sy
     wait_until(lambda: [task["uuid"] for task in failures()] == [failed["uuid"]], "Flower remembers", 20)
 
 
-def _ring(system: System, task: str) -> None:
+def _wake_up(system: System, task: str) -> None:
     subprocess.run(
         [
             sys.executable, "-P", "-c",

@@ -56,7 +56,7 @@ def test_what_waits_is_noted_and_shows_when_every_queue_will_be_empty(station: S
     for n in range(4):
         station.receive(bot, "hello", chat=n + 1)
     station.execute("UPDATE turns SET due_at = now() - interval '90 seconds'")
-    station.inbox.client.rpush("sb:celery:reply", *(f"ring {n}" for n in range(6)))
+    station.inbox.client.rpush("sb:celery:reply", *(f"wake-up {n}" for n in range(6)))
 
     noted = clearing.note(station.r)
     station.execute("UPDATE queue_depths SET noted_at = noted_at - interval '100 seconds'")

@@ -13,20 +13,20 @@ from shared.embedded.ports import choose_port
 from workers.consumer import PAUSE_MAX_S, Consumer, forgive_lost_channels
 
 kombu: Any = importlib.import_module("kombu")  # half of it is typed
-RING = kombu.Queue("test-rings", kombu.Exchange("test-rings"), routing_key="test-rings")
+WAKEUPS = kombu.Queue("test-wakeups", kombu.Exchange("test-wakeups"), routing_key="test-wakeups")
 
 
 class Enough(Exception):
     pass
 
 
-def test_a_ring_that_outlived_its_connection_is_acknowledged_without_harm(redis_url: str) -> None:
+def test_a_wake_up_that_outlived_its_connection_is_acknowledged_without_harm(redis_url: str) -> None:
     forgive_lost_channels()
     held: list[Any] = []
     connection = kombu.Connection(redis_url)
     with connection.channel() as channel:
-        kombu.Producer(channel, RING.exchange, RING.routing_key, auto_declare=True).publish({}, declare=[RING])
-        with kombu.Consumer(channel, RING, callbacks=[lambda _, message: held.append(message)]):
+        kombu.Producer(channel, WAKEUPS.exchange, WAKEUPS.routing_key, auto_declare=True).publish({}, declare=[WAKEUPS])
+        with kombu.Consumer(channel, WAKEUPS, callbacks=[lambda _, message: held.append(message)]):
             connection.drain_events(timeout=5)
     connection.release()
 

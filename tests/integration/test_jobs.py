@@ -83,19 +83,19 @@ def test_a_job_runs_to_its_end_once_for_its_hour(work: Work) -> None:
     assert _history(work) == [("done", 3)]
 
 
-def test_of_two_beats_rings_at_the_same_moment_one_has_an_effect(work: Work, database: Database) -> None:
+def test_of_two_beats_wake_ups_at_the_same_moment_one_has_an_effect(work: Work, database: Database) -> None:
     counting = Counting()
     at_once = threading.Barrier(4)
     results: list[flow.Ran | None] = []
 
-    def ring() -> None:
+    def wake_up() -> None:
         with psycopg.connect(database.admin_url, autocommit=True) as conn:
             mine = Work(conn, work.settings, FixedClock(MONDAY + timedelta(hours=2)))
             at_once.wait(10)
             due = timetable.due(conn, mine.clock.now(), NIGHTLY)
             results.extend(flow.run(counting.job, mine, slot=d.slot) for d in due)
 
-    threads = [threading.Thread(target=ring) for _ in range(4)]
+    threads = [threading.Thread(target=wake_up) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -105,15 +105,15 @@ def test_of_two_beats_rings_at_the_same_moment_one_has_an_effect(work: Work, dat
     assert len([ran for ran in results if ran is not None]) == 1
 
 
-def test_of_two_beats_rings_for_a_round_one_begins_it(database: Database) -> None:
+def test_of_two_beats_wake_ups_for_a_round_one_begins_it(database: Database) -> None:
     at_once, begun = threading.Barrier(4), list[bool]()
 
-    def ring(name: str) -> None:
+    def wake_up(name: str) -> None:
         with psycopg.connect(database.url) as conn:
             at_once.wait(10)
             begun.append(rounds.begins(conn, name, not_within_s=150))
 
-    threads = [threading.Thread(target=ring, args=("tenants.watch_channels",)) for _ in range(4)]
+    threads = [threading.Thread(target=wake_up, args=("tenants.watch_channels",)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -16,7 +16,7 @@ from shared.store.inbox import conversations
 from tests.integration.claims import begin_send, claim_part
 from tests.integration.machine import CHATS, WORKERS, Ground, Machine, run
 
-RINGS_AT_THE_END = 150
+WAKEUPS_AT_THE_END = 150
 """More than a run can leave parts."""
 
 
@@ -142,7 +142,7 @@ class Parts(Machine):
 
     @rule(worker=WORKERS, noticed=strategies.booleans())
     def crashes(self, worker: str, noticed: bool = False) -> None:
-        """noticed: an heir gives back what it held."""
+        """noticed: a lease reclaimer gives back what it held."""
         hands, self.hands[worker] = self.hands[worker], Hands()
         if noticed:
             held = [sending.claim for sending in hands.out]
@@ -188,8 +188,8 @@ class Parts(Machine):
         for worker in self.hands:
             self.crashes(worker)
         self.the_sweeper_expires_sends(31)
-        for ring in range(RINGS_AT_THE_END):
-            worker = "ab"[ring % 2]
+        for wakeup in range(WAKEUPS_AT_THE_END):
+            worker = "ab"[wakeup % 2]
             self.claims_a_part(worker, 61, "s")
             if not self.hands[worker].out:
                 break

@@ -94,7 +94,7 @@ def test_a_lease_that_ended_without_an_answer_is_overdue(inbox: Inbox, db: Datab
     assert _look(db) == Overdue(1, 0)
 
 
-def test_a_fleet_that_is_behind_is_rung_less_often_up_to_a_cap_and_soon_again_when_it_moves(
+def test_a_fleet_that_is_behind_is_woken_less_often_up_to_a_cap_and_soon_again_when_it_moves(
     inbox: Inbox, db: Database
 ) -> None:
     bot = make_bot(inbox.server.admin_url)

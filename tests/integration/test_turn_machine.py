@@ -17,7 +17,7 @@ from tasks.inbox import takeover
 from tests.integration.claims import claim_turn
 from tests.integration.machine import CHATS, SELDOM, WORKERS, Ground, Machine, run
 
-RINGS_AT_THE_END = 100
+WAKEUPS_AT_THE_END = 100
 """More than a run has steps, so more than it can leave turns."""
 
 
@@ -138,7 +138,7 @@ class Turns(Machine):
     @precondition(lambda self: self.claims["a"] or self.claims["b"])
     @rule(worker=WORKERS, noticed=strategies.booleans())
     def crashes(self, worker: str, noticed: bool = False) -> None:
-        """noticed: an heir gives back what it held, and whatever was lost or ended long ago."""
+        """noticed: a lease reclaimer gives back what it held, and whatever was lost or ended long ago."""
         other = self.claims["ab".replace(worker, "")]
         if noticed:
             with self.ground.transaction("intake") as conn:
@@ -178,8 +178,8 @@ class Turns(Machine):
         """However it went: once everybody has crashed, wake-ups that come often enough bring every turn to its end."""
         for worker in self.claims:
             self.crashes(worker)
-        for ring in range(RINGS_AT_THE_END):
-            worker = "ab"[ring % 2]
+        for wakeup in range(WAKEUPS_AT_THE_END):
+            worker = "ab"[wakeup % 2]
             self.claims_a_turn(worker, 61)
             if not self.claims[worker]:
                 break

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from workers.background import STANDSTILL_S, BackgroundThread
+from workers.background import FAILURE_PAUSES_S, BackgroundThread
 
 WITHIN_S = 10.0
 
@@ -87,6 +87,6 @@ def test_stopping_one_that_never_started_is_nothing() -> None:
     assert not thread.is_alive()
 
 
-def test_standing_still_is_short_at_first_and_bounded() -> None:
-    assert list(STANDSTILL_S) == sorted(STANDSTILL_S)
-    assert STANDSTILL_S[-1] <= 5
+def test_pauses_after_failures_are_short_at_first_and_bounded() -> None:
+    assert list(FAILURE_PAUSES_S) == sorted(FAILURE_PAUSES_S)
+    assert FAILURE_PAUSES_S[-1] <= 5

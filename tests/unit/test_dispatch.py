@@ -98,7 +98,7 @@ def test_nothing_due_claims_once_and_begins_nothing() -> None:
     assert due.begun == []
 
 
-def test_more_than_there_is_room_for_is_rung_on_and_begun_as_room_comes(drains: Drains) -> None:
+def test_more_than_there_is_room_for_is_passed_on_and_begun_as_room_comes(drains: Drains) -> None:
     due = Due(*range(1, 8))
     dispatcher = due.dispatcher(2)
     drains(dispatcher)
@@ -141,14 +141,14 @@ def test_many_rings_at_once_are_heard_by_one_and_lose_nothing(drains: Drains) ->
     dispatcher = due.dispatcher(4)
     at_once = threading.Barrier(8)
 
-    def add_and_ring(first: int) -> None:
+    def add_and_wake_up(first: int) -> None:
         at_once.wait(WITHIN_S)
         for piece in range(first, first + 50):
             with due._lock:
                 due.pieces.append(piece)
             dispatcher.drain()
 
-    threads = [threading.Thread(target=add_and_ring, args=(n * 100 + 1,)) for n in range(8)]
+    threads = [threading.Thread(target=add_and_wake_up, args=(n * 100 + 1,)) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -195,7 +195,7 @@ def test_a_company_has_no_more_than_its_share_under_way_and_another_one_begins_a
     assert Counter(due.begun) == {7: 10, 8: 1}
 
 
-def test_what_was_passed_over_begins_when_its_company_is_below_its_share_without_a_ring() -> None:
+def test_what_was_passed_over_begins_when_its_company_is_below_its_share_without_a_wake_up() -> None:
     due = Noisy(*[7] * 6)
     due.finish.set()
     dispatcher = due.dispatcher(1)

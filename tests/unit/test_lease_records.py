@@ -36,7 +36,7 @@ def _inherited(folder: Path) -> list[LeaseRecord]:
     return found
 
 
-def test_a_killed_process_leaves_what_it_held_to_one_heir(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_what_it_held_to_one_reclaimer(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-P", "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=PROJECT_ROOT,
         env=child_environment({"PYTHONPATH": str(PROJECT_ROOT)}),

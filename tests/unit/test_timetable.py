@@ -53,11 +53,11 @@ def test_every_job_stands_in_the_timetable_with_its_reason_and_every_entry_is_a_
 
 
 def test_every_ring_has_its_reason_an_expiry_and_a_jitter_that_a_worker_may_hold() -> None:
-    for name, ring in WAKEUPS.items():
-        assert len(ring.why) > 20, name
-        between = timetable.following(ring.at, NOON) - timetable.latest(ring.at, NOON)
-        assert timedelta(0) < ring.jitter < ring.expires < between, name
-        assert ring.jitter <= timedelta(seconds=60), name
+    for name, wakeup in WAKEUPS.items():
+        assert len(wakeup.why) > 20, name
+        between = timetable.following(wakeup.at, NOON) - timetable.latest(wakeup.at, NOON)
+        assert timedelta(0) < wakeup.jitter < wakeup.expires < between, name
+        assert wakeup.jitter <= timedelta(seconds=60), name
 
 
 def test_an_installation_rings_at_its_own_place_within_the_jitter() -> None:

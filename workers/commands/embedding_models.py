@@ -86,7 +86,7 @@ def create(model: str, dimension: int | None, as_json: bool) -> None:
         made = flow.create(conn, embedders[model], dimension)
         if made == before:
             raise NothingDone("embedding_model", f"{model} is there already: {made.state}")
-    _ring(config)
+    _wake_index(config)
     print_result(asdict(made), f"{made.name}: {made.dimension} dimensions, {made.state}", as_json=as_json)
 
 
@@ -148,7 +148,7 @@ def _show(
     return fills
 
 
-def _ring(config: settings.Settings) -> None:
+def _wake_index(config: settings.Settings) -> None:
     if config.redis.broker_url is None and config.redis.url is None:
         return
     # Celery takes a second to import, and only this needs it.

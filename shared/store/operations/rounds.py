@@ -1,4 +1,4 @@
-"""Decides which of several beat processes begins a round of work."""
+"""Lets one of several workers begin a round of work."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from shared.store.db.pool import Conn
 
 
 def begins(conn: Conn, name: str, *, not_within_s: float) -> bool:
-    """Whether this caller begins the round; not if one was begun within so long, by whoever. In a transaction that is
-    committed before the round: one that dies is left to the next ring that comes late enough."""
+    """Return whether the caller begins the round: it does unless one began, anywhere, within the last not_within_s.
+
+    Commit the transaction before the round starts: a round whose worker dies is left to the next wake-up that comes
+    late enough.
+    """
     return (
         conn.execute(
             """
