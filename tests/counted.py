@@ -1,4 +1,4 @@
-"""What was counted while a test ran: a book that keeps the sums of counters in memory."""
+"""What was counted while a test ran: a book that keeps counters' sums and gauges in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from shared.telemetry import metrics
-from shared.telemetry.metrics import Counter
+from shared.telemetry.metrics import Counter, Gauge
 
 
 class Book:
@@ -23,8 +23,9 @@ class Book:
     def put(self, kind: str, key: str, value: float) -> None:
         self._sums[key] = value  # type: ignore[assignment]
 
-    def of(self, counter: Counter, *labels: str) -> float:
-        return self._sums[counter._key(labels)[0]]
+    def of(self, metric: Counter | Gauge, *labels: str) -> float:
+        key = metric._key(labels)
+        return self._sums[key if isinstance(key, str) else key[0]]
 
 
 @contextmanager

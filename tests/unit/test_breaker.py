@@ -273,3 +273,29 @@ def test_each_change_of_state_is_counted(clock: FixedClock) -> None:
         with breaker.calling():
             pass
     assert [book.of(metrics.BREAKER_CHANGES, "x", to) for to in ("open", "half-open", "closed")] == [2, 2, 1]
+
+
+def test_how_many_processes_have_it_open_is_told(clock: FixedClock) -> None:
+    with counted() as book:
+        breaker = Breaker("x", clock=clock)
+        told = [book.of(metrics.BREAKERS_OPEN, "x")]
+        fail(breaker, 5)
+        told.append(book.of(metrics.BREAKERS_OPEN, "x"))
+        clock.advance(60)
+        with breaker.calling():
+            told.append(book.of(metrics.BREAKERS_OPEN, "x"))
+        told.append(book.of(metrics.BREAKERS_OPEN, "x"))
+    assert told == [0, 1, 0, 0]
+
+
+def test_a_call_from_before_two_changes_counts_in_neither_state(clock: FixedClock) -> None:
+    breaker = Breaker("x", failures=1, clock=clock)
+    before = breaker.admit()
+    fail(breaker)
+    clock.advance(60)
+    with breaker.calling():
+        breaker.settle(before, False)  # while another one's trial is under way
+        assert state(breaker) == "half-open"
+        assert refused(breaker)
+    breaker.settle(before, False)
+    assert (state(breaker), breaker.failures) == ("closed", 0)

@@ -17,7 +17,7 @@ from shared.clock import FixedClock
 from shared.llm import metrics
 from shared.llm import router as module
 from shared.llm.api import http_client, is_neutral
-from shared.llm.provider import Provider
+from shared.llm.provider import MORE_ROOM, Provider
 from shared.llm.router import NoModelAnswered, Router, from_settings
 from shared.model import Completion
 from shared.resilience import backoff
@@ -473,3 +473,71 @@ def test_settings_say_how_long_a_call_and_an_answer_may_be_and_the_breakers_are_
     assert breakers.states() == {("model.test", "m"): "closed"}
     assert asked[0]["max_tokens"] == 123
     assert asked[0]["timeout"] == 3
+
+
+CUT = httpx.Response(
+    200,
+    content=b'data: {"choices": [{"delta": {"content": "Half"}, "finish_reason": "length"}]}\n\ndata: [DONE]\n\n',
+)
+
+
+def test_an_answer_that_was_cut_is_asked_for_once_more_with_more_room_and_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    world, room = World("one", "two"), list[int]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        room.append(json.loads(request.content)["max_tokens"])
+        return world._answer(request)
+
+    world.router._providers[0]._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    world.answers["one"] = lambda number: CUT
+    assert outcomes(world.ask()) == [("one", "truncated"), ("one", "truncated"), ("two", "ok")]
+    assert room == [9, 9 * MORE_ROOM]
+    assert all(seconds == 0 for seconds in slept)
+
+
+def test_a_call_that_was_called_off_is_counted_as_such() -> None:
+    async def talk() -> None:
+        asked = asyncio.Event()
+
+        async def hang(request: httpx.Request) -> httpx.Response:
+            asked.set()
+            await asyncio.Event().wait()
+            return ANSWER
+
+        http = httpx.AsyncClient(transport=httpx.MockTransport(hang))
+        provider = Provider(http, name="one", base_url="http://one/v1", api_key="k", model="m", max_tokens=9)
+        call = asyncio.create_task(Router([provider]).complete(MESSAGES, 10))
+        await asked.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    with counted() as book:
+        run(talk())
+    assert book.of(metrics.MODEL_ATTEMPTS, "one", "m", "cancelled") == 1
+
+
+def test_breakers_of_its_own_stand_by_its_clock_and_pass_over_rejected_prompts() -> None:
+    world = World("one")
+    router = Router(world.router._providers, clock=world.clock)
+    world.answers["one"] = lambda number: httpx.Response(400)
+    for _ in range(6):
+        with pytest.raises(NoModelAnswered):
+            run(router.complete(MESSAGES, 55.0))
+    assert world.asked["one"] == 6
+    world.answers["one"] = lambda number: httpx.Response(401)
+    for _ in range(6):
+        with pytest.raises(NoModelAnswered):
+            run(router.complete(MESSAGES, 55.0))
+    assert world.asked["one"] == 11
+    world.clock.advance(60)
+    world.answers["one"] = up
+    assert run(router.complete(MESSAGES, 55.0)).text == "Yes [1]."
