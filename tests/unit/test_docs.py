@@ -88,10 +88,11 @@ def test_a_family_of_settings_that_a_page_names_exists(page: Path) -> None:
 def test_a_metric_that_a_page_names_exists(page: Path) -> None:
     named = {name for span in spans(page) for name in re.findall(r"(?<![\w-])switchboard_([a-z_]+[a-z])", span)}
 
-    # Behind one in full, the others of a line are abbreviated: `…_send_seconds`.
+    # Behind one in full, the others of a line are abbreviated to their ends: `…_send_seconds`.
     lines = (line for line in (PROJECT_ROOT / page).read_text("utf-8").splitlines() if "switchboard_" in line)
-    named |= {name for line in lines for name in re.findall(r"…_([a-z_]+[a-z])", line)}
+    ends = {end for line in lines for end in re.findall(r"…_([a-z_]+[a-z])", line)}
 
+    assert [end for end in sorted(ends) if not re.search(rf"{end}\b", code())] == []
     assert [name for name in sorted(named) if not re.search(rf"\b(switchboard_)?{name}\b", code())] == []
 
 
