@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from shared.store.answers import receipts
-
-if TYPE_CHECKING:
-    from workers.commands.demo import Stage
+from workers.commands.demo_stage import Stage
 
 CHAT = 109
 SAYS = (
