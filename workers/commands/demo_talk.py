@@ -12,8 +12,8 @@ SAYS = (
     ("/start autumn-sale", "welcome"),
     ("Hello!", "courtesy"),
     ("Which team won the cricket cup last summer?", "unknown"),
-    ("ok", "silence"),
     ("How many days do I have to return shoes?", "full"),
+    ("ok", "silence"),
     ("Thanks a lot!", "courtesy"),
 )
 
