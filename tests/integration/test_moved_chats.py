@@ -157,6 +157,32 @@ def test_a_handover_in_the_new_group_is_one_of_both_and_ends_as_it_would(station
     ) == [(False, "handed_over", "agent", True)]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "joined"),
+    [
+        (("paused", "stop"), ("handed_over", "agent"), ("handed_over", "agent", False)),
+        (("handed_over", "wants_person"), ("paused", "stop"), ("handed_over", "wants_person", False)),
+        (("open", None), ("paused", "stop"), ("paused", "stop", False)),
+        (("closed", None), ("open", None), ("open", None, True)),
+        (("open", None), ("closed", None), ("open", None, True)),
+    ],
+)
+def test_why_the_bot_is_off_is_kept(
+    station: Station, bot: Bot, old: tuple[str, str | None], new: tuple[str, str | None], joined: tuple[object, ...]
+) -> None:
+    receive(station, bot, said("first", GROUP), said("second", SUPERGROUP))
+    for chat, (status, reason) in ((OLD, old), (NEW, new)):
+        station.execute(
+            "UPDATE conversations SET status = %s, bot_off_reason = %s, bot_enabled = %s, bot_off_at = %s"
+            " WHERE chat = %s",
+            status, reason, reason is None, None if reason is None else "2026-01-01T00:00:00Z", str(chat),
+        )  # fmt: skip
+
+    receive(station, bot, went())
+
+    assert station.rows("SELECT status, bot_off_reason, bot_enabled FROM conversations") == [joined]
+
+
 def test_reactions_move_along(station: Station, bot: Bot) -> None:
     receive(station, bot, said("one?", GROUP), said("two?", SUPERGROUP))
     [(message,)] = station.rows("SELECT external_id FROM messages WHERE text = 'one?'")

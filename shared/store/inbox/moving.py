@@ -314,18 +314,23 @@ MERGE_HEADS = """
         last_customer_at = greatest(f.last_customer_at, s.last_customer_at),
         contact_id = coalesce(f.contact_id, s.contact_id),
         created_at = least(f.created_at, s.created_at),
-        status = CASE WHEN f.bot_enabled AND NOT s.bot_enabled THEN s.status ELSE f.status END,
+        status = CASE
+            WHEN 'handed_over' IN (f.status, s.status) THEN 'handed_over'
+            WHEN (f.bot_enabled AND NOT s.bot_enabled) OR f.status = 'closed' THEN s.status
+            ELSE f.status
+        END,
         bot_off_reason = CASE
-            WHEN f.bot_enabled AND NOT s.bot_enabled THEN s.bot_off_reason
+            WHEN f.bot_enabled OR (s.status = 'handed_over' AND f.status <> 'handed_over') THEN s.bot_off_reason
             ELSE f.bot_off_reason
         END,
-        bot_off_at = CASE WHEN f.bot_enabled AND NOT s.bot_enabled THEN s.bot_off_at ELSE f.bot_off_at END,
+        bot_off_at = greatest(f.bot_off_at, s.bot_off_at),
         return_untold = f.return_untold OR s.return_untold,
         bot_enabled = f.bot_enabled AND s.bot_enabled,
         attention = CASE WHEN f.attention IS NULL THEN s.attention ELSE f.attention END,
         attention_since = CASE WHEN f.attention IS NULL THEN s.attention_since ELSE f.attention_since END,
         misses = greatest(f.misses, s.misses),
         answers_until = greatest(f.answers_until, s.answers_until),
+        day_answers_until = greatest(f.day_answers_until, s.day_answers_until),
         silent_until = greatest(f.silent_until, s.silent_until),
         referral = CASE WHEN s.referral_at > f.referral_at OR f.referral_at IS NULL THEN s.referral ELSE f.referral END,
         referral_at = greatest(f.referral_at, s.referral_at)
