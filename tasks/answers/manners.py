@@ -7,7 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.model import Answer, ChatLine, Tried
-from shared.store.answers.replies import ANSWER_EVERY_S, OFFER_ACCEPTED, WANTS_PERSON
+from shared.store.answers.replies import (
+    ANSWER_EVERY_S,
+    DAY_ANSWER_EVERY_S,
+    DAY_ANSWERS_MAX,
+    OFFER_ACCEPTED,
+    WANTS_PERSON,
+)
 from shared.triage import echo, normal, texts
 from shared.triage.classify import FIRST, Triage, classify
 from tasks.answers import fallback, handover, wording
@@ -36,11 +42,11 @@ _OF_AN_ANSWER = frozenset(("puzzled", "number"))
 
 def judged(case: Case, answers_max: int) -> Case:
     """The case with its triage; of a burst that asks something only what asks. answers_max: so many answers may come
-    at once in a conversation, and one a minute after that; 0: any number."""
+    at once in a conversation, and one a minute after that, up to DAY_ANSWERS_MAX of a day; 0: any number."""
     burst = _not_ours(case)
     if case.burst and not burst:
         return replace(case, triage=Triage("echo", "echo"))
-    if case.silenced or (answers_max and case.ahead_s > (answers_max - 1) * ANSWER_EVERY_S):
+    if case.silenced or _too_fast(case, answers_max):
         return replace(case, triage=Triage("loop", "loop"), burst=burst)
     triage, burst = of_burst(burst, asked=_asked(case), answered=case.bot_step in _ANSWERS, names=handover.calls(case))
     if handover.stays_silent(replace(case, burst=burst), triage):
@@ -48,6 +54,13 @@ def judged(case: Case, answers_max: int) -> Case:
         return replace(case, triage=Triage("paused", "paused", asks=asks), burst=burst)
     judged = replace(case, triage=triage, burst=burst)
     return replace(judged, triage=Triage("remark", "accepted")) if handover.accepts_offer(judged) else judged
+
+
+def _too_fast(case: Case, answers_max: int) -> bool:
+    if not answers_max:
+        return False
+    of_a_day = case.day_ahead_s > (DAY_ANSWERS_MAX - 1) * DAY_ANSWER_EVERY_S
+    return of_a_day or case.ahead_s > (answers_max - 1) * ANSWER_EVERY_S
 
 
 def _not_ours(case: Case) -> tuple[ChatLine, ...]:

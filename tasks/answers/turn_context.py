@@ -29,8 +29,8 @@ class Case:
     """ms: time per stage so far. where: what the answer may draw on; None: all that the company knows. near_budget:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest fallback step
     that an overload leaves. embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last
-    reply, None since a person spoke. misses: its replies in a row that nothing is known. ahead_s, silenced, language:
-    as in Loaded. status, handle, return_untold: as in Loaded. triage: what the burst is; None until it is judged,
+    reply, None since a person spoke. misses: its replies in a row that nothing is known. ahead_s, day_ahead_s,
+    silenced, language, status, handle, return_untold: as in Loaded. triage: what the burst is; None until it is judged,
     and of one that holds nothing readable."""
 
     turn: Turn
@@ -51,6 +51,7 @@ class Case:
     bot_step_at: datetime | None = None
     misses: int = 0
     ahead_s: float = 0.0
+    day_ahead_s: float = 0.0
     silenced: bool = False
     triage: Triage | None = None
     language: str | None = None
@@ -115,6 +116,7 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
         bot_step_at=loaded.bot_step_at,
         misses=loaded.misses,
         ahead_s=loaded.ahead_s,
+        day_ahead_s=loaded.day_ahead_s,
         silenced=loaded.silenced,
         language=loaded.language,
         status=loaded.status,

@@ -310,6 +310,24 @@ def test_answers_that_come_too_fast_stop_for_a_while_and_a_person_is_told(statio
     assert _say(station, bot, *asked[:10]) == [Result.ANSWERED] * 10
 
 
+def test_a_machine_that_answers_slower_than_once_a_minute_comes_to_an_end_within_the_day(
+    station: Station, bot: Bot
+) -> None:
+    _say(station, bot, "When does the shop open?")
+    many = replies.DAY_ANSWERS_MAX - 1
+    station.execute(
+        f"UPDATE conversations SET answers_until = now(),"
+        f" day_answers_until = day_answers_until + interval '{many * replies.DAY_ANSWER_EVERY_S} s'"
+    )
+
+    assert _say(station, bot, "And now?") == [Result.NO_REPLY]
+
+    assert _steps(station)[1:] == [("silence", "loop")]
+    assert _of(station) == (True, "loop")
+    station.execute("UPDATE conversations SET silent_until = NULL, day_answers_until = now() + interval '20 hours'")
+    assert _say(station, bot, "And now?") == [Result.ANSWERED]
+
+
 def test_a_person_who_gives_the_conversation_back_ends_the_silence(station: Station, bot: Bot) -> None:
     asked = [f"When does the shop open in week {week}?" for week in range(14)]
     assert _say(station, bot, *asked)[-1] is Result.NO_REPLY

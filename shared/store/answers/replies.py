@@ -32,6 +32,11 @@ ANSWER_EVERY_S = 60.0
 """The pace of the bot's answers in one conversation: each moves conversations.answers_until on by so much, and
 how far that is ahead of now tells how many came faster."""
 
+DAY_ANSWERS_MAX = 200
+DAY_ANSWER_EVERY_S = 86_400 / DAY_ANSWERS_MAX
+"""The same for a day, in conversations.day_answers_until: no person asks so much, and a machine that answers slower
+than once a minute is never ahead of the first pace."""
+
 
 def attention_of(answer: Answer) -> str | None:
     """Return why a person should look at the conversation, None if no person needs to."""
@@ -187,6 +192,8 @@ MAKE = """
                 ELSE misses
             END,
             answers_until = greatest(coalesce(answers_until, now()), now()) + make_interval(secs => %(every_s)s),
+            day_answers_until = greatest(coalesce(day_answers_until, now()), now())
+                + make_interval(secs => %(day_every_s)s),
             attention = coalesce(attention, %(attention)s),
             attention_since = CASE
                 WHEN coalesce(attention, %(attention)s) IS NOT NULL THEN coalesce(attention_since, now())
@@ -234,6 +241,7 @@ def make(
             "text": answer.text,
             "attention": attention_of(answer),
             "every_s": ANSWER_EVERY_S,
+            "day_every_s": DAY_ANSWER_EVERY_S,
             "preview": answer.text[:PREVIEW_CHARS],
             "bot": answer.bot,
             "parts": list(parts),

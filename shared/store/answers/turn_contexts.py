@@ -33,12 +33,12 @@ _ASSISTANT = tuple(one.name for one in fields(Assistant))
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted only
-    where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
-    conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations. ahead_s: how far the
-    bot's answers are ahead of their pace. silenced: it gives none for now, because they were too far ahead. language:
-    the platform's code of the sender, as ISO 639-1. status, return_untold: as in conversations. handle: the channel's
-    name on its platform, where it has one. assistant: the channel's."""
+    """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted
+    only where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
+    conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations. ahead_s,
+    day_ahead_s: how far the bot's answers are ahead of their paces. silenced: it gives none for now, because they
+    were too far ahead. language: the platform's code of the sender, as ISO 639-1. status, return_untold: as in
+    conversations. handle: the channel's name on its platform, where it has one. assistant: the channel's."""
 
     turn: Turn
     company: Company
@@ -50,6 +50,7 @@ class Loaded:
     bot_step_at: datetime | None = None
     misses: int = 0
     ahead_s: float = 0.0
+    day_ahead_s: float = 0.0
     silenced: bool = False
     language: str | None = None
     status: str = "open"
@@ -86,6 +87,7 @@ LOAD = """
         ) AS wanted,
         c.bot_step, c.bot_step_at, c.misses, c.language, c.status, c.return_untold,
         coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,
+        coalesce(extract(epoch FROM c.day_answers_until - now())::float8, 0) AS day_ahead_s,
         coalesce(c.silent_until > now(), false) AS silenced
     FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)
     CROSS JOIN LATERAL (
@@ -142,6 +144,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         found[Claim(turn.company_id, turn.id, turn.epoch)] = Loaded(
             turn, company, assistant, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
             bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"], ahead_s=row["ahead_s"],
+            day_ahead_s=row["day_ahead_s"],
             silenced=row["silenced"], language=row["language"], status=row["status"], handle=row["handle"],
             return_untold=row["return_untold"],
         )  # fmt: skip

@@ -30,7 +30,7 @@ SET_BOTS = """
         bot_off_at = CASE WHEN b.reason IS NOT NULL THEN now() END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
-        answers_until = NULL, silent_until = NULL
+        answers_until = NULL, day_answers_until = NULL, silent_until = NULL
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS b (company_id, id, reason)
     WHERE c.company_id = b.company_id
       AND c.id = b.id
@@ -81,7 +81,8 @@ RETURN_TO_BOT = """
     /* many.return_to_bot */
     UPDATE conversations c
     SET bot_enabled = true, status = 'open', bot_off_reason = NULL, bot_off_at = NULL, return_untold = true,
-        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL, silent_until = NULL
+        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
+        day_answers_until = NULL, silent_until = NULL
     FROM unnest(%s::bigint[], %s::bigint[]) AS b (company_id, id)
     WHERE c.company_id = b.company_id
       AND c.id = b.id

@@ -343,7 +343,7 @@ SET_BOT = """
         bot_off_at = CASE WHEN NOT %(enabled)s THEN now() END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
-        answers_until = NULL, silent_until = NULL
+        answers_until = NULL, day_answers_until = NULL, silent_until = NULL
     WHERE company_id = %(company)s
       AND id = %(id)s
 """
@@ -364,7 +364,8 @@ RETURN_TO_BOT = """
     /* conversations.return_to_bot */
     UPDATE conversations
     SET bot_enabled = true, status = 'open', bot_off_reason = NULL, bot_off_at = NULL, return_untold = %s,
-        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL, silent_until = NULL
+        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
+        day_answers_until = NULL, silent_until = NULL
     WHERE company_id = %s
       AND id = %s
 """

@@ -1,0 +1,1 @@
+ALTER TABLE conversations DROP COLUMN day_answers_until;
