@@ -25,7 +25,7 @@ What = Literal[
 WORDS_MAX = 40
 PAYLOAD_MAX = 64
 """Of a start parameter, as Telegram takes them."""
-_START, _HELP = "/start", "/help"
+_START, _HELPS = "/start", ("/help", "/ask")
 _KINDS: Mapping[What, Kind] = {
     "question": "question", "greeting": "courtesy", "thanks": "courtesy", "goodbye": "courtesy",
     "acknowledgement": "acknowledgement", "start": "command", "help": "command", "stop": "command", "upset": "upset",
@@ -149,7 +149,7 @@ def _command(text: str) -> Triage | None:
         head, *rest = rest[0].split(maxsplit=1)
     command = head.partition("@")[0].casefold()
     payload = rest[0].strip() if rest else ""
-    if command == _HELP:
+    if command in _HELPS:  # with words behind it a question
         return classify(payload) if payload else _triage("help")
     if command != _START:
         return None

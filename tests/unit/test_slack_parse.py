@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from shared.channels.slack.platform import Slack
-from shared.model import InboundEvent, Me
+from shared.model import Attachment, InboundEvent, Me
 from tests.unit import fixtures_slack as slack
 
 SLACK = Slack()
@@ -107,6 +107,15 @@ def test_our_own_mention_is_taken_out_in_a_shared_channel_too() -> None:
     assert SLACK.parse(both, slack.ME)[0].text == "@U0SHARED and @U0ADA, is berth 4 free?"
 
 
+def test_what_cannot_be_read_is_unsupported_and_answered_where_somebody_writes_directly() -> None:
+    odd = {"text": "", "files": [], "blocks": [{"type": "hologram"}]}
+    direct, asked = event_of(slack.message(**odd)), event_of(slack.mention(**odd))
+    assert (direct.reply, direct.attachments) == (True, (Attachment("unsupported", name="hologram"),))
+    assert (asked.reply, asked.reason) == (False, "no_content")
+    assert [one.type for one in asked.attachments] == ["unsupported"]
+    assert event_of(slack.message(text="", blocks=[7])).attachments == (Attachment("unsupported"),)
+
+
 def test_very_many_mentions_take_linear_time() -> None:
     assert event_of(slack.mention(text="<@U0BERTH>  " * 20_000 + "free?")).text is not None
 
@@ -177,7 +186,6 @@ def test_our_echo_brings_our_name_back() -> None:
     ("fields", "reason"),
     [
         ({"user": None}, "no_sender"),
-        ({"text": "", "files": []}, "no_content"),
         ({"channel": None}, "no_chat"),
         ({"subtype": "brand_new"}, "unknown_subtype"),
         ({"subtype": "me_message"}, None),

@@ -138,6 +138,8 @@ def said(update: Update) -> InboundEvent:
         return message.told("echo", "from_bot", message.key())
     event = message.told("message", None, message.key())
     reason = _forbidden(message, event)
+    if event.text is None and not event.attachments:
+        event = replace(event, attachments=(_unsupported(message.body),))
     if subtype and (not isinstance(subtype, str) or subtype not in _SAID):
         reason = reason or "unknown_subtype"
     if reason is None:
@@ -150,7 +152,8 @@ def _forbidden(message: Message, event: InboundEvent) -> Reason | None:
         return "no_sender"
     if event.chat is None:
         return "no_chat"
-    if event.text is None and not event.attachments:
+    # in a direct message the customer is told that it cannot be read
+    if event.text is None and not event.attachments and not message.direct:
         return "no_content"
     if message.direct or message.mentions_us or _takes_part(message):
         return None
@@ -199,6 +202,13 @@ def _change_key(update: Update, message: Message, name: str) -> str:
     if message.channel is None or message.ts is None or moment_of_it is None:
         return update.fallback_key()
     return key(name, message.channel, message.ts, moment_of_it)
+
+
+def _unsupported(body: Json) -> Attachment:
+    """What stands for a message in which nothing can be read, so that none is blank. name: its first block's type."""
+    blocks = body.get("blocks")
+    first = blocks[0] if isinstance(blocks, list) and blocks and isinstance(blocks[0], dict) else {}
+    return Attachment("unsupported", name=written(first.get("type"), 64))
 
 
 _FILE_TYPES = {"image": "image", "video": "video", "audio": "audio"}
