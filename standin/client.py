@@ -136,6 +136,25 @@ class Standin:
         """Post an event to the workspace's webhook, as Slack does. Raises ControlError when it was not taken."""
         self._posted("events", token=token, event=event)
 
+    def post_whatsapp(
+        self, number_id: str, kind: str, wa_id: str | None = None, *, message_id: str,
+        contacts: list[Record] | None = None, more: Record | None = None,
+    ) -> None:  # fmt: skip
+        """Post a customer's message of that kind (see standin.meta_customers.WHATSAPP) to the number's webhook. Raises
+        ControlError when it was not taken."""
+        self._posted(
+            "whatsapp", number_id=number_id, kind=kind, wa_id=wa_id, message_id=message_id, contacts=contacts, more=more
+        )  # fmt: skip
+
+    def post_change(self, number_id: str, field: str, value: Record) -> None:
+        """As post_whatsapp, anything else that Meta tells of a number."""
+        self._posted("whatsapp", number_id=number_id, field=field, value=value)
+
+    def post_page(self, node_id: str, *items: Record) -> None:
+        """Post items of `messaging` of a page or an Instagram account to the application's webhook. Raises ControlError
+        when they were not taken."""
+        self._posted("pages", node_id=node_id, items=list(items))
+
     def _posted(self, path: str, **values: Any) -> Record:
         answer = self._call("POST", path, **values)
         if answer["answered"] != 200:

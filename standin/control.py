@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from standin import customers, faults, files, graph, numbers, slack
+from standin import customers, faults, files, graph, meta_customers, numbers, slack
 from standin.graph_wire import Node
 from standin.records import Log
 from standin.wire import Exchange
@@ -166,6 +166,26 @@ async def _post_event(world: World, values: Values) -> Values:
     return {"answered": await customers.post_event(world.workspaces[values["token"]], values["event"])}
 
 
+async def _post_whatsapp(world: World, values: Values) -> Values:
+    """{number_id, field, value}, or {number_id, kind, wa_id?, message_id, contacts?, more?}: a change, or a customer's
+    message of one of meta_customers.WHATSAPP's kinds, posted to the number's webhook."""
+    _only(values, "number_id", "field", "value", "kind", "wa_id", "message_id", "contacts", "more")
+    number, value, kind = world.numbers[str(values["number_id"])], values.get("value") or {}, values.get("kind")
+    if kind is not None:
+        said = meta_customers.whatsapp_message(
+            kind, values.get("wa_id"), values["message_id"], values.get("more") or {}
+        )  # fmt: skip
+        value = {"contacts": values.get("contacts") or [], "messages": [said]}
+    return {"answered": await meta_customers.post_whatsapp(number, values.get("field") or "messages", value)}
+
+
+async def _post_page(world: World, values: Values) -> Values:
+    """{node_id, items}: items of `messaging`, posted to the application's webhook."""
+    _only(values, "node_id", "items")
+    node = next(one for one in world.graph.nodes.values() if one.id == str(values["node_id"]))
+    return {"answered": await meta_customers.post_page(node, values["items"])}
+
+
 async def _add_fault(world: World, values: Values) -> Values:
     """The fields of faults.Fault."""
     return {"id": world.faults.add(faults.from_json(values))}
@@ -293,6 +313,8 @@ ENDPOINTS: dict[tuple[str, str], Callable[[World, Values], Awaitable[Values]]] =
     ("POST", "messages"): _post_message,
     ("POST", "updates"): _post_update,
     ("POST", "events"): _post_event,
+    ("POST", "whatsapp"): _post_whatsapp,
+    ("POST", "pages"): _post_page,
     ("POST", "faults"): _add_fault,
     ("GET", "faults"): _list_faults,
     ("DELETE", "faults"): _clear_faults,
