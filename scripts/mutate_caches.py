@@ -15,5 +15,6 @@ def pytest_configure() -> None:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in OURS:
             for value in list(vars(module).values()):
-                if isinstance(value, functools._lru_cache_wrapper):
+                # not isinstance(): that makes Celery's proxies load its settings
+                if type(value) is functools._lru_cache_wrapper:
                     value.cache_clear()
