@@ -258,6 +258,7 @@ def add_parsed(
     collection: str = "default",
     category: str | None = None,
     dated_at: datetime | None = None,
+    once: bool = False,
 ) -> documents.Added:
     """Make a parsed document findable; adding the same one again changes nothing.
 
@@ -285,4 +286,5 @@ def add_parsed(
         kind=parsed.kind,
         category=category,
         dated_at=dated_at,
+        once=once,
     )

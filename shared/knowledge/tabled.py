@@ -71,7 +71,9 @@ def _table(above: list[str], header: str, dashes: str, rows: Sequence[str], limi
     """above: the paragraph before the table, which is its caption where it is short."""
     said = [line for line in above if line.strip()]
     caption = "\n".join(said)
-    is_caption = bool(said) and len(caption) <= LEAD_CHARS and not caption.startswith("#") and "|" not in caption
+    is_caption = (
+        bool(said) and len(caption) <= LEAD_CHARS and not caption.startswith(("#", "- ", "* ")) and "|" not in caption
+    )
     attached = bool(above) and bool(above[-1].strip())
     head = [*(said if is_caption else ()), header, dashes]
     length = sum(len(line) + 1 for line in head)

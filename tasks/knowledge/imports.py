@@ -228,6 +228,7 @@ def add(conn: Conn, company_id: int, source: str, parsed: Parsed, described: Map
             collection=described.get("collection") or "default",
             category=described.get("category"),
             dated_at=dated_at,
+            once=True,
         )  # fmt: skip
     except ValueError as e:
         raise Permanent("document", str(e)) from None

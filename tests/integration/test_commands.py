@@ -109,7 +109,7 @@ def test_documents_are_added_once_listed_and_found(run: Run, tmp_path: Path, bot
 def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_others_go_on(
     run: Run, tmp_path: Path, bot: Bot
 ) -> None:
-    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "a.txt").write_bytes("кафе".encode("cp1251"))
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     (tmp_path / "c.md").write_text("# Returns\n\nWithin thirty days.")
 

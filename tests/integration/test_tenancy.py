@@ -112,7 +112,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
         "INSERT INTO moved_chats (company_id, channel_id, chat, moved_to)"
         " SELECT company_id, id, '-1', '-1001' FROM channels WHERE company_id = %s", (company,),
     )  # fmt: skip
-    imports.note(conn, company, source="a", name="a", document_id=document, reason=None)
+    imports.note(conn, company, source="a", name="a", folder=None, document_id=document, reason=None)
     index_audit.record(conn, company, recall=0.9, questions=1, ef_search=200)
     claim = claim_turn(conn) or _make_due(conn)
     turn = turns.load(conn, claim)

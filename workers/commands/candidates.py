@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,11 +15,14 @@ OUTCOMES: tuple[Kind, ...] = ("added", "changed", "unchanged", "skipped", "faile
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """named: on the command line itself, not found in a folder. skip: why it is not added."""
+    """named: on the command line itself, not found in a folder. skip: why it is not added. source: the name that its
+    document is known by. folder: the one that it is from, absolute."""
 
     path: Path
     named: bool
     skip: str | None = None
+    source: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +33,49 @@ class Outcome:
     named: bool
 
 
-def candidates_of(paths: Sequence[Path]) -> list[Candidate]:
-    """The files, in order. A document is known by its file's name, so of two files of one name the first one counts."""
-    found: list[Candidate] = []
-    taken: dict[str, Path] = {}
+def candidates_of(paths: Sequence[Path], known: Mapping[str, str]) -> list[Candidate]:
+    """The files, in order. known: the folder of each name that files were added by before.
+
+    A file is known by its path in the folder that was named (of a file that was named itself, by its name). Where
+    another folder has that name already, the folder's own name stands before it.
+    """
+    taken = dict(known)
+    found: dict[Path, Candidate] = {}
     for path in paths:
+        root = (path if path.is_dir() else path.parent).resolve()
         for candidate in _inside(path) if path.is_dir() else [Candidate(path, named=True, skip=_why_not(path))]:
-            first = taken.get(candidate.path.name)
-            if candidate.skip is None and first is not None:
-                candidate = replace(candidate, skip=f"a file of the same name comes before it: {first}")  # noqa: PLW2901
-            elif candidate.skip is None:
-                taken[candidate.path.name] = candidate.path
-            found.append(candidate)
-    return found
+            file = root / (candidate.path.relative_to(path) if path.is_dir() else path.name)
+            if file in found:
+                continue
+            source, folder = _known_as(file, root, taken)
+            if candidate.skip is None:
+                taken[source] = folder
+            found[file] = replace(candidate, source=source, folder=folder)
+    return list(found.values())
+
+
+def _known_as(file: Path, root: Path, taken: Mapping[str, str]) -> tuple[str, str]:
+    """The file's name, and the folder that it belongs to."""
+    inside = file.relative_to(root)
+    names = [inside.as_posix(), (root.name / inside).as_posix(), file.as_posix()]
+    for parent in file.parents:
+        # added as a part of a folder around this one, or as what stands in a folder inside of it
+        within = file.relative_to(parent)
+        for name in (within.as_posix(), (parent.name / within).as_posix()):
+            if taken.get(name) == parent.as_posix():
+                return name, parent.as_posix()
+    return next(name for name in names if name not in taken or name == names[-1]), root.as_posix()
+
+
+def left(candidates: Sequence[Candidate], paths: Sequence[Path], known: Mapping[str, str]) -> list[str]:
+    """Names of files that were added from these folders and are not in them any more. Of a folder in which nothing is
+    left that could be read none: then it may not be the folder that it was."""
+    gone = []
+    for root in (path.resolve().as_posix() for path in paths if path.is_dir()):
+        here = {candidate.source for candidate in candidates if candidate.folder == root}
+        if any(candidate.skip is None for candidate in candidates if candidate.folder == root):
+            gone += [name for name, folder in known.items() if folder == root and name not in here]
+    return sorted(gone)
 
 
 def _inside(folder: Path) -> Iterator[Candidate]:

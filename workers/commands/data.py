@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,11 +21,11 @@ from shared.knowledge import search as knowledge
 from shared.knowledge.embedding_models import Understood, understood
 from shared.store.db.pool import set_companies
 from shared.store.knowledge import documents as store
-from shared.store.knowledge import embedding_models, embeddings
+from shared.store.knowledge import embedding_models, embeddings, names
 from shared.store.knowledge import imports as queue
 from shared.store.operations import partitions
 from tasks.knowledge import imports
-from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of
+from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of, left
 from workers.commands.embedding_models import embedders_of
 from workers.commands.naming import CompanyItem, company_of, company_option, place_argument
 from workers.commands.printing import as_json_option, counted, print_json, print_result
@@ -66,23 +67,29 @@ def _described(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @_described
 @click.option("--date", "dated_at", type=click.DateTime(), help="When it was said or written, UTC.")
+@click.option("--prune", is_flag=True, help="Delete documents of files that are no longer in the folders named.")
 @as_json_option
 def add(
     paths: tuple[Path, ...], company: str, language: str | None, collection: str, category: str | None,
-    dated_at: datetime | None, as_json: bool,
+    dated_at: datetime | None, prune: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Add files, or all files of folders: text, Markdown, HTML, PDF, DOCX, CSV, and transcripts as WebVTT, SRT or JSON.
+    """Add files, or all files of folders: text, Markdown, HTML, PDF, Word, Excel, PowerPoint, OpenDocument, EPUB, CSV,
+    and transcripts as WebVTT, SRT or JSON.
 
-    `documents add handbook/ --company acme`. Every file is named with what became of it: added, changed, unchanged
-    (the same text was there already), skipped or FAILED, with the reason. Exits 1 if nothing was added or changed, and
-    if a file failed or one that was named itself was skipped.
+    `documents add handbook/ --company acme`. A file of a folder is known by its path in it. Every file is named with
+    what became of it: added, changed, unchanged (the same text was there already, perhaps under another name), skipped
+    or FAILED, with the reason. What has left the folder since is named, too, and with --prune deleted. Exits 1 if
+    nothing was added, changed or deleted, and if a file failed or one that was named itself was skipped.
     """
     config = settings.load()
     when = dated_at.replace(tzinfo=UTC).isoformat() if dated_at else None
     described = {"language": language, "collection": collection, "category": category, "dated_at": when}
     with as_owner(config) as conn:
         company_id = company_of(conn, company).id
-        candidates = candidates_of(paths)
+        with conn.transaction():
+            set_companies(conn, [company_id])
+            known = names.folders(conn, company_id)
+        candidates = candidates_of(paths, known)
         done: list[Outcome] = []
         for number, candidate in enumerate(candidates, 1):
             outcome = add_candidate(conn, company_id, candidate, described)
@@ -91,16 +98,31 @@ def add(
             shown = "FAILED" if outcome.outcome == "failed" else outcome.outcome
             click.echo(f"[{number}/{len(candidates)}] {candidate.path}  {shown}{reason}", err=as_json)
         counts = {kind: sum(one.outcome == kind for one in done) for kind in OUTCOMES}
-        written = counts["added"] + counts["changed"]
+        gone = left(candidates, paths, known)
+        deleted = _part_with(conn, company_id, gone, prune=prune, as_json=as_json)
+        written = counts["added"] + counts["changed"] + deleted
         if written >= BULK_FILES:
             partitions.analyze(conn, partitions.KNOWLEDGE)
     if written:
         _ring_index(config)
     if as_json:
-        print_json({**counts, "files": [asdict(one) for one in done]})
+        print_json({**counts, "deleted": deleted, "gone": gone, "files": [asdict(one) for one in done]})
     else:
-        click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()))
+        ending = f", {deleted} deleted" if prune else ""
+        click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()) + ending)
     _exit_of(done, written)
+
+
+def _part_with(conn: psycopg.Connection, company_id: int, gone: Sequence[str], *, prune: bool, as_json: bool) -> int:
+    """Name files that have left their folder; with prune, let go of them. Returns how many documents were deleted."""
+    told = "deleted" if prune else "its document is still there: --prune deletes it"
+    for name in gone:
+        click.echo(f"{name}  is not in the folder any more: {told}", err=as_json)
+    if not prune or not gone:
+        return 0
+    with conn.transaction():
+        set_companies(conn, [company_id])
+        return names.forget(conn, company_id, gone)
 
 
 def _exit_of(done: Sequence[Outcome], written: int) -> None:
@@ -118,12 +140,18 @@ def add_candidate(
     path, named = str(candidate.path), candidate.named
     if candidate.skip is not None:
         return Outcome(path, "skipped", candidate.skip, named)
-    known = store.has_source(conn, company_id, candidate.path.name)
+    with conn.transaction():
+        set_companies(conn, [company_id])
+        known = names.is_known(conn, company_id, candidate.source)
     try:
-        changed = add_file(conn, company_id, candidate.path, **described)
+        added = add_file(
+            conn, company_id, candidate.path, source=candidate.source, folder=candidate.folder, **described
+        )
     except Permanent as e:
         return Outcome(path, "failed", str(e), named)
-    if not changed:
+    if added.stored_as is not None:
+        return Outcome(path, "unchanged", f"the same text is there already, as {added.stored_as}", named)
+    if not added.changed:
         return Outcome(path, "unchanged", "the same text is there already", named)
     return Outcome(path, "changed" if known else "added", None, named)
 
@@ -141,9 +169,15 @@ def _ring_index(config: settings.Settings) -> None:
     wake_up(embed_due)
 
 
-def add_file(conn: psycopg.Connection, company_id: int, path: Path, **described: str | None) -> bool:
-    """Add one file under its name as source; whether anything changed. described: title, language, collection,
-    category, dated_at. Raises Permanent with the reason, which is written down beside the file's name."""
+def add_file(
+    conn: psycopg.Connection, company_id: int, path: Path, *, source: str | None = None, folder: str | None = None,
+    **described: str | None,
+) -> store.Added:  # fmt: skip
+    """Add one file. source: what its document is known by, else its name; folder: that it is from. described: title,
+    language, collection, category, dated_at. Raises Permanent with the reason, which is written down beside the
+    file's name."""
+    source = source or path.name
+    note = partial(queue.note, company_id=company_id, source=source, name=path.name, folder=folder)
     added: store.Added | None = None
     reason: str | None = None
     try:
@@ -152,18 +186,18 @@ def add_file(conn: psycopg.Connection, company_id: int, path: Path, **described:
         parsed = imports.read(path.name, None, path.read_bytes(), title=described.get("title"))
         with conn.transaction():
             set_companies(conn, [company_id])
-            added = imports.add(conn, company_id, path.name, parsed, described)
+            added = imports.add(conn, company_id, source, parsed, described)
+            note(conn, document_id=added.document_id, reason=None)
     except OSError as e:
         reason = f"cannot be read ({type(e).__name__})"
     except (Permanent, extract.ReaderLost) as e:
         reason = str(e)
+    if added is not None:
+        return added
     with conn.transaction():
         set_companies(conn, [company_id])
-        document_id = None if added is None else added.document_id
-        queue.note(conn, company_id, source=path.name, name=path.name, document_id=document_id, reason=reason)
-    if added is None:
-        raise Permanent("document", reason or "")
-    return added.changed
+        note(conn, document_id=None, reason=reason)
+    raise Permanent("document", reason or "")
 
 
 @documents.command("add-site")
@@ -297,7 +331,8 @@ def list_(company: str, as_json: bool) -> None:
     for row in rows:
         found = vectors.get(row.id, 0)
         chunks = f"{counted(row.chunk_count, 'chunk')}, {found} with vectors"
-        click.echo(f"{company_id}/{row.id}  {row.source}  {row.title}  {chunks}")
+        also = f" (also {', '.join(row.also)})" if row.also else ""
+        click.echo(f"{company_id}/{row.id}  {row.source}{also}  {row.title}  {chunks}")
     if not rows:
         click.echo("no documents yet: documents add PATH --company COMPANY")
 

@@ -12,6 +12,7 @@ from psycopg.rows import class_row, scalar_row
 from shared.model import NewChunk
 from shared.names import name_of
 from shared.store.db.pool import Conn
+from shared.store.knowledge import names
 from shared.store.knowledge.filters import Filter
 
 _LANGUAGE_NAMES = """
@@ -36,14 +37,21 @@ class Document:
     chunk_count: int
     created_at: datetime
     updated_at: datetime
+    also: tuple[str, ...] = ()
+    """Other names under which the same text came."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "also", tuple(self.also))  # a list where the database gives it
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Result of adding a document. changed: False if the same content was stored already."""
+    """Result of adding a document. changed: False if the same content was stored already. stored_as: the source under
+    which the same text is stored, where that is another one."""
 
     document_id: int
     changed: bool
+    stored_as: str | None = None
 
 
 ADD_CHUNKS = """
@@ -72,16 +80,25 @@ def add_document(
     kind: Kind = "text",
     category: str | None = None,
     dated_at: datetime | None = None,
+    once: bool = False,
 ) -> Added:
     """Store a document under its source; another hash under the same source replaces its text and chunks.
 
-    content_hash: of everything that is stored. dated_at: when it was said or written. No text may contain NUL or lone
-    surrogates. Raises ValueError for a language that is not in LANGUAGES and for an invalid collection name. Call
+    content_hash: of everything that is stored. dated_at: when it was said or written. once: a text that is stored under
+    another source in the same collection, described alike, is not stored again (names.py). No text may contain NUL or
+    lone surrogates. Raises ValueError for a language that is not in LANGUAGES and for an invalid collection name. Call
     inside a transaction.
     """
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}: one of {', '.join(sorted(LANGUAGES))}")
     collection_id = _collection(conn, company_id, name_of(collection, "collection's name"))
+    twin = None
+    if once and kind == "text":
+        twin = names.same_text(conn, company_id, source, text, (collection_id, language, category, dated_at))
+    if twin is not None:
+        gone = names.release(conn, company_id, [source])
+        return Added(twin.id, changed=gone > 0, stored_as=twin.source)
+    names.part(conn, company_id, source, text)
     values = (collection_id, source, title, language, text, content_hash, len(chunks), kind, category, dated_at)
     document_id = _upsert(conn, company_id, values)
     if document_id is None:
@@ -124,18 +141,6 @@ def _add_speakers(conn: Conn, company_id: int, document_id: int, chunks: Sequenc
     )
 
 
-HAS_SOURCE = """
-    /* knowledge.has_source */
-    SELECT EXISTS (SELECT 1 FROM documents WHERE company_id = %s AND source = %s)
-"""
-
-
-def has_source(conn: Conn, company_id: int, source: str) -> bool:
-    """Say whether the company has a document of this source."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return bool(cursor.execute(HAS_SOURCE, (company_id, source)).fetchone())
-
-
 def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
     """Remove a document with its chunks; False if there is none."""
     return (
@@ -151,7 +156,16 @@ LIST_DOCUMENTS = """
     /* knowledge.list_documents */
     SELECT
         d.id, c.name AS collection, left(d.source, 2000) AS source, left(d.title, 500) AS title, d.language,
-        d.chunk_count, d.created_at, d.updated_at
+        d.chunk_count, d.created_at, d.updated_at,
+        ARRAY(
+            SELECT left(i.source, 2000)
+            FROM imports i
+            WHERE i.company_id = d.company_id
+              AND i.document_id = d.id
+              AND i.source <> d.source
+            ORDER BY 1
+            LIMIT 20
+        ) AS also
     FROM documents d
     JOIN collections c ON c.company_id = d.company_id
       AND c.id = d.collection_id

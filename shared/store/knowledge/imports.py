@@ -84,7 +84,7 @@ def _queue(
             ON CONFLICT (company_id, source) DO UPDATE
             SET name = EXCLUDED.name, kind = EXCLUDED.kind, media_type = EXCLUDED.media_type,
                 described = EXCLUDED.described, body = EXCLUDED.body, state = 'queued', reason = NULL,
-                attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now()
+                attempts = 0, version = imports.version + 1, due_at = now(), updated_at = now(), site = NULL
             RETURNING id
             """,
             (company_id, source, name, kind, media_type, json.dumps(dict(described)), body),
@@ -221,21 +221,27 @@ def fail(conn: Conn, claimed: Claim, reason: str) -> None:
     )
 
 
-def note(conn: Conn, company_id: int, *, source: str, name: str, document_id: int | None, reason: str | None) -> None:
-    """Record the outcome of a file that was read immediately: a document, or the reason why not."""
+def note(
+    conn: Conn, company_id: int, *, source: str, name: str, folder: str | None, document_id: int | None,
+    reason: str | None,
+) -> None:  # fmt: skip
+    """Record the outcome of a file that was read immediately: a document, or the reason why not. folder: that the file
+    is from."""
     conn.execute(
         """
         /* imports.note */
-        INSERT INTO imports (company_id, source, name, kind, state, reason, document_id, attempts)
-        VALUES (%s, %s, %s, 'file', %s, %s, %s, 1)
+        INSERT INTO imports (company_id, source, name, kind, site, state, reason, document_id, attempts)
+        VALUES (%s, %s, %s, 'file', %s, %s, %s, %s, 1)
         ON CONFLICT (company_id, source) DO UPDATE
         SET name = EXCLUDED.name, state = EXCLUDED.state, body = NULL, reason = EXCLUDED.reason,
-            document_id = EXCLUDED.document_id, updated_at = now()
+            document_id = coalesce(EXCLUDED.document_id, imports.document_id), kind = EXCLUDED.kind,
+            site = EXCLUDED.site, updated_at = now()
         """,
         (
             company_id,
             source,
             name,
+            folder,
             "done" if reason is None else "failed",
             reason and reason[:REASON_CHARS],
             document_id,

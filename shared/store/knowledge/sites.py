@@ -9,6 +9,7 @@ from typing import Any
 from psycopg.rows import scalar_row
 
 from shared.store.db.pool import Conn
+from shared.store.knowledge import names
 
 REREAD_DAYS = 27
 """Whatever a sitemap says: some name the day on which they were made, and it never changes."""
@@ -79,19 +80,11 @@ LEFT_FOR_DAYS = 6
 
 DELETE_GONE_PAGES = """
     /* imports.part_with */
-    WITH gone AS (
-        DELETE FROM imports
-        WHERE company_id = %(company)s
-          AND site = %(site)s
-          AND left_at < now() - make_interval(days => %(days)s)
-        RETURNING document_id
-    ), documents AS (
-        DELETE FROM documents
-        WHERE company_id = %(company)s
-          AND id IN (SELECT document_id FROM gone)
-    )
-    SELECT 1
-    FROM gone
+    DELETE FROM imports
+    WHERE company_id = %(company)s
+      AND site = %(site)s
+      AND left_at < now() - make_interval(days => %(days)s)
+    RETURNING source
 """
 
 
@@ -129,7 +122,9 @@ def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) ->
         """,
         values,
     )
-    return conn.execute(DELETE_GONE_PAGES, values).rowcount
+    gone = [str(row[0]) for row in conn.execute(DELETE_GONE_PAGES, values).fetchall()]
+    names.release(conn, company_id, gone)
+    return len(gone)
 
 
 def queue_sites_again(conn: Conn, company_id: int) -> int:
