@@ -229,7 +229,7 @@ STOPS = {
     "|stop messages",
     "de": "stopp|abmelden|abbestellen|aufhören|hör auf|hören sie auf|lass mich in ruhe|lassen sie mich in ruhe"
     "|nicht mehr schreiben|schreib mir nicht mehr|schreiben sie mir nicht mehr|keine nachrichten mehr|austragen",
-    "es": "alto|basta|para ya|darse de baja|darme de baja|baja|deja de escribirme|no me escribas|no me escriban"
+    "es": "basta|para ya|darse de baja|darme de baja|baja|deja de escribirme|no me escribas|no me escriban"
     "|no más mensajes",
     "fr": "arrêt|arrête|arrêtez|désabonner|se désabonner|me désabonner|désinscription|désinscrire|ne m'écrivez plus"
     "|laissez moi tranquille|plus de messages",

@@ -22,6 +22,7 @@ from workers.commands.setup import as_owner
 
 SHOWN_MESSAGES = 200
 HINT_WITHIN_S = 1.0
+_WHO = {"paused": "the customer has silenced the bot"}
 _CLOSED = {"window_closed": " (the platform takes nothing until the customer writes again)"}
 
 
@@ -48,7 +49,7 @@ def list_(company: str, limit: int, as_json: bool) -> None:
 
 
 def _line(row: store.Listed) -> str:
-    bot = "bot" if row.bot_enabled else "person"
+    bot = "bot" if row.bot_enabled else "paused" if row.status == "paused" else "person"
     bot += f"  needs attention ({row.attention})" if row.attention else ""
     return f"{row.id}  {row.contact or row.chat}  unread {row.unread}  {bot}  {row.last_message_preview or ''}"
 
@@ -87,8 +88,8 @@ def show(place: CompanyItem, content: bool, as_json: bool) -> None:
 
 
 def _echo_state(company_id: int, found: store.Listed) -> None:
-    click.echo(f"{company_id}/{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}"
-               f"  {'the bot answers' if found.bot_enabled else 'a person answers'}")  # fmt: skip
+    who = "the bot answers" if found.bot_enabled else _WHO.get(found.status, "a person answers")
+    click.echo(f"{company_id}/{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}  {who}")
     if found.bot_off_reason is not None:
         back = f", the bot is back at {found.returns_at:%Y-%m-%d %H:%M:%S}" if found.returns_at else ""
         click.echo(f"  left the bot: {found.bot_off_reason}, {found.bot_off_at or 'unknown when'}{back}")

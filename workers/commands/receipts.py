@@ -21,6 +21,12 @@ from workers.commands.setup import as_owner
 
 MICROS = 1_000_000
 MODEL_CHARS = 200
+_BOT = {
+    "hands_over": "a person gets the conversation",
+    "pauses": "silent from now on, as the customer wants it",
+    "resumes": "answers again",
+}
+"""What an answer did to its conversation."""
 TURN_STATES = ("waiting", "answering", "answered", "handed_over", "no_reply", "cancelled")
 
 
@@ -60,6 +66,8 @@ def _head(story: Story) -> list[str]:
             f"cost      {_money(story.receipt['cost_micros'])}   tokens {story.receipt['tokens_in']} in,"
             f" {story.receipt['tokens_out']} out{_estimated(story.receipt['attempts'])}",
         ]
+        if story.receipt["bot"] is not None:
+            lines.append(f"bot       {_BOT[story.receipt['bot']]}")
     if story.overtaken["calls"]:
         lines.append(f"overtaken {story.overtaken['calls']} calls, {_money(story.overtaken['cost_micros'])}")
     return lines
