@@ -311,3 +311,30 @@ def test_while_the_database_is_away_agents_are_asked_to_come_back(
         answer = agent.get("/inbox/conversations")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+def test_an_agent_says_whose_messages_are_a_machine_s(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    path = f"/inbox/channels/{bot.channel_id}/automatic-replies"
+    assert agent.get(path).json() == {"ignored_apps": [], "within_s": 2.0}
+
+    def change(**body: Any) -> httpx.Response:
+        return agent.post(path, content=json.dumps(body).encode(), **{"content-type": "application/json"})
+
+    assert change(ignored_apps=["263902037430900"]).json() == {"ignored_apps": ["263902037430900"], "within_s": 2.0}
+    assert change(within_s=0).json() == {"ignored_apps": ["263902037430900"], "within_s": 0.0}
+    for wrong in ({"ignored_apps": ["Hootsuite"]}, {"ignored_apps": "1"}, {"within_s": 61}, {"within_s": "2"}):
+        assert change(**wrong).status_code == 422, wrong
+    assert agent.get(path).json() == {"ignored_apps": ["263902037430900"], "within_s": 0.0}
+    assert agent.get("/inbox/channels/999999/automatic-replies").status_code == 404
+
+
+def test_a_page_says_where_the_next_one_begins(inbox: Inbox, bot: Bot, agent: Agent) -> None:
+    for _ in range(3):
+        inbox.journal(bot, update("hello", chat=7))
+    inbox.drain_all()
+    path = f"/inbox/conversations/{agent.conversation_of(7)}/messages"
+    assert agent.get(f"{path}?limit=2").json()["last_seq"] == 2
+    assert agent.get(f"{path}?limit=2&after_seq=2").json()["last_seq"] == 3
+    assert agent.get(f"{path}?after_seq=3").json() == {
+        "messages": [], "last_seq": 3, "attention": None, "attention_since": None,
+    }  # fmt: skip
