@@ -55,6 +55,7 @@ def test_slack_s_signature_is_as_its_documentation_shows_it() -> None:
 def test_a_standard_key_is_what_its_base64_holds() -> None:
     assert standard_key("whsec_" + base64.b64encode(b"key").decode()) == b"key"
     assert standard_key(base64.b64encode(b"key").decode()) == b"key"
+    assert standard_key("whsec_a2V5*") is None  # what is no base64 is not passed over
     assert standard_key("whsec_") is standard_key("whsec_***") is standard_key("whsec_abc") is standard_key("ä") is None
 
 
