@@ -7,7 +7,9 @@ matter. `|` parts phrases.
 from __future__ import annotations
 
 GREETINGS = {
-    "en": "heyo|hiya there|good mornin|gud morning|gm|morning all|good morning all|how ya doin|"
+    "en": "hope youre doing well|hope you are doing great|hope youre having a good day|hey buddy|"
+    "hi guys|hello guys|"
+    "heyo|hiya there|good mornin|gud morning|gm|morning all|good morning all|how ya doin|"
     "how ya doing|how ya been|how have you been|howve you been|how you doing|how you been|"
     "how are you good|hows it hanging|how is your day|hows your day|hows your day going|"
     "pleased to meet you|good to see you|hi|hello|hey|hiya|howdy|yo|hullo|heya|greetings|good morning|morning"
@@ -17,14 +19,16 @@ GREETINGS = {
     "|hows it going|how is it going|whats up|what is up|wassup|sup|nice to meet you|anyone there|anybody there"
     "|is anyone there|is anybody there|are you there|is somebody there|hope you are well|hope youre well"
     "|hope you are doing well|hello again|hi again",
-    "de": "guten morgen zusammen|guten abend zusammen|na du|moinsen|gude|mahlzeit|hallo|hallöchen|hi|hey|moin"
+    "de": "servus miteinander|hallo miteinander|guten tag miteinander|grüß gott miteinander|"
+    "guten morgen zusammen|guten abend zusammen|na du|moinsen|gude|mahlzeit|hallo|hallöchen|hi|hey|moin"
     "|moin moin|servus|grüezi|grüß gott|gruess gott|grüß dich|grüß euch|guten morgen"
     "|guten tag|guten abend|morgen|tag|tach|na|schönen guten tag|schönen guten morgen|schönen guten abend|wie gehts"
     "|wie geht es|wie geht es dir|wie geht es ihnen|wie gehts dir|wie gehts ihnen|hallo zusammen|ist da jemand"
     "|jemand da|schönen tag",
     "es": "hola|holi|buenas|buenos días|buenas tardes|buenas noches|buen día|muy buenas|qué tal|cómo estás|cómo está"
     "|cómo están|cómo te va|qué hay|saludos|hey|hay alguien|hay alguien ahí|muy buenos días|muy buenas tardes",
-    "fr": "bonjour|salut|coucou|bonsoir|bjr|slt|allô|rebonjour|bon matin|ça va|comment ça va|comment allez vous"
+    "fr": "bonjour à vous|bonsoir à vous|salut à tous|bonjour tout le monde|"
+    "bonjour|salut|coucou|bonsoir|bjr|slt|allô|rebonjour|bon matin|ça va|comment ça va|comment allez vous"
     "|comment vas tu|il y a quelqu'un|quelqu'un",
     "pt": "olá|oi|oie|bom dia|boa tarde|boa noite|boas|tudo bem|tudo bom|como vai|como vai você|como está|e aí|opa"
     "|alô|tem alguém aí|alguém aí",
@@ -32,13 +36,15 @@ GREETINGS = {
     "|tutto bene|ehi|c'è qualcuno|ciao a tutti",
     "nl": "hallo|hoi|hoi hoi|hey|hi|dag|goedemorgen|goede morgen|goeiemorgen|goedemiddag|goede middag|goedenavond"
     "|goede avond|goedendag|hoe gaat het|hoe gaat het met u|hoe gaat het met je|hoe is het|is daar iemand",
-    "pl": "dzień doberek|doberek|dobry dobry|cześć|hej|hejka|dzień dobry|dobry wieczór|witam|witaj|siema|siemka"
+    "pl": "witam serdecznie|witam państwa|dzień dobry państwu|"
+    "dzień doberek|doberek|dobry dobry|cześć|hej|hejka|dzień dobry|dobry wieczór|witam|witaj|siema|siemka"
     "|dobry|halo|jak się masz|co słychać"
     "|jest tam ktoś|hejo",
     "ru": "привет|здравствуйте|здравствуй|здрасьте|здрасте|здрасти|приветик|приветствую|хай|хелло|хей|добрый день"
     "|доброе утро|добрый вечер|доброго дня|доброго времени суток|доброго времени|как дела|как вы|как жизнь|ку|алло"
     "|есть кто|есть кто нибудь|всем привет|дд",
-    "uk": "привіт|вітаю|добрий день|доброго дня|добридень|добрий ранок|доброго ранку|добрий вечір|доброго вечора"
+    "uk": "вітаю вас|вітаємо|доброго вам дня|"
+    "привіт|вітаю|добрий день|доброго дня|добридень|добрий ранок|доброго ранку|добрий вечір|доброго вечора"
     "|здрастуйте|як справи|як ви|слава україні|є хто|хай|здоровенькі були",
     "tr": "merhaba|merhabalar|selam|selamlar|selamun aleyküm|selamünaleyküm|sa|günaydın|iyi günler|iyi akşamlar"
     "|tünaydın|nasılsın|nasılsınız|naber|slm|mrb|kimse var mı|alo",
@@ -150,7 +156,8 @@ THANKS = {
     "|muito útil|foi muito útil|ajudou me muito|obrigado pela resposta|obrigada pela resposta|muito gentil"
     "|obrigado por me ajudar"
     "|obrigada por me ajudar|era isso que eu queria saber|muito agradecido|muito agradecida",
-    "it": "grazie|grazie mille|mille grazie|tante grazie|grazie tante|grazie infinite|molte grazie|ti ringrazio"
+    "it": "grazie dell'aiuto|grazie della risposta|grazie delle informazioni|grazie per tutto|"
+    "grazie|grazie mille|mille grazie|tante grazie|grazie tante|grazie infinite|molte grazie|ti ringrazio"
     "|la ringrazio|vi ringrazio|grazie per l'aiuto|grazie per il tuo aiuto|grazie per il suo aiuto|grazie di tutto"
     "|grazie per l'informazione|grazie per le informazioni|grazie di cuore|molto gentile|gentilissimo|gentilissima"
     "|grazie in anticipo|grazie per la risposta|mi hai aiutato|mi hai aiutato molto|mi ha aiutato|mi ha aiutato molto"
@@ -305,7 +312,8 @@ GOODBYES = {
 }
 
 ACKNOWLEDGEMENTS = {
-    "en": "ok then|ok|okay|okey|okie|okies|k|kk|okk|okay then|alright|all right|alrighty|right|sure|fine|great|good"
+    "en": "alright then|ok then fine|mm ok|mmm ok|mhm ok|hmm okay|aha ok|ah ok|oh ok|ah okay|oh okay|"
+    "ok then|ok|okay|okey|okie|okies|k|kk|okk|okay then|alright|all right|alrighty|right|sure|fine|great|good"
     "|cool|nice"
     "|perfect|awesome|excellent|wonderful|amazing|super|brilliant|fantastic|lovely|got it|gotcha|understood|i see"
     "|i understand|noted|makes sense|sounds good|sounds great|good to know|ok good|thats great|thats good|thats fine"

@@ -6,7 +6,9 @@ As in phrases.py: a message is a wish only if phrases cover all of it, up to the
 from __future__ import annotations
 
 PERSONS = {
-    "en": "human|humans|human being|real human|real person|real people|live person|actual person|actual human"
+    "en": "can somebody from your team help me|can someone from your team help me|"
+    "can someone from support help me|somebody from support|someone from support|"
+    "human|humans|human being|real human|real person|real people|live person|actual person|actual human"
     "|person|agent"
     "|human agent|live agent|real agent|support agent|operator|representative|rep|customer service|customer support"
     "|customer care|colleague|your colleague|your colleagues|staff member|employee|live chat|live support"
@@ -51,7 +53,8 @@ PERSONS = {
     "|operatöre|biriyle|canlı destek|müşteri hizmetleri|müşteri hizmetlerine",
     "ar": "شخص|شخص حقيقي|إنسان|انسان|موظف|موظف بشري|وكيل|ممثل|خدمة العملاء|موظف خدمة العملاء|أحد الموظفين|بشر|مندوب"
     "|ممثل خدمة العملاء|الدعم",
-    "hi": "इंसान|व्यक्ति|एजेंट|आदमी|कर्मचारी|प्रतिनिधि|ग्राहक सेवा|कस्टमर केयर|असली इंसान|insan|insaan|aadmi"
+    "hi": "इंसान से बात करवाओ|किसी इंसान से बात करवाओ|इंसान से बात कराओ|इंसान से बात करवाइए|"
+    "इंसान|व्यक्ति|एजेंट|आदमी|कर्मचारी|प्रतिनिधि|ग्राहक सेवा|कस्टमर केयर|असली इंसान|insan|insaan|aadmi"
     "|agent|customer care",
     "id": "orang|manusia|orang asli|agen|petugas|cs|customer service|operator|staf|karyawan|agen manusia",
     "ja": "人間|担当者|担当の方|オペレーター|オペレータ|スタッフ|有人|人と話したい|人と話したいです|人と話せますか"
