@@ -249,3 +249,17 @@ def test_it_is_sure_where_it_can_hardly_be_another_program_s(name: str, beside: 
 )  # fmt: skip
 def test_edits_are_counted_as_the_fewest(one: str, other: str, edits: int) -> None:
     assert edits_between(one, other) == edits_between(other, one) == edits
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("LLM_ABCDE_OTHERWISE", ": the nearest one is LLM_ABCDEFGHIJ"),  # eight letters alike
+        ("LLM_ABCD_OTHERWISE", ""),
+        ("LLM_ABCDEFG", ": the nearest one is LLM_ABCDEFGHIJ"),  # it ends before anything differs
+    ],
+)
+def test_a_setting_that_begins_alike_is_named(name: str, hint: str) -> None:
+    known = ("LLM_ABCDEFGHIJ", "GATEWAY_PORT")
+    assert _words(name, known=known) == [f"{name} is not a setting of Switchboard{hint}"]
+    assert _words(name, known=()) == [f"{name} is not a setting of Switchboard"]
