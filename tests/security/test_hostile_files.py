@@ -119,7 +119,7 @@ def test_headings_that_each_chunk_would_repeat_are_counted_while_they_are_made()
 
 def test_a_listing_of_documents_that_had_long_titles_is_short(station: Station, bot: Bot) -> None:
     for number in range(3):
-        send(station, bot, f"{number}.md", b"# " + b"t" * 2_000_000 + b"\n\nWe open at nine.")
+        send(station, bot, f"{number}.md", b"# " + b"t" * 2_000_000 + f"\n\nWe open at {number}.".encode())
         assert import_next(station.r, 0)[0] is Result.DONE
 
     with station.r.db.transaction(bot.company_id) as conn:
