@@ -74,13 +74,14 @@ def unite(conn: Conn, placed: Sequence[Placed], stored: Stored) -> United:
         raise DatabaseUnavailable("an identity moved meanwhile", retry_after_s=0.1)
     if any(len(person.contacts) > 1 for person in persons):
         _lock_all(conn, placed, persons)
+    contacts, turns = _settle(conn, persons, stored)
     names: dict[Identity, str] = {}
-    turns = 0
-    for person in persons:
-        contact, merged = _settle(conn, person, found, stored)
-        turns += merged
-        if contact is not None:
-            names.update(dict.fromkeys(person.ids, contact.external_id))
+    links: dict[Identity, tuple[int, str]] = {}
+    for person, contact in contacts:
+        names.update(dict.fromkeys(person.ids, contact.external_id))
+        if person.is_open(found):
+            links |= {one: (contact.contact_id, raw) for one, raw in person.ids.items() if one not in found.linked}
+    identities.link(conn, links)
     return United([_told(p, names) for p in placed], turns)
 
 
@@ -161,26 +162,26 @@ def _lock_all(conn: Conn, placed: Iterable[Placed], persons: Iterable[_Person]) 
     conversations.ensure_locked(conn, {}, touched)
 
 
-def _settle(conn: Conn, person: _Person, found: Found, stored: Stored) -> tuple[Known | None, int]:
-    """The person's one contact, None where they need none; and how many turns wait anew."""
-    first = next(iter(person.ids))
-    company_id, channel_id = first.company_id, first.channel_id
+def _settle(conn: Conn, persons: Iterable[_Person], stored: Stored) -> tuple[list[tuple[_Person, Known]], int]:
+    """Everybody's one contact, of those who have or need one; and how many turns wait anew."""
+    settled: list[tuple[_Person, Known]] = []
+    new: dict[ContactKey, _Person] = {}
     turns = 0
-    if person.contacts:
-        contact, *others = sorted(person.contacts)
-        for other in others:
-            turns += _tell(identities.join(conn, company_id, channel_id, contact, other), company_id, stored)
-            stored.chats.add(Chat(company_id, channel_id, contact.external_id))
-            log.info("contacts_joined", company_id=company_id, contact_id=contact.contact_id, other=other.contact_id)
-    elif person.lasting:
-        key = ContactKey(company_id, channel_id, person.name)
-        contact = Known(conversations.ensure_contacts(conn, {key: None})[key], person.name)
-    else:
-        return None, 0
-    if person.is_open(found):
-        new = {one: (contact.contact_id, raw) for one, raw in person.ids.items() if one not in found.linked}
-        identities.link(conn, new)
-    return contact, turns
+    for person in persons:
+        first = next(iter(person.ids))
+        if person.contacts:
+            contact, *others = sorted(person.contacts)
+            for other in others:
+                moved = identities.join(conn, first.company_id, first.channel_id, contact, other)
+                turns += _tell(moved, first.company_id, stored)
+                stored.chats.add(Chat(first.company_id, first.channel_id, contact.external_id))
+                log.info("contacts_joined", company_id=first.company_id, contact_id=contact.contact_id)
+            settled.append((person, contact))
+        elif person.lasting:
+            new[ContactKey(first.company_id, first.channel_id, person.name)] = person
+    ids = conversations.ensure_contacts(conn, dict.fromkeys(new))
+    settled += [(person, Known(ids[key], key.external_id)) for key, person in new.items()]
+    return settled, turns
 
 
 def _tell(moved: MovedChat, company_id: int, stored: Stored) -> int:

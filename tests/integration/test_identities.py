@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import Any
 
 import pytest
@@ -210,3 +211,37 @@ def test_cases_of_the_other_format(station: Station) -> None:
     _receive(station, number, accounts.case("25-wa-echo-other-format"))
     assert station.rows("SELECT count(*) FROM conversations") == [(1,)]
     assert _page(station, number)[-1] == "hello from the app"
+
+
+def test_two_intakes_at_once_end_with_one_contact(station: Station, number: Bot) -> None:
+    """Requests that name the person differently lie in different streams, each drained by its own process."""
+    bodies = [_says(f"{name} {n}", wa_id, user) for n in range(8) for name, wa_id, user in (ALONE, PLAIN, BOTH)]
+    for body in bodies:
+        accounts.journal_one(station.inbox, number, "whatsapp", body)
+    failed: list[BaseException] = []
+
+    def drain() -> None:
+        one = station.inbox.new_drain()
+        try:
+            for _ in range(50):
+                if not any(station.inbox.client.xlen(stream) for stream in station.inbox.reader.streams):
+                    return
+                for stream in station.inbox.reader.streams:
+                    one.drain(stream)
+        except BaseException as e:
+            failed.append(e)
+            raise
+
+    threads = [threading.Thread(target=drain) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    station.inbox.drain_all()
+    _receive(station, number, _says("last", NUMBER, USER))
+
+    assert not failed
+    assert station.rows("SELECT count(*) FROM contacts") == [(1,)]
+    assert station.rows("SELECT count(*), count(DISTINCT seq), max(seq) FROM messages") == [(25, 25, 25)]
+    assert station.rows("SELECT customer_seq - read_seq - cardinality(read_ahead) FROM conversations") == [(25,)]
+    assert station.rows("SELECT unread FROM company_totals") == [(25,)]
