@@ -85,8 +85,13 @@ def paused(case: Case) -> Answer:
 
 
 def stays_silent(case: Case, triage: Triage | None) -> bool:
-    """Whether a silenced bot says nothing to this. /start, its name and a wish for a person end the silence."""
+    """Whether a silenced bot says nothing to this. It answers its name and commands, and grants a wish for a person."""
     return case.paused and not (triage is not None and triage.what in ("start", "person", "help")) and not named(case)
+
+
+def called_back(case: Case) -> bool:
+    """Whether the customer ends the silence: by /start, or by calling the bot by its name."""
+    return case.paused and ((case.triage is not None and case.triage.what == "start") or named(case))
 
 
 def silence(asks: bool) -> Answer:

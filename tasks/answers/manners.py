@@ -188,7 +188,7 @@ def introduction(case: Case, *, away: bool) -> str:
 def returned(case: Case, answer: Answer) -> Answer:
     """The answer as it is sent: it ends a pause, and after a handover that nobody answered it says that the bot is
     back."""
-    if case.paused and answer.text and answer.bot is None:
+    if answer.text and answer.bot is None and handover.called_back(case):
         answer = replace(answer, bot="resumes")
     if case.return_untold and answer.text:
         answer = replace(answer, text=f"{wording.text(case, 'returned')}\n\n{answer.text}")

@@ -242,6 +242,14 @@ def test_a_silenced_bot_hands_over_to_a_person(station: Station, bot: Bot) -> No
     assert _of(station) == (False, "handed_over", "wants_person")
 
 
+def test_a_silenced_bot_says_how_it_is_called_back_and_stays_silent(station: Station, bot: Bot) -> None:
+    assert _say(station, bot, "/stop", "/help", "When does the shop open?") == [
+        Result.ANSWERED, Result.ANSWERED, Result.NO_REPLY,
+    ]  # fmt: skip
+
+    assert _of(station) == (False, "paused", "stop")
+
+
 def test_a_name_in_the_middle_of_a_question_ends_no_silence(station: Station, bot: Bot) -> None:
     _policy(station, name="Robin")
     _say(station, bot, "stop", "is the Robin Hood hat in stock", "robinson shoes?")

@@ -169,7 +169,7 @@ MAKE = """
             bot_step_at = now(),
             bot_enabled = CASE
                 WHEN %(bot)s::text IN ('hands_over', 'pauses') THEN false
-                ELSE bot_enabled OR %(bot)s::text = 'resumes'
+                ELSE bot_enabled OR %(bot)s::text IS NOT DISTINCT FROM 'resumes'
             END,
             status = CASE %(bot)s::text
                 WHEN 'hands_over' THEN 'handed_over'
