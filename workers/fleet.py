@@ -1,4 +1,4 @@
-"""One table: which processes there are, what they consume, and how much they may hold."""
+"""The table of processes: which there are, what they consume, and how many connections they may hold."""
 
 from __future__ import annotations
 

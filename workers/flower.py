@@ -1,4 +1,4 @@
-"""`python -m workers.flower`: Flower, with every address behind its password.
+"""`python -m workers.flower`: runs Flower with its password required at every address.
 
 Flower's own command leaves /metrics, /healthcheck and the static files open to everybody, reads a configuration file
 from the current folder and takes any option from a variable named FLOWER_…. Here a request is signed in before Flower
@@ -50,7 +50,7 @@ class SignIn(tornado.web.RequestHandler):
 
 
 class GuardedFlower(Flower):
-    """Flower that knows one user. options: tornado's, with basic_auth set."""
+    """Flower with one user. options: tornado's, with basic_auth set."""
 
     def __init__(self, password: str, **given: Any) -> None:
         super().__init__(**given)

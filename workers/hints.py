@@ -1,4 +1,4 @@
-"""Hints that a lease was lost, heard by a background thread of every worker that holds leases."""
+"""Receives hints that a lease was lost, in a background thread of every worker that holds leases."""
 
 from __future__ import annotations
 

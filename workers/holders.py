@@ -1,4 +1,4 @@
-"""Which process holds which secret, and the environment that gives it those and no others.
+"""Says which process holds which secrets, and makes the environment that contains those and no others.
 
 One table, which the supervisor, `./switchboard worker` and compose.yaml are held to. In a container or under a system
 user of its own a process cannot reach what stands against others' names; as children of one `./switchboard up` all
@@ -59,7 +59,7 @@ NEEDED = ("DATABASE_URL", "DATABASE_ADMIN_URL", "BROKER_URL", "JOURNAL_URL", "EN
 
 
 def withheld(name: str) -> frozenset[str]:
-    """The variables that a process must not be given; all of the table for one that is not in it."""
+    """Return the variables that a process must not get: all of the table if the process is not in it."""
     return frozenset(setting for setting, holders in HOLDERS.items() if name not in holders)
 
 

@@ -1,4 +1,4 @@
-"""The journal's drain as a background thread of the intake worker. Waiting holds neither lock nor connection."""
+"""Runs the journal's drain as a background thread of the intake worker. Waiting holds no lock and no connection."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class IntakeThread(BackgroundThread):
         self._hands.shutdown(wait=False)
 
     def step(self) -> float:
-        """One round over the streams that hold something; then wait for news."""
+        """Store one batch of each stream that holds something; then wait for more."""
         if not self._groups_known:
             self._drain.ensure_groups()
             self._groups_known = True
@@ -102,7 +102,7 @@ class IntakeThread(BackgroundThread):
         return stored.requests
 
     def _announce(self, stream: str, stored: Stored) -> None:
-        """Tell whoever watches, and send one wake-up for what the batch wants."""
+        """Publish what is new, and send one wake-up for the work that the batch made due."""
         self._live.hint(stored.moved)
         self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)

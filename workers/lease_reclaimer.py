@@ -28,7 +28,7 @@ BY_HAND_EVERY_S = 0.1
 
 
 class ByHand(BackgroundThread):
-    """Does a station's work without being woken up for it: there is nobody else of that station."""
+    """Does a station's work without wake-ups while the station has no other process."""
 
     def __init__(self, dispatcher: Dispatcher[Any]) -> None:
         super().__init__("by-hand")

@@ -1,4 +1,4 @@
-"""Celery's signals → open and close what a worker process holds."""
+"""Opens and closes what a worker process holds, on Celery's signals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
 
 
 def _measure(name: str, process: context.Process) -> None:
-    """Keep this process' numbers, and look at its pool now and then."""
+    """Start this process' metrics, and measure its connection pool now and then."""
     metrics.configure(process.resources.settings.metrics_folder)
     sampler = metrics.Sampler(lambda: pool_stats(name, process.resources.db.stats()))
     process.closing.append(sampler.stop)
@@ -74,7 +74,7 @@ def _prepare(name: str, embedder: Embedder) -> None:
 
 
 def cancel() -> None:
-    """Nothing more is claimed, and what is being written ends; what was begun otherwise goes on."""
+    """Stop claiming, and end answers that are being written; other work that has begun goes on."""
     try:
         process = context.current()
     except RuntimeError:

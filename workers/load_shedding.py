@@ -1,4 +1,4 @@
-"""Every reply worker tells what it can do and learns which companies' answers are made more cheaply meanwhile."""
+"""Reports each reply worker's pace, and learns which companies get cheaper answers for now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole system on this machine: services, stand-in, a connected demo bot and the fleet."""
+"""Runs a whole system on this machine: services, stand-in, a connected demo bot and the fleet."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def running_system(data_dir: Path, *, with_standin: bool = True) -> Iterator[Sys
 
 
 def kept_ports(folder: Path) -> dict[str, int]:
-    """Those of an earlier start; none where the file is missing or damaged."""
+    """Return the ports of an earlier start; none if the file is missing or damaged."""
     try:
         found = json.loads((folder / PORTS_FILE).read_bytes())
     except (OSError, ValueError):  # then ports are chosen anew, and told
@@ -141,7 +141,7 @@ def _environment(given: Settings, folder: DataFolder, ports: Ports) -> dict[str,
 
 
 def _check_room(given: Settings) -> None:
-    """Raises SettingsError where a disk takes nothing more: everything below would fail with fewer words."""
+    """Raises SettingsError if a disk is full or read-only: everything below would fail with a worse message."""
     for room in disk.rooms(given):
         needed = {"DATA_DIR", "the journal", "the database"} & set(room.names)
         if needed and room.level in ("full", "read_only"):
@@ -174,7 +174,7 @@ def _new_key() -> str:
 
 
 def _services(given: Settings, folder: DataFolder, ports: Ports, running: ExitStack) -> dict[str, str]:
-    """Start what the user does not bring."""
+    """Start the services that the settings do not name."""
     if given.database.url is not None:
         given.need("DATABASE_ADMIN_URL")
     if given.database.url is not None and given.redis.url is not None:
@@ -222,7 +222,7 @@ def _write_private(path: Path, environment: Mapping[str, str]) -> None:
 
 
 def start_standin(supervisor: Supervisor, port: int, folder: DataFolder) -> None:
-    """The outside world as a process beside the fleet; returns once it answers."""
+    """Start the stand-in as a process beside the fleet; returns once it answers."""
     marker = folder.subfolder("run") / "standin.port"
     marker.unlink(missing_ok=True)
     argv = [sys.executable, "-P", "-m", "standin", "--host", "127.0.0.1", "--port", str(port)]
@@ -333,7 +333,7 @@ def _wake_bot(conn: psycopg.Connection, company_id: int, rests: Path) -> list[st
 
 
 def _register_bot(standin_url: str, config: Settings, token: str, secret: str) -> None:
-    """Tell the platform where the bot's webhook is, as `channel connect --public-url` does."""
+    """Register the bot's webhook with the platform, as `channel connect --public-url` does."""
     connector = TelegramConnector(standin_url)
     address = f"http://127.0.0.1:{config.gateway.port}/webhooks/telegram/{SLUG}"
     registration = Registration(address, secret, Identity(BOT, {"token": token}))
@@ -346,7 +346,7 @@ def _register_bot(standin_url: str, config: Settings, token: str, secret: str) -
 
 
 def _rest_bot(conn: psycopg.Connection, company_id: int, rests: Path) -> list[str]:
-    """The bot of an earlier start with the stand-in is disabled until the stand-in is there again."""
+    """Disable the bot of an earlier start with the stand-in until a start with the stand-in."""
     bot = _bot(conn, company_id)
     if bot is None:
         return []
@@ -363,6 +363,6 @@ def _agent_name(conn: psycopg.Connection, company_id: int) -> str:
 
 
 def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> None:
-    """A data folder's key must open whatever database it is used with."""
+    """A data folder's key must decrypt what is in the database that it is used with."""
     if companies.agent_of_key(conn, api_key) is None:
         companies.add_agent(conn, company_id, _agent_name(conn, company_id), api_key)

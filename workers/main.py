@@ -1,4 +1,4 @@
-"""`python -m workers.main NAME`: one of the fleet's Celery processes.
+"""`python -m workers.main NAME`: runs one of the fleet's Celery processes.
 
 The same as `celery -A workers.app worker …` with the fleet's options, without that command line, which imports
 every other command and Flower with it: a second of each process' start.
@@ -16,7 +16,7 @@ from workers import fleet
 
 
 def run_worker(row: fleet.Row) -> int:
-    """Until a signal; returns the exit code."""
+    """Run the worker until a signal; returns the exit code."""
     with startup.imports():
         from workers.app import app
 

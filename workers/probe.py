@@ -1,4 +1,4 @@
-"""`python -m workers.probe NAME [--ready]`: whether a worker of this machine lives, or also hears. For health checks.
+"""`python -m workers.probe NAME [--ready]`: whether a worker of this machine lives, or also takes wake-ups.
 
 Reads the mark that the worker's own thread writes every few seconds into RUN_DIR, and imports nothing heavy: it is run
 again and again. Flower is asked over HTTP, signed in with FLOWER_PASSWORD. Exits 0 or 1, saying why.
@@ -22,7 +22,7 @@ FLOWER_PORT = 5555
 
 
 def look(mark: Path, now: float, *, ready: bool) -> str | None:
-    """What is wrong; None if nothing is."""
+    """Return what is wrong, or None."""
     try:
         said = json.loads(mark.read_text())
         age_s, deaf_s = now - float(said["at"]), float(said["deaf_for_s"])
@@ -36,7 +36,7 @@ def look(mark: Path, now: float, *, ready: bool) -> str | None:
 
 
 def flower(port: int, password: str) -> str | None:
-    """What is wrong with the Flower of this machine; None if nothing is."""
+    """Return what is wrong with the Flower of this machine, or None."""
     signed_in = base64.b64encode(f"admin:{password}".encode()).decode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/healthcheck", headers={"authorization": f"Basic {signed_in}"}

@@ -1,4 +1,4 @@
-"""How a process of the fleet says that it works."""
+"""Lets a process of the fleet report that it works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that lives and hears nothing: its consumer's loop hangs, its threads go on, and nobody restarts it.
+"""Ends a worker that is alive but takes no wake-ups, because its consumer's loop hangs.
 
 A background thread of every worker with threads looks whether wake-ups wait in its queues while it takes none. If that
 goes on for STALLED_AFTER_S, and not because all of its threads are at work, the process gives its leases back and ends;
@@ -45,7 +45,7 @@ def _count(**_: Any) -> None:
 
 
 class StallDetector:
-    """Decides whether a worker is stalled, from what is seen of it."""
+    """Decides whether a worker is stalled, from its counts of wake-ups."""
 
     def __init__(self, after_s: float) -> None:
         self._after_s = after_s
@@ -63,7 +63,7 @@ class StallDetector:
         return now_s - self._since_s >= self._after_s
 
     def deaf_for_s(self, now_s: float) -> float:
-        """For how long wake-ups have waited that it did not take."""
+        """Return for how many seconds wake-ups have waited that the worker did not take."""
         return 0.0 if self._since_s is None else now_s - self._since_s
 
 

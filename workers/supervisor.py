@@ -1,4 +1,4 @@
-"""The fleet on one machine: its processes started, watched, begun again when they die, stopped in order."""
+"""Runs the fleet on one machine: starts its processes, restarts those that die, stops them in order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STOP_STAGES = (("gateway",), ("intake",), ("reply", "deliver", "index", "media",
 
 
 def argv_of(name: str, config: Settings) -> list[str]:
-    """How a process of the fleet is run, without secrets: everybody on the machine can see this."""
+    """Return the command line of a process, without secrets: everybody on the machine can see it."""
     python = [sys.executable, "-P", "-m"]
     if name == "gateway":
         return [*python, "gateway.serve"]
@@ -47,7 +47,7 @@ def argv_of(name: str, config: Settings) -> list[str]:
 
 
 def secret_environment(name: str, config: Settings) -> dict[str, str]:
-    """What a process needs beyond our settings and must not stand on its command line."""
+    """Return variables that a process needs beside our settings and that must not be on its command line."""
     if name != "flower":
         return {}
     return {"FLOWER_UNAUTHENTICATED_API": ""}  # read by Flower itself
@@ -144,13 +144,13 @@ class Supervisor:
         return marker.exists
 
     def wait_ready(self) -> None:
-        """Until every process that was started says that it works. Raises ServiceFailed."""
+        """Wait until every process that was started reports that it works. Raises ServiceFailed."""
         ends_at = time.monotonic() + READY_WITHIN_S
         for child in self.children:
             child.process.wait_ready(child.ready, max(1.0, ends_at - time.monotonic()))
 
     def _watch(self) -> None:
-        """A process that dies is begun again: its work is in rows, so a new one simply goes on."""
+        """Restart processes that die. Their work is in rows, so a new process continues it."""
         while not self._stopping.wait(WATCH_EVERY_S):
             for child in self.children:
                 if child.process.alive or self._stopping.is_set():
@@ -166,7 +166,7 @@ class Supervisor:
                 child.start()
 
     def stop(self) -> None:
-        """Stop in stages, all within the grace period; whoever is not gone by then is killed."""
+        """Stop the processes in stages within the grace period, and kill those that are left."""
         self._stopping.set()
         if self._watcher is not None:
             self._watcher.join(timeout=READY_WITHIN_S)

@@ -1,4 +1,4 @@
-"""The sweeper: whatever is overdue is found by it alone, also when the broker takes no writes."""
+"""The sweeper finds overdue work without wake-ups, also while the broker takes no writes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Sweeper(BackgroundThread):
         return heard
 
     def _work_here(self, count: int, work: Callable[[], bool]) -> None:
-        """The broker takes no wake-up: do the work in this process, a bounded share of it a round."""
+        """Do the work in this process, a bounded amount each round, because the broker takes no wake-up."""
 
         def one(_: int) -> None:
             if not self.stopping.is_set():

@@ -1,4 +1,4 @@
-"""What all requests of agents and of a company's own programs have: a key, and the company that it is of."""
+"""What all requests of agents and companies' programs share: an API key, and the company that it belongs to."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def limit(default: int) -> Field[int]:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Whose key a request bears."""
+    """The agent whose key a request carries."""
 
     request: Request
     edge: Edge

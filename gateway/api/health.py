@@ -35,7 +35,7 @@ class Vitals:
         self._looked_at_s = -KEPT_S
 
     async def report(self) -> dict[str, Any] | None:
-        """The newest look; None while the first one takes too long."""
+        """Return the newest result; None while the first one takes too long."""
         now_s = self._edge.clock.monotonic_s()
         if self._look is None or (self._look.done() and now_s - self._looked_at_s >= KEPT_S):
             self._looked_at_s = now_s

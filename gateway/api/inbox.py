@@ -1,4 +1,4 @@
-"""The agents' inbox: conversations, messages, writing, reading, taking over. `Authorization: Bearer KEY`."""
+"""The agents' inbox over HTTP: list and read conversations, write, mark as read, take over, hand back."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def hand_back(agent: Agent, asked: Parameters) -> Response:
 
 
 async def close(agent: Agent, asked: Parameters) -> Response:
-    """The agent is done with it: the bot is on again, and the customer's next message opens the conversation."""
+    """Close the conversation: the bot is on again, and the customer's next message opens it."""
     return await _set_bot(agent, enabled=True, closed=True)
 
 

@@ -1,4 +1,4 @@
-"""A company's documents: sent, listed, deleted; websites; and how far the reading is. `Authorization: Bearer KEY`."""
+"""A company's documents and websites over HTTP: add, list, delete, and show how far reading them is."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def delete_document(agent: Agent, asked: Parameters) -> Response:
 
 
 async def list_imports(agent: Agent, asked: Parameters) -> Response:
-    """How many are in each state, and those in `?state=` (failed unless said otherwise) with their reason."""
+    """Return the number of imports in each state, and those in `?state=` (default: failed) with their reasons."""
     state, after_id, most = asked.query[STATE], asked.query[AFTER_ID], asked.query[LIMIT]
 
     def work(conn: Conn, company_id: int) -> Any:

@@ -20,7 +20,7 @@ OK = "ok"
 
 
 async def live(request: Request, asked: Parameters) -> Response:
-    """The process answers. Says nothing about what it depends on: a restart would not mend that."""
+    """Answer that this process runs. Says nothing about services: a restart would not bring those back."""
     return JSONResponse({"ok": True})
 
 
@@ -35,7 +35,7 @@ class Readiness:
         self._database: asyncio.Task[None] | None = None
 
     async def checks(self) -> dict[str, str]:
-        """What webhooks need, and in words what is wrong with it. What this process knows by itself is never a moment
+        """Return the state of what webhooks need, as words. What this process knows by itself is never a moment
         old."""
         try:
             self._edge.journal.check_room()

@@ -48,7 +48,7 @@ def _mac(key: str, *what: int) -> str:
 
 
 async def anybody(request: Request) -> Request:
-    """The address itself proves who may see it."""
+    """Send the attachment. The signed address itself is the permission to see it."""
     return request
 
 

@@ -131,7 +131,7 @@ def _redis_broker(settings: Settings) -> redis.Redis | None:
 
 
 def _of_overload(found: load.Now) -> Iterator[Metric]:
-    """As the reply workers saw it last."""
+    """Report what the reply workers measured last."""
     yield single("turns_clear_seconds", "How long the last customer of the company that waits longest still waits.",
                  found.clear_s)  # fmt: skip
     yield single("turns_pace_per_second", "Turns that the reply workers could answer a second.", found.per_s)
@@ -142,7 +142,7 @@ def _of_overload(found: load.Now) -> Iterator[Metric]:
 
 
 def _of_balance(found: balance.Noted | None) -> Iterator[Metric]:
-    """Of the newest take, which a scheduled job writes down."""
+    """Report the newest balance, which a scheduled job stores."""
     if found is None:
         return
     yield single("balance_missing_requests", "Received and neither stored nor in flight; not 0 is an alarm.",

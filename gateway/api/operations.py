@@ -161,7 +161,7 @@ COMPANY_ID, OUTBOUND_ID, SENT = body_id("company_id", "company"), body_id("id", 
 
 
 async def show_balance(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """Received = stored + in flight, and what became of everything."""
+    """Return the balance: received = stored + in flight, and what became of everything."""
     found = await desk.take_balance()
     return {**asdict(found), "closes": found.closes, "at_rest": found.at_rest}
 
@@ -180,7 +180,7 @@ async def list_dead_letters(desk: Desk, request: Request, asked: Parameters) -> 
 
 
 async def _listed(desk: Desk, only: dead_letters.Filter, limit: int) -> list[dead_letters.DeadLetter]:
-    """Raises Refused(422) for a platform or an application that there is not."""
+    """Raises Refused(422) for a platform or application that does not exist."""
     try:
         return await desk.ask(
             lambda conn: dead_letters.listed(conn, dead_letters.known(conn, only, NAMES), limit=limit)

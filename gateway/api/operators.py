@@ -1,4 +1,4 @@
-"""Who may ask what only operators may know: the bearer of OPS_TOKEN."""
+"""Authenticates operators: requests that carry OPS_TOKEN."""
 
 from __future__ import annotations
 

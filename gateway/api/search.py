@@ -118,7 +118,7 @@ async def set_filter(agent: Agent, asked: Parameters) -> Response:
 
 
 def _where(wanted: Mapping[str, Any], collections: Mapping[str, int]) -> Filter | None:
-    """With the collections' ids for their names. Raises Refused(422) for one that the company has not."""
+    """Replace collections' names by their ids. Raises Refused(422) for one that the company does not have."""
     for name in wanted.get("collections", ()):
         if name not in collections:
             raise Refused(422, f"filter: the company has no collection {name[:80]!r}")

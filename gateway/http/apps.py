@@ -1,4 +1,4 @@
-"""Which apps there are and their secrets, kept in memory: a webhook must not wait for the database."""
+"""Apps and their secrets, cached in memory, so that a webhook does not wait for the database."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class AppDirectory:
 
     @property
     def knows_any(self) -> bool:
-        """Whether any app's webhooks can be taken without the database."""
+        """Return whether webhooks of any app can be accepted without the database."""
         return bool(self._known)
 
     def known(self, platform: str, slug: str, *, within_s: float | None = None) -> KnownApp | None:

@@ -22,7 +22,7 @@ STRANGERS_WITHIN_S = 10.0
 
 
 class ClientLeft(Exception):
-    """The client hung up before its body was whole; there is nobody to answer."""
+    """The client disconnected before its body was complete; there is nobody to answer."""
 
 
 class Bodies:

@@ -1,4 +1,4 @@
-"""What a gateway process holds open."""
+"""The connections and caches that a gateway process holds open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often an address may fail: wrong API keys, unknown apps, visitors without a good token.
+"""Limits how often an address may fail: wrong API keys, unknown apps, visitors without a valid token.
 
 Counted by each gateway in its own memory: a guess must cost neither Redis nor a thread, or guessing would itself be
 the attack.
@@ -36,6 +36,6 @@ class Failures:
         return 0.0
 
     def give_back(self, address: str) -> None:
-        """The try did not fail."""
+        """Take an attempt back that did not fail."""
         if address in self._idle_at_s:
             self._idle_at_s[address] -= self._step_s

@@ -1,4 +1,4 @@
-"""How much one address and one visitor may ask for; counted in Redis for all gateways, alone while it is away."""
+"""Rate limits of addresses and visitors; counted in Redis for all gateways, by each alone while it is away."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def address_in(scope: Any, forwarded_hops: int) -> str:
 
 
 def normal_address(said: str) -> str:
-    """One name for all that counts as one address."""
+    """Return one name for all addresses that count as one."""
     try:
         address = ipaddress.ip_address(said)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The last resort: what comes is refused while the journal or its disk is nearly full or nobody takes anything out.
+"""Load shedding of the gateway: webhooks are refused while the journal or its disk is nearly full, or not read.
 
 Looked at once a second beside the requests, so that refusing costs a request nothing but an attribute. Where the look
 itself fails the state stays: a journal that is away says so by each write.

@@ -1,4 +1,4 @@
-"""What the gateway counts of requests."""
+"""Metrics of the gateway's requests."""
 
 from __future__ import annotations
 

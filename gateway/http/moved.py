@@ -1,4 +1,4 @@
-"""Addresses that there were once: 410, and the error names the address of today."""
+"""Old addresses: each answers 410, and the error names today's address."""
 
 from __future__ import annotations
 

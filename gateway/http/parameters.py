@@ -1,4 +1,4 @@
-"""What a request may ask: its query parameters and the fields of its JSON body, each declared once with its type.
+"""Parsing of requests: query parameters and fields of JSON bodies, each declared once with its type.
 
 Nothing is ignored: a name that is not declared, a name given twice and a value of another type are refused with 422,
 all of them in one answer. An id that no table can hold is a 404, as one that no row has. How much is given is counted
@@ -54,7 +54,7 @@ class Field(Generic[T]):
 
 
 class Values:
-    """What was given, by field."""
+    """The fields that were given, by name."""
 
     def __init__(self, values: dict[str, Any], given: dict[str, Any]) -> None:
         self._values, self._given = values, given
@@ -194,7 +194,7 @@ def _constant(name: str) -> Any:
 
 
 class _Parsed:
-    """What the parser has found in one body."""
+    """What the parser found in one body."""
 
     def __init__(self) -> None:
         self._count = 0

@@ -1,4 +1,4 @@
-"""Refusals: every endpoint of ours says what is wrong in one form, `{"ok": false, "error": "…"}`."""
+"""Refusals: every endpoint reports errors in one form, `{"ok": false, "error": "…"}`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """What the framework refuses: unknown addresses and methods."""
+    """Answer what the framework refuses: unknown addresses and methods."""
     assert isinstance(error, HTTPException)
     what = HTTP_TEXTS.get(error.status_code, str(error.detail))
     return answer(Refused(error.status_code, what, headers=error.headers))

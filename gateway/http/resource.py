@@ -1,4 +1,4 @@
-"""One address of our own API and what each method does there: who may, what may be asked, what is answered.
+"""One address of the API: for each method, who may call it, its parameters, and its handler.
 
 Every endpoint is declared as an Operation, and so none can forget to refuse what it does not know. In this order: the
 method (405), how much the query holds (414, 422), the caller (401, 403, 404, 429), ids that cannot be (404), the query

@@ -1,4 +1,4 @@
-"""How many event streams are open: each holds memory and a socket for as long as somebody has a page open."""
+"""Limits open event streams: each holds memory and a socket for as long as somebody has a page open."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Streams:
         metrics.STREAMS_ALLOWED.set(self.most)
 
     def check(self, chat: Chat, address: str) -> None:
-        """Whether another may open. Raises TooMany."""
+        """Count another stream as open. Raises TooMany above a limit."""
         if self.of_chat[chat] >= PER_VISITOR_MAX:
             raise TooMany(f"this visitor has {PER_VISITOR_MAX} event streams open", own=True)
         if self.of_address[address] >= self.most_of_address:

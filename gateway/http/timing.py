@@ -1,4 +1,4 @@
-"""How long requests other than webhooks wait for their answer to begin, by the function that answers them."""
+"""Measures how long requests other than webhooks wait for their response, by handler."""
 
 from __future__ import annotations
 

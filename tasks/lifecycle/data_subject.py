@@ -75,7 +75,7 @@ def subject(contact_id: int) -> str:
 
 
 def journalled(contact: Contact, reader: Reader, platforms: dict[str, Platform]) -> int:
-    """How many requests of theirs lie in the journal and are not stored yet. Raises redis' errors."""
+    """How many of their requests are in the journal and not stored yet. Raises redis' errors."""
     return sum(_is_theirs(contact, entry, platforms) for entry in reader.lying())
 
 

@@ -114,7 +114,7 @@ def test_with_nothing_running_it_says_what_it_can(
     assert [level for level, _ in _found(ended, "postgres")] == ["FAIL", "FAIL"]
     assert [level for level, _ in _found(ended, "redis")] == ["FAIL"] * 3
     assert _level(ended, "packages") == "ok"
-    [(level, told)] = _found(ended, "not looked at")
+    [(level, told)] = _found(ended, "not checked")
     assert level == "warn"
     assert "migrations" in told
     assert "journal" in told
@@ -150,7 +150,8 @@ def test_missing_vectors_and_an_index_that_misses_are_told_with_what_to_do(
     run: Run, database: Database, station: Station, bot: Bot
 ) -> None:
     assert _found(run("doctor", "--json"), "knowledge") == [
-        ("ok", "every embedding model has its vectors"), ("ok", "every vector index finds what is near"),
+        ("ok", "every document has vectors of every embedding model"),
+        ("ok", "the vector indexes find the nearest vectors"),
     ]  # fmt: skip
     with psycopg.connect(database.admin_url) as owner:
         embeddings.ensure_model(owner, "m", 8)
@@ -313,7 +314,7 @@ def test_a_check_that_breaks_ends_no_other(station: Station) -> None:
 
     found = list(examine(station.inbox.settings, [breaks, CHECKS[0]]))
 
-    assert (found[0].level, found[0].found) == ("warn", "ended half way: DivisionByZero(22012)")
+    assert (found[0].level, found[0].found) == ("warn", "could not finish: DivisionByZero(22012)")
     assert "configuration" in {finding.check for finding in found[1:]}
 
 
@@ -343,7 +344,7 @@ def test_a_subscription_that_fails_and_backups_that_do_not_restore_are_told(
     assert [level for level, _ in _found(ended, "backups")] == ["warn", "FAIL", "warn"]
     with station.r.db.transaction(bot.company_id) as conn:
         channel_health.checked(conn, bot.company_id, int(str(channel)), ChannelHealth("ok"))
-    assert _found(run("doctor", "--json"), "webhooks") == [("ok", "1 channels, none of them fails")]
+    assert _found(run("doctor", "--json"), "webhooks") == [("ok", "1 channels, none fails")]
 
 
 def test_an_app_of_which_more_is_refused_than_taken_is_a_warning(run: Run, station: Station, bot: Bot) -> None:
@@ -354,7 +355,7 @@ def test_an_app_of_which_more_is_refused_than_taken_is_a_warning(run: Run, stati
     station.execute("UPDATE app_answers SET refused = 40")
     [(level, words), *_] = _found(run("doctor", "--json"), "webhooks")
     assert level == "warn"
-    assert "40 of its requests were refused in the last hour, 5 taken" in words
+    assert "40 of its requests were refused in the last hour, 5 accepted" in words
 
 
 def test_a_stopped_system_is_told_as_such_and_nothing_else_fails(

@@ -174,7 +174,7 @@ def test_requests_in_streams_that_fewer_shards_no_longer_cover_are_an_alert_unti
     inbox.reader.append(high, journal.fields("telegram", bot.app_id, 1_780_000_000_000, b"{}"))
 
     [words] = [words for key, words in problems(1).items() if key == "journal.unread"]
-    assert f"1 accepted requests wait where nobody reads: set JOURNAL_SHARDS to {shards}" in words
+    assert f"1 accepted requests wait in unread shards: set JOURNAL_SHARDS to {shards}" in words
     assert "journal.unread" not in problems(shards)
     inbox.drain_all()
     assert "journal.unread" not in problems(1)

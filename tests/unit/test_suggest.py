@@ -1,4 +1,4 @@
-"""What a mistyped command may have been meant as."""
+"""Suggests the command that a mistyped one may have meant."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
         module, _, attribute = self._lazy[cmd_name].target.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{self._lazy[cmd_name].target} is no command")
+            raise TypeError(f"{self._lazy[cmd_name].target} is not a command")
         show_examples(command, cmd_name)
         return command
 
@@ -64,10 +64,10 @@ class LazyGroup(click.Group):
 
 
 COMMANDS = {
-    "up": Lazy("workers.commands.run:up", "Start the whole system on this machine and stay."),
+    "up": Lazy("workers.commands.run:up", "Start the whole system on this machine and stay until Ctrl-C."),
     "down": Lazy("workers.commands.run:down", "Stop the system that `up` runs, and wait until it has ended."),
-    "demo": Lazy("workers.commands.run:demo", "Start it, send webhooks from a stand-in platform, show the answers."),
-    "drill": Lazy("workers.commands.drill:drill", "Break a private copy in every way known and count what is lost."),
+    "demo": Lazy("workers.commands.run:demo", "Start the system, send webhooks, show the answers, stop."),
+    "drill": Lazy("workers.commands.drill:drill", "Cause faults in a private copy and count what is lost."),
     "worker": Lazy("workers.commands.run:worker", "Run one process of the fleet on your own services."),
     "migrate": Lazy("workers.commands.setup:migrate", "Bring the database's schema up to date."),
     "company": Lazy("workers.commands.companies:company", "Add, list, show and rename companies."),
@@ -75,30 +75,32 @@ COMMANDS = {
     "agent": Lazy("workers.commands.companies:agent", "The people who answer, each with an API key."),
     "app": Lazy("workers.commands.channels:app", "Webhook addresses and their secrets: rotate, disable."),
     "channel": Lazy("workers.commands.channels:channel", "Connect a page, number or bot to a company."),
-    "keys": Lazy("workers.commands.keys:keys", "Seal credentials anew under the newest key."),
+    "keys": Lazy("workers.commands.keys:keys", "Encrypt credentials again with the newest key."),
     "documents": Lazy("workers.commands.data:documents", "Load a company's knowledge."),
     "embedding-models": Lazy(
         "workers.commands.embedding_models:group", "Embedding models: add one, fill it, switch, drop it."
     ),
-    "conversations": Lazy("workers.commands.conversations:conversations", "Show them, take one over, give it back."),
-    "doctor": Lazy("workers.commands.doctor:doctor", "What is well, what is not, and what to do about it."),
+    "conversations": Lazy(
+        "workers.commands.conversations:conversations", "List conversations, take one over, hand it back."
+    ),
+    "doctor": Lazy("workers.commands.doctor:doctor", "Check the system: what works, what does not, what to do."),
     "request": Lazy("workers.commands.requests:request", "From a webhook's id to its turn, answer and delivery."),
-    "balance": Lazy("workers.commands.ops:balance", "Where every received event is: nothing may be missing."),
+    "balance": Lazy("workers.commands.ops:balance", "Check that no received event is missing."),
     "job": Lazy("workers.commands.jobs:job", "Scheduled jobs: list them, see what ran, run one now."),
     "retention": Lazy("workers.commands.retention:retention", "How long logs are kept, also for one company."),
-    "limits": Lazy("workers.commands.limits:limits", "How much costly work a day may bring."),
+    "limits": Lazy("workers.commands.limits:limits", "Daily limits on costly work."),
     "archive": Lazy("workers.commands.archive:archive", "Old messages: preview, move, restore, statistics."),
-    "backup": Lazy("workers.commands.backups:backup", "Backups: make one, list them, try one, restore one."),
+    "backup": Lazy("workers.commands.backups:backup", "Backups: make one, list them, test one, restore one."),
     "contact": Lazy("workers.commands.contacts:contact", "A data subject's data: find, export, erase."),
-    "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome nobody knows."),
+    "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome is unknown."),
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
-    "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn came to be, station by station."),
+    "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn was made, station by station."),
     "price": Lazy("workers.commands.receipts:price", "What models cost."),
     "budget": Lazy("workers.commands.receipts:budget", "How many tokens a company may use a day."),
     "dead-letters": Lazy(
         "workers.commands.ops:dead_letters", "List, show, redrive or discard what could not be handled."
     ),
-    "eval": Lazy("workers.commands.evaluate:evaluate", "How well passages are found, on data that says what is right."),
+    "eval": Lazy("workers.commands.evaluate:evaluate", "Measure how well passages are found, on your own data."),
     "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
 }
 

@@ -1,4 +1,4 @@
-"""`./switchboard …`: an error that the user can mend is one line, not a traceback.
+"""`./switchboard …`: an error that the user can correct is one line, not a traceback.
 
 Exit codes: 0 done; 1 nothing was done, or what was looked at is not well; 2 the command line, a setting or a service is
 not as it should be.

@@ -1,4 +1,4 @@
-"""The archive by hand: what would go, go now, come back, and what there is."""
+"""Commands for the archive: preview, run, restore, delete, and show what it holds."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ of_company = company_option("Of this company alone.", required=False)
 
 @click.group()
 def archive() -> None:
-    """Old messages of quiet conversations, compressed; they stay readable where they were read."""
+    """Old messages of quiet conversations, compressed. They are read by the same commands and addresses as before."""
 
 
 @archive.command("preview")
 @of_company
 @as_json_option
 def preview(company: str | None, as_json: bool) -> None:
-    """Exactly which rows and bytes would go; changes nothing."""
+    """Show exactly which rows and bytes would be archived. Changes nothing."""
     config = settings.load()
     with as_owner(config) as conn:
         found = jobs.preview(flow.moving(company_id_of(conn, company)), work_of(conn, config))
@@ -40,7 +40,7 @@ def preview(company: str | None, as_json: bool) -> None:
 @of_company
 @as_json_option
 def run(company: str | None, as_json: bool) -> None:
-    """Move them now."""
+    """Archive old messages now."""
     config = settings.load()
     with as_owner(config) as conn:
         ran = run_to_the_end(flow.moving(company_id_of(conn, company)), work_of(conn, config))
@@ -51,17 +51,23 @@ def run(company: str | None, as_json: bool) -> None:
 
 @archive.command("restore")
 @click.option("--conversation", metavar="COMPANY/ID", type=PlaceType("conversations list"),
-              help="This conversation alone, as `conversations list` prints it.")  # fmt: skip
-@click.option("--run", "run_id", type=ID, help="What this run moved, and what went behind it; see `archive stats`.")
+              help="Only this conversation, as `conversations list` prints it.")  # fmt: skip
+@click.option(
+    "--run",
+    "run_id",
+    type=ID,
+    help="What this run archived, and what was archived after it in the same conversations (`archive stats`).",
+)
 @of_company
-@click.option("--all", "everything", is_flag=True, help="Everything that is archived.")
+@click.option("--all", "everything", is_flag=True, help="Everything in the archive.")
 @as_json_option
 def restore(
     conversation: CompanyItem | None, run_id: int | None, company: str | None, everything: bool, as_json: bool
 ) -> None:
-    """Bring messages back into their tables. The next monthly run moves them again where nobody has written since."""
+    """Move archived messages back into their tables. The next monthly run archives them again, unless somebody has
+    written there since."""
     if sum((conversation is not None, run_id is not None, company is not None, everything)) != 1:
-        raise Permanent("archive", "give one of --conversation COMPANY/ID, --run N, --company COMPANY and --all")
+        raise Permanent("archive", "give --conversation COMPANY/ID, --run N, --company COMPANY or --all")
     config = settings.load()
     with as_owner(config) as conn:
         company_id, conversation_id = (
@@ -71,14 +77,14 @@ def restore(
             work_of(conn, config), run_id=run_id, company_id=company_id, conversation_id=conversation_id
         )
     if not back:
-        raise NothingDone("archive", "nothing that is archived fits: see `archive stats`")
+        raise NothingDone("archive", "nothing in the archive matches: see `archive stats`")
     print_result({"messages": back}, f"{back} messages are back", as_json=as_json)
 
 
 @archive.command("stats")
 @as_json_option
 def stats(as_json: bool) -> None:
-    """What is archived, company by company, and the newest runs."""
+    """Show what is archived, by company, and the newest runs."""
     with as_owner(settings.load()) as conn:
         companies, runs = store.statistics(conn), store.runs(conn)
     if as_json:
@@ -100,16 +106,22 @@ def stats(as_json: bool) -> None:
 
 @archive.command("terms")
 @company_option()
-@click.option("--after-days", type=click.IntRange(30, 36_500), help="Quiet for so long. Left out: as everybody.")
 @click.option(
-    "--delete-after-days", type=click.IntRange(60, 36_500), help="Deleted when so old. Left out: as everybody."
+    "--after-days",
+    type=click.IntRange(30, 36_500),
+    help="Archive conversations that were quiet for this long. Default: as for everybody.",
 )
-@click.option("--as-everybody", is_flag=True, help="No terms of its own any more.")
+@click.option(
+    "--delete-after-days",
+    type=click.IntRange(60, 36_500),
+    help="Delete archived messages of this age. Default: as for everybody.",
+)
+@click.option("--as-everybody", is_flag=True, help="Remove the company's own terms.")
 @as_json_option
 def terms(
     company: str, after_days: int | None, delete_after_days: int | None, as_everybody: bool, as_json: bool
 ) -> None:
-    """Give a company terms of its own: `archive terms --company acme --after-days 90`."""
+    """Set a company's own terms: `archive terms --company acme --after-days 90`."""
     if as_everybody == (after_days is not None or delete_after_days is not None):
         raise click.UsageError("give --after-days DAYS, --delete-after-days DAYS or both, or --as-everybody alone")
     with as_owner(settings.load()) as conn:
@@ -127,10 +139,10 @@ def terms(
 
 @archive.command("delete")
 @click.option("--older-than", "days", type=click.IntRange(60, 36_500), required=True, metavar="DAYS",
-              help="Older than so many days.")  # fmt: skip
+              help="Delete what is older than this many days.")  # fmt: skip
 @of_company
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted; change nothing.")
-@click.option("--yes", is_flag=True, help="It cannot be undone.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted; change nothing.")
+@click.option("--yes", is_flag=True, help="Confirm: it cannot be undone.")
 @as_json_option
 def delete(days: int, company: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete archived messages for good, with a receipt for each company."""
@@ -142,7 +154,9 @@ def delete(days: int, company: str | None, dry_run: bool, yes: bool, as_json: bo
             show_preview(jobs.preview(job, work), as_json=as_json)
             return
         if not yes:
-            raise Permanent("archive", "this cannot be undone: look with --dry-run first, then say --yes")
+            raise Permanent(
+                "archive", "this cannot be undone: see what would go with --dry-run, then confirm with --yes"
+            )
         ran = run_to_the_end(job, work)
     if not ran.rows:
         raise NothingDone("archive", f"nothing archived is older than {days} days")
@@ -153,7 +167,7 @@ def delete(days: int, company: str | None, dry_run: bool, yes: bool, as_json: bo
 @limit_option(100, most=100_000)
 @as_json_option
 def receipts(limit: int, as_json: bool) -> None:
-    """What was deleted for good, and when."""
+    """Show how much was deleted for good, and when."""
     with as_owner(settings.load()) as conn:
         rows = deletion.receipts(conn, limit=limit + 1)
     print_rows(rows, _receipt, empty="nothing was deleted", as_json=as_json, limit=limit)

@@ -27,13 +27,13 @@ from workers.commands.setup import as_owner
 
 @click.group()
 def backup() -> None:
-    """Backups of the database: made every hour, tried every day."""
+    """Backups of the database: made every hour, restored as a test every day."""
 
 
 @backup.command("run")
 @as_json_option
 def run(as_json: bool) -> None:
-    """Make one now, and delete those that no tier keeps any more."""
+    """Make a backup now, and delete those that are no longer to be kept."""
     config = settings.load()
     with as_owner(config) as conn:
         ran = run_to_the_end(flow.MAKE, work_of(conn, config))
@@ -47,7 +47,7 @@ def run(as_json: bool) -> None:
 @backup.command("list")
 @as_json_option
 def list_(as_json: bool) -> None:
-    """Whole ones in BACKUP_DIR, newest first, and what became of trying them. Needs no database."""
+    """List the complete backups in BACKUP_DIR, newest first, with the results of their tests. Needs no database."""
     config = settings.load()
     noted = _noted(config)
     untried = "not tried" if noted is not None else "not known whether it was tried: the database is not running"
@@ -56,13 +56,13 @@ def list_(as_json: bool) -> None:
 
 
 def _listed(config: settings.Settings, noted: Mapping[str, store.Kept]) -> list[store.Kept]:
-    """noted: the database's rows; where one has no proof, what is kept beside the backup counts."""
+    """noted: the database's rows. Where one has no proof, the one beside the backup counts."""
     kept = [flow.kept(one) for one in BackupFolder(config.backup_folder).all()]
     return [row if (row := noted.get(one.name)) and row.proof else one for one in kept]
 
 
 def _noted(config: settings.Settings) -> dict[str, store.Kept] | None:
-    """None without a database: whoever looks for a backup may have none any more."""
+    """Return None without a database: whoever looks for a backup may have lost it."""
     if not config.database.admin_url:
         return None
     try:
@@ -81,7 +81,7 @@ def _line(row: store.Kept, untried: str) -> str:
 @click.argument("name", default="newest")
 @as_json_option
 def prove(name: str, as_json: bool) -> None:
-    """Restore one into a PostgreSQL that is thrown away, and count it. Default: the newest."""
+    """Restore a backup into a temporary PostgreSQL and compare it with its manifest. Default: the newest."""
     config = settings.load()
     with as_owner(config) as conn:
         place = BackupFolder(config.backup_folder)
@@ -90,7 +90,7 @@ def prove(name: str, as_json: bool) -> None:
             store.sync(conn, [flow.kept(one) for one in place.all()])
             found = prove_one(work_of(conn, config), place, chosen)
     if found == "unproven":
-        raise Permanent("backup", f"{chosen.name} was made by BACKUP_COMMAND: set BACKUP_PROVE_COMMAND to try it")
+        raise Permanent("backup", f"{chosen.name} was made by BACKUP_COMMAND: set BACKUP_PROVE_COMMAND to test it")
     rows = flow.kept(chosen).rows
     print_result({"name": chosen.name, "proof": found, "rows": rows},
                  f"{chosen.name}  restores and balances: {rows} rows, all as they were counted",
@@ -99,11 +99,15 @@ def prove(name: str, as_json: bool) -> None:
 
 @backup.command("restore")
 @click.argument("name")
-@click.option("--into", metavar="URL", help="An empty database with pgvector, as its owner; else that of DATA_DIR.")
-@click.option("--yes", is_flag=True, help="Put it in the place of the database of DATA_DIR.")
+@click.option(
+    "--into",
+    metavar="URL",
+    help="Address of an empty database with pgvector, as its owner. Default: the database of DATA_DIR.",
+)
+@click.option("--yes", is_flag=True, help="Confirm: replace the database of DATA_DIR.")
 @as_json_option
 def restore(name: str, into: str | None, yes: bool, as_json: bool) -> None:
-    """Restore one (`newest`, or a name). Nothing that was under way in it goes out by itself.
+    """Restore a backup (`newest`, or a name). Nothing that was being sent when it was made is sent by itself.
 
     Without --into it takes the place of the embedded database, whose system must be stopped; the old one stays beside
     it under another name.
@@ -123,13 +127,13 @@ def restore(name: str, into: str | None, yes: bool, as_json: bool) -> None:
 
 
 @backup.command("drop-replaced")
-@click.option("--yes", is_flag=True, help="It cannot be undone.")
+@click.option("--yes", is_flag=True, help="Confirm: it cannot be undone.")
 @as_json_option
 def drop_replaced(yes: bool, as_json: bool) -> None:
     """Delete the databases that `restore` replaced in DATA_DIR; the system must be stopped."""
     config = settings.load(of_running_system=False)
     if not yes:
-        raise Permanent("backup", "what was there before a restore goes for good: say --yes")
+        raise Permanent("backup", "this deletes for good the databases from before a restore: confirm with --yes")
     names = list(restoring.drop_replaced(_work(config)))
     if not names:
         raise NothingDone("backup", f"no restore has replaced a database in {config.system.data_dir}")
@@ -137,7 +141,7 @@ def drop_replaced(yes: bool, as_json: bool) -> None:
 
 
 def _work(config: settings.Settings) -> Work:
-    """The database that there is may be gone: what restores connects by itself."""
+    """Leave connecting to the restore: the current database may be gone."""
     nobody: Any = None
     return Work(nobody, config, SystemClock())
 
@@ -153,7 +157,9 @@ def _into(config: settings.Settings, chosen: flow.Backup, url: str) -> restoring
 
 def _in_place(config: settings.Settings, chosen: flow.Backup, now: datetime, *, yes: bool) -> restoring.Restored:
     if config.database.url:
-        raise Permanent("backup", "DATABASE_URL names a PostgreSQL of yours: make an empty database and say --into URL")
+        raise Permanent(
+            "backup", "DATABASE_URL names a PostgreSQL of your own: make an empty database and give --into URL"
+        )
     if not yes:
         raise Permanent(
             "backup", f"{chosen.name} would take the place of the database in {config.system.data_dir}: say --yes"

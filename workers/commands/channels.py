@@ -77,10 +77,12 @@ def app_show(slug: str, as_json: bool) -> None:
 
 @app.command("rotate-secret")
 @click.argument("slug")
-@click.option("--public-url", help="This gateway as the platform reaches it, https://…; registers the webhook anew.")
+@click.option(
+    "--public-url", help="The gateway's address as the platform reaches it, https://…; registers the webhook again."
+)
 @as_json_option
 def app_rotate_secret(slug: str, public_url: str | None, as_json: bool) -> None:
-    """Make a new webhook secret, or take the platform's new one. The old one counts beside it until
+    """Make a new webhook secret, or take the platform's new one. The old one stays valid beside it until
     `app drop-old-secret` or the next rotation."""
     config = settings.load()
     public_url = None if public_url is None else public_address(public_url, config)
@@ -115,7 +117,7 @@ def _told_secret(connector: Connector) -> str:
 
 @app.command("register")
 @click.argument("slug")
-@click.option("--public-url", required=True, help="This gateway as the platform reaches it, https://….")
+@click.option("--public-url", required=True, help="The gateway's address as the platform reaches it, https://….")
 @as_json_option
 def app_register(slug: str, public_url: str, as_json: bool) -> None:
     """Register the webhook address and the newest secret with the platform again."""
@@ -131,7 +133,7 @@ def app_register(slug: str, public_url: str, as_json: bool) -> None:
 def _connector(config: settings.Settings, row: AppRow) -> Connector:
     found = connectors(config.channels).get(row.platform)
     if found is None:
-        raise Permanent("app", f"a {row.platform} registers nowhere: its address is ours")
+        raise Permanent("app", f"a {row.platform} has no platform to register with: it calls the gateway itself")
     return found
 
 
@@ -178,7 +180,7 @@ def app_seen(slug: str, as_json: bool) -> None:
     with as_owner(settings.load()) as conn:
         seen = drops.seen(conn, _app(conn, slug).id)
         if not seen:
-            raise NothingDone("app", f"nothing is told of the app {slug}")
+            raise NothingDone("app", f"there is no alert about the app {slug}")
     print_result({"slug": slug, "seen": seen}, f"{slug}  nothing is told of it any more", as_json=as_json)
 
 
@@ -256,7 +258,7 @@ def _channel(conn: psycopg.Connection, company_id: int, channel_id: int) -> regi
 @channel.command("health")
 @as_json_option
 def channel_health(as_json: bool) -> None:
-    """When something last came, what the platform says, how webhooks were answered in the last hour, and what was
+    """Show when something last came, what the platform says, how webhooks were answered in the last hour, and what was
     dropped in the last day."""
     with as_owner(settings.load()) as conn:
         rows = health.listed(conn)
@@ -295,26 +297,30 @@ def channel_seen(place: CompanyItem, as_json: bool) -> None:
         told = next((r.notice for r in health.listed(conn) if (r.company_id, r.channel_id) == (company_id, channel_id)),
                     None)  # fmt: skip
         if not told:
-            raise NothingDone("channel", f"the platform has told nothing of channel {place}")
+            raise NothingDone("channel", f"there is no alert about channel {place}")
         health.noticed(conn, company_id, channel_id, None)
     print_result({"company_id": company_id, "id": channel_id, "seen": told}, f"{place}  seen: {told}", as_json=as_json)
 
 
 @channel.command("automatic-replies")
 @place_argument("channel list")
-@click.option("--ignore-app", multiple=True, help="An application's id on the platform; what it writes is no person's.")
-@click.option("--heed-app", multiple=True, help="An application that is ignored so far, and is not any more.")
+@click.option(
+    "--ignore-app",
+    multiple=True,
+    help="An application's id on the platform; what it writes does not count as a person's.",
+)
+@click.option("--heed-app", multiple=True, help="Stop ignoring this application.")
 @click.option(
     "--within",
     type=click.FloatRange(0, WITHIN_S_MAX),
     metavar="SECONDS",
-    help="An echo so soon after the customer's message is a machine's; 0: none is by that alone.",
+    help="Seconds. An echo this soon after the customer's message counts as a machine's; 0 turns this off.",
 )
 @as_json_option
 def channel_automatic_replies(
     place: CompanyItem, ignore_app: tuple[str, ...], heed_app: tuple[str, ...], within: float | None, as_json: bool
 ) -> None:
-    """Say which messages of other applications do not take a conversation from the bot; without options, show it."""
+    """Set which other applications' messages do not take a conversation from the bot. Without options, show them."""
     with as_owner(settings.load()) as conn:
         company_id, channel_id = located(conn, place)
         _channel(conn, company_id, channel_id)
@@ -356,7 +362,9 @@ def _set_channel(place: CompanyItem, *, enabled: bool, as_json: bool) -> None:
         try:
             went = registry.set_channel_enabled(conn, company_id, channel_id, enabled=enabled)
         except psycopg.errors.UniqueViolation:
-            raise NothingDone("channel", f"another channel stands in place of {place} by now: `channel list`") from None
+            raise NothingDone(
+                "channel", f"another channel has taken the place of {place}: see `channel list`"
+            ) from None
         if not went:
             raise NothingDone("channel", f"channel {place} is {state} already")
     print_result({"company_id": company_id, "id": channel_id, "state": state}, f"{place}  {state}", as_json=as_json)

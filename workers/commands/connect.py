@@ -51,7 +51,9 @@ def address_of(public_url: str | None, platform: str, slug: str) -> str:
 @click.argument("kind", type=click.Choice(KINDS))
 @company_option()
 @click.option("--slug", required=True, help="The application's, in the webhook's address: letters, digits, - and _.")
-@click.option("--public-url", help="This gateway as the platform reaches it, https://…; registers the webhook.")
+@click.option(
+    "--public-url", help="The gateway's address as the platform reaches it, https://…; registers the webhook."
+)
 @click.option("--answers", "answers_file", type=click.File("r"),
               help="JSON object with the answers, - for stdin: passwords do not belong on a command line.")  # fmt: skip
 @as_json_option
@@ -120,12 +122,12 @@ def public_address(public_url: str, config: settings.Settings) -> str:
         parts = urlsplit(public_url.strip())
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        raise click.UsageError(f"{said} is not an address: write it as https://bots.example.com") from None
+        raise click.UsageError(f"{said} is not a valid address: write it as https://bots.example.com") from None
     played = _of_this_machine(urlsplit(config.channels.telegram_api_url).hostname or "")
     if parts.scheme not in (("https", "http") if played else ("https",)) or not host:
-        raise click.UsageError(f"{said} should begin with https://: platforms post to nothing else")
+        raise click.UsageError(f"{said} should begin with https://: platforms post to no other addresses")
     if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
-        raise click.UsageError(f"{said} should be a host alone, without user, path or query: https://bots.example.com")
+        raise click.UsageError(f"{said} should be only a host, without user, path or query: https://bots.example.com")
     if not played and _of_this_machine(host):
         raise click.UsageError(f"{said} is an address of this machine or network: platforms cannot reach it")
     return f"{parts.scheme}://{parts.netloc}"
@@ -157,7 +159,7 @@ def _answers(connector: Connector, app: channels.AppRow | None, file: IO[str] | 
         try:
             said = json.load(file)
         except ValueError:
-            raise Permanent("answers", "--answers is no JSON") from None
+            raise Permanent("answers", "--answers is not valid JSON") from None
         names = {question.name for question in connector.questions}
         if not isinstance(said, dict) or not set(said) <= names or not all(isinstance(v, str) for v in said.values()):
             raise Permanent("answers", f"--answers should be a JSON object of texts: {', '.join(sorted(names))}")
@@ -202,7 +204,7 @@ def set_up(
 @channel.command("kinds")
 @as_json_option
 def kinds(as_json: bool) -> None:
-    """What is supported on each platform, as a table in Markdown."""
+    """Print what is supported on each platform, as a table in Markdown."""
     table = support.table(platforms.build(settings.load().channels))
     print_result({"kinds": list(KINDS), "table": table}, table, as_json=as_json)
 
@@ -211,7 +213,7 @@ def kinds(as_json: bool) -> None:
 @place_argument("channel list")
 @as_json_option
 def check(place: CompanyItem, as_json: bool) -> None:
-    """Ask the platform whether a channel's credentials still fit, and wake a channel that waited for that.
+    """Ask the platform whether it still accepts a channel's credentials. If so, what waited for that is sent.
 
     Exits 1 if they do not.
     """
@@ -225,7 +227,7 @@ def check(place: CompanyItem, as_json: bool) -> None:
         if line is None:
             raise NotFound("channel", f"there is no channel {place}: `channel list` shows them")
         if line.platform not in KINDS:
-            raise NothingDone("channel", f"{place} is a {line.platform}: there is no platform to ask about it")
+            raise NothingDone("channel", f"{place} is a {line.platform}: no platform can check it")
         app = channels.app_by_slug(conn, line.platform, line.slug)
         assert app is not None
         sealed = channels.credentials(conn, company_id, channel_id)

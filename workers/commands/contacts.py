@@ -27,7 +27,7 @@ from workers.commands.setup import as_owner
 
 @click.group()
 def contact() -> None:
-    """One data subject, who wrote to a company: find them, read out what is kept, erase it."""
+    """Contacts of a company as data subjects: find one, export what is stored about them, erase it."""
 
 
 @contact.command("find")
@@ -36,7 +36,7 @@ def contact() -> None:
 @limit_option(50, most=10_000)
 @as_json_option
 def find(words: str, company: str, limit: int, as_json: bool) -> None:
-    """By their id on the platform, or words of their name."""
+    """Find contacts by their id on the platform or by words of their name."""
     with as_owner(settings.load()) as conn:
         rows = data_subjects.find(conn, company_of(conn, company).id, words, limit=limit + 1)
     if not rows:
@@ -54,7 +54,7 @@ def _line(row: data_subjects.Contact) -> str:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @as_json_option
 def export(place: CompanyItem, folder: Path, as_json: bool) -> None:
-    """Write all that is kept of a contact into a new or empty FOLDER: data.json, and their attachments under media/.
+    """Export all that is stored about a contact into a new or empty FOLDER: data.json, and attachments in media/.
 
     `contact export acme/52 ada`. Only you can read the files. The folder appears when everything is in it.
     """
@@ -75,7 +75,7 @@ def export(place: CompanyItem, folder: Path, as_json: bool) -> None:
             shutil.rmtree(half, ignore_errors=True)
             raise
     except OSError as e:
-        raise Permanent("contact", f"{folder} could not be written ({e.strerror}): nothing is left of it") from e
+        raise Permanent("contact", f"{folder} could not be written ({e.strerror}): nothing was left there") from e
     counts = {
         "messages": sum(len(conversation["messages"]) for conversation in found["conversations"]),
         "conversations": len(found["conversations"]), "attachments": len(found["attachments"]),
@@ -87,7 +87,7 @@ def export(place: CompanyItem, folder: Path, as_json: bool) -> None:
 
 
 def _write(folder: Path, found: Mapping[str, Any], company_id: int, store: objects.Objects) -> list[str]:
-    """Returns the hashes of attachments that the media store has no more."""
+    """Return the hashes of attachments that the media store no longer has."""
     missing = []
     for sha256 in sorted({attachment["sha256"] for attachment in found["attachments"]}):
         content = store.get(company_id, sha256)
@@ -107,22 +107,24 @@ def _write_private(path: Path, content: bytes) -> None:
 
 @contact.command("erase")
 @place_argument("contact find")
-@click.option("--yes", is_flag=True, help="It cannot be undone.")
+@click.option("--yes", is_flag=True, help="Confirm: it cannot be undone.")
 @as_json_option
 def erase(place: CompanyItem, yes: bool, as_json: bool) -> None:
-    """Erase a contact everywhere, and keep a receipt of how much went. Erasing somebody twice shows the receipt."""
+    """Erase a contact everywhere, and keep a receipt of how much was erased. Erasing again shows the receipt."""
     config = settings.load()
     with as_owner(config) as conn:
         company_id, contact_id = located(conn, place)
         found = data_subjects.one(conn, company_id, contact_id)
         if found is not None:
             if not yes:
-                raise Permanent("contact", f"{place}: this cannot be undone: export it first, then say --yes")
+                raise Permanent(
+                    "contact", f"{place}: this cannot be undone: export the contact first, then confirm with --yes"
+                )
             with journal(config) as reader:
                 waiting = flow.journalled(found, reader, channels.build(config.channels))
             if waiting:
-                raise Permanent("contact", f"{place}: {waiting} requests of theirs lie in the journal and are not"
-                                " stored yet: let intake store them, then come back")  # fmt: skip
+                raise Permanent("contact", f"{place}: {waiting} of their requests are in the journal and not"
+                                " stored yet: try again once intake has stored them")  # fmt: skip
             flow.erase(work_of(conn, config), found, by="hand")
         receipts = [r for r in deletion.receipts(conn, company_id, limit=1_000_000)
                     if (r.kind, r.subject) == ("contact", flow.subject(contact_id))]  # fmt: skip

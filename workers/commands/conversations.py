@@ -56,7 +56,7 @@ def _line(row: store.Listed) -> str:
 
 @conversations.command("show")
 @place_argument("conversations list")
-@click.option("--content", is_flag=True, help="With what was said.")
+@click.option("--content", is_flag=True, help="Show the texts, too.")
 @as_json_option
 def show(place: CompanyItem, content: bool, as_json: bool) -> None:
     """Show a conversation: who wrote when, and how each answer was made. Texts only with --content."""
@@ -161,7 +161,7 @@ def _set_bot(place: CompanyItem, *, enabled: bool, closed: bool = False, as_json
 
 
 def _hint(config: settings.Settings, company_id: int) -> None:
-    """An answer in the making ends now. While Redis is away the renewal of its lease ends it within a second."""
+    """End an answer that is being made. While Redis is away the renewal of its lease ends it within a second."""
     with connect(config.need("CACHE_URL"), socket_timeout_s=HINT_WITHIN_S) as cache:
         publisher = Publisher(cache)
         publisher.hint([Moved(company_id)])

@@ -49,9 +49,12 @@ def documents() -> None:
 
 DESCRIBED = (
     company_option(),
-    click.option("--language", help="PostgreSQL's name of it (english, german, …); default: detected from the text."),
+    click.option("--language", help="Text search configuration (english, german, …). Default: detected from the text."),
     click.option(
-        "--collection", default="default", show_default=True, help="A name for documents that belong together."
+        "--collection",
+        default="default",
+        show_default=True,
+        help="Name of a group of documents, by which searches can be filtered.",
     ),
     click.option("--category", help="A category, by which searches can be filtered."),
 )
@@ -130,7 +133,7 @@ def _exit_of(done: Sequence[Outcome], written: int) -> None:
     if missed:
         raise SystemExit(f"{len(missed)} of {len(done)} files could not be added")
     if not written:
-        raise NothingDone("document", "nothing was added: no file holds a text that is not there already")
+        raise NothingDone("document", "nothing was added: every text that was found is already there")
 
 
 def add_candidate(
@@ -241,7 +244,7 @@ def site_address(sitemap: str) -> None:
 @company_option()
 @as_json_option
 def progress(company: str, as_json: bool) -> None:
-    """How many files and pages wait, are done, have failed; those that failed with their reason; what waits for
+    """Show how many files and pages wait, are done or have failed (these with their reason), and what waits for
     vectors."""
     with _of_company(company) as (conn, company_id):
         counts, failed = queue.counts(conn, company_id), queue.listed(conn, company_id, "failed", limit=FAILED_SHOWN)
@@ -276,7 +279,7 @@ def retry(company: str, as_json: bool) -> None:
         count = queue.retry_failed(conn, company_id)
         left = queue.counts(conn, company_id).get("failed", 0)
         if not count:
-            raise NothingDone("import", "nothing has failed that could be read again: see `documents progress`")
+            raise NothingDone("import", "no failed import can be read again: see `documents progress`")
     _ring_index(settings.load())
     told = f"{count} queued again"
     if left:
@@ -290,14 +293,14 @@ def retry(company: str, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would be cleared; change nothing.")
 @as_json_option
 def clear_failed(company: str, reason: str | None, dry_run: bool, as_json: bool) -> None:
-    """Forget imports that have failed, with the files that were sent for them: `documents clear-failed --company acme
+    """Delete failed imports, with the files that were sent for them: `documents clear-failed --company acme
     --reason PDF`. Documents stay."""
     if reason is not None and (not reason.strip() or "\x00" in reason):
-        raise click.UsageError("--reason holds no words: `documents progress` shows the reasons")
+        raise click.UsageError("--reason is empty: `documents progress` shows the reasons")
     with _of_company(company) as (conn, company_id):
         cleared = queue.clear_failed(conn, company_id, reason, dry_run=dry_run)
         if not cleared:
-            raise NothingDone("import", "no failed import fits: see `documents progress`")
+            raise NothingDone("import", "no failed import matches: see `documents progress`")
     shown = [{"id": id_, "source": source, "reason": why} for id_, source, why in cleared]
     lines = [f"{id_}  {source}  {why}" for id_, source, why in cleared]
     end = f"{len(cleared)} would be cleared; nothing was changed" if dry_run else f"{len(cleared)} cleared"

@@ -1,4 +1,4 @@
-"""`./switchboard doctor`: what is well, what is not, and what to do about it."""
+"""`./switchboard doctor`: what works, what does not, and what to do about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workers.doctor.checks import WITHOUT_SERVICES, examine
 @click.command()
 @as_json_option
 def doctor(as_json: bool) -> None:
-    """Look at configuration, services and work, a line each: ok, warn or FAIL with what to do. Exits 1 on FAIL.
+    """Check configuration, services and work. Prints a line each: ok, warn or FAIL with what to do. Exits 1 on FAIL.
 
     Changes nothing, and says what it can when services are down.
     """

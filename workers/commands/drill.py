@@ -1,4 +1,4 @@
-"""The drill: faults on a private copy of the system, and a scorecard. Exits 1 unless all is as promised."""
+"""`./switchboard drill`: causes faults in a private copy of the system and prints a scorecard."""
 
 from __future__ import annotations
 
@@ -26,9 +26,15 @@ COMPANIES = 3
 
 @click.command()
 @click.option("--short", is_flag=True, help="The most telling faults, with short bounds: about a minute.")
-@click.option("--only", "only", multiple=True, metavar="NAME", help="This fault, or all whose name begins so. Several.")
-@click.option("--list", "list_", is_flag=True, help="Which faults there are.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--only",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    help="Only this fault, or those whose names begin with NAME. May be given several times.",
+)
+@click.option("--list", "list_", is_flag=True, help="List the faults.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--keep", is_flag=True, help="Keep the copy's data folder, with its logs.")
 def drill(short: bool, only: tuple[str, ...], list_: bool, as_json: bool, keep: bool) -> None:
     """Break a private copy of the system in every way known, under traffic, and count what became of each message.
@@ -38,7 +44,7 @@ def drill(short: bool, only: tuple[str, ...], list_: bool, as_json: bool, keep: 
     """
     chosen = [fault for fault in FAULTS if _chosen(fault, short, only)]
     if not chosen:
-        raise click.UsageError("no such fault: see --list")
+        raise click.UsageError("there is no such fault: see --list")
     if list_:
         for fault in chosen:
             click.echo(f"{fault.name:30}{'short  ' if fault.short else '       '}{fault.what}")
@@ -60,7 +66,7 @@ def _chosen(fault: Fault, short: bool, only: tuple[str, ...]) -> bool:
 
 
 def _run(folder: Path, chosen: list[Fault], *, quick: bool, as_json: bool, keep: bool) -> list[str]:
-    """Returns the names of the faults that did not pass."""
+    """Return the names of the faults that did not pass."""
     failed = []
     with drilled_system(folder, quick=quick) as system:
         bots = _bots(system)

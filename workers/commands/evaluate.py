@@ -1,4 +1,4 @@
-"""How well the product's own parts do on data that says what is right."""
+"""Commands that measure the product's parts on data with known right answers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def evaluate() -> None:
 @click.option("--corpus", "corpus_path", type=FILE, required=True, help="JSON lines: id, text, title, transcript_id.")
 @click.option("--queries", "queries_path", type=FILE, required=True, help="JSON lines: id, text, history, …")
 @click.option("--out", "out_path", type=click.Path(dir_okay=False, path_type=Path), required=True,
-              help="The file that the passages found are written to.")  # fmt: skip
+              help="File to write the passages found to.")  # fmt: skip
 @as_json_option
 def retrieval(corpus_path: Path, queries_path: Path, out_path: Path, as_json: bool) -> None:
-    """Load a corpus as one company, ask every question, write the ten best passages of each.
+    """Load a corpus as one company, ask every question, and write the ten best passages of each.
 
     Each run has a PostgreSQL of its own in DATA_DIR, which is gone when it ends: a running system is not touched, and
     runs do not meet. Writes {"query_id", "ranked": [ids]} a line. Of a query its text, `history` and `transcript_id`

@@ -1,4 +1,4 @@
-"""Scheduled jobs by hand: what there is, what ran, and running one now."""
+"""Commands for scheduled jobs: list them, show past runs, run one now."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def run_to_the_end(wanted: Job, work: Work) -> flow.Ran:
     """Run a job. Raises Permanent while another run holds it, NothingDone if what it works on does not exist."""
     ran = flow.run(wanted, work, slot=None, by="hand", budget_s=NO_END_S)
     if ran is None:
-        raise Permanent("job", f"{wanted.name} is running: see `job history {wanted.name}`, or come back")
+        raise Permanent("job", f"{wanted.name} is running: see `job history {wanted.name}`, or try again later")
     if ran.lacking is not None:
         raise NothingDone("job", ran.lacking)
     return ran

@@ -19,11 +19,11 @@ def keys() -> None:
 
 
 @keys.command("rotate")
-@click.option("--batch", default=500, show_default=True, type=click.IntRange(1, 10_000), help="Rows a transaction.")
+@click.option("--batch", default=500, show_default=True, type=click.IntRange(1, 10_000), help="Rows per transaction.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @as_json_option
 def rotate(batch: int, dry_run: bool, as_json: bool) -> None:
-    """Seal apps' secrets and channels' credentials anew under the first key of ENCRYPTION_KEYS.
+    """Encrypt apps' secrets and channels' credentials again with the first key of ENCRYPTION_KEYS.
 
     Put the new key in front, restart everything, run this, then take the old key out. Running it again does what
     is left. Exits 1 while something is sealed by another key than the first.

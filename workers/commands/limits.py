@@ -1,4 +1,4 @@
-"""How much costly work a day may bring."""
+"""Commands for daily limits on costly work."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class _Bound(click.ParamType):  # type: ignore[type-arg]
 
 @click.group()
 def limits() -> None:
-    """How much costly work (attachments, imports …) a company and a contact may cause a day, UTC."""
+    """Limits on how much costly work (attachments, imports …) a company and a contact may cause a day (UTC)."""
 
 
 @limits.command("show")
 @as_json_option
 def show(as_json: bool) -> None:
-    """Every kind with its bounds, companies' own, and what was used today."""
+    """Show every kind with its limits, companies' own ones, and what was used today."""
     with as_owner(settings.load()) as conn:
         bounds, used = store.all_bounds(conn), store.used(conn, datetime.now(UTC).date())
     if as_json:
@@ -63,11 +63,11 @@ def _shown(bound: store.Bounds) -> str:
 @limits.command("set")
 @click.argument("kind")
 @company_option("For this one alone; else for everybody who has none of their own.", required=False)
-@click.option("--per-company", type=_Bound(), help="So many a day, or none. Left out: as it is.")
-@click.option("--per-contact", type=_Bound(), help="So many a day, or none. Left out: as it is.")
+@click.option("--per-company", type=_Bound(), help="How many a day, or `none`. Default: unchanged.")
+@click.option("--per-contact", type=_Bound(), help="How many a day, or `none`. Default: unchanged.")
 @as_json_option
 def set_(kind: str, company: str | None, per_company: str | None, per_contact: str | None, as_json: bool) -> None:
-    """Set how much of KIND a day may bring. It counts from the next piece of work on."""
+    """Set the daily limits of KIND, from the next piece of work on."""
     if per_company is None and per_contact is None:
         raise click.UsageError("give --per-company N, --per-contact N, or both; `none` means no limit")
     with as_owner(settings.load()) as conn:
@@ -98,7 +98,7 @@ def _read(said: str | None, before: int | None) -> int | None:
 @company_option("This company follows the limit of all. Left out: the built-in limit for all.", required=False)
 @as_json_option
 def unset(kind: str, company: str | None, as_json: bool) -> None:
-    """Let a limit be what it was before any `limits set`."""
+    """Undo every `limits set` of KIND: the default limits hold again."""
     with as_owner(settings.load()) as conn:
         company_id = company_id_of(conn, company)
         before = _known(conn, kind, company_id)

@@ -93,7 +93,7 @@ def place_argument(listing: str) -> Any:
 
 
 def company_of(conn: psycopg.Connection, word: str) -> Company:
-    """Raises NotFound, which says what may have been meant."""
+    """Raises NotFound, which suggests what may have been meant."""
     is_id = word.isascii() and word.isdecimal()
     found = companies.by_id(conn, int(word)) if is_id else companies.by_slug(conn, word.lower())
     if found is None:

@@ -1,4 +1,4 @@
-"""The operator's hands: the balance, dead letters, sends of unknown outcome."""
+"""Commands for operators: the balance, dead letters, sends of unknown outcome."""
 
 from __future__ import annotations
 
@@ -39,15 +39,18 @@ def journal(config: settings.Settings) -> Iterator[Reader]:
 
 
 @click.command()
-@click.option("--hours", type=click.IntRange(1, 24 * 31), help="By channel and hour, of so many hours until now.")
+@click.option(
+    "--hours", type=click.IntRange(1, 24 * 31), help="Show the ledger of the last N hours, by channel and hour."
+)
 @click.option(
     "--write-off",
     type=click.IntRange(min=1),
-    help="Count so many missing requests as stored: they are lost, and known to be.",
+    help="Write off this many missing requests: they count as stored from now on, and are known to be lost.",
 )
 @as_json_option
 def balance(hours: int | None, write_off: int | None, as_json: bool) -> None:
-    """Received = stored + in flight; and what became of every event, turn and part. Exits 1 if it does not close."""
+    """Check that received = stored + in flight, and show what became of every event, turn and part. Exits 1 if it does
+    not close."""
     config = settings.load()
     if hours is not None:
         now = datetime.now(UTC)
@@ -117,7 +120,7 @@ def _dead_letter_line(row: store.DeadLetter) -> str:
 
 @dead_letters.command("show")
 @click.argument("place")
-@click.option("--content", is_flag=True, help="Print the body as it came, message text and all.")
+@click.option("--content", is_flag=True, help="Print the body as it came, with messages' texts.")
 @as_json_option
 def show(place: str, content: bool, as_json: bool) -> None:
     """Show a dead letter: its structure, and its texts only with --content."""
@@ -153,13 +156,13 @@ def redrive(
     """Send dead letters through the journal again. Doing it twice has no further effect."""
     config = settings.load()
     if not places and not everything and (platform, reason, app_id) == (None, None, None):
-        raise Permanent("dead_letter", "name places from `dead-letters list`, a filter, or --all")
+        raise Permanent("dead_letter", "give places from `dead-letters list`, a filter, or --all")
     with as_owner(config) as conn, journal(config) as reader:
         only = store.known(conn, store.Filter(platform, reason, app_id), channels.NAMES)
         if not places:
             places = tuple(row.place for row in store.listed(conn, only, limit=100_000))
             if not places:
-                raise NothingDone("dead_letter", "no dead letter fits: `dead-letters list` shows what there is")
+                raise NothingDone("dead_letter", "no dead letter matches: see `dead-letters list`")
         went = [_valid(lambda place=place: store.redrive(conn, reader, place, datetime.now(UTC))) for place in places]
     _sorted_out("redriven", places, went, as_json=as_json)
 
@@ -178,7 +181,7 @@ def _sorted_out(done: str, places: Sequence[str], went: Sequence[bool], *, as_js
 
 @dead_letters.command("discard")
 @click.argument("places", nargs=-1, required=True)
-@click.option("--reason", required=True, help="Why; it stays beside them.")
+@click.option("--reason", required=True, help="Why; it is stored with them.")
 @as_json_option
 def discard(places: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Discard dead letters for a reason."""
@@ -225,7 +228,7 @@ def _unknown_outcome_line(row: send_results.UnknownOutcome) -> str:
 
 @unknown_outcomes.command("settle")
 @place_argument("outbound unknown-outcomes list")
-@click.option("--sent/--not-sent", required=True, help="It arrived; or it did not, and goes out again.")
+@click.option("--sent/--not-sent", required=True, help="It arrived; or it did not, and is sent again.")
 @as_json_option
 def settle(place: CompanyItem, sent: bool, as_json: bool) -> None:
     """Settle a send of unknown outcome: `outbound unknown-outcomes settle acme/7 --sent`."""

@@ -28,7 +28,7 @@ def print_json(value: Any) -> None:
 def limit_option(default: int, *, most: int) -> Any:
     """`--limit N`: the command asks for one row more than N, and `print_rows` says that there is more."""
     return click.option("--limit", default=default, show_default=True, type=click.IntRange(1, most),
-                        help="At most so many.")  # fmt: skip
+                        help="Show at most this many.")  # fmt: skip
 
 
 def print_rows(

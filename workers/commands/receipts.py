@@ -1,4 +1,4 @@
-"""How answers came to be and what they cost: receipts, turns, prices, budgets."""
+"""Commands about how answers were made and what they cost: receipts, turns, prices, budgets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TURN_STATES = ("waiting", "answering", "answered", "handed_over", "no_reply", "c
 @company_option("Whose turn it is; it is found faster.", required=False)
 @as_json_option
 def receipt(turn_id: int, company: str | None, as_json: bool) -> None:
-    """How the answer to a turn came to be: every station with its time, passages, model attempts, step, cost."""
+    """Show how the answer to a turn was made: each station with its time, passages, model calls, step and cost."""
     with as_owner(settings.load()) as conn:
         company_id = company_id_of(conn, company)
         story = store.story(conn, turn_id, company_id)
@@ -107,7 +107,7 @@ def turns_group() -> None:
 @limit_option(50, most=100_000)
 @as_json_option
 def turns_list(company: str | None, state: str | None, limit: int, as_json: bool) -> None:
-    """Newest first, without a word of what was said."""
+    """List turns, newest first, without any text."""
     with as_owner(settings.load()) as conn:
         rows = turns.newest(conn, company_id=company_id_of(conn, company), state=state, limit=limit + 1)
     print_rows(rows, _turn_line, empty="no turns", as_json=as_json, limit=limit)
@@ -136,7 +136,7 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]
 
 @click.group()
 def price() -> None:
-    """What models cost; answers are reckoned with the price at their time."""
+    """What models cost. An answer's cost is computed with the price at its time."""
 
 
 @price.command("set", context_settings={"ignore_unknown_options": True})
@@ -145,7 +145,7 @@ def price() -> None:
 @click.argument("out_micros", metavar="OUT", type=_Amount())
 @as_json_option
 def price_set(model: str, in_micros: int, out_micros: int, as_json: bool) -> None:
-    """Price of a million tokens IN and OUT, in any one currency: `price set gpt-4o-mini 0.15 0.60`."""
+    """Set the price of a million tokens IN and OUT, in any one currency: `price set gpt-4o-mini 0.15 0.60`."""
     if not model.strip() or not model.isprintable() or len(model) > MODEL_CHARS:
         raise click.UsageError(f"MODEL should be a model's name, of up to {MODEL_CHARS} characters")
     priced = usage.Price(model.strip(), in_micros, out_micros)
@@ -160,7 +160,7 @@ def price_set(model: str, in_micros: int, out_micros: int, as_json: bool) -> Non
 @price.command("list")
 @as_json_option
 def price_list(as_json: bool) -> None:
-    """Models that have a price."""
+    """List the models that have a price."""
     with as_owner(settings.load()) as conn:
         rows = usage.prices(conn)
     if as_json:
@@ -177,7 +177,7 @@ def price_list(as_json: bool) -> None:
 @company_option()
 @as_json_option
 def budget(tokens: str, company: str, as_json: bool) -> None:
-    """Bound the tokens that a company's answers may take a day (UTC); beyond it passages are quoted. none: no bound.
+    """Limit the tokens that a company's answers may use a day (UTC); above it passages are quoted. none: no limit.
     `budget 1000000 --company acme`"""
     if not (tokens == "none" or (tokens.isascii() and tokens.isdigit() and len(tokens) < 19)):
         raise Permanent("budget", f"{tokens!r} should be a number of tokens, or none")

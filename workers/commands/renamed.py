@@ -1,4 +1,4 @@
-"""Forms of commands that there were once: who uses one is told the form of today."""
+"""Old forms of commands: whoever uses one is told today's form."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ RENAMED = (
 
 
 def told(words: Sequence[str]) -> str | None:
-    """The form of today, in words; None where these words were never a form of ours."""
+    """Return a sentence with today's form; None where the words were never a command."""
     found = next((one for one in RENAMED if one.begins(words)), None)
     return None if found is None else f"`{found.old}` is now `./switchboard {found.new}`"

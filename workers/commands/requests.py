@@ -16,7 +16,7 @@ from workers.commands.printing import as_json_option, limit_option, print_rows
 from workers.commands.setup import as_owner
 
 DROPPED_WITHIN = timedelta(days=1)
-"""As long as `doctor` and `channel health` tell of what was dropped."""
+"""As long as `doctor` and `channel health` report what was dropped."""
 
 
 @click.command()
@@ -27,9 +27,9 @@ DROPPED_WITHIN = timedelta(days=1)
 @limit_option(50, most=1_000)
 @as_json_option
 def request(request_id: str | None, reason: str | None, limit: int, as_json: bool) -> None:
-    """What became of a webhook. The id stands in its answer (x-request-id) and in the logs."""
+    """Show what became of a webhook. Its id is in the response (x-request-id) and in the logs."""
     if (request_id is None) == (reason is None):
-        raise click.UsageError("name one request by its REQUEST_ID, or list those that were --dropped REASON")
+        raise click.UsageError("give a REQUEST_ID, or --dropped REASON to list dropped events")
     config = settings.load()
     if reason is not None:
         with as_owner(config) as conn:

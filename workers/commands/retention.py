@@ -17,13 +17,13 @@ from workers.commands.setup import as_owner
 
 @click.group()
 def retention() -> None:
-    """How long logs are kept. What customers wrote is no log: see `archive`."""
+    """How long logs are kept. Customers' messages are not logs: see `archive`."""
 
 
 @retention.command("show")
 @as_json_option
 def show(as_json: bool) -> None:
-    """The days of each log, and companies' own."""
+    """Show for how many days each log is kept, and companies' own terms."""
     with as_owner(settings.load()) as conn:
         days, own = store.policies(conn), store.overrides(conn)
     if as_json:
@@ -42,7 +42,7 @@ def show(as_json: bool) -> None:
 @company_option("For this company alone.", required=False)
 @as_json_option
 def set_(subject: str, days: int, company: str | None, as_json: bool) -> None:
-    """Keep a log for so many days, from the next run on (lifecycle.drop_raw_requests, lifecycle.drop_logs)."""
+    """Keep a log for DAYS days, from the next run on (lifecycle.drop_raw_requests, lifecycle.drop_logs)."""
     for_company = f" for {company}" if company else ""
     with as_owner(settings.load()) as conn:
         _known(conn, subject)
@@ -68,7 +68,7 @@ def set_(subject: str, days: int, company: str | None, as_json: bool) -> None:
 @company_option("This company's rows follow the days of all. Left out: the built-in days for all.", required=False)
 @as_json_option
 def unset(subject: str, company: str | None, as_json: bool) -> None:
-    """Keep a log as long as before any `retention set`."""
+    """Undo every `retention set` of a log: the built-in number of days holds again."""
     with as_owner(settings.load()) as conn:
         _known(conn, subject)
         if company is None:

@@ -1,4 +1,4 @@
-"""Running: one process of the fleet, or the whole system on this machine."""
+"""Commands that run one process of the fleet, or the whole system on this machine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def worker(name: str) -> None:
     """Run one process of the fleet in the foreground, on the services that the settings name."""
     config = settings.load()
     if name == "flower" and not config.operations.flower_password.get_secret_value():
-        raise click.UsageError("FLOWER_PASSWORD is not set: Flower is never run open")
+        raise click.UsageError("set FLOWER_PASSWORD: Flower never runs without a password")
     holders.check_needed(name, config)
     # Flower's and beat's memories lie there; neither makes it, and Flower then forgets without a word
     config.system.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,7 +43,9 @@ def worker(name: str) -> None:
 
 
 @click.command()
-@click.option("--standin/--no-standin", default=True, show_default=True, help="A local Telegram and model to try with.")
+@click.option(
+    "--standin/--no-standin", default=True, show_default=True, help="Play the platforms and a model on this machine."
+)
 def up(standin: bool) -> None:
     """Start the whole system on this machine and stay until Ctrl-C."""
     stop = _stop_on_signals()
@@ -57,7 +59,7 @@ def up(standin: bool) -> None:
 
 @click.command()
 @click.option("--wait", "wait_s", default=120, show_default=True, type=click.IntRange(1, 3_600),
-              help="Seconds after which this gives up waiting; the system goes on ending.")  # fmt: skip
+              help="Seconds to wait at most. The system goes on stopping after that.")  # fmt: skip
 @as_json_option
 def down(wait_s: int, as_json: bool) -> None:
     """Stop the running `up` of DATA_DIR in order, as Ctrl-C does there, and wait until it has ended."""
@@ -94,7 +96,7 @@ def _wait_for_the_rest(system: System) -> None:
 @click.command()
 @click.option("--keep", is_flag=True, help="Keep the demo's data folder, with its logs.")
 def demo(keep: bool) -> None:
-    """Start it, send webhooks from a stand-in platform, show the answers, stop. Exits 1 unless all is as promised."""
+    """Start the system, send webhooks, show the answers, stop. Exits 1 unless all is as promised."""
     from workers.commands.demo import show
 
     folder = _data_dir() / f"demo-{os.getpid()}"

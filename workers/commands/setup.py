@@ -1,4 +1,4 @@
-"""Setting up: the schema, and widgets (connect.py and channels.py have the rest of that group)."""
+"""Commands that set up the schema and widgets (the rest of `channel` is in connect.py and channels.py)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _connect(config: settings.Settings) -> psycopg.Connection:
         told = " ".join(str(e).split())
         raise DatabaseUnavailable(f"DATABASE_ADMIN_URL: the database cannot be reached: {told}") from e
     except psycopg.Error as e:  # an address that libpq cannot read; it would quote all of it
-        raise Permanent("database", f"DATABASE_ADMIN_URL: not an address ({describe(e)})") from e
+        raise Permanent("database", f"DATABASE_ADMIN_URL: not a valid address ({describe(e)})") from e
 
 
 def prepare(config: settings.Settings) -> list[str]:
@@ -61,10 +61,10 @@ def prepare(config: settings.Settings) -> list[str]:
 
 
 @click.command()
-@click.option("--undo", is_flag=True, help="Take the newest migration back instead: before an older version starts.")
+@click.option("--undo", is_flag=True, help="Undo the newest migration instead, before an older version is started.")
 @as_json_option
 def migrate(undo: bool, as_json: bool) -> None:
-    """Bring the database's schema up to date. Does nothing if it is."""
+    """Bring the database's schema up to date. Does nothing if it already is."""
     config = settings.load()
     if undo:
         _connect(config).close()
@@ -83,9 +83,9 @@ def channel() -> None:
 
 @channel.command("create-widget")
 @company_option()
-@click.option("--slug", required=True, help="Stands in the widget's address: letters, digits, - and _.")
+@click.option("--slug", required=True, help="Part of the widget's address: letters, digits, - and _.")
 @click.option("--origin", "origins", required=True, multiple=True,
-              help="A page that may use it: https://shop.example. May be given several times.")  # fmt: skip
+              help="Origin of pages that may use it: https://shop.example. May be given several times.")  # fmt: skip
 @as_json_option
 def create_widget(company: str, slug: str, origins: tuple[str, ...], as_json: bool) -> None:
     """Create a web-chat widget, or change its origins. Visitors' tokens stay valid."""

@@ -1,4 +1,4 @@
-"""`./switchboard doctor`: looks at everything that the system stands on, and says what to do about it."""
+"""`./switchboard doctor`: checks everything that the system depends on, and says what to do about it."""
 
 from workers.doctor.context import Away, DoctorContext, Finding, Level
 from workers.doctor.context import fail as fail

@@ -1,4 +1,4 @@
-"""The registry: every check, in the order in which one thing stands on another."""
+"""The registry of checks, each after those that it depends on."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ CHECKS: tuple[Check, ...] = (
 
 
 WITHOUT_SERVICES: tuple[Check, ...] = (machine.packages, machine.xml_parser, machine.data_dir, machine.disks)
-"""What can be looked at while the system does not run."""
+"""What can be checked while the system does not run."""
 
 
 def examine(config: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Finding]:
-    """Run every check; one that meets a service that is away, or goes wrong, ends itself and no other."""
+    """Run every check. One that raises, or whose service is away, is reported, and the others go on."""
     visit = DoctorContext(config)
     left_out: list[str] = []
     try:
@@ -60,7 +60,7 @@ def examine(config: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Find
     finally:
         visit.close()
     if left_out:
-        yield warn("not looked at", ", ".join(left_out), "what they ask is away: see the lines above")
+        yield warn("not checked", ", ".join(left_out), "the service that they need is away: see the lines above")
 
 
 def _run(check: Check, visit: DoctorContext, left_out: list[str]) -> Iterator[Finding]:
@@ -70,4 +70,4 @@ def _run(check: Check, visit: DoctorContext, left_out: list[str]) -> Iterator[Fi
     except Away:
         left_out.append(name)
     except (psycopg.Error, redis.RedisError, OSError) as e:
-        yield warn(name, f"ended half way: {describe(e)}", "the service went away or refuses; look again")
+        yield warn(name, f"could not finish: {describe(e)}", "the service went away or refuses; try again")

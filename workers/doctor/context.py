@@ -1,4 +1,4 @@
-"""One visit of the doctor: the settings and the services, each connected to once, and what is found."""
+"""One run of the doctor: the settings, the services (each connected to once), and what was found."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def fail(check: str, found: str, do: str) -> Finding:
 
 
 class Away(Exception):
-    """A service that a check needs cannot be asked; the check of its connection has said so."""
+    """A service that a check needs is away; the check of its connection has reported that."""
 
 
 @dataclass(slots=True)
 class DoctorContext:
-    """config: the settings. Services are connected to when the first check needs them; a second try is not made."""
+    """config: the settings. A service is connected to when the first check needs it, and only once."""
 
     config: Settings
     _databases: dict[str, psycopg.Connection | str] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class DoctorContext:
         except psycopg.OperationalError as e:  # names host, port, database and role
             return " ".join(str(e).split())[:300]
         except psycopg.Error as e:  # an address that libpq cannot read; it would quote all of it
-            return f"not an address ({describe(e)})"
+            return f"not a valid address ({describe(e)})"
         return conn
 
     def redis(self, role: RedisRole) -> redis.Redis:
@@ -90,13 +90,13 @@ class DoctorContext:
         return found
 
     def redis_url(self, role: RedisRole) -> str:
-        """Raises Away where it is not set or names something else."""
+        """Raises Away where the address is not set or is not a Redis."""
         try:
             url = self.config.need(f"{role.upper()}_URL")
         except SettingsError:
             raise Away("not set") from None
         if urlsplit(url).scheme not in REDIS_SCHEMES:
-            raise Away(f"{role.upper()}_URL is no Redis: its own tools look after it")
+            raise Away(f"{role.upper()}_URL is not a Redis, so it is not checked here")
         return url
 
     def close(self) -> None:

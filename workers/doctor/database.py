@@ -1,4 +1,4 @@
-"""PostgreSQL: versions, roles, schema, room, clock."""
+"""Checks of PostgreSQL: versions, roles, schema, connections, clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAKE_PARTITIONS = "./switchboard migrate makes them; is beat running?"
 def clock_finding(check: str, difference_s: float) -> Finding:
     found = f"its clock and ours differ by {abs(difference_s):.2f} s"
     if abs(difference_s) >= CLOCK_FAIL_S:
-        return fail(check, found, "run NTP on both: due times and partitions of the day follow the clocks")
+        return fail(check, found, "run NTP on both: due times and the day's partitions depend on the clocks")
     if abs(difference_s) >= CLOCK_WARN_S:
         return warn(check, found, "run NTP on both")
     return ok(check, found)
@@ -40,7 +40,7 @@ def connections(visit: DoctorContext) -> Iterator[Finding]:
         try:
             conn = visit.database(role)
         except Away as e:
-            yield fail("postgres", f"{variable}: {e}", f"start PostgreSQL (./switchboard up), or mend {variable}")
+            yield fail("postgres", f"{variable}: {e}", f"start PostgreSQL (./switchboard up), or correct {variable}")
             continue
         yield ok("postgres", f"{variable} answers as {conn.info.user} at {conn.info.host}:{conn.info.port}")
 
@@ -65,17 +65,17 @@ def versions(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def role(visit: DoctorContext) -> Iterator[Finding]:
-    """The application role is held by row-level security, and makes no objects."""
+    """Check that row-level security applies to the application role, and that it cannot create objects."""
     try:
         check_role(visit.database("application"))
     except SettingsError as e:
         yield fail("role", str(e), "./switchboard migrate; scripts/postgres-roles.sh shows how the roles should be")
         return
     if resets := role_resets(visit.database("application")):
-        found = "the application role has defaults of its own for the server's settings, as it may set itself"
+        found = "the application role has its own defaults for server settings, which every role may change"
         commands = " ".join(f"-c '{statement}'" for statement in resets)
         yield warn("role", found, f'unless you set them: psql "$DATABASE_URL" {commands}')
-    yield ok("role", "the application role owns nothing, makes no objects and is held by row-level security")
+    yield ok("role", "the application role owns nothing, cannot create objects and is subject to row-level security")
 
 
 def migrations(visit: DoctorContext) -> Iterator[Finding]:
@@ -88,7 +88,7 @@ def migrations(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def room(visit: DoctorContext) -> Iterator[Finding]:
-    """All pools of a fleet fit into max_connections."""
+    """Check that the pools of a whole fleet fit into max_connections."""
     needed = fleet.connections_needed(visit.config)
     try:
         check_connections(visit.database("owner"), needed)
@@ -107,7 +107,7 @@ def clock(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def partitions(visit: DoctorContext) -> Iterator[Finding]:
-    """Tomorrow's rows have a place of their own."""
+    """Check that the partitions of the coming days exist."""
     conn = visit.database("owner")
     today = datetime.now(UTC).date()
     for parent in maintenance.PARTITIONED:
@@ -128,7 +128,7 @@ def _exists(conn: psycopg.Connection, table: str) -> bool:
 
 
 def sealed(visit: DoctorContext) -> Iterator[Finding]:
-    """Our keys open what is encrypted."""
+    """Check that ENCRYPTION_KEYS decrypt every stored credential."""
     conn = visit.database("owner")
     try:
         seen = rotation.reseal_all(conn, Vault(visit.config.system.fernet_keys), batch=1_000, dry_run=True)
@@ -138,9 +138,9 @@ def sealed(visit: DoctorContext) -> Iterator[Finding]:
         yield warn("credentials", f"could not be read: {describe(e)}", "./switchboard migrate")
         return
     if seen.sealed_shut:
-        yield fail("credentials", f"no key opens {', '.join(seen.sealed_shut[:5])}",
-                   "put the key that sealed them back into ENCRYPTION_KEYS, or connect the channels again")  # fmt: skip
+        yield fail("credentials", f"no key decrypts {', '.join(seen.sealed_shut[:5])}",
+                   "put their key back into ENCRYPTION_KEYS, or connect the channels again")  # fmt: skip
     if seen.changed:
-        yield warn("credentials", f"{seen.changed} are sealed by an older key", "./switchboard keys rotate")
+        yield warn("credentials", f"{seen.changed} are encrypted with an older key", "./switchboard keys rotate")
     if not seen.sealed_shut and not seen.changed:
-        yield ok("credentials", f"the newest key seals all {seen.already}")
+        yield ok("credentials", f"all {seen.already} are encrypted with the newest key")

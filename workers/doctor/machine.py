@@ -1,4 +1,4 @@
-"""What needs no service: settings, packages, the data folder."""
+"""Checks that need no service: settings, packages, the data folder, disks."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ EXPAT_MIN = (2, 6, 0)
 
 
 def configuration(visit: DoctorContext) -> Iterator[Finding]:
-    """That the settings load and fit together was seen before; here is what they leave out."""
+    """Report what is not configured. The settings were loaded and checked against each other before."""
     config = visit.config
     if not config.system.fernet_keys:
         yield fail("configuration", "ENCRYPTION_KEYS is not set", "set a Fernet key; ./switchboard up makes one")
     if config.llm.base_url is None:
-        yield warn("configuration", "no model: answers are quoted passages", "set LLM_BASE_URL and LLM_MODEL")
+        yield warn("configuration", "no model: answers quote passages", "set LLM_BASE_URL and LLM_MODEL")
     if not config.operations.ops_token.get_secret_value():
-        yield warn("configuration", "no OPS_TOKEN: GET /metrics is closed", "set OPS_TOKEN to have metrics")
+        yield warn("configuration", "no OPS_TOKEN: GET /metrics is closed", "set OPS_TOKEN to open it")
     yield ok("configuration", "the settings fit together")
 
 
 def packages(visit: DoctorContext) -> Iterator[Finding]:
-    """What is installed against requirements.lock."""
+    """Compare the installed packages with requirements.lock."""
     lock = PROJECT_ROOT / "requirements.lock"
     wrong = [f"{name} {have or 'missing'} instead of {want}" for name, want, have in _deviations(lock)]
     if wrong:
@@ -56,7 +56,7 @@ def _deviations(lock: Path) -> Iterator[tuple[str, str, str | None]]:
 
 
 def xml_parser(visit: DoctorContext) -> Iterator[Finding]:
-    """Sitemaps and Word documents are strangers' XML, read by the interpreter's expat."""
+    """Check the interpreter's version of expat, which reads XML from strangers: sitemaps and Word documents."""
     yield xml_parser_finding(pyexpat.version_info)
 
 
@@ -65,17 +65,17 @@ def xml_parser_finding(version: tuple[int, int, int]) -> Finding:
     if version >= EXPAT_MIN:
         return ok("XML parser", name)
     return warn(
-        "XML parser", f"{name}: a crafted document takes it time that grows with the square of its size"
-        " (CVE-2023-52425); what is read is bounded in size and time, so an import fails and nothing else does",
-        "use Python 3.11.9, 3.12.3 or newer, which bring expat 2.6; leave it if your distribution has mended its 2.5",
+        "XML parser", f"{name}: parsing a crafted document takes time that grows with the square of its size"
+        " (CVE-2023-52425); imports are limited in size and time, so only such an import fails",
+        "use Python 3.11.9, 3.12.3 or newer, which include expat 2.6; ignore this if your 2.5 was fixed",
     )  # fmt: skip
 
 
 def data_dir(visit: DoctorContext) -> Iterator[Finding]:
-    """The folder with secrets and embedded services: ours, closed to others, with room."""
+    """Check the folder of secrets and embedded services: writable by us, closed to others."""
     folder = visit.config.system.data_dir
     if not folder.exists():
-        yield ok("data folder", f"{folder} does not exist yet: it is made when it is needed")
+        yield ok("data folder", f"{folder} does not exist yet; it is created when it is needed")
         return
     closed = True
     for path in (folder, folder / SECRETS_FILE, folder / RUN_ENV, folder / "log"):
@@ -106,13 +106,13 @@ def disks(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def _too_open(path: Path) -> Finding | None:
-    """Secrets that others may read are no secrets: FAIL for the files, warn for the folders around them."""
+    """Report secrets that other users may read: fail for the files, warn for the folders around them."""
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
     except OSError as e:
-        return fail("data folder", f"{path} cannot be looked at: {e.strerror}", "run as its owner")
+        return fail("data folder", f"{path} cannot be read: {e.strerror}", "run as its owner")
     others = stat.S_IMODE(found.st_mode) & 0o077
     if not others:
         return None
@@ -123,11 +123,11 @@ def _too_open(path: Path) -> Finding | None:
 
 
 def metrics_folder(visit: DoctorContext) -> Iterator[Finding]:
-    """Where processes write their numbers side by side."""
+    """Check the folder into which processes write their metrics."""
     folder = visit.config.metrics_folder
     nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     if not os.access(nearest, os.W_OK):
-        yield warn("metrics", f"{folder} cannot be written: processes run on and count nothing", "set METRICS_DIR")
+        yield warn("metrics", f"{folder} cannot be written: processes run without metrics", "set METRICS_DIR")
         return
     size = sum(path.stat().st_size for path in folder.glob("*.db")) if folder.is_dir() else 0
     yield ok("metrics", f"{folder}, {size // 1024} KiB")

@@ -1,4 +1,4 @@
-"""Redis or Valkey in its three parts, the model, and the gateway."""
+"""Checks of Redis or Valkey in its three roles, the model, the gateway and Flower."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REDIS_MIN = (7, 0)
 MEMORY_WARN = 0.8
 HTTP_S = 5.0
 MODEL_S = 15.0
-"""A model that has to be loaded first takes its time."""
+"""Long, because a server may have to load the model first."""
 MODEL_REFUSALS = {
     "llm_credentials": "the API refuses the key",
     "llm_quota": "the account has no credit left",
@@ -34,7 +34,7 @@ MODEL_REFUSALS = {
 
 
 def connections(visit: DoctorContext) -> Iterator[Finding]:
-    """Each of the three answers, with a version that has what we use."""
+    """Check that journal, broker and cache answer, with a version that has what we use."""
     for role in ROLES:
         try:
             info: Any = visit.redis(role).info("server")
@@ -42,7 +42,7 @@ def connections(visit: DoctorContext) -> Iterator[Finding]:
             if "is no Redis" in str(e):
                 yield ok("redis", str(e))
                 continue
-            yield fail("redis", f"{role}: {e}", f"start it (./switchboard up), or mend {role.upper()}_URL or REDIS_URL")
+            yield fail("redis", f"{role}: {e}", f"start it (./switchboard up), or correct {role.upper()}_URL")
             continue
         name, version = ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", "")
         version = version or str(info["redis_version"])
@@ -52,7 +52,7 @@ def connections(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def policy(visit: DoctorContext) -> Iterator[Finding]:
-    """What the server does when memory or power ends. The cache may forget; the other two must not."""
+    """Check what each server does when memory or power fails. The cache may lose data; the other two must not."""
     looked_at: dict[str, RedisRole] = {}
     for role in ROLES:
         try:
@@ -72,7 +72,7 @@ def _memory(role: RedisRole, client: redis.Redis) -> Iterator[Finding]:
     info: Any = client.info("memory")
     policy_name, used, most = info.get("maxmemory_policy", "unknown"), info["used_memory"], info.get("maxmemory", 0)
     if role != "cache" and policy_name != "noeviction":
-        yield fail("redis policy", f"{role} evicts ({policy_name}): accepted requests would vanish",
+        yield fail("redis policy", f"{role} evicts keys ({policy_name}): accepted requests would be lost",
                    "set maxmemory-policy noeviction")  # fmt: skip
     if most and used > MEMORY_WARN * most:
         yield warn("redis memory", f"{role} uses {used * 100 // most} % of its maxmemory", "raise maxmemory")
@@ -105,7 +105,7 @@ def _durability(role: RedisRole, client: redis.Redis) -> Iterator[Finding]:
 
 
 def clock(visit: DoctorContext) -> Iterator[Finding]:
-    """The journal's ids carry its server's time, and the ledger's day follows from them."""
+    """Check the clock of the journal's server: entry ids carry its time, and the ledger's day follows from them."""
     client = visit.redis("journal")
     before = time.time()
     seconds, micros = client.time()
@@ -127,7 +127,7 @@ def _model_finding(configured: ModelProvider, setting: str) -> Finding:
         return fail("model", f"{about}: {MODEL_REFUSALS.get(refused.reason, refused.reason)}", f"correct {setting}")
     except CallFailed as failed:
         found = f"{about} does not answer ({failed.outcome}): answers fall back to the next step"
-        return fail("model", found, f"correct {setting}, or what stands between")
+        return fail("model", found, f"correct {setting}, or check the network in between")
     return ok("model", f"{about} answers" + (f" (asked with {', '.join(learnt)})" if learnt else ""))
 
 
@@ -145,7 +145,7 @@ async def _probe(configured: ModelProvider) -> tuple[str, ...]:
 
 
 def gateway(visit: DoctorContext) -> Iterator[Finding]:
-    """The gateway of this machine, where the settings say that it listens."""
+    """Check the gateway of this machine at the address that the settings name."""
     config = visit.config
     host = "127.0.0.1" if config.gateway.host in ("0.0.0.0", "::") else config.gateway.host
     try:
@@ -155,10 +155,10 @@ def gateway(visit: DoctorContext) -> Iterator[Finding]:
                    "./switchboard up, or ./switchboard worker gateway; ignore this if it runs elsewhere")  # fmt: skip
         return
     if answer.status_code == 200:
-        yield ok("gateway", f"{host}:{config.gateway.port} takes webhooks")
+        yield ok("gateway", f"{host}:{config.gateway.port} accepts webhooks")
     else:
         yield fail("gateway", f"it refuses webhooks (HTTP {answer.status_code}): {_reason(answer)}",
-                   "webhooks are taken again by themselves once this is over; see the lines above")  # fmt: skip
+                   "it accepts webhooks again by itself once this is over; see the lines above")  # fmt: skip
 
 
 def _reason(answer: httpx.Response) -> str:
@@ -171,14 +171,14 @@ def _reason(answer: httpx.Response) -> str:
 
 
 def flower(visit: DoctorContext) -> Iterator[Finding]:
-    """The Flower of this machine, where there is a password for it."""
+    """Check the Flower of this machine, if it has a password."""
     config = visit.config
     password = config.operations.flower_password.get_secret_value()
     if not password:
         return
     wrong = probe.flower(config.operations.flower_port, password)
     if wrong is None:
-        yield ok("flower", f"127.0.0.1:{config.operations.flower_port} answers, behind its password")
+        yield ok("flower", f"127.0.0.1:{config.operations.flower_port} answers and asks for its password")
     else:
         yield warn(
             "flower", wrong, "./switchboard up, or ./switchboard worker flower; ignore this if it runs elsewhere"

@@ -1,4 +1,4 @@
-"""The work itself: what waits longer than it should, and what needs a person."""
+"""Checks of the work: what waits longer than it should, and what needs a person."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def journal(visit: DoctorContext) -> Iterator[Finding]:
     if found.oldest_s >= BACKLOG_FAIL_S:
         yield fail("journal", told, "is intake running? look for background_thread_failed in its log")
     elif found.oldest_s >= BACKLOG_WARN_S:
-        yield warn("journal", told, "intake is behind or standing still: look at its log")
+        yield warn("journal", told, "intake is slow or has stopped: look at its log")
     else:
         yield ok("journal", told)
 
@@ -80,10 +80,10 @@ def _overdue(what: str, count: int, oldest_s: float, worker: str) -> Finding:
 
 
 def balance(visit: DoctorContext) -> Iterator[Finding]:
-    """As it was taken last; `balance` takes it now."""
+    """Report the newest balance; `./switchboard balance` takes a new one."""
     newest = balances.newest(visit.database("owner"))
     if newest is None:
-        yield ok("balance", "not taken yet: beat and the unread worker do that every five minutes")
+        yield ok("balance", "not taken yet: this happens every five minutes while beat and the workers run")
     elif newest.missing:
         told = f"received and neither stored nor in flight: {newest.missing}, on {newest.taken_at:%Y-%m-%d %H:%M}"
         yield fail("balance", told, "./switchboard balance, then docs/runbook.md")
@@ -92,55 +92,55 @@ def balance(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def webhooks(visit: DoctorContext) -> Iterator[Finding]:
-    """What the platforms said last of our subscriptions; the watch asks them every five minutes."""
+    """Report what the platforms last said about our subscriptions; they are asked every five minutes."""
     now, quiet = datetime.now(UTC), []
     channels = [one for one in channel_health.listed(visit.database("owner")) if one.channel_state != "disabled"]
     for one in channels:
         name = f"{one.platform} {one.company_id}/{one.channel_id} ({one.slug})"
         if one.state == "failing":
             since = f" since {one.since:%Y-%m-%d %H:%M}" if one.since else ""
-            yield fail("webhooks", f"{name}: {one.problem or 'failing'}{since}: messages do not come",
+            yield fail("webhooks", f"{name}: {one.problem or 'failing'}{since}: messages do not arrive",
                        f"./switchboard channel health, then app register {one.slug}")  # fmt: skip
         elif one.pending is not None and one.pending >= PENDING_WARN:
-            yield warn("webhooks", f"{name}: the platform holds {one.pending} events", "is the gateway reachable?")
+            yield warn("webhooks", f"{name}: the platform holds back {one.pending} events", "is the gateway reachable?")
         elif one.refused >= REFUSED_WARN and one.refused > one.accepted:
-            told = f"{name}: {one.refused} of its requests were refused in the last hour, {one.accepted} taken"
+            told = f"{name}: {one.refused} of its requests were refused in the last hour, {one.accepted} accepted"
             yield warn("webhooks", told, f"does the platform have the newest secret? ./switchboard app show {one.slug};"
                                          " or a stranger posts")  # fmt: skip
         if one.checked_at is None or (now - one.checked_at).total_seconds() > WATCH_WARN_S:
             quiet.append(one)
     if quiet and len(quiet) == len(channels):
-        yield ok("webhooks", f"{len(channels)} channels, none asked after in the last {WATCH_WARN_S // 60:.0f} minutes:"
+        yield ok("webhooks", f"{len(channels)} channels, none checked in the last {WATCH_WARN_S // 60:.0f} minutes:"
                              " beat and the deliver worker do that")  # fmt: skip
     elif quiet:
-        yield warn("webhooks", f"{len(quiet)} of {len(channels)} channels were not asked after lately",
+        yield warn("webhooks", f"{len(quiet)} of {len(channels)} channels were not checked lately",
                    "./switchboard channel check COMPANY/ID")  # fmt: skip
     elif not any(one.state == "failing" for one in channels):
-        yield ok("webhooks", f"{len(channels)} channels, none of them fails")
+        yield ok("webhooks", f"{len(channels)} channels, none fails")
 
 
 def dropped(visit: DoctorContext) -> Iterator[Finding]:
-    """What came in the last day and had no effect although it may hold a customer's words."""
+    """Report events of the last day that had no effect although they may hold a customer's words."""
     alerts = 0
     for one in drops.lately(visit.database("owner")):
         told, do = drop_reasons.told(one.reason), drop_reasons.what_to_do(one.reason)
         alerts += told == "alert"
         if one.reason == "no_channel":
-            yield fail("dropped", one.words, f"{do}; when it is seen to: ./switchboard app seen {one.slug}")
+            yield fail("dropped", one.words, f"{do}; once that is done: ./switchboard app seen {one.slug}")
         elif told == "alert":
-            yield warn("dropped", one.words, f"{do}; when it is seen to: ./switchboard app seen {one.slug}")
+            yield warn("dropped", one.words, f"{do}; once that is done: ./switchboard app seen {one.slug}")
         elif told == "listed":
             yield ok("dropped", f"{one.words}: {do}")
     if not alerts:
-        yield ok("dropped", "nothing that should have had an effect was dropped within a day")
+        yield ok("dropped", "no event that should have had an effect was dropped in the last day")
 
 
 def knowledge(visit: DoctorContext) -> Iterator[Finding]:
-    """Every document has its vectors, and the vector indexes find what is near."""
+    """Check that every document has vectors and that the vector indexes find the nearest ones."""
     look = Look(visit.config, datetime.now(UTC), visit.database("owner"), None, None, None)
     for check, well in (
-        (health_knowledge.embedding_models_filled, "every embedding model has its vectors"),
-        (health_knowledge.recall_kept, "every vector index finds what is near"),
+        (health_knowledge.embedding_models_filled, "every document has vectors of every embedding model"),
+        (health_knowledge.recall_kept, "the vector indexes find the nearest vectors"),
     ):
         found = check(look)
         for problem in found.problems:
@@ -151,19 +151,19 @@ def knowledge(visit: DoctorContext) -> Iterator[Finding]:
 
 
 def backups(visit: DoctorContext) -> Iterator[Finding]:
-    """There is a new one, it was seen to restore, and nobody else can read it."""
+    """Check that there is a recent backup, that it was restored as a test, and that others cannot read it."""
     config, now = visit.config, datetime.now(UTC)
     folder = config.backup_folder
     if folder.exists() and not os.access(folder, os.W_OK):
-        yield fail("backups", f"{folder} cannot be written by user id {os.geteuid()}", "mend BACKUP_DIR")
+        yield fail("backups", f"{folder} cannot be written by user id {os.geteuid()}", "correct BACKUP_DIR or its mode")
     if folder.exists() and folder.stat().st_mode & 0o077:
         yield fail(
-            "backups", f"{folder} can be read by others and holds all that customers wrote", f"chmod 700 {folder}"
+            "backups", f"{folder} can be read by others and contains what customers wrote", f"chmod 700 {folder}"
         )
     found = backups_store.state(visit.database("owner"))
     if found.made_at is None:
         if found.born_at is not None and (now - found.born_at).total_seconds() > config.backup.alert_after_h * 3600:
-            yield warn("backups", "there is none", "./switchboard backup run; is beat running?")
+            yield warn("backups", "there is no backup", "./switchboard backup run; is beat running?")
         else:
             yield ok("backups", "none yet: the first one is made within the hour")
         return
@@ -173,12 +173,12 @@ def backups(visit: DoctorContext) -> Iterator[Finding]:
         yield warn("backups", told, "./switchboard job history lifecycle.make_backup says why")
     if found.proof in ("differs", "failed"):
         yield fail(
-            "backups", f"the newest that was tried does not restore ({found.proof})", "./switchboard backup prove"
+            "backups", f"the newest that was tested does not restore ({found.proof})", "./switchboard backup prove"
         )
     elif found.restorable_at is None:
-        yield ok("backups", f"{told}; none was tried yet: ./switchboard backup prove")
+        yield ok("backups", f"{told}; none was tested yet: ./switchboard backup prove")
     else:
-        yield ok("backups", f"{told}; that of {found.restorable_at:%Y-%m-%d %H:%M} was seen to restore")
+        yield ok("backups", f"{told}; the one of {found.restorable_at:%Y-%m-%d %H:%M} was restored as a test")
     if not any(one.name == found.newest for one in BackupFolder(folder).all()):
-        yield warn("backups", f"the newest is not in {folder}: it was made on another machine, or is gone",
+        yield warn("backups", f"the newest is not in {folder}: it was made on another machine, or was deleted",
                    "./switchboard backup list where the maintenance worker runs")  # fmt: skip

@@ -66,13 +66,13 @@ class Score:
 
     @property
     def slow(self) -> bool:
-        """Told, and no failure: on a machine that is busy with other things a process needs longer to start."""
+        """Reported, but not a failure: on a busy machine a process takes longer to start."""
         return self.kill and (self.recovered_s is None or self.recovered_s > RECOVERS_WITHIN_S)
 
 
 @dataclass(slots=True)
 class Stage:
-    """What a fault may lay hands on."""
+    """What a fault may change."""
 
     system: Drilled
     traffic: Traffic
@@ -81,24 +81,24 @@ class Stage:
     note: str = ""
 
     def struck(self, at: float | None = None) -> None:
-        """The harm begins now, or began then (seconds since the epoch)."""
+        """Note that the fault begins now, or began at a time (seconds since the epoch)."""
         self.struck_at = time.time() if at is None else at
 
     def wait(self, condition: Callable[[], bool], what: str, within_s: float = REACHED_WITHIN_S) -> None:
         wait_until(condition, what, within_s)
 
     def hold(self, quick_s: float, full_s: float) -> None:
-        """Let it last; customers go on writing."""
+        """Wait while the fault lasts; customers go on writing."""
         time.sleep(quick_s if self.quick else full_s)
 
     def more_accepted(self, count: int) -> None:
-        """Until so many more messages were accepted."""
+        """Wait until this many more messages were accepted."""
         wanted = self.traffic.accepted + count
         self.wait(lambda: self.traffic.accepted >= wanted, f"{count} more messages are accepted")
 
 
 def play(system: Drilled, bots: list[Bot], numbers: itertools.count[int], fault: Fault, *, quick: bool) -> Score:
-    """Run one fault to its end. What it leaves unwell is in the score."""
+    """Run one fault to its end. What does not recover is in the score."""
     score = Score(fault.name, kill=fault.kill)
     traffic = Traffic(system.http, bots, numbers, a_second=8.0 if quick else 10.0)
     stage = Stage(system, traffic, quick)
@@ -162,7 +162,7 @@ def _judge(fault: Fault, stage: Stage, traffic: Traffic, score: Score) -> None:
 
 
 def _time(stage: Stage, traffic: Traffic, score: Score, struck_at: float) -> None:
-    """How long it took, by what reached the platform."""
+    """Measure how long recovery took, by what reached the platform."""
     arrived = checks.arrivals(stage.system)
     before: list[float] = []
     after: list[float] = []

@@ -1,4 +1,4 @@
-"""Overdue work of companies that nobody watches."""
+"""Makes overdue work of other companies."""
 
 from __future__ import annotations
 

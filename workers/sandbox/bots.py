@@ -1,4 +1,4 @@
-"""Companies' channels, and requests as platforms post them."""
+"""Connects companies' channels, and posts requests as platforms do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold after whatever happened: nothing lost among accepted, nothing twice. Says what does not."""
+"""Checks what must hold after any fault: no accepted message is lost, nothing arrives twice."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _platform(system: System, bot: Bot) -> list[str]:
 
 
 def counters(system: System) -> list[str]:
-    """Counters say what the rows say."""
+    """Compare counters with the rows that they count."""
     wrong = system.rows(
         """
         SELECT count(*)
@@ -131,7 +131,7 @@ def counters(system: System) -> list[str]:
 
 
 def stored_once(system: System, accepted: Iterable[tuple[Bot, dict[str, Any]]]) -> list[str]:
-    """Every accepted message is stored, once, and nothing else is."""
+    """Check that every accepted message is stored once, and nothing else is."""
     expected = Counter((bot.channel_id, _key(body)) for bot, body in accepted)
     rows = Counter(system.rows("SELECT channel_id, dedupe_key FROM messages WHERE role = 'customer'"))
     return [] if rows == Counter(set(expected)) else ["stored messages differ from the accepted ones"]

@@ -113,12 +113,12 @@ def target_of(bot: Bot) -> tuple[str, str]:
 
 
 def filter_of(bot: Bot) -> dict[str, str]:
-    """What tells a channel's own effects from others'."""
+    """Return what distinguishes a channel's effects from others'."""
     return {"node": bot.account} if KINDS[bot.platform].target == "graph" else {"token": bot.token}
 
 
 def tells(bot: Bot) -> bool:
-    """Whether the platform says afterwards what it took."""
+    """Return whether the platform reports afterwards what it took."""
     return not bot.is_widget and KINDS[bot.platform].tells
 
 

@@ -151,7 +151,7 @@ class System:
             return conn.execute(query, values).fetchall()
 
     def do(self, statement: str) -> None:
-        """Do something as the owner that returns no rows."""
+        """Run a statement as the owner that returns no rows."""
         with psycopg.connect(str(self.config.database.admin_url), autocommit=True) as conn:
             conn.execute(statement)
 
@@ -159,7 +159,7 @@ class System:
         return "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.log")))
 
     def log_tails(self, lines: int = 12) -> str:
-        """The end of every process' log, for a failure's message."""
+        """Return the end of every process' log, for a failure's message."""
         return "\n".join(
             "\n".join([f"--- {path.stem}", *path.read_text(errors="replace").splitlines()[-lines:]])
             for path in sorted(self.logs.glob("*.log"))

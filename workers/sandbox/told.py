@@ -1,4 +1,4 @@
-"""What platforms tell afterwards, on webhooks of their own: WhatsApp's statuses, Slack's events of our own messages.
+"""Posts what platforms report afterwards: WhatsApp's statuses, Slack's events of our own messages.
 
 Pages echo by themselves in the stand-in; Telegram and programs tell nothing.
 """
@@ -47,7 +47,7 @@ class Told:
                     self._tell(bot)
 
     def _tell(self, bot: Bot) -> None:
-        """In order, and again from the first one that was not heard."""
+        """Post reports in order, and again from the first one that was not accepted."""
         target, kind = places.target_of(bot)
         since = self._since.get(bot.channel_id, 0)
         try:

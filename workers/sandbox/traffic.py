@@ -1,4 +1,4 @@
-"""Customers who write, on every platform by turns, and what was accepted of them."""
+"""Plays customers who write, alternating between all platforms, and records which messages were accepted."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Traffic:
             return sum(customer.messages for customer in self.customers)
 
     def refused(self) -> int:
-        """Requests that got a 503 or no answer."""
+        """Return how many requests got a 503 or no answer."""
         with self._lock:
             return sum(count for status, count in self.statuses.items() if status == 0 or status >= 500)
 

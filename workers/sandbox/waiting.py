@@ -1,4 +1,4 @@
-"""Waiting for what another process or thread brings about."""
+"""Waits for conditions that another process or thread brings about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ POLL_S = 0.05
 def wait_until(
     condition: Callable[[], bool], what: str, within_s: float, shown: Callable[[], str] = lambda: ""
 ) -> None:
-    """Until a condition that somebody else brings about holds. Raises NotReached after within_s."""
+    """Wait until a condition holds that something else brings about. Raises NotReached after within_s."""
     ends_at = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > ends_at:

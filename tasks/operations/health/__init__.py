@@ -41,12 +41,12 @@ CHECKS: Mapping[str, Check] = {
 
 
 def examine(visit: CheckContext, checks: Mapping[str, Check] = CHECKS) -> dict[str, Examined]:
-    """Every check's finding; one that meets a service that is away, or goes wrong, ends itself and no other."""
+    """Run every check and return what each found. One that raises is reported, and the others go on."""
     return {name: run(check, visit) for name, check in checks.items()}
 
 
 def problems(examined: Mapping[str, Examined]) -> dict[str, str]:
-    """Key → words of everything that is wrong, as alerts name it."""
+    """Return the text of each problem by its key, as alerts use them."""
     return {f"{name}.{problem.key}": problem.words for name, one in examined.items() for problem in one.problems}
 
 

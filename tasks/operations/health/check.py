@@ -1,4 +1,4 @@
-"""What a check works with and what it says."""
+"""What a health check works with and returns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CheckContext:
 
 
 class Away(Exception):
-    """What this check asks is away, or is none that it knows."""
+    """The service that a check asks is away, or is not one that it knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def run(check: Check, visit: CheckContext) -> Examined:
     except Away as e:
         return Examined(None, (), str(e) or "away", took())
     except (psycopg.Error, redis.RedisError, OSError) as e:
-        problem = Problem("unreachable", f"could not be looked at: {describe(e)}")
+        problem = Problem("unreachable", f"could not be checked: {describe(e)}")
         return Examined(None, (problem,), describe(e), took())
     return Examined(found.data, found.problems, None, took())
 

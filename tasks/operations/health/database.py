@@ -1,4 +1,4 @@
-"""PostgreSQL: its size, tables, indexes, replicas, sessions. It is looked at, and never changed."""
+"""Health checks of PostgreSQL: size, tables, indexes, replicas, sessions. They change nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONNECTIONS_SHARE = 0.85
 
 
 def size(visit: CheckContext) -> CheckResult:
-    """Against DATABASE_QUOTA_BYTES, where one is set."""
+    """Compare the database's size with DATABASE_QUOTA_BYTES, if that is set."""
     size_bytes = vitals.database_bytes(need(visit.conn))
     quota = visit.settings.database.quota_bytes
     share = size_bytes / quota if quota else None
@@ -27,7 +27,7 @@ def size(visit: CheckContext) -> CheckResult:
 
 
 def tables(visit: CheckContext) -> CheckResult:
-    """The largest tables, how they grew in a day, and how much of them is dead."""
+    """Report the largest tables, their growth in a day, and their dead rows."""
     conn = need(visit.conn)
     before = vitals.sizes_on_newest_day(conn)
     shown, found = {}, []
@@ -44,7 +44,7 @@ def tables(visit: CheckContext) -> CheckResult:
 
 
 def indexes(visit: CheckContext) -> CheckResult:
-    """Never used since statistics began, and such as another one begins with: reported, never dropped."""
+    """Report indexes that were never used since statistics began, and those that another index covers. Drops none."""
     conn = need(visit.conn)
     return CheckResult({"unused": vitals.unused_indexes(conn), "redundant": vitals.redundant_indexes(conn)})
 
@@ -54,7 +54,7 @@ def replication(visit: CheckContext) -> CheckResult:
     found = []
     for replica in replicas:
         if replica.lag_s is None:
-            found.append(Problem(f"unseen.{replica.name}", f"how far replica {replica.name} is behind cannot be seen:"
+            found.append(Problem(f"unseen.{replica.name}", f"the lag of replica {replica.name} is not visible:"
                                                            " GRANT pg_monitor TO the owner role"))  # fmt: skip
         elif replica.lag_s > LAG_ALERT_S:
             found.append(Problem(f"lag.{replica.name}", f"replica {replica.name} is {replica.lag_s:.0f} s behind"))
@@ -62,10 +62,10 @@ def replication(visit: CheckContext) -> CheckResult:
 
 
 def long_queries(visit: CheckContext) -> CheckResult:
-    """Statements that run for more than a second, by their names, as far as this role may see them."""
+    """Report statements that have run for more than a second, by name, as far as this role may see them."""
     running = vitals.long_queries(need(visit.conn), LONG_S)
     return CheckResult({"running": running},
-                 tuple(Problem(f"query.{q['name']}", f"{q['name']} runs for {q['seconds']:.0f} s")
+                 tuple(Problem(f"query.{q['name']}", f"{q['name']} has been running for {q['seconds']:.0f} s")
                        for q in running if q["seconds"] > LONG_ALERT_S))  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Redis in its parts, the media store, the models' breakers, caches and event streams."""
+"""Health checks of Redis in its roles, disks, the media store, breakers, caches and event streams."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STREAMS_SHARE = 0.9
 
 
 def redis_memory(visit: CheckContext) -> CheckResult:
-    """Memory and policy of each part; parts that are one server are told once."""
+    """Report memory and policy of journal, broker and cache; a server that is several of them, once."""
     shown: dict[str, Any] = {}
     found = []
     for role, url, client in (
@@ -36,7 +36,7 @@ def redis_memory(visit: CheckContext) -> CheckResult:
             words = f"{role}: {data['used_bytes']} of {data['maxmemory_bytes']} bytes are used"
             found.append(Problem(f"memory.{role}", words))
         if role != "cache" and data["policy"] != "noeviction":
-            words = f"{role}: maxmemory-policy is {data['policy']}, which throws accepted work away"
+            words = f"{role}: maxmemory-policy is {data['policy']}, which deletes accepted work"
             found.append(Problem(f"policy.{role}", words))
     if not shown:
         raise Away("away")
@@ -76,13 +76,13 @@ def unwritten(role: str, client: redis.Redis) -> list[tuple[str, str]]:
         found.append(("unwritten", f"{words}: make room on the server's disk"))
     for field, what in (("aof_last_bgrewrite_status", "append-only file"), ("rdb_last_bgsave_status", "snapshot")):
         if info.get(field, "ok") != "ok":
-            words = f"{role}: the server could not write its {what} anew ({field} is {info[field]})"
-            found.append((field.split("_")[2], f"{words}: see its log and the room on its disk"))
+            words = f"{role}: the server could not rewrite its {what} ({field} is {info[field]})"
+            found.append((field.split("_")[2], f"{words}: see its log, and how much room its disk has"))
     return found
 
 
 def media(visit: CheckContext) -> CheckResult:
-    """The disk of the media folder; a bucket is its provider's."""
+    """Report how full the media folder's disk is. A bucket is its provider's concern."""
     if visit.settings.media.s3_bucket is not None:
         return CheckResult({"bucket": visit.settings.media.s3_bucket})
     folder = visit.settings.media_folder
@@ -95,7 +95,7 @@ def media(visit: CheckContext) -> CheckResult:
 
 
 def breakers(visit: CheckContext) -> CheckResult:
-    """Models that the fleet calls no more."""
+    """Report open circuit breakers: what the fleet does not call for now."""
     cache: redis.Redis = need(visit.cache)
     found: dict[str, str] = {}
     for key in cache.scan_iter(f"{PREFIX}*", count=500):
@@ -108,13 +108,13 @@ def breakers(visit: CheckContext) -> CheckResult:
 
 
 def sockets(visit: CheckContext) -> CheckResult:
-    """Event streams that this machine's gateways hold open for web pages; beyond what is allowed they refuse."""
+    """Report how many event streams this machine's gateways hold open for web pages, of how many they allow."""
     folder = visit.settings.metrics_folder
     held, allowed = (
         sum(metrics.counted(one, folder).values()) for one in (STREAMS, STREAMS_ALLOWED)
     )  # fmt: skip
     if not allowed:
-        raise Away("no gateway of this machine keeps numbers")
+        raise Away("no gateway of this machine reports metrics")
     words = f"{held:.0f} of {allowed:.0f} event streams are open: more gateways, or WIDGET_STREAMS_MAX"
     return CheckResult({"event_streams": int(held), "allowed": int(allowed)},
                  (Problem("full", words),) if held >= STREAMS_SHARE * allowed else ())  # fmt: skip

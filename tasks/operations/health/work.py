@@ -1,4 +1,4 @@
-"""The work: what waits, what needs a person, and whether the scheduled jobs run."""
+"""Health checks of the work: what waits, what needs a person, and whether the scheduled jobs run."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def journal(visit: CheckContext) -> CheckResult:
 
 
 def unread_words(unread: int, shards: int) -> str:
-    """Of requests that were accepted under a higher JOURNAL_SHARDS."""
-    return f"{unread} accepted requests wait where nobody reads: set JOURNAL_SHARDS to {shards} until they are stored"
+    """Return the problem's text for requests that were accepted under a higher JOURNAL_SHARDS."""
+    return f"{unread} accepted requests wait in unread shards: set JOURNAL_SHARDS to {shards} until they are stored"
 
 
 def balance(visit: CheckContext) -> CheckResult:
-    """The newest take of what was received against what is stored, counted apart."""
+    """Report the newest balance of what was received and what is stored, which are counted independently."""
     newest = balances.newest(need(visit.conn))
     if newest is None:
         return CheckResult({})
@@ -58,14 +58,16 @@ def balance(visit: CheckContext) -> CheckResult:
     data = {"missing": newest.missing, "in_flight": newest.in_flight, "taken_s": round(age_s)}
     problems = []
     if newest.missing:
-        problems.append(Problem("open", f"{newest.missing} requests more received than stored: ./switchboard balance"))
+        problems.append(
+            Problem("open", f"{newest.missing} more requests were received than stored: ./switchboard balance")
+        )
     if age_s > BALANCE_S:
-        problems.append(Problem("old", f"nobody has taken the balance for {age_s:.0f} s: is beat running?"))
+        problems.append(Problem("old", f"the balance was last taken {age_s:.0f} s ago: is beat running?"))
     return CheckResult(data, tuple(problems))
 
 
 def queues(visit: CheckContext) -> CheckResult:
-    """Wake-ups that nobody has taken. They have no age: what they announce has, below."""
+    """Report the wake-ups in each queue. They have no age; the rows that they announce have one (below)."""
     depths = state.of_queues(need(visit.broker))
     empty = clearing(visit, {wakeup_queue(name): depth for name, depth in depths.items()})
     return CheckResult({name: {"wakeups": depth, **empty[wakeup_queue(name)]} for name, depth in depths.items()}, tuple(
@@ -107,7 +109,7 @@ def rows(visit: CheckContext) -> CheckResult:
 
 
 def background(visit: CheckContext) -> CheckResult:
-    """Documents, attachments and imports: what is due and since when."""
+    """Report documents, attachments and imports that are due, and since when."""
     found = state.of_background(need(visit.conn))
     empty = clearing(visit, {one.station: one.overdue for one in found})
     return CheckResult(
@@ -126,7 +128,7 @@ def background(visit: CheckContext) -> CheckResult:
 
 
 def channels(visit: CheckContext) -> CheckResult:
-    """Those whose messages do not come, and what platforms told of them."""
+    """Report channels whose messages do not arrive, and of which a platform reported a problem."""
     found = channel_health.troubled(need(visit.conn))
     data: dict[str, Any] = {"failing": {}, "told": {}}
     problems = []
@@ -163,24 +165,27 @@ def dropped(visit: CheckContext) -> CheckResult:
 
 
 def overload(visit: CheckContext) -> CheckResult:
-    """How long the last customer still waits, at the pace of the reply workers, and whose answers are kept short."""
+    """Report for how long the last customer will wait, at the reply workers' pace, and which companies get cheaper
+    answers."""
     now = load.now(need(visit.conn))
     steps = {step: sum(one == level for one in now.levels.values()) for level, step in enumerate(STEPS[1:], 1)}
     data = {"clear_s": round(now.clear_s, 1), "per_s": round(now.per_s, 2), "companies": steps}
     short = steps["passages"] + steps["handover"]
-    words = f"{short} companies' customers get passages or an apology, the last of them waits for {now.clear_s:.0f} s"
-    return CheckResult(data, (Problem("short", f"{words}: more reply workers shorten it"),) if short else ())
+    words = f"{short} companies' customers get passages or an apology, and the last one will wait {now.clear_s:.0f} s"
+    return CheckResult(data, (Problem("short", f"{words}: start more reply workers"),) if short else ())
 
 
 def budgets(visit: CheckContext) -> CheckResult:
-    """Tokens of the day (UTC)."""
+    """Report companies that have used up their tokens of the day (UTC)."""
     found = usage.budgets_today(need(visit.conn), visit.settings.answers.budget_cheaper_share)
-    words = f"{found.beyond} companies have used their tokens of the day and get passages: ./switchboard budget"
+    words = (
+        f"{found.beyond} companies have used up their tokens of the day and get quoted passages: ./switchboard budget"
+    )
     return CheckResult(asdict(found), (Problem("beyond", words),) if found.beyond else ())
 
 
 def jobs(visit: CheckContext) -> CheckResult:
-    """The newest run of every job."""
+    """Report the newest run of every job."""
     last = jobs_store.last_runs(need(visit.conn))
     shown, problems = {}, []
     for name, run in sorted(last.items()):
@@ -191,12 +196,12 @@ def jobs(visit: CheckContext) -> CheckResult:
         if run.outcome == "failed":
             problems.append(Problem(f"failed.{name}", f"{name} failed: {run.error}: ./switchboard job history {name}"))
         elif run.outcome == "running" and (visit.now - run.started_at).total_seconds() > RUNNING_S:
-            problems.append(Problem(f"stuck.{name}", f"{name} runs since {run.started_at:%Y-%m-%d %H:%M}"))
+            problems.append(Problem(f"stuck.{name}", f"{name} has been running since {run.started_at:%Y-%m-%d %H:%M}"))
     return CheckResult(shown, tuple(problems))
 
 
 def backups(visit: CheckContext) -> CheckResult:
-    """The newest backup, and the newest that was seen to restore. A system younger than the term owes none yet."""
+    """Report the newest backup and the newest that was restored as a test. A new system need not have one yet."""
     conn, settings = need(visit.conn), visit.settings
     found = backups_store.state(conn)
     data = {
@@ -205,15 +210,15 @@ def backups(visit: CheckContext) -> CheckResult:
     }  # fmt: skip
     problems = []
     for key, at, hours, words in (
-        ("old", found.made_at, settings.backup.alert_after_h, "there is no backup of the last {:.0f} hours"),
+        ("old", found.made_at, settings.backup.alert_after_h, "no backup was made in the last {:.0f} hours"),
         ("unproven", found.restorable_at, settings.backup.proof_alert_after_h,
-         "no backup of the last {:.0f} hours was seen to restore"),
+         "no backup was restored as a test in the last {:.0f} hours"),
     ):  # fmt: skip
         since = at or found.born_at
         if since is not None and (visit.now - since).total_seconds() > hours * 3600:
             problems.append(Problem(key, f"{words.format(hours)}: ./switchboard backup list"))
     if found.proof in ("differs", "failed"):
-        words = f"the newest backup that was tried does not restore ({found.proof}): ./switchboard job history"
+        words = f"the newest backup that was tested does not restore ({found.proof}): ./switchboard job history"
         problems.append(Problem("broken", words))
     return CheckResult(data, tuple(problems))
 
