@@ -54,12 +54,12 @@ class EmbeddedServices:
 
     @property
     def database_url(self) -> str:
-        """As switchboard_app: owns nothing, cannot bypass row-level security."""
+        """Return the address as switchboard_app, which owns nothing and cannot bypass row-level security."""
         return self.postgres.database_url
 
     @property
     def database_admin_url(self) -> str:
-        """As switchboard_admin: owns the database, sees all companies."""
+        """Return the address as switchboard_admin, which owns the database and sees all companies."""
         return self.postgres.database_admin_url
 
     @property

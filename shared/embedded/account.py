@@ -1,4 +1,4 @@
-"""The system account that PostgreSQL runs as where we are root, which it refuses to be.
+"""The system account that PostgreSQL runs as if we are root, because it refuses to run as root.
 
 An account of its own: what other services run as (`nobody` above all) could read the database's files and memory. It is
 made once, as packages of servers do, and stays.
@@ -33,7 +33,7 @@ LOCKED_PAUSE_S = 0.1
 
 
 def unprivileged_account() -> Account | None:
-    """Whom PostgreSQL runs as: None means ourselves; root needs somebody else. Makes the account on first use.
+    """Return the account that PostgreSQL runs as, made on first use if we are root; None: our own.
 
     Raises ServiceFailed when it can neither be found nor made.
     """

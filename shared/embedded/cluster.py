@@ -1,4 +1,4 @@
-"""The files of the embedded PostgreSQL: made once by initdb, never half, never over older ones."""
+"""Makes the files of the embedded PostgreSQL once, by initdb: never incomplete, never over older ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ensure_cluster(folder: DataFolder, binaries: Path, cluster: Path, account: A
 
 
 def _make(folder: DataFolder, binaries: Path, cluster: Path, account: Account | None, *, sync: bool) -> None:
-    """initdb into a folder of another name, so that a half-made cluster is never taken for a whole one."""
+    """Run initdb in a folder of another name, so that an incomplete cluster is never used."""
     new = cluster.with_name("postgres-new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
@@ -75,7 +75,7 @@ def _initdb(binaries: Path, cluster: Path, password_file: Path, account: Account
 
 
 def _run(argv: list[str], cwd: Path, account: Account | None) -> str:
-    """Run a program to its end; what it complained of if it failed, else ''."""
+    """Run a program to its end; return its error output if it failed, else an empty string."""
     try:
         process = spawn(argv, cwd=cwd, account=account, output=subprocess.PIPE)
         output, _ = process.communicate(timeout=INITDB_WITHIN_S)

@@ -75,14 +75,14 @@ class DataFolder:
         return LOCK_FILE in found or found <= MADE_BY_US
 
     def subfolder(self, name: str) -> Path:
-        """A folder inside, for our eyes only."""
+        """Make a folder inside that only we can read."""
         folder = self.path / name
         folder.mkdir(mode=0o700, exist_ok=True)
         close_to_others(folder)
         return folder
 
     def log_file(self, name: str) -> Path:
-        """Where a server's output is appended. A file that grew large is kept once as `<name>.log.1`."""
+        """Return the file that a server appends its output to. One that grew large is kept once as `<name>.log.1`."""
         log = self.subfolder("log") / f"{name}.log"
         if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
             log.replace(log.with_suffix(".log.1"))

@@ -1,4 +1,4 @@
-"""Looks after the embedded servers and their disk while a system runs: one that ended is started again."""
+"""Watches the embedded servers and their disk while a system runs, and restarts a server that ended."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Before the servers are stopped."""
+        """Stop watching; call it before the servers are stopped."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -58,7 +58,7 @@ class Keeper:
                 self._start(server, full)
 
     def _tell_of_disks(self) -> bool:
-        """Log what changed. Returns whether some disk takes nothing."""
+        """Log what changed. Return whether a disk takes no writes."""
         try:
             rooms = self._look()
         except OSError:

@@ -1,4 +1,4 @@
-"""Which port a server of this machine listens on: the one that was asked for, or a free one where nobody asked."""
+"""Chooses the port that a server of this machine listens on: the one that was set, or else a free one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def choose_port(preferred: int | None, *, host: str = LOOPBACK, but: frozenset[int] = frozenset()) -> int:
-    """The preferred port of a host if it is free, else another that is free now. but: ports not to choose.
+    """Return the preferred port of a host if it is free, else another free one. but: ports not to choose.
 
     Raises SettingsError when none is free.
     """
@@ -28,7 +28,7 @@ def choose_port(preferred: int | None, *, host: str = LOOPBACK, but: frozenset[i
 
 
 def problem_of(host: str, port: int) -> OSError | None:
-    """Why nobody can listen on this port of this host just now; None if one can."""
+    """Return why nobody can listen on this port of this host now; None if it is free."""
     try:
         for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind) as probe:

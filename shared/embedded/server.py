@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: started on a port that is kept, stopped, killed, restarted."""
+"""The base of the embedded servers: start on a port that is kept, stop, kill, restart."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def start(self, within_s: float = 60.0) -> Self:
-        """Returns when everything is usable. Raises ServiceFailed with the last lines of the log."""
+        """Start the server; returns when it is usable. Raises ServiceFailed with the last lines of the log."""
 
     @abstractmethod
     def _argv(self) -> Sequence[str]:
-        """How the program is run on self.port."""
+        """Return the command line that runs the program on self.port."""
 
     @abstractmethod
     def _answers(self) -> bool:
-        """Whether it can be worked with yet."""
+        """Return whether the server is usable yet."""
 
     def _passes(self, log: str) -> bool:
-        """Whether a start that ended with these lines may succeed a moment later."""
+        """Return whether a start that ended with these log lines may succeed a moment later."""
         return False
 
     def stop(self) -> None:
-        """In order: what was accepted is on disk."""
+        """Stop the server properly: what it accepted is on disk."""
         if self._process is not None:
             self._process.stop(self.stop_within_s)
 

@@ -58,11 +58,11 @@ class Valkey(EmbeddedServer):
 
     @property
     def redis_url(self) -> str:
-        """The logical database 0, with the password."""
+        """Return the address of the logical database 0, with the password."""
         return self.database_url(0)
 
     def database_url(self, number: int) -> str:
-        """The logical database of that number, 0 to 15."""
+        """Return the address of a logical database, 0 to 15."""
         return f"redis://:{self._folder.secret(SECRET)}@127.0.0.1:{self._address_port()}/{number}"
 
     def _write_config(self) -> Path:

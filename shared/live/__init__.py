@@ -1,1 +1,1 @@
-"""News for whoever watches: published after the commit, fire and forget. The tables stay the truth."""
+"""Live events for open pages: published after the commit, fire and forget. Only the tables are authoritative."""

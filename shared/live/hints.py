@@ -1,4 +1,4 @@
-"""Listening for hints that a lease was lost. A hint makes its holder look now; without one it looks every second."""
+"""Receives hints that a lease was lost. A hint makes the holder check at once; without one it checks every second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HINTS_MAX = 1_000
 
 
 class HintListener:
-    """One subscription, for one thread. Not a client that others use: the connection waits here."""
+    """One subscription, for one thread, on a connection of its own, because it blocks while it waits."""
 
     def __init__(self, client: redis.Redis) -> None:
         database = int(client.connection_pool.connection_kwargs.get("db") or 0)
@@ -20,7 +20,7 @@ class HintListener:
         self._subscription: redis.client.PubSub | None = None
 
     def listen(self) -> list[Moved]:
-        """The hints that came, after at most WAIT_S. Raises redis' errors; the next call subscribes anew."""
+        """Return the hints that came within WAIT_S. Raises redis' errors; the next call subscribes again."""
         try:
             return self._listen()
         except (redis.RedisError, OSError):

@@ -1,4 +1,4 @@
-"""Watching conversations from an event loop: one subscription connection for all watchers of a process."""
+"""Watches conversations from an event loop, with one subscription connection for all watchers of a process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Watcher:
         self._arrived = asyncio.Event()
 
     async def next(self, timeout_s: float) -> News | None:
-        """The next news; None after timeout_s, and as soon as the table must be read."""
+        """Return the next event; None after timeout_s, and as soon as the table must be read."""
         if not self._news and not self.behind:
             try:
                 await asyncio.wait_for(self._arrived.wait(), timeout_s)
@@ -52,7 +52,7 @@ class Watcher:
         self._arrived.set()
 
     def fall_behind(self) -> None:
-        """Forget what waits: the table says it better."""
+        """Forget the events that wait, because the table is about to be read."""
         self._news.clear()
         self.behind = True
         self._arrived.set()
@@ -82,7 +82,7 @@ class Hub:
         self._task = asyncio.create_task(self._run())
 
     def stop_watching(self) -> None:
-        """Every watcher's stream should end now: `closing` says so."""
+        """Tell every watcher, by `closing`, to end its stream now."""
         self.closing = True
         for watchers in self._watchers.values():
             for watcher in watchers:

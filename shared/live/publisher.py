@@ -1,4 +1,4 @@
-"""Publishing: fire and forget, in order, on a thread of its own, so that no flow ever waits for Redis."""
+"""Publishes live events in order on a thread of its own, fire and forget, so that nobody waits for Redis."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class Publisher:
         self._away_until_s: float | None = None
 
     def tell(self, chats: Iterable[Chat], news: News, heard: Heard | None = None) -> None:
-        """News for those who watch these conversations."""
+        """Publish events of these conversations."""
         for chat in chats:
             self._put(_Waiting(chat.topic, encode(news), heard))
 
     def hint(self, moved: Iterable[Moved]) -> None:
-        """Make the holders of leases look into the table now."""
+        """Make the holders of leases check the table now."""
         for one in moved:
             self._put(_Waiting(HINTS, encode(one), None))
 
     def close(self) -> None:
-        """Publish what waits, within a bound, and end."""
+        """Publish what still waits, for a limited time, and end."""
         with self._changed:
             self._closing = True
             self._changed.notify()

@@ -1,4 +1,4 @@
-"""The pieces of an answer in the making, for whoever watches its conversation."""
+"""Publishes the pieces of an answer while it is generated, for pages that show its conversation."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class AnswerStream:
         self._told = False
 
     def piece(self, text: str) -> None:
-        """More of the text."""
+        """Add a piece of the text."""
         self._text += text
         if self._timer is None and not self._closed:
             pause_s = self._pause_s * (1 + len(self._text) // LONG_CHARS)
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._publish)
 
     def restart(self) -> None:
-        """Another attempt begins: what the one before it said does not count."""
+        """Begin another attempt: the text of the one before it is dropped."""
         self._text = ""
 
     def became_message(self) -> None:
-        """The answer was committed: no more pieces, the message takes their place."""
+        """End the pieces, because the answer was committed and its message replaces them."""
         with self._lock:
             self._closed = True
             self._publisher.tell([self._chat], Stored(self._answer))

@@ -51,7 +51,7 @@ class PartialAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A generation ended without becoming a message: what was shown of it goes."""
+    """A generation ended without becoming a message: pages remove its pieces."""
 
     answer: AnswerId
 
@@ -91,7 +91,7 @@ def encode(news: News | Moved) -> bytes:
 
 
 def decode(raw: bytes) -> News | Moved | None:
-    """None for what this version does not understand: during an upgrade both speak."""
+    """Parse an event; None if this version does not know it: during an upgrade both versions publish."""
     try:
         said = orjson.loads(raw)
         answer = AnswerId(said["t"], said["e"]) if said.get("t") is not None else None

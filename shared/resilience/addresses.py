@@ -70,7 +70,7 @@ def parsed(address: str) -> Address | None:
 
 
 def is_public(address: Address) -> bool:
-    """Whether it belongs to the public network, to somebody who may run a server there.
+    """Return whether an address belongs to the public network, where somebody may run a server.
 
     IPv6 addresses that stand for an IPv4 address are refused, whichever that is (6to4, Teredo, IPv4-compatible,
     IPv4-translated, the local NAT64 prefix 64:ff9b:1::/48), but for the two that `parsed` resolves.

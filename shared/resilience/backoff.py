@@ -1,4 +1,4 @@
-"""How long to wait before another attempt."""
+"""Computes how long to wait before another attempt."""
 
 from __future__ import annotations
 

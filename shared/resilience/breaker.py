@@ -1,4 +1,4 @@
-"""Circuit breakers: after repeated failures a service is left alone for a while, then tried with one call.
+"""Circuit breakers: after repeated failures a service is not called for a while, then tried with one call.
 
 pybreaker keeps state and counts. Three things stand here, because it has them not: exactly one trial call
 while half-open (it lets everybody through), outcomes that say nothing about the service (its excluded exceptions
@@ -36,7 +36,7 @@ class BreakerOpen(ModelUnavailable):
 
 
 class _Outcome(Exception):
-    """What pybreaker is told that a call raised; nobody else sees it."""
+    """Stands for a call's failure inside pybreaker; never raised to callers."""
 
 
 def _succeed() -> None:
@@ -83,7 +83,7 @@ class Breaker:
 
     @property
     def state(self) -> State:
-        """As the next caller would find it: an open breaker whose time is over is half-open."""
+        """Return the state that the next caller would find: an open breaker whose time is over is half-open."""
         with self._lock:
             if self._machine.current_state == pybreaker.STATE_OPEN and self._wait_s() <= 0:
                 return "half-open"
@@ -91,7 +91,7 @@ class Breaker:
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Around one call, in sync or async code: `with breaker.calling(): await call()`.
+        """Guard one call, in sync or async code: `with breaker.calling(): await call()`.
 
         Raises BreakerOpen without running the block while the breaker is open or its trial call is under way.
         """
@@ -108,7 +108,7 @@ class Breaker:
 
     @asynccontextmanager
     async def guarding(self) -> AsyncIterator[None]:
-        """As calling(), with the face of a breaker that has to ask others first."""
+        """As calling(), with the interface of a breaker that has to ask Redis first."""
         with self.calling():
             yield
 
@@ -132,11 +132,11 @@ class Breaker:
 
     @property
     def failures(self) -> int:
-        """In a row, while closed."""
+        """Return the number of failures in a row, while closed."""
         return int(self._counts.counter)
 
     def open_for_s(self) -> float | None:
-        """Seconds until a trial is due, 0 if one is; None while closed."""
+        """Return the seconds until a trial is due, 0 if one is; None while closed."""
         with self._lock:
             if self._machine.current_state == pybreaker.STATE_CLOSED:
                 return None

@@ -1,4 +1,4 @@
-"""What moves a shared breaker inside Redis, where it moves for everybody at once.
+"""Lua scripts that change a shared breaker's state inside Redis, for all processes at once.
 
 A hash holds `opened` (microseconds of the server's clock, 0 while closed), `failures` in a row, and `era`, which
 changes with each opening and closing, so that a call from before cannot undo it. A key beside it is the trial call's

@@ -93,14 +93,14 @@ def rooms(settings: Settings, *, stat: Stat = os.statvfs) -> list[DiskSpace]:
 
 
 def journal_folder(settings: Settings) -> Path | None:
-    """Where the embedded server keeps the journal; None where another server keeps it."""
+    """Return the folder of the embedded journal; None if another server keeps the journal."""
     folder = settings.system.data_dir / "valkey"
     url = settings.redis.journal_url or settings.redis.url or ""
     return folder if urlsplit(url).hostname in LOOPBACK and (folder / "valkey.conf").is_file() else None
 
 
 def _places(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """What of ours is on this machine, and where it exists."""
+    """Return which of our folders are on this machine, as far as they exist."""
     wanted = [("DATA_DIR", settings.system.data_dir)]
     if journal_folder(settings) is not None:
         wanted.append(("the journal", settings.system.data_dir / "valkey"))

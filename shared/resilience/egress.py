@@ -1,4 +1,4 @@
-"""Requests to addresses that customers or companies gave us: they must not reach our own network.
+"""Guarded requests to addresses that customers or companies gave us, which must not reach our own network.
 
 A name is resolved once, every address is judged, and the connection goes to the address that was judged: a second
 look-up could answer differently (DNS rebinding). Redirects are judged in the same way, one by one. What may be reached
@@ -36,14 +36,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class EgressRefused(Permanent):
-    """The address is none that we send requests to."""
+    """The address is one that requests are not sent to."""
 
     def __init__(self, why: str) -> None:
         super().__init__("address_refused", why)
 
 
 class Unreachable(Transient):
-    """No answer was had. sent: whether the request may have arrived all the same."""
+    """There was no response. sent: whether the request may have arrived all the same."""
 
     def __init__(self, why: str, *, sent: bool) -> None:
         super().__init__(why)
@@ -68,13 +68,13 @@ class Fetched:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """All addresses of a name, by the system's resolver. Raises OSError."""
+    """Return all addresses of a name, by the system's resolver. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(place[0]) for *_, place in found))
 
 
 def origin_of(url: str) -> Origin:
-    """Raises ValueError for what is no web address."""
+    """Raises ValueError for what is not a web address."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not a web address")
@@ -86,7 +86,7 @@ def _usual_port(scheme: str) -> int:
 
 
 class _Guard(httpx.AsyncBaseTransport):
-    """Judges where the requests of one purpose go, and sends each exactly there."""
+    """Checks where the requests of one purpose go, and sends each exactly to the address that was checked."""
 
     def __init__(
         self,

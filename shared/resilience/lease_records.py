@@ -1,4 +1,4 @@
-"""What this process has leased, in a file that outlives it. Whoever finds the file's lock free gives it back at once.
+"""Crash-safe record of a process' leases; when the file's lock is free, the process died and others release them.
 
 A lease alone makes a killed process' work wait until it ends. The file costs a microsecond a lease and no statement;
 the epoch in it fences what is given back, so a file that is old, torn or read twice does nothing.
@@ -73,7 +73,7 @@ class LeaseRecords:
         new.rename(self._path)  # only now is it seen, with its lock
 
     def say_ready(self) -> None:
-        """This process does its station's work from now on: whoever stood in may stop."""
+        """Note that this process does its station's work from now on: processes that stood in may stop."""
         with self._lock:
             if self._bytes is not None:
                 _PLACE.pack_into(self._bytes, 0, _READY, 0, 0, 0)
@@ -98,7 +98,7 @@ class LeaseRecords:
                 self._free.append(place)
 
     def close(self) -> None:
-        """In order: nothing is left to give back."""
+        """Close the record of a process that ends properly: no lease is left to release."""
         with self._lock:
             if self._bytes is None or self._path is None:
                 return
@@ -110,7 +110,7 @@ class LeaseRecords:
 
 
 class Left(Enum):
-    """What of a dead process stays for the next look."""
+    """What of a dead process is left for the next round."""
 
     NOTHING = "nothing"
     ITS_DEATH = "its_death"
@@ -140,7 +140,7 @@ def reclaim_from_dead(folder: Path, reclaim: Callable[[str, list[LeaseRecord]], 
 
 
 def served(folder: Path) -> set[str]:
-    """Stations of which a process lives and is ready."""
+    """Return the stations of which a process is alive and ready."""
     found = set()
     for path in folder.glob(f"*{_SUFFIX}"):
         try:

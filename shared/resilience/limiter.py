@@ -1,4 +1,4 @@
-"""Rates shared by all processes: a platform's limits hold for the channel, not for one worker."""
+"""Rate limits shared by all processes, because a platform limits a channel and not one worker."""
 
 from __future__ import annotations
 

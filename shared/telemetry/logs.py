@@ -57,7 +57,7 @@ class Lines:
         self._fixed = {"logger": name, "process": process, "level": "info"}
 
     def write(self, event: str, lines: Iterable[Fields]) -> None:
-        """Plain fields only."""
+        """Keep only plain values as fields."""
         if self._logger.isEnabledFor(logging.INFO):
             fixed = {**self._fixed, "event": event, "timestamp": datetime.now(UTC)}
             option = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
@@ -66,7 +66,7 @@ class Lines:
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:
-    """Python would print the error's text."""
+    """Drop the error's text, which Python would print."""
     if died.exc_value is not None and died.exc_type is not SystemExit:
         name = died.thread.name if died.thread is not None else ""
         structlog.get_logger(__name__).error("thread_died", thread=name, exc_info=died.exc_value)

@@ -1,4 +1,4 @@
-"""Numbers that several processes write side by side: memory-mapped files, one set a process, summed when asked for.
+"""Metrics of several processes in memory-mapped files, one set per process, summed when they are read.
 
 The files are prometheus-client's multiprocess format, so that its collector adds them up. Its own writer is not used:
 it takes its folder from an environment variable at import, names a process by its number alone (which containers that
@@ -79,7 +79,7 @@ class Book:
                 file.write_value(key, value, 0.0)
 
     def _begin(self, kind: str, keys: Sequence[str]) -> bool:
-        """False: the file is full."""
+        """Return False if the file is full."""
         values, file = self._values[kind], self._files[kind]
         new = [key for key in dict.fromkeys(keys) if key not in values]
         if len(values) + len(new) > SERIES_MAX:
@@ -100,7 +100,7 @@ class Book:
                 self._files[kind].write_value(key, value, 0.0)
 
     def close(self) -> None:
-        """Nothing is written after this; what was counted stays."""
+        """Close the files. What was counted stays."""
         with self._lock:
             for file in self._files.values():
                 file.close()

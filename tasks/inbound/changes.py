@@ -1,4 +1,4 @@
-"""Edits, deletions and reactions. They may come before their message, twice, and in any order; the end is the same.
+"""Applies edits, deletions and reactions, which may come before their message, twice, and in any order.
 
 An edit keeps the newest wording only, a deletion none at all: what a customer took back is not ours to keep.
 """
@@ -19,7 +19,7 @@ from tasks.inbound.batch import Batch, Placed, Stored, event_action, happened_at
 
 
 def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
-    """Edit and delete. The conversations are locked, and the batch's own messages are stored."""
+    """Apply edits and deletions. The conversations are locked, and the batch's own messages are stored."""
     if not batch.changes:
         return
     targets = sorted({target for p in batch.changes for target in (*_targets(batch, p), *_elsewhere(batch, p))})

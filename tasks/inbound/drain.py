@@ -1,4 +1,4 @@
-"""Draining one journal stream: hold it, read, store, commit, and only then let the entries go."""
+"""Drains journal streams: lock, read, store, commit, and only then remove the entries."""
 
 from __future__ import annotations
 
@@ -181,12 +181,12 @@ class Drain:
 
 
 def _is_system_fault(error: Exception) -> bool:
-    """SQLSTATE class 42: undefined things and lost grants, which hit every entry alike."""
+    """Return whether an error is of SQLSTATE class 42: undefined objects and lost grants, which hit every entry."""
     return isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith("42")
 
 
 def _names_the_entry(error: Exception) -> bool:
-    """Whether the failure can only be the entry's own: its data, or its shape."""
+    """Return whether only the entry itself can be the cause: its data, or its structure."""
     if isinstance(error, psycopg.Error):
         return isinstance(error, psycopg.DataError | psycopg.IntegrityError) or (error.sqlstate or "") == "P0001"
     return isinstance(error, ValueError | TypeError | LookupError)

@@ -1,4 +1,4 @@
-"""What inbound events do: which station takes which, in which order, and the effects too small for one of their own.
+"""Dispatches inbound events: which station handles which, in which order; and the effects of the small ones.
 
 Locks are taken in one order by everybody: contacts, conversations, parts, channels, a company's totals.
 """
@@ -107,7 +107,7 @@ def _by_us(p: Placed) -> bool:
 
 
 def _read(conn: Conn, batch: Batch, stored: Stored) -> None:
-    """An agent has read a conversation elsewhere, in the platform's own inbox."""
+    """Mark conversations as read that an agent has read in the platform's own inbox."""
     here = {batch.locked[p.chat] for p in batch.reads if p.chat in batch.locked}
     for company_id, count in conversation_bulk.mark_all_read(conn, [(one.company_id, one.id) for one in here]).items():
         batch.count(company_id, 0, -count)
@@ -120,7 +120,7 @@ def _read(conn: Conn, batch: Batch, stored: Stored) -> None:
 
 
 def _note(conn: Conn, batch: Batch) -> None:
-    """Where customers came from."""
+    """Store the referrals by which customers came."""
     newest: dict[tuple[int, int], tuple[str, datetime]] = {}
     told = [(p, p.event.payload or p.event.text or "") for p in batch.facts]
     told += [(p, p.event.referral) for p in batch.talk if p.event.kind == "message" and p.event.referral is not None]

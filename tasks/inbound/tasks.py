@@ -1,4 +1,4 @@
-"""When the balance of requests is taken: what was received against where all of it is."""
+"""Celery task that takes the balance of requests: what was received, and where all of it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STUCK_AFTER_S = 300.0
 
 @app.task(base=Step, bind=True, name="inbound.take_balance", runs_on=queues.INTAKE)
 def take_balance(self: Step) -> None:
-    """Take the balance, write it down, and say aloud what is wrong."""
+    """Take the balance, store it, and log what is wrong."""
     take(self.process)
 
 

@@ -1,4 +1,4 @@
-"""Attachments: ask the platform where the bytes are, fetch them within bounds, look at them, and keep them."""
+"""Attachments: ask the platform for the address, fetch the bytes within limits, check them, and store them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Result(Enum):
 
 
 class Refused(Permanent):
-    """We do not want the attachment. reason: `too_large`, `type`, `infected`, `empty`, `address_refused`."""
+    """The attachment is refused. reason: `too_large`, `type`, `infected`, `empty`, `address_refused`."""
 
 
 def fetch_next(r: InboxResources, after_company: int) -> tuple[Result, int]:
@@ -129,7 +129,7 @@ def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
 
 
 def _mime(fetched: Fetched, attachment: Attachment) -> str:
-    """What its server says, else the platform, else its name."""
+    """Return the media type that its server says, else the platform, else its name."""
     guessed = mimetypes.guess_type(attachment.name or "")[0]
     for said in (fetched.headers.get("content-type"), attachment.mime, guessed):
         mime = (said or "").partition(";")[0].strip().lower()
@@ -139,7 +139,7 @@ def _mime(fetched: Fetched, attachment: Attachment) -> str:
 
 
 def _clean(r: InboxResources, content: bytes) -> bool:
-    """What the operator's scanner says. Raises Transient when it does not say."""
+    """Ask the operator's scanner for its verdict. Raises Transient if there is none."""
     command = r.settings.media.scan_command
     if not command:
         return True
@@ -158,7 +158,7 @@ def _clean(r: InboxResources, content: bytes) -> bool:
 
 
 def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, str]:
-    """Write down why, and whether it is tried again. Returns that and the reason, a static word."""
+    """Record why the fetch failed, and whether it is tried again. Returns that and the reason, a static word."""
     with r.db.transaction(claim.company_id) as conn:
         if isinstance(error, Refused | EgressRefused | TooLarge):
             media.refuse(conn, claim, error.reason)

@@ -1,4 +1,4 @@
-"""What fetching attachments needs of what a process holds open."""
+"""The resources that fetching attachments needs."""
 
 from __future__ import annotations
 

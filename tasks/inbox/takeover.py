@@ -31,7 +31,7 @@ def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool,
 
 
 class KeyReused(Exception):
-    """A key that came with another body before."""
+    """The idempotency key came with another body before."""
 
 
 @dataclass(frozen=True, slots=True)

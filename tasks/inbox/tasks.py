@@ -1,4 +1,4 @@
-"""When attachments are fetched and swept, and unread counts corrected."""
+"""Celery tasks of the inbox: fetch and sweep attachments, correct unread counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fetch_due(self: Step) -> None:
 
 
 def fetch_one(process: Process) -> bool:
-    """Fetch one; whether there may be more to do."""
+    """Fetch one attachment; return whether there may be more to do."""
     cursor = getattr(process.cursors, "media", 0)
     result, process.cursors.media = media.fetch_next(process.resources, cursor)
     # Nothing behind the cursor is not nothing: the next call begins at the first company.

@@ -1,4 +1,4 @@
-"""Archival: messages of quiet conversations leave the hot tables, with all that belongs to them, and can come back.
+"""Archival: moves messages of quiet conversations out of the hot tables, with all that belongs to them, and back.
 
 What leaves: messages older than a term of conversations in which nobody has written for as long, but for the last
 hundred of each. They stay readable where they were read.

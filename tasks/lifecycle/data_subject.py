@@ -22,7 +22,7 @@ STATEMENT_S = 600.0
 
 
 def export(work: Work, contact: Contact) -> dict[str, Any]:
-    """All that is kept of them, as JSON takes it. attachments: by their hash in the media store."""
+    """Everything that is stored about a contact, as JSON values. attachments: by their hash in the media store."""
     conversations, message_ids = [], []
     with work.transaction(statement_s=STATEMENT_S) as conn:
         for part in data_subjects.parts(conn, contact):

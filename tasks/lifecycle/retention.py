@@ -1,4 +1,4 @@
-"""Log retention: days that are over are dropped whole; companies' own terms are shorter or longer.
+"""Log retention: drops whole days when their time is over; companies may have shorter or longer terms.
 
 What customers and companies wrote is no log: only the tables of `retention_policies` are ever touched here.
 """
@@ -38,7 +38,7 @@ class Unit:
 
 
 def _units(conn: Conn, subjects: tuple[str, ...], today: date) -> Iterator[Unit]:
-    """What there is to do, in order."""
+    """Return the pieces of work, in order."""
     days, own = store.policies(conn), store.overrides(conn)
     for number, subject in enumerate(subjects):
         keep_from = today - timedelta(days=days[subject])

@@ -1,4 +1,4 @@
-"""When logs that are over go, quiet conversations are archived, and backups are made and tried."""
+"""Celery tasks of the lifecycle: drop old logs, archive quiet conversations, make and test backups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts: what the checks find wrong is told once, again after a day, and when it is over."""
+"""Alerts: a problem that a check finds is reported once, again after a day, and when it is over."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ SOCKET_S = 2.0
 
 
 class AlertNotTaken(Transient):
-    """The webhook did not take the alerts; they are told with the next look."""
+    """The webhook did not accept the alerts; they are sent with the next run."""
 
 
 def look(conn: Conn, settings: Settings, now: datetime) -> dict[str, health.Examined]:
-    """Every check, on connections of its own to Redis."""
+    """Run every check, on connections of its own to Redis."""
     with ExitStack() as clients:
 
         def client(name: str) -> object:

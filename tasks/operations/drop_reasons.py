@@ -1,4 +1,4 @@
-"""Who is told of an event that has no effect, by its reason.
+"""Says who is told of a dropped event, by its reason.
 
     counted  in the ledger, the balance and `events_total`: as it should be
     listed   also in `channel health` and the doctor: it may hold a customer's words, in a form that is not taken here
@@ -42,7 +42,7 @@ WHAT_TO_DO: Mapping[str, str] = {
 
 
 def told(reason: str) -> Told:
-    """What is not in the table is an alert."""
+    """Return the class of a reason. One that is not in the table is an alert."""
     return TOLD.get(reason, "alert")  # type: ignore[call-overload]
 
 

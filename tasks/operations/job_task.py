@@ -1,4 +1,4 @@
-"""JobTask: what every task of the timetable does."""
+"""JobTask, the base of every task of the timetable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ is the fleet's."""
 
 
 class JobTask(Step):
-    """The task of a job, whose name it has."""
+    """The Celery task of a job, under the job's name."""
 
     abstract = True
     job: Job
@@ -65,7 +65,7 @@ def task_of(job: Job, does: str, **options: Any) -> JobTask:
 
 @contextmanager
 def open_work(settings: Settings, clock: Clock, resources: Resources | None = None) -> Iterator[Work]:
-    """A connection of the owner's for one run."""
+    """Open a connection of the owner role for one run."""
     with timed.Connection.connect(
         settings.need("DATABASE_ADMIN_URL"), autocommit=True, connect_timeout=5, prepare_threshold=None,
         application_name="switchboard job",

@@ -1,4 +1,4 @@
-"""Jobs: scheduled work in bounded batches, within a time budget, that goes on where it stopped.
+"""Runs jobs: scheduled work in bounded batches, within a time budget, continued where it stopped.
 
 A job is a function that does one batch and says where the next one begins. Everything else stands here: the lease, so
 that two beats or a person and the timetable do not do it at once; the cursor, kept after each batch; the record.
@@ -126,13 +126,13 @@ class Ran:
 
 
 class LeaseLost(Transient):
-    """Somebody else is at the job by now."""
+    """Another process has taken the job over."""
 
 
 def run(
     job: Job, work: Work, *, slot: datetime | None, by: str = "timetable", budget_s: float | None = None
 ) -> Ran | None:
-    """Run a job until it is done or its time is over; None if its slot is done or somebody is at it.
+    """Run a job until it is done or its time is over; None if its slot is done or another process runs it.
 
     slot: the hour of the timetable that this run is for; None: now, because a person wants it. budget_s: default the
     job's. What goes wrong is recorded, and raised.
@@ -207,7 +207,7 @@ def _wait_for_no_disk(conn: Conn) -> None:
 
 
 def preview(job: Job, work: Work) -> Preview:
-    """What a run would do. Nothing is written: the transaction cannot."""
+    """Return what a run would do, in a read-only transaction."""
     with work.transaction() as conn:
         conn.execute("/* jobs.preview */ SET TRANSACTION READ ONLY")
         return job.preview(work)

@@ -1,4 +1,4 @@
-"""The timetable's minute, partitions ahead, whether all is well, and what tables weigh."""
+"""Celery tasks of operations: start due jobs, make partitions, evaluate alerts, record tables' sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which jobs are due: the timetable's hours against the rows that say what was done."""
+"""Finds the jobs that are due, by the timetable and the rows that say what was done."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Due:
 
 
 def due(conn: Conn, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -> list[Due]:
-    """Jobs whose hour has come, that nobody is at; the longest overdue first."""
+    """Return the jobs that are due and that nobody runs, the longest overdue first."""
     store.ensure(conn, {name: latest(entry.at, now) for name, entry in timetable.items()})
     rows = store.owed(conn)
     found = []
@@ -37,7 +37,7 @@ def due(conn: Conn, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -
 
 
 def slot_of(conn: Conn, name: str, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -> datetime | None:
-    """The hour that a job is due for just now; None if it is not (any more)."""
+    """Return the hour for which a job is due; None if it is not due (any more)."""
     return next((d.slot for d in due(conn, now, {name: timetable[name]})), None)
 
 

@@ -1,4 +1,4 @@
-"""Whether costly work may be done now: rates of seconds and minutes first, then what is left of the day."""
+"""Limits costly work: rates per second and minute first, then what is left of the day."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPREAD_S = 900.0
 
 
 class NotAllowed(Transient):
-    """It may be done later: after retry_after_s. reason: `daily_limit` or `rate`, a static word."""
+    """The work may be done after retry_after_s. reason: `daily_limit` or `rate`, a static word."""
 
     def __init__(self, reason: str, message: str, *, retry_after_s: float) -> None:
         super().__init__(message, retry_after_s=retry_after_s)

@@ -1,4 +1,4 @@
-"""Connecting a channel, looking whether it still fits, and telling its platform our address again."""
+"""Connects channels, checks their credentials, and registers their webhooks again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def known_of_app(connector: Connector, app: AppRow | None, secret: str | None) -
 async def identify(
     connector: Connector, http: httpx.AsyncClient, vault: Vault, app: AppRow | None, answers: Mapping[str, str]
 ) -> tuple[Identity, dict[str, str]]:
-    """Ask the platform who we are; returns that and all answers. Raises what the connector raises."""
+    """Ask the platform which account this is; returns that and all answers. Raises what the connector raises."""
     secret = rotation.secrets_of(vault, app)[0] if app is not None else None
     known = {**known_of_app(connector, app, secret), **answers}
     return await connector.identify(http, known), known

@@ -1,4 +1,4 @@
-"""Making companies, agents, apps and channels. For the owner role: what is made here decides who sees what."""
+"""Makes companies, agents, apps and channels. For the owner role, because this decides who sees what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looking after channels needs of what a process holds open."""
+"""The resources that looking after channels needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing secrets without a pause: an app's webhook secret, and the keys that everything is encrypted with."""
+"""Changes secrets without a pause: an app's webhook secret, and the keys that credentials are encrypted with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When channels are looked after: every few minutes by the timetable."""
+"""Celery task that asks platforms about our channels, every few minutes by the timetable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 @app.task(base=Step, bind=True, name="tenants.watch_channels", runs_on=queues.DELIVER)
 def watch_channels(self: Step) -> None:
-    """Ask platforms how their webhooks fare and tell a person where they fail. Running it twice tells nothing twice."""
+    """Ask platforms how webhooks to us fare, and report channels that fail. Running it twice reports nothing twice."""
     r = self.process.resources
     with r.db.transaction() as conn:
         if not rounds.begins(conn, self.name, not_within_s=HALF_S):

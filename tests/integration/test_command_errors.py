@@ -32,7 +32,7 @@ NOT_FOUND = {
     "there is no channel": ("channel", "enable", "1/999"),
     "there is no turn": ("receipt", "999"),
     "there is no document": ("documents", "delete", "1/999"),
-    "nothing has failed": ("documents", "retry", "--company", "1"),
+    "no failed import can be read again": ("documents", "retry", "--company", "1"),
     "no job is named": ("job", "run", "nothing"),
     "has no days of its own": ("retention", "unset", "llm_calls", "--company", "1"),
     "has no limit of its own": ("limits", "unset", "images", "--company", "1"),
@@ -41,7 +41,7 @@ NOT_FOUND = {
     "there is no contact": ("contact", "export", "1/9", "somewhere-new"),
     "nor was there": ("contact", "erase", "1/9", "--yes"),
     "nothing archived is older": ("archive", "delete", "--older-than", "60", "--yes"),
-    "nothing that is archived fits": ("archive", "restore", "--all"),
+    "nothing in the archive matches": ("archive", "restore", "--all"),
     "there is no embedding model": ("embedding-models", "switch", "no-such-model"),
     "is not in the ledger": ("request", "19f1fa0b1c0-0000"),
     "has the name 'Shoe shop' already": ("company", "rename", "1", "Shoe shop"),
@@ -193,4 +193,4 @@ def test_flower_is_never_run_open(run: Run) -> None:
     ended = run("worker", "flower")
 
     assert ended.code == 2
-    assert "FLOWER_PASSWORD is not set" in ended.err
+    assert "set FLOWER_PASSWORD" in ended.err

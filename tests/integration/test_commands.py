@@ -192,7 +192,7 @@ def test_a_dead_letter_is_listed_shown_without_words_and_redriven(run: Run, inbo
     assert run("dead-letters", "list").lines == ["there are no dead letters"]
     again = run("dead-letters", "redrive", place)
     assert (again.code, again.lines) == (1, [f"{place}  is not a dead letter"])
-    nothing_done(run("dead-letters", "redrive", "--reason", "NoSuch"), "no dead letter fits")
+    nothing_done(run("dead-letters", "redrive", "--reason", "NoSuch"), "no dead letter matches")
 
 
 def test_a_dead_letter_is_given_up_with_a_reason(run: Run, inbox: Inbox, bot: Bot) -> None:

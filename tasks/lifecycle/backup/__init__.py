@@ -1,4 +1,4 @@
-"""Backups: made every hour, thinned, and every day the newest is tried: does it restore, and does it balance?"""
+"""Backup jobs: make one every hour, delete those no longer kept, and restore the newest as a test every day."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def kept(backup: Backup) -> store.Kept:
 
 
 def to_thin(work: Work, place: BackupFolder) -> list[Backup]:
-    """Those that no tier keeps, but for the newest one that was seen to restore."""
+    """Return the backups that no tier keeps, without the newest one that was restored as a test."""
     restored = next((k.name for k in store.all_kept(work.conn) if k.proof == "restored"), None)
     found = {backup.name: backup for backup in place.all()}
     return [found[name] for name in superfluous(list(found), tiers_of(work.settings)) if name != restored]

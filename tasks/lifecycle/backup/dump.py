@@ -1,4 +1,4 @@
-"""Making a backup: pg_dump of one snapshot, with what was counted in that snapshot beside it."""
+"""Makes a backup: pg_dump of one snapshot, with the counts from the same snapshot."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BackupFailed(Permanent):
 
 
 def make(work: Work, place: BackupFolder) -> Backup:
-    """Make one, whole or not at all. Within place.held(). Raises NoRoom, BackupFailed."""
+    """Make a backup, complete or not at all. Within place.held(). Raises NoRoom, BackupFailed."""
     _need_room(place)
     half = place.half(name_of(work.clock.now()))
     started = time.monotonic()
@@ -155,6 +155,6 @@ def _run(
 
 
 def _first_error(log: str) -> str:
-    """The line that says why, without what it may quote of a row."""
+    """Return the line that says why, without what it may quote of a row."""
     line = next((line for line in log.splitlines() if "error" in line.lower() or "No space" in line), "")
     return f": {_QUOTED.sub(lambda m: m[0] if _NAME.fullmatch(m[0]) else '…', line)[:300]}" if line else ""

@@ -1,4 +1,4 @@
-"""The folder of backups: whole ones under their names, half ones under others, one process at work in it at a time."""
+"""The folder of backups: only complete ones have names of backups, and one process works in it at a time."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _READ_BYTES = 1 << 20
 
 
 class BackupFolderBusy(Transient):
-    """Somebody else makes, thins or restores backups in this folder just now."""
+    """Another process is making, deleting or restoring backups in this folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What became of trying a backup, and when. found: one of PROOFS."""
+    """The result of testing a backup, and when. found: one of PROOFS."""
 
     found: str
     at: datetime
@@ -86,14 +86,14 @@ class BackupFolder:
             os.close(fd)
 
     def all(self) -> list[Backup]:
-        """Whole backups, newest first."""
+        """Return the complete backups, newest first."""
         if not self.path.is_dir():
             return []
         names = sorted((p.name for p in self.path.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()), reverse=True)
         return [self._read(name) for name in names]
 
     def one(self, name: str) -> Backup:
-        """By its name, or `newest`. Raises NotFound."""
+        """Return a backup by its name, or `newest`. Raises NotFound."""
         known = self.all()
         found = next((b for b in known if name in (b.name, "newest")), None)
         if not known:
@@ -142,7 +142,7 @@ class BackupFolder:
 
 
 def _object_of(path: Path) -> dict[str, Any]:
-    """A file's JSON object; empty if there is none that can be read."""
+    """Read a file's JSON object; empty if there is none that can be read."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):  # its readers say "not known"
@@ -164,7 +164,7 @@ def size_of(path: Path) -> int:
 
 
 def checksum(path: Path, meanwhile: Callable[[], None] = lambda: None) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_READ_BYTES):

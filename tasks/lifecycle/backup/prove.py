@@ -1,4 +1,4 @@
-"""The proof that a backup restores: into a PostgreSQL of its own that nobody else sees, counted, and thrown away."""
+"""Proves that a backup restores: into a temporary PostgreSQL, where its rows are counted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _by_restoring(work: Work, backup: Backup) -> tuple[str, list[str]]:
 
 
 def check_files(work: Work, backup: Backup) -> None:
-    """Raises BackupFailed where they are not those that were written."""
+    """Raises BackupFailed if the files are not those that were written."""
     wanted = backup.manifest.get("sha256")
     if wanted is None or not backup.dump.is_file():
         raise BackupFailed(f"{backup.path} is damaged: its manifest or its dump is missing")
@@ -82,7 +82,7 @@ def check_files(work: Work, backup: Backup) -> None:
 
 
 def restore_into(work: Work, backup: Backup, admin_url: str) -> None:
-    """Into an empty database that has pgvector, as its owner. Raises BackupFailed at the first error."""
+    """Restore into an empty database that has pgvector, as its owner. Raises BackupFailed at the first error."""
     folder = work.settings.system.data_dir / "restore"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:

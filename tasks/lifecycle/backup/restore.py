@@ -1,4 +1,4 @@
-"""Restoring: into a database beside the one there is, counted, made safe, and only then put in its place."""
+"""Restores a backup beside the current database, compares it, makes it safe, and only then exchanges the two."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _erase(work: Work, company_id: int, contact_id: int) -> bool:
 
 
 def _exchange(server: Postgres, old_name: str) -> str | None:
-    """The restored database takes the name, in one transaction. An old one without a schema is not worth keeping."""
+    """Give the restored database the old one's name, in one transaction. An old one without a schema is dropped."""
     with _as_superuser(server) as conn:
         with psycopg.connect(server.database(DATABASE).admin_url, autocommit=True) as old:
             row = old.execute("/* backups.exchange */ SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
