@@ -11,7 +11,7 @@ class ArchiveSettings(Domain):
     """The archive of old conversations."""
 
     after_days: int = Field(default=183, alias="ARCHIVE_AFTER_DAYS", ge=30)
-    """A conversation without a message for so many days is archived, if its company has no term of its own."""
+    """A conversation without a message for this many days is archived, unless its company has a term of its own."""
     delete_after_days: int | None = Field(default=None, alias="ARCHIVE_DELETE_AFTER_DAYS", ge=60)
     """Archives older than this are deleted for good. Unset: never."""
     messages_per_s: int = Field(default=2000, alias="ARCHIVE_MESSAGES_PER_S", ge=0)

@@ -47,7 +47,7 @@ class DatabaseSettings(Domain):
     """PostgreSQL. Unset: `./switchboard up` starts an embedded one."""
 
     url: str | None = Field(default=None, alias="DATABASE_URL", repr=False)
-    """PostgreSQL as the application role, which owns nothing and is held to row-level security. Unset: embedded."""
+    """PostgreSQL as the application role, which owns nothing and is subject to row-level security. Unset: embedded."""
     admin_url: str | None = Field(default=None, alias="DATABASE_ADMIN_URL", repr=False)
     """The same database as its owner; used only by `maintenance`, `migrate` and commands. Unset: embedded."""
     pool_max: int = Field(default=8, alias="DATABASE_POOL_MAX", ge=1)

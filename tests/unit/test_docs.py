@@ -104,6 +104,19 @@ def test_a_file_that_a_page_names_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_function_that_a_page_names_behind_its_file_stands_there(page: Path) -> None:
+    text = (PROJECT_ROOT / page).read_text("utf-8")
+    named = [
+        (path, name)
+        for path, names in re.findall(r"`([\w/]+\.(?:py|sql))` \(((?:`\w+`(?:, )?)+)\)", text)
+        for name in re.findall(r"\w+", names)
+    ]
+
+    missing = [one for one in named if not re.search(rf"\b{one[1]}\b", (PROJECT_ROOT / one[0]).read_text("utf-8"))]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
 def test_an_event_task_or_field_that_a_page_names_stands_in_the_code(page: Path) -> None:
     words = {span for span in spans(page) if re.fullmatch(r"[a-z]+(?:_[a-z]+)+", span)}
     tasks = {span for span in spans(page) if (found := re.fullmatch(r"([a-z]+)\.[a-z]+_[a-z_]+", span))
