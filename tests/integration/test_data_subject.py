@@ -243,7 +243,7 @@ def test_a_person_by_hand(
         (tmp_path / "empty").mkdir()
         with monkeypatch.context() as broken:
             broken.setattr("workers.commands.contacts.json.dumps", _disk_full)
-            one_line(run("contact", "export", place, tmp_path / "empty"), "No space left", "nothing is left of it")
+            one_line(run("contact", "export", place, tmp_path / "empty"), "No space left", "nothing was left there")
         assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []  # nothing half is left
         assert list((tmp_path / "empty").iterdir()) == []
         assert "secret words" in (tmp_path / "out" / "data.json").read_text()
