@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from email.message import Message
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
@@ -213,7 +214,11 @@ def read(
     kind = extract.format_of(name, media_type)
     if kind is None:
         raise Permanent("format", f"none of the formats that are read: {', '.join(extract.FORMATS)}")
-    return extract.read_document(kind, body, title=title, name=title_of(called or name))
+    charset = Message()
+    charset["content-type"] = media_type or ""
+    return extract.read_document(
+        kind, body, title=title, name=title_of(called or name), charset=charset.get_content_charset()
+    )
 
 
 def add(conn: Conn, company_id: int, source: str, parsed: Parsed, described: Mapping[str, Any]) -> store.Added:

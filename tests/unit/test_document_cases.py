@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from shared.knowledge.extract import Parsed, Unreadable, format_of, read_document
+from tasks.knowledge import imports
 from tests.unit.test_extract import W, docx, paragraph
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "documents"
@@ -122,6 +123,11 @@ def test_labels_of_encodings_mean_what_they_mean_to_browsers(label: str, text: s
     encoding = {"iso-8859-1": "cp1252", "latin5": "cp1254", "shift_jis": "cp932"}[label]
     raw = f'<meta http-equiv="Content-Type" content="text/html; charset={label}"><p>{text}'.encode(encoding)
     assert read("a.html", raw).text == text
+
+
+def test_what_a_page_is_sent_with_wins_over_what_it_says_of_itself() -> None:
+    raw = '<meta charset="iso-8859-1"><p>Łódź'.encode("iso-8859-2")
+    assert imports.read("about.php", "text/html; charset=ISO-8859-2", raw).text == "Łódź"
 
 
 def test_prices_that_were_and_marks_of_notes_do_not_become_figures() -> None:

@@ -44,12 +44,12 @@ class ReaderLost(Transient):
         self.killed = killed
 
 
-def read_document(kind: str, raw: bytes, *, title: str | None, name: str) -> Parsed:
+def read_document(kind: str, raw: bytes, *, title: str | None, name: str, charset: str | None = None) -> Parsed:
     """A file of one of FORMATS as a document. title: wins over the file's own; name: its title where neither is known.
     Raises Unreadable, whose message a person can act on, and ReaderLost. Call outside a transaction."""
     if len(raw) > BYTES_MAX:
         raise Unreadable(f"more than {BYTES_MAX // 1024 // 1024} MB: divide the document")
-    request = {"task": "document", "kind": kind, "title": title, "name": name}
+    request = {"task": "document", "kind": kind, "title": title, "name": name, "charset": charset}
     told, text = run(request, raw, cpu_s=FORMATS[kind].cpu_s)
     titles = told["titles"]
     chunks = tuple(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.knowledge import chunk
-from shared.knowledge.extract import sitemap
+from shared.knowledge.extract import html, sitemap
 from shared.knowledge.extract.base import Parsed, Unreadable, title_cut
 from shared.knowledge.extract.formats import FORMATS
 
@@ -32,8 +32,10 @@ def done(header: dict[str, Any], raw: bytes) -> bytes:
 
 
 def document(header: dict[str, Any], raw: bytes) -> Answer:
-    """header: kind, title (wins over the file's own), name (where neither is known)."""
-    extracted = FORMATS[header["kind"]].read(raw)
+    """header: kind, title (wins over the file's own), name (where neither is known), charset (that a page was sent
+    with)."""
+    kind = header["kind"]
+    extracted = html.read(raw, header.get("charset")) if kind == "html" else FORMATS[kind].read(raw)
     title = title_cut(header["title"] or "") or title_cut(extracted.title or "") or header["name"]
     parsed = chunk.parsed(title, extracted.text, extracted.turns)
     if not any(any(map(str.isalnum, part.text)) for part in parsed.chunks):
