@@ -54,7 +54,7 @@ class Connections:
         self._of_address: Counter[str] = Counter()
 
     def open(self, address: str) -> bool:
-        """Whether there is room; then it is counted until it is closed."""
+        """Return whether there is room for a connection, which then counts until it is closed."""
         if self.total >= self.most:
             return False
         if self.most_of_address is not None and self._of_address[address] >= self.most_of_address:

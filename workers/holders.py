@@ -70,8 +70,8 @@ def environment_of(name: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def may_serve(name: str, station: str, config: Settings) -> bool:
-    """Whether a process may do a station's work in its place: only where it holds every secret that the station holds.
-    Without them it would find credentials sealed, or answer without the model."""
+    """Return whether a process may do a station's work in its place: only if it holds every secret that the station
+    holds. Without them it would find credentials sealed, or answer without the model."""
     unused = () if config.media.s3_bucket else ("MEDIA_S3_KEY_ID", "MEDIA_S3_SECRET")
     needed = [holders for setting, holders in HOLDERS.items() if station in holders and setting not in unused]
     return all(name in holders for holders in needed)

@@ -88,7 +88,8 @@ async def search(agent: Agent, asked: Parameters) -> Response:
 
 
 async def show_filter(agent: Agent, asked: Parameters) -> Response:
-    """Where a conversation's questions look: `{"filter": {…}}` as `search` takes it, null for everywhere."""
+    """Return which documents a conversation's questions search: `{"filter": {…}}` as `search` takes it, null for
+    everywhere."""
     conversation_id = agent.conversation
 
     def work(conn: Conn, company_id: int) -> dict[str, Any] | None:

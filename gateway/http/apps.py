@@ -71,7 +71,7 @@ class AppDirectory:
         return bool(self._known)
 
     def known(self, platform: str, slug: str, *, within_s: float | None = None) -> KnownApp | None:
-        """What is known and fresh, at once; None: `find` it. within_s: as there."""
+        """Return the app if it is known and fresh; None: `find` it. within_s: as there."""
         held = self._known.get((platform, slug))
         ttl_s = self._ttl_s if within_s is None else min(self._ttl_s, within_s)
         if held is not None and self._clock.monotonic_s() - held[0] < ttl_s:

@@ -78,8 +78,8 @@ class Limits:
 
 
 def address_of(request: Request, forwarded_hops: int) -> str:
-    """Whom a request comes from. forwarded_hops: how many proxies of ours stand before the gateway; each appends
-    the address it saw to X-Forwarded-For, and what stands left of these anybody may have written."""
+    """Return the address that a request comes from. forwarded_hops: the number of our proxies before the gateway; each
+    appends the address it saw to X-Forwarded-For, and what stands left of these anybody may have written."""
     return address_in(request.scope, forwarded_hops)
 
 

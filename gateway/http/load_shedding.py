@@ -46,8 +46,8 @@ class Bounds:
 
 
 def reason(state: State, bounds: Bounds, refusing: bool, disk_full: bool = False) -> str | None:
-    """Why to refuse: `disk`, `memory` or `age`; None: take what comes. refusing: whether it is so until now.
-    disk_full: whether the disk that the journal lies on is, where it is one of this machine."""
+    """Return why to refuse webhooks: `disk`, `memory` or `age`; None: accept them. refusing: whether it is so until
+    now. disk_full: whether the disk that the journal lies on is, where it is one of this machine."""
     if disk_full or state.unwritten:
         return "disk"
     memory = bounds.memory_share * (CALM_MEMORY_SHARE if refusing else 1.0)

@@ -37,7 +37,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 def after_seq_of(last_event_id: str | None) -> int:
-    """Where a browser that connects again was; 0 for what is no id of ours."""
+    """Return the seq from which a browser that reconnects continues; 0 for an id that is not ours."""
     said = last_event_id or ""
     return int(said) if said.isascii() and said.isdecimal() and len(said) <= 15 else 0
 

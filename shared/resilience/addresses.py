@@ -84,6 +84,6 @@ def is_public(address: Address) -> bool:
 
 
 def is_written_as_number(host: str) -> bool:
-    """Whether a resolver may read this as an IPv4 address: its last label is a number, decimal, octal or hex."""
+    """Return whether a resolver may read this as an IPv4 address: its last label is a number, decimal, octal or hex."""
     last = host.rstrip(".").rpartition(".")[2].lower()
     return last.isdigit() or (last.startswith("0x") and set(last[2:]) <= set("0123456789abcdef"))

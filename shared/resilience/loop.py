@@ -30,7 +30,7 @@ class Call(Generic[T]):
         self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def result(self, timeout_s: float) -> T:
-        """What the coroutine returned; raises what it raised.
+        """Return what the coroutine returned; raises what it raised.
 
         Raises TimeoutError after timeout_s and calls the coroutine off; Cancelled if somebody else did that.
         """

@@ -80,7 +80,7 @@ class _Line:
         return self._away_until_s is not None and self._clock.monotonic_s() < self._away_until_s
 
     async def ask(self, script: Script, keys: list[str], args: list[int | str]) -> list[int] | None:
-        """What a script returned; None while Redis is away or takes no writes."""
+        """Run a script in Redis; None while Redis is away or takes no writes."""
         async with self._places:
             if self.resting():
                 return None

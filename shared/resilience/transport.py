@@ -19,12 +19,13 @@ from yarl import URL
 
 @cache
 def tls() -> ssl.SSLContext:
-    """Whom all clients of a process trust. Reading the certificates takes 50 ms of CPU, and a process has six."""
+    """Return the TLS context of all clients of a process. Reading the certificates takes 50 ms of CPU, and a process
+    has six."""
     return httpx.create_ssl_context()
 
 
 def mounts(connections: int, keepalive_s: float) -> dict[str, httpx.AsyncBaseTransport] | None:
-    """For httpx.AsyncClient(mounts=…). None where the environment names a proxy: that is httpx' own to follow."""
+    """Return the `mounts` of httpx.AsyncClient; None if the environment names a proxy, which httpx then uses."""
     if urllib.request.getproxies():
         return None
     return {"all://": AiohttpTransport(connections, keepalive_s)}

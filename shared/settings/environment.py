@@ -57,8 +57,8 @@ def _set_ones(environment: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def warnings() -> list[str]:
-    """What in this process' environment looks like a misspelt setting and may be another program's. For the entry of a
-    process or command, which says it once."""
+    """Return what in this process' environment looks like a misspelt setting and may be another program's. For the
+    entry of a process or command, which says it once."""
     return [one.words for one in _surprises() if not one.sure]
 
 
@@ -107,7 +107,7 @@ def child_environment(values: Mapping[str, str], *, without: frozenset[str] = fr
 
 
 def of_running_system(data_dir: Path) -> dict[str, str]:
-    """What a running `./switchboard up` has written for other terminals, where the environment says nothing else."""
+    """Return what a running `./switchboard up` has written for other terminals, without what the environment sets."""
     run_env = data_dir / RUN_ENV
     if PROCESS in os.environ or not os.access(run_env, os.R_OK):
         return {}

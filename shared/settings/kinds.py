@@ -20,7 +20,7 @@ class Domain(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
 
     def problems(self) -> list[str]:
-        """What is wrong with this domain's settings, each of which is valid by itself; names the variables."""
+        """Return what is wrong with this domain's settings, each of which is valid by itself; names the variables."""
         return []
 
     @classmethod
@@ -82,7 +82,7 @@ LogLevel = Annotated[
 
 
 def address_problems(domain: Domain, **schemes: Iterable[str]) -> list[str]:
-    """What is wrong with a domain's addresses. schemes: by variable, those that its address may begin with."""
+    """Return what is wrong with a domain's addresses. schemes: by variable, those that its address may begin with."""
     found = []
     for variable, allowed in schemes.items():
         address = getattr(domain, domain.attribute_of(variable))

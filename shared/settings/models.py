@@ -44,7 +44,7 @@ class ModelProvider(_Provider):
 
     @property
     def label(self) -> str:
-        """What it is called; empty if base_url is no address."""
+        """Return the provider's name; empty if base_url is not an address."""
         return self.host and (self.name or self.host)
 
 

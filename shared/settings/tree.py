@@ -58,7 +58,7 @@ class Settings(BaseModel):
         return cls.model_validate(domains)
 
     def given(self) -> dict[str, Any]:
-        """What was set, by variable; defaults are left out."""
+        """Return what was set, by variable, without defaults."""
         return {name: one.value_in(self) for name, one in VARIABLES.items() if one.is_set_in(self)}
 
     def changed(self, **values: Any) -> Self:
@@ -74,7 +74,7 @@ class Settings(BaseModel):
         return self
 
     def problems(self) -> list[str]:
-        """What is wrong between settings of different domains; names the variables."""
+        """Return conflicts between settings of different domains; they name the variables."""
         found = []
         if self.database.url and not self.redis.url:
             found.append("DATABASE_URL is set but REDIS_URL is not: set both, or neither for embedded services")
@@ -100,7 +100,7 @@ class Settings(BaseModel):
 
     @property
     def lease_folder(self) -> Path:
-        """What each process of this machine has leased; in the one folder that all of them have in common."""
+        """Return the folder of lease records, which all processes of this machine share."""
         return self.metrics_folder / "held"
 
     def need(self, variable: str) -> str:

@@ -53,8 +53,8 @@ def close() -> None:
 
 
 def counted(metric: Counter | Gauge, folder: Path) -> dict[tuple[str, ...], float]:
-    """What all processes of this machine say of it, by its labels' values in the order of the labels' names; empty
-    where none keeps numbers. Raises OSError."""
+    """Return the metric's values over all processes of this machine, by its labels' values in the order of the labels'
+    names; empty where none keeps numbers. Raises OSError."""
     return totals(folder, metric.kind, metric.name) if folder.is_dir() else {}
 
 

@@ -93,7 +93,7 @@ def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
 
 
 def follow(r: DeliveryResources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
-    """What an outcome means beyond its own part. Returns the part if its platform had said meanwhile that it failed."""
+    """Apply an outcome to what follows its part. Returns the part if its platform has reported that it failed."""
     if outcome.migrated_to is not None:
         key = conversations.chat_of(conn, part.company_id, part.conversation_id)
         if key is not None:

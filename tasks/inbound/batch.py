@@ -36,7 +36,7 @@ class Placed:
 
     @property
     def chat(self) -> ChatKey:
-        """Of an event that names one."""
+        """Return the chat of an event that names one."""
         assert self.event.chat is not None
         return ChatKey(self.home.company_id, self.home.channel_id, self.event.chat)
 
@@ -154,7 +154,7 @@ class Batch:
 
 
 def event_action(event: InboundEvent) -> str:
-    """What was done: an echo may be of an edit or a deletion, too, which its status says then."""
+    """Return what was done: an echo may be of an edit or a deletion, too, which its status says then."""
     return event.status if event.kind == "echo" and event.status is not None else event.kind
 
 

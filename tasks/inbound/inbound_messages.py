@@ -68,7 +68,8 @@ class _Conversation:
 
     @property
     def wants_turns(self) -> bool:
-        """Whether the bot is to look at what customers write: also where one has silenced it, whom /start is for."""
+        """Return whether the bot is to handle what customers write: also where one has silenced it, whom /start is
+        for."""
         if self.bot is not None:
             return self.bot
         return self.returned or self.locked.bot_enabled or self.locked.status == "paused"

@@ -33,7 +33,7 @@ class _About:
 
 
 def understand(conn: Conn, batch: Batch) -> list[_About]:
-    """What each status is about, and whose each echo is. Our own leave the talk: they are news of our parts."""
+    """Find what each status is about, and whose each echo is. Our own echoes are not messages but news of our parts."""
     echoes = [p for p in batch.talk if p.event.kind == "echo"]
     told = [*echoes, *batch.statuses]
     asked, askers = _questions(told)

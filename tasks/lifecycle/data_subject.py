@@ -70,12 +70,12 @@ def _receive(work: Work, contact: Contact, by: str, counts: Counts, total: Count
 
 
 def subject(contact_id: int) -> str:
-    """How a receipt names somebody of whom nothing else is left."""
+    """Return the name by which a receipt refers to somebody of whom nothing else is left."""
     return f"contact {contact_id}"
 
 
 def journalled(contact: Contact, reader: Reader, platforms: dict[str, Platform]) -> int:
-    """How many of their requests are in the journal and not stored yet. Raises redis' errors."""
+    """Return how many of a contact's requests are in the journal and not stored yet. Raises redis' errors."""
     return sum(_is_theirs(contact, entry, platforms) for entry in reader.lying())
 
 

@@ -108,7 +108,7 @@ def _secrets_in_force(conn: Conn, vault: Vault, app: AppRow | None, identity: Id
 
 
 def registration_of(conn: Conn, vault: Vault, connector: Connector, app: AppRow, address: str) -> list[Registration]:
-    """What is needed to tell the platform the address again, one for each of the application's channels that work."""
+    """Return what registering the webhook again needs, for each of the application's channels that work."""
     secret = rotation.secrets_of(vault, app)[0]
     token = str(vault.open(app.verify_token)) if app.verify_token else None
     known = known_of_app(connector, app, secret)

@@ -52,8 +52,8 @@ def watch_channels(r: TenantResources) -> tuple[int, int]:
 
 
 def judge(said: ChannelHealth, answered: Answers) -> ChannelHealth:
-    """What the platform says, and what we know ourselves: how its requests were answered. Strangers may post nonsense
-    and be refused; it counts only where nobody is let in at all."""
+    """Judge a channel by what the platform says and what we know ourselves: how its requests were answered. Strangers
+    may post nonsense and be refused; it counts only where nobody is let in at all."""
     problem = None
     if answered.accepted + answered.failed >= ENOUGH and answered.failed > answered.accepted:
         problem = "webhooks_failing"

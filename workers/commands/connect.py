@@ -175,7 +175,7 @@ def _answers(connector: Connector, app: channels.AppRow | None, file: IO[str] | 
 
 
 def ask(question: Question, *, optional: bool = False, otherwise: str) -> str:
-    """What a person types at the terminal. otherwise: how it can be said without one. Raises UsageError."""
+    """Return what a person types at the terminal. otherwise: how to give the answer without one. Raises UsageError."""
     if not (sys.stdin and sys.stdin.isatty()):
         raise click.UsageError(f"there is no terminal to ask at for {question.ask!r}: {otherwise}")
     click.echo(question.where, err=True)

@@ -95,7 +95,7 @@ class Stage:
         return next((row for row in rows if row.chat == str(chat)), None)
 
     def rest(self) -> None:
-        """Until nothing is under way."""
+        """Wait until nothing is under way."""
         self.wait(lambda found: found.at_rest)
 
     def wait(self, enough: Callable[[balance.Balance], bool]) -> balance.Balance:

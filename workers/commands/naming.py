@@ -113,7 +113,7 @@ def _hint(conn: psycopg.Connection, word: str) -> str:
 
 
 def company_id_of(conn: psycopg.Connection, word: str | None) -> int | None:
-    """None where no company was named."""
+    """Return the company's id; None if no company was named."""
     return None if word is None else company_of(conn, word).id
 
 

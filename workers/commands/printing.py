@@ -49,7 +49,7 @@ def print_rows(
 
 
 def print_result(value: Any, *lines: str, as_json: bool) -> None:
-    """What a command did: one JSON value alone, or lines for people."""
+    """Print what a command did: one JSON value alone, or lines for people."""
     if as_json:
         print_json(value)
         return

@@ -55,7 +55,7 @@ class Line:
             return  # an end of the line was closed
 
     def cut(self) -> None:
-        """From now on nothing arrives, and both ends stay open."""
+        """Cut the connection: nothing arrives from now on, and both ends stay open."""
         self._dead.set()
 
     def close(self) -> None:

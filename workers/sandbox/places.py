@@ -107,7 +107,7 @@ OTHERS = tuple(name for name in KINDS if name != "telegram")
 
 
 def target_of(bot: Bot) -> tuple[str, str]:
-    """Where the stand-in keeps what a channel sent: target and kind."""
+    """Return where the stand-in keeps what a channel sent: target and kind."""
     kind = KINDS[bot.platform]
     return kind.target, kind.effect
 

@@ -143,7 +143,7 @@ class Traffic:
 
 
 def read_answers(http: httpx.Client, customer: Customer) -> int:
-    """How many answers a visitor of the widget reads; their page asks again while the gateway cannot say."""
+    """Return how many answers a visitor of the widget reads; their page asks again while the gateway cannot say."""
     headers = {"origin": ORIGIN, "authorization": f"Bearer {customer.token}"}
     ends_at = time.monotonic() + READ_WITHIN_S
     while (answer := http.get(f"/widget/{customer.bot.slug}/messages", headers=headers)).status_code == 503:

@@ -40,7 +40,7 @@ class Look:
 
 
 def look(conn: Conn, *, grace_s: float) -> Look | None:
-    """What there is to judge by if it is time to; None if somebody else looks, or has lately. keep() ends the look."""
+    """Return what to decide by if it is time to; None if another process does so or has lately. keep() ends it."""
     row = (
         conn.cursor(row_factory=tuple_row)
         .execute(
@@ -113,7 +113,7 @@ class Now:
 
 
 def now(conn: Conn) -> Now:
-    """What the newest look found."""
+    """Return what was found last."""
     cursor = conn.cursor(row_factory=tuple_row)
     cursor.execute(
         """

@@ -207,7 +207,7 @@ def reclaim(conn: Conn, claims: Sequence[Claim]) -> int:
 
 
 def still_held(conn: Conn, claims: Sequence[Claim]) -> int:
-    """How many of these leases stand as they were claimed. The transaction works for the turns' companies."""
+    """Return how many of these leases stand as they were claimed. The transaction works for the turns' companies."""
     cursor = conn.execute(
         """
         /* turns.still_held */

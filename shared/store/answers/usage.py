@@ -110,8 +110,8 @@ class Budgets:
 
 
 def budgets_today(conn: Conn, near_share: float) -> Budgets:
-    """How many companies have a budget, and how many of them are near its end today. As either role, without a company
-    set."""
+    """Return how many companies have a budget, and how many of them are near its end today. As either role, without a
+    company set."""
     cursor = conn.cursor(row_factory=class_row(Budgets))
     cursor.execute(
         """

@@ -173,7 +173,7 @@ class Part:
 
     @property
     def left(self) -> bool:
-        """Whether its request may have left, without our knowing what became of it."""
+        """Return whether the part's request may have been sent while its outcome is unknown."""
         return self.state in ("sending", "unknown_outcome") or (self.state == "queued" and self.attempts > 0)
 
     def told(self, status: str, meaning: str | None, at: datetime, external_id: str | None = None) -> Part:

@@ -254,7 +254,7 @@ async def state(client: redis.asyncio.Redis, shards: int) -> State:
 
 
 def unwritten(persistence: Mapping[str, Any]) -> bool:
-    """Whether the append-only file lacks the newest writes. persistence: the section of INFO."""
+    """Return whether the append-only file lacks the newest writes. persistence: the section of INFO."""
     return bool(int(persistence.get("aof_enabled", 0))) and persistence.get("aof_last_write_status", "ok") != "ok"
 
 

@@ -66,7 +66,7 @@ class Shown:
 
 
 def fetchable(attachment: Attachment) -> bool:
-    """Whether an attachment has bytes that we fetch."""
+    """Return whether an attachment has bytes that we fetch."""
     return attachment.type in FETCHED_TYPES and bool(attachment.id or attachment.url)
 
 
@@ -267,7 +267,7 @@ def count(conn: Conn, company_id: int, message_ids: Sequence[int]) -> int:
 
 
 def named(conn: Conn, company_id: int, hashes: Sequence[str]) -> set[str]:
-    """Of these hashes those that an attachment of the company has."""
+    """Return those of the hashes that an attachment of the company has."""
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """

@@ -173,8 +173,8 @@ def hash_key(api_key: str) -> bytes:
 
 
 def add_agent(conn: Conn, company_id: int, name: str, api_key: str) -> int:
-    """For the owner role. Returns the agent's id. Raises NameTaken where an agent whose key counts has the name, and
-    ValueError for a name that is none."""
+    """Add an agent; returns its id. Raises NameTaken if an agent with a valid key has the name, ValueError for an
+    invalid name. For the owner role."""
     name = name_of(name)
     try:
         with conn.transaction():

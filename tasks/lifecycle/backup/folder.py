@@ -198,7 +198,7 @@ class Tiers:
 
 
 def superfluous(names: Sequence[str], tiers: Tiers) -> list[str]:
-    """Of these backups those that no tier keeps, oldest first. The newest one always stays."""
+    """Return the backups that no tier keeps, oldest first. The newest one always stays."""
     newest_first = sorted(names, reverse=True)
     stay = set(newest_first[:1])
     for count, bucket in (

@@ -121,8 +121,8 @@ def sockets(visit: CheckContext) -> CheckResult:
 
 
 def caches(visit: CheckContext) -> CheckResult:
-    """How often this machine's processes found what they looked for, near (in themselves) or far (in Redis), since
-    counting began; and how often Redis was left alone because it was away."""
+    """Report how often this machine's processes found what they looked for, near (in themselves) or far (in Redis),
+    since counting began; and how often Redis was left alone because it was away."""
     folder = visit.settings.metrics_folder
     shown: dict[str, Any] = {}
     for (cache, where), count in metrics.counted(CACHE, folder).items():
