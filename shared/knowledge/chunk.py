@@ -32,8 +32,11 @@ _PLAIN = (
     | dict.fromkeys(map(ord, "\u2028\u2029"), "\n")
 )
 """Soft hyphens, and what else nobody sees; spaces and hyphens that only differ in where a line may break."""
-_FORMS = re.compile("[\uff01-\uffdc\ufb00-\ufb06\ufe70-\ufefc\ufb50-\ufbb1]+")
-"""Wide and narrow forms, ligatures, Arabic letters as they are drawn."""
+_FORMS = re.compile(
+    "[\uff05\uff0d-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a\uff66-\uffdc\ufb00-\ufb06\ufe70-\ufefc\ufb50-\ufbb1]+"
+)
+"""Wide and narrow forms of letters, digits and what stands in codes; ligatures; Arabic letters as they are drawn. The
+punctuation of Chinese and Japanese stays: the model was made with it."""
 
 Span = tuple[int, int]
 

@@ -162,6 +162,7 @@ def test_transcripts_of_several_services_mean_the_same(content: object) -> None:
 HOSTILE = {
     "no pdf": ("pdf", b"%PDF-1.7 nothing", "not a valid PDF"),
     "pdf without text": ("pdf", pdf(""), "scan"),
+    "pdf of scans": ("pdf", pdf("Our handbook", "", ""), "2 of 3 pages hold no text"),
     "no docx": ("docx", b"PK\x03\x04", "not a valid Word document"),
     "entities in docx": ("docx", docx(paragraph("&a;"), '<!DOCTYPE x [<!ENTITY a "aaaa">]>'), "entities"),
     "zip bomb": ("docx", docx("x" * (UNPACKED_MAX + 1)), "unfolds"),

@@ -44,4 +44,6 @@ def read(raw: bytes) -> Extracted:
     text = "\n\n".join(page for page in pages if page)
     if not text:
         raise Unreadable("the PDF holds no text: it may be a scan; recognise its text first")
+    if (bare := pages.count("")) * 2 > len(pages):
+        raise Unreadable(f"{bare} of {len(pages)} pages hold no text: they may be scans; recognise their text first")
     return Extracted(text, title_cut(title) if isinstance(title, str) else None)
