@@ -18,6 +18,9 @@ COPY . .
 # databases are other containers'.
 RUN .venv/bin/python -m compileall -q celeryconfig.py beat_schedule.py gateway shared tasks workers \
     && install -d -o switchboard -g switchboard -m 700 /data /data/metrics /data/media
+# `--build-arg MULTILINGUAL=1` adds the local embedding model for about a hundred languages.
+ARG MULTILINGUAL=
+RUN [ -z "$MULTILINGUAL" ] || .venv/bin/python scripts/convert_e5.py
 USER switchboard
 ENV DATA_DIR=/data GATEWAY_HOST=0.0.0.0 PYTHONUNBUFFERED=1
 EXPOSE 8400

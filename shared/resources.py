@@ -20,7 +20,6 @@ from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
 from shared.knowledge.embedding_models import EmbeddingModels, Understood
 from shared.knowledge.gathered import GatheredEmbedder
-from shared.knowledge.minilm import LocalMiniLM
 from shared.knowledge.remembered import RememberingEmbedder, Results
 from shared.knowledge.reranked import Reranker
 from shared.knowledge.search import questions_of
@@ -220,4 +219,4 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
 
 def _gathered(embedder: Embedder) -> Embedder:
     """What is computed here is gathered; an API is asked by each question for itself."""
-    return GatheredEmbedder(embedder) if isinstance(embedder, LocalMiniLM) else embedder
+    return GatheredEmbedder(embedder) if isinstance(embedder, embed.LOCAL) else embedder

@@ -30,7 +30,7 @@ class FakeEmbedder:
     def prepare(self) -> None:
         """Nothing to load."""
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Sequence[float]]:
         self.asked.append(list(texts))
         if self.error is not None:
             raise self.error

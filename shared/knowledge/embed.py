@@ -7,7 +7,9 @@ from typing import Protocol
 
 import httpx
 
-from shared.knowledge.minilm import MODEL, LocalMiniLM
+from shared.knowledge import e5, minilm
+from shared.knowledge.e5 import LocalE5
+from shared.knowledge.minilm import LocalMiniLM
 from shared.llm.embeddings import RemoteEmbedder
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
@@ -15,6 +17,9 @@ from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
 
 Vector = Sequence[float]
+
+LOCAL = (LocalMiniLM, LocalE5)
+"""The embedders that compute in this process."""
 
 
 class Embedder(Protocol):
@@ -33,8 +38,10 @@ class Embedder(Protocol):
         """Load the model, so that the first call need not. Raises SettingsError if its files are missing."""
         ...
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Vector]:
         """Return a vector of length 1 for each text, all of one dimension, in the order of the texts.
+
+        passages: the texts are documents', not questions, which some models embed differently.
 
         Thread-safe. Raises ModelUnavailable if a later attempt may succeed, Permanent if none will.
         """
@@ -48,9 +55,10 @@ class Embedder(Protocol):
 def from_settings(
     settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> Embedder:
-    """Make the first embedder: the API that EMBEDDINGS_BASE_URL names, or the local model. Loads nothing."""
+    """Make the first embedder: the API that EMBEDDINGS_BASE_URL names, or the local model that
+    EMBEDDINGS_LOCAL_MODEL names. Loads nothing."""
     if settings.embeddings.base_url is None or settings.embeddings.model is None:
-        return LocalMiniLM()
+        return LocalE5() if settings.embeddings.local_model == e5.MODEL else LocalMiniLM()
     return RemoteEmbedder(
         http,
         loop,
@@ -65,15 +73,22 @@ def from_settings(
 def others_from_settings(
     settings: Settings, http: httpx.AsyncClient, loop: Loop, breakers: Breakers | SharedBreakers | None = None
 ) -> list[Embedder]:
-    """Make the embedders of the other models: the APIs of EMBEDDINGS_FALLBACKS, and the local model if it is not the
-    first. Loads nothing."""
+    """Make the embedders of the other models: the APIs of EMBEDDINGS_FALLBACKS, and the local models that are
+    installed. Loads nothing."""
     found: list[Embedder] = [
         RemoteEmbedder(
             http, loop, base_url=other.base_url, api_key=other.api_key.get_secret_value(), model=other.model,
             baseline=other.baseline, breakers=breakers,
         ) for other in settings.embeddings.fallbacks
     ]  # fmt: skip
-    names = {settings.embeddings.model, *(other.model for other in settings.embeddings.fallbacks)}
-    if settings.embeddings.base_url is not None and MODEL not in names:
+    names = {first_model(settings), *(other.model for other in settings.embeddings.fallbacks)}
+    if minilm.MODEL not in names:
         found.append(LocalMiniLM())
+    if e5.MODEL not in names and e5.is_installed():
+        found.append(LocalE5())
     return found
+
+
+def first_model(settings: Settings) -> str:
+    """Return the name of the model that `from_settings` makes the embedder of."""
+    return settings.embeddings.model or settings.embeddings.local_model

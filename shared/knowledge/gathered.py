@@ -45,11 +45,11 @@ class GatheredEmbedder:
     def trust(self, text: str) -> float:
         return self._embedder.trust(text)
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Vector]:
         """Embed texts like the wrapped embedder. Raises ModelUnavailable if the deadline passes before a text's turn
-        comes."""
-        if len(texts) >= BATCH:
-            return self._embedder.embed(texts, deadline_s=deadline_s)
+        comes. Passages wait for no others."""
+        if passages or len(texts) >= BATCH:
+            return self._embedder.embed(texts, deadline_s=deadline_s, passages=passages)
         asked = [(text, Future[Vector]()) for text in texts]
         with self._changed:
             self._waiting.extend(asked)

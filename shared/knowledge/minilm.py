@@ -55,11 +55,11 @@ class LocalMiniLM:
         """Load the model, which would take half a second of the first question."""
         _model()
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float = 0.0) -> list[Sequence[float]]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float = 0.0, passages: bool = False) -> list[Sequence[float]]:
         """Return vectors of length 1. Only a text's first 256 tokens count.
 
-        Takes 5 ms for a question and 60 ms for a chunk, and keeps no deadline. Raises SettingsError if the model's
-        package is missing or is not the known version.
+        Takes 5 ms for a question and 60 ms for a chunk, and keeps no deadline. passages: makes no difference to this
+        model. Raises SettingsError if the model's package is missing or is not the known version.
         """
         tokenizer, session = _model()
         encoded = tokenizer.encode_batch([_sound(text) for text in texts])

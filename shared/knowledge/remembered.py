@@ -30,7 +30,9 @@ class RememberingEmbedder:
     def prepare(self) -> None:
         self._embedder.prepare()
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Vector]:
+        if passages:
+            return self._embedder.embed(texts, deadline_s=deadline_s, passages=True)
         keys = {text: key_of("vector", self.model, _normal(text)) for text in texts}
         asked = {key: text for text, key in keys.items()}
         if self._renew:

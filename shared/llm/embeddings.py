@@ -75,9 +75,9 @@ class RemoteEmbedder:
     def prepare(self) -> None:
         """Do nothing: there is no model to load."""
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Sequence[float]]:
         """Return vectors of length 1 within deadline_s of wall-clock time, retries included. Not to be called on the
-        loop's own thread.
+        loop's own thread. passages: makes no difference to such a model.
 
         Raises ModelUnavailable; Permanent with the meanings of a chat call, or 'embedding_dimension' if the API returns
         another dimension than before.

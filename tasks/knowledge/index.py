@@ -92,7 +92,7 @@ def _index(r: KnowledgeResources, claim: Claim, model: EmbeddingModel) -> Result
     batch = missing[:BATCH]
     # The title too: a section's text alone often does not say what it is about.
     texts = [f"{part.title}\n{part.text}" for part in batch]
-    vectors = r.embedders[model.name].embed(texts, deadline_s=EMBED_DEADLINE_S)
+    vectors = r.embedders[model.name].embed(texts, deadline_s=EMBED_DEADLINE_S, passages=True)
     faults.reach("index.embedded")
     if model.dimension is None:
         with r.db.transaction() as conn:

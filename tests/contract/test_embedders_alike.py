@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from shared.knowledge.embed import Embedder, Vector, from_settings
+from shared.knowledge import e5
+from shared.knowledge.e5 import LocalE5
+from shared.knowledge.embed import Embedder, Vector, first_model, from_settings, others_from_settings
 from shared.knowledge.minilm import LocalMiniLM
 from shared.llm.embeddings import RemoteEmbedder
 from shared.resilience.loop import Loop
@@ -31,9 +33,14 @@ async def _api(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"data": rows[::-1]})
 
 
-@pytest.fixture(params=["local", "api", "fake"])
+MULTILINGUAL = pytest.param(
+    "multilingual", marks=pytest.mark.skipif(not e5.is_installed(), reason="`make multilingual` has not been run here")
+)
+
+
+@pytest.fixture(params=["local", MULTILINGUAL, "api", "fake"])
 def embedder(request: pytest.FixtureRequest) -> Iterator[Embedder]:
-    makes: dict[str, Callable[[], Embedder]] = {"local": LocalMiniLM, "fake": FakeEmbedder}
+    makes: dict[str, Callable[[], Embedder]] = {"local": LocalMiniLM, "multilingual": LocalE5, "fake": FakeEmbedder}
     if request.param in makes:
         yield makes[request.param]()
         return
@@ -71,7 +78,8 @@ def test_vectors_come_in_the_order_of_the_texts_whatever_their_lengths(embedder:
 
 
 def test_what_means_the_same_is_nearer_than_what_does_not(embedder: Embedder) -> None:
-    asked, refund, opening = embedder.embed(["Will I be reimbursed if I send it back?", REFUND, OPENING], deadline_s=10)
+    [asked] = embedder.embed(["Will I be reimbursed if I send it back?"], deadline_s=10)
+    refund, opening = embedder.embed([REFUND, OPENING], deadline_s=10, passages=True)
 
     assert cosine(asked, refund) > cosine(asked, opening)
     assert cosine(asked, refund) > embedder.baseline
@@ -97,3 +105,24 @@ def test_settings_choose_the_embedder_and_load_nothing() -> None:
     assert from_settings(settings(), http, loop).model == "all-MiniLM-L6-v2"
     remote = settings(EMBEDDINGS_BASE_URL="http://api/v1", EMBEDDINGS_MODEL="large", EMBEDDINGS_BASELINE=0.7)
     assert (from_settings(remote, http, loop).model, from_settings(remote, http, loop).baseline) == ("large", 0.7)
+
+
+def test_the_other_local_models_stay_at_hand_so_that_what_they_embedded_is_still_searched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, http = Loop(), httpx.AsyncClient()
+
+    def models(**given: str) -> tuple[str, list[str]]:
+        chosen = settings(**given)
+        assert from_settings(chosen, http, loop).model == first_model(chosen)
+        return first_model(chosen), [each.model for each in others_from_settings(chosen, http, loop)]
+
+    monkeypatch.setattr(e5, "is_installed", lambda: True)
+    assert models() == ("all-MiniLM-L6-v2", ["multilingual-e5-small"])
+    assert models(EMBEDDINGS_LOCAL_MODEL="multilingual-e5-small") == ("multilingual-e5-small", ["all-MiniLM-L6-v2"])
+    assert models(EMBEDDINGS_BASE_URL="http://api/v1", EMBEDDINGS_MODEL="large") == (
+        "large", ["all-MiniLM-L6-v2", "multilingual-e5-small"]
+    )  # fmt: skip
+    monkeypatch.setattr(e5, "is_installed", lambda: False)
+    assert models() == ("all-MiniLM-L6-v2", [])
+    assert models(EMBEDDINGS_LOCAL_MODEL="multilingual-e5-small") == ("multilingual-e5-small", ["all-MiniLM-L6-v2"])

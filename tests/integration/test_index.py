@@ -129,11 +129,11 @@ def test_a_document_changed_while_it_is_embedded_is_embedded_again(station: Stat
     _long(station, bot, 2)
 
     class Meddling(FakeEmbedder):
-        def embed(self, texts, *, deadline_s):  # type: ignore[no-untyped-def]
+        def embed(self, texts, *, deadline_s, passages=False):  # type: ignore[no-untyped-def]
             if not self.asked:
                 station.execute("UPDATE documents SET content_hash = 'x'")
                 station.execute("DELETE FROM chunks WHERE ordinal = 1")
-            return super().embed(texts, deadline_s=deadline_s)
+            return super().embed(texts, deadline_s=deadline_s, passages=passages)
 
     station.r.embedder = Meddling()
     station.index()
@@ -141,6 +141,22 @@ def test_a_document_changed_while_it_is_embedded_is_embedded_again(station: Stat
 
     assert station.index() is Result.INDEXED
     assert _vectors(station) == 1
+
+
+def test_chunks_are_embedded_as_passages_and_a_question_as_one(station: Station, bot: Bot) -> None:
+    class Telling(FakeEmbedder):
+        def embed(self, texts, *, deadline_s, passages=False):  # type: ignore[no-untyped-def]
+            kinds.append(passages)
+            return super().embed(texts, deadline_s=deadline_s, passages=passages)
+
+    kinds: list[bool] = []
+    station.learn(bot, "Doors are open from nine.")
+    station.r.embedder = Telling()
+    station.index()
+    station.receive(bot, "When may I visit?")
+    station.answer()
+
+    assert kinds == [True, False]
 
 
 def test_workers_at_the_same_time_embed_every_chunk_once(station: Station, bot: Bot) -> None:
@@ -189,10 +205,10 @@ def test_no_connection_is_held_while_a_question_is_embedded(station: Station, bo
     held: list[int] = []
 
     class Watching(FakeEmbedder):
-        def embed(self, texts, *, deadline_s):  # type: ignore[no-untyped-def]
+        def embed(self, texts, *, deadline_s, passages=False):  # type: ignore[no-untyped-def]
             stats = station.r.db.stats()
             held.append(stats["pool_size"] - stats["pool_available"])
-            return super().embed(texts, deadline_s=deadline_s)
+            return super().embed(texts, deadline_s=deadline_s, passages=passages)
 
     station.r.embedder = Watching()
     station.index()

@@ -25,13 +25,13 @@ class Slow(FakeEmbedder):
         self.open.set()
         self.began = threading.Semaphore(0)
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Sequence[float]]:
         self.batches.append(len(texts))
         self.began.release()
         assert self.open.wait(WITHIN_S)
         if "poison" in texts:
             raise ValueError("poison")
-        return super().embed(texts, deadline_s=deadline_s)
+        return super().embed(texts, deadline_s=deadline_s, passages=passages)
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ def test_it_stands_where_its_embedder_stands(slow: Slow) -> None:
 
 def test_an_embedder_that_gives_too_few_vectors_fails_for_those_who_asked_and_the_next_are_computed(slow: Slow) -> None:
     class Short(Slow):
-        def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
-            return super().embed(texts, deadline_s=deadline_s)[: 1 if "short" in texts else None]
+        def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Sequence[float]]:
+            return super().embed(texts, deadline_s=deadline_s, passages=passages)[: 1 if "short" in texts else None]
 
     gathered = GatheredEmbedder(Short(), at_once=1)
     for _ in range(2):
@@ -139,9 +139,24 @@ def test_a_full_batch_is_passed_on_with_its_deadline_and_a_gathered_one_has_none
     deadlines: list[float] = []
 
     class Timed(Slow):
-        def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Sequence[float]]:
+        def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Sequence[float]]:
             deadlines.append(deadline_s)
-            return super().embed(texts, deadline_s=deadline_s)
+            return super().embed(texts, deadline_s=deadline_s, passages=passages)
 
     assert len(GatheredEmbedder(Timed(), at_once=1).embed(["w"] * count, deadline_s=7.0)) == count
     assert deadlines == [deadline_s]
+
+
+def test_passages_stay_passages_and_are_computed_apart_from_questions(slow: Slow) -> None:
+    kinds: list[bool] = []
+
+    class Telling(Slow):
+        def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Sequence[float]]:
+            kinds.append(passages)
+            return super().embed(texts, deadline_s=deadline_s, passages=passages)
+
+    gathered = GatheredEmbedder(Telling(), at_once=1)
+    gathered.embed(["one"], deadline_s=WITHIN_S, passages=True)
+    gathered.embed(["one"], deadline_s=WITHIN_S)
+
+    assert kinds == [True, False]

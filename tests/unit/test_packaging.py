@@ -47,7 +47,12 @@ def test_containers_run_every_process_of_the_fleet() -> None:
     assert sorted(re.findall(r'command: \["worker", "(\w+)"\]', compose)) == sorted(fleet.PROCESSES)
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-model.lock", "requirements-uv.lock"])
+LOCKS = (
+    "requirements.lock", "requirements-model.lock", "requirements-multilingual.lock", "requirements-uv.lock",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_lock_pins_everything_by_hash_and_names_no_registry(lock: str) -> None:
     text = (ROOT / lock).read_text()
     entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE))

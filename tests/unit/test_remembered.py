@@ -29,8 +29,8 @@ class Counting:
     def prepare(self) -> None:
         self.prepared += 1
 
-    def embed(self, texts: Sequence[str], *, deadline_s: float) -> list[Vector]:
-        self.asked.append(list(texts))
+    def embed(self, texts: Sequence[str], *, deadline_s: float, passages: bool = False) -> list[Vector]:
+        self.asked.append([f"passage {text}" for text in texts] if passages else list(texts))
         self.deadlines.append(deadline_s)
         return [[float(len(text)), 0.5] for text in texts]
 
@@ -49,6 +49,16 @@ def near(clock: FixedClock) -> TwoLevel:
     far = FakeRedis()
     far.away = True
     return cache(far, clock)
+
+
+def test_passages_are_not_remembered_and_never_taken_for_questions(near: TwoLevel) -> None:
+    inner = Counting()
+    embedder = RememberingEmbedder(inner, near)
+
+    embedder.embed(["when"], deadline_s=3)
+    embedder.embed(["when"], deadline_s=3, passages=True)
+
+    assert inner.asked == [["when"], ["passage when"]]
 
 
 def test_a_question_is_embedded_once_and_each_text_gets_its_own_vector(near: TwoLevel) -> None:

@@ -8,7 +8,7 @@ import click
 import httpx
 
 from shared import queues
-from shared.knowledge import minilm
+from shared.knowledge import embed
 from shared.store.answers import receipts
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import embedding_models, embeddings
@@ -81,7 +81,7 @@ def _ready(stage: Stage) -> None:
     """Wait until the questions that follow can be answered: embedders are loaded, every chunk has its vector, and the
     embedding model is active. No process has cached an earlier state: they cache a list only if a model is usable."""
     system, conn = stage.system, stage.owner
-    model = system.settings.embeddings.model or minilm.MODEL
+    model = embed.first_model(system.settings)
     run_dir = system.folder.path / "run"
 
     def unready() -> list[str]:

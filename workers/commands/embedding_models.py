@@ -14,7 +14,6 @@ from shared import settings
 from shared.errors import NothingDone, Permanent
 from shared.knowledge import embed
 from shared.knowledge.embed import Embedder
-from shared.knowledge.minilm import MODEL
 from shared.llm.api import http_client
 from shared.resilience.loop import Loop
 from shared.store.knowledge import embedding_models as store
@@ -72,7 +71,7 @@ def progress(model: str | None, as_json: bool) -> None:
 )
 @as_json_option
 def create(model: str, dimension: int | None, as_json: bool) -> None:
-    """Add a model that the settings name (EMBEDDINGS_MODEL, EMBEDDINGS_FALLBACKS, or the local one). The index worker
+    """Add a model that the settings name (EMBEDDINGS_MODEL, EMBEDDINGS_FALLBACKS, or a local one). The index worker
     fills it while searches keep using the active one; `embedding-models drop` undoes it."""
     config = settings.load()
     with as_owner(config) as conn, embedders_of(config) as embedders:
@@ -114,8 +113,8 @@ def switch(model: str, anyway: bool, as_json: bool) -> None:
 def drop(model: str, yes: bool, as_json: bool) -> None:
     """Delete a model with its indexes and all its vectors. If it is interrupted, run it again."""
     config = settings.load()
-    if model == (config.embeddings.model or MODEL):
-        setting = "EMBEDDINGS_MODEL" if config.embeddings.model else "no EMBEDDINGS_MODEL"
+    if model == embed.first_model(config):
+        setting = "EMBEDDINGS_MODEL" if config.embeddings.model else f"EMBEDDINGS_LOCAL_MODEL={model}"
         raise Permanent("embedding_model", f"with {setting} the index worker would add it again: change that first")
     if not yes:
         raise Permanent("embedding_model", f"this deletes all vectors of {model!r}: add --yes to confirm")
