@@ -66,7 +66,7 @@ class IntakeThread(BackgroundThread):
             if not self._found:
                 self._reader.wait(heads, WAIT_MS)
         except ResponseError as e:
-            if "NOGROUP" in str(e):  # Redis was flushed: begin its streams anew
+            if "NOGROUP" in str(e):  # Redis was flushed: make its consumer groups again
                 self._groups_known = False
             raise
         return 0.0

@@ -122,7 +122,7 @@ def connect() -> None:
         if row is not None and row.pool == "threads":
             process = open_process(row.name, config)
             if row.name in (queues.REPLY, queues.INDEX):
-                # Beside the start: whoever asks meanwhile waits for it, and nobody else.
+                # In parallel to the start: only threads that need it meanwhile wait for it.
                 threading.Thread(target=_prepare, args=(row.name, process.resources.embedder), daemon=True).start()
 
     @signals.worker_process_init.connect(weak=False)

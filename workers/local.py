@@ -118,7 +118,7 @@ def kept_ports(folder: Path) -> dict[str, int]:
     """Return the ports of an earlier start; none if the file is missing or damaged."""
     try:
         found = json.loads((folder / PORTS_FILE).read_bytes())
-    except (OSError, ValueError):  # then ports are chosen anew, and told
+    except (OSError, ValueError):  # then ports are chosen again and reported
         return {}
     if not isinstance(found, dict):
         return {}

@@ -41,7 +41,7 @@ def flower(port: int, password: str) -> str | None:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/healthcheck", headers={"authorization": f"Basic {signed_in}"}
     )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the password is no proxy's to see
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy may see the password
     try:
         with direct.open(request, timeout=FLOWER_ANSWERS_WITHIN_S) as response:
             return None if response.status == 200 else f"it answers {response.status}"

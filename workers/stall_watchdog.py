@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 5.0
 GIVE_BACK_S = 3.0
 """For the answers that are cancelled to give their turns back."""
-EXIT_CODE = 70  # EX_SOFTWARE: not asked for, so that whoever watches starts it again
+EXIT_CODE = 70  # EX_SOFTWARE: an unexpected end, so the supervisor starts it again
 
 _taken = 0
 

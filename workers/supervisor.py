@@ -194,7 +194,7 @@ def answers(url: str) -> bool:
         with urllib.request.urlopen(url, timeout=1) as response:
             return bool(response.status == 200)
     except OSError:
-        return False  # not yet, or not any more: whoever waits asks again until its deadline
+        return False  # not yet, or not any more: the caller asks again until its deadline
 
 
 __all__ = ["ServiceFailed", "Supervisor", "answers", "argv_of", "flower_answers", "secret_environment"]

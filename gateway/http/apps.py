@@ -112,7 +112,7 @@ class AppDirectory:
         if held is None:
             return await self._look_up_once(key)
         try:
-            # a look-up that takes longer goes on, and the requests after it meet what it finds
+            # a look-up that takes longer continues, and later requests use its result
             return await asyncio.wait_for(self._look_up_once(key), STALE_AFTER_S)
         except (Transient, TimeoutError):
             self._keep(key, held[1])

@@ -102,7 +102,7 @@ def normal_address(said: str) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))  # one household has so many
+        return str(ipaddress.ip_network((address, 64), strict=False))  # one household has that many addresses
     return str(address)
 
 

@@ -106,11 +106,13 @@ class _Events(Response):
             if await self._edge.apps.find("widget", self._slug) is None:
                 return False
         except Transient:
-            pass  # nobody can say; what was allowed goes on
+            pass  # it cannot be checked now; the stream stays open
         missed, watcher.behind = watcher.behind, False
         await self._catch_up(send)
         if missed and self._shown is not None:
-            await self._withdraw(send)  # its end may be among what was missed; if it goes on, all of it comes again
+            await self._withdraw(
+                send
+            )  # its end may have been missed; if it continues, its next piece has the whole text
         await _write(send, ": \n\n")
         return True
 

@@ -69,7 +69,7 @@ class Webhooks:
         if refused:
             await _refuse(send, refused, visit.id_header)
         elif challenge is not None:
-            # text and nosniff: what is echoed here was written by whoever asks
+            # text and nosniff: what is echoed here was written by the caller
             await _answer(send, 200, [_TEXT, _NOSNIFF, visit.id_header], challenge.encode("utf-8", "replace"))
         else:
             body = self._edge.platforms[visit.platform].acknowledgement

@@ -85,7 +85,7 @@ class Caller:
     def maybe_visitor(self) -> Visitor | None:
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
         if not token and self.request.url.path.endswith("/events"):
-            # a browser's EventSource sends no header of ours
+            # a browser's EventSource cannot send the header
             scheme, token = "bearer", self.request.query_params.get("token", "")
         if scheme.lower() != "bearer" or not token:
             return None

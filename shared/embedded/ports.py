@@ -94,7 +94,7 @@ class Ports:
         be."""
         earlier = self.kept.get(name)
         port = choose_port(earlier or preferred, host=host, but=frozenset(self._taken))
-        if port != earlier and earlier is not None:  # somebody has it by now: begin anew
+        if port != earlier and earlier is not None:  # another program has it by now: choose again
             port = choose_port(preferred, host=host, but=frozenset(self._taken))
         self._taken[port] = name
         self.kept.pop(name, None)

@@ -37,7 +37,7 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
-    # An error's detail and its statement can hold what customers wrote; neither may stand in a log.
+    # An error's detail and its statement can hold what customers wrote; neither may be logged.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
@@ -177,7 +177,7 @@ class Postgres(EmbeddedServer):
                 )
                 # Each role may change its own defaults, also to what nothing works with.
                 connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(role)))
-            # Jobs and commands tell of long statements and replicas, whoever's they are.
+            # Jobs and commands report long statements and replicas of every role.
             connection.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(ADMIN)))
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
             if known:

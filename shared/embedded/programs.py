@@ -81,7 +81,7 @@ def _link(beside: Path, new: Path) -> bool:
     """Take another data folder's copy by hard links: no space and a tenth of the time. False if it cannot be."""
     with suppress(OSError):  # shutil.Error is one: that folder is being discarded, or the file system has no links
         shutil.copytree(beside, new, symlinks=True, copy_function=os.link)
-        # What was deleted before it was listed raises nothing, and whoever linked from this copy would inherit the gap.
+        # A file that was deleted before it was listed raises nothing, and a copy linked from this one would lack it.
         if _files(new) == _files(postgres_programs().parent.parent.parent):
             return True
     shutil.rmtree(new, ignore_errors=True)

@@ -87,7 +87,7 @@ def rooms(settings: Settings, *, stat: Stat = os.statvfs) -> list[DiskSpace]:
         try:
             device = folder.stat().st_dev
         except OSError:
-            continue  # a folder that is not there yet, or not for us, takes no room of ours
+            continue  # a folder that does not exist yet, or that we may not enter, takes none of our space
         disks.setdefault(device, (folder, []))[1].append(name)
     return [look(folder, bounds, tuple(names), stat=stat) for folder, names in disks.values()]
 

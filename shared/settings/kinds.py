@@ -95,7 +95,7 @@ def _address_problem(variable: str, address: str, schemes: tuple[str, ...]) -> s
     """Empty if nothing is wrong."""
     try:
         scheme = urlsplit(address).scheme
-    except ValueError:  # its words may quote the password that the bracket stands in
+    except ValueError:  # its text may quote the password that contains the bracket
         return f"{variable} is no address: write [ and ] in a password as %5B and %5D"
     if scheme not in schemes:
         return f"{variable} should begin with {' or '.join(s + '://' for s in schemes)}"

@@ -14,7 +14,7 @@ class ProcessesSettings(Domain):
     """Answers at the same time, per process."""
     deliver_threads: int = Field(default=16, alias="DELIVER_THREADS", ge=1)
     """Sends at the same time, per process."""
-    # Of these, at most so large a share for one company: whoever writes next finds a free slot at once
+    # The largest share of these for one company, so that another company's customer finds a free slot at once
     company_slots_share: float = Field(default=0.75, alias="COMPANY_SLOTS_SHARE", gt=0, le=1)
     """Share of `REPLY_THREADS`, `DELIVER_THREADS` and `IMPORT_THREADS` that one company may use."""
     import_threads: int = Field(default=4, alias="IMPORT_THREADS", ge=1)

@@ -200,7 +200,7 @@ def _fold(dead: Path, retired: Path) -> bool:
     new = retired.with_suffix(".new")
     new.unlink(missing_ok=True)
     try:
-        # Too large: names of models and the like that changed over the years. Counting begins anew, as after a reset.
+        # Too large: names of models and the like that changed over the years. Counting starts again, as after a reset.
         if retired.exists() and retired.stat().st_size <= RETIRED_MAX_BYTES:
             shutil.copy(retired, new)
         else:

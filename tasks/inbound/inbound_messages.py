@@ -292,7 +292,7 @@ def _say(p: Placed, one: _Conversation, message: NewMessage, *, by_machine: bool
         if message.deleted_at is not None:
             one.read_ahead.append(one.locked.customer_seq + one.customers)
         one.returned = one.returned or (one.bot is None and one.locked.due_back)
-    elif not by_machine:  # who writes has read what was there, and has the conversation from now on
+    elif not by_machine:  # a person who writes has read what was there, and has the conversation from now on
         one.take_over(conversations.AGENT)
         one.read_to = one.locked.customer_seq + one.customers
     before = one.head

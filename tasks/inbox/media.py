@@ -170,7 +170,7 @@ def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, 
             wait_s = error.retry_after_s or 0.0
             media.postpone(conn, claim, delay_s=wait_s, reason=error.reason, tried=False)
             return Result.RETRY, error.reason
-        # the rest may pass: a key that is missing just now, a parser of ours that is mended
+        # the rest may pass: a key that is missing now, a parser of ours that will be fixed
         reason = "unreachable" if isinstance(error, Transient) else "error"
         if _tried_enough(claim, media.wanted_since(conn, claim), r.clock.now()):
             media.fail(conn, claim, reason)

@@ -65,7 +65,7 @@ def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
     if not stretches:
         return Batch(next={"run": at["run"], "company": term.company_id})
     last = stretches[-1]
-    # the last one again: what was too long for one batch goes on there, and what is done is not chosen again
+    # the last one again: what was too long for one batch continues there, and what is done is not chosen again
     here = {"company": term.company_id, "after": last.last_message_at.astimezone(UTC).isoformat()}
     return Batch(moved.rows, moved.bytes_before, {"run": at["run"], **here, "id": last.conversation_id})
 

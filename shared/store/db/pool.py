@@ -106,7 +106,7 @@ class Database:
         try:
             check_role(conn)
         except SettingsError as e:
-            conn.close()  # the pool makes another, which sees what was mended
+            conn.close()  # the pool makes another one, which sees the corrected role
             if not self._refused:  # one line, not one a request
                 log.error("database_role_refused", reason=str(e))
             self._refused = True
