@@ -145,9 +145,9 @@ def create(name: str, company: str, as_json: bool) -> None:
 @click.option(
     "--on-miss",
     type=click.Choice([word.replace("_", "-") for word in policies.ON_MISS]),
-    help="Where nothing relevant is known: offer a person, hand over at once, or after so many misses.",
+    help="Where nothing relevant is known: offer a person, hand over at once, or after --misses misses in a row.",
 )
-@click.option("--misses", "misses_max", type=int, help="For after-misses: so many in a row.")
+@click.option("--misses", "misses_max", type=int, help="For after-misses: how many in a row.")
 @click.option(
     "--on-wish",
     type=click.Choice([word.replace("_", "-") for word in policies.ON_WISH]),

@@ -181,7 +181,7 @@ def app_seen(slug: str, as_json: bool) -> None:
         seen = drops.seen(conn, _app(conn, slug).id)
         if not seen:
             raise NothingDone("app", f"there is no alert about the app {slug}")
-    print_result({"slug": slug, "seen": seen}, f"{slug}  nothing is told of it any more", as_json=as_json)
+    print_result({"slug": slug, "seen": seen}, f"{slug}  its alert is cleared", as_json=as_json)
 
 
 @app.command("disable")

@@ -42,7 +42,7 @@ def _findings() -> Iterable[Finding]:
     try:
         config = settings.load()
     except SettingsError as e:
-        return [fail("configuration", str(e), "mend these settings; the rest can be looked at then")]
+        return [fail("configuration", str(e), "correct these settings; the rest can be checked then")]
     if config.database.url or config.database.admin_url or config.redis.url:
         return examine(config)
     return [*_not_running(config.system.data_dir), *examine(config, WITHOUT_SERVICES)]

@@ -35,11 +35,11 @@ def rotate(batch: int, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(done), "dry_run": dry_run})
     else:
-        click.echo(f"{'to seal anew' if dry_run else 'sealed anew'} {done.changed}, by the newest key already"
+        click.echo(f"{'to encrypt again' if dry_run else 'encrypted again'} {done.changed}, with the newest key already"
                    f" {done.already}")  # fmt: skip
         if done.moved:
             click.echo(f"changed by somebody else meanwhile {done.moved}: run it again")
         for place in done.sealed_shut:
-            click.echo(f"NO KEY OPENS {place}: put the key that sealed it back, or connect the channel again")
+            click.echo(f"NO KEY DECRYPTS {place}: put its key back into ENCRYPTION_KEYS, or connect the channel again")
     if left:
         raise SystemExit(1)

@@ -139,7 +139,7 @@ def _cut_until_refused(stage: Stage, line: Line) -> None:
 
 @contextmanager
 def _gateway_with(stage: Stage, replicas: str) -> Iterator[None]:
-    """The gateway waits for so many replicas meanwhile; it is started anew for it."""
+    """The gateway waits for so many replicas meanwhile; it is started again for it."""
     gateway = stage.system.child("gateway")
     before = gateway.environment
     gateway.environment = {**before, "JOURNAL_WAIT_REPLICAS": replicas}
@@ -156,7 +156,7 @@ def _restart(stage: Stage, name: str) -> None:
     before, pid = child.restarts, child.process.pid
     assert pid is not None
     os.kill(pid, signal.SIGTERM)
-    stage.wait(lambda: child.restarts > before and child.process.alive and child.ready(), f"{name} is started anew")
+    stage.wait(lambda: child.restarts > before and child.process.alive and child.ready(), f"{name} is started again")
 
 
 def _fault(name: str, what: str, play: Callable[[Stage], None], *, stated: bool, short: bool = False) -> Fault:

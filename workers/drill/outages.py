@@ -60,7 +60,7 @@ def _redis_without_file(stage: Stage) -> None:
         stage.system.valkey.kill()
         shutil.rmtree(stage.system.folder / "valkey" / "appendonlydir")  # it would bring back what stood in it before
         stage.system.valkey.start()
-    stage.note = "all that stood in the journal and was not yet stored, five messages or more, was to be lost"
+    stage.note = "everything in the journal that was not stored yet, five messages or more, was expected to be lost"
 
 
 def _flushed(stage: Stage) -> None:
@@ -68,7 +68,7 @@ def _flushed(stage: Stage) -> None:
         stage.more_accepted(5)
         stage.struck()
         client.flushall()
-    stage.note = "all that stood in the journal and was not yet stored, five messages or more, was to be lost"
+    stage.note = "everything in the journal that was not stored yet, five messages or more, was expected to be lost"
 
 
 def _redis_full(stage: Stage) -> None:
