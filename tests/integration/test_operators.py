@@ -195,7 +195,7 @@ def test_keys_rotate_goes_on_where_it_was_ended_and_names_what_no_key_opens(
     assert ended.code == 1
     assert (ended.json["already"], ended.json["changed"]) == (1, 2)
     assert ended.json["sealed_shut"] == [f"channels/{other.channel_id}"]
-    assert f"NO KEY OPENS channels/{other.channel_id}" in run("keys", "rotate").out
+    assert f"NO KEY DECRYPTS channels/{other.channel_id}" in run("keys", "rotate").out
 
 
 def test_a_conversation_is_shown_without_words_unless_they_are_asked_for(run: Run, station: Station, bot: Bot) -> None:
