@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.api.agents import Agent, agent
+from gateway.api.agents import AFTER_ID, Agent, agent, limit
 from gateway.http.json import as_json
 from gateway.http.parameters import ID_MAX, Field, Parameters, Wrong, body_number, called
 from gateway.http.refused import Refused
@@ -19,6 +19,7 @@ from shared.store.db.pool import Conn
 from shared.triage import texts
 
 WORD_CHARS = 500
+LIMIT = limit(100)
 UNSET: Any = object()
 
 
@@ -64,11 +65,14 @@ CHANNEL = body_number("channel", 1, ID_MAX)
 
 
 async def list_(agent: Agent, asked: Parameters) -> Response:
-    """The company's assistants with their policies and own texts, and the channels bound to each."""
+    """The company's assistants with their policies, and the channels bound to each; texts are on each one's page."""
+    after_id, most = asked.query[AFTER_ID], asked.query[LIMIT]
 
     def work(conn: Conn, company_id: int) -> list[dict[str, Any]]:
         bound = assistants.channels(conn, company_id)
-        return [_shown(one, bound.get(one.id, [])) for one in assistants.of_company(conn, company_id)]
+        found = assistants.of_company(conn, company_id, after_id=after_id, limit=most)
+        shown = [_shown(one, bound.get(one.id, [])) for one in found]
+        return [{name: value for name, value in one.items() if name != "texts"} for one in shown]
 
     return as_json({"assistants": await agent.work(work)})
 
@@ -134,7 +138,7 @@ def _shown(one: Assistant, channels: list[int]) -> dict[str, Any]:
 
 
 ROUTES = [
-    Resource("/assistants", {"GET": Operation(list_, agent)}),
+    Resource("/assistants", {"GET": Operation(list_, agent, query=(AFTER_ID, LIMIT))}),
     Resource("/assistants/{assistant:id}", {
         "GET": Operation(show, agent), "PATCH": Operation(change, agent, body=(*FIELDS.values(), TEXTS)),
     }),

@@ -28,6 +28,7 @@ _DISLIKE = re.compile(
     r"|additional propert|too large|must be|should be|cannot be",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[a-z_]+")
 _READ_CHARS = 4_000
 CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
 
@@ -79,8 +80,7 @@ class Parameters:
         if named or not _DISLIKE.search(message):
             return None
         # The one that is named first: the others are what to use instead.
-        places = {at.start(): of for name, of in names.items() if (at := re.search(rf"\b{name}\b", message))}
-        return places[min(places)] if places else None
+        return next((names[word] for word in _WORD.findall(message) if word in names), None)
 
 
 def _complaint(body: bytes) -> tuple[set[str], str]:

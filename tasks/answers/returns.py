@@ -51,7 +51,7 @@ def _return_one(work: Work, company_id: int, conversation_id: int) -> bool | Non
             return None
         tells = _tell(work, conn, locked)
         conversations.return_to_bot(conn, company_id, conversation_id, untold=not tells)
-        faults.reach("reply.before_return")
+        faults.reach("return.before_commit")
     BOT_RETURNED.inc("quiet")
     return tells
 

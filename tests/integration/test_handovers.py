@@ -386,7 +386,7 @@ def test_a_job_that_is_killed_while_it_returns_a_conversation_has_said_nothing(
 ) -> None:
     _say(station, bot, PERSON)
     _hours_pass(station, 12.1)
-    faults.configure("reply.before_return=raise", tmp_path)
+    faults.configure("return.before_commit=raise", tmp_path)
     try:
         with pytest.raises(faults.InjectedFault):
             _return(station)

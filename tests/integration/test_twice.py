@@ -27,6 +27,7 @@ TWICE = {
     "app drop-old-secret": "app drop-old-secret {app}",
     "app seen": "app seen {app}",
     "channel create-widget": "channel create-widget --company shoe-shop --slug chat --origin https://a.example",
+    "channel automatic-replies": "channel automatic-replies shoe-shop/{channel} --heed-app 7",
     "channel disable": "channel disable shoe-shop/{channel}",
     "channel enable": "channel enable shoe-shop/{channel}",
     "channel seen": "channel seen shoe-shop/{channel}",

@@ -24,6 +24,7 @@ LISTINGS = {
     ("/inbox/conversations/{conversation:id}/messages", "GET"): ("messages", 200, 12 * MB),
     ("/knowledge/documents", "GET"): ("documents", 200, 4 * MB),
     ("/knowledge/imports", "GET"): ("imports", 200, 4 * MB),
+    ("/assistants", "GET"): ("assistants", 200, 1 * MB),
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
     ("/ops/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
     ("/ops/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
@@ -31,6 +32,7 @@ LISTINGS = {
 }
 """(the answer's list, rows a page, bytes a page)"""
 NO_LISTINGS = {
+    ("/assistants/{assistant:id}", "GET"), ("/inbox/channels/{channel:id}/automatic-replies", "GET"),
     ("/health/live", "GET"), ("/health/ready", "GET"), ("/health", "GET"), ("/metrics", "GET"),
     ("/inbox/conversations/{conversation:id}/filter", "GET"), ("/ops/balance", "GET"),
     ("/ops/dead-letters/{place:path}", "GET"),
@@ -56,6 +58,9 @@ ROWS = f"""
     SELECT %(company)s, %(channel)s, c.chat, 'm' || n, lpad(p::text, 200, {WORST}), repeat({WORST}, 5000), now()
     FROM generate_series(1, 3) n, generate_series(1, 100) p,
         (SELECT chat FROM conversations WHERE company_id = %(company)s ORDER BY id LIMIT 1) c;
+    INSERT INTO assistants (company_id, name, hours, texts)
+    SELECT %(company)s, rpad(n || 'a', 100, 'x'), repeat({WORST}, 500),
+        jsonb_build_object('welcome', jsonb_build_object('*', repeat('x', 4000))) FROM generate_series(1, 201) n;
     INSERT INTO collections (company_id, name) VALUES (%(company)s, repeat('c', 100));
     INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)
     SELECT %(company)s, (SELECT max(id) FROM collections WHERE company_id = %(company)s),

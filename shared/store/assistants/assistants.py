@@ -60,7 +60,9 @@ OF_COMPANY = """
     SELECT id, kind, is_default, name, language, texts, on_miss, misses_max, on_wish, return_after_s, hours, time_zone
     FROM assistants
     WHERE company_id = %s
+      AND id > %s
     ORDER BY id
+    LIMIT %s
 """
 BY_ID = """
     /* assistants.by_id */
@@ -81,9 +83,10 @@ OF_CHANNEL = """
 """
 
 
-def of_company(conn: Conn, company_id: int) -> list[Assistant]:
-    """List a company's assistants, oldest first."""
-    return conn.cursor(row_factory=class_row(Assistant)).execute(OF_COMPANY, (company_id,)).fetchall()
+def of_company(conn: Conn, company_id: int, *, after_id: int = 0, limit: int | None = None) -> list[Assistant]:
+    """List a company's assistants, oldest first. limit: how many at most; None: all."""
+    cursor = conn.cursor(row_factory=class_row(Assistant))
+    return cursor.execute(OF_COMPANY, (company_id, after_id, limit)).fetchall()
 
 
 def by_id(conn: Conn, company_id: int, assistant_id: int) -> Assistant | None:
