@@ -41,10 +41,10 @@ GRANT EXECUTE ON FUNCTION bench_due_turns, bench_due_parts TO switchboard_app;
 """To be made by the owner before such a worker is started."""
 
 REWRITTEN: dict[str, tuple[tuple[str, str], ...]] = {
-    "cases.load": (("t.state = 'answering'", "t.state IN ('waiting', 'answering')"),),
+    "turn_contexts.load": (("t.state = 'answering'", "t.state IN ('waiting', 'answering')"),),
     "replies.make": (("AND state = 'answering'", "AND state IN ('waiting', 'answering')"),),
     "turns.finish": (("AND state = 'answering'", "AND state IN ('waiting', 'answering')"),),
-    "outbound.record": (
+    "send_results.record": (
         ("AND attempts = %(attempt)s", ""),
         ("(state IN ('sending', 'unknown_outcome')", "(state IN ('queued', 'sending', 'unknown_outcome')"),
         ("AND day >= %(since)s)", "AND day >= %(since)s AND false)"),

@@ -103,7 +103,7 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         400,
     ),
     (
-        "turns.open_or_extend",
+        "quiet_window.open_or_extend",
         lambda c: quiet_window.open_or_extend(
             c,
             [quiet_window.Wanted(BIG_COMPANY, n, BIG_CHANNEL, 11, 11, NOW) for n in SOME],
@@ -169,7 +169,7 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         600,
     ),
     (
-        "many.set_bots",
+        "conversation_bulk.set_bots",
         lambda c: conversation_bulk.set_bots(c, dict.fromkeys(((BIG_COMPANY, n) for n in SOME), "agent")),
         {"conversations_pkey"},
         400,

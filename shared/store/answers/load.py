@@ -20,7 +20,7 @@ def tell_pace(conn: Conn, process: str, per_s: float) -> None:
     """Note how many turns a second this process can answer."""
     conn.execute(
         """
-        /* overload.tell_pace */
+        /* load.tell_pace */
         INSERT INTO reply_paces (process, per_s)
         VALUES (%s, %s)
         ON CONFLICT (process) DO UPDATE SET per_s = excluded.per_s, told_at = now()
@@ -45,7 +45,7 @@ def look(conn: Conn, *, grace_s: float) -> Look | None:
         conn.cursor(row_factory=tuple_row)
         .execute(
             """
-        /* overload.look */
+        /* load.look */
         SELECT extract(epoch FROM clock_timestamp())::float8, companies
         FROM overload
         WHERE next_at <= clock_timestamp()
@@ -58,7 +58,7 @@ def look(conn: Conn, *, grace_s: float) -> Look | None:
         return None
     conn.execute(
         """
-        /* overload.look */
+        /* load.look */
         DELETE FROM reply_paces
         WHERE told_at < now() - make_interval(secs => %s)
         """,
@@ -66,7 +66,7 @@ def look(conn: Conn, *, grace_s: float) -> Look | None:
     )
     pace = conn.cursor(row_factory=scalar_row).execute(
         """
-        /* overload.look */
+        /* load.look */
         SELECT coalesce(sum(per_s), 0)
         FROM reply_paces
         """
@@ -74,7 +74,7 @@ def look(conn: Conn, *, grace_s: float) -> Look | None:
     per_s = float(pace.fetchone() or 0)
     rows = conn.cursor(row_factory=tuple_row).execute(
         """
-        /* overload.look */
+        /* load.look */
         SELECT company_id, due, oldest_s
         FROM overdue_by_company(%s)
         """,
@@ -95,7 +95,7 @@ def keep(
     }
     conn.execute(
         """
-        /* overload.keep */
+        /* load.keep */
         UPDATE overload
         SET companies = %s, per_s = %s, clear_s = %s, next_at = clock_timestamp() + make_interval(secs => %s)
         """,
@@ -117,7 +117,7 @@ def now(conn: Conn) -> Now:
     cursor = conn.cursor(row_factory=tuple_row)
     cursor.execute(
         """
-        /* overload.now */
+        /* load.now */
         SELECT companies, per_s, clear_s
         FROM overload
         """

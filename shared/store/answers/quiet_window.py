@@ -61,7 +61,7 @@ class Wanted:
 # attempts: an attempt that is called back has not failed; one that waits for its retry (error is set) has.
 # NOT EXISTS in `extended`: a clock set back could make the turn in front of a waiting one young again.
 OPEN_OR_EXTEND = """
-    /* turns.open_or_extend */
+    /* quiet_window.open_or_extend */
     WITH w AS (
         SELECT *
         FROM unnest(
@@ -180,7 +180,7 @@ class Changed:
 
 
 RESCHEDULE_EDITED = """
-    /* turns.reschedule_edited */
+    /* quiet_window.reschedule_edited */
     WITH c AS (
         SELECT *
         FROM unnest(%(company)s::bigint[], %(conversation)s::bigint[], %(seq)s::bigint[], %(gone)s::boolean[])

@@ -61,7 +61,7 @@ class Loaded:
 
 # LIMIT 1: one look into the index for each claim. As a join the planner may read all open turns.
 LOAD = """
-    /* cases.load */
+    /* turn_contexts.load */
     SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts, t.first_seq, t.last_seq,
         t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform, c.bot_enabled, c.message_count,
         t.request_id, h.external_id AS account, c.last_customer_message AS last_message, c.last_customer_at,
@@ -153,7 +153,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
 
 
 LINES = """
-    /* cases.lines */
+    /* turn_contexts.lines */
     SELECT k.place, m.seq, m.role, coalesce(m.text, ''),
         coalesce(m.attachments, '[]'), m.sent_at,
         CASE WHEN m.external_id ~ '^[0-9]{1,18}$' THEN m.external_id::bigint END AS sequence

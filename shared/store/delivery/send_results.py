@@ -31,7 +31,7 @@ class Recorded:
 
 # The last WHERE: greatest() passes NULL over, so that without it nothing more would be something due now.
 RECORD = """
-    /* outbound.record */
+    /* send_results.record */
     WITH settled AS (
         UPDATE outbound
         SET state = %(state)s,
@@ -130,7 +130,7 @@ def record(
 
 
 FAIL_REST = """
-    /* outbound.fail_rest */
+    /* send_results.fail_rest */
     UPDATE outbound o
     SET state = 'cancelled', meaning = %s, epoch = o.epoch + 1, finished_at = clock_timestamp()
     FROM outbound f
@@ -153,7 +153,7 @@ def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 5
     `queued`; returns the (company, outbound) ids of the former."""
     rows = conn.cursor(row_factory=tuple_row).execute(
         """
-        /* outbound.expire_sending */
+        /* send_results.expire_sending */
         SELECT company_id, id, state
         FROM expire_sending(%s, %s::text[])
         """,
@@ -163,7 +163,7 @@ def expire_sending(conn: Conn, idempotent: Sequence[str] = (), *, limit: int = 5
 
 
 REVERT_SEND = """
-    /* outbound.revert_send */
+    /* send_results.revert_send */
     WITH ours AS (
         UPDATE delivery_attempts
         SET status = 'retry', meaning = 'never_left'
@@ -232,7 +232,7 @@ def list_unknown_outcomes(conn: Conn, *, limit: int = 100) -> list[UnknownOutcom
     cursor = conn.cursor(row_factory=class_row(UnknownOutcome))
     cursor.execute(
         """
-        /* outbound.list_unknown_outcomes */
+        /* send_results.list_unknown_outcomes */
         SELECT company_id, id, conversation_id, part, meaning, unknown_since
         FROM ops_unknown_outcomes(%s)
         """,
@@ -242,7 +242,7 @@ def list_unknown_outcomes(conn: Conn, *, limit: int = 100) -> list[UnknownOutcom
 
 
 SETTLE = """
-    /* outbound.settle */
+    /* send_results.settle */
     UPDATE outbound
     SET epoch = epoch + 1,
         unknown_since = NULL,
@@ -266,7 +266,7 @@ def state_of(conn: Conn, company_id: int, outbound_id: int) -> str | None:
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """
-        /* outbound.state_of */
+        /* send_results.state_of */
         SELECT state
         FROM outbound
         WHERE company_id = %s

@@ -7,7 +7,7 @@ from psycopg.rows import scalar_row
 from shared.store.db.pool import Conn
 
 ADD_TOTALS = """
-    /* conversations.add_totals */
+    /* company_totals.add_totals */
     INSERT INTO company_totals AS t (company_id, customer_messages, unread)
     SELECT *
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
@@ -30,7 +30,7 @@ def add_totals(conn: Conn, deltas: dict[int, tuple[int, int]]) -> None:
 
 
 RECONCILE_TOTALS = """
-    /* conversations.reconcile_totals */
+    /* company_totals.reconcile_totals */
     UPDATE company_totals t
     SET customer_messages = s.messages, unread = s.unread
     FROM (
@@ -51,7 +51,7 @@ def reconcile_totals(conn: Conn, company_id: int) -> bool:
     """
     conn.execute(
         """
-        /* conversations.reconcile_totals */
+        /* company_totals.reconcile_totals */
         INSERT INTO company_totals (company_id)
         VALUES (%s)
         ON CONFLICT DO NOTHING
@@ -60,7 +60,7 @@ def reconcile_totals(conn: Conn, company_id: int) -> bool:
     )
     conn.execute(
         """
-        /* conversations.reconcile_totals */
+        /* company_totals.reconcile_totals */
         SELECT 1
         FROM company_totals
         WHERE company_id = %s
@@ -72,7 +72,7 @@ def reconcile_totals(conn: Conn, company_id: int) -> bool:
 
 
 DRIFTED_TOTALS = """
-    /* conversations.drifted_totals */
+    /* company_totals.drifted_totals */
     SELECT p.id
     FROM companies p
     LEFT JOIN company_totals t ON t.company_id = p.id
@@ -97,7 +97,7 @@ def unread_total(conn: Conn, company_id: int) -> int:
     cursor = conn.cursor(row_factory=scalar_row)
     cursor.execute(
         """
-        /* conversations.unread_total */
+        /* company_totals.unread_total */
         SELECT unread
         FROM company_totals
         WHERE company_id = %s

@@ -19,7 +19,7 @@ Place = tuple[int, int]
 
 
 SET_BOTS = """
-    /* many.set_bots */
+    /* conversation_bulk.set_bots */
     UPDATE conversations c
     SET bot_enabled = b.reason IS NULL,
         status = CASE WHEN b.reason IS NULL THEN 'open' ELSE 'handed_over' END,
@@ -48,7 +48,7 @@ def set_bots(conn: Conn, reasons: Mapping[Place, str | None]) -> None:
 
 
 DROP_EMPTY = """
-    /* many.drop_empty */
+    /* conversation_bulk.drop_empty */
     DELETE FROM conversations c
     USING unnest(%s::bigint[], %s::bigint[]) AS e (company_id, id)
     WHERE c.company_id = e.company_id
@@ -78,7 +78,7 @@ def drop_empty(conn: Conn, places: Collection[Place]) -> None:
 
 
 RETURN_TO_BOT = """
-    /* many.return_to_bot */
+    /* conversation_bulk.return_to_bot */
     UPDATE conversations c
     SET bot_enabled = true, status = 'open', bot_off_reason = NULL, bot_off_at = NULL, return_untold = true,
         bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
@@ -97,7 +97,7 @@ def return_to_bot(conn: Conn, places: Collection[Place]) -> None:
 
 
 MARK_ALL_READ = """
-    /* many.mark_all_read */
+    /* conversation_bulk.mark_all_read */
     WITH before AS (
         SELECT company_id, id, customer_seq - read_seq - cardinality(read_ahead) AS unread
         FROM conversations
@@ -132,7 +132,7 @@ def set_problems(conn: Conn, problems: Mapping[Place, str]) -> None:
     if problems:
         conn.execute(
             """
-            /* many.set_problems */
+            /* conversation_bulk.set_problems */
             UPDATE conversations c
             SET delivery_problem = p.problem
             FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS p (company_id, id, problem)
@@ -145,7 +145,7 @@ def set_problems(conn: Conn, problems: Mapping[Place, str]) -> None:
 
 
 SET_REFERRALS = """
-    /* many.set_referrals */
+    /* conversation_bulk.set_referrals */
     UPDATE conversations c
     SET referral = r.referral, referral_at = r.at
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[]) AS r (company_id, id, referral, at)
@@ -169,7 +169,7 @@ def set_referrals(conn: Conn, referrals: Mapping[Place, tuple[str, datetime]]) -
 
 
 RETITLE = """
-    /* many.retitle */
+    /* conversation_bulk.retitle */
     UPDATE conversations c
     SET last_message_preview = p.preview
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[]) AS p (company_id, id, message_id, preview)

@@ -55,7 +55,7 @@ class Added:
 
 
 ADD_CHUNKS = """
-    /* knowledge.add_chunks */
+    /* documents.add_chunks */
     INSERT INTO chunks (company_id, document_id, ordinal, language, title, text, start_char, tsv, length)
     SELECT
         %s, %s, part.place - 1, %s, part.title, part.text, part.start_char, words.tsv,
@@ -104,7 +104,7 @@ def add_document(
     if document_id is None:
         return Added(_id_of(conn, company_id, source), changed=False)
     conn.execute(
-        "/* knowledge.drop_chunks */ DELETE FROM chunks WHERE company_id = %s AND document_id = %s",
+        "/* documents.drop_chunks */ DELETE FROM chunks WHERE company_id = %s AND document_id = %s",
         (company_id, document_id),
     )
     conn.execute(
@@ -129,7 +129,7 @@ def _add_speakers(conn: Conn, company_id: int, document_id: int, chunks: Sequenc
         return
     conn.execute(
         """
-        /* knowledge.add_speakers */
+        /* documents.add_speakers */
         INSERT INTO chunk_speakers (company_id, chunk_id, speaker)
         SELECT c.company_id, c.id, named.speaker
         FROM unnest(%s::int[], %s::text[]) AS named (ordinal, speaker)
@@ -145,7 +145,7 @@ def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
     """Remove a document with its chunks; False if there is none."""
     return (
         conn.execute(
-            "/* knowledge.delete_document */ DELETE FROM documents WHERE company_id = %s AND id = %s",
+            "/* documents.delete_document */ DELETE FROM documents WHERE company_id = %s AND id = %s",
             (company_id, document_id),
         ).rowcount
         > 0
@@ -153,7 +153,7 @@ def delete_document(conn: Conn, company_id: int, document_id: int) -> bool:
 
 
 LIST_DOCUMENTS = """
-    /* knowledge.list_documents */
+    /* documents.list_documents */
     SELECT
         d.id, c.name AS collection, left(d.source, 2000) AS source, left(d.title, 500) AS title, d.language,
         d.chunk_count, d.created_at, d.updated_at,
@@ -201,7 +201,7 @@ def version(conn: Conn, company_id: int) -> int:
     """Return a number that grows with every change of what the company's searches can find."""
     row = conn.execute(
         """
-        /* knowledge.version */
+        /* documents.version */
         SELECT version
         FROM knowledge_versions
         WHERE company_id = %s
@@ -218,7 +218,7 @@ def collection_ids(conn: Conn, company_id: int, names: Sequence[str]) -> dict[st
         return {}
     rows = conn.execute(
         """
-        /* knowledge.collection_ids */
+        /* documents.collection_ids */
         SELECT asked.name, c.id
         FROM unnest(%s::text[]) AS asked (name)
         JOIN collections c ON c.company_id = %s
@@ -234,7 +234,7 @@ def collection_names(conn: Conn, company_id: int, ids: Sequence[int]) -> list[st
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """
-            /* knowledge.collection_names */
+            /* documents.collection_names */
             SELECT name
             FROM collections
             WHERE company_id = %s
@@ -250,7 +250,7 @@ def commonest_language(conn: Conn, company_id: int) -> str | None:
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """
-            /* knowledge.commonest_language */
+            /* documents.commonest_language */
             SELECT language
             FROM knowledge_stats
             WHERE company_id = %s
@@ -266,7 +266,7 @@ def _collection(conn: Conn, company_id: int, name: str) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(
             """
-            /* knowledge.add_collection */
+            /* documents.add_collection */
             INSERT INTO collections (company_id, name)
             VALUES (%s, %s)
             ON CONFLICT DO NOTHING
@@ -276,7 +276,7 @@ def _collection(conn: Conn, company_id: int, name: str) -> int:
         return _one_id(
             cursor.execute(
                 """
-                /* knowledge.collection */
+                /* documents.collection */
                 SELECT id
                 FROM collections
                 WHERE company_id = %s
@@ -293,7 +293,7 @@ def _one_id(row: object) -> int:
 
 
 ADD_DOCUMENT = """
-    /* knowledge.add_document */
+    /* documents.add_document */
     INSERT INTO documents AS d (
         company_id, collection_id, source, title, language, text, content_hash, chunk_count, kind, category,
         dated_at
@@ -319,7 +319,7 @@ def _id_of(conn: Conn, company_id: int, source: str) -> int:
         return _one_id(
             cursor.execute(
                 """
-                /* knowledge.document_id */
+                /* documents.document_id */
                 SELECT id
                 FROM documents
                 WHERE company_id = %s

@@ -32,7 +32,7 @@ def by_index(conn: Conn, company_id: int) -> bool:
     """Whether the company is large enough to be searched by a vector index."""
     row = conn.execute(
         """
-        /* recall.by_index */
+        /* index_audit.by_index */
         SELECT coalesce(sum(chunks), 0) > %s
         FROM knowledge_stats
         WHERE company_id = %s
@@ -43,7 +43,7 @@ def by_index(conn: Conn, company_id: int) -> bool:
 
 
 RECENT_QUESTIONS = """
-    /* recall.recent_questions */
+    /* index_audit.recent_questions */
     SELECT m.text
     FROM turns t
     JOIN LATERAL (
@@ -69,7 +69,7 @@ def recent_questions(conn: Conn, company_id: int, limit: int) -> list[str]:
 def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_search: int) -> None:
     conn.execute(
         """
-        /* recall.record */
+        /* index_audit.record */
         INSERT INTO recall_audits (company_id, ef_search, recall, questions)
         VALUES (%s, %s, %s, %s)
         ON CONFLICT (company_id) DO UPDATE
@@ -83,7 +83,7 @@ def record(conn: Conn, company_id: int, *, recall: float, questions: int, ef_sea
 
 
 LIST_OF = """
-    /* recall.list_of */
+    /* index_audit.list_of */
     SELECT knowledge_list(
         %(company)s,
         %(model)s,
@@ -108,7 +108,7 @@ def lowest(conn: Conn) -> Lowest:
     """Summarise the last audits of all companies. Works for both roles, without a company set."""
     with conn.cursor(row_factory=class_row(Lowest)) as cursor:
         found = cursor.execute(
-            "/* recall.lowest */ SELECT audited, low, lowest, company_id FROM operations_recall(%s)", (RECALL_MIN,)
+            "/* index_audit.lowest */ SELECT audited, low, lowest, company_id FROM operations_recall(%s)", (RECALL_MIN,)
         ).fetchone()
     assert found is not None
     return found

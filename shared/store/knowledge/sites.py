@@ -16,7 +16,7 @@ REREAD_DAYS = 27
 
 
 QUEUE_PAGES = """
-    /* imports.queue_pages */
+    /* sites.queue_pages */
     INSERT INTO imports (company_id, source, name, kind, described, site, lastmod)
     SELECT %(company)s, page, page, 'page', %(described)s::jsonb, %(site)s, nullif(changed, '')
     FROM unnest(%(pages)s::text[], %(changed)s::text[]) AS named (page, changed)
@@ -79,7 +79,7 @@ LEFT_FOR_DAYS = 6
 
 
 DELETE_GONE_PAGES = """
-    /* imports.part_with */
+    /* sites.part_with */
     DELETE FROM imports
     WHERE company_id = %(company)s
       AND site = %(site)s
@@ -98,7 +98,7 @@ def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) ->
     values = {"company": company_id, "site": site, "named": list(named), "days": LEFT_FOR_DAYS}
     broken = conn.execute(
         """
-        /* imports.part_with */
+        /* sites.part_with */
         SELECT count(*) FILTER (WHERE source = ANY (%(named)s)) * 2 < count(*)
         FROM imports
         WHERE company_id = %(company)s
@@ -112,7 +112,7 @@ def part_with(conn: Conn, company_id: int, site: str, named: Collection[str]) ->
         return 0
     conn.execute(
         """
-        /* imports.part_with */
+        /* sites.part_with */
         UPDATE imports
         SET left_at = CASE WHEN source = ANY (%(named)s) THEN NULL ELSE coalesce(left_at, now()) END
         WHERE company_id = %(company)s
@@ -131,7 +131,7 @@ def queue_sites_again(conn: Conn, company_id: int) -> int:
     """Queue all of the company's websites again. Returns how many."""
     return conn.execute(
         """
-        /* imports.queue_sites_again */
+        /* sites.queue_sites_again */
         UPDATE imports
         SET state = 'queued', reason = NULL, attempts = 0, version = version + 1, due_at = now(),
             updated_at = now()
@@ -148,7 +148,7 @@ def count_sites(conn: Conn) -> int:
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
             """
-            /* imports.count_sites */
+            /* sites.count_sites */
             SELECT count(*)
             FROM imports
             WHERE kind = 'site'

@@ -11,7 +11,7 @@ from shared.store.lifecycle.archive import BYTES, KINDS, OLD, Kind, plan_small_s
 
 FORETELL = (
     """
-    /* archive.foretell */
+    /* archive_preview.foretell */
     WITH p AS MATERIALIZED (
         SELECT c.id, c.archived_seq AS from_seq, c.message_count - %(keep)s AS cut
     """

@@ -26,7 +26,7 @@ class ArchivedConversation:
 
 
 PLACES = """
-    /* archive.places */
+    /* archive_restore.places */
     SELECT company_id, conversation_id, min(first_seq) AS first_seq
     FROM archive_segments
     WHERE kind = 'messages'
@@ -57,7 +57,7 @@ def restore_newest(conn: Conn, place: ArchivedConversation) -> int:
     at = (place.company_id, place.conversation_id)
     conn.execute(
         """
-        /* archive.restore */
+        /* archive_restore.restore */
         SELECT 1
         FROM conversations
         WHERE company_id = %s
@@ -68,7 +68,7 @@ def restore_newest(conn: Conn, place: ArchivedConversation) -> int:
     )
     newest = conn.execute(
         """
-        /* archive.restore */
+        /* archive_restore.restore */
         SELECT last_seq, first_seq, run_id
         FROM archive_segments
         WHERE company_id = %s
@@ -90,7 +90,7 @@ def restore_newest(conn: Conn, place: ArchivedConversation) -> int:
         faults.reach(f"archive.restore_{kind.name}")
     conn.execute(
         """
-        /* archive.restore */
+        /* archive_restore.restore */
         UPDATE conversations
         SET archived_seq = %s
         WHERE company_id = %s
@@ -100,7 +100,7 @@ def restore_newest(conn: Conn, place: ArchivedConversation) -> int:
     )
     conn.execute(
         """
-        /* archive.restore */
+        /* archive_restore.restore */
         UPDATE archive_runs
         SET restored = restored + %s
         WHERE id = %s
@@ -111,7 +111,7 @@ def restore_newest(conn: Conn, place: ArchivedConversation) -> int:
 
 
 COLUMNS = """
-    /* archive.restore */
+    /* archive_restore.restore */
     SELECT a.attname::text
     FROM pg_attribute a
     WHERE a.attrelid = {}::regclass
@@ -129,7 +129,7 @@ COLUMNS = """
     ORDER BY a.attnum
 """
 RESTORE = """
-    /* archive.restore */
+    /* archive_restore.restore */
     WITH gone AS (
         DELETE FROM archive_segments
         WHERE company_id = %s
@@ -143,7 +143,7 @@ RESTORE = """
     FROM gone, json_populate_recordset(NULL::{table}, gone.body)
 """
 FORGET_KEYS = """
-    /* archive.restore */
+    /* archive_restore.restore */
     DELETE FROM archived_keys k
     USING (
         SELECT m.channel_id, m.dedupe_key

@@ -14,7 +14,7 @@ def begin_run(conn: Conn) -> int:
     """Record that a run begins; returns its id."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
-            "/* archive.begin_run */ INSERT INTO archive_runs DEFAULT VALUES RETURNING id"
+            "/* archive_runs.begin_run */ INSERT INTO archive_runs DEFAULT VALUES RETURNING id"
         ).fetchone()
     assert isinstance(found, int)
     return found
@@ -24,7 +24,7 @@ def end_run(conn: Conn, run_id: int) -> None:
     """Record that a run has ended."""
     conn.execute(
         """
-        /* archive.end_run */
+        /* archive_runs.end_run */
         UPDATE archive_runs
         SET finished_at = clock_timestamp()
         WHERE id = %s
@@ -47,7 +47,7 @@ def terms_after(conn: Conn, company_id: int, *, only: int | None = None) -> Term
     with conn.cursor(row_factory=class_row(Term)) as cursor:
         return cursor.execute(
             """
-            /* archive.terms_after */
+            /* archive_runs.terms_after */
             SELECT
                 id AS company_id,
                 archive_after_days AS after_days,
@@ -67,7 +67,7 @@ def terms(conn: Conn, company_id: int) -> tuple[int | None, int | None]:
     with conn.cursor(row_factory=class_row(Term)) as cursor:
         found = cursor.execute(
             """
-            /* archive.terms */
+            /* archive_runs.terms */
             SELECT
                 id AS company_id,
                 archive_after_days AS after_days,
@@ -85,7 +85,7 @@ def set_terms(conn: Conn, company_id: int, *, after_days: int | None, delete_aft
     """Set a company's own terms; None as in `Term`."""
     conn.execute(
         """
-        /* archive.set_terms */
+        /* archive_runs.set_terms */
         UPDATE companies
         SET archive_after_days = %s, archive_delete_after_days = %s
         WHERE id = %s
@@ -114,7 +114,7 @@ def statistics(conn: Conn) -> list[Statistics]:
     with conn.cursor(row_factory=class_row(Statistics)) as cursor:
         return cursor.execute(
             """
-            /* archive.statistics */
+            /* archive_runs.statistics */
             SELECT
                 company_id, conversations, messages, rows, segments, hot_bytes, bytes, oldest_at, newest_at
             FROM archive_statistics
@@ -142,7 +142,7 @@ def runs(conn: Conn, *, limit: int = 24) -> list[Run]:
     with conn.cursor(row_factory=class_row(Run)) as cursor:
         return cursor.execute(
             """
-            /* archive.runs */
+            /* archive_runs.runs */
             SELECT id, started_at, finished_at, messages, rows, bytes_before, bytes_after, restored
             FROM archive_runs
             ORDER BY id DESC

@@ -59,7 +59,7 @@ ROWS_OF_A_CONVERSATION = {
 }
 """Which rows of each table belong to a conversation, in the order in which they are deleted."""
 ERASE_ALONE = """
-    /* data_subjects.erase_alone */
+    /* erasure.erase_alone */
     DELETE FROM {}
     WHERE company_id = %(company)s
       AND {}
@@ -72,7 +72,7 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
     at = {"company": contact.company_id, "conversation": conversation_id}
     locked = conn.execute(
         """
-        /* data_subjects.erase_alone */
+        /* erasure.erase_alone */
         SELECT customer_seq, read_seq + cardinality(read_ahead)
         FROM conversations
         WHERE company_id = %(company)s
@@ -93,7 +93,7 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
     customer, read = (int(str(n)) for n in locked)
     conn.execute(
         """
-        /* data_subjects.erase_alone */
+        /* erasure.erase_alone */
         UPDATE company_totals
         SET customer_messages = customer_messages - %s, unread = unread - %s
         WHERE company_id = %s
@@ -104,7 +104,7 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
 
 
 ERASE_IN_ARCHIVE = """
-    /* data_subjects.erase_among_others */
+    /* erasure.erase_among_others */
     UPDATE archive_segments s
     SET body = (
         SELECT jsonb_agg(
@@ -137,7 +137,7 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     at = {"company": contact.company_id, "conversation": conversation_id, "contact": contact.id}
     conn.execute(
         """
-        /* data_subjects.erase_among_others */
+        /* erasure.erase_among_others */
         SELECT 1
         FROM conversations
         WHERE company_id = %(company)s
@@ -152,7 +152,7 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     counts |= _forget_in_logs(conn, contact.company_id, message_ids)
     counts["archived_keys"] = conn.execute(
         """
-        /* data_subjects.erase_among_others */
+        /* erasure.erase_among_others */
         DELETE FROM archived_keys
         WHERE company_id = %s
           AND message_id = ANY (%s)
@@ -162,7 +162,7 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     counts["message_reactions"] = erase_reactions(conn, contact)
     counts["messages_emptied"] = conn.execute(
         """
-        /* data_subjects.erase_among_others */
+        /* erasure.erase_among_others */
         UPDATE messages
         SET text = NULL, attachments = NULL, contact_id = NULL, external_id = NULL, reply_to = NULL,
             sent_at = NULL, edits = NULL, dedupe_key = 'erased:' || id
@@ -175,7 +175,7 @@ def erase_among_others(conn: Conn, contact: Contact, conversation_id: int) -> tu
     counts["archived_emptied"] = conn.execute(ERASE_IN_ARCHIVE, at).rowcount
     conn.execute(
         """
-        /* data_subjects.erase_among_others */
+        /* erasure.erase_among_others */
         UPDATE conversations
         SET last_message_preview = CASE WHEN last_message_id = ANY (%(ids)s) THEN NULL ELSE last_message_preview END,
             last_customer_message = NULL,
@@ -194,7 +194,7 @@ def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> 
     ledger keeps that each event came and how it ended."""
     bodies = conn.execute(
         """
-        /* data_subjects.forget_in_logs */
+        /* erasure.forget_in_logs */
         DELETE FROM webhook_raw r
         USING webhook_events e
         WHERE e.company_id = %s
@@ -207,7 +207,7 @@ def _forget_in_logs(conn: Conn, company_id: int, message_ids: Sequence[int]) -> 
     ).rowcount
     events = conn.execute(
         """
-        /* data_subjects.forget_in_logs */
+        /* erasure.forget_in_logs */
         UPDATE webhook_events
         SET dedupe_key = NULL, message_id = NULL
         WHERE company_id = %s
@@ -222,7 +222,7 @@ def erase_reactions(conn: Conn, contact: Contact) -> int:
     """Delete their reactions in chats in which they never wrote; returns how many. In the caller's transaction."""
     return conn.execute(
         """
-        /* data_subjects.erase_reactions */
+        /* erasure.erase_reactions */
         DELETE FROM message_reactions
         WHERE company_id = %s
           AND channel_id = %s
@@ -236,13 +236,13 @@ def erase_uses(conn: Conn, contact: Contact) -> int:
     """Delete the counts of costly work that they caused in the last days; returns how many. In the caller's
     transaction."""
     return conn.execute(
-        "/* data_subjects.erase_uses */ DELETE FROM daily_uses WHERE company_id = %s AND contact_id = %s",
+        "/* erasure.erase_uses */ DELETE FROM daily_uses WHERE company_id = %s AND contact_id = %s",
         (contact.company_id, contact.id),
     ).rowcount
 
 
 DELETE_CONTACT = """
-    /* data_subjects.delete_contact */
+    /* erasure.delete_contact */
     DELETE FROM contacts
     WHERE company_id = %(company)s
       AND id = %(contact)s
@@ -262,7 +262,7 @@ def delete_contact(conn: Conn, contact: Contact) -> bool:
     at = {"company": contact.company_id, "contact": contact.id}
     conn.execute(
         """
-        /* data_subjects.delete_contact */
+        /* erasure.delete_contact */
         SELECT 1
         FROM contacts
         WHERE company_id = %(company)s

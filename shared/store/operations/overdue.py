@@ -26,7 +26,7 @@ def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue |
     """
     state = conn.execute(
         """
-        /* sweep.look */
+        /* overdue.look */
         SELECT overdue, pause_s
         FROM sweeps
         WHERE next_at <= clock_timestamp()
@@ -35,14 +35,14 @@ def look(conn: Conn, *, every_s: float, grace_s: float, limit: int) -> Overdue |
     ).fetchone()
     if state is None:
         return None
-    row = conn.execute("/* sweep.look */ SELECT turns, outbound FROM overdue(%s, %s)", (grace_s, limit)).fetchone()
+    row = conn.execute("/* overdue.look */ SELECT turns, outbound FROM overdue(%s, %s)", (grace_s, limit)).fetchone()
     assert row is not None
     found = Overdue(int(str(row[0])), int(str(row[1])))
     total, before, pause_s = found.turns + found.outbound, int(str(state[0])), float(str(state[1]))
     behind = total >= before > 0
     conn.execute(
         """
-        /* sweep.look */
+        /* overdue.look */
         UPDATE sweeps
         SET overdue = %(total)s,
             pause_s = %(pause)s,
@@ -58,7 +58,7 @@ def look_again_soon(conn: Conn, *, every_s: float) -> None:
     them."""
     conn.execute(
         """
-        /* sweep.look_again_soon */
+        /* overdue.look_again_soon */
         UPDATE sweeps
         SET pause_s = %s,
             overdue = 0,

@@ -26,7 +26,7 @@ def make_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int = 
         with conn.transaction():
             _bound(conn)
             row = conn.execute(
-                "/* operations.make_partitions */ SELECT switchboard_make_partition(%s::regclass, %s)", (parent, day)
+                "/* partitions.make_partitions */ SELECT switchboard_make_partition(%s::regclass, %s)", (parent, day)
             ).fetchone()
             made += bool(row and row[0])
     return made
@@ -38,7 +38,7 @@ def missing_partitions(conn: psycopg.Connection, today: date, *, days_ahead: int
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             """
-            /* maintenance.missing_partitions */
+            /* partitions.missing_partitions */
             SELECT name
             FROM unnest(%s::text[]) AS n (name)
             WHERE to_regclass(name) IS NULL
@@ -51,7 +51,7 @@ def analyze(conn: psycopg.Connection, tables: Sequence[LiteralString]) -> None:
     """Have the planner know a table as it is now, after many rows came or went at once: autovacuum looks once a minute,
     and what is asked until then is planned by what there was. It takes a sample, whatever the table holds."""
     for table in tables:
-        conn.execute(sql.SQL("/* maintenance.analyze */ ANALYZE {}").format(sql.Identifier(table)))
+        conn.execute(sql.SQL("/* partitions.analyze */ ANALYZE {}").format(sql.Identifier(table)))
 
 
 def _wanted(today: date, days_ahead: int) -> list[tuple[str, date]]:
@@ -59,4 +59,4 @@ def _wanted(today: date, days_ahead: int) -> list[tuple[str, date]]:
 
 
 def _bound(conn: psycopg.Connection) -> None:
-    conn.execute("/* maintenance.bound */ SELECT set_config('lock_timeout', %s, true)", (str(LOCK_TIMEOUT_MS),))
+    conn.execute("/* partitions.bound */ SELECT set_config('lock_timeout', %s, true)", (str(LOCK_TIMEOUT_MS),))

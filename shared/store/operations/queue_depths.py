@@ -23,11 +23,11 @@ class Noted:
 def note(conn: Conn, depths: Mapping[str, int]) -> None:
     """Record what waits in each queue now, and delete records older than KEPT_S."""
     conn.execute(
-        "/* depths.note */ DELETE FROM queue_depths WHERE noted_at < now() - make_interval(secs => %s)", (KEPT_S,)
+        "/* queue_depths.note */ DELETE FROM queue_depths WHERE noted_at < now() - make_interval(secs => %s)", (KEPT_S,)
     )
     conn.execute(
         """
-        /* depths.note */
+        /* queue_depths.note */
         INSERT INTO queue_depths (queue, depth)
         SELECT *
         FROM unnest(%s::text[], %s::bigint[])
@@ -41,7 +41,7 @@ def lately(conn: Conn) -> dict[str, Noted]:
     """Return each queue's oldest note of the last RECENT_S."""
     rows = conn.execute(
         """
-        /* depths.lately */
+        /* queue_depths.lately */
         SELECT DISTINCT ON (queue)
             queue,
             depth,

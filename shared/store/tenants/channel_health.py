@@ -12,7 +12,7 @@ from shared.model import ChannelHealth
 from shared.store.db.pool import Conn
 
 RECEIVED = """
-    /* health.received */
+    /* channel_health.received */
     INSERT INTO channel_health AS h (company_id, channel_id, received_at)
     SELECT k.company_id, k.channel_id, now()
     FROM unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id)
@@ -40,7 +40,7 @@ def lock(conn: Conn, channels: Collection[tuple[int, int]]) -> None:
     """Lock the rows of these (company, channel), if they exist."""
     conn.execute(
         """
-        /* health.lock */
+        /* channel_health.lock */
         SELECT 1
         FROM channel_health h
         JOIN unnest(%s::bigint[], %s::bigint[]) AS k (company_id, channel_id) USING (company_id, channel_id)
@@ -55,7 +55,7 @@ def noticed(conn: Conn, company_id: int, channel_id: int, notice: str | None) ->
     """Store a platform's notice about a channel that a person should know; None: the notice no longer holds."""
     conn.execute(
         """
-        /* health.noticed */
+        /* channel_health.noticed */
         INSERT INTO channel_health AS h (company_id, channel_id, notice, notice_at)
         VALUES (%s, %s, %s, now())
         ON CONFLICT (company_id, channel_id) DO UPDATE SET notice = excluded.notice, notice_at = excluded.notice_at
@@ -78,7 +78,11 @@ def to_watch(conn: Conn, after: tuple[int, int], limit: int) -> list[Watched]:
     """List the next channels after (company, channel), of all companies."""
     with conn.cursor(row_factory=class_row(Watched)) as cursor:
         return cursor.execute(
-            "/* health.to_watch */ SELECT company_id, channel_id, app_id, platform FROM channels_to_watch(%s, %s, %s)",
+            """
+            /* channel_health.to_watch */
+            SELECT company_id, channel_id, app_id, platform
+            FROM channels_to_watch(%s, %s, %s)
+            """,
             (*after, limit),
         ).fetchall()
 
@@ -87,7 +91,7 @@ def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) 
     """Store the result of a check. Returns the previous state, None if there was none."""
     before = conn.execute(
         """
-        /* health.checked */
+        /* channel_health.checked */
         SELECT state
         FROM channel_health
         WHERE company_id = %s
@@ -98,7 +102,7 @@ def checked(conn: Conn, company_id: int, channel_id: int, found: ChannelHealth) 
     ).fetchone()
     conn.execute(
         """
-        /* health.checked */
+        /* channel_health.checked */
         INSERT INTO channel_health AS h (company_id, channel_id, checked_at, state, problem, pending, since)
         VALUES (%s, %s, now(), %s, %s, %s, now())
         ON CONFLICT (company_id, channel_id) DO UPDATE
@@ -135,7 +139,7 @@ def add_answers(conn: Conn, counted: Sequence[tuple[int, datetime, Answers]]) ->
     if counted:
         conn.execute(
             """
-            /* health.add_answers */
+            /* channel_health.add_answers */
             SELECT count_answers(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[])
             """,
             [
@@ -153,7 +157,7 @@ def answers_of(conn: Conn, app_id: int, *, minutes: int = 60) -> Answers:
     with conn.cursor(row_factory=class_row(Answers)) as cursor:
         row = cursor.execute(
             """
-            /* health.answers_of */
+            /* channel_health.answers_of */
             SELECT
                 coalesce(sum(accepted), 0)::bigint AS accepted,
                 coalesce(sum(refused), 0)::bigint AS refused,
@@ -191,7 +195,7 @@ class Listed:
 
 
 LISTED = """
-    /* health.listed */
+    /* channel_health.listed */
     SELECT
         c.company_id,
         c.id AS channel_id,
@@ -249,7 +253,7 @@ def troubled(conn: Conn) -> list[Troubled]:
     with conn.cursor(row_factory=class_row(Troubled)) as cursor:
         return cursor.execute(
             """
-            /* health.troubled */
+            /* channel_health.troubled */
             SELECT platform, word, failing, channels
             FROM operations_channels()
             ORDER BY 1, 2
@@ -260,5 +264,5 @@ def troubled(conn: Conn) -> list[Troubled]:
 def purge_answers(conn: Conn) -> int:
     """Delete counts of minutes older than a day; returns how many. For the owner role."""
     return conn.execute(
-        "/* health.purge_answers */ DELETE FROM app_answers WHERE minute < now() - interval '1 day'"
+        "/* channel_health.purge_answers */ DELETE FROM app_answers WHERE minute < now() - interval '1 day'"
     ).rowcount
