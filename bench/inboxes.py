@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Composed, Literal
 
 from shared.embedded import Database
-from shared.store.inbox import company_totals, conversations
-from shared.store.inbox.conversations import Listed
+from shared.store.inbox import company_totals, conversation_list, conversations
+from shared.store.inbox.conversation_list import Listed
 from tests.factories import Bot, make_bot, update
 from tests.factories import Inbox as WayIn
 
@@ -111,26 +111,26 @@ class Inbox:
     def _first_page(self) -> float:
         company = self._bot.company_id
         return self._timed(
-            lambda conn: (company_totals.unread_total(conn, company), conversations.recent(conn, company, limit=50))
+            lambda conn: (company_totals.unread_total(conn, company), conversation_list.recent(conn, company, limit=50))
         )
 
     def _middle_page(self) -> float:
         before = self._one()
         return self._timed(
-            lambda conn: conversations.recent(
+            lambda conn: conversation_list.recent(
                 conn, self._bot.company_id, limit=50, before=before.last_message_at, before_id=before.id
             )
         )
 
     def _one(self) -> Listed:
         with self._way_in.db.transaction(self._bot.company_id) as conn:
-            found = conversations.one(conn, self._bot.company_id, self._any())
+            found = conversation_list.one(conn, self._bot.company_id, self._any())
         assert found is not None
         return found
 
     def _head(self) -> float:
         conversation_id = self._any()
-        return self._timed(lambda conn: conversations.one(conn, self._bot.company_id, conversation_id))
+        return self._timed(lambda conn: conversation_list.one(conn, self._bot.company_id, conversation_id))
 
     def _mark_read(self) -> float:
         conversation_id = self._any()

@@ -20,7 +20,7 @@ from gateway.http.resource import BODY_MAX_BYTES, Operation, Resource
 from shared.live.topics import Chat, Moved, Stored
 from shared.store.db.pool import Conn
 from shared.store.delivery import statuses
-from shared.store.inbox import changes, company_totals, conversations, messages
+from shared.store.inbox import changes, company_totals, conversation_list, conversations, messages
 from shared.store.inbox import media as media_store
 from tasks.delivery import tasks
 from tasks.inbox import takeover
@@ -42,7 +42,7 @@ async def list_conversations(agent: Agent, asked: Parameters) -> Response:
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
         return {
             "unread": company_totals.unread_total(conn, company_id),
-            "conversations": conversations.recent(
+            "conversations": conversation_list.recent(
                 conn, company_id, limit=query[CONVERSATIONS_LIMIT], before=query[BEFORE], before_id=query[BEFORE_ID]
             ),
         }
@@ -54,7 +54,7 @@ async def list_messages(agent: Agent, asked: Parameters) -> Response:
     conversation_id, query, edge = agent.conversation, asked.query, agent.edge
 
     def work(conn: Conn, company_id: int) -> Any:
-        found = conversations.one(conn, company_id, conversation_id)
+        found = conversation_list.one(conn, company_id, conversation_id)
         if found is None:
             raise no_such_conversation()
         page = messages.page(

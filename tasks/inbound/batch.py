@@ -9,7 +9,8 @@ from datetime import datetime
 from shared.live.topics import Chat, Moved
 from shared.model import InboundEvent, JournalEntry, Reason, Route
 from shared.store.inbound.ledger import LedgerRow
-from shared.store.inbox.conversations import ChatKey, ContactKey, Locked
+from shared.store.inbox.contacts import ContactKey
+from shared.store.inbox.conversations import ChatKey, Locked
 from tasks.operations import drop_reasons
 
 

@@ -13,8 +13,9 @@ from shared.errors import DatabaseUnavailable
 from shared.live.topics import Chat, Moved
 from shared.model import InboundEvent
 from shared.store.db.pool import Conn
-from shared.store.inbox import conversations, identities, moving
-from shared.store.inbox.conversations import ChatKey, ContactKey
+from shared.store.inbox import contacts, conversations, identities, moving
+from shared.store.inbox.contacts import ContactKey
+from shared.store.inbox.conversations import ChatKey
 from shared.store.inbox.identities import Found, Identity, Known
 from shared.store.inbox.moving import MovedChat
 from tasks.inbound.batch import Placed, Stored
@@ -179,7 +180,7 @@ def _settle(conn: Conn, persons: Iterable[_Person], stored: Stored) -> tuple[lis
             settled.append((person, contact))
         elif person.lasting:
             new[ContactKey(first.company_id, first.channel_id, person.name)] = person
-    ids = conversations.ensure_contacts(conn, dict.fromkeys(new))
+    ids = contacts.ensure_contacts(conn, dict.fromkeys(new))
     settled += [(person, Known(ids[key], key.external_id)) for key, person in new.items()]
     return settled, turns
 

@@ -16,7 +16,7 @@ from shared.model import Attachment, Reason
 from shared.settings import Settings
 from shared.store.answers import quiet_window, turns
 from shared.store.db.pool import Conn
-from shared.store.inbox import changes, conversation_bulk, conversations, media, messages
+from shared.store.inbox import changes, contacts, conversation_bulk, conversations, media, messages
 from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
@@ -34,7 +34,7 @@ def lock(conn: Conn, batch: Batch, existing: Collection[ChatKey]) -> None:
     """Lock every conversation that the batch touches, made where an event stands for one, and make the contacts.
     `existing` are locked only where there are any."""
     said = [p for p in batch.talk if p.event.kind == "message"]
-    batch.contacts = conversations.ensure_contacts(conn, {p.contact: p.event.sender_name for p in said})
+    batch.contacts = contacts.ensure_contacts(conn, {p.contact: p.event.sender_name for p in said})
     chats: dict[ChatKey, int | None] = {}
     for p in said:
         chats.setdefault(p.chat, batch.contacts[p.contact])

@@ -12,7 +12,7 @@ import pytest
 
 from shared import faults
 from shared.store.answers import receipts
-from shared.store.inbox import conversations
+from shared.store.inbox import conversation_list
 from shared.triage import texts
 from tasks.answers import returns
 from tasks.answers.reply import Result
@@ -70,9 +70,9 @@ def _return(station: Station) -> int:
         return returns.RETURN.batch(Work(conn, station.r.settings, station.r.clock, station.r), None).rows
 
 
-def _listed(station: Station, bot: Bot) -> conversations.Listed:
+def _listed(station: Station, bot: Bot) -> conversation_list.Listed:
     with station.r.db.transaction(bot.company_id) as conn:
-        found = conversations.one(conn, bot.company_id, station.conversation())
+        found = conversation_list.one(conn, bot.company_id, station.conversation())
     assert found is not None
     return found
 

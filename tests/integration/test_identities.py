@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.store.inbox import company_totals, conversations, messages
+from shared.store.inbox import company_totals, conversation_list, messages
 from tasks.answers.reply import Result
 from tests.factories import Bot
 from tests.integration import accounts
@@ -42,7 +42,7 @@ def _people(station: Station) -> list[tuple[Any, ...]]:
 
 def _page(station: Station, bot: Bot) -> list[str | None]:
     with station.r.db.transaction(bot.company_id) as conn:
-        [one] = conversations.recent(conn, bot.company_id)
+        [one] = conversation_list.recent(conn, bot.company_id)
         assert one.unread == company_totals.unread_total(conn, bot.company_id)
         return [message.text for message in messages.page(conn, bot.company_id, one.id)]
 
@@ -102,7 +102,7 @@ def test_two_conversations_that_turn_out_to_be_one_keep_what_was_read_and_asked(
     assert station.rows("SELECT chat, attention FROM conversations") == [(NUMBER, "unknown")]
     assert _page(station, number) == ["When does the shop open?", "Is it open on Sunday?", "Hello again"]
     with station.r.db.transaction(number.company_id) as conn:
-        [one] = conversations.recent(conn, number.company_id)
+        [one] = conversation_list.recent(conn, number.company_id)
     assert one.unread == 2
     assert station.rows("SELECT count(*) FROM turns WHERE state = 'waiting'") == [(1,)]
     assert station.answer() is Result.ANSWERED

@@ -14,7 +14,7 @@ from shared.model import Me
 from shared.store.answers import receipts, replies
 from shared.store.db.vault import Vault
 from shared.store.inbound import journal
-from shared.store.inbox import conversations
+from shared.store.inbox import conversation_list
 from shared.store.tenants import companies
 from shared.triage import texts
 from tasks.answers import manners
@@ -221,12 +221,12 @@ def test_a_conversation_waits_for_a_person_until_one_takes_it_or_gives_it_back(
 ) -> None:
     _say(station, bot, "Quantum chromodynamics?")
     with station.r.db.transaction(bot.company_id) as conn:
-        [listed] = conversations.recent(conn, bot.company_id)
+        [listed] = conversation_list.recent(conn, bot.company_id)
         assert (listed.attention, listed.attention_since is not None) == ("nothing_relevant", True)
 
         takeover.set_bot(conn, bot.company_id, listed.id, enabled=enabled)
 
-        found = conversations.one(conn, bot.company_id, listed.id)
+        found = conversation_list.one(conn, bot.company_id, listed.id)
     assert found is not None
     assert (found.attention, found.attention_since) == (None, None)
 

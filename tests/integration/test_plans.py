@@ -18,8 +18,9 @@ from shared.store.answers import quiet_window, receipts, turn_contexts, turns
 from shared.store.db.pool import Conn, set_companies
 from shared.store.delivery import outbound, send_results, statuses
 from shared.store.inbound import balance, ledger
-from shared.store.inbox import changes, conversation_bulk, conversations, messages
-from shared.store.inbox.conversations import ChatKey, ContactKey, Head
+from shared.store.inbox import changes, contacts, conversation_bulk, conversation_list, conversations, messages
+from shared.store.inbox.contacts import ContactKey
+from shared.store.inbox.conversations import ChatKey, Head
 from shared.store.operations import overdue
 from tests.integration import load
 from tests.integration.claims import begin_send, claim_part, claim_turn
@@ -55,14 +56,14 @@ Use = Callable[[Any], object]
 STATEMENTS: list[tuple[str, Use, set[str], int]] = [
     # name, the store's function, the indexes that it should use, index entries that it may read at most
     (
-        "conversations.recent",
-        lambda c: conversations.recent(c, BIG_COMPANY),
+        "conversation_list.recent",
+        lambda c: conversation_list.recent(c, BIG_COMPANY),
         {"conversations_recent", "contacts_pkey"},
         120,
     ),
     (
-        "conversations.recent, a later page",
-        lambda c: conversations.recent(c, BIG_COMPANY, before=NOW - timedelta(hours=5), before_id=7),
+        "conversation_list.recent, a later page",
+        lambda c: conversation_list.recent(c, BIG_COMPANY, before=NOW - timedelta(hours=5), before_id=7),
         {"conversations_recent", "contacts_pkey"},
         120,
     ),
@@ -85,8 +86,8 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         200,
     ),
     (
-        "conversations.ensure_contacts",
-        lambda c: conversations.ensure_contacts(c, {ContactKey(BIG_COMPANY, BIG_CHANNEL, str(n)): None for n in SOME}),
+        "contacts.ensure_contacts",
+        lambda c: contacts.ensure_contacts(c, {ContactKey(BIG_COMPANY, BIG_CHANNEL, str(n)): None for n in SOME}),
         {"contacts_company_id_channel_id_external_id_key"},
         800,
     ),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.embedded import Database
-from shared.store.inbox import company_totals, conversations, messages
+from shared.store.inbox import company_totals, conversation_list, conversations, messages
 from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot
 from tests.integration import accounts
@@ -38,27 +38,27 @@ def _shown(station: Station, bot: Bot) -> list[str | None]:
 
 def _page(station: Station, bot: Bot, after: int = 0, limit: int = 100) -> list[messages.Shown]:
     with station.r.db.transaction(bot.company_id) as conn:
-        [listed] = conversations.recent(conn, bot.company_id)
+        [listed] = conversation_list.recent(conn, bot.company_id)
         return messages.page(conn, bot.company_id, listed.id, after_seq=after, limit=limit)
 
 
-def _listed(station: Station, bot: Bot) -> conversations.Listed:
+def _listed(station: Station, bot: Bot) -> conversation_list.Listed:
     with station.r.db.transaction(bot.company_id) as conn:
-        [listed] = conversations.recent(conn, bot.company_id)
+        [listed] = conversation_list.recent(conn, bot.company_id)
         return listed
 
 
 def _unread(station: Station, bot: Bot) -> int:
     """As the list says; the company's total says the same."""
     with station.r.db.transaction(bot.company_id) as conn:
-        [listed] = conversations.recent(conn, bot.company_id)
+        [listed] = conversation_list.recent(conn, bot.company_id)
         assert company_totals.unread_total(conn, bot.company_id) == listed.unread
     return listed.unread
 
 
 def _read(station: Station, bot: Bot, up_to: int | None = None) -> int | None:
     with station.r.db.transaction(bot.company_id) as conn:
-        [listed] = conversations.recent(conn, bot.company_id)
+        [listed] = conversation_list.recent(conn, bot.company_id)
         return conversations.mark_read(conn, bot.company_id, listed.id, up_to)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.store.inbox import conversations, messages
+from shared.store.inbox import conversation_list, messages
 from tasks.answers.reply import Result
 from tests.factories import Bot
 from tests.integration import accounts
@@ -21,9 +21,9 @@ def number(station: Station) -> Bot:
     return bot
 
 
-def _shown(station: Station, bot: Bot) -> tuple[conversations.Listed, list[messages.Shown]]:
+def _shown(station: Station, bot: Bot) -> tuple[conversation_list.Listed, list[messages.Shown]]:
     with station.r.db.transaction(bot.company_id) as conn:
-        [listed] = conversations.recent(conn, bot.company_id)
+        [listed] = conversation_list.recent(conn, bot.company_id)
         return listed, messages.page(conn, bot.company_id, listed.id)
 
 

@@ -7,7 +7,7 @@ import threading
 import psycopg
 import pytest
 
-from shared.store.inbox import company_totals, conversations
+from shared.store.inbox import company_totals, conversation_list, conversations
 from shared.store.inbox.conversations import Head
 from tasks.inbox import takeover
 from tests.factories import Bot, Inbox, make_bot, update
@@ -140,7 +140,7 @@ def test_the_counts_of_many_conversations_agree_with_the_total(inbox: Inbox, bot
 
     with inbox.db.transaction(bot.company_id) as conn:
         conversations.mark_read(conn, bot.company_id, ids[1], 2)
-        found = {line.id: line.unread for line in conversations.recent(conn, bot.company_id)}
+        found = {line.id: line.unread for line in conversation_list.recent(conn, bot.company_id)}
         total = company_totals.unread_total(conn, bot.company_id)
 
     assert found == dict(zip(ids, (1, 1, 2), strict=True))
@@ -153,10 +153,10 @@ def test_pages_of_the_inbox_leave_no_conversation_out_though_a_batch_has_one_tim
     inbox.drain_all()
     inbox.rows("UPDATE conversations SET last_message_at = now() RETURNING 1")
 
-    pages: list[list[conversations.Listed]] = [[]]
+    pages: list[list[conversation_list.Listed]] = [[]]
     with inbox.db.transaction(bot.company_id) as conn:
         last = None
-        while page := conversations.recent(
+        while page := conversation_list.recent(
             conn,
             bot.company_id,
             limit=25,

@@ -13,8 +13,8 @@ from shared.live.publisher import Publisher
 from shared.live.topics import Moved
 from shared.store.answers import receipts
 from shared.store.db.redis import connect
+from shared.store.inbox import conversation_list, media, messages
 from shared.store.inbox import conversations as store
-from shared.store.inbox import media, messages
 from tasks.inbox import takeover
 from workers.commands.naming import CompanyItem, company_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
@@ -44,11 +44,11 @@ def list_(company: str, limit: int, as_json: bool) -> None:
     """List a company's conversations, newest first, with unread counts. Previews show customers' words."""
     with as_owner(settings.load()) as conn:
         company_id = company_of(conn, company).id
-        rows = store.recent(conn, company_id, limit=limit + 1)
+        rows = conversation_list.recent(conn, company_id, limit=limit + 1)
     print_rows(rows, lambda row: f"{company_id}/{_line(row)}", empty="no conversations", as_json=as_json, limit=limit)
 
 
-def _line(row: store.Listed) -> str:
+def _line(row: conversation_list.Listed) -> str:
     bot = "bot" if row.bot_enabled else "paused" if row.status == "paused" else "person"
     bot += f"  needs attention ({row.attention})" if row.attention else ""
     return f"{row.id}  {row.contact or row.chat}  unread {row.unread}  {bot}  {row.last_message_preview or ''}"
@@ -87,7 +87,7 @@ def show(place: CompanyItem, content: bool, as_json: bool) -> None:
         click.echo(f"  turn {answer['turn']}  {answer['state']}  {answer['step']}  {answer['reason']}")
 
 
-def _echo_state(company_id: int, found: store.Listed) -> None:
+def _echo_state(company_id: int, found: conversation_list.Listed) -> None:
     who = "the bot answers" if found.bot_enabled else _WHO.get(found.status, "a person answers")
     click.echo(f"{company_id}/{found.id}  {found.contact or found.chat}  unread {found.unread}  {found.status}  {who}")
     if found.bot_off_reason is not None:
@@ -113,8 +113,8 @@ def _length(text: str | None) -> str:
     return f"<{len(text or '')} characters>"
 
 
-def _one(conn: psycopg.Connection, company_id: int, conversation_id: int) -> store.Listed:
-    found = store.one(conn, company_id, conversation_id)
+def _one(conn: psycopg.Connection, company_id: int, conversation_id: int) -> conversation_list.Listed:
+    found = conversation_list.one(conn, company_id, conversation_id)
     if found is None:
         raise _missing(company_id, conversation_id)
     return found

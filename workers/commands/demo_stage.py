@@ -16,7 +16,7 @@ from shared.store.answers import receipts
 from shared.store.db.redis import connect
 from shared.store.inbound import balance
 from shared.store.inbound.journal import Reader
-from shared.store.inbox import conversations
+from shared.store.inbox import conversation_list
 from workers.local import System, control
 from workers.sandbox.bots import private_message
 
@@ -90,8 +90,8 @@ class Stage:
         self.expect(f"chat {scene.chat} counts its unread", listed.unread == len(scene.says))
         _print(self.system.company_id, scene, messages[0]["text"], titles, listed, receipt)
 
-    def conversation(self, chat: int) -> conversations.Listed | None:
-        rows = conversations.recent(self.owner, self.system.company_id)
+    def conversation(self, chat: int) -> conversation_list.Listed | None:
+        rows = conversation_list.recent(self.owner, self.system.company_id)
         return next((row for row in rows if row.chat == str(chat)), None)
 
     def rest(self) -> None:
@@ -113,7 +113,7 @@ class Stage:
 
 
 def _print(
-    company_id: int, scene: Scene, answer: str, titles: list[str], listed: conversations.Listed,
+    company_id: int, scene: Scene, answer: str, titles: list[str], listed: conversation_list.Listed,
     receipt: dict[str, Any],
 ) -> None:  # fmt: skip
     click.echo(f"\n── conversation {company_id}/{listed.id} " + "─" * 60)

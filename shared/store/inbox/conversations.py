@@ -1,4 +1,4 @@
-"""Contacts and conversations: who writes, where, and how much of it nobody has read."""
+"""Conversations: where somebody writes, whether the bot answers there, and how much of it nobody has read."""
 
 from __future__ import annotations
 
@@ -8,20 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import class_row, kwargs_row, scalar_row, tuple_row
+from psycopg.rows import kwargs_row, scalar_row, tuple_row
 
 from shared.errors import DatabaseUnavailable
 from shared.store.db.pool import Conn
 from shared.store.inbox import company_totals
 
 PREVIEW_CHARS = 120
-
-
-@dataclass(frozen=True, slots=True)
-class ContactKey:
-    company_id: int
-    channel_id: int
-    external_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,50 +67,6 @@ class Head:
     read_to: int | None = None
     language: str | None = None
     read_ahead: tuple[int, ...] = ()
-
-
-UPSERT_CONTACTS = """
-    /* conversations.ensure_contacts */
-    INSERT INTO contacts AS c (company_id, channel_id, external_id, name)
-    SELECT *
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
-    ON CONFLICT (company_id, channel_id, external_id) DO UPDATE
-    SET name = excluded.name
-    WHERE excluded.name IS NOT NULL
-      AND c.name IS DISTINCT FROM excluded.name
-"""
-
-# LIMIT 1: one look into the index for each key. As a join the planner reads all of a company's contacts.
-CONTACT_IDS = """
-    /* conversations.ensure_contacts */
-    SELECT k.company_id, k.channel_id, k.external_id, c.id
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (company_id, channel_id, external_id)
-    CROSS JOIN LATERAL (
-        SELECT c.id
-        FROM contacts c
-        WHERE c.company_id = k.company_id
-          AND c.channel_id = k.channel_id
-          AND c.external_id = k.external_id
-        LIMIT 1
-    ) c
-"""
-
-
-def ensure_contacts(conn: Conn, names: dict[ContactKey, str | None]) -> dict[ContactKey, int]:
-    """Make or rename these contacts where needed; returns their ids."""
-    if not names:
-        return {}
-    # sorted: two writers never wait in a circle
-    keys = sorted(names, key=lambda k: (k.company_id, k.channel_id, k.external_id))
-    values = [
-        [k.company_id for k in keys],
-        [k.channel_id for k in keys],
-        [k.external_id for k in keys],
-        [names[k] for k in keys],
-    ]
-    conn.execute(UPSERT_CONTACTS, values)
-    rows = conn.cursor(row_factory=tuple_row).execute(CONTACT_IDS, values[:3])
-    return {ContactKey(company, channel, external_id): id_ for company, channel, external_id, id_ in rows}
 
 
 # FOR UPDATE in a lateral: one look into the index for each key, locked in the keys' order. As a join the planner reads
@@ -414,105 +363,6 @@ def mark_read(conn: Conn, company_id: int, conversation_id: int, up_to: int | No
     if newly_read:
         company_totals.add_totals(conn, {company_id: (0, -newly_read)})
     return unread
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A line of the inbox. customer_seq: customer messages so far; an agent who has seen this line has seen so many.
-    delivery_problem: a static word for why a message did not reach the customer, None once they wrote again;
-    `window_closed`: the platform takes nothing until they do. referral: where they last came from, its beginning.
-    attention, attention_since: why and since when a person should look at it, None once one wrote, took it over or gave
-    it back. bot_off_reason, bot_off_at: why and since when it is not the bot's. returns_at: when the bot answers again
-    if nobody writes until then; None: not by itself, or it does already."""
-
-    id: int
-    channel_id: int
-    chat: str
-    contact: str | None
-    status: str
-    bot_enabled: bool
-    unread: int
-    message_count: int
-    last_message_at: datetime | None
-    last_message_role: str | None
-    last_message_preview: str | None
-    customer_seq: int
-    delivery_problem: str | None
-    referral: str | None
-    attention: str | None = None
-    attention_since: datetime | None = None
-    bot_off_reason: str | None = None
-    bot_off_at: datetime | None = None
-    returns_at: datetime | None = None
-
-
-ONE = """
-    /* conversations.one */
-    SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
-        c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
-        c.last_message_role,
-        left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
-        left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,
-        CASE
-            WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
-                AND c.bot_off_at IS NOT NULL
-            THEN greatest(c.last_message_at, c.bot_off_at) + (
-                SELECT make_interval(secs => a.return_after_s)
-                FROM channels h
-                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
-                WHERE h.company_id = c.company_id
-                  AND h.id = c.channel_id
-            )
-        END AS returns_at
-    FROM conversations c
-    LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id
-    WHERE c.company_id = %s
-      AND c.id = %s
-"""
-
-
-def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
-    """One line of the inbox; None: there is no such conversation."""
-    return conn.cursor(row_factory=class_row(Listed)).execute(ONE, (company_id, conversation_id)).fetchone()
-
-
-RECENT = """
-    /* conversations.recent */
-    SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
-        c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
-        c.last_message_role,
-        left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
-        left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,
-        CASE
-            WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
-                AND c.bot_off_at IS NOT NULL
-            THEN greatest(c.last_message_at, c.bot_off_at) + (
-                SELECT make_interval(secs => a.return_after_s)
-                FROM channels h
-                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
-                WHERE h.company_id = c.company_id
-                  AND h.id = c.channel_id
-            )
-        END AS returns_at
-    FROM conversations c
-    LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id
-    WHERE c.company_id = %s
-      AND (c.last_message_at, c.id) < (coalesce(%s::timestamptz, 'infinity'), coalesce(%s::bigint, 0))
-    ORDER BY c.last_message_at DESC, c.id DESC
-    LIMIT %s
-"""
-
-
-def recent(
-    conn: Conn, company_id: int, *, limit: int = 50, before: datetime | None = None, before_id: int | None = None
-) -> list[Listed]:
-    """List the newest conversations of a company: one index scan, whatever its size.
-
-    before, before_id: for the next page, both of the last conversation listed. What is stored in one batch has
-    one time, so that the time alone would leave conversations out.
-    """
-    cursor = conn.cursor(row_factory=class_row(Listed))
-    return cursor.execute(RECENT, (company_id, before, before_id, limit)).fetchall()
 
 
 def last_customer(conn: Conn, company_id: int, conversation_id: int) -> tuple[datetime | None, str | None]:
