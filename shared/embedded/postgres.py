@@ -148,11 +148,20 @@ class Postgres(EmbeddedServer):
         try:
             psycopg.connect(self.superuser_url, connect_timeout=2).close()
         except psycopg.OperationalError as e:
-            if "password authentication failed" in str(e):
+            if "password authentication failed" in str(e) and self._ours_is_ready():
                 secrets = self._folder.path / "secrets.json"
                 raise ServiceFailed(f"the passwords in {secrets} are not those of its database") from e
-            return False  # not listening yet, or still recovering
+            return False  # not listening yet, still recovering, or a stranger answers and ours is about to say so
         return True
+
+    def _ours_is_ready(self) -> bool:
+        """Whether the server that was started here takes connections, by the lock file that it keeps: its first line is
+        its process, its eighth how far it is."""
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text("utf-8").splitlines()
+        except OSError:
+            return False
+        return len(lines) > 7 and lines[0].strip() == str(self.pid) and lines[7].strip() == "ready"
 
     def _provision(self) -> None:
         """Make the roles and the database, or change them to what they must be."""

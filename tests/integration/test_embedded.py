@@ -18,7 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.embedded import Database, DataFolder, Postgres, ServiceFailed, Valkey
+from shared.embedded import Database, DataFolder, Postgres, ServiceFailed, Valkey, server
 from shared.embedded.ports import choose_port
 from shared.embedded.process import command_line
 from shared.errors import SettingsError
@@ -172,6 +172,18 @@ def test_taken_port_is_stepped_aside_from(folder: DataFolder, make_valkey: Calla
     with Valkey(folder, port=taken) as second:
         assert second.port != taken
         assert client_of(second).ping()
+
+
+def test_a_stranger_that_was_quicker_is_not_taken_for_ours(
+    folder: DataFolder, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the choice of a port and the start somebody else's PostgreSQL came up there, with other passwords."""
+    ports = iter([services.postgres.port])
+    monkeypatch.setattr(server, "choose_port", lambda preferred: next(ports, None) or choose_port(preferred))
+
+    with Postgres(folder, fsync=False) as postgres:
+        assert postgres.port != services.postgres.port
+        psycopg.connect(postgres.superuser_url).close()
 
 
 def test_second_owner_of_a_folder_is_told_who_has_it(folder: DataFolder) -> None:
