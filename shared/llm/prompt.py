@@ -143,16 +143,16 @@ def check_citations(text: str, passages: Sequence[Passage]) -> tuple[str, tuple[
 def clarifying_question(text: str) -> str | None:
     """What the model asks back, without the marker that was agreed with it; None: it does not, or says more than a
     question."""
-    question = without_marker(text)
+    question = without_marker(text).strip()
     bare = question.rstrip("\"'”’»*_ ")
     asks = bare[-1:] in _ASKS_AT_ITS_END and not _MARK.search(question)
     return question if question != text.strip() and asks and len(question) <= CLARIFY_MAX_CHARS else None
 
 
 def without_marker(text: str) -> str:
-    """The text without the marker of a clarifying question at its beginning."""
+    """The text without the marker of a clarifying question at its beginning; its end stays, for more may follow."""
     found = _CLARIFY.match(text)
-    return text[found.end() :].strip() if found else text.strip()
+    return text[found.end() :].lstrip() if found else text
 
 
 def cites(text: str, passages: Sequence[Passage]) -> bool:
