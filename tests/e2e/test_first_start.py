@@ -139,7 +139,7 @@ def test_a_fresh_system_finds_nothing_wrong_with_itself_nor_after_a_restart(fold
         assert watched(system) == (2, 0)
         assert_nothing_is_wrong(system)
         doctor = system.command("doctor").stdout
-        assert re.search(r"ok +model +the API answers and knows standin-1", doctor), doctor
+        assert re.search(r"ok +model +127\.0\.0\.1, standin-1 answers", doctor), doctor
         _connect_second_bot(system)
         assert watched(system) == (3, 0)
         rotated = system.command("app", "rotate-secret", "demo", "--json")

@@ -19,8 +19,8 @@ WITHIN_S = 60.0
 @pytest.fixture
 def system() -> Iterator[System]:
     """Two slots for answers of a second: sixty customers wait half a minute, and the third of them is too long."""
-    bounds: dict[str, Any] = {"cheaper_s": 6.0, "passages_s": 8.0, "handover_s": 300.0, "recovery_s": 1.0}
-    with private_system(REPLY_THREADS=2, **{f"overload_{name}": value for name, value in bounds.items()}) as system:
+    bounds: dict[str, Any] = {"CHEAPER_S": 6.0, "PASSAGES_S": 8.0, "HANDOVER_S": 300.0, "RECOVERY_S": 1.0}
+    with private_system(REPLY_THREADS=2, **{f"OVERLOAD_{name}": value for name, value in bounds.items()}) as system:
         system.standin.limits(enforced=False)
         system.standin.set_latency(first_byte_s=1.0)
         system.start(*FLEET)

@@ -27,7 +27,16 @@ from tests.integration.station import Station
 
 NUMBERS = {"ours": ("100", "+49 40 1", "W1"), "too": ("101", "+49 40 2", "W1"), "theirs": ("200", "+49 40 3", "W2")}
 
-_OURS = ("channel_health", "channels", "webhook_events", "webhook_raw", "apps", "company_totals", "companies")
+_OURS = (
+    "channel_health",
+    "channels",
+    "webhook_events",
+    "webhook_raw",
+    "apps",
+    "company_totals",
+    "assistants",
+    "companies",
+)
 
 
 @pytest.fixture

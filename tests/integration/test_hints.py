@@ -51,13 +51,18 @@ class SlowModel:
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=self._stream())
 
     async def _stream(self) -> AsyncIterator[bytes]:
+        yield self._event(reasoning_content="…")  # a server that takes the reasoning out: text may show at once
         try:
             while (piece := await self._pieces.get()) is not None:
-                yield f"data: {json.dumps({'choices': [{'delta': {'content': piece}}]})}\n\n".encode()
-            yield b"data: [DONE]\n\n"
+                yield self._event(content=piece)
+            yield self._event("stop") + b"data: [DONE]\n\n"
         except (asyncio.CancelledError, GeneratorExit):
             self.left.set()
             raise
+
+    def _event(self, finish: str | None = None, **delta: str) -> bytes:
+        choice = {"delta": delta, "finish_reason": finish}
+        return f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
 
 
 class Answering:

@@ -296,7 +296,7 @@ def test_a_mention_told_twice_is_one_message(station: Station, workspace: Bot, g
     station.inbox.drain_all()
 
     assert station.rows("SELECT chat FROM conversations") == [("C1:1760000000.000100",)]
-    assert station.rows("SELECT text FROM messages") == [("@U0BERTH open?",)]
+    assert station.rows("SELECT text FROM messages") == [("open?",)]  # an app_mention's mention is ours
     assert station.rows("SELECT count(*)::int FROM turns") == [(1,)]
 
 

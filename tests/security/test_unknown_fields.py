@@ -23,7 +23,7 @@ from tests.services import Services
 TOKEN = "the-operators-token"
 FILLED = {
     "{conversation:id}": "1", "{document:id}": "1", "{place:path}": "2026-01-01/s/1-0/0", "{company:id}": "1",
-    "{message:id}": "1", "{ordinal:id}": "0",
+    "{message:id}": "1", "{ordinal:id}": "0", "{assistant:id}": "1",
 }  # fmt: skip
 NEEDED = {"/knowledge/documents": {"name": "a.txt"}}
 
@@ -61,7 +61,8 @@ class Callers:
         self, method: str, path: str, query: Mapping[str, str | list[str]], body: dict[str, Any], *,
         with_key: bool = True,
     ) -> httpx.Response:  # fmt: skip
-        for name, value in {**FILLED, "{channel}": self.visitor.widget.slug}.items():
+        own = {"{channel}": self.visitor.widget.slug, "{channel:id}": str(self.visitor.widget.channel_id)}
+        for name, value in {**FILLED, **own}.items():
             path = path.replace(name, value)
         if path.startswith("/widget/"):
             headers = self.visitor.headers
