@@ -236,6 +236,13 @@ def test_a_question_to_it_by_name_ends_the_silence(station: Station, bot: Bot, s
     assert _replies(station)[-1] == "We open at nine [1]."
 
 
+def test_a_bot_that_is_called_back_and_knows_nothing_calls_a_person(station: Station, bot: Bot) -> None:
+    _say(station, bot, "/stop", "Assistant, quantum chromodynamics?")
+
+    assert _of(station) == (True, "open", None)
+    assert _listed(station, bot).attention == "nothing_relevant"
+
+
 def test_a_silenced_bot_hands_over_to_a_person(station: Station, bot: Bot) -> None:
     _say(station, bot, "stop", PERSON)
 

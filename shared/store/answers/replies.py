@@ -40,8 +40,6 @@ than once a minute is never ahead of the first pace."""
 
 def attention_of(answer: Answer) -> str | None:
     """Return why a person should look at the conversation, None if no person needs to."""
-    if answer.bot in ("pauses", "resumes"):
-        return None
     asks = answer.step in ASKS_FOR_A_PERSON or answer.step_reason in _REASONS_FOR_A_PERSON
     return answer.step_reason if asks else None
 
