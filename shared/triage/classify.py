@@ -133,6 +133,20 @@ def _wishes_a_person(root: _Node, words: Sequence[str]) -> bool:
     return parts is not None and wished and _judged(parts, words[:end], asks=False).what == "person"
 
 
+def covered(words: Sequence[str]) -> list[Mapping[str, list[str]]] | None:
+    """What the phrases mean that customers' words consist of; None if they do not."""
+    known = _customers()
+    parts = _cover(known.root, [_spelled(known, word) for word in words])
+    return None if parts is None else [part.whats for part in parts]
+
+
+def yes_length(words: Sequence[str]) -> int:
+    """How many of the words a yes at their beginning takes; 0: they begin with none."""
+    known = _customers()
+    spelled = tuple(_spelled(known, word) for word in words)
+    return max((len(one) for one in _yes() if spelled[: len(one)] == one), default=0)
+
+
 def claims_nothing(text: str) -> bool:
     """Whether a model's text is a courtesy and nothing else. The words are a closed list, without "yes", "sure" and
     "no problem", so nothing that asserts a fact gets through."""

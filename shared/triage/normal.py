@@ -78,6 +78,11 @@ def phrase(text: str) -> tuple[str, ...]:
     return found
 
 
+def is_wide(char: str) -> bool:
+    """Whether it is of a script that is written without spaces."""
+    return any(first <= char <= last for first, last in _WIDE)
+
+
 def collapsed(word: str) -> str:
     """Each run of a letter as one: "hellooo", "helloo" and "hello" are the same."""
     return "".join(c for i, c in enumerate(word) if i == 0 or c != word[i - 1])
@@ -127,7 +132,7 @@ def _words(chunk: str) -> list[str] | None:
         if char in _APOSTROPHES:
             continue
         if category[0] in "LM" and char != "\ufe0f":
-            if any(first <= char <= last for first, last in _WIDE):
+            if is_wide(char):
                 words += [*([open_word] if open_word else []), char]
                 open_word = ""
             else:

@@ -6,23 +6,42 @@ As in phrases.py: a message is one of these only if phrases cover all of it; `|`
 from __future__ import annotations
 
 YES = {
-    "en": "sure|yes|yeah|yep|yup|yes please|yes please do|please do|of course|definitely|absolutely",
-    "de": "ja|klar|na klar|jo|jup|gerne|ja gerne|ja bitte|einverstanden|unbedingt",
-    "es": "sí|claro|dale|sí por favor|por supuesto|claro que sí",
-    "fr": "oui|oui merci|oui s'il vous plaît|oui svp|bien sûr|ouais",
-    "pt": "sim|combinado|sim por favor|claro|com certeza",
-    "it": "sì|certo|sì per favore|sì grazie|certamente",
-    "nl": "ja|ja graag|jazeker|ja alstublieft",
-    "pl": "tak|pewnie|jasne|tak proszę|oczywiście",
-    "ru": "да|ага|угу|договорились|да пожалуйста|конечно",
-    "uk": "так|домовились|ага|угу|так будь ласка|звісно",
-    "tr": "evet|olur|tabii|tabi|evet lütfen",
-    "ar": "نعم|أجل|ايوه|نعم من فضلك|أكيد",
-    "hi": "हाँ|जी|जी हाँ|हां|haan|ha ji",
-    "id": "ya|iya|ya tolong|tentu",
-    "ja": "はい|うん|はいお願いします|ええ",
-    "ko": "네|넵|넹|예|네네|ㅇㅇ|네 부탁드려요|응",
-    "zh": "是|是的|对|可以|行|嗯|好|好啊|对的|要",
+    "en": "sure|yes|yeah|yep|yup|yes please|yes please do|please do|of course|definitely|absolutely"
+    "|go ahead|please go ahead|yes go ahead|i would like that|id like that|id love that|i would love that"
+    "|that would be great|that would be nice|that would be good|that would be lovely|yes id like that",
+    "de": "ja|klar|na klar|jo|jup|gerne|ja gerne|ja bitte|einverstanden|unbedingt"
+    "|gern|sehr gern|sehr gerne|ja gern|nur zu|mach das|machen sie das|das wäre gut|das wäre nett|das wäre schön"
+    "|das wäre toll",
+    "es": "sí|claro|dale|sí por favor|por supuesto|claro que sí"
+    "|adelante|sí adelante|me gustaría|sí me gustaría|con gusto|estaría bien",
+    "fr": "oui|oui merci|oui s'il vous plaît|oui svp|bien sûr|ouais"
+    "|volontiers|avec plaisir|allez y|oui volontiers|oui je veux bien|je veux bien",
+    "pt": "sim|combinado|sim por favor|claro|com certeza"
+    "|pode ser|por favor sim|gostaria sim|pode sim|quero sim",
+    "it": "sì|certo|sì per favore|sì grazie|certamente"
+    "|volentieri|sì volentieri|con piacere|va bene grazie sì|mi farebbe piacere|fai pure|faccia pure",
+    "nl": "ja|ja graag|jazeker|ja alstublieft"
+    "|graag|heel graag|ga je gang|doe maar|dat zou fijn zijn",
+    "pl": "tak|pewnie|jasne|tak proszę|oczywiście"
+    "|chętnie|tak chętnie|bardzo chętnie|poproszę|tak poproszę",
+    "ru": "да|ага|угу|договорились|да пожалуйста|конечно"
+    "|давайте|да давайте|с удовольствием|было бы хорошо",
+    "uk": "так|домовились|ага|угу|так будь ласка|звісно"
+    "|давайте|так давайте|із задоволенням|було б добре",
+    "tr": "evet|olur|tabii|tabi|evet lütfen"
+    "|olur lütfen|memnuniyetle|isterim|evet isterim|çok iyi olur",
+    "ar": "نعم|أجل|ايوه|نعم من فضلك|أكيد"
+    "|تفضل|نعم تفضل|بالتأكيد|بكل سرور|يا ريت",
+    "hi": "हाँ|जी|जी हाँ|हां|haan|ha ji"
+    "|ज़रूर|हाँ ज़रूर|जी ज़रूर|हाँ कृपया|haan please|zaroor",
+    "id": "ya|iya|ya tolong|tentu"
+    "|boleh|ya boleh|silakan|ya silakan|mau|ya mau",
+    "ja": "はい|うん|はいお願いします|ええ"
+    "|ぜひ|ぜひお願いします|お願いします|そうしてください",
+    "ko": "네|넵|넹|예|네네|ㅇㅇ|네 부탁드려요|응"
+    "|부탁드립니다|네 부탁드립니다|부탁해요|그렇게 해주세요|좋습니다 부탁드려요",
+    "zh": "是|是的|对|可以|行|嗯|好|好啊|对的|要"
+    "|麻烦了|麻烦你了|麻烦您了|那就麻烦您了",
     "sv": "ja tack|ja gärna", "da": "ja tak", "cs": "ano|jo", "sk": "áno", "hu": "igen", "fi": "kyllä|joo",
     "el": "ναι", "he": "כן", "th": "ใช่|ครับ|ค่ะ", "vi": "vâng|có|dạ", "fa": "بله|آره",
 }  # fmt: skip

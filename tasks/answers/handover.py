@@ -12,7 +12,7 @@ from datetime import datetime
 
 from shared.model import Answer, Passage, Tried
 from shared.store.answers.replies import PAUSED_QUESTION
-from shared.triage import normal, texts
+from shared.triage import consent, normal, texts
 from shared.triage.classify import Triage
 from tasks.answers import fallback, wording
 from tasks.answers.turn_context import Case
@@ -21,6 +21,8 @@ MISSES = "misses"
 """The reason of a handover after so many answers in a row that were not known."""
 _AGREES = "👍👌✅🙏✔☑🆗💯"
 """Emoji that say yes to somebody who asked."""
+_OPEN = frozenset(("question", "need"))
+"""What a text is that may begin with a yes: "yes, my name is Ada"."""
 
 
 def wished(case: Case, now: datetime, reason: str) -> Answer:
@@ -41,7 +43,11 @@ def accepts_offer(case: Case) -> bool:
         return False
     if triage.what == "acknowledgement":
         return any(normal.tokens(line.text).words or normal.shows(line.text, _AGREES) for line in case.burst)
-    return triage.what == "yes"
+    return triage.what == "yes" or (triage.what in _OPEN and consent.is_given(_written(case)))
+
+
+def _written(case: Case) -> str:
+    return "\n".join(line.text for line in case.burst if line.text)
 
 
 def unknown(case: Case, reason: str, now: datetime, passages: Sequence[Passage] = ()) -> Answer:

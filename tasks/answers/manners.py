@@ -48,12 +48,16 @@ def judged(case: Case, answers_max: int) -> Case:
         return replace(case, triage=Triage("echo", "echo"))
     if case.silenced or _too_fast(case, answers_max):
         return replace(case, triage=Triage("loop", "loop"), burst=burst)
-    triage, burst = of_burst(burst, asked=_asked(case), answered=case.bot_step in _ANSWERS, names=handover.calls(case))
+    written = burst
+    triage, burst = of_burst(
+        written, asked=_asked(case), answered=case.bot_step in _ANSWERS, names=handover.calls(case)
+    )
     if handover.stays_silent(replace(case, burst=burst), triage):
         asks = triage is None or triage.kind == "question"
         return replace(case, triage=Triage("paused", "paused", asks=asks), burst=burst)
-    judged = replace(case, triage=triage, burst=burst)
-    return replace(judged, triage=Triage("remark", "accepted")) if handover.accepts_offer(judged) else judged
+    if handover.accepts_offer(replace(case, triage=triage, burst=written)):
+        return replace(case, triage=Triage("remark", "accepted"), burst=written)
+    return replace(case, triage=triage, burst=burst)
 
 
 def _too_fast(case: Case, answers_max: int) -> bool:

@@ -148,7 +148,9 @@ def test_a_company_s_own_words_stand_in_the_language_that_they_are_for(station: 
 # ------------------------------------------------------------------ nothing relevant is known
 
 
-@pytest.mark.parametrize("yes", ["yes", "Yes please!", "ok", "👍", "sure", "ja"])
+@pytest.mark.parametrize("yes", ["yes", "Yes please!", "ok", "👍", "sure", "ja", "gern",
+                                 "go ahead", "yes, please connect me",
+                                 "Yes. My name is Ada, order 555", "Ja, verbinden Sie mich bitte"])  # fmt: skip
 def test_a_yes_to_the_offer_of_a_person_hands_over(station: Station, bot: Bot, yes: str) -> None:
     _say(station, bot, UNKNOWN)
     assert _of(station) == (True, "open", None)
@@ -160,7 +162,8 @@ def test_a_yes_to_the_offer_of_a_person_hands_over(station: Station, bot: Bot, y
     assert station.model.asked == []
 
 
-@pytest.mark.parametrize("no", ["no", "no thanks", "When does the shop open?", "…", "thanks anyway"])
+@pytest.mark.parametrize("no", ["no", "no thanks", "When does the shop open?", "…", "thanks anyway",
+                                "yes, but do you deliver to Norway?"])  # fmt: skip
 def test_what_is_no_yes_keeps_the_bot(station: Station, bot: Bot, no: str) -> None:
     _say(station, bot, UNKNOWN, no)
 
