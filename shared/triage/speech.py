@@ -27,6 +27,10 @@ _WORDS = {
     "pl": "jest są jak co kiedy gdzie kto czy mogę można mój moja i nie na dla z do się ile jaki jakie w po",
     "tr": "bir bu ne nasıl nerede kim var mı mi mu mü ve için ile benim kaç hangi değil zaman yapıyor",
     "id": "yang apa apakah bagaimana kapan di mana dimana siapa saya bisa dan tidak untuk dengan ada berapa ini dari",
+    "sv": "jag är och inte det att för med har ni när hur vad var kan min mitt vill på ett om från skulle",
+    "da": "jeg er og ikke det at med har hvornår hvordan hvad hvor kan min mit vil på et jer fra gerne",
+    "no": "jeg er og ikke det at med har når hvordan hva hvor kan min mitt vil på et dere fra gjerne",
+    "fi": "on ja ei minä voinko voiko haluan miten missä milloin mitä kuka onko teillä minun kanssa",
 }
 _UKRAINIAN, _RUSSIAN = frozenset("іїєґ"), frozenset("ыэъё")
 _PERSIAN = frozenset("پچژگ")
@@ -65,6 +69,12 @@ def candidates(text: str) -> tuple[str, ...]:
     found = Counter(name for word in words_of(text) for name in _LANGUAGES_OF.get(word, ()))
     most = max(found.values(), default=0)
     return tuple(name for name, times in found.items() if times == most)
+
+
+def known_words(words: Iterable[str], languages: Iterable[str]) -> int:
+    """How many of the words are of one of these languages."""
+    wanted = frozenset(languages)
+    return sum(not wanted.isdisjoint(_LANGUAGES_OF.get(word, ())) for word in words)
 
 
 _LANGUAGES_OF: dict[str, list[str]] = {}

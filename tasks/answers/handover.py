@@ -69,7 +69,7 @@ def _hands_over(case: Case, reason: str) -> str | None:
 
 def offer(case: Case) -> str:
     """That nothing is known and a person may be had, in other words each time in a row."""
-    language = wording.language(case) or wording.of_passages(case)
+    language = wording.served(case, wording.language(case) or wording.of_passages(case))
     name: texts.Name = "unknown"
     if case.misses:
         name = "unknown_again" if case.misses % 2 else "unknown_still"

@@ -18,8 +18,8 @@ def text(case: Case, name: texts.Name) -> str:
 
 
 def in_language(case: Case, name: texts.Name, language: str | None) -> str:
-    own = case.assistant.own_text(name, language)
-    return filled(case, own or texts.default(name, served(case, language)))
+    spoken_in = served(case, language)
+    return filled(case, case.assistant.own_text(name, spoken_in) or texts.default(name, spoken_in))
 
 
 def filled(case: Case, written: str, **more: str) -> str:

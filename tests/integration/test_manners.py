@@ -153,6 +153,13 @@ def test_the_sender_s_code_is_kept_and_a_language_without_texts_gets_the_company
     assert _replies(station) == [texts.default("greeting", "fr")]
 
 
+def test_a_language_without_texts_gets_the_company_s_own_words_in_its_language(station: Station, bot: Bot) -> None:
+    station.execute("""UPDATE assistants SET language = 'de', texts = '{"thanks": {"de": "Bis bald!"}}'""")
+    _say(station, bot, "Tack så mycket!")
+
+    assert _replies(station) == ["Bis bald!"]
+
+
 @pytest.mark.parametrize("said", ["ok", "👍", "\u200b\u200d\u200b", "🙂🙂", "..."])
 def test_what_wants_no_answer_gets_none_and_the_next_question_is_answered(
     station: Station, bot: Bot, said: str

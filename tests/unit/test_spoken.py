@@ -25,6 +25,12 @@ ENGLISH, GERMAN = ("When do you open?",), ("Wann öffnen Sie am Sonntag?",)
         ("Hej", (), None, None, "sv"), ("Hej", (), "pl", None, "pl"), ("Hej", (), "da", None, "da"),
         ("Hej", (), None, "pl", "pl"), ("my order has not come", (), None, None, "en"), ("wann", (), "en", None, "de"),
         ("Quiero hablar con una persona", ENGLISH, "en", None, "es"), ("担当者", ENGLISH, "en", None, "ja"),
+        ("Kan jag prata med en människa?", (), "sv", "de", "sv"),
+        ("Kan jag prata med en människa?", (), None, "de", "sv"),
+        ("Kan jeg tale med et menneske?", (), "da", "de", "da"), ("Går det att byta skor", (), "sv", "de", "sv"),
+        ("Puhutko suomea de", (), "fi", "de", "fi"), ("Tack", (), "sv", "de", "sv"), ("Hej", (), "sv", "de", "sv"),
+        ("Kan ik morgen mijn pakket ophalen?", (), "sv", None, "nl"),
+        ("Wann öffnen Sie am Sonntag und wie lange haben Sie offen?", (), "sv", None, "de"),
     ],
 )  # fmt: skip
 def test_short_words_are_of_the_language_of_the_conversation(
