@@ -127,9 +127,10 @@ async def close(agent: Agent, asked: Parameters) -> Response:
 
 async def _set_bot(agent: Agent, *, enabled: bool, closed: bool = False) -> Response:
     def work(conn: Conn, company_id: int) -> Any:
-        if not takeover.set_bot(conn, company_id, agent.conversation, enabled=enabled, closed=closed):
+        answers = takeover.set_bot(conn, company_id, agent.conversation, enabled=enabled, closed=closed)
+        if answers is None:
             raise no_such_conversation()
-        return {"bot_enabled": enabled}
+        return {"bot_enabled": answers}
 
     return as_json(await agent.work(work))
 

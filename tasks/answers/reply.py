@@ -268,7 +268,7 @@ def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) ->
         conversation = conversations.lock(conn, claim.company_id, turn.conversation_id)
         if conversation is None:
             raise Cancelled
-        if not (conversation.bot_enabled or (case.paused and conversation.status == "paused")):
+        if not (conversation.bot_enabled or (case.paused and conversation.status in ("paused", "closed"))):
             turns.finish(conn, claim, "cancelled")
             return False
         if answer.step == "silence":

@@ -44,10 +44,13 @@ def _return(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _return_one(work: Work, company_id: int, conversation_id: int) -> bool | None:
-    """Whether the customer is told of it now; None: it was no longer quiet."""
+    """Whether the customer is told of it now; None: it was no longer quiet, or it is paused."""
     with work.transaction(company_id) as conn:
         locked = conversations.lock(conn, company_id, conversation_id)
         if locked is None or not locked.due_back:
+            return None
+        if locked.paused:  # silently: the customer wants no word from the bot
+            conversations.return_to_bot(conn, company_id, conversation_id, untold=False)
             return None
         tells = _tell(work, conn, locked)
         conversations.return_to_bot(conn, company_id, conversation_id, untold=not tells)

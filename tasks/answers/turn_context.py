@@ -61,8 +61,8 @@ class Case:
 
     @property
     def paused(self) -> bool:
-        """The customer has silenced the bot."""
-        return self.status == "paused"
+        """The customer has silenced the bot, and no person has the conversation."""
+        return self.status == "paused" or (self.status == "closed" and not self.turn.bot_enabled)
 
     @property
     def question(self) -> str:

@@ -20,6 +20,7 @@ from shared.store.inbox import changes, contacts, conversation_bulk, conversatio
 from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
+from shared.triage.classify import classify
 from tasks.inbound import automatic
 from tasks.inbound.batch import Batch, Placed, Stored, happened_at
 
@@ -51,7 +52,8 @@ def lock(conn: Conn, batch: Batch, existing: Collection[ChatKey]) -> None:
 class _Conversation:
     """One conversation while the batch's events pass in their order. bot: None while it is as it was; off_reason: why
     it is off. taken_over: a person or another application spoke, so what was open before is not the bot's to answer.
-    returned: nobody had written for a while, so that it is the bot's again."""
+    returned: nobody had written for a while, so that it is the bot's again. paused: the customer silenced the bot, or
+    called it back, while a person had the conversation."""
 
     locked: Locked
     head: Head | None = None
@@ -63,6 +65,7 @@ class _Conversation:
     off_reason: str | None = None
     taken_over: bool = False
     returned: bool = False
+    paused: bool | None = None
     wanted: quiet_window.Wanted | None = None
     contact_id: int | None = None
 
@@ -72,7 +75,7 @@ class _Conversation:
         for."""
         if self.bot is not None:
             return self.bot
-        return self.returned or self.locked.bot_enabled or self.locked.status == "paused"
+        return self.returned or self.locked.bot_enabled or self.locked.status in ("paused", "closed")
 
     @property
     def unread(self) -> int:
@@ -111,6 +114,7 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
         batch.count(place[0], one.customers, one.unread - one.locked.unread)
     taken = [place for place, one in touched.items() if one.taken_over]
     turns.cancel_all(conn, taken)
+    conversation_bulk.set_paused(conn, {place: one.paused for place, one in touched.items() if one.paused is not None})
     conversation_bulk.set_bots(conn, {place: one.off_reason for place, one in touched.items() if one.bot is not None})
     conversation_bulk.return_to_bot(conn, [place for place, one in touched.items() if one.returned])
     stored.bot_moves += [move for one in touched.values() if (move := _bot_move(one)) is not None]
@@ -139,6 +143,8 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
 
 def _bot_move(one: _Conversation) -> tuple[bool, str] | None:
     """For the metrics: whether the bot has come, and why it came or went."""
+    if (one.returned or one.bot) and (one.locked.paused if one.paused is None else one.paused):
+        return None
     if one.returned:
         return True, "quiet"
     if one.bot is None or one.bot == one.locked.bot_enabled:
@@ -312,8 +318,11 @@ def _say(p: Placed, one: _Conversation, message: NewMessage, *, by_machine: bool
         language=(p.event.language if by_customer else None) or (before.language if before else None),
         read_ahead=tuple(one.read_ahead),
     )
-    if by_customer and p.event.reply and one.wants_turns and message.deleted_at is None:
-        one.wanted = _wanted(p, message, one.wanted)
+    if by_customer and p.event.reply and message.deleted_at is None:
+        if one.wants_turns:
+            one.wanted = _wanted(p, message, one.wanted)
+        elif (command := classify(message.text).what if message.text else None) in ("stop", "start"):
+            one.paused = command == "stop"  # nobody answers it: it holds from when the person is done
 
 
 def _newest_at(before: Head | None, at: datetime) -> datetime:

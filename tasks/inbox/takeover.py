@@ -14,20 +14,20 @@ from shared.store.tenants import channels
 from tasks.inbox.metrics import BOT_LEFT, BOT_RETURNED
 
 
-def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool, closed: bool = False) -> bool:
-    """False: no such conversation. Taking over cancels what the bot has not answered yet. closed: as in
-    conversations.set_bot."""
+def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool, closed: bool = False) -> bool | None:
+    """Whether the bot answers now; None: no such conversation. Taking over cancels what the bot has not answered yet.
+    closed: as in conversations.set_bot."""
     locked = conversations.lock(conn, company_id, conversation_id)
     if locked is None:
-        return False
-    conversations.set_bot(conn, company_id, conversation_id, enabled=enabled, closed=closed)
-    if enabled and not locked.bot_enabled:
+        return None
+    answers = conversations.set_bot(conn, company_id, conversation_id, enabled=enabled, closed=closed)
+    if answers and not locked.bot_enabled:
         BOT_RETURNED.inc("closed" if closed else "handed_back")
     if not enabled and locked.bot_enabled:
         BOT_LEFT.inc(conversations.AGENT)
     if not enabled:
         turns.cancel_open(conn, company_id, conversation_id)
-    return True
+    return answers
 
 
 class KeyReused(Exception):

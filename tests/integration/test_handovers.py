@@ -275,6 +275,79 @@ def test_a_silence_never_ends_by_itself(station: Station, bot: Bot) -> None:
     assert _of(station) == (False, "paused", "stop")
 
 
+def _set_bot(station: Station, bot: Bot, *, enabled: bool, closed: bool = False) -> bool | None:
+    with station.r.db.transaction(bot.company_id) as conn:
+        return takeover.set_bot(conn, bot.company_id, station.conversation(), enabled=enabled, closed=closed)
+
+
+def test_a_silence_outlasts_an_agent_and_the_return_without_a_word(station: Station, bot: Bot) -> None:
+    _say(station, bot, "/stop")
+    _write(station, bot)
+    assert _of(station) == (False, "handed_over", "agent")
+    assert _listed(station, bot).returns_at is None
+    _hours_pass(station, 12.1)
+
+    _return(station)
+
+    assert (_of(station), len(_replies(station))) == ((False, "paused", "stop"), 1)
+    assert _say(station, bot, "When does the shop open?", "/start", "When does the shop open?") == [
+        Result.NO_REPLY, Result.ANSWERED, Result.ANSWERED,
+    ]  # fmt: skip
+    assert (_of(station), _replies(station)[-1]) == ((True, "open", None), "We open at nine [1].")
+
+
+def test_a_silence_outlasts_the_return_also_where_the_customer_writes_before_the_job(
+    station: Station, bot: Bot
+) -> None:
+    _say(station, bot, "/stop")
+    _write(station, bot)
+    _hours_pass(station, 12.1)
+
+    assert _say(station, bot, "When does the shop open?") == [Result.NO_REPLY]
+
+    assert (_of(station), len(_replies(station))) == ((False, "paused", "stop"), 1)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_silence_outlasts_a_hand_back_and_a_close(station: Station, bot: Bot, closed: bool, writes: bool) -> None:
+    _say(station, bot, "/stop")
+    if writes:
+        _write(station, bot)
+
+    assert _set_bot(station, bot, enabled=True, closed=closed) is False
+
+    assert _of(station) == (False, "closed" if closed else "paused", "stop")
+    assert _say(station, bot, "When does the shop open?") == [Result.NO_REPLY]
+    assert _of(station) == (False, "paused", "stop")
+    assert _say(station, bot, "Assistant, when does the shop open?") == [Result.ANSWERED]
+    assert _of(station) == (True, "open", None)
+    assert _set_bot(station, bot, enabled=False) is False
+    assert _set_bot(station, bot, enabled=True) is True
+
+
+@pytest.mark.parametrize(
+    ("said", "left"), [(["/stop"], (False, "paused", "stop")), (["/stop", "/start"], (True, "open", None))]
+)
+def test_a_stop_while_a_person_has_the_conversation_holds_once_they_are_done(
+    station: Station, bot: Bot, said: list[str], left: tuple[bool, str, str | None]
+) -> None:
+    _say(station, bot, PERSON)
+    assert set(_say(station, bot, *said)) == {Result.NOTHING_DUE}
+    assert _of(station) == (False, "handed_over", "wants_person")
+
+    assert _set_bot(station, bot, enabled=True) is left[0]
+
+    assert _of(station) == left
+
+
+def test_a_wish_for_a_person_ends_the_silence_for_good(station: Station, bot: Bot) -> None:
+    _say(station, bot, "/stop", PERSON)
+
+    assert _set_bot(station, bot, enabled=True) is True
+    assert _of(station) == (True, "open", None)
+
+
 # ------------------------------------------------------------------ the bot comes back
 
 

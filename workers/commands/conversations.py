@@ -152,11 +152,14 @@ def _set_bot(place: CompanyItem, *, enabled: bool, closed: bool = False, as_json
         before = _one(conn, company_id, conversation_id)
         if before.bot_enabled == enabled and closed == (before.status == "closed"):
             raise NothingDone("conversation", f"conversation {place}: {'closed' if closed else who} already")
-        if not takeover.set_bot(conn, company_id, conversation_id, enabled=enabled, closed=closed):
+        answers = takeover.set_bot(conn, company_id, conversation_id, enabled=enabled, closed=closed)
+        if answers is None:
             raise _missing(company_id, conversation_id)
+    if enabled and not answers:
+        who = _WHO["paused"]
     if not enabled:
         _hint(config, company_id)
-    print_result({"company_id": company_id, "id": conversation_id, "bot_enabled": enabled},
+    print_result({"company_id": company_id, "id": conversation_id, "bot_enabled": answers},
                  f"conversation {place}: {who}", as_json=as_json)  # fmt: skip
 
 

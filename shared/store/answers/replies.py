@@ -183,6 +183,10 @@ MAKE = """
                 WHEN %(bot)s::text IN ('hands_over', 'pauses') THEN now()
                 WHEN %(bot)s::text IS NULL THEN bot_off_at
             END,
+            paused_at = CASE
+                WHEN %(bot)s::text = 'pauses' THEN now()
+                WHEN %(bot)s::text IS NULL THEN paused_at
+            END,
             return_untold = false,
             misses = CASE
                 WHEN %(step)s = 'unknown' THEN misses + 1

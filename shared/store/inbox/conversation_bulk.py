@@ -21,13 +21,18 @@ Place = tuple[int, int]
 SET_BOTS = """
     /* conversation_bulk.set_bots */
     UPDATE conversations c
-    SET bot_enabled = b.reason IS NULL,
-        status = CASE WHEN b.reason IS NULL THEN 'open' ELSE 'handed_over' END,
+    SET bot_enabled = b.reason IS NULL AND c.paused_at IS NULL,
+        status = CASE
+            WHEN b.reason IS NOT NULL THEN 'handed_over'
+            WHEN c.paused_at IS NOT NULL THEN 'paused'
+            ELSE 'open'
+        END,
         bot_off_reason = CASE
+            WHEN b.reason IS NULL AND c.paused_at IS NOT NULL THEN 'stop'
             WHEN b.reason = 'agent' AND c.status = 'handed_over' THEN coalesce(c.bot_off_reason, b.reason)
             ELSE b.reason
         END,
-        bot_off_at = CASE WHEN b.reason IS NOT NULL THEN now() END,
+        bot_off_at = CASE WHEN b.reason IS NULL THEN c.paused_at ELSE now() END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
         answers_until = NULL, day_answers_until = NULL, silent_until = NULL
@@ -44,6 +49,27 @@ def set_bots(conn: Conn, reasons: Mapping[Place, str | None]) -> None:
         conn.execute(
             SET_BOTS,
             [*columns((company, id_, why) for (company, id_), why in reasons.items()), [id_ for _, id_ in reasons]],
+        )
+
+
+SET_PAUSED = """
+    /* conversation_bulk.set_paused */
+    UPDATE conversations c
+    SET paused_at = CASE WHEN p.paused THEN coalesce(c.paused_at, now()) END
+    FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS p (company_id, id, paused)
+    WHERE c.company_id = p.company_id
+      AND c.id = p.id
+      AND c.id = ANY (%s::bigint[])
+"""
+
+
+def set_paused(conn: Conn, paused: Mapping[Place, bool]) -> None:
+    """Record that the customers of these conversations, which a person has, silenced the bot or called it back: it
+    counts once the person is done."""
+    if paused:
+        conn.execute(
+            SET_PAUSED,
+            [*columns((company, id_, wanted) for (company, id_), wanted in paused.items()), [id_ for _, id_ in paused]],
         )
 
 
@@ -80,7 +106,11 @@ def drop_empty(conn: Conn, places: Collection[Place]) -> None:
 RETURN_TO_BOT = """
     /* conversation_bulk.return_to_bot */
     UPDATE conversations c
-    SET bot_enabled = true, status = 'open', bot_off_reason = NULL, bot_off_at = NULL, return_untold = true,
+    SET bot_enabled = c.paused_at IS NULL,
+        status = CASE WHEN c.paused_at IS NULL THEN 'open' ELSE 'paused' END,
+        bot_off_reason = CASE WHEN c.paused_at IS NOT NULL THEN 'stop' END,
+        bot_off_at = c.paused_at,
+        return_untold = c.paused_at IS NULL,
         bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
         day_answers_until = NULL, silent_until = NULL
     FROM unnest(%s::bigint[], %s::bigint[]) AS b (company_id, id)

@@ -49,7 +49,7 @@ ONE = """
         left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
-                AND c.bot_off_at IS NOT NULL
+                AND c.bot_off_at IS NOT NULL AND c.paused_at IS NULL
             THEN greatest(c.last_message_at, c.bot_off_at) + (
                 SELECT make_interval(secs => a.return_after_s)
                 FROM channels h
@@ -79,7 +79,7 @@ RECENT = """
         left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
-                AND c.bot_off_at IS NOT NULL
+                AND c.bot_off_at IS NOT NULL AND c.paused_at IS NULL
             THEN greatest(c.last_message_at, c.bot_off_at) + (
                 SELECT make_interval(secs => a.return_after_s)
                 FROM channels h

@@ -26,8 +26,8 @@ class ChatKey:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A conversation's row, locked until the transaction ends. due_back: it was handed over, and nobody has written for
-    as long as its assistant waits."""
+    """A conversation's row, locked until the transaction ends. paused: the customer has silenced the bot, whoever has
+    it now. due_back: it was handed over, and nobody has written for as long as its assistant waits."""
 
     company_id: int
     id: int
@@ -38,6 +38,7 @@ class Locked:
     read_seq: int
     read_ahead: tuple[int, ...] = ()
     status: str = "open"
+    paused: bool = False
     due_back: bool = False
     last_customer_at: datetime | None = None
 
@@ -74,7 +75,7 @@ class Head:
 LOCK_CHATS = """
     /* conversations.ensure_locked */
     SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
-        c.read_ahead, c.last_customer_at, c.status,
+        c.read_ahead, c.last_customer_at, c.status, c.paused_at IS NOT NULL AS paused,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
                 greatest(c.last_message_at, c.bot_off_at) <= now() - (
@@ -172,7 +173,10 @@ ADVANCE = """
         read_ahead = CASE WHEN h.read_ahead = '[]' THEN c.read_ahead
             ELSE c.read_ahead || ARRAY(SELECT jsonb_array_elements_text(h.read_ahead::jsonb)::bigint) END,
         delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END,
-        status = CASE WHEN c.status = 'closed' THEN 'open' ELSE c.status END,
+        status = CASE
+            WHEN c.status = 'closed' THEN CASE WHEN c.paused_at IS NULL THEN 'open' ELSE 'paused' END
+            ELSE c.status
+        END,
         language = coalesce(h.language, c.language)
     FROM unnest(
         %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
@@ -215,7 +219,7 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
 LOCK = """
     /* conversations.lock */
     SELECT c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
-        c.read_ahead, c.status,
+        c.read_ahead, c.status, c.paused_at IS NOT NULL AS paused,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
                 greatest(c.last_message_at, c.bot_off_at) <= now() - (
@@ -282,37 +286,43 @@ def place_of(conn: Conn, company_id: int, conversation_id: int) -> tuple[int, st
 SET_BOT = """
     /* conversations.set_bot */
     UPDATE conversations
-    SET bot_enabled = %(enabled)s,
-        status = %(status)s,
+    SET bot_enabled = %(enabled)s AND paused_at IS NULL,
+        status = CASE WHEN %(status)s = 'open' AND paused_at IS NOT NULL THEN 'paused' ELSE %(status)s END,
         bot_off_reason = CASE
-            WHEN %(enabled)s THEN NULL
+            WHEN %(enabled)s THEN CASE WHEN paused_at IS NOT NULL THEN 'stop' END
             WHEN status = 'handed_over' THEN coalesce(bot_off_reason, %(reason)s)
             ELSE %(reason)s
         END,
-        bot_off_at = CASE WHEN NOT %(enabled)s THEN now() END,
+        bot_off_at = CASE WHEN %(enabled)s THEN paused_at ELSE now() END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
         answers_until = NULL, day_answers_until = NULL, silent_until = NULL
     WHERE company_id = %(company)s
       AND id = %(id)s
+    RETURNING bot_enabled
 """
 AGENT, ANOTHER_APP = "agent", "another_app"
 """Why a conversation is not the bot's: a person of the company took it; another application on the page has it. Others
 are the reason of the answer that gave it away."""
 
 
-def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool, closed: bool = False) -> bool:
+def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool, closed: bool = False) -> bool | None:
     """Give a conversation to a person (False) or back to the bot (True). Either way a person has looked at it. closed:
-    they are done with it; the customer's next message opens it again. False: it does not exist."""
+    they are done with it; the customer's next message opens it again. Returns whether the bot answers now: not where
+    the customer has silenced it. None: it does not exist."""
     status = ("closed" if closed else "open") if enabled else "handed_over"
     values = {"enabled": enabled, "status": status, "reason": AGENT, "company": company_id, "id": conversation_id}
-    return conn.execute(SET_BOT, values).rowcount == 1
+    return conn.cursor(row_factory=scalar_row).execute(SET_BOT, values).fetchone()
 
 
 RETURN_TO_BOT = """
     /* conversations.return_to_bot */
     UPDATE conversations
-    SET bot_enabled = true, status = 'open', bot_off_reason = NULL, bot_off_at = NULL, return_untold = %s,
+    SET bot_enabled = paused_at IS NULL,
+        status = CASE WHEN paused_at IS NULL THEN 'open' ELSE 'paused' END,
+        bot_off_reason = CASE WHEN paused_at IS NOT NULL THEN 'stop' END,
+        bot_off_at = paused_at,
+        return_untold = %s AND paused_at IS NULL,
         bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
         day_answers_until = NULL, silent_until = NULL
     WHERE company_id = %s
@@ -321,8 +331,9 @@ RETURN_TO_BOT = """
 
 
 def return_to_bot(conn: Conn, company_id: int, conversation_id: int, *, untold: bool) -> None:
-    """Give back a conversation in which nobody has written for a while; what waits for a person goes on waiting.
-    untold: the bot's next reply is to say so. It is locked."""
+    """Give back a conversation in which nobody has written for a while; what waits for a person goes on waiting. Where
+    the customer has silenced the bot it is paused from now on, and nothing is told. untold: the bot's next reply is to
+    say so. It is locked."""
     conn.execute(RETURN_TO_BOT, (untold, company_id, conversation_id))
 
 

@@ -316,6 +316,7 @@ MERGE_HEADS = """
         created_at = least(f.created_at, s.created_at),
         status = CASE
             WHEN 'handed_over' IN (f.status, s.status) THEN 'handed_over'
+            WHEN f.paused_at IS NOT NULL OR s.paused_at IS NOT NULL THEN 'paused'
             WHEN (f.bot_enabled AND NOT s.bot_enabled) OR f.status = 'closed' THEN s.status
             ELSE f.status
         END,
@@ -324,6 +325,7 @@ MERGE_HEADS = """
             ELSE f.bot_off_reason
         END,
         bot_off_at = greatest(f.bot_off_at, s.bot_off_at),
+        paused_at = greatest(f.paused_at, s.paused_at),
         return_untold = f.return_untold OR s.return_untold,
         bot_enabled = f.bot_enabled AND s.bot_enabled,
         attention = CASE WHEN f.attention IS NULL THEN s.attention ELSE f.attention END,
