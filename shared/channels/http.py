@@ -82,12 +82,13 @@ async def _request(
     fields = {"accept-encoding": "identity", **headers}
     async with http.stream(method, url, content=content, headers=fields, follow_redirects=False) as response:
         raw = bytearray()
-        async for chunk in response.aiter_bytes():
-            raw += chunk
-            if len(raw) > BODY_LIMIT_BYTES:
-                break
+        if response.headers.get("content-encoding", "identity").strip().lower() in ("", "identity"):
+            async for chunk in response.aiter_bytes():
+                raw += chunk
+                if len(raw) > BODY_LIMIT_BYTES:
+                    break
     try:
         body = decode_object(bytes(raw[:BODY_LIMIT_BYTES]))
     except ValueError:
-        body = {}  # a proxy's page, or cut off: the status says the rest
+        body = {}  # a proxy's page, cut off, or compressed: the status says the rest
     return Response(response.status_code, body, response.headers.get("retry-after"))

@@ -67,9 +67,23 @@ async def whole_body(pieces: AsyncIterator[bytes], first: bytes = b"") -> str:
     return body.decode("utf-8", "replace")
 
 
+def is_encoded(response: httpx.Response) -> bool:
+    """Whether the body is compressed though we asked for it plain: a few such bytes could be gigabytes here."""
+    return response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+
+
+def plain_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    """A body piece by piece. Raises CallFailed for a compressed one."""
+    if is_encoded(response):
+        raise CallFailed("malformed", retry=False)
+    return response.aiter_bytes()
+
+
 async def error_body(response: httpx.Response) -> bytes:
     """An error's body, as far as it is needed to understand it."""
     body = b""
+    if is_encoded(response):
+        return b""  # its status says enough
     async for piece in response.aiter_bytes():
         body += piece
         if len(body) > MAX_ERROR_BYTES:

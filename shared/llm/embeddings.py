@@ -22,6 +22,7 @@ from shared.llm.api import (
     is_neutral,
     meaning_of,
     parsed,
+    plain_pieces,
     whole_body,
 )
 from shared.resilience import backoff
@@ -131,7 +132,7 @@ class RemoteEmbedder:
         ) as response:
             if response.status_code != 200:
                 raise meaning_of(response, await error_body(response), self._clock)
-            return parsed(await whole_body(response.aiter_bytes()))
+            return parsed(await whole_body(plain_pieces(response)))
 
     def _vectors(self, body: dict[str, Any], count: int) -> list[Sequence[float]]:
         """The answer's vectors in the order of the texts. Raises CallFailed for any other shape."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 _SPELLINGS: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
     {
-        "max_tokens": ("max_tokens", "max_completion_tokens", None),
+        "max_tokens": ("max_tokens", "max_completion_tokens"),  # never none: it bounds what an answer costs
         "temperature": ("temperature", None),
         "stream_options": ("stream_options", None),
         "stream": ("stream", None),
@@ -25,9 +25,11 @@ _SPELLINGS: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
 _CONTEXT = re.compile(r"context.{0,20}(?:length|window|size)|too many tokens|prompt is too long", re.IGNORECASE)
 _DISLIKE = re.compile(
     r"support|unrecogni|unknown|unexpected|not (?:allowed|permitted)|invalid|extra|deprecat|only the default"
-    r"|additional propert|too large|must be|should be|cannot be",
+    r"|additional propert|must be|should be|cannot be",
     re.IGNORECASE,
 )
+_TOO_MANY = re.compile(r"too (?:large|high|big|many)|at most|maximum|exceed|less than|<=", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.])[0-9]{1,9}(?![\w.]*[0-9])")
 _WORD = re.compile(r"[a-z_]+")
 _READ_CHARS = 4_000
 CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
@@ -38,11 +40,12 @@ class Parameters:
     """How to ask one provider for one model. A value: refused() makes the next one."""
 
     _tried: Mapping[str, int] = field(default_factory=dict)
+    _tokens_most: int | None = None
 
     def body(self, max_tokens: int) -> dict[str, Any]:
         """The request's parameters, the model and its messages excepted. max_tokens: how long the answer may get."""
         values = {
-            "max_tokens": max_tokens,
+            "max_tokens": max_tokens if self._tokens_most is None else min(max_tokens, self._tokens_most),
             "temperature": 0.2,
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -52,35 +55,51 @@ class Parameters:
             named.pop("stream_options", None)  # it is refused without a stream
         return {name: value for name, value in named.items() if name is not None}
 
-    def refused(self, status: int, body: bytes) -> Parameters | None:
-        """How to ask after this refusal; None if it complains of nothing that could be left out."""
+    def refused(
+        self, status: int, body: bytes, max_tokens: int = 0, messages: Sequence[Mapping[str, Any]] = ()
+    ) -> Parameters | None:
+        """How to ask after this refusal; None if it complains of nothing that could be asked otherwise.
+
+        max_tokens, messages: as they were sent. A refusal may quote the messages, so a parameter that they name is
+        believed only where the refusal says it in a field of its own.
+        """
         if status not in (400, 422):
             return None
-        of = self._complained_of(body)
-        return None if of is None else Parameters({**self._tried, of: self._tried.get(of, 0) + 1})
+        of, message = self._complained_of(body, messages)
+        if of is None:
+            return None
+        if of == "max_tokens" and _TOO_MANY.search(message):
+            allowed = [n for n in map(int, _NUMBER.findall(message)) if 0 < n < max_tokens]
+            return replace(self, _tokens_most=max(allowed)) if allowed else None
+        tried = self._tried.get(of, 0) + 1
+        return replace(self, _tried={**self._tried, of: tried}) if tried < len(_SPELLINGS[of]) else None
 
     @property
     def learnt(self) -> tuple[str, ...]:
         """What differs from the usual request, in words; for people."""
-        return tuple(
+        asked = [
             f"no {of}" if self._name(of) is None else f"{self._name(of)} instead of {of}" for of in sorted(self._tried)
-        )
+        ]
+        return (*asked, *([] if self._tokens_most is None else [f"at most {self._tokens_most} tokens"]))
 
     def _name(self, of: str) -> str | None:
         return _SPELLINGS[of][self._tried.get(of, 0)]
 
-    def _complained_of(self, body: bytes) -> str | None:
+    def _complained_of(self, body: bytes, messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, str]:
+        """(the parameter, the refusal's words)"""
         named, message = _complaint(body)
         if _CONTEXT.search(message):
-            return None
+            return None, message
         names = {name: of for of, tried in _SPELLINGS.items() for name in tried[self._tried.get(of, 0) :] if name}
         for name, of in names.items():
             if name in named:
-                return of
-        if named or not _DISLIKE.search(message):
-            return None
+                return of, message
+        if named or not (_DISLIKE.search(message) or _TOO_MANY.search(message)):
+            return None, message
+        said = "\n".join(str(one.get("content")) for one in messages)
         # The one that is named first: the others are what to use instead.
-        return next((names[word] for word in _WORD.findall(message) if word in names), None)
+        found = (names[word] for word in _WORD.findall(message) if word in names and word not in said)
+        return next(found, None), message
 
 
 def _complaint(body: bytes) -> tuple[set[str], str]:

@@ -21,7 +21,11 @@ from shared.model import Usage
 MAX_ANSWER_CHARS = 20_000
 MAX_WRITTEN_CHARS = 400_000
 """With its reasoning."""
+MODEL_CHARS = 200
+TOKENS_MAX = 10_000_000
+"""A larger count is an error of the server's."""
 DONE = "[DONE]"
+_UNSTORABLE = re.compile("[\ud800-\udfff\0]")
 _COMPLETE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed")
 _TRUNCATED = ("length", "max_tokens", "max_output_tokens", "model_length")
 _FILTERED = ("content_filter", "safety", "recitation", "blocklist", "prohibited_content")
@@ -37,16 +41,19 @@ class PartialCompletion:
 
     streamed: whether it came as events. done: whether the last one came. trusted: whether text may be shown before it
     is whole. Until a model has finished an answer, or has shown that it marks its reasoning, what it says first may be
-    reasoning whose end has not come.
+    reasoning whose end has not come. never_trusted: of a model that was seen to close reasoning it had not opened.
     """
 
-    def __init__(self, messages: Sequence[dict[str, Any]], model: str, *, trusted: bool) -> None:
+    def __init__(
+        self, messages: Sequence[dict[str, Any]], model: str, *, trusted: bool, never_trusted: bool = False
+    ) -> None:
         self.done = False
         self.streamed = False
         self.reasoning = ReasoningFilter()
         self._messages = messages
         self._model = model
-        self._trusted = trusted
+        self._trusted, self._never_trusted = trusted, never_trusted
+        self._half = ""
         self._shown_chars = 0
         self._kept: list[str] = []
         self._finish: str | None = None
@@ -54,6 +61,11 @@ class PartialCompletion:
         self._chars = 0
         self._written: list[str] = []
         self._tokens_in = self._tokens_out = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the answer has its ending; only the call's tokens may still come."""
+        return self._finish is not None
 
     @property
     def model(self) -> str:
@@ -138,10 +150,10 @@ class PartialCompletion:
 
     def _hear_usage(self, body: dict[str, Any]) -> None:
         if isinstance(body.get("model"), str) and body["model"]:
-            self._model = body["model"]
+            self._model = _storable(body["model"])[:MODEL_CHARS]
         usage = body.get("usage") or {}
-        self._tokens_in = max(0, int(usage.get("prompt_tokens") or 0)) or self._tokens_in
-        self._tokens_out = max(0, int(usage.get("completion_tokens") or 0)) or self._tokens_out
+        self._tokens_in = _plausible(usage.get("prompt_tokens")) or self._tokens_in
+        self._tokens_out = _plausible(usage.get("completion_tokens")) or self._tokens_out
 
     def _hear_choice(self, choice: dict[str, Any]) -> str:
         if choice.get("error"):
@@ -153,7 +165,7 @@ class PartialCompletion:
         self._finish = finish or self._finish
         self._refusal = self._refusal or bool(message.get("refusal"))
         self._hear_reasoning(message)
-        content = _text_of(message.get("content"))
+        content = self._joined(_text_of(message.get("content")))
         self._write(content)
         return self._show(self.reasoning.feed(content))
 
@@ -165,6 +177,12 @@ class PartialCompletion:
                 self._write(thought)
                 break
 
+    def _joined(self, content: str) -> str:
+        """The text with what can be stored: halves of a character that came in two pieces are one again."""
+        content = self._half + content
+        self._half = content[-1:] if "\ud800" <= content[-1:] <= "\udbff" else ""
+        return _storable(content[: len(content) - len(self._half)])
+
     def _write(self, text: str) -> None:
         self._written.append(text)
         self._chars += len(text)
@@ -173,13 +191,10 @@ class PartialCompletion:
 
     def _show(self, text: str) -> str:
         """What of an answer's text may leave now; the rest is kept until it may."""
-        if self.reasoning.unopened:
-            if self._shown_chars:
-                raise CallFailed("reasoning_shown", retry=True)
-            self._trusted = False
-        elif self.reasoning.seen:
-            self._trusted = True
-        if not self._trusted:
+        if self.reasoning.unopened and self._shown_chars:
+            raise CallFailed("reasoning_shown", retry=True)
+        self._trusted = self._trusted or self.reasoning.seen
+        if not self._trusted or self._never_trusted or self.reasoning.unopened or self.reasoning.nested:
             self._kept.append(text)
             return ""
         now = "".join(self._kept) + text
@@ -188,6 +203,19 @@ class PartialCompletion:
         if self._shown_chars > MAX_ANSWER_CHARS:
             raise CallFailed("too_long", retry=False)
         return now
+
+
+def _storable(text: str) -> str:
+    """No NUL, and no half of a character without the other one: PostgreSQL takes neither."""
+    if _UNSTORABLE.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "")
+
+
+def _plausible(tokens: Any) -> int:
+    """A count of tokens; 0, which is unknown, for one that no call has."""
+    count = int(tokens or 0)
+    return count if 0 < count <= TOKENS_MAX else 0
 
 
 def _text_of(content: Any) -> str:

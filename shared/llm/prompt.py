@@ -18,6 +18,7 @@ from typing import Any
 
 import regex
 
+from shared.llm import reasoning
 from shared.model import ChatLine, Passage
 
 QUOTE_MAX_CHARS = 600
@@ -210,7 +211,8 @@ def _unseen(line: ChatLine) -> tuple[str, ...]:
 def _neutral(text: str) -> str:
     """Text that can neither close a passage's fence nor open one, however it is spelt: with spaces and invisible
     characters between, in letters of other scripts, as HTML writes characters. Where there is one, nothing in the text
-    opens a tag any more. The length stays."""
+    opens a tag any more. Nor does it hold a tag that ends a model's reasoning. The length stays."""
+    text = reasoning.harmless(text)
     if _OPENING.search(text) is None or "<passage" not in _folded(text):
         return text
     return text.translate(_HARMLESS)

@@ -26,6 +26,7 @@ from shared.llm.api import (
     error_body,
     meaning_of,
     parsed,
+    plain_pieces,
     whole_body,
 )
 from shared.llm.parameters import Parameters
@@ -39,6 +40,8 @@ _BLANK = b"\xef\xbb\xbf \t\r\n"
 FINISH_WITHIN_S = 0.05
 MORE_ROOM = 4
 """By how much longer an answer may get that was cut off at its limit."""
+LAST_WORDS_S = 1.0
+"""How long an answer that has ended waits for its stream to end as well."""
 LEARNT_AT_ONCE = 6
 """How many refused parameters one call passes over."""
 OnText = Callable[[str], None]
@@ -84,7 +87,7 @@ class Provider:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._max_tokens = max_tokens
         self._parameters = Parameters()
-        self._marks_reasoning = False
+        self._marks_reasoning = self._strays = False
         self._clock = clock or SystemClock()
 
     async def complete(
@@ -173,18 +176,19 @@ class Provider:
         ) as response:
             if response.status_code != 200:
                 refusal = await error_body(response)
-                instead = parameters.refused(response.status_code, refusal)
+                instead = parameters.refused(response.status_code, refusal, max_tokens, messages)
                 if instead is not None:
                     return instead
                 raise meaning_of(response, refusal, self._clock)
             self._parameters = parameters  # it took them: only now is known that the refused one was the reason
-            partial = PartialCompletion(messages, self.model, trusted=self._marks_reasoning)
+            partial = PartialCompletion(messages, self.model, trusted=self._marks_reasoning, never_trusted=self._strays)
             try:
                 await _hear(partial, response, on_text)
                 text, rest = partial.finish()
             finally:
                 meter.usage = partial.usage
-        self._marks_reasoning = not partial.reasoning.unopened
+                self._strays = self._strays or partial.reasoning.unopened
+        self._marks_reasoning = True
         if on_text is not None and rest and partial.streamed:
             on_text(rest)
         usage = partial.usage
@@ -193,19 +197,33 @@ class Provider:
 
 async def _hear(partial: PartialCompletion, response: httpx.Response, on_text: OnText | None) -> None:
     """Read an answer to its end, whatever its label says: some servers label a stream as JSON, or JSON as text."""
-    pieces = response.aiter_bytes()
+    pieces = plain_pieces(response)
     first = await _first_bytes(pieces)
     if first.lstrip(_BLANK)[:1] in (b"{", b"["):
         partial.hear_whole(parsed(await whole_body(pieces, first)))  # no pieces: the answer itself is what comes
         return
     events = _events(pieces, first)
     async for event in events:
-        shown = partial.hear(event)
-        if on_text is not None and shown:
-            on_text(shown)
+        _take(partial, event, on_text)
         if partial.done:
             await _finish(events)
             return
+        if partial.ended:
+            break
+    # Servers that keep the stream open after the answer are waited for a moment: [DONE] may be on its way.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS_S):
+            async for event in events:
+                _take(partial, event, on_text)
+                if partial.done:
+                    await _finish(events)
+                    break
+
+
+def _take(partial: PartialCompletion, event: Event, on_text: OnText | None) -> None:
+    shown = partial.hear(event)
+    if on_text is not None and shown:
+        on_text(shown)
 
 
 async def _first_bytes(pieces: AsyncIterator[bytes]) -> bytes:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import regex
 
-_NAMES = "think(?:ing)?|thoughts?|reasoning"
+_NAMES = "(?:seed:)?think(?:ing)?|thoughts?|reasoning|analysis|scratchpad|reflection|inner_monologue"
 _OPENING = (
     rf"<\s{{0,3}}(?:{_NAMES})\s{{0,3}}>"
-    r"|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>"
+    r"|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|thinking\|>|<\|begin_of_thought\|>|<\|channel>\s{0,3}thought"
     r"|<\|channel\|>\s{0,3}(?:analysis|commentary)[^<>]{0,40}<\|message\|>"
 )
 _CLOSING = (
     rf"<\s{{0,3}}/\s{{0,3}}(?:{_NAMES})\s{{0,3}}>"
-    r"|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>"
+    r"|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|/thinking\|>|<\|end_of_thought\|>|<channel\|>"
     r"|<\|channel\|>\s{0,3}final[^<>]{0,40}<\|message\|>"
 )
 _TAG = regex.compile(f"(?P<opening>{_OPENING})|(?P<closing>{_CLOSING})", regex.IGNORECASE)
 _FIRST = regex.compile(r"[<\[◁]")
+_HARMLESS = str.maketrans("<>[]◁▷|", "‹›()‹›¦")
 TAG_CHARS = 80
 """No tag is longer."""
 
@@ -28,13 +29,15 @@ TAG_CHARS = 80
 class ReasoningFilter:
     """Takes a completion piece by piece and gives back what is answer.
 
-    seen: whether a tag was met. inside: whether reasoning is under way. unopened: whether a closing tag came without
+    seen: whether a tag was met. inside: whether reasoning is under way. nested: whether a tag opened inside of it, so
+    that nobody knows which closing tag ends it: the last one does. unopened: whether a closing tag came without
     its opening one; all that was given back before it was reasoning.
     """
 
     def __init__(self) -> None:
         self.seen = False
         self.unopened = False
+        self.nested = False
         self.inside = False
         self._held = ""
         self._answer: list[str] = []
@@ -62,6 +65,7 @@ class ReasoningFilter:
                 self.unopened = True
                 given.clear()
                 self._answer.clear()
+            self.nested = self.nested or (self.inside and bool(tag["opening"]))
             self.inside = bool(tag["opening"])
             self.seen = True
             begin = tag.end()
@@ -72,6 +76,12 @@ class ReasoningFilter:
         found = "".join(given)
         self._answer.append(found)
         return found
+
+
+def harmless(text: str) -> str:
+    """A text of others without such tags, for a prompt: a model that repeats one would end its reasoning there. The
+    length stays."""
+    return _TAG.sub(lambda tag: tag[0].translate(_HARMLESS), text)
 
 
 def _tag_may_begin_at(text: str) -> int:

@@ -13,7 +13,7 @@ import httpx
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, SettingsError
-from shared.llm.api import CONNECT_TIMEOUT_S, CallFailed, error_body, is_neutral, meaning_of, whole_body
+from shared.llm.api import CONNECT_TIMEOUT_S, CallFailed, error_body, is_neutral, meaning_of, plain_pieces, whole_body
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import SharedBreakers
@@ -89,7 +89,7 @@ class Reranker:
             if response.status_code != 200:
                 raise meaning_of(response, await error_body(response), self._clock)
             try:
-                return json.loads(await whole_body(response.aiter_bytes()))
+                return json.loads(await whole_body(plain_pieces(response)))
             except (ValueError, RecursionError):
                 raise CallFailed("malformed", retry=False) from None
 
@@ -99,7 +99,7 @@ def _read(answer: Any, count: int) -> list[float]:
     try:
         rows = answer["results"] if isinstance(answer, dict) else answer
         found = {int(row["index"]): float(row.get("relevance_score", row.get("score"))) for row in rows}
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         raise CallFailed("malformed", retry=False) from None
     if set(found) != set(range(count)) or not all(map(math.isfinite, found.values())):
         raise CallFailed("malformed", retry=False)

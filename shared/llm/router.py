@@ -92,6 +92,7 @@ class Router:
         """
         ends_at_s = self._clock.monotonic_s() + deadline_s
         attempts: list[ModelAttempt] = []
+        room = _Room()
         waits: list[float] = []
         began_s = time.monotonic()
         for number, provider in enumerate(self._providers):
@@ -104,7 +105,7 @@ class Router:
             try:
                 last = number == len(self._providers) - 1
                 patience_s = math.inf if last else PATIENCE_S
-                completion = await self._ask(provider, messages, ends_at_s, record, patience_s, listener)
+                completion = await self._ask(provider, messages, ends_at_s, record, patience_s, listener, room)
             except (ModelUnavailable, Permanent) as error:
                 if isinstance(error, ModelUnavailable) and error.retry_after_s is not None:
                     waits.append(error.retry_after_s)
@@ -121,6 +122,7 @@ class Router:
         record: Record,
         patience_s: float,
         listener: Listener | None,
+        room: _Room,
     ) -> Completion:
         """Call one provider. Retries are outside and the breaker inside, so that it sees each attempt and may refuse
         it."""
@@ -130,7 +132,7 @@ class Router:
             stop=lambda state: stop_after_attempt(ATTEMPTS_MAX)(state) or not self._fits(state, ends_at_s, patience_s),
             reraise=True,
         )
-        return await retrying(self._attempt, provider, messages, ends_at_s, record, listener, _Room())
+        return await retrying(self._attempt, provider, messages, ends_at_s, record, listener, room)
 
     async def _attempt(
         self,
@@ -158,7 +160,7 @@ class Router:
         except CallFailed as error:
             outcome = error.outcome
             if outcome == "truncated":
-                error.retry = not room.more  # once; an answer that fills this as well is for the next step
+                error.retry = not room.more  # once; what fills this as well is no answer for the same provider
                 room.more = True
             raise
         except Permanent as error:
@@ -191,7 +193,7 @@ Record = Callable[[float, str, Usage], None]
 
 @dataclass(slots=True)
 class _Room:
-    """more: the next call to a provider gets more room, because its answer was cut off at the limit."""
+    """more: the next calls for this answer get more room, because it was cut off at the limit."""
 
     more: bool = False
 

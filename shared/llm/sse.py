@@ -23,7 +23,7 @@ class EventDecoder:
     The `id` and `retry` fields are passed over, for nothing here resumes a stream.
     """
 
-    _buffer: bytes = b""
+    _held: list[bytes] = field(default_factory=list)  # of a line that has not ended
     _name: str = ""
     _data: list[str] = field(default_factory=list)
     _after_cr: bool = False
@@ -37,9 +37,10 @@ class EventDecoder:
         if piece:
             self._after_cr = piece.endswith(b"\r")
         if _LINE_END.search(piece) is None:
-            self._buffer += piece
+            self._held.append(piece)
             return []
-        *lines, self._buffer = _LINE_END.split(self._buffer + piece)
+        *lines, rest = _LINE_END.split(b"".join(self._held) + piece)
+        self._held = [rest]
         return [event for line in lines if (event := self._take(line)) is not None]
 
     def end(self) -> list[Event]:

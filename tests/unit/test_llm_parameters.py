@@ -77,8 +77,10 @@ def test_a_refused_parameter_is_renamed_or_left_out(status: int, body: bytes, ex
 
 
 def test_several_are_learnt_one_after_the_other_and_told() -> None:
-    refusals = [NEWER_NAME, openai("unsupported", "temperature"), openai("unknown", "max_completion_tokens")]
-    assert after(*((400, body) for body in refusals)) == without("max_tokens", "temperature")
+    refusals = [NEWER_NAME, openai("unsupported", "temperature")]
+    assert after(*((400, body) for body in refusals)) == {
+        name: value for name, value in RENAMED.items() if name != "temperature"
+    }
     parameters = Parameters().refused(400, NEWER_NAME)
     assert parameters is not None
     assert parameters.learnt == ("max_completion_tokens instead of max_tokens",)
@@ -103,6 +105,31 @@ def test_several_are_learnt_one_after_the_other_and_told() -> None:
 )
 def test_other_refusals_teach_nothing(status: int, body: bytes) -> None:
     assert Parameters().refused(status, body) is None
+
+
+TOO_MANY = openai("max_tokens is too large: 6000. This model supports at most 4096 completion tokens.", "max_tokens")
+
+
+def test_a_limit_that_is_too_large_teaches_the_largest_one_and_never_none() -> None:
+    parameters = Parameters().refused(400, TOO_MANY, max_tokens=6000)
+    assert parameters is not None
+    assert parameters.body(6000)["max_tokens"] == 4096
+    assert parameters.body(1500)["max_tokens"] == 1500
+    assert parameters.learnt == ("at most 4096 tokens",)
+    assert Parameters().refused(400, openai("max_tokens is too large", "max_tokens"), max_tokens=6000) is None
+
+
+def test_a_parameter_that_goes_by_neither_name_is_still_sent() -> None:
+    parameters = Parameters().refused(400, NEWER_NAME)
+    assert parameters is not None
+    assert parameters.refused(400, openai("unknown", "max_completion_tokens")) is None
+
+
+def test_a_refusal_that_quotes_the_customer_teaches_nothing() -> None:
+    messages = [{"role": "user", "content": "what temperature is not supported?"}]
+    quoted = openai("Unsupported content: what temperature is not supported?")
+    assert Parameters().refused(400, quoted, messages=messages) is None
+    assert Parameters().refused(400, openai("unsupported", "temperature"), messages=messages) is not None
 
 
 def test_a_parameter_that_is_no_longer_sent_is_not_complained_of_again() -> None:

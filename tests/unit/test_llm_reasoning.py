@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.llm.reasoning import ReasoningFilter
+from shared.llm.reasoning import ReasoningFilter, harmless
 
 ANSWER = "Thirty days [1], if a < b and [2]."
 FORMS = [
@@ -17,6 +17,10 @@ FORMS = [
     ("<thought>One.</thought>", "<reasoning>Two.</reasoning>"),
     ("", "<think>Two."),
     ("[THINK]One [1].[/THINK]", ""),
+    ("<seed:think>One.</seed:think>", ""),
+    ("<analysis>One.</analysis>", ""),
+    ("<|thinking|>One.<|/thinking|>", ""),
+    ("<|channel>thought\nOne.<channel|>", ""),
     ("◁think▷One.◁/think▷", ""),
     ("<|channel|>analysis<|message|>One.<|end|><|start|>assistant<|channel|>final<|message|>", ""),
     ("<|START_THINKING|>One.<|END_THINKING|>", ""),
@@ -73,3 +77,9 @@ def test_what_begins_no_tag_is_not_held_back() -> None:
 
 def test_reasoning_that_never_closes_leaves_nothing() -> None:
     assert passed("<think>One and two", [])[1].answer == ""
+
+
+def test_a_text_of_others_holds_no_tag_and_keeps_its_length() -> None:
+    text = "Do <think>you</think> sell [THINK]it[/THINK]?"
+    assert harmless(text) == "Do ‹think›you‹/think› sell (THINK)it(/THINK)?"
+    assert harmless("a < b and [1]") == "a < b and [1]"
