@@ -379,7 +379,7 @@ class Answer:
     citations: 1-based numbers used in the text → the passage each stands for, in the order of use.
     fallback_steps: in the order in which they were tried, this one last. ms: time per stage in milliseconds.
     embedding_model: the model whose vectors ranked the passages, None if only words were searched. bot: None: it stays
-    as it is.
+    as it is. opens: when the customer is told that a person replies, None where no time is told.
     """
 
     text: str
@@ -392,6 +392,7 @@ class Answer:
     ms: dict[str, int] = field(default_factory=dict)
     embedding_model: str | None = None
     bot: BotMove | None = None
+    opens: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,16 @@ SET plan_cache_mode = force_custom_plan AS $$
     RETURNING m.company_id, m.message_id, m.ordinal, m.epoch, m.attempts
 $$;
 
--- Handed-over conversations in which nobody has written for as long as their assistant waits, the next lim behind a
--- place. A thread that another application holds is not ours to answer in.
+-- Handed-over conversations in which nobody has written for as long as was settled when they were handed over, nor
+-- before the time that their customers were told, the next lim behind a place. A thread that another application holds is not ours to answer in.
 CREATE OR REPLACE FUNCTION quiet_handovers(after_company bigint, after_conversation bigint, lim int)
 RETURNS TABLE (company_id bigint, id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT c.company_id, c.id FROM conversations c
-    JOIN channels h ON h.company_id = c.company_id AND h.id = c.channel_id
-    JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
     WHERE c.status = 'handed_over' AND c.bot_off_at IS NOT NULL AND c.bot_off_reason IS DISTINCT FROM 'another_app'
       AND (c.company_id, c.id) > (after_company, after_conversation)
-      AND greatest(c.last_message_at, c.bot_off_at) <= clock_timestamp() - make_interval(secs => a.return_after_s)
+      AND greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)
+          <= clock_timestamp()
     ORDER BY c.company_id, c.id LIMIT lim
 $$;
 

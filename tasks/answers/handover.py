@@ -33,7 +33,7 @@ def wished(case: Case, now: datetime, reason: str) -> Answer:
         if wording.last_said(case.history) == wording.text(case, name):
             name = "asked_again"
         return Answer(wording.text(case, name), "notice", reason, fallback_steps=(Tried("notice"),))
-    return _handed_over(case, wording.with_hours(case, "person", now), reason)
+    return _handed_over(case, "person", now, reason)
 
 
 def accepts_offer(case: Case) -> bool:
@@ -56,7 +56,7 @@ def unknown(case: Case, reason: str, now: datetime, passages: Sequence[Passage] 
     if hands_over is None:
         tried = fallback.without_models(reason, "unknown")
         return Answer(offer(case), "unknown", reason, passages=tuple(passages), fallback_steps=tried)
-    answer = _handed_over(case, wording.with_hours(case, "missed", now), hands_over)
+    answer = _handed_over(case, "missed", now, hands_over)
     return replace(answer, passages=tuple(passages), fallback_steps=fallback.without_models(reason, "handover"))
 
 
@@ -78,8 +78,10 @@ def offer(case: Case) -> str:
     return wording.in_language(case, name, language)
 
 
-def _handed_over(case: Case, text: str, reason: str) -> Answer:
-    return Answer(text, "handover", reason, fallback_steps=(Tried("handover"),), bot="hands_over")
+def _handed_over(case: Case, name: texts.Name, now: datetime, reason: str) -> Answer:
+    opens = wording.opens(case, now)
+    text = wording.with_hours(case, name, opens, now)
+    return Answer(text, "handover", reason, fallback_steps=(Tried("handover"),), bot="hands_over", opens=opens)
 
 
 # ------------------------------------------------------------------ silenced by the customer

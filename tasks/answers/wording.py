@@ -26,10 +26,9 @@ def filled(case: Case, written: str, **more: str) -> str:
     return texts.filled(written, company=case.company.name, name=case.assistant.name, **more)
 
 
-def with_hours(case: Case, name: texts.Name, now: datetime) -> str:
-    """A text that says that a person has the conversation, and behind it when they reply."""
+def with_hours(case: Case, name: texts.Name, opens: datetime | None, now: datetime) -> str:
+    """A text that says that a person has the conversation, and behind it when they reply. opens: as opens() says."""
     spoken_in = served(case, language(case)) or texts.FALLBACK
-    opens = _opens(case, now)
     if opens is None:
         when = in_language(case, "replies_here", spoken_in)
     else:
@@ -40,7 +39,7 @@ def with_hours(case: Case, name: texts.Name, now: datetime) -> str:
     return f"{in_language(case, name, spoken_in)}{between}{when}"
 
 
-def _opens(case: Case, now: datetime) -> datetime | None:
+def opens(case: Case, now: datetime) -> datetime | None:
     """When the team is there again; None: it is, or nobody has said when it is."""
     try:
         hours = business_hours.parse(case.assistant.hours, case.assistant.time_zone)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shared import faults
+from shared.hours import DAYS
 from shared.store.answers import receipts
 from shared.store.inbox import conversation_list
 from shared.triage import texts
@@ -421,6 +422,39 @@ def test_a_company_that_wants_it_so_never_gets_the_bot_back_by_itself(station: S
 
     assert _return(station) == 0
     assert _listed(station, bot).returns_at is None
+
+
+def test_the_bot_does_not_come_back_before_the_team_was_promised_to_be_there(station: Station, bot: Bot) -> None:
+    [(now,)] = station.rows("SELECT now()")
+    day = (now + timedelta(days=3)).astimezone(UTC)
+    _policy(station, hours=f"{DAYS[day.weekday()]} 09:00-17:00")
+    station.r.clock.now = lambda: now  # type: ignore[method-assign]
+    _say(station, bot, PERSON)
+    opens = day.replace(hour=9, minute=0, second=0, microsecond=0)
+    assert _listed(station, bot).returns_at == opens + timedelta(hours=12)
+    _hours_pass(station, 24)
+
+    assert _return(station) == 0
+    assert _say(station, bot, "When does the shop open?") == [Result.NOTHING_DUE]
+    _set_bot(station, bot, enabled=False)
+    assert _listed(station, bot).returns_at == opens + timedelta(hours=12)  # an agent who looks in breaks no promise
+
+    station.execute("UPDATE conversations SET opens_at = opens_at - interval '4 days'")
+    _hours_pass(station, 24)
+    assert _return(station) == 1
+
+
+def test_a_changed_policy_is_for_later_handovers(station: Station, bot: Bot) -> None:
+    _say(station, bot, PERSON)
+    _policy(station, return_after_s=3600)
+    _hours_pass(station, 2)
+
+    assert _return(station) == 0
+    assert _say(station, bot, "When does the shop open?") == [Result.NOTHING_DUE]
+    _set_bot(station, bot, enabled=True)
+    _set_bot(station, bot, enabled=False)
+    _hours_pass(station, 2)
+    assert _return(station) == 1
 
 
 def test_what_another_application_holds_is_not_ours_to_come_back_to(station: Station, bot: Bot) -> None:

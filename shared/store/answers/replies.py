@@ -183,6 +183,16 @@ MAKE = """
                 WHEN %(bot)s::text IN ('hands_over', 'pauses') THEN now()
                 WHEN %(bot)s::text IS NULL THEN bot_off_at
             END,
+            return_after_s = CASE
+                WHEN %(bot)s::text = 'hands_over' THEN (
+                    SELECT a.return_after_s
+                    FROM channels h
+                    JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+                    WHERE h.company_id = %(company)s
+                      AND h.id = %(channel)s
+                )
+            END,
+            opens_at = CASE WHEN %(bot)s::text = 'hands_over' THEN %(opens)s::timestamptz END,
             paused_at = CASE
                 WHEN %(bot)s::text = 'pauses' THEN now()
                 WHEN %(bot)s::text IS NULL THEN paused_at
@@ -246,6 +256,7 @@ def make(
             "day_every_s": DAY_ANSWER_EVERY_S,
             "preview": answer.text[:PREVIEW_CHARS],
             "bot": answer.bot,
+            "opens": answer.opens,
             "parts": list(parts),
             "made": usage.calls_made(answer.attempts),
             **usage.columns(answer.attempts),

@@ -33,6 +33,17 @@ SET_BOTS = """
             ELSE b.reason
         END,
         bot_off_at = CASE WHEN b.reason IS NULL THEN c.paused_at ELSE now() END,
+        return_after_s = CASE
+            WHEN c.status = 'handed_over' AND c.bot_off_at IS NOT NULL THEN c.return_after_s
+            ELSE (
+                SELECT a.return_after_s
+                FROM channels h
+                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+                WHERE h.company_id = c.company_id
+                  AND h.id = c.channel_id
+            )
+        END,
+        opens_at = CASE WHEN c.status = 'handed_over' THEN c.opens_at END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
         answers_until = NULL, day_answers_until = NULL, silent_until = NULL

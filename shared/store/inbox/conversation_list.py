@@ -50,13 +50,7 @@ ONE = """
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
                 AND c.bot_off_at IS NOT NULL AND c.paused_at IS NULL
-            THEN greatest(c.last_message_at, c.bot_off_at) + (
-                SELECT make_interval(secs => a.return_after_s)
-                FROM channels h
-                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
-                WHERE h.company_id = c.company_id
-                  AND h.id = c.channel_id
-            )
+            THEN greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)
         END AS returns_at
     FROM conversations c
     LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id
@@ -80,13 +74,7 @@ RECENT = """
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app'
                 AND c.bot_off_at IS NOT NULL AND c.paused_at IS NULL
-            THEN greatest(c.last_message_at, c.bot_off_at) + (
-                SELECT make_interval(secs => a.return_after_s)
-                FROM channels h
-                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
-                WHERE h.company_id = c.company_id
-                  AND h.id = c.channel_id
-            )
+            THEN greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)
         END AS returns_at
     FROM conversations c
     LEFT JOIN contacts p ON p.company_id = c.company_id AND p.id = c.contact_id

@@ -27,7 +27,7 @@ class ChatKey:
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A conversation's row, locked until the transaction ends. paused: the customer has silenced the bot, whoever has
-    it now. due_back: it was handed over, and nobody has written for as long as its assistant waits."""
+    it now. due_back: it was handed over, and nobody has written for as long as was settled then."""
 
     company_id: int
     id: int
@@ -78,13 +78,8 @@ LOCK_CHATS = """
         c.read_ahead, c.last_customer_at, c.status, c.paused_at IS NOT NULL AS paused,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
-                greatest(c.last_message_at, c.bot_off_at) <= now() - (
-                    SELECT make_interval(secs => a.return_after_s)
-                    FROM channels h
-                    JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
-                    WHERE h.company_id = c.company_id
-                      AND h.id = c.channel_id
-                ) AND c.bot_off_at IS NOT NULL,
+                greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)
+                    <= now() AND c.bot_off_at IS NOT NULL,
                 false
             )
             ELSE false
@@ -222,13 +217,8 @@ LOCK = """
         c.read_ahead, c.status, c.paused_at IS NOT NULL AS paused,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
-                greatest(c.last_message_at, c.bot_off_at) <= now() - (
-                    SELECT make_interval(secs => a.return_after_s)
-                    FROM channels h
-                    JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
-                    WHERE h.company_id = c.company_id
-                      AND h.id = c.channel_id
-                ) AND c.bot_off_at IS NOT NULL,
+                greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)
+                    <= now() AND c.bot_off_at IS NOT NULL,
                 false
             )
             ELSE false
@@ -294,6 +284,17 @@ SET_BOT = """
             ELSE %(reason)s
         END,
         bot_off_at = CASE WHEN %(enabled)s THEN paused_at ELSE now() END,
+        return_after_s = CASE
+            WHEN status = 'handed_over' AND bot_off_at IS NOT NULL THEN return_after_s
+            ELSE (
+                SELECT a.return_after_s
+                FROM channels h
+                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
+                WHERE h.company_id = conversations.company_id
+                  AND h.id = conversations.channel_id
+            )
+        END,
+        opens_at = CASE WHEN status = 'handed_over' THEN opens_at END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
         answers_until = NULL, day_answers_until = NULL, silent_until = NULL

@@ -325,6 +325,8 @@ MERGE_HEADS = """
             ELSE f.bot_off_reason
         END,
         bot_off_at = greatest(f.bot_off_at, s.bot_off_at),
+        return_after_s = CASE WHEN f.status = 'handed_over' THEN f.return_after_s ELSE s.return_after_s END,
+        opens_at = greatest(f.opens_at, s.opens_at),
         paused_at = greatest(f.paused_at, s.paused_at),
         return_untold = f.return_untold OR s.return_untold,
         bot_enabled = f.bot_enabled AND s.bot_enabled,
