@@ -163,6 +163,17 @@ def test_a_yes_to_the_offer_of_a_person_hands_over(station: Station, bot: Bot, y
     assert station.model.asked == []
 
 
+@pytest.mark.parametrize(("said", "attention"), [("yes", "offer_accepted"), (PERSON, "wants_person")])
+def test_a_wish_that_is_only_told_stands_before_the_miss_that_called_a_person(
+    station: Station, bot: Bot, said: str, attention: str
+) -> None:
+    _policy(station, on_wish="tell")
+    _say(station, bot, UNKNOWN, said, UNKNOWN)
+
+    assert _of(station) == (True, "open", None)
+    assert _listed(station, bot).attention == attention
+
+
 @pytest.mark.parametrize("no", ["no", "no thanks", "When does the shop open?", "…", "thanks anyway",
                                 "yes, but do you deliver to Norway?"])  # fmt: skip
 def test_what_is_no_yes_keeps_the_bot(station: Station, bot: Bot, no: str) -> None:

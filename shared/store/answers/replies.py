@@ -27,7 +27,9 @@ WANTS_PERSON = "wants_person"
 ASKS_FOR_A_PERSON = frozenset(("unknown", "handover"))
 OFFER_ACCEPTED = "offer_accepted"
 PAUSED_QUESTION = "paused_question"
-_REASONS_FOR_A_PERSON = frozenset(("loop", WANTS_PERSON, OFFER_ACCEPTED, PAUSED_QUESTION))
+_WISHES = frozenset((WANTS_PERSON, OFFER_ACCEPTED))
+"""Of the customer's own: they stand before whatever called a person first."""
+_REASONS_FOR_A_PERSON = _WISHES | {"loop", PAUSED_QUESTION}
 ANSWER_EVERY_S = 60.0
 """The pace of the bot's answers in one conversation: each moves conversations.answers_until on by so much, and
 how far that is ahead of now tells how many came faster."""
@@ -206,7 +208,7 @@ MAKE = """
             answers_until = greatest(coalesce(answers_until, now()), now()) + make_interval(secs => %(every_s)s),
             day_answers_until = greatest(coalesce(day_answers_until, now()), now())
                 + make_interval(secs => %(day_every_s)s),
-            attention = coalesce(attention, %(attention)s),
+            attention = CASE WHEN %(wish)s THEN %(attention)s ELSE coalesce(attention, %(attention)s) END,
             attention_since = CASE
                 WHEN coalesce(attention, %(attention)s) IS NOT NULL THEN coalesce(attention_since, now())
             END
@@ -252,6 +254,7 @@ def make(
             "seq": conversation.message_count + 1,
             "text": answer.text,
             "attention": attention_of(answer),
+            "wish": answer.step_reason in _WISHES,
             "every_s": ANSWER_EVERY_S,
             "day_every_s": DAY_ANSWER_EVERY_S,
             "preview": answer.text[:PREVIEW_CHARS],
