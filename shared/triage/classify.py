@@ -7,13 +7,14 @@ know", and no question is lost.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from shared.triage import courtesies, normal, phrases, puzzled, remarks, small_words, wishes
+from shared.triage import callbacks, courtesies, normal, phrases, puzzled, remarks, small_words, wishes
 
 Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop", "paused"]
 What = Literal[
@@ -44,6 +45,12 @@ _ASKING = frozenset(("person", "about", "need", "puzzled"))
 _NOT_ASKED = frozenset(("greeting", "thanks"))
 """What a question mark makes no question: "hello?", "thanks?"."""
 NUMBER_MAX_DIGITS = 3
+READ_CHARS = 4_000
+SENTENCES_MAX = 8
+"""From the beginning, and from the end."""
+WISH_WORDS_MIN = 3
+_ARTICLES = frozenset(("a", "an", "the"))
+_SENTENCES = re.compile(r"[.!?;,:\n؟،。！？，；।…]+|\s[-–—]\s")
 _LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه", "ха", "хе", "ᄏ", "ᄒ", "rs")))
 
 
@@ -97,6 +104,25 @@ def classify(text: str) -> Triage:
     command = _command(text)
     if command is not None:
         return command
+    found = _whole(text)
+    return _triage("person", asks=found.asks) if found.kind == "question" and _asks_for_a_person(text) else found
+
+
+def _asks_for_a_person(text: str) -> bool:
+    """Whether one sentence of several is a wish for a person: "What a disgrace! I want to speak to your manager." """
+    sentences = [one for one in _SENTENCES.split(text[:READ_CHARS]) if one.strip()]
+    if len(sentences) < 2:
+        return False
+    return any(_is_a_wish(one) for one in (*sentences[:SENTENCES_MAX], *sentences[-SENTENCES_MAX:]))
+
+
+def _is_a_wish(sentence: str) -> bool:
+    """Whether it says what is wanted, and not only of whom: "your agent," is none."""
+    words = normal.tokens(sentence).words
+    return words is not None and len(words) >= WISH_WORDS_MIN and _whole(sentence).what == "person"
+
+
+def _whole(text: str) -> Triage:
     found = normal.tokens(text)
     if found.words is None and _is_number(text):
         return _triage("number")
@@ -128,7 +154,9 @@ def _by_words(found: normal.Tokens) -> Triage:
 def _wishes_a_person(root: _Node, words: Sequence[str]) -> bool:
     """Whether a wish for a person stands before what it is about: "I want to talk to a human about my refund"."""
     end = next((place for place, word in enumerate(words) if place and word in _topics()), None)
-    parts = _cover(root, words[:end]) if end is not None else None
+    if end is None or words[end - 1] in _ARTICLES:  # "call me an uber"
+        return False
+    parts = _cover(root, words[:end])
     wished = parts is not None and any("wish" in part.whats for part in parts)
     return parts is not None and wished and _judged(parts, words[:end], asks=False).what == "person"
 
@@ -338,7 +366,8 @@ def _customers() -> _Phrases:
         ("greeting", phrases.GREETINGS), ("thanks", phrases.THANKS), ("goodbye", phrases.GOODBYES),
         ("greeting", courtesies.GREETINGS), ("thanks", courtesies.THANKS), ("goodbye", courtesies.GOODBYES),
         ("acknowledgement", phrases.ACKNOWLEDGEMENTS), ("yes", remarks.YES), ("decline", remarks.DECLINES),
-        ("person", wishes.PERSONS), ("about", remarks.ABOUT), ("stop", remarks.STOPS), ("need", remarks.NEEDS),
+        ("person", wishes.PERSONS), ("person", callbacks.PERSONS),
+        ("about", remarks.ABOUT), ("stop", remarks.STOPS), ("need", remarks.NEEDS),
         ("puzzled", puzzled.PUZZLED), ("unclear", puzzled.UNCLEAR),
     )  # fmt: skip
     for what, by_language in tables:
@@ -349,7 +378,7 @@ def _customers() -> _Phrases:
         _add(root, one, "start", None)
     for one in _split(small_words.FILLERS):
         _add(root, one, "filler", None)
-    for one in _split(wishes.WISHES):
+    for one in (*_split(wishes.WISHES), *_split(callbacks.WISHES)):
         _add(root, one, "wish", None)
     words = frozenset(_all_words(root))
     return _Phrases(
