@@ -21,6 +21,7 @@ MISSES = "misses"
 """The reason of a handover after so many answers in a row that were not known."""
 _AGREES = "👍👌✅🙏✔☑🆗💯"
 """Emoji that say yes to somebody who asked."""
+_PARTS_A_CALL = frozenset(",;:-–—@")
 _OPEN = frozenset(("question", "need"))
 """What a text is that may begin with a yes: "yes, my name is Ada"."""
 
@@ -137,3 +138,13 @@ def without_name(text: str, names: Sequence[str]) -> str:
         if ends and not stripped[-size - 1 : -size].isalnum():
             return stripped[:-size].rstrip(" \t\n,.:;-–—") + bare[len(stripped) :]
     return text
+
+
+def without_call(text: str, names: Sequence[str]) -> str:
+    """The text without a name that calls us: at its beginning, or behind a comma at its end. In "who is Robin" the
+    name is what is asked for."""
+    bare = without_name(text, names)
+    if bare == text or not bare or text.strip().endswith(bare):
+        return bare or text
+    words = bare.rstrip(" .!?…")
+    return bare if text.strip()[len(words) :].lstrip()[:1] in _PARTS_A_CALL else text

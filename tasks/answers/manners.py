@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -36,6 +37,7 @@ _BY_TURNS: dict[texts.Name, texts.Name] = {
 """What is said to remarks, and what instead where the bot has just said it."""
 _WISHES = {"person": WANTS_PERSON, "accepted": OFFER_ACCEPTED}
 _ANSWERS = frozenset(("full", "cheaper", "passages"))
+_FIRST_PART = re.compile(r"([^,.!;:\n]{1,80})[,.!;:\s]*[,.!;:\n]\s*(?=\S)")
 _OF_AN_ANSWER = frozenset(("puzzled", "number"))
 """What may be about the answer before it."""
 
@@ -126,10 +128,43 @@ def _classified(text: str, names: Sequence[str]) -> Triage:
 
 def asked_lines(case: Case) -> list[str]:
     """What is searched for: the burst, and before one that is about an answer what that answered."""
-    lines = [line.text for line in case.burst]
+    names = handover.calls(case)
+    lines = [asking(line.text, names) for line in case.burst]
     if (case.triage is None or case.triage.what not in _OF_AN_ANSWER) and case.bot_step != "clarify":
         return lines
     return [*[line.text for line in case.history if line.role == "customer" and line.text][-1:], *lines]
+
+
+def asking(text: str, names: Sequence[str]) -> str:
+    """A question without the greeting and the name at its beginning, which say nothing of what is asked: of "Hi Robin,
+    do you sell gift cards?" what stands behind the comma. names: that we may be called by."""
+    bare = text.strip()
+    while bare:
+        rest = handover.without_call(bare, names)
+        rest = _without_courtesy(rest, names) if rest == bare else rest
+        if not rest or rest == bare:
+            break
+        bare = rest
+    return bare or text
+
+
+def _without_courtesy(text: str, names: Sequence[str]) -> str:
+    """Without a greeting or thanks that a mark parts from what is behind it."""
+    found = _FIRST_PART.match(text)
+    if found is None or classify(handover.without_name(found[1], names)).kind != "courtesy":
+        return text
+    return text[found.end() :]
+
+
+def of_the_matter(case: Case) -> list[ChatLine]:
+    """What was said before the burst, without courtesies, and without what a bot says to them."""
+    return [line for line in case.history if not (line.text and _is_manners(line))]
+
+
+def _is_manners(line: ChatLine) -> bool:
+    if line.role == "customer":
+        return classify(line.text).kind in ("courtesy", "acknowledgement", "command")
+    return line.role == "bot" and echo.is_default(line.text)
 
 
 def says_little(case: Case) -> bool:

@@ -217,7 +217,7 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     results were cached."""
     started = perf_counter()
     lines = [line[-QUESTION_LINE_CHARS:] for line in manners.asked_lines(case)[-QUESTION_LINES_MAX:]]
-    before = said_before(case.history)
+    before = said_before(manners.of_the_matter(case))
     case.ms["embed"] = 0
 
     def understand() -> Understood:

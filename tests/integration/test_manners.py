@@ -187,6 +187,27 @@ def test_a_greeting_the_next_day_is_answered_again(station: Station, bot: Bot) -
     assert _say(station, bot, "Hello") == [Result.ANSWERED]
 
 
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("Robin, do you sell gift cards?", "do you sell gift cards?"), ("Hi Robin, when?", "when?"),
+        ("Hello! Robin: when do you open?", "when do you open?"), ("When do you open, Robin?", "When do you open?"),
+        ("Thanks! And can I return it?", "And can I return it?"), ("who is Robin", "who is Robin"),
+        ("good morning coffee price", "good morning coffee price"), ("Is it 5, or 6?", "Is it 5, or 6?"),
+        ("Robin", "Robin"), ("Hallo,\nwann öffnet ihr", "wann öffnet ihr"),
+    ],
+)  # fmt: skip
+def test_names_and_greetings_before_a_question_are_not_searched_for(said: str, asked: str) -> None:
+    assert manners.asking(said, ("Robin",)) == asked
+
+
+def test_the_name_after_a_greeting_spoils_no_search(station: Station, bot: Bot) -> None:
+    station.execute("UPDATE assistants SET name = 'Schuhbert'")
+    _say(station, bot, "Hi", "Schuhbert, when does the shop open?")
+
+    assert [step for step, _ in _steps(station)] == ["courtesy", "full"]
+
+
 def test_a_start_with_a_question_behind_it_gets_the_question_answered(station: Station, bot: Bot) -> None:
     station.receive(bot, "/start ref_1", "When does the shop open?")
 
