@@ -35,7 +35,7 @@ PURPOSES: dict[Name, str] = {
     "replies_at": "Follows one of those two outside the team's hours; {opens} is when they begin.",
     "asked": "A person was wished for and told; the bot stays on.",
     "asked_again": "The same, where the bot has just said it.",
-    "paused": "To /stop: the bot is silent from now on.",
+    "paused": "To /stop, and to /help while it holds: the bot is silent from now on.",
     "help": "To /help.",
     "returned": "Nobody has written for a while, and the bot answers again.",
     "failed": "Answering failed again and again; a person is told.",

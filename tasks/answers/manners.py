@@ -202,7 +202,8 @@ def _to_command(case: Case, what: str) -> Answer:
     if what == "stop":
         return handover.paused(case)
     if what == "help":
-        return _notice(case, "help", "help")
+        silent = case.paused and not handover.called_back(case)
+        return _notice(case, "paused" if silent else "help", "help")
     return Answer(wording.text(case, "welcome"), "welcome", what, fallback_steps=(Tried("welcome"),))
 
 
@@ -226,12 +227,12 @@ def introduction(case: Case, *, away: bool) -> str:
 
 def returned(case: Case, answer: Answer) -> Answer:
     """The answer as it is sent: it ends a pause, and after a handover that nobody answered it says that the bot is
-    back."""
-    if answer.text and answer.bot is None and handover.called_back(case):
-        answer = replace(answer, bot="resumes")
-    if case.return_untold and answer.text:
-        answer = replace(answer, text=f"{wording.text(case, 'returned')}\n\n{answer.text}")
-    return answer
+    back, unless the bot leaves with it."""
+    if not answer.text or answer.bot is not None:
+        return answer
+    if case.return_untold:
+        return replace(answer, text=f"{wording.text(case, 'returned')}\n\n{answer.text}", bot="resumes")
+    return replace(answer, bot="resumes") if handover.called_back(case) else answer
 
 
 def _in_a_row(case: Case, now: datetime) -> bool:

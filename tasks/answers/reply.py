@@ -172,7 +172,7 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
         log.warning("turn_failed", exc_info=e)
         return Result.RETRY
     faults.reach("reply.after_commit")
-    _count(answer)
+    _count(answer, counted_before=case.return_untold)
     log.info("turn_answered", step=answer.step, reason=answer.step_reason, **_numbers(answer))
     return Result.NO_REPLY if answer.step == "silence" else Result.ANSWERED
 
@@ -184,14 +184,15 @@ def _cancelled(r: AnswerResources, claim: Claim) -> Result:
     return Result.CANCELLED
 
 
-def _count(answer: Answer) -> None:
+def _count(answer: Answer, *, counted_before: bool) -> None:
+    """counted_before: that the bot is back, which this answer says, was counted when it came."""
     metrics.TURNS.inc(_state(answer), answer.step)
     if (attention := replies.attention_of(answer)) is not None:
         metrics.ATTENTION.inc(attention)
     metrics.STEPS.inc(answer.step, answer.step_reason)
     if answer.bot in ("hands_over", "pauses"):
         BOT_LEFT.inc(answer.step_reason)
-    elif answer.bot == "resumes":
+    elif answer.bot == "resumes" and not counted_before:
         BOT_RETURNED.inc("resumed")
     for stage, ms in answer.ms.items():
         metrics.STAGE.observe(ms / 1000, stage)

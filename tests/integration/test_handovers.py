@@ -268,6 +268,7 @@ def test_a_silenced_bot_says_how_it_is_called_back_and_stays_silent(station: Sta
     assert _say(station, bot, "/stop", "/help", "When does the shop open?") == [
         Result.ANSWERED, Result.ANSWERED, Result.NO_REPLY,
     ]  # fmt: skip
+    assert _replies(station)[1] == texts.filled(texts.default("paused", "en"), name="Assistant")
 
     assert _of(station) == (False, "paused", "stop")
 
@@ -388,7 +389,23 @@ def test_who_writes_before_the_job_has_come_is_answered_and_told_in_the_answer(s
     assert _replies(station)[1:] == [
         f"{texts.default('returned', 'en')}\n\nWe open at nine [1].", "We open at nine [1].",
     ]  # fmt: skip
+    assert station.rows("SELECT step, bot FROM receipts ORDER BY turn_id") == [
+        ("handover", "hands_over"), ("full", "resumes"), ("full", None),
+    ]  # fmt: skip
     assert _return(station) == 0
+
+
+@pytest.mark.parametrize(("said", "status"), [("/stop", "paused"), (PERSON, "handed_over")])
+def test_a_bot_that_leaves_with_its_first_answer_does_not_say_that_it_is_back(
+    station: Station, bot: Bot, said: str, status: str
+) -> None:
+    _say(station, bot, PERSON)
+    _hours_pass(station, 13)
+
+    assert _say(station, bot, said) == [Result.ANSWERED]
+
+    assert _of(station)[1] == status
+    assert texts.default("returned", "en") not in _replies(station)[1]
 
 
 def test_a_customer_who_has_been_away_too_long_is_told_with_the_next_answer(station: Station, bot: Bot) -> None:
