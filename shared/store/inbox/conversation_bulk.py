@@ -18,6 +18,7 @@ Place = tuple[int, int]
 """(company, conversation)"""
 
 
+# LIMIT 1: two looks into indexes for each conversation. As a join the planner reads all channels and assistants.
 SET_BOTS = """
     /* conversation_bulk.set_bots */
     UPDATE conversations c
@@ -34,13 +35,20 @@ SET_BOTS = """
         END,
         bot_off_at = CASE WHEN b.reason IS NULL THEN c.paused_at ELSE now() END,
         return_after_s = CASE
+            WHEN b.reason IS NULL THEN NULL
             WHEN c.status = 'handed_over' AND c.bot_off_at IS NOT NULL THEN c.return_after_s
             ELSE (
                 SELECT a.return_after_s
-                FROM channels h
-                JOIN assistants a ON a.company_id = h.company_id AND a.id = h.assistant_id
-                WHERE h.company_id = c.company_id
-                  AND h.id = c.channel_id
+                FROM assistants a
+                WHERE a.company_id = c.company_id
+                  AND a.id = (
+                      SELECT h.assistant_id
+                      FROM channels h
+                      WHERE h.company_id = c.company_id
+                        AND h.id = c.channel_id
+                      LIMIT 1
+                  )
+                LIMIT 1
             )
         END,
         opens_at = CASE WHEN c.status = 'handed_over' THEN c.opens_at END,
