@@ -50,6 +50,7 @@ SENTENCES_MAX = 8
 """From the beginning, and from the end."""
 WISH_WORDS_MIN = 3
 _ARTICLES = frozenset(("a", "an", "the"))
+_COMMAND = re.compile(r"/[a-z][a-z0-9_]{0,63}(@[a-z0-9_]{1,64})?", re.ASCII | re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?;,:\n؟،。！？，；।…]+|\s[-–—]\s")
 _LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه", "ха", "хе", "ᄏ", "ᄒ", "rs")))
 
@@ -105,6 +106,8 @@ def classify(text: str) -> Triage:
     if command is not None:
         return command
     found = _whole(text)
+    if found.kind == "question" and _COMMAND.fullmatch(text.strip()):  # one that we do not know: what there is
+        return _triage("help")
     return _triage("person", asks=found.asks) if found.kind == "question" and _asks_for_a_person(text) else found
 
 

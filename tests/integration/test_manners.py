@@ -87,7 +87,7 @@ def test_a_courtesy_is_returned_without_search_or_model(
         ("sorry", "notice", "unclear", "clarify", None), ("1", "notice", "unclear", "clarify", None),
         ("?", "notice", "unclear", "clarify", None), ("are you a bot?", "notice", "about", "about", None),
         ("help me", "notice", "unclear", "clarify", None), ("/help", "notice", "help", "help", None),
-        ("ok?", "notice", "unclear", "clarify", None),
+        ("ok?", "notice", "unclear", "clarify", None), ("/settings", "notice", "help", "help", None),
     ],
 )  # fmt: skip
 def test_a_remark_or_a_wish_for_help_gets_its_text_and_calls_nobody(
