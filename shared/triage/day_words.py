@@ -77,11 +77,23 @@ _DAYS: dict[str, tuple[str, str]] = {
 }
 """By language: today, tomorrow, Monday to Sunday; how a day and a time go together."""
 
+_NEXT_WEEK = {
+    "en": "{day} next week", "de": "{day} nächster Woche", "es": "{day} de la semana que viene",
+    "fr": "{day} de la semaine prochaine", "pt": "{day} da próxima semana", "it": "{day} della prossima settimana",
+    "nl": "{day} volgende week", "pl": "{day} w przyszłym tygodniu", "ru": "{day} на следующей неделе",
+    "uk": "{day} наступного тижня", "tr": "gelecek hafta {day}", "ar": "{day} من الأسبوع القادم",
+    "hi": "अगले सप्ताह {day}", "id": "{day} minggu depan", "ja": "来週の{day}", "ko": "다음 주 {day}", "zh": "下周{day}",
+}  # fmt: skip
+"""Of a day that has the name of today."""
+_WEEK = 7
+
 
 def spoken(at: datetime, now: datetime, language: str) -> str:
-    """When that is, seen from now. Both in the same time zone; at is less than a week ahead of today's end. language:
+    """When that is, seen from now. Both in the same time zone; at is a week ahead at most. language:
     as ISO 639-1, English where there are no words in it."""
     days, together = _DAYS.get(language, _DAYS["en"])
     ahead = (at.date() - now.date()).days
     day = days.split("|")[ahead if ahead < 2 else 2 + at.weekday()]
+    if ahead >= _WEEK:
+        day = _NEXT_WEEK.get(language, _NEXT_WEEK["en"]).format(day=day)
     return together.format(day=day, time=f"{at.hour}:{at.minute:02}")

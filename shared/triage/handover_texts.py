@@ -28,8 +28,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "unknown_still": (
             "Auch hier muss ich passen. Wenn Sie möchten, übernimmt jemand aus dem Team: Antworten Sie einfach mit Ja."
         ),
-        "missed": "Darauf habe ich keine verlässliche Antwort gefunden und deshalb an jemanden aus dem Team übergeben.",
-        "person": "Ich habe an jemanden aus dem Team übergeben.",
+        "missed": (
+            "Darauf habe ich keine verlässliche Antwort gefunden und Sie deshalb an jemanden aus dem Team übergeben."
+        ),
+        "person": "Ich habe Sie an jemanden aus dem Team übergeben.",
         "replies_here": "Die Antwort kommt hier.",
         "replies_at": "Die Antwort kommt {opens}.",
         "asked": (

@@ -88,3 +88,14 @@ def test_a_day_is_told_in_every_language_that_there_are_texts_in() -> None:
     assert (told["en"], told["de"]) == ("on Monday at 9:05", "am Montag um 9:05 Uhr")
     assert len(set(told.values())) == len(texts.LANGUAGES)
     assert day_words.spoken(datetime(2026, 11, 29, 9, 0, tzinfo=UTC), now, "fr") == "demain à 9:00"
+
+
+def test_the_same_weekday_a_week_later_is_told_as_next_week_s() -> None:
+    now = datetime(2026, 11, 28, 19, 0, tzinfo=UTC)
+    told = {one: day_words.spoken(datetime(2026, 12, 5, 10, 0, tzinfo=UTC), now, one) for one in texts.LANGUAGES}
+
+    assert told["en"] == "on Saturday next week at 10:00"
+    assert told["de"] == "am Samstag nächster Woche um 10:00 Uhr"
+    assert len(set(told.values())) == len(texts.LANGUAGES)
+    later_this_week = datetime(2026, 12, 4, 10, 0, tzinfo=UTC)
+    assert day_words.spoken(later_this_week, now, "en") == "on Friday at 10:00"
