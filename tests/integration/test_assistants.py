@@ -112,15 +112,27 @@ def test_policies_are_set_and_shown(run: Run, place: str) -> None:
         "on-miss  after_misses (2)", "return-after  90m", "hours  Mon-Fri 09:00-17:00", "time-zone  Europe/Berlin",
         "name  Robin",
     ]  # fmt: skip
+    assert run("assistant", "set", place, "--on-miss", "at_once").lines == ["on-miss  at_once"]
+    assert run("assistant", "set", place, "--misses", 5).lines == ["misses  5 (used once --on-miss is after_misses)"]
     assert run("assistant", "set", place, "--return-after", "never").lines == ["return-after  never"]
     nothing_done(run("assistant", "set", place, "--name", "Robin"), "already so")
+
+
+def test_a_time_that_cannot_be_and_a_misspelt_name_are_told_in_the_words_of_the_command(run: Run, place: str) -> None:
+    refused = run("assistant", "set", place, "--return-after", "31d")
+    assert refused.code == 2
+    assert "--return-after" in refused.err
+    assert "'31d' should be from 1m to 30d, or never" in refused.err
+    misspelt = run("assistant", "set-text", place, "wellcome", "Hi!")
+    assert misspelt.code == 2
+    assert "did you mean 'welcome'?" in misspelt.err
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("--hours", "Mon 17:00-09:00"), "two days"), (("--time-zone", "Mars"), "not a time zone"),
-        (("--return-after", "5m", "--misses", "0"), "from 1 to 20"), (("--return-after", "99d"), "from 60 to"),
+        (("--return-after", "5m", "--misses", "0"), "from 1 to 20"),
         (("--language", "tlh"), "no texts in"), (("--name", "\u202e"), "control"), ((), "say what to set"),
     ],
 )  # fmt: skip

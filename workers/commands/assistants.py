@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from shared.store.assistants import assistants as store
 from shared.store.assistants import policies
 from shared.store.assistants.assistants import ANY_LANGUAGE, Assistant
 from shared.triage import texts as built_in
-from workers.commands.naming import ID, CompanyItem, company_of, company_option, located, place_argument
+from workers.commands.naming import ID, CompanyItem, PlaceType, company_of, company_option, located, place_argument
 from workers.commands.printing import as_json_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
@@ -33,6 +34,9 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]
         text = str(value)
         if text != NEVER and not re.fullmatch(r"[0-9]{1,6}[mhd]", text, re.ASCII):
             self.fail(f"{text!r} is no time: write it as 90m, 12h, 2d or {NEVER}", param, ctx)
+        least, most = policies.RETURN_AFTER_S
+        if text != NEVER and not least <= (_seconds(text) or 0) <= most:
+            self.fail(f"{text!r} should be from {_duration(least)} to {_duration(most)}, or {NEVER}", param, ctx)
         return text
 
 
@@ -51,10 +55,29 @@ class _TextName(click.Choice[str]):
     """A text's name; with hyphens it is taken, too."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return super().convert(str(value).replace("-", "_"), param, ctx)
+        written = str(value).replace("-", "_")
+        near = difflib.get_close_matches(written, self.choices, n=1)
+        if written not in self.choices and near:
+            self.fail(f"there is no {value!r}: did you mean {near[0]!r}?", param, ctx)
+        return super().convert(written, param, ctx)
+
+
+class _Word(_TextName):
+    """One of a policy's words, with hyphens or with underscores, as it is stored."""
+
+
+class _Channel(click.ParamType):  # type: ignore[type-arg]
+    """COMPANY/ID, or the ID of one of the company's."""
+
+    name = "channel"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CompanyItem | int:
+        of_a_company = isinstance(value, CompanyItem) or "/" in str(value)
+        return PlaceType("channel list").convert(value, param, ctx) if of_a_company else ID.convert(value, param, ctx)
 
 
 TEXT_NAME = _TextName(built_in.NAMES)
+CHANNEL = _Channel()
 
 
 @click.group()
@@ -144,13 +167,13 @@ def create(name: str, company: str, as_json: bool) -> None:
 @click.option("--name", help="What customers may call it by.")
 @click.option(
     "--on-miss",
-    type=click.Choice([word.replace("_", "-") for word in policies.ON_MISS]),
+    type=_Word(policies.ON_MISS),
     help="Where nothing relevant is known: offer a person, hand over at once, or after --misses misses in a row.",
 )
-@click.option("--misses", "misses_max", type=int, help="For after-misses: how many in a row.")
+@click.option("--misses", "misses_max", type=int, help="For after_misses: how many in a row.")
 @click.option(
     "--on-wish",
-    type=click.Choice([word.replace("_", "-") for word in policies.ON_WISH]),
+    type=_Word(policies.ON_WISH),
     help="Where a person is wished for: hand over, or tell people and go on answering.",
 )
 @click.option(
@@ -165,13 +188,10 @@ def create(name: str, company: str, as_json: bool) -> None:
 def set_(place: CompanyItem, as_json: bool, return_after: str | None, **given: Any) -> None:
     """Change an assistant's policies, from the next answer on."""
     wanted = {name: value for name, value in given.items() if value is not None}
-    for name in ("on_miss", "on_wish"):
-        if name in wanted:
-            wanted[name] = wanted[name].replace("-", "_")
     if return_after is not None:
         wanted["return_after_s"] = _seconds(return_after)
     if not wanted:
-        raise Permanent("assistant", "say what to set, for example --on-miss at-once; see --help")
+        raise Permanent("assistant", "say what to set, for example --on-miss at_once; see --help")
     with as_owner(settings.load()) as conn, conn.transaction():
         company_id, before = _found(conn, place)
         try:
@@ -184,18 +204,27 @@ def set_(place: CompanyItem, as_json: bool, return_after: str | None, **given: A
             raise NothingDone("assistant", f"assistant {place}: {', '.join(wanted)}: already so")
         _, now = _found(conn, place)
     lines = [f"{name}  {said}" for name, said in _policies(now).items() if said != _policies(before)[name]]
+    if "misses_max" in changed and now.on_miss != "after_misses":
+        lines += [f"misses  {now.misses_max} (used once --on-miss is after_misses)"]
     lines += [f"name  {now.name}"] if now.name != before.name else []
     print_result({"company_id": company_id, "id": now.id, **changed}, *lines, as_json=as_json)
 
 
 @assistant.command("bind")
 @place_argument("assistant list")
-@click.option("--channel", "channel", type=ID, required=True, help="The channel's number, as `channel list` shows it.")
+@click.option(
+    "--channel", "channel", type=CHANNEL, required=True, help="COMPANY/ID, as `channel list` shows it, or the ID."
+)
 @as_json_option
-def bind(place: CompanyItem, channel: int, as_json: bool) -> None:
+def bind(place: CompanyItem, channel: CompanyItem | int, as_json: bool) -> None:
     """Have a channel or widget of the same company answered by this assistant, from the next answer on."""
     with as_owner(settings.load()) as conn, conn.transaction():
         company_id, found = _found(conn, place)
+        if isinstance(channel, CompanyItem):
+            of_company, channel_id = located(conn, channel)
+            if of_company != company_id:
+                raise Permanent("assistant", f"channel {channel} is of another company than assistant {place}")
+            channel = channel_id
         try:
             before = store.of_channel(conn, company_id, channel)
         except store.NoSuchChannel:
@@ -242,7 +271,9 @@ def _text_row(found: Assistant, name: built_in.Name, language: str) -> dict[str,
 @place_argument("assistant list")
 @click.argument("name", type=TEXT_NAME)
 @click.argument("text")
-@click.option("--language", default=ANY_LANGUAGE, help="ISO 639-1; left out: for all that have none of their own.")
+@click.option(
+    "--language", default=ANY_LANGUAGE, help="ISO 639-1; left out: for every language that has no words of its own."
+)
 @as_json_option
 def set_text(place: CompanyItem, name: str, text: str, language: str, as_json: bool) -> None:
     """Give a text words of your own: `assistant set-text acme/1 welcome 'Hi!'`. `assistant texts` lists all names."""
@@ -252,7 +283,7 @@ def set_text(place: CompanyItem, name: str, text: str, language: str, as_json: b
 @assistant.command("reset-text")
 @place_argument("assistant list")
 @click.argument("name", type=TEXT_NAME)
-@click.option("--language", help="ISO 639-1, or '*'; left out: in all of them.")
+@click.option("--language", help="ISO 639-1, or '*'; left out: your words of all languages go.")
 @as_json_option
 def reset_text(place: CompanyItem, name: str, language: str | None, as_json: bool) -> None:
     """The built-in words again."""
