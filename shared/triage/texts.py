@@ -43,8 +43,10 @@ PURPOSES: dict[Name, str] = {
     "overload": "Far more is asked than can be answered; a person is told.",
 }
 """When each is sent."""
-PLACEHOLDERS = ("company", "name", "opens")
-"""{company}: the company's name. {name}: the assistant's. {opens}: when the team is there again, as "on Monday at 9:00"."""
+PLACEHOLDERS = ("company", "name")
+"""{company}: the company's name. {name}: the assistant's."""
+OPENS = "opens"
+"""{opens}, in replies_at alone: when the team is there again, as "on Monday at 9:00"."""
 
 FALLBACK = "en"
 CHARS_MAX = 2_000
@@ -82,8 +84,8 @@ def languages_of(text: str) -> tuple[str, ...]:
     return tuple(language for language, told in _TEXTS.items() if text in told.values())
 
 
-def checked(text: str) -> str:
-    """A text of a company's own, without white space around it. Raises ValueError, which says what to change."""
+def checked(name: str, text: str) -> str:
+    """A text of a company's own under this name, without white space around it. Raises ValueError, which says what to change."""
     text = text.strip()
     if not text:
         raise ValueError("a text is empty: customers must be told something")
@@ -91,8 +93,9 @@ def checked(text: str) -> str:
         raise ValueError(f"a text may have {CHARS_MAX} characters, and this one has {len(text)}")
     if any((unicodedata.category(c) in _UNSHOWN and c not in "\n\t") or c in _TURNING for c in text):
         raise ValueError("a text holds a control character, or one that cannot be shown: take it out")
+    placeholders = (*PLACEHOLDERS, OPENS) if name == "replies_at" else PLACEHOLDERS
     for found in _PLACEHOLDER.finditer(text):
-        if found[1] not in PLACEHOLDERS:
-            known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-            raise ValueError(f"a text holds {found[0]}, which stands for nothing: there is {known}")
+        if found[1] not in placeholders:
+            known = ", ".join(f"{{{one}}}" for one in placeholders)
+            raise ValueError(f"a text holds {found[0]}, which stands for nothing here: there is {known}")
     return text

@@ -92,6 +92,16 @@ def test_every_text_can_be_replaced(run: Run, place: str, name: str) -> None:
     assert run("assistant", "set-text", place, name.replace("_", "-"), "Own.").lines == [f"{name} *  Own."]
 
 
+@pytest.mark.parametrize("name", [name for name in texts.NAMES if name != "replies_at"])
+def test_when_the_team_begins_is_said_only_where_it_is_filled_in(run: Run, place: str, name: str) -> None:
+    one_line(run("assistant", "set-text", place, name, "We begin {opens}."), "{opens}, which stands for nothing here")
+
+
+def test_when_the_team_begins_may_be_said_in_words_of_one_s_own(run: Run, place: str) -> None:
+    said = run("assistant", "set-text", place, "replies_at", "We begin {opens}.")
+    assert said.lines == ["replies_at *  We begin {opens}."]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

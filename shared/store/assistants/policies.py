@@ -54,7 +54,7 @@ def with_texts(before: Assistant, given: Mapping[str, Mapping[str, str | None]])
 
 def _text(name: str, text: str) -> str:
     try:
-        return texts.checked(text)
+        return texts.checked(name, text)
     except ValueError as e:
         raise ValueError(f"{name}: {e}") from None
 
