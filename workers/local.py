@@ -56,6 +56,7 @@ class System:
     embedded: bool
     standin_url: str | None
     company_id: int
+    company_slug: str
     webhook_secret: str
     api_key: str
     bot_token: str
@@ -290,8 +291,8 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)
     return System(
-        config, folder, embedded, standin_url, company.id, secret or "", api_key, token, supervisor.wait_ready,
-        tuple(notes),
+        config, folder, embedded, standin_url, company.id, company.slug, secret or "", api_key, token,
+        supervisor.wait_ready, tuple(notes),
     )  # fmt: skip
 
 

@@ -138,6 +138,9 @@ def test_a_fresh_system_finds_nothing_wrong_with_itself_nor_after_a_restart(fold
     with up(folder) as system:
         assert watched(system) == (2, 0)
         assert_nothing_is_wrong(system)
+        told = re.search(r"^company +(\S+)", system.said, re.MULTILINE)
+        assert told is not None, system.said
+        assert "demo" in system.command("channel", "list", "--company", told[1]).stdout
         doctor = system.command("doctor").stdout
         assert re.search(r"ok +model +127\.0\.0\.1, standin-1 answers", doctor), doctor
         _connect_second_bot(system)

@@ -162,7 +162,7 @@ def test_a_channel_is_bound_to_another_assistant_of_the_company(run: Run, inbox:
     made = run("assistant", "create", "Robin", "--company", "shoe-shop", "--json").json
     other = f"shoe-shop/{made['id']}"
 
-    assert run("assistant", "bind", other, "--channel", bot.channel_id).code == 0
+    assert run("assistant", "bind", other, "--channel", f"{bot.company_id}/{bot.channel_id}").code == 0
 
     assert inbox.rows("SELECT assistant_id FROM channels") == [(made["id"],)]
     listed = run("assistant", "list", "--company", "shoe-shop", "--json").json

@@ -149,11 +149,12 @@ def test_a_conversation_is_taken_over_read_and_handed_back(run: Run, inbox: Inbo
     nothing_done(run("conversations", "hand-back", *place), "the bot answers already")
     assert run("conversations", "take-over", *place).lines == [f"conversation {place[0]}: a person answers"]
     assert listed() == (False, 1)
+    assert "  unread 1  handed_over  person  " in run("conversations", "list", "--company", "shoe-shop").out
     assert inbox.rows("SELECT state FROM turns") == [("cancelled",)]
     assert run("conversations", "mark-read", *place).lines == [f"conversation {place[0]}: unread 0"]
     assert run("conversations", "hand-back", *place).lines == [f"conversation {place[0]}: the bot answers"]
     assert listed() == (True, 0)
-    assert "hello" in run("conversations", "list", "--company", "shoe-shop").out
+    assert "  unread 0  open  bot  hello" in run("conversations", "list", "--company", "shoe-shop").out
 
 
 def test_taking_over_ends_what_the_bot_is_just_answering_and_needs_no_redis_for_it(

@@ -41,7 +41,7 @@ def _missing(company_id: int, conversation_id: int) -> NotFound:
 @limit_option(50, most=10_000)
 @as_json_option
 def list_(company: str, limit: int, as_json: bool) -> None:
-    """List a company's conversations, newest first, with unread counts. Previews show customers' words."""
+    """List a company's conversations, newest first, with status and unread count. Previews show customers' words."""
     with as_owner(settings.load()) as conn:
         company_id = company_of(conn, company).id
         rows = conversation_list.recent(conn, company_id, limit=limit + 1)
@@ -49,7 +49,7 @@ def list_(company: str, limit: int, as_json: bool) -> None:
 
 
 def _line(row: conversation_list.Listed) -> str:
-    bot = "bot" if row.bot_enabled else "paused" if row.status == "paused" else "person"
+    bot = row.status if row.status == "paused" else f"{row.status}  {'bot' if row.bot_enabled else 'person'}"
     bot += f"  needs attention ({row.attention})" if row.attention else ""
     return f"{row.id}  {row.contact or row.chat}  unread {row.unread}  {bot}  {row.last_message_preview or ''}"
 

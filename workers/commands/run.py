@@ -135,6 +135,7 @@ def _introduce(system: System) -> None:
     """Addresses, keys, and something to try."""
     config = system.settings
     click.echo(f"gateway     {system.gateway_url}   (health: /health/ready)")
+    click.echo(f"company     {system.company_slug}   (its channels: channel list --company {system.company_slug})")
     click.echo(f"inbox       {system.gateway_url}/inbox/conversations   API key: {system.api_key}")
     click.echo(f"widget      {system.gateway_url}/widget/{WIDGET_SLUG}/ (sessions, messages, events)")
     click.echo(
