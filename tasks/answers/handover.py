@@ -99,8 +99,8 @@ def stays_silent(case: Case, triage: Triage | None) -> bool:
 
 
 def called_back(case: Case) -> bool:
-    """Whether the customer ends the silence: by /start, or by calling the bot by its name."""
-    return case.paused and ((case.triage is not None and case.triage.what == "start") or named(case))
+    """Whether the customer ends the silence: by /start, a wish for a person, or by calling the bot by its name."""
+    return case.paused and ((case.triage is not None and case.triage.what in ("start", "person")) or named(case))
 
 
 def silence(asks: bool) -> Answer:

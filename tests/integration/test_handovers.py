@@ -354,6 +354,14 @@ def test_a_stop_while_a_person_has_the_conversation_holds_once_they_are_done(
     assert _of(station) == left
 
 
+def test_a_wish_that_is_only_told_ends_the_silence_too(station: Station, bot: Bot) -> None:
+    _policy(station, on_wish="tell")
+    assert _say(station, bot, "/stop", PERSON, "When does the shop open?") == [Result.ANSWERED] * 3
+
+    assert _of(station) == (True, "open", None)
+    assert _listed(station, bot).attention == "wants_person"
+
+
 def test_a_wish_for_a_person_ends_the_silence_for_good(station: Station, bot: Bot) -> None:
     _say(station, bot, "/stop", PERSON)
 
