@@ -160,7 +160,7 @@ class Postgres(EmbeddedServer):
         try:
             lines = (self._cluster / "postmaster.pid").read_text("utf-8").splitlines()
         except OSError:
-            return False
+            return False  # not written yet, or gone with the server
         return len(lines) > 7 and lines[0].strip() == str(self.pid) and lines[7].strip() == "ready"
 
     def _provision(self) -> None:
