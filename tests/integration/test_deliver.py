@@ -357,6 +357,14 @@ def test_a_result_that_the_database_could_not_take_is_recorded_when_it_is_back(
     station.queue(make_bot(database.admin_url), "one")
     refused = 0
 
+    def outage() -> None:
+        """Its sessions first: killed alone, the server leaves them for a moment, and one of them would still record."""
+        with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
+            superuser.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'switchboard'"
+            )
+        server.kill()
+
     def sleep(seconds: float) -> None:
         """The process waits before it tries again: the server comes back when that was long after the deadline."""
         nonlocal refused
@@ -370,7 +378,7 @@ def test_a_result_that_the_database_could_not_take_is_recorded_when_it_is_back(
 
     monkeypatch.setattr(recording, "RETRY_S", 0.2)
     monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
-    station.telegram.meanwhile = server.kill
+    station.telegram.meanwhile = outage
     try:
         assert station.deliver().result is Result.SENT
 

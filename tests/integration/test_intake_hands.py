@@ -29,7 +29,7 @@ WITHIN_S = 20.0
 class Silent(WakeupCoalescer):
     """There is no broker here."""
 
-    def want(self, task: Task, *, due_s: float | None = None) -> None:
+    def request(self, task: Task, *, due_s: float | None = None) -> None:
         pass
 
 
