@@ -246,7 +246,7 @@ def _end(mutmut: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(mutmut.pid, signal.SIGKILL)
     except ProcessLookupError:
-        pass
+        pass  # it has ended by itself
     mutmut.wait()
 
 

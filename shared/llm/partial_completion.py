@@ -102,12 +102,11 @@ class PartialCompletion:
             self.done = event.data.rstrip().endswith(DONE)
         return "".join(self.hear_body(body) for body in bodies)
 
-    def hear_whole(self, body: dict[str, Any]) -> str:
+    def hear_whole(self, body: dict[str, Any]) -> None:
         """Take in the answer of a server that does not stream."""
-        shown = self.hear_body(body)
+        self.hear_body(body)
         if not isinstance(body.get("choices"), list):
             raise CallFailed("malformed", retry=False)
-        return shown
 
     def hear_body(self, body: dict[str, Any]) -> str:
         """Take in an event's JSON."""

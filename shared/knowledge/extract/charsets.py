@@ -30,7 +30,7 @@ def of_page(raw: bytes, label: str | None = None) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        pass
+        pass  # then it is what its label or its head says
     named = _NAMED.search(raw[:_HEAD_BYTES])
     for said in (label, named[1].decode("ascii") if named else None):
         if said and (found := known(said)) not in (None, "utf-8"):
@@ -69,7 +69,7 @@ def of_text(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        pass
+        pass  # then it may be Windows' own
     try:
         text = raw.decode("cp1252")
     except UnicodeDecodeError:
