@@ -176,7 +176,7 @@ class Chat:
 def tally(system: System, customers: Iterable[Customer]) -> Totals:
     """Compare what each customer was promised with what is stored and with what the platform, or the visitor, got."""
     customers = [customer for customer in customers if customer.messages]
-    chats = _chats(system, {customer.bot.channel_id for customer in customers})
+    chats = chats_of(system, {customer.bot.channel_id for customer in customers})
     arrived = arrivals(system)
     found = Totals()
     for customer in customers:
@@ -208,56 +208,35 @@ def count(found: Totals, customer: Customer, chat: Chat, got: int) -> None:
         found.once += customer.messages
 
 
-def _chats(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], Chat]:
+def chats_of(system: System, channels: Iterable[int]) -> Mapping[tuple[int, str], Chat]:
+    """What the tables know of the chats of these channels, by (channel, chat)."""
     rows = system.rows(
         """
-        SELECT
-            c.channel_id,
-            c.chat,
-            (
-                SELECT count(*)
-                FROM messages m
-                WHERE m.company_id = c.company_id
-                  AND m.conversation_id = c.id
-                  AND m.role = 'customer'
-            ),
-            (
-                SELECT count(*)
-                FROM messages m
-                WHERE m.company_id = c.company_id
-                  AND m.conversation_id = c.id
-                  AND m.role = 'bot'
-            ),
-            (
-                SELECT count(*)
-                FROM turns t
-                WHERE t.company_id = c.company_id
-                  AND t.conversation_id = c.id
-                  AND t.state IN ('answered', 'handed_over')
-            ),
-            (
-                SELECT count(*)
-                FROM outbound o
-                WHERE o.company_id = c.company_id
-                  AND o.conversation_id = c.id
-                  AND o.state = 'sent'
-            ),
-            (
-                SELECT count(*)
-                FROM outbound o
-                WHERE o.company_id = c.company_id
-                  AND o.conversation_id = c.id
-                  AND o.state = 'unknown_outcome'
-            ),
-            (
-                SELECT count(*)
-                FROM outbound o
-                WHERE o.company_id = c.company_id
-                  AND o.conversation_id = c.id
-                  AND o.state = 'sent'
-                  AND o.meaning = 'settled_by_platform'
-            )
+        SELECT c.channel_id, c.chat, m.stored, m.replies, t.turns, o.sent, o.unknown_outcomes, o.settled
         FROM conversations c
+        CROSS JOIN LATERAL (
+            SELECT
+                count(*) FILTER (WHERE role = 'customer') AS stored,
+                count(*) FILTER (WHERE role = 'bot') AS replies
+            FROM messages
+            WHERE company_id = c.company_id
+              AND conversation_id = c.id
+        ) m
+        CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE state IN ('answered', 'handed_over')) AS turns
+            FROM turns
+            WHERE company_id = c.company_id
+              AND conversation_id = c.id
+        ) t
+        CROSS JOIN LATERAL (
+            SELECT
+                count(*) FILTER (WHERE state = 'sent') AS sent,
+                count(*) FILTER (WHERE state = 'unknown_outcome') AS unknown_outcomes,
+                count(*) FILTER (WHERE state = 'sent' AND meaning = 'settled_by_platform') AS settled
+            FROM outbound
+            WHERE company_id = c.company_id
+              AND conversation_id = c.id
+        ) o
         WHERE c.channel_id = ANY(%s)
         """,
         list(channels),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from shared.knowledge.extract.base import UNPACKED_MAX, Unreadable, XmlReader
+from shared.knowledge.extract.below import below
 
 MEMBERS_MAX = 20_000
 NODES_MAX = 1_500_000
@@ -59,29 +60,11 @@ class Node:
 
     def every(self, *names: str) -> Iterator[Node]:
         """All elements below of these names, in the order of the document."""
-        waiting = [iter(self.children)]
-        while waiting:
-            child = next(waiting[-1], None)
-            if child is None:
-                waiting.pop()
-            elif isinstance(child, Node):
-                if child.name in names:
-                    yield child
-                waiting.append(iter(child.children))
+        return (child for child in below(self.children) if isinstance(child, Node) and child.name in names)
 
     def text(self) -> str:
         """All text below."""
-        parts: list[str] = []
-        waiting = [iter(self.children)]
-        while waiting:
-            child = next(waiting[-1], None)
-            if child is None:
-                waiting.pop()
-            elif isinstance(child, str):
-                parts.append(child)
-            else:
-                waiting.append(iter(child.children))
-        return "".join(parts)
+        return "".join(child for child in below(self.children) if isinstance(child, str))
 
 
 class _Tree(XmlReader):

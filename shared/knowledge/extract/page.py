@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.knowledge.extract.base import Unreadable
+from shared.knowledge.extract.below import below
 from shared.knowledge.extract.package import NODES_MAX
 
 DEPTH_MAX = 120
@@ -76,29 +77,11 @@ class Element:
 
     def every(self) -> Iterator[Element]:
         """All elements below."""
-        waiting = [iter(self.children)]
-        while waiting:
-            child = next(waiting[-1], None)
-            if child is None:
-                waiting.pop()
-            elif isinstance(child, Element):
-                yield child
-                waiting.append(iter(child.children))
+        return (child for child in below(self.children) if isinstance(child, Element))
 
     def plain(self) -> str:
         """All text below, on one line."""
-        parts: list[str] = []
-        waiting = [iter(self.children)]
-        while waiting:
-            child = next(waiting[-1], None)
-            if child is None:
-                waiting.pop()
-            elif isinstance(child, str):
-                parts.append(child)
-            else:
-                parts.append(" ")
-                waiting.append(iter(child.children))
-        return " ".join("".join(parts).split())
+        return " ".join("".join(child if isinstance(child, str) else " " for child in below(self.children)).split())
 
     def words(self) -> set[str]:
         """Of its class and id."""
