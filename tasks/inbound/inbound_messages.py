@@ -165,7 +165,7 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
     # an echo may come in two guises (as ours and as a bystander's), which have keys of their own
     echoed = set(changes.stored(conn, sorted({t for p in said if p.event.kind == "echo" for t in _target(batch, p)})))
     early = changes.take_early(conn, sorted({target for p in said for target in _target(batch, p)}))
-    machines = automatic.echoes(conn, batch)
+    machines = automatic.echoes(conn, batch, seen)
     talk = _Talk()
     for p in _in_platform_order(batch.talk):
         place = batch.place(p)
@@ -189,8 +189,9 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
             echoed.update(targets)
         contact_id = batch.contacts[p.contact] if p.event.kind == "message" else None
         message = _message(p, one, contact_id, next((early[t] for t in targets if t in early), None))
+        message = replace(message, automatic=machines.get(id(p)))
         talk.accepted.append((p, message))
-        _say(p, one, message, by_machine=id(p) in machines)
+        _say(p, one, message)
     return talk
 
 
@@ -289,7 +290,7 @@ def _message(p: Placed, one: _Conversation, contact_id: int | None, early: chang
     )
 
 
-def _say(p: Placed, one: _Conversation, message: NewMessage, *, by_machine: bool) -> None:
+def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
     one.last = message
     by_customer = message.role == "customer"
     if by_customer:
@@ -298,7 +299,7 @@ def _say(p: Placed, one: _Conversation, message: NewMessage, *, by_machine: bool
         if message.deleted_at is not None:
             one.read_ahead.append(one.locked.customer_seq + one.customers)
         one.returned = one.returned or (one.bot is None and one.locked.due_back)
-    elif not by_machine:  # a person who writes has read what was there, and has the conversation from now on
+    elif message.automatic is None:  # a person who writes has read what was there, and has the conversation from now on
         one.take_over(conversations.AGENT)
         one.read_to = one.locked.customer_seq + one.customers
     before = one.head

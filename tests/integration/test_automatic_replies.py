@@ -78,6 +78,69 @@ def test_an_ignored_application_is_never_a_person(station: Station, page: Bot) -
     assert _state(station) == (True, "open", 1, 2)
 
 
+def _talk(station: Station, page: Bot, *said: tuple[int, str | None, str], together: bool) -> None:
+    """said: (milliseconds, the other application's id, None for the customer, words)"""
+    items = [_item(at_ms, echo=by is not None, text=text) for at_ms, by, text in said]
+    bodies = [_body(*items)] if together else [_body(item) for item in items]
+    accounts.receive(station.inbox, page, "messenger", *bodies)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_customer_who_goes_on_writing_keeps_no_person_out(station: Station, page: Bot, together: bool) -> None:
+    writes: list[tuple[int, str | None, str]] = [(2_000 * n, None, f"And what about {n}?") for n in range(4)]
+    _talk(station, page, *writes, (6_500, APP, "Hi, this is Ann."), together=together)
+    assert _state(station)[:2] == (False, "handed_over")
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    ("second", "machine"), [("Thanks for writing! We answer soon.", True), ("Hi, this is Ann.", False)]
+)
+@pytest.mark.parametrize("asks_again", [True, False])
+def test_a_second_echo_in_other_words_is_a_person_s(
+    station: Station, page: Bot, second: str, machine: bool, together: bool, asks_again: bool
+) -> None:
+    more: list[tuple[int, str | None, str]] = [(1_200, None, "Hello?")] if asks_again else []
+    automatic = (500, APP, "Thanks for writing! We answer soon.")
+    _talk(station, page, (0, None, "Are you open?"), automatic, *more, (1_900, APP, second), together=together)
+    assert _state(station)[:2] == ((True, "open") if machine else (False, "handed_over"))
+
+
+def test_the_same_echo_again_is_no_second_one(station: Station, page: Bot) -> None:
+    echo = _item(500, echo=True, text="Thanks for writing!")
+    bodies = (_body(ASKS), _body(echo), _body(echo), _body(echo, echo))
+    accounts.receive(station.inbox, page, "messenger", *bodies)
+    assert _state(station) == (True, "open", 1, 2)
+
+
+def test_a_message_that_comes_again_late_does_not_begin_the_talk_anew(station: Station, page: Bot) -> None:
+    old = _item(-600_000, echo=False, text="Do you deliver?")
+    accounts.receive(station.inbox, page, "messenger", _body(old))
+    station.answer()
+    accounts.receive(station.inbox, page, "messenger", _body(ASKS, old, _item(500, echo=True, text="Thanks!")))
+    assert _state(station)[:2] == (True, "open")
+
+
+def test_a_note_next_day_is_a_machine_s_too(station: Station, page: Bot) -> None:
+    day = 86_400_000
+    _talk(
+        station, page, (0, None, "Are you open?"), (500, APP, "Thanks for writing!"),
+        (day, None, "And today?"), (day + 500, APP, "We are closed today."), together=False,
+    )  # fmt: skip
+    assert _state(station)[:2] == (True, "open")
+
+
+def test_an_ignored_application_may_say_anything(station: Station, page: Bot) -> None:
+    with station.r.db.transaction(page.company_id) as conn:
+        automatic_replies.set_for(conn, page.company_id, page.channel_id, AutomaticReplies((APP,), 2))
+    _talk(
+        station, page, (0, None, "Are you open?"), (100, APP, "Welcome!"), (200, APP, "Choose one."),
+        (9_000, APP, "Are you still there?"), together=False,
+    )  # fmt: skip
+    assert _state(station) == (True, "open", 1, 4)
+    assert set(station.rows("SELECT automatic FROM messages WHERE role = 'agent'")) == {("ignored_app",)}
+
+
 def test_without_the_rule_an_echo_at_once_is_a_person_s(station: Station, page: Bot) -> None:
     with station.r.db.transaction(page.company_id) as conn:
         automatic_replies.set_for(conn, page.company_id, page.channel_id, AutomaticReplies((), 0))

@@ -314,7 +314,7 @@ def channel_seen(place: CompanyItem, as_json: bool) -> None:
     "--within",
     type=click.FloatRange(0, WITHIN_S_MAX),
     metavar="SECONDS",
-    help="Seconds. An echo this soon after the customer's message counts as a machine's; 0 turns this off.",
+    help="Seconds. An echo this soon after the customer began to write counts as a machine's; 0 turns this off.",
 )
 @as_json_option
 def channel_automatic_replies(

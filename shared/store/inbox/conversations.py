@@ -40,7 +40,6 @@ class Locked:
     status: str = "open"
     paused: bool = False
     due_back: bool = False
-    last_customer_at: datetime | None = None
 
     @property
     def unread(self) -> int:
@@ -75,7 +74,7 @@ class Head:
 LOCK_CHATS = """
     /* conversations.ensure_locked */
     SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
-        c.read_ahead, c.last_customer_at, c.status, c.paused_at IS NOT NULL AS paused,
+        c.read_ahead, c.status, c.paused_at IS NOT NULL AS paused,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
                 greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)

@@ -23,8 +23,8 @@ from shared.store.inbox import archived
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A customer's message, or one that somebody else wrote in our name (role `agent`), with its place in the
-    conversation (seq, from 1, without gaps). received_at: when the gateway took it; not stored with it. edited_at,
-    edits, deleted_at: where an edit or deletion came before it (see `shared.store.inbox.changes`)."""
+    conversation (seq, from 1, without gaps). received_at: when the gateway took it; not stored. edited_at, edits,
+    deleted_at: of an edit or deletion that came before (see `changes`). automatic: why no person wrote it for us."""
 
     company_id: int
     conversation_id: int
@@ -42,6 +42,7 @@ class NewMessage:
     edited_at: datetime | None = None
     edits: tuple[str, ...] = ()
     deleted_at: datetime | None = None
+    automatic: str | None = None
 
 
 Key = tuple[int, int, str]
@@ -88,17 +89,19 @@ ADD = """
     /* messages.add */
     INSERT INTO messages (
         company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, external_id, reply_to, text,
-        attachments, sent_at, edited_at, edits, deleted_at
+        attachments, sent_at, edited_at, edits, deleted_at, automatic
     )
     SELECT company_id, conversation_id, channel_id, seq, role, contact_id, dedupe_key, external_id, reply_to, text,
         attachments::jsonb, sent_at, edited_at,
-        CASE WHEN edits IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(edits::jsonb)) END, deleted_at
+        CASE WHEN edits IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(edits::jsonb)) END, deleted_at,
+        automatic
     FROM unnest(
         %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[]
+        %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[],
+        %s::text[]
     ) AS n (
         company_id, conversation_id, channel_id, seq, contact_id, dedupe_key, external_id, reply_to, text, attachments,
-        sent_at, role, edited_at, edits, deleted_at
+        sent_at, role, edited_at, edits, deleted_at, automatic
     )
     RETURNING company_id, channel_id, dedupe_key, id
 """
@@ -126,6 +129,7 @@ def add(conn: Conn, new: Sequence[NewMessage]) -> dict[Key, int]:
             [m.edited_at for m in new],
             [json.dumps(m.edits) if m.edits else None for m in new],
             [m.deleted_at for m in new],
+            [m.automatic for m in new],
         ],
     )
     return {(company, channel, key): id_ for company, channel, key, id_ in rows}
