@@ -195,12 +195,19 @@ def copy(modules: Sequence[str]) -> None:
 
 
 def tests_of(modules: Sequence[str]) -> list[str]:
-    """The files of unit tests that import one of the modules, or the package that it is in."""
+    """The files of unit tests that import one of the modules, or a package that it is in, also by a helper of the
+    tests."""
     names = {module.removesuffix(".py").replace("/", ".") for module in modules}
-    wanted = names | {name.rpartition(".")[0] for name in names}
+    wanted = names | {package for name in names for package in _packages_above(name)}
     files = sorted((ROOT / "tests" / "unit").glob("test_*.py"))
     files = [file for file in files if not any(map(file.match, NOT_RUN)) and wanted & _imported(file)]
     return [str(file.relative_to(ROOT)) for file in files]
+
+
+def _packages_above(name: str) -> Iterator[str]:
+    """`shared.channels.telegram` and `shared.channels` of shared.channels.telegram.message."""
+    parts = name.split(".")
+    return (".".join(parts[:length]) for length in range(2, len(parts)))
 
 
 @cache
@@ -211,7 +218,8 @@ def _imported(file: Path) -> set[str]:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return found
+    helpers = [ROOT / f"{name.replace('.', '/')}.py" for name in found if name.startswith("tests.")]
+    return found.union(*(_imported(helper) for helper in helpers if helper.is_file() and helper != file))
 
 
 def run(limit_s: float, processes: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from shared.model import Passage
 from tasks.answers.cited_pieces import CitedPieces
-from tests.unit.test_prompt import RETURNS, SHIPPING
+from tests.unit.fixtures_prompt import RETURNS, SHIPPING
 
 PASSAGES: list[Passage] = [RETURNS, SHIPPING]
 

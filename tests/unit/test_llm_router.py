@@ -1,91 +1,29 @@
-"""Retries, fallbacks and breakers as the caller sees them: the answer, the attempts, and how often was asked."""
+"""Which provider is asked, and when it is asked again."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
-from random import Random
-from types import SimpleNamespace
-from typing import Any, TypeVar
 
 import httpx
 import pytest
 
-from shared.clock import FixedClock
-from shared.llm import metrics
 from shared.llm import router as module
 from shared.llm.api import http_client, is_neutral
-from shared.llm.provider import MORE_ROOM, Provider
+from shared.llm.provider import Provider
 from shared.llm.router import NoModelAnswered, Router, from_settings
 from shared.model import Completion
-from shared.resilience import backoff
 from shared.resilience.breaker import Breakers
-from tests.counted import counted
 from tests.factories import settings
-
-T = TypeVar("T")
-MESSAGES = [{"role": "user", "content": "question"}]
-ANSWER = httpx.Response(
-    200,
-    content=b"data: "
-    + json.dumps({"choices": [{"delta": {"content": "Yes [1]."}, "finish_reason": "stop"}]}).encode()
-    + b"\n\ndata: [DONE]\n\n",
-)
+from tests.unit.fixtures_router import ANSWER, MESSAGES, World, down, outcomes, run, up
 
 EMPTY = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
-
-
-def run(coro: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(asyncio.wait_for(coro, 20))
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries without waiting; tests that are about waiting read Retry-After."""
     monkeypatch.setattr(module, "BACKOFF_BASE_S", 0.0)
-
-
-def up(number: int) -> httpx.Response:
-    return ANSWER
-
-
-class World:
-    """Providers whose answers are given by host, and a count of what each was asked."""
-
-    def __init__(self, *hosts: str, **router: Any) -> None:
-        self.clock = FixedClock(datetime(2030, 1, 1, tzinfo=UTC))
-        self.answers: dict[str, Callable[[int], httpx.Response]] = {}
-        self.asked: dict[str, int] = dict.fromkeys(hosts, 0)
-        self.breakers = Breakers(clock=self.clock, neutral=is_neutral)
-        http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
-        providers = [
-            Provider(http, name=host, base_url=f"http://{host}/v1", api_key="k", model="m", max_tokens=9)
-            for host in hosts
-        ]
-        self.router = Router(providers, self.breakers, clock=self.clock, rng=Random(1), **router)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        host = request.url.host
-        self.asked[host] += 1
-        return self.answers.get(host, up)(self.asked[host])
-
-    def ask(self, deadline_s: float = 55.0) -> Completion:
-        return run(self.router.complete(MESSAGES, deadline_s))
-
-    def fail(self, deadline_s: float = 55.0) -> NoModelAnswered:
-        with pytest.raises(NoModelAnswered) as caught:
-            self.ask(deadline_s)
-        return caught.value
-
-
-def outcomes(of: Completion | NoModelAnswered) -> list[tuple[str, str]]:
-    return [(attempt.provider, attempt.outcome) for attempt in of.attempts]
-
-
-def down(number: int) -> httpx.Response:
-    return httpx.Response(503)
 
 
 def test_an_answer_carries_its_attempt() -> None:
@@ -284,28 +222,6 @@ def test_a_router_without_providers_is_a_mistake() -> None:
         Router([])
 
 
-class Ear:
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def piece(self, text: str) -> None:
-        self.heard.append(text)
-
-    def restart(self) -> None:
-        self.heard.append("again:")
-
-
-def test_who_listens_is_told_when_an_attempt_begins_anew() -> None:
-    cut = httpx.Response(200, content=b'data: {"choices": [{"delta": {"content": "Ye"}}]}\n\n')
-    world, ear = World("first"), Ear()
-    run(world.router.complete(MESSAGES, 55.0))  # from a model's second answer on, pieces are heard as they come
-    world.answers["first"] = lambda number: cut if number == 2 else ANSWER
-
-    run(world.router.complete(MESSAGES, 55.0, ear))
-
-    assert ear.heard == ["again:", "Ye", "again:", "Yes [1]."]
-
-
 def test_the_only_provider_is_asked_again_after_a_wait_for_which_others_would_be_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -316,213 +232,6 @@ def test_the_only_provider_is_asked_again_after_a_wait_for_which_others_would_be
         world = World(*hosts)
         world.answers["one"] = lambda number: limited if number == 1 else ANSWER
         assert outcomes(world.ask()) == asked
-
-
-# ------------------------------------------------------------------ what is told of it
-
-
-WITH_TOKENS = httpx.Response(
-    200,
-    content=b'data: {"choices": [{"delta": {"content": "Yes."}, "finish_reason": "stop"}], "usage": '
-    b'{"prompt_tokens": 70, "completion_tokens": 3}}\n\ndata: [DONE]\n\n',
-)
-
-
-def test_an_attempt_names_its_model_its_tokens_and_its_step() -> None:
-    world = World("one", "two")
-    world.answers.update(one=lambda number: httpx.Response(404), two=lambda number: WITH_TOKENS)
-    refused, answered = world.ask().attempts
-    assert (refused.provider, refused.model, refused.outcome) == ("one", "m", "llm_not_found")
-    assert (refused.tokens_in, refused.tokens_out, refused.step) == (0, 0, "full")
-    assert (answered.provider, answered.model, answered.outcome) == ("two", "m", "ok")
-    assert (answered.tokens_in, answered.tokens_out, answered.step) == (70, 3, "cheaper")
-
-
-def test_times_are_milliseconds_since_the_model_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on by a quarter of a second whenever it is read."""
-    ticks = iter(range(100))
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(ticks) * 0.25))
-    world = World("one", "two")
-    world.answers["one"] = lambda number: httpx.Response(404)
-    # asked at 0; the first begins at .25 and ends at .5, the second begins at .75 and ends at 1
-    assert [(a.offset_ms, a.duration_ms) for a in world.ask().attempts] == [(250, 250), (750, 250)]
-
-
-def test_each_attempt_is_counted_with_its_time_and_tokens() -> None:
-    world = World("one", "two")
-    world.answers.update(one=down, two=lambda number: WITH_TOKENS)
-    with counted() as book:
-        world.ask()
-    assert book.of(metrics.MODEL_ATTEMPTS, "one", "m", "http_5xx") == 3
-    assert book.of(metrics.MODEL_ATTEMPTS, "two", "m", "ok") == 1
-    assert [book.of(metrics.TOKENS, "two", "m", direction) for direction in ("in", "out")] == [70, 3]
-    assert book.of(metrics.TOKENS, "one", "m", "in") == 0
-
-
-def test_a_failure_of_all_says_how_each_failed_and_when_the_first_of_them_may_be_asked_again() -> None:
-    world = World("one", "two", "three")
-    world.answers.update(
-        one=lambda number: httpx.Response(429, headers={"retry-after": "20"}),
-        two=lambda number: httpx.Response(401),
-        three=lambda number: httpx.Response(429, headers={"retry-after": "60"}),
-    )
-    error = world.fail()
-    assert str(error) == "no model answered (rate_limited, llm_credentials, rate_limited)"
-    assert error.retry_after_s == 20
-    world = World("one")
-    world.answers["one"] = lambda number: httpx.Response(401)
-    assert world.fail().retry_after_s is None
-
-
-def test_where_a_cheaper_one_is_wanted_the_first_is_not_asked() -> None:
-    world = World("one", "two")
-    completion = run(world.router.complete(MESSAGES, 55.0, cheaper=True))
-    assert (completion.step, world.asked) == ("cheaper", {"one": 0, "two": 1})
-    with pytest.raises(NoModelAnswered) as caught:
-        run(World("one").router.complete(MESSAGES, 55.0, cheaper=True))
-    assert (caught.value.attempts, str(caught.value)) == ((), "no model answered ()")
-
-
-@pytest.mark.parametrize(("deadline_s", "asked"), [(0.9, {"one": 1, "two": 0}), (1.0, {"one": 1, "two": 1})])
-def test_another_one_is_asked_only_while_a_second_is_left(deadline_s: float, asked: dict[str, int]) -> None:
-    world = World("one", "two")
-    world.answers["one"] = lambda number: httpx.Response(401)
-    try:
-        world.ask(deadline_s)
-    except NoModelAnswered:
-        pass
-    assert world.asked == asked
-
-
-@pytest.mark.parametrize(("deadline_s", "calls"), [(1.2, 1), (1.3, 3)])
-def test_the_same_one_is_asked_again_only_where_a_second_is_left_after_the_wait(
-    monkeypatch: pytest.MonkeyPatch, deadline_s: float, calls: int
-) -> None:
-    """The waits are made .25 s long by hand; the clock stands still."""
-    monkeypatch.setattr(backoff, "delay_s", lambda *_: 0.25)
-    monkeypatch.setattr(asyncio, "sleep", _at_once)
-    world = World("one")
-    world.answers["one"] = down
-    world.fail(deadline_s)
-    assert world.asked["one"] == calls
-
-
-async def _at_once(seconds: float) -> None:
-    return None
-
-
-def test_waits_grow_with_the_attempts_and_what_was_asked_for_is_added_to_by_a_quarter_of_a_second_at_most(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    planned: list[tuple[object, ...]] = []
-
-    def delay_s(*plan: object) -> float:
-        planned.append(plan[:3])
-        return 0.125 * len(planned) ** 2
-
-    monkeypatch.setattr(backoff, "delay_s", delay_s)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    world = World("one")
-    limited = httpx.Response(429, headers={"retry-after": "1.5"})
-    world.answers["one"] = lambda number: httpx.Response(503) if number == 1 else limited
-    world.fail()
-    assert slept == [0.125, 1.75]
-    assert planned[:2] == [(1, 0.0, 4.0), (2, 0.0, 4.0)]
-
-
-def test_a_call_has_no_more_time_than_the_answer_has_left() -> None:
-    given: list[float] = []
-
-    class Timed(Provider):
-        async def complete(self, *asked: Any, **more: Any) -> Completion:
-            given.append(asked[1])
-            return await super().complete(*asked, **more)
-
-    world = World("one")
-    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: ANSWER))
-    provider = Timed(http, name="one", base_url="http://one/v1", api_key="k", model="m", max_tokens=9)
-    router = Router([provider], world.breakers, clock=world.clock, call_deadline_s=30.0)
-    run(router.complete(MESSAGES, 55.0))
-    run(router.complete(MESSAGES, 7.0))
-    run(Router([provider], world.breakers, clock=world.clock).complete(MESSAGES, 55.0))
-    assert given == [30.0, 7.0, 30.0]
-
-
-def test_settings_say_how_long_a_call_and_an_answer_may_be_and_the_breakers_are_the_process_own() -> None:
-    configured = settings(
-        LLM_BASE_URL="http://model.test/v1", LLM_MODEL="m", LLM_MAX_TOKENS="123", LLM_CALL_DEADLINE_S="3"
-    )
-    breakers, asked = Breakers(neutral=is_neutral), list[dict[str, Any]]()
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append({**json.loads(request.content), "timeout": request.extensions["timeout"]["read"]})
-        return ANSWER
-
-    async def talk() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            router = from_settings(configured, http, breakers)
-            assert router is not None
-            await router.complete(MESSAGES, 50)
-
-    run(talk())
-    assert breakers.states() == {("model.test", "m"): "closed"}
-    assert asked[0]["max_tokens"] == 123
-    assert asked[0]["timeout"] == 3
-
-
-CUT = httpx.Response(
-    200,
-    content=b'data: {"choices": [{"delta": {"content": "Half"}, "finish_reason": "length"}]}\n\ndata: [DONE]\n\n',
-)
-
-
-def test_an_answer_that_was_cut_is_asked_for_once_more_with_more_room_and_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    world, room = World("one", "two"), list[int]()
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        room.append(json.loads(request.content)["max_tokens"])
-        return world._answer(request)
-
-    world.router._providers[0]._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    world.answers["one"] = lambda number: CUT
-    assert outcomes(world.ask()) == [("one", "truncated"), ("one", "truncated"), ("two", "ok")]
-    assert room == [9, 9 * MORE_ROOM]
-    assert all(seconds == 0 for seconds in slept)
-
-
-def test_a_call_that_was_called_off_is_counted_as_such() -> None:
-    async def talk() -> None:
-        asked = asyncio.Event()
-
-        async def hang(request: httpx.Request) -> httpx.Response:
-            asked.set()
-            await asyncio.Event().wait()
-            return ANSWER
-
-        http = httpx.AsyncClient(transport=httpx.MockTransport(hang))
-        provider = Provider(http, name="one", base_url="http://one/v1", api_key="k", model="m", max_tokens=9)
-        call = asyncio.create_task(Router([provider]).complete(MESSAGES, 10))
-        await asked.wait()
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-
-    with counted() as book:
-        run(talk())
-    assert book.of(metrics.MODEL_ATTEMPTS, "one", "m", "cancelled") == 1
 
 
 def test_breakers_of_its_own_stand_by_its_clock_and_pass_over_rejected_prompts() -> None:

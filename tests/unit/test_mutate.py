@@ -20,6 +20,11 @@ def test_only_tests_that_import_a_module_or_its_package_are_run() -> None:
     assert "tests/unit/test_prompt.py" not in found
 
 
+def test_a_test_that_gets_a_module_from_a_helper_of_the_tests_is_run_too() -> None:
+    assert "tests/unit/test_llm_router_told.py" in mutate.tests_of(["shared/llm/router.py"])
+    assert "tests/unit/test_telegram_groups.py" in mutate.tests_of(["shared/channels/telegram/message.py"])
+
+
 def test_outcomes_are_counted_by_what_they_mean() -> None:
     outcomes = {"a": 1, "b": 3, "c": 36, "d": -24, "e": 0, "f": 33, "g": None, "h": 0}
     assert score("m", outcomes) == Score("m", killed=4, survived=2, untested=1, untried=1)
