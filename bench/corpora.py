@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.knowledge.minilm import DIMENSION, LocalMiniLM
+from shared.knowledge.e5 import DIMENSION, LocalE5
 
 PASSAGE_CHARS = (120, 900)
 QUESTION_CHARS = (15, 200)
@@ -92,10 +92,10 @@ def pool(kept: Path, most: int = PASSAGES) -> Pool:
     found, others = _parted(texts(), most)
     answered = random.Random(2).sample(range(len(found)), min(QUESTIONS, len(found)))
     asked = [*(found[place].question for place in answered), *others]
-    embedded = [*(text.passage for text in found), *asked]
+    told = [text.passage for text in found]
     vectors = np.load(kept) if kept.exists() else np.zeros((0, DIMENSION), np.float32)
-    if len(vectors) != len(embedded):
-        vectors = unit(embed(embedded))
+    if len(vectors) != len(told) + len(asked):
+        vectors = unit(np.concatenate([embed(told, passages=True), embed(asked)]))
         np.save(kept, vectors)
     own, questions = vectors[: len(found)], vectors[len(found) :]
     return Pool(
@@ -208,13 +208,17 @@ def _described(file: Path) -> Iterator[Text]:
             yield Text(question, passage)
 
 
-def embed(given: Sequence[str]) -> Any:
-    embedder = LocalMiniLM(threads=2)
+def embed(given: Sequence[str], *, passages: bool = False) -> Any:
+    embedder = LocalE5(threads=2)
     order = sorted(range(len(given)), key=lambda place: len(given[place]))
     parts = [order[at : at + 64] for at in range(0, len(order), 64)]
     vectors = np.zeros((len(given), DIMENSION), np.float32)
+
+    def one(part: Sequence[int]) -> Sequence[Sequence[float]]:
+        return embedder.embed([given[n] for n in part], passages=passages)
+
     with ThreadPoolExecutor(2) as threads:
-        for part, found in zip(parts, threads.map(lambda p: embedder.embed([given[n] for n in p]), parts), strict=True):
+        for part, found in zip(parts, threads.map(one, parts), strict=True):
             vectors[part] = found
     return vectors
 

@@ -19,7 +19,7 @@ from psycopg import sql
 from bench import corpora
 from bench.corpora import Pool
 from shared.embedded import Database, Postgres
-from shared.knowledge.minilm import DIMENSION, MODEL
+from shared.knowledge.e5 import DIMENSION, MODEL
 from shared.store.db.migrate import migrate
 from shared.store.knowledge import embeddings, vector_indexes
 from shared.store.knowledge.vector_indexes import Graph

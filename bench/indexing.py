@@ -26,9 +26,9 @@ from bench import corpora
 from bench.corpora import Text
 from shared.cache.two_level import TwoLevel
 from shared.embedded import Database, DataFolder, Postgres, Valkey
-from shared.knowledge import minilm, search
+from shared.knowledge import e5, search
 from shared.knowledge.asking import Question
-from shared.knowledge.minilm import LocalMiniLM
+from shared.knowledge.e5 import LocalE5
 from shared.knowledge.remembered import RESULTS_ENTRIES, RESULTS_TTL_S, VECTORS_ENTRIES, VECTORS_TTL_S, Results
 from shared.resources import Resources, open_resources
 from shared.store.db.migrate import migrate
@@ -72,7 +72,7 @@ def _asked(questions: Sequence[str]) -> str:
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
-        embedder = LocalMiniLM(threads=1)
+        embedder = LocalE5(threads=1)
         took = [_ms(lambda text=text: embedder.embed([text])) for text in questions]  # type: ignore[misc]
     finally:
         os.sched_setaffinity(0, cores)
@@ -107,8 +107,13 @@ def _add(r: Resources, database: Database, texts: Sequence[str]) -> int:
             search.add(conn, company_id, source=f"page {first}", title=f"Page {first}", text=body)
     with r.db.transaction(company_id) as conn:
         rows: list[Any] = conn.execute("SELECT title, text FROM chunks WHERE company_id = %s", (company_id,)).fetchall()
-    tokenizer, _ = minilm._model()
-    return sum(len(each.ids) for each in tokenizer.encode_batch([f"{title}\n{text}" for title, text in rows]))
+    return _tokens([f"{title}\n{text}" for title, text in rows])
+
+
+def _tokens(texts: Sequence[str]) -> int:
+    """As the model takes them: with those that mark beginning and end, and the prefix."""
+    vocabulary, _ = e5._model()
+    return sum(min(len(vocabulary.ids(e5.PASSAGE + text)) + 2, e5.TOKENS_MAX) for text in texts)
 
 
 def _work(r: Resources) -> None:
@@ -121,19 +126,14 @@ def _work(r: Resources) -> None:
 
 def _bare(texts: Sequence[str]) -> float:
     """Tokens a second."""
-    tokenizer, session = minilm._model()
-    ordered = sorted(texts, key=len)
-    batches = [ordered[at : at + minilm.BATCH] for at in range(0, len(ordered), minilm.BATCH)]
-
-    def encode(batch: Sequence[str]) -> int:
-        encoded = tokenizer.encode_batch(list(batch))
-        session.run(["vectors"], minilm._padded([each.ids for each in encoded]))
-        return sum(len(each.ids) for each in encoded)
-
+    encoder, ordered = LocalE5(threads=THREADS), sorted(texts, key=len)
+    batches = [ordered[at : at + e5.BATCH] for at in range(0, len(ordered), e5.BATCH)]
     began = time.perf_counter()
     with ThreadPoolExecutor(THREADS) as threads:
-        tokens = sum(threads.map(encode, batches))
-    return tokens / (time.perf_counter() - began)
+        for _ in threads.map(lambda batch: encoder.embed(batch, passages=True), batches):
+            pass
+    took = time.perf_counter() - began
+    return _tokens(texts) / took
 
 
 def _each_thread(work: Callable[[], None]) -> None:

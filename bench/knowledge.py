@@ -29,7 +29,7 @@ from bench.filled import NotYet
 from shared.embedded import Database as Server
 from shared.embedded import DataFolder, Postgres
 from shared.knowledge import search
-from shared.knowledge.minilm import BASELINE, DIMENSION, MODEL
+from shared.knowledge.e5 import BASELINE, DIMENSION, MODEL
 from shared.knowledge.search import Meaning
 from shared.store.db.pool import Conn, Database
 from shared.store.knowledge import embeddings

@@ -24,7 +24,7 @@ from pgvector.psycopg import register_vector
 from bench import corpora
 from bench.corpora import Pool
 from shared.embedded import DataFolder, Postgres
-from shared.knowledge.minilm import DIMENSION
+from shared.knowledge.e5 import DIMENSION
 
 SETS = ("mtrag", "doc2dial", "stackfaq", "qmsum", "xquad-en")
 SENTENCES, QUESTIONS, COPIES = 12_000, 300, 8

@@ -21,8 +21,8 @@ import psycopg
 
 from shared.embedded import DataFolder, Postgres
 from shared.knowledge import search
+from shared.knowledge.e5 import DIMENSION, LocalE5
 from shared.knowledge.embed import Vector
-from shared.knowledge.minilm import DIMENSION, LocalMiniLM
 from shared.knowledge.search import Meaning
 from shared.model import Passage
 from shared.store.db.migrate import migrate
@@ -40,7 +40,7 @@ ELSEWHERE = 300
 THRESHOLD = 0.3
 SHOWN = 6
 """Passages that an answer is made from."""
-EMBEDDER = LocalMiniLM(threads=2)
+EMBEDDER = LocalE5(threads=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _load(conn: Conn, folder: Path) -> Corpus:
         names[added.document_id] = entry["id"]
     rows: list[Any] = conn.execute("SELECT id, title, text FROM chunks WHERE company_id = %s", (company_id,)).fetchall()
     model_id = embeddings.ensure_model(conn, EMBEDDER.model, DIMENSION)
-    vectors = _embedded([f"{title}\n{text}" for _, title, text in rows])
+    vectors = _embedded([f"{title}\n{text}" for _, title, text in rows], passages=True)
     embeddings.add(conn, company_id, model_id, [(row[0], vector) for row, vector in zip(rows, vectors, strict=True)])
     return Corpus(company_id, model_id, names)
 
@@ -126,10 +126,12 @@ def _meanings(texts: Sequence[str]) -> list[tuple[str, Meaning]]:
     ]
 
 
-def _embedded(texts: Sequence[str]) -> list[Vector]:
+def _embedded(texts: Sequence[str], *, passages: bool = False) -> list[Vector]:
     parts = [texts[at : at + 64] for at in range(0, len(texts), 64)]
     with ThreadPoolExecutor(2) as threads:
-        return [vector for part in threads.map(EMBEDDER.embed, parts) for vector in part]
+        return [
+            vector for part in threads.map(lambda p: EMBEDDER.embed(p, passages=passages), parts) for vector in part
+        ]
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

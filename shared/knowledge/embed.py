@@ -18,7 +18,7 @@ from shared.settings import Settings
 
 Vector = Sequence[float]
 
-LOCAL = (LocalMiniLM, LocalE5)
+LOCAL = (LocalE5, LocalMiniLM)
 """The embedders that compute in this process."""
 
 
@@ -58,7 +58,7 @@ def from_settings(
     """Make the first embedder: the API that EMBEDDINGS_BASE_URL names, or the local model that
     EMBEDDINGS_LOCAL_MODEL names. Loads nothing."""
     if settings.embeddings.base_url is None or settings.embeddings.model is None:
-        return LocalE5() if settings.embeddings.local_model == e5.MODEL else LocalMiniLM()
+        return LocalMiniLM() if settings.embeddings.local_model == minilm.MODEL else LocalE5()
     return RemoteEmbedder(
         http,
         loop,
@@ -82,11 +82,25 @@ def others_from_settings(
         ) for other in settings.embeddings.fallbacks
     ]  # fmt: skip
     names = {first_model(settings), *(other.model for other in settings.embeddings.fallbacks)}
-    if minilm.MODEL not in names:
-        found.append(LocalMiniLM())
     if e5.MODEL not in names and e5.is_installed():
         found.append(LocalE5())
+    if minilm.MODEL not in names and minilm.is_installed():
+        found.append(LocalMiniLM())
     return found
+
+
+def local_problem(model: str) -> tuple[str, str] | None:
+    """Return what is wrong with the files of a local model, and what mends it; None if they are whole. Reads them."""
+    if model == minilm.MODEL:
+        return (wrong, minilm.MEND) if (wrong := minilm.problem()) else None
+    return (wrong, e5.MEND) if (wrong := e5.problem()) else None
+
+
+def models(settings: Settings) -> list[str]:
+    """Return the names of the models that `from_settings` and `others_from_settings` make embedders of."""
+    names = [first_model(settings), *(other.model for other in settings.embeddings.fallbacks)]
+    installed = [e5.MODEL] * e5.is_installed() + [minilm.MODEL] * minilm.is_installed()
+    return list(dict.fromkeys([*names, *installed]))
 
 
 def first_model(settings: Settings) -> str:

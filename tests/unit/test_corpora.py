@@ -9,7 +9,7 @@ import pytest
 
 from bench import corpora
 from bench.corpora import Pool
-from shared.knowledge.minilm import DIMENSION
+from shared.knowledge.e5 import DIMENSION
 
 
 @pytest.fixture(scope="module")

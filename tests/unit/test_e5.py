@@ -1,4 +1,4 @@
-"""The local model for many languages: how its files are made and checked, and, where it is installed, what it finds."""
+"""The local model: how its files are made and checked, and what it finds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from scripts import convert_e5
 from shared.errors import SettingsError
 from shared.knowledge import e5
 from shared.knowledge.e5 import LocalE5
-
-installed = pytest.mark.skipif(not e5.is_installed(), reason="`make multilingual` has not been run here")
 
 PAIRS = (
     ("Wie viele Tage habe ich, um die Schuhe zurückzuschicken?", "Shoes may be returned within 30 days."),
@@ -103,7 +101,7 @@ def test_files_are_whole_changed_or_missing(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_without_its_files_the_error_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="`make multilingual`"):
+    with pytest.raises(SettingsError, match="`make model`"):
         e5._open(tmp_path)
 
 
@@ -124,13 +122,11 @@ def test_a_batch_is_of_similar_lengths_and_bounded_in_texts_and_tokens() -> None
 # ------------------------------------------------------------------ the model itself
 
 
-@installed
 def test_vectors_are_those_of_the_engine_in_the_wheel() -> None:
     [vector] = LocalE5().embed(["When can I send the shoes back?"])
     assert np.array(vector[:8]) == pytest.approx(ENGINE, abs=3e-3)
 
 
-@installed
 def test_each_question_is_nearest_to_its_answer_in_another_language() -> None:
     model = LocalE5()
     found = cosines(model.embed([q for q, _ in PAIRS]), model.embed([p for _, p in PAIRS], passages=True))
@@ -139,20 +135,17 @@ def test_each_question_is_nearest_to_its_answer_in_another_language() -> None:
     assert found.diagonal().min() > e5.BASELINE
 
 
-@installed
 def test_questions_and_passages_are_embedded_differently() -> None:
     one, other = LocalE5().embed(["Returns"]), LocalE5().embed(["Returns"], passages=True)
     assert cosines(one, other)[0, 0] < 0.999
 
 
-@installed
 def test_a_vector_does_not_depend_on_the_batch_it_is_in() -> None:
     texts = [q for q, _ in PAIRS]
     together, alone = LocalE5().embed(texts), [LocalE5().embed([text])[0] for text in texts]
     assert cosines(together, alone).diagonal() == pytest.approx(1, abs=1e-5)
 
 
-@installed
 def test_512_tokens_count() -> None:
     long = "word " * 505
     one, inside, beyond = LocalE5().embed([long, long + "refund", long + "refund " * 100])
@@ -160,7 +153,6 @@ def test_512_tokens_count() -> None:
     assert cosines([beyond], [LocalE5().embed([long + "refund " * 50])[0]])[0, 0] == pytest.approx(1, abs=1e-6)
 
 
-@installed
 def test_every_common_language_is_trusted_and_what_no_piece_has_is_not() -> None:
     model = LocalE5()
     assert min(model.trust(text) for pair in PAIRS for text in pair) == 1
@@ -168,7 +160,6 @@ def test_every_common_language_is_trusted_and_what_no_piece_has_is_not() -> None
     assert model.trust("𓀀𓀁𓀂𓀃𓀄𓀅𓀆𓀇") < 0.2
 
 
-@installed
 def test_a_lone_surrogate_breaks_nothing() -> None:
     [vector] = LocalE5().embed(["broken \ud800 text"])
     assert len(vector) == e5.DIMENSION

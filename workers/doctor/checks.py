@@ -17,6 +17,7 @@ Check = Callable[[DoctorContext], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     machine.configuration,
     machine.packages,
+    machine.local_model,
     machine.xml_parser,
     machine.data_dir,
     machine.disks,
@@ -46,7 +47,9 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-WITHOUT_SERVICES: tuple[Check, ...] = (machine.packages, machine.xml_parser, machine.data_dir, machine.disks)
+WITHOUT_SERVICES: tuple[Check, ...] = (
+    machine.packages, machine.local_model, machine.xml_parser, machine.data_dir, machine.disks,
+)  # fmt: skip
 """What can be checked while the system does not run."""
 
 

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from shared.embedded.folder import SECRETS_FILE
+from shared.knowledge import embed
 from shared.resilience import disk
 from shared.settings import PROJECT_ROOT, RUN_ENV
 from workers.doctor.context import DoctorContext, Finding, fail, ok, warn
@@ -53,6 +54,17 @@ def _deviations(lock: Path) -> Iterator[tuple[str, str, str | None]]:
             have = None
         if have != want:
             yield name, want, have
+
+
+def local_model(visit: DoctorContext) -> Iterator[Finding]:
+    """Check the files of the local embedding model, if it is the first one."""
+    if visit.config.embeddings.base_url is not None:
+        return
+    model = visit.config.embeddings.local_model
+    if (wrong := embed.local_problem(model)) is None:
+        yield ok("embedding model", f"{model}: its files are the ones that belong here")
+    else:
+        yield fail("embedding model", f"{model}: {wrong[0]}: nothing is searched by its meaning", wrong[1])
 
 
 def xml_parser(visit: DoctorContext) -> Iterator[Finding]:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from shared.knowledge import embed, minilm
 from shared.store.db.pool import describe
 from shared.store.inbound import balance as balances
 from shared.store.inbound import drops
 from shared.store.inbound.journal import Reader
+from shared.store.knowledge import embedding_models
 from shared.store.lifecycle import backups as backups_store
 from shared.store.operations import state
 from shared.store.tenants import channel_health
@@ -148,6 +150,20 @@ def knowledge(visit: DoctorContext) -> Iterator[Finding]:
             yield warn("knowledge", words, do)
         if not found.problems:
             yield ok("knowledge", well)
+    yield from _embedder_of_the_active_model(visit)
+
+
+def _embedder_of_the_active_model(visit: DoctorContext) -> Iterator[Finding]:
+    usable = embed.models(visit.config)
+    for model in embedding_models.every(visit.database("owner")):
+        if model.state != "active" or model.name in usable:
+            continue
+        has = minilm.MEND if model.name == minilm.MODEL else "Add it to EMBEDDINGS_FALLBACKS"
+        yield warn(
+            "knowledge", f"nothing here embeds with {model.name}, which is the active model: until"
+            f" {usable[0]} is filled questions are searched by their words only",
+            f"{has}, or, once it is filled: ./switchboard embedding-models switch {usable[0]}",
+        )  # fmt: skip
 
 
 def backups(visit: DoctorContext) -> Iterator[Finding]:
