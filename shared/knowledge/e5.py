@@ -87,8 +87,10 @@ class LocalE5:
         return 1 - ids.count(UNKNOWN) / max(len(ids), 1)
 
 
-def problem(folder: Path = FOLDER) -> str | None:
-    """Return what is wrong with the model's files in a folder; None if they are the ones that belong here."""
+def problem(folder: Path | None = None) -> str | None:
+    """Return what is wrong with the model's files, in its folder or another one; None if they are the ones that belong
+    here."""
+    folder = folder or FOLDER
     for name, expected in FILES.items():
         try:
             with (folder / name).open("rb") as file:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from shared.embedded import Database, Valkey
-from shared.knowledge import search
+from shared.knowledge import e5, minilm, search
 from shared.model import ChannelHealth
 from shared.store.db.vault import Vault
 from shared.store.knowledge import embeddings, index_audit
@@ -160,8 +160,39 @@ def test_missing_vectors_and_an_index_that_misses_are_told_with_what_to_do(
 
     ended = run("doctor", "--json")
 
-    assert [level for level, _ in _found(ended, "knowledge")] == ["warn", "warn"]
-    assert "./switchboard embedding-models progress" in [one["do"] for one in ended.json if one["check"] == "knowledge"]
+    assert [level for level, _ in _found(ended, "knowledge")] == ["warn", "warn", "warn"]
+    filled, _, embedded = [one["do"] for one in ended.json if one["check"] == "knowledge"]
+    assert filled == "./switchboard embedding-models progress"
+    assert "EMBEDDINGS_FALLBACKS" in embedded, "nobody embeds with m here"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_active_model_that_is_not_installed_any_more_is_told_with_what_installs_it(
+    run: Run, database: Database, station: Station, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    monkeypatch.setattr(minilm, "is_installed", lambda: installed)
+    with psycopg.connect(database.admin_url) as owner:
+        embeddings.ensure_model(owner, minilm.MODEL, minilm.DIMENSION)
+
+    told = [one for one in run("doctor", "--json").json if one["check"] == "knowledge" and one["level"] == "warn"]
+
+    assert ["make minilm" in one["do"] for one in told] == ([] if installed else [True])
+
+
+@pytest.mark.parametrize(
+    ("model", "what_mends"), [("multilingual-e5-small", "make model"), ("all-MiniLM-L6-v2", "make minilm")]
+)
+def test_a_local_model_whose_files_are_not_there_is_a_fail_with_what_mends_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: str, what_mends: str
+) -> None:
+    monkeypatch.setenv("EMBEDDINGS_LOCAL_MODEL", model)
+    monkeypatch.setattr(minilm, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(e5, "FOLDER", tmp_path)
+
+    [finding] = [one for one in run("doctor", "--json").json if one["check"] == "embedding model"]
+
+    assert finding["level"] == "FAIL"
+    assert f"`{what_mends}`" in finding["do"]
 
 
 def test_a_role_that_row_level_security_does_not_hold_is_a_fail(
