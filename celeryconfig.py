@@ -61,8 +61,9 @@ worker_enable_soft_shutdown_on_idle = False
 task_time_limit = 900  # prefork only; threads end by deadlines inside the work
 task_soft_time_limit = 840
 
-# Flower sees names, ids, times and states; wake-ups carry no arguments to see.
-worker_send_task_events = True
+# Workers in threads tell Flower by themselves, in batches (workers/work_events.py); workers/main.py switches Celery's
+# own events on for prefork, whose children have no thread for it.
+worker_send_task_events = False
 task_send_sent_event = False
 event_queue_expires = 60
 control_queue_expires = 300

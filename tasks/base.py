@@ -10,6 +10,7 @@ from celery import Task
 
 from shared.errors import SwitchboardError
 from shared.store.db.pool import describe
+from shared.telemetry import work
 from tasks import context, metrics
 
 log = structlog.get_logger(__name__)
@@ -32,19 +33,22 @@ class Step(Task):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
         outcome = "failed"
-        try:
-            result = super().__call__(*args, **kwargs)
-            outcome = "ok"
-            return result
-        except Exception as e:
-            duration_ms = round((time.perf_counter() - started) * 1000)
-            log.error("task_failed", task=self.name, duration_ms=duration_ms, exc_info=e)
-            what = str(e) if isinstance(e, SwitchboardError) else describe(e)
-            # `from None`: the cause's text would be pickled into the event
-            raise StepFailed(what) from None
-        finally:
-            metrics.TASKS.inc(self.name, outcome)
-            metrics.TASK.observe(time.perf_counter() - started, self.name)
+        with work.piece(self.name, self.request.id), work.caused_by(self.request.id):
+            try:
+                result = super().__call__(*args, **kwargs)
+                outcome = "ok"
+                work.ended(result if isinstance(result, str) else "done")
+                return result
+            except Exception as e:
+                duration_ms = round((time.perf_counter() - started) * 1000)
+                log.error("task_failed", task=self.name, duration_ms=duration_ms, exc_info=e)
+                what = str(e) if isinstance(e, SwitchboardError) else describe(e)
+                # `from None`: the cause's text would be pickled into the event
+                work.failed(what)
+                raise StepFailed(what) from None
+            finally:
+                metrics.TASKS.inc(self.name, outcome)
+                metrics.TASK.observe(time.perf_counter() - started, self.name)
 
     @property
     def process(self) -> context.Process:

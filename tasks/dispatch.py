@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from shared.telemetry import work
 from tasks import metrics
 
 log = structlog.get_logger(__name__)
@@ -106,7 +107,7 @@ class Dispatcher(Generic[T]):
                 self._held.update(batch.companies)
             passed_over = self._at_share(Counter(room.held) + Counter(batch.companies))
             for company, piece in zip(batch.companies, batch.pieces, strict=True):
-                self._threads.submit(self._do, company, piece)
+                self._threads.submit(self._do, company, piece, work.cause())
             if not batch.more and not passed_over:
                 return
             self._wake_others()
@@ -139,10 +140,11 @@ class Dispatcher(Generic[T]):
             self._passed_on_at = now
             self._pass_on()
 
-    def _do(self, company: int, piece: T) -> None:
+    def _do(self, company: int, piece: T, cause: str | None) -> None:
         outcome = "failed"
         try:
-            self._work(piece)
+            with work.caused_by(cause):
+                self._work(piece)
             outcome = "ok"
         except Exception as e:  # whatever it was: the row is found again, and this thread goes on
             log.error("piece_failed", station=self._station, exc_info=e)

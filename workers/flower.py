@@ -27,9 +27,7 @@ from shared import settings
 from shared.settings import Settings
 
 USER = "admin"
-ADDRESS = "127.0.0.1"
 STATE_SAVED_EVERY_MS = 60_000
-TASKS_MAX = 10_000
 OFFLINE_WORKERS_KEPT_S = 300
 
 
@@ -75,11 +73,13 @@ def build(config: Settings, app: Celery) -> GuardedFlower:
     config.need("FLOWER_PASSWORD")
     password = config.operations.flower_password.get_secret_value()
     for name, value in {
-        "address": ADDRESS,
+        "address": config.operations.flower_host,
         "port": config.operations.flower_port,
         "basic_auth": [f"{USER}:{password}"],
         "read_only": True,
-        "max_tasks": TASKS_MAX,
+        "max_tasks": config.operations.flower_tasks_max,
+        # It would ask the workers every five seconds to send Celery's own events beside ours.
+        "enable_events": False,
         "persistent": True,
         "db": str(config.system.data_dir / "flower.db"),
         "state_save_interval": STATE_SAVED_EVERY_MS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,8 @@ from redis.exceptions import ResponseError
 
 from shared.live.topics import Stored as NewMessages
 from shared.store.db.objects import MediaStoreUnavailable
+from shared.store.db.pool import describe
+from shared.telemetry import work
 from tasks import context
 from tasks.answers import tasks as answers
 from tasks.delivery import tasks as delivery
@@ -83,26 +86,33 @@ class IntakeThread(BackgroundThread):
             return sum(self._hands.map(self._drain_one, streams))
         found = 0
         if len(streams) > 1 and not self.stopping.is_set():
+            started = time.perf_counter()
             together, streams = self._drain.drain_together(streams)
             if together is not None:
-                self._announce("several", together)
+                self._announce("several", together, time.perf_counter() - started)
                 found = together.requests
         return found + sum(self._drain_one(stream) for stream in streams)
 
     def _drain_one(self, stream: str) -> int:
         """Store one batch of a stream; how many entries there were."""
+        started = time.perf_counter()
         try:
             stored = None if self.stopping.is_set() else self._drain.drain(stream)
-        except Exception:
+        except Exception as e:
             self._failed = stream
+            work.tell("inbound.store_batch", "retried", describe(e), time.perf_counter() - started, stream=stream)
             raise
         if stored is None or not stored.requests:
             return 0
-        self._announce(stream, stored)
+        self._announce(stream, stored, time.perf_counter() - started)
         return stored.requests
 
-    def _announce(self, stream: str, stored: Stored) -> None:
+    def _announce(self, stream: str, stored: Stored, took_s: float) -> None:
         """Publish what is new, and send one wake-up for the work that the batch made due."""
+        work.tell(
+            "inbound.store_batch", "succeeded", "stored", took_s, stream=stream, requests=stored.requests,
+            dead_letters=stored.dead_letters,
+        )  # fmt: skip
         self._live.hint(stored.moved)
         self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)

@@ -16,10 +16,11 @@ from shared.resilience.lease_records import LeaseRecords
 from shared.resources import open_resources
 from shared.store.db.metrics import pool_stats
 from shared.store.db.pool import check_connections
-from shared.telemetry import logs, metrics
+from shared.telemetry import logs, metrics, work
 from tasks import context
 from tasks.answers import tasks as answers
 from tasks.answers.leases import Leases
+from tasks.app import app
 from tasks.delivery import tasks as delivery
 from tasks.dispatch import Dispatcher
 from tasks.knowledge import tasks as knowledge
@@ -27,6 +28,7 @@ from tasks.wakeups import wake_up
 from workers import fleet, holders
 from workers.lease_reclaimer import STATIONS
 from workers.ready import embedder_of, say_ready
+from workers.work_events import WorkEvents
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,15 @@ def open_process(name: str, config: settings.Settings) -> context.Process:
     _measure(name, process)
     context.set_current(process)
     return process
+
+
+def _tell_of_work(process: context.Process, hostname: str) -> None:
+    """Have Flower shown each piece of this process' work, if it is to be."""
+    if process.resources.settings.operations.work_events:
+        events = WorkEvents(app, hostname)
+        work.report_to(events.report)
+        process.closing.append(lambda: work.report_to(None))
+        process.closing.append(events.close)
 
 
 def _measure(name: str, process: context.Process) -> None:
@@ -121,6 +132,7 @@ def connect() -> None:
         row = fleet.row_of(sender.hostname, config)
         if row is not None and row.pool == "threads":
             process = open_process(row.name, config)
+            _tell_of_work(process, sender.hostname)
             if row.name in (queues.REPLY, queues.INDEX):
                 # In parallel to the start: only threads that need it meanwhile wait for it.
                 threading.Thread(target=_prepare, args=(row.name, process.resources.embedder), daemon=True).start()

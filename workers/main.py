@@ -15,7 +15,7 @@ from shared import settings, startup
 from workers import fleet
 
 
-def run_worker(row: fleet.Row) -> int:
+def run_worker(row: fleet.Row, config: settings.Settings) -> int:
     """Run the worker until a signal; returns the exit code."""
     with startup.imports():
         from workers.app import app
@@ -25,11 +25,12 @@ def run_worker(row: fleet.Row) -> int:
         pool_cls=concurrency.get_implementation(row.pool),
         queues=list(row.queues),
         concurrency=row.concurrency,
-        task_events=True,
+        # In a pool of threads WorkEvents tells of tasks and of the pieces that they lead to, in batches.
+        task_events=row.pool == "prefork" and config.operations.work_events,
         without_gossip=True,  # workers need not know of each other
         without_mingle=True,
         max_memory_per_child=row.max_memory_kb,
-        loglevel=settings.load().system.log_level,
+        loglevel=config.system.log_level,
         quiet=True,
     )
     worker.start()
@@ -52,7 +53,7 @@ def main() -> int:
     name = sys.argv[1]
     with startup.settings_in_words():
         config = settings.load()
-    return run_beat(config) if name == "beat" else run_worker(fleet.table(config)[name])
+    return run_beat(config) if name == "beat" else run_worker(fleet.table(config)[name], config)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,12 @@ class OperationsSettings(Domain):
     """The `whsec_…` that signs them, as in Standard Webhooks."""
     metrics_dir: Folder | None = Field(default=None, alias="METRICS_DIR")
     """Where processes write their metrics, one folder for all of a machine. Unset: `DATA_DIR/metrics`."""
+    work_events: bool = Field(default=True, alias="WORK_EVENTS")
+    """Whether workers tell Flower of each piece of work."""
+    flower_host: str = Field(default="127.0.0.1", alias="FLOWER_HOST")
+    """The address on which Flower listens."""
+    flower_tasks_max: int = Field(default=50_000, alias="FLOWER_TASKS_MAX", ge=100)
+    """How many tasks and pieces of work Flower keeps; the oldest go first."""
     flower_port: int = Field(default=5555, alias="FLOWER_PORT", ge=1, le=65535)
     """Flower's port."""
     flower_password: SecretStr = Field(default=SecretStr(""), alias="FLOWER_PASSWORD")

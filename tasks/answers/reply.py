@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
 from time import perf_counter
@@ -26,6 +27,7 @@ from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import describe
 from shared.store.inbox import conversations
+from shared.telemetry import work
 from tasks.answers import manners, metrics
 from tasks.answers import turn_context as cases
 from tasks.answers.compose import ATTEMPTS_MAX, compose, is_question
@@ -116,11 +118,16 @@ def answer(r: AnswerResources, leases: Leases, taken: Taken) -> Result:
     claim = taken.lease.claim
     ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
     try:
-        with ids, r.pressure.pace.piece():
+        with ids, _told(claim), r.pressure.pace.piece():
             return _answer(r, taken)
     finally:
         leases.drop(taken.lease)
         r.lease_records.forget(_piece(claim))
+
+
+def _told(claim: Claim) -> AbstractContextManager[None]:
+    key = f"turn-{claim.company_id}-{claim.turn_id}"
+    return work.piece("answers.answer_turn", key, company=claim.company_id, turn=claim.turn_id)
 
 
 def _piece(claim: Claim) -> LeaseRecord:
@@ -135,8 +142,10 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
         started = perf_counter()
         case = taken.case or cases.load_one(r, claim)
         if case is None:
+            work.ended("cancelled", "gone")
             return Result.CANCELLED
         bind_contextvars(request_id=case.turn.request_id)
+        work.about(conversation=case.turn.conversation_id, request=case.turn.request_id)
         if not (case.turn.bot_enabled or case.paused):
             return _cancelled(r, claim)
         case = manners.judged(
@@ -152,6 +161,7 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
             lease.guard(None)
             if not _store(r, claim, case, answer):
                 metrics.TURNS.inc("cancelled", "")
+                work.ended("cancelled", "taken_over")
                 log.info("turn_cancelled", reason="taken_over")
                 return Result.CANCELLED
             if answer.step != "silence" or replies.attention_of(answer):  # which lists of conversations show
@@ -159,26 +169,31 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
     except Cancelled:
         _return_unused(r, claim)
         metrics.TURNS.inc("cancelled", "")
+        work.retried("cancelled")
         log.info("turn_cancelled")
         return Result.CANCELLED
     except DatabaseUnavailable as e:
         back = _retry_later_if_possible(r, claim, e)  # else the lease ends by itself, and the turn is found again
         metrics.TURNS.inc("left", "")
+        work.retried("database_unavailable")
         log.warning("turn_left", reason="database_unavailable", retried=back)
         return Result.RETRY
     except Exception as e:
         _retry_later(r, claim, e)
         metrics.TURNS.inc("failed", "")
+        work.retried(describe(e))
         log.warning("turn_failed", exc_info=e)
         return Result.RETRY
     faults.reach("reply.after_commit")
     _count(answer, counted_before=case.return_untold)
+    work.ended(answer.step, answer.step_reason)
     log.info("turn_answered", step=answer.step, reason=answer.step_reason, **_numbers(answer))
     return Result.NO_REPLY if answer.step == "silence" else Result.ANSWERED
 
 
 def _cancelled(r: AnswerResources, claim: Claim) -> Result:
     """A person has the conversation."""
+    work.ended("cancelled", "taken_over")
     with r.db.transaction(claim.company_id) as conn:
         turns.finish(conn, claim, "cancelled")
     return Result.CANCELLED

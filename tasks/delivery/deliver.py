@@ -21,6 +21,7 @@ from shared.resilience.lease_records import LeaseRecord
 from shared.store.db.pool import Conn, describe, set_companies
 from shared.store.delivery import outbound, send_results
 from shared.store.delivery.outbound import Claim, Outbound
+from shared.telemetry import work
 from tasks.delivery import metrics, recording
 from tasks.delivery.recording import Begun
 from tasks.delivery.resources import DeliveryResources
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 REAUTH_RETRY_S = 300.0
 DELIVERED_HERE = SendOutcome("sent", "stored_here")
+MOVED_ON = "moved_on"
+"""The part is not this process' to send any more: another has it, or its message was taken back."""
 
 
 class Result(Enum):
@@ -41,11 +44,12 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How it went. company: the cursor for the next call. again_in_s: when this conversation has more to send,
-    None if it has not."""
+    """How it went. company: the cursor for the next call. code: how it went, for people: `sent`, `retry:rate_limited`.
+    again_in_s: when this conversation has more to send, None if it has not."""
 
     result: Result
     company: int
+    code: str
     again_in_s: float | None = None
 
 
@@ -58,8 +62,14 @@ class InDoubt:
 
 
 Settled = Begun | Delivered | InDoubt
-Taken = Settled | Claim
-"""A claimed part: about to leave, or settled without a request; a claim still has to be begun, on its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A claimed part. settled: about to leave, or settled without a request; None: still to be begun, on its own."""
+
+    claim: Claim
+    settled: Settled | None
 
 
 def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
@@ -88,7 +98,7 @@ def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> C
         with r.db.transaction() as conn:
             claims = _claim(r, conn, after_company, room)
         r.lease_records.note(map(_piece, claims))
-    taken = [begun.get(claim, claim) for claim in claims]
+    taken = [Taken(claim, begun.get(claim)) for claim in claims]
     companies = [claim.company_id for claim in claims]
     return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
 
@@ -113,28 +123,33 @@ def deliver_next_part(r: DeliveryResources, after_company: int) -> Delivered:
     """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
     for taken in take_due(r, after_company, ClaimCapacity(1)).pieces:
         return deliver(r, taken)
-    return Delivered(Result.NOTHING_DUE, 0)
+    return Delivered(Result.NOTHING_DUE, 0, "nothing_due")
 
 
 def deliver(r: DeliveryResources, taken: Taken) -> Delivered:
     """Send a part that was taken."""
-    if isinstance(taken, Delivered):
-        return taken
-    claim = _claim_of(taken)
+    claim = taken.claim
+    key = f"part-{claim.company_id}-{claim.outbound_id}"
     try:
-        return _deliver(r, taken)
+        with work.piece("delivery.send_part", key, company=claim.company_id, part=claim.outbound_id):
+            delivered = _deliver(r, taken)
+            _tell(delivered)
+            return delivered
     finally:
         r.lease_records.forget(_piece(claim))
 
 
-def _claim_of(taken: Begun | InDoubt | Claim) -> Claim:
-    if isinstance(taken, InDoubt):
-        return taken.begun.claim
-    return taken if isinstance(taken, Claim) else taken.claim
+def _tell(delivered: Delivered) -> None:
+    if delivered.result is Result.SENT or delivered.code == MOVED_ON:
+        work.ended(delivered.code)
+    elif delivered.result is Result.POSTPONED:
+        work.retried(delivered.code)
+    else:
+        work.failed(delivered.code)
 
 
-def _deliver(r: DeliveryResources, taken: Begun | InDoubt | Claim) -> Delivered:
-    settled = _begin_one(r, taken) if isinstance(taken, Claim) else taken
+def _deliver(r: DeliveryResources, taken: Taken) -> Delivered:
+    settled = taken.settled or _begin_one(r, taken.claim)
     if isinstance(settled, Delivered):
         return settled
     if isinstance(settled, InDoubt):
@@ -166,10 +181,10 @@ def _revert_send(r: DeliveryResources, begun: Begun) -> Delivered:
     told of; if it is not there after all, that says nothing."""
     if begun.outgoing is None:
         r.live.tell([_chat(begun.part)], MessageStored())
-        return Delivered(Result.UNSENT, begun.claim.company_id, begun.next_due_s)
+        return Delivered(Result.UNSENT, begun.claim.company_id, MOVED_ON, begun.next_due_s)
     if recording.revert_send(r, begun):
-        return Delivered(Result.POSTPONED, begun.claim.company_id, 0.0)
-    return Delivered(Result.UNSENT, begun.claim.company_id)
+        return Delivered(Result.POSTPONED, begun.claim.company_id, "database_unavailable", 0.0)
+    return Delivered(Result.UNSENT, begun.claim.company_id, MOVED_ON)
 
 
 def _begin(r: DeliveryResources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Settled]:
@@ -186,7 +201,7 @@ def _begin(r: DeliveryResources, conn: Conn, claims: Sequence[Claim]) -> dict[Cl
     if leaving:
         attempts = outbound.begin_sends(conn, list(leaving), record_deadline_s=r.settings.delivery.record_deadline_s)
         for claim, outgoing in leaving.items():
-            gone = Delivered(Result.UNSENT, claim.company_id)
+            gone = Delivered(Result.UNSENT, claim.company_id, MOVED_ON)
             settled[claim] = Begun(claim, parts[claim], attempts[claim], outgoing) if claim in attempts else gone
     return settled
 
@@ -194,7 +209,7 @@ def _begin(r: DeliveryResources, conn: Conn, claims: Sequence[Claim]) -> dict[Cl
 def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None) -> Outgoing | Begun | Delivered:
     """Whether a part may leave: what is sent then, or what became of it instead."""
     if part is None:
-        return Delivered(Result.UNSENT, claim.company_id)
+        return Delivered(Result.UNSENT, claim.company_id, MOVED_ON)
     platform = r.platforms[part.platform]
     refused = _refusal(part, platform.patience)
     if refused is not None:
@@ -202,7 +217,7 @@ def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None
         send_results.fail_rest(conn, claim.company_id, claim.outbound_id, refused)
         metrics.GIVEN_UP.inc(part.platform, refused)
         log.warning("part_given_up", outbound_id=part.id, company_id=part.company_id, meaning=refused)
-        return Delivered(Result.UNSENT, claim.company_id)
+        return Delivered(Result.UNSENT, claim.company_id, f"given_up:{refused}")
     if platform.local_delivery:
         return _settle_here(r, conn, claim, part)
     try:
@@ -211,12 +226,12 @@ def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None
         outbound.postpone(conn, claim, delay_s=REAUTH_RETRY_S, meaning="credentials_sealed")
         metrics.POSTPONED.inc(part.platform, "credentials_sealed")
         recording.need_reauth(conn, part)
-        return Delivered(Result.POSTPONED, claim.company_id, REAUTH_RETRY_S)
+        return Delivered(Result.POSTPONED, claim.company_id, "reauth:credentials_sealed", REAUTH_RETRY_S)
     wait_s = r.limiter.take(platform.rates(str(part.channel_id), part.chat))
     if wait_s > 0:
         outbound.postpone(conn, claim, delay_s=wait_s, meaning="rate_limited")
         metrics.POSTPONED.inc(part.platform, "rate_limited")
-        return Delivered(Result.POSTPONED, claim.company_id, wait_s)
+        return Delivered(Result.POSTPONED, claim.company_id, "own_rate_limit", wait_s)
     return outgoing
 
 
@@ -233,11 +248,11 @@ def _settle_here(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound)
     """The customer reads our tables: attempt and result are one commit, so the outcome of these is always known."""
     begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.delivery.record_deadline_s)
     if claim not in begun:
-        return Delivered(Result.UNSENT, claim.company_id)
+        return Delivered(Result.UNSENT, claim.company_id, MOVED_ON)
     attempt = begun[claim]
     recorded = send_results.record(conn, claim, attempt.number, DELIVERED_HERE, delay_s=0, duration_ms=0)
     if recorded is None:
-        return Delivered(Result.UNSENT, claim.company_id)
+        return Delivered(Result.UNSENT, claim.company_id, MOVED_ON)
     recording.follow(r, conn, part, DELIVERED_HERE)
     return Begun(claim, part, attempt, None, recorded.next_due_s)
 
@@ -250,7 +265,7 @@ def _tell_here(r: DeliveryResources, begun: Begun) -> Delivered:
         "part_delivered", outbound_id=part.id, company_id=part.company_id, part=part.part,
         attempt=begun.attempt.number, status=DELIVERED_HERE.status, meaning=DELIVERED_HERE.meaning, duration_ms=0,
     )  # fmt: skip
-    return Delivered(Result.SENT, part.company_id, begun.next_due_s)
+    return Delivered(Result.SENT, part.company_id, DELIVERED_HERE.meaning, begun.next_due_s)
 
 
 def _chat(part: Outbound) -> Chat:
@@ -267,6 +282,7 @@ def _refusal(part: Outbound, patience: Patience) -> str | None:
 
 def _send(r: DeliveryResources, begun: Begun, outgoing: Outgoing) -> Delivered:
     part, attempt, company_id = begun.part, begun.attempt.number, begun.claim.company_id
+    work.about(conversation=part.conversation_id, channel=part.channel_id)
     outcome, duration_ms = _request(r, part, outgoing)
     wait_s = _wait_s(r, part, attempt, outcome)
     recorded = recording.record(r, begun, outcome, wait_s=wait_s, duration_ms=duration_ms)
@@ -274,13 +290,14 @@ def _send(r: DeliveryResources, begun: Begun, outgoing: Outgoing) -> Delivered:
     log.info("part_delivered", **fields, status=outcome.status, meaning=outcome.meaning, duration_ms=duration_ms)
     if recorded is None:
         log.warning("part_not_recorded", **fields)
-        return Delivered(Result.UNSENT, company_id)
+        return Delivered(Result.UNSENT, company_id, MOVED_ON)
     faults.reach("deliver.after_record")
+    code = f"{outcome.status}:{outcome.meaning}"
     if outcome.status == "sent":
-        return Delivered(Result.SENT, company_id, recorded.next_due_s)
+        return Delivered(Result.SENT, company_id, "sent", recorded.next_due_s)
     if outcome.status in ("retry", "reauth"):
-        return Delivered(Result.POSTPONED, company_id, wait_s)
-    return Delivered(Result.UNSENT, company_id)
+        return Delivered(Result.POSTPONED, company_id, code, wait_s)
+    return Delivered(Result.UNSENT, company_id, code)
 
 
 def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:

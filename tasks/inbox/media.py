@@ -18,6 +18,7 @@ from shared.resilience.egress import EgressRefused, Fetched, TooLarge
 from shared.store.inbox import media
 from shared.store.inbox.media import Claim, Stored, Wanted
 from shared.store.tenants import limits
+from shared.telemetry import work
 from tasks.inbox import metrics
 from tasks.inbox.resources import InboxResources
 from tasks.tenants import allowance
@@ -58,6 +59,12 @@ def fetch_next(r: InboxResources, after_company: int) -> tuple[Result, int]:
         claim = media.claim(conn, after_company, lease_s=lease_s)
     if claim is None:
         return Result.NOTHING_DUE, 0
+    key = f"medium-{claim.company_id}-{claim.message_id}-{claim.ordinal}"
+    with work.piece("inbox.fetch_medium", key, company=claim.company_id, message=claim.message_id):
+        return _fetch_claimed(r, claim), claim.company_id
+
+
+def _fetch_claimed(r: InboxResources, claim: Claim) -> Result:
     fields = {"company_id": claim.company_id, "message_id": claim.message_id, "ordinal": claim.ordinal}
     platform = "unknown"
     try:
@@ -65,7 +72,8 @@ def fetch_next(r: InboxResources, after_company: int) -> tuple[Result, int]:
             wanted = media.load(conn, claim)
             if wanted is None:  # the message lost its attachments meanwhile: nobody wants this any more
                 media.fail(conn, claim, "deleted")
-                return Result.ENDED, claim.company_id
+                work.ended("deleted")
+                return Result.ENDED
             allowance.take(
                 conn, claim.company_id, limits.MEDIA_FETCHES, now=r.clock.now(), contact_id=wanted.contact_id,
                 spread=r.rng.random(),
@@ -74,7 +82,8 @@ def fetch_next(r: InboxResources, after_company: int) -> tuple[Result, int]:
         outcome, reason = _fetch(r, claim, wanted), None
     except DatabaseUnavailable:
         log.warning("media_left", **fields)  # the lease ends by itself, and the row is found again
-        return Result.RETRY, claim.company_id
+        work.retried("database_unavailable")
+        return Result.RETRY
     except SwitchboardError as e:
         outcome, reason = _failed(r, claim, e)
     except Exception as e:
@@ -82,7 +91,8 @@ def fetch_next(r: InboxResources, after_company: int) -> tuple[Result, int]:
         outcome, reason = _failed(r, claim, e)
     metrics.MEDIA.inc(platform, outcome.value, reason or "")
     log.info("media_fetched", **fields, outcome=outcome.value, reason=reason, attempts=claim.attempts)
-    return outcome, claim.company_id
+    {Result.STORED: work.ended, Result.RETRY: work.retried}.get(outcome, work.failed)(outcome.value, reason)
+    return outcome
 
 
 def _fetch(r: InboxResources, claim: Claim, wanted: Wanted) -> Result:

@@ -22,6 +22,7 @@ from shared.store.knowledge import documents as store
 from shared.store.knowledge import imports, sites
 from shared.store.knowledge.imports import Claim, Import
 from shared.store.tenants import limits
+from shared.telemetry import work
 from tasks.dispatch import ClaimCapacity, Claimed
 from tasks.knowledge.resources import KnowledgeResources
 from tasks.tenants import allowance
@@ -72,11 +73,18 @@ def import_next(r: KnowledgeResources, after_company: int) -> tuple[Result, int]
 
 def do(r: KnowledgeResources, claim: Claim) -> Result:
     """Import what was claimed: it becomes a document, or it is marked as failed with the reason, or postponed."""
+    key = f"import-{claim.company_id}-{claim.import_id}-{claim.version}"
+    with work.piece("knowledge.import_document", key, company=claim.company_id, **{"import": claim.import_id}):
+        return _do(r, claim)
+
+
+def _do(r: KnowledgeResources, claim: Claim) -> Result:
     bound = {"company_id": claim.company_id, "import_id": claim.import_id}
     try:
         _import(r, claim)
     except DatabaseUnavailable:
         log.warning("import_left", **bound, reason="database_unavailable")
+        work.retried("database_unavailable")
         return Result.RETRY
     except Permanent as e:
         return _failed(r, claim, str(e))
@@ -84,6 +92,7 @@ def do(r: KnowledgeResources, claim: Claim) -> Result:
         with r.db.transaction(claim.company_id) as conn:
             imports.postpone(conn, claim, delay_s=e.retry_after_s or 0.0, reason=str(e), tried=False)
         log.warning("import_waits", **bound, reason=e.reason)
+        work.retried("waits", e.reason)
         return Result.RETRY
     except Exception as e:
         if claim.attempts >= (KILLED_MAX if isinstance(e, ReaderLost) and e.killed else ATTEMPTS_MAX):
@@ -92,9 +101,11 @@ def do(r: KnowledgeResources, claim: Claim) -> Result:
         with r.db.transaction(claim.company_id) as conn:
             imports.postpone(conn, claim, delay_s=wait_s, reason=describe(e))
         log.warning("import_failed", **bound, attempts=claim.attempts, exc_info=e)
+        work.retried(describe(e))
         return Result.RETRY
     faults.reach("import.after_commit")
     log.info("imported", **bound)
+    work.ended("imported")
     return Result.DONE
 
 
@@ -102,6 +113,7 @@ def _failed(r: KnowledgeResources, claim: Claim, reason: str) -> Result:
     with r.db.transaction(claim.company_id) as conn:
         imports.fail(conn, claim, reason)
     log.warning("import_failed", company_id=claim.company_id, import_id=claim.import_id)
+    work.failed("unreadable")
     return Result.FAILED
 
 

@@ -15,6 +15,7 @@ from shared.store.db.pool import describe
 from shared.store.knowledge import embedding_models, embeddings
 from shared.store.knowledge.embedding_models import EmbeddingModel
 from shared.store.knowledge.embeddings import Claim
+from shared.telemetry import work
 from tasks.knowledge.resources import KnowledgeResources
 
 log = structlog.get_logger(__name__)
@@ -45,13 +46,20 @@ def index_next_document(r: KnowledgeResources, after_company: int) -> tuple[Resu
     if claim is None:
         return Result.NOTHING_DUE, 0
     faults.reach("index.claimed")
-    model = workable[claim.model_id]
+    with work.piece("knowledge.embed_batch", company=claim.company_id, document=claim.document_id):
+        return _index_claimed(r, claim, workable[claim.model_id]), claim.company_id
+
+
+def _index_claimed(r: KnowledgeResources, claim: Claim, model: EmbeddingModel) -> Result:
     bound = {"company_id": claim.company_id, "document_id": claim.document_id, "embedding_model": model.name}
     try:
-        return _index(r, claim, model), claim.company_id
+        result = _index(r, claim, model)
+        work.ended(result.value)
+        return result
     except DatabaseUnavailable:
         # the lease ends by itself, and the document is found again
         log.warning("index_left", **bound, reason="database_unavailable")
+        work.retried("database_unavailable")
     except Exception as e:
         if isinstance(e, BreakerOpen):
             r.embedding_models.back_off(model.id, e.retry_after_s or RETRY_BASE_S)
@@ -59,7 +67,8 @@ def index_next_document(r: KnowledgeResources, after_company: int) -> tuple[Resu
         with r.db.transaction(claim.company_id) as conn:
             embeddings.postpone(conn, claim, delay_s=wait_s, error=describe(e))
         log.warning("index_failed", **bound, attempts=claim.attempts, exc_info=e)
-    return Result.RETRY, claim.company_id
+        work.retried(describe(e))
+    return Result.RETRY
 
 
 def _workable(r: KnowledgeResources) -> dict[int, EmbeddingModel]:

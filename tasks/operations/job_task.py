@@ -35,19 +35,20 @@ class JobTask(Step):
     abstract = True
     job: Job
 
-    def run_job(self) -> None:
+    def run_job(self) -> str:
         """Run the job if its hour has come, and wake itself again where its time was over before its work: other jobs'
-        wake-ups stand between."""
+        wake-ups stand between. Returns how it went, which Flower shows."""
         r = self.process.resources
         ran = run_due(self.job, r.settings, r.clock, r)
         if ran is None:
-            return
+            return "not_due"
         log.info(
             "job_ran", job=self.name, outcome=ran.outcome, batches=ran.batches, rows=ran.rows, bytes=ran.size,
             duration_ms=round(ran.seconds * 1000),
         )  # fmt: skip
         if ran.outcome == "more":
             wake_up(self)
+        return ran.outcome
 
 
 def task_of(job: Job, does: str, **options: Any) -> JobTask:
@@ -55,8 +56,8 @@ def task_of(job: Job, does: str, **options: Any) -> JobTask:
     `maintenance`, whose worker alone holds the owner's URL."""
     module = sys._getframe(1).f_globals["__name__"]  # Celery shows where a task was declared
 
-    def run(self: JobTask) -> None:
-        self.run_job()
+    def run(self: JobTask) -> str:
+        return self.run_job()
 
     run.__doc__, run.__module__ = does, module
     options = {"runs_on": queues.MAINTENANCE, **options}
