@@ -1,8 +1,8 @@
 """Tells Flower of each piece of work, as Celery's own task events: batches on one background thread.
 
 Celery's worker publishes each event by itself, which took 1.06 ms of CPU a piece; here whatever came within half a
-second goes out as one message. While the broker is away events are kept up to a bound; those beyond it are dropped and
-counted.
+second goes out as one message. While the broker is away or nobody listens the newest are kept, up to a bound; those
+beyond it are dropped and counted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.events import EventDispatcher
+from kombu.transport import redis
+from kombu.utils.json import dumps
 
 from shared.store.db.pool import describe
 from shared.telemetry.work import Piece
@@ -26,10 +28,9 @@ log = structlog.get_logger(__name__)
 BATCH = 100
 FLUSH_AFTER_S = 0.5
 KEPT_MAX = 10_000
-"""Reports, two a piece; about 5 MB."""
-ENDINGS_ONLY_FROM = 8_000
-"""Above so many only endings are kept: each of them says all that its beginning said."""
-AWAY_PAUSE_S = 1.0
+"""Reports, two a piece; about 5 MB. Each ending says all that its beginning said, so that the oldest may go."""
+PAUSE_S = 1.0
+"""Between attempts while the broker is away or nobody listens."""
 CLOSE_WITHIN_S = 3.0
 TEXT_MAX = 200
 
@@ -45,7 +46,9 @@ class WorkEvents:
 
     def __init__(self, app: Celery, hostname: str) -> None:
         self._app, self._hostname = app, hostname
-        self._waiting: deque[Sequence[Event]] = deque()
+        self._waiting: deque[Sequence[Event]] = deque(maxlen=KEPT_MAX)
+        self._batch: list[Sequence[Event]] = []
+        """Taken from there, until somebody has heard it."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -54,14 +57,12 @@ class WorkEvents:
 
     def report(self, piece: Piece) -> None:
         """Have a piece told that begins or has ended. Without effect after close()."""
-        limit = ENDINGS_ONLY_FROM if piece.ending is None else KEPT_MAX
-        if len(self._waiting) >= limit:
-            metrics.WORK_EVENTS_DROPPED.inc()
-            return
         events = _events(piece)
         with self._changed:
             if self._closing:
                 return
+            if len(self._waiting) == KEPT_MAX:
+                metrics.WORK_EVENTS_DROPPED.inc()
             self._waiting.append(events)
             if self._thread is None:  # begun here and not before: never ahead of a fork
                 self._thread = threading.Thread(target=self._run, name="work-events", daemon=True)
@@ -78,51 +79,76 @@ class WorkEvents:
             self._thread.join(timeout=CLOSE_WITHIN_S)
 
     def _run(self) -> None:
-        while not self._closing or self._waiting:
+        while True:
             try:
                 self._publish_over_a_connection()
+                return
             except Exception as e:  # noqa: BLE001  whatever the broker or its client raised, work goes on untold
                 if not self._away:
                     self._away = True
                     log.warning("work_events_wait", error=describe(e))
-                with self._changed:
-                    if self._closing:
-                        metrics.WORK_EVENTS_DROPPED.inc(by=len(self._waiting))
-                        return
-                    self._changed.wait(AWAY_PAUSE_S)
+                if self._pause():
+                    metrics.WORK_EVENTS_DROPPED.inc(by=len(self._batch) + len(self._waiting))
+                    return
+
+    def _pause(self) -> bool:
+        """Wait before the next attempt; returns whether this is closing."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closing, timeout=PAUSE_S)
 
     def _publish_over_a_connection(self) -> None:
-        """Publish until closed; what could not be published waits on."""
+        """Publish until closed. What could not be published, or was while nobody listened, is published again."""
         with self._app.connection_for_write() as connection:
+            if isinstance(connection.transport, redis.Transport):
+                connection.transport.Channel = CountingChannel  # before it connects, which opens the first
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+            channel = connection.channel()
             publisher = EventDispatcher(
-                connection, hostname=self._hostname, app=self._app, buffer_while_offline=False, groups=["task"],
-                buffer_group=frozenset({"task"}), buffer_limit=4 * BATCH,
+                connection, channel=channel, hostname=self._hostname, app=self._app, buffer_while_offline=False,
+                groups=["task"], buffer_group=frozenset({"task"}), buffer_limit=4 * BATCH,
             )  # fmt: skip
-            while batch := self._next_batch():
-                for events in batch:
+            while self._take_batch():
+                for events in self._batch:
                     for kind, fields in events:
                         publisher.send(kind, **fields)
                 publisher.flush(errors=False)
-                self._told(batch)
+                self._back()
+                # A broker that does not say how many listen is taken at its word.
+                if getattr(channel, "listeners", 1) or self._pause():
+                    self._told()
 
-    def _next_batch(self) -> list[Sequence[Event]]:
-        """The oldest reports, which stay where they are until they are published; empty when closed."""
+    def _take_batch(self) -> bool:
+        """Have the oldest reports in `_batch`; False when closed and nothing is left."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._waiting)
-            self._changed.wait_for(lambda: self._closing or len(self._waiting) >= BATCH, timeout=FLUSH_AFTER_S)
-            return [self._waiting[i] for i in range(min(BATCH, len(self._waiting)))]
+            if not self._batch:
+                self._changed.wait_for(lambda: self._closing or self._waiting)
+                self._changed.wait_for(lambda: self._closing or len(self._waiting) >= BATCH, timeout=FLUSH_AFTER_S)
+                self._batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            return bool(self._batch)
 
-    def _told(self, batch: Sequence[Sequence[Event]]) -> None:
-        for _ in batch:
-            self._waiting.popleft()
-        cpu_s = time.thread_time()
-        metrics.WORK_EVENTS_CPU.inc(by=cpu_s - self._cpu_s)
-        self._cpu_s = cpu_s
-        metrics.WORK_EVENTS.inc(by=sum(map(len, batch)))
+    def _back(self) -> None:
         if self._away:
             self._away = False
             log.info("work_events_go_on")
+
+    def _told(self) -> None:
+        metrics.WORK_EVENTS.inc(by=sum(map(len, self._batch)))
+        cpu_s = time.thread_time()
+        metrics.WORK_EVENTS_CPU.inc(by=cpu_s - self._cpu_s)
+        self._batch, self._cpu_s = [], cpu_s
+
+
+class CountingChannel(redis.Channel):
+    """A channel of kombu that keeps how many were subscribed when it last published, which Redis says and kombu throws
+    away: what is published between a broker's restart and Flower's next subscription is lost."""
+
+    listeners = 0
+
+    def _put_fanout(self, exchange: str, message: object, routing_key: str, **_: object) -> None:
+        topics = self._get_publish_topics(exchange, routing_key)  # type: ignore[no-untyped-call]
+        payload = dumps(message)  # type: ignore[no-untyped-call]
+        with self.conn_or_acquire() as client:
+            self.listeners = sum(client.publish(topic, payload) for topic in topics)
 
 
 def _events(piece: Piece) -> list[Event]:

@@ -499,6 +499,6 @@ def test_a_part_begun_by_itself_may_be_in_doubt_too(
         [claim] = outbound.claim_several(conn, 0, limit=1, lease_s=10, unblock_s=60)
     monkeypatch.setattr(station.r, "db", LosesAnAnswer(station.r.db, committed=True))
 
-    assert deliver.deliver(station.r, claim).result is Result.POSTPONED
+    assert deliver.deliver(station.r, deliver.Taken(claim, None)).result is Result.POSTPONED
 
     assert (_parts(station), station.telegram.asked) == ([("queued", "never_left")], 0)
