@@ -78,13 +78,6 @@ class _Conversation:
         return self.returned or self.locked.bot_enabled or self.locked.status in ("paused", "closed")
 
     @property
-    def unread(self) -> int:
-        """After the batch."""
-        read = max(self.locked.read_seq, self.read_to or 0)
-        ahead = sum(number > read for number in {*self.locked.read_ahead, *self.read_ahead})
-        return self.locked.customer_seq + self.customers - read - ahead
-
-    @property
     def next_seq(self) -> int:
         return (self.last.seq if self.last else self.locked.message_count) + 1
 
@@ -109,9 +102,9 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     messages.ask(conn, {(p.home.company_id, was.id): (p.event.dedupe_key, p.event.text) for p, was in talk.asked})
     batch.filled |= {(message.company_id, message.conversation_id) for message in new}
     touched = talk.conversations
-    conversations.advance(conn, _heads(touched, ids))
+    unread = conversations.advance(conn, _heads(touched, ids))
     for place, one in touched.items():
-        batch.count(place[0], one.customers, one.unread - one.locked.unread)
+        batch.count(place[0], one.customers, unread.get(place, one.locked.unread) - one.locked.unread)
     taken = [place for place, one in touched.items() if one.taken_over]
     turns.cancel_all(conn, taken)
     conversation_bulk.set_paused(conn, {place: one.paused for place, one in touched.items() if one.paused is not None})

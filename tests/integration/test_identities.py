@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from shared.store.inbox import company_totals, conversation_list, messages
+from shared.store.lifecycle import archive, archive_runs, data_subjects
 from tasks.answers.reply import Result
 from tests.factories import Bot
 from tests.integration import accounts
@@ -243,5 +246,37 @@ def test_two_intakes_at_once_end_with_one_contact(station: Station, number: Bot)
     assert not failed
     assert station.rows("SELECT count(*) FROM contacts") == [(1,)]
     assert station.rows("SELECT count(*), count(DISTINCT seq), max(seq) FROM messages") == [(25, 25, 25)]
-    assert station.rows("SELECT customer_seq - read_seq - cardinality(read_ahead) FROM conversations") == [(25,)]
+    assert station.rows("SELECT unread_of(customer_seq, read_seq, read_beyond) FROM conversations") == [(25,)]
     assert station.rows("SELECT unread FROM company_totals") == [(25,)]
+
+
+@pytest.mark.parametrize("archived", ["first", "second", "both"])
+def test_archived_messages_of_a_joined_contact_are_the_one_contact_s(
+    station: Station, number: Bot, archived: str
+) -> None:
+    _receive(station, number, *(_says(f"number {n}", OTHER) for n in range(3)))
+    _receive(station, number, *(_says(f"user {n}", None, USER) for n in range(3)))
+    station.execute("UPDATE turns SET state = 'no_reply', finished_at = now(), epoch = epoch + 1")
+    if archived != "both":
+        station.execute(
+            "UPDATE conversations SET last_message_at = now() + interval '9 days' WHERE chat = %s",
+            USER if archived == "first" else OTHER,
+        )
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as owner:
+        run, later = archive_runs.begin_run(owner), datetime.now(UTC) + timedelta(days=1)
+        with owner.transaction():
+            found = archive.pick(owner, number.company_id, before=later, keep=1, limit=99, after=None)
+            archive.move(owner, number.company_id, found, run)
+
+        _receive(station, number, _says("both", OTHER, USER))
+
+        assert station.rows("SELECT count(*) FROM contacts") == [(1,)]
+        assert sorted(_page(station, number), key=str) == sorted(
+            ["both", *(f"{who} {n}" for who in ("number", "user") for n in range(3))]
+        )
+        [contact] = data_subjects.find(owner, number.company_id, USER)
+        [part] = data_subjects.parts(owner, contact)
+        assert part.alone
+        said = data_subjects.said(owner, contact, part)
+        assert {row["contact_id"] for row in said} == {contact.id}
+        assert [row["seq"] for row in said] == list(range(1, 8))

@@ -205,14 +205,3 @@ def test_a_refused_send_that_tells_the_new_id_joins_both(station: Station, bot: 
 
     assert station.rows("SELECT chat, message_count FROM conversations") == [(str(NEW), 3)]
     assert [chat for _, chat, _ in station.telegram.sent] == [str(NEW)]
-
-
-def test_where_both_are_archived_both_stay_and_sends_follow(station: Station, bot: Bot) -> None:
-    receive(station, bot, said("one?", GROUP), said("two?", SUPERGROUP))
-    station.execute("UPDATE conversations SET archived_seq = 1")
-
-    receive(station, bot, went())
-
-    assert station.rows("SELECT chat, migrated_to FROM conversations ORDER BY id") == [
-        (str(OLD), str(NEW)), (str(NEW), None),
-    ]  # fmt: skip

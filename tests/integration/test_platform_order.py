@@ -150,7 +150,7 @@ def test_the_read_position_stays_exact(station: Station, bot: Bot) -> None:
     assert _unread(station, bot) == 1
     receive(station.inbox, bot, message("m6", "6", at_s=70))
     assert _read(station, bot, 4) == 1
-    assert station.rows("SELECT read_seq, read_ahead FROM conversations") == [(5, [])]
+    assert station.rows("SELECT read_seq, read_beyond::text FROM conversations") == [(5, "{}")]
     assert _read(station, bot) == 0
     assert _unread(station, bot) == 0
 

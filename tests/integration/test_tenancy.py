@@ -36,7 +36,8 @@ OPERATORS_ONLY = {
 """Tables without a company_id. Whoever adds another one says here why it needs no company."""
 
 LOOKS_OVER_THE_FENCE = {
-    "agent_of_key", "channels_to_watch", "claim_imports", "claim_indexing", "claim_media",
+    "agent_of_key", "archive_change_contact", "archive_move",
+    "channels_to_watch", "claim_imports", "claim_indexing", "claim_media",
     "claim_parts", "claim_turns", "company_ids", "count_answers", "disabled_routes_of",
     "add_embedding_model", "ensure_embedding_model",
     "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_resolve",
@@ -111,6 +112,10 @@ def _seed(conn: Conn, bot: Bot) -> None:
     conn.execute(
         "INSERT INTO moved_chats (company_id, channel_id, chat, moved_to)"
         " SELECT company_id, id, '-1', '-1001' FROM channels WHERE company_id = %s", (company,),
+    )  # fmt: skip
+    conn.execute(
+        "INSERT INTO merged_conversations (company_id, id, merged_into)"
+        " SELECT company_id, 0, id FROM conversations WHERE company_id = %s", (company,),
     )  # fmt: skip
     imports.note(conn, company, source="a", name="a", folder=None, document_id=document, reason=None)
     index_audit.record(conn, company, recall=0.9, questions=1, ef_search=200)

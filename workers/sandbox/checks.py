@@ -116,7 +116,7 @@ def counters(system: System) -> list[str]:
         SELECT count(*)
         FROM company_totals t
         WHERE t.unread <> (
-            SELECT coalesce(sum(customer_seq - read_seq - cardinality(read_ahead)), 0)
+            SELECT coalesce(sum(unread_of(customer_seq, read_seq, read_beyond)), 0)
             FROM conversations c
             WHERE c.company_id = t.company_id
         )

@@ -300,8 +300,8 @@ def reactions_of(conn: Conn, company_id: int, message_ids: Sequence[int]) -> dic
 TAKE_BACK = """
     /* changes.take_back */
     WITH gone AS (
-        SELECT c.company_id, c.id, array_agg(c.customer_seq - later.count) AS numbers,
-            c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread
+        SELECT c.company_id, c.id, range_agg(int8range(n.number, n.number + 1)) AS numbers,
+            unread_of(c.customer_seq, c.read_seq, c.read_beyond) AS unread
         FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS k (company_id, conversation_id, seq)
         CROSS JOIN LATERAL (
             SELECT *
@@ -323,15 +323,16 @@ TAKE_BACK = """
                 LIMIT c.customer_seq - c.read_seq
             ) m
         ) later
-        WHERE c.customer_seq - later.count > c.read_seq
-        GROUP BY c.company_id, c.id, c.customer_seq, c.read_seq, c.read_ahead
+        CROSS JOIN LATERAL (SELECT c.customer_seq - later.count) AS n (number)
+        WHERE n.number > c.read_seq
+        GROUP BY c.company_id, c.id, c.customer_seq, c.read_seq, c.read_beyond
     )
     UPDATE conversations c
-    SET read_ahead = c.read_ahead || g.numbers
+    SET read_beyond = c.read_beyond + g.numbers
     FROM gone g
     WHERE c.company_id = g.company_id
       AND c.id = g.id
-    RETURNING c.company_id, g.unread - (c.customer_seq - c.read_seq - cardinality(c.read_ahead))
+    RETURNING c.company_id, g.unread - (unread_of(c.customer_seq, c.read_seq, c.read_beyond))
 """
 
 

@@ -35,7 +35,7 @@ RECONCILE_TOTALS = """
     SET customer_messages = s.messages, unread = s.unread
     FROM (
         SELECT coalesce(sum(customer_seq), 0) AS messages,
-            coalesce(sum(customer_seq - read_seq - cardinality(read_ahead)), 0) AS unread
+            coalesce(sum(unread_of(customer_seq, read_seq, read_beyond)), 0) AS unread
         FROM conversations
         WHERE company_id = %s
     ) s
@@ -78,7 +78,7 @@ DRIFTED_TOTALS = """
     LEFT JOIN company_totals t ON t.company_id = p.id
     LEFT JOIN (
         SELECT company_id, sum(customer_seq) AS messages,
-            sum(customer_seq - read_seq - cardinality(read_ahead)) AS unread
+            sum(unread_of(customer_seq, read_seq, read_beyond)) AS unread
         FROM conversations
         GROUP BY 1
     ) s ON s.company_id = p.id

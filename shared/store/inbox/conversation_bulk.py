@@ -148,7 +148,7 @@ def return_to_bot(conn: Conn, places: Collection[Place]) -> None:
 MARK_ALL_READ = """
     /* conversation_bulk.mark_all_read */
     WITH before AS (
-        SELECT company_id, id, customer_seq - read_seq - cardinality(read_ahead) AS unread
+        SELECT company_id, id, unread_of(customer_seq, read_seq, read_beyond) AS unread
         FROM conversations
         WHERE company_id = ANY (%s::bigint[])
           AND id = ANY (%s::bigint[])

@@ -43,7 +43,7 @@ class Listed:
 ONE = """
     /* conversation_list.one */
     SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
-        c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
+        unread_of(c.customer_seq, c.read_seq, c.read_beyond) AS unread, c.message_count, c.last_message_at,
         c.last_message_role,
         left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
         left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,
@@ -67,7 +67,7 @@ def one(conn: Conn, company_id: int, conversation_id: int) -> Listed | None:
 RECENT = """
     /* conversation_list.recent */
     SELECT c.id, c.channel_id, c.chat, left(p.name, 128) AS contact, c.status, c.bot_enabled,
-        c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread, c.message_count, c.last_message_at,
+        unread_of(c.customer_seq, c.read_seq, c.read_beyond) AS unread, c.message_count, c.last_message_at,
         c.last_message_role,
         left(c.last_message_preview, 120) AS last_message_preview, c.customer_seq, c.delivery_problem,
         left(c.referral, 200) AS referral, c.attention, c.attention_since, c.bot_off_reason, c.bot_off_at,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import kwargs_row, scalar_row, tuple_row
+from psycopg.rows import class_row, kwargs_row, scalar_row, tuple_row
 
 from shared.errors import DatabaseUnavailable
 from shared.store.db.pool import Conn
@@ -36,14 +36,10 @@ class Locked:
     bot_enabled: bool
     customer_seq: int
     read_seq: int
-    read_ahead: tuple[int, ...] = ()
+    unread: int
     status: str = "open"
     paused: bool = False
     due_back: bool = False
-
-    @property
-    def unread(self) -> int:
-        return self.customer_seq - self.read_seq - len(self.read_ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class Head:
 LOCK_CHATS = """
     /* conversations.ensure_locked */
     SELECT k.chat, c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
-        c.read_ahead, c.status, c.paused_at IS NOT NULL AS paused,
+        unread_of(c.customer_seq, c.read_seq, c.read_beyond) AS unread, c.status, c.paused_at IS NOT NULL AS paused,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
                 greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)
@@ -130,12 +126,8 @@ def ensure_locked(
     return found
 
 
-def _locked(*, read_ahead: Sequence[int], **values: Any) -> Locked:
-    return Locked(read_ahead=tuple(read_ahead), **values)
-
-
 def _locked_chat(*, chat: str, **values: Any) -> tuple[ChatKey, Locked]:
-    locked = _locked(**values)
+    locked = Locked(**values)
     return ChatKey(locked.company_id, locked.channel_id, chat), locked
 
 
@@ -164,8 +156,11 @@ ADVANCE = """
             ELSE coalesce(h.customer_message, c.last_customer_message) END,
         contact_id = coalesce(c.contact_id, h.contact_id),
         read_seq = greatest(c.read_seq, h.read_to),
-        read_ahead = CASE WHEN h.read_ahead = '[]' THEN c.read_ahead
-            ELSE c.read_ahead || ARRAY(SELECT jsonb_array_elements_text(h.read_ahead::jsonb)::bigint) END,
+        read_beyond = CASE WHEN h.read_ahead = '[]' THEN c.read_beyond
+            ELSE c.read_beyond + (
+                SELECT range_agg(int8range(n::bigint, n::bigint + 1))
+                FROM jsonb_array_elements_text(h.read_ahead::jsonb) AS n
+            ) END,
         delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END,
         status = CASE
             WHEN c.status = 'closed' THEN CASE WHEN c.paused_at IS NULL THEN 'open' ELSE 'paused' END
@@ -182,14 +177,15 @@ ADVANCE = """
     WHERE c.company_id = h.company_id
       AND c.id = h.id
       AND c.id = ANY (%s::bigint[])
+    RETURNING c.company_id, c.id, unread_of(c.customer_seq, c.read_seq, c.read_beyond)
 """
 
 
-def advance(conn: Conn, heads: Sequence[Head]) -> None:
-    """Move locked conversations to their newest messages."""
+def advance(conn: Conn, heads: Sequence[Head]) -> dict[tuple[int, int], int]:
+    """Move locked conversations to their newest messages; (company, conversation) → what is unread then."""
     if not heads:
-        return
-    conn.execute(
+        return {}
+    rows = conn.cursor(row_factory=tuple_row).execute(
         ADVANCE,
         [
             [h.company_id for h in heads],
@@ -208,12 +204,13 @@ def advance(conn: Conn, heads: Sequence[Head]) -> None:
             [h.id for h in heads],
         ],
     )
+    return {(company, conversation): unread for company, conversation, unread in rows}
 
 
 LOCK = """
     /* conversations.lock */
     SELECT c.company_id, c.id, c.channel_id, c.message_count, c.bot_enabled, c.customer_seq, c.read_seq,
-        c.read_ahead, c.status, c.paused_at IS NOT NULL AS paused,
+        unread_of(c.customer_seq, c.read_seq, c.read_beyond) AS unread, c.status, c.paused_at IS NOT NULL AS paused,
         CASE
             WHEN c.status = 'handed_over' AND c.bot_off_reason IS DISTINCT FROM 'another_app' THEN coalesce(
                 greatest(c.last_message_at, c.bot_off_at, c.opens_at) + make_interval(secs => c.return_after_s)
@@ -231,7 +228,7 @@ LOCK = """
 
 def lock(conn: Conn, company_id: int, conversation_id: int) -> Locked | None:
     """Lock one conversation. Whoever changes its turns or appends to it comes through here first."""
-    cursor = conn.cursor(row_factory=kwargs_row(_locked))
+    cursor = conn.cursor(row_factory=class_row(Locked))
     cursor.execute(LOCK, (company_id, conversation_id), prepare=True)
     return cursor.fetchone()
 
@@ -340,7 +337,7 @@ def return_to_bot(conn: Conn, company_id: int, conversation_id: int, *, untold: 
 MARK_READ = """
     /* conversations.mark_read */
     WITH before AS (
-        SELECT customer_seq - read_seq - cardinality(read_ahead) AS unread
+        SELECT unread_of(customer_seq, read_seq, read_beyond) AS unread
         FROM conversations
         WHERE company_id = %(company)s
           AND id = %(id)s
@@ -352,7 +349,7 @@ MARK_READ = """
         FROM before
         WHERE c.company_id = %(company)s
           AND c.id = %(id)s
-        RETURNING c.customer_seq - c.read_seq - cardinality(c.read_ahead) AS unread
+        RETURNING unread_of(c.customer_seq, c.read_seq, c.read_beyond) AS unread
     )
     SELECT after.unread, before.unread - after.unread
     FROM after, before

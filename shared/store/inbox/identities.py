@@ -16,6 +16,7 @@ from psycopg.rows import tuple_row
 from shared.store.db.pool import Conn, columns
 from shared.store.inbox import moving
 from shared.store.inbox.conversations import ChatKey
+from shared.store.inbox.merging import Rows, take
 from shared.store.inbox.moving import MovedChat
 
 _LOCKS = 512
@@ -140,7 +141,7 @@ def link(conn: Conn, links: Mapping[Identity, tuple[int, str]]) -> None:
 
 def join(conn: Conn, company_id: int, channel_id: int, survivor: Known, other: Known) -> MovedChat:
     """Make two contacts one: `other`'s conversation, messages, reactions and identities become `survivor`'s, and its
-    row goes, unless some of what it wrote is archived under it. The identities are held alone."""
+    row goes; also what is in the archive. The identities are held alone."""
     there = ChatKey(company_id, channel_id, other.external_id)
     moved = moving.move_chat(conn, there, survivor.external_id)
     values = {
@@ -149,6 +150,7 @@ def join(conn: Conn, company_id: int, channel_id: int, survivor: Known, other: K
     }  # fmt: skip
     for statement in _JOINS:
         conn.execute(statement, values)
+    take(conn, REACTIONS_OF_PERSON, company_id, other.external_id, survivor.external_id, channel=channel_id)
     return moved
 
 
@@ -201,6 +203,15 @@ JOIN_MESSAGES = """
       AND m.conversation_id = c.id
       AND m.contact_id = %(other)s
 """
+JOIN_ARCHIVED = """
+    /* identities.join_archived */
+    SELECT archive_change_contact(%(company)s, c.id, %(other)s, %(contact)s)
+    FROM conversations c
+    WHERE c.company_id = %(company)s
+      AND c.channel_id = %(channel)s
+      AND (c.chat IN (%(name)s, %(other_name)s) OR c.chat LIKE '%%@g.us')
+      AND c.archived_seq > 0
+"""
 JOIN_CONVERSATIONS = """
     /* identities.join_conversations */
     UPDATE conversations
@@ -209,23 +220,11 @@ JOIN_CONVERSATIONS = """
       AND channel_id = %(channel)s
       AND contact_id = %(other)s
 """
-JOIN_REACTIONS = """
-    /* identities.join_reactions */
-    UPDATE message_reactions r
-    SET sender = %(name)s
-    WHERE r.company_id = %(company)s
-      AND r.channel_id = %(channel)s
-      AND r.sender = %(other_name)s
-      AND NOT EXISTS (
-          SELECT 1
-          FROM message_reactions n
-          WHERE n.company_id = r.company_id
-            AND n.channel_id = r.channel_id
-            AND n.target = r.target
-            AND n.chat = r.chat
-            AND n.sender = %(name)s
-      )
-"""
+REACTIONS_OF_PERSON = Rows(
+    "message_reactions", "sender",
+    "n.channel_id = t.channel_id AND n.target = t.target AND n.chat = t.chat AND n.name = t.name",
+    within="t.channel_id = %(channel)s", better="t.at > n.at",
+)  # fmt: skip
 JOIN_NAME = """
     /* identities.join_name */
     UPDATE contacts c
@@ -249,16 +248,8 @@ DELETE_OTHER = """
     DELETE FROM contacts o
     WHERE o.company_id = %(company)s
       AND o.id = %(other)s
-      AND NOT EXISTS (
-          SELECT 1
-          FROM conversations c
-          WHERE c.company_id = o.company_id
-            AND c.channel_id = o.channel_id
-            AND c.contact_id = %(contact)s
-            AND c.archived_seq > 0
-      )
 """
-_JOINS = (JOIN_MESSAGES, JOIN_CONVERSATIONS, JOIN_REACTIONS, JOIN_NAME, JOIN_IDENTITIES, DELETE_OTHER)
+_JOINS = (JOIN_MESSAGES, JOIN_ARCHIVED, JOIN_CONVERSATIONS, JOIN_NAME, JOIN_IDENTITIES, DELETE_OTHER)
 
 
 def of_contacts(conn: Conn, company_id: int, contact_ids: Iterable[int]) -> dict[int, list[str]]:

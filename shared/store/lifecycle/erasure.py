@@ -73,7 +73,7 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
     locked = conn.execute(
         """
         /* erasure.erase_alone */
-        SELECT customer_seq, read_seq + cardinality(read_ahead)
+        SELECT customer_seq, customer_seq - unread_of(customer_seq, read_seq, read_beyond)
         FROM conversations
         WHERE company_id = %(company)s
           AND id = %(conversation)s
