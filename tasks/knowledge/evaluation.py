@@ -20,6 +20,7 @@ from shared.store.knowledge import documents as knowledge
 from shared.store.knowledge import embeddings
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants import companies
+from tasks.knowledge.measures import Asked, Found
 
 BATCH = 64
 EMBED_DEADLINE_S = 600.0
@@ -38,10 +39,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Query:
+    """A question. relevant: the ids of the passages that answer it; empty if that is not said. language: as the file
+    says, or as it was detected."""
+
     id: str
     text: str
     history: tuple[ChatLine, ...]
     transcript: str | None
+    relevant: tuple[str, ...] = ()
+    language: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,16 @@ def read_corpus(path: Path) -> list[Row]:
 
 
 def read_queries(path: Path) -> list[Query]:
-    """Read queries of one `{"id", "text", "history"?: [{"role", "text"}], "transcript_id"?}` per line; other fields are
-    ignored. Raises Permanent naming the invalid line."""
+    """Read queries of one `{"id", "text", "history"?: [{"role", "text"}], "transcript_id"?, "relevant"?: [ids],
+    "lang"?}` per line; other fields are ignored. Raises Permanent naming the invalid line."""
     return [
-        Query(_text(entry, "id"), _text(entry, "text"), _history(entry), _optional(entry, "transcript_id"))
+        Query(
+            _text(entry, "id"), _text(entry, "text"), _history(entry), _optional(entry, "transcript_id"),
+            tuple(map(str, entry.get("relevant") or ())),
+            _optional(entry, "lang") or language.detect(_text(entry, "text")) or "unknown",
+        )
         for entry in _entries(path, ("id", "text"))
-    ]
+    ]  # fmt: skip
 
 
 def load(conn: Conn, name: str, rows: Sequence[Row], embedder: Embedder) -> Corpus:
@@ -147,8 +157,10 @@ def _embed(conn: Conn, company_id: int, embedder: Embedder) -> None:
         conn.execute("ANALYZE chunks, lexemes, knowledge_stats, embeddings, documents")
 
 
-def ask(conn: Conn, corpus: Corpus, queries: Sequence[Query], embedder: Embedder, limit: int) -> Iterator[list[str]]:
-    """Return the ids of the best rows for each query, best first. Call outside a transaction."""
+def ask(
+    conn: Conn, corpus: Corpus, queries: Sequence[Query], embedder: Embedder, limit: int, *, given: int
+) -> Iterator[Found]:
+    """Return what each query finds. given: from how many passages an answer is made. Call outside a transaction."""
     said = [said_before(query.history) for query in queries]
     known = _Known(embedder, [query.text for query in queries], said)
     for query, before in zip(queries, said, strict=True):
@@ -164,7 +176,15 @@ def ask(conn: Conn, corpus: Corpus, queries: Sequence[Query], embedder: Embedder
             found = search.search(
                 conn, corpus.company_id, query.text, limit, meanings.get(query.text), before=before, where=where
             )
-        yield [corpus.names[passage.chunk_id] for passage in found]
+        yield Found([corpus.names[passage.chunk_id] for passage in found], [p.relevance for p in found], given)
+
+
+def asked(queries: Sequence[Query], found: Sequence[Found], *, answerable: bool = True) -> list[Asked]:
+    """Join queries with what they found, for the figures."""
+    return [
+        Asked(query.language, each, frozenset(query.relevant), answerable)
+        for query, each in zip(queries, found, strict=True)
+    ]
 
 
 class _Known:
@@ -206,6 +226,8 @@ def _entries(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
                 raise Permanent("corpus", f"{path}, line {number}: no JSON") from None
             if not isinstance(entry, dict) or any(not isinstance(entry.get(key), str) for key in needed):
                 raise Permanent("corpus", f"{path}, line {number}: should be an object with the texts id and text")
+            if not isinstance(entry.get("relevant") or [], list):
+                raise Permanent("corpus", f"{path}, line {number}: relevant should be a list of ids")
             yield entry
 
 
