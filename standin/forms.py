@@ -21,13 +21,15 @@ REFUSED_PARAMETERS = {
     "no_stream_options": ("stream_options", 422, "Extra inputs are not permitted"),
 }  # fmt: skip
 """Refused only while the request has the parameter: (its name, the status, the words)."""
+FEWEST_TOKENS = 16
+"""In the form `few_tokens` a request that limits its answer to fewer is refused."""
 ANSWERS = (
     "length", "length_reasoning", "error_object", "error_event", "finish_error", "finish_abort", "no_finish", "think",
     "think_unopened", "no_usage", "zero_usage", "sse_as_json", "json_as_text", "json_as_stream", "multi_line", "cr",
     "parts", "refusal", "tool_calls",
 )  # fmt: skip
 _LABELS = {"json_as_text": "text/plain", "json_as_stream": "text/event-stream"}
-FORMS = (*REFUSED_PARAMETERS, *ANSWERS)
+FORMS = (*REFUSED_PARAMETERS, "few_tokens", *ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,10 +152,14 @@ def _form(fault: Fault | None) -> str | None:
 
 
 def _check_parameters(body: Body, fault: Fault | None) -> None:
-    """A server that does not know one of the request's parameters."""
+    """A server that does not know one of the request's parameters, or takes no value as small."""
     name, status, words = forms.REFUSED_PARAMETERS.get(_form(fault) or "", ("", 400, ""))
     if name in body:
         raise Refused(status, words, param=name)
+    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    if _form(fault) == "few_tokens" and isinstance(limit, int) and limit < forms.FEWEST_TOKENS:
+        told = f"Expected a value >= {forms.FEWEST_TOKENS}, but got {limit} instead."
+        raise Refused(400, f"Invalid 'max_output_tokens': integer below minimum value. {told}", param="max_tokens")
 
 
 def _model(body: Body) -> str:

@@ -12,10 +12,10 @@ from gateway.http.json import as_json
 from gateway.http.parameters import ID_MAX, Field, Parameters, Wrong, body_number, called
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource
-from shared.channels.text import storable
 from shared.store.assistants import assistants, policies
 from shared.store.assistants.assistants import Assistant
 from shared.store.db.pool import Conn
+from shared.text import storable
 from shared.triage import texts
 
 WORD_CHARS = 500

@@ -12,12 +12,12 @@ from gateway.http.json import as_json
 from gateway.http.parameters import Field, Parameters, Values, Wrong, query_choice, query_text, read_date
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource
-from shared.channels.text import storable
 from shared.knowledge.extract import BYTES_MAX, FORMATS, format_of
 from shared.model import Rate
 from shared.names import name_of
 from shared.store.db.pool import Conn
 from shared.store.knowledge import documents, embeddings, imports
+from shared.text import storable
 from tasks.knowledge.tasks import embed_due, import_due
 from tasks.wakeups import wake_up
 

@@ -38,13 +38,13 @@ from gateway.http.parameters import (
 from gateway.http.refused import Refused, answer
 from gateway.http.resource import Operation, Resource
 from shared.channels import NAMES
-from shared.channels.text import storable
 from shared.errors import DatabaseUnavailable, NotFound
 from shared.store.db.pool import Conn
 from shared.store.db.redis import connect
 from shared.store.delivery import send_results
 from shared.store.inbound import balance, dead_letters
 from shared.store.inbound.journal import Reader
+from shared.text import storable
 
 log = structlog.get_logger(__name__)
 

@@ -16,11 +16,11 @@ from gateway.http.json import as_json
 from gateway.http.parameters import ID_MAX, Field, Parameters, Wrong, body_number, body_text, read_object, read_time
 from gateway.http.refused import Refused
 from gateway.http.resource import Operation, Resource
-from shared.channels.text import storable
 from shared.store.db.pool import Conn
 from shared.store.inbox import conversations
 from shared.store.knowledge import documents, passages
 from shared.store.knowledge.filters import Filter
+from shared.text import storable
 from tasks.knowledge.tools import LIMIT_MAX, QUESTION_CHARS
 
 LIST_MAX = 200

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from gateway.http.refused import Refused
-from shared.channels.text import storable
+from shared.text import storable
 
 T = TypeVar("T")
 

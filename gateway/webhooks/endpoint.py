@@ -24,8 +24,8 @@ from gateway.http.refused import Refused
 from gateway.webhooks.calls import WebhookCall, WebhookCalls
 from shared import faults
 from shared.channels.base import Platform
-from shared.channels.text import storable
 from shared.errors import Transient
+from shared.text import storable
 
 log = structlog.get_logger(__name__)
 

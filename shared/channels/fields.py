@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.channels.text import storable
+from shared.text import storable
 
 Json = Mapping[str, Any]
 

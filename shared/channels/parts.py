@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from shared.channels import text as plain
 from shared.channels.markdown import Span, spans
-from shared.channels.text import LOOK_AHEAD, Fitting, back_over_space, best_cut, skip_space, without_surrogates
+from shared.channels.text import LOOK_AHEAD, Fitting, back_over_space, best_cut, skip_space
+from shared.text import without_surrogates
 
 _CUT = frozenset({"block", "code", "bold", "italic", "both", "strike"})
 """Markup that may be closed and opened again. Whatever else is marked stays whole."""

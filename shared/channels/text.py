@@ -1,15 +1,14 @@
-"""Text between platforms and us: what can be stored, and how a long answer becomes parts."""
+"""How a long answer becomes parts that a platform takes."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from itertools import accumulate, takewhile
 
 import regex
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+from shared.text import without_surrogates
+
 _CLUSTER = regex.compile(r"\X")
 # \X alone looks back over a whole run of flags at each of them: quadratic. Pairs are taken first.
 _CLUSTERS = regex.compile(r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*|\X")
@@ -25,16 +24,6 @@ LOOK_AHEAD = 5  # the longest separator and one character more
 
 Fitting = Callable[[str, int], int]
 """How many code points of a window, which has at most `limit`, fit in `limit` units."""
-
-
-def without_surrogates(text: str) -> str:
-    """The text with lone surrogates replaced: no encoding takes them."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
-
-
-def storable(text: str) -> str:
-    """The text with NUL and lone surrogates replaced by U+FFFD: PostgreSQL and UTF-8 take neither."""
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def utf16_units(text: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shared.knowledge.extract.base import CHUNKED_CHARS_MAX, CHUNKS_MAX, TITLE_CHARS, Parsed, Turn, Unreadable
 from shared.knowledge.tabled import with_headers
 from shared.model import NewChunk
+from shared.text import without_surrogates
 
 TARGET_CHARS = 900
 """At most so long, so that eight passages fit a prompt and one fits a chat bubble."""
@@ -47,8 +48,7 @@ def clean(text: str) -> str:
     a word reads the same in a document and in a question. Figures above the line stay as they are: 10² is not 102."""
     if text.isascii():
         return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").translate(_PLAIN)
+    text = without_surrogates(text).replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").translate(_PLAIN)
     return unicodedata.normalize("NFC", _FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text))
 
 

@@ -24,7 +24,7 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 RETRY_AFTER_MAX_S = 86_400.0
 """A longer wait is not believed."""
-ABOUT_THE_CALL = ("saturated", "empty", "truncated", "refused", "tool_call")
+ABOUT_THE_CALL = ("saturated", "empty", "truncated", "refused", "tool_call", "reasoning_shown")
 """Outcomes that say nothing about the provider's health: our own pool is full, or this prompt has such an answer."""
 
 

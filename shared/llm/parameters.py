@@ -28,10 +28,17 @@ _DISLIKE = re.compile(
     r"|additional propert|must be|should be|cannot be",
     re.IGNORECASE,
 )
-_TOO_MANY = re.compile(r"too (?:large|high|big|many)|at most|maximum|exceed|less than|<=", re.IGNORECASE)
+_TOO_MANY = re.compile(r"too (?:large|high|big|many)|at most|maximum|exceed|less than|between|<=", re.IGNORECASE)
+_TOO_FEW = re.compile(
+    r"too (?:small|low|short|few)|at least|minimum|below|greater than|more than|between|>=", re.IGNORECASE
+)
 _NUMBER = re.compile(r"(?<![\w.])[0-9]{1,9}(?![\w.]*[0-9])")
 _WORD = re.compile(r"[a-z_]+")
 _READ_CHARS = 4_000
+_LIMITS_NAMES = ("max_output_tokens", "max_new_tokens")
+"""What servers call the limit of tokens by their own or another API's name, whatever it was sent as."""
+LEAST_USUAL, LEAST_BELIEVED = 16, 1_024
+"""The fewest tokens that an answer may be limited to: tried where a server names none, and the most it may name."""
 CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
 
 
@@ -41,11 +48,12 @@ class Parameters:
 
     _tried: Mapping[str, int] = field(default_factory=dict)
     _tokens_most: int | None = None
+    _tokens_least: int | None = None
 
     def body(self, max_tokens: int) -> dict[str, Any]:
         """The request's parameters, the model and its messages excepted. max_tokens: how long the answer may get."""
         values = {
-            "max_tokens": max_tokens if self._tokens_most is None else min(max_tokens, self._tokens_most),
+            "max_tokens": self._limit(max_tokens),
             "temperature": 0.2,
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -68,9 +76,8 @@ class Parameters:
         of, message = self._complained_of(body, messages)
         if of is None:
             return None
-        if of == "max_tokens" and _TOO_MANY.search(message):
-            allowed = [n for n in map(int, _NUMBER.findall(message)) if 0 < n < max_tokens]
-            return replace(self, _tokens_most=max(allowed)) if allowed else None
+        if of == "max_tokens" and (_TOO_MANY.search(message) or _TOO_FEW.search(message)):
+            return self._within(message, self._limit(max_tokens))
         tried = self._tried.get(of, 0) + 1
         return replace(self, _tried={**self._tried, of: tried}) if tried < len(_SPELLINGS[of]) else None
 
@@ -80,7 +87,24 @@ class Parameters:
         asked = [
             f"no {of}" if self._name(of) is None else f"{self._name(of)} instead of {of}" for of in sorted(self._tried)
         ]
-        return (*asked, *([] if self._tokens_most is None else [f"at most {self._tokens_most} tokens"]))
+        least = [] if self._tokens_least is None else [f"at least {self._tokens_least} tokens"]
+        most = [] if self._tokens_most is None else [f"at most {self._tokens_most} tokens"]
+        return (*asked, *least, *most)
+
+    def _limit(self, max_tokens: int) -> int:
+        wanted = max(max_tokens, self._tokens_least or 0)
+        return wanted if self._tokens_most is None else min(wanted, self._tokens_most)
+
+    def _within(self, message: str, sent: int) -> Parameters | None:
+        """How to ask where the limit of tokens was too large or too small; None if no other limit is known."""
+        named = [int(number) for number in _NUMBER.findall(message)]
+        smaller = [number for number in named if 0 < number < sent]
+        if _TOO_MANY.search(message) and smaller:
+            return replace(self, _tokens_most=max(smaller))
+        if not _TOO_FEW.search(message) or sent >= LEAST_BELIEVED:
+            return None
+        larger = [number for number in named if sent < number <= LEAST_BELIEVED]
+        return replace(self, _tokens_least=min(larger, default=max(LEAST_USUAL, min(2 * sent, LEAST_BELIEVED))))
 
     def _name(self, of: str) -> str | None:
         return _SPELLINGS[of][self._tried.get(of, 0)]
@@ -91,10 +115,17 @@ class Parameters:
         if _CONTEXT.search(message):
             return None, message
         names = {name: of for of, tried in _SPELLINGS.items() for name in tried[self._tried.get(of, 0) :] if name}
+        many, few = _TOO_MANY.search(message) is not None, _TOO_FEW.search(message) is not None
+        if many or few:
+            names |= dict.fromkeys(_LIMITS_NAMES, "max_tokens")
         for name, of in names.items():
             if name in named:
                 return of, message
-        if named or not (_DISLIKE.search(message) or _TOO_MANY.search(message)):
+        if few and not (many or _DISLIKE.search(message)):
+            names = {name: of for name, of in names.items() if of == "max_tokens"}
+        elif not (many or _DISLIKE.search(message)):
+            names = {}
+        if named:
             return None, message
         said = "\n".join(str(one.get("content")) for one in messages)
         # The one that is named first: the others are what to use instead.

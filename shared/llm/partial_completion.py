@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 from shared.errors import ModelUnavailable, Permanent
@@ -17,6 +18,7 @@ from shared.llm.parameters import CONTEXT_CODES
 from shared.llm.reasoning import ReasoningFilter
 from shared.llm.sse import Event
 from shared.model import Usage
+from shared.text import storable
 
 MAX_ANSWER_CHARS = 20_000
 MAX_WRITTEN_CHARS = 400_000
@@ -25,7 +27,6 @@ MODEL_CHARS = 200
 TOKENS_MAX = 10_000_000
 """A larger count is an error of the server's."""
 DONE = "[DONE]"
-_UNSTORABLE = re.compile("[\ud800-\udfff\0]")
 _COMPLETE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed")
 _TRUNCATED = ("length", "max_tokens", "max_output_tokens", "model_length")
 _FILTERED = ("content_filter", "safety", "recitation", "blocklist", "prohibited_content")
@@ -36,23 +37,31 @@ _STATUS = re.compile(r"[45][0-9][0-9]")
 _TEXT_PARTS = ("text", "output_text")
 
 
+class Showing(Enum):
+    """When an answer's text may be shown."""
+
+    UNPROVEN = "when it is whole, unless its reasoning is marked"
+    """What comes first may be reasoning whose end has not come."""
+    AS_IT_COMES = "as it comes"
+    """The model has finished an answer, or marks its reasoning, or its server takes the reasoning out."""
+    WHOLE = "when it is whole"
+    """It closed reasoning that it had not opened, or opened it twice: only the end tells what was reasoning."""
+
+
 class PartialCompletion:
     """Collects one call's events.
 
-    streamed: whether it came as events. done: whether the last one came. trusted: whether text may be shown before it
-    is whole. Until a model has finished an answer, or has shown that it marks its reasoning, what it says first may be
-    reasoning whose end has not come. never_trusted: of a model that was seen to close reasoning it had not opened.
+    streamed: whether it came as events. done: whether the last one came. showing: what is known of the model when the
+    call begins, and then of the call; from WHOLE it never changes.
     """
 
-    def __init__(
-        self, messages: Sequence[dict[str, Any]], model: str, *, trusted: bool, never_trusted: bool = False
-    ) -> None:
+    def __init__(self, messages: Sequence[dict[str, Any]], model: str, showing: Showing) -> None:
         self.done = False
         self.streamed = False
         self.reasoning = ReasoningFilter()
+        self.showing = showing
         self._messages = messages
         self._model = model
-        self._trusted, self._never_trusted = trusted, never_trusted
         self._half = ""
         self._shown_chars = 0
         self._kept: list[str] = []
@@ -149,7 +158,7 @@ class PartialCompletion:
 
     def _hear_usage(self, body: dict[str, Any]) -> None:
         if isinstance(body.get("model"), str) and body["model"]:
-            self._model = _storable(body["model"])[:MODEL_CHARS]
+            self._model = storable(body["model"])[:MODEL_CHARS]
         usage = body.get("usage") or {}
         self._tokens_in = _plausible(usage.get("prompt_tokens")) or self._tokens_in
         self._tokens_out = _plausible(usage.get("completion_tokens")) or self._tokens_out
@@ -172,7 +181,7 @@ class PartialCompletion:
         for name in _REASONING_FIELDS:
             thought = message.get(name)
             if isinstance(thought, str) and thought:
-                self._trusted = True  # this server takes the reasoning out
+                self._learn(Showing.AS_IT_COMES)  # this server takes the reasoning out
                 self._write(thought)
                 break
 
@@ -180,7 +189,7 @@ class PartialCompletion:
         """The text with what can be stored: halves of a character that came in two pieces are one again."""
         content = self._half + content
         self._half = content[-1:] if "\ud800" <= content[-1:] <= "\udbff" else ""
-        return _storable(content[: len(content) - len(self._half)])
+        return storable(content[: len(content) - len(self._half)].replace("\0", ""))
 
     def _write(self, text: str) -> None:
         self._written.append(text)
@@ -192,8 +201,11 @@ class PartialCompletion:
         """What of an answer's text may leave now; the rest is kept until it may."""
         if self.reasoning.unopened and self._shown_chars:
             raise CallFailed("reasoning_shown", retry=True)
-        self._trusted = self._trusted or self.reasoning.seen
-        if not self._trusted or self._never_trusted or self.reasoning.unopened or self.reasoning.nested:
+        if self.reasoning.unopened or self.reasoning.nested:
+            self._learn(Showing.WHOLE)
+        elif self.reasoning.seen:
+            self._learn(Showing.AS_IT_COMES)
+        if self.showing is not Showing.AS_IT_COMES:
             self._kept.append(text)
             return ""
         now = "".join(self._kept) + text
@@ -203,12 +215,9 @@ class PartialCompletion:
             raise CallFailed("too_long", retry=False)
         return now
 
-
-def _storable(text: str) -> str:
-    """No NUL, and no half of a character without the other one: PostgreSQL takes neither."""
-    if _UNSTORABLE.search(text) is None:
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "")
+    def _learn(self, showing: Showing) -> None:
+        if self.showing is not Showing.WHOLE:
+            self.showing = showing
 
 
 def _plausible(tokens: Any) -> int:

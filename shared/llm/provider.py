@@ -30,7 +30,7 @@ from shared.llm.api import (
     whole_body,
 )
 from shared.llm.parameters import Parameters
-from shared.llm.partial_completion import PartialCompletion
+from shared.llm.partial_completion import PartialCompletion, Showing
 from shared.llm.sse import Event, EventDecoder
 from shared.model import Completion, Usage
 
@@ -87,7 +87,7 @@ class Provider:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._max_tokens = max_tokens
         self._parameters = Parameters()
-        self._marks_reasoning = self._strays = False
+        self._showing = Showing.UNPROVEN
         self._clock = clock or SystemClock()
 
     async def complete(
@@ -126,7 +126,8 @@ class Provider:
                 log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=learnt)
 
     async def probe(self, deadline_s: float) -> tuple[str, ...]:
-        """Make a real call of one token. Returns how this provider wants to be asked where it differs from the usual.
+        """Make a real call of one token, or of the fewest that the provider takes. Returns how it wants to be asked
+        where that differs from the usual.
 
         Raises as complete() does, except for what one token cannot be: an answer that is whole.
         """
@@ -181,14 +182,16 @@ class Provider:
                     return instead
                 raise meaning_of(response, refusal, self._clock)
             self._parameters = parameters  # it took them: only now is known that the refused one was the reason
-            partial = PartialCompletion(messages, self.model, trusted=self._marks_reasoning, never_trusted=self._strays)
+            partial = PartialCompletion(messages, self.model, self._showing)
             try:
                 await _hear(partial, response, on_text)
                 text, rest = partial.finish()
             finally:
                 meter.usage = partial.usage
-                self._strays = self._strays or partial.reasoning.unopened
-        self._marks_reasoning = True
+                if partial.reasoning.unopened:
+                    self._showing = Showing.WHOLE
+        if self._showing is Showing.UNPROVEN:
+            self._showing = Showing.AS_IT_COMES
         if on_text is not None and rest and partial.streamed:
             on_text(rest)
         usage = partial.usage

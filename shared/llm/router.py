@@ -109,6 +109,8 @@ class Router:
             except (ModelUnavailable, Permanent) as error:
                 if isinstance(error, ModelUnavailable) and error.retry_after_s is not None:
                     waits.append(error.retry_after_s)
+                if room.full:
+                    break
                 continue
             return replace(completion, attempts=tuple(attempts), step=step)
         outcomes = ", ".join(attempt.outcome for attempt in attempts)
@@ -160,8 +162,9 @@ class Router:
         except CallFailed as error:
             outcome = error.outcome
             if outcome == "truncated":
-                error.retry = not room.more  # once; what fills this as well is no answer for the same provider
+                room.full = room.more
                 room.more = True
+                error.retry = not room.full
             raise
         except Permanent as error:
             outcome = error.reason
@@ -193,9 +196,11 @@ Record = Callable[[float, str, Usage], None]
 
 @dataclass(slots=True)
 class _Room:
-    """more: the next calls for this answer get more room, because it was cut off at the limit."""
+    """more: the next calls for this answer get more room, because it was cut off at the limit. full: it was cut off
+    with more room as well, so that asking once more, also somebody else, would cost as much for nothing."""
 
     more: bool = False
+    full: bool = False
 
 
 def _record(

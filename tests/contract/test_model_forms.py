@@ -12,7 +12,6 @@ import pytest
 from shared.llm.api import CallFailed, http_client, is_neutral
 from shared.llm.provider import Meter, Provider
 from shared.llm.router import NoModelAnswered, Router
-from shared.model import Completion
 from shared.resilience.breaker import Breakers
 from standin import forms
 from standin.client import Standin
@@ -23,7 +22,7 @@ ANSWER = "Parcels leave within two days [1], also on Saturdays [1]."
 MESSAGES = [{"role": "user", "content": "When do parcels leave?"}]
 ANSWERED = (
     "think", "think_unopened", "no_usage", "zero_usage", "sse_as_json", "json_as_text", "json_as_stream", "multi_line",
-    "cr", "parts", *forms.REFUSED_PARAMETERS,
+    "cr", "parts", "few_tokens", *forms.REFUSED_PARAMETERS,
 )  # fmt: skip
 ESTIMATED = ("no_usage", "zero_usage", "no_stream_options")
 FAILED = {
@@ -123,6 +122,19 @@ def test_a_probe_asks_for_one_token_and_takes_what_comes_of_it(standin: Standin)
     assert len(made["text"]) <= 4
 
 
+def test_a_server_that_takes_no_fewer_tokens_is_asked_for_as_many_and_that_is_remembered(standin: Standin) -> None:
+    standin.fault("openai", "form", variant="few_tokens", count=None)
+
+    async def talk() -> None:
+        async with http_client(2) as http:
+            asked = provider(http, standin)
+            for _ in range(2):
+                assert await asked.probe(10) == (f"at least {forms.FEWEST_TOKENS} tokens",)
+
+    run(talk())
+    assert [attempt["outcome"] for attempt in standin.attempts(target="openai")] == ["error", "ok", "ok"]
+
+
 def test_an_answer_that_was_cut_off_gets_more_room_once(standin: Standin) -> None:
     """The router asks again with a longer limit, which the whole answer fits in."""
     standin.script(ANSWER, ANSWER)
@@ -139,15 +151,16 @@ def test_an_answer_that_was_cut_off_gets_more_room_once(standin: Standin) -> Non
     run(talk())
 
 
-def test_an_answer_without_end_goes_to_the_next_provider(standin: Standin) -> None:
-    standin.script(*[ANSWER * 20] * 2, ANSWER)
+def test_an_answer_that_never_fits_costs_two_calls(standin: Standin) -> None:
+    standin.script(*[ANSWER * 20] * 3)
 
     async def talk() -> None:
         async with http_client(2) as http:
-            router = Router([provider(http, standin, "one", 20), provider(http, standin, "two")])
-            completion: Completion = await router.complete(MESSAGES, 10)
-        told = [(attempt.provider, attempt.outcome) for attempt in completion.attempts]
-        assert told == [("one", "truncated"), ("one", "truncated"), ("two", "ok")]
+            router = Router([provider(http, standin, "one", 20), provider(http, standin, "two", 20)])
+            with pytest.raises(NoModelAnswered) as caught:
+                await router.complete(MESSAGES, 10)
+        told = [(attempt.provider, attempt.outcome) for attempt in caught.value.attempts]
+        assert told == [("one", "truncated"), ("one", "truncated")]
 
     run(talk())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.llm.parameters import Parameters
+from shared.llm.parameters import LEAST_BELIEVED, LEAST_USUAL, Parameters
 
 
 def openai(message: str, param: str | None = None, code: str | None = None) -> bytes:
@@ -136,3 +136,52 @@ def test_a_parameter_that_is_no_longer_sent_is_not_complained_of_again() -> None
     parameters = Parameters().refused(400, openai("unsupported", "temperature"))
     assert parameters is not None
     assert parameters.refused(400, openai("unsupported", "temperature")) is None
+
+
+GE = {"type": "greater_than_equal", "loc": ["body", "max_tokens"], "msg": "Input should be greater than or equal to 16",
+      "input": 1, "ctx": {"ge": 16}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "least"),
+    [
+        (openai("Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 1 instead.",
+                "max_output_tokens", "integer_below_min_value"), 16),
+        (openai("max_tokens must be at least 20", "max_tokens"), 20),
+        (openai("max_completion_tokens must be between 16 and 4096, not 1"), 16),
+        (openai("max_tokens is too small", "max_tokens"), LEAST_USUAL),
+        (b"max_new_tokens: minimum is 32", 32),
+        (json.dumps({"detail": [GE]}).encode(), 16),
+        (openai("max_tokens must be greater than 15 and at most 4096", "max_tokens"), 15),
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_too_small_teaches_the_smallest_one(body: bytes, least: int) -> None:
+    parameters = Parameters().refused(400, body, max_tokens=1)
+    assert parameters is not None
+    assert parameters.body(1) == {**USUAL, "max_tokens": least}
+    assert parameters.body(1500)["max_tokens"] == 1500
+    assert parameters.learnt == (f"at least {least} tokens",)
+
+
+def test_a_smallest_limit_that_is_not_named_is_sought_up_to_what_is_believed() -> None:
+    parameters: Parameters | None = Parameters()
+    sent = []
+    while parameters is not None and len(sent) < 20:
+        sent.append(parameters.body(1)["max_tokens"])
+        parameters = parameters.refused(400, openai("max_tokens is too low", "max_tokens"), max_tokens=1)
+    assert sent == [1, 16, 32, 64, 128, 256, 512, LEAST_BELIEVED]
+    assert Parameters().refused(400, openai("max_tokens: at least 9000000", "max_tokens"), max_tokens=1024) is None
+
+
+def test_a_limit_is_kept_between_the_smallest_and_the_largest_that_were_named() -> None:
+    words = openai("max_tokens must be between 16 and 4096", "max_tokens")
+    parameters = Parameters().refused(400, words, max_tokens=1)
+    assert parameters is not None
+    instead = parameters.refused(400, words, max_tokens=6000)
+    assert instead is not None
+    assert [instead.body(tokens)["max_tokens"] for tokens in (1, 100, 6000)] == [16, 100, 4096]
+    assert instead.learnt == ("at least 16 tokens", "at most 4096 tokens")
+
+
+def test_words_about_a_minimum_are_believed_of_the_limit_only() -> None:
+    assert Parameters().refused(400, openai("The temperature outside is below zero."), max_tokens=9) is None

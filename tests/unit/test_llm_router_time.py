@@ -149,7 +149,40 @@ def test_an_answer_that_was_cut_is_asked_for_once_more_with_more_room_and_at_onc
         return world._answer(request)
 
     world.router._providers[0]._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    world.answers["one"] = lambda number: CUT
-    assert outcomes(world.ask()) == [("one", "truncated"), ("one", "truncated"), ("two", "ok")]
+    world.answers["one"] = lambda number: ANSWER if number > 1 else CUT
+    assert outcomes(world.ask()) == [("one", "truncated"), ("one", "ok")]
     assert room == [9, 9 * MORE_ROOM]
     assert all(seconds == 0 for seconds in slept)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (CUT, CUT, [("one", "truncated"), ("one", "truncated")]),
+        (httpx.Response(400), CUT, [("one", "llm_rejected"), ("two", "truncated"), ("two", "truncated")]),
+    ],
+)
+def test_an_answer_that_does_not_fit_with_more_room_either_is_asked_of_nobody_else(
+    first: httpx.Response, second: httpx.Response, told: list[tuple[str, str]]
+) -> None:
+    world = World("one", "two", "three")
+    world.answers |= {"one": lambda _: first, "two": lambda _: second}
+    with pytest.raises(NoModelAnswered) as caught:
+        world.ask()
+    assert [(attempt.provider, attempt.outcome) for attempt in caught.value.attempts] == told
+    assert world.asked["three"] == 0
+
+
+def test_a_model_whose_reasoning_was_shown_is_asked_once_more_and_heard_when_it_is_whole() -> None:
+    def said(*texts: str) -> httpx.Response:
+        pieces: list[dict[str, Any]] = [{"choices": [{"delta": {"content": text}}]} for text in texts]
+        pieces.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+        return httpx.Response(200, content="".join(f"data: {json.dumps(piece)}\n\n" for piece in pieces).encode())
+
+    world = World("one", "two")
+    world.answers["one"] = lambda number: ANSWER if number == 1 else said("Let me ", "think. </think>", "Nine [1].")
+    world.ask()
+    completion = world.ask()
+    assert outcomes(completion) == [("one", "reasoning_shown"), ("one", "ok")]
+    assert completion.text == "Nine [1]."
+    assert world.breakers.states()[("one", "m")] == "closed"

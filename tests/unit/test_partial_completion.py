@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from shared.llm.api import CallFailed
-from shared.llm.partial_completion import MODEL_CHARS, PartialCompletion
+from shared.llm.partial_completion import MODEL_CHARS, PartialCompletion, Showing
 from shared.llm.provider import Provider
 from shared.llm.sse import Event
 from shared.model import Completion
@@ -24,8 +24,8 @@ def event(content: str = "", finish: str | None = None, **more: Any) -> Event:
     return Event("message", json.dumps({"choices": [{"delta": {"content": content}, "finish_reason": finish}], **more}))
 
 
-def heard(*events: Event, trusted: bool = True) -> tuple[PartialCompletion, list[str]]:
-    partial = PartialCompletion(MESSAGES, "m", trusted=trusted)
+def heard(*events: Event) -> tuple[PartialCompletion, list[str]]:
+    partial = PartialCompletion(MESSAGES, "m", Showing.AS_IT_COMES)
     return partial, [shown for one in events if (shown := partial.hear(one))]
 
 

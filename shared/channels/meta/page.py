@@ -14,10 +14,10 @@ from shared.channels.markup import to_plain
 from shared.channels.meta import graph as meta
 from shared.channels.meta import webhook as meta_webhook
 from shared.channels.meta.event import GUEST
-from shared.channels.text import storable
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, SendOutcome
+from shared.text import storable
 
 WINDOW = timedelta(hours=24)
 """How long after a customer's message everybody may answer.

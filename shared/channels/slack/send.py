@@ -16,9 +16,9 @@ from shared.channels.fields import bounded, inner, opaque_id, written
 from shared.channels.http import Response
 from shared.channels.markup import to_mrkdwn
 from shared.channels.slack.update import split_address
-from shared.channels.text import storable
 from shared.errors import AttachmentGone, Transient
 from shared.model import Attachment, ChannelHealth, Destination, Location, Outgoing, SendOutcome
+from shared.text import storable
 
 METADATA_TYPE = "switchboard_part"
 

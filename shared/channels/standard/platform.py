@@ -29,11 +29,11 @@ from shared.channels.fields import inner
 from shared.channels.http import Response
 from shared.channels.signature import equals_any, is_fresh, standard_key, standard_signature
 from shared.channels.standard import event as standard_event
-from shared.channels.text import storable
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone
 from shared.model import Attachment, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 from shared.resilience.egress import EgressRefused
+from shared.text import storable
 
 TOLERANCE_S = 300.0
 SIGNATURES_MAX = 20

@@ -16,9 +16,9 @@ from shared.channels.signature import equals_any
 from shared.channels.telegram import health as telegram_health
 from shared.channels.telegram import send as telegram_send
 from shared.channels.telegram import update as telegram_update
-from shared.channels.text import storable
 from shared.errors import AttachmentGone, Transient
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
+from shared.text import storable
 
 API_URL = "https://api.telegram.org"
 PART_LIMIT_UNITS = 4096  # of UTF-16, after Telegram has taken the markup out

@@ -12,8 +12,8 @@ import orjson
 
 from shared.channels.fields import number_id
 from shared.channels.http import RETRY_AFTER_MAX_S, Response, exchange, post
-from shared.channels.text import storable
 from shared.model import SendOutcome
+from shared.text import storable
 
 # The first phrase found in the description, in this order; in lower case.
 _BAD_REQUESTS = (

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.channels.fields import bounded, called, inner, number_id, opaque_id, written
-from shared.channels.text import storable
 from shared.channels.whatsapp import replies
 from shared.channels.whatsapp.values import NAME_LIMIT, identity, list_of, unescaped
 from shared.model import Attachment
+from shared.text import storable
 
 _TOLD = ("text", "button", "interactive", "reaction", "edit", "revoke", "system")
 _FILES = ("image", "video", "audio", "voice", "document", "sticker")

@@ -23,13 +23,13 @@ from shared.channels.http import BROKEN, get
 from shared.channels.markup import to_whatsapp
 from shared.channels.meta import graph as meta
 from shared.channels.parts import split_utf16
-from shared.channels.text import storable
 from shared.channels.whatsapp import webhook as whatsapp_webhook
 from shared.channels.whatsapp.numbers import one_spelling, spellings
 from shared.channels.whatsapp.values import list_of
 from shared.clock import Clock, SystemClock
 from shared.errors import AttachmentGone, Transient
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
+from shared.text import storable
 
 PART_LIMIT = 4096
 """Characters; counted in UTF-16, in which a text has at least as many units, so that no way of counting finds more."""
