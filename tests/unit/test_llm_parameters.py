@@ -165,7 +165,7 @@ def test_a_limit_that_is_too_small_teaches_the_smallest_one(body: bytes, least: 
 
 def test_a_smallest_limit_that_is_not_named_is_sought_up_to_what_is_believed() -> None:
     parameters: Parameters | None = Parameters()
-    sent = []
+    sent = list[int]()
     while parameters is not None and len(sent) < 20:
         sent.append(parameters.body(1)["max_tokens"])
         parameters = parameters.refused(400, openai("max_tokens is too low", "max_tokens"), max_tokens=1)
