@@ -1,4 +1,5 @@
-"""Word documents: paragraphs, headings, lists, tables, notes and text boxes of the main part.
+"""Word documents: paragraphs, headings, lists, tables, notes, text boxes and charts of the main part; headers and
+footers once, at the end. Comments are left.
 
 A walk of our own: python-docx knows neither notes nor text boxes, and no styles where the file's relations are missing
 (docs/decisions/0019-which-readers.md).
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from shared.knowledge.extract import charts
 from shared.knowledge.extract.base import Extracted, Unreadable, joined, title_cut
 from shared.knowledge.extract.package import Node, opened
 from shared.knowledge.extract.tables import CELLS_MAX, Grid
@@ -27,6 +29,10 @@ _LEFT = frozenset(
 )
 """What was struck out, field codes, readings above characters; of alternatives the second."""
 _OFF = ("0", "false", "off", "none")
+_COUNTED = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|DATE|TIME|PRINTDATE|SAVEDATE)\b", re.IGNORECASE)
+"""Fields of headers and footers whose results change from page to page or from day to day."""
+PAGE_CHARS = 15
+"""Letters that may stand beside a page's number in a line that says nothing else: `Página de`."""
 _SYMBOLS = {
     "wingdings": {
         "fc": "✓", "fb": "✗", "fe": "☑", "fd": "☒", "a8": "☐", "6f": "☐", "e0": "→", "df": "←", "4a": "☺", "28": "☎",
@@ -42,7 +48,8 @@ def read(raw: bytes) -> Extracted:
     with opened(raw, "Word document", ".docx") as package:
         main = next((r.target for r in package.relations("").values() if r.kind == "officeDocument"), _MAIN)
         main = main if main in package.names else _MAIN
-        related = {r.kind: r.target for r in package.relations(main).values()}
+        relations = package.relations(main)
+        related = {r.kind: r.target for r in relations.values()}
         # A file without its relations has its parts all the same, where Word puts them.
         folder = main.rpartition("/")[0]
         part = {
@@ -50,13 +57,17 @@ def read(raw: bytes) -> Extracted:
             for kind in ("styles", "footnotes", "endnotes")
         }
         body = package.tree(main).first("body")
+        margins = [package.tree(r.target) for kind in ("header", "footer") for r in relations.values()
+                   if r.kind == kind and r.target in package.names]  # fmt: skip
+        room = [CELLS_MAX]
+        drawn = charts.of(package, main, room)
         pictures = any(name.startswith(f"{folder}/media/") for name in package.names)
-    reader = _Reader(_styles(part["styles"]), _notes(part["footnotes"]), _notes(part["endnotes"]))
+    reader = _Reader(_styles(part["styles"]), _notes(part["footnotes"]), _notes(part["endnotes"]), drawn, room=room)
     blocks = list(reader.blocks(body)) if body is not None else []
     text = joined([*blocks, *reader.notes_left()])
     if pictures and len(text) < TINY_CHARS:
         raise Unreadable(f"{len(text)} characters of text beside pictures: recognise the text that they show first")
-    return Extracted(text, reader.title)
+    return Extracted(joined([text, *reader.margins(margins)]), reader.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,8 @@ class _Reader:
     styles: dict[str, _Style]
     footnotes: dict[str, Node]
     endnotes: dict[str, Node]
+    charts: dict[str, list[str]]
+    """By the ids of their relations."""
     title: str | None = None
     told: set[str] = field(default_factory=set)
     """Notes that stand in the text already."""
@@ -142,6 +155,18 @@ class _Reader:
                 if (text := self._note(kind, notes, id_)) is not None:
                     yield text
 
+    def margins(self, parts: list[Node]) -> Iterator[str]:
+        """What headers and footers say, each text once, without the numbers of pages."""
+        told = set[str]()
+        for part in parts:
+            for paragraph in part.every("p"):
+                numbered = _without_page_numbers(paragraph)
+                text = " ".join("".join(self._inline(paragraph, [])).split())
+                letters = sum(map(str.isalpha, text))
+                if text not in told and letters and not (numbered and letters <= PAGE_CHARS):
+                    told.add(text)
+                    yield text
+
     # -------------------------------------------------------------- paragraphs
     def _paragraph(self, node: Node) -> Iterator[str]:
         style, level, listed = self._kind(node)
@@ -155,7 +180,7 @@ class _Reader:
             else:
                 yield f"- {text}" if listed else text
         for box in boxes:
-            yield from self.blocks(box)
+            yield from self.charts.pop(box.get("r:id"), []) if box.name == "chart" else self.blocks(box)
 
     def _kind(self, node: Node) -> tuple[_Style, int | None, bool]:
         """Its style, its level if it is a heading, and whether it is an item of a list."""
@@ -178,7 +203,7 @@ class _Reader:
             match child.name:
                 case "r":
                     yield from self._run(child, boxes)
-                case "txbxContent":
+                case "txbxContent" | "chart":
                     boxes.append(child)
                 case "AlternateContent":
                     chosen = self._chosen(child)
@@ -258,6 +283,25 @@ class _Reader:
                 text = "; ".join(block.lstrip("# ") for block in self.blocks(cell))
                 grid.cell(grid.above() if goes_on and not text else text, _number(cell.first("tcPr", "gridSpan"), 1))
         yield from grid.blocks()
+
+
+def _without_page_numbers(paragraph: Node) -> bool:
+    """Empty the fields that count pages; whether there were any."""
+    found = counted = result = False
+    for node in paragraph.every("fldSimple", "fldChar", "instrText", "t"):
+        if node.name == "fldSimple" and _COUNTED.match(node.get("instr")):
+            found = True
+            node.children.clear()
+        elif node.name == "instrText":
+            counted = counted or _COUNTED.match(node.text()) is not None
+            found = found or counted
+        elif node.name == "fldChar":
+            kind = node.get("fldCharType")
+            result = counted and kind == "separate"
+            counted = counted and kind != "end"
+        elif node.name == "t" and result:
+            node.children.clear()
+    return found
 
 
 def _rows(table: Node) -> Iterator[Node]:

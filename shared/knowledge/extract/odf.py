@@ -12,7 +12,7 @@ from shared.knowledge.extract.package import Node, opened
 from shared.knowledge.extract.tables import CELLS_MAX, COLUMNS_MAX, Grid
 
 _LEFT = frozenset((
-    "tracked-changes", "annotation", "annotation-end", "sequence-decls", "note-citation", "ruby-text", "notes", "forms",
+    "tracked-changes", "annotation", "annotation-end", "sequence-decls", "note-citation", "ruby-text", "forms",
     "desc", "title", "event-listeners", "table-of-content", "named-expressions",
 ))  # fmt: skip
 BLANKS_MAX = 1_000
@@ -68,6 +68,9 @@ class _Reader:
                     yield from self.blocks(node, True)
                 case "table":
                     yield from self._table(node)
+                case "notes":
+                    said = list(self.blocks(node))
+                    yield from ["Speaker notes: " + "\n".join(said)] if said else []
                 case "page" if len(list(node.elements())):
                     yield from self.blocks(node)
                 case name if name not in _LEFT:

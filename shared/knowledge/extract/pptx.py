@@ -1,14 +1,15 @@
-"""PowerPoint presentations: each slide's title, texts and tables, in the order of the slides. Hidden slides and what
-speakers note for themselves are left."""
+"""PowerPoint presentations: each slide's title, texts, tables, charts and speaker notes, in the order of the slides.
+Hidden slides and comments are left."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from shared.knowledge.extract import charts
 from shared.knowledge.extract.base import Extracted, joined, title_cut
 from shared.knowledge.extract.docx import shifted
-from shared.knowledge.extract.package import Node, opened
+from shared.knowledge.extract.package import Node, Package, opened
 from shared.knowledge.extract.tables import CELLS_MAX, Grid
 
 _SLIDE = re.compile(r"ppt/slides/slide(\d{1,6})\.xml")
@@ -39,14 +40,29 @@ def read(raw: bytes) -> Extracted:
                 package.tree(relation.target) for relation in package.relations(name).values()
                 if relation.kind == "diagramData" and relation.target in package.names
             ]  # fmt: skip
-            called, texts = _slide(slide, drawn, room)
+            called, texts = _slide(slide, drawn, charts.of(package, name, room), room)
+            texts += _notes(package, name)
             title = title or (title_cut(called) if called and not blocks else None)
             blocks += [f"## {called}"] if called else ["## …"] if blocks and texts else []
             blocks += texts
     return Extracted(joined(blocks), title)
 
 
-def _slide(slide: Node, drawn: list[Node], room: list[int]) -> tuple[str, list[str]]:
+def _notes(package: Package, slide: str) -> list[str]:
+    """What the speaker noted for a slide, in one paragraph."""
+    found = []
+    for relation in package.relations(slide).values():
+        if relation.kind == "notesSlide" and relation.target in package.names:
+            for shape in _shapes(package.tree(relation.target)):
+                holder = next(shape.every("ph"), None)
+                if holder is not None and holder.get("type") == "body":
+                    found += _paragraphs(shape.first("txBody"))
+    return ["Speaker notes: " + "\n".join(found)] if found else []
+
+
+def _slide(
+    slide: Node, drawn: list[Node], charted: dict[str, list[str]], room: list[int]
+) -> tuple[str, list[str]]:  # fmt: skip
     """Its title and its texts."""
     title = ""
     texts: list[str] = []
@@ -54,6 +70,8 @@ def _slide(slide: Node, drawn: list[Node], room: list[int]) -> tuple[str, list[s
         if shape.name == "graphicFrame":
             for table in shape.every("tbl"):
                 texts += _table(table, room)
+            for chart in shape.every("chart"):
+                texts += charted.pop(chart.get("id"), [])
             continue
         holder = next(shape.every("ph"), None)
         kind = holder.get("type") if holder is not None else ""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import NamedTuple
 from xml.parsers import expat
 
-from shared.knowledge.extract import sheets
+from shared.knowledge.extract import charts, sheets
 from shared.knowledge.extract.base import Extracted, Unreadable, XmlReader, joined
+from shared.knowledge.extract.numbers import epoch, number
 from shared.knowledge.extract.package import Node, Package, opened
 from shared.knowledge.extract.tables import CELLS_MAX, COLUMNS_MAX
 
@@ -23,11 +23,7 @@ _BUILT_IN = {
     20: "hh:mm", 21: "hh:mm:ss", 22: "yyyy-mm-dd hh:mm", 37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00",
     45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss",
 }  # fmt: skip
-FORMAT_CHARS = 255
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
-_LITERAL = re.compile(r'"([^"]{0,60})"|\\(.)|\[\$([^\]-]{0,10})[^\]]{0,20}\]|\[[^\]]{0,30}\]|_.|\*.')
-_CORE = re.compile(r"[0#?](?:[0#?,. ]*[0#?,])?")
-_DATE_PARTS = re.compile(r"[ymdhs]", re.IGNORECASE)
 
 
 def read(raw: bytes) -> Extracted:
@@ -45,22 +41,29 @@ def read(raw: bytes) -> Extracted:
             sheet for sheet in (workbook_sheets.elements("sheet") if workbook_sheets is not None else ())
             if sheet.get("state") not in ("hidden", "veryHidden")
         ]  # fmt: skip
-        read_sheets: list[tuple[str, _Sheet]] = []
+        read_sheets: list[tuple[str, _Sheet, list[str]]] = []
         room = [CELLS_MAX]
         for sheet in shown:
             relation = related.get(sheet.get("r:id") or sheet.get("id"))
             if relation is not None and relation.kind == "worksheet":
-                read_sheets.append(
-                    (sheet.get("name"), _sheet(package, relation.target, strings, formats, since_1904, room))
-                )
-    return Extracted(joined(_told([(name, sheet) for name, sheet in read_sheets if sheet.rows])))
+                found = _sheet(package, relation.target, strings, formats, since_1904, room)
+                read_sheets.append((sheet.get("name"), found, list(_charts(package, relation.target, room))))
+    return Extracted(joined(_told([one for one in read_sheets if one[1].rows or one[2]])))
 
 
-def _told(read_sheets: list[tuple[str, _Sheet]]) -> Iterator[str]:
-    for name, sheet in read_sheets:
+def _told(read_sheets: list[tuple[str, _Sheet, list[str]]]) -> Iterator[str]:
+    for name, sheet, drawn in read_sheets:
         if len(read_sheets) > 1:
             yield f"# {' '.join(name.split())}"
         yield from sheets.blocks(sheet.lines(), level=2 if len(read_sheets) > 1 else 1)
+        yield from drawn
+
+
+def _charts(package: Package, sheet: str, room: list[int]) -> Iterator[str]:
+    for relation in package.relations(sheet).values():
+        if relation.kind == "drawing":
+            for found in charts.of(package, relation.target, room).values():
+                yield from found
 
 
 def _strings(root: Node | None) -> list[str]:
@@ -115,7 +118,7 @@ class _Sheet(XmlReader):
         self.rows: dict[int, dict[int, str]] = {}
         self.unsaved = 0
         self._strings, self._formats, self._room = strings, formats, room
-        self._epoch = datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 30)  # noqa: DTZ001  as the sheet says
+        self._epoch = epoch(since_1904)
         self._merged: list[_Merged] = []
         self._hidden: set[int] = set()
         self._row = self._column = 0
@@ -221,57 +224,3 @@ def _column(letters: str) -> int:
     for letter in letters:
         found = found * 26 + ord(letter) - 64
     return found
-
-
-def number(text: str, format_: str, epoch: datetime) -> str:
-    """A number as its format shows it: per cent, currency, decimals, leading zeros, dates as ISO has them. Groups of
-    thousands are not divided, so that it is found as it is written elsewhere."""
-    try:
-        value = float(text)
-    except ValueError:
-        return text.strip()
-    format_ = format_[:FORMAT_CHARS]
-    section = format_.split(";")[0] if value >= 0 or format_.count(";") == 0 else format_.split(";")[1]
-    literal = [match[1] or match[2] or match[3] or "" for match in _LITERAL.finditer(section)]
-    bare = _LITERAL.sub("\x00", section)
-    if _DATE_PARTS.search(bare) and not _CORE.search(bare.lower().replace("ss.0", "ss")):
-        return _date(value, bare.lower(), "[h" in section.lower(), epoch)
-    core = _CORE.search(bare)
-    if core is None or "E" in bare.upper().replace("GENERAL", "") or not section:
-        return _plain(value)
-    pieces = iter(literal)
-    before = "".join(next(pieces, "") if c == "\x00" else c for c in bare[: core.start()])
-    after = "".join(next(pieces, "") if c == "\x00" else c for c in bare[core.end() :])
-    pattern = core[0].replace(" ", "")
-    scaled = value * 100 if "%" in bare else value
-    scaled /= 1000 ** (len(pattern) - len(pattern.rstrip(",")))
-    whole, _, decimals = pattern.rstrip(",").partition(".")
-    if "%" not in bare and not decimals.strip("#?") and not decimals:
-        shown = f"{abs(scaled):.0f}"
-    else:
-        shown = f"{abs(scaled):.{min(len(decimals), 15)}f}"
-        optional = len(decimals) - len(decimals.rstrip("#?"))
-        while optional and shown.endswith("0"):
-            shown, optional = shown[:-1], optional - 1
-        shown = shown.rstrip(".")
-    width = whole.count("0")
-    head, dot, tail = shown.partition(".")
-    shown = f"{head.zfill(width)}{dot}{tail}"
-    has_sign = value < 0 and format_.count(";") == 0
-    return f"{'-' if has_sign else ''}{before}{shown}{after}".strip()
-
-
-def _plain(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else format(value, ".15g")
-
-
-def _date(value: float, bare: str, elapsed: bool, epoch: datetime) -> str:
-    if not 0 <= value < 3_000_000:
-        return _plain(value)
-    seconds = round(value * 86_400)
-    if elapsed:
-        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    when = epoch + timedelta(seconds=seconds)
-    dated, timed = "y" in bare or "d" in bare, "h" in bare or "s" in bare
-    clock = when.strftime("%H:%M:%S" if "s" in bare else "%H:%M")
-    return f"{when.date().isoformat()} {clock}" if dated and timed else clock if timed else when.date().isoformat()
