@@ -50,7 +50,7 @@ def read(raw: bytes) -> Extracted:
 
 def _notes(package: Package, slide: str) -> list[str]:
     """What the speaker noted for a slide, in one paragraph."""
-    found = []
+    found: list[str] = []
     for relation in package.relations(slide).values():
         if relation.kind == "notesSlide" and relation.target in package.names:
             for shape in _shapes(package.tree(relation.target)):
