@@ -13,6 +13,7 @@ from gateway.http.limits import address_of
 from gateway.http.parameters import ID_MAX, Field, query_number
 from gateway.http.refused import Refused
 from shared.store.db.pool import Conn
+from shared.store.inbox import merged
 
 T = TypeVar("T")
 
@@ -44,6 +45,18 @@ class Agent:
     @property
     def conversation(self) -> int:
         return int(self.request.path_params["conversation"])
+
+    async def in_conversation(self, work: Callable[[Conn, int, int], T | None]) -> T:
+        """Run `work(conn, company_id, conversation_id)` as `work` does, with the conversation that the address names or
+        that it became part of. Raises Refused(404) where it returns None."""
+
+        def run(conn: Conn, company_id: int) -> T:
+            found = merged.find(conn, company_id, self.conversation, lambda now: work(conn, company_id, now))
+            if found is None:
+                raise no_such_conversation()
+            return found
+
+        return await self.work(run)
 
 
 async def agent(request: Request) -> Agent:

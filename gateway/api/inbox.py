@@ -51,12 +51,12 @@ async def list_conversations(agent: Agent, asked: Parameters) -> Response:
 
 
 async def list_messages(agent: Agent, asked: Parameters) -> Response:
-    conversation_id, query, edge = agent.conversation, asked.query, agent.edge
+    query, edge = asked.query, agent.edge
 
-    def work(conn: Conn, company_id: int) -> Any:
+    def work(conn: Conn, company_id: int, conversation_id: int) -> Any:
         found = conversation_list.one(conn, company_id, conversation_id)
         if found is None:
-            raise no_such_conversation()
+            return None
         page = messages.page(
             conn, company_id, conversation_id, after_seq=query[AFTER_SEQ], limit=query[MESSAGES_LIMIT],
             chars_max=messages.PAGE_CHARS,
@@ -68,13 +68,14 @@ async def list_messages(agent: Agent, asked: Parameters) -> Response:
         shown = [_with_media(edge, company_id, message, fetched) for message in page]
         last_seq = max((message.seq for message in page), default=query[AFTER_SEQ])
         return {
+            "conversation": conversation_id,
             "messages": shown,
             "last_seq": last_seq,
             "attention": found.attention,
             "attention_since": found.attention_since,
         }
 
-    return as_json(await agent.work(work))
+    return as_json(await agent.in_conversation(work))
 
 
 def _with_media(
@@ -99,15 +100,13 @@ def _with_media(
 
 async def mark_read(agent: Agent, asked: Parameters) -> Response:
     """`?up_to=` the listing's customer_seq: a message that came after it was shown stays unread. Without: all."""
-    conversation_id, up_to = agent.conversation, asked.query[UP_TO]
+    up_to = asked.query[UP_TO]
 
-    def work(conn: Conn, company_id: int) -> Any:
+    def work(conn: Conn, company_id: int, conversation_id: int) -> Any:
         unread = conversations.mark_read(conn, company_id, conversation_id, up_to)
-        if unread is None:
-            raise no_such_conversation()
-        return {"unread": unread}
+        return None if unread is None else {"unread": unread}
 
-    return as_json(await agent.work(work))
+    return as_json(await agent.in_conversation(work))
 
 
 async def take_over(agent: Agent, asked: Parameters) -> Response:
@@ -148,7 +147,7 @@ async def write(agent: Agent, asked: Parameters) -> Response:
         )
         if written is None:
             raise no_such_conversation()
-        return written, Chat(company_id, *conversations.place_of(conn, company_id, conversation_id))
+        return written, Chat(company_id, *conversations.place_of(conn, company_id, written.conversation))
 
     try:
         written, chat = await agent.work(work)

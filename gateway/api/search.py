@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import errors
 from starlette.responses import Response
 
-from gateway.api.agents import Agent, agent, no_such_conversation
+from gateway.api.agents import Agent, agent
 from gateway.api.knowledge import within
 from gateway.api.searching import Searcher
 from gateway.http.json import as_json
@@ -90,30 +90,29 @@ async def search(agent: Agent, asked: Parameters) -> Response:
 async def show_filter(agent: Agent, asked: Parameters) -> Response:
     """Return which documents a conversation's questions search: `{"filter": {…}}` as `search` takes it, null for
     everywhere."""
-    conversation_id = agent.conversation
 
-    def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
+    def work(conn: Conn, company_id: int, conversation_id: int) -> dict[str, Any] | None:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
-            raise no_such_conversation()
+            return None
         where = passages.chat_filter(conn, company_id, conversation_id)
-        return None if where is None else _shown(conn, company_id, where)
+        return {"filter": None if where is None else _shown(conn, company_id, where)}
 
-    return as_json({"filter": await agent.work(work)})
+    return as_json(await agent.in_conversation(work))
 
 
 async def set_filter(agent: Agent, asked: Parameters) -> Response:
     """`{"filter": {…}}`, null for everywhere: from the next question on. Answers as `show_filter`."""
-    conversation_id, wanted = agent.conversation, asked.body[CHAT_FILTER]
+    wanted = asked.body[CHAT_FILTER]
 
-    def work(conn: Conn, company_id: int) -> dict[str, Any] | None:
+    def work(conn: Conn, company_id: int, conversation_id: int) -> dict[str, Any] | None:
         if conversations.chat_of(conn, company_id, conversation_id) is None:
-            raise no_such_conversation()
+            return None
         where = _where(wanted, documents.collection_ids(conn, company_id, wanted.get("collections", ())))
         passages.save_chat_filter(conn, company_id, conversation_id, where)
-        return None if where is None else _shown(conn, company_id, where)
+        return {"filter": None if where is None else _shown(conn, company_id, where)}
 
     try:
-        return as_json({"filter": await agent.work(work)})
+        return as_json(await agent.in_conversation(work))
     except errors.InsufficientPrivilege:
         raise _foreign() from None
 

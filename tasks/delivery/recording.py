@@ -16,7 +16,7 @@ from shared.store.delivery import send_results
 from shared.store.delivery.outbound import Attempt, Claim, Outbound
 from shared.store.delivery.send_results import Recorded
 from shared.store.delivery.statuses import Part
-from shared.store.inbox import conversation_bulk, conversations, moving
+from shared.store.inbox import conversation_bulk, conversations, merged, moving
 from shared.store.inbox.conversations import ChatKey
 from shared.store.tenants import channels
 from tasks.delivery import metrics
@@ -95,7 +95,8 @@ def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
 def follow(r: DeliveryResources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
     """Apply an outcome to what follows its part. Returns the part if its platform has reported that it failed."""
     if outcome.migrated_to is not None:
-        key = conversations.chat_of(conn, part.company_id, part.conversation_id)
+        now = merged.current(conn, part.company_id, part.conversation_id)
+        key = conversations.chat_of(conn, part.company_id, now)
         if key is not None:
             for_good = r.platforms[part.platform].moves_for_good(key)
             moving.move_chat(
@@ -103,7 +104,8 @@ def follow(r: DeliveryResources, conn: Conn, part: Outbound, outcome: SendOutcom
             )
     if outcome.status == "failed":
         send_results.fail_rest(conn, part.company_id, part.id, outcome.meaning)
-        conversation_bulk.set_problems(conn, {(part.company_id, part.conversation_id): outcome.meaning})
+        now = merged.current(conn, part.company_id, part.conversation_id)
+        conversation_bulk.set_problems(conn, {(part.company_id, now): outcome.meaning})
     if outcome.status == "reauth":
         need_reauth(conn, part)
     if outcome.disables and channels.set_state(conn, part.company_id, part.channel_id, "disabled"):

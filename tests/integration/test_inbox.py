@@ -65,10 +65,10 @@ def bot(inbox: Inbox) -> Bot:
 
 @pytest.fixture
 def agent(inbox: Inbox, gateway: RunningGateway, bot: Bot) -> Agent:
-    return _agent(inbox, gateway, bot)
+    return agent_of(inbox, gateway, bot)
 
 
-def _agent(inbox: Inbox, gateway: RunningGateway, bot: Bot) -> Agent:
+def agent_of(inbox: Inbox, gateway: RunningGateway, bot: Bot) -> Agent:
     with psycopg.connect(inbox.server.admin_url, autocommit=True) as conn:
         return Agent(gateway, onboarding.new_agent(conn, bot.company_id, "agent"))
 
@@ -256,7 +256,7 @@ def test_another_companys_conversation_does_not_exist(
 ) -> None:
     _customers_write(inbox, bot, (7, "a secret"))
     [(conversation,)] = inbox.rows("SELECT id FROM conversations")
-    stranger = _agent(inbox, gateway, make_bot(inbox.server.admin_url))
+    stranger = agent_of(inbox, gateway, make_bot(inbox.server.admin_url))
 
     headers = {"authorization": f"Bearer {stranger.key}"}
     path = f"/inbox/conversations/{conversation}/{what}"
@@ -336,5 +336,6 @@ def test_a_page_says_where_the_next_one_begins(inbox: Inbox, bot: Bot, agent: Ag
     assert agent.get(f"{path}?limit=2").json()["last_seq"] == 2
     assert agent.get(f"{path}?limit=2&after_seq=2").json()["last_seq"] == 3
     assert agent.get(f"{path}?after_seq=3").json() == {
-        "messages": [], "last_seq": 3, "attention": None, "attention_since": None,
+        "conversation": agent.conversation_of(7), "messages": [], "last_seq": 3, "attention": None,
+        "attention_since": None,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from shared.live.publisher import Publisher
 from shared.live.topics import Moved
 from shared.store.answers import receipts
 from shared.store.db.redis import connect
-from shared.store.inbox import conversation_list, media, messages
+from shared.store.inbox import conversation_list, media, merged, messages
 from shared.store.inbox import conversations as store
 from tasks.inbox import takeover
 from workers.commands.naming import CompanyItem, company_of, company_option, located, place_argument
@@ -61,7 +61,8 @@ def _line(row: conversation_list.Listed) -> str:
 def show(place: CompanyItem, content: bool, as_json: bool) -> None:
     """Show a conversation: who wrote when, and how each answer was made. Texts only with --content."""
     with as_owner(settings.load()) as conn:
-        company_id, conversation_id = located(conn, place)
+        company_id, named = located(conn, place)
+        conversation_id = merged.current(conn, company_id, named)
         found = _one(conn, company_id, conversation_id)
         after_seq = max(0, found.message_count - SHOWN_MESSAGES)
         lines = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=SHOWN_MESSAGES)
