@@ -57,7 +57,7 @@ _LOOKALIKES = str.maketrans(
     {cased: plain for plain, letters in _ALIKE.items() for c in letters for cased in (c, c.casefold(), c.upper())}
 )
 """In both cases: casefold() makes capitals of Cherokee's small letters."""
-_ENTITY = re.compile(r"&(?:#0*+(\d{1,7})|#[xX]0*+([0-9a-fA-F]{1,6})|[A-Za-z][A-Za-z0-9]{1,31});?", re.ASCII)
+_ENTITY = re.compile(r"&(?:#0*+(\d{1,7})|#[xX]0*+[0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?", re.ASCII)
 _UNFOLDED_TIMES = 3
 """`&amp;amp;lt;` is as deep as anybody reads."""
 _COMPANY_CHARS, _TITLE_CHARS = 200, 500
@@ -230,8 +230,9 @@ def _folded(text: str) -> str:
 
 
 def _unescaped(entity: re.Match[str]) -> str:
-    """What HTML means by it. Python refuses to read a number of thousands of digits, so zeros in front are left out."""
-    return html.unescape(f"&#{entity[1]};" if entity[1] else f"&#x{entity[2]};" if entity[2] else entity[0])
+    """What HTML means by it. Python refuses to read a decimal number of thousands of digits: leading zeros are left
+    out."""
+    return html.unescape(f"&#{entity[1]};" if entity[1] else entity[0])
 
 
 def _fenced(n: int, passage: Passage, boundary: str) -> str:

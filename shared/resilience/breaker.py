@@ -1,8 +1,8 @@
 """Circuit breakers: after repeated failures a service is not called for a while, then tried with one call.
 
-pybreaker keeps state and counts. Three things stand here, because it has them not: exactly one trial call
-while half-open (it lets everybody through), outcomes that say nothing about the service (its excluded exceptions
-count as successes), and no lock while a call runs.
+pybreaker keeps the state and the counts. This module adds what it lacks: exactly one trial call while half-open (it
+lets every call through), outcomes that say nothing about the service (its excluded exceptions count as successes), and
+no lock while a call runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ State = Literal["closed", "open", "half-open"]
 FAILURES_TO_OPEN = 5
 OPEN_FOR_S = 60.0
 PROBE_RETRY_AFTER_S = 1.0
-"""What a caller is told while another one's trial call is under way."""
+"""What other callers are told while a trial call is under way."""
 
 
 class BreakerOpen(ModelUnavailable):
@@ -50,7 +50,7 @@ def _fail() -> None:
 class Breaker:
     """One service's breaker, for all threads and event loops of a process.
 
-    neutral(error): True for an error that says nothing about the service; calling off is always neutral.
+    neutral(error): True for an error that says nothing about the service. A cancelled call is always neutral.
     """
 
     def __init__(
@@ -68,13 +68,9 @@ class Breaker:
         self._neutral = neutral
         self._lock = threading.Lock()
         self._counts = pybreaker.CircuitMemoryStorage(pybreaker.STATE_CLOSED)
+        # Nothing is settled while it is open, so its own timer, which reads the wall clock, is never asked.
         self._machine = pybreaker.CircuitBreaker(
-            state_storage=self._counts,
-            # Its own timer reads the wall clock, which jumps; admit() half-opens, so this one must never be due.
-            fail_max=failures,
-            reset_timeout=10**9,
-            throw_new_error_on_trip=False,
-            name=name,
+            state_storage=self._counts, fail_max=failures, throw_new_error_on_trip=False
         )
         metrics.BREAKERS_OPEN.set(0.0, name)
         self._opened_at_s = 0.0
@@ -108,13 +104,13 @@ class Breaker:
 
     @asynccontextmanager
     async def guarding(self) -> AsyncIterator[None]:
-        """As calling(), with the interface of a breaker that has to ask Redis first."""
+        """Do what calling() does, with the interface of a breaker that asks Redis first."""
         with self.calling():
             yield
 
     def align(self, *, failures: int, open_for_s: float | None) -> None:
-        """Stand where somebody else's breaker stands: closed with so many failures, or open for so long yet (0: a
-        trial is due). Calls under way count no more if that is a change."""
+        """Take over another breaker's state: closed with this number of failures, or open for another open_for_s (0: a
+        trial call is due). If the state changes, the outcomes of calls under way are ignored."""
         with self._lock:
             before = self._machine.current_state
             if open_for_s is not None:
@@ -146,7 +142,7 @@ class Breaker:
         return self._opened_at_s + self._open_for_s - self._clock.monotonic_s()
 
     def admit(self) -> int:
-        """Let a call through; what is returned goes to settle(). For whoever cannot use calling(). Raises
+        """Let a call through, for callers that cannot use calling(); pass the returned era to settle(). Raises
         BreakerOpen."""
         with self._lock:
             if self._machine.current_state == pybreaker.STATE_OPEN:
@@ -162,8 +158,11 @@ class Breaker:
             return self._era
 
     def settle(self, era: int | None, succeeded: bool | None) -> None:
-        """succeeded: None if the call told nothing; then a trial call's place is free for the next. era: None for a
-        call that somebody else let through: it counts while this breaker is closed."""
+        """Count a call's outcome.
+
+        succeeded: None if the call says nothing about the service; a trial call then makes way for the next one.
+        era: from admit(); None for a call that another breaker let through, which counts while this one is closed.
+        """
         with self._lock:
             closed = self._machine.current_state == pybreaker.STATE_CLOSED
             if era != self._era and not (era is None and closed):
@@ -175,7 +174,7 @@ class Breaker:
             try:
                 self._machine.call(_succeed if succeeded else _fail)
             except _Outcome:
-                pass  # our own, thrown to be counted
+                pass  # raised by _fail() so that pybreaker counts a failure
             if self._machine.current_state != before:
                 if self._machine.current_state == pybreaker.STATE_OPEN:
                     self._opened_at_s = self._clock.monotonic_s()

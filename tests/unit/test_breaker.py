@@ -299,3 +299,37 @@ def test_a_call_from_before_two_changes_counts_in_neither_state(clock: FixedCloc
         assert refused(breaker)
     breaker.settle(before, False)
     assert (state(breaker), breaker.failures) == ("closed", 0)
+
+
+def test_a_call_from_before_a_recovery_counts_for_nothing_in_the_next_one(clock: FixedClock) -> None:
+    breaker = Breaker("x", failures=1, clock=clock)
+    fail(breaker)
+    clock.advance(60)
+    with breaker.calling():
+        pass
+    before = breaker.admit()
+    fail(breaker)
+    clock.advance(60)
+    with breaker.calling():
+        breaker.settle(before, True)
+        assert state(breaker) == "half-open"
+
+
+def test_taking_over_the_state_that_it_has_lets_calls_under_way_count(clock: FixedClock) -> None:
+    breaker = Breaker("x", clock=clock)
+    era = breaker.admit()
+    breaker.align(failures=2, open_for_s=None)
+    breaker.settle(era, False)
+    assert breaker.failures == 3
+
+
+def test_a_call_that_another_breaker_let_through_counts_only_while_this_one_is_closed(clock: FixedClock) -> None:
+    breaker = Breaker("x", failures=2, clock=clock)
+    breaker.settle(None, False)
+    assert breaker.failures == 1
+    breaker.settle(None, False)
+    assert state(breaker) == "open"
+    clock.advance(60)
+    with breaker.calling():
+        breaker.settle(None, True)
+        assert state(breaker) == "half-open"

@@ -301,3 +301,59 @@ def test_an_answer_cites_a_passage_that_was_given(text: str, cited: bool) -> Non
 
 def test_what_stands_around_a_citation_that_is_taken_out_stays() -> None:
     assert prompt.check_citations("X [7] X\n[8]\nX\t[9]!", [RETURNS]) == ("X X\n\nX!", ())
+
+
+def test_what_the_passages_take_is_not_the_history_s() -> None:
+    def kept(chars: int) -> int:
+        left = 2_000
+        budget = left + RULES_CHARS + len("There are no passages for this question.") + 4
+        messages = build([customer("q")], [customer("h" * chars)], budget=budget)
+        return len(messages[-1]["content"])
+
+    fences = [f'<passage-b0 n="{n}" title="{p.title}">\n{p.text}\n</passage-b0>' for n, p in
+              enumerate((RETURNS, SHIPPING), 1)]  # fmt: skip
+    # the question takes a character, what stands between the fences two for each, a line of history one more
+    room = 2_000 - 1 - sum(len(fence) + 2 for fence in fences) - 1
+    assert kept(room) == room + len("\nq")
+    assert kept(room + 1) == 1
+
+
+def test_the_rules_stay_where_something_was_attached() -> None:
+    attached = build([ChatLine("customer", "Here", ("photo",))], passages=[])[0]["content"]
+    assert attached.startswith("You answer customers of Acme")
+    assert "The customer attached files" in attached
+
+
+# ------------------------------------------------------------------ a question back
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("[clarify] Which shop do you mean?", "Which shop do you mean?"),
+        ("  **[Clarify]**: Bath or York？ ", "Bath or York？"),
+        ('[clarify] Do you mean "Bath or York?"', 'Do you mean "Bath or York?"'),
+        ("[clarify] ما هو المتجر؟", "ما هو المتجر؟"),
+        ("Which shop do you mean?", None),  # not marked
+        ("[clarify] We open at nine.", None),  # not a question
+        ("[clarify] It opens at nine [1], which shop?", None),  # a statement with a source
+        ("[clarify]", None),
+        ("[clarify] " + "x" * 299 + "?", "x" * 299 + "?"),
+        ("[clarify] " + "x" * 300 + "?", None),
+    ],
+)
+def test_a_question_back_is_marked_short_and_cites_nothing(text: str, question: str | None) -> None:
+    assert prompt.clarifying_question(text) == question
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[clarify]  Which one? ", "Which one? "),
+        ("Which [clarify] one?", "Which [clarify] one?"),
+        ("(clarify): Which one?", "Which one?"),
+        (" No mark", " No mark"),
+    ],
+)
+def test_only_the_marker_at_the_beginning_is_taken_away(text: str, shown: str) -> None:
+    assert prompt.without_marker(text) == shown
