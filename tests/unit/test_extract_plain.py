@@ -90,6 +90,85 @@ def test_a_markdown_s_title_is_a_heading_that_stands_first(text: str, title: str
     assert (found.text, found.title) == (text, title)
 
 
+@pytest.mark.parametrize(
+    ("text", "left", "title"),
+    [
+        ('+++\ntitle = "A: b"\n+++\nText', "Text", "A: b"),
+        ("---\ntitle: a: b = c\n---\nText", "Text", "a: b = c"),
+        ("---\nTitle:  Ours \n--- \nText", "Text", "Ours"),
+        ("---\ntitle: Ours\n...\nText", "Text", "Ours"),
+        ("---\ntitle: Ours\n---", "", "Ours"),
+        ("---\ndate: 1\n---\n# Heading", "# Heading", "Heading"),
+        ("---\nlast_change: 1\nde-title: no\n---\nText", "Text", None),
+        # a list, a comment, a value on several lines
+        ("---\ntags:\n- a\n  b\n\tc\n# d\n[e\n]\n\ntitle: x\n---\nText", "Text", "x"),
+    ],
+)
+def test_front_matter_ends_at_its_second_line_and_may_name_the_title(text: str, left: str, title: str | None) -> None:
+    found = read_markdown(text.encode())
+    assert (found.text, found.title) == (left, title)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n---\ntitle: x",  # nothing is told
+        "---\ntitle: x",  # no end
+        "---\ntitle: x\n",
+        "--- \ntitle: x\n---",
+        "---\na b: c\n---\nText",  # not a name
+        "---\n!: c\n---\nText",
+        "+++\ntitle: x\n+++\nText",
+        "---\ntitle = x\n---\nText",
+        "---\ntitle: x\n +++\n...more\nText",
+        "***\ntitle: x\n***\nText",
+        "---\n" + "a: 1\n" * 200 + "---\nText",
+    ],
+)
+def test_what_only_looks_like_front_matter_is_text(text: str) -> None:
+    found = read_markdown(text.encode())
+    assert (found.text, found.title) == (text, None)
+
+
+def test_front_matter_has_200_lines_at_most() -> None:
+    assert read_markdown(("---\n" + "a: 1\n" * 199 + "---\nText").encode()).text == "Text"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("<!-- a --><!-- b -->c<!---->d", "cd"),
+        ("a --> b <!-- c --> d --> e", "a --> b  d --> e"),
+        ("a <!-- b", "a <!-- b"),
+        ("a <!--> b --> c", "a  c"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("``` not `code` ```\n# a", "``` not `code` ```\n# a"),
+        ("~~~ with `marks`\n# a\n~~~\nb", "    # a\nb"),
+        ("```\na\n~~~\n``` b\n`````  \nc", "    a\nc"),
+        ("   ```\na\n   ```\nb", "    a\nb"),
+        ("    ```\na", "    ```\na"),
+        ("```\na\n```\nb\n```\nc\n```", "    a\nb\n    c"),
+        ("```\na", "    a"),
+    ],
+)
+def test_comments_and_the_marks_around_code_are_left_out(text: str, left: str) -> None:
+    assert read_markdown(text.encode()).text == left
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("  # Returns #1\nx\ny", "Returns #1"),
+        ("    # code", None),
+        ("X# no heading", None),
+        ("# X\n# Y", "X"),
+        ("# XX", "XX"),
+    ],
+)
+def test_a_heading_is_moved_in_by_three_blanks_at_most(text: str, title: str | None) -> None:
+    assert read_markdown(text.encode()).title == title
+
+
 # ------------------------------------------------------------------ tables
 
 
@@ -181,3 +260,28 @@ def test_a_table_is_bounded_in_rows_columns_and_cells(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sheets, "ROWS_MAX", 2)
     assert _table("a\n1\n2") == ["a: 1", "a: 2"]
     assert _unreadable("a\n1\n2\n3") == "more than 2 rows: divide the table"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        # doubled quotes are quotes, whatever backslashes do
+        ('a,b\n"say ""yes"", please",C:\\"x', ['a: say "yes", please\nb: C:\\"x']),
+        ('a,b\n"x \\"",1', ['a: x "\nb: 1']),
+        # a cell of a quote, and one of two
+        ('a;b\n";1\n"";2', ['a: "\nb: 1', "b: 2"]),
+        # every comma stands in a number, and something else divides
+        ("a|b,5\n1|2\n3,5|4", ["a: 1\nb,5: 2", "a: 3,5\nb,5: 4"]),
+        ("1,5\n2,5", ["1 | 5", "2 | 5"]),
+        # rows of one cell divide nothing
+        ("a\nb;c\nd\ne,f\ng,h", ["# a – b;c – d", "e: g\nf: h"]),
+        # not quoted to the end
+        ('a,b\n"1,2\n3,4', ['a: "1\nb: 2', "a: 3\nb: 4"]),
+        # as good with quotes as without: the quotes are quotes
+        ('a,b\n"1",2"\n"3",4', ['a: 1\nb: 2"', "a: 3\nb: 4"]),
+        ("sep=\n1,2", ["# sep=", "1 | 2"]),
+        ("\nsep=;\n1;2", ["# sep=", "1 | 2"]),
+    ],
+)
+def test_quotes_and_commas_mean_what_makes_the_rows_alike(text: str, rows: list[str]) -> None:
+    assert _table(text) == rows
