@@ -44,7 +44,8 @@ GONE_WITHIN_S = 12.0
 
 
 class Connections:
-    """How many connections a process and one address may have open. Backlog proxies of ours only the first."""
+    """How many connections a process and one address may have open. Behind our own proxies
+    only the first is limited."""
 
     def __init__(self, most: int, most_of_address: int | None) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

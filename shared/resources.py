@@ -32,7 +32,7 @@ from shared.resilience import transport
 from shared.resilience.egress import Egress
 from shared.resilience.lease_records import LeaseRecords
 from shared.resilience.limiter import Limiter
-from shared.resilience.load_shedding import Pressure
+from shared.resilience.load_shedding import LoadShedding
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
@@ -77,7 +77,7 @@ class Resources:
     live: Publisher
     vectors: TwoLevel
     results: Results
-    pressure: Pressure
+    load_shedding: LoadShedding
     lease_records: LeaseRecords = field(default_factory=LeaseRecords)
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set once the process was asked to end: nothing waits for longer than its deadline from then on."""
@@ -213,7 +213,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         live=Publisher(cache, clock),
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
-        pressure=Pressure(settings.processes.reply_threads, clock),
+        load_shedding=LoadShedding(settings.processes.reply_threads, clock),
     )
 
 

@@ -1,6 +1,6 @@
 """`GET /metrics` for Prometheus: what all processes of this machine counted, and the state of things now.
 
-Backlog a token of its own (OPS_TOKEN), because it tells how much business there is. The state is asked for at most
+Behind a token of its own (OPS_TOKEN), because it tells how much business there is. The state is asked for at most
 every few seconds, however many ask, and a service that is away costs a bounded wait and its own numbers only.
 """
 

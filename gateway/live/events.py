@@ -4,9 +4,9 @@
     event: message                              data: {"answer", "at", "text"}          data: {"answer"}
     data: {"seq", "role", "text", …}
 
-A piece's text goes at character `at` of the answer's text so far. A message of the bot's or of a person replaces
-whatever pieces are shown; `withdrawn` takes them back. Only messages have an id: the browser hands the last one
-back when it connects again, and the table continues from there.
+A piece's text belongs at character `at` of the answer so far. A message from the bot or from a person replaces the
+pieces that are shown; `withdrawn` removes them. Only messages have an id: a browser that reconnects sends the last one
+it saw, and the stream continues from there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from shared.store.inbox.messages import Line
 
 HEARTBEAT_S = 15.0
 AWAY_S = 5.0
-"""While Redis or the database is away: how often the table is asked."""
+"""How often the table is read while Redis or the database is unavailable."""
 PAGE = 100
 RETRY_MS = 2_000
 
@@ -43,13 +43,13 @@ def after_seq_of(last_event_id: str | None) -> int:
 
 
 def stream(edge: Edge, slug: str, chat: Chat, address: str, after_seq: int, expires_s: float) -> Response:
-    """The response that streams a chat's events to an address. Raises TooMany."""
+    """Return the response that streams a chat's events to this network address. Raises TooMany."""
     edge.streams.check(chat, address)
     return _Events(edge, slug, chat, address, after_seq, expires_s)
 
 
 class _Events(Response):
-    """Ends when the client leaves, the gateway stops, the token expires or the widget is disabled."""
+    """A stream that ends when the client leaves, the gateway stops, the token expires or the widget is disabled."""
 
     media_type = "text/event-stream"
 
@@ -79,7 +79,7 @@ class _Events(Response):
                 task.cancel()
             await asyncio.wait([talking, leaving])
         if not talking.cancelled() and (error := talking.exception()) is not None and not isinstance(error, OSError):
-            raise error  # an OSError: the client left while something was sent
+            raise error  # an OSError means that the client left during a write
 
     async def _talk(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -98,21 +98,20 @@ class _Events(Response):
         return await watcher.next(quiet_s)
 
     async def _look(self, watcher: Watcher, send: Send) -> bool:
-        """Nothing was told for a while, or something may have been missed: read the table, and see whether the
-        stream may go on."""
+        """Read the table, because nothing has come for a while or something may have been missed. False: the stream
+        has to end."""
         if self._edge.hub.closing or self._edge.clock.now().timestamp() >= self._expires_s:
             return False
         try:
             if await self._edge.apps.find("widget", self._slug) is None:
                 return False
         except Transient:
-            pass  # it cannot be checked now; the stream stays open
+            pass  # whether the widget still exists cannot be checked now; the stream stays open
         missed, watcher.behind = watcher.behind, False
         await self._catch_up(send)
         if missed and self._shown is not None:
-            await self._withdraw(
-                send
-            )  # its end may have been missed; if it continues, its next piece has the whole text
+            # The answer's end may have been missed. If it goes on, its next piece has the whole text.
+            await self._withdraw(send)
         await _write(send, ": \n\n")
         return True
 
@@ -128,7 +127,7 @@ class _Events(Response):
 
     async def _piece(self, answer: AnswerId, text: str, send: Send) -> None:
         if (self._ended is not None and answer <= self._ended) or (self._shown is not None and answer < self._shown):
-            return  # of a generation that was overtaken
+            return  # a newer answer has replaced this one
         if self._shown is not None and answer != self._shown:
             await self._withdraw(send)
         at = len(self._shown_text) if text.startswith(self._shown_text) else 0
@@ -148,7 +147,7 @@ class _Events(Response):
         await _event(send, "withdrawn", {"answer": str(answer)})
 
     async def _catch_up(self, send: Send) -> None:
-        """Send what the table has beyond the last message sent."""
+        """Send the messages of the table that come after the last one sent."""
         while True:
             try:
                 lines = await self._edge.in_thread(self._read)
@@ -177,7 +176,7 @@ async def _left(receive: Receive) -> None:
 
 async def _event(send: Send, name: str, value: Any, seq: int | None = None) -> None:
     identity = f"id: {seq}\n" if seq is not None else ""
-    # JSON has no line break in it, which would end the event's data
+    # A line break would end the event's data; JSON as it is written here has none.
     await _write(send, f"{identity}event: {name}\ndata: {orjson.dumps(value).decode()}\n\n")
 
 

@@ -1,7 +1,7 @@
-"""The web-chat widget's channel: a visitor's session, messages in through the journal, messages out of the table.
+"""The web-chat widget: visitors' sessions, their messages into the journal, and answers from the message table.
 
-401 no good token · 403 a page that is not allowed · 404 no such widget · 413 too large · 422 not as described ·
-429 too often · 503 the journal or the database cannot say
+401 no valid token · 403 the page is not among the widget's origins · 404 no such widget · 413 too large ·
+422 a wrong field · 429 too many requests · 503 the journal or the database is unavailable
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ TOKEN = query_text("token", 4 * visitors.TOKEN_CHARS_MAX, "")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A request whose widget is known and whose page is allowed."""
+    """A request to a known widget from an allowed page."""
 
     edge: Edge
     request: Request
@@ -73,7 +73,7 @@ class Caller:
             raise Refused(429, "too many requests: wait before the next", wait_s)
 
     def visitor(self) -> Visitor:
-        """Whose token the request bears. Raises Refused(401, 429)."""
+        """Return the visitor that the request's token is for. Raises Refused(401, 429)."""
         found = self.maybe_visitor()
         if found is None:
             wait_s = self.edge.attempts.take(self.address)
@@ -94,7 +94,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A caller with a good token, within its limits."""
+    """A caller with a valid token, within its rate limits."""
 
     caller: Caller
     visitor: Visitor
@@ -105,7 +105,7 @@ class Known:
 
 
 async def _anybody(request: Request) -> Caller:
-    """Whoever opens a session."""
+    """Return the caller that opens a session, within the limits for its address."""
     caller: Caller = request.state.caller
     await caller.within(limits.sessions_of(caller.edge.settings, caller.address), known=False)
     return caller
@@ -126,7 +126,7 @@ async def _reader(request: Request) -> Known:
 
 
 async def open_session(caller: Caller, asked: Parameters) -> Response:
-    """A token; with a good one in the request, a younger one for the same visitor."""
+    """Issue a token: for the same visitor if the request has a valid one, else for a new visitor."""
     known = caller.maybe_visitor()
     issued_s = int(caller.edge.clock.now().timestamp())
     expires_s = issued_s + int(caller.edge.settings.widget.token_ttl_s)
@@ -136,7 +136,7 @@ async def open_session(caller: Caller, asked: Parameters) -> Response:
 
 
 async def post_message(known: Known, asked: Parameters) -> Response:
-    """`{"text", "client_id"}`; 202 once the journal has it. The same client_id again is the same message."""
+    """Take `{"text", "client_id"}`; 202 once the journal has it. A client_id that comes again is the same message."""
     edge, client_id = known.caller.edge, asked.body[ID]
     body = {"visitor": known.visitor.id, "client_id": client_id, "text": asked.body[TEXT]}
     spoken = language(known.caller.request.headers.get("accept-language"))
@@ -162,7 +162,7 @@ async def list_messages(known: Known, asked: Parameters) -> Response:
 
 
 async def events(known: Known, asked: Parameters) -> Response:
-    """Server-sent events: see gateway/live/events.py."""
+    """Stream server-sent events; gateway/live/events.py describes them."""
     caller = known.caller
     after_seq = max(asked.query[AFTER_SEQ], after_seq_of(caller.request.headers.get("last-event-id")))
     try:
@@ -172,8 +172,8 @@ async def events(known: Known, asked: Parameters) -> Response:
 
 
 class ForPages(Resource):
-    """The widget and the page it is asked from are checked before anything else, and a page that is allowed may read
-    whatever is answered."""
+    """A resource for the widget's script: checks the widget and the calling page first, and lets an allowed page read
+    every answer, errors too (CORS)."""
 
     async def answer(self, request: Request) -> Response:
         edge: Edge = request.app.state.edge
@@ -220,7 +220,7 @@ def _preflight(methods: list[str]) -> Response:
     )
 
 
-# HEAD would open a stream
+# No HEAD: it would open a stream.
 ROUTES = [
     ForPages("/widget/{channel}/sessions", {"POST": Operation(open_session, _anybody)}, head=False),
     ForPages("/widget/{channel}/messages", {

@@ -1,4 +1,4 @@
-"""A visitor's token: says which widget and which visitor, signed with a key that only the widget's app gives."""
+"""Visitors' tokens: each names a widget and a visitor, and is signed with a key derived from the widget's secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ TOKEN_CHARS_MAX = 1024
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """id: random, which makes it nobody else's. issued_s, expires_s: seconds since 1970."""
+    """One visitor of a widget. id: random, so that nobody can guess another's. issued_s, expires_s: seconds since
+    1970."""
 
     id: str
     channel: str
@@ -33,14 +34,14 @@ def new_id() -> str:
 
 
 def sign(visitor: Visitor, app_secrets: Sequence[str]) -> str:
-    """A token under the app's newest secret. Raises IndexError for an app without one."""
+    """Return a token signed with the app's newest secret. Raises IndexError for an app without one."""
     body = _encode(orjson.dumps({"c": visitor.channel, "v": visitor.id, "i": visitor.issued_s, "e": visitor.expires_s}))
     return f"{VERSION}.{body}.{_encode(_mac(body, app_secrets[0]))}"
 
 
 def read(token: str, channel: str, app_secrets: Sequence[str], now_s: float) -> Visitor | None:
-    """The visitor whose token this is; None if it was signed under none of the secrets (several while one is
-    rotated), is of another widget or too old. Every secret is tried, in constant time each."""
+    """Return the visitor of a token; None if none of the secrets signed it (there are several during a rotation), or if
+    it is another widget's or expired. Every secret is tried, each in constant time."""
     version, _, rest = token[:TOKEN_CHARS_MAX].partition(".")
     body, _, given = rest.partition(".")
     if version != VERSION or not token.isascii():
@@ -64,7 +65,7 @@ def _visitor(said: Any) -> Visitor | None:
 
 
 def _mac(body: str, secret: str) -> bytes:
-    # a key of its own: what is signed here is nothing that the secret itself signs elsewhere
+    # A derived key, so that no signature made with the secret itself is ever valid as a token.
     derived = hmac.new(secret.encode("utf-8", "surrogatepass"), b"switchboard visitor token", hashlib.sha256).digest()
     return hmac.new(derived, body.encode(), hashlib.sha256).digest()
 

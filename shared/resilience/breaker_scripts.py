@@ -1,15 +1,15 @@
 """Lua scripts that change a shared breaker's state inside Redis, for all processes at once.
 
 A hash holds `opened` (microseconds of the server's clock, 0 while closed), `failures` in a row, and `era`, which
-changes with each opening and closing, so that a call from before cannot undo it. A key beside it is the trial call's
-place, with a time to live. Every script returns (state, microseconds until a trial is due, failures, era).
+changes with each opening and closing, so that a call from an earlier state cannot undo it. A second key, which expires,
+marks that a trial call is under way. Every script returns (state, microseconds until a trial is due, failures, era).
 """
 
 from __future__ import annotations
 
 CLOSED, OPEN, TRIAL_YOURS, TRIAL_OF_ANOTHER = range(4)
 KEPT_FOR_MS = 3_600_000
-"""Untouched for so long a breaker is forgotten: nobody has called the service. Longer than it stays open."""
+"""A breaker that nobody has used for this long is forgotten. Longer than it stays open."""
 
 # ARGV: open for (us), trial's time to live (ms), failures to open, then each script's own.
 _READ = """

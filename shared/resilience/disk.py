@@ -1,4 +1,4 @@
-"""The disks of this machine that the system writes to: how much is free, and what that means in words."""
+"""How much is free on the disks of this machine that the system writes to, and what to do about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.settings import Settings
 
 Level = Literal["ok", "low", "full", "read_only"]
 CALM_SHARE = 1.25
-"""What is full is so until this much of the bound is free, so that refusing does not begin and end with each write."""
+"""A full disk counts as full until the free space is this many times the bound, so that the state does not flap."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Stat = Callable[[Path], os.statvfs_result]
 
@@ -37,8 +37,8 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class DiskSpace:
-    """One disk. names: what lies on it (DATA_DIR, …). bound_bytes: what should be free for its level to be ok, or,
-    where it is full, not to be full."""
+    """One disk. names: what is stored on it (DATA_DIR, …). bound_bytes: how much has to be free for its level to be ok;
+    of a full disk, for it not to be full."""
 
     names: tuple[str, ...]
     folder: Path
@@ -64,7 +64,7 @@ def look(
     folder: Path, bounds: Bounds, names: tuple[str, ...] = ("DATA_DIR",), *, full_until_now: bool = False,
     stat: Stat = os.statvfs,
 ) -> DiskSpace:  # fmt: skip
-    """A system call. full_until_now: it was full at the last look. Raises OSError."""
+    """Return the state of the disk that holds a folder. full_until_now: it was full the last time. Raises OSError."""
     found = stat(folder)
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     full = max(bounds.full_bytes, int(bounds.full_share * total))
@@ -80,7 +80,7 @@ def look(
 
 
 def rooms(settings: Settings, *, stat: Stat = os.statvfs) -> list[DiskSpace]:
-    """Each disk of this machine that something of ours lies on, once. Services elsewhere look after their own."""
+    """Return each disk of this machine that holds data of ours, once. Services on other machines check their own."""
     bounds = Bounds.of(settings)
     disks: dict[int, tuple[Path, list[str]]] = {}
     for name, folder in _places(settings):
@@ -100,11 +100,11 @@ def journal_folder(settings: Settings) -> Path | None:
 
 
 def _places(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """Return which of our folders are on this machine, as far as they exist."""
+    """Yield the folders of ours that exist on this machine, each with its name."""
     wanted = [("DATA_DIR", settings.system.data_dir)]
     if journal_folder(settings) is not None:
         wanted.append(("the journal", settings.system.data_dir / "valkey"))
-    if (settings.system.data_dir / "postgres").is_dir():  # as root a link to another place
+    if (settings.system.data_dir / "postgres").is_dir():  # a link, if the system was started as root
         wanted.append(("the database", (settings.system.data_dir / "postgres").resolve()))
     if settings.media.s3_bucket is None and settings.media.dir is not None:
         wanted.append(("MEDIA_DIR", settings.media.dir))

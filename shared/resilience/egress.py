@@ -1,9 +1,9 @@
-"""Guarded requests to addresses that customers or companies gave us, which must not reach our own network.
+"""Requests to URLs that customers or companies gave us, guarded so that they cannot reach our own network.
 
-A name is resolved once, every address is judged, and the connection goes to the address that was judged: a second
-look-up could answer differently (DNS rebinding). Redirects are judged in the same way, one by one. What may be reached
-is the public network (shared/resilience/addresses.py) at the web's ports, and what EGRESS_ALLOW names for the purpose
-of the request. Proxies that the environment names are not used.
+A name is resolved once, every address of it is checked, and the connection goes to a checked address: a second look-up
+could answer differently (DNS rebinding). Each redirect is checked in the same way. Allowed is the public network
+(shared/resilience/addresses.py) on the web's ports, and what EGRESS_ALLOW names for the request's purpose. Proxies from
+the environment are not used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.resilience.addresses import Address, is_public, is_written_as_number
 from shared.resilience.transport import tls
 
 WEB_PORTS = (80, 443)
-"""Others by EGRESS_ALLOW alone: a public address may be our own, and its other ports those of a database."""
+"""Other ports only by EGRESS_ALLOW: a public address may be ours, with a database on another port."""
 REDIRECTS_MAX = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _CONNECT_S = 5.0
@@ -36,14 +36,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class EgressRefused(Permanent):
-    """The address is one that requests are not sent to."""
+    """The address is not allowed; nothing was sent."""
 
     def __init__(self, why: str) -> None:
         super().__init__("address_refused", why)
 
 
 class Unreachable(Transient):
-    """There was no response. sent: whether the request may have arrived all the same."""
+    """There was no response. sent: whether the request may have arrived nevertheless."""
 
     def __init__(self, why: str, *, sent: bool) -> None:
         super().__init__(why)
@@ -51,7 +51,7 @@ class Unreachable(Transient):
 
 
 class TooLarge(Permanent):
-    """The answer is larger than what was allowed; nothing of it is kept."""
+    """The answer is larger than allowed; none of it is kept."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__("too_large", f"more than {limit_bytes} bytes")
@@ -59,7 +59,7 @@ class TooLarge(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer, whole. url: where it came from in the end. headers: names in lower case."""
+    """A complete answer. url: where it came from after redirects. headers: names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -74,7 +74,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 
 
 def origin_of(url: str) -> Origin:
-    """Raises ValueError for what is not a web address."""
+    """Return the origin of a URL. Raises ValueError if it is not a web address."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not a web address")
@@ -102,7 +102,7 @@ class _Guard(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        # As it is sent: `host` would decode an international name, which a resolver may encode in another way.
+        # raw_host is what is sent; `host` would decode an international name, which a resolver may encode differently.
         host = url.raw_host.decode("ascii").lower()
         if url.scheme not in ("http", "https") or not _HOST.fullmatch(host):
             raise EgressRefused("not an address that begins with https:// or http:// and a host")
@@ -112,7 +112,7 @@ class _Guard(httpx.AsyncBaseTransport):
         if (url.scheme, host, port) in self._trusted:
             return await self._inner.handle_async_request(request)
         address = await self._judged(host, port)
-        # the Host header keeps the name; the certificate is held against it, too
+        # The Host header keeps the name, and the certificate is checked against it.
         request.url = url.copy_with(host=address)
         request.extensions = {**request.extensions, "sni_hostname": host}
         return await self._inner.handle_async_request(request)
@@ -129,7 +129,7 @@ class _Guard(httpx.AsyncBaseTransport):
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         if ":" in host or is_written_as_number(host):
-            # Only the usual form: of 0127.0.0.1 or 2130706433 each reader makes another address.
+            # Only the usual form: programs disagree about which address 0127.0.0.1 or 2130706433 is.
             if parsed(host) is None:
                 raise EgressRefused("the IP address is not written in its usual form")
             return [host]
@@ -146,14 +146,14 @@ class _Guard(httpx.AsyncBaseTransport):
 
 
 def _may_be_reached(host: str, address: Address, port: int, openings: Sequence[Opening]) -> bool:
-    """openings: those for the port."""
+    """Return whether a request may go to this address. openings: those for the port."""
     if any(one.opens(host, address) for one in openings):
         return True
     return is_public(address) and (port in WEB_PORTS or any(one.host == PUBLIC for one in openings))
 
 
 class Egress:
-    """Guarded HTTP clients, one a purpose. Use it on one event loop; close it there."""
+    """Guarded HTTP clients, one for each purpose. Used and closed on one event loop."""
 
     def __init__(
         self,
@@ -165,9 +165,9 @@ class Egress:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """openings: what EGRESS_ALLOW names. trusted: addresses that the operator's settings name; requests to their
-        origins (scheme, host and port) are not judged. transport: for tests, instead of sockets.
+        origins (scheme, host and port) are not checked. transport: used by tests instead of sockets.
         """
-        # No connection is kept: two names with one address would share it, and with it the certificate of one.
+        # No connection is reused: two names with one address would share it, and with it the certificate of one name.
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         inner = transport or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, trust_env=False)
         origins = [origin_of(url) for url in trusted]
@@ -182,7 +182,8 @@ class Egress:
         }
 
     def client(self, purpose: Purpose) -> httpx.AsyncClient:
-        """A guarded client itself, for whoever bounds time and answer himself. Requests raise EgressRefused, too."""
+        """Return a guarded client, for callers that bound time and size themselves. Its requests raise EgressRefused,
+        too."""
         return self._clients[purpose]
 
     async def post(
@@ -211,9 +212,9 @@ class Egress:
         max_bytes: int,
         headers: Mapping[str, str] | None = None,
     ) -> Fetched:
-        """Fetch; follows up to REDIRECTS_MAX redirects, each judged anew. `headers` go to the first address only.
+        """Fetch a URL, following up to REDIRECTS_MAX checked redirects. `headers` go to the first address only.
 
-        deadline_s: wall clock for everything. Raises EgressRefused, Unreachable, TooLarge.
+        deadline_s: wall-clock time for all of it. Raises EgressRefused, Unreachable, TooLarge.
         """
         return await self._within(deadline_s, self._follow(url, headers or {}, max_bytes, purpose))
 
@@ -231,7 +232,7 @@ class Egress:
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None, *, purpose: Purpose
     ) -> httpx.Request:
         try:
-            # identity: a compressed answer could be small on the wire and large here
+            # identity: a small compressed answer could unpack to any size
             fields = {"accept-encoding": "identity", "user-agent": "Switchboard", **headers}
             return self._clients[purpose].build_request(method, url, headers=fields, content=content)
         except (httpx.InvalidURL, UnicodeError, TypeError, ValueError):
@@ -243,13 +244,13 @@ class Egress:
             response = await self._clients[purpose].send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as e:
             raise Unreachable(type(e).__name__, sent=False) from e
-        except (httpx.InvalidURL, UnicodeError):  # what only the client's second look at the address finds
+        except (httpx.InvalidURL, UnicodeError):  # found only when the client reads the address again
             raise EgressRefused("not a valid address") from None
         except httpx.HTTPError as e:
             raise Unreachable(type(e).__name__, sent=True) from e
         try:
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise Unreachable("encoded though it was asked not to be", sent=True)  # it may unfold to anything
+                raise Unreachable("the answer is compressed, which was not asked for", sent=True)
             said = response.headers.get("content-length", "")
             if not cut and said.isdigit() and int(said) > max_bytes:
                 raise TooLarge(max_bytes)

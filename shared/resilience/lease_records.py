@@ -1,7 +1,7 @@
-"""Crash-safe record of a process' leases; when the file's lock is free, the process died and others release them.
+"""Crash-safe record of a process's leases. If the file's lock is free, the process died and others release its leases.
 
-A lease alone makes a killed process' work wait until it ends. The file costs a microsecond a lease and no statement;
-the epoch in it fences what is given back, so a file that is old, torn or read twice does nothing.
+Without it the work of a killed process would wait until the leases expire. Writing takes a microsecond a lease and no
+SQL. A lease is released only under the epoch in the record, so a file that is old, torn or read twice does no harm.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 PLACES = 1024
-"""More than a process has threads. A lease that finds no place ends by itself, as without a file."""
+"""More than a process has threads. A lease for which there is no place expires as it would without a file."""
 _PLACE = struct.Struct("<qqqq")
 _SUFFIX = ".held"
 _READY = 100
@@ -40,8 +40,8 @@ class LeaseRecord(NamedTuple):
 
 
 class LeaseRecords:
-    """The leases of this process. folder: one for all processes of a machine; None: nothing is kept. station: what this
-    process does."""
+    """The leases of this process. folder: shared by all processes of a machine; None: nothing is recorded. station: the
+    kind of work that this process does."""
 
     def __init__(self, folder: Path | None = None, station: str = "any") -> None:
         self._lock = threading.Lock()
@@ -52,8 +52,8 @@ class LeaseRecords:
         if folder is not None:
             try:
                 self._open(folder, station)
-            except OSError as e:  # a full or read-only disk: leases end by themselves
-                log.warning("held_not_kept", error=type(e).__name__)
+            except OSError as e:  # a full or read-only disk: leases expire by themselves
+                log.warning("leases_not_recorded", error=type(e).__name__)
 
     def _open(self, folder: Path, station: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ class LeaseRecords:
         new = folder / f"{name}.new"
         self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            # Room on the disk now: writing to a sparse file on a full disk would end this process, with SIGBUS.
+            # Allocated now: writing to a sparse file on a full disk would kill this process with SIGBUS.
             os.posix_fallocate(self._fd, 0, PLACES * _PLACE.size)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             self._bytes = mmap.mmap(self._fd, PLACES * _PLACE.size)
@@ -70,17 +70,17 @@ class LeaseRecords:
             os.close(self._fd)
             raise
         self._path = folder / f"{name}{_SUFFIX}"
-        new.rename(self._path)  # only now is it seen, with its lock
+        new.rename(self._path)  # others see the file only now, when it is locked
 
     def say_ready(self) -> None:
-        """Note that this process does its station's work from now on: processes that stood in may stop."""
+        """Record that this process is ready for its station's work, so that those that did it meanwhile can stop."""
         with self._lock:
             if self._bytes is not None:
                 _PLACE.pack_into(self._bytes, 0, _READY, 0, 0, 0)
 
     def note(self, pieces: Iterable[LeaseRecord]) -> None:
-        """Before the claim is committed, and forgotten if it is not: a record of a claim that was never made does
-        nothing, because its epoch was never there."""
+        """Record leases. Call it before the claim is committed, and forget() if the commit fails. A record of a claim
+        that was never committed does no harm, because no row has its epoch."""
         with self._lock:
             if self._bytes is None:
                 return
@@ -105,22 +105,22 @@ class LeaseRecords:
             self._bytes.close()
             self._bytes = None
             if not self._places:
-                self._path.unlink(missing_ok=True)  # else another process reads it, as after a kill
+                self._path.unlink(missing_ok=True)  # otherwise others read it, as after a kill
             os.close(self._fd)
 
 
 class Left(Enum):
-    """What of a dead process is left for the next round."""
+    """What is left of a dead process's record for the next look."""
 
     NOTHING = "nothing"
     ITS_DEATH = "its_death"
-    """For others to see; what it held is given back."""
+    """Its leases are released; another process still has to take over its station."""
     WHAT_IT_HELD = "what_it_held"
 
 
 def reclaim_from_dead(folder: Path, reclaim: Callable[[str, list[LeaseRecord]], Left]) -> None:
-    """Hand each dead process' station and what it held to reclaim, and forget once that has returned what need not
-    be left for the next look."""
+    """Call reclaim with the station and the leases of each dead process. What it returns says how much of the record
+    is kept for the next look."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Rate limits shared by all processes, because a platform limits a channel and not one worker."""
+"""Rate limits that all processes share, because a platform limits a channel and not one worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "sb:limit:"
 REST_S = 1.0
-"""After a failure Redis is left alone for so long: each try may cost a caller the client's whole timeout."""
+"""How long Redis is not asked after a failure, because each attempt may cost a caller the client's whole timeout."""
 LOCAL_KEYS_MAX = 20_000
 
 # GCRA (generic cell rate algorithm): a key holds the time at which it would be idle again. A take is allowed
@@ -49,9 +49,9 @@ def _step_us(rate: Rate) -> int:
 class Limiter:
     """Takes from several rates at once, all or nothing.
 
-    client: redis-py, synchronous, with short timeouts and no retries (a retried EVAL takes twice); None for one
-    process alone. While Redis is away or takes no writes, each process counts for itself: with n processes up to
-    n times a rate may pass then, and the platform's own 429 is what remains.
+    client: redis-py, synchronous, with short timeouts and no retries (a retried EVAL takes twice); None to count for
+    this process alone. While Redis is unavailable or refuses writes, each process counts for itself: n processes may
+    then send up to n times the rate, and only the platform's own 429 limits them.
     """
 
     def __init__(self, client: redis.Redis | None, clock: Clock | None = None) -> None:
@@ -62,16 +62,19 @@ class Limiter:
         self._away_until_s: float | None = None
 
     def take(self, rates: Sequence[Rate]) -> float:
-        """0.0 if every rate allows one now, and then one is taken from each; else the seconds after which to ask
-        again, with nothing taken. No rates allow everything. Raises ValueError on a rate that is none."""
+        """Take one from every rate and return 0.0; or take nothing and return the seconds after which to ask again.
+
+        Without rates everything is allowed. Raises ValueError for a rate whose numbers are not positive, and for two
+        rates with one key.
+        """
         for rate in rates:
             if rate.count < 1 or rate.per_s <= 0 or rate.burst < 1:
-                raise ValueError(f"no rate: {rate.count} in {rate.per_s} s, burst {rate.burst}")
+                raise ValueError(f"not a valid rate: {rate.count} in {rate.per_s} s, burst {rate.burst}")
         unique = {rate.key: rate for rate in rates}
         if not unique:
             return 0.0
         if len(unique) != len(rates):
-            raise ValueError("two rates under one key")
+            raise ValueError("two rates have the same key")
         now_s = self._clock.monotonic_s()
         if self._script is None or self._resting(now_s):
             return self._local.take(rates, now_s)
@@ -82,7 +85,7 @@ class Limiter:
             return self._local.take(rates, now_s)
         self._back()
         if wait_us == 0:
-            # So that an outage does not begin with a second burst.
+            # Counted here too, or an outage would begin with a second burst.
             self._local.note(rates, now_s)
         return wait_us / 1_000_000
 

@@ -1,7 +1,7 @@
-"""How far answers are behind, company by company, as fallback steps: down at once, up again after a time of recovery.
+"""Load shedding: a company whose customers wait too long gets cheaper answers at once, better ones after a recovery.
 
-A company's time to clear is how long its last waiting customer still waits when all are served in turns. So whoever
-brings the overload is the one that waits, and steps down first; where all bring it, all do.
+A company's time to clear is how long its last waiting customer will still wait if companies are served in turn. So the
+company that causes the overload is the one that waits, and the first to get cheaper answers.
 """
 
 from __future__ import annotations
@@ -17,30 +17,33 @@ from shared.clock import Clock
 
 Step = Literal["full", "cheaper", "passages", "handover"]
 STEPS: tuple[Step, ...] = ("full", "cheaper", "passages", "handover")
-"""By level."""
+"""The kind of answer on each level, from 0."""
 CALM_SHARE = 0.5
-"""A step is left below this share of what it was entered at, so that it is not entered and left by turns."""
+"""A level is left below this share of the time at which it was entered, so that the level does not flap."""
 RECOVERY_MAX_S = 320.0
 FORGOTTEN_AFTER_S = 600.0
-"""A step that is entered again sooner was left too early: then the recovery has to last twice as long."""
+"""A level that is entered again sooner was left too early: the next recovery has to last twice as long."""
 WINDOW_S = 10.0
 SETTLED_AFTER_S = 15.0
-"""What passages alone would do is known when the pace is of them; before that nobody is handed over."""
+"""Only after this time on "passages" does the pace show whether they suffice; nobody is handed over sooner."""
 PIECES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueTurns:
-    """due: turns that wait. oldest_s: since when the oldest of them is due."""
+    """A company's turns that wait. due: how many. oldest_s: how long the oldest of them has been due."""
 
     due: int
     oldest_s: float
 
 
 def times_to_clear_s(behind: Mapping[int, OverdueTurns], per_s: float) -> dict[int, float]:
-    """Company → how long its last waiting customer waits. Served in turns, a company has waited when as many of every
-    other one's were served as of its own: Σ min(theirs, its own) / per_s. per_s: turns that all can answer a second;
-    where nobody knows (0), the age of the oldest stands for it."""
+    """Return for each company how long its last waiting customer will wait.
+
+    If companies are served in turn, that customer waits for as many turns of every other company as its own company
+    has: Σ min(theirs, its own) / per_s. per_s: turns that the whole fleet answers a second; 0 if that is not known yet:
+    then the age of each company's oldest turn is returned.
+    """
     if per_s <= 0:
         return {company: max(one.oldest_s, 0.0) for company, one in behind.items()}
     served, left, before = 0, len(behind), 0
@@ -54,8 +57,8 @@ def times_to_clear_s(behind: Mapping[int, OverdueTurns], per_s: float) -> dict[i
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """after_s: at which time to clear each level is entered, rising. recovery_s: how long the recovery must last
-    before one is left. Raises ValueError if after_s does not rise."""
+    """after_s: the time to clear from which levels 1, 2 and 3 are entered. recovery_s: how long a recovery must last
+    before a level is left. Raises ValueError if after_s does not rise."""
 
     after_s: tuple[float, float, float]
     recovery_s: float
@@ -67,8 +70,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of a company. Times are seconds since 1970. left_at_s: when a level was left last. entered_at_s: when this one
-    was entered from above."""
+    """A company's level. Times are seconds since 1970. left_at_s: when a level was last left. entered_at_s: when this
+    level was entered from a better one."""
 
     level: int
     recovering_since_s: float | None
@@ -78,7 +81,7 @@ class State:
 
 
 def move(state: State | None, clear_s: float, now_s: float, rules: Rules) -> State | None:
-    """The next state. None: nothing is wrong, nor was lately."""
+    """Return the next state; None if there is no overload and there was none lately."""
     state = state or State(0, None, rules.recovery_s, None)
     wanted = sum(clear_s >= after_s for after_s in rules.after_s)
     if state.level < 2 or now_s - state.entered_at_s < SETTLED_AFTER_S:
@@ -100,8 +103,8 @@ def move(state: State | None, clear_s: float, now_s: float, rules: Rules) -> Sta
 
 
 class Pace:
-    """How many turns a second this process can answer, by how long its last ones took: also while it has little to do,
-    when a count of what was done would say that it can do little."""
+    """How many turns a second this process could answer, computed from how long its last ones took. A count of answered
+    turns would be wrong while there is little to do."""
 
     def __init__(self, slots: int, clock: Clock) -> None:
         self._slots, self._clock = slots, clock
@@ -127,7 +130,8 @@ class Pace:
                 self._ended.append((now_s, now_s - began_s))
 
     def per_s(self) -> float:
-        """0 where nothing was answered yet. While nothing ends, what is under way tells that it takes long."""
+        """Return turns per second; 0 before the first answer. While nothing ends, the age of the oldest turn under way
+        counts as its duration."""
         now_s = self._clock.monotonic_s()
         with self._lock:
             took_s = [took_s for ended_s, took_s in self._ended if now_s - ended_s < WINDOW_S]
@@ -139,8 +143,8 @@ class Pace:
         return self._slots / max(mean_s, 1e-3) if mean_s else 0.0
 
 
-class Pressure:
-    """What a process knows of it: its own pace, and each company's step, as the fleet sees it."""
+class LoadShedding:
+    """What a process knows of the load: its own pace, and the kind of answer that each company gets now."""
 
     def __init__(self, slots: int, clock: Clock) -> None:
         self.pace = Pace(slots, clock)
@@ -150,5 +154,5 @@ class Pressure:
         return STEPS[self._levels.get(company_id, 0)]
 
     def set_levels(self, levels: Mapping[int, int]) -> None:
-        """company → level; those that are not in it are at 0."""
+        """levels: by company; companies that are not in it are on level 0."""
         self._levels = levels

@@ -1,4 +1,4 @@
-"""One asyncio event loop in a thread of its own, for the threads of a process that wait on the network."""
+"""An asyncio event loop in a thread of its own, for threads that have to wait for the network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if importlib.util.find_spec("sniffio") is None:
 
 
 class Call(Generic[T]):
-    """A coroutine under way. Any thread may wait for it or call it off."""
+    """A coroutine that runs on the loop. Any thread may wait for it or cancel it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, T]) -> None:
         self._loop = loop
@@ -30,9 +30,10 @@ class Call(Generic[T]):
         self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def result(self, timeout_s: float) -> T:
-        """Return what the coroutine returned; raises what it raised.
+        """Return what the coroutine returned, or raise what it raised.
 
-        Raises TimeoutError after timeout_s and calls the coroutine off; Cancelled if somebody else did that.
+        After timeout_s the coroutine is cancelled and TimeoutError raised. Raises Cancelled if it was cancelled by
+        somebody else.
         """
         try:
             return self._outcome.result(timeout_s)
@@ -46,8 +47,8 @@ class Call(Generic[T]):
         return self._outcome.done()
 
     def cancel(self) -> None:
-        """Call it off: whoever waits gets Cancelled at once, and the loop cancels the task, which closes its
-        socket. Without effect once it is done."""
+        """Cancel it: waiting threads get Cancelled at once, and the loop cancels the task, which closes its socket.
+        Has no effect once it is done."""
         if not self._settle(error=Cancelled("the call was cancelled")):
             return
         try:
@@ -56,7 +57,7 @@ class Call(Generic[T]):
             self._coro.close()  # the loop is closed: nothing runs any more
 
     def _settle(self, value: T | None = None, error: BaseException | None = None) -> bool:
-        """Whether this was the first outcome."""
+        """Set the outcome; False if there was one already."""
         try:
             if error is not None:
                 self._outcome.set_exception(error)
@@ -87,7 +88,7 @@ class Call(Generic[T]):
 
 
 class Loop:
-    """The loop of a process. start() it after any fork, never at import: a forked child has no such thread."""
+    """The event loop of a process. start() it after any fork, never at import: a forked child would lack the thread."""
 
     def __init__(self, name: str = "loop") -> None:
         self._name = name
@@ -98,7 +99,7 @@ class Loop:
         self._stopped = False
 
     def start(self) -> None:
-        """Returns when the loop runs. Without effect if it does; raises RuntimeError after stop()."""
+        """Start the loop and return once it runs. Has no effect if it runs. Raises RuntimeError after stop()."""
         with self._lock:
             if self._stopped:
                 raise RuntimeError("this loop was stopped: make another")
@@ -112,8 +113,8 @@ class Loop:
         running.wait()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Call everything off, let it close its sockets, join the thread. Returns after timeout_s at the latest,
-        give or take what a coroutine blocks the loop for; every waiter has its outcome then."""
+        """Cancel all calls, let them close their sockets, and end the thread. Takes timeout_s at most, unless a
+        coroutine blocks the loop; by then every waiting thread has its outcome."""
         with self._lock:
             if self._stopped or self._loop is None or self._thread is None:
                 self._stopped = True
@@ -128,7 +129,7 @@ class Loop:
             loop.close()
 
     def spawn(self, coro: Coroutine[Any, Any, T]) -> Call[T]:
-        """Begin a coroutine. Raises Cancelled after stop(), RuntimeError before start()."""
+        """Run a coroutine on the loop. Raises Cancelled after stop(), RuntimeError before start()."""
         with self._lock:
             if self._stopped or self._loop is None:
                 coro.close()  # or Python warns that it was never awaited
@@ -142,8 +143,9 @@ class Loop:
         return call
 
     def run(self, coro: Coroutine[Any, Any, T], timeout_s: float) -> T:
-        """The coroutine's result. Raises TimeoutError after timeout_s of wall-clock time and calls it off, however
-        often something dripped in. Raises RuntimeError on the loop's own thread, where it would wait for itself."""
+        """Run a coroutine and return its result. After timeout_s of wall-clock time, even if data still trickles in, it
+        is cancelled and TimeoutError raised. Raises RuntimeError on the loop's own thread, which would wait for
+        itself."""
         if threading.current_thread() is self._thread:
             coro.close()
             raise RuntimeError("run() would wait for its own thread: await the coroutine instead")

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from shared.telemetry.metrics import Counter, Gauge
 
-BREAKER_CHANGES = Counter("breaker_changes_total", "Breakers that changed to this state.", ("breaker", "state"))
+BREAKER_CHANGES = Counter("breaker_changes_total", "Changes of a breaker to this state.", ("breaker", "state"))
 BREAKERS_OPEN = Gauge("breaker_open_processes", "Processes in which the breaker is open.", ("breaker",))

@@ -1,8 +1,8 @@
-"""Circuit breakers that a whole fleet shares: five failures anywhere open one everywhere, one process tries again.
+"""Circuit breakers that all processes share: five failures anywhere open one everywhere, and one process tries again.
 
-The fleet's state stands in Redis and moves by scripts there, by the server's clock. Each process keeps a breaker of
-its own (pybreaker inside) that stands where the fleet's stands: when Redis goes away it carries on from there, and
-what happened meanwhile is told when Redis is back.
+The shared state is kept in Redis and changed by Lua scripts, by the server's clock. Each process also has a breaker of
+its own that follows the shared one. While Redis is unavailable the process goes on with its own, and reports what
+happened once Redis is back.
 """
 
 from __future__ import annotations
@@ -20,25 +20,18 @@ import structlog
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled
-from shared.resilience.breaker import (
-    FAILURES_TO_OPEN,
-    OPEN_FOR_S,
-    PROBE_RETRY_AFTER_S,
-    Breaker,
-    BreakerOpen,
-    State,
-)
+from shared.resilience.breaker import FAILURES_TO_OPEN, OPEN_FOR_S, PROBE_RETRY_AFTER_S, Breaker, BreakerOpen, State
 from shared.resilience.breaker_scripts import ADMIT, MERGE, OPEN, SETTLE, TRIAL_OF_ANOTHER, TRIAL_YOURS
 
 log = structlog.get_logger(__name__)
 
 PREFIX = "sb:breaker:"
 REFRESH_S = 0.5
-"""For so long a process goes by what it saw last. Only half-open is asked about every time."""
+"""How long a process relies on the state that it saw last. Half-open is asked about every time."""
 ANSWER_WITHIN_S = 0.25
-"""Redis has so long to answer, the connecting included; no call of a model waits longer for its breaker."""
+"""How long Redis may take to answer, connecting included: the longest that a model call waits for its breaker."""
 REST_S = 1.0
-"""After a failure Redis is left alone for so long."""
+"""How long Redis is not asked after a failure."""
 PROBE_TTL_S = 35.0
 AT_ONCE = 8
 
@@ -47,8 +40,8 @@ Script = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The fleet's state as Redis told it. at_s, open_until_s: monotonic; None: closed. era: of this state. failures:
-    in a row, while it is closed."""
+    """The shared state as Redis last told it. at_s: when, monotonic. open_until_s: monotonic, None while closed. era:
+    the number of this state. failures: in a row, while closed."""
 
     at_s: float
     era: int
@@ -58,15 +51,15 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Ticket:
-    """What let a call through: the fleet (era, and a token if it is the trial call) or this process alone."""
+    """Who let a call through: the shared breaker (era, and a token for the trial call) or this process's own."""
 
     era: int | None = None
     token: str | None = None
     local_era: int | None = None
 
 
-class _Line:
-    """The way to Redis: bounded in time and number, left alone for a while after a failure."""
+class _Scripts:
+    """Runs scripts in Redis: few at a time, each for a bounded time, and none for a while after a failure."""
 
     def __init__(self, client: redis.asyncio.Redis, clock: Clock, answer_within_s: float) -> None:
         self._clock, self._answer_within_s = clock, answer_within_s
@@ -80,7 +73,7 @@ class _Line:
         return self._away_until_s is not None and self._clock.monotonic_s() < self._away_until_s
 
     async def ask(self, script: Script, keys: list[str], args: list[int | str]) -> list[int] | None:
-        """Run a script in Redis; None while Redis is away or takes no writes."""
+        """Run a script in Redis and return its numbers; None while Redis is unavailable or refuses writes."""
         async with self._places:
             if self.resting():
                 return None
@@ -99,35 +92,35 @@ class _Line:
 
 
 class SharedBreaker:
-    """One service's breaker for the fleet. Used on one event loop."""
+    """The shared breaker of one service. Used on one event loop."""
 
     def __init__(
-        self, name: str, line: _Line, local: Breaker, *, failures: int, open_for_s: float, probe_ttl_s: float,
+        self, name: str, scripts: _Scripts, local: Breaker, *, failures: int, open_for_s: float, probe_ttl_s: float,
         refresh_s: float, clock: Clock, neutral: Callable[[BaseException], bool],
         later: Callable[[Coroutine[Any, Any, Any]], None],
     ) -> None:  # fmt: skip
         self.name = name
-        self._line, self._local, self._clock, self._neutral, self._later = line, local, clock, neutral, later
+        self._scripts, self._local, self._clock, self._neutral, self._later = scripts, local, clock, neutral, later
         self._open_for_s, self._refresh_s = open_for_s, refresh_s
-        # In braces: the part that a Redis Cluster would divide by, so that both keys stay together.
+        # The braces are a Redis Cluster's hash tag: both keys are on the same node.
         self._keys = [f"{PREFIX}{{{name}}}", f"{PREFIX}{{{name}}}:probe"]
         self._numbers: list[int | str] = [round(open_for_s * 1e6), round(probe_ttl_s * 1000), failures]
         self._seen: _Seen | None = None
-        self._alone = False  # something was counted that the fleet has not been told
+        self._alone = False  # outcomes were counted that Redis has not been told
         self._alone_failures = 0
         self._alone_succeeded = False
 
     @property
     def state(self) -> State:
-        """As this process last saw it."""
+        """Return the state that this process last saw."""
         return self._local.state
 
     @asynccontextmanager
     async def guarding(self) -> AsyncIterator[None]:
-        """Around one call: `async with breaker.guarding(): await call()`.
+        """Guard one call: `async with breaker.guarding(): await call()`.
 
-        Raises BreakerOpen without running the block while the breaker is open or the fleet's one trial call is under
-        way. Calling off counts as nothing and waits for nothing.
+        Raises BreakerOpen without running the block while the breaker is open or the one trial call is under way. A
+        cancelled call is not counted, and its cancellation does not wait for Redis.
         """
         ticket = await self._admit()
         try:
@@ -153,7 +146,7 @@ class SharedBreaker:
             return _Ticket(local_era=self._local.admit())
         token = uuid.uuid4().hex
         try:
-            told = await self._line.ask(self._line.admit, self._keys, [*self._numbers, token])
+            told = await self._scripts.ask(self._scripts.admit, self._keys, [*self._numbers, token])
         except asyncio.CancelledError:
             self._release_later(token)  # it may have been granted
             raise
@@ -170,7 +163,7 @@ class SharedBreaker:
         return _Ticket(era=seen.era, token=token if state == TRIAL_YOURS else None)
 
     def _see(self, told: list[int]) -> _Seen:
-        """Take over what Redis said, for this process' own breaker too."""
+        """Remember the state that Redis returned, and give it to this process's own breaker."""
         state, wait_us, failures, era = told
         now_s = self._clock.monotonic_s()
         closed = state not in (OPEN, TRIAL_YOURS, TRIAL_OF_ANOTHER)
@@ -195,12 +188,12 @@ class SharedBreaker:
             return
         if ticket.token is None:
             self._local.settle(None, succeeded)
-        elif succeeded is not None:  # the trial's outcome, which Redis could not be told
+        elif succeeded is not None:  # a trial call's outcome, while Redis is unavailable
             self._local.align(failures=0, open_for_s=None if succeeded else self._open_for_s)
         self._count_alone(succeeded)
 
     def _is_news_to_nobody(self, ticket: _Ticket) -> bool:
-        """A success changes nothing where no failure is counted, and this process looked a moment ago."""
+        """Return whether a success need not be reported: no failure is counted, as this process saw a moment ago."""
         seen = self._seen
         if seen is None or self._alone or seen.open_until_s is not None or seen.failures or seen.era != ticket.era:
             return False
@@ -209,7 +202,7 @@ class SharedBreaker:
     async def _tell(self, ticket: _Ticket, succeeded: bool | None) -> list[int] | None:
         outcome = {True: "ok", False: "failed", None: "nothing"}[succeeded]
         args = [*self._numbers, ticket.token or "", outcome, ticket.era or 0]
-        return await self._line.ask(self._line.settle, self._keys, args)
+        return await self._scripts.ask(self._scripts.settle, self._keys, args)
 
     def _abandon(self, ticket: _Ticket) -> None:
         if ticket.era is None:
@@ -218,7 +211,7 @@ class SharedBreaker:
             self._release_later(ticket.token)
 
     def _release_later(self, token: str) -> None:
-        """Give a trial's place back without waiting; if that fails, its time to live does it."""
+        """Give up a trial call's place without waiting for Redis. If that fails, the place expires by itself."""
         self._later(self._tell(_Ticket(era=0, token=token), None))
 
     # -------------------------------------------------------------- while Redis is away
@@ -231,16 +224,16 @@ class SharedBreaker:
         self._alone_succeeded |= succeeded
 
     async def _merge(self) -> bool:
-        """Tell the fleet what happened while Redis was away; false while it still is."""
+        """Report what was counted while Redis was unavailable; False while it still is."""
         open_for_s = self._local.open_for_s()
         failures, succeeded = self._alone_failures, self._alone_succeeded
-        # Taken out while it is told, so that calls side by side do not tell it twice.
+        # Taken out during the report, so that concurrent calls do not report it twice.
         self._alone_failures, self._alone_succeeded = 0, False
         told = None
         try:
             wait_us = -1 if open_for_s is None else round(open_for_s * 1e6)
             args = [*self._numbers, wait_us, failures, int(succeeded)]
-            told = await self._line.ask(self._line.merge, self._keys, args)
+            told = await self._scripts.ask(self._scripts.merge, self._keys, args)
         finally:
             if told is None:
                 self._alone_failures += failures
@@ -253,11 +246,11 @@ class SharedBreaker:
 
 
 class SharedBreakers:
-    """The fleet's breakers as one process sees them, one for each (provider, model).
+    """The shared breakers as one process sees them, one for each (provider, model).
 
-    client: redis-py's asyncio client, with short timeouts and no retries; closed by aclose(). Nothing is asked of it
-    here, so that a process starts also while Redis is down. probe_ttl_s: longer than any call; a trial call whose
-    process died frees its place after so long. Used on one event loop; states() may be asked from any thread.
+    client: redis-py's asyncio client, with short timeouts and no retries; closed by aclose(). The constructor does not
+    use it, so a process can start while Redis is down. probe_ttl_s: after this time the place of a trial call is free
+    again if its process died; longer than any call. Used on one event loop; states() may be called from any thread.
     """
 
     def __init__(
@@ -268,7 +261,7 @@ class SharedBreakers:
     ) -> None:  # fmt: skip
         self._client = client
         self._clock = clock or SystemClock()
-        self._line = _Line(client, self._clock, answer_within_s)
+        self._scripts = _Scripts(client, self._clock, answer_within_s)
         self._failures, self._open_for_s, self._neutral = failures, open_for_s, neutral
         self._probe_ttl_s, self._refresh_s = probe_ttl_s, refresh_s
         self._breakers: dict[tuple[str, str], SharedBreaker] = {}
@@ -281,7 +274,7 @@ class SharedBreakers:
                 name, failures=self._failures, open_for_s=self._open_for_s, clock=self._clock, neutral=self._neutral
             )
             self._breakers[provider, model] = SharedBreaker(
-                name, self._line, local, failures=self._failures, open_for_s=self._open_for_s,
+                name, self._scripts, local, failures=self._failures, open_for_s=self._open_for_s,
                 probe_ttl_s=self._probe_ttl_s, refresh_s=self._refresh_s, clock=self._clock, neutral=self._neutral,
                 later=self._later,
             )  # fmt: skip
@@ -291,7 +284,7 @@ class SharedBreakers:
         return {key: breaker.state for key, breaker in dict(self._breakers).items()}
 
     async def aclose(self) -> None:
-        """Wait for what is still to be told, which is bounded, and close the client."""
+        """Wait (for a bounded time) until everything is reported, then close the client."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
 

@@ -1,6 +1,7 @@
-"""httpx over aiohttp's connections, for clients with a hundred requests under way: a third of httpcore's CPU a call.
+"""An httpx transport on aiohttp's connections, for clients with many concurrent requests: it takes a third of the CPU
+time per call that httpcore takes.
 
-docs/decisions/0011-httpx-over-aiohttp.md says why, and why not by the adapter that is to be had.
+docs/decisions/0011-httpx-over-aiohttp.md says why, and why no existing adapter is used.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from yarl import URL
 
 @cache
 def tls() -> ssl.SSLContext:
-    """Return the TLS context of all clients of a process. Reading the certificates takes 50 ms of CPU, and a process
-    has six."""
+    """Return one TLS context for all HTTP clients of the process: reading the certificates takes 50 ms of CPU, and a
+    process has six clients."""
     return httpx.create_ssl_context()
 
 
@@ -34,10 +35,10 @@ def mounts(connections: int, keepalive_s: float) -> dict[str, httpx.AsyncBaseTra
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """Used on one event loop, that of its first request.
 
-    connections: requests under way at most; beyond it one waits for the request's `pool` timeout and gets PoolTimeout.
-    keepalive_s: how long an idle connection is kept.
-    Raises httpx' errors with httpcore's meaning: ConnectError, ConnectTimeout, PoolTimeout and UnsupportedProtocol only
-    where nothing of the request has left, because whoever sends decides by them whether to send again.
+    connections: how many requests may be under way; a further one waits up to its `pool` timeout and then gets
+    PoolTimeout. keepalive_s: how long an idle connection is kept.
+    Raises httpx's errors as httpcore does. ConnectError, ConnectTimeout, PoolTimeout and UnsupportedProtocol mean that
+    nothing of the request was sent: callers decide by them whether to send it again.
     """
 
     def __init__(self, connections: int, keepalive_s: float) -> None:
@@ -81,7 +82,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keepalive_s, ssl=tls()),
-                cookie_jar=aiohttp.DummyCookieJar(),  # many companies' requests go by here
+                cookie_jar=aiohttp.DummyCookieJar(),  # many companies share the session
                 auto_decompress=False,  # httpx does it
                 trust_env=False,
             )
@@ -93,7 +94,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """A response's body; its request is under way until it is closed."""
+    """A response's body. Its request counts as under way until it is closed."""
 
     def __init__(self, answer: aiohttp.ClientResponse, places: asyncio.Semaphore) -> None:
         self._answer, self._places = answer, places
@@ -107,13 +108,13 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         if not self._closed:
             self._closed = True
-            self._answer.release()  # closes a connection whose answer is not at its end
+            self._answer.release()  # closes the connection if the body was not read to its end
             self._places.release()
 
 
 @contextmanager
 def _as_httpx() -> Iterator[None]:
-    """Most telling first: a subclass stands before what it is of."""
+    """Translate aiohttp's errors, subclasses before their base classes."""
     try:
         yield
     except aiohttp.ConnectionTimeoutError as e:
@@ -130,5 +131,5 @@ def _as_httpx() -> Iterator[None]:
         raise httpx.RemoteProtocolError(type(e).__name__) from e
     except (aiohttp.ClientError, OSError) as e:
         raise httpx.ReadError(type(e).__name__) from e
-    except ValueError as e:  # a header that cannot be sent; it is not quoted
+    except ValueError as e:  # a header that cannot be sent; its text is not quoted, it may be secret
         raise httpx.LocalProtocolError(type(e).__name__) from e

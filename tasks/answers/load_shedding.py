@@ -35,7 +35,7 @@ def watch(r: AnswerResources, process: str, *, every_s: float) -> None:
     """One round of a process: tell its pace, look if it is time to, and learn what was found. Raises
     DatabaseUnavailable; then the levels stay as they were, and nothing is answered anyway."""
     with r.db.transaction() as conn:
-        load.tell_pace(conn, process, r.pressure.pace.per_s())
+        load.tell_pace(conn, process, r.load_shedding.pace.per_s())
         began = perf_counter()
         found = load.look(conn, grace_s=GRACE_S)
         if found is not None:
@@ -46,7 +46,7 @@ def watch(r: AnswerResources, process: str, *, every_s: float) -> None:
                 conn, states, per_s=found.per_s, clear_s=max(clear_s.values(), default=0.0), again_in_s=again_in_s
             )
         now = load.now(conn)
-    r.pressure.set_levels(now.levels)
+    r.load_shedding.set_levels(now.levels)
     if found is not None:
         _tell(found, states, clear_s)
 

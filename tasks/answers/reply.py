@@ -118,7 +118,7 @@ def answer(r: AnswerResources, leases: Leases, taken: Taken) -> Result:
     claim = taken.lease.claim
     ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
     try:
-        with ids, _told(claim), r.pressure.pace.piece():
+        with ids, _told(claim), r.load_shedding.pace.piece():
             return _answer(r, taken)
     finally:
         leases.drop(taken.lease)
@@ -149,7 +149,7 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
         if not (case.turn.bot_enabled or case.paused):
             return _cancelled(r, claim)
         case = manners.judged(
-            replace(case, step=r.pressure.step(claim.company_id)), r.settings.answers.conversation_answers_max
+            replace(case, step=r.load_shedding.step(claim.company_id)), r.settings.answers.conversation_answers_max
         )
         if is_question(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)

@@ -18,7 +18,7 @@ from shared.live.publisher import Publisher
 from shared.llm.router import Router
 from shared.model import Passage
 from shared.resilience.lease_records import LeaseRecords
-from shared.resilience.load_shedding import Pressure
+from shared.resilience.load_shedding import LoadShedding
 from shared.resilience.loop import Loop
 from shared.settings import Settings
 from shared.store.db.pool import Database
@@ -54,7 +54,7 @@ class AnswerResources(Protocol):
     def platforms(self) -> dict[str, Platform]: ...
 
     @property
-    def pressure(self) -> Pressure: ...
+    def load_shedding(self) -> LoadShedding: ...
 
     @property
     def reranker(self) -> Reranker | None: ...

@@ -1,4 +1,4 @@
-"""Delivering a part: lease it, respect the platform's rate, say that it leaves, send, write down what became of it."""
+"""Delivers a part: claims it, respects the platform's rates, records the attempt, sends it, and records the outcome."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How it went. company: the cursor for the next call. code: how it went, for people: `sent`, `retry:rate_limited`.
-    again_in_s: when this conversation has more to send, None if it has not."""
+    """How one delivery went. company: the cursor for the next call. code: the outcome for people, such as `sent` or
+    `retry:rate_limited`. again_in_s: seconds until this conversation has more to send; None if it has nothing more."""
 
     result: Result
     company: int
@@ -55,8 +55,8 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """A part that may be written down as about to leave: the answer to the commit was lost. It must not leave, because
-    another process may have it by now."""
+    """A part whose attempt may have been recorded or not: the answer to the commit was lost. It must not be sent,
+    because another process may have claimed it by now."""
 
     begun: Begun
 
@@ -66,15 +66,16 @@ Settled = Begun | Delivered | InDoubt
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A claimed part. settled: about to leave, or settled without a request; None: still to be begun, on its own."""
+    """A claimed part. settled: ready to be sent, or settled without a request; None: its attempt still has to be
+    recorded, by itself."""
 
     claim: Claim
     settled: Settled | None
 
 
 def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
-    """Claim as many due parts as there is room for, going round the companies, and write down that they leave: one
-    transaction. Each must be given to deliver(). Raises DatabaseUnavailable when nothing could be claimed."""
+    """Claim as many due parts as there is capacity for, company by company in turn, and record their attempts, in one
+    transaction. The caller passes each to deliver(). Raises DatabaseUnavailable if nothing could be claimed."""
     begun: dict[Claim, Settled] = {}
     claims: list[Claim] = []
     try:
@@ -84,14 +85,14 @@ def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> C
                 faults.reach("deliver.claimed")
                 set_companies(conn, {claim.company_id for claim in claims})
                 begun = _begin(r, conn, claims)
-            # before the commit: a process killed in between has nothing that only the database knows of
+            # Recorded before the commit, so that a process killed in between leaves no lease that no file names.
             r.lease_records.note(_piece(claim) for claim in claims if not isinstance(begun.get(claim), Delivered))
     except DatabaseUnavailable:
         if not begun:
             _forget(r, claims)
             raise
         begun = _in_doubt(begun)
-    except Exception as e:  # noqa: BLE001  one that cannot be begun must not keep the others from being sent
+    except Exception as e:  # noqa: BLE001  a part that cannot be begun must not stop the others
         log.warning("parts_taken_one_by_one", error=describe(e))
         _forget(r, claims)
         begun, room = {}, replace(room, slots=1)
@@ -120,14 +121,14 @@ def _piece(claim: Claim) -> LeaseRecord:
 
 
 def deliver_next_part(r: DeliveryResources, after_company: int) -> Delivered:
-    """Claim the next due part and send it. Raises DatabaseUnavailable when nothing could be claimed."""
+    """Claim the next due part and send it. Raises DatabaseUnavailable if nothing could be claimed."""
     for taken in take_due(r, after_company, ClaimCapacity(1)).pieces:
         return deliver(r, taken)
     return Delivered(Result.NOTHING_DUE, 0, "nothing_due")
 
 
 def deliver(r: DeliveryResources, taken: Taken) -> Delivered:
-    """Send a part that was taken."""
+    """Send a part that take_due() returned."""
     claim = taken.claim
     key = f"part-{claim.company_id}-{claim.outbound_id}"
     try:
@@ -172,13 +173,13 @@ def _begin_one(r: DeliveryResources, claim: Claim) -> Settled:
 
 
 def _in_doubt(settled: Mapping[Claim, Settled]) -> dict[Claim, Settled]:
-    """All was done and the connection broke during the commit."""
+    """What is known of parts whose transaction was complete when the connection broke during the commit."""
     return {claim: InDoubt(one) if isinstance(one, Begun) else one for claim, one in settled.items()}
 
 
 def _revert_send(r: DeliveryResources, begun: Begun) -> Delivered:
-    """Once the database says whether the part was begun: it never left. One that was delivered in our own tables is
-    told of; if it is not there after all, that says nothing."""
+    """Undo the attempt once the database says whether it was recorded: the part was never sent. For one that is
+    delivered in our own tables its chat is told to look; if the row is not there, that does no harm."""
     if begun.outgoing is None:
         r.live.tell([_chat(begun.part)], MessageStored())
         return Delivered(Result.UNSENT, begun.claim.company_id, MOVED_ON, begun.next_due_s)
@@ -188,7 +189,7 @@ def _revert_send(r: DeliveryResources, begun: Begun) -> Delivered:
 
 
 def _begin(r: DeliveryResources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim, Settled]:
-    """Which of these parts may leave; for those, that they do."""
+    """Decide which of these parts may be sent, and record an attempt for each of those."""
     parts = outbound.load(conn, claims)
     settled: dict[Claim, Settled] = {}
     leaving: dict[Claim, Outgoing] = {}
@@ -207,7 +208,7 @@ def _begin(r: DeliveryResources, conn: Conn, claims: Sequence[Claim]) -> dict[Cl
 
 
 def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None) -> Outgoing | Begun | Delivered:
-    """Whether a part may leave: what is sent then, or what became of it instead."""
+    """Return what to send if a part may be sent, else what became of it instead."""
     if part is None:
         return Delivered(Result.UNSENT, claim.company_id, MOVED_ON)
     platform = r.platforms[part.platform]
@@ -236,7 +237,7 @@ def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None
 
 
 def _outgoing(r: DeliveryResources, part: Outbound) -> Outgoing:
-    """Raises SettingsError when no key of ours opens the channel's credentials."""
+    """Return the request to send. Raises SettingsError if none of our keys decrypts the channel's credentials."""
     opened = r.vault.open_credentials(part.credentials)
     place = Destination(part.account, opened, part.chat, part.last_message, part.last_customer_at)
     by: Literal["bot", "agent"] = "agent" if part.role == "agent" else "bot"
@@ -245,7 +246,8 @@ def _outgoing(r: DeliveryResources, part: Outbound) -> Outgoing:
 
 
 def _settle_here(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound) -> Begun | Delivered:
-    """The customer reads our tables: attempt and result are one commit, so the outcome of these is always known."""
+    """Deliver a part to a customer who reads our own tables. Attempt and result are one commit, so that the outcome is
+    always known."""
     begun = outbound.begin_sends(conn, [claim], record_deadline_s=r.settings.delivery.record_deadline_s)
     if claim not in begun:
         return Delivered(Result.UNSENT, claim.company_id, MOVED_ON)
@@ -301,7 +303,7 @@ def _send(r: DeliveryResources, begun: Begun, outgoing: Outgoing) -> Delivered:
 
 
 def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:
-    """Ask the platform; what became of it, and in how many milliseconds."""
+    """Send the request to the platform. Returns the outcome and how many milliseconds it took."""
     platform = r.platforms[part.platform]
     started = time.monotonic()
     try:
@@ -319,11 +321,11 @@ def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[
 
 
 def _wait_s(r: DeliveryResources, part: Outbound, attempt: int, outcome: SendOutcome) -> float:
-    """When to try again, for outcomes that want it."""
+    """Return the seconds to wait before the next attempt, for outcomes that allow one."""
     if outcome.status == "reauth":
         return REAUTH_RETRY_S
     if waits_s := r.platforms[part.platform].patience.waits_s:
-        # once it was tried for the last time it is given up without a wait
+        # after the last attempt there is no wait: the part is given up
         planned_s = waits_s[attempt - 1] if attempt <= len(waits_s) else 0.0
         return max(planned_s, outcome.retry_after_s or 0.0) * r.rng.uniform(1.0, 1.1)
     if outcome.retry_after_s is not None:

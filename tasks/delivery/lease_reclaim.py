@@ -1,4 +1,4 @@
-"""What a killed process had leased is given back by those that live on, instead of waiting for its leases to end."""
+"""Releases the leases of killed processes at once, instead of waiting until they expire."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Reclaimed:
-    """How much is due again. stations: of those that died."""
+    """How many turns and parts are due again. stations: those of the dead processes."""
 
     turns: int = 0
     parts: int = 0
@@ -26,10 +26,12 @@ class Reclaimed:
 
 
 def reclaim_dead(r: DeliveryResources, may_serve: Callable[[str], bool] = lambda station: True) -> Reclaimed:
-    """Give back what dead processes of this machine held. Turns are due at once. So is a part that had not begun to
-    leave; of one that had nobody will record the result, so it has an unknown outcome now. may_serve: whether the
-    caller can do a station's work; the death of one whose work it cannot do is left for others to see. Raises
-    DatabaseUnavailable."""
+    """Release the leases of this machine's dead processes.
+
+    Their turns are due at once, and so are parts whose sending had not begun. A part whose sending had begun gets an
+    unknown outcome, because nobody will record its result. may_serve: whether the caller can do a station's work; the
+    record of a dead process whose work it cannot do is left for others. Raises DatabaseUnavailable.
+    """
     reclaimed = Reclaimed()
 
     def release(station: str, pieces: list[LeaseRecord]) -> Left:
@@ -46,8 +48,8 @@ def reclaim_dead(r: DeliveryResources, may_serve: Callable[[str], bool] = lambda
 
 
 def _release(r: DeliveryResources, pieces: Sequence[LeaseRecord], reclaimed: Reclaimed) -> bool:
-    """Whether all of it is given back. A statement that the dead process had begun may hold its rows for a moment
-    longer; they are asked for again at the next look."""
+    """Release leases; False if some rows are still locked. A statement of the dead process may hold them for a moment
+    longer: they are tried again at the next look."""
     if not pieces:
         return True
     held_turns = [turns.Claim(*piece[1:]) for piece in pieces if piece.kind == "turn"]

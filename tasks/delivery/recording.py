@@ -1,4 +1,4 @@
-"""Writing down what became of a send, whatever the database is doing meanwhile, and what that means for others."""
+"""Records the outcomes of sends, also across an outage of the database, and applies what follows from them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ RETRY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A part whose attempt is written down. outgoing: None if it was delivered by that, in our own tables."""
+    """A part whose attempt is recorded. outgoing: what to send; None if the record itself delivers it, in our
+    tables."""
 
     claim: Claim
     part: Outbound
@@ -44,15 +45,15 @@ class Begun:
 def record(
     r: DeliveryResources, begun: Begun, outcome: SendOutcome, *, wait_s: float, duration_ms: int
 ) -> Recorded | None:
-    """Write a send's result down. wait_s: when to try again, for outcomes that want it. None: the part has moved on,
-    or this process was told to stop while the database is away."""
+    """Record a send's outcome. wait_s: seconds until the next attempt, for outcomes that allow one. Returns None if the
+    part has a newer attempt, or if this process was told to stop while the database is unavailable."""
     part, claim = begun.part, begun.claim
     blocks = r.platforms[part.platform].patience.blocks
 
     def write() -> Recorded | None:
         with r.db.transaction(claim.company_id) as conn:
             if outcome.status == "failed" or outcome.migrated_to is not None:
-                # what is said of a conversation is written under its lock, which comes before its parts'
+                # The conversation changes too. Its lock is always taken before those of its parts.
                 conversations.lock(conn, part.company_id, part.conversation_id)
             recorded = send_results.record(
                 conn, claim, begun.attempt.number, outcome, delay_s=wait_s, duration_ms=duration_ms, blocks=blocks
@@ -65,7 +66,7 @@ def record(
 
 
 def revert_send(r: DeliveryResources, begun: Begun) -> bool:
-    """Undo an attempt of which nobody knows whether it was committed: it never left. Whether it had to be undone."""
+    """Undo the attempt of a part that was never sent, if the attempt was committed. Returns whether it was."""
 
     def write() -> bool:
         with r.db.transaction(begun.claim.company_id) as conn:
@@ -73,15 +74,17 @@ def revert_send(r: DeliveryResources, begun: Begun) -> bool:
 
     taken_back = bool(_until_written(r, write))
     log.warning(
-        "part_taken_back", outbound_id=begun.part.id, company_id=begun.part.company_id, committed=taken_back
+        "send_reverted", outbound_id=begun.part.id, company_id=begun.part.company_id, committed=taken_back
     )  # fmt: skip
     return taken_back
 
 
 def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
-    """While the database is away only this process knows the result, and it has nothing else to do: it tries for as
-    long as it lives. After RECORD_DEADLINE_S others take its outcome for unknown, and what is written later still
-    settles it. A process that is to stop tries until that deadline; None if that was in vain."""
+    """Try until the database takes the write: while it is unavailable, only this thread knows the outcome.
+
+    After RECORD_DEADLINE_S other processes mark the outcome as unknown; a later write still settles it. A process that
+    was told to stop tries only until that deadline, and None is returned if it did not succeed.
+    """
     until = time.monotonic() + r.settings.delivery.record_deadline_s
     while True:
         try:
@@ -93,7 +96,8 @@ def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
 
 
 def follow(r: DeliveryResources, conn: Conn, part: Outbound, outcome: SendOutcome) -> list[Part]:
-    """Apply an outcome to what follows its part. Returns the part if its platform has reported that it failed."""
+    """Apply what follows from an outcome to the conversation, the channel and later parts. Returns the part if its
+    platform has already reported that it was not delivered."""
     if outcome.migrated_to is not None:
         now = merged.current(conn, part.company_id, part.conversation_id)
         key = conversations.chat_of(conn, part.company_id, now)
@@ -124,14 +128,14 @@ def _tell_failures(part: Outbound, failed: Sequence[Part]) -> None:
 
 
 def need_reauth(conn: Conn, part: Outbound) -> None:
-    """A person has to renew the channel's credentials."""
+    """Mark the channel as one whose credentials a person has to renew."""
     if channels.set_state(conn, part.company_id, part.channel_id, "needs_reauth"):
         CHANNEL_ALERTS.inc(part.platform, "channel_needs_reauth", "send_refused")
         log.error("channel_needs_reauth", channel_id=part.channel_id, company_id=part.company_id)
 
 
 def expire_unrecorded(r: DeliveryResources) -> int:
-    """Mark sends whose result nobody wrote down as of unknown outcome; returns how many."""
+    """Mark sends whose outcome nobody recorded in time as unknown; returns how many."""
     with r.db.transaction() as conn:
         again = [name for name, platform in r.platforms.items() if platform.idempotent]
         expired = send_results.expire_sending(conn, again)

@@ -1,4 +1,4 @@
-"""What delivering parts needs of what a process holds open."""
+"""The resources of a process that delivery uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.store.db.vault import Vault
 
 
 class DeliveryResources(Protocol):
-    """What delivering parts needs. shared.resources.Resources is one."""
+    """What delivery needs; shared.resources.Resources has it."""
 
     @property
     def db(self) -> Database: ...

@@ -1,4 +1,4 @@
-"""When parts are delivered: at a wake-up after an answer, after a part when more wait, or by the sweeper."""
+"""Delivers parts when woken: after an answer, after a part that has more behind it, or by the sweeper."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tasks.wakeups import wake_up
 
 @app.task(base=Step, bind=True, name="delivery.send_due", runs_on=queues.DELIVER)
 def send_due(self: Step) -> None:
-    """Begin sending whatever is due, as much as this process has room for, until nothing is."""
+    """Send due parts, as many at a time as this process has capacity for, until none is due."""
     self.process.dispatchers[queues.DELIVER].drain()
 
 
 def dispatcher(process: Process) -> Dispatcher[Taken]:
-    """Sends this process' share of the parts, DELIVER_THREADS at a time."""
+    """Return the dispatcher that sends this process's parts, DELIVER_THREADS at a time."""
     r = process.resources
 
     def claim(after_company: int, room: ClaimCapacity) -> Claimed[Taken]:
@@ -30,7 +30,7 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
         if again_in_s == 0:
             process.wakeups.request(send_due)
         elif again_in_s is not None:
-            wake_up(send_due, countdown_s=again_in_s)  # each has a time of its own
+            wake_up(send_due, countdown_s=again_in_s)  # at a time of its own, so it is not coalesced
 
     return Dispatcher(
         queues.DELIVER, r.settings.processes.deliver_threads, r.settings.processes.company_slots_share, claim=claim,
@@ -39,7 +39,7 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
 
 
 def deliver_one(process: Process) -> bool:
-    """Send one due part, here and now; whether its conversation has more to send."""
+    """Send one due part on this thread. Returns whether its conversation has more to send."""
     cursor = getattr(process.cursors, "deliver", 0)
     delivered = deliver.deliver_next_part(process.resources, cursor)
     process.cursors.deliver = delivered.company

@@ -87,8 +87,8 @@ def test_the_company_that_brings_it_steps_down_and_the_others_do_not(station: St
 
     assert _look(station, per_s=0.5) == {noisy.company_id: 2}  # 31 turns at one in two seconds: 62 s; the quiet one 4 s
 
-    assert station.r.pressure.step(noisy.company_id) == "passages"
-    assert station.r.pressure.step(quiet.company_id) == "full"
+    assert station.r.load_shedding.step(noisy.company_id) == "passages"
+    assert station.r.load_shedding.step(quiet.company_id) == "full"
 
 
 def test_where_all_bring_it_all_step_down(station: Station, noisy: Bot, quiet: Bot) -> None:
@@ -106,12 +106,12 @@ def test_what_became_due_just_now_is_no_overload(station: Station, noisy: Bot) -
 def test_a_look_that_another_worker_has_taken_is_not_taken_again_and_is_learnt(station: Station, noisy: Bot) -> None:
     _ask(station, noisy, 10)
     _look(station, per_s=0.1)
-    station.r.pressure.set_levels({})
+    station.r.load_shedding.set_levels({})
 
     station.execute("UPDATE turns SET due_at = now() + interval '1 hour'")
     load_shedding.watch(station.r, "another", every_s=60.0)
 
-    assert station.r.pressure.step(noisy.company_id) == "passages"
+    assert station.r.load_shedding.step(noisy.company_id) == "passages"
 
 
 def test_a_worker_that_is_gone_lends_no_pace(station: Station, noisy: Bot) -> None:
@@ -134,11 +134,11 @@ def test_it_climbs_back_step_by_step_when_it_stays_calm(station: Station, noisy:
         _calm_passes(station)
 
     assert seen == [2, 1, 0, 0]
-    assert station.r.pressure.step(noisy.company_id) == "full"
+    assert station.r.load_shedding.step(noisy.company_id) == "full"
 
 
 def test_the_first_step_is_the_cheaper_model(station: Station, cheaper: FakeModel, noisy: Bot) -> None:
-    station.r.pressure.set_levels({noisy.company_id: 1})
+    station.r.load_shedding.set_levels({noisy.company_id: 1})
     station.receive(noisy, QUESTION)
 
     assert station.answer() is Result.ANSWERED
@@ -150,7 +150,7 @@ def test_the_first_step_is_the_cheaper_model(station: Station, cheaper: FakeMode
 
 
 def test_without_a_cheaper_model_that_step_is_the_full_answer(station: Station, noisy: Bot) -> None:
-    station.r.pressure.set_levels({noisy.company_id: 1})
+    station.r.load_shedding.set_levels({noisy.company_id: 1})
     station.receive(noisy, QUESTION)
 
     assert station.answer() is Result.ANSWERED
@@ -160,7 +160,7 @@ def test_without_a_cheaper_model_that_step_is_the_full_answer(station: Station, 
 
 def test_a_cheaper_model_that_fails_leaves_the_passages(station: Station, cheaper: FakeModel, noisy: Bot) -> None:
     cheaper.status = 401
-    station.r.pressure.set_levels({noisy.company_id: 1})
+    station.r.load_shedding.set_levels({noisy.company_id: 1})
     station.receive(noisy, QUESTION)
 
     assert station.answer() is Result.ANSWERED
@@ -170,7 +170,7 @@ def test_a_cheaper_model_that_fails_leaves_the_passages(station: Station, cheape
 
 
 def test_the_second_step_is_passages_without_a_model(station: Station, cheaper: FakeModel, noisy: Bot) -> None:
-    station.r.pressure.set_levels({noisy.company_id: 2})
+    station.r.load_shedding.set_levels({noisy.company_id: 2})
     station.receive(noisy, QUESTION)
 
     assert station.answer() is Result.ANSWERED
@@ -182,7 +182,7 @@ def test_the_second_step_is_passages_without_a_model(station: Station, cheaper: 
 
 
 def test_the_last_step_is_an_apology_of_which_a_person_is_told(station: Station, noisy: Bot) -> None:
-    station.r.pressure.set_levels({noisy.company_id: 3})
+    station.r.load_shedding.set_levels({noisy.company_id: 3})
     station.receive(noisy, QUESTION)
 
     assert station.answer() is Result.ANSWERED

@@ -12,9 +12,9 @@ from shared.resilience.load_shedding import (
     FORGOTTEN_AFTER_S,
     SETTLED_AFTER_S,
     WINDOW_S,
+    LoadShedding,
     OverdueTurns,
     Pace,
-    Pressure,
     Rules,
     State,
     move,
@@ -125,11 +125,11 @@ def test_what_takes_long_and_does_not_end_slows_the_pace(clock: FixedClock) -> N
 
 
 def test_a_company_that_is_not_named_gets_full_answers(clock: FixedClock) -> None:
-    pressure = Pressure(4, clock)
-    pressure.set_levels({7: 2})
-    assert (pressure.step(7), pressure.step(8)) == ("passages", "full")
-    pressure.set_levels({})
-    assert pressure.step(7) == "full"
+    shedding = LoadShedding(4, clock)
+    shedding.set_levels({7: 2})
+    assert (shedding.step(7), shedding.step(8)) == ("passages", "full")
+    shedding.set_levels({})
+    assert shedding.step(7) == "full"
 
 
 # ------------------------------------------------------------------ at the bounds
@@ -183,8 +183,8 @@ def test_no_piece_is_so_quick_that_the_pace_has_no_bound(clock: FixedClock) -> N
 
 
 def test_a_process_knows_its_own_pace_before_it_is_told_any_level(clock: FixedClock) -> None:
-    pressure = Pressure(4, clock)
-    assert pressure.step(7) == "full"
-    with pressure.pace.piece():
+    shedding = LoadShedding(4, clock)
+    assert shedding.step(7) == "full"
+    with shedding.pace.piece():
         clock.advance(2.0)
-    assert pressure.pace.per_s() == 2.0
+    assert shedding.pace.per_s() == 2.0
