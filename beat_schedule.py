@@ -100,6 +100,12 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(days=6),
         jitter=timedelta(hours=2),
     ),
+    "knowledge.find_identifiers": Entry(
+        crontab(minute="*/10"),
+        why="documents of before an upgrade get their identifiers within the hour; nothing due costs a query",
+        expires=timedelta(minutes=9),
+        jitter=timedelta(minutes=2),
+    ),
     "lifecycle.make_backup": Entry(
         crontab(minute=40),
         why="an hour of work is the most that a lost disk may cost; away from the full hour, at which other jobs begin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.answers import returns
 from tasks.inbox import media_sweep, unread
-from tasks.knowledge import popular, refresh, vector_indexes
+from tasks.knowledge import identifiers, popular, refresh, vector_indexes
 from tasks.lifecycle import archive, backup, retention
 from tasks.operations import alerts, partitions
 from tasks.operations.jobs import Job
@@ -25,6 +25,7 @@ JOBS: dict[str, Job] = {
         popular.FIND,
         popular.WARM,
         refresh.REFRESH,
+        identifiers.FIND_IDENTIFIERS,
         backup.MAKE,
         backup.PROVE,
         media_sweep.SWEEP,

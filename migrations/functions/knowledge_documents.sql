@@ -95,6 +95,21 @@ CREATE OR REPLACE TRIGGER chunks_came AFTER INSERT ON chunks REFERENCING NEW TAB
 CREATE OR REPLACE TRIGGER chunks_went AFTER DELETE ON chunks REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();
 
+-- Companies that have documents whose identifiers are not stored, in order. Ids only.
+CREATE OR REPLACE FUNCTION unidentified_companies(after_company bigint, lim int) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    place bigint := after_company;
+BEGIN
+    FOR n IN 1..lim LOOP
+        SELECT d.company_id INTO place FROM documents d
+        WHERE d.company_id > place AND d.identified IS DISTINCT FROM d.content_hash
+        ORDER BY d.company_id LIMIT 1;
+        EXIT WHEN place IS NULL;
+        RETURN NEXT place;
+    END LOOP;
+END $$;
+
 -- ------------------------------------------------------------------ imports
 -- The import that is due next, of the first company between these two that has one; due again when the lease is over.
 CREATE OR REPLACE FUNCTION claim_import(after_company bigint, before_company bigint, lease_s double precision)
@@ -173,5 +188,6 @@ $$;
 
 -- ------------------------------------------------------------------ who may call what
 REVOKE ALL ON FUNCTION knowledge_plain, knowledge_tsvector, knowledge_length, knowledge_count, knowledge_changed, claim_import,
-    claim_imports, popular_commonest FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION knowledge_plain, knowledge_tsvector, knowledge_length, claim_imports, popular_commonest TO switchboard_app;
+    claim_imports, popular_commonest, unidentified_companies FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION knowledge_plain, knowledge_tsvector, knowledge_length, claim_imports, popular_commonest, unidentified_companies
+    TO switchboard_app;

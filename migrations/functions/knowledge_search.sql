@@ -250,14 +250,42 @@ BEGIN
     FROM chunks c WHERE c.company_id = company AND c.id = ANY (near) ORDER BY 6 DESC, c.id;
 END $$;
 
+-- ------------------------------------------------------------------ identifiers
+-- The chunks that hold one of these keys (shared/knowledge/identifiers.py), at most 24 of each: what stands in more tells
+-- little, and words and meaning find the best of them. A filter is applied to the first 2,000.
+CREATE OR REPLACE FUNCTION knowledge_by_identifiers(company bigint, keys text[], documents bigint[], speakers text[])
+RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
+BEGIN
+    IF documents IS NULL AND speakers IS NULL THEN
+        RETURN ARRAY(
+            SELECT DISTINCT i.chunk_id FROM unnest(keys) AS asked(key) CROSS JOIN LATERAL (
+                SELECT k.chunk_id FROM chunk_identifiers k
+                WHERE k.company_id = company AND k.key = asked.key ORDER BY k.chunk_id LIMIT 24) i);
+    END IF;
+    RETURN ARRAY(
+        SELECT DISTINCT i.id FROM unnest(keys) AS asked(key) CROSS JOIN LATERAL (
+            SELECT c.id FROM (
+                SELECT k.chunk_id FROM chunk_identifiers k
+                WHERE k.company_id = company AND k.key = asked.key ORDER BY k.chunk_id LIMIT 2000) f
+            JOIN chunks c ON c.company_id = company AND c.id = f.chunk_id
+            WHERE (documents IS NULL OR c.document_id = ANY (documents))
+              AND (speakers IS NULL OR EXISTS (
+                    SELECT 1 FROM chunk_speakers s
+                    WHERE s.company_id = company AND s.chunk_id = c.id AND lower(s.speaker) = ANY (speakers)))
+            LIMIT 24) i);
+END $$;
+
 -- ------------------------------------------------------------------ both
 -- What comes into question for a question, each chunk with what its score is made of; in no order.
 -- texts: the question, then what was said before it; weights: what the words of each count. of_model, question: the
 -- name of an embedding model and the question's vector; null, or an unknown model, searches by words alone.
--- wanted: a filter or NULL. lim: candidates of each side.
+-- wanted: a filter or NULL. lim: candidates of each side. identifiers: keys of what the question asks for exactly; marks:
+-- keys that candidates are only looked up for.
 -- Returns {"words": [[language, lexeme, tells, mean_length]…]: what the question's words tell, known or not;
 -- "asked": {language: [lexeme…]}: the question's own words in their order; "chunks": {language: how many};
--- "documents": {id: [title, kind]};
+-- "documents": {id: [title, kind]}; "identifiers": [[chunk, key]…], of the candidates;
 -- "candidates": [[chunk, document, ordinal, language, length, positions, cosine]…]}; positions: of the question's words
 -- as PostgreSQL writes a tsvector, marked with an A: "'word':1A,7A 'other':3A"; cosine: null without a vector.
 -- JSON as text, because a binary form that is made, sorted and written out again cost a third of the answer.
@@ -265,7 +293,8 @@ END $$;
 -- than all the rest.
 -- Raises insufficient_privilege for a company that the transaction does not work for, and for a foreign filter.
 CREATE OR REPLACE FUNCTION knowledge_search(company bigint, texts text[], weights double precision[], of_model text,
-                                            question halfvec, wanted jsonb, lim int) RETURNS json
+                                            question halfvec, wanted jsonb, lim int, identifiers text[] DEFAULT '{}',
+                                            marks text[] DEFAULT '{}') RETURNS json
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -281,6 +310,7 @@ DECLARE
     candidates bigint[] := '{}';
     near bigint[] := '{}';
     far double precision[] := '{}';
+    held json;
 BEGIN
     PERFORM knowledge_owned(company);
     IF wanted IS NOT NULL THEN
@@ -302,6 +332,11 @@ BEGIN
         FROM knowledge_by_meaning(company, model, question, of_documents, of_speakers, lim, false) m;
         candidates := candidates || near;
     END IF;
+    IF cardinality(identifiers) > 0 THEN
+        candidates := candidates || knowledge_by_identifiers(company, identifiers, of_documents, of_speakers);
+        held := (SELECT json_agg(json_build_array(i.chunk_id, i.key)) FROM chunk_identifiers i
+                 WHERE i.company_id = company AND i.key = ANY (identifiers || marks) AND i.chunk_id = ANY (candidates));
+    END IF;
     RETURN (
         WITH found AS MATERIALIZED (
             SELECT c.id, c.document_id, c.ordinal, c.language, c.length,
@@ -320,6 +355,7 @@ BEGIN
                           SELECT coalesce(json_agg(u.lexeme ORDER BY place), '[]')
                           FROM unnest(knowledge_tsvector(s.language, left(texts[1], 4096))) u, unnest(u.positions) AS place)), '{}')
                       FROM knowledge_stats s WHERE s.company_id = company AND s.chunks > 0),
+            'identifiers', coalesce(held, '[]'),
             'documents', (SELECT coalesce(json_object_agg(d.id, json_build_array(d.title, d.kind)), '{}')
                           FROM documents d
                           WHERE d.company_id = company AND d.id = ANY (ARRAY(SELECT DISTINCT f.document_id FROM found f))),
@@ -329,5 +365,5 @@ END $$;
 
 -- ------------------------------------------------------------------ who may call what
 REVOKE ALL ON FUNCTION knowledge_owned, knowledge_words, knowledge_choice, knowledge_by_words, knowledge_by_meaning,
-    knowledge_nearest, knowledge_search FROM PUBLIC, switchboard_app;
+    knowledge_by_identifiers, knowledge_nearest, knowledge_search FROM PUBLIC, switchboard_app;
 GRANT EXECUTE ON FUNCTION knowledge_nearest, knowledge_search TO switchboard_app;

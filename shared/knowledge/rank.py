@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
+from shared.knowledge.asked_identifiers import Found
 from shared.knowledge.words import Candidate
 from shared.model import Passage
 
@@ -52,6 +53,30 @@ def scores(candidates: Sequence[Candidate], trust: float, baseline: float) -> di
         for c in candidates
     }
     return _with_neighbours(candidates, _with_family(candidates, alone))
+
+
+def with_identifiers(scores: Mapping[int, float], found: Found) -> dict[int, float]:
+    """Put the chunks that hold an identifier of the question before all others, and before these one for each
+    identifier: the best of those that hold most of them. So two codes in one question both come first."""
+    if not found.of_chunk or not scores:
+        return dict(scores)
+    above = max(scores.values()) - min(scores.values()) + 1.0
+    raised = {
+        chunk_id: score + above * found.of_chunk[chunk_id].relevance if chunk_id in found.of_chunk else score
+        for chunk_id, score in scores.items()
+    }
+    wanted = {text for evidence in found.of_chunk.values() for text in evidence.texts}
+    while wanted:
+        best = max(
+            (chunk_id for chunk_id in raised if wanted & set(found.texts(chunk_id))),
+            key=lambda chunk_id: (len(wanted & set(found.texts(chunk_id))), raised[chunk_id], -chunk_id),
+            default=None,
+        )
+        if best is None:
+            break
+        wanted -= set(found.texts(best))
+        raised[best] += above
+    return raised
 
 
 def _with_family(candidates: Sequence[Candidate], alone: Mapping[int, float]) -> dict[int, float]:
@@ -125,6 +150,7 @@ def _joined(one: Passage, other: Passage) -> Passage:
         relevance=max(one.relevance, other.relevance),
         bm25=_higher(one.bm25, other.bm25),
         cosine=_higher(one.cosine, other.cosine),
+        identifiers=tuple(dict.fromkeys((*one.identifiers, *other.identifiers))),
     )
 
 

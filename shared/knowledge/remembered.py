@@ -67,7 +67,14 @@ class Scored:
     relevance: float
     bm25: float | None
     cosine: float | None
+    identifiers: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identifiers", tuple(self.identifiers))  # a list where it was cached
+
+
+_FOUND = "found2"
+"""Of keys. Another number where Scored has changed: two versions of the program may share a cache for a while."""
 
 Parts = tuple[str, ...]
 """The company, the version of its knowledge, who asks, what, where."""
@@ -96,7 +103,7 @@ class Results:
 
     def get_many(self, several: Sequence[Parts]) -> dict[Parts, list[Scored]]:
         """Return the cached results of several keys; those without any are left out."""
-        keys = {key_of("found", *parts): parts for parts in several}
+        keys = {key_of(_FOUND, *parts): parts for parts in several}
         return {keys[key]: _scored(value) for key, value in self._cache.get_many(list(keys)).items()}
 
     def get_or_find(
@@ -108,7 +115,7 @@ class Results:
         def make() -> bytes:
             return json.dumps([list(asdict(each).values()) for each in find()]).encode()
 
-        key = key_of("found", *parts)
+        key = key_of(_FOUND, *parts)
         if renew:
             self._cache.put_many({key: make()})
         return _scored(self._cache.get_or_make(key, make, looked=looked))

@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.knowledge import chunk, rank
+from shared.knowledge import asked_identifiers, chunk, rank
+from shared.knowledge.asked_identifiers import Found
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
 from shared.knowledge.extract.base import Parsed, Turn
+from shared.knowledge.identifiers import keys_of
 from shared.knowledge.language import READ_CHARS, detect
 from shared.knowledge.remembered import Parts, Results, Scored
 from shared.knowledge.words import Candidate, weighed
@@ -19,6 +21,7 @@ from shared.model import Passage
 from shared.store.db.pool import Conn
 from shared.store.knowledge import documents, passages
 from shared.store.knowledge.filters import Filter
+from shared.triage import own_case
 
 CANDIDATES = 60
 """Of each side: what stands lower changes no ranking's beginning."""
@@ -139,7 +142,7 @@ def _passages(found: Sequence[Scored], texts: Mapping[int, passages.Text]) -> li
     return [
         Passage(
             each.chunk_id, each.document_id, text.title, each.ordinal, text.text, each.score, each.relevance,
-            each.bm25, each.cosine, text.start_char,
+            each.bm25, each.cosine, text.start_char, each.identifiers,
         )
         for each in found
         if (text := texts.get(each.chunk_id)) is not None
@@ -151,6 +154,7 @@ def _find(
     where: Filter | None,
 ) -> list[Scored]:  # fmt: skip
     said = [part for part in before if part.words > 0]
+    exact = asked_identifiers.asked(question)
     hits = passages.hits(
         conn,
         company_id,
@@ -159,15 +163,32 @@ def _find(
         None if meaning is None else (meaning.model, meaning.vector),
         where,
         CANDIDATES,
+        exact.keys,
+        exact.marks,
     )
     found = weighed(hits)
+    identified = asked_identifiers.resolve(exact, hits.held)
     trust, baseline = (meaning.trust, meaning.baseline) if meaning is not None else (0.0, 0.0)
-    scores = rank.scores(found, trust, baseline)
+    scores = rank.with_identifiers(rank.scores(found, trust, baseline), identified)
     best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]
+    of_case = own_case.has_reference(question)
     return [
-        Scored(c.chunk_id, c.document_id, c.ordinal, scores[c.chunk_id], _relevance(c, meaning), c.bm25, c.cosine)
+        Scored(
+            c.chunk_id, c.document_id, c.ordinal, scores[c.chunk_id],
+            _judged(c.chunk_id, _relevance(c, meaning), identified, of_case=of_case), c.bm25, c.cosine,
+            identified.texts(c.chunk_id),
+        )
         for c in best
-    ]
+    ]  # fmt: skip
+
+
+def _judged(chunk_id: int, relevance: float, identified: Found, *, of_case: bool) -> float:
+    """The relevance with what the question's identifiers say: a chunk that holds one is relevant by that alone; one that
+    holds another code in place of a missing one is not, and no document answers what is about the asker's own case."""
+    evidence = identified.of_chunk.get(chunk_id)
+    if evidence is not None:
+        return max(relevance, evidence.relevance)
+    return 0.0 if of_case or chunk_id in identified.no_answers else relevance
 
 
 def _relevance(candidate: Candidate, meaning: Meaning | None) -> float:
@@ -287,4 +308,5 @@ def add_parsed(
         category=category,
         dated_at=dated_at,
         once=once,
+        identifiers=[keys_of(f"{part.title}\n{part.text}") for part in parsed.chunks],
     )

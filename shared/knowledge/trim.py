@@ -24,16 +24,19 @@ def fitting(passages: Sequence[Passage], limit: int, budget_tokens: int) -> list
     """Return the best passages, best first, that fit the budget together and each add something.
 
     A passage that is too long for the rest of the budget is skipped in favour of shorter ones; the best passage is
-    always kept.
+    always kept. Two entries of a list may differ in nothing but their codes: who asks for both gets both.
     """
     chosen: list[Passage] = []
     said: list[frozenset[str]] = []
+    held: set[str] = set()
     left = budget_tokens
     for passage in passages:
         words = frozenset(_WORD.findall(passage.text.lower()))
         cost = tokens(passage.title) + tokens(passage.text)
-        if chosen and (cost > left or any(_alike(words, other) for other in said)):
+        adds = not held.issuperset(passage.identifiers)
+        if chosen and (cost > left or (not adds and any(_alike(words, other) for other in said))):
             continue
+        held.update(passage.identifiers)
         chosen.append(passage)
         said.append(words)
         left -= cost

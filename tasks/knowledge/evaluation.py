@@ -14,6 +14,7 @@ from shared.errors import Permanent
 from shared.knowledge import chunk, language, search
 from shared.knowledge.conversation import Said, said_before
 from shared.knowledge.embed import Embedder, Vector
+from shared.knowledge.identifiers import keys_of
 from shared.model import ChatLine, NewChunk
 from shared.store.db.pool import Conn, set_companies
 from shared.store.knowledge import documents as knowledge
@@ -117,6 +118,7 @@ def _store(conn: Conn, company_id: int, key: str, parts: Sequence[tuple[Row, str
             content_hash=hashlib.sha256(key.encode()).digest(),
             chunks=[NewChunk(row.title, row.text, 0) for row, _ in parts], language=spoken,
             kind="text" if first.transcript is None else "transcript",
+            identifiers=[keys_of(f"{row.title}\n{row.text}") for row, _ in parts],
         )  # fmt: skip
         chunks = conn.execute(
             """

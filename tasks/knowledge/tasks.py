@@ -10,7 +10,7 @@ from tasks.app import app
 from tasks.base import Step
 from tasks.context import Process
 from tasks.dispatch import ClaimCapacity, Claimed, Dispatcher
-from tasks.knowledge import imports, index, index_audit, popular, refresh, vector_indexes
+from tasks.knowledge import identifiers, imports, index, index_audit, popular, refresh, vector_indexes
 from tasks.knowledge.index import Result
 from tasks.operations.job_task import LONG, task_of
 from tasks.wakeups import wake_up
@@ -80,6 +80,10 @@ warm_popular = task_of(popular.WARM, "Renew the vectors and results of what is a
 refresh_knowledge = task_of(
     refresh.REFRESH, "Have embedded what has no vectors, and websites read again.", runs_on=queues.INDEX
 )
+find_identifiers = task_of(
+    identifiers.FIND_IDENTIFIERS, "Find the identifiers of documents that were stored without them.",
+    runs_on=queues.INDEX,
+)  # fmt: skip
 build_vector_indexes = task_of(
     vector_indexes.BUILD_VECTOR_INDEXES, "Build the vector indexes of large companies.", **LONG
 )

@@ -46,6 +46,7 @@ LOOKS_OVER_THE_FENCE = {
     "ops_counts", "ops_dead_letter", "ops_dead_letters", "ops_discard", "ops_hours", "ops_unknown_outcomes",
     "overdue", "quiet_handovers",
     "overdue_by_company", "popular_commonest", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
+    "unidentified_companies",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 

@@ -32,7 +32,7 @@ def test_the_jobs_of_the_application_are_those_that_the_database_knows_as_such(d
         known = sorted(name for name, own in rows.fetchall() if own)
 
     assert known == OURS
-    assert len(OURS) == 5
+    assert len(OURS) == 6
 
 
 @pytest.mark.parametrize("name", OURS)

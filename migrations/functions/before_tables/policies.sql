@@ -31,7 +31,7 @@ CREATE OR REPLACE FUNCTION switchboard_own_job(name text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT name IN (
         'inbox.reconcile_totals', 'answers.return_to_bot', 'knowledge.find_popular',
-        'knowledge.warm_popular', 'knowledge.refresh_documents'
+        'knowledge.warm_popular', 'knowledge.refresh_documents', 'knowledge.find_identifiers'
     )
 $$;
 

@@ -12,7 +12,7 @@ from psycopg.rows import class_row, scalar_row
 from shared.model import NewChunk
 from shared.names import name_of
 from shared.store.db.pool import Conn
-from shared.store.knowledge import names
+from shared.store.knowledge import identified, names
 from shared.store.knowledge.filters import Filter
 
 _LANGUAGE_NAMES = """
@@ -81,11 +81,13 @@ def add_document(
     category: str | None = None,
     dated_at: datetime | None = None,
     once: bool = False,
+    identifiers: Sequence[Sequence[str]] | None = None,
 ) -> Added:
     """Store a document under its source; another hash under the same source replaces its text and chunks.
 
     content_hash: of everything that is stored. dated_at: when it was said or written. once: a text that is stored under
-    another source in the same collection, described alike, is not stored again (names.py). No text may contain NUL or
+    another source in the same collection, described alike, is not stored again (names.py). identifiers: the keys of each
+    chunk; none: a job finds them later. No text may contain NUL or
     lone surrogates. Raises ValueError for a language that is not in LANGUAGES and for an invalid collection name. Call
     inside a transaction.
     """
@@ -120,6 +122,8 @@ def add_document(
         ),
     )
     _add_speakers(conn, company_id, document_id, chunks)
+    if identifiers is not None:
+        identified.add(conn, company_id, document_id, identifiers)
     return Added(document_id, changed=True)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -49,13 +50,15 @@ class Hits:
     """Candidates of a question, with what is needed to score them.
 
     words: by language and lexeme, including those that no chunk has. asked: the question's own words in each language,
-    in order. chunks: the company's number of chunks in each language.
+    in order. chunks: the company's number of chunks in each language. held: which of the identifiers and marks that were
+    asked for a chunk has, by its id.
     """
 
     words: Mapping[tuple[str, str], Word]
     asked: Mapping[str, Sequence[str]]
     chunks: Mapping[str, int]
     hits: Sequence[Hit]
+    held: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +77,22 @@ def hits(
     near: tuple[str, Sequence[float]] | None,
     where: Filter | None,
     limit: int,
+    identifiers: Sequence[str] = (),
+    marks: Sequence[str] = (),
 ) -> Hits:
     """Return the candidates of a question, in no order: up to `limit` by words and by meaning, each scored by both.
 
     texts: the question, then what was said before it, without NUL and lone surrogates (4096 characters of each are
     read); weights: the weight of each text's words. near: a model's name and the question's vector; None, or a model
-    without vectors, searches by words only. Raises psycopg's InsufficientPrivilege if the transaction does not work for
+    without vectors, searches by words only. identifiers: keys that chunks are also found by; marks: keys that only the
+    chunks that were found are looked up for. Raises psycopg's InsufficientPrivilege if the transaction does not work for
     the company, or the filter names something that is not the company's.
     """
     model, vector = near if near is not None else (None, None)
     row = conn.execute(
         """
         /* passages.hits */
-        SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s)::text
+        SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s, %s::text[], %s::text[])::text
         """,
         (
             company_id,
@@ -96,15 +102,21 @@ def hits(
             None if vector is None else written(vector),
             None if where is None else where.as_json(),
             limit,
+            list(identifiers),
+            list(marks),
         ),
     ).fetchone()
     assert row is not None
     found: Any = orjson.loads(str(row[0]))
+    held: defaultdict[int, set[str]] = defaultdict(set)
+    for chunk_id, key in found["identifiers"]:
+        held[chunk_id].add(key)
     return Hits(
         words={(language, lexeme): Word(tells, mean) for language, lexeme, tells, mean in found["words"]},
         asked=found["asked"],
         chunks=found["chunks"],
         hits=[_hit(found["documents"], *values) for values in found["candidates"]],
+        held={chunk_id: frozenset(keys) for chunk_id, keys in held.items()},
     )
 
 

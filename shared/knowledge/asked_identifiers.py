@@ -1,0 +1,337 @@
+"""Finds what exact things a question asks for, and decides from the keys that chunks hold which of them the company has.
+
+An identifier that a chunk holds is evidence by itself. One that is looked for and that no chunk holds is missing: other
+codes are no answer to it. Ordinary figures ("2 people", "in 30 days") are never missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from shared.knowledge.identifier_words import ARTICLES, CASES, SMALL, UNITS
+from shared.knowledge.identifiers import (
+    CODE,
+    LOOSE_LETTERS,
+    VERSION,
+    Piece,
+    emails,
+    is_code,
+    is_error_before,
+    is_year,
+    named_key,
+    numbers_of,
+    pieces,
+    plain,
+    shortened,
+    version_of,
+)
+
+READINGS_MAX = 40
+"""Of a question; each is a few look-ups in an index."""
+RUN_MAX = 5
+"""So many pieces at most make one code: F 12 300 A."""
+EXACT, DIGITS, NAMED, FIGURE = 0.95, 0.9, 0.6, 0.5
+"""Relevance that an identifier gives a chunk that holds it: a code; the digits of one; a word with its number; a figure
+of a question that says little else."""
+RARE = 8
+"""In more chunks than this a name or a figure is no evidence."""
+FIGURE_WORDS = 3
+"""So many words beside a figure at most."""
+_VERBS_BEFORE = frozenset(("to", "i", "we", "you", "can", "could", "please", "and", "would"))
+_MONEY = "$€£¥₹₽₩₺₴"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a part of a question. text: as it is written. first, last: its pieces. keys: of equal meaning, the
+    best first. sought: it is looked for, so that it is missing where no chunk holds it. mark: what chunks hold that are
+    no answer then."""
+
+    text: str
+    first: int
+    last: int
+    keys: tuple[str, ...]
+    strength: float
+    sought: bool = False
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question asks for by exact identifiers."""
+
+    readings: tuple[Reading, ...] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """All that chunks are to be looked up by, each once."""
+        return list(dict.fromkeys(key for reading in self.readings for key in reading.keys))
+
+    @property
+    def marks(self) -> list[str]:
+        """Of chunks that have other identifiers of the same kind."""
+        return sorted({reading.mark for reading in self.readings if reading.mark})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a chunk holds of it. relevance: what that alone is worth, 0 to 1. texts: the identifiers, as asked."""
+
+    relevance: float
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """of_chunk: the evidence by chunk id. missing: what no chunk holds, as asked. no_answers: chunks that hold something
+    else in its place."""
+
+    of_chunk: Mapping[int, Evidence] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    no_answers: frozenset[int] = frozenset()
+
+    def texts(self, chunk_id: int) -> tuple[str, ...]:
+        """The identifiers that a chunk holds, as asked."""
+        evidence = self.of_chunk.get(chunk_id)
+        return () if evidence is None else evidence.texts
+
+
+NOTHING = Asked()
+
+
+def asked(question: str) -> Asked:
+    """Read a question's identifiers."""
+    text = plain(question)
+    if not any(c.isdigit() for c in text) and "@" not in text:
+        return NOTHING
+    all_pieces = _parted(pieces(text))
+    said_little = sum(p.is_word and p.text.lower() not in SMALL for p in all_pieces) <= FIGURE_WORDS
+    readings = [Reading(email, -1 - n, -1 - n, (f"@{email.lower()}",), EXACT) for n, email in enumerate(emails(text))]
+    for place, piece in enumerate(all_pieces):
+        if piece.has_digits:
+            readings += _readings(text, all_pieces, place, said_little=said_little)
+        if len(readings) > READINGS_MAX:
+            break
+    return Asked(tuple(readings[:READINGS_MAX]))
+
+
+def missing(question: str, held: AbstractSet[str]) -> tuple[str, ...]:
+    """What a question looks for and is not among the identifiers that its passages hold, as asked. held: as
+    Evidence.texts of all passages."""
+    readings = asked(question).readings
+    taken = {place for reading in readings if reading.text in held for place in range(reading.first, reading.last + 1)}
+    return _missing(readings, taken)
+
+
+def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
+    """Decide what was found. held: the keys and marks of each chunk that comes into question."""
+    if not asked.readings:
+        return Found()
+    having = Counter(key for keys in held.values() for key in keys)
+    taken: set[int] = set()
+    evidence: dict[int, Evidence] = {}
+    for reading in sorted(asked.readings, key=lambda r: (-(r.strength >= DIGITS), r.first - r.last, -r.strength, r.first)):
+        places = range(reading.first, reading.last + 1)
+        if not taken.isdisjoint(places):
+            continue
+        most = RARE if reading.strength < DIGITS else len(held)
+        key = next((one for one in reading.keys if 0 < having[one] <= most), None)
+        if key is None:
+            continue
+        taken.update(places)
+        for chunk_id, keys in held.items():
+            if key in keys:
+                before = evidence.get(chunk_id, Evidence(0.0, ()))
+                evidence[chunk_id] = Evidence(max(before.relevance, reading.strength), (*before.texts, reading.text))
+    gone = _missing(asked.readings, taken)
+    marks = {r.mark for r in asked.readings if r.mark and taken.isdisjoint(range(r.first, r.last + 1))}
+    others = frozenset(
+        chunk_id for chunk_id, keys in held.items() if chunk_id not in evidence and not marks.isdisjoint(keys)
+    )
+    return Found(evidence, gone, others)
+
+
+def _missing(readings: Sequence[Reading], taken: AbstractSet[int]) -> tuple[str, ...]:
+    gone: dict[str, None] = {}
+    covered = set(taken)
+    for reading in sorted(readings, key=lambda r: (r.first - r.last, r.first)):
+        places = range(reading.first, reading.last + 1)
+        if reading.sought and covered.isdisjoint(places):
+            covered.update(places)
+            gone[reading.text] = None
+    return tuple(gone)
+
+
+def _parted(all_pieces: Sequence[Piece]) -> list[Piece]:
+    """Codes that a slash parts are two: WX-4410/WX-4411."""
+    parted: list[Piece] = []
+    for piece in all_pieces:
+        parts = pieces(piece.text.replace("/", "\n")) if "/" in piece.marks else []
+        several = len(parts) > 1 and all(is_code(part) for part in parts)
+        at = piece.text.find
+        parted += (
+            [Piece(p.text, piece.begin + at(p.text), p.parts, p.marks, "/" if n else piece.gap) for n, p in enumerate(parts)]
+            if several
+            else [piece]
+        )
+    return parted
+
+
+def _readings(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: bool) -> list[Reading]:
+    piece = all_pieces[place]
+    found = _loose(text, all_pieces, place)
+    of_case = _of_case(all_pieces, place)
+    if piece.is_integer:
+        return found + _number(text, all_pieces, place, of_case=of_case, said_little=said_little)
+    if numbers := numbers_of(piece):
+        keys = tuple(f"n{number}" for number in numbers)
+        return [*found, *([Reading(piece.text, place, place, keys, FIGURE)] if said_little else [])]
+    if (version := version_of(piece)) is not None:
+        return [*found, Reading(piece.text, place, place, (f"v{version}",), EXACT, mark=VERSION)]
+    whole, *shorter = shortened(piece)
+    keys = (f"={whole}", f"^{whole}", *(f"={short}" for short in shorter), *(f"^{short}" for short in shorter))
+    code = is_code(piece)
+    sought = code and not of_case
+    strength = EXACT if code else NAMED
+    found.append(Reading(piece.text, place, place, keys, strength, sought, CODE if sought else ""))
+    return found
+
+
+def _number(
+    text: str, all_pieces: Sequence[Piece], place: int, *, of_case: bool, said_little: bool
+) -> list[Reading]:  # fmt: skip
+    """The readings of a piece that is digits alone."""
+    piece = all_pieces[place]
+    digits, number = piece.text, numbers_of(piece)[0]
+    plainly = (f"n{number}", f"={digits}")
+    before = all_pieces[place - 1].text.lower() if place else ""
+    behind = _behind(text, all_pieces, place)
+    if piece.gap.endswith("#"):
+        sought = not of_case and len(digits) >= 3
+        return [_of(f"#{digits}", place, (*plainly, f"#{digits}"), EXACT, sought=sought)]
+    if 2 <= len(digits) <= 6 and not _is_amount(piece, behind) and is_error_before(all_pieces, place):
+        keys = (f"={''.join(('E', digits))}", f"=ERR{digits}", f"=F{digits}", f"={digits}", f"#{digits}")
+        return [_of(_from(text, all_pieces, max(place - 1, 0), place), place, keys, EXACT, sought=True)]
+    if of_case:
+        return [_of(digits, place, plainly, DIGITS)] if len(digits) >= 4 else []
+    if len(digits) >= 3 and not _is_amount(piece, behind) and _article_before(all_pieces, place):
+        return [_of(digits, place, (*plainly, f"#{digits}"), EXACT, sought=not is_year(piece))]
+    found = []
+    if before and len(before) >= 3 and piece.gap == " " and before not in SMALL and before not in UNITS:
+        name = all_pieces[place - 1].text
+        found.append(Reading(f"{name} {digits}", place - 1, place, (named_key(name, digits),), NAMED))
+    if len(digits) >= 6:
+        found.append(_of(digits, place, plainly, DIGITS))
+    elif len(digits) >= 4 and not is_year(piece) and not _is_amount(piece, behind) and not _begins_code(all_pieces, place):
+        found.append(_of(digits, place, (f"#{digits}",), DIGITS))
+    if said_little and len(digits) >= 3:
+        found.append(_of(digits, place, plainly, FIGURE))
+    return found
+
+
+def _of(text: str, place: int, keys: tuple[str, ...], strength: float, *, sought: bool = False) -> Reading:
+    return Reading(text, place, place, keys, strength, sought, CODE if sought else "")
+
+
+def _loose(text: str, all_pieces: Sequence[Piece], place: int) -> list[Reading]:
+    """The readings of a code that is written with spaces, whose first digits are in this piece."""
+    found: list[Reading] = []
+    for first in range(max(place - 2, 0), place + 1):
+        if any(all_pieces[at].has_digits for at in range(first, place)):
+            continue
+        for last in range(place, min(first + RUN_MAX, len(all_pieces))):
+            run = all_pieces[first : last + 1]
+            if last > first and not (_hangs(run[-1]) and run[-1].gap in (" ", "-", " - ")):
+                break
+            if last == first or not all(map(_hangs, run)) or not (run[0].is_word or all(p.is_integer for p in run)):
+                continue
+            joined = "".join(piece.joined for piece in run)
+            beginning = not (last + 1 < len(all_pieces) and _may_end(all_pieces[last + 1]))
+            keys = (f"={joined}", *((f"^{joined}",) if beginning else ()))
+            sought = _looks_sought(run) and not _of_case(all_pieces, first)
+            found.append(
+                Reading(_from(text, all_pieces, first, last), first, last, keys, EXACT, sought, CODE if sought else "")
+            )
+    return found
+
+
+def _hangs(piece: Piece) -> bool:
+    """Whether a piece can be a part of a code that is written with spaces."""
+    if piece.has_digits:
+        return piece.is_integer or not (numbers_of(piece) or version_of(piece))
+    if len(piece.text) == 1:
+        return True
+    return len(piece.text) <= (LOOSE_LETTERS if piece.text.isupper() else 3) and not _is_small(piece)
+
+
+def _may_end(piece: Piece) -> bool:
+    """Whether a piece may be the last letters of the code before it: AX 3306 B."""
+    return piece.gap == " " and piece.is_word and (len(piece.text) == 1 or (len(piece.text) == 2 and piece.text.isupper()))
+
+
+def _is_small(piece: Piece) -> bool:
+    """Whether it is a word or a unit that belongs to no code."""
+    name = piece.text.lower()
+    return len(name) > 1 and piece.is_word and (name in SMALL or name in UNITS)
+
+
+def _looks_sought(run: Sequence[Piece]) -> bool:
+    """AX 3306 B, WX 4410: capitals, then a number of three digits or more; in small letters only between letters."""
+    words = [piece for piece in run if piece.is_word]
+    digits = [piece for piece in run if piece.has_digits]
+    if len(digits) != 1 or digits[0].digits < 3 or not run[0].is_word or is_year(digits[0]):
+        return False
+    if not digits[0].is_integer:
+        return False
+    capitals = all(piece.text.isupper() for piece in words)
+    if len(run) == 2:
+        return capitals and len(run[0].text) <= LOOSE_LETTERS
+    return len(run) == 3 and len(run[-1].text) <= 2 and run[-1].is_word and (capitals or len(run[0].text) == 2)
+
+
+def _begins_code(all_pieces: Sequence[Piece], place: int) -> bool:
+    """Whether letters before a number make it a part of a code: AX 3306."""
+    before = all_pieces[place - 1] if place else None
+    if before is None or not before.is_word or all_pieces[place].gap not in (" ", "-"):
+        return False
+    return len(before.text) <= 3 and not _is_small(before) and before.text.lower() not in ARTICLES
+
+
+def _from(text: str, all_pieces: Sequence[Piece], first: int, last: int) -> str:
+    return " ".join(text[all_pieces[first].begin : all_pieces[last].begin + len(all_pieces[last].text)].split())
+
+
+def _behind(text: str, all_pieces: Sequence[Piece], place: int) -> str:
+    """What stands behind a piece: a sign that is written to it, or the next word."""
+    end = all_pieces[place].begin + len(all_pieces[place].text)
+    sign = text[end : end + 2].strip()[:1]
+    if sign and (sign in _MONEY or sign in "%°"):
+        return sign
+    after = all_pieces[place + 1] if place + 1 < len(all_pieces) else None
+    return after.text.lower() if after is not None and after.gap == " " and after.text.lower() not in SMALL else ""
+
+
+def _is_amount(piece: Piece, behind: str) -> bool:
+    return behind in UNITS or (bool(behind) and behind in f"{_MONEY}%°") or piece.gap.strip()[-1:] in tuple(_MONEY)
+
+
+def _article_before(all_pieces: Sequence[Piece], place: int) -> bool:
+    return any(
+        all_pieces[back].text.lower() in ARTICLES
+        for back in range(max(place - 2, 0), place)
+        if all(p.gap.strip(" .:°º") == "" for p in all_pieces[back + 1 : place + 1])
+    )
+
+
+def _of_case(all_pieces: Sequence[Piece], place: int) -> bool:
+    """Whether a number or a code is the asker's own: of an order, an invoice, a customer."""
+    for back in range(place - 1, max(place - 4, -1), -1):
+        if any(mark in all_pieces[back + 1].gap for mark in ".?!;\n") and all_pieces[back].text.lower() not in ("no", "nr"):
+            return False
+        if all_pieces[back].text.lower() in CASES:
+            verb = back and all_pieces[back].text.lower() in ("order", "ticket", "book") and back == place - 1
+            return not (verb and all_pieces[back - 1].text.lower() in _VERBS_BEFORE)
+    return False
