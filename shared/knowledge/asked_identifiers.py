@@ -86,10 +86,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """of_chunk: the evidence by chunk id. missing: what no chunk holds, as asked. no_answers: chunks that hold something
+    """of_chunk: the evidence by chunk id. asked: the identifiers that were found, in the question's order. missing: what no chunk holds, as asked. no_answers: chunks that hold something
     else in its place."""
 
     of_chunk: Mapping[int, Evidence] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     no_answers: frozenset[int] = frozenset()
 
@@ -133,6 +134,7 @@ def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
     having = Counter(key for keys in held.values() for key in keys)
     taken: set[int] = set()
     evidence: dict[int, Evidence] = {}
+    there: list[Reading] = []
     for reading in sorted(asked.readings, key=lambda r: (-(r.strength >= DIGITS), r.first - r.last, -r.strength, r.first)):
         places = range(reading.first, reading.last + 1)
         if not taken.isdisjoint(places):
@@ -142,6 +144,7 @@ def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
         if key is None:
             continue
         taken.update(places)
+        there.append(reading)
         for chunk_id, keys in held.items():
             if key in keys:
                 before = evidence.get(chunk_id, Evidence(0.0, ()))
@@ -151,7 +154,8 @@ def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
     others = frozenset(
         chunk_id for chunk_id, keys in held.items() if chunk_id not in evidence and not marks.isdisjoint(keys)
     )
-    return Found(evidence, gone, others)
+    in_order = sorted(there, key=lambda reading: reading.first)
+    return Found(evidence, tuple(dict.fromkeys(r.text for r in in_order)), gone, others)
 
 
 def _missing(readings: Sequence[Reading], taken: AbstractSet[int]) -> tuple[str, ...]:

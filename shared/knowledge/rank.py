@@ -57,7 +57,8 @@ def scores(candidates: Sequence[Candidate], trust: float, baseline: float) -> di
 
 def with_identifiers(scores: Mapping[int, float], found: Found) -> dict[int, float]:
     """Put the chunks that hold an identifier of the question before all others, and before these one for each
-    identifier: the best of those that hold most of them. So two codes in one question both come first."""
+    identifier in the order of the question: the best of those that hold most of them. So two codes in one question both
+    come first."""
     if not found.of_chunk or not scores:
         return dict(scores)
     above = max(scores.values()) - min(scores.values()) + 1.0
@@ -65,17 +66,18 @@ def with_identifiers(scores: Mapping[int, float], found: Found) -> dict[int, flo
         chunk_id: score + above * found.of_chunk[chunk_id].relevance if chunk_id in found.of_chunk else score
         for chunk_id, score in scores.items()
     }
-    wanted = {text for evidence in found.of_chunk.values() for text in evidence.texts}
+    wanted = list(found.asked)
     while wanted:
+        holding = {chunk_id: [text for text in wanted if text in found.texts(chunk_id)] for chunk_id in raised}
         best = max(
-            (chunk_id for chunk_id in raised if wanted & set(found.texts(chunk_id))),
-            key=lambda chunk_id: (len(wanted & set(found.texts(chunk_id))), raised[chunk_id], -chunk_id),
+            (chunk_id for chunk_id, held in holding.items() if wanted[0] in held),
+            key=lambda chunk_id: (len(holding[chunk_id]), raised[chunk_id], -chunk_id),
             default=None,
         )
-        if best is None:
-            break
-        wanted -= set(found.texts(best))
-        raised[best] += above
+        raised_by = above * len(wanted)
+        wanted = [text for text in wanted[1:] if best is None or text not in holding[best]]
+        if best is not None:
+            raised[best] += raised_by
     return raised
 
 
