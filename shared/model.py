@@ -296,8 +296,8 @@ class Passage:
     score: what words, meaning and surroundings say together; higher is better, comparable only inside one search.
     relevance: the share of the question's information found in the chunk, or what its nearness in meaning is worth,
     0 to 1, comparable between searches. bm25, cosine: what each side said, None where it says nothing of the chunk.
-    start_char: where text begins in its document's text. identifiers: the codes and numbers of the question that stand in
-    it, as they were asked: evidence by themselves.
+    start_char: where text begins in its document's text. identifiers: the codes and numbers of the question that
+    stand in it, as they were asked: evidence by themselves.
     """
 
     chunk_id: int

@@ -1,4 +1,4 @@
-"""Finds what exact things a question asks for, and decides from the keys that chunks hold which of them the company has.
+"""Finds what exact things a question asks for, and decides from the keys that chunks hold which of them there are.
 
 An identifier that a chunk holds is evidence by itself. One that is looked for and that no chunk holds is missing: other
 codes are no answer to it. Ordinary figures ("2 people", "in 30 days") are never missing.
@@ -46,9 +46,11 @@ _MONEY = "$€£¥₹₽₩₺₴"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a part of a question. text: as it is written. first, last: its pieces. keys: of equal meaning, the
-    best first. sought: it is looked for, so that it is missing where no chunk holds it. mark: what chunks hold that are
-    no answer then."""
+    """One way to read a part of a question.
+
+    text: as it is written. first, last: its pieces. keys: of equal meaning, the best first. sought: it is looked for,
+    so that it is missing where no chunk holds it. mark: what chunks hold that are no answer then.
+    """
 
     text: str
     first: int
@@ -86,8 +88,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """of_chunk: the evidence by chunk id. asked: the identifiers that were found, in the question's order. missing: what no chunk holds, as asked. no_answers: chunks that hold something
-    else in its place."""
+    """of_chunk: the evidence by chunk id. asked: the identifiers that were found, in the question's order. missing:
+    what no chunk holds, as asked. no_answers: chunks that hold something else in its place."""
 
     of_chunk: Mapping[int, Evidence] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
@@ -135,7 +137,7 @@ def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
     taken: set[int] = set()
     evidence: dict[int, Evidence] = {}
     there: list[Reading] = []
-    for reading in sorted(asked.readings, key=lambda r: (-(r.strength >= DIGITS), r.first - r.last, -r.strength, r.first)):
+    for reading in sorted(asked.readings, key=_before_others):
         places = range(reading.first, reading.last + 1)
         if not taken.isdisjoint(places):
             continue
@@ -158,6 +160,11 @@ def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
     return Found(evidence, tuple(dict.fromkeys(r.text for r in in_order)), gone, others)
 
 
+def _before_others(reading: Reading) -> tuple[bool, int, float, int]:
+    """The sure ones first, of these the longest: AX 3306 B before AX 3306."""
+    return (reading.strength < DIGITS, reading.first - reading.last, -reading.strength, reading.first)
+
+
 def _missing(readings: Sequence[Reading], taken: AbstractSet[int]) -> tuple[str, ...]:
     gone: dict[str, None] = {}
     covered = set(taken)
@@ -175,18 +182,18 @@ def _parted(all_pieces: Sequence[Piece]) -> list[Piece]:
     for piece in all_pieces:
         parts = pieces(piece.text.replace("/", "\n")) if "/" in piece.marks else []
         several = len(parts) > 1 and all(is_code(part) for part in parts)
-        at = piece.text.find
-        parted += (
-            [Piece(p.text, piece.begin + at(p.text), p.parts, p.marks, "/" if n else piece.gap) for n, p in enumerate(parts)]
-            if several
-            else [piece]
-        )
+        if not several:
+            parted.append(piece)
+            continue
+        for place, part in enumerate(parts):
+            gap = "/" if place else piece.gap
+            parted.append(Piece(part.text, piece.begin + part.begin, part.parts, part.marks, gap))
     return parted
 
 
 def _readings(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: bool) -> list[Reading]:
     piece = all_pieces[place]
-    found = _loose(text, all_pieces, place)
+    found = _loose(text, all_pieces, place, said_little=said_little)
     of_case = _of_case(all_pieces, place)
     if piece.is_integer:
         return found + _number(text, all_pieces, place, of_case=of_case, said_little=said_little)
@@ -224,14 +231,15 @@ def _number(
     if len(digits) >= 3 and not _is_amount(piece, behind) and _article_before(all_pieces, place):
         return [_of(digits, place, (*plainly, f"#{digits}"), EXACT, sought=not is_year(piece))]
     found = []
+    is_amount = _is_amount(piece, behind)
     if before and len(before) >= 3 and piece.gap == " " and before not in SMALL and before not in UNITS:
         name = all_pieces[place - 1].text
         found.append(Reading(f"{name} {digits}", place - 1, place, (named_key(name, digits),), NAMED))
     if len(digits) >= 6:
         found.append(_of(digits, place, plainly, DIGITS))
-    elif len(digits) >= 4 and not is_year(piece) and not _is_amount(piece, behind) and not _begins_code(all_pieces, place):
+    elif len(digits) >= 4 and not (is_year(piece) or is_amount or _begins_code(all_pieces, place)):
         found.append(_of(digits, place, (f"#{digits}",), DIGITS))
-    if said_little and len(digits) >= 3:
+    if said_little and len(digits) >= 3 and (len(all_pieces) <= 2 or not found or is_amount):
         found.append(_of(digits, place, plainly, FIGURE))
     return found
 
@@ -240,7 +248,7 @@ def _of(text: str, place: int, keys: tuple[str, ...], strength: float, *, sought
     return Reading(text, place, place, keys, strength, sought, CODE if sought else "")
 
 
-def _loose(text: str, all_pieces: Sequence[Piece], place: int) -> list[Reading]:
+def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: bool) -> list[Reading]:
     """The readings of a code that is written with spaces, whose first digits are in this piece."""
     found: list[Reading] = []
     for first in range(max(place - 2, 0), place + 1):
@@ -255,6 +263,16 @@ def _loose(text: str, all_pieces: Sequence[Piece], place: int) -> list[Reading]:
             joined = "".join(piece.joined for piece in run)
             beginning = not (last + 1 < len(all_pieces) and _may_end(all_pieces[last + 1]))
             keys = (f"={joined}", *((f"^{joined}",) if beginning else ()))
+            if joined.isdigit():
+                if len(joined) < 6 and not said_little:
+                    continue
+                grouped = len(run[0].text) <= 3 and all(len(piece.text) == 3 for piece in run[1:])
+                figures = (f"n{numbers_of(run[0])[0]}{joined[len(run[0].text) :]}",) if grouped else ()
+                strength = EXACT if len(joined) >= 6 and not grouped else FIGURE
+                found.append(
+                    Reading(_from(text, all_pieces, first, last), first, last, (*keys[:1], *figures), strength)
+                )
+                continue
             sought = _looks_sought(run) and not _of_case(all_pieces, first)
             found.append(
                 Reading(_from(text, all_pieces, first, last), first, last, keys, EXACT, sought, CODE if sought else "")
@@ -273,7 +291,8 @@ def _hangs(piece: Piece) -> bool:
 
 def _may_end(piece: Piece) -> bool:
     """Whether a piece may be the last letters of the code before it: AX 3306 B."""
-    return piece.gap == " " and piece.is_word and (len(piece.text) == 1 or (len(piece.text) == 2 and piece.text.isupper()))
+    short = len(piece.text) == 1 or (len(piece.text) == 2 and piece.text.isupper())
+    return piece.gap == " " and piece.is_word and short
 
 
 def _is_small(piece: Piece) -> bool:
@@ -333,9 +352,10 @@ def _article_before(all_pieces: Sequence[Piece], place: int) -> bool:
 def _of_case(all_pieces: Sequence[Piece], place: int) -> bool:
     """Whether a number or a code is the asker's own: of an order, an invoice, a customer."""
     for back in range(place - 1, max(place - 4, -1), -1):
-        if any(mark in all_pieces[back + 1].gap for mark in ".?!;\n") and all_pieces[back].text.lower() not in ("no", "nr"):
+        word = all_pieces[back].text.lower()
+        if any(mark in all_pieces[back + 1].gap for mark in ".?!;\n") and word not in ("no", "nr"):
             return False
-        if all_pieces[back].text.lower() in CASES:
-            verb = back and all_pieces[back].text.lower() in ("order", "ticket", "book") and back == place - 1
+        if word in CASES:
+            verb = back and word in ("order", "ticket", "book") and back == place - 1
             return not (verb and all_pieces[back - 1].text.lower() in _VERBS_BEFORE)
     return False

@@ -1,5 +1,5 @@
-"""Finds what is exact in a text (codes, article numbers, versions, figures, e-mail addresses), each as keys that are the
-same for every spelling.
+"""Finds what is exact in a text: codes, article numbers, versions, figures, e-mail addresses. Each gets keys that are
+the same for every spelling.
 
 A key begins with its kind:
 
@@ -160,8 +160,11 @@ def _written(piece: Piece) -> Iterator[str]:
     if is_date(piece) or is_range(piece):
         yield from (f"n{int(part)}" for part in piece.parts if part.isdigit())
         return
-    for part in shortened(piece):
-        yield f"={part}"
+    yield from _of_code(piece)
+
+
+def _of_code(piece: Piece) -> Iterator[str]:
+    yield from (f"={part}" for part in shortened(piece))
     yield from (f"^{begun}" for begun in _beginnings(piece))
     if not piece.joined.isdigit():
         yield from (f"#{part}" for part in piece.parts if part.isdigit() and len(part) >= 3)
@@ -226,7 +229,7 @@ def numbers_of(piece: Piece) -> tuple[str, ...]:
     parts, marks = list(piece.parts), list(piece.marks)
     if len(parts) > 1 and not parts[-1][0].isdigit() and parts[-1].lower() in UNITS and marks[-1] in ("", "-"):
         parts, marks = parts[:-1], marks[:-1]
-    elif len(parts) > 1 and not parts[0][0].isdigit() and parts[0].lower() in UNITS and not marks[0] and len(parts[0]) == 3:
+    elif len(parts) > 1 and len(parts[0]) == 3 and parts[0].lower() in UNITS and not marks[0]:
         parts, marks = parts[1:], marks[1:]  # EUR50
     if not all(part[0].isdigit() for part in parts) or any(mark not in _POINTS for mark in marks):
         return ()
@@ -296,8 +299,8 @@ def is_year(piece: Piece) -> bool:
 
 
 def is_code(piece: Piece) -> bool:
-    """Whether it looks like a code that somebody looks for, rather than an amount, a time or a name: three digits with a
-    letter, or two among short runs of letters; groups of digits that are neither a date nor a telephone number."""
+    """Whether it looks like a code that somebody looks for, rather than an amount, a time or a name: three digits with
+    a letter, or two among short runs of letters; groups of digits that are neither a date nor a telephone number."""
     parts = piece.parts
     letters = [part for part in parts if not part[0].isdigit()]
     if numbers_of(piece) or version_of(piece) is not None or is_date(piece) or is_range(piece):

@@ -183,8 +183,9 @@ def _find(
 
 
 def _judged(chunk_id: int, relevance: float, identified: Found, *, of_case: bool) -> float:
-    """The relevance with what the question's identifiers say: a chunk that holds one is relevant by that alone; one that
-    holds another code in place of a missing one is not, and no document answers what is about the asker's own case."""
+    """The relevance with what the question's identifiers say: a chunk that holds one is relevant by that alone; one
+    that holds another code in place of a missing one is not, and no document answers what is about the asker's own
+    case."""
     evidence = identified.of_chunk.get(chunk_id)
     if evidence is not None:
         return max(relevance, evidence.relevance)

@@ -1,7 +1,8 @@
 """Tells questions about the asker's own order, parcel, account or money from those that documents answer.
 
 "Where is my order 10023841?" is about data that no document holds; "how do I cancel my order?" and "where can I see my
-order?" are about how things are done. Words of 17 languages decide (own_case_words.py), rather too seldom than too often.
+order?" are about how things are done. Words of 17 languages decide (own_case_words.py), rather too seldom than too
+often.
 """
 
 from __future__ import annotations
@@ -30,6 +31,22 @@ _LETTERS = r"[^\W_][\w\u0300-\u036f\u0900-\u0dff]{0,60}"
 _WORD = re.compile(rf"{_LETTERS}(?:['’\-./]{_LETTERS}){{0,12}}")
 _VERBS_BEFORE = frozenset(("to", "i", "we", "you", "can", "could", "please", "and", "will"))
 _YEARS = ("19", "20")
+_NUMBERED = frozenset(
+    (
+        "account",
+        "konto",
+        "cuenta",
+        "compte",
+        "conta",
+        "conto",
+        "rekening",
+        "customer",
+        "kunde",
+        "number",
+        "nummer",
+        "no",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +142,14 @@ def _numbered(words: Sequence[str], case: int, *, sure: bool) -> bool:
 def _short_number(words: Sequence[str]) -> bool:
     """ "for account 55", beside "cancel my subscription"."""
     return any(
-        words[at].isdecimal() and len(words[at]) >= 2 and words[at - 1] in ("account", "konto", "cuenta", "compte", "conta",
-        "conto", "rekening", "customer", "kunde", "number", "nummer", "no", "nr")
+        words[at].isdecimal() and len(words[at]) >= 2 and words[at - 1] in _NUMBERED
         for at in range(1, len(words))
     )  # fmt: skip
 
 
 def _by_runs(runs: Mapping[str, tuple[str, ...]], plain: str) -> Kind | None:
     """In scripts without spaces between words."""
+
     def has(role: str) -> bool:
         return any(run in plain for run in runs[role])
 

@@ -99,7 +99,9 @@ def _seed(conn: Conn, bot: Bot) -> None:
     companies.add_agent(conn, company, "Ann", "key")
     retention.set_override(conn, company, "webhook_events", 30)
     model_id = embeddings.ensure_model(conn, "small", 2)
-    document = knowledge.add(conn, company, source="a", title="Opening hours", text="We open at nine.").document_id
+    document = knowledge.add(
+        conn, company, source="a", title="Opening hours", text="We open at nine. Call AX-3306-B."
+    ).document_id
     [(chunk_id,)] = conn.execute("SELECT id FROM chunks WHERE company_id = %s", (company,)).fetchall()
     embeddings.add(conn, company, model_id, [(int(str(chunk_id)), [0.6, 0.8])])
     conn.execute(

@@ -86,8 +86,8 @@ def add_document(
     """Store a document under its source; another hash under the same source replaces its text and chunks.
 
     content_hash: of everything that is stored. dated_at: when it was said or written. once: a text that is stored under
-    another source in the same collection, described alike, is not stored again (names.py). identifiers: the keys of each
-    chunk; none: a job finds them later. No text may contain NUL or
+    another source in the same collection, described alike, is not stored again (names.py). identifiers: the keys of
+    each chunk; None: a job finds them later. No text may contain NUL or
     lone surrogates. Raises ValueError for a language that is not in LANGUAGES and for an invalid collection name. Call
     inside a transaction.
     """

@@ -50,8 +50,8 @@ class Hits:
     """Candidates of a question, with what is needed to score them.
 
     words: by language and lexeme, including those that no chunk has. asked: the question's own words in each language,
-    in order. chunks: the company's number of chunks in each language. held: which of the identifiers and marks that were
-    asked for a chunk has, by its id.
+    in order. chunks: the company's number of chunks in each language. held: which of the identifiers and marks that
+    were asked for a chunk has, by its id.
     """
 
     words: Mapping[tuple[str, str], Word]
@@ -85,14 +85,16 @@ def hits(
     texts: the question, then what was said before it, without NUL and lone surrogates (4096 characters of each are
     read); weights: the weight of each text's words. near: a model's name and the question's vector; None, or a model
     without vectors, searches by words only. identifiers: keys that chunks are also found by; marks: keys that only the
-    chunks that were found are looked up for. Raises psycopg's InsufficientPrivilege if the transaction does not work for
-    the company, or the filter names something that is not the company's.
+    chunks that were found are looked up for. Raises psycopg's InsufficientPrivilege if the transaction does not work
+    for the company, or the filter names something that is not the company's.
     """
     model, vector = near if near is not None else (None, None)
     row = conn.execute(
         """
         /* passages.hits */
-        SELECT knowledge_search(%s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s, %s::text[], %s::text[])::text
+        SELECT knowledge_search(
+            %s, %s::text[], %s::float8[], %s, %s::halfvec, %s::jsonb, %s, %s::text[], %s::text[]
+        )::text
         """,
         (
             company_id,

@@ -1,0 +1,193 @@
+"""Codes, numbers and versions have keys that do not depend on how they are spelt."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shared.knowledge.asked_identifiers import asked, missing, resolve
+from shared.knowledge.identifiers import KEYS_MAX, keys_of
+
+
+def found(question: str, *chunks: str) -> list[int]:
+    """Which of the chunks hold an identifier of the question."""
+    held = {place: frozenset(keys_of(chunk)) for place, chunk in enumerate(chunks)}
+    return sorted(resolve(asked(question), held).of_chunk)
+
+
+def gone(question: str, *chunks: str) -> tuple[str, ...]:
+    held = {place: frozenset(keys_of(chunk)) for place, chunk in enumerate(chunks)}
+    return resolve(asked(question), held).missing
+
+
+@pytest.mark.parametrize(
+    ("written", "questions"),
+    [
+        (
+            "Drill AX-3306-B, blue",
+            [
+                "AX-3306-B",
+                "price of ax3306b?",
+                "How much is AX 3306 B?",
+                "AX_3306_B",
+                "ax–3306–b",
+                "AX‑3306‑B",
+                "ＡＸ３３０６Ｂ",
+                "AX/3306/B",
+                "is the 3306 in stock?",
+                "AX-3306-B的价格",
+                "AX-3306-B'nin fiyatı",
+            ],
+        ),
+        ("The pump WX-4410/B is new", ["WX4410", "wx 4410", "WX-4410/B", "what costs the WX4410B"]),
+        (
+            "| E157 | motor blocked |",
+            [
+                "error 157",
+                "Fehler 157",
+                "E-157",
+                "e 157 on the display",
+                "ошибка 157",
+                "エラー157",
+                "E_157",
+                "error code: 157",
+                "Error E157",
+                "خطأ ١٥٧",
+            ],
+        ),
+        ("Error 157: motor blocked", ["E157", "error 157"]),
+        ("changed each 1,500 hours", ["1500 hours", "1.500 hours", "1 500"]),
+        ("It costs 218.50", ["218,50", "what costs 218.5"]),
+        ("Software v2.10.3 is needed", ["2.10.3", "Is v2.10.3 needed?", "version 2.10.3"]),
+        ("Filter F.12.300.A", ["F12300A", "f 12 300 a", "F-12-300-A"]),
+        ("Seal kit 0098-77-3", ["0098-77-3", "0098773", "0098 77 3"]),
+        ("Use #8820 for the ring", ["#8820", "part no. 8820", "Artikel 8820"]),
+        ("EAN 4006381333931", ["4006381333931"]),
+        ("| carbon brush 105 | 12.50 |", ["What does carbon brush 105 cost?"]),
+        ("Write to Help@Shop.example.", ["is help@shop.example yours?"]),
+    ],
+)
+def test_every_spelling_of_an_identifier_meets(written: str, questions: list[str]) -> None:
+    assert [question for question in questions if not found(question, written)] == []
+    assert [question for question in questions if gone(question, written)] == []
+
+
+@pytest.mark.parametrize(
+    ("question", "written"),
+    [
+        ("2.1.03", "v2.10.3"),
+        ("v2.10.30", "v2.10.3"),
+        ("AX-3306", "AX-33060"),
+        ("AX-3306-B", "AX-3306-C"),
+        ("AX 3306 B", "AX-3306-C"),
+        ("WX-4411", "WX-4410/B"),
+        ("error 15", "E157"),
+        ("E157", "E1570"),
+        ("218.5", "2185"),
+        ("is the 3306 in stock", "3306 EUR"),
+        ("open in 2024?", "AX-2024-B"),
+        ("1200 EUR?", "AX-1200-B"),
+        ("brush 105", "brush 106"),
+    ],
+)
+def test_another_code_or_number_is_not_met(question: str, written: str) -> None:
+    assert found(question, written) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("How much is AX-9999-Z?", ("AX-9999-Z",)),
+        ("AX 9999 Z", ("AX 9999 Z",)),
+        ("ax 9999 z bitte", ("ax 9999 z",)),
+        ("My drill shows E100, what now?", ("E100",)),
+        ("error 404", ("error 404",)),
+        ("can I order AX-9999-Z?", ("AX-9999-Z",)),
+        ("What is cheaper, AX-9999-Z or AX-3306-B?", ("AX-9999-Z",)),
+        ("AX-9998-Z/AX-9999-Z", ("AX-9998-Z", "AX-9999-Z")),
+    ],
+)
+def test_a_code_that_no_chunk_has_is_missing_and_other_codes_are_no_answer(
+    question: str, told: tuple[str, ...]
+) -> None:
+    chunks = ["Drill AX-3306-B, blue", "Two years on every device."]
+    assert gone(question, *chunks) == told
+    held = {place: frozenset(keys_of(chunk)) for place, chunk in enumerate(chunks)}
+    answers = resolve(asked(question), held)
+    assert answers.no_answers == (frozenset() if answers.of_chunk else frozenset([0]))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "a table for 2 people",
+        "refund in 30 days?",
+        "open on 24.12.2024?",
+        "am I too late at 10:30 or 22h?",
+        "I paid 1,200 EUR",
+        "100ml or 250 ml?",
+        "do you ship 500 g parcels",
+        "is the 2nd floor open",
+        "COVID-19 rules?",
+        "do you print A4",
+        "MP3 or 4K?",
+        "365-day returns",
+        "18-year-olds?",
+        "call me at 0171-2345678",
+        "my order AB-12345 is late",
+        "Bestellung 10023841",
+        "invoice RE-2024-001",
+        "my IBAN DE89370400440532013000",
+        "Q3-2024 report",
+        "1920x1080",
+        "24/7?",
+        "$1500?",
+        "1500€",
+        "50% off?",
+        "the 2019 bmw",
+        "voucher SAVE20 does not work",
+        "mail bob7777@x.example",
+        "see https://x.example/AX-9999-Z",
+        "version 2.3.1 crashes",
+        "I have 300 items",
+        "in den 90ern",
+        "10 bis 12 Uhr",
+        "12345 Berlin",
+    ],
+)
+def test_ordinary_figures_and_the_askers_own_numbers_are_never_missing(question: str) -> None:
+    assert gone(question, "Drill AX-3306-B") == ()
+
+
+def test_two_codes_in_a_question_are_each_found() -> None:
+    chunks = ["AX-3306-B 19.00", "BT-1000-A 12.00", "KR-2000-C 9.00"]
+    held = {place: frozenset(keys_of(chunk)) for place, chunk in enumerate(chunks)}
+    answers = resolve(asked("What is cheaper, BT-1000-A or ax3306b?"), held)
+    assert answers.asked == ("BT-1000-A", "ax3306b")
+    assert {place: evidence.texts for place, evidence in answers.of_chunk.items()} == {
+        0: ("ax3306b",),
+        1: ("BT-1000-A",),
+    }
+    assert missing("What is cheaper, BT-1000-A or AX-9999-Z?", {"BT-1000-A"}) == ("AX-9999-Z",)
+
+
+def test_a_name_or_figure_of_many_chunks_is_no_evidence() -> None:
+    assert found("brush 105?", *["brush 105"] * 8) == list(range(8))
+    assert found("brush 105?", *["brush 105"] * 9) == []
+
+
+def test_hostile_texts_cost_little_and_have_few_keys() -> None:
+    for text in (
+        "A1" * 50_000,
+        "1-" * 50_000,
+        "a@" * 50_000,
+        "1 " * 50_000,
+        "AX 1 " * 20_000,
+        "x@" + "a." * 50_000,
+        "https://" * 10_000,
+    ):
+        started = time.process_time()
+        assert len(keys_of(text)) <= KEYS_MAX
+        assert len(asked(text).keys) <= 400
+        assert time.process_time() - started < 2
