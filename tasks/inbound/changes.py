@@ -46,6 +46,23 @@ def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     stored.chats |= {Chat(*astuple(p.chat)) for p, of_event in meant if not now.keys().isdisjoint(of_event)}
 
 
+def take_back_copies(conn: Conn, batch: Batch, stored: Stored) -> None:
+    """Show and count a message once that stood in its channel before it asked us, and in the thread below it since."""
+    asking = [p for p in batch.talk if p.event.reply and p.event.elsewhere]
+    copies = {target: p for p in asking for target in _elsewhere(batch, p)}
+    known = changes.stored(conn, sorted(copies))
+    now = {target: (was, was.content.deleted(happened_at(copies[target]))) for target, was in known.items()
+           if was.role == "customer" and was.content.deleted_at is None}  # fmt: skip
+    if not now:
+        return
+    changes.rewrite(conn, {(target[0], one.id): content for target, (one, content) in now.items()})
+    conversation_bulk.retitle(conn, {(company, place, was.id): "" for (company, place, _), (was, _) in now.items()})
+    _take_back(conn, batch, now)
+    stored.chats |= {
+        Chat(*astuple(replace(copies[t].chat, chat=chat))) for t in now for chat in copies[t].event.elsewhere
+    }
+
+
 def _targets(batch: Batch, p: Placed) -> tuple[Target, ...]:
     return tuple((*batch.place(p), target) for target in targets_of(p.event))
 

@@ -47,6 +47,7 @@ def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stor
     inbound_messages.lock(conn, batch, {*statuses.chats_to_lock(batch), *(p.chat for p in batch.reads), *moving_chats})
     inbound_messages.store(conn, batch, settings, stored)
     stored.turns += united.turns
+    changes.take_back_copies(conn, batch, stored)
     changes.apply(conn, batch, settings, stored)
     statuses.apply(conn, batch, abouts, stored)
     changes.react(conn, batch, stored)

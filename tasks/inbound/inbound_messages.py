@@ -42,7 +42,7 @@ def lock(conn: Conn, batch: Batch, existing: Collection[ChatKey]) -> None:
     # also for an edit that came before its message: the lock on its conversation is what the two meet at
     for p in (*batch.talk, *batch.changes, *batch.facts):
         chats.setdefault(p.chat, None)
-    elsewhere = {replace(p.chat, chat=chat) for p in batch.changes for chat in p.event.elsewhere}
+    elsewhere = {replace(p.chat, chat=chat) for p in (*batch.talk, *batch.changes) for chat in p.event.elsewhere}
     batch.locked = conversations.ensure_locked(conn, chats, {*existing, *elsewhere})
     if chats:
         faults.reach("intake.locked")

@@ -71,6 +71,11 @@ def test_it_is_answered_once_in_its_thread(
 
     assert asked(inbox) == [(THREAD, "how long can I return shoes?")]
     assert empty(inbox) == []
+    shown = inbox.rows("SELECT c.chat FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+                       " WHERE m.deleted_at IS NULL AND m.text IS NOT NULL")  # fmt: skip
+    assert shown == [(THREAD,)]
+    assert inbox.rows("SELECT sum(unread_of(customer_seq, read_seq, read_beyond))::int FROM conversations") == [(1,)]
+    assert inbox.rows("SELECT unread FROM company_totals") == [(1,)]
 
 
 def journal(inbox: Inbox, bot: Bot, event: dict[str, Any]) -> str:

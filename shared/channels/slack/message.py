@@ -143,7 +143,7 @@ def said(update: Update) -> InboundEvent:
     if subtype and (not isinstance(subtype, str) or subtype not in _SAID):
         reason = reason or "unknown_subtype"
     if reason is None:
-        return replace(event, twin=None if message.direct else message.key("seen"))
+        return replace(event, twin=None if message.direct else message.key("seen"), elsewhere=message.elsewhere)
     return replace(event, reply=False, reason=reason, dedupe_key=message.key("seen"), twin=message.key())
 
 
