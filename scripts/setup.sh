@@ -36,7 +36,7 @@ is_installed() { cmp -s "$minilm_lock" "$minilm_stamp"; }
 
 is_complete() {
     [ -x "$venv/bin/python" ] && cmp -s "$lock" "$stamp" && cmp -s "$model_lock" "$model_stamp" &&
-        [ -s "$model_files/weights.bin" ] && { [ -z "$with_minilm" ] || is_installed; }
+        [ -s "$model_files/weights-int8.bin" ] && { [ -z "$with_minilm" ] || is_installed; }
 }
 
 say() { printf 'setup: %s\n' "$*" >&2; }

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -406,3 +407,58 @@ def test_the_commands_tell_and_do_it(station: Station, bot: Bot, owner: Conn, la
         ("larger", "active"),
         ("fake", "ready"),
     ]
+
+
+def test_from_one_local_model_to_the_other_and_back_while_questions_are_answered(
+    station: Station, bot: Bot, owner: Conn, tmp_path: Path
+) -> None:
+    """As after an update whose local model is another one. Killed twice: while filling, and at the switch."""
+    old, new = FakeEmbedder(model="all-MiniLM-L6-v2"), FakeEmbedder(model="multilingual-e5-small", baseline=0.75)
+    station.r.embedder, chat = old, 0
+
+    def ranked_by(model: str) -> None:
+        nonlocal chat
+        chat += 1
+        assert _asked(station, bot, chat)[0] == model, f"question {chat}"
+
+    station.learn(bot, OPENING)
+    for number in range(3):
+        station.learn(bot, f"Part {number} of the handbook.")
+    _index_all(station)
+    ranked_by("all-MiniLM-L6-v2")
+
+    station.r.embedder, station.r.other_embedders = new, [old]
+    station.r.embedding_models.forget()
+    station.index()  # adds the new first model
+    ranked_by("all-MiniLM-L6-v2")
+    faults.configure("index.claimed=raise", tmp_path)
+    try:
+        with pytest.raises(InjectedFault):
+            for _ in range(100):
+                station.index()
+    finally:
+        faults.configure("", None)
+    ranked_by("all-MiniLM-L6-v2")
+    assert _state(station)["multilingual-e5-small"] == "filling"
+    owner.execute("UPDATE indexing SET due_at = now() WHERE NOT done")  # the dead one's lease ends
+    _index_all(station)
+    assert _state(station) == {"all-MiniLM-L6-v2": "active", "multilingual-e5-small": "ready"}
+
+    faults.configure("embedding_models.before_switch=raise", tmp_path)
+    try:
+        with pytest.raises(InjectedFault):
+            flow.switch(owner, "multilingual-e5-small")
+    finally:
+        faults.configure("", None)
+    ranked_by("all-MiniLM-L6-v2")
+    flow.switch(owner, "multilingual-e5-small")
+    station.r.embedding_models.forget()
+    ranked_by("multilingual-e5-small")
+
+    station.learn(bot, "A page that comes after the switch.")
+    _index_all(station)
+    flow.switch(owner, "all-MiniLM-L6-v2")
+    station.r.embedding_models.forget()
+    ranked_by("all-MiniLM-L6-v2")
+    counts = station.rows("SELECT model_id, count(*) FROM embeddings GROUP BY 1 ORDER BY 1")
+    assert [count for _, count in counts] == [5, 5], "both have every document, so either may be dropped"

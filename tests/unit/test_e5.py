@@ -86,6 +86,23 @@ def test_neighbouring_weights_share_a_byte_in_what_is_made() -> None:
     assert [packed[0, 0] & 15, packed[0, 0] >> 4, packed[0, 9] & 15, packed[0, 9] >> 4] == [0, 1, 2, 3]
 
 
+def test_weights_in_8_bits_are_near_to_what_they_were_and_leave_room_for_two_products_in_16_bits() -> None:
+    halves = np.random.default_rng(2).integers(0, 16, (6, 64), dtype=np.uint8)
+    scales = np.array([[0.5, 0.25]] * 6, np.float16)
+    raw = _file(
+        ["a"], {},
+        {"x.w": (1, halves.size, _blocks(halves, scales)), "x.b": (0, 6, np.arange(6, dtype="<f4").tobytes())},
+    )  # fmt: skip
+
+    (_, weights, _), (_, whole, _), (_, bias, _) = convert_e5._linear(convert_e5.read(raw), "x", ["x"], 64)
+
+    exact = (halves.astype(float) - 8) * np.repeat(scales.astype(float), 32, axis=1)
+    assert np.abs(weights.T * whole[:, None] - exact).max() <= whole.max() / 2 + 1e-6
+    assert int(np.abs(weights.astype(int)).max()) == convert_e5.WEIGHT_MAX
+    assert 2 * 255 * convert_e5.WEIGHT_MAX < 2**15
+    assert bias.tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def test_another_file_is_refused() -> None:
     with pytest.raises(ValueError, match="not an E5S1 file"):
         convert_e5.read(b"GGUF" + bytes(100))
@@ -115,8 +132,9 @@ def test_a_batch_is_of_similar_lengths_and_bounded_in_texts_and_tokens() -> None
 
     assert sorted(number for batch in batches for number in batch) == list(range(len(rows)))
     assert all(len(batch) <= e5.BATCH for batch in batches)
-    assert all(len(batch) * max(len(rows[n]) for n in batch) <= e5.BATCH_TOKENS for batch in batches)
-    assert len(batches) == 5  # 3 and twenty of 5 in three, 300 and 500 together, 512
+    tokens = [len(batch) * max(len(rows[n]) for n in batch) for batch in batches]
+    assert all(len(batch) == 1 or together <= e5.BATCH_TOKENS for batch, together in zip(batches, tokens, strict=True))
+    assert len(batches) == 6  # 3 and twenty of 5 in three, the long ones each alone
 
 
 # ------------------------------------------------------------------ the model itself
