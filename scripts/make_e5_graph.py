@@ -5,9 +5,9 @@ nothing else here needs. The initialisers name places in weights-int8.bin, which
 graph fits exactly the file whose SHA-256 stands in shared/knowledge/e5.py.
 
 Inputs: ids, mask (batch, tokens; int64). Output: vectors (batch, 384), the mean of the tokens that the mask names,
-length 1. Matrices are of bytes, with a scale a row, and activations are made bytes with a scale a token. A token's scale
-depends on its own values only, so a text's vector does not depend on the batch that it is in, and outliers of one token
-cost the others nothing.
+length 1. Matrices are of bytes, with a scale a row, and activations are made bytes with a scale a token. A token's
+scale depends on its own values only, so a text's vector does not depend on the batch that it is in, and outliers of
+one token cost the others nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TARGET = Path(__file__).parent.parent / "shared" / "knowledge" / "e5.onnx"
 
 
 class Graph:
-    """Nodes in the order in which they are made; weights as places in weights.bin."""
+    """Nodes in the order in which they are made; weights as places in the weights' file."""
 
     def __init__(self, source: files.Source) -> None:
         self.nodes: list = []

@@ -1,9 +1,9 @@
 """The local embedding model, for about a hundred languages: multilingual-e5-small in 8 bits on ONNX Runtime; 384
 dimensions.
 
-Set-up fetches it (scripts/convert_e5.py). The graph (e5.onnx, written by scripts/make_e5_graph.py) is ours
-and holds no weights: its initialisers refer to positions in weights-int8.bin, which all processes map, so that the large
-table of tokens is in memory once.
+Set-up fetches it (scripts/convert_e5.py). The graph (e5.onnx, written by scripts/make_e5_graph.py) is ours and holds no
+weights: its initialisers refer to positions in weights-int8.bin, which all processes map, so that the large table of
+tokens is in memory once.
 """
 
 from __future__ import annotations
