@@ -3,7 +3,11 @@ the old and now by the new one.
 
 Mexico dropped the 1 behind 52 (2019), Argentina's mobiles have a 9 behind 54 in international form, Brazil put a 9
 before mobile numbers (2012 to 2016; landlines, which begin with 2 to 5, have none), Benin put 01 before all (2024),
-Côte d'Ivoire 01, 05 or 07 before mobile ones, by the operator that the second digit told (2021).
+Côte d'Ivoire two digits before all, by the operator that the second digit (mobiles) or the third (landlines) told
+(2021).
+
+The tables of the last two are those of Google's libphonenumber before and after (8.12.10 and 9.0.43). It is no
+dependency because a release of it knows the plan of its day only: it cannot tell that an old and a new number are one.
 """
 
 from __future__ import annotations
@@ -11,15 +15,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-_IVORY = {"01": "0123", "05": "456", "07": "789"}
-"""New prefix → the second digits of the old numbers that got it."""
+_IVORY: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("01", re.compile(r"(?:0[1-3]|[4-7][0-3])[0-9]{6}")),
+    ("05", re.compile(r"(?:0[4-6]|[4-9][4-6])[0-9]{6}")),
+    ("07", re.compile(r"(?:0[7-9]|[4-9][7-9])[0-9]{6}")),
+    ("25", re.compile(r"(?:2[0-4]|3[0-6])0[0-9]{5}")),
+    ("27", re.compile(r"(?:2(?:0[23]|1[2357]|2[45]|3[45]|4[3-5])|3(?:06|1[69]|[2-4]7))[0-9]{5}")),
+)
+"""New prefix → the old numbers that got it: of Moov, MTN and Orange, then landlines of MTN and Orange. Of Moov's, which
+had an 8 as third digit, the tables do not tell whether they became landlines: they stay two."""
 
 _Spell = Callable[[re.Match[str]], str]
 _RULES: tuple[tuple[re.Pattern[str], _Spell], ...] = (
     (re.compile(r"521?([0-9]{10})"), lambda m: f"52{m[1]}"),
     (re.compile(r"549?([0-9]{10})"), lambda m: f"54{m[1]}"),
     (re.compile(r"55([1-9][0-9])9?([016-9][0-9]{7})"), lambda m: f"55{m[1]}{m[2]}"),
-    (re.compile(r"229(?:01)?([0-9]{8})"), lambda m: f"229{m[1]}"),
+    (re.compile(r"229(?:01)?([25689][0-9]{7})"), lambda m: f"229{m[1]}"),
 )
 
 
@@ -37,7 +48,7 @@ def one_spelling(contact_id: str) -> str:
 
 def _ivory(number: str) -> str:
     prefix, old = number[3:5], number[5:]
-    return f"225{old}" if len(old) == 8 and old[1] in _IVORY.get(prefix, "") else number
+    return f"225{old}" if any(prefix == new and plan.fullmatch(old) for new, plan in _IVORY) else number
 
 
 def spellings(contact_id: str) -> Iterator[str]:
@@ -51,6 +62,6 @@ def spellings(contact_id: str) -> Iterator[str]:
         }.get(plain[:2])  # fmt: skip
         more = [candidates] if candidates else []
         more += [f"22901{plain[3:]}"] if plain.startswith("229") else []
-        more += [f"225{prefix}{plain[3:]}" for prefix in _IVORY] if plain.startswith("225") else []
+        more += [f"225{prefix}{plain[3:]}" for prefix, _ in _IVORY] if plain.startswith("225") else []
         found |= dict.fromkeys(one for one in more if one_spelling(one) == plain)
     yield from found
