@@ -12,6 +12,7 @@ from shared.store.assistants import assistants
 from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
 from shared.store.inbox import conversations, messages
+from shared.store.inbox import returns as quiet
 from shared.store.operations.jobs import Cursor
 from shared.store.tenants import channels, companies
 from shared.triage import spoken, texts
@@ -34,7 +35,7 @@ def _return(work: Work, cursor: Cursor | None) -> Batch:
     it is quiet no more, or behind it, and then the bot is back. rows: conversations that the bot came back to."""
     after = (int(cursor["company"]), int(cursor["conversation"])) if cursor else (0, 0)
     with work.transaction() as conn:
-        places = conversations.quiet_handovers(conn, after, limit=CONVERSATIONS_A_BATCH)
+        places = quiet.quiet_handovers(conn, after, limit=CONVERSATIONS_A_BATCH)
     told = [_return_one(work, *place) for place in places]
     if any(told):
         wake_up(send_due)
@@ -50,10 +51,10 @@ def _return_one(work: Work, company_id: int, conversation_id: int) -> bool | Non
         if locked is None or not locked.due_back:
             return None
         if locked.paused:  # silently: the customer wants no word from the bot
-            conversations.return_to_bot(conn, company_id, conversation_id, untold=False)
+            quiet.return_to_bot(conn, company_id, conversation_id, untold=False)
             return None
         tells = _tell(work, conn, locked)
-        conversations.return_to_bot(conn, company_id, conversation_id, untold=not tells)
+        quiet.return_to_bot(conn, company_id, conversation_id, untold=not tells)
         faults.reach("return.before_commit")
     BOT_RETURNED.inc("quiet")
     return tells
@@ -62,7 +63,7 @@ def _return_one(work: Work, company_id: int, conversation_id: int) -> bool | Non
 def _tell(work: Work, conn: Conn, locked: conversations.Locked) -> bool:
     """Say so, while the platform takes it. False: the next reply is to say it."""
     company_id, conversation_id = locked.company_id, locked.id
-    wrote_at, code = conversations.last_customer(conn, company_id, conversation_id)
+    wrote_at, code = quiet.last_customer(conn, company_id, conversation_id)
     if wrote_at is None or work.clock.now() - wrote_at > TELLS_WITHIN:
         return False
     assistant = assistants.of_channel(conn, company_id, locked.channel_id)
@@ -88,9 +89,13 @@ def _platforms(work: Work) -> dict[str, Platform]:
 
 
 def _quiet(work: Work) -> Preview:
-    places = conversations.quiet_handovers(work.conn, (0, 0), limit=PREVIEW_MAX)
-    lines = tuple(f"conversation {company}/{id_}: the bot would answer again" for company, id_ in places)
-    return Preview(len(places), 0, lines)
+    """Without those that the customer has silenced: a run notes that no person has them any more, and the bot goes on
+    being silent there."""
+    places = quiet.quiet_handovers(work.conn, (0, 0), limit=PREVIEW_MAX)
+    silenced = quiet.silenced(work.conn, places)
+    back = [place for place in places if place not in silenced]
+    lines = tuple(f"conversation {company}/{id_}: the bot would answer again" for company, id_ in back)
+    return Preview(len(back), 0, lines)
 
 
 RETURN = Job("answers.return_to_bot", _return, _quiet, as_owner=False)

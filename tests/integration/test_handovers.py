@@ -18,6 +18,7 @@ from shared.triage import texts
 from tasks.answers import returns
 from tasks.answers.reply import Result
 from tasks.inbox import takeover
+from tasks.operations import jobs
 from tasks.operations.jobs import Work
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
@@ -307,6 +308,23 @@ def test_a_silence_outlasts_an_agent_and_the_return_without_a_word(station: Stat
         Result.NO_REPLY, Result.ANSWERED, Result.ANSWERED,
     ]  # fmt: skip
     assert (_of(station), _replies(station)[-1]) == ((True, "open", None), "We open at nine [1].")
+
+
+def test_a_preview_of_the_return_leaves_out_who_is_silenced(station: Station, bot: Bot) -> None:
+    _say(station, bot, PERSON)
+    _hours_pass(station, 12.1)
+    assert _would_return(station) == 1
+
+    _say(station, bot, "/stop")
+    _write(station, bot)
+    _hours_pass(station, 12.1)
+
+    assert _would_return(station) == 0
+
+
+def _would_return(station: Station) -> int:
+    with station.r.db.connection() as conn:
+        return jobs.preview(returns.RETURN, Work(conn, station.r.settings, station.r.clock, station.r)).rows
 
 
 def test_a_silence_outlasts_the_return_also_where_the_customer_writes_before_the_job(

@@ -140,7 +140,7 @@ RETURN_TO_BOT = """
 
 
 def return_to_bot(conn: Conn, places: Collection[Place]) -> None:
-    """As conversations.return_to_bot, for many: their customers have written, and the reply says that it is back."""
+    """As returns.return_to_bot, for many: their customers have written, and the reply says that it is back."""
     if places:
         conn.execute(RETURN_TO_BOT, [*columns(places), [id_ for _, id_ in places]])
 

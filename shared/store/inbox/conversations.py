@@ -312,28 +312,6 @@ def set_bot(conn: Conn, company_id: int, conversation_id: int, *, enabled: bool,
     return conn.cursor(row_factory=scalar_row).execute(SET_BOT, values).fetchone()
 
 
-RETURN_TO_BOT = """
-    /* conversations.return_to_bot */
-    UPDATE conversations
-    SET bot_enabled = paused_at IS NULL,
-        status = CASE WHEN paused_at IS NULL THEN 'open' ELSE 'paused' END,
-        bot_off_reason = CASE WHEN paused_at IS NOT NULL THEN 'stop' END,
-        bot_off_at = paused_at,
-        return_untold = %s AND paused_at IS NULL,
-        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
-        day_answers_until = NULL, silent_until = NULL
-    WHERE company_id = %s
-      AND id = %s
-"""
-
-
-def return_to_bot(conn: Conn, company_id: int, conversation_id: int, *, untold: bool) -> None:
-    """Give back a conversation in which nobody has written for a while; what waits for a person goes on waiting. Where
-    the customer has silenced the bot it is paused from now on, and nothing is told. untold: the bot's next reply is to
-    say so. It is locked."""
-    conn.execute(RETURN_TO_BOT, (untold, company_id, conversation_id))
-
-
 MARK_READ = """
     /* conversations.mark_read */
     WITH before AS (
@@ -371,36 +349,3 @@ def mark_read(conn: Conn, company_id: int, conversation_id: int, up_to: int | No
     if newly_read:
         company_totals.add_totals(conn, {company_id: (0, -newly_read)})
     return unread
-
-
-def last_customer(conn: Conn, company_id: int, conversation_id: int) -> tuple[datetime | None, str | None]:
-    """When the customer wrote last, by the platform's clock, and the platform's code of their language."""
-    row = (
-        conn.cursor(row_factory=tuple_row)
-        .execute(
-            """
-        /* conversations.last_customer */
-        SELECT last_customer_at, language
-        FROM conversations
-        WHERE company_id = %s
-          AND id = %s
-        """,
-            (company_id, conversation_id),
-        )
-        .fetchone()
-    )
-    return (None, None) if row is None else (row[0], row[1])
-
-
-def quiet_handovers(conn: Conn, after: tuple[int, int], *, limit: int) -> list[tuple[int, int]]:
-    """List handed-over conversations that the bot may come back to, as (company, conversation), the next behind a
-    place; works without a company set."""
-    cursor = conn.cursor(row_factory=tuple_row)
-    return cursor.execute(
-        """
-        /* conversations.quiet_handovers */
-        SELECT company_id, id
-        FROM quiet_handovers(%s, %s, %s)
-        """,
-        (*after, limit),
-    ).fetchall()
