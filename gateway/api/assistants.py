@@ -38,7 +38,7 @@ def _number(value: Any) -> int:
 
 
 def _texts(value: Any) -> dict[str, dict[str, str | None]]:
-    """Which names and languages there are is for policies.with_texts to say."""
+    """Which names and languages there are is for policies.changes to say."""
     if not isinstance(value, dict) or not all(isinstance(by_language, dict) for by_language in value.values()):
         raise Wrong('should be an object such as {"welcome": {"en": "Hello!", "*": null}}')
     found = {name: dict(by_language) for name, by_language in value.items()}
@@ -96,7 +96,7 @@ async def change(agent: Agent, asked: Parameters) -> Response:
     def work(conn: Conn, company_id: int) -> dict[str, Any]:
         before = _found(conn, company_id, _id(agent))
         try:
-            changed, words = policies.checked(before, given), policies.with_texts(before, own)
+            changed, words = policies.changes(before, given, own)
             if changed:
                 assistants.update(conn, company_id, before.id, changed)
         except ValueError as e:

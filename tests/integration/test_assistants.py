@@ -228,6 +228,18 @@ def test_a_change_that_cannot_be_is_refused_whole(agent: Agent, place: str, body
     assert agent.ask("GET", path).json() == before
 
 
+def test_all_that_is_wrong_is_named_at_once(agent: Agent, place: str) -> None:
+    refused = agent.ask("PATCH", f"/assistants/{_id(place)}", {
+        "on_miss": "never", "misses_max": 0, "language": "tlh", "hours": "Mon 25:00-26:00", "time_zone": "UTC",
+        "texts": {"welcom": {"en": "Hi"}, "thanks": {"xx": "Hi"}},
+    })  # fmt: skip
+
+    said = refused.json()["error"]
+    assert refused.status_code == 422
+    for name in ("on_miss", "misses_max", "language", "25:00", "welcom", "thanks"):
+        assert name in said
+
+
 def test_another_company_s_assistant_is_not_there(
     agent: Agent, gateway: RunningGateway, inbox: Inbox, bot: Bot, place: str
 ) -> None:
