@@ -53,7 +53,8 @@ class Platform(Protocol):
     """What a request is answered with once the journal has it. Empty where the platform would read an answer."""
 
     has_automatic_replies: bool = False
-    """Other applications on an account may answer by themselves, and what they write comes as an echo."""
+    """Other applications on an account, or the platform's own, may answer by themselves, and what they write comes as
+    an echo."""
     links_identities: bool = False
     """It may name one person by several ids: they are kept, and joined where an event shows two of them."""
 
@@ -68,6 +69,10 @@ class Platform(Protocol):
     def signed(self, headers: Mapping[str, str]) -> bool:
         """Whether the headers hold what a signature of the body needs: without it the body need not be read."""
         return True
+
+    def is_shared(self, chat: str) -> bool:
+        """Whether several customers may write in this chat: a group, or a channel of a workspace."""
+        return False
 
     def moves_for_good(self, chat: str) -> bool:
         """Whether the platform gives this chat's id to nobody else once it has moved to another: what still comes under

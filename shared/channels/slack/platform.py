@@ -46,6 +46,9 @@ class Slack(Platform):
         self.api_url = api_url.rstrip("/")
         self._clock = clock or SystemClock()
 
+    def is_shared(self, chat: str) -> bool:
+        return not chat.startswith("D")
+
     def decode(self, raw: bytes) -> dict[str, Any]:
         """Events are JSON; buttons and slash commands come as forms."""
         try:

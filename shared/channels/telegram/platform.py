@@ -35,6 +35,11 @@ class Telegram(Platform):
         self.api_url = api_url
 
     signs_body = False
+    has_automatic_replies = True
+    """Of a business account: its greeting, or that nobody is there."""
+
+    def is_shared(self, chat: str) -> bool:
+        return chat.startswith("-")
 
     def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> bool:
         return equals_any(headers.get("x-telegram-bot-api-secret-token"), secrets)

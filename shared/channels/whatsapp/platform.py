@@ -47,6 +47,8 @@ class WhatsApp(Platform):
 
     name = "whatsapp"
     local_delivery = False
+    has_automatic_replies = True
+    """The WhatsApp Business app's greeting, or that nobody is there."""
 
     def __init__(
         self, graph_url: str = meta.GRAPH_URL, version: str = meta.GRAPH_VERSION, clock: Clock | None = None
@@ -54,6 +56,9 @@ class WhatsApp(Platform):
         self.graph_url = graph_url
         self.version = version
         self._clock = clock or SystemClock()
+
+    def is_shared(self, chat: str) -> bool:
+        return not (chat.isdigit() or _USER_ID.fullmatch(chat))
 
     def signed(self, headers: Mapping[str, str]) -> bool:
         return meta.signed(headers)
