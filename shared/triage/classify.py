@@ -10,29 +10,30 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
 from shared.triage import callbacks, courtesies, normal, phrases, puzzled, remarks, small_words, wishes
+from shared.triage import phrase_tree as tree
 
 Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop", "paused"]
 What = Literal[
     "question", "greeting", "thanks", "goodbye", "acknowledgement", "person", "about", "stop", "need", "decline",
     "puzzled", "yes", "number", "unclear", "start", "help", "upset", "echo", "loop",
-    "paused", "accepted",
+    "paused", "accepted", "order", "received",
 ]  # fmt: skip
 
 WORDS_MAX = 40
 PAYLOAD_MAX = 64
 """Of a start parameter, as Telegram takes them."""
-_START, _HELPS = "/start", ("/help", "/ask")
+_START, _STOP, _HELPS = "/start", "/stop", ("/help", "/ask")
 _KINDS: Mapping[What, Kind] = {
     "question": "question", "greeting": "courtesy", "thanks": "courtesy", "goodbye": "courtesy",
     "acknowledgement": "acknowledgement", "start": "command", "help": "command", "stop": "command", "upset": "upset",
     "echo": "echo", "loop": "loop", "paused": "paused", "accepted": "remark", "person": "remark", "about": "remark",
     "need": "remark", "decline": "remark", "puzzled": "remark",
-    "yes": "remark", "number": "remark", "unclear": "remark",
+    "yes": "remark", "number": "remark", "unclear": "remark", "order": "remark", "received": "remark",
 }  # fmt: skip
 FIRST: tuple[What, ...] = (
     "person", "upset", "start", "stop", "help", "about", "puzzled", "need", "thanks", "greeting", "goodbye", "decline",
@@ -52,7 +53,6 @@ WISH_WORDS_MIN = 3
 _ARTICLES = frozenset(("a", "an", "the"))
 _COMMAND = re.compile(r"/[a-z][a-z0-9_]{0,63}(@[a-z0-9_]{1,64})?", re.ASCII | re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?;,:\n؟،。！？，；।…]+|\s[-–—]\s")
-_LAUGHTER = tuple(map(frozenset, ("ha", "he", "ja", "je", "wk", "xd", "k", "ه", "ха", "хе", "ᄏ", "ᄒ", "rs")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +75,6 @@ class Triage:
     def language(self) -> str | None:
         """The only one that the words may be of."""
         return self.languages[0] if len(self.languages) == 1 else None
-
-
-@dataclass(slots=True)
-class _Node:
-    """What may follow, and what ends here: its meanings in order of the tables, each with its languages."""
-
-    next: dict[str, _Node] = field(default_factory=dict)
-    ends: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Phrases:
-    """root: of all phrases, word by word. spelled: a word without its doubled letters → the word."""
-
-    root: _Node
-    words: frozenset[str]
-    spelled: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    whats: Mapping[str, list[str]]
-    words: tuple[str, ...]
 
 
 def classify(text: str) -> Triage:
@@ -145,8 +122,8 @@ def _by_words(found: normal.Tokens) -> Triage:
     if not found.words:  # nothing but emoji, punctuation or invisible characters
         return _triage("puzzled" if found.asks else "acknowledgement", asks=found.asks)
     known = _customers()
-    words = [_spelled(known, word) for word in found.words]
-    parts = _cover(known.root, words)
+    words = [tree.spelled_as(known, word) for word in found.words]
+    parts = tree.cover(known.root, words)
     if parts is None and _wishes_a_person(known.root, words):
         return _triage("person", asks=found.asks)
     if parts is None:
@@ -154,12 +131,12 @@ def _by_words(found: normal.Tokens) -> Triage:
     return _judged(parts, found.words, asks=found.asks)
 
 
-def _wishes_a_person(root: _Node, words: Sequence[str]) -> bool:
+def _wishes_a_person(root: tree.Node, words: Sequence[str]) -> bool:
     """Whether a wish for a person stands before what it is about: "I want to talk to a human about my refund"."""
     end = next((place for place, word in enumerate(words) if place and word in _topics()), None)
     if end is None or words[end - 1] in _ARTICLES:  # "call me an uber"
         return False
-    parts = _cover(root, words[:end])
+    parts = tree.cover(root, words[:end])
     wished = parts is not None and any("wish" in part.whats for part in parts)
     return parts is not None and wished and _judged(parts, words[:end], asks=False).what == "person"
 
@@ -167,14 +144,14 @@ def _wishes_a_person(root: _Node, words: Sequence[str]) -> bool:
 def covered(words: Sequence[str]) -> list[Mapping[str, list[str]]] | None:
     """What the phrases mean that customers' words consist of; None if they do not."""
     known = _customers()
-    parts = _cover(known.root, [_spelled(known, word) for word in words])
+    parts = tree.cover(known.root, [tree.spelled_as(known, word) for word in words])
     return None if parts is None else [part.whats for part in parts]
 
 
 def yes_length(words: Sequence[str]) -> int:
     """How many of the words a yes at their beginning takes; 0: they begin with none."""
     known = _customers()
-    spelled = tuple(_spelled(known, word) for word in words)
+    spelled = tuple(tree.spelled_as(known, word) for word in words)
     return max((len(one) for one in _yes() if spelled[: len(one)] == one), default=0)
 
 
@@ -184,7 +161,7 @@ def claims_nothing(text: str) -> bool:
     found = normal.tokens(text)
     if not found.words or len(found.words) > 2 * WORDS_MAX:
         return False
-    parts = _cover(_assistants().root, list(found.words))
+    parts = tree.cover(_assistants().root, list(found.words))
     return parts is not None and any("courtesy" in part.whats for part in parts)
 
 
@@ -196,12 +173,19 @@ def _command(text: str) -> Triage | None:
     payload = rest[0].strip() if rest else ""
     if command in _HELPS:  # with words behind it a question
         return classify(payload) if payload else _triage("help")
+    if command == _STOP and "@" in head:  # as Telegram writes it in a group
+        return classify(f"{_STOP} {payload}")
     if command != _START:
         return None
     if not payload:
         return _triage("start")
     plain = payload.isascii() and all(c.isalnum() or c in "_-" for c in payload) and len(payload) <= PAYLOAD_MAX
     return Triage("command", "start", payload=payload) if plain else classify(payload)
+
+
+def commands_stop(text: str) -> bool:
+    """Whether it is the command /stop, and not only the word."""
+    return text.lstrip().startswith("/") and classify(text).what == "stop"
 
 
 def _triage(what: What, *, asks: bool = False) -> Triage:
@@ -214,7 +198,7 @@ def _is_number(text: str) -> bool:
     return bare.isdecimal() and len(bare) <= NUMBER_MAX_DIGITS
 
 
-def _judged(parts: Sequence[_Part], words: Sequence[str], *, asks: bool) -> Triage:
+def _judged(parts: Sequence[tree.Part], words: Sequence[str], *, asks: bool) -> Triage:
     """What a message is that the tables cover."""
     whats = {what for part in parts for what in part.whats}
     wished = any(part.whats.keys() == {"wish"} for part in parts)
@@ -237,12 +221,12 @@ _BESIDE_A_NO = _COURTESIES | {"filler", "decline", "unclear"}
 _BESIDE_WHAT = frozenset(("puzzled", "filler", "unclear", "greeting", "wish"))
 
 
-def _goes_on(parts: Sequence[_Part], what: str) -> bool:
+def _goes_on(parts: Sequence[tree.Part], what: str) -> bool:
     last = parts[-1].words
     return len(last) == 1 and last[0] in _conjunctions() and what not in _ASKING
 
 
-def _says_more(parts: Sequence[_Part], whats: Iterable[str]) -> bool:
+def _says_more(parts: Sequence[tree.Part], whats: Iterable[str]) -> bool:
     """Whether phrases that say nothing one by one say something together: "no good", "ok how"."""
     if "puzzled" in whats and not all(_BESIDE_WHAT & part.whats.keys() for part in parts):
         return True
@@ -259,7 +243,7 @@ def _lone(word: str) -> Triage:
     return _triage("unclear" if len(word) == 1 and word.isascii() else "question")
 
 
-def _languages(parts: Iterable[_Part], what: str) -> tuple[str, ...]:
+def _languages(parts: Iterable[tree.Part], what: str) -> tuple[str, ...]:
     """The languages that most of the phrases are of, the likelier first; where phrases of what the message is are of
     several, the others tell."""
     parts = list(parts)
@@ -275,54 +259,9 @@ def _languages(parts: Iterable[_Part], what: str) -> tuple[str, ...]:
     return tuple(language for language in best if others[language] == agreed)
 
 
-def _spelled(known: _Phrases, word: str) -> str:
-    """The word of the tables that this is with its letters repeated, else itself."""
-    if word in known.words:
-        return word
-    letters = frozenset(word)
-    if len(word) > 1 and letters in _LAUGHTER:
-        return "haha"
-    plain = normal.collapsed(word)
-    return known.spelled.get(plain, word) if plain != word else word
-
-
-def _cover(root: _Node, words: Sequence[str]) -> list[_Part] | None:
-    """The fewest phrases that the words consist of; None if they do not."""
-    best: list[tuple[int, int, _Node] | None] = [None] * (len(words) + 1)  # (phrases, begin of the last, its node)
-    best[0] = (0, 0, root)
-    for begin in range(len(words)):
-        here = best[begin]
-        if here is None:
-            continue
-        for end, node in _from(root, words, begin):
-            there = best[end]
-            if there is None or there[0] > here[0] + 1:
-                best[end] = (here[0] + 1, begin, node)
-    parts: list[_Part] = []
-    end = len(words)
-    while end > 0:
-        last = best[end]
-        if last is None:
-            return None
-        parts.append(_Part(last[2].ends, tuple(words[last[1] : end])))
-        end = last[1]
-    return parts[::-1]
-
-
-def _from(root: _Node, words: Sequence[str], begin: int) -> Iterable[tuple[int, _Node]]:
-    node = root
-    for end in range(begin, len(words)):
-        found = node.next.get(words[end])
-        if found is None:
-            return
-        node = found
-        if node.ends:
-            yield end + 1, node
-
-
-def _polite(root: _Node, words: Sequence[str]) -> bool:
-    beginnings = ((end, node) for end, node in _from(root, words, 0))
-    endings = ((end, node) for begin in range(len(words)) for end, node in _from(root, words, begin))
+def _polite(root: tree.Node, words: Sequence[str]) -> bool:
+    beginnings = ((end, node) for end, node in tree.phrases_from(root, words, 0))
+    endings = ((end, node) for begin in range(len(words)) for end, node in tree.phrases_from(root, words, begin))
     return any(not _COURTESIES.isdisjoint(node.ends) for _, node in beginnings) or any(
         end == len(words) and not _COURTESIES.isdisjoint(node.ends) for end, node in endings
     )
@@ -363,8 +302,8 @@ def _conjunctions() -> frozenset[str]:
 
 
 @cache
-def _customers() -> _Phrases:
-    root = _Node()
+def _customers() -> tree.Phrases:
+    root = tree.Node()
     tables: tuple[tuple[What, Mapping[str, str]], ...] = (
         ("greeting", phrases.GREETINGS), ("thanks", phrases.THANKS), ("goodbye", phrases.GOODBYES),
         ("greeting", courtesies.GREETINGS), ("thanks", courtesies.THANKS), ("goodbye", courtesies.GOODBYES),
@@ -376,45 +315,30 @@ def _customers() -> _Phrases:
     for what, by_language in tables:
         for language, table in by_language.items():
             for one in _split(table):
-                _add(root, one, what, language)
+                tree.add(root, one, what, language)
     for one in _split(small_words.STARTS):
-        _add(root, one, "start", None)
+        tree.add(root, one, "start", None)
     for one in _split(small_words.FILLERS):
-        _add(root, one, "filler", None)
+        tree.add(root, one, "filler", None)
     for one in (*_split(wishes.WISHES), *_split(callbacks.WISHES)):
-        _add(root, one, "wish", None)
-    words = frozenset(_all_words(root))
-    return _Phrases(
+        tree.add(root, one, "wish", None)
+    words = frozenset(tree.all_words(root))
+    return tree.Phrases(
         root, words, {normal.collapsed(word): word for word in sorted(words, key=len, reverse=True) if len(word) > 1}
     )
 
 
 @cache
-def _assistants() -> _Phrases:
-    root = _Node()
+def _assistants() -> tree.Phrases:
+    root = tree.Node()
     left_out = _ambiguous() | _times()
     for by_language in (phrases.GREETINGS, phrases.THANKS, phrases.GOODBYES):
         for table in by_language.values():
             for one in _split(table):
                 if one not in left_out:
-                    _add(root, one, "courtesy", None)
+                    tree.add(root, one, "courtesy", None)
     for one in _split(small_words.ASSISTANT):
-        _add(root, one, "courtesy", None)
+        tree.add(root, one, "courtesy", None)
     for one in _split(small_words.ANSWER_FILLERS):
-        _add(root, one, "filler", None)
-    return _Phrases(root, frozenset(), {})
-
-
-def _add(root: _Node, words: tuple[str, ...], what: str, language: str | None) -> None:
-    node = root
-    for word in words:
-        node = node.next.setdefault(word, _Node())
-    languages = node.ends.setdefault(what, [])
-    if language is not None and language not in languages:
-        languages.append(language)
-
-
-def _all_words(node: _Node) -> Iterable[str]:
-    for word, below in node.next.items():
-        yield word
-        yield from _all_words(below)
+        tree.add(root, one, "filler", None)
+    return tree.Phrases(root, frozenset(), {})

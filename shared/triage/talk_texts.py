@@ -13,6 +13,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "All right! If anything else comes up, just ask.",
         "clarify": "How can I help? Just write me your question.",
         "rephrase": "I did not understand that. Could you put it in other words?",
+        "received": "Thank you, that has arrived. How can I help you with it?",
         "about": (
             "I am the automated assistant of {company}, not a person. I answer questions from the information that "
             "{company} has given me. If you would rather talk to a person, just say so and I will ask a colleague."
@@ -28,6 +29,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "In Ordnung! Wenn noch etwas ist, fragen Sie einfach.",
         "clarify": "Wie kann ich helfen? Schreiben Sie mir einfach Ihre Frage.",
         "rephrase": "Das habe ich nicht verstanden. Können Sie es anders ausdrücken?",
+        "received": "Danke, das ist angekommen. Wobei kann ich Ihnen damit helfen?",
         "about": (
             "Ich bin der automatische Assistent von {company}, kein Mensch. Ich beantworte Fragen mit den "
             "Informationen, die {company} mir gegeben hat. Wenn Sie lieber mit einem Menschen sprechen möchten, sagen "
@@ -44,6 +46,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "¡De acuerdo! Si surge algo más, pregunte sin problema.",
         "clarify": "¿En qué puedo ayudar? Escríbame simplemente su pregunta.",
         "rephrase": "No lo he entendido. ¿Podría decirlo con otras palabras?",
+        "received": "Gracias, lo hemos recibido. ¿En qué puedo ayudarle con esto?",
         "about": (
             "Soy el asistente automático de {company}, no una persona. Respondo preguntas con la información que "
             "{company} me ha dado. Si prefiere hablar con una persona, dígamelo y avisaré a alguien del equipo."
@@ -59,6 +62,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "D'accord ! Si vous avez besoin d'autre chose, n'hésitez pas.",
         "clarify": "Comment puis-je aider ? Écrivez-moi simplement votre question.",
         "rephrase": "Je n'ai pas compris. Pourriez-vous le dire autrement ?",
+        "received": "Merci, nous l'avons bien reçu. En quoi puis-je vous aider à ce sujet ?",
         "about": (
             "Je suis l'assistant automatique de {company}, pas une personne. Je réponds aux questions avec les "
             "informations que {company} m'a données. Si vous préférez parler à une personne, dites-le-moi et je "
@@ -77,6 +81,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "Está bem! Se surgir mais alguma coisa, é só perguntar.",
         "clarify": "Como posso ajudar? Basta escrever a sua pergunta.",
         "rephrase": "Não compreendi. Pode dizer isso por outras palavras?",
+        "received": "Obrigado, já chegou. Em que posso ajudar com isto?",
         "about": (
             "Sou o assistente automático de {company}, não uma pessoa. Respondo a perguntas com a informação que "
             "{company} me deu. Se preferir falar com uma pessoa, diga e eu aviso alguém da equipa."
@@ -94,6 +99,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "Va bene! Se le serve altro, chieda pure.",
         "clarify": "Come posso aiutare? Mi scriva semplicemente la sua domanda.",
         "rephrase": "Non ho capito. Può dirlo con altre parole?",
+        "received": "Grazie, è arrivato. In che cosa posso aiutarla al riguardo?",
         "about": (
             "Sono l'assistente automatico di {company}, non una persona. Rispondo alle domande con le informazioni "
             "che {company} mi ha dato. Se preferisce parlare con una persona, me lo dica e avviserò qualcuno del team."
@@ -111,6 +117,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "Goed! Als er nog iets is, vraag het gerust.",
         "clarify": "Waarmee kan ik helpen? Schrijf me gewoon uw vraag.",
         "rephrase": "Dat heb ik niet begrepen. Kunt u het anders zeggen?",
+        "received": "Bedankt, het is aangekomen. Waarmee kan ik u daarbij helpen?",
         "about": (
             "Ik ben de automatische assistent van {company}, geen mens. Ik beantwoord vragen met de informatie die "
             "{company} mij heeft gegeven. Als u liever met een mens praat, zeg het gerust, dan vraag ik een collega."
@@ -126,6 +133,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "W porządku! W razie dalszych pytań proszę śmiało pisać.",
         "clarify": "Jak mogę pomóc? Proszę po prostu napisać pytanie.",
         "rephrase": "Nie zrozumiałem tego. Czy można to powiedzieć inaczej?",
+        "received": "Dziękuję, to do nas dotarło. W czym mogę z tym pomóc?",
         "about": (
             "Jestem automatycznym asystentem firmy {company}, nie człowiekiem. Odpowiadam na pytania na podstawie "
             "informacji, które firma {company} mi przekazała. Jeśli potrzebna jest rozmowa z człowiekiem, proszę o "
@@ -142,6 +150,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "Хорошо! Если появятся ещё вопросы, пишите.",
         "clarify": "Чем могу помочь? Просто напишите свой вопрос.",
         "rephrase": "Я этого не понял. Можете сказать другими словами?",
+        "received": "Спасибо, это дошло до нас. Чем я могу с этим помочь?",
         "about": (
             "Я автоматический помощник компании {company}, не человек. Я отвечаю на вопросы по сведениям, которые "
             "дала мне компания {company}. Если вы хотите поговорить с человеком, скажите об этом, и я позову "
@@ -158,6 +167,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "Гаразд! Якщо з'являться ще запитання, пишіть.",
         "clarify": "Чим можу допомогти? Просто напишіть своє запитання.",
         "rephrase": "Я цього не зрозумів. Можете сказати іншими словами?",
+        "received": "Дякую, це надійшло до нас. Чим я можу з цим допомогти?",
         "about": (
             "Я автоматичний помічник компанії {company}, не людина. Я відповідаю на запитання за відомостями, які "
             "дала мені компанія {company}. Якщо ви хочете поговорити з людиною, скажіть про це, і я покличу "
@@ -174,6 +184,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "Tamamdır! Başka bir şey olursa yazmanız yeterli.",
         "clarify": "Nasıl yardımcı olabilirim? Sorunuzu yazmanız yeterli.",
         "rephrase": "Bunu anlayamadım. Başka bir şekilde söyleyebilir misiniz?",
+        "received": "Teşekkürler, bize ulaştı. Bununla ilgili nasıl yardımcı olabilirim?",
         "about": (
             "Ben {company} şirketinin otomatik asistanıyım, insan değilim. Soruları {company} şirketinin bana verdiği "
             "bilgilerle yanıtlıyorum. Bir insanla görüşmek isterseniz söylemeniz yeterli, bir ekip arkadaşıma haber "
@@ -190,6 +201,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "حسنا! إذا احتجت إلى شيء آخر فاكتب لي.",
         "clarify": "كيف يمكنني المساعدة؟ اكتب لي سؤالك فقط.",
         "rephrase": "لم أفهم ذلك. هل يمكنك أن تقوله بطريقة أخرى؟",
+        "received": "شكرًا لك، لقد وصلنا ذلك. كيف يمكنني مساعدتك بشأنه؟",
         "about": (
             "أنا المساعد الآلي لشركة {company} ولست إنسانا. أجيب عن الأسئلة بالمعلومات التي أعطتني إياها {company}. "
             "إذا كنت تفضل التحدث مع شخص فقل لي ذلك وسأطلب أحد الزملاء."
@@ -205,6 +217,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "ठीक है! कुछ और हो तो बस पूछिए।",
         "clarify": "मैं कैसे मदद करूँ? बस अपना सवाल लिखिए।",
         "rephrase": "मैं यह नहीं समझा। क्या आप इसे दूसरे शब्दों में कह सकते हैं?",
+        "received": "धन्यवाद, यह हमें मिल गया है। इसमें मैं आपकी क्या मदद कर सकता हूँ?",
         "about": (
             "मैं {company} का स्वचालित सहायक हूँ, इंसान नहीं। मैं {company} की दी हुई जानकारी से सवालों के जवाब देता "
             "हूँ। अगर आप किसी इंसान से बात करना चाहें तो बस कहिए, मैं टीम के किसी सदस्य को बुलाऊँगा।"
@@ -220,6 +233,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "Baik! Kalau ada hal lain, silakan tanya.",
         "clarify": "Apa yang bisa saya bantu? Tulis saja pertanyaan Anda.",
         "rephrase": "Saya tidak memahaminya. Bisakah Anda mengatakannya dengan kata lain?",
+        "received": "Terima kasih, ini sudah kami terima. Apa yang bisa saya bantu terkait hal ini?",
         "about": (
             "Saya asisten otomatis {company}, bukan manusia. Saya menjawab pertanyaan dari informasi yang diberikan "
             "{company} kepada saya. Kalau Anda lebih suka berbicara dengan manusia, katakan saja, dan saya akan "
@@ -236,6 +250,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "承知しました。ほかに何かあればいつでもどうぞ。",
         "clarify": "どのようなご用件でしょうか。ご質問をそのままお書きください。",
         "rephrase": "申し訳ありません、理解できませんでした。別の言い方をしていただけますか。",
+        "received": "ありがとうございます。確かに届きました。こちらについて、どのようなご用件でしょうか。",
         "about": (
             "私は{company}の自動応答アシスタントで、人間ではありません。{company}から提供された情報をもとにご質問にお"
             "答えします。担当者とのやり取りをご希望でしたら、そうお書きください。担当者に依頼します。"
@@ -251,6 +266,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "알겠습니다! 다른 궁금한 점이 있으면 언제든지 물어보세요.",
         "clarify": "어떤 도움이 필요하신가요? 질문을 적어 주세요.",
         "rephrase": "이해하지 못했습니다. 다른 말로 표현해 주시겠어요?",
+        "received": "감사합니다. 잘 받았습니다. 이와 관련해 무엇을 도와드릴까요?",
         "about": (
             "저는 사람이 아니라 {company}의 자동 응답 도우미입니다. {company}에서 제공한 정보로 질문에 답해 드립니다. "
             "담당자와 이야기하고 싶으시면 말씀해 주세요. 담당자에게 전달하겠습니다."
@@ -266,6 +282,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "decline": "好的！如果还有别的问题，随时问我。",
         "clarify": "有什么可以帮忙的？请直接写下您的问题。",
         "rephrase": "我没有理解。您能换一种说法吗？",
+        "received": "谢谢，我们已经收到了。关于这个，我能帮您做些什么？",
         "about": (
             "我是{company}的自动助手，不是真人。我根据{company}提供给我的信息回答问题。如果您想和真人交谈，请告诉我，"
             "我会通知同事。"

@@ -10,8 +10,8 @@ from typing import Literal, get_args
 from shared.triage import handover_texts, service_texts, talk_texts
 
 Name = Literal[
-    "welcome", "greeting", "thanks", "goodbye", "decline", "clarify", "rephrase", "about", "found", "model_away",
-    "unknown", "unknown_again", "unknown_still", "missed", "person", "replies_here", "replies_at", "asked",
+    "welcome", "greeting", "thanks", "goodbye", "decline", "clarify", "rephrase", "received", "about", "found",
+    "model_away", "unknown", "unknown_again", "unknown_still", "missed", "person", "replies_here", "replies_at", "asked",
     "asked_again", "paused", "help", "returned", "failed", "notice", "overload",
 ]  # fmt: skip
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -23,6 +23,7 @@ PURPOSES: dict[Name, str] = {
     "decline": "To a no.",
     "clarify": "To what says nothing (sorry, test, 1).",
     "rephrase": "The same, where the bot has just said it.",
+    "received": "To a place, a contact's card, a poll and the like without words.",
     "about": "To who asks who or what answers here.",
     "found": "Stands before a quotation where no model is configured.",
     "model_away": "Stands before a quotation where the model cannot be asked.",

@@ -13,10 +13,11 @@ from shared.store.answers.replies import (
     DAY_ANSWER_EVERY_S,
     DAY_ANSWERS_MAX,
     OFFER_ACCEPTED,
+    ORDERED,
     WANTS_PERSON,
 )
 from shared.triage import echo, normal, texts
-from shared.triage.classify import FIRST, Triage, classify
+from shared.triage.classify import FIRST, Triage, classify, commands_stop
 from tasks.answers import fallback, handover, wording
 from tasks.answers.turn_context import Case
 
@@ -26,6 +27,9 @@ COURTESY_AGAIN_S = 3600.0
 """Within this a second courtesy in a row is not answered: two machines that thank each other must come to an end."""
 _AFTER_A_QUESTION = " \n0123456789[]().\"'”’»*_"
 """What may stand behind a question mark: a citation, quotation marks, emphasis."""
+_ORDER = "order"
+_NOT_KEPT = frozenset(("passport_data",))
+"""Only that it came is known."""
 _SAYS_NOTHING = frozenset(("sticker", "reaction", "dice", "story_mention", "like", "like_heart", "heart"))
 _COURTESIES: dict[str, texts.Name] = {
     "greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye", "decline": "decline",
@@ -35,11 +39,13 @@ _BY_TURNS: dict[texts.Name, texts.Name] = {
     "about": "about",
 }
 """What is said to remarks, and what instead where the bot has just said it."""
-_WISHES = {"person": WANTS_PERSON, "accepted": OFFER_ACCEPTED}
+_WISHES = {"person": WANTS_PERSON, "accepted": OFFER_ACCEPTED, "order": ORDERED}
 _ANSWERS = frozenset(("full", "cheaper", "passages"))
 _FIRST_PART = re.compile(r"([^,.!;:\n]{1,80})[,.!;:\s]*[,.!;:\n]\s*(?=\S)")
 _OF_AN_ANSWER = frozenset(("puzzled", "number"))
 """What may be about the answer before it."""
+_WITH_WHAT_WAS_ASKED = _OF_AN_ANSWER | {"received"}
+"""What is searched for together with the customer's question before it."""
 
 
 def judged(case: Case, answers_max: int) -> Case:
@@ -59,7 +65,15 @@ def judged(case: Case, answers_max: int) -> Case:
         return replace(case, triage=Triage("paused", "paused", asks=asks), burst=burst)
     if handover.accepts_offer(replace(case, triage=triage, burst=written)):
         return replace(case, triage=Triage("remark", "accepted"), burst=written)
+    if triage is not None and triage.what == "stop" and not _may_stop(case, burst):
+        return replace(case, triage=Triage("acknowledgement", "stop"), burst=burst)
     return replace(case, triage=triage, burst=burst)
+
+
+def _may_stop(case: Case, burst: Sequence[ChatLine]) -> bool:
+    """In a chat of several people only the command silences the bot for all: a word of one of them ends what they had
+    asked, and nothing else."""
+    return not case.shared or any(commands_stop(line.text) for line in burst if line.text)
 
 
 def _too_fast(case: Case, answers_max: int) -> bool:
@@ -94,13 +108,17 @@ def of_burst(
     burst: Sequence[ChatLine], *, asked: bool = False, answered: bool = False, names: Sequence[str] = ()
 ) -> tuple[Triage | None, tuple[ChatLine, ...]]:
     """What a burst of messages is, and those of its lines that count. One question makes it a question, and so does a
-    yes where the bot has asked, or a "what?" where it has answered; a wish for a person goes before both. names: that
-    we may be called by. None: something was attached that nobody here can read, and nothing was asked in words."""
+    yes where the bot has asked, or a "what?" where it has answered; a wish for a person and an order go before both.
+    names: that we may be called by. None: something was attached that nobody here can read, and nothing was asked in
+    words."""
     each = [(line, _classified(line.text, names) if line.text else None) for line in burst]
     found = [triage for _, triage in each if triage is not None]
     wish = next((triage for triage in found if triage.what == "person"), None)
     if wish is not None:
         return wish, tuple(burst)
+    told = {kind for line in burst for kind in line.attached if kind in _told(line)}
+    if _ORDER in told:
+        return Triage("remark", "order"), tuple(burst)
     if any(triage.kind == "question" for triage in found):
         kept = tuple(
             line for line, triage in each if triage is None or triage.kind == "question" or line.attached
@@ -111,11 +129,22 @@ def of_burst(
         if (asked and (triage.answers or triage.what == "number")) or (answered and triage.what in _OF_AN_ANSWER):
             what = triage.what if triage.kind == "remark" else "yes"
             return Triage("question", what, polite=triage.what != "puzzled", asks=triage.asks), tuple(burst)
-    unread = any(set(line.attached) - _SAYS_NOTHING or not (line.text or line.attached) for line, _ in each)
+    unread = any(set(line.attached) - _SAYS_NOTHING - _told(line) or _is_blank(line) for line, _ in each)
     if unread or not each:
         return None, tuple(burst)
+    if told - _SAYS_NOTHING and all(triage.kind in ("courtesy", "acknowledgement") for triage in found):
+        return Triage("question" if asked else "remark", "received"), tuple(burst)
     found = found or [Triage("acknowledgement", "acknowledgement")]
     return min(found, key=lambda triage: FIRST.index(triage.what)), tuple(burst)
+
+
+def _told(line: ChatLine) -> set[str]:
+    """Kinds of what came with it that can be read in words."""
+    return {kind for kind, _ in line.told if kind not in _NOT_KEPT}
+
+
+def _is_blank(line: ChatLine) -> bool:
+    return not (line.text or line.attached)
 
 
 def _classified(text: str, names: Sequence[str]) -> Triage:
@@ -129,8 +158,8 @@ def _classified(text: str, names: Sequence[str]) -> Triage:
 def asked_lines(case: Case) -> list[str]:
     """What is searched for: the burst, and before one that is about an answer what that answered."""
     names = handover.calls(case)
-    lines = [asking(line.text, names) for line in case.burst]
-    if (case.triage is None or case.triage.what not in _OF_AN_ANSWER) and case.bot_step != "clarify":
+    lines = [asking(line.text, names) or " ".join(words for _, words in line.told) for line in case.burst]
+    if (case.triage is None or case.triage.what not in _WITH_WHAT_WAS_ASKED) and case.bot_step != "clarify":
         return lines
     return [*[line.text for line in case.history if line.role == "customer" and line.text][-1:], *lines]
 
@@ -209,6 +238,10 @@ def _to_command(case: Case, what: str) -> Answer:
 
 def unclear(case: Case) -> Answer:
     """How can I help? Nobody is asked for."""
+    if case.triage is not None and case.triage.what == "received":
+        if wording.last_said(case.history) == wording.text(case, "received"):  # several places, one after the other
+            return Answer("", "silence", "received_again", fallback_steps=(Tried("silence"),))
+        return _notice(case, "received", "received")
     return _notice(case, "clarify", "unclear")
 
 

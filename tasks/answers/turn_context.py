@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
+from shared import channels
 from shared.live.stream import AnswerStream
 from shared.model import ChatLine, Passage
 from shared.resilience.load_shedding import Step
@@ -63,6 +64,11 @@ class Case:
     def paused(self) -> bool:
         """The customer has silenced the bot, and no person has the conversation."""
         return self.status == "paused" or (self.status == "closed" and not self.turn.bot_enabled)
+
+    @property
+    def shared(self) -> bool:
+        """Several customers may write in the chat."""
+        return channels.platform(self.turn.platform).is_shared(self.turn.chat)
 
     @property
     def question(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 
-from shared import faults
+from shared import channels, faults
 from shared.live.topics import Chat, Moved
 from shared.model import Attachment, Reason
 from shared.settings import Settings
@@ -20,7 +20,7 @@ from shared.store.inbox import changes, contacts, conversation_bulk, conversatio
 from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
-from shared.triage.classify import classify
+from shared.triage.classify import classify, commands_stop
 from tasks.inbound import automatic
 from tasks.inbound.batch import Batch, Placed, Stored, happened_at
 
@@ -315,8 +315,16 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
     if by_customer and p.event.reply and message.deleted_at is None:
         if one.wants_turns:
             one.wanted = _wanted(p, message, one.wanted)
-        elif (command := classify(message.text).what if message.text else None) in ("stop", "start"):
+        elif (command := _command(p, message.text)) is not None:
             one.paused = command == "stop"  # nobody answers it: it holds from when the person is done
+
+
+def _command(p: Placed, text: str | None) -> str | None:
+    """`stop` or `start` where the message silences the bot or calls it back."""
+    command = classify(text).what if text else None
+    if command == "stop" and channels.platform(p.home.platform).is_shared(p.chat.chat):
+        return "stop" if text and commands_stop(text) else None
+    return command if command in ("stop", "start") else None
 
 
 def _newest_at(before: Head | None, at: datetime) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.store.inbox import conversation_list, messages
+from shared.triage import texts
 from tasks.answers.reply import Result
 from tests.factories import Bot
 from tests.integration import accounts
@@ -89,3 +90,64 @@ def test_cases_of_structured_replies_are_shown(
     accounts.receive(station.inbox, number, "whatsapp", accounts.case(name))
     _, [message] = _shown(station, number)
     assert all(word in f"{message.text} {message.attachments}" for word in holds)
+
+
+PLACE = ("location", {"latitude": 53.5, "longitude": 9.9, "name": "Dock 4"})
+CARD = ("contacts", [{"name": {"formatted_name": "Bo"}, "phones": [{"phone": "+49 1", "wa_id": "491"}]}])
+ORDER = ("order", {"catalog_id": "77", "text": "without a box", "product_items": [
+    {"product_retailer_id": "BOOT-43", "quantity": "2", "item_price": 49.9, "currency": "EUR"},
+]})  # fmt: skip
+
+
+def _send(station: Station, number: Bot, *each: tuple[str, object]) -> Result:
+    sent = len(station.rows("SELECT 1 FROM messages"))
+    told = [whatsapp.message(kind, said, id=f"wamid.{sent + place}") for place, (kind, said) in enumerate(each)]
+    accounts.receive(station.inbox, number, "whatsapp", whatsapp.messages(*told))
+    return station.answer()
+
+
+def _steps(station: Station) -> list[tuple[str, str]]:
+    return station.rows("SELECT step, reason FROM receipts ORDER BY turn_id")
+
+
+@pytest.mark.parametrize("said", [PLACE, CARD])
+def test_what_says_something_without_words_is_acknowledged_once_and_never_called_unreadable(
+    station: Station, number: Bot, said: tuple[str, object]
+) -> None:
+    assert [_send(station, number, said), _send(station, number, said)] == [Result.ANSWERED, Result.NO_REPLY]
+
+    assert _steps(station) == [("notice", "received"), ("silence", "received_again")]
+    assert station.rows("SELECT text FROM messages WHERE role = 'bot'") == [(texts.default("received", "en"),)]
+    assert station.rows("SELECT bot_enabled, attention FROM conversations") == [(True, None)]
+    assert station.model.asked == []
+
+
+def test_a_greeting_with_a_place_is_no_greeting_alone(station: Station, number: Bot) -> None:
+    _send(station, number, ("text", {"body": "Hello"}), PLACE)
+    assert _steps(station) == [("notice", "received")]
+
+
+def test_a_place_is_the_answer_to_what_the_bot_asked(station: Station, number: Bot) -> None:
+    station.model.text = "[clarify] Which shop do you mean?"
+    _send(station, number, ("text", {"body": "When does the shop open?"}))
+    station.model.text = "It opens at nine [1]."
+
+    assert _send(station, number, PLACE) is Result.ANSWERED
+
+    assert _steps(station) == [("clarify", "model"), ("full", "model")]
+    assert station.model.questions()[-1] == "location: Dock 4; 53.5, 9.9"
+
+
+def test_a_picture_is_still_what_nobody_here_can_read(station: Station, number: Bot) -> None:
+    _send(station, number, PLACE, ("image", {"id": "31337", "mime_type": "image/jpeg"}))
+    assert _steps(station) == [("notice", "no_text")]
+
+
+@pytest.mark.parametrize(("policy", "after"), [("hand_over", (False, "order")), ("tell", (True, "order"))])
+def test_an_order_is_a_person_s_matter(station: Station, number: Bot, policy: str, after: tuple[bool, str]) -> None:
+    station.execute("UPDATE assistants SET on_wish = %s", policy)
+
+    assert _send(station, number, ORDER) is Result.ANSWERED
+
+    assert station.rows("SELECT bot_enabled, attention FROM conversations") == [after]
+    assert station.model.asked == []

@@ -26,8 +26,9 @@ class Made:
 WANTS_PERSON = "wants_person"
 ASKS_FOR_A_PERSON = frozenset(("unknown", "handover"))
 OFFER_ACCEPTED = "offer_accepted"
+ORDERED = "order"
 PAUSED_QUESTION = "paused_question"
-_WISHES = frozenset((WANTS_PERSON, OFFER_ACCEPTED))
+_WISHES = frozenset((WANTS_PERSON, OFFER_ACCEPTED, ORDERED))
 """Of the customer's own: they stand before whatever called a person first."""
 _REASONS_FOR_A_PERSON = _WISHES | {"loop", PAUSED_QUESTION}
 ANSWER_EVERY_S = 60.0
