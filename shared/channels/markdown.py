@@ -17,13 +17,17 @@ from typing import Literal
 
 Kind = Literal[
     "block", "code", "bold", "italic", "both", "strike", "link", "address", "escape", "heading", "bullet", "row",
-    "rule",
+    "rule", "quote",
 ]  # fmt: skip
 
 _FENCE = re.compile(r"`{3,}|(?<![^\n])~{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{0,40}[ \t\r]{0,40}(?=\n)")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?=\S)")
-_BULLET = re.compile(r"[ \t]{0,12}[*+](?=[ \t])")
+_ITEM = re.compile(r"([ \t]{0,12})(?:([-*+])|[0-9]{1,3}[.)])(?=[ \t])")
+_QUOTE = re.compile(r" {0,3}>(?: ?>)* (?=[^\s0-9=>])")
+"""Not `> 50 €` and `>= 3`, where it compares."""
+_QUOTED = re.compile(r" {0,3}>(?: ?>)*(?: |(?=\r?\n)|\Z)")
+"""A line of a quotation behind its first."""
 _RUN = re.compile(r"\*+|_+|~+")
 _TICKS = re.compile(r"`+")
 _ADDRESS = re.compile(r"<(https?://[^\s<>]{1,2000})>")
@@ -41,7 +45,7 @@ _OPENING = frozenset("([{")
 @dataclass(frozen=True, slots=True)
 class Span:
     """Markup in a text: text[start:end], whose content is text[inner:inner_end]. about: a block's language, a link's
-    address. inside: the markup in its content."""
+    address, `nested` of a bullet below another item. inside: the markup in its content."""
 
     kind: Kind
     start: int
@@ -92,19 +96,36 @@ def _begins_line(text: str, place: int) -> bool:
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Span]:
+    outer: int | None = None
+    quoted = False
     while start < end:
         ends = text.find("\n", start, end)
         ends = end if ends < 0 else ends
-        whole = (start == 0 or text[start - 1] == "\n") and (ends == len(text) or text[ends] == "\n")
-        yield from _line(text, start, ends, whole=whole)
+        if not ((start == 0 or text[start - 1] == "\n") and (ends == len(text) or text[ends] == "\n")):
+            yield from _Inline(text, start, ends).found()  # a block shares the line
+            quoted = False
+        elif (mark := (_QUOTED if quoted else _QUOTE).match(text, start, min(ends + 1, len(text)))) is not None:
+            inner, quoted, outer = min(mark.end(), ends), True, None
+            yield Span("quote", start, inner, ends, ends, "", tuple(_line(text, inner, ends, nested=False)))
+        else:
+            quoted = False
+            nested, outer = _nesting(text, start, ends, outer)
+            yield from _line(text, start, ends, nested=nested)
         start = ends + 1
 
 
-def _line(text: str, start: int, end: int, *, whole: bool) -> Iterator[Span]:
-    """whole: no block shares the line."""
-    if not whole:
-        yield from _Inline(text, start, end).found()
-        return
+def _nesting(text: str, start: int, end: int, outer: int | None) -> tuple[bool, int | None]:
+    """Whether a line is an item below another item, and how far the outermost items of the list are indented after it;
+    None: there is no list."""
+    if (item := _ITEM.match(text, start, end)) is None:
+        goes_on = outer is not None and (start == end or text[start].isspace())
+        return False, outer if goes_on else None
+    indented = len(item[1].expandtabs(4))
+    return outer is not None and indented >= outer + 2, indented if outer is None else min(outer, indented)
+
+
+def _line(text: str, start: int, end: int, *, nested: bool) -> Iterator[Span]:
+    """The markup of a line that no block shares. nested: it is an item of a list in a list."""
     if (heading := _HEADING.match(text, start, end)) is not None:
         inner, inner_end = heading.end(), end
         closed = text[inner:end].rstrip()
@@ -125,8 +146,10 @@ def _line(text: str, start: int, end: int, *, whole: bool) -> Iterator[Span]:
             inner_end -= 1
         yield Span("row", start, inner, inner_end, end, "", tuple(_Inline(text, inner, inner_end).found()))
     else:
-        if (bullet := _BULLET.match(text, start, end)) is not None:
-            yield Span("bullet", bullet.end() - 1, bullet.end() - 1, bullet.end(), bullet.end())
+        bullet = _ITEM.match(text, start, end)
+        if bullet is not None and bullet[2] is not None and (nested or bullet[2] != "-"):
+            about = "nested" if nested else ""
+            yield Span("bullet", bullet.end() - 1, bullet.end() - 1, bullet.end(), bullet.end(), about)
             start = bullet.end()
         yield from _Inline(text, start, end).found()
 

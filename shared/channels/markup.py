@@ -17,11 +17,14 @@ from shared.channels.markdown import Span, spans
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a platform writes it. marks: kind → what stands before and after. block: the same for code, by its language.
-    link: from the label as rendered and the address as written. escape: makes a text harmless."""
+    link: from the label as rendered and the address as written. quote: what stands before and after each line of a
+    quotation. nested: what stands before an item of a list in a list. escape: makes a text harmless."""
 
     marks: Mapping[str, tuple[str, str]]
     block: Callable[[str], tuple[str, str]]
     link: Callable[[str, str], str]
+    quote: tuple[str, str] = ("> ", "")
+    nested: str = "◦"
     escape: Callable[[str], str] = field(default=lambda text: text)
 
 
@@ -31,7 +34,7 @@ def to_html(text: str) -> str | None:
     What Telegram shows of it is never longer than `text`. https://core.telegram.org/bots/api#html-style
     """
     found = spans(text)
-    return _whole(text, found, _HTML) if found else None
+    return _whole(text, found, _HTML).replace(_NEXT_LINE, "\n") if found else None
 
 
 def to_mrkdwn(text: str) -> str:
@@ -47,7 +50,8 @@ def to_whatsapp(text: str) -> str:
 
 
 def to_plain(text: str) -> str:
-    """The text without marks, a link's address behind its label: for platforms that show text as it is."""
+    """The text without marks, a link's address behind its label, with lists as they are written: for platforms that
+    show text as it is."""
     return _whole(text, spans(text), _PLAIN)
 
 
@@ -66,13 +70,16 @@ def _content(text: str, start: int, end: int, inside: tuple[Span, ...], dialect:
 
 def _element(text: str, span: Span, dialect: Dialect) -> str:
     if span.kind == "bullet":
-        return "-"
+        return dialect.nested if span.about == "nested" else "-"
     if span.kind == "rule":
         return ""
     if span.kind == "block":
         before, after = dialect.block(span.about)
         return f"{before}{dialect.escape(text[span.inner : span.inner_end])}{after}"
     made = _content(text, span.inner, span.inner_end, span.inside, dialect)
+    if span.kind == "quote":
+        before, after = dialect.quote
+        return f"{before if made else before.rstrip()}{made}{after}"
     if span.kind == "link":
         return dialect.link(made, span.about)
     before, after = dialect.marks.get(span.kind, ("", ""))
@@ -106,19 +113,21 @@ def _escaped(text: str) -> str:
     return html.escape(text, quote=False)
 
 
+_NEXT_LINE = "</blockquote>\n<blockquote>"
+"""Lines of one quotation are shown as one."""
 _HTML = Dialect(
     {"bold": ("<b>", "</b>"), "italic": ("<i>", "</i>"), "both": ("<b><i>", "</i></b>"), "strike": ("<s>", "</s>"),
      "code": ("<code>", "</code>"), "heading": ("<b>", "</b>")},
-    _html_block, _html_link, _escaped,
+    _html_block, _html_link, quote=("<blockquote>", "</blockquote>"), escape=_escaped,
 )  # fmt: skip
 _MRKDWN = Dialect(
     {"bold": ("*", "*"), "italic": ("_", "_"), "both": ("*_", "_*"), "strike": ("~", "~"), "code": ("`", "`"),
      "heading": ("*", "*")},
-    lambda language: ("```\n", "\n```"), _mrkdwn_link, _escaped,  # a language would be its first line
+    lambda language: ("```\n", "\n```"), _mrkdwn_link, escape=_escaped,  # a language would be its first line
 )  # fmt: skip
 _WHATSAPP = Dialect(
     {"bold": ("*", "*"), "italic": ("_", "_"), "both": ("*_", "_*"), "strike": ("~", "~"), "code": ("`", "`"),
      "heading": ("*", "*")},
     lambda language: ("```", "```"), _beside,
 )  # fmt: skip
-_PLAIN = Dialect({}, lambda language: ("", ""), _beside)
+_PLAIN = Dialect({}, lambda language: ("", ""), _beside, quote=("", ""), nested="-")  # a ring takes three bytes

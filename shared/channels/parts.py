@@ -11,7 +11,7 @@ from shared.channels.markdown import Span, spans
 from shared.channels.text import LOOK_AHEAD, Fitting, back_over_space, best_cut, skip_space
 from shared.text import without_surrogates
 
-_CUT = frozenset({"block", "code", "bold", "italic", "both", "strike"})
+_CUT = frozenset({"block", "code", "bold", "italic", "both", "strike", "quote"})
 """Markup that may be closed and opened again. Whatever else is marked stays whole."""
 
 

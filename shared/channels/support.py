@@ -116,7 +116,7 @@ def table(platforms: Mapping[str, Platform]) -> str:
 
 _WRITTEN = (
     "**bold**", "*italic*", "~~struck~~", "`code`", "```py\nx = 1\n```", "[label](https://a.example)", "## Heading",
-    "* item", "| a | b |",
+    "* item", "* item\n  * below it", "> quoted", "| a | b |",
 )  # fmt: skip
 
 

@@ -52,6 +52,19 @@ SHOWN = {
     "* one\n* two": ("- one\n- two",) * 4,
     "**a *b* c**": ("<b>a <i>b</i> c</b>", "*a _b_ c*", "*a _b_ c*", "a b c"),
     r"2 \* 3": ("2 * 3",) * 4,
+    "> No *returns*\n> after & before": (
+        "<blockquote>No <i>returns</i>\nafter &amp; before</blockquote>", "> No _returns_\n> after &amp; before",
+        "> No _returns_\n> after & before", "No returns\nafter & before",
+    ),
+    "> a\n>\n> 2 b\nc": (
+        "<blockquote>a\n\n2 b</blockquote>\nc", "> a\n>\n> 2 b\nc", "> a\n>\n> 2 b\nc", "a\n\n2 b\nc",
+    ),
+    "> > deep\n> * one": ("<blockquote>deep\n- one</blockquote>", "> deep\n> - one", "> deep\n> - one", "deep\n- one"),
+    "* one\n  * two\n  - **three**\n* four": (
+        "- one\n  ◦ two\n  ◦ <b>three</b>\n- four", "- one\n  ◦ two\n  ◦ *three*\n- four",
+        "- one\n  ◦ two\n  ◦ *three*\n- four", "- one\n  - two\n  - three\n- four",
+    ),
+    "1. one\n   - two\n\n   - three": ("1. one\n   ◦ two\n\n   ◦ three",) * 3 + ("1. one\n   - two\n\n   - three",),
     TABLE: (
         "Size | Price\n<b>43</b> | 49 €", "Size | Price\n*43* | 49 €", "Size | Price\n*43* | 49 €",
         "Size | Price\n43 | 49 €",
@@ -69,7 +82,8 @@ def test_each_platform_shows_what_it_can(text: str) -> None:
     [
         "2*3*4 and 2**3**4", "2 * 3 * 4", "snake_case_name and a_b", "5 ~ 6", "- one\n- two", "#hashtag", "1 # 2",
         "(*) required (*)", "*Terms apply", "a|b", "--- \n---", "C:\\new\\x", "[1] and [2](note)", "x [y] (z)",
-        "_ _", "** **", "`", "``", "~~~~", "1. one\n2. two", "> quoted", "*\nx*", "价格*很*好吗 2*3",
+        "_ _", "** **", "`", "``", "~~~~", "1. one\n2. two", "> 50 € is free", ">= 3", ">:(",
+        "  - one\n  - two", "*\nx*", "价格*很*好吗 2*3",
     ],
 )  # fmt: skip
 def test_what_is_no_markup_stays_as_it_was_written(text: str) -> None:
@@ -83,7 +97,7 @@ def test_what_is_no_markup_stays_as_it_was_written(text: str) -> None:
 PIECES = st.sampled_from(
     ["**", "*", "_", "__", "~~", "`", "```", "```py\n", "~~~\n", "\n", "\n\n", "# ", "- ", "* ", "| ", " |", "|--|",
      "[", "](", ")", "https://a.b", "<", ">", "&", '"', "x", "ab cd", " ", "😀", "é",
-     "\\", "!", "1", "(", "漢字", "\u0301"]
+     "\\", "!", "1", "(", "漢字", "\u0301", "\n> ", "> ", "\n  - ", "\n1. "]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=60).map("".join)
 MARKS = re.compile(r"[*_~`|\[\]()<>#!\\\-\s]")
@@ -169,6 +183,17 @@ def test_emphasis_is_closed_and_opened_again_in_each_part(mark: str) -> None:
         assert part.endswith(mark)
 
 
+def test_a_long_quotation_is_one_in_each_part() -> None:
+    text = "> " + "these words are **meant** here " * 40 + "so\n> and so are these"
+    made = parts.split_utf16(text, 200)
+    assert len(made) > 3
+    assert all(part.startswith("> ") and markdown.spans(part)[0].kind == "quote" for part in made)
+    assert all((to_html(part) or "").count("<blockquote>") == 1 for part in made)
+    assert " ".join(to_plain(part).replace("\n", " ") for part in made) == to_plain(text).replace(" \n", " ").replace(
+        "\n", " "
+    )
+
+
 def test_code_that_was_cut_off_is_closed() -> None:
     assert parts.split_utf16("See:\n```py\nx = 1", 100) == ["See:\n```py\nx = 1\n```"]
 
@@ -189,7 +214,8 @@ def test_a_link_longer_than_a_part_still_comes_whole_in_words() -> None:
 @pytest.mark.parametrize(
     "hostile",
     ["*", "**", "_a", "`", "```", "```\n", "~~~\n", "[", "[a](", "[a](http://", "[a](http://(", "# ", "|", "| |\n",
-     "\\", "**a *b _c ~~d ", "<http://", "* ", "![", "````", "```py\nx\n"],
+     "\\", "**a *b _c ~~d ", "<http://", "* ", "![", "````",
+     "```py\nx\n", "> ", "> a\n", "> > a\n>\n", " >", "\n  - a"],
 )  # fmt: skip
 def test_what_a_hostile_model_writes_takes_bounded_steps(hostile: str) -> None:
     text = hostile * (60_000 // len(hostile))
