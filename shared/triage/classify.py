@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from shared.triage import callbacks, courtesies, normal, phrases, puzzled, remarks, small_words, wishes
+from shared.triage import callbacks, courtesies, near, normal, phrases, puzzled, remarks, small_words, wishes
 from shared.triage import phrase_tree as tree
 
 Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop", "paused"]
@@ -124,7 +124,7 @@ def _by_words(found: normal.Tokens) -> Triage:
     known = _customers()
     words = [tree.spelled_as(known, word) for word in found.words]
     parts = tree.cover(known.root, words)
-    if parts is None and _wishes_a_person(known.root, words):
+    if parts is None and (_wishes_a_person(known.root, words) or _wishes_a_person_misspelt(known.root, words)):
         return _triage("person", asks=found.asks)
     if parts is None:
         return Triage("question", "question", polite=_polite(known.root, words), asks=found.asks)
@@ -141,11 +141,35 @@ def _wishes_a_person(root: tree.Node, words: Sequence[str]) -> bool:
     return parts is not None and wished and _judged(parts, words[:end], asks=False).what == "person"
 
 
+def _wishes_a_person_misspelt(root: tree.Node, words: Sequence[str]) -> bool:
+    """The same with slips of the finger: "quiero ablar con una persona". Only of wishes: nobody is met with silence for
+    a slip, or thanked for one."""
+    if len(words) < WISH_WORDS_MIN:
+        return False
+    meant = [_near_wishes().to(word) or word for word in words]
+    parts = None if meant == words else tree.cover(root, meant)
+    wished = parts is not None and any("wish" in part.whats for part in parts)
+    return parts is not None and wished and _judged(parts, meant, asks=False).what == "person"
+
+
 def covered(words: Sequence[str]) -> list[Mapping[str, list[str]]] | None:
     """What the phrases mean that customers' words consist of; None if they do not."""
     known = _customers()
     parts = tree.cover(known.root, [tree.spelled_as(known, word) for word in words])
     return None if parts is None else [part.whats for part in parts]
+
+
+def uncovered(words: Sequence[str]) -> tuple[int, frozenset[str]]:
+    """How many of a customer's words stand in no phrase of the tables, and what the phrases among them mean."""
+    known = _customers()
+    spelled = [tree.spelled_as(known, word) for word in words]
+    in_phrases: set[int] = set()
+    whats: set[str] = set()
+    for begin in range(len(spelled)):
+        for end, node in tree.phrases_from(known.root, spelled, begin):
+            in_phrases |= set(range(begin, end))
+            whats |= node.ends.keys()
+    return len(spelled) - len(in_phrases), frozenset(whats)
 
 
 def yes_length(words: Sequence[str]) -> int:
@@ -294,6 +318,12 @@ def _agreed() -> frozenset[tuple[str, ...]]:
 @cache
 def _topics() -> frozenset[str]:
     return frozenset(word for (word,) in _split(wishes.TOPICS))
+
+
+@cache
+def _near_wishes() -> near.Near:
+    tables = (*wishes.PERSONS.values(), *callbacks.PERSONS.values(), wishes.WISHES, callbacks.WISHES)
+    return near.Near(word for table in tables for phrase in _split(table) for word in phrase)
 
 
 @cache

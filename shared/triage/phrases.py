@@ -27,10 +27,12 @@ GREETINGS = {
     "|jemand da|schönen tag",
     "es": "hola|holi|buenas|buenos días|buenas tardes|buenas noches|buen día|muy buenas|qué tal|cómo estás|cómo está"
     "|cómo están|cómo te va|qué hay|saludos|hey|hay alguien|hay alguien ahí|muy buenos días|muy buenas tardes",
-    "fr": "bonjour à vous|bonsoir à vous|salut à tous|bonjour tout le monde|"
+    "fr": "cc|cc cv|"
+    "bonjour à vous|bonsoir à vous|salut à tous|bonjour tout le monde|"
     "bonjour|salut|coucou|bonsoir|bjr|slt|allô|rebonjour|bon matin|ça va|comment ça va|comment allez vous"
     "|comment vas tu|il y a quelqu'un|quelqu'un",
-    "pt": "olá|oi|oie|bom dia|boa tarde|boa noite|boas|tudo bem|tudo bom|como vai|como vai você|como está|e aí|opa"
+    "pt": "td bem|oi td bem|tdb|"
+    "olá|oi|oie|bom dia|boa tarde|boa noite|boas|tudo bem|tudo bom|como vai|como vai você|como está|e aí|opa"
     "|alô|tem alguém aí|alguém aí",
     "it": "ciao|salve|buongiorno|buon giorno|buonasera|buona sera|buon pomeriggio|come stai|come sta|come va"
     "|tutto bene|ehi|c'è qualcuno|ciao a tutti",
@@ -43,7 +45,8 @@ GREETINGS = {
     "ru": "привет|здравствуйте|здравствуй|здрасьте|здрасте|здрасти|приветик|приветствую|хай|хелло|хей|добрый день"
     "|доброе утро|добрый вечер|доброго дня|доброго времени суток|доброго времени|как дела|как вы|как жизнь|ку|алло"
     "|есть кто|есть кто нибудь|всем привет|дд",
-    "uk": "вітаю вас|вітаємо|доброго вам дня|"
+    "uk": "привітики|привітик|привітулі|"
+    "вітаю вас|вітаємо|доброго вам дня|"
     "привіт|вітаю|добрий день|доброго дня|добридень|добрий ранок|доброго ранку|добрий вечір|доброго вечора"
     "|здрастуйте|як справи|як ви|слава україні|є хто|хай|здоровенькі були",
     "tr": "merhaba|merhabalar|selam|selamlar|selamun aleyküm|selamünaleyküm|sa|günaydın|iyi günler|iyi akşamlar"
@@ -55,11 +58,13 @@ GREETINGS = {
     "|क्या हाल है|राम राम|जय हिंद|namaste|namaskar|kaise ho|kaise ho aap|aap kaise ho|aap kaise hain",
     "id": "halo|hai|hallo|hei|selamat pagi|selamat siang|selamat sore|selamat malam|pagi|siang|sore|malam|apa kabar"
     "|assalamualaikum|permisi|met pagi|halo kak|salam",
-    "ja": "こんにちは|こんにちわ|こんばんは|こんばんわ|おはよう|おはようございます|はじめまして|初めまして|もしもし"
+    "ja": "こんちは|こんちわ|ちわ|ちわっす|"
+    "こんにちは|こんにちわ|こんばんは|こんばんわ|おはよう|おはようございます|はじめまして|初めまして|もしもし"
     "|やあ|どうも"
     "|ハロー|ハイ|お世話になっております|お世話になります|お疲れ様です|お元気ですか|元気ですか|よろしくお願いします"
     "|よろしくお願いいたします|よろしく|どうぞよろしくお願いします|失礼いたします|ごめんください",
-    "ko": "안녕하세용|안녕하세여|안뇽|하이|하이요|안녕|안녕하세요|안녕하십니까|하이|헬로|여보세요|반갑습니다|반가워요|처음 뵙겠습니다"
+    "ko": "안뇽하세요|안뇽|안농|안녕하세용|"
+    "안녕하세용|안녕하세여|안뇽|하이|하이요|안녕|안녕하세요|안녕하십니까|하이|헬로|여보세요|반갑습니다|반가워요|처음 뵙겠습니다"
     "|좋은 아침"
     "|좋은 아침입니다"
     "|좋은 아침이에요|잘 지내세요|잘 지내|수고하십니다|계세요|안뇽",
@@ -126,7 +131,8 @@ THANKS = {
     "|vielen dank für alles|danke für die antwort|vielen dank für die antwort|vielen dank für die schnelle antwort"
     "|danke für die schnelle hilfe|das wollte ich wissen|mehr wollte ich nicht wissen|du bist super|sie sind super"
     "|du bist toll|ganz lieben dank|ich bedanke mich|ich danke euch|hat mir sehr geholfen|hat mir geholfen",
-    "es": "gracias|muchas gracias|muchísimas gracias|mil gracias|gracias por todo|gracias por su ayuda"
+    "es": "grasias|muchisimas grasias|muchas grasias|grax|"
+    "gracias|muchas gracias|muchísimas gracias|mil gracias|gracias por todo|gracias por su ayuda"
     "|gracias por tu ayuda|gracias por la ayuda|muchas gracias por su ayuda|muchas gracias por tu ayuda"
     "|muchas gracias por la ayuda|gracias por la información|gracias por la info|muchas gracias por la información"
     "|gracias por responder|se lo agradezco|te lo agradezco|le agradezco|te agradezco|muy agradecido|muy agradecida"
@@ -148,7 +154,8 @@ THANKS = {
     "|merci beaucoup pour tout|merci pour l'information|merci beaucoup pour votre réponse|très gentil"
     "|vous êtes génial"
     "|vous êtes très gentil|merci mille fois",
-    "pt": "obrigado|obrigada|muito obrigado|muito obrigada|obg|obgd|brigado|brigada|valeu|vlw|agradecido|agradecida"
+    "pt": "brigadão|brigadao|vlw brigado|"
+    "obrigado|obrigada|muito obrigado|muito obrigada|obg|obgd|brigado|brigada|valeu|vlw|agradecido|agradecida"
     "|agradeço|obrigado pela ajuda|obrigada pela ajuda|muito obrigado pela ajuda|muito obrigada pela ajuda"
     "|obrigado por tudo|obrigada por tudo|obrigado pela informação|obrigada pela informação|grato|grata"
     "|desde já obrigado"
@@ -156,7 +163,8 @@ THANKS = {
     "|muito útil|foi muito útil|ajudou me muito|obrigado pela resposta|obrigada pela resposta|muito gentil"
     "|obrigado por me ajudar"
     "|obrigada por me ajudar|era isso que eu queria saber|muito agradecido|muito agradecida",
-    "it": "grazie dell'aiuto|grazie della risposta|grazie delle informazioni|grazie per tutto|"
+    "it": "grz|grz mille|"
+    "grazie dell'aiuto|grazie della risposta|grazie delle informazioni|grazie per tutto|"
     "grazie|grazie mille|mille grazie|tante grazie|grazie tante|grazie infinite|molte grazie|ti ringrazio"
     "|la ringrazio|vi ringrazio|grazie per l'aiuto|grazie per il tuo aiuto|grazie per il suo aiuto|grazie di tutto"
     "|grazie per l'informazione|grazie per le informazioni|grazie di cuore|molto gentile|gentilissimo|gentilissima"
@@ -312,7 +320,8 @@ GOODBYES = {
 }
 
 ACKNOWLEDGEMENTS = {
-    "en": "alright then|ok then fine|mm ok|mmm ok|mhm ok|hmm okay|aha ok|ah ok|oh ok|ah okay|oh okay|"
+    "en": "okie dokie|okey dokey|okie|okey doke|oki doki|"
+    "alright then|ok then fine|mm ok|mmm ok|mhm ok|hmm okay|aha ok|ah ok|oh ok|ah okay|oh okay|"
     "ok then|ok|okay|okey|okie|okies|k|kk|okk|okay then|alright|all right|alrighty|right|sure|fine|great|good"
     "|cool|nice"
     "|perfect|awesome|excellent|wonderful|amazing|super|brilliant|fantastic|lovely|got it|gotcha|understood|i see"
@@ -324,7 +333,8 @@ ACKNOWLEDGEMENTS = {
     "|no questions|nothing else|thats all|that is all|thats it|that will be all|im good|i am good|not needed"
     "|done|solved|its solved|it works|it works now|works now|all set|very good|very nice|so good|well done|good job"
     "|great job|bravo",
-    "de": "ok dann|okay dann|gut dann|ok|okay|oki|okidoki|alles klar|klar|na klar|gut|sehr gut|super|toll|prima"
+    "de": "alles klärchen|alles klaro|klaro|okidoki|"
+    "ok dann|okay dann|gut dann|ok|okay|oki|okidoki|alles klar|klar|na klar|gut|sehr gut|super|toll|prima"
     "|perfekt|klasse|spitze|genial"
     "|wunderbar|verstanden|verstehe|ich verstehe|ach so|achso|aha|passt|das passt|passt schon|geht klar|einverstanden"
     "|in ordnung|kein problem|schon gut|schon ok|in ordnung so|alles gut|erledigt|hat sich erledigt|das wars"

@@ -16,6 +16,7 @@ STARTS = (
 )
 
 FILLERS = (
+    "ur the best|youre the best|you are the best|ur a star|ur amazing|dir vielmals|ihnen vielmals|vielmals|kanka|reis|"
     "there|yes|yeah|yep|all|everyone|everybody|team|guys|folks|sir|madam|maam|miss|mate|buddy|bro|dude|dear|friend"
     "|friends|bot|chatbot"
     "|assistant|support|beautiful|gorgeous|honey|darling|love|sweetie|again|so much|very much|a lot|a million"

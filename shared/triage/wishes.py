@@ -16,8 +16,10 @@ PERSONS = {
     "|human help|manager|supervisor|advisor|adviser|people|member of staff|someone real|somebody real|talk to someone"
     "|speak to someone|speak with someone|talk with someone|chat with someone|talk to somebody|speak to somebody"
     "|speak with somebody|talk to anyone|someone from your team|somebody from your team|a real one|real someone"
-    "|someone in charge|customer service agent|customer service representative|consultant",
-    "de": "mensch|menschen|echter mensch|echten menschen|mitarbeiter|mitarbeiterin|mitarbeitern|echte person"
+    "|someone in charge|somebody in charge|soul|living soul"
+    "|customer service agent|customer service representative|consultant",
+    "de": "mensch|menschen|richtigen menschen|wem echtes|echter mensch|echten menschen|mitarbeiter"
+    "|mitarbeiterin|mitarbeitern|echte person"
     "|echten person"
     "|person|jemandem|jemand echtes|kundenservice|kundendienst|kundenbetreuung|berater|beraterin|kundenberater"
     "|kundenberaterin|ansprechpartner|ansprechpartnerin|kollegen|kollegin|operator|sachbearbeiter|sachbearbeiterin"
@@ -26,7 +28,7 @@ PERSONS = {
     "|hablar con alguien|representante|atención al cliente|servicio al cliente|empleado|empleada|encargado|encargada"
     "|alguien del equipo|persona de verdad",
     "fr": "humain|être humain|personne réelle|vraie personne|une personne|agent|agent humain|conseiller|conseillère"
-    "|opérateur|opératrice|quelqu'un de réel|parler à quelqu'un|parler avec quelqu'un|service client|service clients"
+    "|opérateur|opératrice|quelqu'un de réel|parler à quelqu'un|parler a qqn|parler à qqn|parler avec qqn|parler avec quelqu'un|service client|service clients"
     "|employé|collègue|responsable|quelqu'un de l'équipe|vrai humain",
     "pt": "pessoa|pessoa real|pessoa de verdade|humano|ser humano|atendente|atendente humano|agente|operador"
     "|operadora"
@@ -138,6 +140,16 @@ WISHES = (
     "|부탁해요|부탁드립니다|상담하고|원해요|필요해요|불러주세요|좀|연결하고"
     "|我要|我想|我想要|请|和|跟|与|找|转|转接|说话|聊天|聊|谈|一下|能|吗|说|一个|一位|帮我|给我|我|需要|想|要|可以"
     "|能不能|叫|人"
+    "|plz|pleaz|gimme|lemme|u|asap|w|chat|actually|proper|living|gotta|just|dont wanna talk to a bot"
+    "|dont want to talk to a bot|i dont want to talk to a bot|i dont wanna talk to a bot|no bot|no bots"
+    "|mit nem|mit ner|mit nen|quatschen|labern|sofort|keinen bot|nicht mit einem bot"
+    "|xfa|porfa|pls|ya|ahora|no un bot|no con un bot|quiero hablar ya"
+    "|jveux|jvoudrais|jpeux|je peux|a|pas un robot|pas un bot|maintenant|qqn|quelqu'un"
+    "|pf|pfv|agora|nao com um robo|quero falar logo"
+    "|x favore|perfavore|xfavore|subito|adesso|non un bot"
+    "|ff|even|nu|geen bot|pogadać|pogadac|pilnie|teraz|nie z botem"
+    "|плиз|плз|срочно|сейчас|не с ботом|дайте|терміново|зараз|lutfen|acil|hemen|şimdi|simdi"
+    "|ngomong|omong|dong|sekarang|langsung|bukan bot|今すぐ|ボットじゃなく"
     "|jag vill|prata med|tala med|jeg vil|jeg vil gerne|tale med|snakke med|snakke|haluan|puhua|chci|mluvit|s|vreau"
     "|vreau să vorbesc cu|vorbesc cu|cu|o|szeretnék|beszélni|egy|θέλω|να μιλήσω|με|έναν"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from time import perf_counter
 
 from shared.errors import ModelUnavailable, Permanent
@@ -40,11 +41,19 @@ def compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
     if not relevant:
         if manners.says_little(case):
             return manners.unclear(case)
-        return handover.unknown(case, "nothing_relevant", r.clock.now(), case.passages)
+        if r.router is None or case.over_budget or case.step == "passages" or not manners.may_ask_nothing(case):
+            return handover.unknown(case, "nothing_relevant", r.clock.now(), case.passages)
     if r.router is None or case.over_budget or case.step == "passages":
         reason = "no_model" if r.router is None else "budget" if case.over_budget else "overload"
         return manners.unclear(case) if manners.says_little(case) else _quote(case, relevant, reason)
     return _by_model(r, lease, case, relevant, passed_over=_passed_over(case) if r.router.has_cheaper else None)
+
+
+def _without_passages(case: Case, now: datetime, attempts: tuple[ModelAttempt, ...]) -> Answer:
+    """Nothing is known, after a model was asked whether anything is asked at all."""
+    answer = handover.unknown(case, "nothing_relevant", now, case.passages)
+    tried = fallback.by_models(attempts, answer.step, "nothing_relevant")
+    return replace(answer, attempts=attempts, fallback_steps=tried)
 
 
 def _by_model(
@@ -60,6 +69,8 @@ def _by_model(
         if manners.says_little(case):
             tried = fallback.by_models(attempts, "notice", reason, passed_over=passed_over)
             answer = replace(manners.unclear(case), attempts=attempts, fallback_steps=tried)
+        elif not relevant:
+            answer = _without_passages(case, r.clock.now(), attempts)
         else:
             answer = _quote(case, relevant, reason, attempts, passed_over)
         return replace(answer, ms={"model": _ms(started)})
@@ -67,7 +78,7 @@ def _by_model(
     tried = fallback.by_models(completion.attempts, answer.step, answer.step_reason, passed_over=passed_over)
     return replace(
         answer,
-        passages=tuple(relevant),
+        passages=tuple(relevant) or case.passages,
         attempts=completion.attempts,
         fallback_steps=tried,
         ms={"model": _ms(started)},
@@ -79,6 +90,9 @@ def _taken(
 ) -> Answer:
     """What is made of a model's text. One that points at no passage is not grounded, unless it asks back what was
     meant, or is a courtesy that claims nothing."""
+    said = prompt.said_to_be(completion.text) if manners.may_ask_nothing(case) else None
+    if said is not None:
+        return manners.told_apart(case, said, r.clock.now())
     text, citations = prompt.check_citations(prompt.without_marker(completion.text), relevant)
     if citations:
         return Answer(text, completion.step, passed_over or "model", citations=citations)
@@ -88,6 +102,8 @@ def _taken(
         return Answer(asked_back, "clarify", "model")
     if _courteous(case, text):
         return Answer(text, "courtesy", "model")
+    if not relevant:
+        return _without_passages(case, r.clock.now(), completion.attempts)
     return manners.unclear(case) if manners.says_little(case) else handover.unknown(case, "uncited", r.clock.now())
 
 

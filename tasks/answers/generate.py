@@ -10,6 +10,7 @@ from shared import faults
 from shared.errors import SettingsError
 from shared.llm import prompt
 from shared.model import Completion, Destination, Passage
+from tasks.answers import manners
 from tasks.answers.cited_pieces import CitedPieces
 from tasks.answers.leases import Lease
 from tasks.answers.resources import AnswerResources
@@ -23,8 +24,9 @@ def generate(r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Pa
     first one."""
     assert r.router is not None
     lines = prompt.build(
-        case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary()
-    )
+        case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary(),
+        may_ask_nothing=manners.may_ask_nothing(case),
+    )  # fmt: skip
     listener = CitedPieces(case.stream, relevant) if case.stream is not None else None
     completion = r.router.complete(
         lines, deadline_s=r.settings.answers.turn_deadline_s, listener=listener, cheaper=cheaper

@@ -16,7 +16,7 @@ from shared.store.answers.replies import (
     ORDERED,
     WANTS_PERSON,
 )
-from shared.triage import echo, normal, texts
+from shared.triage import ambiguous, echo, normal, texts
 from shared.triage.classify import FIRST, Triage, classify, commands_stop
 from tasks.answers import fallback, handover, wording
 from tasks.answers.turn_context import Case
@@ -33,6 +33,9 @@ _NOT_KEPT = frozenset(("passport_data",))
 _SAYS_NOTHING = frozenset(("sticker", "reaction", "dice", "story_mention", "like", "like_heart", "heart"))
 _COURTESIES: dict[str, texts.Name] = {
     "greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye", "decline": "decline",
+}  # fmt: skip
+_SAID_IN_RETURN: dict[str, texts.Name] = {
+    "greeting": "greeting", "thanks": "thanks", "goodbye": "goodbye", "ok": "decline",
 }  # fmt: skip
 _BY_TURNS: dict[texts.Name, texts.Name] = {
     "clarify": "rephrase",
@@ -200,6 +203,26 @@ def says_little(case: Case) -> bool:
     """Whether it is a question only because of what the bot said before. Where nothing comes of it no person is asked
     for, and nothing is quoted a second time."""
     return case.triage is not None and case.triage.what != "question"
+
+
+def may_ask_nothing(case: Case) -> bool:
+    """Whether a model may say that nothing is asked: no phrases of the rules cover it, and nothing in it asks."""
+    triage = case.triage
+    if triage is None or triage.what != "question" or triage.asks:
+        return False
+    plain = all(line.text and not (line.attached or line.told) for line in case.burst)
+    return plain and ambiguous.asks_nothing(case.question)
+
+
+def told_apart(case: Case, said: str, now: datetime) -> Answer:
+    """The answer to what a model calls a greeting, a wish for a person and the like. It is never silence: at the worst
+    the customer is asked what they want."""
+    if said == "person":
+        return handover.wished(case, now, WANTS_PERSON)
+    name: texts.Name = _SAID_IN_RETURN[said]
+    if not ambiguous.bears_out(case.question) or _in_a_row(case, now):
+        return unclear(case)
+    return Answer(wording.text(case, name), "courtesy", said, fallback_steps=(Tried("courtesy"),))
 
 
 def without_question(case: Case, now: datetime) -> Answer:
