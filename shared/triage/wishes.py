@@ -28,7 +28,8 @@ PERSONS = {
     "|hablar con alguien|representante|atención al cliente|servicio al cliente|empleado|empleada|encargado|encargada"
     "|alguien del equipo|persona de verdad",
     "fr": "humain|être humain|personne réelle|vraie personne|une personne|agent|agent humain|conseiller|conseillère"
-    "|opérateur|opératrice|quelqu'un de réel|parler à quelqu'un|parler a qqn|parler à qqn|parler avec qqn|parler avec quelqu'un|service client|service clients"
+    "|opérateur|opératrice|quelqu'un de réel|parler à quelqu'un|parler a qqn|parler à qqn|parler avec qqn"
+    "|parler avec quelqu'un|service client|service clients"
     "|employé|collègue|responsable|quelqu'un de l'équipe|vrai humain",
     "pt": "pessoa|pessoa real|pessoa de verdade|humano|ser humano|atendente|atendente humano|agente|operador"
     "|operadora"

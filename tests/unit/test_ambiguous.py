@@ -15,7 +15,8 @@ from tests.unit.test_utterances import UTTERANCES
 @pytest.mark.parametrize(
     "text",
     [
-        "cheers mate ur a star", "okey dokey mate", "tysm ily", "gimme a human being pls", "besten dank und servus alter",
+        "cheers mate ur a star", "okey dokey mate", "tysm ily", "gimme a human being pls",
+        "besten dank und servus alter",
         "ringing you tomorrow about it", "спс бро огонь", "gracias maquina", "どもでーす助かりました",
     ],
 )  # fmt: skip
