@@ -366,12 +366,14 @@ class Completion:
 @dataclass(frozen=True, slots=True)
 class ChatLine:
     """One line of a conversation as the model sees it. attached: types of what came with it. told: (type, words) of
-    those that can be said in words (see Attachment.in_words); the model cannot see the others."""
+    those that can be said in words (see Attachment.in_words); the model cannot see the others. automatic: another
+    system wrote it in our name, and no person."""
 
     role: Literal["customer", "bot", "agent"]
     text: str
     attached: tuple[str, ...] = ()
     told: tuple[tuple[str, str], ...] = ()
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ passage, whatever it looks like."""
 _ATTACHED = """
 - The customer attached files, named as (attached: …). You cannot see or hear them: say so politely where the question \
 needs them, and ask for it in words. Never guess what they show."""
+_AUTOMATIC = "(automatic reply of another system) "
 _TYPES_MAX = 10
 _NO_PASSAGES = "There are no passages for this question."
 
@@ -215,6 +216,7 @@ def _said(line: ChatLine, chars: int) -> str:
     """The end of a line's words and of what came with them in words, and the rest of that by its kind alone."""
     kinds = ", ".join(re.sub(r"[^a-z_]", "", kind[:40].lower())[:20] or "file" for kind in _unseen(line)[:_TYPES_MAX])
     words = "\n".join(filter(None, (line.text, *(words for _, words in line.told[:_TYPES_MAX]))))
+    words = f"{_AUTOMATIC}{words}" if line.automatic and words else words
     text = words[-chars:] if chars > 0 else ""
     return f"{text} (attached: {kinds})".lstrip() if kinds else text
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.store.inbox import conversation_list, messages
 from tasks.answers.reply import Result
 from tests.factories import Bot
 from tests.integration import accounts
@@ -22,13 +23,15 @@ ASKS, AWAY = "When does the shop open?", "Thanks for your message! We are away a
 
 @dataclass(frozen=True)
 class App:
-    """asks, says: the customer's message, and one of the business's own app so many seconds later."""
+    """asks, says: the customer's message, and one of the business's own app so many seconds later. again: the
+    customer's next message."""
 
     platform: str
     account: str
     handle: str | None
     asks: Body
     says: Callable[[int], Body]
+    again: Body
 
 
 def _whatsapp_echo(after_s: int) -> Body:
@@ -47,11 +50,15 @@ APPS = {
     "whatsapp": App(
         "whatsapp", whatsapp.NUMBER_ID, whatsapp.NUMBER,
         whatsapp.messages(whatsapp.message("text", {"body": ASKS}, timestamp=str(AT))), _whatsapp_echo,
+        whatsapp.messages(whatsapp.message("text", {"body": ASKS}, timestamp=str(AT + 60), id="wamid.CCC=")),
     ),
     "telegram": App(
         "telegram", str(telegram.BOT_ID), telegram.ME.handle,
         telegram.update("business_message", telegram.message(text=ASKS, business_connection_id="bc-1", date=AT)),
         _telegram_echo,
+        telegram.update("business_message", telegram.message(
+            text=ASKS, business_connection_id="bc-1", message_id=19, date=AT + 60,
+        )),
     ),
 }  # fmt: skip
 
@@ -79,3 +86,17 @@ def test_what_the_business_s_app_says_at_once_is_no_person_s(
     assert station.rows("SELECT bot_enabled, status FROM conversations") == [expected]
     assert station.rows("SELECT role, text FROM messages ORDER BY seq") == [("customer", ASKS), ("agent", AWAY)]
     assert station.answer() is (Result.ANSWERED if machine else Result.NOTHING_DUE)
+
+
+def test_what_a_machine_said_is_marked_for_agents_and_for_the_model(station: Station, bot: Bot, app: App) -> None:
+    accounts.receive(station.inbox, bot, app.platform, app.asks, app.says(1))
+    assert station.answer() is Result.ANSWERED
+
+    with station.r.db.transaction(bot.company_id) as conn:
+        [listed] = conversation_list.recent(conn, bot.company_id)
+        shown = messages.page(conn, bot.company_id, listed.id)
+    assert [(one.role, one.automatic) for one in shown] == [("customer", None), ("agent", "at_once"), ("bot", None)]
+    accounts.receive(station.inbox, bot, app.platform, app.again)
+    station.answer()
+    said = [line["content"] for line in station.model.asked[-1] if line["role"] == "assistant"]
+    assert f"(automatic reply of another system) {AWAY}" in "\n".join(said)

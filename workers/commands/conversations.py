@@ -80,7 +80,8 @@ def show(place: CompanyItem, content: bool, as_json: bool) -> None:
         return
     _echo_state(company_id, found)
     for line in said:
-        click.echo(f"  {line['seq']}  {line['created_at']:%Y-%m-%d %H:%M:%S}  {line['role']}  {line['text'] or ''}")
+        role = f"{line['role']} (automatic)" if line["automatic"] else line["role"]
+        click.echo(f"  {line['seq']}  {line['created_at']:%Y-%m-%d %H:%M:%S}  {role}  {line['text'] or ''}")
         for (message_id, _), file in sorted(fetched.items()):
             if message_id == line["id"]:
                 click.echo(f"     attachment {file.ordinal}  {_fetched(file)}")

@@ -154,7 +154,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
 
 LINES = """
     /* turn_contexts.lines */
-    SELECT k.place, m.seq, m.role, coalesce(m.text, ''),
+    SELECT k.place, m.seq, m.role, m.automatic IS NOT NULL, coalesce(m.text, ''),
         coalesce(m.attachments, '[]'), m.sent_at,
         CASE WHEN m.external_id ~ '^[0-9]{1,18}$' THEN m.external_id::bigint END AS sequence
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
@@ -195,15 +195,15 @@ def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_m
         prepare=True,
     )
     read: dict[int, list[_Read]] = defaultdict(list)
-    for place, seq, role, text, attachments, sent_at, sequence in rows:
-        line = _line(role, text, [Attachment.from_json(one) for one in attachments])
+    for place, seq, role, automatic, text, attachments, sent_at, sequence in rows:
+        line = _line(role, automatic, text, [Attachment.from_json(one) for one in attachments])
         read[place].append(_Read(seq, role, sent_at, sequence, line))
     for place, lines in read.items():
         lines.sort(key=lambda one: one.seq)
         loaded[place - 1].lines.extend((one.seq, one.line) for one in messages.in_platform_order(lines))
 
 
-def _line(role: Role, text: str, attachments: Sequence[Attachment]) -> ChatLine:
+def _line(role: Role, automatic: bool, text: str, attachments: Sequence[Attachment]) -> ChatLine:
     told = tuple((one.type, words) for one in attachments if (words := one.in_words()) and one.type != FORM)
     attached = tuple(one.type for one in attachments if one.type not in BESIDE)
-    return ChatLine(role, text, attached, told)
+    return ChatLine(role, text, attached, told, automatic)

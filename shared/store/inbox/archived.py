@@ -61,13 +61,14 @@ class Message(NamedTuple):
     edited_at: Any = None
     deleted_at: Any = None
     sent_at: Any = None
+    automatic: str | None = None
 
 
 # s.before < reach: only as many segments are opened as it takes, of which one may be needed in part.
 AFTER = """
     /* archived.after */
     SELECT m.id, m.seq, m.role, m.text, m.attachments, m.external_id, m.created_at, m.edited_at, m.deleted_at,
-        m.sent_at
+        m.sent_at, m.automatic
     FROM (
         SELECT s.body, sum(s.rows) OVER (ORDER BY s.last_seq) - s.rows AS before
         FROM archive_segments s
@@ -78,7 +79,7 @@ AFTER = """
     ) s
     CROSS JOIN LATERAL json_to_recordset(s.body) AS m (
         id bigint, seq bigint, role text, text text, attachments jsonb, external_id text, created_at timestamptz,
-        edited_at timestamptz, deleted_at timestamptz, sent_at timestamptz
+        edited_at timestamptz, deleted_at timestamptz, sent_at timestamptz, automatic text
     )
     WHERE s.before < %(reach)s
       AND m.seq > %(seq)s

@@ -23,8 +23,8 @@ from shared.store.inbox import archived
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A customer's message, or one that somebody else wrote in our name (role `agent`), with its place in the
-    conversation (seq, from 1, without gaps). received_at: when the gateway took it; not stored. edited_at, edits,
-    deleted_at: of an edit or deletion that came before (see `changes`). automatic: why no person wrote it for us."""
+    conversation (seq, from 1, without gaps). received_at: of the request; not stored. edited_at, edits, deleted_at: of
+    what came before (see `changes`). automatic: why no person wrote it for us."""
 
     company_id: int
     conversation_id: int
@@ -253,9 +253,9 @@ def _place(one: Timed) -> tuple[datetime | None, int]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message as the inbox shows it. sent_at: the platform's time, None if it told none. sequence: its number on
-    platforms that count them. edited_at, deleted_at: what its author did with it since; a deleted one has no
-    words. delivery: how far one of ours got (see `statuses.of_messages`). reactions: person → emoji."""
+    """A message as the inbox shows it. sent_at, sequence: the platform's time and number of it, None if it told none.
+    edited_at, deleted_at: what its author did with it since; a deleted one has no words. automatic: why no person wrote
+    it for us. delivery: how far ours got (see `statuses.of_messages`). reactions: person → emoji."""
 
     id: int
     seq: int
@@ -269,12 +269,13 @@ class Shown:
     reactions: dict[str, str] = field(default_factory=dict)
     sent_at: datetime | None = None
     sequence: int | None = None
+    automatic: str | None = None
 
 
 def _as_shown(m: archived.Message) -> Shown:
     return Shown(
         m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at, sent_at=m.sent_at,
-        sequence=sequence_of(m.external_id),
+        sequence=sequence_of(m.external_id), automatic=m.automatic,
     )  # fmt: skip
 
 
@@ -283,11 +284,11 @@ PAGE_CHARS = 500_000
 
 PAGE = """
     /* messages.page */
-    SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at, sent_at, sequence
+    SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at, sent_at, sequence, automatic
     FROM (
         SELECT *, sum(chars) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - chars AS chars_before
         FROM (
-            SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at, sent_at,
+            SELECT id, seq, role, text, attachments, created_at, edited_at, deleted_at, sent_at, automatic,
                 CASE WHEN external_id ~ '^[0-9]{1,18}$' THEN external_id::bigint END AS sequence,
                 coalesce(length(text), 0) + coalesce(length(attachments::text), 0) AS chars
             FROM messages
