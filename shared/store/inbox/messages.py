@@ -274,8 +274,8 @@ class Shown:
 
 def _as_shown(m: archived.Message) -> Shown:
     return Shown(
-        m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at, sent_at=m.sent_at,
-        sequence=sequence_of(m.external_id), automatic=m.automatic,
+        m.id, m.seq, m.role, m.text, m.attachments, m.created_at, m.edited_at, m.deleted_at,
+        sent_at=m.sent_at, sequence=sequence_of(m.external_id), automatic=m.automatic,
     )  # fmt: skip
 
 
