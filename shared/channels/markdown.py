@@ -24,9 +24,9 @@ _FENCE = re.compile(r"`{3,}|(?<![^\n])~{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{0,40}[ \t\r]{0,40}(?=\n)")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?=\S)")
 _ITEM = re.compile(r"([ \t]{0,12})(?:([-*+])|[0-9]{1,3}[.)])(?=[ \t])")
-_QUOTE = re.compile(r" {0,3}>(?: ?>)* (?=[^\s0-9=>])")
+_QUOTE = re.compile(r" {0,3}>(?: ?>){0,9} (?=[^\s0-9=>])")
 """Not `> 50 €` and `>= 3`, where it compares."""
-_QUOTED = re.compile(r" {0,3}>(?: ?>)*(?: |(?=\r?\n)|\Z)")
+_QUOTED = re.compile(r" {0,3}>(?: ?>){0,9}(?: |(?=\r?\n)|\Z)")
 """A line of a quotation behind its first."""
 _RUN = re.compile(r"\*+|_+|~+")
 _TICKS = re.compile(r"`+")

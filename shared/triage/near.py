@@ -1,4 +1,5 @@
-"""Words that are one slip of the finger from words of a table: a letter left out, doubled, wrong, or two swapped."""
+"""Words that are one slip of the finger from words of a table: a letter left out, one too many, or two swapped. A wrong
+letter is none: "agenda" is no agent."""
 
 from __future__ import annotations
 
@@ -28,9 +29,9 @@ class Near:
         for short in _shortened(word):
             if short in self._words:
                 return short
-            # both lack a letter now: another stood in its place, or beside it
-            if short in self._shortened and len(self._shortened[short]) == len(word):
-                return self._shortened[short]
+            meant = self._shortened.get(short)
+            if meant is not None and sorted(meant) == sorted(word):
+                return meant
         return None
 
 

@@ -73,7 +73,7 @@ def test_what_the_words_do_not_bear_out_is_never_met_with_silence(station: Stati
 
 def test_the_same_courtesy_in_a_row_is_no_silence_either(station: Station, bot: Bot) -> None:
     station.model.text = "[thanks]"
-    assert _say(station, bot, "thanks bro ur a legend", "thanks bro ur a star") == [Result.ANSWERED] * 2
+    assert _say(station, bot, "thanks bro ur a legend", "thanks bro ur a hero") == [Result.ANSWERED] * 2
     assert _steps(station) == [("courtesy", "thanks"), ("notice", "unclear")]
 
 
