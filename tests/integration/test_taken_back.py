@@ -95,7 +95,7 @@ def bot(station: Station, form: Form) -> Bot:
 
 def _state(station: Station) -> tuple[Any, ...]:
     """(unread of the conversation, unread of the company, what the message says, how its turn is)"""
-    [found] = station.rows("SELECT customer_seq - read_seq - cardinality(read_ahead) FROM conversations")
+    [found] = station.rows("SELECT unread_of(customer_seq, read_seq, read_beyond) FROM conversations")
     [(total,)] = station.rows("SELECT unread FROM company_totals")
     [(text,)] = station.rows("SELECT text FROM messages")
     return (*found, total, text, [state for (state,) in station.rows("SELECT state FROM turns")])
