@@ -162,7 +162,7 @@ def _companies(r: Resources) -> list[int]:
 
 
 def _search(r: Resources, company_id: int, question: str) -> None:
-    _, found = r.ask(Question(company_id, [question], 8), lambda: r.understand([question], deadline_s=DEADLINE_S))
+    _, found = r.ask(Question(company_id, [question], 8), lambda known: r.understand([question], deadline_s=DEADLINE_S))
     assert len(found) == 8
 
 

@@ -42,6 +42,7 @@ from shared.store.db.pool import Database
 from shared.store.db.redis import connect, connect_async
 from shared.store.db.vault import Vault
 from shared.store.inbound.journal import Reader
+from shared.store.knowledge.embedding_models import EmbeddingModel
 
 PLATFORM_CONNECTIONS = 100
 KEEPALIVE_S = 5.0
@@ -101,29 +102,36 @@ class Resources:
         before: Sequence[Said] = (),
         deadline_s: float | None = None,
         renew: bool = False,
+        known: Sequence[EmbeddingModel] | None = None,
     ) -> Understood:
         """Embed questions with the active embedding model, or with another one if its embedder is away.
 
-        Vectors are cached, because the same questions come again; renew: embed them all the same. Raises nothing for
-        an embedder that is away. Call outside a transaction.
+        Vectors are cached, because the same questions come again; renew: embed them all the same. known: the models, if
+        the caller has just looked. Raises nothing for an embedder that is away. Call outside a transaction.
         """
         remembering = {
             model: RememberingEmbedder(each, self.vectors, renew=renew) for model, each in self.embedders.items()
         }
         within_s = self.settings.embeddings.deadline_s if deadline_s is None else deadline_s
+        if known is None:
+            known = self.embedding_models.every()
         return embedding_models.understood(
-            self.embedding_models.every(), remembering, questions, clock=self.clock, deadline_s=within_s, before=before
+            known, remembering, questions, clock=self.clock, deadline_s=within_s, before=before
         )
 
     def ask(
-        self, question: Question, understand: Callable[[], Understood] | None = None
+        self, question: Question, understand: Callable[[Sequence[EmbeddingModel]], Understood] | None = None
     ) -> tuple[Understood, list[Passage]]:
-        """`asking.ask` with what this process has. understand: instead of the usual way."""
+        """`asking.ask` with what this process has. understand: instead of the usual way; gets the embedding models."""
+        known = self.embedding_models.every()
+        if understand is None:
+            return asking.ask(
+                self.db, question, self.results, embedding_models.active(known, self.embedders),
+                lambda: self.understand(questions_of(question.lines), before=question.before, known=known),
+            )  # fmt: skip
         return asking.ask(
-            self.db, question, self.results,
-            embedding_models.active(self.embedding_models.every(), self.embedders),
-            understand or (lambda: self.understand(questions_of(question.lines), before=question.before)),
-        )  # fmt: skip
+            self.db, question, self.results, embedding_models.active(known, self.embedders), lambda: understand(known)
+        )
 
     def close(self) -> None:
         """Close in the order in which things depend on each other. Twice is once."""

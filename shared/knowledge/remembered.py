@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import array
-import json
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+
+import orjson
 
 from shared.cache.two_level import FLIGHT_S, TwoLevel, key_of
 from shared.knowledge.embed import Embedder, Vector
@@ -76,6 +77,7 @@ class Scored:
 _FOUND = "found2"
 """Of keys. Another number where Scored has changed: two versions of the program may share a cache for a while."""
 
+_FIELDS = tuple(one.name for one in fields(Scored))
 Parts = tuple[str, ...]
 """The company, the version of its knowledge, who asks, what, where."""
 
@@ -113,7 +115,7 @@ class Results:
         nothing."""
 
         def make() -> bytes:
-            return json.dumps([list(asdict(each).values()) for each in find()]).encode()
+            return orjson.dumps([[getattr(each, name) for name in _FIELDS] for each in find()])
 
         key = key_of(_FOUND, *parts)
         if renew:
@@ -122,4 +124,4 @@ class Results:
 
 
 def _scored(value: bytes) -> list[Scored]:
-    return [Scored(*values) for values in json.loads(value)]
+    return [Scored(*values) for values in orjson.loads(value)]

@@ -91,8 +91,11 @@ def search(
     looked: the cache has just been looked at in vain.
     """
 
+    searched: list[list[Scored]] = []
+
     def find() -> list[Scored]:
-        return _find(conn, company_id, question, limit, meaning, before, where)
+        searched.append(_find(conn, company_id, question, limit, meaning, before, where))
+        return searched[-1]
 
     if results is None:
         found = find()
@@ -102,17 +105,19 @@ def search(
         model = None if meaning is None else meaning.model
         return remembered_as(company_id, version, question, limit, model, before, where, asker)
 
-    # What is remembered of the version seen last is looked up before anybody asks whether that is the newest: its
-    # texts tell, in the same statement. Most often it is.
+    # The version seen last is taken for the newest until the statement that reads the texts says otherwise; most often
+    # it is. What was searched just now holds all the same, and what was remembered does not.
     supposed = None if renew else results.version_of(company_id)
-    if supposed is not None and not looked and (known := results.get(remembered(supposed))) is not None:
-        texts, version = passages.texts_and_version(conn, company_id, [each.chunk_id for each in known])
-        if version == supposed:
-            return _passages(known, texts)
-    else:
+    if supposed is None:
         version = documents.version(conn, company_id)
+    else:
+        found = results.get_or_find(remembered(supposed), find, looked=looked)
+        texts, version = passages.texts_and_version(conn, company_id, [each.chunk_id for each in found])
+        if version == supposed or searched:
+            results.saw(company_id, version)
+            return _passages(found, texts)
     results.saw(company_id, version)
-    found = results.get_or_find(remembered(version), find, renew=renew, looked=version == supposed)
+    found = results.get_or_find(remembered(version), find, renew=renew)
     return _passages(found, passages.texts_of(conn, company_id, [each.chunk_id for each in found]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -27,6 +28,7 @@ from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import describe
 from shared.store.inbox import conversations
+from shared.store.knowledge.embedding_models import EmbeddingModel
 from shared.telemetry import work
 from tasks.answers import manners, metrics
 from tasks.answers import turn_context as cases
@@ -236,9 +238,9 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     before = said_before(manners.of_the_matter(case))
     case.ms["embed"] = 0
 
-    def understand() -> Understood:
+    def understand(known: Sequence[EmbeddingModel]) -> Understood:
         embedding = perf_counter()
-        found = r.understand(knowledge.questions_of(lines), before=before)
+        found = r.understand(knowledge.questions_of(lines), before=before, known=known)
         case.ms["embed"] = _ms(embedding)
         return found
 

@@ -23,13 +23,14 @@ from shared.resilience.loop import Loop
 from shared.settings import Settings
 from shared.store.db.pool import Database
 from shared.store.db.vault import Vault
+from shared.store.knowledge.embedding_models import EmbeddingModel
 
 
 class AnswerResources(Protocol):
     """What answering turns needs. shared.resources.Resources is one."""
 
     def ask(
-        self, question: Question, understand: Callable[[], Understood] | None = None
+        self, question: Question, understand: Callable[[Sequence[EmbeddingModel]], Understood] | None = None
     ) -> tuple[Understood, list[Passage]]: ...
 
     @property
@@ -70,7 +71,7 @@ class AnswerResources(Protocol):
 
     def understand(
         self, questions: Sequence[str], *, before: Sequence[Said] = (), deadline_s: float | None = None,
-        renew: bool = False,
+        renew: bool = False, known: Sequence[EmbeddingModel] | None = None,
     ) -> Understood: ...  # fmt: skip
 
     @property

@@ -16,13 +16,14 @@ from shared.model import Passage
 from shared.resilience.egress import Egress
 from shared.resilience.loop import Loop
 from shared.store.db.pool import Database
+from shared.store.knowledge.embedding_models import EmbeddingModel
 
 
 class KnowledgeResources(Protocol):
     """What reading, embedding and searching documents needs. shared.resources.Resources is one."""
 
     def ask(
-        self, question: Question, understand: Callable[[], Understood] | None = None
+        self, question: Question, understand: Callable[[Sequence[EmbeddingModel]], Understood] | None = None
     ) -> tuple[Understood, list[Passage]]: ...
 
     @property

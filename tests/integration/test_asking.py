@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from shared.cache import metrics
@@ -9,7 +11,9 @@ from shared.cache.two_level import TwoLevel
 from shared.errors import ModelUnavailable
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import Said
+from shared.knowledge.embedding_models import Understood
 from shared.knowledge.remembered import RESULTS_TTL_S, Results
+from shared.store.knowledge.embedding_models import EmbeddingModel
 from tasks.knowledge import index
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
@@ -49,7 +53,7 @@ def test_what_is_remembered_is_answered_without_an_embedder(station: Station, bo
     if elsewhere:
         _another_process(station)
 
-    again, found = station.r.ask(question, lambda: pytest.fail("nobody needs to know what it means"))
+    again, found = station.r.ask(question, lambda known: pytest.fail("nobody needs to know what it means"))
 
     assert found == first
     assert (again.embedding_model, again.how) == (understood.embedding_model, "active")
@@ -67,7 +71,14 @@ def test_a_question_that_differs_in_anything_is_asked_anew(station: Station, bot
     ]
     for other in others:
         asked: list[str] = []
-        station.r.ask(other, lambda asked=asked, other=other: asked.append(ASKED) or station.r.understand(other.lines))  # type: ignore[misc]
+
+        def understand(
+            known: Sequence[EmbeddingModel], asked: list[str] = asked, other: Question = other
+        ) -> Understood:
+            asked.append(ASKED)
+            return station.r.understand(other.lines, known=known)
+
+        station.r.ask(other, understand)
         assert asked == [ASKED], other
 
 
@@ -87,7 +98,7 @@ def test_what_has_changed_meanwhile_is_understood_and_found_anew(station: Statio
     ]  # fmt: skip
     assert understood.meanings
     assert all(passage.cosine is not None for passage in found)
-    assert station.r.ask(question, lambda: pytest.fail("the new one is remembered"))[1] == found
+    assert station.r.ask(question, lambda known: pytest.fail("the new one is remembered"))[1] == found
 
 
 def test_of_a_burst_what_is_missing_is_looked_up_once(station: Station, bot: Bot) -> None:
