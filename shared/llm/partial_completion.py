@@ -94,22 +94,24 @@ class PartialCompletion:
     def hear(self, event: Event) -> str:
         """Take in an event; returns the text that may be shown because of it. Raises CallFailed, Permanent."""
         self.streamed = True
-        if event.data.strip() == DONE:
+        data = event.data.strip()
+        if data == DONE:
             self.done = True
             return ""
         if event.name == "error":
             raise _error_of(_object_or_none(event.data))
-        if not event.data.strip():
+        if not data:
             return ""
         try:
-            bodies = [parsed(event.data)]
+            body = parsed(event.data)
         except CallFailed:
             if "\n" not in event.data:
                 raise
             # Without blank lines between them events run together; each line is still one.
             bodies = [parsed(line) for line in event.data.split("\n") if line.strip() not in ("", DONE)]
             self.done = event.data.rstrip().endswith(DONE)
-        return "".join(self.hear_body(body) for body in bodies)
+            return "".join([self.hear_body(each) for each in bodies])
+        return self.hear_body(body)
 
     def hear_whole(self, body: dict[str, Any]) -> None:
         """Take in the answer of a server that does not stream."""
@@ -128,7 +130,8 @@ class PartialCompletion:
             return ""  # a ping
         try:
             self._hear_usage(body)
-            return "".join(self._hear_choice(choice) for choice in (choices or [])[:1])
+            shown = [self._hear_choice(choice) for choice in (choices or ())[:1]]
+            return shown[0] if shown else ""
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise CallFailed("malformed", retry=False) from None
 
@@ -157,9 +160,12 @@ class PartialCompletion:
             raise CallFailed("cut_short", retry=True)
 
     def _hear_usage(self, body: dict[str, Any]) -> None:
-        if isinstance(body.get("model"), str) and body["model"]:
-            self._model = storable(body["model"])[:MODEL_CHARS]
-        usage = body.get("usage") or {}
+        model = body.get("model")
+        if model != self._model and isinstance(model, str) and model:
+            self._model = storable(model)[:MODEL_CHARS]
+        usage = body.get("usage")
+        if not usage:  # as in all but the last event
+            return
         self._tokens_in = _plausible(usage.get("prompt_tokens")) or self._tokens_in
         self._tokens_out = _plausible(usage.get("completion_tokens")) or self._tokens_out
 

@@ -44,6 +44,9 @@ class ReasoningFilter:
 
     def feed(self, piece: str) -> str:
         """What of the text so far is known to be answer and was not given back yet."""
+        if not (self._held or self.inside or _FIRST.search(piece)):  # as nearly every piece
+            self._answer.append(piece)
+            return piece
         return self._pass(piece, final=False)
 
     def end(self) -> str:
