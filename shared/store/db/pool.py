@@ -145,6 +145,7 @@ RELIED_ON = """
         set_config('default_transaction_deferrable', 'off', false),
         set_config('row_security', 'on', false),
         set_config('statement_timeout', %(statement_timeout_ms)s, false),
+        set_config('idle_in_transaction_session_timeout', %(idle_ms)s, false),
         set_config('lock_timeout', '0', false),
         set_config('idle_session_timeout', '0', false),
         set_config('standard_conforming_strings', 'on', false),
@@ -158,7 +159,8 @@ over. Behind a pooler, where a session is not ours, each transaction sets at lea
 
 
 def _configure(conn: Conn) -> None:
-    conn.execute(RELIED_ON, {"statement_timeout_ms": str(STATEMENT_TIMEOUT_MS)})
+    limits = {"statement_timeout_ms": str(STATEMENT_TIMEOUT_MS), "idle_ms": str(IDLE_IN_TRANSACTION_TIMEOUT_MS)}
+    conn.execute(RELIED_ON, limits)
     _prepare_if_direct(conn)
 
 
@@ -171,7 +173,18 @@ def _prepare_if_direct(conn: Conn) -> None:
 
 
 def _begin(conn: Conn, companies: Iterable[int]) -> None:
-    """Send BEGIN and the settings of set_companies() in one round trip."""
+    """Send BEGIN and the settings of set_companies() in one round trip. A session of our own has the others since it
+    was configured; behind a pooler each transaction sets them."""
+    if conn.prepare_threshold is not None:
+        conn.execute(
+            b"""
+            /* pool.begin */
+            BEGIN;
+            SET LOCAL switchboard.companies = '%b'
+            """
+            % _array(companies).encode()
+        )
+        return
     conn.execute(
         b"""
         /* pool.begin */
