@@ -29,6 +29,7 @@ from shared.settings import Settings
 USER = "admin"
 STATE_SAVED_EVERY_MS = 60_000
 OFFLINE_WORKERS_KEPT_S = 300
+COLUMNS = "name,uuid,state,result,exception,received,runtime,worker"
 
 
 @tornado.web.stream_request_body
@@ -78,6 +79,7 @@ def build(config: Settings, app: Celery) -> GuardedFlower:
         "basic_auth": [f"{USER}:{password}"],
         "read_only": True,
         "max_tasks": config.operations.flower_tasks_max,
+        "tasks_columns": COLUMNS,
         # It would ask the workers every five seconds to send Celery's own events beside ours.
         "enable_events": False,
         "persistent": True,

@@ -44,8 +44,8 @@ class OperationsSettings(Domain):
     """Whether workers tell Flower of each piece of work."""
     flower_host: str = Field(default="127.0.0.1", alias="FLOWER_HOST")
     """The address on which Flower listens."""
-    flower_tasks_max: int = Field(default=50_000, alias="FLOWER_TASKS_MAX", ge=100)
-    """How many tasks and pieces of work Flower keeps; the oldest go first."""
+    flower_tasks_max: int = Field(default=20_000, alias="FLOWER_TASKS_MAX", ge=100)
+    """How many tasks and pieces of work Flower keeps, 5 KB each; the oldest go first."""
     flower_port: int = Field(default=5555, alias="FLOWER_PORT", ge=1, le=65535)
     """Flower's port."""
     flower_password: SecretStr = Field(default=SecretStr(""), alias="FLOWER_PASSWORD")
