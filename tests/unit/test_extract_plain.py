@@ -285,3 +285,15 @@ def test_a_table_is_bounded_in_rows_columns_and_cells(monkeypatch: pytest.Monkey
 )
 def test_quotes_and_commas_mean_what_makes_the_rows_alike(text: str, rows: list[str]) -> None:
     assert _table(text) == rows
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_text_in_utf_16_without_its_mark_is_read_by_its_blanks_and_figures(encoding: str) -> None:
+    text = "Доставка занимает 2 дня.\nПо субботам тоже."
+    assert text_of(text.encode(encoding)).text.strip() == text
+
+
+@pytest.mark.parametrize("raw", [bytes(99), b"ab\0\0cd" * 9, "Один два три".encode("utf-16-le") + b"a"])
+def test_a_file_of_many_nul_bytes_is_no_text(raw: bytes) -> None:
+    with pytest.raises(Unreadable, match="no text"):
+        text_of(raw)

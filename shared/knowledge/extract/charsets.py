@@ -57,15 +57,35 @@ _INSIDE = re.compile(r"(?<=[A-Za-z])[‚„…‹“”›©®](?=[a-z])|[†‡
 """Signs where letters should be: umlauts of an older encoding."""
 
 
+def _utf_16(raw: bytes) -> str | None:
+    """A text in UTF-16 without its mark, told by its NUL bytes: one half of each blank, figure and line end is one.
+    None where there are few. Raises Unreadable."""
+    if raw.count(0) < MANY_NULS * len(raw) or not raw:
+        return None
+    for encoding, halves in (("utf-16-le", raw[1::2]), ("utf-16-be", raw[::2])):
+        if halves.count(0) == raw.count(0):
+            try:
+                return raw.decode(encoding)
+            except UnicodeDecodeError:
+                break
+    raise Unreadable("the file is no text, or in an encoding that would have to be guessed: save it as UTF-8")
+
+
+MANY_NULS = 0.02
+"""Of a file's bytes."""
+
+
 def of_text(raw: bytes) -> str:
-    """The text of a file that says nothing of its encoding: UTF-8, or UTF-16 by its mark, or what Windows writes in
-    western Europe where no byte could mean something else. Raises Unreadable."""
+    """The text of a file that says nothing of its encoding: UTF-8, or UTF-16 by its mark or its NUL bytes, or what
+    Windows writes in western Europe where no byte could mean something else. Raises Unreadable."""
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             try:
                 return raw.decode(encoding)
             except UnicodeDecodeError:
                 raise Unreadable(f"the text is not {encoding[:6].upper()}: save it as UTF-8") from None
+    if (unmarked := _utf_16(raw)) is not None:
+        return unmarked
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

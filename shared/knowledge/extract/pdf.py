@@ -13,6 +13,8 @@ _STUMBLES = (
     ValueError, KeyError, TypeError, IndexError, AttributeError, AssertionError, RecursionError, ArithmeticError,
 )  # fmt: skip
 """What a broken file makes the library raise."""
+_NO_TITLES = ("untitled", "(anonymous)", "(unspecified)")
+"""What programs call a document that nobody named."""
 _HYPHEN = re.compile(r"(?<=[a-zäöüéèàß])-\n(?=[a-zäöüéèàß])")
 
 
@@ -47,4 +49,5 @@ def read(raw: bytes) -> Extracted:
         raise Unreadable("the PDF holds no text: it may be a scan; recognise its text first")
     if (bare := pages.count("")) * 2 > len(pages):
         raise Unreadable(f"{bare} of {len(pages)} pages hold no text: they may be scans; recognise their text first")
-    return Extracted(text, title_cut(title) if isinstance(title, str) else None)
+    named = title if isinstance(title, str) and title.strip().lower() not in _NO_TITLES else ""
+    return Extracted(text, title_cut(named))

@@ -14,6 +14,7 @@ from shared.knowledge import chunk
 from shared.knowledge.extract import html, sitemap
 from shared.knowledge.extract.base import Parsed, Unreadable, title_cut
 from shared.knowledge.extract.formats import FORMATS
+from shared.knowledge.extract.signatures import misnamed
 
 Answer = tuple[dict[str, Any], str]
 
@@ -35,6 +36,8 @@ def document(header: dict[str, Any], raw: bytes) -> Answer:
     """header: kind, title (wins over the file's own), name (where neither is known), charset (that a page was sent
     with)."""
     kind = header["kind"]
+    if (wrong := misnamed(kind, raw)) is not None:
+        raise Unreadable(wrong)
     extracted = html.read(raw, header.get("charset")) if kind == "html" else FORMATS[kind].read(raw)
     title = title_cut(header["title"] or "") or title_cut(extracted.title or "") or header["name"]
     parsed = chunk.parsed(title, extracted.text, extracted.turns)
