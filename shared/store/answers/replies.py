@@ -11,7 +11,7 @@ from psycopg.rows import class_row, scalar_row
 from shared.model import Answer, BotMove
 from shared.store.answers import receipts, usage
 from shared.store.answers.turns import Claim
-from shared.store.db.pool import Conn
+from shared.store.db.pool import Conn, one_line
 from shared.store.inbox.conversations import PREVIEW_CHARS, Locked
 
 
@@ -101,7 +101,8 @@ def silence(conn: Conn, claim: Claim, conversation_id: int, *, attention: str, f
 
 
 # `today` comes last, and nothing draws on it: others wait for the company's day.
-MAKE = """
+MAKE = one_line(
+    """
     /* replies.make */
     WITH ended AS (
         UPDATE turns
@@ -215,7 +216,8 @@ MAKE = """
     )
     SELECT said.id AS message_id, cost.micros AS cost_micros
     FROM said, cost
-"""
+    """
+)
 RETURN_AFTER = """
     /* replies.return_after */
     SELECT a.return_after_s
@@ -224,8 +226,6 @@ RETURN_AFTER = """
     WHERE h.company_id = %s
       AND h.id = %s
 """
-# psycopg keeps how it reads a statement only of those up to 4,096 characters; reading this one costs 0.13 ms.
-MAKE_SHORT = " ".join([line.strip() for line in MAKE.strip().splitlines()])
 _STATUS_AFTER: Mapping[BotMove, str] = {"hands_over": "handed_over", "pauses": "paused", "resumes": "open"}
 
 
@@ -239,7 +239,7 @@ def make(
     """
     cursor = conn.cursor(row_factory=class_row(Made))
     cursor.execute(
-        MAKE_SHORT,
+        MAKE,
         {
             "company": claim.company_id,
             "turn": claim.turn_id,

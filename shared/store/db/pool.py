@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from weakref import WeakSet
 
 import psycopg
@@ -219,6 +219,12 @@ def set_companies(conn: Conn, companies: Iterable[int]) -> None:
             str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
         ),
     )
+
+
+def one_line(statement: LiteralString) -> LiteralString:
+    """Return a long statement without its line breaks and indentation. psycopg keeps how it reads a statement only of
+    those up to 4,096 characters, and reads a longer one each time (0.13 ms for one with sixty parameters)."""
+    return " ".join([line.strip() for line in statement.strip().splitlines()])
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
