@@ -285,7 +285,8 @@ END $$;
 -- keys that candidates are only looked up for.
 -- Returns {"words": [[language, lexeme, tells, mean_length]…]: what the question's words tell, known or not;
 -- "asked": {language: [lexeme…]}: the question's own words in their order; "chunks": {language: how many};
--- "documents": {id: [title, kind]}; "identifiers": [[chunk, key]…], of the candidates;
+-- "documents": {id: [title, kind]}; "identifiers": [[chunk, key]…], of the candidates; "complete": whether all documents
+-- have theirs;
 -- "candidates": [[chunk, document, ordinal, language, length, positions, cosine]…]}; positions: of the question's words
 -- as PostgreSQL writes a tsvector, marked with an A: "'word':1A,7A 'other':3A"; cosine: null without a vector.
 -- JSON as text, because a binary form that is made, sorted and written out again cost a third of the answer.
@@ -311,6 +312,7 @@ DECLARE
     near bigint[] := '{}';
     far double precision[] := '{}';
     held json;
+    complete boolean := true;
 BEGIN
     PERFORM knowledge_owned(company);
     IF wanted IS NOT NULL THEN
@@ -336,6 +338,8 @@ BEGIN
         candidates := candidates || knowledge_by_identifiers(company, identifiers, of_documents, of_speakers);
         held := (SELECT json_agg(json_build_array(i.chunk_id, i.key)) FROM chunk_identifiers i
                  WHERE i.company_id = company AND i.key = ANY (identifiers || marks) AND i.chunk_id = ANY (candidates));
+        complete := NOT EXISTS (SELECT 1 FROM documents d
+                                WHERE d.company_id = company AND d.identified IS DISTINCT FROM d.content_hash);
     END IF;
     RETURN (
         WITH found AS MATERIALIZED (
@@ -355,7 +359,7 @@ BEGIN
                           SELECT coalesce(json_agg(u.lexeme ORDER BY place), '[]')
                           FROM unnest(knowledge_tsvector(s.language, left(texts[1], 4096))) u, unnest(u.positions) AS place)), '{}')
                       FROM knowledge_stats s WHERE s.company_id = company AND s.chunks > 0),
-            'identifiers', coalesce(held, '[]'),
+            'identifiers', coalesce(held, '[]'), 'complete', complete,
             'documents', (SELECT coalesce(json_object_agg(d.id, json_build_array(d.title, d.kind)), '{}')
                           FROM documents d
                           WHERE d.company_id = company AND d.id = ANY (ARRAY(SELECT DISTINCT f.document_id FROM found f))),

@@ -129,8 +129,9 @@ def missing(question: str, held: AbstractSet[str]) -> tuple[str, ...]:
     return _missing(readings, taken)
 
 
-def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
-    """Decide what was found. held: the keys and marks of each chunk that comes into question."""
+def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]], *, complete: bool = True) -> Found:
+    """Decide what was found. held: the keys and marks of each chunk that comes into question. complete: all documents
+    have their keys; else nothing is missing for sure."""
     if not asked.readings:
         return Found()
     having = Counter(key for keys in held.values() for key in keys)
@@ -156,6 +157,8 @@ def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]]) -> Found:
     others = frozenset(
         chunk_id for chunk_id, keys in held.items() if chunk_id not in evidence and not marks.isdisjoint(keys)
     )
+    if not complete:
+        gone, others = (), frozenset()
     in_order = sorted(there, key=lambda reading: reading.first)
     return Found(evidence, tuple(dict.fromkeys(r.text for r in in_order)), gone, others)
 

@@ -172,7 +172,7 @@ def _find(
         exact.marks,
     )
     found = weighed(hits)
-    identified = asked_identifiers.resolve(exact, hits.held)
+    identified = asked_identifiers.resolve(exact, hits.held, complete=hits.complete)
     trust, baseline = (meaning.trust, meaning.baseline) if meaning is not None else (0.0, 0.0)
     scores = rank.with_identifiers(rank.scores(found, trust, baseline), identified)
     best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]

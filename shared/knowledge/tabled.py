@@ -33,7 +33,7 @@ def _lines(lines: Sequence[str], limit: int) -> Iterator[str]:
             fence = opening[1]
         elif opening and line.strip() == opening[1] and opening[1].startswith(fence):
             fence = ""
-        if fence or not _begins_table(lines, at):
+        if fence or not begins_table(lines, at):
             if line.strip() and held and not held[-1].strip():
                 yield from held  # a new paragraph
                 held = []
@@ -51,7 +51,7 @@ def _lines(lines: Sequence[str], limit: int) -> Iterator[str]:
     yield from held
 
 
-def _begins_table(lines: Sequence[str], at: int) -> bool:
+def begins_table(lines: Sequence[str], at: int) -> bool:
     """A line of cells above one of dashes, as many as there are cells."""
     if "|" not in lines[at] or at + 1 == len(lines) or "-" not in lines[at + 1]:
         return False

@@ -7,12 +7,13 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Literal, get_args
 
-from shared.triage import handover_texts, service_texts, talk_texts
+from shared.triage import data_texts, handover_texts, service_texts, talk_texts
 
 Name = Literal[
     "welcome", "greeting", "thanks", "goodbye", "decline", "clarify", "rephrase", "received", "about", "found",
     "model_away", "unknown", "unknown_again", "unknown_still", "missed", "person", "replies_here", "replies_at", "asked",
-    "asked_again", "paused", "help", "returned", "failed", "notice", "overload",
+    "asked_again", "paused", "help", "returned", "failed", "notice", "overload", "not_listed",
+    "own_case",
 ]  # fmt: skip
 NAMES: tuple[Name, ...] = get_args(Name)
 PURPOSES: dict[Name, str] = {
@@ -30,6 +31,8 @@ PURPOSES: dict[Name, str] = {
     "unknown": "Nothing relevant is known; offers a person.",
     "unknown_again": "Nothing is known again; offers a person.",
     "unknown_still": "The same by turns, so that nobody reads one text twice in a row.",
+    "not_listed": "A code that is asked for is not there, as {codes}; stands before what else is said.",
+    "own_case": "The question is about the customer's own order or account; stands before what else is said.",
     "missed": "Nothing relevant is known, and a person has the conversation now.",
     "person": "A person was wished for, and has the conversation now.",
     "replies_here": "Follows one of those two while the team is there.",
@@ -46,6 +49,8 @@ PURPOSES: dict[Name, str] = {
 """When each is sent."""
 PLACEHOLDERS = ("company", "name")
 """{company}: the company's name. {name}: the assistant's."""
+CODES = "codes"
+"""{codes}, in not_listed alone: what was asked for, as "AX-9999-Z, E157"."""
 OPENS = "opens"
 """{opens}, in replies_at alone: when the team is there again, as "on Monday at 9:00"."""
 
@@ -53,11 +58,13 @@ FALLBACK = "en"
 CHARS_MAX = 2_000
 """Of a text of one's own: more than fits on a screen is no courtesy."""
 
+_SUBJECTS = (talk_texts.TEXTS, handover_texts.TEXTS, service_texts.TEXTS, data_texts.TEXTS)
 _TEXTS = {
-    language: {**talk_texts.TEXTS[language], **handover_texts.TEXTS[language], **service_texts.TEXTS[language]}
+    language: {name: text for subject in _SUBJECTS for name, text in subject[language].items()}
     for language in talk_texts.TEXTS
 }
 LANGUAGES = frozenset(_TEXTS)
+_MORE: dict[str, tuple[str, ...]] = {"replies_at": (OPENS,), "not_listed": (CODES,)}
 _UNSHOWN = frozenset(("Cc", "Cs", "Co", "Cn"))
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Change the direction of what stands behind them."""
@@ -94,7 +101,7 @@ def checked(name: str, text: str) -> str:
         raise ValueError(f"a text may have {CHARS_MAX} characters, and this one has {len(text)}")
     if any((unicodedata.category(c) in _UNSHOWN and c not in "\n\t") or c in _TURNING for c in text):
         raise ValueError("a text holds a control character, or one that cannot be shown: take it out")
-    placeholders = (*PLACEHOLDERS, OPENS) if name == "replies_at" else PLACEHOLDERS
+    placeholders = (*PLACEHOLDERS, *_MORE.get(name, ()))
     for found in _PLACEHOLDER.finditer(text):
         if found[1] not in placeholders:
             known = ", ".join(f"{{{one}}}" for one in placeholders)

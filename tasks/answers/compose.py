@@ -8,6 +8,7 @@ from datetime import datetime
 from time import perf_counter
 
 from shared.errors import ModelUnavailable, Permanent
+from shared.knowledge.quote import quote
 from shared.llm import prompt
 from shared.model import Answer, Completion, ModelAttempt, Passage
 from shared.triage.classify import claims_nothing
@@ -19,6 +20,10 @@ from tasks.answers.turn_context import Case
 
 ATTEMPTS_MAX = 5
 """After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
+
+
+NOT_LISTED, OWN_CASE = "not_listed", "own_case"
+"""Reasons of answers: a code that is asked for is not there; the question is about the customer's own case."""
 
 
 def is_question(case: Case) -> bool:
@@ -41,11 +46,13 @@ def compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
     if not relevant:
         if manners.says_little(case):
             return manners.unclear(case)
-        if r.router is None or case.over_budget or case.step == "passages" or not manners.may_ask_nothing(case):
-            return handover.unknown(case, "nothing_relevant", r.clock.now(), case.passages)
+        lacking, said = _lacking(case)
+        modelless = r.router is None or case.over_budget or case.step == "passages"
+        if lacking or modelless or not manners.may_ask_nothing(case):
+            return handover.unknown(case, lacking or "nothing_relevant", r.clock.now(), case.passages, said=said)
     if r.router is None or case.over_budget or case.step == "passages":
         reason = "no_model" if r.router is None else "budget" if case.over_budget else "overload"
-        return manners.unclear(case) if manners.says_little(case) else _quote(case, relevant, reason)
+        return manners.unclear(case) if manners.says_little(case) else _quote(case, relevant, reason, r.clock.now())
     return _by_model(r, lease, case, relevant, passed_over=_passed_over(case) if r.router.has_cheaper else None)
 
 
@@ -72,7 +79,7 @@ def _by_model(
         elif not relevant:
             answer = _without_passages(case, r.clock.now(), attempts)
         else:
-            answer = _quote(case, relevant, reason, attempts, passed_over)
+            answer = _quote(case, relevant, reason, r.clock.now(), attempts, passed_over)
         return replace(answer, ms={"model": _ms(started)})
     answer = _taken(r, case, completion, relevant, passed_over)
     tried = fallback.by_models(completion.attempts, answer.step, answer.step_reason, passed_over=passed_over)
@@ -94,8 +101,11 @@ def _taken(
     if said is not None:
         return manners.told_apart(case, said, r.clock.now())
     text, citations = prompt.check_citations(prompt.without_marker(completion.text), relevant)
+    lacking, told = _lacking(case)
     if citations:
-        return Answer(text, completion.step, passed_over or "model", citations=citations)
+        if lacking == NOT_LISTED and not any(code.lower() in text.lower() for code in case.unlisted):
+            text = f"{told}\n{text}"
+        return Answer(text, completion.step, passed_over or lacking or "model", citations=citations)
     # not twice in a row: a customer who is asked again and again is not helped
     asked_back = prompt.clarifying_question(completion.text) if case.bot_step != "clarify" else None
     if asked_back is not None:
@@ -104,7 +114,9 @@ def _taken(
         return Answer(text, "courtesy", "model")
     if not relevant:
         return _without_passages(case, r.clock.now(), completion.attempts)
-    return manners.unclear(case) if manners.says_little(case) else handover.unknown(case, "uncited", r.clock.now())
+    if manners.says_little(case):
+        return manners.unclear(case)
+    return handover.unknown(case, lacking or "uncited", r.clock.now(), said=told)
 
 
 def _courteous(case: Case, text: str) -> bool:
@@ -118,12 +130,27 @@ def _passed_over(case: Case) -> str | None:
     return "overload" if case.step == "cheaper" else "near_budget" if case.near_budget else None
 
 
+def _lacking(case: Case) -> tuple[str, str]:
+    """Which data there is not that the question asks for, and how that is said; empty: nothing lacks."""
+    if case.unlisted:
+        return NOT_LISTED, wording.not_listed(case, case.unlisted)
+    return (OWN_CASE, wording.text(case, "own_case")) if case.own_case else ("", "")
+
+
 def _quote(
-    case: Case, relevant: Sequence[Passage], reason: str, attempts: tuple[ModelAttempt, ...] = (),
+    case: Case, relevant: Sequence[Passage], reason: str, now: datetime, attempts: tuple[ModelAttempt, ...] = (),
     passed_over: str | None = None,
 ) -> Answer:  # fmt: skip
+    """What the passages say; where the question is about the customer's own case, a person is offered behind it,
+    because no passage answers that."""
     introduction = manners.introduction(case, away=reason != "no_model")
-    text, citations = prompt.check_citations(prompt.quote(relevant, case.question, introduction), relevant)
+    text, citations = prompt.check_citations(quote(relevant, case.question, introduction), relevant)
+    lacking, said = _lacking(case)
+    if lacking == OWN_CASE:
+        answer = handover.unknown(case, OWN_CASE, now, relevant)
+        return replace(answer, text=f"{said}\n{text}\n\n{answer.text}", citations=citations, attempts=attempts)
+    if lacking:
+        text, reason = f"{said}\n{text}", lacking
     tried = fallback.by_models(attempts, "passages", reason, passed_over=passed_over)
     return Answer(text, "passages", reason, tuple(relevant), citations, attempts, tried)
 

@@ -26,6 +26,7 @@ def generate(r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Pa
     lines = prompt.build(
         case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary(),
         may_ask_nothing=manners.may_ask_nothing(case),
+        unlisted=case.unlisted,
     )  # fmt: skip
     listener = CitedPieces(case.stream, relevant) if case.stream is not None else None
     completion = r.router.complete(

@@ -51,14 +51,19 @@ def _written(case: Case) -> str:
     return "\n".join(line.text for line in case.burst if line.text)
 
 
-def unknown(case: Case, reason: str, now: datetime, passages: Sequence[Passage] = ()) -> Answer:
-    """Nothing relevant is known: a person is offered, or has the conversation from now on."""
+def unknown(
+    case: Case, reason: str, now: datetime, passages: Sequence[Passage] = (), *, said: str = ""
+) -> Answer:  # fmt: skip
+    """Nothing relevant is known: a person is offered, or has the conversation from now on. said: what stands before
+    that."""
     hands_over = _hands_over(case, reason)
+    before = f"{said}\n" if said else ""
     if hands_over is None:
         tried = fallback.without_models(reason, "unknown")
-        return Answer(offer(case), "unknown", reason, passages=tuple(passages), fallback_steps=tried)
+        return Answer(before + offer(case), "unknown", reason, passages=tuple(passages), fallback_steps=tried)
     answer = _handed_over(case, "missed", now, hands_over)
-    return replace(answer, passages=tuple(passages), fallback_steps=fallback.without_models(reason, "handover"))
+    tried = fallback.without_models(reason, "handover")
+    return replace(answer, text=before + answer.text, passages=tuple(passages), fallback_steps=tried)
 
 
 def _hands_over(case: Case, reason: str) -> str | None:

@@ -13,8 +13,8 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from shared import faults
 from shared.errors import Cancelled, DatabaseUnavailable
+from shared.knowledge import asked_identifiers, trim
 from shared.knowledge import search as knowledge
-from shared.knowledge import trim
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import said_before
 from shared.knowledge.embedding_models import Understood
@@ -28,6 +28,7 @@ from shared.store.answers import replies, turns, usage
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import describe
 from shared.store.inbox import conversations
+from shared.store.knowledge import identified
 from shared.store.knowledge.embedding_models import EmbeddingModel
 from shared.telemetry import work
 from tasks.answers import manners, metrics
@@ -246,11 +247,15 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
 
     understood, found = r.ask(Question(claim.company_id, lines, 2 * PASSAGES, before, case.where), understand)
     case.ms["search"] = _ms(started) - case.ms["embed"]
+    held = {text for passage in found for text in passage.identifiers}
+    unlisted = tuple(dict.fromkeys(code for line in lines for code in asked_identifiers.missing(line, held)))
+    if unlisted:
+        with r.db.transaction(claim.company_id) as conn:
+            unlisted = unlisted if identified.is_complete(conn, claim.company_id) else ()
     # the connection is back: a reranker is somebody else's HTTP, too
     found = reranked(r.reranker, "\n".join(lines), found, filtered=case.where is not None)
-    return replace(
-        case, passages=tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS)), embedding_model=understood.embedding_model
-    )
+    passages = tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
+    return replace(case, passages=passages, embedding_model=understood.embedding_model, unlisted=unlisted)
 
 
 def _store(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:

@@ -18,6 +18,7 @@ from shared.store.assistants.assistants import Assistant
 from shared.store.db.pool import Conn, set_companies
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
+from shared.triage import own_case
 from shared.triage.classify import Triage
 from tasks.answers.resources import AnswerResources
 
@@ -31,7 +32,8 @@ class Case:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest fallback step
     that an overload leaves. embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last
     reply, None since a person spoke. misses: its replies in a row that nothing is known. ahead_s, day_ahead_s,
-    silenced, language, status, handle, return_untold: as in Loaded. triage: what the burst is; None until it is judged,
+    silenced, language, status, handle, return_untold: as in Loaded. unlisted: codes of the
+    question that no document has. triage: what the burst is; None until it is judged,
     and of one that holds nothing readable."""
 
     turn: Turn
@@ -59,6 +61,7 @@ class Case:
     status: str = "open"
     handle: str | None = None
     return_untold: bool = False
+    unlisted: tuple[str, ...] = ()
 
     @property
     def paused(self) -> bool:
@@ -69,6 +72,11 @@ class Case:
     def shared(self) -> bool:
         """Several customers may write in the chat."""
         return channels.platform(self.turn.platform).is_shared(self.turn.chat)
+
+    @property
+    def own_case(self) -> bool:
+        """The question is about the customer's own order or account, of which no document knows."""
+        return own_case.judge(self.question) is not None
 
     @property
     def question(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from shared import hours as business_hours
@@ -20,6 +21,13 @@ def text(case: Case, name: texts.Name) -> str:
 def in_language(case: Case, name: texts.Name, language: str | None) -> str:
     spoken_in = served(case, language)
     return filled(case, case.assistant.own_text(name, spoken_in) or texts.default(name, spoken_in))
+
+
+def not_listed(case: Case, codes: Sequence[str]) -> str:
+    """That the company does not list these codes."""
+    spoken_in = served(case, language(case) or of_passages(case))
+    own = case.assistant.own_text("not_listed", spoken_in)
+    return filled(case, own or texts.default("not_listed", spoken_in), codes=", ".join(codes))
 
 
 def filled(case: Case, written: str, **more: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.knowledge.quote import quote
 from shared.llm import prompt
 from shared.model import ChatLine, Passage
 
@@ -73,6 +74,6 @@ def test_time_grows_with_the_length_and_not_with_its_square(attack: Callable[[in
     _said(text, history=(text,))
     prompt.check_citations(text, [_passage("a")])
     prompt._fenced(1, _passage(text, text), "b0")
-    list(prompt._sentences(text))
+    quote([_passage("a", text)], text, "")
 
     assert time.process_time() - started < 20

@@ -8,6 +8,7 @@ import unicodedata
 
 import pytest
 
+from shared.knowledge.quote import quote
 from shared.llm import prompt
 from shared.model import ChatLine, Passage
 
@@ -164,7 +165,7 @@ def test_no_text_stalls_a_prompt_or_a_check_of_citations(name: str) -> None:
         company=text,
     )  # fmt: skip
     prompt.check_citations(text, [passage("a")])
-    prompt.quote([passage(text)], "hello", "Found:")
+    quote([passage(text)], "hello", "Found:")
 
     # Some 20 ms; where time grew with the square of the length it was 5 s and more.
     assert time.thread_time() - begin < 3

@@ -37,6 +37,23 @@ def add(conn: Conn, company_id: int, document_id: int, keys: Sequence[Sequence[s
     )
 
 
+def is_complete(conn: Conn, company_id: int) -> bool:
+    """Whether all of a company's documents have their identifiers: else one that is not found may be there."""
+    row = conn.execute(
+        """
+        /* identified.is_complete */
+        SELECT NOT EXISTS (
+            SELECT 1
+            FROM documents
+            WHERE company_id = %s
+              AND identified IS DISTINCT FROM content_hash
+        )
+        """,
+        (company_id,),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def companies_due(conn: Conn, after_company: int, limit: int) -> list[int]:
     """Return the companies behind this one that have documents whose identifiers are not stored."""
     with conn.cursor(row_factory=scalar_row) as cursor:

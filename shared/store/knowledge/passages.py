@@ -51,7 +51,7 @@ class Hits:
 
     words: by language and lexeme, including those that no chunk has. asked: the question's own words in each language,
     in order. chunks: the company's number of chunks in each language. held: which of the identifiers and marks that
-    were asked for a chunk has, by its id.
+    were asked for a chunk has, by its id. complete: all of the company's documents have their identifiers.
     """
 
     words: Mapping[tuple[str, str], Word]
@@ -59,6 +59,7 @@ class Hits:
     chunks: Mapping[str, int]
     hits: Sequence[Hit]
     held: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def hits(
         chunks=found["chunks"],
         hits=[_hit(found["documents"], *values) for values in found["candidates"]],
         held={chunk_id: frozenset(keys) for chunk_id, keys in held.items()},
+        complete=found["complete"],
     )
 
 

@@ -54,7 +54,7 @@ def of_database(conn: Conn) -> Rows:
     return row
 
 
-ATTENTION_REASONS = ("nothing_relevant", "uncited", "failed_attempts", "overload")
+ATTENTION_REASONS = ("nothing_relevant", "not_listed", "own_case", "uncited", "failed_attempts", "overload")
 """Why an answer asks for a person."""
 
 

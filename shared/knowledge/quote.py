@@ -1,0 +1,202 @@
+"""Quotes what passages say about a question, without a model: sentences, and rows of tables with their columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from shared.knowledge.asked_identifiers import asked
+from shared.knowledge.identifiers import keys_of
+from shared.knowledge.tabled import LEAD_CHARS, begins_table, cells_of
+from shared.llm.prompt import without_marks
+from shared.model import Passage
+
+QUOTE_MAX_CHARS = 600
+SECOND_PASSAGE_SHARE = 0.75
+"""A second passage is quoted if its relevance is at least this share of the first one's."""
+STATEMENTS_MAX = 3
+"""Of a passage."""
+_IDENTIFIER_COUNTS = 100
+"""In words: a row that holds the code that is asked for goes before all others."""
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n\s*")
+_FIELD = re.compile(r"([^:|\n]{1,60}): (\S.*)")
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_COMMON_WORDS = """
+    a an and are as at be but by can could did do does for from had has have how i if in is it its me my no not of
+    on or our please so some than that the their them then there they this to was we were what when where which
+    who why will with would you your hello hi thanks thank need want
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A sentence, or a row of a table: its fields as (column, value). caption: what the table is of."""
+
+    text: str
+    fields: tuple[tuple[str, str], ...] = ()
+    caption: str = ""
+
+
+def quote(passages: Sequence[Passage], question: str, introduction: str) -> str:
+    """Quote what the best passages say about the question, cited as [1]; under 600 characters.
+
+    passages: best first, as for prompt.build(), so that the numbers mean the same. introduction: stands before them. A
+    row of a table is quoted as `column: value`, with the table's caption. Raises ValueError if there are none.
+    """
+    if not passages:
+        raise ValueError("nothing to quote")
+    wanted = _Wanted.of(question)
+    chosen = [(n, passage) for n, passage in enumerate(passages, 1) if n <= 2 and _counts(passage, passages[0])]
+    room = QUOTE_MAX_CHARS - 1 - len(introduction)
+    parts: list[str] = []
+    for n, passage in chosen:
+        around = len(f"\n“” [{n}]")
+        said = _best(passage.text, wanted, room // (len(chosen) - len(parts)) - around)
+        if said and not any(said in part for part in parts):
+            parts.append(f"\n“{said}” [{n}]")
+            room -= len(parts[-1])
+    return introduction + "".join(parts)
+
+
+def _counts(passage: Passage, best: Passage) -> bool:
+    """Whether it is as good as the best. Beside one that holds a code which is asked for, only another code does."""
+    if passage is best:
+        return True
+    if best.identifiers and set(passage.identifiers) <= set(best.identifiers):
+        return False
+    return passage.relevance >= SECOND_PASSAGE_SHARE * best.relevance
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    words: frozenset[str]
+    keys: frozenset[str]
+
+    @classmethod
+    def of(cls, question: str) -> _Wanted:
+        return cls(frozenset(_words(question)), frozenset(asked(question).keys))
+
+    def count(self, text: str) -> int:
+        """How much of what is wanted a text has."""
+        held = len(self.keys.intersection(keys_of(text))) if self.keys else 0
+        return len(_words(text) & self.words) + _IDENTIFIER_COUNTS * bool(held)
+
+
+def _words(text: str) -> set[str]:
+    """Words for comparing, cut to what inflection rarely touches; wide scripts as pairs of characters."""
+    words = {word[:5] if len(word) > 5 else word for word in _WORD.findall(text.lower()) if word not in _COMMON}
+    pairs = {run[i : i + 2] for run in _WIDE.findall(text) for i in range(max(len(run) - 1, 1))}
+    return words | pairs
+
+
+def _best(text: str, wanted: _Wanted, chars: int) -> str:
+    """The statements that share most with the question, in their own order; cut with … if one is too long. Of a table's
+    rows only those that share most: a row that shares less is about something else."""
+    statements = list(_statements(text))
+    if not statements:
+        return ""
+    counts = [wanted.count(statement.text) for statement in statements]
+    order = sorted(range(len(statements)), key=lambda i: (-counts[i], i))
+    chosen: dict[int, str] = {}
+    for i in order[:STATEMENTS_MAX]:
+        statement = statements[i]
+        if chosen and (not counts[i] or _shares_less(statement, counts[i], counts[order[0]])):
+            break
+        written = _written(statement, wanted, chars)
+        if sum(map(len, chosen.values())) + len(written) + 5 * len(chosen) <= chars:
+            chosen[i] = written
+    if not chosen:
+        cut = statements[order[0]].text[: max(chars - 1, 0)]
+        return (cut.rsplit(" ", 1)[0] if " " in cut else cut) + "…"
+    captions = {statements[i].caption for i in chosen}
+    places = [i for i in sorted(chosen) if len(chosen) == 1 or statements[i].text not in captions]
+    said = chosen[places[0]]
+    for before, i in pairwise(places):
+        between = " … " if i > before + 1 else "; " if statements[i].fields else " "
+        said += between + chosen[i]
+    return said
+
+
+def _shares_less(statement: _Statement, count: int, best: int) -> bool:
+    return count < best if statement.fields else best >= _IDENTIFIER_COUNTS > count
+
+
+def _written(statement: _Statement, wanted: _Wanted, chars: int) -> str:
+    """A statement as it is quoted. A row that is too long keeps its first field and those that share most with the
+    question, and says by … that there are more."""
+    if not statement.fields or len(statement.text) <= chars:
+        return statement.text
+    lead = f"{statement.caption} – " if statement.caption and 2 * len(statement.caption) < chars else ""
+    fields = [f"{name}: {value}" if name else value for name, value in statement.fields]
+    order = sorted(range(len(fields)), key=lambda i: (i > 0, -len(_words(fields[i]) & wanted.words), i))
+    kept: list[int] = []
+    left = chars - len(lead) - 3
+    for i in order:
+        if len(fields[i]) + 2 <= left:
+            kept.append(i)
+            left -= len(fields[i]) + 2
+    return lead + "; ".join(fields[i] for i in sorted(kept)) + "; …" if kept else statement.text
+
+
+def _statements(text: str) -> Iterator[_Statement]:
+    """Sentences, rows of tables, and records that are written as `column: value` lines."""
+    lines = text.split("\n")
+    at, plain = 0, 0  # plain: where the lines begin that are no table
+    while at < len(lines):
+        if not begins_table(lines, at):
+            at += 1
+            continue
+        yield from _of_text(lines[plain:at])
+        caption, names = _caption(lines[plain:at]), [_bare(name) for name in cells_of(lines[at])]
+        at += 2
+        while at < len(lines) and "|" in lines[at]:
+            yield _row(names, [_bare(cell) for cell in cells_of(lines[at])], caption)
+            at += 1
+        plain = at
+    yield from _of_text(lines[plain:])
+
+
+def _row(names: Sequence[str], cells: Sequence[str], caption: str) -> _Statement:
+    padded = [*names, *[""] * (len(cells) - len(names))]
+    return _record([(name, cell) for name, cell in zip(padded, cells, strict=False) if cell], caption)
+
+
+def _record(fields: Sequence[tuple[str, str]], caption: str = "") -> _Statement:
+    said = "; ".join(f"{name}: {value}" if name else value for name, value in fields)
+    return _Statement(f"{caption} – {said}" if caption else said, tuple(fields), caption)
+
+
+def _caption(above: Sequence[str]) -> str:
+    """The short paragraph above a table, as tabled.py takes it."""
+    said: list[str] = []
+    for line in reversed(above):
+        if line.strip():
+            said.insert(0, line)
+        elif said:
+            break
+    caption = " ".join(map(_bare, said)).rstrip(":")
+    return caption if len(caption) <= LEAD_CHARS and not (said and said[0].startswith("#")) else ""
+
+
+def _of_text(lines: Sequence[str]) -> Iterator[_Statement]:
+    """Paragraphs as sentences; one whose lines are all fields is a record."""
+    for paragraph in "\n".join(lines).split("\n\n"):
+        rows = [line.strip() for line in paragraph.split("\n") if line.strip()]
+        fields = [_FIELD.fullmatch(row) for row in rows]
+        named = [(_bare(found[1]), _bare(found[2])) for found in fields if found is not None]
+        if len(rows) > 1 and len({name for name, _ in named}) == len(rows):
+            yield _record(named)
+            continue
+        for sentence in _SENTENCE.split(paragraph):
+            if plain := _bare(sentence):
+                yield _Statement(plain)
+
+
+def _bare(text: str) -> str:
+    """On one line, without marks of Markdown and footnotes."""
+    plain = re.sub(r"\s+", " ", without_marks(text)).strip().lstrip("#>*-•").strip()
+    return plain.replace("**", "").replace("`", "").replace("\\|", "|")

@@ -1,0 +1,117 @@
+"""Questions about the asker's own case are told from those that documents answer, in 17 languages."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shared.triage import own_case, texts
+from shared.triage.own_case_words import WORDS
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Where is my order 10023841?",
+        "cancel my subscription for account 55",
+        "Wo ist meine Bestellung 10023841?",
+        "order 10023841 hasn't arrived",
+        "¿Dónde está mi pedido 10023841?",
+        "Где моя посылка 12345678?",
+        "What's the status of order #10023841",
+        "my order AB-12345 is late",
+        "status of booking 55821",
+        "Bestellung Nr. 10023841 ist noch nicht da",
+        "我的订单10023841在哪里",
+    ],
+)
+def test_a_case_that_is_named_by_its_number_is_known_as_such(question: str) -> None:
+    assert own_case.judge(question) == "reference"
+    assert own_case.has_reference(f"hello there\n{question}")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "wo bleibt mein Paket",
+        "Où est ma commande ?",
+        "Cadê meu pedido?",
+        "dov'è il mio ordine",
+        "waar blijft mijn pakket",
+        "gdzie jest moja paczka",
+        "где мой заказ",
+        "де моє замовлення",
+        "siparişim nerede",
+        "أين طلبي؟",
+        "मेरा ऑर्डर कहाँ है",
+        "di mana pesanan saya",
+        "注文した商品がまだ届きません",
+        "제 주문 어디 있나요",
+        "我的订单在哪里",
+        "has my refund been processed yet",
+        "when will my parcel arrive",
+        "cancel my order",
+        "when do I get my money",
+        "wheres my stuff??",
+    ],
+)
+def test_a_case_without_a_number_is_told_by_words_of_its_language(question: str) -> None:
+    assert own_case.judge(question) == "status"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I cancel my order?",
+        "Where can I see my order?",
+        "Wie kann ich meine Bestellung stornieren?",
+        "Can I return order within 30 days?",
+        "can I order 1000 pieces",
+        "How long does delivery take?",
+        "Do you ship to Norway?",
+        "Wo sehe ich meine Bestellung?",
+        "what is your refund policy",
+        "Can I change my delivery address?",
+        "Wann kommt der Bus",
+        "How much is AX-1234-B?",
+        "kann ich mein Paket umleiten",
+        "¿Cómo puedo cancelar mi pedido?",
+        "comment annuler ma commande",
+        "где можно посмотреть мой заказ",
+        "注文をキャンセルする方法",
+        "如何取消我的订单",
+        "where do you deliver",
+        "Can an order be cancelled?",
+        "When are parcels delivered?",
+        "Which payment methods are there",
+        "how do i track my order 10023841",
+        "my washing machine shows E18",
+        "Where is your store?",
+        "Is my data safe?",
+        "what does my policy cover",
+        "2024 order form",
+    ],
+)
+def test_how_things_are_done_and_what_is_for_everybody_is_no_own_case(question: str) -> None:
+    assert own_case.judge(question) is None
+
+
+def test_there_are_words_for_each_language_that_there_are_texts_in() -> None:
+    assert WORDS.keys() == texts.LANGUAGES
+    assert {frozenset(roles) for roles in WORDS.values()} == {
+        frozenset(("own", "case", "own_case", "status", "act", "how"))
+    }
+
+
+def test_long_texts_cost_little() -> None:
+    for text in (
+        "my order " * 50_000,
+        "1" * 500_000,
+        "a-" * 200_000,
+        "\n" * 100_000 + "my order 123456",
+        "क" * 100_000,
+    ):
+        started = time.process_time()
+        own_case.judge(text)
+        assert time.process_time() - started < 2

@@ -1,0 +1,63 @@
+"""What is quoted of tables: the row that is asked for, with its columns and caption, within the limits of a part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared.knowledge import chunk
+from shared.knowledge.quote import QUOTE_MAX_CHARS, quote
+from shared.model import Passage
+
+PARTS = [
+    f"| {name} {n} | series {n % 7} | {n}.50 | {n % 20} |" for n in range(100, 180) for name in ("spindle", "guard")
+]
+TABLE = "\n".join(["Prices with tax.", "", "| part | fits | price EUR | delivery days |", "|---|---|---|---|", *PARTS])
+
+
+def passage(text: str, identifiers: tuple[str, ...] = (), relevance: float = 0.9) -> Passage:
+    return Passage(1, 1, "Parts", 0, text, 1.0, relevance, identifiers=identifiers)
+
+
+@pytest.mark.parametrize("n", [100, 123, 179])
+def test_each_row_of_a_long_table_is_quoted_with_caption_and_columns(n: int) -> None:
+    [holding] = [part.text for part in chunk.parsed("Parts", TABLE).chunks if f"guard {n} " in part.text]
+    said = quote([passage(holding)], f"How long does delivery of guard {n} take?", "Found:")
+    assert said == (
+        f"Found:\n“Prices with tax. – part: guard {n}; fits: series {n % 7}; price EUR: {n}.50; "
+        f"delivery days: {n % 20}” [1]"
+    )
+
+
+def test_a_record_of_a_list_is_quoted_whole_and_no_other_ones_value() -> None:
+    text = "sku: AX-1000-A\nproduct: drill\nprice EUR: 20.00\n\nsku: AX-1001-A\nproduct: drill\nprice EUR: 30.00"
+    assert quote([passage(text)], "price of the drill ax1001a in EUR", "") == (
+        "\n“sku: AX-1001-A; product: drill; price EUR: 30.00” [1]"
+    )
+
+
+def test_two_codes_in_one_question_are_both_quoted_and_no_third() -> None:
+    one, two, three = (f"| code | price |\n|---|---|\n| AX-100{n}-A | {n}.00 |" for n in range(3))
+    found = [passage(one, ("AX-1000-A",)), passage(two, ("ax1001a",)), passage(three)]
+    assert quote(found, "AX-1000-A or ax1001a?", "") == (
+        "\n“code: AX-1000-A; price: 0.00” [1]\n“code: AX-1001-A; price: 1.00” [2]"
+    )
+    assert "[2]" not in quote([found[0], replace(found[1], identifiers=())], "AX-1000-A?", "")
+
+
+def test_a_row_that_is_too_long_keeps_its_name_and_what_is_asked_for() -> None:
+    names = " | ".join(f"column {n}" for n in range(40))
+    row = " | ".join(["guard 7", *(f"value {n} of many words" for n in range(1, 40))])
+    said = quote([passage(f"| {names} |\n|{'---|' * 40}\n| {row} |")], "what is column 39 of guard 7", "Found:")
+    assert len(said) <= QUOTE_MAX_CHARS
+    assert "column 0: guard 7" in said
+    assert "column 39: value 39 of many words" in said
+    assert "…" in said
+
+
+def test_what_is_not_said_of_the_rows_is_not_quoted_beside_the_one_that_is() -> None:
+    text = "# Rates\nPer night.\n\n| month | single | double |\n|---|---|---|\n| March | 80 | 120 |\n| May | 90 | 130 |"
+    said = quote([passage(text)], "How much is a double room in March?", "")
+    assert "month: March; single: 80; double: 120" in said
+    assert "May" not in said
