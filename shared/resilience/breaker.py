@@ -1,56 +1,112 @@
 """Circuit breakers: after repeated failures a service is not called for a while, then tried with one call.
 
-pybreaker keeps the state and the counts. This module adds what it lacks: exactly one trial call while half-open (it
-lets every call through), outcomes that say nothing about the service (its excluded exceptions count as successes), and
-no lock while a call runs.
+Each is a pybreaker.CircuitBreaker with its states, transitions, counts and listeners. Added is what pybreaker lacks:
+exactly one trial call while half-open (it lets every call through), outcomes that say nothing about the service (its
+excluded exceptions count as successes), and no lock while a call runs. tests/unit/test_pybreaker.py holds the private
+methods of pybreaker that are used here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
-from typing import Literal
+from typing import Any, cast
 
 import pybreaker
-import structlog
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable
-from shared.resilience import metrics
+from shared.resilience.breakers import Changes, Registry
 
-log = structlog.get_logger(__name__)
-
-State = Literal["closed", "open", "half-open"]
+Neutral = Callable[[BaseException], bool]
+"""Whether an error says nothing about the service."""
 
 FAILURES_TO_OPEN = 5
 OPEN_FOR_S = 60.0
 PROBE_RETRY_AFTER_S = 1.0
 """What other callers are told while a trial call is under way."""
+CALLED_OFF = (asyncio.CancelledError, Cancelled, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class BreakerOpen(ModelUnavailable):
     """The call was not made. retry_after_s: until the next trial call is allowed."""
 
 
-class _Outcome(Exception):
-    """Stands for a call's failure inside pybreaker; never raised to callers."""
+class Snapshot(pybreaker.CircuitMemoryStorage):
+    """What a process knows of a breaker: failures in a row, and until when (monotonic) it is open, half-open then.
+
+    Where the fleet shares the breaker it is the fleet's state as it was last seen: when (seen_at_s), and its number
+    (era). Reading it is never I/O."""
+
+    def __init__(self, clock: Clock, open_for_s: float) -> None:
+        super().__init__(pybreaker.STATE_CLOSED)
+        self._clock, self._open_for_s = clock, open_for_s
+        self.open_until_s: float | None = None
+        self.seen_at_s: float | None = None
+        self.era = 0
+
+    @property
+    def state(self) -> str:
+        if self.open_until_s is None:
+            return pybreaker.STATE_CLOSED
+        return pybreaker.STATE_OPEN if self.wait_s > 0 else pybreaker.STATE_HALF_OPEN
+
+    @state.setter
+    def state(self, state: str) -> None:
+        self.open_until_s = None if state == pybreaker.STATE_CLOSED else self._clock.monotonic_s() + self._open_for_s
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until a trial call is due, 0 if one is or while closed."""
+        return 0.0 if self.open_until_s is None else max(0.0, self.open_until_s - self._clock.monotonic_s())
 
 
-def _succeed() -> None:
-    return None
+class _Counted(pybreaker.CircuitBreakerState):
+    def _handle_error(self, exc: BaseException, reraise: bool = True) -> None:  # type: ignore[override]
+        """As pybreaker's, but what is no failure counts as nothing, where pybreaker counts a success."""
+        if self._breaker.is_system_error(exc):
+            super()._handle_error(exc, reraise=False)
 
 
-def _fail() -> None:
-    raise _Outcome
+class _Closed(_Counted, pybreaker.CircuitClosedState):
+    pass
 
 
-class Breaker:
+class _Open(_Counted, pybreaker.CircuitOpenState):
+    def before_call(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        wait_s = cast(Breaker, self._breaker).known.wait_s
+        raise BreakerOpen(f"{self._breaker.name}: breaker open", retry_after_s=wait_s)
+
+
+class _HalfOpen(_Counted, pybreaker.CircuitHalfOpenState):
+    trying = False
+
+    def before_call(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        if self.trying:
+            words = f"{self._breaker.name}: trial call under way"
+            raise BreakerOpen(words, retry_after_s=PROBE_RETRY_AFTER_S)
+        self.trying = True
+
+    def _handle_error(self, exc: BaseException, reraise: bool = True) -> None:  # type: ignore[override]
+        self.trying = False
+        super()._handle_error(exc, reraise=False)
+
+
+_STATES: dict[str, type[Admitted]] = {
+    pybreaker.STATE_CLOSED: _Closed,
+    pybreaker.STATE_OPEN: _Open,
+    pybreaker.STATE_HALF_OPEN: _HalfOpen,
+}
+Admitted = _Closed | _Open | _HalfOpen
+"""The state that let a call through. Each change makes a new one, so that a call from before it cannot undo it."""
+
+
+class Breaker(pybreaker.CircuitBreaker):
     """One service's breaker, for all threads and event loops of a process.
 
     neutral(error): True for an error that says nothing about the service. A cancelled call is always neutral.
+    current_state: what the next caller would find, as `State`.
     """
 
     def __init__(
@@ -60,30 +116,20 @@ class Breaker:
         failures: int = FAILURES_TO_OPEN,
         open_for_s: float = OPEN_FOR_S,
         clock: Clock | None = None,
-        neutral: Callable[[BaseException], bool] = lambda error: False,
+        neutral: Neutral = lambda error: False,
+        changes: Changes | None = None,
     ) -> None:
-        self.name = name
-        self._open_for_s = open_for_s
         self._clock = clock or SystemClock()
-        self._neutral = neutral
-        self._lock = threading.Lock()
-        self._counts = pybreaker.CircuitMemoryStorage(pybreaker.STATE_CLOSED)
-        # Nothing is settled while it is open, so its own timer, which reads the wall clock, is never asked.
-        self._machine = pybreaker.CircuitBreaker(
-            state_storage=self._counts, fail_max=failures, throw_new_error_on_trip=False
-        )
-        metrics.BREAKERS_OPEN.set(0.0, name)
-        self._opened_at_s = 0.0
-        self._era = 0  # grows with each change of state, so that a call from before it cannot undo it
-        self._probing = False
+        self.known = Snapshot(self._clock, open_for_s)
+        super().__init__(
+            fail_max=failures, reset_timeout=open_for_s, exclude=cast(Any, [*CALLED_OFF, neutral]),
+            listeners=[changes or Changes(name)], state_storage=self.known, name=name, throw_new_error_on_trip=False,
+        )  # fmt: skip
 
-    @property
-    def state(self) -> State:
-        """Return the state that the next caller would find: an open breaker whose time is over is half-open."""
-        with self._lock:
-            if self._machine.current_state == pybreaker.STATE_OPEN and self._wait_s() <= 0:
-                return "half-open"
-            return self._machine.current_state  # type: ignore[return-value]
+    def _create_new_state(
+        self, new_state: str, prev_state: pybreaker.CircuitBreakerState | None = None, notify: bool = False
+    ) -> Admitted:
+        return _STATES[new_state](self, prev_state=prev_state, notify=notify)
 
     @contextmanager
     def calling(self) -> Iterator[None]:
@@ -91,16 +137,18 @@ class Breaker:
 
         Raises BreakerOpen without running the block while the breaker is open or its trial call is under way.
         """
-        era = self.admit()
+        admitted = self.admit()
         try:
             yield
-        except (asyncio.CancelledError, Cancelled, GeneratorExit, KeyboardInterrupt, SystemExit):
-            self.settle(era, None)
-            raise
         except BaseException as error:
-            self.settle(era, None if self._neutral(error) else False)
+            self.settle(admitted, error)
             raise
-        self.settle(era, True)
+        self.settle(admitted)
+
+    def call(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """As pybreaker's, without its lock while func runs."""
+        with self.calling():
+            return func(*args, **kwargs)
 
     @asynccontextmanager
     async def guarding(self) -> AsyncIterator[None]:
@@ -108,89 +156,56 @@ class Breaker:
         with self.calling():
             yield
 
-    def align(self, *, failures: int, open_for_s: float | None) -> None:
-        """Take over another breaker's state: closed with this number of failures, or open for another open_for_s (0: a
-        trial call is due). If the state changes, the outcomes of calls under way are ignored."""
-        with self._lock:
-            before = self._machine.current_state
-            if open_for_s is not None:
-                self._opened_at_s = self._clock.monotonic_s() - self._open_for_s + open_for_s
-                if before != pybreaker.STATE_OPEN:
-                    self._machine.open()
-            else:
-                if before != pybreaker.STATE_CLOSED:
-                    self._machine.close()
-                self._counts.reset_counter()
-                for _ in range(failures):
-                    self._counts.increment_counter()
-            if self._machine.current_state != before:
-                self._change()
-
     @property
     def failures(self) -> int:
         """Return the number of failures in a row, while closed."""
-        return int(self._counts.counter)
+        return self.fail_counter
 
     def open_for_s(self) -> float | None:
         """Return the seconds until a trial is due, 0 if one is; None while closed."""
         with self._lock:
-            if self._machine.current_state == pybreaker.STATE_CLOSED:
-                return None
-            return max(0.0, self._wait_s())
+            return None if self.known.open_until_s is None else self.known.wait_s
 
-    def _wait_s(self) -> float:
-        return self._opened_at_s + self._open_for_s - self._clock.monotonic_s()
+    def align(self, *, failures: int, open_for_s: float | None) -> None:
+        """Take over another breaker's state: closed with this number of failures, or open for another open_for_s (0: a
+        trial call is due). If the state changes, the outcomes of calls under way are ignored."""
+        with self._lock:
+            self.known.open_until_s = None if open_for_s is None else self._clock.monotonic_s() + open_for_s
+            assert self.state  # reading it follows the storage, and tells the listeners
+            if open_for_s is None:
+                self.known.reset_counter()
+                for _ in range(failures):
+                    self.known.increment_counter()
 
-    def admit(self) -> int:
-        """Let a call through, for callers that cannot use calling(); pass the returned era to settle(). Raises
+    def admit(self) -> Admitted:
+        """Let a call through, for callers that cannot use calling(); pass what is returned to settle(). Raises
         BreakerOpen."""
         with self._lock:
-            if self._machine.current_state == pybreaker.STATE_OPEN:
-                wait_s = self._wait_s()
-                if wait_s > 0:
-                    raise BreakerOpen(f"{self.name}: breaker open", retry_after_s=wait_s)
-                self._machine.half_open()
-                self._change()
-            if self._machine.current_state == pybreaker.STATE_HALF_OPEN:
-                if self._probing:
-                    raise BreakerOpen(f"{self.name}: trial call under way", retry_after_s=PROBE_RETRY_AFTER_S)
-                self._probing = True
-            return self._era
+            self.state.before_call(lambda: None)
+            return cast(Admitted, self.state)
 
-    def settle(self, era: int | None, succeeded: bool | None) -> None:
-        """Count a call's outcome.
+    def settle(self, admitted: Admitted | None, error: BaseException | None = None) -> None:
+        """Count a call's outcome; error: None if it succeeded. An error that says nothing about the service counts as
+        nothing; a trial call then makes way for the next one.
 
-        succeeded: None if the call says nothing about the service; a trial call then makes way for the next one.
-        era: from admit(); None for a call that another breaker let through, which counts while this one is closed.
+        admitted: from admit(); None for a call that another breaker let through, which counts while this one is closed.
         """
         with self._lock:
-            closed = self._machine.current_state == pybreaker.STATE_CLOSED
-            if era != self._era and not (era is None and closed):
+            state = self.state
+            if state is not admitted and not (admitted is None and state.name == pybreaker.STATE_CLOSED):
                 return
-            self._probing = False
-            if succeeded is None:
+            if error is None:
+                state._handle_success()
                 return
-            before = self._machine.current_state
             try:
-                self._machine.call(_succeed if succeeded else _fail)
-            except _Outcome:
-                pass  # raised by _fail() so that pybreaker counts a failure
-            if self._machine.current_state != before:
-                if self._machine.current_state == pybreaker.STATE_OPEN:
-                    self._opened_at_s = self._clock.monotonic_s()
-                self._change()
-
-    def _change(self) -> None:
-        self._era += 1
-        self._probing = False
-        state = str(self._machine.current_state)
-        log.warning("breaker_changed", breaker=self.name, state=state)
-        metrics.BREAKER_CHANGES.inc(self.name, state)
-        metrics.BREAKERS_OPEN.set(float(state == pybreaker.STATE_OPEN), self.name)
+                state._handle_error(error, reraise=False)
+            except BaseException as raised:
+                if raised is not error:  # pybreaker raises the call's own error when that opens the breaker
+                    raise
 
 
-class Breakers:
-    """The breakers of a process, one for each (provider, model)."""
+class Breakers(Registry[Breaker]):
+    """Breakers that no other process shares."""
 
     def __init__(
         self,
@@ -198,21 +213,12 @@ class Breakers:
         failures: int = FAILURES_TO_OPEN,
         open_for_s: float = OPEN_FOR_S,
         clock: Clock | None = None,
-        neutral: Callable[[BaseException], bool] = lambda error: False,
+        neutral: Neutral = lambda error: False,
+        kind: str | None = None,
     ) -> None:
-        self._make: Callable[[str], Breaker] = partial(
-            Breaker, failures=failures, open_for_s=open_for_s, clock=clock, neutral=neutral
-        )
-        self._lock = threading.Lock()
-        self._breakers: dict[tuple[str, str], Breaker] = {}
+        def make(name: str, changes: Changes) -> Breaker:
+            return Breaker(
+                name, failures=failures, open_for_s=open_for_s, clock=clock, neutral=neutral, changes=changes
+            )
 
-    def of(self, provider: str, model: str) -> Breaker:
-        with self._lock:
-            if (provider, model) not in self._breakers:
-                self._breakers[provider, model] = self._make(f"{provider}/{model}")
-            return self._breakers[provider, model]
-
-    def states(self) -> dict[tuple[str, str], State]:
-        with self._lock:
-            breakers = dict(self._breakers)
-        return {key: breaker.state for key, breaker in breakers.items()}
+        super().__init__(make, kind)

@@ -1,8 +1,8 @@
 """Circuit breakers that all processes share: five failures anywhere open one everywhere, and one process tries again.
 
-The shared state is kept in Redis and changed by Lua scripts, by the server's clock. Each process also has a breaker of
-its own that follows the shared one. While Redis is unavailable the process goes on with its own, and reports what
-happened once Redis is back.
+The fleet's state is kept in Redis and changed by Lua scripts alone, by the server's clock; they are awaited before and
+after a call. Each process' breaker (breaker.py) has a snapshot of it as its storage, and follows. While Redis is
+unavailable the process goes on from that snapshot, and reports what happened once Redis is back.
 """
 
 from __future__ import annotations
@@ -14,14 +14,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pybreaker
 import redis
 import redis.asyncio
 import structlog
 
 from shared.clock import Clock, SystemClock
-from shared.errors import Cancelled
-from shared.resilience.breaker import FAILURES_TO_OPEN, OPEN_FOR_S, PROBE_RETRY_AFTER_S, Breaker, BreakerOpen, State
-from shared.resilience.breaker_scripts import ADMIT, MERGE, OPEN, SETTLE, TRIAL_OF_ANOTHER, TRIAL_YOURS
+from shared.resilience.breaker import (
+    CALLED_OFF,
+    FAILURES_TO_OPEN,
+    OPEN_FOR_S,
+    PROBE_RETRY_AFTER_S,
+    Admitted,
+    Breaker,
+    BreakerOpen,
+    Neutral,
+)
+from shared.resilience.breaker_scripts import ADMIT, CLOSED, MERGE, OPEN, SETTLE, TRIAL_OF_ANOTHER, TRIAL_YOURS
+from shared.resilience.breakers import Changes, Registry
 
 log = structlog.get_logger(__name__)
 
@@ -39,23 +49,12 @@ Script = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """The shared state as Redis last told it. at_s: when, monotonic. open_until_s: monotonic, None while closed. era:
-    the number of this state. failures: in a row, while closed."""
-
-    at_s: float
-    era: int
-    open_until_s: float | None
-    failures: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Ticket:
-    """Who let a call through: the shared breaker (era, and a token for the trial call) or this process's own."""
+    """Who let a call through: the fleet (era, and a token for the trial call) or this process alone (admitted)."""
 
     era: int | None = None
     token: str | None = None
-    local_era: int | None = None
+    admitted: Admitted | None = None
 
 
 class _Scripts:
@@ -91,29 +90,22 @@ class _Scripts:
         return [int(value) for value in told]
 
 
-class SharedBreaker:
-    """The shared breaker of one service. Used on one event loop."""
+class SharedBreaker(Breaker):
+    """The shared breaker of one service, as this process knows it. Used on one event loop, by guarding()."""
 
     def __init__(
-        self, name: str, scripts: _Scripts, local: Breaker, *, failures: int, open_for_s: float, probe_ttl_s: float,
-        refresh_s: float, clock: Clock, neutral: Callable[[BaseException], bool],
-        later: Callable[[Coroutine[Any, Any, Any]], None],
+        self, name: str, scripts: _Scripts, *, failures: int, open_for_s: float, probe_ttl_s: float, refresh_s: float,
+        clock: Clock, neutral: Neutral, changes: Changes, later: Callable[[Coroutine[Any, Any, Any]], None],
     ) -> None:  # fmt: skip
-        self.name = name
-        self._scripts, self._local, self._clock, self._neutral, self._later = scripts, local, clock, neutral, later
+        super().__init__(name, failures=failures, open_for_s=open_for_s, clock=clock, neutral=neutral, changes=changes)
+        self._scripts, self._later = scripts, later
         self._open_for_s, self._refresh_s = open_for_s, refresh_s
         # The braces are a Redis Cluster's hash tag: both keys are on the same node.
         self._keys = [f"{PREFIX}{{{name}}}", f"{PREFIX}{{{name}}}:probe"]
         self._numbers: list[int | str] = [round(open_for_s * 1e6), round(probe_ttl_s * 1000), failures]
-        self._seen: _Seen | None = None
         self._alone = False  # outcomes were counted that Redis has not been told
         self._alone_failures = 0
         self._alone_succeeded = False
-
-    @property
-    def state(self) -> State:
-        """Return the state that this process last saw."""
-        return self._local.state
 
     @asynccontextmanager
     async def guarding(self) -> AsyncIterator[None]:
@@ -125,25 +117,24 @@ class SharedBreaker:
         ticket = await self._admit()
         try:
             yield
-        except (asyncio.CancelledError, Cancelled, GeneratorExit, KeyboardInterrupt, SystemExit):
-            self._abandon(ticket)
+        except CALLED_OFF as error:
+            self._abandon(ticket, error)
             raise
         except BaseException as error:
-            await self._settle(ticket, None if self._neutral(error) else False)
+            await self._settle(ticket, error)
             raise
-        await self._settle(ticket, True)
+        await self._settle(ticket)
 
     # -------------------------------------------------------------- before a call
 
     async def _admit(self) -> _Ticket:
-        seen, now_s = self._seen, self._clock.monotonic_s()
-        if seen is not None and not self._alone and now_s - seen.at_s < self._refresh_s:
-            if seen.open_until_s is None:
-                return _Ticket(era=seen.era)
-            if seen.open_until_s > now_s:
-                raise BreakerOpen(f"{self.name}: breaker open", retry_after_s=seen.open_until_s - now_s)
+        if self._is_fresh():
+            if self.known.state == pybreaker.STATE_CLOSED:
+                return _Ticket(era=self.known.era)
+            if self.known.wait_s > 0:
+                raise BreakerOpen(f"{self.name}: breaker open", retry_after_s=self.known.wait_s)
         if self._alone and not await self._merge():
-            return _Ticket(local_era=self._local.admit())
+            return _Ticket(admitted=self.admit())
         token = uuid.uuid4().hex
         try:
             told = await self._scripts.ask(self._scripts.admit, self._keys, [*self._numbers, token])
@@ -151,81 +142,80 @@ class SharedBreaker:
             self._release_later(token)  # it may have been granted
             raise
         if told is None:
-            return _Ticket(local_era=self._local.admit())
+            return _Ticket(admitted=self.admit())
         return self._admitted(told, token)
 
+    def _is_fresh(self) -> bool:
+        """Return whether what is known is the fleet's state of a moment ago."""
+        seen_at_s = self.known.seen_at_s
+        return seen_at_s is not None and not self._alone and self._clock.monotonic_s() - seen_at_s < self._refresh_s
+
     def _admitted(self, told: list[int], token: str) -> _Ticket:
-        state, seen = told[0], self._see(told)
+        state, era = told[0], self._see(told)
         if state == OPEN:
             raise BreakerOpen(f"{self.name}: breaker open", retry_after_s=told[1] / 1e6)
         if state == TRIAL_OF_ANOTHER:
             raise BreakerOpen(f"{self.name}: trial call under way", retry_after_s=PROBE_RETRY_AFTER_S)
-        return _Ticket(era=seen.era, token=token if state == TRIAL_YOURS else None)
+        return _Ticket(era=era, token=token if state == TRIAL_YOURS else None)
 
-    def _see(self, told: list[int]) -> _Seen:
-        """Remember the state that Redis returned, and give it to this process's own breaker."""
+    def _see(self, told: list[int]) -> int:
+        """Remember the fleet's state as Redis told it; pybreaker follows. Returns its era."""
         state, wait_us, failures, era = told
-        now_s = self._clock.monotonic_s()
-        closed = state not in (OPEN, TRIAL_YOURS, TRIAL_OF_ANOTHER)
-        self._local.align(failures=failures, open_for_s=None if closed else wait_us / 1e6)
-        self._seen = _Seen(now_s, era, None if closed else now_s + wait_us / 1e6, failures)
-        return self._seen
+        self.align(failures=failures, open_for_s=None if state == CLOSED else wait_us / 1e6)
+        self.known.seen_at_s, self.known.era = self._clock.monotonic_s(), era
+        return era
 
     # -------------------------------------------------------------- after a call
 
-    async def _settle(self, ticket: _Ticket, succeeded: bool | None) -> None:
+    async def _settle(self, ticket: _Ticket, error: BaseException | None = None) -> None:
+        counts = error is None or self.is_system_error(error)
         if ticket.era is None:
-            self._local.settle(ticket.local_era, succeeded)
-            self._count_alone(succeeded)
+            self.settle(ticket.admitted, error)
+            self._count_alone(counts, error)
             return
-        if ticket.token is None and (succeeded is None or (succeeded and self._is_news_to_nobody(ticket))):
+        if ticket.token is None and (not counts or (error is None and self._is_news_to_nobody(ticket))):
             return
         told = None
         if not self._alone or await self._merge():
-            told = await self._tell(ticket, succeeded)
+            told = await self._tell(ticket, "nothing" if not counts else "ok" if error is None else "failed")
         if told is not None:
             self._see(told)
             return
         if ticket.token is None:
-            self._local.settle(None, succeeded)
-        elif succeeded is not None:  # a trial call's outcome, while Redis is unavailable
-            self._local.align(failures=0, open_for_s=None if succeeded else self._open_for_s)
-        self._count_alone(succeeded)
+            self.settle(None, error)
+        elif counts:  # a trial call's outcome, while Redis is unavailable
+            self.align(failures=0, open_for_s=None if error is None else self._open_for_s)
+        self._count_alone(counts, error)
 
     def _is_news_to_nobody(self, ticket: _Ticket) -> bool:
         """Return whether a success need not be reported: no failure is counted, as this process saw a moment ago."""
-        seen = self._seen
-        if seen is None or self._alone or seen.open_until_s is not None or seen.failures or seen.era != ticket.era:
-            return False
-        return self._clock.monotonic_s() - seen.at_s < self._refresh_s
+        return self._is_fresh() and self.open_for_s() is None and not self.failures and self.known.era == ticket.era
 
-    async def _tell(self, ticket: _Ticket, succeeded: bool | None) -> list[int] | None:
-        outcome = {True: "ok", False: "failed", None: "nothing"}[succeeded]
+    async def _tell(self, ticket: _Ticket, outcome: str) -> list[int] | None:
         args = [*self._numbers, ticket.token or "", outcome, ticket.era or 0]
         return await self._scripts.ask(self._scripts.settle, self._keys, args)
 
-    def _abandon(self, ticket: _Ticket) -> None:
+    def _abandon(self, ticket: _Ticket, error: BaseException) -> None:
         if ticket.era is None:
-            self._local.settle(ticket.local_era, None)
+            self.settle(ticket.admitted, error)
         elif ticket.token is not None:
             self._release_later(ticket.token)
 
     def _release_later(self, token: str) -> None:
         """Give up a trial call's place without waiting for Redis. If that fails, the place expires by itself."""
-        self._later(self._tell(_Ticket(era=0, token=token), None))
+        self._later(self._tell(_Ticket(era=0, token=token), "nothing"))
 
     # -------------------------------------------------------------- while Redis is away
 
-    def _count_alone(self, succeeded: bool | None) -> None:
-        if succeeded is None:
-            return
-        self._alone = True
-        self._alone_failures = 0 if succeeded else self._alone_failures + 1
-        self._alone_succeeded |= succeeded
+    def _count_alone(self, counts: bool, error: BaseException | None) -> None:
+        if counts:
+            self._alone = True
+            self._alone_failures = 0 if error is None else self._alone_failures + 1
+            self._alone_succeeded |= error is None
 
     async def _merge(self) -> bool:
         """Report what was counted while Redis was unavailable; False while it still is."""
-        open_for_s = self._local.open_for_s()
+        open_for_s = self.open_for_s()
         failures, succeeded = self._alone_failures, self._alone_succeeded
         # Taken out during the report, so that concurrent calls do not report it twice.
         self._alone_failures, self._alone_succeeded = 0, False
@@ -245,8 +235,8 @@ class SharedBreaker:
         return True
 
 
-class SharedBreakers:
-    """The shared breakers as one process sees them, one for each (provider, model).
+class SharedBreakers(Registry[SharedBreaker]):
+    """The shared breakers as one process sees them, one for each (provider, model), or (host, account) of a kind.
 
     client: redis-py's asyncio client, with short timeouts and no retries; closed by aclose(). The constructor does not
     use it, so a process can start while Redis is down. probe_ttl_s: after this time the place of a trial call is free
@@ -256,32 +246,20 @@ class SharedBreakers:
     def __init__(
         self, client: redis.asyncio.Redis, *, failures: int = FAILURES_TO_OPEN, open_for_s: float = OPEN_FOR_S,
         probe_ttl_s: float = PROBE_TTL_S, refresh_s: float = REFRESH_S, answer_within_s: float = ANSWER_WITHIN_S,
-        clock: Clock | None = None,
-        neutral: Callable[[BaseException], bool] = lambda error: False,
+        clock: Clock | None = None, neutral: Neutral = lambda error: False, kind: str | None = None,
     ) -> None:  # fmt: skip
-        self._client = client
-        self._clock = clock or SystemClock()
-        self._scripts = _Scripts(client, self._clock, answer_within_s)
-        self._failures, self._open_for_s, self._neutral = failures, open_for_s, neutral
-        self._probe_ttl_s, self._refresh_s = probe_ttl_s, refresh_s
-        self._breakers: dict[tuple[str, str], SharedBreaker] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        clock = clock or SystemClock()
+        scripts = _Scripts(client, clock, answer_within_s)
 
-    def of(self, provider: str, model: str) -> SharedBreaker:
-        if (provider, model) not in self._breakers:
-            name = f"{provider}/{model}"
-            local = Breaker(
-                name, failures=self._failures, open_for_s=self._open_for_s, clock=self._clock, neutral=self._neutral
-            )
-            self._breakers[provider, model] = SharedBreaker(
-                name, self._scripts, local, failures=self._failures, open_for_s=self._open_for_s,
-                probe_ttl_s=self._probe_ttl_s, refresh_s=self._refresh_s, clock=self._clock, neutral=self._neutral,
-                later=self._later,
+        def make(name: str, changes: Changes) -> SharedBreaker:
+            return SharedBreaker(
+                name, scripts, failures=failures, open_for_s=open_for_s, probe_ttl_s=probe_ttl_s, refresh_s=refresh_s,
+                clock=clock, neutral=neutral, changes=changes, later=self._later,
             )  # fmt: skip
-        return self._breakers[provider, model]
 
-    def states(self) -> dict[tuple[str, str], State]:
-        return {key: breaker.state for key, breaker in dict(self._breakers).items()}
+        super().__init__(make, kind)
+        self._client = client
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def aclose(self) -> None:
         """Wait (for a bounded time) until everything is reported, then close the client."""

@@ -126,7 +126,7 @@ def test_calling_off_and_neutral_errors_count_as_nothing(redis_url: str, error: 
                 await call(one.of("a", "m"), down())
             for _ in range(10):
                 await call(two.of("a", "m"), error)
-            assert one.of("a", "m").state == "closed"
+            assert one.of("a", "m").current_state == "closed"
             await call(one.of("a", "m"), down())  # the fifth: the others have not cleared the count
             assert await call(two.of("a", "m")) == "refused"
 
@@ -161,7 +161,7 @@ def test_of_twenty_callers_in_two_processes_exactly_one_makes_the_trial_call(red
 
 
 async def _is(breaker: SharedBreaker, state: str) -> bool:
-    return breaker.state == state
+    return breaker.current_state == state
 
 
 def test_a_failed_trial_opens_it_for_everybody_again(redis_url: str) -> None:

@@ -31,7 +31,7 @@ def opened(clock: FixedClock) -> Breaker:
 
 
 def state(breaker: Breaker) -> str:
-    return breaker.state
+    return breaker.current_state
 
 
 def refused(breaker: Breaker) -> bool:
@@ -243,7 +243,7 @@ def test_a_failed_trial_is_counted_from_its_end(clock: FixedClock) -> None:
     clock.advance(60)
     era = breaker.admit()
     clock.advance(10)
-    breaker.settle(era, False)
+    breaker.settle(era, ModelUnavailable())
     assert breaker.open_for_s() == 60.0
 
 
@@ -294,10 +294,10 @@ def test_a_call_from_before_two_changes_counts_in_neither_state(clock: FixedCloc
     fail(breaker)
     clock.advance(60)
     with breaker.calling():
-        breaker.settle(before, False)  # while another one's trial is under way
+        breaker.settle(before, ModelUnavailable())  # while another one's trial is under way
         assert state(breaker) == "half-open"
         assert refused(breaker)
-    breaker.settle(before, False)
+    breaker.settle(before, ModelUnavailable())
     assert (state(breaker), breaker.failures) == ("closed", 0)
 
 
@@ -311,7 +311,7 @@ def test_a_call_from_before_a_recovery_counts_for_nothing_in_the_next_one(clock:
     fail(breaker)
     clock.advance(60)
     with breaker.calling():
-        breaker.settle(before, True)
+        breaker.settle(before)
         assert state(breaker) == "half-open"
 
 
@@ -319,17 +319,17 @@ def test_taking_over_the_state_that_it_has_lets_calls_under_way_count(clock: Fix
     breaker = Breaker("x", clock=clock)
     era = breaker.admit()
     breaker.align(failures=2, open_for_s=None)
-    breaker.settle(era, False)
+    breaker.settle(era, ModelUnavailable())
     assert breaker.failures == 3
 
 
 def test_a_call_that_another_breaker_let_through_counts_only_while_this_one_is_closed(clock: FixedClock) -> None:
     breaker = Breaker("x", failures=2, clock=clock)
-    breaker.settle(None, False)
+    breaker.settle(None, ModelUnavailable())
     assert breaker.failures == 1
-    breaker.settle(None, False)
+    breaker.settle(None, ModelUnavailable())
     assert state(breaker) == "open"
     clock.advance(60)
     with breaker.calling():
-        breaker.settle(None, True)
+        breaker.settle(None)
         assert state(breaker) == "half-open"
