@@ -97,7 +97,9 @@ def _store(conn: Conn, company: int, model: LocalE5, texts: list[str]) -> None:
     rows = conn.execute("SELECT id, title || E'\\n' || text FROM chunks WHERE company_id = %s", (company,)).fetchall()
     vectors = model.embed([str(text) for _, text in rows], deadline_s=60, passages=True)
     model_id = embeddings.ensure_model(conn, model.model, len(vectors[0]))
-    embeddings.add(conn, company, model_id, [(int(row[0]), vector) for row, vector in zip(rows, vectors, strict=True)])
+    embeddings.add(
+        conn, company, model_id, [(int(str(row[0])), vector) for row, vector in zip(rows, vectors, strict=True)]
+    )
 
 
 def _given(conn: Conn, company: int, model: LocalE5, question: str) -> str:
