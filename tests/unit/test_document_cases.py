@@ -11,8 +11,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from shared.knowledge.extract import Parsed, Unreadable, format_of, read_document
+from shared.knowledge.extract import Parsed, Unreadable, format_of
 from tasks.knowledge import imports
+from tests.unit.reading_documents import document_of
 from tests.unit.test_extract import W, docx, paragraph
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "documents"
@@ -21,7 +22,7 @@ CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "documents"
 def read(name: str, raw: bytes) -> Parsed:
     kind = format_of(name)
     assert kind is not None
-    return read_document(kind, raw, title=None, name="file")
+    return document_of(kind, raw)
 
 
 def page(body: str, head: str = "") -> str:

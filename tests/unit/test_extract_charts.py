@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from openpyxl.chart import BarChart, Reference, ScatterChart, Series
 
-from shared.knowledge.extract import read_document
+from tests.unit.reading_documents import document_of
 from tests.unit.test_extract import W, paragraph
 
 R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -21,7 +21,7 @@ NORTH_SOUTH = (
 
 
 def text(name: str, raw: bytes) -> str:
-    return read_document(name, raw, title=None, name="file").text
+    return document_of(name, raw).text
 
 
 def packed(**members: str) -> bytes:

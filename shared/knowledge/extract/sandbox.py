@@ -50,7 +50,11 @@ def read_document(kind: str, raw: bytes, *, title: str | None, name: str, charse
     if len(raw) > BYTES_MAX:
         raise Unreadable(f"more than {BYTES_MAX // 1024 // 1024} MB: divide the document")
     request = {"task": "document", "kind": kind, "title": title, "name": name, "charset": charset}
-    told, text = run(request, raw, cpu_s=FORMATS[kind].cpu_s)
+    return unpacked(*run(request, raw, cpu_s=FORMATS[kind].cpu_s))
+
+
+def unpacked(told: dict[str, Any], text: str) -> Parsed:
+    """The document that work.packed() made into an answer."""
     titles = told["titles"]
     chunks = tuple(
         NewChunk(titles[number], text[start : start + length], start, tuple(speakers[0]) if speakers else ())
