@@ -1,4 +1,4 @@
-"""Answering turns: one reply for what was asked, whatever happens while it is being written."""
+"""A turn gets one answer: by which fallback step, and what happens when it fails."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tasks.answers.compose import ATTEMPTS_MAX
 from tasks.answers.reply import QUESTION_LINES_MAX, Result
 from tasks.inbox import takeover
 from tests.factories import Bot, make_bot
+from tests.integration.answered import replies, take_over, turn_states
 from tests.integration.claims import claim_turn
 from tests.integration.station import Station
 from tests.services import Services
@@ -26,22 +27,9 @@ def bot(station: Station) -> Bot:
     return bot
 
 
-def _steps(station: Station) -> list[tuple[str, str]]:
+def steps(station: Station) -> list[tuple[str, str]]:
     """(fallback step, reason) of every reply, in order."""
     return [(step, reason) for step, reason in station.rows("SELECT step, reason FROM receipts ORDER BY turn_id")]
-
-
-def _replies(station: Station) -> list[str]:
-    return [text for (text,) in station.rows("SELECT text FROM messages WHERE role = 'bot' ORDER BY id")]
-
-
-def _turns(station: Station) -> list[str]:
-    return [state for (state,) in station.rows("SELECT state FROM turns ORDER BY id")]
-
-
-def _take_over(station: Station, bot: Bot) -> None:
-    with station.r.db.transaction(bot.company_id) as conn:
-        takeover.set_bot(conn, bot.company_id, station.conversation(), enabled=False)
 
 
 # ------------------------------------------------------------------ fallback steps
@@ -52,8 +40,8 @@ def test_a_question_gets_a_model_s_answer_with_its_receipt(station: Station, bot
 
     assert station.answer() is Result.ANSWERED
 
-    assert _replies(station) == ["We open at nine [1]."]
-    assert _steps(station) == [("full", "model")]
+    assert replies(station) == ["We open at nine [1]."]
+    assert steps(station) == [("full", "model")]
     assert station.rows("SELECT jsonb_array_length(citations), tokens_in, tokens_out FROM receipts") == [(1, 20, 5)]
     assert station.rows("SELECT state, text, part FROM outbound") == [("queued", "We open at nine [1].", 1)]
     assert station.rows("SELECT message_count, last_message_role, customer_seq - read_seq FROM conversations") == [
@@ -85,10 +73,10 @@ def test_an_answer_that_cites_nothing_is_not_sent_and_a_person_is_offered(statio
 
     station.answer()
 
-    assert _steps(station) == [("unknown", "uncited")]
-    assert _replies(station) == [texts.default("unknown", "en")]
+    assert steps(station) == [("unknown", "uncited")]
+    assert replies(station) == [texts.default("unknown", "en")]
     assert station.rows("SELECT bot_enabled, status, attention FROM conversations") == [(True, "open", "uncited")]
-    assert _turns(station) == ["answered"]
+    assert turn_states(station) == ["answered"]
 
 
 def test_a_question_about_nothing_we_know_is_told_so_without_asking_a_model(station: Station, bot: Bot) -> None:
@@ -96,7 +84,7 @@ def test_a_question_about_nothing_we_know_is_told_so_without_asking_a_model(stat
 
     station.answer()
 
-    assert _steps(station) == [("unknown", "nothing_relevant")]
+    assert steps(station) == [("unknown", "nothing_relevant")]
     assert station.model.asked == []
 
 
@@ -106,7 +94,7 @@ def test_of_a_long_burst_the_last_lines_are_asked(station: Station, bot: Bot, af
 
     station.answer()
 
-    assert [found for found, _ in _steps(station)] == [step]
+    assert [found for found, _ in steps(station)] == [step]
     if station.model.asked:
         assert "When does the shop open?" in station.model.questions()[-1]
 
@@ -117,7 +105,7 @@ def test_after_a_question_that_nobody_can_answer_the_next_one_is_answered(statio
     station.receive(bot, "When does the shop open?")
 
     assert station.answer() is Result.ANSWERED
-    assert _steps(station) == [("unknown", "nothing_relevant"), ("full", "model")]
+    assert steps(station) == [("unknown", "nothing_relevant"), ("full", "model")]
 
 
 def test_once_a_person_took_over_the_bot_is_silent_until_the_conversation_is_given_back(
@@ -125,7 +113,7 @@ def test_once_a_person_took_over_the_bot_is_silent_until_the_conversation_is_giv
 ) -> None:
     station.receive(bot, "Quantum chromodynamics?")
     station.answer()
-    _take_over(station, bot)
+    take_over(station, bot)
     station.receive(bot, "When does the shop open?")
     assert station.answer() is Result.NOTHING_DUE
 
@@ -134,7 +122,7 @@ def test_once_a_person_took_over_the_bot_is_silent_until_the_conversation_is_giv
     station.receive(bot, "And when does the shop open tomorrow?")
 
     assert station.answer() is Result.ANSWERED
-    assert _steps(station)[-1] == ("full", "model")
+    assert steps(station)[-1] == ("full", "model")
 
 
 def test_a_model_that_is_down_leaves_quoted_passages(station: Station, bot: Bot) -> None:
@@ -143,10 +131,10 @@ def test_a_model_that_is_down_leaves_quoted_passages(station: Station, bot: Bot)
 
     station.answer()
 
-    [(step, _)] = _steps(station)
+    [(step, _)] = steps(station)
     assert step == "passages"
-    assert _replies(station)[0].startswith(texts.default("model_away", "en"))
-    assert "The shop opens at nine in the morning." in _replies(station)[0]
+    assert replies(station)[0].startswith(texts.default("model_away", "en"))
+    assert "The shop opens at nine in the morning." in replies(station)[0]
     assert station.rows("SELECT attempts->0->>'outcome' FROM receipts") == [("llm_credentials",)]
 
 
@@ -156,8 +144,8 @@ def test_without_a_model_passages_are_quoted(station: Station, bot: Bot) -> None
 
     station.answer()
 
-    assert _steps(station) == [("passages", "no_model")]
-    assert _replies(station)[0].startswith(texts.default("found", "en"))
+    assert steps(station) == [("passages", "no_model")]
+    assert replies(station)[0].startswith(texts.default("found", "en"))
 
 
 def test_nothing_but_a_picture_gets_a_notice_and_leaves_the_bot_on(station: Station, bot: Bot) -> None:
@@ -165,180 +153,8 @@ def test_nothing_but_a_picture_gets_a_notice_and_leaves_the_bot_on(station: Stat
 
     station.answer()
 
-    assert _steps(station) == [("notice", "no_text")]
+    assert steps(station) == [("notice", "no_text")]
     assert station.rows("SELECT bot_enabled FROM conversations") == [(True,)]
-
-
-# ------------------------------------------------------------------ what happens meanwhile
-
-
-def test_a_newer_message_during_the_answer_gets_one_reply_for_both(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-
-    def meanwhile() -> None:
-        station.receive(bot, "I mean on Sundays")
-        station.leases.renew()
-
-    station.model.meanwhile.append(meanwhile)
-
-    assert station.answer() is Result.CANCELLED
-    assert _replies(station) == []
-    assert station.answer() is Result.ANSWERED
-
-    assert len(_replies(station)) == 1
-    assert "When does the shop open?" in station.model.questions()[1]
-    assert "I mean on Sundays" in station.model.questions()[1]
-    assert _turns(station) == ["answered"]
-
-
-def test_an_answer_that_was_overtaken_is_fenced_off_even_if_nobody_called_it_off(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))  # no renewal learns of it
-
-    assert station.answer() is Result.CANCELLED
-
-    assert _replies(station) == []
-    assert station.answer() is Result.ANSWERED
-    assert len(_replies(station)) == 1
-
-
-def test_after_two_cancels_the_third_answer_stands_and_the_next_message_gets_its_own(
-    station: Station, bot: Bot
-) -> None:
-    station.receive(bot, "When does the shop open?")
-    for number in range(3):
-        station.model.meanwhile.append(lambda n=number: station.receive(bot, f"and the shop, addition {n}"))  # type: ignore[misc]
-
-    results = [station.answer() for _ in range(4)]
-
-    assert results == [Result.CANCELLED, Result.CANCELLED, Result.ANSWERED, Result.ANSWERED]
-    assert len(_replies(station)) == 2
-    assert "addition 1" in station.model.questions()[2]
-    assert "addition 2" not in station.model.questions()[2]
-    assert station.model.questions()[3].endswith("and the shop, addition 2")
-
-
-def test_a_second_turn_sees_the_answer_to_the_first(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    station.execute("UPDATE turns SET first_at = now() - interval '20 seconds'")  # too late to call it back
-    station.model.meanwhile.append(lambda: station.receive(bot, "And does the shop open on Sundays?"))
-    station.answer()
-
-    station.answer()
-
-    assert [line["content"] for line in station.model.asked[1][1:]] == [
-        "When does the shop open?",
-        "We open at nine.",
-        "And does the shop open on Sundays?",
-    ]
-
-
-def test_the_reply_to_a_second_turn_waits_for_the_first(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    station.execute("UPDATE turns SET first_at = now() - interval '20 seconds'")
-    second: list[Result] = []
-
-    def meanwhile() -> None:
-        station.receive(bot, "And does the shop open on Sundays?")
-        second.append(station.answer())  # another thread of the fleet looks for work
-
-    station.model.meanwhile.append(meanwhile)
-
-    assert station.answer() is Result.ANSWERED
-    assert second == [Result.NOTHING_DUE]
-    assert station.answer() is Result.ANSWERED
-    assert station.rows("SELECT turn_id FROM outbound ORDER BY id") == station.rows("SELECT id FROM turns ORDER BY id")
-
-
-def test_a_person_who_takes_over_during_the_answer_is_not_spoken_over(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    station.model.meanwhile.append(lambda: _take_over(station, bot))
-
-    assert station.answer() is Result.CANCELLED
-
-    assert _replies(station) == []
-    assert _turns(station) == ["cancelled"]
-    assert station.answer() is Result.NOTHING_DUE
-
-
-def test_a_conversation_taken_over_between_storing_and_claiming_gets_no_reply(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    station.execute("UPDATE conversations SET bot_enabled = false")
-
-    assert station.answer() is Result.CANCELLED
-
-    assert _turns(station) == ["cancelled"]
-    assert station.model.asked == []
-
-
-def test_a_lease_lost_to_another_worker_gives_one_reply(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    other: list[Result] = []
-
-    def meanwhile() -> None:
-        station.time_passes()  # the lease ends, nobody renewed it
-        other.append(station.answer())
-
-    station.model.meanwhile.append(meanwhile)
-
-    assert station.answer() is Result.CANCELLED
-    assert other == [Result.ANSWERED]
-    assert len(_replies(station)) == 1
-
-
-def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_off_at_the_next_renewal(
-    station: Station, bot: Bot
-) -> None:
-    station.receive(bot, "When does the shop open?")
-    leases_of_the_process = station.leases
-    lost: list[bool] = []
-    other_is_done = threading.Event()
-
-    def first() -> None:
-        station.receive(bot, "I mean on Sundays")  # calls the answer back
-        station.answer()  # another thread takes the turn, during which …
-        other_is_done.set()
-
-    def second() -> None:
-        held_before = set(leases_of_the_process._held)
-        leases_of_the_process.renew()  # … the process renews
-        lost.extend(sorted(lease.lost.is_set() for lease in held_before))
-
-    station.model.meanwhile.extend((first, second))
-
-    assert station.answer() is Result.CANCELLED
-
-    assert other_is_done.wait(20)  # it answers on while this one is cancelled
-    assert lost == [False, True]
-    assert len(_replies(station)) == 1
-
-
-def test_a_renewed_lease_is_not_claimed_by_anybody_else(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    other: list[Result] = []
-
-    def meanwhile() -> None:
-        station.time_passes()
-        station.leases.renew()
-        other.append(station.answer())
-
-    station.model.meanwhile.append(meanwhile)
-
-    assert station.answer() is Result.ANSWERED
-    assert other == [Result.NOTHING_DUE]
-
-
-def test_a_process_that_stops_gives_its_turn_back_uncounted(station: Station, bot: Bot) -> None:
-    station.receive(bot, "When does the shop open?")
-    station.model.meanwhile.append(station.leases.cancel)
-
-    assert station.answer() is Result.CANCELLED
-    assert station.rows("SELECT state, attempts, due_at <= clock_timestamp() FROM turns") == [("answering", 0, True)]
-    assert station.answer() is Result.NOTHING_DUE  # it takes no new work
-
-    station.leases = station.new_leases()
-    assert station.answer() is Result.ANSWERED
-    assert len(_replies(station)) == 1
 
 
 # ------------------------------------------------------------------ failing
@@ -351,7 +167,7 @@ def test_a_failed_attempt_puts_the_turn_back_for_later_with_its_error(station: S
     assert station.answer() is Result.RETRY
 
     assert station.rows("SELECT state, attempts, error FROM turns") == [("answering", 1, "CheckViolation(23514)")]
-    assert _replies(station) == []
+    assert replies(station) == []
     station.execute("ALTER TABLE receipts DROP CONSTRAINT broken")
     station.time_passes()
     assert station.answer() is Result.ANSWERED
@@ -384,7 +200,7 @@ def test_a_turn_whose_connections_were_cut_is_due_again_long_before_its_lease_en
     ]
     station.time_passes()
     assert station.answer() is Result.ANSWERED
-    assert len(_replies(station)) == 1
+    assert len(replies(station)) == 1
 
 
 def test_a_turn_that_keeps_failing_is_told_to_a_person(station: Station, bot: Bot) -> None:
@@ -396,9 +212,9 @@ def test_a_turn_that_keeps_failing_is_told_to_a_person(station: Station, bot: Bo
 
     assert station.answer() is Result.ANSWERED
 
-    assert _steps(station) == [("handover", "failed_attempts")]
+    assert steps(station) == [("handover", "failed_attempts")]
     assert station.rows("SELECT bot_enabled, attention FROM conversations") == [(True, "failed_attempts")]
-    assert _turns(station) == ["handed_over"]
+    assert turn_states(station) == ["handed_over"]
 
 
 def test_an_answer_is_written_also_where_no_key_opens_the_channel_s_credentials(station: Station, bot: Bot) -> None:
@@ -407,7 +223,7 @@ def test_an_answer_is_written_also_where_no_key_opens_the_channel_s_credentials(
 
     assert station.answer() is Result.ANSWERED
 
-    assert _steps(station) == [("full", "model")]
+    assert steps(station) == [("full", "model")]
 
 
 def test_a_message_that_comes_while_a_turn_waits_for_its_retry_is_answered_with_it(station: Station, bot: Bot) -> None:
@@ -419,7 +235,7 @@ def test_a_message_that_comes_while_a_turn_waits_for_its_retry_is_answered_with_
     station.receive(bot, "I mean on Sundays")
 
     assert station.answer() is Result.ANSWERED
-    assert _turns(station) == ["answered"]
+    assert turn_states(station) == ["answered"]
     assert "I mean on Sundays" in station.model.questions()[-1]
 
 
