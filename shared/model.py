@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
@@ -294,10 +294,10 @@ class Passage:
     """A chunk retrieved for a question.
 
     score: what words, meaning and surroundings say together; higher is better, comparable only inside one search.
-    relevance: the share of the question's information found in the chunk, or what its nearness in meaning is worth,
-    0 to 1, comparable between searches. bm25, cosine: what each side said, None where it says nothing of the chunk.
-    start_char: where text begins in its document's text. identifiers: the codes and numbers of the question that
-    stand in it, as they were asked: evidence by themselves.
+    relevance: how likely the chunk answers the question, 0 to 1, comparable between searches, languages and companies.
+    bm25, cosine: what each side said, None where it says nothing of the chunk. start_char: where text begins in its
+    document's text. identifiers: the codes and numbers of the question that stand in it, as they were asked. evidence:
+    what relevance is made of: each feature's value and what it adds to the log-odds.
     """
 
     chunk_id: int
@@ -311,6 +311,7 @@ class Passage:
     cosine: float | None = None
     start_char: int = 0
     identifiers: tuple[str, ...] = ()
+    evidence: Mapping[str, Sequence[float]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

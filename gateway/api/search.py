@@ -82,7 +82,7 @@ async def search(agent: Agent, asked: Parameters) -> Response:
         "passages": [
             {"chunk": p.chunk_id, "document": p.document_id, "title": p.title, "text": p.text, "start": p.start_char,
              "end": p.start_char + len(p.text), "score": p.score, "relevance": p.relevance, "bm25": p.bm25,
-             "cosine": p.cosine} for p in found
+             "cosine": p.cosine, "evidence": p.evidence} for p in found
         ],
     })  # fmt: skip
 

@@ -277,6 +277,33 @@ BEGIN
             LIMIT 24) i);
 END $$;
 
+-- ------------------------------------------------------------------ background
+-- How near the company's texts are to a question on average, in each language: [[language, mean cosine, texts]…], of up
+-- to 64 of its chunks, evenly over all of them. What is no nearer than that does not answer the question: some questions
+-- are near to everything, and some companies' texts are all alike.
+CREATE OR REPLACE FUNCTION knowledge_background(company bigint, model bigint, question halfvec) RETURNS json
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
+DECLARE
+    samples CONSTANT int := 64;
+    lowest bigint := (SELECT min(e.chunk_id) FROM embeddings e WHERE e.company_id = company);
+    highest bigint := (SELECT max(e.chunk_id) FROM embeddings e WHERE e.company_id = company);
+BEGIN
+    RETURN (
+        WITH sampled AS MATERIALIZED (
+            SELECT DISTINCT ON (near.chunk_id) near.chunk_id, near.far
+            FROM generate_series(0, samples - 1) AS step
+            CROSS JOIN LATERAL (
+                SELECT e.chunk_id, e.embedding <=> question AS far FROM embeddings e
+                WHERE e.company_id = company AND e.model_id = model
+                  AND e.chunk_id >= lowest + (highest - lowest) * step / (samples - 1)
+                ORDER BY e.chunk_id LIMIT 1) AS near)
+        SELECT coalesce(json_agg(json_build_array(f.language, f.mean, f.texts)), '[]')
+        FROM (SELECT c.language, avg(1 - s.far) AS mean, count(*) AS texts
+              FROM sampled s JOIN chunks c ON c.company_id = company AND c.id = s.chunk_id
+              GROUP BY c.language) f);
+END $$;
+
 -- ------------------------------------------------------------------ both
 -- What comes into question for a question, each chunk with what its score is made of; in no order.
 -- texts: the question, then what was said before it; weights: what the words of each count. of_model, question: the
@@ -286,7 +313,7 @@ END $$;
 -- Returns {"words": [[language, lexeme, tells, mean_length]…]: what the question's words tell, known or not;
 -- "asked": {language: [lexeme…]}: the question's own words in their order; "chunks": {language: how many};
 -- "documents": {id: [title, kind]}; "identifiers": [[chunk, key]…], of the candidates; "complete": whether all documents
--- have theirs;
+-- have theirs; "background": as knowledge_background() gives it, [] without a vector;
 -- "candidates": [[chunk, document, ordinal, language, length, positions, cosine]…]}; positions: of the question's words
 -- as PostgreSQL writes a tsvector, marked with an A: "'word':1A,7A 'other':3A"; cosine: null without a vector.
 -- JSON as text, because a binary form that is made, sorted and written out again cost a third of the answer.
@@ -360,6 +387,7 @@ BEGIN
                           FROM unnest(knowledge_tsvector(s.language, left(texts[1], 4096))) u, unnest(u.positions) AS place)), '{}')
                       FROM knowledge_stats s WHERE s.company_id = company AND s.chunks > 0),
             'identifiers', coalesce(held, '[]'), 'complete', complete,
+            'background', CASE WHEN model IS NULL THEN '[]' ELSE knowledge_background(company, model, question) END,
             'documents', (SELECT coalesce(json_object_agg(d.id, json_build_array(d.title, d.kind)), '{}')
                           FROM documents d
                           WHERE d.company_id = company AND d.id = ANY (ARRAY(SELECT DISTINCT f.document_id FROM found f))),
@@ -369,5 +397,5 @@ END $$;
 
 -- ------------------------------------------------------------------ who may call what
 REVOKE ALL ON FUNCTION knowledge_owned, knowledge_words, knowledge_choice, knowledge_by_words, knowledge_by_meaning,
-    knowledge_by_identifiers, knowledge_nearest, knowledge_search FROM PUBLIC, switchboard_app;
+    knowledge_by_identifiers, knowledge_background, knowledge_nearest, knowledge_search FROM PUBLIC, switchboard_app;
 GRANT EXECUTE ON FUNCTION knowledge_nearest, knowledge_search TO switchboard_app;

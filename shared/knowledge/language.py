@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shared.triage import speech
 
 READ_CHARS = 4_000
 """Enough to tell; a book is not read to its end."""
@@ -40,6 +43,17 @@ _FUNCTION_WORDS = {
     "irish": "an na agus ar go is ag le bhí tá sé ní do leis ach nó mar sin faoi atá",
 }
 _WORDS = {language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()}
+_SPOKEN = {
+    "en": "english", "de": "german", "es": "spanish", "fr": "french", "pt": "portuguese", "it": "italian",
+    "nl": "dutch", "tr": "turkish", "id": "indonesian", "sv": "swedish", "da": "danish", "no": "norwegian",
+    "fi": "finnish", "pl": "polish",
+}  # fmt: skip
+"""Languages of chats, whose short questions have other words than documents."""
+_QUESTION_WORDS = dict(_WORDS)
+for _code, _name in _SPOKEN.items():
+    _QUESTION_WORDS[_name] = frozenset(
+        word for word in _WORDS.get(_name, frozenset()) | speech.function_words(_code) if len(word) > 1
+    )
 _LATIN = {
     word: [name for name, words in _WORDS.items() if word in words] for word in frozenset().union(*_WORDS.values())
 }
@@ -87,3 +101,46 @@ def detect_each(texts: Iterable[str], fallback: str = "english") -> list[str]:
     told = Counter(language for language in alone if language is not None)
     common = told.most_common(1)[0][0] if told else fallback
     return [detect(text, common) or common for text in texts]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The language of a question, which is often too short to tell it for certain.
+
+    script: the language that the question's letters alone tell. words: how many function words of each language it has.
+    """
+
+    script: str | None
+    words: Mapping[str, int]
+
+    def is_foreign_to(self, language: str) -> bool:
+        """Whether the question is surely in another language than a text. language: the text's configuration."""
+        if self.script is None and language == "simple":
+            return bool(self.words)  # a language without a stemmer, or Chinese
+        if self.script is not None or language in _BY_SCRIPT:
+            return self.script != language and not {self.script, language} <= _CYRILLIC
+        best, own = max(self.words.values(), default=0), self.words.get(language, 0)
+        return best > 2 * own
+
+    def function_words(self, language: str) -> frozenset[str]:
+        """Return words that ask and say nothing of what is asked: those of the question's own languages, and of the
+        text's."""
+        best = max(self.words.values(), default=0)
+        likely = [name for name, found in self.words.items() if found == best] if best else []
+        return frozenset().union(*(_QUESTION_WORDS.get(name, frozenset()) for name in (language, *likely)))
+
+
+_BY_SCRIPT = frozenset(name for name, _ in _SCRIPTS)
+_CYRILLIC = frozenset(("russian", "serbian"))
+
+
+def asked_in(question: str) -> Spoken:
+    """Tell what a question's letters and words say of its language."""
+    question = question[:READ_CHARS]
+    letters = len(_LETTER.findall(question))
+    for name, script in _SCRIPTS:
+        if 2 * len(script.findall(question)) > letters > 0:
+            return Spoken(name, {})
+    words = _WORD.findall(question.casefold())
+    found = {name: sum(word in known for word in words) for name, known in _QUESTION_WORDS.items()}
+    return Spoken(None, {name: count for name, count in found.items() if count})

@@ -147,9 +147,11 @@ def fuse(rankings: Sequence[Sequence[Passage]], limit: int, *, k: int = K) -> li
 
 
 def _joined(one: Passage, other: Passage) -> Passage:
+    surer = one if one.relevance >= other.relevance else other
     return replace(
         one,
-        relevance=max(one.relevance, other.relevance),
+        relevance=surer.relevance,
+        evidence=surer.evidence,
         bm25=_higher(one.bm25, other.bm25),
         cosine=_higher(one.cosine, other.cosine),
         identifiers=tuple(dict.fromkeys((*one.identifiers, *other.identifiers))),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import array
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 import orjson
 
@@ -69,12 +69,13 @@ class Scored:
     bm25: float | None
     cosine: float | None
     identifiers: tuple[str, ...] = ()
+    evidence: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "identifiers", tuple(self.identifiers))  # a list where it was cached
 
 
-_FOUND = "found2"
+_FOUND = "found3"
 """Of keys. Another number where Scored has changed: two versions of the program may share a cache for a while."""
 
 _FIELDS = tuple(one.name for one in fields(Scored))

@@ -8,13 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.knowledge import asked_identifiers, chunk, rank
+from shared.knowledge import asked_identifiers, chunk, rank, relevance
 from shared.knowledge.asked_identifiers import Found
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
 from shared.knowledge.extract.base import Parsed, Turn
 from shared.knowledge.identifiers import keys_of
 from shared.knowledge.language import READ_CHARS, detect
+from shared.knowledge.relevance import Judgement
 from shared.knowledge.remembered import Parts, Results, Scored
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
@@ -22,11 +23,10 @@ from shared.store.db.pool import Conn
 from shared.store.knowledge import documents, passages
 from shared.store.knowledge.filters import Filter
 from shared.triage import own_case
+from shared.triage.asked import asked
 
 CANDIDATES = 60
 """Of each side: what stands lower changes no ranking's beginning."""
-WORDS_SHARE = 0.3
-"""What the words count in the relevance of a passage whose meaning is known. docs/retrieval.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,23 @@ def understand(
 
     Call outside a transaction: the embedder may be a remote API. Raises ModelUnavailable, Permanent.
     """
-    asked = list(dict.fromkeys(question for question in questions if question.strip()))
-    if not asked:
+    questions = list(dict.fromkeys(question for question in questions if question.strip()))
+    if not questions:
         return {}
     said = [part for part in before if part.meaning > 0]
     vectors = embedder.embed(
-        [*map(chunk.clean, asked), *(chunk.clean(part.text) for part in said)], deadline_s=deadline_s
+        [*map(searched, questions), *(chunk.clean(part.text) for part in said)], deadline_s=deadline_s
     )
-    around = list(zip((part.meaning for part in said), vectors[len(asked) :], strict=True))
+    around = list(zip((part.meaning for part in said), vectors[len(questions) :], strict=True))
     return {
         question: Meaning(embedder.model, _leaning(vector, around), embedder.trust(question), embedder.baseline)
-        for question, vector in zip(asked, vectors, strict=False)
+        for question, vector in zip(questions, vectors, strict=False)
     }
+
+
+def searched(question: str) -> str:
+    """Return what is searched for: the question without greetings, mentions and thanks, as it is embedded."""
+    return chunk.clean(asked(question))
 
 
 def _leaning(vector: Vector, around: Sequence[tuple[float, Vector]]) -> Vector:
@@ -147,7 +152,7 @@ def _passages(found: Sequence[Scored], texts: Mapping[int, passages.Text]) -> li
     return [
         Passage(
             each.chunk_id, each.document_id, text.title, each.ordinal, text.text, each.score, each.relevance,
-            each.bm25, each.cosine, text.start_char, each.identifiers,
+            each.bm25, each.cosine, text.start_char, each.identifiers, each.evidence,
         )
         for each in found
         if (text := texts.get(each.chunk_id)) is not None
@@ -163,7 +168,7 @@ def _find(
     hits = passages.hits(
         conn,
         company_id,
-        [chunk.clean(text) for text in (question, *(part.text for part in said))],
+        [searched(question), *(chunk.clean(part.text) for part in said)],
         [1.0, *(part.words for part in said)],
         None if meaning is None else (meaning.model, meaning.vector),
         where,
@@ -177,37 +182,26 @@ def _find(
     scores = rank.with_identifiers(rank.scores(found, trust, baseline), identified)
     best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]
     of_case = own_case.has_reference(question)
-    return [
-        Scored(
-            c.chunk_id, c.document_id, c.ordinal, scores[c.chunk_id],
-            _judged(c.chunk_id, _relevance(c, meaning), identified, of_case=of_case), c.bm25, c.cosine,
-            identified.texts(c.chunk_id),
-        )
-        for c in best
-    ]  # fmt: skip
+    model = None if meaning is None else meaning.model
+    judged = relevance.judge(hits, best, relevance.Asked(searched(question), model, baseline))
+    return [_scored(c, scores[c.chunk_id], judged[c.chunk_id], identified, of_case=of_case) for c in best]
 
 
-def _judged(chunk_id: int, relevance: float, identified: Found, *, of_case: bool) -> float:
-    """The relevance with what the question's identifiers say: a chunk that holds one is relevant by that alone; one
-    that holds another code in place of a missing one is not, and no document answers what is about the asker's own
-    case."""
+def _scored(candidate: Candidate, score: float, judged: Judgement, identified: Found, *, of_case: bool) -> Scored:
+    """Add what the question's identifiers say: a chunk that holds one is relevant by that alone; one that holds another
+    code in place of a missing one is not, and no document answers what is about the asker's own case."""
+    chunk_id = candidate.chunk_id
     evidence = identified.of_chunk.get(chunk_id)
     if evidence is not None:
-        return max(relevance, evidence.relevance)
-    return 0.0 if of_case or chunk_id in identified.no_answers else relevance
-
-
-def _relevance(candidate: Candidate, meaning: Meaning | None) -> float:
-    """Combine words and meaning into a relevance, 0 to 1; only the words count without a vector.
-
-    Neither suffices alone: half of all unrelated questions share their telling words with some passage, and the number
-    of an order means nothing to a model. The less the model is trusted, the more the words decide.
-    """
-    if meaning is None or candidate.cosine is None:
-        return candidate.share
-    near = rank.nearness(candidate.cosine, meaning.baseline)
-    both = min(1.0, max(0.0, WORDS_SHARE * candidate.share + near))
-    return meaning.trust * both + (1 - meaning.trust) * candidate.share
+        judged = judged.overruled("identifiers", max(judged.probability, evidence.relevance))
+    elif chunk_id in identified.no_answers:
+        judged = judged.overruled("identifiers", 0.0)
+    elif of_case:
+        judged = judged.overruled("own_case", 0.0)
+    return Scored(
+        chunk_id, candidate.document_id, candidate.ordinal, score, judged.probability, candidate.bm25, candidate.cosine,
+        identified.texts(chunk_id), judged.evidence,
+    )  # fmt: skip
 
 
 LINES_MAX = 3

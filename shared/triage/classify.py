@@ -50,6 +50,7 @@ READ_CHARS = 4_000
 SENTENCES_MAX = 8
 """From the beginning, and from the end."""
 WISH_WORDS_MIN = 3
+PHRASE_WORDS_MAX = 12
 _ARTICLES = frozenset(("a", "an", "the"))
 _COMMAND = re.compile(r"/[a-z][a-z0-9_]{0,63}(@[a-z0-9_]{1,64})?", re.ASCII | re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?;,:\n؟،。！？，；।…]+|\s[-–—]\s")
@@ -170,6 +171,17 @@ def uncovered(words: Sequence[str]) -> tuple[int, frozenset[str]]:
             in_phrases |= set(range(begin, end))
             whats |= node.ends.keys()
     return len(spelled) - len(in_phrases), frozenset(whats)
+
+
+def phrase_at(words: Sequence[str], begin: int) -> tuple[int, frozenset[str]] | None:
+    """Where the longest phrase of customers that begins at a word ends, and what it means. Those that are a time of day
+    as well mean nothing here: "morgen" is a greeting and tomorrow."""
+    known, longest = _customers(), None
+    spelled = [tree.spelled_as(known, word) for word in words[begin : begin + PHRASE_WORDS_MAX]]
+    for end, node in tree.phrases_from(known.root, spelled, 0):
+        if tuple(spelled[:end]) not in _unclear():
+            longest = begin + end, frozenset(node.ends)
+    return longest
 
 
 def yes_length(words: Sequence[str]) -> int:
@@ -303,6 +315,11 @@ def _times() -> frozenset[tuple[str, ...]]:
 @cache
 def _ambiguous() -> frozenset[tuple[str, ...]]:
     return frozenset(_split(small_words.AMBIGUOUS))
+
+
+@cache
+def _unclear() -> frozenset[tuple[str, ...]]:
+    return _times() | _ambiguous()
 
 
 @cache

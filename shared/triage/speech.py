@@ -71,6 +71,11 @@ def candidates(text: str) -> tuple[str, ...]:
     return tuple(name for name, times in found.items() if times == most)
 
 
+def function_words(code: str) -> frozenset[str]:
+    """The words by which a language is known, without case. code: ISO 639-1."""
+    return frozenset(_WORDS[code].split())
+
+
 def known_words(words: Iterable[str], languages: Iterable[str]) -> int:
     """How many of the words are of one of these languages."""
     wanted = frozenset(languages)

@@ -195,8 +195,8 @@ class _Known:
     def __init__(self, embedder: Embedder, questions: Sequence[str], said: Sequence[Sequence[Said]]) -> None:
         self._embedder = embedder
         self.model, self.baseline = embedder.model, embedder.baseline
-        asked = [*(q for q in questions if q.strip()), *(part.text for parts in said for part in parts)]
-        texts = dict.fromkeys(map(chunk.clean, asked))  # as search.understand() has them embedded
+        asked = [search.searched(question) for question in questions if question.strip()]
+        texts = dict.fromkeys([*asked, *(chunk.clean(part.text) for parts in said for part in parts)])
         ordered = sorted(texts, key=len)
         self._vectors = dict(zip(ordered, _vectors(embedder, ordered, EMBED_DEADLINE_S), strict=True))
 

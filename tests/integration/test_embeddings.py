@@ -205,8 +205,8 @@ def test_a_passage_that_only_its_meaning_finds_is_found_and_relevant(conn: Conn,
     assert found[0].chunk_id == chunks[1]
     assert found[0].bm25 is None
     assert found[0].cosine == pytest.approx(1, abs=0.01)
-    assert found[0].relevance == pytest.approx(0.8, abs=0.01)
-    assert found[1].relevance == 0
+    assert found[0].relevance > 0.95
+    assert found[1].relevance < 0.05
 
 
 def test_a_passage_that_shares_words_and_means_something_else_is_hardly_relevant(conn: Conn, acme: int) -> None:
@@ -219,7 +219,7 @@ def test_a_passage_that_shares_words_and_means_something_else_is_hardly_relevant
     [by_both] = knowledge.search(conn, acme, "the number of my bus", meaning=elsewhere)
 
     assert by_words.bm25 == by_both.bm25
-    assert by_words.relevance > by_both.relevance == 0
+    assert by_words.relevance > 10 * by_both.relevance
 
 
 @pytest.mark.parametrize("meaning", [None, Meaning("another", [1.0] * 8, 1.0, 0.2), Meaning("small", [1.0], 1.0, 0.2)],

@@ -101,17 +101,25 @@ def test_words_that_nobody_knows_find_nothing(conn: Conn, acme: int) -> None:
     assert search(conn, acme, "") == []
 
 
-def test_relevance_is_the_share_of_what_the_question_asks(conn: Conn, acme: int) -> None:
+def test_relevance_by_words_falls_with_each_word_that_no_text_has(conn: Conn, acme: int) -> None:
     add(conn, acme, source="faq", title="FAQ", text=RETURNS)
     whole, half, little = (
-        search(conn, acme, question)[0].relevance
+        search(conn, acme, question)[0]
         for question in ("warranty device", "warranty spaceship", "warranty spaceship galaxy nebula")
     )
-    assert whole == pytest.approx(1.0)
-    assert whole > half > little > 0
-    # Two chunks, the word in one of them, the unknown word in none.
-    known, unknown = math.log(1 + 1.5 / 1.5), math.log(1 + 2.5 / 0.5)
-    assert half == pytest.approx(known / (known + unknown))
+    assert 1 > whole.relevance > half.relevance > little.relevance > 0
+    # What nobody has is counted for itself, and is not part of what the passage could have.
+    assert [found.evidence["share"][0] for found in (whole, half, little)] == [1, 1, 1]
+    assert [found.evidence.get("unknown", (0, 0))[0] for found in (whole, half, little)] == [0, -0.5, -0.75]
+
+
+def test_relevance_is_explained_by_what_adds_up_to_it(conn: Conn, acme: int) -> None:
+    add(conn, acme, source="faq", title="FAQ", text=RETURNS)
+
+    [found] = search(conn, acme, "warranty spaceship")
+
+    log_odds = sum(adds for _, adds in found.evidence.values())
+    assert found.relevance == pytest.approx(1 / (1 + math.exp(-log_odds)), abs=0.001)
 
 
 def test_scores_fall_and_equal_ones_keep_their_order(conn: Conn, acme: int) -> None:

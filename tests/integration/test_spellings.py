@@ -32,7 +32,7 @@ def share(conn: psycopg.Connection, text: str, question: str, language: str | No
     company_id = company[0]
     search.add(conn, company_id, source="one", title="Text", text=text, language=language)
     found = search.search(conn, company_id, question)
-    return found[0].relevance if found else 0.0
+    return found[0].evidence["share"][0] if found else 0.0
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def columns(answer: Answer) -> dict[str, object]:
             "relevance": round(p.relevance, 4),
             "bm25": None if p.bm25 is None else round(p.bm25, 4),
             "cosine": None if p.cosine is None else round(p.cosine, 4),
+            "evidence": p.evidence,
         }
         for p in answer.passages
     ]
