@@ -2,7 +2,7 @@
 and embedding model.
 
 It is a logistic model over a few features that a person can read. The weights were fitted on the public halves of the
-evaluation sets by `python -m bench.relevance`; docs/retrieval.md has the figures. Each weight has the sign that its
+evaluation sets; docs/retrieval.md has the figures. Each weight has the sign that its
 feature must have, so that more evidence never makes a passage less relevant.
 """
 
@@ -25,53 +25,57 @@ PHRASES_FULL = 10.0
 """Pairs of the question's words that stand together with so much weight say all that pairs can say."""
 SAMPLE_SURE = 8
 """A background of so many texts counts half; the rest is what is usual in the language."""
-SPREAD = 0.064
-"""How far the cosines of texts that do not answer a question lie apart (standard deviation)."""
+TEXTS_MAX = 1_000
+"""Of more texts the weights were not fitted on: a larger company is judged as one of so many."""
 LOG_ODDS_MAX = 20.0
 
 
 class Features(NamedTuple):
-    """What speaks for a passage. Relevance rises with each of them.
+    """What speaks for a passage. Relevance rises with each of them, except size.
 
     nearness: how far the cosine stands above that of unrelated texts in these languages, in the model's own scale (0
-    unrelated, 1 equal). excess: how far it stands above what chance gives the nearest of the company's texts. share:
-    the part of the weight of the question's words that the passage has; words that no text of the company has are not
-    counted. told: how much those that it has say, 0 to 1. unknown: 0 where the company's texts have all of the
-    question's words, -1 where they have none. phrases: how much of the question stands there in its order,
-    0 to 1. foreign: 1 where the question is in another language than the passage, so that missing words say nothing.
+    unrelated, 1 equal). size: how far the nearest of so many texts as the company has stands out by chance, in standard
+    deviations. share: the part of the weight of the question's words that the passage has; words that no text of the
+    company has are not counted. told: how much those that it has say, 0 to 1. unknown: 0 where the company's texts have
+    all of the question's words, -1 where they have none. phrases: how much of the question stands there in its order,
+    0 to 1.
     """
 
     nearness: float
-    excess: float
+    size: float
     share: float
     told: float
     unknown: float
     phrases: float
-    foreign: float
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each feature adds to the log-odds per unit, and what they begin with.
-
-    unrelated: the model's cosine of unrelated texts by language of the texts; "": of all others; "foreign": of a
-    question in another language. Empty: the model's baseline.
-    """
+    """What each feature adds to the log-odds per unit, and what they begin with (base)."""
 
     base: float
     nearness: float
-    excess: float
+    size: float
     share: float
     told: float
     unknown: float
     phrases: float
-    foreign: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """An embedding model's weights. own, foreign: for passages in the question's language, and in another one, whose
+    words cannot be missed. unrelated: its cosine of unrelated texts by language of the texts; "": of all others;
+    "foreign": of a question in another language. Empty: the model's baseline."""
+
+    own: Weights
+    foreign: Weights
     unrelated: Mapping[str, float] = field(default_factory=dict)
 
 
 class Judgement(NamedTuple):
     """A passage's probability, and for each feature its value and what it adds to the log-odds. `base` is what they
-    begin with; features of value 0 are left out."""
+    begin with; features that add nothing are left out."""
 
     probability: float
     evidence: dict[str, tuple[float, float]]
@@ -86,12 +90,16 @@ E5_UNRELATED = {
     "english": 0.75, "german": 0.76, "spanish": 0.772, "french": 0.78, "russian": 0.757, "turkish": 0.77,
     "arabic": 0.762, "simple": 0.812, "": 0.768, "foreign": 0.72,
 }  # fmt: skip
-OF_MODEL: Mapping[str, Weights] = {
-    "multilingual-e5-small": Weights(-6.04, 12.69, 9.85, 1.53, 0.6, 0.0, 2.06, 2.1, unrelated=E5_UNRELATED),
-}
-OTHER_MODEL = Weights(-6.04, 12.69, 9.85, 1.53, 0.6, 0.0, 2.06, 2.1)
+E5 = Scale(
+    own=Weights(2.13, 18.9, -5.29, 2.3, 7.14, 0.0, 1.73),
+    foreign=Weights(-5.22, 25.94, -0.61, 0.0, 6.16, 0.0, 0.0),
+    unrelated=E5_UNRELATED,
+)
+OF_MODEL: Mapping[str, Scale] = {"multilingual-e5-small": E5}
+OTHER_MODEL = Scale(E5.own, E5.foreign)
 """Of models that nothing was fitted for: their cosines are stretched by their baseline."""
-WORDS_ONLY = Weights(-4.34, 0.0, 0.0, 1.7, 7.19, 2.5, 2.27, 0.0)
+_WORDS_ONLY = Weights(-4.34, 0.0, 0.0, 1.7, 7.19, 2.5, 2.27)
+WORDS_ONLY = Scale(_WORDS_ONLY, _WORDS_ONLY)
 """Without a vector."""
 
 
@@ -107,37 +115,38 @@ class Asked(NamedTuple):
 def judge(found: Hits, candidates: Sequence[Candidate], asked: Asked) -> dict[int, Judgement]:
     """Judge candidates of a question by words and meaning."""
     return {
-        chunk_id: combined(of_chunk, weights_of(asked.model if near else None))
-        for chunk_id, (of_chunk, near) in features(found, candidates, asked).items()
+        chunk_id: combined(of_chunk, weights)
+        for chunk_id, (of_chunk, weights) in features(found, candidates, asked).items()
     }
 
 
-def features(found: Hits, candidates: Sequence[Candidate], asked: Asked) -> dict[int, tuple[Features, bool]]:
-    """Return candidates' features, and whether there is a cosine among them."""
+def features(found: Hits, candidates: Sequence[Candidate], asked: Asked) -> dict[int, tuple[Features, Weights]]:
+    """Return candidates' features, and the weights that they have."""
     hits = {hit.chunk_id: hit for hit in found.hits}
     spoken = asked_in(asked.text)
     best = max((hit.cosine for hit in found.hits if hit.cosine is not None), default=0.0)
+    size = _highest(sum(found.chunks.values()))
     told = {}
     for candidate in candidates:
         hit = hits[candidate.chunk_id]
-        near = hit.cosine is not None and asked.model is not None
+        cosine = None if asked.model is None else hit.cosine
         foreign = spoken.is_foreign_to(hit.language)
-        unrelated = _unrelated(weights_of(asked.model), hit, asked.baseline, foreign=foreign)
-        if foreign and near:
-            unrelated = _background(found, unrelated, best)
-        nearness, excess = _meaning(found, hit, unrelated, best, asked) if near else (0.0, 0.0)
         share, words, unknown = _words(found, hit, spoken)
-        told[candidate.chunk_id] = (
-            Features(
-                nearness, excess, 0.0 if foreign and near else share, words, 0.0 if foreign and near else unknown,
-                0.0 if foreign else min(1.0, candidate.phrases / PHRASES_FULL), float(foreign),
-            ),
-            near,
-        )  # fmt: skip
+        phrases = min(1.0, candidate.phrases / PHRASES_FULL)
+        if cosine is None:
+            of_chunk, scale = Features(0.0, 0.0, share, words, unknown, phrases), WORDS_ONLY
+        else:
+            scale = scale_of(asked.model)
+            unrelated = _unrelated(scale, hit.language, asked.baseline, foreign=foreign)
+            if foreign:
+                unrelated = _background(found, unrelated, best)
+            nearness = (cosine - unrelated) / (1 - asked.baseline)
+            of_chunk = Features(nearness, size, share, words, unknown, phrases)
+        told[candidate.chunk_id] = (of_chunk, scale.foreign if foreign else scale.own)
     return told
 
 
-def weights_of(model: str | None) -> Weights:
+def scale_of(model: str | None) -> Scale:
     """Return an embedding model's weights; None: those for words alone."""
     return WORDS_ONLY if model is None else OF_MODEL.get(model, OTHER_MODEL)
 
@@ -146,7 +155,7 @@ def combined(features: Features, weights: Weights) -> Judgement:
     """Combine features into a probability."""
     evidence = {"base": (1.0, weights.base)}
     for name, value in features._asdict().items():
-        if value:
+        if value and getattr(weights, name):
             evidence[name] = (round(value, 4), round(value * getattr(weights, name), 4))
     log_odds = weights.base + sum(value * getattr(weights, name) for name, value in features._asdict().items())
     return Judgement(1 / (1 + math.exp(-max(-LOG_ODDS_MAX, min(LOG_ODDS_MAX, log_odds)))), evidence)
@@ -159,19 +168,11 @@ def _log_odds(probability: float) -> float:
     return max(-LOG_ODDS_MAX, min(LOG_ODDS_MAX, math.log(probability / (1 - probability))))
 
 
-def _unrelated(weights: Weights, hit: Hit, baseline: float, *, foreign: bool) -> float:
-    known = weights.unrelated
+def _unrelated(scale: Scale, language: str, baseline: float, *, foreign: bool) -> float:
+    known = scale.unrelated
     if not known:
         return baseline
-    return known["foreign"] if foreign else known.get(hit.language, known[""])
-
-
-def _meaning(found: Hits, hit: Hit, unrelated: float, best: float, asked: Asked) -> tuple[float, float]:
-    """Return nearness and excess."""
-    assert hit.cosine is not None
-    scale = 1 - asked.baseline
-    by_chance = _background(found, unrelated, best) + scale * SPREAD * _highest(sum(found.chunks.values()))
-    return (hit.cosine - unrelated) / scale, (hit.cosine - by_chance) / scale
+    return known["foreign"] if foreign else known.get(language, known[""])
 
 
 def _background(found: Hits, unrelated: float, best: float) -> float:
@@ -187,8 +188,9 @@ def _background(found: Hits, unrelated: float, best: float) -> float:
 def _highest(texts: int) -> float:
     """Return how many standard deviations the highest of so many chance values is expected to stand out (the limit of
     the normal distribution's extremes)."""
-    spread = math.sqrt(2 * math.log(max(texts, 2)))
-    return spread - (math.log(math.log(max(texts, 2))) + math.log(4 * math.pi) - 2 * EULER) / (2 * spread)
+    logarithm = math.log(max(2, min(texts, TEXTS_MAX)))
+    spread = math.sqrt(2 * logarithm)
+    return spread - (math.log(logarithm) + math.log(4 * math.pi) - 2 * EULER) / (2 * spread)
 
 
 def _words(found: Hits, hit: Hit, spoken: Spoken) -> tuple[float, float, float]:

@@ -110,7 +110,7 @@ def test_relevance_by_words_falls_with_each_word_that_no_text_has(conn: Conn, ac
     assert 1 > whole.relevance > half.relevance > little.relevance > 0
     # What nobody has is counted for itself, and is not part of what the passage could have.
     assert [found.evidence["share"][0] for found in (whole, half, little)] == [1, 1, 1]
-    assert [found.evidence.get("unknown", (0, 0))[0] for found in (whole, half, little)] == [0, -0.5, -0.75]
+    assert [found.evidence.get("unknown", (0,))[0] for found in (whole, half, little)] == [0, -0.5, -0.75]
 
 
 def test_relevance_is_explained_by_what_adds_up_to_it(conn: Conn, acme: int) -> None:
