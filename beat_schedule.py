@@ -1,8 +1,8 @@
-"""The one timetable. Hours are UTC; each entry says why this hour.
+"""The schedule of Celery beat, entry by entry. Hours are UTC; each entry says why this hour.
 
-TIMETABLE holds the jobs, by the names of their tasks. A minute's wake-up (WAKEUPS are all that beat itself knows) has a
-worker look which of their hours have come and are not done; the rows in `jobs` say that, so two beats do
-nothing twice, and a fleet that was down catches up (docs/decisions/0006-the-rows-say-what-is-due.md).
+TIMETABLE holds the jobs by the names of their tasks; WAKEUPS the other tasks that beat starts. `schedule()` makes
+Celery's `beat_schedule` of both. A message is a wake-up: the row of a job says which of its hours are done, so that two
+beats do nothing twice and a fleet that was down catches up (docs/decisions/0023-every-job-an-entry-of-beats.md).
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ from shared import queues
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """expires: an hour that was missed by more is left to the next one, which does all of its work too.
-    jitter: begins up to so much later, each installation at a place of its own."""
+    """A task at hours of its own.
+
+    queue: whose workers hear it. expires: after so long the message is worth nothing, because the next one has come;
+    for a job, an hour that was missed by more is left to the next one, which does all of its work too. jitter: an
+    installation begins up to so much later than the hour, always at the same place of its own.
+    """
 
     at: crontab
     why: str
     expires: timedelta
     jitter: timedelta
+    queue: str = queues.MAINTENANCE
 
 
 TIMETABLE: dict[str, Entry] = {
@@ -75,6 +80,7 @@ TIMETABLE: dict[str, Entry] = {
         why="hours have passed since anybody wrote, so minutes do not count; who writes meanwhile is answered at once",
         expires=timedelta(minutes=5),
         jitter=timedelta(minutes=1),
+        queue=queues.REPLY,
     ),
     "knowledge.build_vector_indexes": Entry(
         crontab(minute="*/10"),
@@ -87,24 +93,28 @@ TIMETABLE: dict[str, Entry] = {
         why="what is asked often changes in hours; before the hour, when other jobs begin",
         expires=timedelta(minutes=55),
         jitter=timedelta(minutes=5),
+        queue=queues.INDEX,
     ),
     "knowledge.warm_popular": Entry(
         crontab(minute="*/4"),
         why="a result is remembered for five minutes, and is to be renewed before it goes",
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=30),
+        queue=queues.INDEX,
     ),
     "knowledge.refresh_documents": Entry(
         crontab(minute=30, hour=5, day_of_week=0),
         why="once a week: websites change slowly and should not be asked more often; Sunday, behind the night's jobs",
         expires=timedelta(days=6),
         jitter=timedelta(hours=2),
+        queue=queues.INDEX,
     ),
     "knowledge.find_identifiers": Entry(
         crontab(minute="*/10"),
         why="documents of before an upgrade get their identifiers within the hour; nothing due costs a query",
         expires=timedelta(minutes=9),
         jitter=timedelta(minutes=2),
+        queue=queues.INDEX,
     ),
     "lifecycle.make_backup": Entry(
         crontab(minute=40),
@@ -129,77 +139,62 @@ TIMETABLE: dict[str, Entry] = {
         why="behind retention, before anybody looks at the morning's numbers",
         expires=timedelta(hours=12),
         jitter=timedelta(minutes=10),
+        queue=queues.INTAKE,
     ),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Wakeup:
-    """A wake-up of beat's own, which asks rows for work and finds none if one was sent before.
-
-    at, why: as of an entry. queue: whose workers hear it. expires: a wake-up that nobody took is worth nothing once the
-    next one has come. jitter: comes up to so much later, each installation at a place of its own: a minute at most,
-    which is how long a worker may hold a wake-up in its hands.
-    """
-
-    at: crontab
-    why: str
-    queue: str
-    expires: timedelta
-    jitter: timedelta
-
-
-WAKEUPS: dict[str, Wakeup] = {
-    "operations.wake_due_jobs": Wakeup(
+WAKEUPS: dict[str, Entry] = {
+    "operations.catch_up": Entry(
         crontab(),
-        why="the finest hour of the timetable; nothing due costs one query",
+        why="a job whose own message was lost, whose run failed, or whose hour came while the fleet was down",
         queue=queues.MAINTENANCE,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=5),
     ),
-    "knowledge.embed_due": Wakeup(
+    "knowledge.embed_due": Entry(
         crontab(),
         why="what is left of a wake-up that was lost and of attempts that failed; nothing due costs a query",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "inbox.fetch_media": Wakeup(
+    "inbox.fetch_media": Entry(
         crontab(),
         why="as embedding: lost wake-ups and attempts whose time has come",
         queue=queues.MEDIA,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "knowledge.import_due": Wakeup(
+    "knowledge.import_due": Entry(
         crontab(),
         why="as above: files and pages whose wake-up was lost or whose site was away",
         queue=queues.INDEX,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=10),
     ),
-    "inbound.take_balance": Wakeup(
+    "inbound.take_balance": Entry(
         crontab(minute="*/5"),
         why="it looks at each shard for a moment, and what is missing should be known before it is old",
         queue=queues.INTAKE,
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=30),
     ),
-    "operations.record_queue_depths": Wakeup(
+    "operations.record_queue_depths": Entry(
         crontab(),
         why="a queue's pace is taken over five minutes; a look costs four queries",
         queue=queues.MAINTENANCE,
         expires=timedelta(seconds=55),
         jitter=timedelta(seconds=15),
     ),
-    "tenants.watch_channels": Wakeup(
+    "tenants.watch_channels": Entry(
         crontab(minute="*/5"),
         why="platforms give up on an address that failed for about an hour; not all installations ask in one second",
         queue=queues.DELIVER,
         expires=timedelta(minutes=4),
         jitter=timedelta(seconds=60),
     ),
-    "knowledge.audit_index": Wakeup(
+    "knowledge.audit_index": Entry(
         crontab(minute=20, hour=4),
         why="an exact search of a large company reads all of its vectors; nobody waits at that hour",
         queue=queues.INDEX,
@@ -210,19 +205,38 @@ WAKEUPS: dict[str, Wakeup] = {
 
 
 def schedule(phase: float) -> dict[str, dict[str, Any]]:
-    """What beat itself knows. phase: 0 to 1, this installation's place within the jitters."""
+    """Celery's `beat_schedule`. phase: 0 to 1, this installation's place within the jitters; whole minutes move the
+    crontab, and a countdown makes up the seconds, because a worker holds no message for longer than a minute."""
+    return {name: _entry(name, entry, phase) for name, entry in (TIMETABLE | WAKEUPS).items()}
+
+
+def _entry(name: str, entry: Entry, phase: float) -> dict[str, Any]:
+    minutes, seconds = divmod(entry.jitter.total_seconds() * phase, 60)
     return {
-        name: {
-            "task": name,
-            "schedule": wakeup.at,
-            "options": {
-                "queue": wakeup.queue,
-                "expires": wakeup.expires.total_seconds(),
-                "countdown": round(wakeup.jitter.total_seconds() * phase, 1),
-            },
-        }
-        for name, wakeup in WAKEUPS.items()
-    }
+        "task": name,
+        "schedule": later(entry.at, int(minutes)),
+        "options": {
+            "queue": entry.queue, "expires": entry.expires.total_seconds(), "countdown": round(seconds, 1),
+        },
+    }  # fmt: skip
+
+
+def later(at: crontab, minutes: int) -> crontab:
+    """The same days, so many minutes later. Raises ValueError where that would leave the day, or the hours and minutes
+    would no longer be one of each with each."""
+    if not minutes:
+        return at
+    every_hour = len(at.hour) == 24
+    times = {(hour * 60 + minute + minutes) for hour in at.hour for minute in at.minute}
+    if every_hour:
+        times = {time % 1440 for time in times}
+    hours, minutes_of = {time // 60 for time in times}, {time % 60 for time in times}
+    if max(times) >= 1440 or len(times) != len(hours) * len(minutes_of):
+        raise ValueError(f"{at} cannot be {minutes} minutes later on the same days")
+    return crontab(
+        minute=sorted(minutes_of), hour="*" if every_hour else sorted(hours), day_of_week=sorted(at.day_of_week),
+        day_of_month=sorted(at.day_of_month), month_of_year=sorted(at.month_of_year),
+    )  # fmt: skip
 
 
 SCHEDULE = schedule(0.0)

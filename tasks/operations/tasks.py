@@ -11,14 +11,15 @@ from tasks.operations.job_task import open_work, task_of
 from tasks.wakeups import wake_up
 
 
-@app.task(base=Step, bind=True, name="operations.wake_due_jobs", runs_on=queues.MAINTENANCE)
-def wake_due_jobs(self: Step) -> None:
-    """Wake the tasks of the jobs whose hour has come. Waking one twice runs it once."""
+@app.task(base=Step, bind=True, name="operations.catch_up", runs_on=queues.MAINTENANCE)
+def catch_up(self: Step) -> str:
+    """Wake the tasks of the jobs that still owe an hour which has come some time ago. Waking one twice runs it once."""
     r = self.process.resources
     with open_work(r.settings, r.clock) as work:
-        due = timetable.due(work.conn, r.clock.now())
-    for one in due:
+        late = timetable.late(work.conn, r.clock.now())
+    for one in late:
         wake_up(app.tasks[one.name])
+    return f"woke {len(late)}"
 
 
 @app.task(base=Step, bind=True, name="operations.record_queue_depths", runs_on=queues.MAINTENANCE)

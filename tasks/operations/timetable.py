@@ -15,6 +15,11 @@ from shared.store.operations import jobs as store
 LOOK_BACK = timedelta(days=366)
 
 
+CATCH_UP_AFTER = timedelta(minutes=2)
+"""After a job's hour and its jitter: when every installation has begun. What still owes the hour has lost its
+message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """slot: the hour of the timetable that is not done yet."""
@@ -24,16 +29,26 @@ class Due:
 
 
 def due(conn: Conn, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -> list[Due]:
-    """Return the jobs that are due and that nobody runs, the longest overdue first."""
+    """Return the jobs that owe an hour and may run now, the longest overdue first: nobody runs them, they are not
+    paused, and the pause after a failure is over."""
     store.ensure(conn, {name: latest(entry.at, now) for name, entry in timetable.items()})
     rows = store.owed(conn)
     found = []
     for name, entry in timetable.items():
         row = rows[name]
-        slot = latest(entry.at, now - entry.jitter * row.phase)
-        if row.slot < slot and now - slot <= entry.expires and not row.leased and not row.waits:
+        slot = latest(entry.at, now)
+        if row.slot < slot and now - slot <= entry.expires and not (row.leased or row.waits or row.paused):
             found.append(Due(name, slot))
     return sorted(found, key=lambda d: (d.slot, d.name))
+
+
+def late(conn: Conn, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -> list[Due]:
+    """Return those of due() whose own message should have led to a run by now, and those that have begun."""
+    begun = {name for name, row in store.owed(conn).items() if row.unfinished or row.failed}
+    return [
+        one for one in due(conn, now, timetable)
+        if one.name in begun or now - one.slot >= timetable[one.name].jitter + CATCH_UP_AFTER
+    ]  # fmt: skip
 
 
 def slot_of(conn: Conn, name: str, now: datetime, timetable: Mapping[str, Entry] = TIMETABLE) -> datetime | None:

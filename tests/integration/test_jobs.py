@@ -125,18 +125,57 @@ def test_of_two_beats_wake_ups_for_a_round_one_begins_it(database: Database) -> 
         assert rounds.begins(conn, "tenants.watch_channels", not_within_s=0)
 
 
-def test_an_hour_is_due_from_its_jitter_on_until_it_is_done(work: Work) -> None:
-    work.conn.execute("UPDATE jobs SET phase = 0.5")
-
+def test_an_hour_is_due_from_then_on_until_it_is_done(work: Work) -> None:
     def due(minutes: float) -> list[datetime]:
         return [d.slot for d in timetable.due(work.conn, SLOT + timedelta(minutes=minutes), NIGHTLY)]
 
     assert due(-1) == []  # yesterday's is done
-    assert due(4) == []
-    assert due(5) == [SLOT]
+    assert due(0) == [SLOT]
     flow.run(Counting().job, work, slot=SLOT)
     assert due(6) == []
-    assert due(24 * 60 + 5) == [SLOT + timedelta(days=1)]
+    assert due(24 * 60) == [SLOT + timedelta(days=1)]
+
+
+def test_catching_up_leaves_an_hour_to_its_own_message_first(work: Work) -> None:
+    """Ten minutes of jitter, within which each installation has a place of its own, and two more."""
+
+    def late(minutes: float) -> list[datetime]:
+        return [d.slot for d in timetable.late(work.conn, SLOT + timedelta(minutes=minutes), NIGHTLY)]
+
+    assert late(0) == late(11.9) == []
+    assert late(12) == [SLOT]
+
+
+def test_a_run_that_failed_or_was_not_finished_is_caught_up_with_at_once(work: Work) -> None:
+    def late() -> list[datetime]:
+        return [d.slot for d in timetable.late(work.conn, SLOT + timedelta(minutes=1), NIGHTLY)]
+
+    with pytest.raises(RuntimeError):
+        flow.run(Counting(fails_at=2).job, work, slot=SLOT)
+    assert late() == []  # it waits before the next attempt
+    work.conn.execute("UPDATE jobs SET retry_at = NULL")
+    assert late() == [SLOT]
+
+    flow.run(Counting().job, work, slot=SLOT, budget_s=0)
+    assert late() == [SLOT]
+
+
+def test_a_paused_job_runs_by_hand_and_not_by_the_timetable(work: Work) -> None:
+    assert store.pause(work.conn, "test.count")
+    assert not store.pause(work.conn, "test.count")
+
+    assert timetable.due(work.conn, SLOT, NIGHTLY) == []
+    assert flow.run(Counting().job, work, slot=SLOT) is None
+    by_hand = flow.run(Counting().job, work, slot=None, by="hand")
+    assert by_hand is not None
+    assert by_hand.outcome == "done"
+    assert set(store.paused(work.conn)) == {"test.count"}
+
+    # what came while it was paused is not made up for
+    assert store.resume(work.conn, "test.count", slot=SLOT)
+    assert not store.resume(work.conn, "test.count", slot=SLOT)
+    assert timetable.due(work.conn, SLOT + timedelta(hours=1), NIGHTLY) == []
+    assert [d.slot for d in timetable.due(work.conn, SLOT + timedelta(days=1), NIGHTLY)] == [SLOT + timedelta(days=1)]
 
 
 def test_after_three_days_down_a_job_catches_up_with_one_run(work: Work) -> None:

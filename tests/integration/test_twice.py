@@ -47,6 +47,8 @@ TWICE = {
     "limits unset": "limits unset media_fetches",
     "limits set --company": "limits set media_fetches --company shoe-shop --per-contact 7",
     "limits unset --company": "limits unset media_fetches --company shoe-shop",
+    "job pause": "job pause inbox.reconcile_totals",
+    "job resume": "job resume inbox.reconcile_totals",
     "archive run": "archive run",
     "archive restore": "archive restore --all",
     "archive terms": "archive terms --company shoe-shop --after-days 90",

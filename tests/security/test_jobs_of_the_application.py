@@ -42,7 +42,6 @@ def test_a_job_of_the_application_runs_from_claim_to_end_without_the_owner(
     bot = make_bot(database.admin_url)
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
         store.ensure(owner, {name: NOW - timedelta(days=30)})
-        owner.execute("UPDATE jobs SET phase = 0")
         owner.execute(
             "UPDATE company_totals SET unread = 99 WHERE company_id = %s", (bot.company_id,)
         )  # drifted, for the one that looks

@@ -1,4 +1,4 @@
-"""Commands for scheduled jobs: list them, show past runs, run one now."""
+"""Commands for scheduled jobs: list them, show past runs, run one now, pause one."""
 
 from __future__ import annotations
 
@@ -29,20 +29,27 @@ def job() -> None:
 @job.command("list")
 @as_json_option
 def job_list(as_json: bool) -> None:
-    """List the jobs: when each runs and why then, when it is due next, and its last run."""
+    """List the jobs: when each runs and why then, when it is due next, whether it is paused, and its last run."""
     from beat_schedule import TIMETABLE
     from tasks.operations import timetable
 
     now = datetime.now(UTC)
     with as_owner(settings.load()) as conn:
-        last = store.last_runs(conn)
+        last, paused = store.last_runs(conn), store.paused(conn)
     rows = []
     for name in JOBS:
         ran = last.get(name)
         next_at = timetable.following(TIMETABLE[name].at, now)
-        rows.append({"job": name, "next_at": next_at, "why": TIMETABLE[name].why, "last": asdict(ran) if ran else None})
+        since = paused.get(name)
+        rows.append(
+            {
+                "job": name, "next_at": next_at, "paused_at": since, "why": TIMETABLE[name].why,
+                "last": asdict(ran) if ran else None,
+            }
+        )  # fmt: skip
         if not as_json:
-            click.echo(f"{name}  next {next_at:%Y-%m-%d %H:%M} UTC: {TIMETABLE[name].why}")
+            when = f"next {next_at:%Y-%m-%d %H:%M} UTC" if since is None else f"paused since {since:%Y-%m-%d %H:%M} UTC"
+            click.echo(f"{name}  {when}: {TIMETABLE[name].why}")
             click.echo(f"    {_line(ran) if ran else 'never ran'}")
     if as_json:
         print_json(rows)
@@ -87,6 +94,43 @@ def job_run(name: str, dry_run: bool, as_json: bool) -> None:
         print_json(asdict(ran))
         return
     click.echo(f"{name}  {ran.outcome}  batches {ran.batches}  rows {ran.rows}  bytes {ran.size}  {ran.seconds:.1f} s")
+
+
+@job.command("pause")
+@click.argument("name")
+@as_json_option
+def job_pause(name: str, as_json: bool) -> None:
+    """Keep the timetable from running a job, until `job resume`; a run that is under way goes on. `job run` still
+    works."""
+    wanted = _job(name)
+    with as_owner(settings.load()) as conn:
+        store.ensure(conn, {name: SystemClock().now()})
+        if not store.pause(conn, wanted.name):
+            raise NothingDone("job", f"{name} is paused already")
+    _say(name, "paused", as_json)
+
+
+@job.command("resume")
+@click.argument("name")
+@as_json_option
+def job_resume(name: str, as_json: bool) -> None:
+    """Have the timetable run a paused job again, from its next hour on."""
+    from beat_schedule import TIMETABLE
+    from tasks.operations import timetable
+
+    wanted = _job(name)
+    slot = timetable.latest(TIMETABLE[name].at, SystemClock().now())
+    with as_owner(settings.load()) as conn:
+        if not store.resume(conn, wanted.name, slot=slot):
+            raise NothingDone("job", f"{name} is not paused")
+    _say(name, "resumed", as_json)
+
+
+def _say(name: str, what: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"job": name, "state": what})
+        return
+    click.echo(f"{name}  {what}")
 
 
 def work_of(conn: psycopg.Connection, config: settings.Settings) -> Work:

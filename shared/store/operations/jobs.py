@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row, dict_row, tuple_row
 
 from shared.store.db.pool import Conn
 
@@ -18,15 +18,17 @@ Cursor = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """Where a job stands. slot: the newest hour that was done. phase: 0 to 1, the job's place in its jitter. leased: a
-    worker runs it. waits: it failed, and its next attempt is not due. unfinished: it has a cursor to go on from."""
+    """Where a job stands. slot: the newest hour that was done. leased: a worker runs it. failed: its newest run did.
+    waits: its next attempt after a failure is not due. unfinished: it has a cursor to go on from. paused: the timetable
+    does not run it."""
 
     name: str
-    phase: float
     slot: datetime
     leased: bool
+    failed: bool
     waits: bool
     unfinished: bool
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,12 @@ def owed(conn: Conn) -> dict[str, Owed]:
             /* jobs.owed */
             SELECT
                 name,
-                phase,
                 slot,
                 coalesce(leased_until > clock_timestamp(), false) AS leased,
+                failures > 0 AS failed,
                 coalesce(retry_at > clock_timestamp(), false) AS waits,
-                cursor IS NOT NULL AS unfinished
+                cursor IS NOT NULL AS unfinished,
+                paused_at IS NOT NULL AS paused
             FROM jobs
             """
         ).fetchall()
@@ -79,10 +82,59 @@ CLAIM = """
       AND (leased_until IS NULL OR leased_until <= clock_timestamp())
       AND (
           %(slot)s::timestamptz IS NULL
-          OR (slot < %(slot)s AND (retry_at IS NULL OR retry_at <= clock_timestamp()))
+          OR (
+              slot < %(slot)s
+              AND (retry_at IS NULL OR retry_at <= clock_timestamp())
+              AND paused_at IS NULL
+          )
       )
     FOR UPDATE SKIP LOCKED
 """
+
+
+def pause(conn: Conn, name: str) -> bool:
+    """Have the timetable run a job no more; a run that is under way goes on. Returns False if it is paused already."""
+    paused = conn.execute(
+        """
+        /* jobs.pause */
+        UPDATE jobs
+        SET paused_at = clock_timestamp()
+        WHERE name = %s
+          AND paused_at IS NULL
+        """,
+        (name,),
+    )
+    return paused.rowcount == 1
+
+
+def resume(conn: Conn, name: str, *, slot: datetime) -> bool:
+    """Have the timetable run a job again, from the hour after `slot` on. Returns False if it is not paused."""
+    resumed = conn.execute(
+        """
+        /* jobs.resume */
+        UPDATE jobs
+        SET paused_at = NULL, slot = greatest(slot, %s::timestamptz)
+        WHERE name = %s
+          AND paused_at IS NOT NULL
+        """,
+        (slot, name),
+    )
+    return resumed.rowcount == 1
+
+
+def paused(conn: Conn) -> dict[str, datetime]:
+    """Return since when jobs are paused, by their names."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(
+            """
+            /* jobs.paused */
+            SELECT name, paused_at
+            FROM jobs
+            WHERE paused_at IS NOT NULL
+            ORDER BY name
+            """
+        ).fetchall()
+    return dict(rows)
 
 
 def claim(conn: Conn, name: str, *, slot: datetime | None, by: str, lease_s: float) -> Claim | None:

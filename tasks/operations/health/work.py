@@ -185,9 +185,13 @@ def budgets(visit: CheckContext) -> CheckResult:
 
 
 def jobs(visit: CheckContext) -> CheckResult:
-    """Report the newest run of every job."""
-    last = jobs_store.last_runs(need(visit.conn))
-    shown, problems = {}, []
+    """Report the newest run of every job, and those that somebody paused."""
+    last, paused = jobs_store.last_runs(need(visit.conn)), jobs_store.paused(need(visit.conn))
+    shown = {}
+    problems = [
+        Problem(f"paused.{name}", f"{name} is paused since {since:%Y-%m-%d %H:%M}: ./switchboard job resume {name}")
+        for name, since in paused.items()
+    ]
     for name, run in sorted(last.items()):
         shown[name] = {
             "outcome": run.outcome, "started_at": run.started_at.isoformat(), "rows": run.rows, "bytes": run.bytes,

@@ -1,0 +1,2 @@
+ALTER TABLE jobs DROP COLUMN paused_at;
+ALTER TABLE jobs ADD COLUMN phase double precision NOT NULL DEFAULT random();
