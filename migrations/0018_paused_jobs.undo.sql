@@ -1,2 +1,2 @@
+COMMENT ON COLUMN jobs.phase IS NULL;
 ALTER TABLE jobs DROP COLUMN paused_at;
-ALTER TABLE jobs ADD COLUMN phase double precision NOT NULL DEFAULT random();

@@ -110,7 +110,7 @@ class Sent(Scheduler):
     def __init__(self, phase: float, now: datetime) -> None:
         self.now, self.sent = now, list[tuple[str, datetime]]()
         app_of_this = Celery("beats", set_as_current=False)
-        app_of_this.now = lambda: self.now  # type: ignore[method-assign]
+        app_of_this.now = lambda: self.now
         super().__init__(app_of_this, schedule={}, lazy=True)
         entries = schedule(phase)
         for entry in entries.values():

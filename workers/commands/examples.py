@@ -72,6 +72,8 @@ request 0198c5a2-7e1b-7c3d-9a4f-1b2c3d4e5f60
 balance --hours 24
 job history lifecycle.archive_messages
 job list
+job pause knowledge.refresh_documents
+job resume knowledge.refresh_documents
 job run lifecycle.archive_messages --dry-run
 retention set webhook_events 30 --company acme
 retention show
