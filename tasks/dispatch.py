@@ -91,8 +91,8 @@ class Dispatcher(Generic[T]):
             raise
 
     def _heard(self) -> bool:
-        """Whether a wake-up has come since the last look. Ends the draining in the same breath if not: a wake-up after
-        that finds nobody draining and begins."""
+        """Return whether a wake-up has come since the last look. If none has, draining ends in the same step, so that a
+        later wake-up finds nobody draining and begins anew."""
         with self._changed:
             heard, self._woken = self._woken and not self._stopping, False
             self._draining = heard
@@ -115,7 +115,7 @@ class Dispatcher(Generic[T]):
                 self._wait_below_share(passed_over)
 
     def _wait_for_room(self) -> ClaimCapacity | None:
-        """Room for more pieces, as soon as there is any; None when the process stops."""
+        """Wait until more work can be claimed, and return how much. None: the process stops."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self._held.total() < self._slots)
             if self._stopping:
@@ -126,8 +126,8 @@ class Dispatcher(Generic[T]):
         return {company for company, count in held.items() if count >= self._company_max}
 
     def _wait_below_share(self, passed_over: set[int]) -> None:
-        """The claim passed over companies that had as many pieces under way as they may, so more of theirs may be due:
-        until one of them has fewer, or a wake-up comes."""
+        """Wait until a company has less work under way than its share, or until a wake-up comes: the claim passed over
+        companies at their share, so more of their work may be due."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._stopping or self._woken or not passed_over <= self._at_share(self._held)

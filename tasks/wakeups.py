@@ -89,7 +89,7 @@ class WakeupCoalescer:
             self._sent_at[task] = time.monotonic()
 
     def _next(self) -> tuple[Task, float] | None:
-        """The task whose turn it is, what the wake-up stands for taken out before it is sent; None when closed and
+        """Return the task whose turn it is. What its wake-up stands for is removed before it is sent. None: closed, and
         nothing is left."""
         with self._changed:
             while True:
@@ -120,7 +120,7 @@ class WakeupCoalescer:
             metrics.WAKEUPS_COALESCED.inc(task.name, by=count - 1)
 
     def _last(self, now: float) -> tuple[Task, float] | None:
-        """One wake-up a task, when all that it stands for is due."""
+        """Send one wake-up for each task when everything that it stands for is due."""
         if not self._wanted:
             return None
         task, dues = self._wanted.popitem()

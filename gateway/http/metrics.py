@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from shared.telemetry.metrics import WEBHOOK_S, Counter, Gauge, Histogram
 
-WEBHOOKS = Counter("webhooks_total", "Webhooks answered, accepted (200) and refused.", ("platform", "status"))
-WEBHOOK = Histogram("webhook_seconds", "Time of a webhook from its head to its answer.", ("platform",),
+WEBHOOKS = Counter("webhooks_total", "Webhooks answered, both accepted (200) and refused.", ("platform", "status"))
+WEBHOOK = Histogram("webhook_seconds", "Time from a webhook's headers to its answer.", ("platform",),
                     buckets=WEBHOOK_S)  # fmt: skip
 JOURNAL_APPEND = Histogram(
-    "journal_append_seconds", "From a checked request until the journal has it.", buckets=WEBHOOK_S
+    "journal_append_seconds", "Time to append a verified request to the journal.", buckets=WEBHOOK_S
 )
-REFUSING = Gauge("gateway_refusing_bool", "Gateways that refuse everything (503): the journal is nearly full, or old.")
+REFUSING = Gauge(
+    "gateway_refusing_bool",
+    "Gateways that refuse all webhooks (503): the journal is nearly full, or too old.",
+)
 HTTP = Histogram(
-    "http_request_seconds", "Time until the answer to any other request begins.", ("handler", "status"),
+    "http_request_seconds", "Time until the answer to a request other than a webhook begins.", ("handler", "status"),
     buckets=WEBHOOK_S,
 )  # fmt: skip

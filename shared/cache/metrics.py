@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.telemetry.metrics import Counter
 
 CACHE = Counter(
-    "cache_lookups_total", "Look-ups of caches by where the value was: near (this process), far (Redis), nowhere.",
+    "cache_lookups_total", "Cache look-ups, by where the value was: near (this process), far (Redis), nowhere.",
     ("cache", "where"),
 )  # fmt: skip
-CACHE_BACKOFFS = Counter("cache_backoffs_total", "Times that a cache left Redis alone because it was away.")
+CACHE_BACKOFFS = Counter("cache_backoffs_total", "Times that a cache paused its use of Redis after a failure.")

@@ -58,7 +58,7 @@ async def _with_typing(r: AnswerResources, case: Case, completion: Coroutine[Any
 
 
 async def _show_typing(r: AnswerResources, case: Case) -> None:
-    """Again and again, until cancelled. A courtesy: nothing depends on it."""
+    """Show that the bot is typing, again and again, until cancelled. Nothing depends on its success."""
     loop, turn, pause_s = asyncio.get_running_loop(), case.turn, TYPING_AFTER_S
     place: Destination | None = None
     while True:

@@ -31,8 +31,9 @@ TELLS_WITHIN = timedelta(hours=23)
 
 
 def _return(work: Work, cursor: Cursor | None) -> Batch:
-    """A short transaction each, under the conversation's lock: whoever writes meanwhile is either before it, and then
-    it is quiet no more, or behind it, and then the bot is back. rows: conversations that the bot came back to."""
+    """Return each conversation in a short transaction of its own, under the conversation's lock. Whoever writes
+    meanwhile either comes first, and the conversation is no longer quiet, or comes after it, and the bot answers. rows:
+    conversations that the bot came back to."""
     after = (int(cursor["company"]), int(cursor["conversation"])) if cursor else (0, 0)
     with work.transaction() as conn:
         places = quiet.quiet_handovers(conn, after, limit=CONVERSATIONS_A_BATCH)
@@ -45,7 +46,8 @@ def _return(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _return_one(work: Work, company_id: int, conversation_id: int) -> bool | None:
-    """Whether the customer is told of it now; None: it was no longer quiet, or it is paused."""
+    """Give one conversation back to the bot. Returns whether the customer is told now; None if it is not due any more,
+    or if the customer has silenced the bot."""
     with work.transaction(company_id) as conn:
         locked = conversations.lock(conn, company_id, conversation_id)
         if locked is None or not locked.due_back:
@@ -61,7 +63,7 @@ def _return_one(work: Work, company_id: int, conversation_id: int) -> bool | Non
 
 
 def _tell(work: Work, conn: Conn, locked: conversations.Locked) -> bool:
-    """Say so, while the platform takes it. False: the next reply is to say it."""
+    """Tell the customer that the bot is back, if the platform allows it. False: the next reply will say it."""
     company_id, conversation_id = locked.company_id, locked.id
     wrote_at, code = quiet.last_customer(conn, company_id, conversation_id)
     if wrote_at is None or work.clock.now() - wrote_at > TELLS_WITHIN:

@@ -51,8 +51,8 @@ def _may_be(p: Placed) -> bool:
 
 @dataclass(slots=True)
 class _Story:
-    """What was said so far. asked: when the customer began to write since anybody else spoke; replied: the same, as it
-    was before the newest automatic reply. said: words of automatic replies, with their times."""
+    """What was said in a chat so far. asked: when the customer began to write after anybody else last spoke. replied:
+    the same, before the newest automatic reply. said: the words of automatic replies, with their times."""
 
     asked: datetime | None = None
     replied: datetime | None = None
@@ -76,7 +76,7 @@ class _Story:
 
 
 def _judged(new: Sequence[Placed], before: Iterable[Line], way: AutomaticReplies) -> dict[int, str]:
-    """Why, of the echoes in one chat. new: what was said in it, in any order."""
+    """Return for each echo in one chat why it is automatic. new: what was said in the chat, in any order."""
     story = _Story()
     for line in before:
         story.add(line)

@@ -68,14 +68,14 @@ def _targets(batch: Batch, p: Placed) -> tuple[Target, ...]:
 
 
 def _elsewhere(batch: Batch, p: Placed) -> tuple[Target, ...]:
-    """The same messages in other conversations in which they may stand."""
+    """Return the same messages in the other conversations in which they may be stored."""
     others = (batch.locked.get(replace(p.chat, chat=chat)) for chat in p.event.elsewhere)
     places = [(one.company_id, one.id) for one in others if one is not None]
     return tuple((*place, target) for place in places for target in targets_of(p.event))
 
 
 def _meant(batch: Batch, p: Placed, known: Mapping[Target, Known]) -> tuple[Target, ...]:
-    """Wherever the messages stand; where they have not come yet, in the event's own conversation."""
+    """Return where the messages are stored; if they have not come yet, in the event's own conversation."""
     here, elsewhere = _targets(batch, p), _elsewhere(batch, p)
     return tuple(target for target in (*here, *elsewhere) if target in known) or here
 
@@ -106,7 +106,7 @@ Now = dict[Target, tuple[Known, Content]]
 
 
 def _take_back(conn: Conn, batch: Batch, now: Now) -> None:
-    """What a customer took back is nothing that an agent has still to read."""
+    """Count a message that the customer took back as read: there is nothing left for an agent to read."""
     gone = [
         (company, conversation, was.seq)
         for (company, conversation, _), (was, content) in now.items()
@@ -117,8 +117,8 @@ def _take_back(conn: Conn, batch: Batch, now: Now) -> None:
 
 
 def _reschedule_edited(conn: Conn, now: Now, settings: Settings, stored: Stored) -> None:
-    """The turn that is open about an edited message is answered to the new wording, as if it had just been written: an
-    answer to what nobody says any more helps nobody. Without an open turn an edit asks for no answer."""
+    """Schedule the open turn of an edited message again, as if the message had just been written, because an answer to
+    the old wording helps nobody. Without an open turn an edit asks for no answer."""
     moved = quiet_window.reschedule_edited(
         conn,
         [
@@ -140,7 +140,7 @@ def _says(content: Content) -> tuple[object, ...]:
 
 
 def _forget_media(conn: Conn, now: Now, stored: Stored) -> None:
-    """What was attached goes with its message; what an edit attached is wanted instead."""
+    """Delete the attachments that a deletion or an edit removed, and fetch those that the edit added."""
     replaced = [
         (company, was, content)
         for (company, _, _), (was, content) in now.items()

@@ -34,7 +34,7 @@ class SystemFault(Exception):
 
 @dataclass(slots=True)
 class _Shard:
-    """limit: how many entries to try at once; halved when a batch fails, so that a poison one is left alone."""
+    """limit: how many entries to try at once. It is halved when a batch fails, until a bad entry is alone."""
 
     limit: int
     attempts: dict[str, int] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Drain:
     def _store_together(
         self, streams: Sequence[str], entries: dict[str, list[JournalEntry]]
     ) -> tuple[Stored | None, list[str]]:
-        """Fills `entries`: they are in the pending list whatever becomes of the transaction."""
+        """Store a batch in one transaction. Fills `entries`, which stay in the pending list whatever becomes of it."""
         alone = [stream for stream in streams if self._failed_lately(stream)]
         with self._db.transaction() as conn:
             began_s = time.monotonic()  # not before the transaction's own now()
@@ -133,7 +133,7 @@ class Drain:
         return intake.store_batch(conn, batches, self._platforms, self._settings, recovering=recovering)
 
     def _let_go(self, batches: Mapping[str, Sequence[JournalEntry]]) -> None:
-        """They are committed."""
+        """Acknowledge and delete the entries, which are committed."""
         faults.reach("intake.after_commit")
         for stream, entries in batches.items():
             self._reader.done(stream, [entry.entry_id for entry in entries])
@@ -145,7 +145,8 @@ class Drain:
         return stored
 
     def _read(self, stream: str, limit: int, entries: list[JournalEntry]) -> bool:
-        """Fill `entries`: what an earlier holder left first, then new ones. True if they were left over."""
+        """Fill `entries`: first what an earlier reader left unacknowledged, then new ones. True if they were left
+        over."""
         entries.extend(self._reader.pending(stream, limit))
         if entries:
             return True
@@ -153,8 +154,8 @@ class Drain:
         return False
 
     def _blame(self, stream: str, shard: _Shard, entries: list[JournalEntry], error: Exception) -> Stored:
-        """A batch failed for good: halve it, or, when one entry is alone, set it aside as a dead
-        letter. The transaction is undone, and the entries wait in the pending list."""
+        """Handle a batch that cannot succeed: halve it, or, if one entry is alone, set it aside as a dead letter. The
+        transaction was rolled back, and the entries are still in the pending list."""
         if _is_system_fault(error):
             raise SystemFault(describe(error)) from error
         if len(entries) > 1:

@@ -78,8 +78,8 @@ def sort_out(placed: Sequence[Placed]) -> Batch:
 
 
 def _station(p: Placed, batch: Batch) -> list[Placed] | None:
-    """Where the event goes; None: it has no effect. A reason other than the kind's own says that it is none of ours: a
-    post in a public channel that was edited, another bot that spoke in a group."""
+    """Return where the event is handled; None if it has no effect. A reason other than the kind's own says that the
+    event is not for us, such as an edited post in a public channel or another bot's message in a group."""
     event, plain = p.event, p.event.reason in (None, p.event.kind)
     if event.migrated_to is not None and event.chat is not None and event.kind != "message":
         return batch.migrated
@@ -121,7 +121,7 @@ def _read(conn: Conn, batch: Batch, stored: Stored) -> None:
 
 
 def _note(conn: Conn, batch: Batch) -> None:
-    """Store the referrals by which customers came."""
+    """Store the referrals through which customers came."""
     newest: dict[tuple[int, int], tuple[str, datetime]] = {}
     told = [(p, p.event.payload or p.event.text or "") for p in batch.facts]
     told += [(p, p.event.referral) for p in batch.talk if p.event.kind == "message" and p.event.referral is not None]
@@ -135,7 +135,7 @@ def _note(conn: Conn, batch: Batch) -> None:
 
 
 def _migrate(conn: Conn, batch: Batch, stored: Stored) -> None:
-    """After all else of the batch is stored, so that it moves along."""
+    """Apply moved chats last, so that everything else of the batch moves along."""
     for p in batch.migrated:
         moved = identities.move(conn, p, stored, for_good=_for_good(p))
         stored.moved += [Moved(p.home.company_id, turn_id, epoch) for turn_id, epoch in moved.recalled]
@@ -148,7 +148,7 @@ def _migrate(conn: Conn, batch: Batch, stored: Stored) -> None:
 
 
 def _drop_empty(conn: Conn, batch: Batch) -> None:
-    """A conversation is made before it is known whether anything of the batch stays in it."""
+    """Delete conversations that were created for this batch and got no message."""
     empty = [(one.company_id, one.id) for one in batch.locked.values() if one.message_count == 0]
     conversation_bulk.drop_empty(conn, sorted(set(empty) - batch.filled))
 
@@ -163,7 +163,7 @@ def _for_good(p: Placed) -> bool:
 
 
 def _followed(conn: Conn, placed: Sequence[Placed]) -> Sequence[Placed]:
-    """The events with the new ids of chats that were moved before."""
+    """Return the events under the new ids of chats that moved earlier."""
     asked = {p.chat for p in placed if p.route is not None and p.event.migrated_to is None and _for_good(p)}
     moved = moving.follow(conn, sorted(asked, key=astuple))
     if not moved:
@@ -176,8 +176,8 @@ def _followed(conn: Conn, placed: Sequence[Placed]) -> Sequence[Placed]:
 
 
 def _accounts(conn: Conn, batch: Batch, stored: Stored) -> None:
-    """A channel that the platform has shut to us says so at once, and so do warnings; whatever else it tells of an
-    account is kept in the ledger."""
+    """Handle news of accounts: that a platform has shut us out, and warnings, are reported at once; the rest is kept in
+    the ledger."""
     for p in batch.accounts:
         word = (p.event.meaning or p.event.status or p.event.reason or "account").lower()
         if word not in REVOKED | WARNED | SETTLED:
@@ -190,7 +190,7 @@ def _accounts(conn: Conn, batch: Batch, stored: Stored) -> None:
 
 
 def _hear(conn: Conn, route: Route, word: str) -> Alert | None:
-    """News of one channel. Nobody is told twice that it is shut."""
+    """Apply news of one channel. That it is shut is reported once."""
     place = (route.company_id, route.channel_id)
     channel_health.noticed(conn, *place, None if word in SETTLED else word)
     if word in WARNED:

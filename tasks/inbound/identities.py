@@ -29,8 +29,8 @@ _LASTING = frozenset({"message", "echo", "edited", "deleted"})
 
 @dataclass(slots=True)
 class _Person:
-    """Ids that events or the tables show to be one person's, each as the platform wrote it. contacts: whose they are.
-    lasting: an event makes a conversation for them. moves: their id changes."""
+    """Ids that belong to one person according to events or tables, each as the platform wrote it. contacts: the
+    contacts that have them. lasting: an event creates a conversation for them. moves: their id changes."""
 
     ids: dict[Identity, str] = field(default_factory=dict)
     contacts: set[Known] = field(default_factory=set)
@@ -87,7 +87,8 @@ def unite(conn: Conn, placed: Sequence[Placed], stored: Stored) -> United:
 
 
 def _ids(p: Placed) -> list[dict[Identity, str]]:
-    """What an event shows of its customer's ids, in one group; where an id changes, the old and the new one apart."""
+    """Return the ids that an event shows of its customer, as one group. If an id changes, the old and the new one are
+    apart."""
     event, customer = p.event, _customer(p)
     if customer is None:
         return []
@@ -121,7 +122,7 @@ def _spellings(p: Placed, raw: str) -> tuple[str, ...]:
 
 
 def _persons(shown: Iterable[tuple[Placed, list[dict[Identity, str]]]], found: Found) -> list[_Person]:
-    """The people in these events: who share an id or a contact are one."""
+    """Group the ids of these events by person: those who share an id or a contact are one."""
     of_id: dict[Identity, _Person] = {}
     of_contact: dict[Known, _Person] = {}
     for p, groups in shown:
@@ -155,7 +156,8 @@ def _lasting(event: InboundEvent) -> bool:
 
 
 def _lock_all(conn: Conn, placed: Iterable[Placed], persons: Iterable[_Person]) -> None:
-    """The conversations that are joined and those that the batch touches besides, in the one order of all."""
+    """Lock the conversations that are joined and those that the batch touches, in the order that all transactions
+    use."""
     touched = {p.chat for p in placed if p.route is not None and p.event.chat is not None}
     for person in persons:
         for identity in person.ids:
@@ -164,7 +166,7 @@ def _lock_all(conn: Conn, placed: Iterable[Placed], persons: Iterable[_Person]) 
 
 
 def _settle(conn: Conn, persons: Iterable[_Person], stored: Stored) -> tuple[list[tuple[_Person, Known]], int]:
-    """Everybody's one contact, of those who have or need one; and how many turns wait anew."""
+    """Return one contact for each person, of those that they have or need, and how many turns wait again."""
     settled: list[tuple[_Person, Known]] = []
     new: dict[ContactKey, _Person] = {}
     turns = 0
@@ -191,7 +193,8 @@ def _tell(moved: MovedChat, company_id: int, stored: Stored) -> int:
 
 
 def _told(p: Placed, names: Mapping[Identity, str]) -> Placed:
-    """The event under the ids by which its people are kept. One whose id changes keeps the id that it had as alias."""
+    """Return the event under the ids by which its people are stored. If an id changes, the old id is kept as an
+    alias."""
     if _customer(p) is None:
         return p
     event = p.event

@@ -135,7 +135,7 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
 
 
 def _bot_move(one: _Conversation) -> tuple[bool, str] | None:
-    """For the metrics: whether the bot has come, and why it came or went."""
+    """Return for the metrics whether the bot came or left, and why."""
     if (one.returned or one.bot) and (one.locked.paused if one.paused is None else one.paused):
         return None
     if one.returned:
@@ -150,8 +150,8 @@ def _key(message: NewMessage) -> messages.Key:
 
 
 def _walk(conn: Conn, batch: Batch) -> _Talk:
-    """Take the events one by one, in their order: each message gets its place, each takeover its effect on what
-    follows; a second copy is dropped as `duplicate`."""
+    """Go through the events in their order: give each message its place, apply takeovers to what follows, and drop
+    second copies as `duplicate`."""
     said = [p for p in batch.talk if p.event.kind != "handover"]
     seen = messages.existing_keys(conn, sorted({key for p in said for key in _keys_of(p)}))
     here = _unasked_here(conn, batch, said, seen)
@@ -189,7 +189,7 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
 
 
 def _keys_of(p: Placed) -> list[messages.Key]:
-    """Under which the message is stored if it came before, and under which if its twin did."""
+    """Return the key under which the message is stored if it came earlier, and the one of its twin."""
     keys = [p.event.dedupe_key] if p.event.twin is None else [p.event.dedupe_key, p.event.twin]
     return [(p.home.company_id, p.home.channel_id, key) for key in keys]
 
@@ -211,7 +211,7 @@ def _unasked_here(conn: Conn, batch: Batch, said: Collection[Placed], seen: Coll
 
 
 def _ask(p: Placed, one: _Conversation, was: Known, talk: _Talk) -> None:
-    """The message is stored, and did not ask us: now it does."""
+    """Mark a stored message that did not ask the bot as one that does."""
     talk.asked.append((p, was))
     if one.wants_turns and was.content.deleted_at is None:
         before = one.wanted
@@ -227,8 +227,8 @@ def _ask(p: Placed, one: _Conversation, was: Known, talk: _Talk) -> None:
 
 
 def _in_platform_order(said: Sequence[Placed]) -> list[Placed]:
-    """The events in their order, but what a customer wrote in one go as the platform timed it: requests and the lists
-    in them come in any order."""
+    """Return the events in their order, but messages of one customer in the order of the platform's times: requests,
+    and the lists in them, arrive in any order."""
     ordered = list(said)
     places: dict[ChatKey, list[int]] = defaultdict(list)
     for place, p in enumerate(said):
@@ -320,7 +320,7 @@ def _say(p: Placed, one: _Conversation, message: NewMessage) -> None:
 
 
 def _command(p: Placed, text: str | None) -> str | None:
-    """`stop` or `start` where the message silences the bot or calls it back."""
+    """Return `stop` or `start` if the message silences the bot or calls it back."""
     command = classify(text).what if text else None
     if command == "stop" and channels.platform(p.home.platform).is_shared(p.chat.chat):
         return "stop" if text and commands_stop(text) else None
@@ -328,7 +328,7 @@ def _command(p: Placed, text: str | None) -> str | None:
 
 
 def _newest_at(before: Head | None, at: datetime) -> datetime:
-    """Messages of one batch may come in another order than they were written."""
+    """Return the newest time of a batch's messages, which may be in another order than they were written."""
     return at if before is None or before.customer_at is None else max(before.customer_at, at)
 
 
@@ -353,7 +353,7 @@ def _heads(touched: dict[Place, _Conversation], ids: dict[messages.Key, int]) ->
 
 
 def _hand_over(batch: Batch, p: Placed, one: _Conversation) -> None:
-    """Another application on the page takes the conversation, or gives it to us."""
+    """Apply that another application on the page takes the conversation, or gives it to us."""
     to_us = _goes_to_us(p)
     if to_us is None:
         batch.dropped(

@@ -41,14 +41,16 @@ def place_events(
 
 
 def _named(event: InboundEvent, entry: JournalEntry, ordinal: int) -> InboundEvent:
-    """Where the sender named the delivery, its name tells a repetition from a new event that looks the same."""
+    """Use the sender's name for the delivery, if there is one: it tells a repetition from a new event that looks the
+    same."""
     if entry.delivery_id is None:
         return event
     return replace(event, dedupe_key=fields.key("delivery", entry.delivery_id, str(ordinal)))
 
 
 def _me(account: str | None, known: Sequence[Route]) -> Me:
-    """Who we are in a body: the channel it belongs to; where that is not said or several, our application alone."""
+    """Return who we are in a body: the channel that it belongs to; if that is not said, or there are several, only our
+    application."""
     if len(known) == 1:
         return known[0].me
     found = next((route.me for route in known if account is not None and route.me.external_id == account), None)
@@ -56,7 +58,8 @@ def _me(account: str | None, known: Sequence[Route]) -> Me:
 
 
 def _routes(event: InboundEvent, known: Sequence[Route]) -> list[Route]:
-    """Whom it is for: one channel at most; news of a business account are for all that it holds."""
+    """Return the channel that a body is for, one at most; news of a business account are for all channels that it
+    holds."""
     if event.account is not None:
         return [route for route in known if route.me.external_id == event.account][:1]
     if event.business_account is not None:
@@ -67,8 +70,8 @@ def _routes(event: InboundEvent, known: Sequence[Route]) -> list[Route]:
 
 
 def _held(event: InboundEvent, known: Sequence[Route]) -> list[Route]:
-    """The channels of its business account, or the one whose number it names. What holds the application's only channel
-    need not be known."""
+    """Return the channels of the body's business account, or the one whose number it names. The account of an
+    application's only channel need not be known."""
     held = [route for route in known if route.business_account == event.business_account]
     if not held and len(known) == 1 and known[0].business_account is None:
         held = list(known)
@@ -115,7 +118,7 @@ def store_batch(
 
 
 def _say_disabled(conn: Conn, placed: list[Placed], known: Mapping[int, Sequence[Route]]) -> list[Placed]:
-    """What has no channel because somebody has disabled it says so."""
+    """Report an event without a channel under its own reason if somebody has disabled the channel."""
     homeless = {p.entry.app_id for p in placed if p.route is None}
     disabled: dict[int, list[Route]] = {}
     for route in channels.disabled_routes(conn, sorted(homeless)) if homeless else ():
@@ -147,7 +150,8 @@ def _write_ledger(conn: Conn, fresh: Sequence[JournalEntry], batch: Batch, store
 
 
 def _redrive_mark(entry: JournalEntry) -> LedgerRow:
-    """So that a redriven entry, too, meets its own row after a crash. Ordinal -1 is no event and not counted."""
+    """Return the ledger row that marks a redriven entry, so that the entry is recognised after a crash. Ordinal -1 is
+    not an event and not counted."""
     return LedgerRow(entry, -1, "redrive", "dropped", "redrive")
 
 

@@ -6,5 +6,5 @@ from shared.telemetry.metrics import REQUESTS, Counter, Histogram
 
 BATCHES = Counter("batches_total", "Batches of journal entries stored.")
 BATCH_SIZE = Histogram("batch_size_requests", "Requests in a stored batch.", buckets=REQUESTS)
-EVENTS = Counter("events_total", "Inbound events by how they ended.", ("kind", "outcome", "reason"))
-REPEATS = Counter("repeated_requests_total", "Requests read again after a crash, without effect.")
+EVENTS = Counter("events_total", "Inbound events, by outcome.", ("kind", "outcome", "reason"))
+REPEATS = Counter("repeated_requests_total", "Requests read a second time after a crash; they have no effect.")

@@ -22,8 +22,8 @@ from tasks.inbound.batch import Alert, Batch, Placed, Stored, happened_at, targe
 
 @dataclass(slots=True)
 class _About:
-    """An event and what it may be about. external_id: the platform's id of the one message that it names. parts: those
-    that it surely means; maybe: those under way, whose ids are not known yet."""
+    """An event and the parts that it may be about. external_id: the platform's id of the one message that it names.
+    parts: those that it certainly means. maybe: parts being sent, whose ids are not known yet."""
 
     p: Placed
     status: str
@@ -60,7 +60,7 @@ def understand(conn: Conn, batch: Batch) -> list[_About]:
 
 
 def _questions(told: Sequence[Placed]) -> tuple[list[PartQuery], list[int]]:
-    """A question for each message that an event names, one at least; and the event's place in `told`."""
+    """Return a question for each message that an event names, at least one, with the event's place in `told`."""
     asked: list[PartQuery] = []
     askers: list[int] = []
     for index, p in enumerate(told):
@@ -90,8 +90,8 @@ def _by_our_app(p: Placed) -> bool:
 
 
 def _same_words(p: Placed, found: Iterable[PartMatch], claimed: set[PartId]) -> PartId | None:
-    """The oldest part under way in the chat that says the same, where the platform gives back neither our name for it
-    nor, so far, an id that we know. Punctuation does not count: some platforms take markup out."""
+    """Return the oldest part being sent in the chat with the same words, for platforms that return neither our
+    reference nor, so far, a known id. Punctuation is ignored, because some platforms remove markup."""
     other_app = p.event.app is not None and p.home.me.app is not None and not _by_our_app(p)
     if other_app or p.event.text is None:
         return None
@@ -151,7 +151,7 @@ def apply(conn: Conn, batch: Batch, abouts: Sequence[_About], stored: Stored) ->
 
 
 def _tell(about: _About, now: dict[PartId, Part]) -> Reason | None:
-    """Why the event has no effect; None: it has one."""
+    """Apply an event. Returns why it has no effect; None if it has one."""
     changed = False
     parts = [part for part in about.parts if part in now]
     for part in parts:
@@ -174,7 +174,7 @@ def _early(about: _About) -> statuses.Early:
 
 
 def _tell_early(conn: Conn, before: dict[PartId, Part], now: dict[PartId, Part]) -> None:
-    """Parts whose ids we have just learned hear what was said of them before."""
+    """Apply to parts whose ids were just learned what was reported of them earlier."""
     learned = [part for key, part in now.items() if part.platform_message_id != before[key].platform_message_id]
     named = {(p.company_id, p.channel_id, p.platform_message_id): (p.company_id, p.id)
              for p in learned if p.platform_message_id is not None}  # fmt: skip

@@ -96,7 +96,7 @@ def _fetch_claimed(r: InboxResources, claim: Claim) -> Result:
 
 
 def _fetch(r: InboxResources, claim: Claim, wanted: Wanted) -> Result:
-    """No connection to the database is held while somebody else's server is waited for."""
+    """Fetch the bytes. No database connection is held while another server is waited for."""
     fetched = _bytes(r, wanted)
     if fetched.status in _GONE:
         raise AttachmentGone("not_given" if fetched.status in (401, 403) else "gone")
@@ -139,7 +139,7 @@ def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
 
 
 def _mime(fetched: Fetched, attachment: Attachment) -> str:
-    """Return the media type that its server says, else the platform, else its name."""
+    """Return the media type that the server says, else the platform's, else the one of its name."""
     guessed = mimetypes.guess_type(attachment.name or "")[0]
     for said in (fetched.headers.get("content-type"), attachment.mime, guessed):
         mime = (said or "").partition(";")[0].strip().lower()
@@ -149,7 +149,7 @@ def _mime(fetched: Fetched, attachment: Attachment) -> str:
 
 
 def _clean(r: InboxResources, content: bytes) -> bool:
-    """Ask the operator's scanner for its verdict. Raises Transient if there is none."""
+    """Ask the operator's scanner for its verdict. Raises Transient if it gives none."""
     command = r.settings.media.scan_command
     if not command:
         return True
@@ -168,7 +168,7 @@ def _clean(r: InboxResources, content: bytes) -> bool:
 
 
 def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, str]:
-    """Record why the fetch failed, and whether it is tried again. Returns that and the reason, a static word."""
+    """Record why the fetch failed and whether it is tried again. Returns that and the reason, a fixed word."""
     with r.db.transaction(claim.company_id) as conn:
         if isinstance(error, Refused | EgressRefused | TooLarge):
             media.refuse(conn, claim, error.reason)
@@ -192,7 +192,7 @@ def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, 
 
 
 def _tried_enough(claim: Claim, since: datetime | None, now: datetime) -> bool:
-    """since: None where the lease is gone, and with it our say."""
+    """Return whether no further attempt is made. since: None if the lease is lost, and with it our right to decide."""
     if since is None or claim.attempts >= ATTEMPTS_MAX:
         return True
     return claim.attempts >= ATTEMPTS_MIN and (now - since).total_seconds() >= TRIED_FOR_S

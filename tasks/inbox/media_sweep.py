@@ -24,7 +24,7 @@ def _orphans(work: Work, store: Objects, company_id: int, shelf: str) -> list[Ke
 
 
 def _batch(work: Work, cursor: Cursor | None) -> Batch:
-    """One shelf (of 256) of one company's. size: bytes freed."""
+    """Sweep one of the 256 folders of a company. size: bytes freed."""
     store = objects.from_settings(work.settings)
     at = _next(work, store, cursor)
     if at is None:
@@ -41,7 +41,7 @@ def _batch(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _next(work: Work, store: Objects, cursor: Cursor | None) -> tuple[int, str] | None:
-    """The shelf behind this one, of the same company or the next that has any."""
+    """Return the folder after this one, of the same company or of the next one that has any."""
     company_id, shelf = (int(cursor["company"]), str(cursor["shelf"])) if cursor else (0, "")
     while True:
         behind = [name for name in store.shelves(company_id) if name > shelf] if company_id else []

@@ -89,8 +89,8 @@ def _key(conversation_id: int, key: str) -> str:
 
 
 def _written_before(conn: Conn, locked: Locked, asked: int, key: str, fingerprint: bytes | None) -> int | None:
-    """The message under this key. The first try may have named another conversation that is part of this one now; a key
-    that stands there for another body is another message's."""
+    """Return the message that is stored under this key. The first attempt may have named a conversation that has since
+    been merged into this one. A key with another body is another message's."""
     elsewhere = {locked.id, *merged.ids_of(conn, locked.company_id, locked.id)} - {asked}
     for conversation_id in (asked, *sorted(elsewhere)):
         known = messages.id_of_key(conn, locked.company_id, locked.channel_id, _key(conversation_id, key))

@@ -11,7 +11,7 @@ COMPANIES_A_BATCH = 50
 
 
 def _reconcile_totals(work: Work, cursor: Cursor | None) -> Batch:
-    """Hold companies' totals against their conversations; a short transaction each. rows: totals that had drifted."""
+    """Compare companies' totals with their conversations, each in a short transaction. rows: totals that were wrong."""
     after = int(cursor["after"]) if cursor else 0
     ids = companies.ids_after(work.conn, after, limit=COMPANIES_A_BATCH)
     drifted = 0

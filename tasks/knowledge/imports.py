@@ -172,7 +172,7 @@ def _queue_pages(r: KnowledgeResources, claim: Claim, wanted: Import) -> None:
 
 
 def _page(r: KnowledgeResources, wanted: Import) -> Fetched | None:
-    """None where it has not changed since it became the document that it is."""
+    """Fetch a page; None if it has not changed since it became its document."""
     seen = wanted.seen if wanted.seen is not None and wanted.seen.get("as") == chunk.VERSION else {}
     asked = {_ASKED[name]: str(value) for name, value in seen.items() if name in _ASKED}
     fetched = _get(r, wanted.source, PAGE_BYTES, asked)
@@ -192,13 +192,14 @@ TAG_CHARS = 200
 
 
 def _tags(fetched: Fetched) -> dict[str, str]:
-    """What the site wants to be asked with the next time."""
+    """Return the validators (ETag, Last-Modified) to send with the next request."""
     found = {"etag": fetched.headers.get("etag", ""), "modified": fetched.headers.get("last-modified", "")}
     return {name: value for name, value in found.items() if 0 < len(value) <= TAG_CHARS and value.isascii()}
 
 
 def _getting(r: KnowledgeResources) -> site.Get:
-    """Fetches what a site names until its time is over, so that no other worker reads it beside this one."""
+    """Return a function that fetches what a site names. It raises TimeoutError once the site's time is over, before
+    another worker may claim the site."""
     until_s = r.clock.monotonic_s() + SITE_WITHIN_S
 
     def get(address: str, max_bytes: int) -> Fetched:
@@ -210,7 +211,7 @@ def _getting(r: KnowledgeResources) -> site.Get:
 
 
 def _get(r: KnowledgeResources, address: str, max_bytes: int, headers: Mapping[str, str] | None = None) -> Fetched:
-    """Through the guard: resolved once, never into a private network, bounded in bytes and time."""
+    """Fetch through the egress guard: resolved once, never into a private network, bounded in bytes and time."""
     return r.loop.run(
         r.egress.get(address, purpose="site", deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes, headers=headers),
         timeout_s=FETCH_DEADLINE_S + 5,

@@ -32,13 +32,13 @@ MOVED = ("messages", "turns", "receipts", "outbound")
 
 
 def _before(work: Work, term: Term) -> datetime:
-    """Who was written to since then is not quiet."""
+    """Return the time before which a conversation's last message makes it quiet."""
     days = term.after_days or work.settings.archive.after_days
     return work.clock.now() - timedelta(days=days)
 
 
 def _batch(work: Work, cursor: Cursor | None, only: int | None) -> Batch:
-    """One transaction's worth of one company's conversations, quietest first."""
+    """Archive conversations of one company in one transaction, the longest quiet ones first."""
     at = cursor or {"run": archive_runs.begin_run(work.conn), "company": 0}
     if "after" not in at:
         term = archive_runs.terms_after(work.conn, int(at["company"]), only=only)

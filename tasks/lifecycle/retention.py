@@ -56,7 +56,8 @@ def _units(conn: Conn, subjects: tuple[str, ...], today: date) -> Iterator[Unit]
 
 
 def _day(number: int, day: Day, longer: tuple[int, ...]) -> Unit:
-    """A day that is over: dropped whole, unless something of it stays."""
+    """Return the work of deleting a day whose time is over: its partition is dropped unless some of its rows have to
+    stay."""
 
     def do(work: Work) -> tuple[int, int, bool]:
         with work.transaction(statement_s=EXCHANGE_S) as conn:
@@ -79,7 +80,7 @@ def _day(number: int, day: Day, longer: tuple[int, ...]) -> Unit:
 
 
 def _stray(number: int, subject: str, keep_from: date, terms: dict[int, date]) -> Unit:
-    """Rows of no day of their own (a clock that jumped)."""
+    """Return the work of deleting rows that are in no day's partition, as after a clock that jumped."""
     name = f"{subject}_default"
 
     def do(work: Work) -> tuple[int, int, bool]:
@@ -96,7 +97,8 @@ def _stray(number: int, subject: str, keep_from: date, terms: dict[int, date]) -
 
 
 def _shorter(conn: Conn, number: int, override: Override, keep_from: date, own_from: date) -> Iterator[Unit]:
-    """A company's rows that are over for it and for nobody else, day by day, and last that it is done."""
+    """Yield the work of deleting rows whose time is over for one company only, day by day, and last that of recording
+    that it is done."""
     company = override.company_id
     for day in store.days_before(conn, override.subject, own_from):
         # what is over for everybody is done above; what was over yesterday was done then

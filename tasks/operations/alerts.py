@@ -99,8 +99,8 @@ async def _post(settings: Settings, url: str, body: bytes, headers: dict[str, st
 
 
 def _headers(settings: Settings, alerts: list[Alert], now: datetime, body: bytes) -> dict[str, str]:
-    """Signed as Standard Webhooks are. The id is the same as long as the same is told, so that a repetition after an
-    answer that was lost can be known."""
+    """Sign a request as Standard Webhooks does. The id stays the same while the alerts do, so that receivers can
+    recognise a repetition after a lost answer."""
     told = ",".join(f"{a.id}{'-' if a.cleared else '+'}" for a in alerts)
     id_ = "alert_" + hashlib.sha256(f"{told}:{now:%Y-%m-%d}".encode()).hexdigest()[:32]
     headers = {"content-type": "application/json", "webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}

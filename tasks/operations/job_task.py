@@ -76,7 +76,7 @@ def open_work(settings: Settings, clock: Clock, resources: Resources | None = No
 
 @contextmanager
 def _work_of(job: Job, settings: Settings, clock: Clock, resources: Resources | None) -> Iterator[Work]:
-    """As the job's role: a process that holds the application role alone has no other."""
+    """Return a connection as the role for jobs; a process that has only the application role uses that."""
     if job.as_owner or resources is None:
         with open_work(settings, clock, resources) as work:
             yield work

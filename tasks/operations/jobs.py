@@ -160,7 +160,8 @@ def run(
 
 
 def _told(error: BaseException) -> str:
-    """Our own errors' words carry ids and meanings; others' may quote rows, so they are told by their class."""
+    """Return an error in words: our own errors carry only ids and meanings; others may quote rows, so they are named by
+    their class."""
     return f"{describe(error)}: {error}"[:500] if isinstance(error, SwitchboardError) else describe(error)
 
 
@@ -202,7 +203,8 @@ def _batches(job: Job, work: Work, claim: store.Claim, ran: Ran, budget_s: float
 
 
 def _wait_for_no_disk(conn: Conn) -> None:
-    """For this transaction's commit. What commits behind it and waits has it on the disk, too: WAL has one order."""
+    """Let this transaction's commit return before it is on disk. A later commit that waits has it on disk too, because
+    the WAL is written in order."""
     conn.execute("/* jobs.wait_for_no_disk */ SELECT set_config('synchronous_commit', 'off', true)")
 
 

@@ -10,8 +10,8 @@ from tasks.operations.jobs import Batch, Job, Preview, Work
 
 
 def _make_partitions(work: Work, cursor: Cursor | None) -> Batch:
-    """Each in a transaction of its own, so that one batch is bounded however many are missing. Old counts of webhooks'
-    answers go with the day, too: the watch looks back an hour."""
+    """Create missing partitions, each in a transaction of its own. Old counts of webhook answers are deleted with the
+    day; the watch needs one hour of them."""
     channel_health.purge_answers(work.conn)
     drops.purge(work.conn)
     return Batch(partitions.make_partitions(work.conn, work.clock.now().date()))

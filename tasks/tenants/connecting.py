@@ -87,7 +87,8 @@ def connect(
 
 
 def _refuse_other_application(app: AppRow | None, identity: Identity) -> None:
-    """Another application's account under this slug would take our echoes for a stranger's. Raises ValueError."""
+    """Refuse a slug that belongs to another application's account: our echoes would be taken for a stranger's. Raises
+    ValueError."""
     theirs = identity.me.app
     if app is not None and app.external_id and theirs and theirs != app.external_id:
         raise ValueError(
@@ -97,7 +98,7 @@ def _refuse_other_application(app: AppRow | None, identity: Identity) -> None:
 
 
 def _secrets_in_force(conn: Conn, vault: Vault, app: AppRow | None, identity: Identity) -> list[str]:
-    """The application's secrets; none where its one channel was another account, whose platform still bears them."""
+    """Return the application's secrets; none if its one channel was another account, whose platform still uses them."""
     if app is None:
         return []
     if app.platform in channels.ONE_CHANNEL:

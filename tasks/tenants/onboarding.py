@@ -93,8 +93,8 @@ def _add_channel(
     conn: Conn, company_id: int, app_id: int, platform: str, slug: str, me: Me, credentials: bytes,
     business_account: str | None = None,
 ) -> int:  # fmt: skip
-    """The channel, unless another one stands in its way: then ValueError names it. What was dropped for want of it is
-    over."""
+    """Add the channel and close the problems that its absence caused. Raises ValueError that names a channel in its
+    way."""
     account = me.external_id or ""
     other = channels.in_the_way(conn, platform, app_id, account)
     if other is not None:
@@ -112,7 +112,7 @@ def _add_channel(
 
 @contextmanager
 def _refusing(slug: str) -> Iterator[None]:
-    """Whoever connected the same at the same moment was first: the index says so. Raises ValueError."""
+    """Turn a unique index's conflict into a ValueError: somebody else connected the same account at the same moment."""
     try:
         yield
     except psycopg.errors.UniqueViolation:

@@ -65,7 +65,7 @@ def judge(said: ChannelHealth, answered: Answers) -> ChannelHealth:
 
 
 def _ask(r: TenantResources, some: Sequence[Watched]) -> list[ChannelHealth]:
-    """Ask the platforms about these channels, in parallel."""
+    """Ask the platforms about these channels, concurrently."""
     places = [_place(r, one) if isinstance(r.platforms.get(one.platform), ReportsHealth) else None for one in some]
 
     async def one_of(watched: Watched, place: Destination) -> ChannelHealth:
@@ -105,7 +105,7 @@ def _place(r: TenantResources, one: Watched) -> Destination | None:
 
 
 def _keep(r: TenantResources, one: Watched, found: ChannelHealth) -> bool:
-    """Record the result. A channel that begins to fail is reported once."""
+    """Record the result. That a channel fails is reported once."""
     with r.db.transaction(one.company_id) as conn:
         before = channel_health.checked(conn, one.company_id, one.channel_id, found)
         if found.problem == "bad_token":

@@ -35,7 +35,7 @@ def to_thin(work: Work, place: BackupFolder) -> list[Backup]:
 
 
 def _make(work: Work, cursor: Cursor | None) -> Batch:
-    """Thin first: it makes room. size: bytes that the new one takes."""
+    """Make a backup, after deleting old ones to make room. size: its bytes."""
     place = BackupFolder(work.settings.backup_folder)
     with place.held():
         for old in to_thin(work, place):
@@ -55,7 +55,7 @@ def _would_make(work: Work) -> Preview:
 
 
 def _prove(work: Work, cursor: Cursor | None) -> Batch:
-    """The newest one; without any there is nothing to prove, and `no backup` is told elsewhere."""
+    """Prove the newest backup by restoring it. Without one there is nothing to prove; a health check reports that."""
     place = BackupFolder(work.settings.backup_folder)
     with place.held():
         newest = next(iter(place.all()), None)

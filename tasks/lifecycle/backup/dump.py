@@ -80,7 +80,8 @@ def _means_no_room(error: BaseException) -> bool:
 
 
 def _dump(work: Work, half: Path) -> dict[str, Any]:
-    """The snapshot is held by a transaction of its own, so that rows are counted in exactly what is dumped."""
+    """Dump the database under a snapshot held by a separate transaction, so that the counted rows are exactly those
+    dumped."""
     url = work.settings.need("DATABASE_ADMIN_URL")
     with psycopg.connect(url, connect_timeout=5, prepare_threshold=None, application_name="switchboard backup") as conn:
         conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
@@ -155,6 +156,6 @@ def _run(
 
 
 def _first_error(log: str) -> str:
-    """Return the line that says why, without what it may quote of a row."""
+    """Return the line that gives the reason, without what it may quote of a row."""
     line = next((line for line in log.splitlines() if "error" in line.lower() or "No space" in line), "")
     return f": {_QUOTED.sub(lambda m: m[0] if _NAME.fullmatch(m[0]) else '…', line)[:300]}" if line else ""

@@ -142,7 +142,7 @@ class BackupFolder:
 
 
 def _object_of(path: Path) -> dict[str, Any]:
-    """Read a file's JSON object; empty if there is none that can be read."""
+    """Return the JSON object in a file; an empty one if there is none that can be read."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):  # its readers say "not known"

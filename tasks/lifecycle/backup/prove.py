@@ -94,7 +94,7 @@ def restore_into(work: Work, backup: Backup, admin_url: str) -> None:
 
 @contextmanager
 def _scratch(work: Work, backup: Backup) -> Iterator[Database]:
-    """A database of a PostgreSQL of its own, with the roles that the dump names."""
+    """Start a PostgreSQL of its own with an empty database and the roles that the dump names."""
     path = work.settings.system.data_dir / SCRATCH
     _clear(path)
     with DataFolder(path) as folder:
@@ -109,7 +109,7 @@ def _scratch(work: Work, backup: Backup) -> Iterator[Database]:
 
 
 def _clear(path: Path) -> None:
-    """What a proof left that was killed. Raises SettingsError while another one is under way."""
+    """Remove what a killed proof left. Raises SettingsError while another one is running."""
     if path.exists():
         DataFolder(path).open().discard()
 

@@ -112,7 +112,7 @@ def _need_empty(conn: Conn) -> None:
 
 
 def _erased_since(admin_url: str, backup: Backup) -> list[tuple[int, int]]:
-    """What the database that is replaced knows of; nothing where it is empty or cannot be read any more."""
+    """Return the erasures that the replaced database knows of; none if it is empty or cannot be read."""
     try:
         with psycopg.connect(admin_url, autocommit=True, prepare_threshold=None) as conn:
             return store.erased_since(conn, backup.made_at)
@@ -121,7 +121,7 @@ def _erased_since(admin_url: str, backup: Backup) -> list[tuple[int, int]]:
 
 
 def _erase(work: Work, company_id: int, contact_id: int) -> bool:
-    """False: nothing of them is in this backup."""
+    """Erase a data subject from the restored database. False: this backup has nothing of them."""
     contact = data_subjects.one(work.conn, company_id, contact_id)
     if contact is None:
         return False
@@ -130,7 +130,8 @@ def _erase(work: Work, company_id: int, contact_id: int) -> bool:
 
 
 def _exchange(server: Postgres, old_name: str) -> str | None:
-    """Give the restored database the old one's name, in one transaction. An old one without a schema is dropped."""
+    """Give the restored database the name of the old one, in one transaction. An old one without a schema is
+    dropped."""
     with _as_superuser(server) as conn:
         with psycopg.connect(server.database(DATABASE).admin_url, autocommit=True) as old:
             row = old.execute("/* backups.exchange */ SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
