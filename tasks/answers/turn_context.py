@@ -103,12 +103,17 @@ def load_one(r: AnswerResources, claim: Claim) -> Case | None:
 def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
     turn, budget = loaded.turn, loaded.company.daily_token_budget
     lines = loaded.lines
-    burst = tuple(line for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer")
+    asked = {
+        seq for seq, line in lines if turn.first_seq <= seq <= turn.last_seq and line.role == "customer"
+    } - loaded.answered
+    burst = tuple(line for seq, line in lines if seq in asked)
     # also what was said to an earlier turn after this one began; what customers wrote since wants its own turn
     history = tuple(
         line
         for seq, line in lines
-        if (line.text or line.attached or line.told) and (seq < turn.first_seq or line.role != "customer")
+        if (line.text or line.attached or line.told)
+        and seq not in asked
+        and (seq <= turn.last_seq or line.role != "customer")
     )
     waited_ms = round((r.clock.now() - turn.received_at).total_seconds() * 1000)
     over = budget is not None and loaded.tokens_today >= budget

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row, tuple_row
 from shared.model import Attachment, ChatLine
 from shared.store.answers.turns import Claim, Turn
 from shared.store.assistants.assistants import Assistant
-from shared.store.db.pool import Conn
+from shared.store.db.pool import Conn, columns
 from shared.store.inbox import messages
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
@@ -35,7 +35,8 @@ _ASSISTANT = tuple(one.name for one in fields(Assistant))
 class Loaded:
     """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted
     only where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
-    conversation as (seq, line), oldest first. bot_step, bot_step_at, misses: as in conversations. ahead_s,
+    conversation as (seq, line), oldest first. answered: numbers of messages between its first and its last that other
+    turns have answered. bot_step, bot_step_at, misses: as in conversations. ahead_s,
     day_ahead_s: how far the bot's answers are ahead of their paces. silenced: it gives none for now, because they
     were too far ahead. language: the platform's code of the sender, as ISO 639-1. status, return_untold: as in
     conversations. handle: the channel's name on its platform, where it has one. assistant: the channel's."""
@@ -57,6 +58,7 @@ class Loaded:
     handle: str | None = None
     return_untold: bool = False
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
+    answered: set[int] = field(default_factory=set)
 
 
 # LIMIT 1: one look into the index for each claim. As a join the planner may read all open turns.
@@ -165,6 +167,7 @@ LINES = """
         WHERE m.company_id = k.company_id
           AND m.conversation_id = k.conversation_id
           AND m.seq <= k.up_to_seq
+          AND m.deleted_at IS NULL
         ORDER BY m.seq DESC
         LIMIT k.lines
     ) m
@@ -201,6 +204,47 @@ def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_m
     for place, lines in read.items():
         lines.sort(key=lambda one: one.seq)
         loaded[place - 1].lines.extend((one.seq, one.line) for one in messages.in_platform_order(lines))
+    _add_answered(conn, loaded)
+
+
+ANSWERED = """
+    /* turn_contexts.answered */
+    SELECT k.place, o.state = 'cancelled', o.first_seq, o.last_seq
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        WITH ORDINALITY AS k (company_id, conversation_id, first_seq, last_seq, place)
+    JOIN turns o
+        ON o.company_id = k.company_id
+        AND o.conversation_id = k.conversation_id
+        AND o.last_seq >= k.first_seq
+        AND o.first_seq <= k.last_seq
+    WHERE o.state IN ('answered', 'handed_over', 'no_reply', 'cancelled')
+"""
+
+
+def _add_answered(conn: Conn, loaded: Sequence[Loaded]) -> None:
+    """Which messages of a turn have had their answer, from the bot or from a person: of one that an older message has
+    joined, because it was edited so that it asks. Only then is anybody else's message between a turn's."""
+    mixed = [one for one in loaded if _is_mixed(one)]
+    if not mixed:
+        return
+    rows = conn.cursor(row_factory=tuple_row).execute(
+        ANSWERED,
+        columns((one.turn.company_id, one.turn.conversation_id, one.turn.first_seq, one.turn.last_seq)
+                for one in mixed),
+    )  # fmt: skip
+    for place, cancelled, first_seq, last_seq in rows:
+        one = mixed[place - 1]
+        if not cancelled or any(_is_person_s(line) and last_seq < seq < one.turn.last_seq for seq, line in one.lines):
+            one.answered.update(range(first_seq, last_seq + 1))
+
+
+def _is_person_s(line: ChatLine) -> bool:
+    return line.role == "agent" and not line.automatic
+
+
+def _is_mixed(one: Loaded) -> bool:
+    first, last = one.turn.first_seq, one.turn.last_seq
+    return last > first and any(first < seq < last and line.role != "customer" for seq, line in one.lines)
 
 
 def _line(role: Role, automatic: bool, text: str, attachments: Sequence[Attachment]) -> ChatLine:
