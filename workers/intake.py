@@ -10,6 +10,7 @@ import structlog
 from redis.exceptions import ResponseError
 
 from shared.live.topics import Stored as NewMessages
+from shared.live.topics import Went
 from shared.store.db.objects import MediaStoreUnavailable
 from shared.store.db.pool import describe
 from shared.telemetry import work
@@ -114,6 +115,8 @@ class IntakeThread(BackgroundThread):
             dead_letters=stored.dead_letters,
         )  # fmt: skip
         self._live.hint(stored.moved)
+        for chat, now in stored.went.items():
+            self._live.tell([chat], Went(now.chat))
         self._live.tell(stored.chats, NewMessages())
         self._tell(stream, stored)
         self._alarm(stored)

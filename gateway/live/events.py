@@ -3,16 +3,20 @@
     id: 7                                       event: piece                            event: withdrawn
     event: message                              data: {"answer", "at", "text"}          data: {"answer"}
     data: {"seq", "role", "text", …}
+                                                event: moved
+                                                data: {"chat"}
 
 A piece's text belongs at character `at` of the answer so far. A message from the bot or from a person replaces the
-pieces that are shown; `withdrawn` removes them. Only messages have an id: a browser that reconnects sends the last one
-it saw, and the stream continues from there.
+pieces that are shown; `withdrawn` removes them. `moved`: the conversation became another chat or part of one, so that
+its messages come again from the first on, as they are numbered now. Only messages have an id: a browser that reconnects
+sends the last one it saw, and the stream continues from there.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -21,7 +25,7 @@ from starlette.responses import Response
 from gateway.http.edge import Edge
 from shared.errors import DatabaseUnavailable, Transient
 from shared.live.hub import Watcher
-from shared.live.topics import AnswerId, Chat, News, PartialAnswer, Stored, Withdrawn
+from shared.live.topics import AnswerId, Chat, News, PartialAnswer, Stored, Went, Withdrawn
 from shared.store.inbox import messages
 from shared.store.inbox.messages import Line
 
@@ -68,13 +72,14 @@ class _Events(Response):
         self._behind = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._edge.streams.add(self._chat, self._address, 1)
+        counted = self._chat
+        self._edge.streams.add(counted, self._address, 1)
         talking = asyncio.create_task(self._talk(send))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait([talking, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._edge.streams.add(self._chat, self._address, -1)
+            self._edge.streams.add(counted, self._address, -1)
             for task in (talking, leaving):
                 task.cancel()
             await asyncio.wait([talking, leaving])
@@ -84,14 +89,23 @@ class _Events(Response):
     async def _talk(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await _write(send, f"retry: {RETRY_MS}\n\n")
-        async with self._edge.hub.watch(self._chat) as watcher:
+        while await self._watch(send):
+            pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _watch(self, send: Send) -> bool:
+        """Tell what comes until the stream has to end (False) or the conversation goes on elsewhere."""
+        chat = self._chat
+        async with self._edge.hub.watch(chat) as watcher:
             while not self._edge.hub.closing:
                 news = await self._next(watcher)
                 if news is not None:
                     await self._tell(news, send)
+                    if self._chat != chat:
+                        return True
                 elif not await self._look(watcher, send):
                     break
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return False
 
     async def _next(self, watcher: Watcher) -> News | None:
         quiet_s = HEARTBEAT_S if self._edge.hub.connected and not self._behind else AWAY_S
@@ -120,6 +134,11 @@ class _Events(Response):
             case Stored(answer):
                 await self._catch_up(send)
                 await self._end(answer, send)
+            case Went(chat):
+                if self._shown is not None:
+                    await self._withdraw(send)
+                self._chat, self._seq = replace(self._chat, chat=chat), 0
+                await _event(send, "moved", {"chat": chat})
             case Withdrawn(answer):
                 await self._end(answer, send)
             case PartialAnswer(answer, text):

@@ -56,7 +56,15 @@ class Withdrawn:
     answer: AnswerId
 
 
-News = Stored | PartialAnswer | Withdrawn
+@dataclass(frozen=True, slots=True)
+class Went:
+    """The conversation goes on as this chat of the channel, perhaps as part of one that was there: its messages have
+    other numbers then, and what is new is told there."""
+
+    chat: str
+
+
+News = Stored | PartialAnswer | Withdrawn | Went
 
 
 HINTS = "hints"
@@ -86,6 +94,8 @@ def encode(news: News | Moved) -> bytes:
             return orjson.dumps({"k": "piece", **_numbers(answer), "text": text})
         case Withdrawn(answer):
             return orjson.dumps({"k": "withdrawn", **_numbers(answer)})
+        case Went(chat):
+            return orjson.dumps({"k": "went", "chat": chat})
         case Moved(company_id, turn_id, epoch):
             return orjson.dumps({"k": "moved", "c": company_id, "t": turn_id, "e": epoch})
 
@@ -108,6 +118,8 @@ def _read(said: dict[str, Any], answer: AnswerId | None) -> News | Moved | None:
             return PartialAnswer(answer, said["text"])
         case "withdrawn", AnswerId():
             return Withdrawn(answer)
+        case "went", _:
+            return Went(str(said["chat"]))
         case "moved", _:
             return Moved(said["c"], said["t"], said["e"])
     return None

@@ -22,6 +22,7 @@ from shared.live.topics import (
     News,
     PartialAnswer,
     Stored,
+    Went,
     Withdrawn,
     channel_name,
     decode,
@@ -84,7 +85,15 @@ def ear(redis_url: str) -> Iterator[Ear]:
 
 @pytest.mark.parametrize(
     "news",
-    [Stored(), Stored(ANSWER), PartialAnswer(ANSWER, "half a"), Withdrawn(ANSWER), Moved(1), Moved(1, 2, 3)],
+    [
+        Stored(),
+        Stored(ANSWER),
+        PartialAnswer(ANSWER, "half a"),
+        Withdrawn(ANSWER),
+        Went("-100"),
+        Moved(1),
+        Moved(1, 2, 3),
+    ],
 )
 def test_what_is_said_is_understood(news: News | Moved) -> None:
     assert decode(encode(news)) == news

@@ -12,8 +12,10 @@ import pytest
 from gateway.http.streams import PER_VISITOR_MAX
 from gateway.widget import visitors
 from shared.embedded import Database, Valkey
-from shared.live.topics import Stored
+from shared.live.topics import Chat, Stored, Went
 from shared.store.db.vault import Vault
+from shared.store.inbox import moving
+from shared.store.inbox.conversations import ChatKey
 from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
@@ -356,3 +358,32 @@ def test_what_a_stream_shows_is_gone_with_its_widget(
     gateway.run(fall_behind())
     with pytest.raises(EOFError):
         stream.next()
+
+
+def test_who_watches_a_conversation_that_became_part_of_another_goes_along(
+    gateway: RunningGateway, widget: Bot, station: Station
+) -> None:
+    here, there = Visitor(gateway, widget), Visitor(gateway, widget)
+    stream = here.watch()
+    here.say("before")
+    take_in(station)
+    assert stream.next().data["text"] == "before"
+    there.say("after")
+    take_in(station)
+    [(left, chat)] = station.rows(
+        "SELECT a.chat, b.chat FROM conversations a, conversations b"
+        " WHERE a.last_message_preview = 'before' AND b.last_message_preview = 'after'"
+    )
+    with station.r.db.transaction(widget.company_id) as conn:
+        moving.move_chat(conn, ChatKey(widget.company_id, widget.channel_id, left), chat)
+
+    station.r.live.tell([Chat(widget.company_id, widget.channel_id, left)], Went(chat))
+
+    assert ((event := stream.next()).name, event.data) == ("moved", {"chat": chat})
+    assert [(event.id, event.data["text"]) for event in (stream.next(), stream.next())] == [
+        ("1", "before"), ("2", "after")
+    ]  # fmt: skip
+    there.say("new")
+    take_in(station)
+    assert stream.next().data["text"] == "new"
+    stream.leave()

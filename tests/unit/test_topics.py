@@ -11,6 +11,7 @@ from shared.live.topics import (
     News,
     PartialAnswer,
     Stored,
+    Went,
     Withdrawn,
     channel_name,
     decode,
@@ -27,6 +28,7 @@ ANSWER = AnswerId(7, 3)
         (Stored(ANSWER), b'{"k":"stored","t":7,"e":3}'),
         (PartialAnswer(ANSWER, "so far"), b'{"k":"piece","t":7,"e":3,"text":"so far"}'),
         (Withdrawn(ANSWER), b'{"k":"withdrawn","t":7,"e":3}'),
+        (Went("-100"), b'{"k":"went","chat":"-100"}'),
         (Moved(5, 7, 3), b'{"k":"moved","c":5,"t":7,"e":3}'),
         (Moved(5), b'{"k":"moved","c":5,"t":null,"e":0}'),
     ],
@@ -41,7 +43,8 @@ def test_news_read_the_same_as_they_were_written(news: News | Moved, raw: bytes)
     "raw",
     [
         b"", b"no json", b"[]", b"5", b'{"t":7,"e":3}', b'{"k":"other","t":7,"e":3}', b'{"k":"piece","text":"so far"}',
-        b'{"k":"piece","t":7,"e":3}', b'{"k":"withdrawn"}', b'{"k":"stored","t":7}', b'{"k":"moved","t":7,"e":3}',
+        b'{"k":"piece","t":7,"e":3}', b'{"k":"withdrawn"}', b'{"k":"went"}', b'{"k":"stored","t":7}',
+        b'{"k":"moved","t":7,"e":3}',
     ],
 )  # fmt: skip
 def test_what_this_version_does_not_understand_is_passed_over(raw: bytes) -> None:
