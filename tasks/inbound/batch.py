@@ -80,7 +80,8 @@ class Stored:
     ended with this (kind, outcome, reason). chats: those with something new to see. moved: turns whose epoch moved, and
     companies in which a person took over. These two and the alerts are to be told after the commit. due_s: when the
     quiet window of all these turns will be over, by time.monotonic(). bot_moves: conversations that came to the bot
-    (True) or left it, and why."""
+    (True) or left it, and why. went: chat → the one that it became or became part of. merged: (company,
+    conversation) of those that took another one in, with messages known by the same ids."""
 
     requests: int = 0
     repeats: int = 0
@@ -97,12 +98,15 @@ class Stored:
     moved: list[Moved] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     bot_moves: list[tuple[bool, str]] = field(default_factory=list)
+    went: dict[Chat, Chat] = field(default_factory=dict)
+    merged: set[tuple[int, int]] = field(default_factory=set)
 
     def add(self, other: Stored) -> None:
         for name in ("requests", "repeats", "effected", "dropped", "dead_letters", "turns", "media", "parts"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.endings.update(other.endings)
         self.chats |= other.chats
+        self.went |= other.went
         self.moved += other.moved
         self.alerts += other.alerts
         self.bot_moves += other.bot_moves

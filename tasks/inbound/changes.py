@@ -17,6 +17,9 @@ from shared.store.inbox import changes, conversation_bulk, media, messages
 from shared.store.inbox.changes import Content, Known, Target
 from tasks.inbound.batch import Batch, Placed, Stored, event_action, happened_at, targets_of
 
+Now = dict[Target, tuple[Known, Content]]
+"""Messages whose content changed: as they were, and as they are."""
+
 
 def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     """Apply edits and deletions. The conversations are locked, and the batch's own messages are stored."""
@@ -34,6 +37,23 @@ def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     changed = {target: content for target, content in after.items() if content != before.get(target)}
     changes.keep_early(conn, {target: content for target, content in changed.items() if target not in known})
     now = {target: (known[target], content) for target, content in changed.items() if target in known}
+    _change(conn, batch, now, settings, stored)
+    stored.chats |= {Chat(*astuple(p.chat)) for p, of_event in meant if not now.keys().isdisjoint(of_event)}
+
+
+def apply_early(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
+    """Apply changes that were kept in one conversation to their messages, which stood in another: the two are one
+    now."""
+    targets = changes.arrived(conn, stored.merged)
+    known = changes.stored(conn, targets)
+    joined = {
+        target: known[target].content.joined(early) for target, early in changes.take_early(conn, targets).items()
+    }
+    now = {target: (known[target], is_now) for target, is_now in joined.items() if is_now != known[target].content}
+    _change(conn, batch, now, settings, stored)
+
+
+def _change(conn: Conn, batch: Batch, now: Now, settings: Settings, stored: Stored) -> None:
     if not now:
         return
     changes.rewrite(conn, {(target[0], one.id): content for target, (one, content) in now.items()})
@@ -43,7 +63,6 @@ def apply(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
     _take_back(conn, batch, now)
     _reschedule_edited(conn, now, settings, stored)
     _forget_media(conn, now, stored)
-    stored.chats |= {Chat(*astuple(p.chat)) for p, of_event in meant if not now.keys().isdisjoint(of_event)}
 
 
 def take_back_copies(conn: Conn, batch: Batch, stored: Stored) -> None:
@@ -99,10 +118,6 @@ def _fold(batch: Batch, p: Placed, targets: Collection[Target], contents: dict[T
 
 def _title(content: Content) -> str:
     return messages.preview(content.text, [Attachment.from_json(a) for a in content.attachments[:1]])
-
-
-Now = dict[Target, tuple[Known, Content]]
-"""Messages whose content changed: as they were, and as they are."""
 
 
 def _take_back(conn: Conn, batch: Batch, now: Now) -> None:

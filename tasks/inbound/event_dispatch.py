@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 from datetime import datetime
 
 from shared import channels
-from shared.live.topics import Chat, Moved
+from shared.live.topics import Chat
 from shared.model import Route
 from shared.settings import Settings
 from shared.store.db.pool import Conn
@@ -54,6 +54,7 @@ def apply(conn: Conn, placed: Sequence[Placed], settings: Settings, stored: Stor
     _read(conn, batch, stored)
     _note(conn, batch)
     _migrate(conn, batch, stored)
+    changes.apply_early(conn, batch, settings, stored)
     _drop_empty(conn, batch)
     if batch.accounts:  # with all that is told below, in one order: others tell at the same time
         channel_health.lock(conn, {(route.company_id, route.channel_id) for p in placed for route in p.routes})
@@ -137,14 +138,10 @@ def _note(conn: Conn, batch: Batch) -> None:
 def _migrate(conn: Conn, batch: Batch, stored: Stored) -> None:
     """Apply moved chats last, so that everything else of the batch moves along."""
     for p in batch.migrated:
-        moved = identities.move(conn, p, stored, for_good=_for_good(p))
-        stored.moved += [Moved(p.home.company_id, turn_id, epoch) for turn_id, epoch in moved.recalled]
-        stored.turns += int(moved.merged)
-        if moved.changed:
+        if identities.move(conn, p, stored, for_good=_for_good(p)):
             batch.effected(p)
         else:
             batch.dropped(p, "duplicate")
-    stored.chats |= {Chat(*astuple(_moved_to(p))) for p in batch.migrated}
 
 
 def _drop_empty(conn: Conn, batch: Batch) -> None:

@@ -176,8 +176,9 @@ def _settle(conn: Conn, persons: Iterable[_Person], stored: Stored) -> tuple[lis
             contact, *others = sorted(person.contacts)
             for other in others:
                 moved = identities.join(conn, first.company_id, first.channel_id, contact, other)
-                turns += _tell(moved, first.company_id, stored)
-                stored.chats.add(Chat(first.company_id, first.channel_id, contact.external_id))
+                turns += _tell(
+                    moved, first.company_id, first.channel_id, other.external_id, contact.external_id, stored
+                )
                 log.info("contacts_joined", company_id=first.company_id, contact_id=contact.contact_id)
             settled.append((person, contact))
         elif person.lasting:
@@ -187,8 +188,18 @@ def _settle(conn: Conn, persons: Iterable[_Person], stored: Stored) -> tuple[lis
     return settled, turns
 
 
-def _tell(moved: MovedChat, company_id: int, stored: Stored) -> int:
+def _tell(
+    moved: MovedChat, company_id: int, channel_id: int, before: str, now: str, stored: Stored, *, same_ids: bool = True
+) -> int:
+    """Note what is to be done and told of a chat that went on under another id. same_ids: a message's id means the same
+    message in both. Returns how many turns wait anew."""
+    there = Chat(company_id, channel_id, now)
     stored.moved += [Moved(company_id, turn_id, epoch) for turn_id, epoch in moved.recalled]
+    stored.chats.add(there)
+    if moved.conversation is not None:
+        stored.went[Chat(company_id, channel_id, before)] = there
+    if moved.conversation is not None and moved.merged and same_ids:
+        stored.merged.add((company_id, moved.conversation))
     return int(moved.merged)
 
 
@@ -208,20 +219,23 @@ def _told(p: Placed, names: Mapping[Identity, str]) -> Placed:
     return p if told == event else replace(p, event=told)
 
 
-def move(conn: Conn, p: Placed, stored: Stored, *, for_good: bool) -> MovedChat:
+def move(conn: Conn, p: Placed, stored: Stored, *, for_good: bool) -> bool:
     """A chat goes on under another id, and on platforms that link identities its contact with it. Their ids are held
-    alone (see `unite`)."""
+    alone (see `unite`). for_good: as in `moving.move_chat`; such a chat numbers its messages by itself. Returns whether
+    it was news."""
     assert p.event.migrated_to is not None
     company_id, channel_id, before, now = p.home.company_id, p.home.channel_id, p.chat.chat, p.event.migrated_to
     moved = moving.move_chat(conn, p.chat, now, for_good=for_good)
+    stored.turns += _tell(moved, company_id, channel_id, before, now, stored, same_ids=not for_good)
     if _customer(p) is None:
-        return moved
+        return moved.changed
     raw = next(iter(p.event.aliases), before)
     spellings = {_identity(p, one): _spellings(p, one) for one in (before, now)}
     found = identities.known(conn, spellings)
     was, becomes = (found.contacts.get(_identity(p, one), set()) for one in (before, now))
     for contact in sorted(becomes)[:1]:
         for other in sorted(set(was) - set(becomes)):
-            _tell(identities.join(conn, company_id, channel_id, contact, other), company_id, stored)
+            joined = identities.join(conn, company_id, channel_id, contact, other)
+            stored.turns += _tell(joined, company_id, channel_id, other.external_id, contact.external_id, stored)
     identities.rename(conn, company_id, channel_id, before, now, _identity(p, raw))
-    return moved
+    return moved.changed

@@ -114,7 +114,9 @@ def test_two_conversations_that_turn_out_to_be_one_keep_what_was_read_and_asked(
 
 def test_an_echo_in_the_other_format_is_the_same_customer(station: Station, number: Bot) -> None:
     _receive(station, number, _says("hello?", NUMBER))
-    _receive(station, number, whatsapp.echoes(whatsapp.echo("text", {"body": "Ann here"}, to=OTHER)))
+    _receive(
+        station, number, whatsapp.echoes(whatsapp.echo("text", {"body": "Ann here"}, to=OTHER, timestamp="1760000060"))
+    )
     assert _page(station, number) == ["hello?", "Ann here"]
     assert station.rows("SELECT bot_enabled FROM conversations") == [(False,)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,16 @@ class Content:
         """Return the content of a deleted message, which keeps nothing of what was said. Deleting it again changes
         nothing."""
         return self if self.deleted_at is not None else Content(None, (), self.edited_at, self.edits, at)
+
+    def joined(self, early: Content) -> Content:
+        """Apply what was kept of the same message elsewhere, before it was known that both are one conversation's: what
+        is deleted in one of the two is deleted, and the later edit counts."""
+        edits = (*early.edits, *self.edits)[-EDITS_KEPT:]
+        if self.deleted_at is not None or early.deleted_at is not None:
+            return replace(self if self.deleted_at is not None else early, edits=edits)
+        if early.edited_at is None or (self.edited_at is not None and early.edited_at < self.edited_at):
+            return replace(self, edits=edits)
+        return replace(early.over(self.text, self.attachments), edits=edits)
 
     def over(self, text: str | None, attachments: tuple[dict[str, Any], ...]) -> Content:
         """Apply what was known before the message arrived."""
@@ -181,6 +191,30 @@ def keep_early(conn: Conn, contents: Mapping[Target, Content]) -> None:
     """Store what is known of messages that have not arrived."""
     if contents:
         conn.execute(KEEP_EARLY, columns((*key, *_values(content)) for key, content in contents.items()))
+
+
+def arrived(conn: Conn, places: Collection[tuple[int, int]]) -> list[Target]:
+    """List the messages of these conversations, (company, conversation), that are stored though a change of them is
+    still kept as early."""
+    if not places:
+        return []
+    rows = conn.cursor(row_factory=tuple_row).execute(
+        """
+        /* changes.arrived */
+        SELECT e.company_id, e.conversation_id, e.external_id
+        FROM unnest(%s::bigint[], %s::bigint[]) AS k (company_id, conversation_id)
+        JOIN early_changes e ON e.company_id = k.company_id AND e.conversation_id = k.conversation_id
+        WHERE EXISTS (
+            SELECT 1
+            FROM messages m
+            WHERE m.company_id = e.company_id
+              AND m.conversation_id = e.conversation_id
+              AND m.external_id = e.external_id
+        )
+        """,
+        columns(sorted(places)),
+    )
+    return [(company, conversation, external_id) for company, conversation, external_id in rows]
 
 
 def take_early(conn: Conn, targets: Sequence[Target]) -> dict[Target, Content]:

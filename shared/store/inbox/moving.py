@@ -19,10 +19,12 @@ from shared.store.inbox.merging import Rows, take
 
 @dataclass(frozen=True, slots=True)
 class MovedChat:
-    """changed: whether it was news. merged: what was under both ids is one conversation now. recalled: turns
-    (id, epoch) whose answers in the making are cancelled, because they go on in the other conversation."""
+    """changed: whether it was news. conversation: the one that goes on under the new id, if there is one. merged: what
+    was under both ids is one conversation now. recalled: turns (id, epoch) whose answers in the making are cancelled,
+    because they go on in the other conversation."""
 
     changed: bool
+    conversation: int | None = None
     merged: bool = False
     recalled: tuple[tuple[int, int], ...] = ()
 
@@ -67,11 +69,11 @@ def move_chat(conn: Conn, key: ChatKey, new_chat: str, *, for_good: bool = False
         return MovedChat(news)
     if new is None:
         _rename(conn, old, key, new_chat)
-        return MovedChat(True)
+        return MovedChat(True, old.id)
     first, second = sorted((old, new), key=lambda one: one.id)  # what began first
     recalled = merging.merge(conn, first, second)
     _rename(conn, first, key, new_chat)
-    return MovedChat(True, True, recalled)
+    return MovedChat(True, first.id, True, recalled)
 
 
 def _remember(conn: Conn, key: ChatKey, new_chat: str) -> bool:
