@@ -163,6 +163,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         settings.need("DATABASE_URL"),
         max_size=settings.database.pool_max,
         timeout_s=settings.database.pool_timeout_s,
+        connect_timeout_s=settings.database.connect_timeout_s,
         name=f"switchboard {name}",
     )
     db.open()

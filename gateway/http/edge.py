@@ -158,7 +158,8 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
 
 def _database(settings: Settings, connections: int, name: str) -> Database:
     db = Database(
-        settings.need("DATABASE_URL"), max_size=connections, timeout_s=settings.database.pool_timeout_s, name=name
-    )
+        settings.need("DATABASE_URL"), max_size=connections, timeout_s=settings.database.pool_timeout_s,
+        connect_timeout_s=settings.database.connect_timeout_s, name=name,
+    )  # fmt: skip
     db.open()
     return db

@@ -54,6 +54,8 @@ class DatabaseSettings(Domain):
     """Database connections per process; `doctor` compares all pools with `max_connections`."""
     pool_timeout_s: float = Field(default=5.0, alias="DATABASE_POOL_TIMEOUT_S", gt=0)
     """How long to wait for a free one of these connections."""
+    connect_timeout_s: int = Field(default=3, alias="DATABASE_CONNECT_TIMEOUT_S", ge=2)
+    """How long connecting may take, whole seconds; a pooler that waits for PostgreSQL itself needs more."""
     quota_bytes: int | None = Field(default=None, alias="DATABASE_QUOTA_BYTES", gt=0)
     """How large the database may become. Unset: no alert."""
     quota_alert_share: float = Field(default=0.75, alias="DATABASE_QUOTA_ALERT_SHARE", gt=0, le=1)

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,8 +129,16 @@ class System(Copy):
 
 
 @contextmanager
-def private_system(*, valkey_options: dict[str, Any] | None = None, **values: Any) -> Iterator[System]:
-    """PostgreSQL, Valkey and stand-in of its own, migrated, no process of the fleet yet."""
+def private_system(
+    *,
+    valkey_options: dict[str, Any] | None = None,
+    database_between: Callable[[str], AbstractContextManager[str]] = nullcontext,
+    redis_between: Callable[[str], AbstractContextManager[str]] = nullcontext,
+    owner_between: Callable[[str], AbstractContextManager[str]] = nullcontext,
+    **values: Any,
+) -> Iterator[System]:
+    """PostgreSQL, Valkey and stand-in of its own, migrated, no process of the fleet yet. …_between: what stands in
+    front of a server: gets the server's URL, gives the one that the fleet is to use."""
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder()).path
         # without fsync a killed server loses nothing, as the system lives on; without waiting for the commit it does
@@ -144,9 +152,9 @@ def private_system(*, valkey_options: dict[str, Any] | None = None, **values: An
                 **QUICK,
                 "METRICS_DIR": folder / "metrics",
                 "OPS_TOKEN": "ops-token",
-                "DATABASE_URL": postgres.database_url,
-                "DATABASE_ADMIN_URL": postgres.database_admin_url,
-                "REDIS_URL": valkey.redis_url,
+                "DATABASE_URL": stack.enter_context(database_between(postgres.database_url)),
+                "DATABASE_ADMIN_URL": stack.enter_context(owner_between(postgres.database_admin_url)),
+                "REDIS_URL": stack.enter_context(redis_between(valkey.redis_url)),
                 "TELEGRAM_API_URL": standin.telegram_url,
                 "SLACK_API_URL": standin.slack_url,
                 "GRAPH_API_URL": standin.graph_url,

@@ -46,10 +46,14 @@ class Database:
     Each connection is checked before its first use: a database that was away at the start, or another one behind the
     same address, may know our role as one that sees every company.
 
-    max_size: connections at most. timeout_s: how long a caller waits for one.
+    max_size: connections at most. timeout_s: how long a caller waits for one. connect_timeout_s: how long making one
+    may take.
     """
 
-    def __init__(self, url: str, *, max_size: int, timeout_s: float, name: str = "switchboard") -> None:
+    def __init__(
+        self, url: str, *, max_size: int, timeout_s: float, name: str = "switchboard",
+        connect_timeout_s: int = CONNECT_TIMEOUT_S,
+    ) -> None:  # fmt: skip
         self._checked: WeakSet[Conn] = WeakSet()
         self._refused = False
         self._told = False
@@ -69,7 +73,7 @@ class Database:
                 # A transaction pooler hands each transaction another server connection: nothing prepared, no
                 # state of ours. psycopg would prepare a statement the fifth time it sees it.
                 "prepare_threshold": None,
-                "connect_timeout": CONNECT_TIMEOUT_S,
+                "connect_timeout": connect_timeout_s,
                 "application_name": name,
                 "client_encoding": "utf8",
                 "autocommit": True,
@@ -167,9 +171,14 @@ def _configure(conn: Conn) -> None:
 def _prepare_if_direct(conn: Conn) -> None:
     """Let statements be prepared where the server itself is at the other end: a pooler makes up the process number
     that it greets its clients with."""
-    row = conn.execute("/* pool.who_answers */ SELECT pg_backend_pid()").fetchone()
-    if row is not None and row[0] == conn.info.backend_pid:
+    if not through_a_pooler(conn):
         conn.prepare_threshold = ONLY_WHEN_ASKED
+
+
+def through_a_pooler(conn: Conn) -> bool:
+    """Return whether something else than PostgreSQL is at the other end."""
+    row = conn.execute("/* pool.who_answers */ SELECT pg_backend_pid()").fetchone()
+    return row is None or row[0] != conn.info.backend_pid
 
 
 def _begin(conn: Conn, companies: Iterable[int]) -> None:
@@ -297,7 +306,10 @@ def role_resets(conn: Conn) -> list[str]:
 
 
 def check_connections(conn: Conn, needed: int) -> None:
-    """Refuse to start if the connections of all pools exceed max_connections. Raises SettingsError."""
+    """Refuse to start if the connections of all pools exceed max_connections. Raises SettingsError. Behind a pooler
+    they may: it has as many connections as it was told."""
+    if through_a_pooler(conn):
+        return
     row = conn.execute(
         """
         /* pool.check_connections */
