@@ -90,7 +90,9 @@ def migrations(visit: DoctorContext) -> Iterator[Finding]:
 def room(visit: DoctorContext) -> Iterator[Finding]:
     """Check that the pools of a whole fleet fit into max_connections."""
     if through_a_pooler(visit.database("application")):
-        yield ok("connections", "the fleet's connections go through a pooler; max_connections bounds those that it makes")
+        yield ok(
+            "connections", "the fleet's connections go through a pooler; max_connections bounds those that it makes"
+        )
         return
     needed = fleet.connections_needed(visit.config)
     try:

@@ -21,6 +21,7 @@ from shared.embedded.programs import postgres_programs
 from shared.errors import Permanent, Transient
 from shared.settings import child_environment
 from shared.store.lifecycle import backups as store
+from tasks.lifecycle.backup import tunnel
 from tasks.lifecycle.backup.folder import DUMP, Backup, BackupFolder, checksum, name_of
 from tasks.operations.jobs import Work
 
@@ -125,9 +126,10 @@ def run(program: str, arguments: list[str], url: str, work: Work, folder: Path) 
     """One of PostgreSQL's client programs on this database; its log lies in the folder. Raises BackupFailed."""
     parts: dict[str, Any] = dict(conninfo_to_dict(url))
     password = str(parts.pop("password", None) or "")  # everybody on the machine can see a command line
-    argv = [str(postgres_programs() / program), f"--dbname={make_conninfo('', **parts)}", *arguments]
     environment = {**SERVER_ENVIRONMENT, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "5"}
-    _run(program, argv, environment, work, folder / _LOG, folder)
+    with tunnel.plain(parts) as reached:
+        argv = [str(postgres_programs() / program), f"--dbname={make_conninfo('', **reached)}", *arguments]
+        _run(program, argv, environment, work, folder / _LOG, folder)
 
 
 def run_command(command: str, setting: str, folder: Path, work: Work, log: Path) -> None:
