@@ -5,8 +5,8 @@ start. FOLDER gets
 
 - ca/ca.key: the authority's key, for this script alone;
 - trust/ca.crt: what clients check servers against (sslrootcert, ssl_ca_certs);
-- SERVER/server.key, SERVER/server.crt: a server's own, for the hosts that its clients name (names or addresses). UID: the
-  account that the server runs as, which then owns them.
+- SERVER/server.key, SERVER/server.crt: a server's own, for the hosts (names or addresses) that its clients name.
+  UID: the account that the server runs as, which then owns them.
 
 Running it again changes nothing as long as everything fits and is valid for another 30 days. Otherwise what does not is
 made anew; restart its server then.

@@ -1,4 +1,4 @@
-"""What is refused over TLS, the way of programs that have none, and servers of this machine that have TLS themselves."""
+"""What is refused over TLS, how programs that have none get there, and servers that have TLS themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -76,8 +76,9 @@ def test_redis_clients_take_a_server_that_they_can_verify_and_no_other(
             with pytest.raises(redis.ConnectionError):
                 client.ping()
             client.close()
-            with Connection(other, connect_timeout=2) as broker, pytest.raises(OperationalError, match="CERTIFICATE"):
-                broker.ensure_connection(max_retries=1, interval_start=0)
+            broker = Connection(other, connect_timeout=2)  # type: ignore[no-untyped-call]
+            with broker, pytest.raises(OperationalError, match="CERTIFICATE"):
+                broker.ensure_connection(max_retries=1, interval_start=0)  # type: ignore[no-untyped-call]
 
 
 def _uses_redis(url: str) -> None:
@@ -94,7 +95,7 @@ def _uses_redis(url: str) -> None:
             await client.aclose()
 
     assert asyncio.run(ask())
-    with Connection(url) as broker:
+    with Connection(url) as broker:  # type: ignore[no-untyped-call]
         queue = broker.SimpleQueue("over-tls")
         queue.put({"n": 1})
         assert queue.get(timeout=5).payload == {"n": 1}
