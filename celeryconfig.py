@@ -3,10 +3,9 @@ losing one delays, doubling one does nothing."""
 
 from __future__ import annotations
 
-from kombu.entity import Queue
-
 from beat_schedule import SCHEDULE as beat_schedule  # noqa: F401, N811  a module of that name would become the setting
 from shared import queues, settings
+from tasks.broker import declared_queues, transport_options
 
 _settings = settings.load()
 
@@ -17,19 +16,7 @@ broker_connection_max_retries = None  # a broker that is away for an hour must n
 broker_channel_error_retry = True  # Redis at maxmemory answers a pop with an error, which would end the worker
 broker_pool_limit = 32
 broker_pool_acquire_timeout = 5  # a publisher fails rather than waits for ever
-broker_transport_options = {
-    "global_keyprefix": queues.REDIS_PREFIX,
-    # Redelivery is not our safety net, the rows are; but it must stay above the longest countdown (60 s).
-    "visibility_timeout": _settings.redis.visibility_timeout_s,
-    "unacked_restore_interval": 10,
-    "unacked_restore_throttle": 1,  # the default of 10 turned 5 s into 101 s
-    # kombu passes no timeout by itself: a publish could hang for ever
-    "socket_timeout": 5,
-    "socket_connect_timeout": 2,
-    "socket_keepalive": True,
-    "health_check_interval": 15,
-    "retry_on_timeout": False,  # it would replay an LPUSH
-}
+broker_transport_options = transport_options(_settings)
 
 task_serializer = "json"
 accept_content = ["json"]
@@ -40,7 +27,7 @@ task_store_errors_even_if_ignored = False
 # Early acknowledgement: the broker redelivers nothing, the sweeper finds what a killed worker left.
 task_acks_late = False
 task_default_queue = queues.MAINTENANCE
-task_queues = [Queue(name) for name in queues.ALL]  # type: ignore[no-untyped-call]
+task_queues = declared_queues()
 task_routes = ["tasks.app:route"]  # each task names its queue where it is declared
 task_create_missing_queues = False  # a typo would make a queue that nobody reads
 task_publish_retry = True

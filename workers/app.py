@@ -7,8 +7,8 @@ import warnings
 from celery.exceptions import SecurityWarning
 
 from tasks.app import app
+from tasks.broker import forgive_lost_channels
 from workers import lifecycle
-from workers.consumer import forgive_lost_channels
 from workers.hints import HintsStep
 from workers.intake import IntakeStep
 from workers.lease_reclaimer import LeaseReclaimerStep

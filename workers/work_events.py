@@ -16,11 +16,10 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.events import EventDispatcher
-from kombu.transport import redis
-from kombu.utils.json import dumps
 
 from shared.store.db.pool import describe
 from shared.telemetry.work import Piece
+from tasks.broker import count_listeners
 from workers import metrics
 
 log = structlog.get_logger(__name__)
@@ -99,8 +98,7 @@ class WorkEvents:
     def _publish_over_a_connection(self) -> None:
         """Publish until closed. What could not be published, or was while nobody listened, is published again."""
         with self._app.connection_for_write() as connection:
-            if isinstance(connection.transport, redis.Transport):
-                connection.transport.Channel = CountingChannel  # before it connects, which opens the first
+            count_listeners(connection)
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
             channel = connection.channel()
             publisher = EventDispatcher(
@@ -136,19 +134,6 @@ class WorkEvents:
         cpu_s = time.thread_time()
         metrics.WORK_EVENTS_CPU.inc(by=cpu_s - self._cpu_s)
         self._batch, self._cpu_s = [], cpu_s
-
-
-class CountingChannel(redis.Channel):
-    """A channel of kombu that keeps how many were subscribed when it last published, which Redis says and kombu throws
-    away: what is published between a broker's restart and Flower's next subscription is lost."""
-
-    listeners = 0
-
-    def _put_fanout(self, exchange: str, message: object, routing_key: str, **_: object) -> None:
-        topics = self._get_publish_topics(exchange, routing_key)  # type: ignore[no-untyped-call]
-        payload = dumps(message)  # type: ignore[no-untyped-call]
-        with self.conn_or_acquire() as client:
-            self.listeners = sum(client.publish(topic, payload) for topic in topics)
 
 
 def _events(piece: Piece) -> list[Event]:

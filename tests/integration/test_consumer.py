@@ -10,7 +10,8 @@ from celery import Celery
 from kombu.utils import functional
 
 from shared.embedded.ports import choose_port
-from workers.consumer import PAUSE_MAX_S, Consumer, forgive_lost_channels
+from tasks.broker import forgive_lost_channels
+from workers.consumer import PAUSE_MAX_S, Consumer
 
 kombu: Any = importlib.import_module("kombu")  # half of it is typed
 WAKEUPS = kombu.Queue("test-wakeups", kombu.Exchange("test-wakeups"), routing_key="test-wakeups")
