@@ -103,7 +103,7 @@ def test_whatever_is_answered_has_a_meaning_that_tells_nothing(name: str, status
 
 
 @over_http
-def test_a_send_that_is_called_off_ends(name: str) -> None:
+def test_a_send_that_is_cancelled_ends(name: str) -> None:
     """The caller's deadline: it takes the outcome for unknown then."""
 
     async def run() -> None:

@@ -136,7 +136,7 @@ def test_a_process_that_stops_calls_everything_off_and_begins_nothing(inbox: Inb
         late.guard(None)
 
 
-def test_work_begun_on_a_lost_lease_is_called_off_at_once() -> None:
+def test_work_begun_on_a_lost_lease_is_cancelled_at_once() -> None:
     lease = Lease(Claim(1, 1, 1), 0.0)
     lease.lose()
     cancelled = threading.Event()

@@ -117,7 +117,7 @@ def test_answers_go_to_the_new_group_and_everything_moves(station: Station, bot:
     assert sorted(station.rows("SELECT first_seq, last_seq FROM turns")) == [(1, 1), (3, 3)]
 
 
-def test_an_answer_in_the_making_is_called_off_and_made_once(station: Station, bot: Bot) -> None:
+def test_an_answer_in_the_making_is_cancelled_and_made_once(station: Station, bot: Bot) -> None:
     station.learn(bot)
     receive(station, bot, said("when do you open?", GROUP), said("when do you open on Sunday?", SUPERGROUP))
     station.model.meanwhile.append(lambda: receive(station, bot, went()))

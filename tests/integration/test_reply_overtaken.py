@@ -136,7 +136,7 @@ def test_a_lease_lost_to_another_worker_gives_one_reply(station: Station, bot: B
     assert len(replies(station)) == 1
 
 
-def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_called_off_at_the_next_renewal(
+def test_an_answer_whose_turn_another_thread_of_the_process_has_now_is_cancelled_at_the_next_renewal(
     station: Station, bot: Bot
 ) -> None:
     station.receive(bot, "When does the shop open?")

@@ -100,7 +100,7 @@ def test_a_failure_of_all_says_how_each_failed_and_when_the_first_of_them_may_be
     assert world.fail().retry_after_s is None
 
 
-def test_a_call_that_was_called_off_is_counted_as_such() -> None:
+def test_a_call_that_was_cancelled_is_counted_as_such() -> None:
     async def talk() -> None:
         asked = asyncio.Event()
 

@@ -121,7 +121,7 @@ def test_stop_frees_every_waiter_and_ends_the_thread() -> None:
     assert "stopping" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_after_stop_new_work_is_called_off() -> None:
+def test_after_stop_new_work_is_cancelled() -> None:
     loop = Loop()
     loop.start()
     loop.stop()

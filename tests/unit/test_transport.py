@@ -94,7 +94,7 @@ def test_requests_together_get_a_connection_each_up_to_the_limit_and_the_next_on
     run(story())
 
 
-def test_a_request_that_is_called_off_gives_its_place_back() -> None:
+def test_a_request_that_is_cancelled_gives_its_place_back() -> None:
     async def story() -> None:
         async with serving() as (server, url), _client(AiohttpTransport(2, 5.0)) as http:
             for _ in range(5):
