@@ -75,7 +75,7 @@ class Scored:
         object.__setattr__(self, "identifiers", tuple(self.identifiers))  # a list where it was cached
 
 
-_FOUND = "found3"
+_VERSION = "3"
 """Of keys. Another number where Scored has changed: two versions of the program may share a cache for a while."""
 
 _FIELDS = tuple(one.name for one in fields(Scored))
@@ -106,7 +106,7 @@ class Results:
 
     def get_many(self, several: Sequence[Parts]) -> dict[Parts, list[Scored]]:
         """Return the cached results of several keys; those without any are left out."""
-        keys = {key_of(_FOUND, *parts): parts for parts in several}
+        keys = {key_of("found", _VERSION, *parts): parts for parts in several}
         return {keys[key]: _scored(value) for key, value in self._cache.get_many(list(keys)).items()}
 
     def get_or_find(
@@ -118,7 +118,7 @@ class Results:
         def make() -> bytes:
             return orjson.dumps([[getattr(each, name) for name in _FIELDS] for each in find()])
 
-        key = key_of(_FOUND, *parts)
+        key = key_of("found", _VERSION, *parts)
         if renew:
             self._cache.put_many({key: make()})
         return _scored(self._cache.get_or_make(key, make, looked=looked))

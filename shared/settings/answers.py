@@ -40,8 +40,8 @@ class AnswersSettings(Domain):
     budget_cheaper_share: float = Field(default=0.8, alias="BUDGET_CHEAPER_SHARE", gt=0, le=1)
     """Share of a company's daily tokens above which the cheaper model answers."""
     relevance_threshold: float = Field(default=0.3, alias="RELEVANCE_THRESHOLD", ge=0, le=1)
-    """If no passage is at least so relevant (0 to 1), the customer is told that the answer is not known, and
-    the conversation is marked for people."""
+    """If no passage answers the question with at least this probability (0 to 1), the customer is told that the answer
+    is not known, and the conversation is marked for people."""
 
     def problems(self) -> list[str]:
         found = []

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import pytest
+
+from shared.knowledge import relevance
+from shared.knowledge.relevance import E5, WORDS_ONLY, Asked, Features, combined, features, judge
+from shared.knowledge.words import weighed
+from shared.store.knowledge.passages import Hit, Hits, Word
+
+ORDINARY = Features(nearness=0.4, size=2.4, share=0.5, told=0.5, unknown=-0.3, phrases=0.2)
+SCALES = [E5.own, E5.foreign, WORDS_ONLY.own]
+UNKNOWN = math.log(1 + (100 + 0.5) / 0.5)
+"""What a word tells that none of a hundred chunks has."""
+
+
+@pytest.mark.parametrize("weights", SCALES)
+@pytest.mark.parametrize("name", Features._fields)
+def test_more_of_a_feature_never_makes_a_passage_less_relevant(weights: relevance.Weights, name: str) -> None:
+    more = ORDINARY._replace(**{name: getattr(ORDINARY, name) + 0.3})
+
+    less, now = combined(ORDINARY, weights).probability, combined(more, weights).probability
+
+    assert now <= less if name == "size" else now >= less
+
+
+@pytest.mark.parametrize("weights", SCALES)
+def test_the_evidence_adds_up_to_the_probability(weights: relevance.Weights) -> None:
+    found = combined(ORDINARY, weights)
+
+    log_odds = sum(adds for _, adds in found.evidence.values())
+    assert found.probability == pytest.approx(1 / (1 + math.exp(-log_odds)), abs=1e-3)
+    assert found.evidence["base"] == (1.0, weights.base)
+
+
+def test_what_overrules_is_told_with_what_it_adds() -> None:
+    before = combined(ORDINARY, E5.own)
+
+    after = before.overruled("identifiers", 0.9)
+
+    assert after.probability == 0.9
+    assert sum(adds for _, adds in after.evidence.values()) == pytest.approx(math.log(9), abs=0.01)
+    assert before.overruled("own_case", 0.0).evidence["own_case"][1] < -10
+
+
+def test_weights_have_one_for_each_feature() -> None:
+    assert [each.name for each in fields(relevance.Weights)] == ["base", *Features._fields]
+
+
+def found(question: str, places: dict[str, str], *, language: str = "english", cosine: float | None = None) -> Hits:
+    """Return what a search found: one chunk of a hundred. A word that begins with x is known to no chunk."""
+    words = question.split()
+    return Hits(
+        {(language, word): Word(UNKNOWN if word.startswith("x") else 2.0, 50.0) for word in words},
+        {language: words}, {language: 100}, [Hit(1, 1, 0, "Guide", False, language, 50, places, cosine)],
+    )  # fmt: skip
+
+
+def of_chunk(hits: Hits, asked: Asked) -> Features:
+    return features(hits, weighed(hits), asked)[1][0]
+
+
+def test_words_that_no_text_has_are_counted_for_themselves() -> None:
+    hits = found("refund boots xblorf", {"refund": "1"})
+
+    told = of_chunk(hits, Asked("refund boots xblorf"))
+
+    assert told.share == 0.5
+    assert told.unknown == pytest.approx(-1 / 3)
+
+
+def test_words_that_only_ask_are_left_out_in_the_questions_own_language() -> None:
+    hits = found("wie refund", {"refund": "1"}, language="english")
+
+    assert of_chunk(hits, Asked("wie ist refund")).share == 1.0
+
+
+def test_a_question_in_another_language_has_a_scale_of_its_own() -> None:
+    hits = found("wie lange", {}, language="english", cosine=0.85)
+
+    [(_, weights)] = features(hits, weighed(hits), Asked("wie lange ist das", "multilingual-e5-small", 0.75)).values()
+
+    assert weights is E5.foreign
+
+
+def test_a_chunk_without_a_vector_is_judged_by_its_words() -> None:
+    near, words = found("refund", {"refund": "1"}, cosine=0.9), found("refund", {"refund": "1"})
+
+    by_words = judge(words, weighed(words), Asked("refund", "multilingual-e5-small", 0.75))[1]
+
+    assert by_words == judge(words, weighed(words), Asked("refund"))[1]
+    assert by_words == judge(near, weighed(near), Asked("refund"))[1]
+    assert "nearness" not in by_words.evidence
+
+
+def test_a_larger_company_needs_more_evidence_up_to_what_was_measured() -> None:
+    def size(chunks: int) -> float:
+        hits = found("refund", {"refund": "1"}, cosine=0.9)
+        hits = Hits(hits.words, hits.asked, {"english": chunks}, hits.hits)
+        return of_chunk(hits, Asked("refund", "multilingual-e5-small", 0.75)).size
+
+    assert size(12) < size(100) < size(1_000) == size(1_000_000)
+    assert all(math.isfinite(size(chunks)) for chunks in (0, 1, 2))
