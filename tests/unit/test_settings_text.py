@@ -54,6 +54,7 @@ def _values(kind: Any, field: FieldInfo) -> st.SearchStrategy[Any]:
 
 
 OF_TYPE: dict[Any, st.SearchStrategy[Any]] = {
+    bool: st.booleans(),
     str: TEXTS,
     SecretStr: TEXTS.map(SecretStr),
     Path: TEXTS.map(lambda text: Path("/", *text.split("/"))),
