@@ -29,8 +29,9 @@ def _is_left(banner: str, beside: str = LONG) -> bool:
         '<div id="gdpr">Here<input type="submit" value="x"></div>',
         '<div id="gdpr">Here<input type="BUTTON" value="x"></div>',
         '<div id="gdpr">Here<span role="Button">x</span></div>',
-        '<div id="consent" role="dialog">Here</div>',
-        '<div id="consent" role="alertdialog">Here</div>',
+        '<div id="gdpr" role="dialog">Here</div>',
+        '<div id="gdpr" role="alertdialog">Here</div>',
+        '<div id="cookiewall">Here<button>OK</button></div>',
         '<div class="cookie banner">Here</div>',
         # unnamed, but it says what it is for and has something to agree with
         f"<div>Here{COOKIES}<button>Accept all</button></div>",
@@ -46,6 +47,8 @@ def test_what_asks_for_consent_to_cookies_is_left_out(banner: str) -> None:
     "banner",
     [
         '<div id="gdpr">Here is our policy.</div>',
+        '<div id="gdpr">Here<a href="/policy">Read it</a></div>',
+        '<div id="gdpr" role="main">Here</div>',
         '<div id="gdpr">Here<input type="text" value="x"></div>',
         '<div class="banner">Here<button>Buy</button></div>',
         "<div>Here<button>Accept all</button></div>",
@@ -84,7 +87,14 @@ def test_lists_of_links_are_menus_where_they_are_named_so_or_frame_the_page() ->
     assert _is_left(f'<div role="Navigation">{links}</div>')
     assert _is_left(f'<div class="main menu">{links}</div>')
     assert _is_left(f"<header>{links}</header>")
-    assert not _is_left(f"<article><header>{links}</header></article>")
+    assert _is_left(f"<menu>{links}</menu>")
+    assert _is_left(f"<div role=menu>{links}</div>")
+    assert _is_left(f"<div role=menubar>{links}</div>")
+    for inside in ("<article>", "<main>", "<section>", "<div role=main>", "<div role=article>"):
+        assert not _is_left(f"{inside}<header>{links}</header>")
+        assert not _is_left(f"{inside}<table><tr><td><header>{links}</header></table>")
+    assert _is_left(f"<nav>Here {'x' * 195}</nav>")
+    assert not _is_left(f"<nav>Here {'x' * 196}</nav>")
     assert not _is_left(f"<div>{links}</div>")
     assert not _is_left('<div class="menu"><a href=/a>Here it is</a></div>')
     assert not _is_left(f'<div class="menu">{links} {"Soup of the day. " * 10}</div>')
@@ -96,6 +106,11 @@ def test_lists_of_links_are_menus_where_they_are_named_so_or_frame_the_page() ->
 def test_of_a_page_s_foot_links_and_claims_of_rights_are_left_out() -> None:
     links = "<a href=/a>Here it is</a> <a href=/b>Other</a>"
     assert _is_left(f"<footer>{'Call 555 at any time. ' * 9}<div>{links}</div></footer>")
+    assert _is_left(f"<header>{'Call 555 at any time. ' * 9}<div>{links}</div></header>")
+    # four fifths of it are links
+    assert _is_left("<footer>Call 555.<div><a href=/a>Here</a>x</div></footer>")
+    assert not _is_left("<footer>Call 555.<div><a href=/a>Here</a>xy</div></footer>")
+    assert not _is_left(f"<div>{'Call 555 at any time. ' * 9}<div>{links}</div></div>")
     assert _is_left("<footer>Call 555.<p>© 2026 Acme Here</p></footer>")
     assert _is_left("<footer>Call 555.<p>Copyright Here</p></footer>")
     assert _is_left("<footer>Call 555.<p>All Rights reserved Here</p></footer>")
@@ -137,6 +152,12 @@ def test_a_cell_says_what_stands_in_it_or_what_its_picture_shows(cell: str, said
         ("<table><tr><td><h2>a</h2>c<td>b</table>", "## a\n\nc\n\nb"),
         ("<table><tr><td><table><tr><td>a<td>b</table><td>c</table>", "a | b\n\nc"),
         ("<table><tr><th>a<th>b<tr><td>1<td>2</table>", "| a | b |\n| --- | --- |\n| 1 | 2 |"),
+        ("<table><thead><tr><td>a<td>b<tr><td>c<td>d<tbody><tr><td>1<td>2</table>",
+         "| a / c | b / d |\n| --- | --- |\n| 1 | 2 |"),
+        ("<table><tr><th>a<th>b<tr><th>c<th>d<tr><td>1<td>2</table>",
+         "| a / c | b / d |\n| --- | --- |\n| 1 | 2 |"),
+        ("<table><tr><td>a<td>b<tr><td>c<td>d<tr><td>1<td>2</table>",
+         "| a | b |\n| --- | --- |\n| c | d |\n| 1 | 2 |"),
         ("<table><thead><tr><td>a<td>b<tbody><tr><td>1<td>2<tfoot><tr><td>3<td>4</table>",
          "| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |"),
         ("<table><tr><th>a<th>b<th>c<tr><td colspan=2>1<td>2</table>",
@@ -159,6 +180,7 @@ def test_a_table_is_one_unless_it_only_puts_text_beside_text(table: str, text: s
         ("a<br>b<p>c", "a\nb\n\nc"),
         ("<ul><li><p>a</p><li>b <b>c</b></ul>d", "- a\n- b c\n\nd"),
         ("<dl><dt>a<dd>b</dl>", "a\n\nb"),
+        ("<ul><li><dl><dt>a</dt>b</dl></ul>", "- a\nb"),
         ("<pre>a\n  b</pre>c", "a\n  b\n\nc"),
         ("<h3>a\n b</h3>c", "### a b\n\nc"),
         ("x<label>Size</label><select><option>S<option><option>L</select>y", "x Size S, L y"),

@@ -240,10 +240,10 @@ class _Writer:
                 continue
             grid.begin_row(header=row.get("in") == "thead" or all(cell.name == "th" for cell in cells))
             for cell in cells:
-                grid.cell(self._cell(cell, chrome, content), _span(cell, "colspan"), _span(cell, "rowspan"))
+                grid.cell(self._cell(cell), _span(cell, "colspan"), _span(cell, "rowspan"))
         self._blocks += grid.blocks()
 
-    def _cell(self, cell: Element, chrome: bool, content: bool) -> str:
+    def _cell(self, cell: Element) -> str:
         """What stands in it, its paragraphs one behind the other; of a picture alone what it is said to show."""
         inner = _Writer(cell, everything=self._everything)
         inner._room = self._room
@@ -266,14 +266,13 @@ def _is_imprint(element: Element) -> bool:
 
 
 def _rows(table: Element) -> Iterator[Element]:
+    """Rows of a table; the parser puts each into a part of it."""
     for child in table.children:
         if isinstance(child, Element) and child.name in ("thead", "tbody", "tfoot"):
             for row in child.children:
                 if isinstance(row, Element) and row.name == "tr":
                     row.attributes = {**row.attributes, "in": child.name}
                     yield row
-        elif isinstance(child, Element) and child.name == "tr":
-            yield child
 
 
 def _cells(row: Element) -> Iterator[Element]:
