@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,10 +26,13 @@ WORDS_MAX = 60
 NEAR = 3
 """So many words at most between "my" and "order"."""
 REFERENCE_DIGITS, SURE_DIGITS = 4, 6
+STEM_HEAD = 4
+"""No stem is shorter."""
 _WIDE = frozenset(("ja", "ko", "zh"))
 _LETTERS = r"[^\W_][\w\u0300-\u036f\u0900-\u0dff]{0,60}"
 """With the signs that Indian scripts write vowels by, which are no letters to Python."""
 _WORD = re.compile(rf"{_LETTERS}(?:['’\-./]{_LETTERS}){{0,12}}")
+_FIVE_DIGITS = re.compile(r"[0-9]{5}")
 _VERBS_BEFORE = frozenset(("to", "i", "we", "you", "can", "could", "please", "and", "will"))
 _YEARS = ("19", "20")
 _NUMBERED = frozenset(
@@ -49,35 +53,40 @@ _NUMBERED = frozenset(
 )
 
 
+_Mark = tuple[str, str]
+"""A language and a role."""
+Places = Mapping[str, Mapping[str, list[int]]]
+"""Where a text has words, by language and role; a language and a role of which it has none are left out."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Words:
-    whole: frozenset[str]
-    stems: tuple[str, ...]
-    several: tuple[tuple[str, ...], ...]
+class _Index:
+    """The words of all languages in one, so that a text is read once. Each stands beside the languages and roles that
+    it is a word of. stems: by their first STEM_HEAD characters. several: sequences, by their first word."""
 
-    def has(self, word: str) -> bool:
-        return word in self.whole or (bool(self.stems) and word.startswith(self.stems))
-
-    def places(self, words: Sequence[str]) -> list[int]:
-        found = [place for place, word in enumerate(words) if self.has(word)]
-        for phrase in self.several:
-            size = len(phrase)
-            found += [at for at in range(len(words) - size + 1) if tuple(words[at : at + size]) == phrase]
-        return found
+    whole: Mapping[str, Sequence[_Mark]]
+    stems: Mapping[str, Sequence[tuple[str, _Mark]]]
+    several: Mapping[str, Sequence[tuple[tuple[str, ...], _Mark]]]
 
 
-def _parsed(listed: str) -> _Words:
-    entries = unicodedata.normalize("NFKC", listed).casefold().split()
-    several = tuple(tuple(entry.split("_")) for entry in entries if "_" in entry)
-    stems = tuple(entry[:-1] for entry in entries if entry.endswith("*"))
-    return _Words(frozenset(e for e in entries if "_" not in e and not e.endswith("*")), stems, several)
+def _index(tables: Mapping[str, Mapping[str, str]]) -> _Index:
+    whole: defaultdict[str, list[_Mark]] = defaultdict(list)
+    stems: defaultdict[str, list[tuple[str, _Mark]]] = defaultdict(list)
+    several: defaultdict[str, list[tuple[tuple[str, ...], _Mark]]] = defaultdict(list)
+    for language, roles in tables.items():
+        for role, listed in roles.items():
+            for entry in unicodedata.normalize("NFKC", listed).casefold().split():
+                if "_" in entry:
+                    phrase = tuple(entry.split("_"))
+                    several[phrase[0]].append((phrase, (language, role)))
+                elif entry.endswith("*"):
+                    stems[entry[:STEM_HEAD]].append((entry[:-1], (language, role)))
+                else:
+                    whole[entry].append((language, role))
+    return _Index(dict(whole), dict(stems), dict(several))
 
 
-_TABLES: Mapping[str, Mapping[str, _Words]] = {
-    language: {role: _parsed(listed) for role, listed in roles.items()}
-    for language, roles in WORDS.items()
-    if language not in _WIDE
-}
+_INDEX = _index({language: roles for language, roles in WORDS.items() if language not in _WIDE})
 _RUNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     language: {role: tuple(run.replace("_", " ") for run in listed.split()) for role, listed in WORDS[language].items()}
     for language in _WIDE
@@ -99,25 +108,42 @@ def has_reference(text: str) -> bool:
     return judge(text) == "reference"
 
 
+def places(words: Sequence[str]) -> Places:
+    """Where a text has the words of languages that are written with spaces."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for place, word in enumerate(words):
+        marks = [*_INDEX.whole.get(word, ())]
+        marks += [mark for stem, mark in _INDEX.stems.get(word[:STEM_HEAD], ()) if word.startswith(stem)]
+        for phrase, mark in _INDEX.several.get(word, ()):
+            if tuple(words[place : place + len(phrase)]) == phrase:
+                marks.append(mark)
+        for language, role in marks:
+            found.setdefault(language, {}).setdefault(role, []).append(place)
+    return found
+
+
 def _judged(plain: str) -> Kind | None:
     words = _WORD.findall(plain)
     if not words or len(words) > WORDS_MAX:
         return None
-    manner = any(roles["how"].places(words) for roles in _TABLES.values())
-    found = [kind for roles in _TABLES.values() if (kind := _by_words(roles, words, manner=manner)) is not None]
-    found += [kind for runs in _RUNS.values() if (kind := _by_runs(runs, plain)) is not None]
+    by_language = places(words)
+    manner = any("how" in roles for roles in by_language.values())
+    found = [kind for roles in by_language.values() if (kind := _by_words(roles, words, manner=manner)) is not None]
+    if not plain.isascii():
+        found += [kind for runs in _RUNS.values() if (kind := _by_runs(runs, plain)) is not None]
     return "reference" if "reference" in found else found[0] if found else None
 
 
-def _by_words(roles: Mapping[str, _Words], words: Sequence[str], *, manner: bool) -> Kind | None:
-    """In one language. manner: in some language it asks how something is done: "order" is a word of several."""
-    one_word = roles["own_case"].places(words)
-    cases = [*roles["case"].places(words), *one_word]
-    if not cases or roles["how"].places(words):
+def _by_words(roles: Mapping[str, Sequence[int]], words: Sequence[str], *, manner: bool) -> Kind | None:
+    """In one language. roles: where its words are. manner: in some language it asks how something is done: "order" is
+    a word of several."""
+    one_word = roles.get("own_case", ())
+    cases = [*roles.get("case", ()), *one_word]
+    if not cases or "how" in roles:
         return None
-    status, acts = roles["status"].places(words), roles["act"].places(words)
-    mine = bool(one_word) or any(abs(case - own) <= NEAR for own in roles["own"].places(words) for case in cases)
-    sure = mine or bool(status) or bool(acts)
+    status, acts = "status" in roles, "act" in roles
+    mine = bool(one_word) or any(abs(case - own) <= NEAR for own in roles.get("own", ()) for case in cases)
+    sure = mine or status or acts
     if (sure or not manner) and any(_numbered(words, case, sure=sure) for case in cases):
         return "reference"
     if mine and acts and _short_number(words):
@@ -148,7 +174,7 @@ def _short_number(words: Sequence[str]) -> bool:
 
 
 def _by_runs(runs: Mapping[str, tuple[str, ...]], plain: str) -> Kind | None:
-    """In scripts without spaces between words."""
+    """In scripts without spaces between words; none of them is written in ASCII."""
 
     def has(role: str) -> bool:
         return any(run in plain for run in runs[role])
@@ -158,6 +184,6 @@ def _by_runs(runs: Mapping[str, tuple[str, ...]], plain: str) -> Kind | None:
     asks = has("status") or has("act")
     if not asks:
         return None
-    if re.search(r"[0-9]{5}", plain):
+    if _FIVE_DIGITS.search(plain):
         return "reference"
     return "status" if has("own") or has("own_case") else None

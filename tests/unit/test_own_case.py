@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+import unicodedata
 
 import pytest
 
@@ -102,6 +104,38 @@ def test_there_are_words_for_each_language_that_there_are_texts_in() -> None:
     assert {frozenset(roles) for roles in WORDS.values()} == {
         frozenset(("own", "case", "own_case", "status", "act", "how"))
     }
+
+
+def test_the_index_finds_what_a_search_word_by_word_finds() -> None:
+    """The slow form: each word of the text against each entry of each list."""
+    entries = [
+        (language, role, entry)
+        for language in WORDS.keys() - {"ja", "ko", "zh"}
+        for role, listed in WORDS[language].items()
+        for entry in unicodedata.normalize("NFKC", listed).casefold().split()
+    ]
+    assert min(len(entry) for _, _, entry in entries if entry.endswith("*")) > own_case.STEM_HEAD
+
+    def begins_with(words: list[str], place: int, entry: str) -> bool:
+        if entry.endswith("*"):
+            return words[place].startswith(entry[:-1])
+        phrase = entry.split("_")
+        return words[place : place + len(phrase)] == phrase
+
+    chance = random.Random(5)
+    known = sorted({word for _, _, entry in entries for word in entry.rstrip("*").split("_")})
+    for _ in range(300):
+        picked = chance.choices(entries, k=4)
+        words = [word for _, _, entry in picked for word in entry.replace("*", chance.choice(("", "en"))).split("_")]
+        words += chance.choices(known, k=4)
+        if chance.random() < 0.5:
+            chance.shuffle(words)
+        slowly: dict[str, dict[str, list[int]]] = {}
+        for place in range(len(words)):
+            for language, role, entry in entries:
+                if begins_with(words, place, entry):
+                    slowly.setdefault(language, {}).setdefault(role, []).append(place)
+        assert own_case.places(words) == slowly, words
 
 
 def test_long_texts_cost_little() -> None:

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from shared.triage import normal, phrases, puzzled, remarks, small_words, speech, texts, wishes
 from shared.triage.classify import claims_nothing, classify
@@ -329,3 +331,19 @@ def test_no_question_of_the_public_intent_sets_is_lost() -> None:
     remarks |= {"report_fraud"}  # "i need to talk to someone about a fraudulent activity": a person is called
     assert set(lost) <= {"thank_you", "goodbye", "greeting"} | remarks
     assert silent == []
+
+
+@given(st.text(st.one_of(st.sampled_from("aAbz ?;.,'@<>:)~$7\n\t\x00\x7f"), st.characters(max_codepoint=0x7F))))
+@example("hellooooo  there :) @bot_1.x ok?")
+@example("a\x00a\x00a\x00a")
+@example(f"<@U1> {'b ' * normal.VISIBLE_MAX}?")
+def test_ascii_is_read_as_any_other_text(text: str) -> None:
+    assert normal.of_ascii(text) == normal.of_any(text)
+    long = text * 20
+    assert normal.tokens(long) == normal.of_any(long)
+
+
+def test_no_sign_of_ascii_is_read_otherwise_than_in_other_texts() -> None:
+    for sign in map(chr, range(0x80)):
+        for text in (sign, f"good{sign}day", f"it {sign}", f"it{sign * 5} is", sign * 250):
+            assert normal.of_ascii(text) == normal.of_any(text), repr(text)
