@@ -30,7 +30,7 @@ _APOSTROPHES = frozenset("'’‘`´ʼ＇")
 _FOLDED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ـ": None, "ى": "ي", "ک": "ك", "ی": "ي"})
 _BREAKS = "\n\t\r\v\f\x1c\x1d\x1e\x1f\x85"
 _BLANKS = "\u2800\u3164\u115f\u1160\uffa0"  # an empty Braille cell and fillers of Hangul
-_ASCII_PLAIN = {code: None for code in (*range(0x20), 0x7F)} | {ord(char): " " for char in _BREAKS if char.isascii()}
+_ASCII_PLAIN = dict.fromkeys((*range(0x20), 0x7F), "") | {ord(char): " " for char in _BREAKS if char.isascii()}
 """Control characters are left out, and breaks are blanks."""
 _ASCII_RUN = re.compile(r"(.)\1{3,}")  # RUN_MAX, and more of them
 _ASCII_BLANKS = re.compile(r" {2,}")
