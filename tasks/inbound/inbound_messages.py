@@ -16,7 +16,7 @@ from shared.model import Attachment, Reason
 from shared.settings import Settings
 from shared.store.answers import quiet_window, turns
 from shared.store.db.pool import Conn
-from shared.store.inbox import changes, contacts, conversation_bulk, conversations, media, messages
+from shared.store.inbox import changes, contacts, conversation_bulk, conversations, latest, media, messages
 from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
@@ -52,7 +52,8 @@ def lock(conn: Conn, batch: Batch, existing: Collection[ChatKey]) -> None:
 class _Conversation:
     """One conversation while the batch's events pass in their order. bot: None while it is as it was; off_reason: why
     it is off. taken_over: a person or another application spoke, so what was open before is not the bot's to answer.
-    returned: nobody had written for a while, so that it is the bot's again. paused: the customer silenced the bot, or
+    returned: nobody had written for a while, so that it is the bot's again. overtaken: only a machine had taken it, so
+    that it is, too. paused: the customer silenced the bot, or
     called it back, while a person had the conversation."""
 
     locked: Locked
@@ -65,6 +66,7 @@ class _Conversation:
     off_reason: str | None = None
     taken_over: bool = False
     returned: bool = False
+    overtaken: automatic.Overtaken | None = None
     paused: bool | None = None
     wanted: quiet_window.Wanted | None = None
     contact_id: int | None = None
@@ -81,6 +83,15 @@ class _Conversation:
     def next_seq(self) -> int:
         return (self.last.seq if self.last else self.locked.message_count) + 1
 
+    def give_back(self, overtaken: automatic.Overtaken, p: Placed) -> None:
+        self.bot, self.overtaken = True, overtaken
+        if overtaken.asked is not None:
+            locked, (first_seq, last_seq) = self.locked, overtaken.asked
+            self.wanted = quiet_window.Wanted(
+                locked.company_id, locked.id, locked.channel_id, first_seq, last_seq, p.entry.received_at,
+                p.entry.request_id,
+            )  # fmt: skip
+
     def take_over(self, why: str) -> None:
         self.bot, self.off_reason, self.taken_over, self.wanted, self.returned = False, why, True, None, False
 
@@ -90,6 +101,15 @@ class _Talk:
     conversations: dict[Place, _Conversation] = field(default_factory=dict)
     accepted: list[tuple[Placed, NewMessage]] = field(default_factory=list)
     asked: list[tuple[Placed, Known]] = field(default_factory=list)
+    overtaken: Mapping[Place, automatic.Overtaken] = field(default_factory=dict)
+
+    def conversation(self, place: Place, locked: Locked, p: Placed) -> _Conversation:
+        """Return the conversation of this event, as far as its events have passed."""
+        if place not in self.conversations:
+            one = self.conversations[place] = _Conversation(locked)
+            if place in self.overtaken:
+                one.give_back(self.overtaken[place], p)
+        return self.conversations[place]
 
 
 def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
@@ -142,7 +162,7 @@ def _bot_move(one: _Conversation) -> tuple[bool, str] | None:
         return True, "quiet"
     if one.bot is None or one.bot == one.locked.bot_enabled:
         return None
-    return one.bot, one.off_reason or "passed"
+    return one.bot, one.off_reason or ("passed" if one.overtaken is None else "automatic")
 
 
 def _key(message: NewMessage) -> messages.Key:
@@ -158,11 +178,13 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
     # an echo may come in two guises (as ours and as a bystander's), which have keys of their own
     echoed = set(changes.stored(conn, sorted({t for p in said if p.event.kind == "echo" for t in _target(batch, p)})))
     early = changes.take_early(conn, sorted({target for p in said for target in _target(batch, p)}))
-    machines = automatic.echoes(conn, batch, seen)
-    talk = _Talk()
+    judged = automatic.judge(conn, batch, seen)
+    echoes = [(company, echo) for (company, _), one in judged.overtaken.items() for echo in one.echoes]
+    latest.set_automatic(conn, echoes, automatic.AT_ONCE)
+    talk = _Talk(overtaken=judged.overtaken)
     for p in _in_platform_order(batch.talk):
         place = batch.place(p)
-        one = talk.conversations.setdefault(place, _Conversation(batch.locked[p.chat]))
+        one = talk.conversation(place, batch.locked[p.chat], p)
         if p.event.kind == "handover":
             _hand_over(batch, p, one)
             continue
@@ -182,7 +204,7 @@ def _walk(conn: Conn, batch: Batch) -> _Talk:
             echoed.update(targets)
         contact_id = batch.contacts[p.contact] if p.event.kind == "message" else None
         message = _message(p, one, contact_id, next((early[t] for t in targets if t in early), None))
-        message = replace(message, automatic=machines.get(id(p)))
+        message = replace(message, automatic=judged.machines.get(id(p)))
         talk.accepted.append((p, message))
         _say(p, one, message)
     return talk

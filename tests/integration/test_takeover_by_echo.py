@@ -128,7 +128,7 @@ def test_what_somebody_else_wrote_in_our_name_is_an_agent_s_message_and_pauses_t
 def test_who_writes_first_elsewhere_begins_a_conversation_that_the_bot_leaves_alone(station: Station, bot: Bot) -> None:
     receive(station.inbox, bot, event("echo", "Your parcel is on its way.", external_id="1"))
 
-    stored = receive(station.inbox, bot, message("Thanks! When?", "2", sender_name="Eve"))
+    stored = receive(station.inbox, bot, message("Thanks! When?", "2", sender_name="Eve", at_s=60))
 
     assert stored.turns == 0
     assert station.rows(
@@ -140,7 +140,8 @@ def test_who_writes_first_elsewhere_begins_a_conversation_that_the_bot_leaves_al
 def test_an_echo_and_the_message_behind_it_in_one_request_want_no_reply(station: Station, bot: Bot) -> None:
     stored = receive(
         station.inbox, bot,
-        message("Hello?", "1"), event("echo", "Hi, Ann here", external_id="2"), message("Can you help?", "3"),
+        message("Hello?", "1"), event("echo", "Hi, Ann here", external_id="2", at_s=60),
+        message("Can you help?", "3", at_s=70),
     )  # fmt: skip
 
     assert stored.turns == 0

@@ -9,13 +9,13 @@ holder writes afterwards, with the epoch that it knows, finds no row.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
-from shared.store.db.pool import Conn
+from shared.store.db.pool import Conn, columns
 
 NO_COMPANY_MAX = 2**31 - 1
 
@@ -236,6 +236,31 @@ def cancel_open(conn: Conn, company_id: int, conversation_id: int) -> int:
         (company_id, conversation_id),
     )
     return cursor.rowcount
+
+
+CANCELLED_AT = """
+    /* turns.cancelled_at */
+    SELECT k.company_id, k.conversation_id, min(t.first_seq), max(t.last_seq)
+    FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS k (company_id, conversation_id, at)
+    JOIN turns t
+        ON t.company_id = k.company_id
+        AND t.conversation_id = k.conversation_id
+        AND t.finished_at = k.at
+    WHERE t.state = 'cancelled'
+    GROUP BY k.company_id, k.conversation_id
+"""
+
+
+def cancelled_at(
+    conn: Conn, times: Mapping[tuple[int, int], Collection[datetime]]
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """Return the first and the last message of the turns that transactions which began at these times have cancelled:
+    (company, conversation) → their seqs."""
+    asked = [(*place, at) for place, of_place in times.items() for at in of_place]
+    if not asked:
+        return {}
+    rows = conn.cursor(row_factory=tuple_row).execute(CANCELLED_AT, columns(asked))
+    return {(company, conversation): (first, last) for company, conversation, first, last in rows}
 
 
 CANCEL_ALL = """
