@@ -31,6 +31,10 @@ class NotFound(NothingDone):
     """There is nothing of this name or id. `reason` says of what kind."""
 
 
+class ServiceFailed(Transient):
+    """A service outside did not answer, or answered with a fault of its own: what its circuit breaker counts."""
+
+
 class JournalUnavailable(Transient):
     """The journal did not take a request; the platform must send it again (503)."""
 

@@ -34,6 +34,7 @@ from shared.resilience.lease_records import LeaseRecords
 from shared.resilience.limiter import Limiter
 from shared.resilience.load_shedding import LoadShedding
 from shared.resilience.loop import Loop
+from shared.resilience.outside import Outside
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
 from shared.store.db import objects
@@ -69,6 +70,7 @@ class Resources:
     objects: Objects
     llm_http: httpx.AsyncClient
     breakers: SharedBreakers
+    outside: Outside
     router: llm_router.Router | None
     embedder: Embedder
     other_embedders: list[Embedder]
@@ -154,6 +156,7 @@ class Resources:
         await self.egress_ours.aclose()
         await self.llm_http.aclose()
         await self.breakers.aclose()
+        await self.outside.aclose()
 
 
 def open_resources(settings: Settings, *, name: str, clock: Clock | None = None) -> Resources:
@@ -213,6 +216,12 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         objects=objects.from_settings(settings),
         llm_http=llm_http,
         breakers=breakers,
+        outside=Outside(
+            connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
+            clock,
+            send_deadline_s=settings.delivery.send_deadline_s,
+            fetch_deadline_s=settings.media.deadline_s,
+        ),
         router=llm_router.from_settings(settings, llm_http, breakers),
         embedder=_gathered(embed.from_settings(settings, llm_http, loop, breakers)),
         other_embedders=[_gathered(each) for each in embed.others_from_settings(settings, llm_http, loop, breakers)],

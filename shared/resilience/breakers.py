@@ -51,7 +51,7 @@ B = TypeVar("B", bound=pybreaker.CircuitBreaker)
 
 
 class Registry(Generic[B]):
-    """The breakers of a process, one for each (provider, model), or each (host or platform, account) of a kind.
+    """The breakers of a process, one for each (provider, model), (platform, account) or host.
 
     kind: what metrics count them under; None: each under its own name. At most KEPT_MAX are kept.
     """
@@ -63,10 +63,10 @@ class Registry(Generic[B]):
         self._lock = threading.Lock()
         self._breakers: OrderedDict[tuple[str, str], tuple[B, Changes]] = OrderedDict()
 
-    def of(self, provider: str, model: str) -> B:
+    def of(self, provider: str, model: str = "") -> B:
         with self._lock:
             if (provider, model) not in self._breakers:
-                name = f"{self._prefix}{provider}/{model}"
+                name = self._prefix + "/".join(filter(None, (provider, model)))
                 changes = self._changes or Changes(name)
                 self._breakers[provider, model] = self._make(name, changes), changes
                 if len(self._breakers) > KEPT_MAX:

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from shared.errors import Permanent, Transient
+from shared.errors import Permanent, ServiceFailed
 from shared.openings import PUBLIC, PURPOSES, Opening, Purpose
 from shared.resilience.addresses import Address, is_public, is_written_as_number, parsed
 from shared.resilience.transport import tls
@@ -42,7 +42,7 @@ class EgressRefused(Permanent):
         super().__init__("address_refused", why)
 
 
-class Unreachable(Transient):
+class Unreachable(ServiceFailed):
     """There was no response. sent: whether the request may have arrived nevertheless."""
 
     def __init__(self, why: str, *, sent: bool) -> None:

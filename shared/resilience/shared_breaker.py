@@ -103,6 +103,7 @@ class SharedBreaker(Breaker):
         # The braces are a Redis Cluster's hash tag: both keys are on the same node.
         self._keys = [f"{PREFIX}{{{name}}}", f"{PREFIX}{{{name}}}:probe"]
         self._numbers: list[int | str] = [round(open_for_s * 1e6), round(probe_ttl_s * 1000), failures]
+        self._trial_until_s = 0.0
         self._alone = False  # outcomes were counted that Redis has not been told
         self._alone_failures = 0
         self._alone_succeeded = False
@@ -124,6 +125,22 @@ class SharedBreaker(Breaker):
             await self._settle(ticket, error)
             raise
         await self._settle(ticket)
+
+    def hold_s(self) -> float:
+        """Return for how many seconds a call should not be prepared, by what this process knows; 0: it may be.
+
+        Half-open, one a second may be, so that not all that waits is prepared for a trial that one call makes. Asks
+        nobody; from any thread."""
+        with self._lock:
+            if self.known.state == pybreaker.STATE_CLOSED:
+                return 0.0
+            if (wait_s := self.known.wait_s) > 0:
+                return wait_s
+            now_s = self._clock.monotonic_s()
+            if now_s < self._trial_until_s:
+                return PROBE_RETRY_AFTER_S
+            self._trial_until_s = now_s + PROBE_RETRY_AFTER_S
+            return 0.0
 
     # -------------------------------------------------------------- before a call
 

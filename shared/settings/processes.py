@@ -17,6 +17,9 @@ class ProcessesSettings(Domain):
     # The largest share of these for one company, so that another company's customer finds a free slot at once
     company_slots_share: float = Field(default=0.75, alias="COMPANY_SLOTS_SHARE", gt=0, le=1)
     """Share of `REPLY_THREADS`, `DELIVER_THREADS` and `IMPORT_THREADS` that one company may use."""
+    # The same for what a send waits for, so that a platform that hangs leaves slots to the others
+    channel_slots_share: float = Field(default=0.75, alias="CHANNEL_SLOTS_SHARE", gt=0, le=1)
+    """Share of `DELIVER_THREADS` that sends to one platform may use; each company's own webhook counts by itself."""
     import_threads: int = Field(default=4, alias="IMPORT_THREADS", ge=1)
     """Files and pages that an index process reads at the same time, each in a child."""
     media_threads: int = Field(default=4, alias="MEDIA_THREADS", ge=1)

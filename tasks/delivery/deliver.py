@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,12 +16,13 @@ from shared.live.topics import Chat
 from shared.live.topics import Stored as MessageStored
 from shared.model import Destination, Outgoing, SendOutcome, ref_of
 from shared.resilience.backoff import delay_s
+from shared.resilience.breaker import BreakerOpen
 from shared.resilience.lease_records import LeaseRecord
 from shared.store.db.pool import Conn, describe, set_companies
 from shared.store.delivery import outbound, send_results
 from shared.store.delivery.outbound import Claim, Outbound
 from shared.telemetry import work
-from tasks.delivery import metrics, recording
+from tasks.delivery import metrics, recording, sending
 from tasks.delivery.recording import Begun
 from tasks.delivery.resources import DeliveryResources
 from tasks.dispatch import ClaimCapacity, Claimed
@@ -33,6 +33,9 @@ REAUTH_RETRY_S = 300.0
 DELIVERED_HERE = SendOutcome("sent", "stored_here")
 MOVED_ON = "moved_on"
 """The part is not this process' to send any more: another has it, or its message was taken back."""
+BREAKER_OPEN = "breaker_open"
+"""Its account's sends have failed again and again: it waits for the next trial, and no attempt is counted."""
+SPREAD_S = 2.0
 
 
 class Result(Enum):
@@ -101,13 +104,18 @@ def take_due(r: DeliveryResources, after_company: int, room: ClaimCapacity) -> C
         r.lease_records.note(map(_piece, claims))
     taken = [Taken(claim, begun.get(claim)) for claim in claims]
     companies = [claim.company_id for claim in claims]
-    return Claimed(taken, companies, companies[-1] if companies else 0, more=len(claims) == room.slots)
+    return Claimed(
+        taken, companies, companies[-1] if companies else 0, len(claims) == room.slots,
+        [claim.lane for claim in claims],
+    )  # fmt: skip
 
 
 def _claim(r: DeliveryResources, conn: Conn, after_company: int, room: ClaimCapacity) -> list[Claim]:
     return outbound.claim_several(
         conn, after_company, limit=room.slots, lease_s=r.settings.answers.lease_s,
         unblock_s=r.settings.delivery.unknown_outcome_unblock_s, held=room.held, company_max=room.company_max,
+        lanes=room.lanes, lane_max=room.lane_max,
+        apart=[name for name, platform in r.platforms.items() if platform.guarded],
     )  # fmt: skip
 
 
@@ -221,6 +229,12 @@ def _allow(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound | None
         return Delivered(Result.UNSENT, claim.company_id, f"given_up:{refused}")
     if platform.local_delivery:
         return _settle_here(r, conn, claim, part)
+    held_s = sending.breaker_of(r, part).hold_s()
+    if held_s > 0:
+        # no wake-up for each: the sweeper finds them
+        outbound.postpone(conn, claim, delay_s=_spread(r, held_s), meaning=BREAKER_OPEN)
+        metrics.POSTPONED.inc(part.platform, BREAKER_OPEN)
+        return Delivered(Result.POSTPONED, claim.company_id, BREAKER_OPEN)
     try:
         outgoing = _outgoing(r, part)
     except SettingsError:
@@ -285,7 +299,10 @@ def _refusal(part: Outbound, patience: Patience) -> str | None:
 def _send(r: DeliveryResources, begun: Begun, outgoing: Outgoing) -> Delivered:
     part, attempt, company_id = begun.part, begun.attempt.number, begun.claim.company_id
     work.about(conversation=part.conversation_id, channel=part.channel_id)
-    outcome, duration_ms = _request(r, part, outgoing)
+    try:
+        outcome, duration_ms = sending.request(r, part, outgoing)
+    except BreakerOpen as e:
+        return _held_back(r, begun, e.retry_after_s or 0.0)
     wait_s = _wait_s(r, part, attempt, outcome)
     recorded = recording.record(r, begun, outcome, wait_s=wait_s, duration_ms=duration_ms)
     fields = {"outbound_id": part.id, "company_id": company_id, "part": part.part, "attempt": attempt}
@@ -302,22 +319,18 @@ def _send(r: DeliveryResources, begun: Begun, outgoing: Outgoing) -> Delivered:
     return Delivered(Result.UNSENT, company_id, code)
 
 
-def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:
-    """Send the request to the platform. Returns the outcome and how many milliseconds it took."""
-    platform = r.platforms[part.platform]
-    started = time.monotonic()
-    try:
-        http = r.egress.client("send") if platform.guarded else r.http
-        outcome = r.loop.run(platform.send(http, outgoing), timeout_s=r.settings.delivery.send_deadline_s)
-    except TimeoutError:
-        outcome = SendOutcome("unknown_outcome", "timeout")
-    if outcome.status == "unknown_outcome" and platform.idempotent:
-        outcome = replace(outcome, status="retry")
-    faults.reach("deliver.before_record")
-    duration_ms = round((time.monotonic() - started) * 1000)
-    metrics.SENDS.inc(part.platform, outcome.status, outcome.meaning)
-    metrics.SEND.observe(duration_ms / 1000, part.platform)
-    return outcome, duration_ms
+def _held_back(r: DeliveryResources, begun: Begun, wait_s: float) -> Delivered:
+    """Another process opened the breaker, or makes the trial call, since the attempt was recorded."""
+    wait_s = _spread(r, wait_s)
+    if not recording.withdraw(r, begun, delay_s=wait_s, meaning=BREAKER_OPEN):
+        return Delivered(Result.UNSENT, begun.claim.company_id, MOVED_ON)
+    metrics.POSTPONED.inc(begun.part.platform, BREAKER_OPEN)
+    return Delivered(Result.POSTPONED, begun.claim.company_id, BREAKER_OPEN)
+
+
+def _spread(r: DeliveryResources, wait_s: float) -> float:
+    """A little later than the breaker's next trial: not all at once."""
+    return wait_s + r.rng.uniform(0.0, SPREAD_S)
 
 
 def _wait_s(r: DeliveryResources, part: Outbound, attempt: int, outcome: SendOutcome) -> float:

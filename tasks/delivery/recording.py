@@ -79,6 +79,17 @@ def revert_send(r: DeliveryResources, begun: Begun) -> bool:
     return taken_back
 
 
+def withdraw(r: DeliveryResources, begun: Begun, *, delay_s: float, meaning: str) -> bool:
+    """Take back an attempt that was recorded and not made: the part is due again in delay_s, and the attempt is not
+    counted. Returns False if the part has moved on."""
+
+    def write() -> bool:
+        with r.db.transaction(begun.claim.company_id) as conn:
+            return send_results.withdraw(conn, begun.claim, begun.attempt, delay_s=delay_s, meaning=meaning)
+
+    return bool(_until_written(r, write))
+
+
 def _until_written(r: DeliveryResources, write: Callable[[], T]) -> T | None:
     """Try until the database takes the write: while it is unavailable, only this thread knows the outcome.
 

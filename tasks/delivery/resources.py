@@ -14,6 +14,7 @@ from shared.resilience.egress import Egress
 from shared.resilience.lease_records import LeaseRecords
 from shared.resilience.limiter import Limiter
 from shared.resilience.loop import Loop
+from shared.resilience.outside import Outside
 from shared.settings import Settings
 from shared.store.db.pool import Database
 from shared.store.db.vault import Vault
@@ -42,6 +43,9 @@ class DeliveryResources(Protocol):
 
     @property
     def loop(self) -> Loop: ...
+
+    @property
+    def outside(self) -> Outside: ...
 
     @property
     def platforms(self) -> dict[str, Platform]: ...

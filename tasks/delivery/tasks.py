@@ -33,8 +33,9 @@ def dispatcher(process: Process) -> Dispatcher[Taken]:
             wake_up(send_due, countdown_s=again_in_s)  # at a time of its own, so it is not coalesced
 
     return Dispatcher(
-        queues.DELIVER, r.settings.processes.deliver_threads, r.settings.processes.company_slots_share, claim=claim,
-        work=work, pass_on=lambda: process.wakeups.request(send_due),
+        queues.DELIVER, r.settings.processes.deliver_threads, r.settings.processes.company_slots_share,
+        r.settings.processes.channel_slots_share, claim=claim, work=work,
+        pass_on=lambda: process.wakeups.request(send_due),
     )  # fmt: skip
 
 

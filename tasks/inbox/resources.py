@@ -11,6 +11,7 @@ from shared.channels.base import Platform
 from shared.clock import Clock
 from shared.resilience.egress import Egress
 from shared.resilience.loop import Loop
+from shared.resilience.outside import Outside
 from shared.settings import Settings
 from shared.store.db.objects import Objects
 from shared.store.db.pool import Database
@@ -37,6 +38,9 @@ class InboxResources(Protocol):
 
     @property
     def loop(self) -> Loop: ...
+
+    @property
+    def outside(self) -> Outside: ...
 
     @property
     def objects(self) -> Objects: ...

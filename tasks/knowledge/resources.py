@@ -15,6 +15,7 @@ from shared.knowledge.remembered import Results
 from shared.model import Passage
 from shared.resilience.egress import Egress
 from shared.resilience.loop import Loop
+from shared.resilience.outside import Outside
 from shared.store.db.pool import Database
 from shared.store.knowledge.embedding_models import EmbeddingModel
 
@@ -46,6 +47,9 @@ class KnowledgeResources(Protocol):
 
     @property
     def loop(self) -> Loop: ...
+
+    @property
+    def outside(self) -> Outside: ...
 
     @property
     def results(self) -> Results: ...

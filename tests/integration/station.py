@@ -180,11 +180,18 @@ class Station:
         raise AssertionError("parts were left after a hundred deliveries")
 
     def time_passes(self) -> None:
-        """Everything that waits for its time is due, and every rate has recovered."""
+        """Everything that waits for its time is due, every rate has recovered, and open breakers want their trial."""
         self.execute("UPDATE turns SET due_at = now() WHERE state IN ('waiting', 'answering')")
         self.execute("UPDATE outbound SET due_at = now() WHERE state IN ('queued', 'sending')")
         for key in self.inbox.client.scan_iter("sb:limit:*"):
             self.inbox.client.delete(key)
+        for key in self.inbox.client.scan_iter("sb:breaker:*}"):
+            if int(self.inbox.client.hget(key, "opened") or 0):
+                self.inbox.client.hset(key, "opened", 1)
+        for breaker, _ in self.r.outside.sends._breakers.values():
+            if breaker.open_for_s():
+                breaker.align(failures=0, open_for_s=0.0)
+            breaker._trial_until_s = 0.0
 
     def queue(self, bot: Bot, *texts: str, chat: int = 5) -> int:
         """A message of ours in these parts, ready to be sent; returns its conversation."""

@@ -87,6 +87,54 @@ def test_no_company_sends_beyond_its_share(station: Station, bots: list[Bot]) ->
     assert not batch.more
 
 
+def test_no_platform_is_claimed_beyond_its_share_and_what_is_behind_it_on_others_comes_first(
+    station: Station, bots: list[Bot]
+) -> None:
+    for bot in bots:
+        for chat in range(3):
+            station.queue(bot, "Hello", chat=chat)
+    first, second, third = bots
+    station.execute("UPDATE channels SET platform = 'slack' WHERE id = %s", third.channel_id)
+
+    batch = deliver.take_due(station.r, 0, ClaimCapacity(20, lanes=["telegram"], lane_max=3))
+
+    assert Counter(batch.lanes) == {"telegram": 2, "slack": 3}
+    assert Counter(batch.companies) == {first.company_id: 1, second.company_id: 1, third.company_id: 3}
+    assert not batch.more
+    shut = deliver.take_due(station.r, 0, ClaimCapacity(20, lanes=["telegram"] * 3, lane_max=3))
+    assert (shut.lanes, shut.company) == ([], 0)
+    rest = deliver.take_due(station.r, 0, ClaimCapacity(20))
+    assert Counter(rest.lanes) == {"telegram": 4}
+
+
+def test_each_company_s_own_webhook_has_a_share_of_its_own(station: Station, bots: list[Bot]) -> None:
+    station.execute("UPDATE channels SET platform = 'standard'")
+    for bot in bots:
+        for chat in range(3):
+            station.queue(bot, "Hello", chat=chat)
+    hanging, *others = (f"standard:{bot.channel_id}" for bot in bots)
+
+    batch = deliver.take_due(station.r, 0, ClaimCapacity(20, lanes=[hanging] * 2, lane_max=2))
+
+    assert Counter(batch.lanes) == dict.fromkeys(others, 2)
+
+
+def test_within_a_company_that_has_its_share_nothing_is_claimed_beside_a_platform_that_has(
+    station: Station, bots: list[Bot]
+) -> None:
+    for bot in bots:
+        for chat in range(3):
+            station.queue(bot, "Hello", chat=chat)
+    first, second, third = (bot.company_id for bot in bots)
+    station.execute("UPDATE channels SET platform = 'slack' WHERE id = %s", bots[0].channel_id)
+
+    batch = deliver.take_due(
+        station.r, first, ClaimCapacity(20, held=[second] * 2, company_max=2, lanes=["slack"] * 2, lane_max=2)
+    )
+
+    assert Counter(batch.companies) == {third: 2}
+
+
 def test_a_conversation_is_in_a_batch_once_and_its_parts_go_out_in_order(station: Station, bots: list[Bot]) -> None:
     for chat in (5, 6):
         station.queue(bots[0], "first", "second", chat=chat)

@@ -16,7 +16,7 @@ from shared.errors import DatabaseUnavailable
 from shared.store.db import migrate, pool
 from shared.store.db.pool import Conn
 from shared.store.delivery import outbound, send_results
-from tasks.delivery import deliver, recording
+from tasks.delivery import deliver, recording, sending
 from tasks.delivery.deliver import Result, Taken
 from tasks.dispatch import ClaimCapacity
 from tests.factories import Bot, make_bot
@@ -184,7 +184,7 @@ def test_a_process_that_is_to_stop_tries_no_longer_than_the_deadline(
     now_s = iter([0.0, 0.0, 0.0, 29.0, 31.0])
     waited: list[float] = []
     monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: next(now_s), sleep=waited.append))
-    monkeypatch.setattr(deliver, "time", SimpleNamespace(monotonic=time.monotonic))
+    monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=time.monotonic))
     station.r.stopping.set()
     monkeypatch.setattr(station.r, "db", Away())
 

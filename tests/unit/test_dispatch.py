@@ -222,6 +222,45 @@ def test_stopping_while_a_company_is_held_to_its_share_begins_nothing_more(drain
     assert due.pieces == [7, 7]
 
 
+class Hanging(Due):
+    """pieces: each its platform's number, claimed as the database does it: none of one that has its share."""
+
+    def dispatcher(self, slots: int) -> Dispatcher[int]:
+        return Dispatcher("test", slots, 1.0, 0.75, claim=self.claim, work=self.work, pass_on=self.pass_on)
+
+    def claim(self, after_company: int, room: ClaimCapacity) -> Claimed[int]:
+        held, taken = Counter(room.lanes), list[int]()
+        with self._lock:
+            for piece in list(self.pieces):
+                if len(taken) < room.slots and held[str(piece)] < room.lane_max:
+                    held[str(piece)] += 1
+                    taken.append(piece)
+                    self.pieces.remove(piece)
+        return Claimed(taken, [1] * len(taken), 1, len(taken) == room.slots, [str(piece) for piece in taken])
+
+
+def test_a_platform_that_hangs_has_no_more_than_its_share_under_way_and_another_one_begins_at_once(
+    drains: Drains,
+) -> None:
+    due = Hanging(*[7] * 10)
+    dispatcher = due.dispatcher(4)
+    drains(dispatcher)
+    due.wait(3)
+    assert due.begun == [7, 7, 7]
+
+    with due._lock:
+        due.pieces.append(8)
+    drains(dispatcher).join(WITHIN_S)
+    due.wait(1)
+
+    assert due.begun == [7, 7, 7, 8]  # while the first one's all hang
+    due.finish.set()
+    due.wait(7)
+    dispatcher.stop()
+    assert Counter(due.begun) == {7: 10, 8: 1}
+    assert not dispatcher._lanes
+
+
 def test_a_piece_that_fails_frees_its_slot() -> None:
     due = Due(-1, 5)
     due.finish.set()

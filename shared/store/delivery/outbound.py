@@ -11,7 +11,7 @@ holder writes afterwards, with the epoch that it knows, finds no row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,16 +19,17 @@ from psycopg.rows import class_row, kwargs_row, tuple_row
 
 from shared.store.db.pool import Conn
 
-NO_COMPANY_MAX = 2**31 - 1
+NO_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A lease on a part, valid while the part has this epoch."""
+    """A lease on a part, valid while the part has this epoch. lane: what its send waits for (claim_several)."""
 
     company_id: int
     outbound_id: int
     epoch: int
+    lane: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +76,24 @@ def add_parts(
 
 def claim_several(
     conn: Conn, after_company: int, *, limit: int, lease_s: float, unblock_s: float, held: Sequence[int] = (),
-    company_max: int = NO_COMPANY_MAX,
+    company_max: int = NO_MAX,
+    lanes: Sequence[str] = (), lane_max: int = NO_MAX, apart: Sequence[str] = (),
 ) -> list[Claim]:  # fmt: skip
     """Lease up to `limit` due parts of different conversations, going round the companies from the one after
     after_company.
 
     Each part is of the next company that has one due. No company gets more than company_max; its entries in `held`,
-    the companies of the parts that the caller already works on, count towards that.
+    the companies of the parts that the caller already works on, count towards that. lanes and lane_max are the same for
+    what a part's send waits for: a platform, or on those of `apart` the account, which has a host of its own.
     """
     cursor = conn.cursor(row_factory=class_row(Claim))
     cursor.execute(
         """
         /* outbound.claim */
-        SELECT company_id, id AS outbound_id, epoch
-        FROM claim_parts(%s, %s, %s, %s, %s::bigint[], %s)
+        SELECT company_id, id AS outbound_id, epoch, lane
+        FROM claim_parts(%s, %s, %s, %s, %s::bigint[], %s, %s::text[], %s, %s::text[])
         """,
-        (after_company, limit, lease_s, unblock_s, list(held), company_max),
+        (after_company, limit, lease_s, unblock_s, list(held), company_max, list(lanes), lane_max, list(apart)),
         prepare=True,
     )
     return cursor.fetchall()

@@ -211,6 +211,44 @@ def revert_send(conn: Conn, claim: Claim, attempt: Attempt) -> bool:
     return cursor.rowcount == 1
 
 
+WITHDRAW = """
+    /* send_results.withdraw */
+    WITH ours AS (
+        DELETE FROM delivery_attempts
+        WHERE company_id = %(company)s
+          AND outbound_id = %(id)s
+          AND attempt = %(attempt)s
+          AND day >= %(since)s
+          AND started_at = %(started)s
+          AND status IS NULL
+        RETURNING 1
+    )
+    UPDATE outbound
+    SET state = 'queued',
+        meaning = %(meaning)s,
+        attempts = attempts - 1,
+        epoch = epoch + 1,
+        unknown_since = NULL,
+        due_at = clock_timestamp() + make_interval(secs => %(delay)s)
+    WHERE company_id = %(company)s
+      AND id = %(id)s
+      AND epoch = %(epoch)s
+      AND attempts = %(attempt)s
+      AND state IN ('sending', 'unknown_outcome')
+      AND EXISTS (SELECT FROM ours)
+"""
+
+
+def withdraw(conn: Conn, claim: Claim, attempt: Attempt, *, delay_s: float, meaning: str) -> bool:
+    """Queue a part again whose attempt was begun and never made, as if it had not been begun. False: the row has moved
+    on."""
+    values = {
+        "company": claim.company_id, "id": claim.outbound_id, "epoch": claim.epoch, "attempt": attempt.number,
+        "started": attempt.started_at, "since": _attempts_since(), "delay": delay_s, "meaning": meaning,
+    }  # fmt: skip
+    return conn.execute(WITHDRAW, values).rowcount == 1
+
+
 def _attempts_since() -> date:
     """As a value, so that the planner leaves out the other ninety days of attempts: 2.3 to 0.2 ms. A send is recorded
     within a minute as a rule; two days bear a clock that is wrong."""
