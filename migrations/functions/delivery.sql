@@ -4,7 +4,7 @@
 -- (apart: those platforms).
 CREATE OR REPLACE FUNCTION switchboard_lane(platform text, channel_id bigint, apart text[]) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN platform = ANY (apart) THEN platform || ':' || channel_id ELSE platform END
+    SELECT CASE WHEN platform = ANY (apart) THEN platform || ':' || channel_id::text ELSE platform END
 $$;
 
 -- The next due part between two companies: a conversation's oldest open one. One of unknown outcome blocks the conversation
