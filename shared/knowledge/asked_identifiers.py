@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from shared.knowledge.identifier_words import ARTICLES, CASES, SMALL, UNITS
 from shared.knowledge.identifiers import (
     CODE,
+    DIGIT,
     LOOSE_LETTERS,
     VERSION,
     Piece,
@@ -105,10 +107,11 @@ class Found:
 NOTHING = Asked()
 
 
+@lru_cache(maxsize=64)
 def asked(question: str) -> Asked:
-    """Read a question's identifiers."""
+    """Read a question's identifiers. A turn asks twice: to search, and for what was not found."""
     text = plain(question)
-    if not any(c.isdigit() for c in text) and "@" not in text:
+    if "@" not in text and not DIGIT.search(text):
         return NOTHING
     all_pieces = _parted(pieces(text))
     said_little = sum(p.is_word and p.text.lower() not in SMALL for p in all_pieces) <= FIGURE_WORDS

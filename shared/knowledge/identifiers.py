@@ -38,6 +38,8 @@ LOOSE_LETTERS = 4
 _LETTERS = "A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f"
 """Of the scripts that codes are written in."""
 _TOKEN = re.compile(f"[{_LETTERS}]+|[0-9]+")
+DIGIT = re.compile(r"[0-9]")
+"""Of a plain text, which has no others."""
 _EMAIL = re.compile(r"(?<![\w.%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s|<>()]{1,500}")
 _DASHES = str.maketrans(
@@ -62,7 +64,7 @@ class Piece:
 
     @property
     def has_digits(self) -> bool:
-        return any(part[0].isdigit() for part in self.parts)
+        return DIGIT.search(self.text) is not None
 
     @property
     def is_integer(self) -> bool:
