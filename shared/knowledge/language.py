@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.triage import speech
 
@@ -54,6 +55,10 @@ for _code, _name in _SPOKEN.items():
     _QUESTION_WORDS[_name] = frozenset(
         word for word in _WORDS.get(_name, frozenset()) | speech.function_words(_code) if len(word) > 1
     )
+_QUESTION_WORD = {
+    word: [name for name, words in _QUESTION_WORDS.items() if word in words]
+    for word in frozenset().union(*_QUESTION_WORDS.values())
+}
 _LATIN = {
     word: [name for name, words in _WORDS.items() if word in words] for word in frozenset().union(*_WORDS.values())
 }
@@ -127,7 +132,12 @@ class Spoken:
         text's."""
         best = max(self.words.values(), default=0)
         likely = [name for name, found in self.words.items() if found == best] if best else []
-        return frozenset().union(*(_QUESTION_WORDS.get(name, frozenset()) for name in (language, *likely)))
+        return _function_words_of(frozenset((language, *likely)))
+
+
+@lru_cache(maxsize=256)
+def _function_words_of(languages: frozenset[str]) -> frozenset[str]:
+    return frozenset().union(*(_QUESTION_WORDS.get(name, frozenset()) for name in languages))
 
 
 _BY_SCRIPT = frozenset(name for name, _ in _SCRIPTS)
@@ -137,10 +147,10 @@ _CYRILLIC = frozenset(("russian", "serbian"))
 def asked_in(question: str) -> Spoken:
     """Tell what a question's letters and words say of its language."""
     question = question[:READ_CHARS]
-    letters = len(_LETTER.findall(question))
-    for name, script in _SCRIPTS:
-        if 2 * len(script.findall(question)) > letters > 0:
-            return Spoken(name, {})
+    if not question.isascii():
+        letters = len(_LETTER.findall(question))
+        for name, script in _SCRIPTS:
+            if 2 * len(script.findall(question)) > letters > 0:
+                return Spoken(name, {})
     words = _WORD.findall(question.casefold())
-    found = {name: sum(word in known for word in words) for name, known in _QUESTION_WORDS.items()}
-    return Spoken(None, {name: count for name, count in found.items() if count})
+    return Spoken(None, Counter(name for word in words for name in _QUESTION_WORD.get(word, ())))

@@ -154,10 +154,12 @@ def scale_of(model: str | None) -> Scale:
 def combined(features: Features, weights: Weights) -> Judgement:
     """Combine features into a probability."""
     evidence = {"base": (1.0, weights.base)}
-    for name, value in features._asdict().items():
-        if value and getattr(weights, name):
-            evidence[name] = (round(value, 4), round(value * getattr(weights, name), 4))
-    log_odds = weights.base + sum(value * getattr(weights, name) for name, value in features._asdict().items())
+    log_odds = weights.base
+    for name, value in zip(Features._fields, features, strict=True):
+        adds = value * getattr(weights, name)
+        log_odds += adds
+        if adds:
+            evidence[name] = (round(value, 4), round(adds, 4))
     return Judgement(1 / (1 + math.exp(-max(-LOG_ODDS_MAX, min(LOG_ODDS_MAX, log_odds)))), evidence)
 
 

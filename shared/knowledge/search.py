@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from shared.knowledge import asked_identifiers, chunk, rank, relevance
 from shared.knowledge.asked_identifiers import Found
@@ -61,8 +62,10 @@ def understand(
     }
 
 
+@lru_cache(maxsize=64)
 def searched(question: str) -> str:
-    """Return what is searched for: the question without greetings, mentions and thanks, as it is embedded."""
+    """Return what is searched for: the question without greetings, mentions and thanks, as it is embedded. A turn needs
+    it several times."""
     return chunk.clean(asked(question))
 
 

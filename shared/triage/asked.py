@@ -6,7 +6,8 @@ They say nothing of what is asked, and as words of a question they make it look 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from shared.triage import normal
@@ -115,7 +116,7 @@ def _courteous(words: Sequence[str], meanings: frozenset[str]) -> int:
 
 
 def _phrase_at(words: Sequence[str], place: int) -> tuple[int, frozenset[str]] | None:
-    for table in _salutations():
+    for table in _salutations().get(words[place], ()):
         if tuple(words[place : place + len(table)]) == table:
             return place + len(table), frozenset(("greeting",))
     found = phrase_at(words, place)
@@ -151,5 +152,10 @@ def _is_bare(text: str) -> bool:
 
 
 @cache
-def _salutations() -> tuple[tuple[str, ...], ...]:
-    return tuple(normal.phrase(one) for one in SALUTATIONS.split("|"))
+def _salutations() -> Mapping[str, Sequence[tuple[str, ...]]]:
+    """By their first words."""
+    by_first: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for one in SALUTATIONS.split("|"):
+        table = normal.phrase(one)
+        by_first[table[0]].append(table)
+    return dict(by_first)
