@@ -122,10 +122,15 @@ class Resources:
         )
 
     def ask(
-        self, question: Question, understand: Callable[[Sequence[EmbeddingModel]], Understood] | None = None
+        self,
+        question: Question,
+        understand: Callable[[Sequence[EmbeddingModel]], Understood] | None = None,
+        known: Sequence[EmbeddingModel] | None = None,
     ) -> tuple[Understood, list[Passage]]:
-        """`asking.ask` with what this process has. understand: instead of the usual way; gets the embedding models."""
-        known = self.embedding_models.every()
+        """`asking.ask` with what this process has. understand: instead of the usual way; gets the embedding models.
+        known: these, if the caller has just looked."""
+        if known is None:
+            known = self.embedding_models.every()
         if understand is None:
             return asking.ask(
                 self.db, question, self.results, embedding_models.active(known, self.embedders),

@@ -19,7 +19,7 @@ from shared.knowledge import metrics
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder
 from shared.knowledge.search import Meaning, understand
-from shared.store.db.pool import Database, describe
+from shared.store.db.pool import Conn, Database, describe
 from shared.store.knowledge import embedding_models
 from shared.store.knowledge.embedding_models import EmbeddingModel
 
@@ -56,18 +56,25 @@ class EmbeddingModels:
         self._good_until_s = 0.0
         self._back_offs: dict[int, float] = {}
 
-    def every(self) -> list[EmbeddingModel]:
-        """Return them in the order in which searches use them; the last known ones while the database is away."""
+    def every(self, conn: Conn | None = None) -> list[EmbeddingModel]:
+        """Return them in the order in which searches use them; the last known ones while the database is away.
+
+        conn: a transaction that is under way anyway, to read them in if they are to be read, which then raises what
+        its statements raise.
+        """
         now_s = self._clock.monotonic_s()
         with self._lock:
             if now_s < self._good_until_s:
                 return self._known
-        try:
-            with self._db.transaction() as conn:
-                found = embedding_models.every(conn)
-        except DatabaseUnavailable:
-            with self._lock:
-                return self._known
+        if conn is not None:
+            found = embedding_models.every(conn)
+        else:
+            try:
+                with self._db.transaction() as own:
+                    found = embedding_models.every(own)
+            except DatabaseUnavailable:
+                with self._lock:
+                    return self._known
         with self._lock:
             # Without a usable model the database is asked each time: the first document makes one usable.
             self._known, self._good_until_s = found, now_s + (LOOK_S if _settled(found) else 0.0)

@@ -245,7 +245,8 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
         case.ms["embed"] = _ms(embedding)
         return found
 
-    understood, found = r.ask(Question(claim.company_id, lines, 2 * PASSAGES, before, case.where), understand)
+    question = Question(claim.company_id, lines, 2 * PASSAGES, before, case.where)
+    understood, found = r.ask(question, understand, case.embedding_models)
     case.ms["search"] = _ms(started) - case.ms["embed"]
     held = {text for passage in found for text in passage.identifiers}
     unlisted = tuple(dict.fromkeys(code for line in lines for code in asked_identifiers.missing(line, held)))

@@ -12,7 +12,7 @@ from shared.channels.base import Platform
 from shared.clock import Clock
 from shared.knowledge.asking import Question
 from shared.knowledge.conversation import Said
-from shared.knowledge.embedding_models import Understood
+from shared.knowledge.embedding_models import EmbeddingModels, Understood
 from shared.knowledge.reranked import Reranker
 from shared.live.publisher import Publisher
 from shared.llm.router import Router
@@ -30,14 +30,18 @@ class AnswerResources(Protocol):
     """What answering turns needs. shared.resources.Resources is one."""
 
     def ask(
-        self, question: Question, understand: Callable[[Sequence[EmbeddingModel]], Understood] | None = None
-    ) -> tuple[Understood, list[Passage]]: ...
+        self, question: Question, understand: Callable[[Sequence[EmbeddingModel]], Understood] | None = None,
+        known: Sequence[EmbeddingModel] | None = None,
+    ) -> tuple[Understood, list[Passage]]: ...  # fmt: skip
 
     @property
     def clock(self) -> Clock: ...
 
     @property
     def db(self) -> Database: ...
+
+    @property
+    def embedding_models(self) -> EmbeddingModels: ...
 
     @property
     def http(self) -> httpx.AsyncClient: ...

@@ -16,6 +16,7 @@ from shared.store.answers.turn_contexts import Loaded
 from shared.store.answers.turns import Claim, Turn
 from shared.store.assistants.assistants import Assistant
 from shared.store.db.pool import Conn, set_companies
+from shared.store.knowledge.embedding_models import EmbeddingModel
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
 from shared.triage import own_case
@@ -30,11 +31,11 @@ LINES_MAX = 200
 class Case:
     """ms: time per stage so far. where: what the answer may draw on; None: all that the company knows. near_budget:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest fallback step
-    that an overload leaves. embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last
-    reply, None since a person spoke. misses: its replies in a row that nothing is known. ahead_s, day_ahead_s,
-    silenced, language, status, handle, return_untold: as in Loaded. unlisted: codes of the
-    question that no document has. triage: what the burst is; None until it is judged,
-    and of one that holds nothing readable."""
+    that an overload leaves. embedding_models: those that there were when the turn was claimed; None: not looked up.
+    embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since a person did.
+    misses: its replies in a row that nothing is known. ahead_s, day_ahead_s, silenced, language, status, handle,
+    return_untold: as in Loaded. unlisted: codes of the question that no document has. triage: what the burst is; None
+    until it is judged, and of one that holds nothing readable."""
 
     turn: Turn
     company: Company
@@ -49,6 +50,7 @@ class Case:
     near_budget: bool = False
     stream: AnswerStream | None = None
     step: Step = "full"
+    embedding_models: Sequence[EmbeddingModel] | None = None
     embedding_model: str | None = None
     bot_step: str | None = None
     bot_step_at: datetime | None = None
@@ -91,8 +93,10 @@ def load(r: AnswerResources, conn: Conn, claims: Sequence[Claim]) -> dict[Claim,
     started = perf_counter()
     set_companies(conn, {claim.company_id for claim in claims})
     loaded = turn_contexts.load(conn, claims, history_lines=HISTORY_LINES, lines_max=LINES_MAX)
+    # Here, because without a usable model they are read each time, which would cost each turn a transaction of its own.
+    models = tuple(r.embedding_models.every(conn))
     gather_ms = round((perf_counter() - started) * 1000)
-    return {claim: _case(r, one, gather_ms) for claim, one in loaded.items()}
+    return {claim: _case(r, one, gather_ms, models) for claim, one in loaded.items()}
 
 
 def load_one(r: AnswerResources, claim: Claim) -> Case | None:
@@ -100,7 +104,7 @@ def load_one(r: AnswerResources, claim: Claim) -> Case | None:
         return load(r, conn, [claim]).get(claim)
 
 
-def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
+def _case(r: AnswerResources, loaded: Loaded, gather_ms: int, models: Sequence[EmbeddingModel]) -> Case:
     turn, budget = loaded.turn, loaded.company.daily_token_budget
     lines = loaded.lines
     asked = {
@@ -131,6 +135,7 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int) -> Case:
         loaded.where,
         over_budget=over,
         near_budget=near,
+        embedding_models=models,
         bot_step=loaded.bot_step,
         bot_step_at=loaded.bot_step_at,
         misses=loaded.misses,
