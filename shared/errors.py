@@ -8,7 +8,10 @@ class SwitchboardError(Exception):
 
 
 class Transient(SwitchboardError):
-    """Try again later. `retry_after_s` is what the other side asked for, None if it did not say."""
+    """Try again later. `retry_after_s` is what the other side asked for, None if it did not say. retry: whether the
+    same process may make the same call again at once (shared/resilience/retries.py)."""
+
+    retry: bool = False
 
     def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(message or type(self).__name__)
@@ -33,6 +36,8 @@ class NotFound(NothingDone):
 
 class ServiceFailed(Transient):
     """A service outside did not answer, or answered with a fault of its own: what its circuit breaker counts."""
+
+    retry = True
 
 
 class JournalUnavailable(Transient):

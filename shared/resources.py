@@ -167,6 +167,7 @@ class Resources:
 def open_resources(settings: Settings, *, name: str, clock: Clock | None = None) -> Resources:
     """Open a worker's resources and check the database role. Raises SettingsError, DatabaseUnavailable."""
     clock = clock or SystemClock()
+    stopping = threading.Event()
     db = Database(
         settings.need("DATABASE_URL"),
         max_size=settings.database.pool_max,
@@ -218,7 +219,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         egress=Egress(settings.egress.openings),
         # for files of the platforms' APIs, which the settings name: bounded, and judged where they lead elsewhere
         egress_ours=Egress(settings.egress.openings, trusted=settings.channels.api_urls),
-        objects=objects.from_settings(settings),
+        objects=objects.from_settings(settings, stopping),
         llm_http=llm_http,
         breakers=breakers,
         outside=Outside(
@@ -237,6 +238,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
         load_shedding=LoadShedding(settings.processes.reply_threads, clock),
+        stopping=stopping,
     )
 
 

@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, Permanent, SettingsError
@@ -25,14 +24,12 @@ from shared.llm.api import (
     plain_pieces,
     whole_body,
 )
-from shared.resilience import backoff
+from shared.resilience import retries
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import SharedBreakers
 
-ATTEMPTS_MAX = 3
-BACKOFF_BASE_S = 0.25
-BACKOFF_CAP_S = 2.0
+POLICY = retries.Policy(attempts=3, base_s=0.25, cap_s=2.0)
 TEXTS_MAX = 64
 """In one request."""
 TEXT_MAX_CHARS = 8_000
@@ -96,15 +93,7 @@ class RemoteEmbedder:
         ends_at_s = self._clock.monotonic_s() + deadline_s
         found: list[Sequence[float]] = []
         for begin in range(0, len(texts), TEXTS_MAX):
-            retrying = AsyncRetrying(
-                retry=retry_if_exception(lambda e: isinstance(e, CallFailed) and e.retry),
-                wait=self._wait_s,
-                stop=lambda state: (
-                    stop_after_attempt(ATTEMPTS_MAX)(state)
-                    or self._clock.monotonic_s() + state.upcoming_sleep >= ends_at_s
-                ),
-                reraise=True,
-            )
+            retrying = retries.retrying(POLICY, ends_at_s, clock=self._clock, rng=self._rng)
             found += await retrying(self._attempt, texts[begin : begin + TEXTS_MAX], ends_at_s)
         return found
 
@@ -150,12 +139,6 @@ class RemoteEmbedder:
             if len(vector) != self._dimension or len(vector) > DIMENSION_MAX:
                 raise Permanent("embedding_dimension", f"{self.model}: {len(vector)} dimensions")
         return vectors
-
-    def _wait_s(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked_s = error.retry_after_s if isinstance(error, ModelUnavailable) else None
-        jitter_s = backoff.delay_s(state.attempt_number, BACKOFF_BASE_S, BACKOFF_CAP_S, self._rng)
-        return jitter_s if asked_s is None else asked_s + min(jitter_s, 0.25)
 
 
 def _of_length_1(vector: list[float]) -> list[float]:

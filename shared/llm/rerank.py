@@ -14,6 +14,7 @@ import httpx
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, SettingsError
 from shared.llm.api import CONNECT_TIMEOUT_S, CallFailed, error_body, is_neutral, meaning_of, plain_pieces, whole_body
+from shared.resilience import retries
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import SharedBreakers
@@ -63,20 +64,27 @@ class Reranker:
 
     async def _scores(self, question: str, texts: Sequence[str]) -> list[float]:
         batches = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
-        calls = [asyncio.ensure_future(self._batch(question, batch)) for batch in batches]
+        ends_at_s = self._clock.monotonic_s() + self._deadline_s
+        calls = [asyncio.ensure_future(self._batch(question, batch, ends_at_s)) for batch in batches]
         try:
             return [score for found in await asyncio.gather(*calls) for score in found]
         finally:
             for call in calls:
                 call.cancel()  # the first failure ends the others: half an order is none
 
-    async def _batch(self, question: str, texts: Sequence[str]) -> list[float]:
+    async def _batch(self, question: str, texts: Sequence[str], ends_at_s: float) -> list[float]:
+        retrying = retries.retrying(retries.RERANK, ends_at_s, clock=self._clock)
+        return await retrying(self._attempt, question, texts, ends_at_s)
+
+    async def _attempt(self, question: str, texts: Sequence[str], ends_at_s: float) -> list[float]:
         async with self._breaker.guarding():
             try:
-                async with asyncio.timeout(self._deadline_s):
+                async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
                     return _read(await self._post(question, texts), len(texts))
-            except (TimeoutError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+            except (TimeoutError, httpx.TimeoutException) as e:
                 raise CallFailed("rerank", retry=False) from e
+            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+                raise CallFailed("rerank", retry=isinstance(e, httpx.TransportError)) from e
 
     async def _post(self, question: str, texts: Sequence[str]) -> Any:
         cut = [text[:TEXT_CHARS] for text in texts]

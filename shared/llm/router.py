@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import httpx
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from shared.clock import Clock, SystemClock
 from shared.errors import ModelUnavailable, Permanent
@@ -20,7 +19,7 @@ from shared.llm import metrics
 from shared.llm.api import ABOUT_THE_CALL, CallFailed, is_neutral
 from shared.llm.provider import Meter, Provider
 from shared.model import Completion, FallbackStep, ModelAttempt, Usage
-from shared.resilience import backoff
+from shared.resilience import retries
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
@@ -128,12 +127,8 @@ class Router:
     ) -> Completion:
         """Call one provider. Retries are outside and the breaker inside, so that it sees each attempt and may refuse
         it."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda e: isinstance(e, CallFailed) and e.retry),
-            wait=self._wait_s,
-            stop=lambda state: stop_after_attempt(ATTEMPTS_MAX)(state) or not self._fits(state, ends_at_s, patience_s),
-            reraise=True,
-        )
+        policy = retries.Policy(ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S, WORTHWHILE_S, patience_s)
+        retrying = retries.retrying(policy, ends_at_s, clock=self._clock, rng=self._rng, at_once=_is_about_the_call)
         return await retrying(self._attempt, provider, messages, ends_at_s, record, listener, room)
 
     async def _attempt(
@@ -175,19 +170,10 @@ class Router:
     def _left_s(self, ends_at_s: float) -> float:
         return ends_at_s - self._clock.monotonic_s()
 
-    def _wait_s(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, CallFailed) and error.outcome in ABOUT_THE_CALL:
-            return 0.0  # the provider is well
-        asked_s = error.retry_after_s if isinstance(error, ModelUnavailable) else None
-        jitter_s = backoff.delay_s(state.attempt_number, BACKOFF_BASE_S, BACKOFF_CAP_S, self._rng)
-        # Never earlier than asked, and not all at the same moment.
-        return jitter_s if asked_s is None else asked_s + min(jitter_s, 0.25)
 
-    def _fits(self, state: RetryCallState, ends_at_s: float, patience_s: float) -> bool:
-        """Whether the wait is worth it and leaves enough time for another call."""
-        wait_s = state.upcoming_sleep
-        return wait_s <= patience_s and self._left_s(ends_at_s) - wait_s >= WORTHWHILE_S
+def _is_about_the_call(error: BaseException) -> bool:
+    """Whether the provider is well, so that there is nothing to wait for."""
+    return isinstance(error, CallFailed) and error.outcome in ABOUT_THE_CALL
 
 
 Record = Callable[[float, str, Usage], None]

@@ -6,13 +6,14 @@ platform and the account, or the host; metrics count them by kind.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import redis.asyncio
 
-from shared.clock import Clock
-from shared.errors import ServiceFailed
+from shared.clock import Clock, SystemClock
+from shared.errors import ServiceFailed, Transient
+from shared.resilience import retries
 from shared.resilience.egress import Fetched
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 
@@ -23,10 +24,18 @@ MARGIN_S = 4 * ANSWER_WITHIN_S
 """Beside the call itself: asking the breaker before, and telling it after."""
 
 
-class _Faulty(ServiceFailed):
+class _Answered(Transient):
+    """An answer that says to come back: 429 says nothing about the service's health, 5xx does."""
+
+    retry = True
+
     def __init__(self, fetched: Fetched) -> None:
-        super().__init__(f"answered {fetched.status}")
+        super().__init__(f"answered {fetched.status}", retry_after_s=_retry_after_s(fetched))
         self.fetched = fetched
+
+
+class _Faulty(_Answered, ServiceFailed):
+    pass
 
 
 def is_neutral(error: BaseException) -> bool:
@@ -55,17 +64,35 @@ class Outside:
             await breakers.aclose()
 
 
-async def guarded(breakers: SharedBreakers, url: str, fetch: Awaitable[Fetched]) -> Fetched:
-    """Await a fetch behind the breaker of its host. 5xx counts as a failure, every other answer as a success. Raises
-    BreakerOpen, and what `fetch` raises."""
-    try:
+async def fetch(
+    breakers: SharedBreakers, url: str, get: Callable[[float], Awaitable[Fetched]], *, deadline_s: float
+) -> Fetched:
+    """Fetch a URL behind the breaker of its host, again after what may pass (retries.FETCH), all within deadline_s.
+
+    get(within_s): fetches once. Raises BreakerOpen, and what the last `get` raised; returns a 429 or 5xx that stays.
+    """
+    clock = SystemClock()
+    ends_at_s = clock.monotonic_s() + deadline_s
+
+    async def once() -> Fetched:
         async with breakers.of(host_of(url)).guarding():
-            fetched = await fetch
+            fetched = await get(max(0.0, ends_at_s - clock.monotonic_s()))
             if fetched.status >= 500:
                 raise _Faulty(fetched)
+            if fetched.status == 429:
+                raise _Answered(fetched)
             return fetched
-    except _Faulty as e:
+
+    try:
+        return await retries.retrying(retries.FETCH, ends_at_s)(once)
+    except _Answered as e:
         return e.fetched
+
+
+def _retry_after_s(fetched: Fetched) -> float | None:
+    """The seconds that the answer asks for; a date is no reason to wait here."""
+    said = fetched.headers.get("retry-after", "").strip()
+    return float(said) if said.isdecimal() and len(said) <= 5 else None
 
 
 def host_of(url: str) -> str:

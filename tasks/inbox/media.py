@@ -13,7 +13,9 @@ import structlog
 
 from shared.errors import AttachmentGone, DatabaseUnavailable, Permanent, SwitchboardError, Transient
 from shared.model import Attachment, Destination
+from shared.resilience import outside
 from shared.resilience.backoff import delay_s
+from shared.resilience.breaker import BreakerOpen
 from shared.resilience.egress import EgressRefused, Fetched, TooLarge
 from shared.store.inbox import media
 from shared.store.inbox.media import Claim, Stored, Wanted
@@ -124,13 +126,14 @@ def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
     async def fetch() -> Fetched:
         location = await r.platforms[wanted.platform].locate(r.http, place, wanted.attachment)
         client = r.egress_ours if location.ours else r.egress
-        return await client.get(
-            location.url,
-            purpose="media",
-            headers=location.headers,
-            max_bytes=settings.media.max_bytes,
-            deadline_s=settings.media.deadline_s,
-        )
+
+        async def get(within_s: float) -> Fetched:
+            return await client.get(
+                location.url, purpose="media", headers=location.headers, max_bytes=settings.media.max_bytes,
+                deadline_s=within_s,
+            )  # fmt: skip
+
+        return await outside.fetch(r.outside.media, location.url, get, deadline_s=settings.media.deadline_s)
 
     try:
         return r.loop.run(fetch(), timeout_s=settings.media.deadline_s + 5)
@@ -176,6 +179,9 @@ def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, 
         if isinstance(error, AttachmentGone):
             media.fail(conn, claim, error.reason)
             return Result.ENDED, error.reason
+        if isinstance(error, BreakerOpen):
+            media.postpone(conn, claim, delay_s=error.retry_after_s or 0.0, reason="breaker_open", tried=False)
+            return Result.RETRY, "breaker_open"
         if isinstance(error, NotAllowed):
             wait_s = error.retry_after_s or 0.0
             media.postpone(conn, claim, delay_s=wait_s, reason=error.reason, tried=False)

@@ -15,7 +15,9 @@ from shared import faults
 from shared.errors import DatabaseUnavailable, Permanent
 from shared.knowledge import chunk, extract, search, site
 from shared.knowledge.extract import BYTES_MAX, Parsed, ReaderLost
+from shared.resilience import outside
 from shared.resilience.backoff import delay_s
+from shared.resilience.breaker import BreakerOpen
 from shared.resilience.egress import Fetched
 from shared.store.db.pool import Conn, describe
 from shared.store.knowledge import documents as store
@@ -40,6 +42,7 @@ ATTEMPTS_MAX = 5
 KILLED_MAX = 2
 """So often a file may be what was read when the system killed its reader, as it does where memory runs out."""
 RETRY_BASE_S, RETRY_CAP_S = 10.0, 900.0
+BREAKER_OPEN = "the site does not answer; it is tried again soon"
 
 
 class Result(Enum):
@@ -93,6 +96,13 @@ def _do(r: KnowledgeResources, claim: Claim) -> Result:
             imports.postpone(conn, claim, delay_s=e.retry_after_s or 0.0, reason=str(e), tried=False)
         log.warning("import_waits", **bound, reason=e.reason)
         work.retried("waits", e.reason)
+        return Result.RETRY
+    except BreakerOpen as e:
+        # no attempt: the site has failed again and again, whatever was asked of it
+        with r.db.transaction(claim.company_id) as conn:
+            imports.postpone(conn, claim, delay_s=e.retry_after_s or 0.0, reason=BREAKER_OPEN, tried=False)
+        log.warning("import_waits", **bound, reason="breaker_open")
+        work.retried("waits", "breaker_open")
         return Result.RETRY
     except Exception as e:
         if claim.attempts >= (KILLED_MAX if isinstance(e, ReaderLost) and e.killed else ATTEMPTS_MAX):
@@ -211,9 +221,14 @@ def _getting(r: KnowledgeResources) -> site.Get:
 
 
 def _get(r: KnowledgeResources, address: str, max_bytes: int, headers: Mapping[str, str] | None = None) -> Fetched:
-    """Fetch through the egress guard: resolved once, never into a private network, bounded in bytes and time."""
+    """Through the guard: resolved once, never into a private network, bounded in bytes and time. Behind the site's
+    breaker: raises BreakerOpen."""
+
+    async def get(within_s: float) -> Fetched:
+        return await r.egress.get(address, purpose="site", deadline_s=within_s, max_bytes=max_bytes, headers=headers)
+
     return r.loop.run(
-        r.egress.get(address, purpose="site", deadline_s=FETCH_DEADLINE_S, max_bytes=max_bytes, headers=headers),
+        outside.fetch(r.outside.sites, address, get, deadline_s=FETCH_DEADLINE_S),
         timeout_s=FETCH_DEADLINE_S + 5,
     )
 

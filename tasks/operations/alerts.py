@@ -12,11 +12,16 @@ from datetime import datetime
 
 import structlog
 
-from shared.errors import Permanent, Transient
+from shared.clock import SystemClock
+from shared.errors import Permanent, ServiceFailed, Transient
+from shared.resilience import retries
+from shared.resilience.breaker import BreakerOpen
 from shared.resilience.egress import Egress, EgressRefused
+from shared.resilience.outside import host_of, is_neutral
+from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
 from shared.store.db.pool import Conn
-from shared.store.db.redis import connect
+from shared.store.db.redis import connect, connect_async
 from shared.store.operations import alerts as store
 from shared.store.operations import vitals
 from shared.store.operations.alerts import Alert
@@ -33,6 +38,10 @@ SOCKET_S = 2.0
 
 class AlertNotTaken(Transient):
     """The webhook did not accept the alerts; they are sent with the next run."""
+
+
+class AlertFailed(ServiceFailed, AlertNotTaken):
+    """Nor did it say anything about them: it is down."""
 
 
 def look(conn: Conn, settings: Settings, now: datetime) -> dict[str, health.Examined]:
@@ -90,12 +99,27 @@ async def _post(settings: Settings, url: str, body: bytes, headers: dict[str, st
         egress = Egress(trusted=[url])
     except ValueError:
         raise EgressRefused("ALERT_WEBHOOK_URL is not a valid web address") from None
+    clock = SystemClock()
+    ends_at_s = clock.monotonic_s() + POST_WITHIN_S
+    breakers = SharedBreakers(
+        connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S), neutral=is_neutral, kind="alert",
+    )  # fmt: skip
+
+    async def once() -> None:
+        async with breakers.of(host_of(url)).guarding():
+            answer = await egress.post(url, body, headers, deadline_s=max(0.0, ends_at_s - clock.monotonic_s()))
+            if answer.status >= 500:
+                raise AlertFailed(f"the alert webhook answered {answer.status}")
+            if answer.status >= 300:
+                raise AlertNotTaken(f"the alert webhook answered {answer.status}")
+
     try:
-        answer = await egress.post(url, body, headers, deadline_s=POST_WITHIN_S)
+        await retries.retrying(retries.ALERT, ends_at_s)(once)
+    except BreakerOpen as e:
+        raise AlertNotTaken("the alert webhook has failed again and again; it is tried again with a later run") from e
     finally:
         await egress.aclose()
-    if answer.status >= 300:
-        raise AlertNotTaken(f"the alert webhook answered {answer.status}")
+        await breakers.aclose()
 
 
 def _headers(settings: Settings, alerts: list[Alert], now: datetime, body: bytes) -> dict[str, str]:
