@@ -14,6 +14,7 @@ import redis.asyncio
 from shared.clock import Clock, SystemClock
 from shared.errors import ServiceFailed, Transient
 from shared.resilience import retries
+from shared.resilience.breaker import BreakerOpen
 from shared.resilience.egress import Fetched
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 
@@ -74,14 +75,27 @@ async def fetch(
     clock = SystemClock()
     ends_at_s = clock.monotonic_s() + deadline_s
 
+    failed: Exception | None = None
+
     async def once() -> Fetched:
-        async with breakers.of(host_of(url)).guarding():
-            fetched = await get(max(0.0, ends_at_s - clock.monotonic_s()))
-            if fetched.status >= 500:
-                raise _Faulty(fetched)
-            if fetched.status == 429:
-                raise _Answered(fetched)
-            return fetched
+        nonlocal failed
+        try:
+            async with breakers.of(host_of(url)).guarding():
+                fetched = await get(max(0.0, ends_at_s - clock.monotonic_s()))
+                if fetched.status >= 500:
+                    raise _Faulty(fetched)
+                if fetched.status == 429:
+                    raise _Answered(fetched)
+                return fetched
+        except BreakerOpen:
+            if failed is None:
+                raise
+            if isinstance(failed, Transient):
+                failed.retry = False
+            raise failed from None  # it was asked, and that is what came of it
+        except Exception as e:
+            failed = e
+            raise
 
     try:
         return await retries.retrying(retries.FETCH, ends_at_s)(once)

@@ -179,7 +179,7 @@ def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, 
         if isinstance(error, AttachmentGone):
             media.fail(conn, claim, error.reason)
             return Result.ENDED, error.reason
-        if isinstance(error, BreakerOpen):
+        if isinstance(error, BreakerOpen) and not _waited_enough(media.wanted_since(conn, claim), r.clock.now()):
             media.postpone(conn, claim, delay_s=error.retry_after_s or 0.0, reason="breaker_open", tried=False)
             return Result.RETRY, "breaker_open"
         if isinstance(error, NotAllowed):
@@ -195,6 +195,11 @@ def _failed(r: InboxResources, claim: Claim, error: Exception) -> tuple[Result, 
         wait_s = max(wait_s, getattr(error, "retry_after_s", None) or 0.0)
         media.postpone(conn, claim, delay_s=wait_s, reason=reason)
         return Result.RETRY, reason
+
+
+def _waited_enough(since: datetime | None, now: datetime) -> bool:
+    """Whether an attachment of a host that answers nobody has waited for so long that it may end with few attempts."""
+    return since is None or (now - since).total_seconds() >= 2 * TRIED_FOR_S
 
 
 def _tried_enough(claim: Claim, since: datetime | None, now: datetime) -> bool:

@@ -185,13 +185,18 @@ class Station:
         self.execute("UPDATE outbound SET due_at = now() WHERE state IN ('queued', 'sending')")
         for key in self.inbox.client.scan_iter("sb:limit:*"):
             self.inbox.client.delete(key)
+        self.let_breakers_try()
+
+    def let_breakers_try(self) -> None:
+        """Every open breaker's trial is due: in Redis, and in what this process knows."""
         for key in self.inbox.client.scan_iter("sb:breaker:*}"):
             if int(self.inbox.client.hget(key, "opened") or 0):
                 self.inbox.client.hset(key, "opened", 1)
-        for breaker, _ in self.r.outside.sends._breakers.values():
-            if breaker.open_for_s():
-                breaker.align(failures=0, open_for_s=0.0)
-            breaker._trial_until_s = 0.0
+        for breakers in (self.r.outside.sends, self.r.outside.sites, self.r.outside.media):
+            for breaker, _ in breakers._breakers.values():
+                if breaker.open_for_s():
+                    breaker.align(failures=0, open_for_s=0.0)
+                breaker._trial_until_s = 0.0
 
     def queue(self, bot: Bot, *texts: str, chat: int = 5) -> int:
         """A message of ours in these parts, ready to be sent; returns its conversation."""

@@ -300,3 +300,24 @@ def test_a_page_that_comes_back_stays(station: Station, bot: Bot) -> None:
 
     assert station.rows("SELECT count(*) FROM imports WHERE left_at IS NOT NULL") == [(0,)]
     assert len(documents(station, bot)) == 3
+
+
+def test_pages_of_a_site_that_fails_wait_for_its_breaker_without_an_attempt(station: Station, bot: Bot) -> None:
+    """Five failures of its pages; the sixth is not asked for, and comes with the trial."""
+    web = Web(station, {f"https://shop.example/{number}": 503 for number in range(3)})
+    for number in range(3):
+        with station.r.db.transaction(bot.company_id) as conn:
+            address = f"https://shop.example/{number}"
+            imports._queue(conn, bot.company_id, address, address, "page", None, {}, None)
+
+    assert [step(station) for _ in range(3)] == [Result.RETRY] * 3
+
+    assert len(web.asked) == 5
+    assert station.rows("SELECT reason, due_at > now() + interval '50 seconds' FROM imports WHERE attempts = 0") == [
+        ("the site does not answer; it is tried again soon", True)
+    ]
+
+    web.pages.update(dict.fromkeys(list(web.pages), "<p>We open at nine.</p>"))
+    station.let_breakers_try()
+    station.execute("UPDATE imports SET due_at = now()")
+    assert [step(station) for _ in range(3)] == [Result.DONE] * 3

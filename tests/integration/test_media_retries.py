@@ -63,6 +63,7 @@ def tried_until_it_ends(station: Station, *, until_s: float = float("inf")) -> f
         passed_s += max(0.0, wait_s)
         clock.advance(max(0.0, wait_s))
         station.execute("UPDATE media SET due_at = now()")
+        station.let_breakers_try()
     raise AssertionError("it is tried without end")
 
 
