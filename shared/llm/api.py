@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
+import orjson
 
 from shared.clock import Clock
 from shared.errors import ModelUnavailable, Permanent
@@ -94,13 +95,20 @@ async def error_body(response: httpx.Response) -> bytes:
 def parsed(text: str) -> dict[str, Any]:
     """The JSON object that a text holds. Raises CallFailed for anything else."""
     try:
-        value = json.loads(text)
+        value = _loaded(text)
     except (ValueError, RecursionError):
         # `from None`: the parser's error carries the text.
         raise CallFailed("malformed", retry=False) from None
     if not isinstance(value, dict):
         raise CallFailed("malformed", retry=False)
     return value
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:  # it is stricter: NaN, halves of a character
+        return json.loads(text)
 
 
 def meaning_of(response: httpx.Response, body: bytes, clock: Clock) -> ModelUnavailable | Permanent:

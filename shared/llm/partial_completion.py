@@ -193,6 +193,8 @@ class PartialCompletion:
 
     def _joined(self, content: str) -> str:
         """The text with what can be stored: halves of a character that came in two pieces are one again."""
+        if content.isascii() and not self._half and "\0" not in content:  # as most pieces
+            return content
         content = self._half + content
         self._half = content[-1:] if "\ud800" <= content[-1:] <= "\udbff" else ""
         return storable(content[: len(content) - len(self._half)].replace("\0", ""))

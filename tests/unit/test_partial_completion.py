@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.llm.api import CallFailed
+from shared.llm.api import CallFailed, parsed
 from shared.llm.partial_completion import MODEL_CHARS, PartialCompletion, Showing
 from shared.llm.provider import Provider
 from shared.llm.sse import Event
@@ -97,3 +97,16 @@ def test_a_compressed_answer_is_refused_unread() -> None:
     with pytest.raises(CallFailed) as caught:
         asyncio.run(_complete(response))
     assert caught.value.outcome == "malformed"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": NaN}', '{"a": "\\ud83d"}', '{"a": 1e400}', '{"a": [1, 2.5, null, "é"]}', ' {"a": {"b": true}}\n']
+)
+def test_what_one_parser_of_json_refuses_another_reads(text: str) -> None:
+    assert repr(parsed(text)) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("text", ["[1]", "1", "", "{", '{"a": 1} x', "[" * 100_000])
+def test_what_is_no_object_in_json_is_malformed(text: str) -> None:
+    with pytest.raises(CallFailed, match="malformed"):
+        parsed(text)
