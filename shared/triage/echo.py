@@ -18,11 +18,19 @@ def without(lines: Sequence[str], said: Iterable[str], companys: Iterable[str]) 
     said: the bot's recent texts in this conversation. companys: texts of the company's own; another bot of its may be
     at the other end. A text that came in several messages, as platforms split it, is an echo as a whole.
     """
-    known = _defaults() | {key for text in said if (key := normal.key(text))}
+    known = {key for text in said if (key := normal.key(text))}
     known |= {key for text in companys if len(key := normal.key(text)) >= OWN_WORDS_MIN}
-    if normal.key("".join(lines)) in known:
+    defaults = _defaults()
+
+    def is_echo(text: str) -> bool:
+        key = normal.key(text)
+        return key in known or key in defaults
+
+    if is_echo("".join(lines)):
         return []
-    return [place for place, line in enumerate(lines) if normal.key(line) not in known]
+    if len(lines) == 1:
+        return [0]
+    return [place for place, line in enumerate(lines) if not is_echo(line)]
 
 
 def is_default(text: str) -> bool:

@@ -37,6 +37,8 @@ _ASCII_BLANKS = re.compile(r" {2,}")
 _ASCII_SIGNS = re.compile(r"[0-9$+<=>|]")
 """Digits, and signs that mean something."""
 _ASCII_APOSTROPHES = str.maketrans(dict.fromkeys("'`"))
+_ASCII_SILENT = re.compile(r"[^0-9a-z?;]+")
+"""Neither letters, nor digits, nor QUESTION_MARKS."""
 _ASCII_LETTERS = re.compile(r"[a-z]+")
 _WIDE = (("぀", "ヿ"), ("㐀", "鿿"), ("豈", "﫿"))  # kana and Han: written without spaces, so that each is a token
 
@@ -89,6 +91,13 @@ def of_any(text: str) -> Tokens:
 def key(text: str) -> str:
     """Equal for texts that say the same to a reader: letters, digits and question marks, without case, markup,
     punctuation, spaces and what nobody sees."""
+    if text.isascii():
+        return _ASCII_SILENT.sub("", text[: 2 * KEY_CHARS].lower()).replace(";", "?")[:KEY_CHARS]
+    return key_of_any(text)
+
+
+def key_of_any(text: str) -> str:
+    """What key() returns for a text in any script."""
     plain = unicodedata.normalize("NFKC", text[: 2 * KEY_CHARS]).casefold()
     marked = ("?" if c in QUESTION_MARKS else c for c in plain if c in QUESTION_MARKS or c.isalnum())
     return "".join(marked)[:KEY_CHARS]

@@ -63,14 +63,15 @@ def judged(case: Case, answers_max: int) -> Case:
     triage, burst = of_burst(
         written, asked=_asked(case), answered=case.bot_step in _ANSWERS, names=handover.calls(case)
     )
-    if handover.stays_silent(replace(case, burst=burst), triage):
+    told = replace(case, triage=triage, burst=burst)
+    if handover.stays_silent(told, triage):
         asks = triage is None or triage.kind == "question"
-        return replace(case, triage=Triage("paused", "paused", asks=asks), burst=burst)
-    if handover.accepts_offer(replace(case, triage=triage, burst=written)):
+        return replace(told, triage=Triage("paused", "paused", asks=asks))
+    if handover.accepts_offer(told if burst == written else replace(told, burst=written)):
         return replace(case, triage=Triage("remark", "accepted"), burst=written)
     if triage is not None and triage.what == "stop" and not _may_stop(case, burst):
-        return replace(case, triage=Triage("acknowledgement", "stop"), burst=burst)
-    return replace(case, triage=triage, burst=burst)
+        return replace(told, triage=Triage("acknowledgement", "stop"))
+    return told
 
 
 def _may_stop(case: Case, burst: Sequence[ChatLine]) -> bool:

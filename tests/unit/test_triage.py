@@ -339,6 +339,7 @@ def test_no_question_of_the_public_intent_sets_is_lost() -> None:
 @example(f"<@U1> {'b ' * normal.VISIBLE_MAX}?")
 def test_ascii_is_read_as_any_other_text(text: str) -> None:
     assert normal.of_ascii(text) == normal.of_any(text)
+    assert normal.key(text) == normal.key_of_any(text)
     long = text * 20
     assert normal.tokens(long) == normal.of_any(long)
 
@@ -347,3 +348,4 @@ def test_no_sign_of_ascii_is_read_otherwise_than_in_other_texts() -> None:
     for sign in map(chr, range(0x80)):
         for text in (sign, f"good{sign}day", f"it {sign}", f"it{sign * 5} is", sign * 250):
             assert normal.of_ascii(text) == normal.of_any(text), repr(text)
+            assert normal.key(text) == normal.key_of_any(text), repr(text)
