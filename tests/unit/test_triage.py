@@ -310,7 +310,6 @@ def test_its_time_is_linear_in_the_length(piece: str) -> None:
     assert took_s(32_000) < 64 * max(took_s(4_000), 0.001)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the labelled questions are not here")
 def test_ask_alone_wants_help_and_with_words_is_what_they_are() -> None:
     assert classify("/ask").what == "help"
     assert classify("/ask@acme_bot").what == "help"
@@ -318,6 +317,7 @@ def test_ask_alone_wants_help_and_with_words_is_what_they_are() -> None:
     assert classify("/ask thanks!").what == "thanks"
 
 
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the labelled questions are not here")
 def test_no_question_of_the_public_intent_sets_is_lost() -> None:
     """All of banking77 asks; of clinc150 what is met with a courtesy are greetings, thanks and goodbyes, and what is met
     with a remark's text asks who answers, or says nothing. Nothing but courtesies can be met with silence."""
