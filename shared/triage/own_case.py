@@ -24,7 +24,7 @@ READ_CHARS = 600
 WORDS_MAX = 60
 """A longer text tells a story, and its words stand too far apart to say what is asked."""
 NEAR = 3
-"""So many words at most between "my" and "order"."""
+"""So many words at most from "my" to "order"."""
 REFERENCE_DIGITS, SURE_DIGITS = 4, 6
 STEM_HEAD = 4
 """No stem is shorter."""

@@ -99,6 +99,57 @@ def test_how_things_are_done_and_what_is_for_everybody_is_no_own_case(question: 
     assert own_case.judge(question) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("order 100234", "reference"),
+        ("order 12345", None),
+        ("where is order 12345", "reference"),
+        ("where is order 1234", "reference"),
+        ("where is order 123", None),
+        ("where is order 2024", None),
+        ("where is order 1924", None),
+        ("where is order 20241", "reference"),
+        ("where is order ab-2024", "reference"),
+        ("where is order", None),
+        ("where is the order no nr number 10023841", "reference"),
+        ("where is the order no nr number id 10023841", None),
+        ("i want to order 100234", None),
+        ("Wie kann ich order 1234567 stornieren?", None),
+        ("cancel my subscription, account 5", "status"),
+        ("cancel my subscription 55", "status"),
+        ("cancel my subscription, account five", "status"),
+        ("late: my big new order", "status"),
+        ("late: my big new red order", None),
+        ("order late, my friend", "status"),
+        ("取消我的订单", "status"),
+        ("取消订单", None),
+        ("我的订单12345在哪里", "reference"),
+        ("我的订单1234在哪里", "status"),
+        ("我的订单", None),
+    ],
+)
+def test_numbers_and_words_must_be_near_and_long_enough(text: str, kind: str | None) -> None:
+    assert own_case.judge(text) == kind
+
+
+def test_each_of_the_last_ten_lines_is_asked_by_itself_where_the_whole_is_of_no_case() -> None:
+    how = "How do I cancel an order?"
+    assert own_case.judge(f"{how}\nwhere is my parcel") == "status"
+    assert own_case.judge(f"{how}\nwhere is my parcel\nwhere is my order 10023841") == "reference"
+    assert own_case.judge("\n".join(["where is my parcel", how, *["hi"] * 8])) == "status"
+    assert own_case.judge("\n".join(["where is my parcel", how, *["hi"] * 9])) is None
+
+
+def test_a_list_is_parted_into_whole_words_stems_and_sequences() -> None:
+    tables = {"en": {"case": "Order parcel* look_up parcels*"}, "de": {"act": "order"}}
+    assert own_case._index(tables) == own_case._Index(
+        {"order": [("en", "case"), ("de", "act")]},
+        {"parc": [("parcel", ("en", "case")), ("parcels", ("en", "case"))]},
+        {"look": [(("look", "up"), ("en", "case"))]},
+    )
+
+
 def test_there_are_words_for_each_language_that_there_are_texts_in() -> None:
     assert WORDS.keys() == texts.LANGUAGES
     assert {frozenset(roles) for roles in WORDS.values()} == {
