@@ -112,15 +112,23 @@ def _header(rows: Rows, flagged: Sequence[bool], merged: Sequence[bool]) -> tupl
 
 
 def _parts(captions: list[str], header: list[str], rows: Rows, merged: Sequence[bool]) -> Iterator[str]:
+    """A table for each group of rows, below the row that spans all columns. Where there are only such rows, each says
+    the same of every column."""
+    banners = [_is_banner(row, is_merged) for row, is_merged in zip(rows, merged, strict=True)]
+    if all(banners):
+        yield markdown(header, rows, captions)
+        return
     group: str | None = None
     part: Rows = []
-    for row, is_merged in zip(rows, merged, strict=True):
-        if _is_banner(row, is_merged):
-            if part:
-                yield markdown(header, part, captions if group is None else [*captions, group])
-            group, part = row[0], []
-        else:
+    for row, is_banner in zip(rows, banners, strict=True):
+        if not is_banner:
             part.append(row)
+            continue
+        if part:
+            yield markdown(header, part, captions if group is None else [*captions, group])
+        elif group is not None:
+            yield group
+        group, part = row[0], []
     if part:
         yield markdown(header, part, captions if group is None else [*captions, group])
     elif group is not None:
