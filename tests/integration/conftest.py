@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from shared.embedded import Database
+from shared.store.db.pool import Conn
+from tests.embedder import FakeEmbedder
 from tests.factories import ENCRYPTION_KEY, Bot, Inbox, make_bot
 from tests.integration.command_line import Run, command_line
 from tests.integration.station import Station
@@ -46,3 +49,18 @@ def station(database: Database, redis_url: str) -> Iterator[Station]:
 def bot(station: Station) -> Bot:
     """A company with a Telegram bot."""
     return make_bot(station.inbox.server.admin_url)
+
+
+@pytest.fixture
+def larger(station: Station) -> FakeEmbedder:
+    """A second embedding model that the settings name."""
+    larger = FakeEmbedder(model="larger", wider=True)
+    station.r.other_embedders = [larger]
+    return larger
+
+
+@pytest.fixture
+def owner(station: Station) -> Iterator[Conn]:
+    """A connection of the database's owner, whom no row is hidden from."""
+    with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
+        yield conn
