@@ -1,35 +1,56 @@
 """Ranks chunks by words, meaning and surroundings in one score, and fuses rankings whose scores cannot be compared.
 
-All constants were chosen on the public halves of data sets and are the same for everybody; docs/retrieval.md has the
-figures.
+All constants were chosen on the public halves of data sets and are the same for every company and language;
+docs/retrieval.md has the figures.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 from shared.knowledge.asked_identifiers import Found
 from shared.knowledge.words import Candidate
 from shared.model import Passage
 
-WORDS = 0.4
-"""What the words' share of all that they could say counts beside a cosine."""
-PHRASES = 0.3
-"""What two words that stand together count beside the two alone."""
 TRUST_MIN = 0.1
 """A model sees names and numbers also in a language that it does not know."""
 COSINE_RANGE = 0.8
 """Between unrelated texts and equal ones in the local model; other models' cosines are stretched to it."""
 FAMILY, FAMILY_BEST = 0.3, 3
 """The part of a score that a chunk shares with its document: the mean of the document's best chunks."""
-SPOKEN, SPOKEN_REACH = 0.5, 4
-"""What the next chunk of a transcript counts beside the chunk itself, the one behind it half of that and so on: people
-stay with a subject, and do not repeat its words in each sentence."""
+SPOKEN_REACH = 4
+"""How many chunks on either side of a transcript's chunk count."""
 K = 60
 """For rankings fused by places only. After Cormack et al., SIGIR 2009."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the parts of a score count beside the cosines of an embedding model.
+
+    words: the words' share of all that they could say, beside a nearness. phrases: two words that stand together,
+    beside the two alone. earlier: the part of a conversation's weights by which the customer's earlier lines move a
+    question's vector. spoken: the next chunk of a transcript beside the chunk itself, the one behind it half of that
+    and so on: people stay with a subject, and do not repeat its words in each sentence.
+    """
+
+    words: float = 0.4
+    phrases: float = 0.3
+    earlier: float = 1.0
+    spoken: float = 0.5
+
+
+OTHERS = Weights()
+"""Chosen with all-MiniLM-L6-v2; also of words alone."""
+OF_MODEL: Mapping[str, Weights] = {"multilingual-e5-small": Weights(words=0.25, phrases=0.6, earlier=0.6, spoken=0.7)}
+
+
+def weights_of(model: str | None) -> Weights:
+    """Return the weights that fit an embedding model's cosines; None: without a vector."""
+    return OTHERS if model is None else OF_MODEL.get(model, OTHERS)
 
 
 def nearness(cosine: float, baseline: float) -> float:
@@ -38,7 +59,9 @@ def nearness(cosine: float, baseline: float) -> float:
     return (cosine - baseline) * COSINE_RANGE / (1 - baseline)
 
 
-def scores(candidates: Sequence[Candidate], trust: float, baseline: float) -> dict[int, float]:
+def scores(
+    candidates: Sequence[Candidate], trust: float, baseline: float, weights: Weights = OTHERS
+) -> dict[int, float]:
     """Return a score for each chunk. trust: how well the model knows the question's language, 0 to 1; 0 without a
     model.
 
@@ -46,13 +69,15 @@ def scores(candidates: Sequence[Candidate], trust: float, baseline: float) -> di
     as near as the others.
     """
     near = {c.chunk_id: nearness(c.cosine, baseline) for c in candidates if c.cosine is not None}
+    weights = weights if near else OTHERS
     usual = median(near.values()) if near else 0.0
     counts = max(trust, TRUST_MIN) if near else 0.0
     alone = {
-        c.chunk_id: WORDS * ((c.bm25 or 0.0) + PHRASES * c.phrases) / c.told + counts * near.get(c.chunk_id, usual)
+        c.chunk_id: weights.words * ((c.bm25 or 0.0) + weights.phrases * c.phrases) / c.told
+        + counts * near.get(c.chunk_id, usual)
         for c in candidates
     }
-    return _with_neighbours(candidates, _with_family(candidates, alone))
+    return _with_neighbours(candidates, _with_family(candidates, alone), weights)
 
 
 def with_identifiers(scores: Mapping[int, float], found: Found) -> dict[int, float]:
@@ -93,7 +118,7 @@ def _with_family(candidates: Sequence[Candidate], alone: Mapping[int, float]) ->
     }
 
 
-def _with_neighbours(candidates: Sequence[Candidate], alone: Mapping[int, float]) -> dict[int, float]:
+def _with_neighbours(candidates: Sequence[Candidate], alone: Mapping[int, float], weights: Weights) -> dict[int, float]:
     """Average the scores of transcripts' chunks with those around them. A chunk that was not found counts as the worst
     one found."""
     places = {(c.document_id, c.ordinal): alone[c.chunk_id] for c in candidates if c.spoken}
@@ -111,8 +136,8 @@ def _with_neighbours(candidates: Sequence[Candidate], alone: Mapping[int, float]
         for step in range(1, SPOKEN_REACH + 1):
             for ordinal in (c.ordinal - step, c.ordinal + step):
                 if 0 <= ordinal <= last[c.document_id]:
-                    total += SPOKEN / step * places.get((c.document_id, ordinal), worst)
-                    weight += SPOKEN / step
+                    total += weights.spoken / step * places.get((c.document_id, ordinal), worst)
+                    weight += weights.spoken / step
         found[c.chunk_id] = total / weight
     return found
 

@@ -55,7 +55,9 @@ def understand(
     vectors = embedder.embed(
         [*map(searched, questions), *(chunk.clean(part.text) for part in said)], deadline_s=deadline_s
     )
-    around = list(zip((part.meaning for part in said), vectors[len(questions) :], strict=True))
+    earlier = rank.weights_of(embedder.model).earlier
+    leans = [part.meaning * (earlier if part.words > 0 else 1.0) for part in said]  # the customer's have words
+    around = list(zip(leans, vectors[len(questions) :], strict=True))
     return {
         question: Meaning(embedder.model, _leaning(vector, around), embedder.trust(question), embedder.baseline)
         for question, vector in zip(questions, vectors, strict=False)
@@ -182,10 +184,10 @@ def _find(
     found = weighed(hits)
     identified = asked_identifiers.resolve(exact, hits.held, complete=hits.complete)
     trust, baseline = (meaning.trust, meaning.baseline) if meaning is not None else (0.0, 0.0)
-    scores = rank.with_identifiers(rank.scores(found, trust, baseline), identified)
+    model = None if meaning is None else meaning.model
+    scores = rank.with_identifiers(rank.scores(found, trust, baseline, rank.weights_of(model)), identified)
     best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]
     of_case = own_case.has_reference(question)
-    model = None if meaning is None else meaning.model
     judged = relevance.judge(hits, best, relevance.Asked(searched(question), model, baseline))
     return [_scored(c, scores[c.chunk_id], judged[c.chunk_id], identified, of_case=of_case) for c in best]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.knowledge.conversation import ANSWER_CHARS, said_before
+from shared.knowledge.conversation import ANSWER_CHARS, Said, said_before
+from shared.knowledge.embed import Vector
 from shared.knowledge.search import understand
 from shared.model import ChatLine
 from tests.embedder import FakeEmbedder
@@ -53,3 +54,22 @@ def test_a_question_leans_towards_what_was_asked_before_and_stays_itself() -> No
 
     assert other_after > other_alone
     assert own_alone > own_after > other_after
+
+
+def test_the_local_model_hears_the_customer_s_earlier_lines_less_than_others_do() -> None:
+    def leans(model: str, before: Said) -> float:
+        embedder = FakeEmbedder()
+        embedder.model = model
+        [asked] = understand(embedder, ["warranty"], deadline_s=1, before=[before]).values()
+        own, other = embedder.embed(["warranty", "refund"], deadline_s=1)
+        # own + w · other, made 1 long: w follows from the two projections, as the two are not parallel
+        a, b, c = _dot(asked.vector, own), _dot(asked.vector, other), _dot(own, other)
+        return (b - a * c) / (a - b * c)
+
+    assert leans("another", Said("refund", 0.5, 0.5)) == pytest.approx(0.5)
+    assert leans("multilingual-e5-small", Said("refund", 0.5, 0.5)) == pytest.approx(0.3)
+    assert leans("multilingual-e5-small", Said("refund", 0.0, 0.3)) == pytest.approx(0.3)  # our answer
+
+
+def _dot(one: Vector, other: Vector) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.knowledge.rank import fuse, nearness, reciprocal_rank, scores
+from shared.knowledge.rank import fuse, nearness, reciprocal_rank, scores, weights_of
 from shared.knowledge.words import Candidate
 from shared.model import Passage
 
@@ -97,6 +97,31 @@ def test_what_stands_between_good_parts_of_a_conversation_is_good() -> None:
     found = scores(spoken, 1.0, 0.2)
 
     assert found[1] > found[30]
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        # words · (bm25 + phrases · 2) / told + (cosine − 0.75) · 0.8 / 0.25
+        ("multilingual-e5-small", 0.25 * (5 + 0.6 * 2) / 10 + 0.16),
+        ("all-MiniLM-L6-v2", 0.4 * (5 + 0.3 * 2) / 10 + 0.16),
+        (None, 0.4 * (5 + 0.3 * 2) / 10 + 0.16),
+    ],
+)
+def test_a_model_s_cosines_are_weighed_by_what_fits_them(model: str | None, expected: float) -> None:
+    found = scores([candidate(1, 5.0, 0.8, phrases=2.0)], 1.0, 0.75, weights_of(model))
+    assert found == {1: pytest.approx(expected)}
+
+
+def test_chunks_without_vectors_are_ranked_alike_by_every_model() -> None:
+    alone = [candidate(1, 5.0, None, phrases=2.0), candidate(2, 3.0, None)]
+    assert scores(alone, 1.0, 0.75, weights_of("multilingual-e5-small")) == scores(alone, 0.0, 0.0)
+
+
+def test_the_next_chunk_of_a_transcript_counts_as_the_model_has_it() -> None:
+    spoken = [candidate(n, bm25, 0.75, spoken=True, document_id=7, ordinal=n) for n, bm25 in ((0, 8.0), (1, 0.0))]
+    found = scores(spoken, 1.0, 0.75, weights_of("multilingual-e5-small"))
+    assert found == {0: pytest.approx(0.2 / 1.7), 1: pytest.approx(0.7 * 0.2 / 1.7)}
 
 
 def test_cosines_of_a_model_with_a_high_baseline_are_stretched() -> None:
