@@ -45,7 +45,7 @@ class Weights:
 
 OTHERS = Weights()
 """Chosen with all-MiniLM-L6-v2; also of words alone."""
-OF_MODEL: Mapping[str, Weights] = {"multilingual-e5-small": Weights(words=0.25, phrases=0.6, earlier=0.6, spoken=0.7)}
+OF_MODEL: Mapping[str, Weights] = {"multilingual-e5-small": Weights(words=0.2, phrases=0.6, earlier=0.6, spoken=0.7)}
 
 
 def weights_of(model: str | None) -> Weights:
