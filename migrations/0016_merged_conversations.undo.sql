@@ -1,6 +1,7 @@
 DROP TABLE merged_conversations;
 DROP TRIGGER IF EXISTS conversations_read_beyond ON conversations;
 DROP FUNCTION IF EXISTS conversations_read_beyond();
+DROP FUNCTION IF EXISTS longest_ranges(int8multirange);
 DROP FUNCTION IF EXISTS unread_of(bigint, bigint, int8multirange);
 DROP FUNCTION IF EXISTS numbers_in(int8multirange);
 UPDATE conversations c

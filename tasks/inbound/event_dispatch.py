@@ -5,7 +5,7 @@ Locks are taken in one order by everybody: contacts, conversations, parts, chann
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import datetime
 
@@ -160,16 +160,22 @@ def _for_good(p: Placed) -> bool:
 
 
 def _followed(conn: Conn, placed: Sequence[Placed]) -> Sequence[Placed]:
-    """Return the events under the new ids of chats that moved earlier."""
-    asked = {p.chat for p in placed if p.route is not None and p.event.migrated_to is None and _for_good(p)}
+    """Return the events under the new ids of chats that moved earlier; news of a move with where it ended since."""
+    asked = {p.chat if p.event.migrated_to is None else _moved_to(p)
+             for p in placed if p.route is not None and _for_good(p)}  # fmt: skip
     moved = moving.follow(conn, sorted(asked, key=astuple))
     if not moved:
         return placed
-    return [
-        replace(p, event=replace(p.event, chat=moved[p.chat].chat))
-        if p.route is not None and p.event.chat is not None and p.chat in moved and p.event.migrated_to is None else p
-        for p in placed
-    ]  # fmt: skip
+    return [_where_it_is(p, moved) for p in placed]
+
+
+def _where_it_is(p: Placed, moved: Mapping[ChatKey, ChatKey]) -> Placed:
+    if p.route is None or p.event.chat is None:
+        return p
+    if p.event.migrated_to is None:
+        return replace(p, event=replace(p.event, chat=moved[p.chat].chat)) if p.chat in moved else p
+    there = moved.get(_moved_to(p))
+    return p if there is None or there == p.chat else replace(p, event=replace(p.event, migrated_to=there.chat))
 
 
 def _accounts(conn: Conn, batch: Batch, stored: Stored) -> None:

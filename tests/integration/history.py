@@ -79,7 +79,8 @@ def everywhere(conn: Conn) -> dict[str, list[Any]]:
     """The same rows wherever they are: in their tables or in the archive; one that is in both comes twice."""
     found = rows(conn)
     for kind, row in conn.execute(
-        "SELECT kind, e.row::text FROM archive_segments s, jsonb_array_elements(s.body::jsonb) AS e (row)"
+        "SELECT kind, e.row::text FROM archive_segments s,"
+        " jsonb_array_elements(archive_rows(s.body, s.kind, s.conversation_id, s.moved)::jsonb) AS e (row)"
     ).fetchall():
         found[str(kind)].append(row)
     return {table: sorted(of_table) for table, of_table in found.items()}

@@ -10,6 +10,7 @@ import pytest
 from shared.embedded import Database
 from shared.store.inbox import conversations, merging
 from tests.factories import Bot, Inbox, make_bot
+from tests.integration.command_line import Run
 from tests.integration.gateway_client import running_gateway
 from tests.integration.test_inbox import Agent, agent_of
 from tests.integration.test_moved_chats import GROUP, SUPERGROUP, said, went
@@ -98,3 +99,15 @@ def test_a_conversation_that_is_merged_twice_is_found(inbox: Inbox, bot: Bot, ag
         assert two is not None
         merging.merge(conn, one, two)
     assert agent.get(f"/inbox/conversations/{second}/messages").json()["conversation"] == third
+
+
+def test_commands_take_the_old_id_too(inbox: Inbox, bot: Bot, run: Run) -> None:
+    _, second = _two(inbox, bot)
+    receive(inbox, bot, went())
+    [(slug,)] = inbox.rows("SELECT slug FROM companies WHERE id = %s", bot.company_id)
+    place = f"{slug}/{second}"
+    assert run("conversations", "show", place, "--json").json["message_count"] == 2
+    assert run("conversations", "mark-read", place, "--json").json["unread"] == 0
+    assert run("conversations", "take-over", place, "--json").json["bot_enabled"] is False
+    assert run("conversations", "hand-back", place, "--json").json["bot_enabled"] is True
+    assert run("conversations", "close", place, "--json").code == 0

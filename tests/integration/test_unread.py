@@ -7,7 +7,7 @@ import threading
 import psycopg
 import pytest
 
-from shared.store.inbox import company_totals, conversation_list, conversations
+from shared.store.inbox import changes, company_totals, conversation_list, conversations
 from shared.store.inbox.conversations import Head
 from tasks.inbox import takeover
 from tests.factories import Bot, Inbox, make_bot, update
@@ -215,3 +215,38 @@ def test_totals_put_right_while_messages_come_and_are_read_agree_in_the_end(inbo
     summed, total = _unread(inbox)
     assert summed == total
     assert inbox.rows("SELECT customer_messages FROM company_totals") == [(81,)]
+
+
+def test_every_other_message_taken_back_keeps_the_row_small_and_the_counts_right(inbox: Inbox, bot: Bot) -> None:
+    inbox.journal(bot, update("m1", chat=5))
+    inbox.drain_all()
+    inbox.owner.run(
+        "INSERT INTO messages (company_id, conversation_id, channel_id, seq, role, text)"
+        " SELECT company_id, id, channel_id, n, 'customer', 'm' || n FROM conversations, generate_series(2, 2500) n",
+        (),
+    )
+    inbox.owner.run("UPDATE conversations SET message_count = 2500, customer_seq = 2500", ())
+    inbox.owner.run("UPDATE company_totals SET customer_messages = 2500, unread = 2500", ())
+    [(conversation,)] = inbox.rows("SELECT id FROM conversations")
+    count = 0
+    for first in range(2, 2500, 250):
+        gone = [(bot.company_id, conversation, seq) for seq in range(first, first + 250, 2)]
+        with inbox.db.transaction(bot.company_id) as conn:
+            count += changes.take_back(conn, gone).get(bot.company_id, 0)
+
+    [(unread, ranges)] = inbox.rows(
+        "SELECT unread_of(customer_seq, read_seq, read_beyond), (SELECT count(*) FROM unnest(read_beyond))"
+        " FROM conversations"
+    )
+    assert (ranges, unread, count) == (1000, 1500, 1000)
+    with inbox.db.transaction(bot.company_id) as conn:
+        assert conversations.mark_read(conn, bot.company_id, conversation) == 0
+
+
+def test_what_a_process_of_the_version_before_took_back_counts(inbox: Inbox, bot: Bot) -> None:
+    inbox.journal(bot, update("one", chat=5))
+    inbox.journal(bot, update("two", chat=5))
+    inbox.drain_all()
+    inbox.owner.run("UPDATE conversations SET read_ahead = read_ahead || 2::bigint", ())
+    assert inbox.rows("SELECT read_ahead, read_beyond::text, unread_of(customer_seq, read_seq, read_beyond)"
+                      " FROM conversations") == [([], "{[2,3)}", 1)]  # fmt: skip

@@ -13,7 +13,7 @@ from shared.store.lifecycle import deletion
 from tasks.lifecycle import archive as flow
 from tasks.operations import jobs
 from workers.commands.jobs import run_to_the_end, show_preview, work_of
-from workers.commands.naming import ID, CompanyItem, PlaceType, company_id_of, company_of, company_option, located
+from workers.commands.naming import ID, CompanyItem, PlaceType, company_id_of, company_of, company_option, located_now
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
@@ -71,7 +71,7 @@ def restore(
     config = settings.load()
     with as_owner(config) as conn:
         company_id, conversation_id = (
-            located(conn, conversation) if conversation else (company_id_of(conn, company), None)
+            located_now(conn, conversation) if conversation else (company_id_of(conn, company), None)
         )
         back = flow.restore(
             work_of(conn, config), run_id=run_id, company_id=company_id, conversation_id=conversation_id

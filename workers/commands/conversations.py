@@ -13,10 +13,10 @@ from shared.live.publisher import Publisher
 from shared.live.topics import Moved
 from shared.store.answers import receipts
 from shared.store.db.redis import connect
-from shared.store.inbox import conversation_list, media, merged, messages
+from shared.store.inbox import conversation_list, media, messages
 from shared.store.inbox import conversations as store
 from tasks.inbox import takeover
-from workers.commands.naming import CompanyItem, company_of, company_option, located, place_argument
+from workers.commands.naming import CompanyItem, company_of, company_option, located_now, place_argument
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
@@ -61,8 +61,7 @@ def _line(row: conversation_list.Listed) -> str:
 def show(place: CompanyItem, content: bool, as_json: bool) -> None:
     """Show a conversation: who wrote when, and how each answer was made. Texts only with --content."""
     with as_owner(settings.load()) as conn:
-        company_id, named = located(conn, place)
-        conversation_id = merged.current(conn, company_id, named)
+        company_id, conversation_id = located_now(conn, place)
         found = _one(conn, company_id, conversation_id)
         after_seq = max(0, found.message_count - SHOWN_MESSAGES)
         lines = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=SHOWN_MESSAGES)
@@ -150,7 +149,7 @@ def _set_bot(place: CompanyItem, *, enabled: bool, closed: bool = False, as_json
     config = settings.load()
     who = "the bot answers" if enabled else "a person answers"
     with as_owner(config) as conn, conn.transaction():
-        company_id, conversation_id = located(conn, place)
+        company_id, conversation_id = located_now(conn, place)
         before = _one(conn, company_id, conversation_id)
         if before.bot_enabled == enabled and closed == (before.status == "closed"):
             raise NothingDone("conversation", f"conversation {place}: {'closed' if closed else who} already")
@@ -179,7 +178,7 @@ def _hint(config: settings.Settings, company_id: int) -> None:
 def mark_read(place: CompanyItem, as_json: bool) -> None:
     """Mark everything that has arrived in a conversation as read."""
     with as_owner(settings.load()) as conn, conn.transaction():
-        company_id, conversation_id = located(conn, place)
+        company_id, conversation_id = located_now(conn, place)
         if not _one(conn, company_id, conversation_id).unread:
             raise NothingDone("conversation", f"conversation {place}: nothing is unread already")
         unread = store.mark_read(conn, company_id, conversation_id)

@@ -11,6 +11,7 @@ import click
 import psycopg
 
 from shared.errors import NotFound
+from shared.store.inbox import merged
 from shared.store.tenants import companies
 from shared.store.tenants.companies import Company
 
@@ -120,3 +121,9 @@ def company_id_of(conn: psycopg.Connection, word: str | None) -> int | None:
 def located(conn: psycopg.Connection, place: CompanyItem) -> tuple[int, int]:
     """(company's id, id). Raises NotFound where there is no such company."""
     return company_of(conn, place.company).id, place.id
+
+
+def located_now(conn: psycopg.Connection, place: CompanyItem) -> tuple[int, int]:
+    """(company's id, id) of a conversation, as `located`; of the one that it became part of, where it did."""
+    company_id, conversation_id = located(conn, place)
+    return company_id, merged.current(conn, company_id, conversation_id)

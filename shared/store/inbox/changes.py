@@ -362,7 +362,7 @@ TAKE_BACK = """
         GROUP BY c.company_id, c.id, c.customer_seq, c.read_seq, c.read_beyond
     )
     UPDATE conversations c
-    SET read_beyond = c.read_beyond + g.numbers
+    SET read_beyond = longest_ranges(c.read_beyond + g.numbers)
     FROM gone g
     WHERE c.company_id = g.company_id
       AND c.id = g.id

@@ -157,10 +157,10 @@ ADVANCE = """
         contact_id = coalesce(c.contact_id, h.contact_id),
         read_seq = greatest(c.read_seq, h.read_to),
         read_beyond = CASE WHEN h.read_ahead = '[]' THEN c.read_beyond
-            ELSE c.read_beyond + (
+            ELSE longest_ranges(c.read_beyond + (
                 SELECT range_agg(int8range(n::bigint, n::bigint + 1))
                 FROM jsonb_array_elements_text(h.read_ahead::jsonb) AS n
-            ) END,
+            )) END,
         delivery_problem = CASE WHEN h.customer_added = 0 THEN c.delivery_problem END,
         status = CASE
             WHEN c.status = 'closed' THEN CASE WHEN c.paused_at IS NULL THEN 'open' ELSE 'paused' END

@@ -205,7 +205,9 @@ JOIN_MESSAGES = """
 """
 JOIN_ARCHIVED = """
     /* identities.join_archived */
-    SELECT archive_change_contact(%(company)s, c.id, %(other)s, %(contact)s)
+    SELECT archive_change_contact(
+        %(company)s, c.id, %(other)s, %(contact)s, c.chat IN (%(name)s, %(other_name)s)
+    )
     FROM conversations c
     WHERE c.company_id = %(company)s
       AND c.channel_id = %(channel)s

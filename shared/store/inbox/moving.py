@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import tuple_row
 
+from shared.errors import DatabaseUnavailable
 from shared.store.db.pool import Conn, columns
 from shared.store.inbox import conversations, merging
 from shared.store.inbox.conversations import ChatKey, Locked
@@ -59,10 +60,15 @@ def move_chat(conn: Conn, key: ChatKey, new_chat: str, *, for_good: bool = False
     for_good: the platform never gives the old id to anybody else, so that what still comes under it follows. Locks both
     conversations. Doing it once more changes nothing.
     """
-    if new_chat == key.chat:
-        return MovedChat(False)
     there = ChatKey(key.company_id, key.channel_id, new_chat)
+    if for_good:  # news of several moves may come in any order
+        there = follow(conn, [there]).get(there, there)
+    if new_chat == key.chat or there == key:
+        return MovedChat(False)
+    new_chat = there.chat
     locked = conversations.ensure_locked(conn, {}, [key, there])
+    if for_good and follow(conn, [there]):
+        raise DatabaseUnavailable("a conversation moved meanwhile", retry_after_s=0.1)
     news = for_good and _remember(conn, key, new_chat)
     old, new = locked.get(key), locked.get(there)
     if old is None:

@@ -136,7 +136,7 @@ RESTORE = """
           AND conversation_id = %s
           AND kind = %s
           AND last_seq = %s
-        RETURNING body
+        RETURNING archive_rows(body, kind, conversation_id, moved) AS body
     )
     INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
     SELECT {columns}

@@ -92,7 +92,8 @@ PARTS = """
         FROM archive_segments
         WHERE company_id = %(company)s
           AND kind = 'messages'
-          AND body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))
+          AND archive_rows(body, kind, conversation_id, moved)::jsonb
+              @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))
     )
     SELECT
         id AS conversation_id,
@@ -104,7 +105,10 @@ PARTS = """
               AND m.contact_id <> %(contact)s
         ) AND NOT EXISTS (
             SELECT 1
-            FROM archive_segments s, json_to_recordset(s.body) AS m (contact_id bigint)
+            FROM archive_segments s
+            CROSS JOIN LATERAL json_to_recordset(
+                archive_rows(s.body, s.kind, s.conversation_id, s.moved)
+            ) AS m (contact_id bigint)
             WHERE s.company_id = %(company)s
               AND s.conversation_id = mine.id
               AND s.kind = 'messages'
@@ -131,7 +135,10 @@ SAID = """
           AND m.conversation_id = %(conversation)s
         UNION ALL
         SELECT e.row
-        FROM archive_segments s, jsonb_array_elements(s.body::jsonb) AS e (row)
+        FROM archive_segments s
+        CROSS JOIN LATERAL jsonb_array_elements(
+            archive_rows(s.body, s.kind, s.conversation_id, s.moved)::jsonb
+        ) AS e (row)
         WHERE s.company_id = %(company)s
           AND s.conversation_id = %(conversation)s
           AND s.kind = 'messages'

@@ -106,7 +106,8 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
 ERASE_IN_ARCHIVE = """
     /* erasure.erase_among_others */
     UPDATE archive_segments s
-    SET body = (
+    SET moved = NULL,
+        body = (
         SELECT jsonb_agg(
             CASE
                 WHEN (e.row->>'contact_id')::bigint = %(contact)s THEN e.row || jsonb_build_object(
@@ -122,12 +123,14 @@ ERASE_IN_ARCHIVE = """
                 ELSE e.row
             END ORDER BY e.n
         )::json
-        FROM jsonb_array_elements(s.body::jsonb) WITH ORDINALITY AS e (row, n)
+        FROM jsonb_array_elements(archive_rows(s.body, s.kind, s.conversation_id, s.moved)::jsonb)
+            WITH ORDINALITY AS e (row, n)
     )
     WHERE s.company_id = %(company)s
       AND s.conversation_id = %(conversation)s
       AND s.kind = 'messages'
-      AND s.body::jsonb @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))
+      AND archive_rows(s.body, s.kind, s.conversation_id, s.moved)::jsonb
+          @> jsonb_build_array(jsonb_build_object('contact_id', %(contact)s::bigint))
 """
 
 
