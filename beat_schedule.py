@@ -128,6 +128,12 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(hours=18),
         jitter=timedelta(minutes=20),
     ),
+    "operations.rebuild_indexes": Entry(
+        crontab(minute=0, hour=8, day_of_week="sun"),
+        why="it reads whole tables; Sunday, behind the night's jobs, so that what they deleted is counted as empty",
+        expires=timedelta(days=6),
+        jitter=timedelta(hours=2),
+    ),
     "inbox.sweep_media": Entry(
         crontab(minute=30, hour=7, day_of_week="sun"),
         why="what it looks for is rare and only takes room; listing a bucket costs requests, so once a week",

@@ -1,5 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, load, safety, upkeep,
-large, years, indexing, knowledge. Without a name all but the last four, which take more than an hour."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, load, safety, vectors,
+upkeep, large, years, indexing, knowledge. Without a name all but the last four, which take more than an hour."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ SECTIONS = {
     "fairness": Section("bench.fairness", 600.0),
     "load": Section("bench.customers", 420.0),
     "safety": Section("bench.safety", 300.0),
+    "vectors": Section("bench.vectors", 180.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
     "large": Section("bench.large", 1800.0, scales=True, asked_for=True),
     "years": Section("bench.years", 2400.0, scales=True, asked_for=True),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
-
 import structlog
 
 from shared.store.knowledge import vector_indexes as store
@@ -18,7 +16,6 @@ WAIT_S = 60.0
 build that gives up leaves a broken index, which the next run replaces."""
 CHUNKS_A_SECOND = 500
 """Speed of a build beside other work. A build may wait as long again as it takes, since giving up would lose that."""
-KEEP_S = 10.0
 
 
 def _build_next(work: Work, cursor: Cursor | None) -> Batch:
@@ -45,20 +42,8 @@ def _build_next(work: Work, cursor: Cursor | None) -> Batch:
 
 
 def _build(work: Work, index: VectorIndex) -> None:
-    """Build on a second connection while the job's lease, which is shorter than a large build, is renewed on the first.
-    Cancels the build if the lease is lost or the task's time is over."""
     wait_s = WAIT_S + index.chunks / CHUNKS_A_SECOND
-    with work.beside() as conn, ThreadPoolExecutor(1) as builder:
-        building = builder.submit(store.build, conn, index, wait_s=wait_s)
-        try:
-            while wait([building], timeout=KEEP_S).not_done:
-                work.keep()
-        except BaseException:
-            while not building.done():  # repeated, because the statement may not have begun yet
-                conn.cancel_safe()
-                wait([building], timeout=1.0)
-            raise
-        building.result()
+    work.meanwhile(lambda conn: store.build(conn, index, wait_s=wait_s))
 
 
 def _to_do(work: Work) -> Preview:

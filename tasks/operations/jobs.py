@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from shared import faults
 from shared.clock import Clock
@@ -32,6 +34,8 @@ RENEW_S = 30.0
 BUDGET_S = 120.0
 """One child runs all jobs: after so long it looks what else is due, and goes on afterwards."""
 RETRY_S = 60.0
+KEEP_S = 10.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,21 @@ class Work:
             application_name="switchboard job",
         ) as conn:  # fmt: skip
             yield conn
+
+    def meanwhile(self, do: Callable[[Conn], T]) -> T:
+        """Do on a connection of its own what takes longer than the job's lease, which is renewed on ours meanwhile.
+        Cancels the statement if the lease is lost or the task's time is over, and raises what `do` raises."""
+        with self.beside() as conn, ThreadPoolExecutor(1) as pool:
+            doing = pool.submit(do, conn)
+            try:
+                while wait([doing], timeout=KEEP_S).not_done:
+                    self.keep()
+            except BaseException:
+                while not doing.done():  # repeated, because the statement may not have begun yet
+                    conn.cancel_safe()
+                    wait([doing], timeout=1.0)
+                raise
+            return doing.result()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from shared import queues
 from tasks.app import app
 from tasks.base import Step
-from tasks.operations import alerts, partitions, timetable
+from tasks.operations import alerts, indexes, partitions, timetable
 from tasks.operations.health import clearing
-from tasks.operations.job_task import open_work, task_of
+from tasks.operations.job_task import LONG, open_work, task_of
 from tasks.wakeups import wake_up
 
 
@@ -31,3 +31,4 @@ def note_depths(self: Step) -> None:
 make_partitions = task_of(partitions.MAKE_PARTITIONS, "Make the daily partitions of the coming week.")
 evaluate_alerts = task_of(alerts.EVALUATE, "Run every check and tell what is wrong, and what is over.")
 keep_sizes = task_of(alerts.KEEP_SIZES, "Keep what each table weighs today.")
+rebuild_indexes = task_of(indexes.REBUILD, "Build worn and bloated indexes again, beside their readers.", **LONG)

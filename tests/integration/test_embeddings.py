@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from shared.knowledge import search as knowledge
 from shared.knowledge.search import Meaning
 from shared.model import NewChunk, Passage
 from shared.store.db.pool import Conn, set_companies
+from shared.store.db.pool import Database as Pool
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import embedding_models, embeddings, vector_indexes
 from tests.integration.explain import read_by
@@ -307,3 +310,26 @@ def test_documents_from_before_there_were_vectors_are_embedded_too(database: Dat
         claim = embeddings.claim(owner, [model.id], 0, lease_s=10)
         assert claim is not None
         assert [part.text for part in embeddings.without_vector(owner, claim, 5)] == ["We open at nine."]
+
+
+def test_vectors_arrive_as_they_were_sent_over_the_pool_and_over_a_connection_that_knows_no_types(
+    database: Database, acme: int
+) -> None:
+    """Each number as the nearest of half precision; neither way sends them as text."""
+    sent = [vector(384), vector(384)]
+    kept = "SELECT embedding::real[] FROM embeddings WHERE model_id = %s ORDER BY chunk_id"
+    with psycopg.connect(database.admin_url) as owner:
+        model_id = embeddings.ensure_model(owner, "large", 384)
+        chunks = add_chunks(owner, acme, 2)
+        assert embeddings.add(owner, acme, model_id, [(chunks[0], sent[0])]) == 1
+    db = Pool(database.url, max_size=1, timeout_s=5)
+    db.open()
+    try:
+        with db.transaction(acme) as conn:
+            assert conn.adapters.types.get("halfvec") is not None
+            assert embeddings.add(conn, acme, model_id, [(chunks[1], sent[1])]) == 1
+            arrived: list[Any] = [row[0] for row in conn.execute(kept, (model_id,)).fetchall()]
+            assert embeddings.nearest(conn, acme, model_id, sent[1], 1)[0].chunk_id == chunks[1]
+    finally:
+        db.close()
+    assert [struct.pack("384e", *one) for one in arrived] == [struct.pack("384e", *one) for one in sent]

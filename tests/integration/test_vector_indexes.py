@@ -124,7 +124,7 @@ def test_an_index_is_given_up_with_its_lease_and_made_by_who_has_the_next(
     monkeypatch: pytest.MonkeyPatch, module_database: Database, sizes: dict[int, int], work: Work
 ) -> None:
     _drop_all(work)
-    monkeypatch.setattr(flow, "KEEP_S", 0.05)
+    monkeypatch.setattr(jobs, "KEEP_S", 0.05)
     [wanted] = vector_indexes.missing(work.conn)
     asked: list[int] = []
 

@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.errors import DatabaseRefused, DatabaseUnavailable, SettingsError
-from shared.store.db import timed
+from shared.store.db import timed, vectors
 
 log = structlog.get_logger(__name__)
 
@@ -165,19 +165,25 @@ over. Behind a pooler, where a session is not ours, each transaction sets at lea
 def _configure(conn: Conn) -> None:
     limits = {"statement_timeout_ms": str(STATEMENT_TIMEOUT_MS), "idle_ms": str(IDLE_IN_TRANSACTION_TIMEOUT_MS)}
     conn.execute(RELIED_ON, limits)
-    _prepare_if_direct(conn)
-
-
-def _prepare_if_direct(conn: Conn) -> None:
-    """Let statements be prepared where the server itself is at the other end: a pooler makes up the process number
-    that it greets its clients with."""
-    if not through_a_pooler(conn):
+    row: Any = conn.execute(WHO_ANSWERS).fetchone()
+    pid, halfvec, array = row
+    vectors.register(conn, halfvec, array)
+    if pid == conn.info.backend_pid:  # statements are prepared where the server itself is at the other end
         conn.prepare_threshold = ONLY_WHEN_ASKED
 
 
+WHO_ANSWERS = """
+    /* pool.who_answers */
+    SELECT pg_backend_pid(), t.oid::bigint, t.typarray::bigint
+    FROM (VALUES (to_regtype('public.halfvec'))) AS ours (type)
+    LEFT JOIN pg_type t ON t.oid = ours.type
+"""
+
+
 def through_a_pooler(conn: Conn) -> bool:
-    """Return whether something else than PostgreSQL is at the other end."""
-    row = conn.execute("/* pool.who_answers */ SELECT pg_backend_pid()").fetchone()
+    """Return whether something else than PostgreSQL is at the other end: it makes up the process number that it greets
+    its clients with."""
+    row = conn.execute(WHO_ANSWERS).fetchone()
     return row is None or row[0] != conn.info.backend_pid
 
 

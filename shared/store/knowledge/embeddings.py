@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import psycopg
 from psycopg.rows import class_row, scalar_row
@@ -12,6 +11,7 @@ from psycopg.rows import class_row, scalar_row
 from shared.errors import Permanent
 from shared.model import Passage
 from shared.store.db.pool import Conn
+from shared.store.db.vectors import halfvec
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def add(conn: Conn, company_id: int, model_id: int, vectors: Sequence[tuple[int,
         """
         /* embeddings.add */
         INSERT INTO embeddings (company_id, chunk_id, model_id, embedding)
-        SELECT c.company_id, c.id, %s, new.vector::halfvec
-        FROM unnest(%s::bigint[], %s::text[]) AS new (chunk_id, vector)
+        SELECT c.company_id, c.id, %s, new.vector
+        FROM unnest(%s::bigint[], %b::halfvec[]) AS new (chunk_id, vector)
         JOIN chunks c ON c.company_id = %s AND c.id = new.chunk_id
         WHERE EXISTS (SELECT 1 FROM embedding_models m WHERE m.id = %s AND m.state <> 'dropping')
         ON CONFLICT DO NOTHING
@@ -125,7 +125,7 @@ def add(conn: Conn, company_id: int, model_id: int, vectors: Sequence[tuple[int,
         (
             model_id,
             [chunk_id for chunk_id, _ in vectors],
-            [written(vector) for _, vector in vectors],
+            [halfvec(conn, vector) for _, vector in vectors],
             company_id,
             model_id,
         ),
@@ -186,6 +186,9 @@ def nearest(
     the similarity, -1 to 1. relevance: always 0, because it depends on the model's baseline, which is not known here.
     Raises psycopg's InsufficientPrivilege if the transaction does not work for the company.
     """
+    asked = halfvec(
+        conn, question
+    )  # before the cursor is made, which knows the types that its connection knows by then
     with conn.cursor(row_factory=class_row(Passage)) as cursor:
         return cursor.execute(
             """
@@ -195,7 +198,7 @@ def nearest(
                 similarity AS cosine
             FROM knowledge_nearest(%s, %s, %s::halfvec, %s, %s)
             """,
-            (company_id, model_id, written(question), limit, exact),
+            (company_id, model_id, asked, limit, exact),
         ).fetchall()
 
 
@@ -238,14 +241,3 @@ def waiting(conn: Conn, company_id: int) -> int:
         found = cursor.execute(WAITING, (company_id,)).fetchone()
     assert isinstance(found, int)
     return found
-
-
-def written(vector: Sequence[float]) -> str:
-    """Format a vector as pgvector reads it. Six digits are enough: half precision has four."""
-    return _form(len(vector)) % tuple(vector)
-
-
-@cache
-def _form(dimension: int) -> str:
-    """Return the format string for a whole vector: formatting all values at once takes half the time."""
-    return "[" + ",".join(["%.6g"] * dimension) + "]"

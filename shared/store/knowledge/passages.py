@@ -14,7 +14,7 @@ from psycopg.rows import class_row, dict_row
 
 from shared.model import Passage
 from shared.store.db.pool import Conn
-from shared.store.knowledge.embeddings import written
+from shared.store.db.vectors import halfvec
 from shared.store.knowledge.filters import Filter
 
 
@@ -104,7 +104,7 @@ def hits(
             list(texts),
             list(weights),
             model,
-            None if vector is None else written(vector),
+            None if vector is None else halfvec(conn, vector),
             None if where is None else where.as_json(),
             limit,
             list(identifiers),
