@@ -13,11 +13,16 @@ import psycopg
 from shared.store.db.pool import set_companies
 from workers.drill.stage import Fault, Stage
 from workers.sandbox.backlog import insert_backlog
-from workers.sandbox.bots import Webhook, post
+from workers.sandbox.bots import Bot, Webhook, post
+from workers.sandbox.checks import arrivals
 
 BREAKER_CLOSES_WITHIN_S = 90.0
 """The fault before may have opened a model's breaker; until a trial call nobody asks that model."""
 SILENT = "timeout_after_effect"
+HANGING = 40
+"""Customers whose answers hang at once: more than the threads of all processes that deliver."""
+SLOWER_S = 2.0
+"""So much slower may the others' p95 be meanwhile; each send that hangs holds its thread for longer."""
 BACKLOG_COMPANIES, BACKLOG_CHATS = 500, 200
 
 
@@ -69,6 +74,41 @@ def _others_say_nothing(stage: Stage) -> None:
 
 def _suffers(stage: Stage, target: str, before: int) -> bool:
     return _suffered(stage, target, SILENT) > before
+
+
+def _hangs(stage: Stage) -> None:
+    """Telegram takes requests and says nothing, and many of its customers write at once: more sends hang than a process
+    has threads. Customers on the other platforms must hardly notice."""
+    bots = [bot for bot in stage.traffic.bots if bot.platform == "telegram"]
+    others = [bot for bot in stage.traffic.bots if bot.platform != "telegram" and not bot.is_widget]
+    stage.hold(8.0, 14.0)
+    before_s = _p95_s(stage, others, time.time() - 8.0, time.time() - 2.0)
+    before = _suffered(stage, "telegram", SILENT)
+    stage.system.control("POST", "faults", target="telegram", count=None, kind=SILENT)
+    try:
+        stage.wait(partial(_suffers, stage, "telegram", before), "telegram says nothing")
+        stage.struck()
+        began = time.time()
+        for number in range(HANGING):
+            stage.traffic.write(bots[number % len(bots)], "When are your shops open?")
+        stage.hold(6.0, 20.0)
+        while_s = _p95_s(stage, others, began, time.time() - 2.0)
+    finally:
+        stage.system.control("DELETE", "faults")
+    stage.note = f"p95 on the other platforms: {before_s:.1f} s before, {while_s:.1f} s while it hung"
+    stage.wait(lambda: while_s <= before_s + SLOWER_S, f"the others are as quick as before ({stage.note})", 0)
+
+
+def _p95_s(stage: Stage, bots: list[Bot], since: float, until: float) -> float:
+    """From its acceptance until the first answer is on its platform, for messages of these bots' customers accepted
+    within this time; for those without an answer, until now."""
+    arrived, now = arrivals(stage.system), time.time()
+    took = sorted(
+        min(arrived.get(customer.chat, [now])) - customer.accepted_at
+        for customer in list(stage.traffic.customers)
+        if customer.bot in bots and customer.accepted_at is not None and since <= customer.accepted_at <= until
+    )
+    return took[int(len(took) * 0.95)] if took else 0.0
 
 
 def _accepted(stage: Stage, webhook: Webhook) -> bool:
@@ -213,6 +253,8 @@ FAULTS = (
     Fault("platform is away", "the platform answers 503", _failing("telegram", 1.5, 10.0, kind="status", status=503)),
     Fault("platform says nothing", "the platform takes messages and its answers never come",
           _failing("telegram", 1.5, 5.0, kind=SILENT), unknown_outcomes=True),
+    Fault("platform hangs", "a platform says nothing while many of its customers write; the others go on", _hangs,
+          unknown_outcomes=True),
     Fault("others say nothing", "the other platforms take messages and never answer", _others_say_nothing, short=True),
     Fault("webhooks again", "webhooks that come three times, and in the wrong order", _webhooks_again, short=True),
     Fault("poison", "events in a batch that the database refuses", _poison, short=True),

@@ -10,6 +10,7 @@ import redis
 from shared.cache.metrics import CACHE, CACHE_BACKOFFS
 from shared.live.metrics import STREAMS, STREAMS_ALLOWED
 from shared.resilience import disk
+from shared.resilience.metrics import BREAKERS_OPEN
 from shared.resilience.shared_breaker import PREFIX
 from shared.store.inbound import journal
 from shared.telemetry import metrics
@@ -95,16 +96,44 @@ def media(visit: CheckContext) -> CheckResult:
 
 
 def breakers(visit: CheckContext) -> CheckResult:
-    """Report open circuit breakers: what the fleet does not call for now."""
+    """Report open circuit breakers: what the fleet does not call for now.
+
+    Models each; accounts and hosts by their kind, because there are many. A website that does not answer is its
+    company's concern: shown, and no problem of ours."""
     cache: redis.Redis = need(visit.cache)
     found: dict[str, str] = {}
     for key in cache.scan_iter(f"{PREFIX}*", count=500):
         name = key.decode().removeprefix(PREFIX)
         if not name.endswith(":probe") and float(cache.hget(name=key.decode(), key="opened") or 0):
             found[name.strip("{}")] = "open"
-    return CheckResult({"not_closed": found},
-                 tuple(Problem(f"open.{name}", f"{name} is {state}: its calls fail") for name, state in
-                       sorted(found.items())))  # fmt: skip
+    if metrics.counted(BREAKERS_OPEN, visit.settings.metrics_folder).get(("bucket",)):
+        found["bucket:media store"] = "open"  # each process counts for itself
+    kinds: dict[str, list[str]] = {}
+    for name in sorted(found):
+        kind, _, what = name.partition(":")
+        if kind in HELD_BACK:
+            kinds.setdefault(kind, []).append(what)
+    held_back = [
+        Problem(f"open.{kind}", f"{HELD_BACK[kind]} fail and wait for a trial: {_some(names)}")
+        for kind, names in kinds.items() if kind != "site"
+    ]  # fmt: skip
+    models = [name for name in sorted(found) if name.partition(":")[0] not in HELD_BACK]
+    return CheckResult(
+        {"not_closed": found},
+        (*(Problem(f"open.{name}", f"{name} is open: its calls fail") for name in models), *held_back),
+    )
+
+
+HELD_BACK = {
+    "send": "sends to accounts", "site": "imports from websites", "media": "attachments from hosts",
+    "bucket": "calls of buckets", "alert": "posts of alerts",
+}  # fmt: skip
+"""What does not go out while a breaker of this kind is open."""
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def sockets(visit: CheckContext) -> CheckResult:
