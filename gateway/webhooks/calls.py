@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import defaultdict
 from time import perf_counter
 
 from gateway.http import metrics
 from gateway.http.answer_counts import AnswerCounts
+from gateway.http.request_ids import new_request_id
 from shared.telemetry import logs
-
-_ids = random.Random()  # request ids are names, not secrets
 
 
 class WebhookCall:
@@ -22,7 +20,7 @@ class WebhookCall:
 
     def __init__(self, received_ms: int) -> None:
         self.received_ms = received_ms
-        self.request_id = f"{received_ms:x}-{_ids.getrandbits(40):010x}"
+        self.request_id = new_request_id(received_ms)
         self.began = perf_counter()
         self.platform = "unknown"  # until the path names one that we know
         self.app_id: int | None = None

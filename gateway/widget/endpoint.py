@@ -21,6 +21,7 @@ from gateway.http.edge import Edge
 from gateway.http.json import as_json
 from gateway.http.parameters import Field, Parameters, Wrong, body_text, called, query_number, query_text
 from gateway.http.refused import Refused, answer, unavailable
+from gateway.http.request_ids import new_request_id
 from gateway.http.resource import Operation, Resource
 from gateway.http.streams import TooMany
 from gateway.live.events import after_seq_of, stream
@@ -144,8 +145,11 @@ async def post_message(known: Known, asked: Parameters) -> Response:
         body["language"] = spoken
     received_ms = int(edge.clock.now().timestamp() * 1000)
     key = edge.platforms["widget"].shard_key(body)
-    await edge.journal.append(known.caller.app.id, key, "widget", received_ms, orjson.dumps(body))
-    return as_json({"ok": True, "client_id": client_id}, 202)
+    request_id = new_request_id(received_ms)
+    await edge.journal.append(known.caller.app.id, key, "widget", received_ms, orjson.dumps(body), request_id)
+    answer = as_json({"ok": True, "client_id": client_id}, 202)
+    answer.headers["x-request-id"] = request_id
+    return answer
 
 
 async def list_messages(known: Known, asked: Parameters) -> Response:

@@ -275,6 +275,7 @@ def _settle_here(r: DeliveryResources, conn: Conn, claim: Claim, part: Outbound)
 
 def _tell_here(r: DeliveryResources, begun: Begun) -> Delivered:
     part = begun.part
+    _about(part)
     r.live.tell([_chat(part)], MessageStored())
     metrics.SENDS.inc(part.platform, DELIVERED_HERE.status, DELIVERED_HERE.meaning)
     log.info(
@@ -282,6 +283,10 @@ def _tell_here(r: DeliveryResources, begun: Begun) -> Delivered:
         attempt=begun.attempt.number, status=DELIVERED_HERE.status, meaning=DELIVERED_HERE.meaning, duration_ms=0,
     )  # fmt: skip
     return Delivered(Result.SENT, part.company_id, DELIVERED_HERE.meaning, begun.next_due_s)
+
+
+def _about(part: Outbound) -> None:
+    work.about(conversation=part.conversation_id, channel=part.channel_id, turn=part.turn_id)
 
 
 def _chat(part: Outbound) -> Chat:
@@ -298,7 +303,7 @@ def _refusal(part: Outbound, patience: Patience) -> str | None:
 
 def _send(r: DeliveryResources, begun: Begun, outgoing: Outgoing) -> Delivered:
     part, attempt, company_id = begun.part, begun.attempt.number, begun.claim.company_id
-    work.about(conversation=part.conversation_id, channel=part.channel_id)
+    _about(part)
     try:
         outcome, duration_ms = sending.request(r, part, outgoing)
     except BreakerOpen as e:

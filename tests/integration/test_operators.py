@@ -238,10 +238,11 @@ def test_a_request_s_id_leads_to_its_turn_answer_and_delivery(
 
     [traced] = run("request", request_id, "--json").json
 
+    [part] = station.rows("SELECT id FROM outbound")
     assert (traced["kind"], traced["outcome"], traced["turn_state"], traced["step"], traced["parts"]) == (
-        "message", "effected", "answered", "full", ["sent"]
+        "message", "effected", "answered", "full", [f"{part[0]} sent"]
     )  # fmt: skip
-    assert "answered full  parts sent" in run("request", request_id).out
+    assert f"answered full  parts {part[0]} sent" in run("request", request_id).out
     assert ASKED not in run("request", request_id, "--json").out
     nothing_done(run("request", f"{received_ms(request_id):x}-0000", "--json"), "not in the ledger")
     one_line(run("request", "nonsense"), "x-request-id")

@@ -160,6 +160,9 @@ def test_a_message_is_stored_once_however_often_it_is_posted(
     neighbour.say("I am somebody else", "first")
     take_in(station)
 
+    assert station.rows(
+        "SELECT count(*) FROM webhook_events WHERE request_id = %s", answer.headers["x-request-id"]
+    ) == [(1,)]
     [seen] = visitor.read()
     assert (seen["seq"], seen["role"], seen["text"], seen["client_id"]) == (1, "customer", "When do you open?", "first")
     assert neighbour.texts() == ["I am somebody else"]

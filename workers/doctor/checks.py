@@ -39,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     work.journal,
     work.wakeups,
     work.rows,
+    work.jobs,
     work.balance,
     work.webhooks,
     work.dropped,

@@ -27,7 +27,7 @@ from workers.doctor.context import DoctorContext, Finding, fail, ok, warn
 BACKLOG_WARN_S = 10.0
 BACKLOG_FAIL_S = 300.0
 OVERDUE_WARN_S = 30.0
-RINGS_WARN = 5_000
+WAKEUPS_WARN = 5_000
 PENDING_WARN = 100
 REFUSED_WARN = 20
 WATCH_WARN_S = 1_200.0
@@ -52,7 +52,7 @@ def journal(visit: DoctorContext) -> Iterator[Finding]:
 def wakeups(visit: DoctorContext) -> Iterator[Finding]:
     depths = state.of_queues(visit.redis("broker"))
     told = ", ".join(f"{name} {depth}" for name, depth in depths.items())
-    if max(depths.values()) >= RINGS_WARN:
+    if max(depths.values()) >= WAKEUPS_WARN:
         yield warn("queues", told, "its workers are behind or not running")
     else:
         yield ok("queues", told)
@@ -79,6 +79,16 @@ def _overdue(what: str, count: int, oldest_s: float, worker: str) -> Finding:
     if oldest_s < OVERDUE_WARN_S:
         return ok("work", told)
     return warn("work", told, f"is the {worker} worker running, and is its service answering?")
+
+
+def jobs(visit: DoctorContext) -> Iterator[Finding]:
+    """Report scheduled jobs whose newest run failed or does not end, and those that somebody paused."""
+    found = health_work.jobs_found(visit.database("owner"), datetime.now(UTC)).problems
+    for problem in found:
+        told, _, do = problem.words.partition(": ./")
+        yield warn("jobs", told, f"./{do}" if do else "./switchboard job history")
+    if not found:
+        yield ok("jobs", "no scheduled job failed, hangs or is paused")
 
 
 def balance(visit: DoctorContext) -> Iterator[Finding]:

@@ -34,14 +34,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """A claimed part with what sending needs. credentials: encrypted, as stored. age_s: since queued_at.
-    account: the channel's id on the platform. role: who wrote it, `bot` or `agent`. last_message, last_customer_at:
-    the customer's newest message (its id on the platform, the platform's time)."""
+    """A claimed part with what sending needs. turn_id: the turn that it answers, None for what an agent wrote.
+    credentials: encrypted, as stored. age_s: since queued_at. account: the channel's id on the platform. role: who
+    wrote it, `bot` or `agent`. last_message, last_customer_at: the customer's newest message (its id on the platform,
+    the platform's time)."""
 
     company_id: int
     id: int
     conversation_id: int
     channel_id: int
+    turn_id: int | None
     chat: str
     text: str
     part: int
@@ -102,7 +104,8 @@ def claim_several(
 # LIMIT 1: one look into the index for each claim. As a join the planner may read the whole queue.
 LOAD = """
     /* outbound.load */
-    SELECT o.epoch, o.company_id, o.id, o.conversation_id, o.channel_id, coalesce(c.migrated_to, c.chat) AS chat,
+    SELECT o.epoch, o.company_id, o.id, o.conversation_id, o.channel_id, o.turn_id,
+        coalesce(c.migrated_to, c.chat) AS chat,
         o.text, o.part, o.attempts, extract(epoch FROM clock_timestamp() - o.created_at)::float8 AS age_s,
         h.platform, h.credentials, h.state AS channel_state, h.external_id AS account, m.role,
         c.last_customer_message AS last_message, c.last_customer_at, o.created_at AS queued_at

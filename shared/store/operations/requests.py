@@ -19,7 +19,8 @@ JOURNALLED_WITHIN_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One event of the request. turn_state, step and parts are None or empty as far as it has not come."""
+    """One event of the request. turn_state, step and parts are None or empty as far as it has not come. parts:
+    `ID STATE` of each."""
 
     place: str
     received_at: datetime
@@ -43,7 +44,7 @@ TRACE = """
         e.kind, e.outcome, e.reason, e.company_id, m.conversation_id, e.message_id, t.id AS turn_id,
         t.state AS turn_state, r.step,
         (
-            SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}')
+            SELECT coalesce(array_agg(o.id || ' ' || o.state ORDER BY o.part), '{}')
             FROM outbound o
             WHERE o.company_id = t.company_id
               AND o.turn_id = t.id
@@ -130,7 +131,11 @@ def _with_archived(conn: Conn, event: Traced) -> list[Traced]:
                 t.id,
                 t.state,
                 r.step,
-                (SELECT coalesce(array_agg(o.state ORDER BY o.part), '{}') FROM outbound o WHERE o.turn_id = t.id)
+                (
+                    SELECT coalesce(array_agg(o.id || ' ' || o.state ORDER BY o.part), '{}')
+                    FROM outbound o
+                    WHERE o.turn_id = t.id
+                )
             FROM messages m
             LEFT JOIN turns t ON m.seq BETWEEN t.first_seq AND t.last_seq
             LEFT JOIN receipts r ON r.turn_id = t.id

@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.resilience.load_shedding import STEPS
 from shared.store.answers import load, usage
+from shared.store.db.pool import Conn
 from shared.store.inbound import balance as balances
 from shared.store.inbound import drops
 from shared.store.inbound.journal import Reader
@@ -186,7 +187,12 @@ def budgets(visit: CheckContext) -> CheckResult:
 
 def jobs(visit: CheckContext) -> CheckResult:
     """Report the newest run of every job, and those that somebody paused."""
-    last, paused = jobs_store.last_runs(need(visit.conn)), jobs_store.paused(need(visit.conn))
+    return jobs_found(need(visit.conn), visit.now)
+
+
+def jobs_found(conn: Conn, now: datetime) -> CheckResult:
+    """As jobs(), of a connection of one's own."""
+    last, paused = jobs_store.last_runs(conn), jobs_store.paused(conn)
     shown = {}
     problems = [
         Problem(f"paused.{name}", f"{name} is paused since {since:%Y-%m-%d %H:%M}: ./switchboard job resume {name}")
@@ -199,7 +205,7 @@ def jobs(visit: CheckContext) -> CheckResult:
         }  # fmt: skip
         if run.outcome == "failed":
             problems.append(Problem(f"failed.{name}", f"{name} failed: {run.error}: ./switchboard job history {name}"))
-        elif run.outcome == "running" and (visit.now - run.started_at).total_seconds() > RUNNING_S:
+        elif run.outcome == "running" and (now - run.started_at).total_seconds() > RUNNING_S:
             problems.append(Problem(f"stuck.{name}", f"{name} has been running since {run.started_at:%Y-%m-%d %H:%M}"))
     return CheckResult(shown, tuple(problems))
 
