@@ -90,11 +90,11 @@ def _words(text: str) -> list[str]:
 def _goes_on(text: str) -> bool:
     if any(char in normal.QUESTION_MARKS for char in text) or any(word in text for word in _ASKS_WITHIN):
         return True
-    for place, part in enumerate(_PARTS.split(text)):
+    for part in _PARTS.split(text):
         words = _words(part)
         if not _asking_words().isdisjoint(words):
             return True
-        rest = words[classify.yes_length(words) if place == 0 else 0 :]
+        rest = words[classify.yes_length(words) :]
         if any(tuple(rest[: len(one)]) == one for one in _beginnings()):
             return True
     return False

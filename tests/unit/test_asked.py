@@ -21,6 +21,7 @@ from shared.triage.asked import asked
         ("السلام عليكم، متى تفتحون؟ وشكرا لكم", "متى تفتحون؟"),
         ("你好，我想问一下：停车免费吗？ 谢谢", "停车免费吗？"),
         ("请问停车免费吗", "停车免费吗"),
+        ("Thanks! When are you open?", "When are you open?"),
     ],
 )
 def test_what_stands_around_a_question_is_left_out(said: str, question: str) -> None:
@@ -40,4 +41,7 @@ def test_a_question_without_courtesies_stays_as_it_is(text: str) -> None:
 
 
 def test_a_long_text_is_read_at_its_beginning() -> None:
-    assert asked("Hello, " + "word " * 3_000 + "end").endswith("word end")
+    for word in ("word ", "words ", "a ", "\n\nwords"):
+        assert asked("Hello, " + word * 3_000 + "end").split() == (word * 3_000 + "end").split()
+    assert asked("Hello, " + "w" * 3_993) == "w" * 3_993
+    assert asked("Hello, " + "w" * 3_994) == "w" * 3_994

@@ -13,13 +13,14 @@ Ja, mein Name ist Ada|Sehr gerne, Bestellung 555|Sí, por favor, me llamo Ada|Ou
 Sim, por favor, meu nome é Ada|Sì, volentieri|Sì, mi chiamo Ada|Ja graag, mijn naam is Ada|Tak, poproszę|Tak, nazywam się Ada
 Да, давайте|Да, меня зовут Ада|Так, мене звати Ада|Evet, adım Ada|Evet lütfen, bağlayın|نعم، اسمي آدا|हाँ, मेरा नाम आदा है
 Ya, nama saya Ada|はい、お願いします|はい、エイダです|네, 부탁드려요|네, 제 이름은 에이다입니다|要，谢谢|是的，我叫艾达
+thanks, yes please|Yes. Sure, connect me
 """
 NOT_GIVEN = """
 yes, but do you deliver to Norway?|yes but do you deliver to Norway|yes, how much is it|When do you open?|yes? why|no|no thanks
 no, connect me later|Ja, aber liefert ihr nach Norwegen?|Ja, wann öffnet ihr|Sí, pero cuánto cuesta|Oui, mais quand livrez-vous
 Sim, mas quanto custa|Sì, ma quanto costa|Ja, maar wanneer|Tak, ale ile to kosztuje|Да, но сколько стоит|Так, але скільки
 Evet, ama kaç para|نعم، لكن كم السعر|हाँ, लेकिन कितना|Ya, tapi berapa harganya|はい、でもいくらですか|네, 그런데 얼마예요|要多少钱
-可以退货吗|Can I return shoes|I want my money back|hello|1
+yes, sure but how much is it|Ja, gern aber was kostet das|可以退货吗|Can I return shoes|I want my money back|hello|1
 """
 
 

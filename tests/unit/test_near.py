@@ -28,3 +28,13 @@ def test_each_letter_left_out_or_one_too_many_is_found(word: str, data: st.DataO
     near = Near([word])
     for slip in (word[:place] + word[place + 1 :], word[:place] + "q" + word[place:]):
         assert near.to(slip) == word or slip == word
+
+
+def test_words_of_five_to_thirty_letters_are_meant_and_of_two_the_first_in_the_alphabet() -> None:
+    long = "abcdefghij" * 3
+    assert Near([long]).to(long + "q") == long
+    assert Near([long]).to(long[1:]) == long
+    assert Near([long + "q"]).to(long) is None
+    assert Near(["abcdeg", "abcdef"]).to("abcde") == "abcdef"
+    assert Near(["abcde"]).to("abce") == "abcde"
+    assert Near(["abcd"]).to("abcde") is None

@@ -122,6 +122,7 @@ def test_how_things_are_done_and_what_is_for_everybody_is_no_own_case(question: 
         ("late: my big new order", "status"),
         ("late: my big new red order", None),
         ("order late, my friend", "status"),
+        ("where is my parcel; meine Bestellung 10023841", "reference"),
         ("取消我的订单", "status"),
         ("取消订单", None),
         ("我的订单12345在哪里", "reference"),
@@ -142,7 +143,7 @@ def test_each_of_the_last_ten_lines_is_asked_by_itself_where_the_whole_is_of_no_
 
 
 def test_a_list_is_parted_into_whole_words_stems_and_sequences() -> None:
-    tables = {"en": {"case": "Order parcel* look_up parcels*"}, "de": {"act": "order"}}
+    tables = {"en": {"case": "Ｏrder parcel* look_up parcels*"}, "de": {"act": "order"}}
     assert own_case._index(tables) == own_case._Index(
         {"order": [("en", "case"), ("de", "act")]},
         {"parc": [("parcel", ("en", "case")), ("parcels", ("en", "case"))]},

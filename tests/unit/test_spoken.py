@@ -39,6 +39,11 @@ def test_short_words_are_of_the_language_of_the_conversation(
     assert language([said], before, None, Known(code, company)) == wanted
 
 
+def test_words_shared_with_another_language_tell_nothing_of_what_was_said_before_either() -> None:
+    assert language(["?"], ["Puhutko suomea de"], None, Known("fi", "de")) == "fi"
+    assert language(["?"], ["Puhutko suomea de"], None, Known(None, "de")) == "nl"
+
+
 def test_the_bot_s_last_text_tells_where_the_customer_s_do_not() -> None:
     assert language(["no"], ["1"], texts.default("greeting", "it"), Known("es")) == "it"
 
