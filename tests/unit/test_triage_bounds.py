@@ -85,8 +85,9 @@ def test_a_text_is_covered_by_the_fewest_phrases() -> None:
 
 def test_a_phrase_keeps_its_meanings_each_with_its_languages_once() -> None:
     root = _tree(("ja ja", "yes", "de"), ("ja ja", "yes", "nl"), ("ja ja", "yes", "de"), ("ja ja", "joy", None))
-    [part] = phrase_tree.cover(root, ["ja", "ja"]) or ()
-    assert part.whats == {"yes": ["de", "nl"], "joy": []}
+    cover = phrase_tree.cover(root, ["ja", "ja"])
+    assert cover is not None
+    assert [part.whats for part in cover] == [{"yes": ["de", "nl"], "joy": []}]
     assert set(phrase_tree.all_words(_tree(("a b", "x", None), ("a c", "x", None)))) == {"a", "b", "c"}
 
 
