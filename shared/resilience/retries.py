@@ -41,8 +41,6 @@ STORE = Policy(attempts=3, base_s=0.2, cap_s=1.0, patience_s=2.0)
 """The media store's bucket."""
 ALERT = Policy(attempts=3, base_s=0.5, cap_s=2.0, worthwhile_s=0.5, patience_s=4.0)
 RERANK = Policy(attempts=2, base_s=0.05, cap_s=0.1, worthwhile_s=0.2, patience_s=0.5)
-SEND = Policy(attempts=2, base_s=0.1, cap_s=0.2, worthwhile_s=1.0)
-"""A send of which nothing has left."""
 
 
 def may_pass(error: BaseException) -> bool:
