@@ -131,7 +131,7 @@ def _passed_over(case: Case) -> str | None:
 
 
 def _lacking(case: Case) -> tuple[str, str]:
-    """Which data there is not that the question asks for, and how that is said; empty: nothing lacks."""
+    """Which data the question asks for and we do not have, and how that is said; both empty if nothing is missing."""
     if case.unlisted:
         return NOT_LISTED, wording.not_listed(case, case.unlisted)
     return (OWN_CASE, wording.text(case, "own_case")) if case.own_case else ("", "")

@@ -18,7 +18,7 @@ from tasks.answers import fallback, wording
 from tasks.answers.turn_context import Case
 
 MISSES = "misses"
-"""The reason of a handover after so many answers in a row that were not known."""
+"""The reason of a handover after several questions in a row to which no answer was known."""
 _AGREES = "👍👌✅🙏✔☑🆗💯"
 """Emoji that say yes to somebody who asked."""
 _PARTS_A_CALL = frozenset(",;:-–—@")

@@ -260,7 +260,7 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
 
 
 def _store(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
-    """As _make_reply(); an answer that comes to nothing has cost what it cost all the same."""
+    """Make the reply; an answer that does not become one is charged all the same."""
     try:
         stored = _make_reply(r, claim, case, answer)
     except Cancelled:
@@ -332,8 +332,8 @@ def _retry_later(r: AnswerResources, claim: Claim, error: Exception) -> None:
 
 
 def _retry_later_if_possible(r: AnswerResources, claim: Claim, error: DatabaseUnavailable) -> bool:
-    """Often the database is there and only our connections were cut, of which each is found to be so by its next use.
-    Whether it was."""
+    """Have the turn answered again later; returns whether that was stored. Tried several times: often the database is
+    there and only our connections were cut, and each shows that at its next use."""
     ends_s = perf_counter() + PUT_BACK_WITHIN_S
     while True:
         try:
