@@ -99,7 +99,7 @@ def with_identifiers(scores: Mapping[int, float], found: Found) -> dict[int, flo
             key=lambda chunk_id: (len(holding[chunk_id]), raised[chunk_id], -chunk_id),
             default=None,
         )
-        raised_by = above * len(wanted)
+        raised_by = 2 * above * len(wanted)  # more than scores and evidence together differ by
         wanted = [text for text in wanted[1:] if best is None or text not in holding[best]]
         if best is not None:
             raised[best] += raised_by

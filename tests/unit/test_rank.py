@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.knowledge.rank import fuse, nearness, reciprocal_rank, scores, weights_of
+from shared.knowledge.asked_identifiers import Evidence, Found
+from shared.knowledge.rank import fuse, nearness, reciprocal_rank, scores, weights_of, with_identifiers
 from shared.knowledge.words import Candidate
 from shared.model import Passage
 
@@ -155,3 +156,54 @@ def test_what_both_sides_said_of_a_passage_is_the_better_of_it() -> None:
     ]:  # fmt: skip
         [found] = fuse([[one], [other]], 5)
         assert (found.bm25, found.cosine) == both
+
+
+def test_a_model_counts_a_tenth_at_least_and_a_chunk_without_a_vector_as_the_middle_one() -> None:
+    assert scores([candidate(1, 5.0, 0.8)], 0.05, 0.2) == {1: pytest.approx(0.2 + 0.1 * 0.6)}
+    found = scores([candidate(1, None, 0.4), candidate(2, None, 0.8), candidate(3, 5.0, None)], 0.5, 0.2)
+    assert found == pytest.approx({1: 0.5 * 0.2, 2: 0.5 * 0.6, 3: 0.2 + 0.5 * 0.4})
+
+
+def test_a_chunk_shares_three_tenths_of_its_score_with_the_three_best_of_its_family() -> None:
+    members = [candidate(n, 10.0 * n, None, family="Guide") for n in range(1, 5)]
+    alone = [candidate(n, 10.0 * n, None) for n in (5, 6)]
+    found = scores([*members, *alone], 0.0, 0.0)
+    assert found == pytest.approx(
+        {**{n: 0.7 * 0.4 * n + 0.3 * 1.2 for n in range(1, 5)}, 5: 0.4 * 5, 6: 0.4 * 6},
+    )
+
+
+def test_a_transcript_ends_at_its_first_and_last_chunk_found_and_what_was_not_found_counts_as_the_worst() -> None:
+    spoken = [candidate(n, bm25, None, spoken=True, document_id=7, ordinal=n) for n, bm25 in ((0, 10.0), (5, 5.0))]
+    found = scores([*spoken, candidate(9, 2.5, None)], 0.0, 0.0)
+    around = 0.5 + 0.5 / 2 + 0.5 / 3 + 0.5 / 4
+    assert found == pytest.approx(
+        {0: (0.4 + around * 0.1) / (1 + around), 5: (0.2 + around * 0.1) / (1 + around), 9: 0.1},
+    )
+
+
+def test_chunks_with_an_identifier_come_first_and_each_identifier_has_one_of_those() -> None:
+    held = Found(
+        {2: Evidence(0.9, ("A1",)), 3: Evidence(0.9, ("A1", "B2")), 4: Evidence(0.5, ("C3",))}, ("A1", "B2", "C3")
+    )
+    found = with_identifiers({1: 5.0, 2: 4.0, 3: 1.0, 4: 0.0}, held)
+    assert sorted(found, key=lambda chunk_id: -found[chunk_id]) == [3, 4, 2, 1]
+    assert found == pytest.approx({1: 5.0, 2: 4.0 + 6 * 0.9, 3: 1.0 + 6 * 0.9 + 12 * 3, 4: 6 * 0.5 + 12})
+
+
+def test_of_chunks_that_hold_an_identifier_alike_the_better_then_the_older_leads() -> None:
+    held = Found({n: Evidence(1.0, ("A1",)) for n in (1, 2, 3)}, ("A1", "X9"))
+    assert with_identifiers({1: 0.0, 2: 1.0, 3: 1.0}, held) == {1: 2.0, 2: 1.0 + 2.0 + 4.0 * 2, 3: 3.0}
+
+
+def test_without_identifiers_or_scores_nothing_changes() -> None:
+    assert with_identifiers({1: 2.0}, Found()) == {1: 2.0}
+    assert with_identifiers({}, Found({1: Evidence(1.0, ("A1",))}, ("A1",))) == {}
+
+
+def test_a_fused_passage_has_the_identifiers_and_the_evidence_of_both_sides() -> None:
+    one = Passage(1, 1, "t", 0, "x", 1.0, 0.5, identifiers=("A1", "B2"))
+    other = Passage(1, 1, "t", 0, "x", 1.0, 0.5, identifiers=("B2", "C3"))
+    [found] = fuse([[one], [other]], 1)
+    assert found.identifiers == ("A1", "B2", "C3")
+    assert found.evidence is one.evidence
