@@ -278,9 +278,9 @@ BEGIN
 END $$;
 
 -- ------------------------------------------------------------------ background
--- How near the company's texts are to a question on average, in each language: [[language, mean cosine, texts]…], of up
--- to 64 of its chunks, evenly over all of them. What is no nearer than that does not answer the question: some questions
--- are near to everything, and some companies' texts are all alike.
+-- How near the company's texts are to a question, in each language: [[language, mean cosine, standard deviation, texts]…],
+-- of up to 64 of its chunks, evenly over all of them. What is no nearer than chance makes the nearest of so many does not
+-- answer the question: some questions are near to everything, and some companies' texts are all alike.
 CREATE OR REPLACE FUNCTION knowledge_background(company bigint, model bigint, question halfvec) RETURNS json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off AS $$
@@ -298,8 +298,8 @@ BEGIN
                 WHERE e.company_id = company AND e.model_id = model
                   AND e.chunk_id >= lowest + (highest - lowest) * step / (samples - 1)
                 ORDER BY e.chunk_id LIMIT 1) AS near)
-        SELECT coalesce(json_agg(json_build_array(f.language, f.mean, f.texts)), '[]')
-        FROM (SELECT c.language, avg(1 - s.far) AS mean, count(*) AS texts
+        SELECT coalesce(json_agg(json_build_array(f.language, f.mean, f.deviation, f.texts)), '[]')
+        FROM (SELECT c.language, avg(1 - s.far) AS mean, stddev_pop(s.far) AS deviation, count(*) AS texts
               FROM sampled s JOIN chunks c ON c.company_id = company AND c.id = s.chunk_id
               GROUP BY c.language) f);
 END $$;

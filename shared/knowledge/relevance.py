@@ -1,9 +1,9 @@
 """Estimates how likely a passage answers a question: one probability, which means the same for every language, company
 and embedding model.
 
-It is a logistic model over a few features that a person can read. The weights were fitted on the public halves of the
-evaluation sets; docs/retrieval.md has the figures. Each weight has the sign that its
-feature must have, so that more evidence never makes a passage less relevant.
+It is a logistic model over a few features that a person can read. `python -m bench.relevance` fits the weights and
+measures them on corpora that they were not fitted on; docs/retrieval.md has the figures. Each weight has the sign that
+its feature must have, so that more evidence never makes a passage less relevant.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from shared.knowledge.language import Spoken, asked_in
 from shared.knowledge.words import Candidate
-from shared.store.knowledge.passages import Hit, Hits
+from shared.store.knowledge.passages import Background, Hit, Hits
 
 EULER = 0.5772
 TOLD_HALF = 4.0
@@ -23,10 +23,16 @@ TOLD_HALF = 4.0
 FEW_TEXTS = 10
 PHRASES_FULL = 10.0
 """Pairs of the question's words that stand together with so much weight say all that pairs can say."""
-SAMPLE_SURE = 8
-"""A background of so many texts counts half; the rest is what is usual in the language."""
-TEXTS_MAX = 1_000
-"""Of more texts the weights were not fitted on: a larger company is judged as one of so many."""
+SAMPLE_SURE = 4
+"""A background of so many texts counts half; the rest is what is usual."""
+FOREIGN_SURE = 16
+"""The same for questions in another language: their cosines differ less by company than by how well the model knows
+both languages."""
+DEVIATION = 0.08
+"""How far unrelated texts' cosines usually lie apart (standard deviation), in the model's own scale."""
+TEXTS_MIN, TEXTS_MAX = 60, 1_000
+"""A smaller company is judged as one of so few, a larger one as one of so many: most of the sets that the weights were
+fitted on are of these sizes, and a shop of twelve texts differs from them in more than its size."""
 LOG_ODDS_MAX = 20.0
 
 
@@ -34,7 +40,8 @@ class Features(NamedTuple):
     """What speaks for a passage. Relevance rises with each of them, except size.
 
     nearness: how far the cosine stands above that of unrelated texts in these languages, in the model's own scale (0
-    unrelated, 1 equal). size: how far the nearest of so many texts as the company has stands out by chance, in standard
+    unrelated, 1 equal). excess: how far it stands above what chance makes the nearest of the company's other texts, in
+    the same scale. size: how far the nearest of so many texts as the company has stands out by chance, in standard
     deviations. share: the part of the weight of the question's words that the passage has; words that no text of the
     company has are not counted. told: how much those that it has say, 0 to 1. unknown: 0 where the company's texts have
     all of the question's words, -1 where they have none. phrases: how much of the question stands there in its order,
@@ -42,6 +49,7 @@ class Features(NamedTuple):
     """
 
     nearness: float
+    excess: float
     size: float
     share: float
     told: float
@@ -55,6 +63,7 @@ class Weights:
 
     base: float
     nearness: float
+    excess: float
     size: float
     share: float
     told: float
@@ -91,14 +100,14 @@ E5_UNRELATED = {
     "arabic": 0.762, "simple": 0.812, "": 0.768, "foreign": 0.72,
 }  # fmt: skip
 E5 = Scale(
-    own=Weights(2.13, 18.9, -5.29, 2.3, 7.14, 0.0, 1.73),
-    foreign=Weights(-5.22, 25.94, -0.61, 0.0, 6.16, 0.0, 0.0),
+    own=Weights(3.92, 11.15, 10.0, -3.64, 0.61, 1.96, 0.0, 0.93),
+    foreign=Weights(-7.17, 22.71, 8.19, 0.0, 0.0, 0.0, 0.0, 0.0),
     unrelated=E5_UNRELATED,
 )
 OF_MODEL: Mapping[str, Scale] = {"multilingual-e5-small": E5}
 OTHER_MODEL = Scale(E5.own, E5.foreign)
 """Of models that nothing was fitted for: their cosines are stretched by their baseline."""
-_WORDS_ONLY = Weights(-4.34, 0.0, 0.0, 1.7, 7.19, 2.5, 2.27)
+_WORDS_ONLY = Weights(-4.34, 0.0, 0.0, 0.0, 1.7, 7.19, 2.5, 2.27)
 WORDS_ONLY = Scale(_WORDS_ONLY, _WORDS_ONLY)
 """Without a vector."""
 
@@ -124,8 +133,8 @@ def features(found: Hits, candidates: Sequence[Candidate], asked: Asked) -> dict
     """Return candidates' features, and the weights that they have."""
     hits = {hit.chunk_id: hit for hit in found.hits}
     spoken = asked_in(asked.text)
-    best = max((hit.cosine for hit in found.hits if hit.cosine is not None), default=0.0)
-    size = _highest(sum(found.chunks.values()))
+    texts = sum(found.chunks.values())
+    size, chance = _highest(max(texts, TEXTS_MIN)), _highest(texts)
     told = {}
     for candidate in candidates:
         hit = hits[candidate.chunk_id]
@@ -134,14 +143,17 @@ def features(found: Hits, candidates: Sequence[Candidate], asked: Asked) -> dict
         share, words, unknown = _words(found, hit, spoken)
         phrases = min(1.0, candidate.phrases / PHRASES_FULL)
         if cosine is None:
-            of_chunk, scale = Features(0.0, 0.0, share, words, unknown, phrases), WORDS_ONLY
+            of_chunk, scale = Features(0.0, 0.0, 0.0, share, words, unknown, phrases), WORDS_ONLY
         else:
             scale = scale_of(asked.model)
-            unrelated = _unrelated(scale, hit.language, asked.baseline, foreign=foreign)
+            wide = 1 - asked.baseline
+            usual = _unrelated(scale, hit.language, asked.baseline, foreign=foreign)
+            sample = _without(found.background.get(hit.language), cosine, texts)
+            mean, deviation = _moved(sample, Background(usual, DEVIATION * wide, SAMPLE_SURE))
+            excess = (cosine - mean - deviation * chance) / wide
             if foreign:
-                unrelated = _background(found, unrelated, best)
-            nearness = (cosine - unrelated) / (1 - asked.baseline)
-            of_chunk = Features(nearness, size, share, words, unknown, phrases)
+                usual, _ = _moved(sample, Background(usual, deviation, FOREIGN_SURE))
+            of_chunk = Features((cosine - usual) / wide, excess, size, share, words, unknown, phrases)
         told[candidate.chunk_id] = (of_chunk, scale.foreign if foreign else scale.own)
     return told
 
@@ -177,14 +189,22 @@ def _unrelated(scale: Scale, language: str, baseline: float, *, foreign: bool) -
     return known["foreign"] if foreign else known.get(language, known[""])
 
 
-def _background(found: Hits, unrelated: float, best: float) -> float:
-    """Return the cosine of the company's other texts; of few texts moved towards what is usual. best: of the nearest
-    one, which is not one of the others."""
-    texts = sum(count for _, count in found.background.values())
-    total = sum(mean * count for mean, count in found.background.values())
-    if texts > 1 and texts >= sum(found.chunks.values()):
-        texts, total = texts - 1, total - best
-    return (total + SAMPLE_SURE * unrelated) / (texts + SAMPLE_SURE)
+def _without(sample: Background | None, cosine: float, texts: int) -> Background:
+    """Return the sample without a text, which is part of it where the sample is all that the company has."""
+    if sample is None or sample.texts < 2:
+        return Background(0.0, 0.0, 0)
+    if sample.texts < texts:
+        return sample
+    return Background((sample.mean * sample.texts - cosine) / (sample.texts - 1), sample.deviation, sample.texts - 1)
+
+
+def _moved(sample: Background, usual: Background) -> tuple[float, float]:
+    """Return mean and deviation of a sample, moved towards what is usual; each counts by its number of texts."""
+    total = sample.texts + usual.texts
+    return (
+        (sample.mean * sample.texts + usual.mean * usual.texts) / total,
+        (sample.deviation * sample.texts + usual.deviation * usual.texts) / total,
+    )
 
 
 def _highest(texts: int) -> float:

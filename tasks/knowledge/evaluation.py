@@ -78,7 +78,7 @@ def read_queries(path: Path) -> list[Query]:
     "lang"?}` per line; other fields are ignored. Raises Permanent naming the invalid line."""
     return [
         Query(
-            _text(entry, "id"), _text(entry, "text"), _history(entry), _optional(entry, "transcript_id"),
+            _text(entry, "id"), _text(entry, "text"), history_of(entry), _optional(entry, "transcript_id"),
             tuple(map(str, entry.get("relevant") or ())),
             _optional(entry, "lang") or language.detect(_text(entry, "text")) or "unknown",
         )
@@ -242,7 +242,8 @@ def _optional(entry: Mapping[str, Any], key: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _history(entry: Mapping[str, Any]) -> tuple[ChatLine, ...]:
+def history_of(entry: Mapping[str, Any]) -> tuple[ChatLine, ...]:
+    """Return what was said before a question, oldest first."""
     lines = entry.get("history") or []
     return tuple(
         ChatLine("customer" if line.get("role") in ("user", "customer") else "bot", str(line.get("text") or ""))

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
+from bench.relevance import AGAINST, FOREIGN, OWN, written
 from shared.knowledge import relevance
 from shared.knowledge.relevance import E5, WORDS_ONLY, Asked, Features, combined, features, judge
 from shared.knowledge.words import weighed
-from shared.store.knowledge.passages import Hit, Hits, Word
+from shared.store.knowledge.passages import Background, Hit, Hits, Word
 
-ORDINARY = Features(nearness=0.4, size=2.4, share=0.5, told=0.5, unknown=-0.3, phrases=0.2)
+ORDINARY = Features(nearness=0.4, excess=0.1, size=2.4, share=0.5, told=0.5, unknown=-0.3, phrases=0.2)
 SCALES = [E5.own, E5.foreign, WORDS_ONLY.own]
 UNKNOWN = math.log(1 + (100 + 0.5) / 0.5)
 """What a word tells that none of a hundred chunks has."""
@@ -101,5 +103,50 @@ def test_a_larger_company_needs_more_evidence_up_to_what_was_measured() -> None:
         hits = Hits(hits.words, hits.asked, {"english": chunks}, hits.hits)
         return of_chunk(hits, Asked("refund", "multilingual-e5-small", 0.75)).size
 
-    assert size(12) < size(100) < size(1_000) == size(1_000_000)
+    assert size(1) == size(60) < size(100) < size(1_000) == size(1_000_000)
     assert all(math.isfinite(size(chunks)) for chunks in (0, 1, 2))
+
+
+def with_background(chunks: int, sample: Background) -> Features:
+    hits = found("refund", {"refund": "1"}, cosine=0.9)
+    hits = Hits(hits.words, hits.asked, {"english": chunks}, hits.hits, background={"english": sample})
+    return of_chunk(hits, Asked("refund", "multilingual-e5-small", 0.75))
+
+
+def test_what_all_texts_of_a_company_are_near_to_stands_out_less() -> None:
+    far, near = (with_background(100, Background(mean, 0.02, 64)) for mean in (0.75, 0.85))
+
+    assert near.excess < far.excess
+    assert near.nearness == far.nearness
+
+
+def test_where_cosines_lie_far_apart_chance_explains_a_higher_one() -> None:
+    narrow, wide = (with_background(100, Background(0.8, deviation, 64)) for deviation in (0.01, 0.04))
+
+    assert wide.excess < narrow.excess
+
+
+def test_a_companys_only_text_does_not_count_among_the_others() -> None:
+    alone = with_background(1, Background(0.9, 0.0, 1))
+    of_two = with_background(2, Background((0.9 + 0.75) / 2, 0.02, 2))
+
+    assert alone.excess > 0
+    assert of_two.excess > 0
+
+
+def test_without_a_sample_the_usual_background_counts() -> None:
+    hits = found("refund", {"refund": "1"}, cosine=0.9)
+
+    assert of_chunk(hits, Asked("refund", "multilingual-e5-small", 0.75)).excess == pytest.approx(
+        with_background(100, Background(0.75, 0.02, 64)).excess
+    )
+
+
+def test_the_weights_are_those_that_the_bench_fits() -> None:
+    carried = {"own": (E5.own, OWN), "foreign": (E5.foreign, FOREIGN)}
+
+    for weights, names in carried.values():
+        given = {name for name in Features._fields if getattr(weights, name)}
+        assert given <= set(names)
+        assert all((getattr(weights, name) < 0) == (name in AGAINST) for name in given)
+        assert written(weights) in Path(relevance.__file__).read_text("utf-8")

@@ -26,6 +26,14 @@ class Word(NamedTuple):
     mean_length: float
 
 
+class Background(NamedTuple):
+    """Cosines of a sample of a company's chunks: mean, standard deviation, and how many those are."""
+
+    mean: float
+    deviation: float
+    texts: int
+
+
 class Hit(NamedTuple):
     """A candidate.
 
@@ -52,7 +60,7 @@ class Hits:
     words: by language and lexeme, including those that no chunk has. asked: the question's own words in each language,
     in order. chunks: the company's number of chunks in each language. held: which of the identifiers and marks that
     were asked for a chunk has, by its id. complete: all of the company's documents have their identifiers. background:
-    in each language the mean cosine of a sample of the company's chunks, and how many those are.
+    of a sample of the company's chunks in each language, whatever the filter.
     """
 
     words: Mapping[tuple[str, str], Word]
@@ -61,7 +69,7 @@ class Hits:
     hits: Sequence[Hit]
     held: Mapping[int, frozenset[str]] = field(default_factory=dict)
     complete: bool = True
-    background: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    background: Mapping[str, Background] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ def hits(
         hits=[_hit(found["documents"], *values) for values in found["candidates"]],
         held={chunk_id: frozenset(keys) for chunk_id, keys in held.items()},
         complete=found["complete"],
-        background={language: (mean, texts) for language, mean, texts in found["background"]},
+        background={language: Background(*sample) for language, *sample in found["background"]},
     )
 
 
