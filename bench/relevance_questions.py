@@ -132,7 +132,7 @@ def _seen(conn: Conn, corpus: evaluation.Corpus, asked: Asked, embedder: Remembe
         (meaning.model, meaning.vector), None, search.CANDIDATES,
     )  # fmt: skip
     candidates = weighed(found)
-    scores = rank.scores(candidates, meaning.trust, meaning.baseline)
+    scores = rank.scores(candidates, meaning.trust, meaning.baseline, rank.weights_of(meaning.model))
     best = sorted(candidates, key=lambda each: (-scores[each.chunk_id], each.chunk_id))[:SHOWN]
     judged = relevance.features(found, best, relevance.Asked(bare, meaning.model, meaning.baseline))
     scale = relevance.scale_of(meaning.model)
