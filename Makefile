@@ -31,8 +31,9 @@ bench: setup ## Measure what docs/performance.md has figures of, each section bo
 	PYTHONPATH=. $(PYTHON_BIN)/python -m bench
 
 MINUTES ?= 60
+EVERY ?= 1
 mutate: setup ## Change the pure modules in small ways: which changes do the unit tests miss?
-	$(PYTHON_BIN)/python -m scripts.mutate --minutes $(MINUTES) $(MODULES)
+	$(PYTHON_BIN)/python -m scripts.mutate --minutes $(MINUTES) --every $(EVERY) $(MODULES)
 
 check: setup ## Lint, format, types, and who may import whom
 	$(PYTHON_BIN)/ruff check

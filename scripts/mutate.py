@@ -261,10 +261,11 @@ def copy(modules: Sequence[str]) -> None:
 
 
 def tests_of(modules: Sequence[str]) -> list[str]:
-    """The files of unit tests that import one of the modules, or a package that it is in, also by a helper of the
-    tests."""
+    """The files of unit tests that import one of the modules, a package that it is in or that package's platform, also
+    by a helper of the tests."""
     names = {module.removesuffix(".py").replace("/", ".") for module in modules}
-    wanted = names | {package for name in names for package in _packages_above(name)}
+    packages = {package for name in names for package in _packages_above(name)}
+    wanted = names | packages | {f"{package}.platform" for package in packages}
     files = sorted((ROOT / "tests" / "unit").glob("test_*.py"))
     files = [file for file in files if not any(map(file.match, NOT_RUN)) and wanted & _imported(file)]
     return [str(file.relative_to(ROOT)) for file in files]

@@ -25,6 +25,25 @@ def test_a_test_that_gets_a_module_from_a_helper_of_the_tests_is_run_too() -> No
     assert "tests/unit/test_telegram_groups.py" in mutate.tests_of(["shared/channels/telegram/message.py"])
 
 
+def test_a_test_that_goes_through_a_platform_is_run_for_its_parts() -> None:
+    assert "tests/unit/test_slack_parse.py" in mutate.tests_of(["shared/channels/slack/event.py"])
+
+
+def test_a_sample_is_spread_over_a_module_s_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[object] = []
+    monkeypatch.setattr(mutate.subprocess, "run", lambda command, **_: ran.append(command))
+    monkeypatch.setattr(mutate, "_outcomes", lambda module: {f"{module}{n}": None for n in range(10)})
+    assert mutate.sample(["a", "b"], 4) == ["a2", "a6", "b2", "b6"]
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "x"])
+def test_a_sample_of_each_0th_mutant_is_refused(every: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        mutate.main(["--every", every])
+    assert "--every" in capsys.readouterr().err
+
+
 def test_outcomes_are_counted_by_what_they_mean() -> None:
     outcomes = {"a": 1, "b": 3, "c": 36, "d": -24, "e": 0, "f": 33, "g": None, "h": 0}
     assert score("m", outcomes) == Score("m", killed=4, survived=2, untested=1, untried=1)
