@@ -140,8 +140,7 @@ NOT_RUN = (
 )  # fmt: skip
 
 PYTEST = (
-    # a test of the shared limiter starts a server; mutants are tried by the one without. What holds very long texts to
-    # their time takes longer here, because each call of a mutated function chooses its mutant.
+    # a test of the shared limiter starts a server; very long texts take too long where each call chooses its mutant
     "-k", "not redis] and not linear and not megabyte and not long_texts",
     # collects garbage five times a run, of all that was imported for all the tests: more than half of a mutant's time
     "-p", "no:unraisableexception", "-p", "no:threadexception",
@@ -206,8 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
+    if (number := int(text)) < 1:
         raise ValueError(text)
     return number
 

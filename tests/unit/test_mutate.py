@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from scripts import mutate
@@ -31,7 +33,7 @@ def test_a_test_that_goes_through_a_platform_is_run_for_its_parts() -> None:
 
 def test_a_sample_is_spread_over_a_module_s_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[object] = []
-    monkeypatch.setattr(mutate.subprocess, "run", lambda command, **_: ran.append(command))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: ran.append(command))
     monkeypatch.setattr(mutate, "_outcomes", lambda module: {f"{module}{n}": None for n in range(10)})
     assert mutate.sample(["a", "b"], 4) == ["a2", "a6", "b2", "b6"]
     assert len(ran) == 1
