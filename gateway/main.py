@@ -35,7 +35,7 @@ from gateway.http.timing import timed
 from gateway.webhooks.endpoint import Webhooks
 from gateway.widget import endpoint as widget
 from shared import settings
-from shared.telemetry import logs
+from shared.telemetry import log_files, logs
 from shared.telemetry import metrics as telemetry
 
 log = structlog.get_logger(__name__)
@@ -88,6 +88,7 @@ class Gateway:
     async def _lifespan(self, pages: Starlette) -> AsyncIterator[None]:
         config = self._load()
         logs.configure(config.system.log_level, process="gateway")
+        log_files.follow(settings.log_file())
         edge: Edge = open_edge(config)
         pages.state.edge = edge
         telemetry.configure(config.metrics_folder)

@@ -12,7 +12,7 @@ from celery import signals
 from beat_schedule import schedule
 from shared import settings
 from shared.store.db.redis import connect
-from shared.telemetry import logs
+from shared.telemetry import log_files, logs
 from tasks.app import app
 from workers.ready import say_ready
 
@@ -37,6 +37,7 @@ def phase_of(client: redis.Redis) -> float:
 @signals.setup_logging.connect(weak=False)
 def setup_logging(**_: Any) -> None:
     logs.configure(settings.load().system.log_level, process="beat")
+    log_files.follow(settings.log_file())
 
 
 @app.on_after_finalize.connect(weak=False)  # beat reads its schedule after that

@@ -25,6 +25,7 @@ from tornado.httputil import HTTPServerRequest
 
 from shared import settings
 from shared.settings import Settings
+from shared.telemetry import log_files
 
 USER = "admin"
 STATE_SAVED_EVERY_MS = 60_000
@@ -93,6 +94,7 @@ def build(config: Settings, app: Celery) -> GuardedFlower:
 
 def main() -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    log_files.follow(settings.log_file())
     logging.getLogger("tornado.access").propagate = False
     config = settings.load()
     from tasks.app import app

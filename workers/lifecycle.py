@@ -16,7 +16,7 @@ from shared.resilience.lease_records import LeaseRecords
 from shared.resources import open_resources
 from shared.store.db.metrics import pool_stats
 from shared.store.db.pool import check_connections
-from shared.telemetry import logs, metrics, work
+from shared.telemetry import log_files, logs, metrics, work
 from tasks import context
 from tasks.answers import tasks as answers
 from tasks.answers.leases import Leases
@@ -122,6 +122,7 @@ def connect() -> None:
     @signals.setup_logging.connect(weak=False)
     def setup_logging(**_: Any) -> None:
         logs.configure(settings.load().system.log_level)
+        log_files.follow(settings.log_file())
 
     @signals.worker_init.connect(weak=False)
     def worker_init(sender: Any, **_: Any) -> None:
@@ -140,6 +141,7 @@ def connect() -> None:
     @signals.worker_process_init.connect(weak=False)
     def worker_process_init(**_: Any) -> None:
         # sent in each prefork child, after the fork
+        log_files.follow(settings.log_file())
         config = settings.load()
         faults.configure(config.system.faults, config.system.faults_dir)
         open_process("maintenance", config)

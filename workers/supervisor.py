@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,7 +18,8 @@ import structlog
 
 from shared.embedded.folder import DataFolder
 from shared.embedded.process import ServerProcess, ServiceFailed
-from shared.settings import PROJECT_ROOT, Settings
+from shared.settings import LOG_FILE, PROJECT_ROOT, Settings
+from shared.telemetry import log_files
 from workers import fleet, probe
 from workers.holders import environment_of
 from workers.ready import embedder_of
@@ -92,6 +94,8 @@ class Supervisor:
     config: Settings
     environment: Mapping[str, str]
     children: list[Child] = field(default_factory=list)
+    _day: date = field(default_factory=lambda: datetime.now(UTC).date())
+    """The day of the log files that are written to."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _watcher: threading.Thread | None = None
 
@@ -126,14 +130,31 @@ class Supervisor:
         ready: Callable[[], bool],
         secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> Child:
-        environment = environment_of(name, {**self.environment, **secret_environment(name, self.config), **secrets})
-        process = ServerProcess(
-            name, self.folder.log_file(name), signal.SIGTERM, forced_after_s=self.config.processes.grace_s
-        )
+        output = self._log_of(name)
+        self._set_aside_of_earlier_days(output)
+        values = {**self.environment, **secret_environment(name, self.config), **secrets, LOG_FILE: str(output)}
+        environment = environment_of(name, values)
+        process = ServerProcess(name, output, signal.SIGTERM, forced_after_s=self.config.processes.grace_s)
         child = Child(name, argv, environment, ready, process)
         child.start()
         self.children.append(child)
         return child
+
+    def _log_of(self, name: str) -> Path:
+        return self.folder.subfolder("log") / f"{name}.log"
+
+    def _set_aside_of_earlier_days(self, output: Path) -> None:
+        day = log_files.last_day(output)
+        if day is not None and day < self._day:
+            _set_aside(output, day)
+
+    def _turn_day(self) -> None:
+        """Begin new log files when a new day (UTC) has begun; the processes follow the name."""
+        today = datetime.now(UTC).date()
+        if today != self._day:
+            for child in self.children:
+                _set_aside(self._log_of(child.name), self._day)
+            self._day = today
 
     def _readiness(self, name: str, marker: Path) -> Callable[[], bool]:
         if name == "gateway":
@@ -152,6 +173,7 @@ class Supervisor:
     def _watch(self) -> None:
         """Restart processes that die. Their work is in rows, so a new process continues it."""
         while not self._stopping.wait(WATCH_EVERY_S):
+            self._turn_day()
             for child in self.children:
                 if child.process.alive or self._stopping.is_set():
                     continue
@@ -183,6 +205,13 @@ class Supervisor:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+def _set_aside(output: Path, day: date) -> None:
+    try:
+        log_files.set_aside(output, day)
+    except OSError as e:
+        log.warning("log_not_set_aside", file=output.name, error=type(e).__name__)
 
 
 def flower_answers(config: Settings) -> bool:

@@ -4,12 +4,14 @@ Only processes load settings (`load()`); everything below gets values. A setting
 this folder: `settings.answers.lease_s` is the environment variable LEASE_S, which is the field's alias.
 """
 
+from shared.settings.environment import LOG_FILE as LOG_FILE
 from shared.settings.environment import PROCESS as PROCESS
 from shared.settings.environment import RUN_ENV as RUN_ENV
 from shared.settings.environment import as_text as as_text
 from shared.settings.environment import child_environment as child_environment
 from shared.settings.environment import given_folders as given_folders
 from shared.settings.environment import load as load
+from shared.settings.environment import log_file as log_file
 from shared.settings.environment import of_running_system as of_running_system
 from shared.settings.environment import only_environment as only_environment
 from shared.settings.environment import warnings as warnings

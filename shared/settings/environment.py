@@ -25,6 +25,8 @@ from shared.settings.words import in_words
 
 RUN_ENV = "run.env"
 PROCESS = "SWITCHBOARD_PROCESS"
+LOG_FILE = "SWITCHBOARD_LOG_FILE"
+"""The file of a process' output, from whoever started it."""
 """The environment variable by which a process of the fleet knows that its environment is all it may read."""
 
 
@@ -92,6 +94,12 @@ def as_text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return "" if value is None else str(value)
+
+
+def log_file() -> Path | None:
+    """The file of this process' output, which whoever started it may rename; None where nobody has said."""
+    name = os.environ.get(LOG_FILE)
+    return Path(name) if name else None
 
 
 def given_folders(config: Settings) -> dict[str, str]:
