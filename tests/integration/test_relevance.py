@@ -13,8 +13,12 @@ from shared.knowledge import e5, search
 from shared.knowledge.e5 import LocalE5
 from shared.settings.answers import AnswersSettings
 from shared.store.db.pool import set_companies
-from tasks.knowledge import evaluation
+from shared.triage import texts
+from tasks.knowledge import evaluation, index
 from tasks.knowledge.evaluation import Row
+from tests.factories import make_bot
+from tests.integration.said_and_answered import bot_said, steps
+from tests.integration.station import Station
 
 DATA = Path(__file__).parents[1] / "contract" / "relevance"
 THRESHOLD = AnswersSettings.model_fields["relevance_threshold"].default
@@ -75,3 +79,33 @@ def test_a_question_in_another_language_is_answered_by_its_meaning(owner: psycop
 
     assert answered(owner, company_id, full) >= 0.85 * len(full)
     assert answered(owner, company_id, elsewhere) <= 0.2 * len(elsewhere)
+
+
+@pytest.fixture
+def german_shop(database: Database, redis_url: str) -> Iterator[Station]:
+    """A worker with the local model and the default threshold, whose model for answers is down."""
+    station = Station(database, redis_url, RELEVANCE_THRESHOLD=THRESHOLD)
+    station.r.embedder = LocalE5()
+    station.model.status = 400
+    yield station
+    station.close()
+
+
+def test_a_reply_answers_a_polite_question_and_offers_a_person_for_another_subject(german_shop: Station) -> None:
+    station, bot = german_shop, make_bot(german_shop.inbox.server.admin_url)
+    rows, [question, *_], _, elsewhere = read("de")
+    with station.r.db.transaction(bot.company_id) as conn:
+        for row in rows:
+            search.add(conn, bot.company_id, source=row.id, title=row.title, text=row.text, language=None)
+    while station.index() is index.Result.INDEXED:
+        pass
+
+    station.receive(bot, f"Hallo, ich hätte da eine Frage: {question} Vielen Dank und viele Grüße", chat=1)
+    station.receive(bot, elsewhere[3], chat=2)
+    station.answer()
+    station.answer()
+
+    assert steps(station) == [("passages", "model_unavailable"), ("unknown", "nothing_relevant")]
+    answer, offer = bot_said(station)
+    assert "innerhalb von 30 Tagen zurückgeben" in answer
+    assert offer == texts.default("unknown", "de")
