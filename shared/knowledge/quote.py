@@ -198,5 +198,5 @@ def _of_text(lines: Sequence[str]) -> Iterator[_Statement]:
 
 def _bare(text: str) -> str:
     """On one line, without marks of Markdown and footnotes."""
-    plain = re.sub(r"\s+", " ", without_marks(text)).strip().lstrip("#>*-•").strip()
+    plain = " ".join(without_marks(text).split()).lstrip("#>*-•").strip()
     return plain.replace("**", "").replace("`", "").replace("\\|", "|")
