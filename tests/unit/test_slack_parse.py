@@ -361,3 +361,33 @@ def test_a_file_that_is_gone_cannot_be_read() -> None:
     assert [(a.type, a.id) for a in event.attachments] == [
         ("unsupported", "F1"), ("unsupported", "F2"), ("image", "F0MAP"),
     ]  # fmt: skip
+
+
+# ------------------------------------------------------------------ values
+
+
+@pytest.mark.parametrize(("kind", "status"), [("member_joined_channel", "joined"), ("member_left_channel", "left")])
+def test_who_comes_and_who_goes_is_told_apart(kind: str, status: str) -> None:
+    found = event_of({"type": kind, "user": "U0ADA", "channel": "C0BOATS"})
+    assert (found.kind, found.reason, found.status, found.chat) == ("other", "membership", status, "C0BOATS")
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "name"),
+    [
+        ({"mimetype": "image/png", "name": "a.png", "title": "A"}, "image", "a.png"),
+        ({"mimetype": "text/plain", "title": "Notes"}, "file", "Notes"),
+        ({"title": "x" * 300}, "file", "x" * 255),
+        ({"mode": "tombstone", "mimetype": "image/png"}, "unsupported", None),
+        ({"mode": "hidden_by_limit"}, "unsupported", None),
+    ],
+)
+def test_a_file_has_its_kind_and_its_name_or_else_its_title(file: dict[str, Any], kind: str, name: str | None) -> None:
+    [found] = event_of(slack.message(files=[file])).attachments
+    assert (found.type, found.name) == (kind, name)
+
+
+@pytest.mark.parametrize(("size", "size_bytes"), [(0, 0), (7, 7), (2**63 - 1, 2**63 - 1), (2**63, None), (-1, None)])
+def test_a_file_s_size_is_kept_where_it_can_be_one(size: int, size_bytes: int | None) -> None:
+    [found] = event_of(slack.message(files=[{"size": size}])).attachments
+    assert found.size_bytes == size_bytes

@@ -281,3 +281,27 @@ def test_ten_attempts_take_75_hours() -> None:
     assert patience.attempts_max == len(patience.waits_s) + 1 == 10
     assert 75 * 3600 < sum(patience.waits_s) < 76 * 3600
     assert patience.expires_after_s > 1.1 * sum(patience.waits_s)
+
+
+# ------------------------------------------------------------------ values
+
+
+def _read(**data: Any) -> InboundEvent:
+    [event] = STANDARD.parse({"type": "message.received", "data": data}, Me())
+    return event
+
+
+@pytest.mark.parametrize("conversation", ["c-1", {"id": "c-1"}])
+def test_a_conversation_is_named_by_its_id_or_as_an_object(conversation: object) -> None:
+    found = _read(id="m-1", conversation=conversation, text="hi")
+    assert (found.chat, found.sender) == ("c-1", "c-1")
+    found = _read(id="m-1", conversation=conversation, sender={"id": "ada"}, text="hi")
+    assert (found.chat, found.sender) == ("c-1", "ada")
+
+
+@pytest.mark.parametrize(("size", "size_bytes"), [(0, 0), (7, 7), (2**63 - 1, 2**63 - 1), (2**63, None), (-1, None)])
+def test_an_attachment_of_no_kind_is_a_file_and_its_size_is_kept_where_it_can_be_one(
+    size: int, size_bytes: int | None
+) -> None:
+    [found] = _read(id="m-1", sender="ada", attachments=[{"size": size}]).attachments
+    assert (found.type, found.size_bytes) == ("file", size_bytes)
