@@ -271,3 +271,29 @@ def test_what_the_platform_does_to_a_page_that_broke_its_rules_is_said_by_its_wo
     item = {"recipient": {"id": "1"}, "timestamp": 1_760_000_000_000, "policy_enforcement": {"action": action}}
     [event] = meta_webhook.parse({"object": "page", "entry": [{"id": "1", "messaging": [item]}]}, Me())
     assert (event.kind, event.reason, event.meaning) == ("account", "policy_enforcement", word)
+
+
+# ------------------------------------------------------------------ values
+
+
+@pytest.mark.parametrize(
+    ("value", "external_id", "sent_at"),
+    [
+        ({"comment_id": "c-1", "id": "i-1", "created_time": 1_760_000_000}, "c-1", 1_760_000_000),
+        ({"id": "i-1", "post_id": "p-1"}, "i-1", None),
+        ({"post_id": "p-1"}, "p-1", None),
+        ({}, None, None),
+    ],
+)
+def test_what_happens_on_a_page_has_its_own_id_and_time_or_the_entry_s(
+    value: dict[str, Any], external_id: str | None, sent_at: int | None
+) -> None:
+    [event] = parse(change("feed", value))
+    assert event.external_id == external_id
+    assert event.sent_at == read_time(sent_at if sent_at is not None else AT_MS + 50)
+
+
+def test_a_parent_is_what_a_comment_replies_to_unless_it_is_the_post() -> None:
+    for parent, reply_to in (("9_0", "9_0"), ("700100_9", None)):
+        [event] = parse(change("feed", {"item": "comment", "parent_id": parent, "post_id": "700100_9"}))
+        assert event.reply_to == reply_to

@@ -174,3 +174,17 @@ def test_every_kind_is_ordered_by_its_chat_or_its_person(kind: str) -> None:
 @pytest.mark.parametrize("body", [{}, {"message": []}, {"message": {"chat": {"id": [1]}}}, {"x": {"chat": {"id": 1}}}])
 def test_an_unknown_chat_has_no_order(body: dict[str, Any]) -> None:
     assert TELEGRAM.shard_key(body) == ""
+
+
+def test_who_pressed_a_button_is_named_in_full_and_speaks_what_the_device_speaks() -> None:
+    ada = {"id": 4401, "first_name": "Ada", "last_name": "Byron", "username": "ada", "language_code": "pt-br"}
+    event = only(update("callback_query", {"id": "cb-9", "from": ada, "data": "x"}))
+    assert (event.sender_name, event.language) == ("Ada Byron", "pt")
+    nameless = {"id": 4401, "username": "ada"}
+    event = only(update("callback_query", {"id": "cb-9", "from": nameless, "data": "x"}))
+    assert (event.sender_name, event.language) == ("ada", None)
+
+
+def test_a_message_is_in_the_language_of_its_sender_s_device() -> None:
+    ada = {"id": 4401, "first_name": "Ada", "language_code": "pt-br"}
+    assert only(update("message", message(**{"from": ada}))).language == "pt"

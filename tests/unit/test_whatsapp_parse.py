@@ -315,3 +315,30 @@ def test_one_chats_events_stand_in_one_shard(name: str) -> None:
 def test_more_than_a_thousand_events_are_refused_as_one() -> None:
     events = WHATSAPP.parse(messages(*(message(id=f"wamid.{n}") for n in range(1500))), ME)
     assert (len(events), events[-1].reason) == (1000, "too_many_events")
+
+
+# ------------------------------------------------------------------ values
+
+
+def test_a_message_of_contacts_without_any_is_one_of_contacts() -> None:
+    [found] = one(messages(message("contacts", []))).attachments
+    assert (found.type, found.name) == ("contacts", None)
+
+
+@pytest.mark.parametrize(
+    ("file", "url"),
+    [
+        ({"url": "https://h.example/a", "link": "https://h.example/b"}, "https://h.example/a"),
+        ({"link": "https://h.example/b"}, "https://h.example/b"),
+        ({"url": "u" * 3_000}, "u" * 2_048),
+        ({}, None),
+    ],
+)
+def test_a_file_s_address_is_its_url_or_else_its_link(file: dict[str, Any], url: str | None) -> None:
+    [found] = one(messages(message("image", {"id": "31337", **file}))).attachments
+    assert (found.id, found.url) == ("31337", url)
+
+
+@pytest.mark.parametrize("name", ["id", "message_id"])
+def test_what_a_message_answers_is_named_in_two_ways(name: str) -> None:
+    assert one(messages(message(context={name: "wamid.OLD="}))).reply_to == "wamid.OLD="

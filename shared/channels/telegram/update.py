@@ -201,6 +201,7 @@ def _callback(update: Update, me: Me) -> list[InboundEvent]:
         text=pressed,
         reply_to=_message_id(carrier),
         sender_name=called(person.get("first_name"), person.get("last_name")) or called(person.get("username")),
+        language=language(person.get("language_code")),
     )
     return [event]
 
