@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from shared.knowledge.identifier_words import ARTICLES, CASES, SMALL, UNITS
+from shared.knowledge.identifier_words import ARTICLES, CASES, PERIODS, SMALL, UNITS
 from shared.knowledge.identifiers import (
     CODE,
     DIGIT,
@@ -22,7 +22,10 @@ from shared.knowledge.identifiers import (
     emails,
     is_code,
     is_error_before,
+    is_slashed,
+    is_small,
     is_year,
+    is_year_text,
     named_key,
     numbers_of,
     pieces,
@@ -30,6 +33,8 @@ from shared.knowledge.identifiers import (
     shortened,
     version_of,
 )
+from shared.triage import own_case
+from shared.triage.own_case_words import CONNECTORS
 
 READINGS_MAX = 40
 """Of a question; each is a few look-ups in an index."""
@@ -43,6 +48,10 @@ RARE = 8
 FIGURE_WORDS = 3
 """So many words beside a figure at most."""
 _VERBS_BEFORE = frozenset(("to", "i", "we", "you", "can", "could", "please", "and", "would"))
+_GIVING = CONNECTORS | frozenset(
+    "it s its that this the here es sie hier lautet ist es la el c est è é to jest".split()
+)
+"""Before a number that is given: "It's AB-12345"."""
 _MONEY = "$€£¥₹₽₩₺₴"
 
 
@@ -115,10 +124,11 @@ def asked(question: str) -> Asked:
         return NOTHING
     all_pieces = _parted(pieces(text))
     said_little = sum(p.is_word and p.text.lower() not in SMALL for p in all_pieces) <= FIGURE_WORDS
+    own = own_case.judge(text) is not None
     readings = [Reading(email, -1 - n, -1 - n, (f"@{email.lower()}",), EXACT) for n, email in enumerate(emails(text))]
     for place, piece in enumerate(all_pieces):
         if piece.has_digits:
-            readings += _readings(text, all_pieces, place, said_little=said_little)
+            readings += _readings(text, all_pieces, place, said_little=said_little, own=own)
         if len(readings) > READINGS_MAX:
             break
     return Asked(tuple(readings[:READINGS_MAX]))
@@ -197,10 +207,11 @@ def _parted(all_pieces: Sequence[Piece]) -> list[Piece]:
     return parted
 
 
-def _readings(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: bool) -> list[Reading]:
+def _readings(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: bool, own: bool) -> list[Reading]:
+    """own: the question is about the asker's own case, so that a number it gives is that case's."""
     piece = all_pieces[place]
-    found = _loose(text, all_pieces, place, said_little=said_little)
-    of_case = _of_case(all_pieces, place)
+    found = _loose(text, all_pieces, place, said_little=said_little, own=own)
+    of_case = _of_case(all_pieces, place) or (own and _gives_case(all_pieces, place))
     if piece.is_integer:
         return found + _number(text, all_pieces, place, of_case=of_case, said_little=said_little)
     if numbers := numbers_of(piece):
@@ -210,7 +221,9 @@ def _readings(text: str, all_pieces: Sequence[Piece], place: int, *, said_little
         return [*found, Reading(piece.text, place, place, (f"v{version}",), EXACT, mark=VERSION)]
     whole, *shorter = shortened(piece)
     keys = (f"={whole}", f"^{whole}", *(f"={short}" for short in shorter), *(f"^{short}" for short in shorter))
-    code = is_code(piece)
+    if whole.isdigit():
+        keys = (*keys, f"#{whole}")
+    code = is_code(piece) or is_slashed(piece)
     sought = code and not of_case
     strength = EXACT if code else NAMED
     found.append(Reading(piece.text, place, place, keys, strength, sought, CODE if sought else ""))
@@ -254,9 +267,10 @@ def _of(text: str, place: int, keys: tuple[str, ...], strength: float, *, sought
     return Reading(text, place, place, keys, strength, sought, CODE if sought else "")
 
 
-def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: bool) -> list[Reading]:
+def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: bool, own: bool) -> list[Reading]:
     """The readings of a code that is written with spaces, whose first digits are in this piece."""
     found: list[Reading] = []
+    shouted = _is_shouted(all_pieces)
     for first in range(max(place - 2, 0), place + 1):
         if any(all_pieces[at].has_digits for at in range(first, place)):
             continue
@@ -264,7 +278,9 @@ def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: b
             run = all_pieces[first : last + 1]
             if last > first and not (_hangs(run[-1]) and run[-1].gap in (" ", "-", " - ")):
                 break
-            if last == first or not all(map(_hangs, run)) or not (run[0].is_word or all(p.is_integer for p in run)):
+            if last == first or not (_hangs(run[0]) or (last == place == first + 1 and _begins(*run, shouted=shouted))):
+                continue
+            if not all(map(_hangs, run[1:])) or not (run[0].is_word or all(p.is_integer for p in run)):
                 continue
             joined = "".join(piece.joined for piece in run)
             beginning = not (last + 1 < len(all_pieces) and _may_end(all_pieces[last + 1]))
@@ -279,7 +295,8 @@ def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: b
                     Reading(_from(text, all_pieces, first, last), first, last, (*keys[:1], *figures), strength)
                 )
                 continue
-            sought = _looks_sought(run) and not _of_case(all_pieces, first)
+            of_case = _of_case(all_pieces, first + 1) or (own and _gives_case(all_pieces, first))
+            sought = _looks_sought(run) and not of_case
             found.append(
                 Reading(_from(text, all_pieces, first, last), first, last, keys, EXACT, sought, CODE if sought else "")
             )
@@ -289,10 +306,26 @@ def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: b
 def _hangs(piece: Piece) -> bool:
     """Whether a piece can be a part of a code that is written with spaces."""
     if piece.has_digits:
-        return piece.is_integer or not (numbers_of(piece) or version_of(piece))
+        if piece.is_integer or (piece.marks == (".",) and len(piece.parts[0]) >= 4):  # ET 5003.1
+            return True
+        return not (numbers_of(piece) or version_of(piece))
     if len(piece.text) == 1:
         return True
     return len(piece.text) <= (LOOSE_LETTERS if piece.text.isupper() else 3) and not _is_small(piece)
+
+
+def _begins(word: Piece, number: Piece, *, shouted: bool) -> bool:
+    """Whether a small word begins a code by being written in capitals before a number: "the ET 5003/1". shouted: the
+    question has all its words in capitals, so that they say nothing of one."""
+    name = word.text.lower()
+    if not (word.is_word and word.text.isupper() and len(name) <= LOOSE_LETTERS) or name in ARTICLES or name in CASES:
+        return False
+    return is_slashed(number) or (number.digits >= 3 and name not in UNITS and not shouted)
+
+
+def _is_shouted(all_pieces: Sequence[Piece]) -> bool:
+    words = [piece.text for piece in all_pieces if piece.is_word and len(piece.text) > 1]
+    return len(words) > 1 and all(word.isupper() for word in words)
 
 
 def _may_end(piece: Piece) -> bool:
@@ -303,8 +336,7 @@ def _may_end(piece: Piece) -> bool:
 
 def _is_small(piece: Piece) -> bool:
     """Whether it is a word or a unit that belongs to no code."""
-    name = piece.text.lower()
-    return len(name) > 1 and piece.is_word and (name in SMALL or name in UNITS)
+    return len(piece.text) > 1 and piece.is_word and is_small(piece.text.lower())
 
 
 def _looks_sought(run: Sequence[Piece]) -> bool:
@@ -313,8 +345,12 @@ def _looks_sought(run: Sequence[Piece]) -> bool:
     digits = [piece for piece in run if piece.has_digits]
     if len(digits) != 1 or digits[0].digits < 3 or not run[0].is_word or is_year(digits[0]):
         return False
-    if not digits[0].is_integer:
-        return False
+    number = digits[0]
+    if not number.is_integer:
+        if numbers_of(number) or "." in number.marks or "," in number.marks or is_year_text(number.parts[0]):
+            return False
+        if run[0].text.lower() in PERIODS or len(number.parts[0]) < 3:
+            return False
     capitals = all(piece.text.isupper() for piece in words)
     if len(run) == 2:
         return capitals and len(run[0].text) <= LOOSE_LETTERS
@@ -364,4 +400,20 @@ def _of_case(all_pieces: Sequence[Piece], place: int) -> bool:
         if word in CASES:
             verb = back and word in ("order", "ticket", "book") and back == place - 1
             return not (verb and all_pieces[back - 1].text.lower() in _VERBS_BEFORE)
+    return False
+
+
+def _gives_case(all_pieces: Sequence[Piece], place: int) -> bool:
+    """Whether a question about the asker's own case gives that case's number here: a bare number that nobody calls an
+    article's ("Where's my order? I paid. #10023841"), or a code of which the sentence says no more than that it is
+    one ("It's AB-12345")."""
+    piece = all_pieces[place]
+    words = [all_pieces[back].text.lower() for back in range(max(place - 2, 0), place)]
+    if piece.is_integer:
+        return not any(word in ARTICLES and word not in CONNECTORS for word in words)
+    for back in range(place, max(place - 5, -1), -1):
+        if not back or any(mark in all_pieces[back].gap for mark in ".?!;\n"):
+            return True
+        if all_pieces[back - 1].text.lower() not in _GIVING:
+            return False
     return False

@@ -8,6 +8,7 @@ A key begins with its kind:
 | `=AX3306B` | AX-3306-B in a document | AX3306B, ax 3306 b, AX-3306-B |
 | `^AX3306` | the same: its beginning up to a separator | AX-3306 |
 | `#3306` | the same: the digits of a code | "the 3306", "error 3306" |
+| `#50031` | ET 5003/1: its digits with their separators | 5003/1, 5003-1 |
 | `v2.10.3` | v2.10.3 | 2.10.3, and not 2.1.03 |
 | `n1500`, `n218.5` | 1,500 and 218,50 | 1500, 1.500, 218.50 |
 | `~spindle 123` | spindle 123 | a word and the number behind it |
@@ -24,7 +25,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.knowledge.identifier_words import ERRORS, ERRORS_WIDE, PERIODS, SMALL, UNITS
+from shared.knowledge.identifier_words import ARTICLES, ERRORS, ERRORS_WIDE, PERIODS, SMALL, UNITS
 
 READ_CHARS = 4_096
 """Of a text; a chunk is shorter."""
@@ -169,7 +170,7 @@ def _of_code(piece: Piece) -> Iterator[str]:
     yield from (f"={part}" for part in shortened(piece))
     yield from (f"^{begun}" for begun in _beginnings(piece))
     if not piece.joined.isdigit():
-        yield from (f"#{part}" for part in piece.parts if part.isdigit() and len(part) >= 3)
+        yield from (f"#{digits}" for digits in _digits_of(piece))
     if is_code(piece):
         yield CODE
     if "/" in piece.marks:
@@ -190,16 +191,63 @@ def _apart(all_pieces: Sequence[Piece], place: int) -> Iterator[str]:
         return
     name = before.text.lower()
     capitals = before.text.isupper() and len(before.text) <= LOOSE_LETTERS
-    if capitals and name not in SMALL and name not in UNITS:
+    if capitals and (not is_small(name) or (piece.digits >= 3 and name not in ARTICLES)):
         yield f"={before.joined}{piece.joined}"
+        yield from (f"^{begun}" for begun in _beginnings(joined_piece(before, piece)))
         if after is not None and after.is_word and after.text.isupper() and len(after.text) <= 2:
             yield f"={before.joined}{piece.joined}{after.joined}"
             yield f"^{before.joined}{piece.joined}"
-        if piece.digits >= 3:
+        if piece.digits >= 3 and (not is_small(name) or is_slashed(piece) or _stands_out(all_pieces, place)):
             yield CODE
-            yield f"#{piece.joined}"
+            yield from (f"#{digits}" for digits in dict.fromkeys((piece.joined, *_digits_of(piece))))
     if len(name) >= 3 and piece.is_integer and name not in SMALL and name not in UNITS and len(piece.text) <= 6:
         yield named_key(name, piece.text)
+
+
+def joined_piece(before: Piece, piece: Piece) -> Piece:
+    """Letters and the digits behind them as one piece."""
+    text = f"{before.text} {piece.text}"
+    return Piece(text, before.begin, (*before.parts, *piece.parts), (*before.marks, " ", *piece.marks), before.gap)
+
+
+def is_small(name: str) -> bool:
+    """Whether it is a word or a unit of which no code is made, unless it is written like one. name: in small letters."""
+    return name in SMALL or name in UNITS
+
+
+def _stands_out(all_pieces: Sequence[Piece], place: int) -> bool:
+    """Whether the capitals before a number are more than a word of a text in capitals, or of an amount: "the ET 5003",
+    and neither "OPEN ON 3000 DAYS" nor "AB 1000 EUR"."""
+    before = all_pieces[place - 1]
+    if before.text.lower() in UNITS:
+        return False
+    if place + 1 < len(all_pieces) and all_pieces[place + 1].text.lower() in UNITS:
+        return False
+    words = [all_pieces[at].text for at in (place - 2, place + 1) if 0 <= at < len(all_pieces)]
+    return not any(len(word) > 1 and word.isalpha() and word.isupper() for word in words)
+
+
+def _digits_of(piece: Piece) -> Iterator[str]:
+    """The digits of a code that somebody calls it by: each longer run, and runs that a hyphen or a slash joins."""
+    parts, marks = piece.parts, ("", *piece.marks)
+    run = ""
+    for part, mark in zip(parts, marks, strict=True):
+        if not part[0].isdigit():
+            run = ""
+            continue
+        run = run + part if run and mark in _INSIDE else part
+        if len(part) >= 3:
+            yield part
+        if len(run) > len(part) and len(run) >= 5:
+            yield run
+
+
+def is_slashed(piece: Piece) -> bool:
+    """Whether it is digits, a slash and one to three digits more that are no date, no fraction and no season: 5003/1."""
+    parts = piece.parts
+    if len(parts) != 2 or piece.marks != ("/",) or not (parts[0].isdigit() and parts[1].isdigit()):
+        return False
+    return len(parts[0]) >= 4 and not parts[0].startswith("0") and len(parts[1]) <= 3 and not is_year_text(parts[0])
 
 
 def named_key(word: str, number: str) -> str:

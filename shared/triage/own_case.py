@@ -148,7 +148,10 @@ def _by_words(roles: Mapping[str, Sequence[int]], words: Sequence[str], *, manne
         return "reference"
     if mine and acts and _short_number(words):
         return "reference"
-    return "status" if mine and (status or acts) else None
+    # a long number in the same message is the case's, wherever it stands: "Where's my order? It's #10023841"
+    if mine and (status or acts):
+        return "reference" if any(word.isdecimal() and len(word) >= SURE_DIGITS for word in words) else "status"
+    return None
 
 
 def _numbered(words: Sequence[str], case: int, *, sure: bool) -> bool:

@@ -21,6 +21,7 @@ from tasks.operations.jobs import Work
 from tests.factories import settings_for
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "documents"
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 PARTS = """
 # Pumps
 The pump KX-5510/C replaces the older KX-5500 and costs 318.50.
@@ -159,6 +160,26 @@ def test_documents_of_before_get_their_identifiers_once(
     assert (done.rows, done.next, again.rows) == (2, None, 0)
     set_companies(conn, (acme,))
     assert {passage.title for passage in search(conn, acme, "kx 5510")[:2]} == {"Parts > Pumps"}
+
+
+def test_a_migration_has_the_identifiers_of_all_documents_found_again(
+    database: Database, acme: int, conn: Conn, redis_url: str
+) -> None:
+    add(conn, acme, source="parts", title="Parts", text="The nozzle ET 5003/1 costs 12.00.")
+    conn.execute("DELETE FROM chunk_identifiers WHERE company_id = %s", (acme,))  # keys of other rules
+    conn.commit()
+    with (
+        psycopg.connect(database.url, autocommit=True) as app,
+        psycopg.connect(database.admin_url, autocommit=True) as owner,
+    ):
+        work = Work(app, settings_for(database, redis_url), SystemClock())
+        assert FIND_IDENTIFIERS.batch(work, None).rows == 0
+        owner.execute((MIGRATIONS / "0021_identifiers_again.sql").read_bytes())
+        assert FIND_IDENTIFIERS.batch(work, None).rows == 1
+    set_companies(conn, (acme,))
+    for question in ("Haben Sie ET5003/1?", "Price of ET-5003-1"):
+        [passage] = search(conn, acme, question)
+        assert passage.identifiers
 
 
 def test_a_document_that_is_replaced_has_the_new_ones_only(conn: Conn, acme: int) -> None:

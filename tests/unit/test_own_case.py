@@ -17,6 +17,8 @@ from shared.triage.own_case_words import WORDS
     [
         "Where is my order 10023841?",
         "cancel my subscription for account 55",
+        "Where's my order? It's #10023841 and I'm really annoyed",
+        "Wo bleibt mein Paket? Die Nummer lautet 10023841.",
         "Wo ist meine Bestellung 10023841?",
         "order 10023841 hasn't arrived",
         "¿Dónde está mi pedido 10023841?",
