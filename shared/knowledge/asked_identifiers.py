@@ -33,8 +33,8 @@ from shared.knowledge.identifiers import (
     shortened,
     version_of,
 )
+from shared.knowledge.told_numbers import article_before, behind_of, gives_case, is_amount, is_of_case
 from shared.triage import own_case
-from shared.triage.own_case_words import CONNECTORS
 
 READINGS_MAX = 40
 """Of a question; each is a few look-ups in an index."""
@@ -47,12 +47,6 @@ RARE = 8
 """In more chunks than this a name or a figure is no evidence."""
 FIGURE_WORDS = 3
 """So many words beside a figure at most."""
-_VERBS_BEFORE = frozenset(("to", "i", "we", "you", "can", "could", "please", "and", "would"))
-_GIVING = CONNECTORS | frozenset(
-    "it s its that this the here es sie hier lautet ist es la el c est è é to jest".split()
-)
-"""Before a number that is given: "It's AB-12345"."""
-_MONEY = "$€£¥₹₽₩₺₴"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +205,7 @@ def _readings(text: str, all_pieces: Sequence[Piece], place: int, *, said_little
     """own: the question is about the asker's own case, so that a number it gives is that case's."""
     piece = all_pieces[place]
     found = _loose(text, all_pieces, place, said_little=said_little, own=own)
-    of_case = _of_case(all_pieces, place) or (own and _gives_case(all_pieces, place))
+    of_case = is_of_case(all_pieces, place) or (own and gives_case(all_pieces, place))
     if piece.is_integer:
         return found + _number(text, all_pieces, place, of_case=of_case, said_little=said_little)
     if numbers := numbers_of(piece):
@@ -238,27 +232,27 @@ def _number(
     digits, number = piece.text, numbers_of(piece)[0]
     plainly = (f"n{number}", f"={digits}")
     before = all_pieces[place - 1].text.lower() if place else ""
-    behind = _behind(text, all_pieces, place)
+    behind = behind_of(text, all_pieces, place)
     if piece.gap.endswith("#"):
         sought = not of_case and len(digits) >= 3
         return [_of(f"#{digits}", place, (*plainly, f"#{digits}"), EXACT, sought=sought)]
-    if 2 <= len(digits) <= 6 and not _is_amount(piece, behind) and is_error_before(all_pieces, place):
+    if 2 <= len(digits) <= 6 and not is_amount(piece, behind) and is_error_before(all_pieces, place):
         keys = (f"={''.join(('E', digits))}", f"=ERR{digits}", f"=F{digits}", f"={digits}", f"#{digits}")
         return [_of(_from(text, all_pieces, max(place - 1, 0), place), place, keys, EXACT, sought=True)]
     if of_case:
         return [_of(digits, place, plainly, DIGITS)] if len(digits) >= 4 else []
-    if len(digits) >= 3 and not _is_amount(piece, behind) and _article_before(all_pieces, place):
+    if len(digits) >= 3 and not is_amount(piece, behind) and article_before(all_pieces, place):
         return [_of(digits, place, (*plainly, f"#{digits}"), EXACT, sought=not is_year(piece))]
     found = []
-    is_amount = _is_amount(piece, behind)
+    amount = is_amount(piece, behind)
     if before and len(before) >= 3 and piece.gap == " " and before not in SMALL and before not in UNITS:
         name = all_pieces[place - 1].text
         found.append(Reading(f"{name} {digits}", place - 1, place, (named_key(name, digits),), NAMED))
     if len(digits) >= 6:
         found.append(_of(digits, place, plainly, DIGITS))
-    elif len(digits) >= 4 and not (is_year(piece) or is_amount or _begins_code(all_pieces, place)):
+    elif len(digits) >= 4 and not (is_year(piece) or amount or _begins_code(all_pieces, place)):
         found.append(_of(digits, place, (f"#{digits}",), DIGITS))
-    if said_little and len(digits) >= 3 and (len(all_pieces) <= 2 or not found or is_amount):
+    if said_little and len(digits) >= 3 and (len(all_pieces) <= 2 or not found or amount):
         found.append(_of(digits, place, plainly, FIGURE))
     return found
 
@@ -295,7 +289,7 @@ def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: b
                     Reading(_from(text, all_pieces, first, last), first, last, (*keys[:1], *figures), strength)
                 )
                 continue
-            of_case = _of_case(all_pieces, first + 1) or (own and _gives_case(all_pieces, first))
+            of_case = is_of_case(all_pieces, first + 1) or (own and gives_case(all_pieces, first))
             sought = _looks_sought(run) and not of_case
             found.append(
                 Reading(_from(text, all_pieces, first, last), first, last, keys, EXACT, sought, CODE if sought else "")
@@ -367,53 +361,3 @@ def _begins_code(all_pieces: Sequence[Piece], place: int) -> bool:
 
 def _from(text: str, all_pieces: Sequence[Piece], first: int, last: int) -> str:
     return " ".join(text[all_pieces[first].begin : all_pieces[last].begin + len(all_pieces[last].text)].split())
-
-
-def _behind(text: str, all_pieces: Sequence[Piece], place: int) -> str:
-    """What stands behind a piece: a sign that is written to it, or the next word."""
-    end = all_pieces[place].begin + len(all_pieces[place].text)
-    sign = text[end : end + 2].strip()[:1]
-    if sign and (sign in _MONEY or sign in "%°"):
-        return sign
-    after = all_pieces[place + 1] if place + 1 < len(all_pieces) else None
-    return after.text.lower() if after is not None and after.gap == " " and after.text.lower() not in SMALL else ""
-
-
-def _is_amount(piece: Piece, behind: str) -> bool:
-    return behind in UNITS or (bool(behind) and behind in f"{_MONEY}%°") or piece.gap.strip()[-1:] in tuple(_MONEY)
-
-
-def _article_before(all_pieces: Sequence[Piece], place: int) -> bool:
-    return any(
-        all_pieces[back].text.lower() in ARTICLES
-        for back in range(max(place - 2, 0), place)
-        if all(p.gap.strip(" .:°º") == "" for p in all_pieces[back + 1 : place + 1])
-    )
-
-
-def _of_case(all_pieces: Sequence[Piece], place: int) -> bool:
-    """Whether a number or a code is the asker's own: of an order, an invoice, a customer."""
-    for back in range(place - 1, max(place - 4, -1), -1):
-        word = all_pieces[back].text.lower()
-        if any(mark in all_pieces[back + 1].gap for mark in ".?!;\n") and word not in ("no", "nr"):
-            return False
-        if word in CASES:
-            verb = back and word in ("order", "ticket", "book") and back == place - 1
-            return not (verb and all_pieces[back - 1].text.lower() in _VERBS_BEFORE)
-    return False
-
-
-def _gives_case(all_pieces: Sequence[Piece], place: int) -> bool:
-    """Whether a question about the asker's own case gives that case's number here: a bare number that nobody calls an
-    article's ("Where's my order? I paid. #10023841"), or a code of which the sentence says no more than that it is
-    one ("It's AB-12345")."""
-    piece = all_pieces[place]
-    words = [all_pieces[back].text.lower() for back in range(max(place - 2, 0), place)]
-    if piece.is_integer:
-        return not any(word in ARTICLES and word not in CONNECTORS for word in words)
-    for back in range(place, max(place - 5, -1), -1):
-        if not back or any(mark in all_pieces[back].gap for mark in ".?!;\n"):
-            return True
-        if all_pieces[back - 1].text.lower() not in _GIVING:
-            return False
-    return False

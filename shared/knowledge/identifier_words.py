@@ -59,7 +59,8 @@ _CASES = """
     prenotazione reservering rezerwacja бронь rezervasyon ticket tickets vorgang vorgangsnummer case claim account
     konto kontonummer kundennummer customer kunde client cliente klant klient клиент hesap akun policy police
     contract vertrag vertragsnummer serial seriennummer series voucher gutschein gutscheincode coupon promo cupón
-    iban id po rma awb phone tel telefon telefono teléfono téléphone mobile handy plz zip postcode passport booking-id customer-id
+    iban id po rma awb
+    phone tel telefon telefono teléfono téléphone mobile handy plz zip postcode passport booking-id customer-id
 """
 CASES = frozenset(_CASES.split())
 """Before a code: it is the asker's own, and no document need have it."""

@@ -211,7 +211,7 @@ def joined_piece(before: Piece, piece: Piece) -> Piece:
 
 
 def is_small(name: str) -> bool:
-    """Whether it is a word or a unit of which no code is made, unless it is written like one. name: in small letters."""
+    """Whether it is a word or a unit that makes no code unless it is written like one. name: in small letters."""
     return name in SMALL or name in UNITS
 
 
@@ -243,7 +243,7 @@ def _digits_of(piece: Piece) -> Iterator[str]:
 
 
 def is_slashed(piece: Piece) -> bool:
-    """Whether it is digits, a slash and one to three digits more that are no date, no fraction and no season: 5003/1."""
+    """Whether it is four digits or more, a slash and one to three digits, and no season: 5003/1."""
     parts = piece.parts
     if len(parts) != 2 or piece.marks != ("/",) or not (parts[0].isdigit() and parts[1].isdigit()):
         return False
