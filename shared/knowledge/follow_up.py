@@ -1,13 +1,14 @@
 """Tells whether a line of a conversation can be asked alone, or says too little without the question before it.
 
-"And Express?", "how much?", "can I return them?" mean nothing alone; "Do you deliver to Norway?" does, whatever was said
-before it. The tables hold words of the languages of chats; a line in another language stands alone if it has two words
-or more.
+"And Express?", "how much?", "can I return them?" mean nothing alone; "Do you deliver to Norway?" does, whatever was
+said before it. The tables hold words of the languages of chats; a line in another language stands alone if it has two
+words or more.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ READ_CHARS = 400
 """A longer line says enough."""
 OWN_WORDS = 2
 """So many words of its own make a line stand alone, unless a pronoun points back."""
-POINTING_WORDS = 2
+POINTING_WORDS = 4
 """With so many words of its own at most a pronoun points back."""
 WIDE_CHARS = 3
 """Of Chinese, Japanese and Thai, which have no spaces, so many characters are counted as one word."""
@@ -48,9 +49,11 @@ _ASKS = (
     " wer wen welche welcher welches warum wieso kann können könnte ist sind gibt haben hat habt darf muss qué"
     " cómo cuándo dónde quién cuál cuánto cuánta cuántos cuántas por puedo pueden hay es son tienen quoi comment quand"
     " où qui quel quelle combien pourquoi est peut puis avez que como quando onde quem qual quanto posso podem há é são"
-    " têm che come quando dove chi quale perché posso è sono avete wat hoe wanneer waar wie welke waarom kan kunnen zijn"
+    " têm che come quando dove chi quale perché posso è sono avete wat hoe wanneer waar wie welke waarom kan kunnen"
+    " zijn"
     " heeft hebben co jak kiedy gdzie kto jaki jaka jakie ile dlaczego czy mogę jest что как когда где кто какой какая"
-    " какие сколько почему можно есть vad hur när var vem vilken varför kan finns har hvad hvordan hvornår hvor hvem hva"
+    " какие сколько почему можно есть vad hur när var vem vilken varför kan finns har hvad hvordan hvornår hvor hvem"
+    " hva"
     " når hvorfor ne nasıl neden nerede kim hangi kaç apa bagaimana kapan siapa berapa mengapa apakah ما كيف متى أين من"
     " كم هل لماذا"
 )
@@ -58,7 +61,8 @@ _VAGUE = (
     "much many long far often fast soon late early old big large cost costs take takes last lasts work works happen"
     " happens need get mean about else more other another ones same exactly really please else there then now again"
     " yes no ok okay so well just only even still kind sort thing things way"
-    " viel viele lange weit oft schnell bald kostet kosten dauert dauern hält halten geht gehen brauche heißt mehr andere"
+    " viel viele lange weit oft schnell bald kostet kosten dauert dauern hält halten geht gehen brauche heißt mehr"
+    " andere"
     " anderen genau bitte dann jetzt denn ja nein noch nur sonst da dazu dafür damit davon"
     " mucho tiempo cuesta cuestan tarda dura funciona más otro otra otros favor entonces ahora sí"
     " beaucoup longtemps temps coûte coûtent dure prend marche plus autre autres s'il plaît alors maintenant oui"
@@ -71,12 +75,21 @@ _VAGUE = (
     " يكلف تكلف يستغرق سعره"
 )
 _POINTING = (
-    "it its they them their theirs this that these those one ones there diese dieser dieses diesen dem denen dessen deren"
-    " davon dafür damit dazu darauf darin ihn ihm eso esa ese esos esas esto este lo los las les ella ellos ellas cela ça"
+    "it its they them their theirs this that these those one ones there diese dieser dieses diesen dem denen dessen"
+    " deren"
+    " davon dafür damit dazu darauf darin ihn ihm eso esa ese esos esas esto este lo los las les ella ellos ellas"
+    " cela ça"
     " ceci celui celle ceux celles lui leur isso isto ele ela eles elas dele dela questo questa quello quella esso lui"
     " dit deze die dat ervan ermee daarvan tego tym nim nich jej jego это этот эта эти этого он она они его её ее их"
     " него неё них там det den dem denna detta disse dette bu şu o bunu onu bunlar onlar itu ini nya هذا هذه ذلك تلك"
 )
+_BESIDES = (
+    "other others another else same such both besides instead sonst andere anderen anderes dasselbe solche ebenfalls"
+    " otro otra otros otras mismo misma autre autres même pareil outro outra outros outras mesmo altro altra altri"
+    " stesso stessa ander andere anders zelfde inne inny innych sam samo другой другие другого иначе такие annan annat"
+    " andra samma anden andet andre samme başka diğer aynı lain sama آخر أخرى"
+)
+_MEANT_WORDS = frozenset(("mean", "meant", "meine", "meinte", "intendevo", "intendo", "bedoel", "bedoelde"))
 _LAST_POINTING = "das es die der le la il o a los las lo het"
 """Articles in other places: "kann ich das?", "die?"."""
 _EXPLETIVE = "it it's its this that"
@@ -100,7 +113,11 @@ def _set(words: str) -> frozenset[str]:
 
 _FIRST_WORDS, _FIRST_PHRASES = _set(_FIRST), tuple(tuple(one.split()) for one in _PHRASES_FIRST.split("|"))
 _PREPOSITION_WORDS, _ASKING_WORDS, _VAGUE_WORDS = _set(_PREPOSITIONS), _set(_ASKS), _set(_VAGUE)
-_POINTING_WORDS, _LAST_POINTING_WORDS, _EXPLETIVE_WORDS = _set(_POINTING), _set(_LAST_POINTING), _set(_EXPLETIVE)
+_POINTING_WORDS, _LAST_POINTING_WORDS, _EXPLETIVE_WORDS = (
+    _set(_POINTING) | _set(_BESIDES),
+    _set(_LAST_POINTING),
+    _set(_EXPLETIVE),
+)
 _EMPTY = _FIRST_WORDS | _PREPOSITION_WORDS | _ASKING_WORDS | _VAGUE_WORDS | _POINTING_WORDS | _LAST_POINTING_WORDS
 
 
@@ -127,7 +144,7 @@ def stands(line: str) -> Stands:
     words = rest if opened and words[0].startswith(_ARABIC_AND) else words
     empty = _EMPTY | asked_in(text).function_words("")
     own = sum(word not in empty and (len(word) > 1 or word.isdigit()) for word in words)
-    if own == 0 or (own <= POINTING_WORDS and _points_back(words, empty)):
+    if own == 0 or not _MEANT_WORDS.isdisjoint(words[:4]) or (own <= POINTING_WORDS and _points_back(words, empty)):
         return Stands.NOT
     asks = bool(rest) and rest[0] in _ASKING_WORDS
     if not asks and rest and rest[0] in _PREPOSITION_WORDS and own < OWN_WORDS:
@@ -137,7 +154,7 @@ def stands(line: str) -> Stands:
     return Stands.PERHAPS if own < OWN_WORDS else Stands.ALONE
 
 
-def whole(line: str, before: list[str]) -> str | None:
+def together(line: str, before: Sequence[str]) -> str | None:
     """Return a line together with the questions that it hangs on, as one text; None if it stands alone. before: the
     customer's earlier messages, newest first."""
     if stands(line) is Stands.ALONE or not before:
@@ -177,13 +194,20 @@ def _points_back(words: list[str], empty: frozenset[str]) -> bool:
             behind = words[place + 1 :]
             if word in _EXPLETIVE_WORDS and "to" in behind[:-1]:
                 continue
-            if behind and behind[0] not in empty and word not in _NEVER_BEFORE_NOUNS:
-                continue  # an article or a determiner of what follows
+            if behind and behind[0] not in empty and word not in _NEVER_ARTICLES:
+                continue  # an article of what follows
+            if behind and behind[0] in _TIMES:
+                continue  # this year
             return True
     return False
 
 
-_NEVER_BEFORE_NOUNS = _set("it they them davon dafür damit dazu darauf cela ça eso esto isso isto ihn ihm они он она")
+_NEVER_ARTICLES = _set(
+    "it its they them their theirs this these those dieser diesen dieses davon dafür damit dazu darauf esos esas ese"
+    " esa"
+    " cela ça eso esto isso isto ihn ihm они он она этот эта эти этого questo questa quello quella deze dit"
+) | _set(_BESIDES)
+_TIMES = _set("year month week morning evening afternoon weekend christmas time monat jahr woche año mes semana")
 
 
 def _wide(text: str) -> Stands:

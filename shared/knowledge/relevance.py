@@ -158,6 +158,24 @@ def features(found: Hits, candidates: Sequence[Candidate], asked: Asked) -> dict
     return told
 
 
+def knows_a_word(found: Hits, question: str) -> bool:
+    """Whether the company's texts have a word of a question that says what is asked."""
+    spoken = asked_in(question)
+    for language, lexemes in found.asked.items():
+        ignored = spoken.function_words(language)
+        nobody = _nobody(found.chunks.get(language, 1))
+        for lexeme in lexemes:
+            word = found.words.get((language, lexeme))
+            if word is not None and lexeme not in ignored and word.tells < nobody:
+                return True
+    return False
+
+
+def _nobody(chunks: int) -> float:
+    """What a word tells that no chunk has (knowledge_words)."""
+    return math.log(1 + (chunks + 0.5) / 0.5) - 1e-6
+
+
 def scale_of(model: str | None) -> Scale:
     """Return an embedding model's weights; None: those for words alone."""
     return WORDS_ONLY if model is None else OF_MODEL.get(model, OTHER_MODEL)
@@ -219,7 +237,7 @@ def _words(found: Hits, hit: Hit, spoken: Spoken) -> tuple[float, float, float]:
     """Return share, told and unknown."""
     ignored = spoken.function_words(hit.language)
     chunks = found.chunks.get(hit.language, 1)
-    nobody = math.log(1 + (chunks + 0.5) / 0.5) - 1e-6  # what a word tells that no chunk has (knowledge_words)
+    nobody = _nobody(chunks)
     # In few texts no word can be rare: weighed as if there were some more without it.
     more = math.log((chunks + 1 + FEW_TEXTS) / (chunks + 1))
     known = has = 0.0

@@ -75,7 +75,7 @@ class Scored:
         object.__setattr__(self, "identifiers", tuple(self.identifiers))  # a list where it was cached
 
 
-_VERSION = "3"
+_VERSION = "4"
 """Of keys. Another number where Scored has changed: two versions of the program may share a cache for a while."""
 
 _FIELDS = tuple(one.name for one in fields(Scored))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from shared.knowledge import asked_identifiers, chunk, rank, relevance
+from shared.knowledge import asked_identifiers, chunk, follow_up, rank
 from shared.knowledge.asked_identifiers import Found
 from shared.knowledge.conversation import Said
 from shared.knowledge.embed import Embedder, Vector
@@ -18,6 +18,7 @@ from shared.knowledge.identifiers import keys_of
 from shared.knowledge.language import READ_CHARS, detect
 from shared.knowledge.relevance import Judgement
 from shared.knowledge.remembered import Parts, Results, Scored
+from shared.knowledge.views import ANSWERS, NOT_RELEVANT, View, may_hang, with_before
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
 from shared.store.db.pool import Conn
@@ -32,13 +33,16 @@ CANDIDATES = 60
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A question's vector with the conversation before it. trust: how well the model knows the question's language, 0
-    to 1. baseline: the model's cosine of unrelated texts."""
+    """A question's vector. trust: how well the model knows the question's language, 0 to 1. baseline: the model's
+    cosine of unrelated texts. leaning: the vector moved towards the conversation. together: of the question with those
+    that it hangs on; None if it stands alone."""
 
     model: str
     vector: Vector
     trust: float
     baseline: float
+    leaning: Vector | None = None
+    together: Vector | None = None
 
 
 def understand(
@@ -52,16 +56,20 @@ def understand(
     if not questions:
         return {}
     said = [part for part in before if part.meaning > 0]
-    vectors = embedder.embed(
-        [*map(searched, questions), *(chunk.clean(part.text) for part in said)], deadline_s=deadline_s
-    )
+    pairs = {question: pair for question in questions if (pair := together(question, before)) is not None}
+    asked = [*map(searched, questions), *pairs.values(), *(chunk.clean(part.text) for part in said)]
+    vectors = iter(embedder.embed(asked, deadline_s=deadline_s))
+    alone = dict(zip(questions, vectors, strict=False))
+    paired = {question: next(vectors) for question in pairs}
     earlier = rank.weights_of(embedder.model).earlier
     leans = [part.meaning * (earlier if part.words > 0 else 1.0) for part in said]  # the customer's have words
-    around = list(zip(leans, vectors[len(questions) :], strict=True))
+    around = list(zip(leans, vectors, strict=True))
     return {
-        question: Meaning(embedder.model, _leaning(vector, around), embedder.trust(question), embedder.baseline)
-        for question, vector in zip(questions, vectors, strict=False)
-    }
+        question: Meaning(
+            embedder.model, vector, embedder.trust(question), embedder.baseline, _leaning(vector, around),
+            paired.get(question),
+        ) for question, vector in alone.items()
+    }  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -69,6 +77,12 @@ def searched(question: str) -> str:
     """Return what is searched for: the question without greetings, mentions and thanks, as it is embedded. A turn needs
     it several times."""
     return chunk.clean(asked(question))
+
+
+def together(question: str, before: Sequence[Said]) -> str | None:
+    """Return a question with the customer's questions that it hangs on, as one text; None if it stands alone."""
+    whole = follow_up.together(question, [part.text for part in before if part.words > 0])
+    return None if whole is None else chunk.clean(whole)
 
 
 def _leaning(vector: Vector, around: Sequence[tuple[float, Vector]]) -> Vector:
@@ -168,28 +182,59 @@ def _find(
     conn: Conn, company_id: int, question: str, limit: int, meaning: Meaning | None, before: Sequence[Said],
     where: Filter | None,
 ) -> list[Scored]:  # fmt: skip
+    """Search for a question alone, and if something was said before, in its light: that ranks. A passage is relevant
+    that answers the question alone, or, if it cannot stand alone, with the questions that it hangs on."""
     said = [part for part in before if part.words > 0]
-    exact = asked_identifiers.asked(question)
-    hits = passages.hits(
-        conn,
-        company_id,
-        [searched(question), *(chunk.clean(part.text) for part in said)],
-        [1.0, *(part.words for part in said)],
-        None if meaning is None else (meaning.model, meaning.vector),
-        where,
-        CANDIDATES,
-        exact.keys,
-        exact.marks,
-    )
-    found = weighed(hits)
-    identified = asked_identifiers.resolve(exact, hits.held, complete=hits.complete)
+    pair = together(question, before)
+    carries = pair is not None and follow_up.carries_identifiers(question, pair)
+    exact = asked_identifiers.asked(pair if pair is not None and carries else question)
     trust, baseline = (meaning.trust, meaning.baseline) if meaning is not None else (0.0, 0.0)
     model = None if meaning is None else meaning.model
-    scores = rank.with_identifiers(rank.scores(found, trust, baseline, rank.weights_of(model)), identified)
-    best = sorted(found, key=lambda c: (-scores[c.chunk_id], c.chunk_id))[:limit]
+
+    def look(text: str, vector: Vector | None, around: Sequence[Said] = ()) -> View:
+        hits = passages.hits(
+            conn, company_id, [text, *(chunk.clean(part.text) for part in around)],
+            [1.0, *(part.words for part in around)], None if model is None or vector is None else (model, vector),
+            where, CANDIDATES, exact.keys, exact.marks,
+        )  # fmt: skip
+        found = weighed(hits)
+        scores = rank.scores(found, trust, baseline, rank.weights_of(model))
+        return View(text, hits, {candidate.chunk_id: candidate for candidate in found}, scores)
+
+    alone = look(searched(question), None if meaning is None else meaning.vector)
+    views, scores, chosen = [alone], dict(alone.scores), alone.best(limit)
+    leaning = look(alone.text, None if meaning is None else meaning.leaning, said) if said else None
+    if leaning is not None:
+        views.append(leaning)
+        chosen = list(dict.fromkeys((*chosen, *leaning.best(limit))))
+    judged = alone.judge(chosen, model, baseline)
+    stands = follow_up.Stands.ALONE if pair is None else follow_up.stands(question)
+    if pair is not None and (carries or stands is follow_up.Stands.NOT or may_hang(alone, judged)):
+        paired = look(pair, None if meaning is None else meaning.together)
+        views.append(paired)
+        chosen = list(dict.fromkeys((*chosen, *paired.best(limit))))
+        judged = with_before(
+            alone.judge(chosen, model, baseline), paired.judge(chosen, model, baseline), carries=carries
+        )
+    if leaning is not None:
+        lowest = min(leaning.scores.values(), default=0.0)
+        lift = 0.0 if stands is follow_up.Stands.NOT else ANSWERS
+        scores = {
+            one: leaning.scores.get(one, lowest) + lift * (judged[one].probability if one in judged else 0.0)
+            for view in views for one in view.scores
+        }  # fmt: skip
+    held = {one: keys for view in views for one, keys in view.hits.held.items()}
+    identified = asked_identifiers.resolve(exact, held, complete=alone.hits.complete)
+    scores = rank.with_identifiers(scores, identified)
+    candidates = {one: candidate for view in reversed(views) for one, candidate in view.candidates.items()}
+    best = sorted(scores, key=lambda one: (-scores[one], one))[:limit]
     of_case = own_case.has_reference(question)
-    judged = relevance.judge(hits, best, relevance.Asked(searched(question), model, baseline))
-    return [_scored(c, scores[c.chunk_id], judged[c.chunk_id], identified, of_case=of_case) for c in best]
+    unknown = [one for one in best if one not in judged]
+    judged |= alone.judge(unknown, model, baseline)
+    return [
+        _scored(candidates[one], scores[one], judged.get(one, NOT_RELEVANT), identified, of_case=of_case)
+        for one in best
+    ]  # fmt: skip
 
 
 def _scored(candidate: Candidate, score: float, judged: Judgement, identified: Found, *, of_case: bool) -> Scored:

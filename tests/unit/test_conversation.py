@@ -42,7 +42,8 @@ def test_a_long_answer_is_cut() -> None:
 def test_a_question_leans_towards_what_was_asked_before_and_stays_itself() -> None:
     def cosine(before: list[ChatLine]) -> tuple[float, float]:
         embedder = FakeEmbedder()
-        asked = understand(embedder, ["warranty"], deadline_s=1, before=said_before(before))["warranty"].vector
+        asked = understand(embedder, ["warranty"], deadline_s=1, before=said_before(before))["warranty"].leaning
+        assert asked is not None
         own, other = embedder.embed(["warranty", "refund"], deadline_s=1)
         length = sum(value * value for value in asked)
         assert length == pytest.approx(1)
@@ -61,9 +62,10 @@ def test_the_local_model_hears_the_customer_s_earlier_lines_less_than_others_do(
         embedder = FakeEmbedder()
         embedder.model = model
         [asked] = understand(embedder, ["warranty"], deadline_s=1, before=[before]).values()
+        assert asked.leaning is not None
         own, other = embedder.embed(["warranty", "refund"], deadline_s=1)
         # own + w · other, made 1 long: w follows from the two projections, as the two are not parallel
-        a, b, c = _dot(asked.vector, own), _dot(asked.vector, other), _dot(own, other)
+        a, b, c = _dot(asked.leaning, own), _dot(asked.leaning, other), _dot(own, other)
         return (b - a * c) / (a - b * c)
 
     assert leans("another", Said("refund", 0.5, 0.5)) == pytest.approx(0.5)
