@@ -39,9 +39,9 @@ _FIRST = (
     " и а или но также і та або و أو ثم और"
 )
 _PREPOSITIONS = (
-    "to for in from with without on at by until after before nach für in aus mit ohne ab bis bei zu zum zur para en con"
-    " sin desde hasta por pour avec sans dans jusqu chez vers à au aux para com sem até em no na per con senza da a"
-    " voor naar met zonder in uit dla do z na bez w для в во на с со без до из к för till med utan i til uden fra"
+    "to for in from with without within on at by until after before nach für in aus mit ohne ab bis bei zu zum zur para"
+    " en con sin desde hasta por pour avec sans dans jusqu chez vers à au aux para com sem até em no na per con senza"
+    " da a voor naar met zonder in uit dla do z na bez w для в во на с со без до из к för till med utan i til uden fra"
     " için ile untuk ke dengan tanpa dari إلى في من مع"
 )
 _ASKS = (

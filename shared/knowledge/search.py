@@ -229,8 +229,8 @@ def _find(
     candidates = {one: candidate for view in reversed(views) for one, candidate in view.candidates.items()}
     best = sorted(scores, key=lambda one: (-scores[one], one))[:limit]
     of_case = own_case.has_reference(question)
-    unknown = [one for one in best if one not in judged]
-    judged |= alone.judge(unknown, model, baseline)
+    if not carries:
+        judged |= alone.judge([one for one in best if one not in judged], model, baseline)
     return [
         _scored(candidates[one], scores[one], judged.get(one, NOT_RELEVANT), identified, of_case=of_case)
         for one in best

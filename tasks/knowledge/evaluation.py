@@ -196,7 +196,9 @@ class _Known:
         self._embedder = embedder
         self.model, self.baseline = embedder.model, embedder.baseline
         asked = [search.searched(question) for question in questions if question.strip()]
-        texts = dict.fromkeys([*asked, *(chunk.clean(part.text) for parts in said for part in parts)])
+        earlier = [chunk.clean(part.text) for parts in said for part in parts]
+        pairs = [search.together(question, parts) for question, parts in zip(questions, said, strict=True)]
+        texts = dict.fromkeys([*asked, *earlier, *(pair for pair in pairs if pair is not None)])
         ordered = sorted(texts, key=len)
         self._vectors = dict(zip(ordered, _vectors(embedder, ordered, EMBED_DEADLINE_S), strict=True))
 

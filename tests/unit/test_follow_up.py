@@ -27,6 +27,7 @@ und M10?
 how much?
 and for children?
 in blue?
+within how many days?
 Can I return them?
 How long does it take?
 No, I meant the black shoes
