@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from shared.knowledge.asked_identifiers import asked
 from shared.knowledge.identifiers import keys_of
@@ -18,9 +17,12 @@ SECOND_PASSAGE_SHARE = 0.75
 """A second passage is quoted if its relevance is at least this share of the first one's."""
 STATEMENTS_MAX = 3
 """Of a passage."""
+TITLE_CHARS = 80
+"""A longer first line says something."""
 _IDENTIFIER_COUNTS = 100
 """In words: a row that holds the code that is asked for goes before all others."""
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n\s*")
+_HEADING = re.compile(r"#{1,6}\s")
 _FIELD = re.compile(r"([^:|\n]{1,60}): (\S.*)")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -34,18 +36,21 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A sentence, or a row of a table: its fields as (column, value). caption: what the table is of."""
+    """A sentence, or a row of a table: its fields as (column, value). caption: what the table is of. heads: it is a
+    title, which says nothing by itself."""
 
     text: str
     fields: tuple[tuple[str, str], ...] = ()
     caption: str = ""
+    heads: bool = False
 
 
 def quote(passages: Sequence[Passage], question: str, introduction: str) -> str:
     """Quote what the best passages say about the question, cited as [1]; under 600 characters.
 
     passages: best first, as for prompt.build(), so that the numbers mean the same. introduction: stands before them. A
-    row of a table is quoted as `column: value`, with the table's caption. Raises ValueError if there are none.
+    row of a table is quoted as `column: value`, with the table's caption. Empty where they are titles alone. Raises
+    ValueError if there are none.
     """
     if not passages:
         raise ValueError("nothing to quote")
@@ -55,11 +60,11 @@ def quote(passages: Sequence[Passage], question: str, introduction: str) -> str:
     parts: list[str] = []
     for n, passage in chosen:
         around = len(f"\n“” [{n}]")
-        said = _best(passage.text, wanted, room // (len(chosen) - len(parts)) - around)
+        said = _best(passage, wanted, room // (len(chosen) - len(parts)) - around)
         if said and not any(said in part for part in parts):
             parts.append(f"\n“{said}” [{n}]")
             room -= len(parts[-1])
-    return introduction + "".join(parts)
+    return introduction + "".join(parts) if parts else ""
 
 
 def _counts(passage: Passage, best: Passage) -> bool:
@@ -93,32 +98,64 @@ def _words(text: str) -> set[str]:
     return words | pairs
 
 
-def _best(text: str, wanted: _Wanted, chars: int) -> str:
+def _best(passage: Passage, wanted: _Wanted, chars: int) -> str:
     """The statements that share most with the question, in their own order; cut with … if one is too long. Of a table's
-    rows only those that share most: a row that shares less is about something else."""
-    statements = list(_statements(text))
+    rows only those that share most: a row that shares less is about something else. Where no row shares more than the
+    others (the question is in another language), all of them if there is room."""
+    titles = {passage.title, *passage.title.split(" > ")}
+    statements = [one for one in _statements(passage.text) if not (one.heads or one.text in titles)]
     if not statements:
         return ""
     counts = [wanted.count(statement.text) for statement in statements]
     order = sorted(range(len(statements)), key=lambda i: (-counts[i], i))
-    chosen: dict[int, str] = {}
-    for i in order[:STATEMENTS_MAX]:
+    chosen = _undecided(statements, counts, chars)
+    for i in [] if chosen else order[:STATEMENTS_MAX]:
         statement = statements[i]
         if chosen and (not counts[i] or _shares_less(statement, counts[i], counts[order[0]])):
             break
-        written = _written(statement, wanted, chars)
-        if sum(map(len, chosen.values())) + len(written) + 5 * len(chosen) <= chars:
-            chosen[i] = written
+        lead = _lead(statement, chars)
+        written = _written(statement, wanted, chars - len(lead))
+        more = {**chosen, i: written}
+        if len(_joined(statements, more, chars)) <= chars:
+            chosen = more
     if not chosen:
         cut = statements[order[0]].text[: max(chars - 1, 0)]
         return (cut.rsplit(" ", 1)[0] if " " in cut else cut) + "…"
-    captions = {statements[i].caption for i in chosen}
-    places = [i for i in sorted(chosen) if len(chosen) == 1 or statements[i].text not in captions]
-    said = chosen[places[0]]
-    for before, i in pairwise(places):
-        between = " … " if i > before + 1 else "; " if statements[i].fields else " "
-        said += between + chosen[i]
+    return _joined(statements, chosen, chars)
+
+
+def _undecided(statements: Sequence[_Statement], counts: Sequence[int], chars: int) -> dict[int, str]:
+    """All rows, where the question tells none of them from the others and no sentence says more; empty where it does,
+    or they are too long."""
+    rows = [i for i, statement in enumerate(statements) if statement.fields]
+    if len(rows) < 2 or any(counts[i] != counts[rows[0]] for i in rows) or max(counts) > counts[rows[0]]:
+        return {}
+    every = {i: _row_text(statements[i].fields) for i in rows}
+    return every if len(_joined(statements, every, chars)) <= chars else {}
+
+
+def _joined(statements: Sequence[_Statement], chosen: Mapping[int, str], chars: int) -> str:
+    """What is chosen, in its own order. A table's caption stands before the first of its rows, and nowhere else."""
+    captions = {statements[i].caption for i in chosen if _lead(statements[i], chars)}
+    said, before, told = "", -1, ""
+    for i in sorted(chosen):
+        statement = statements[i]
+        if not statement.fields and any(statement.text in caption for caption in captions):
+            continue
+        if said:
+            said += " … " if i > before + 1 else "; " if statement.fields else " "
+        if statement.caption != told:
+            said += _lead(statement, chars)
+        told, before = statement.caption or told, i
+        said += chosen[i]
     return said
+
+
+def _lead(statement: _Statement, chars: int) -> str:
+    """The caption as it stands before a row, where there is room for it."""
+    caption = statement.caption
+    fits = len(statement.text) <= chars or 2 * len(caption) < chars
+    return f"{caption} – " if caption and fits else ""
 
 
 def _shares_less(statement: _Statement, count: int, best: int) -> bool:
@@ -126,20 +163,26 @@ def _shares_less(statement: _Statement, count: int, best: int) -> bool:
 
 
 def _written(statement: _Statement, wanted: _Wanted, chars: int) -> str:
-    """A statement as it is quoted. A row that is too long keeps its first field and those that share most with the
-    question, and says by … that there are more."""
-    if not statement.fields or len(statement.text) <= chars:
+    """A statement as it is quoted, without its caption. A row that is too long keeps its first field and those that
+    share most with the question, and says by … that there are more."""
+    if not statement.fields:
         return statement.text
-    lead = f"{statement.caption} – " if statement.caption and 2 * len(statement.caption) < chars else ""
+    whole = _row_text(statement.fields)
+    if len(whole) <= chars:
+        return whole
     fields = [f"{name}: {value}" if name else value for name, value in statement.fields]
     order = sorted(range(len(fields)), key=lambda i: (i > 0, -len(_words(fields[i]) & wanted.words), i))
     kept: list[int] = []
-    left = chars - len(lead) - 3
+    left = chars - 3
     for i in order:
         if len(fields[i]) + 2 <= left:
             kept.append(i)
             left -= len(fields[i]) + 2
-    return lead + "; ".join(fields[i] for i in sorted(kept)) + "; …" if kept else statement.text
+    return "; ".join(fields[i] for i in sorted(kept)) + "; …" if kept else whole
+
+
+def _row_text(fields: Sequence[tuple[str, str]]) -> str:
+    return "; ".join(f"{name}: {value}" if name else value for name, value in fields)
 
 
 def _statements(text: str) -> Iterator[_Statement]:
@@ -150,14 +193,14 @@ def _statements(text: str) -> Iterator[_Statement]:
         if not begins_table(lines, at):
             at += 1
             continue
-        yield from _of_text(lines[plain:at])
+        yield from _of_text(lines[plain:at], begins=not plain, tabled=True)
         caption, names = _caption(lines[plain:at]), [_bare(name) for name in cells_of(lines[at])]
         at += 2
         while at < len(lines) and "|" in lines[at]:
             yield _row(names, [_bare(cell) for cell in cells_of(lines[at])], caption)
             at += 1
         plain = at
-    yield from _of_text(lines[plain:])
+    yield from _of_text(lines[plain:], begins=not plain)
 
 
 def _row(names: Sequence[str], cells: Sequence[str], caption: str) -> _Statement:
@@ -166,7 +209,7 @@ def _row(names: Sequence[str], cells: Sequence[str], caption: str) -> _Statement
 
 
 def _record(fields: Sequence[tuple[str, str]], caption: str = "") -> _Statement:
-    said = "; ".join(f"{name}: {value}" if name else value for name, value in fields)
+    said = _row_text(fields)
     return _Statement(f"{caption} – {said}" if caption else said, tuple(fields), caption)
 
 
@@ -182,18 +225,29 @@ def _caption(above: Sequence[str]) -> str:
     return caption if len(caption) <= LEAD_CHARS and not (said and said[0].startswith("#")) else ""
 
 
-def _of_text(lines: Sequence[str]) -> Iterator[_Statement]:
-    """Paragraphs as sentences; one whose lines are all fields is a record."""
-    for paragraph in "\n".join(lines).split("\n\n"):
+def _is_title(line: str, first: bool) -> bool:
+    """Whether it is a heading, or reads like a text's title. first: a line by itself above all others."""
+    line = line.strip()
+    if _HEADING.match(line):
+        return True
+    return first and len(line) <= TITLE_CHARS and line[-1:].isalnum() and line[:1] not in "-*•>"
+
+
+def _of_text(lines: Sequence[str], *, begins: bool, tabled: bool = False) -> Iterator[_Statement]:
+    """Paragraphs as sentences; one whose lines are all fields is a record. begins: the text begins with them. tabled:
+    a table stands below."""
+    paragraphs = [paragraph for paragraph in "\n".join(lines).split("\n\n") if paragraph.strip()]
+    for place, paragraph in enumerate(paragraphs):
+        first, followed = begins and not place, tabled or place + 1 < len(paragraphs)
         rows = [line.strip() for line in paragraph.split("\n") if line.strip()]
         fields = [_FIELD.fullmatch(row) for row in rows]
         named = [(_bare(found[1]), _bare(found[2])) for found in fields if found is not None]
         if len(rows) > 1 and len({name for name, _ in named}) == len(rows):
             yield _record(named)
             continue
-        for sentence in _SENTENCE.split(paragraph):
+        for n, sentence in enumerate(_SENTENCE.split(paragraph)):
             if plain := _bare(sentence):
-                yield _Statement(plain)
+                yield _Statement(plain, heads=_is_title(sentence, first and not n and len(rows) == 1 and followed))
 
 
 def _bare(text: str) -> str:

@@ -146,6 +146,9 @@ def _quote(
     introduction = manners.introduction(case, away=reason != "no_model")
     text, citations = prompt.check_citations(quote(relevant, case.question, introduction), relevant)
     lacking, said = _lacking(case)
+    if not text:  # titles alone
+        answer = handover.unknown(case, lacking or "nothing_relevant", now, relevant, said=said)
+        return replace(answer, attempts=attempts)
     if lacking == OWN_CASE:
         answer = handover.unknown(case, OWN_CASE, now, relevant)
         return replace(answer, text=f"{said}\n{text}\n\n{answer.text}", citations=citations, attempts=attempts)

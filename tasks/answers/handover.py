@@ -6,6 +6,7 @@ statement.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +22,8 @@ MISSES = "misses"
 """The reason of a handover after several questions in a row to which no answer was known."""
 _AGREES = "👍👌✅🙏✔☑🆗💯"
 """Emoji that say yes to somebody who asked."""
+FIRST_SENTENCE = re.compile(r"^[^.。।]{1,200}[.。।]\s*(?=\S)")
+"""Of the texts that offer a person: that nothing is known."""
 _PARTS_A_CALL = frozenset(",;:-–—@")
 _OPEN = frozenset(("question", "need"))
 """What a text is that may begin with a yes: "yes, my name is Ada"."""
@@ -60,8 +63,10 @@ def unknown(
     before = f"{said}\n" if said else ""
     if hands_over is None:
         tried = fallback.without_models(reason, "unknown")
-        return Answer(before + offer(case), "unknown", reason, passages=tuple(passages), fallback_steps=tried)
-    answer = _handed_over(case, "missed", now, hands_over)
+        return Answer(
+            before + offer(case, told=bool(said)), "unknown", reason, passages=tuple(passages), fallback_steps=tried
+        )
+    answer = _handed_over(case, _name_of_handover(case, told=bool(said)), now, hands_over)
     tried = fallback.without_models(reason, "handover")
     return replace(answer, text=before + answer.text, passages=tuple(passages), fallback_steps=tried)
 
@@ -73,15 +78,25 @@ def _hands_over(case: Case, reason: str) -> str | None:
     return MISSES if case.assistant.on_miss == "after_misses" and case.misses + 1 >= case.assistant.misses_max else None
 
 
-def offer(case: Case) -> str:
-    """That nothing is known and a person may be had, in other words each time in a row."""
+def _name_of_handover(case: Case, *, told: bool) -> texts.Name:
+    """That nothing is known and a person has the conversation; the second alone where the first was told."""
+    language = wording.served(case, wording.language(case))
+    return "person" if told and case.assistant.own_text("missed", language) is None else "missed"
+
+
+def offer(case: Case, *, told: bool = False) -> str:
+    """That nothing is known and a person may be had, in other words each time in a row. told: the first was said, so
+    that of our own words only the offer is left; a text of the assistant's own stays whole."""
     language = wording.served(case, wording.language(case) or wording.of_passages(case))
     name: texts.Name = "unknown"
     if case.misses:
         name = "unknown_again" if case.misses % 2 else "unknown_still"
         if case.assistant.own_text(name, language) is None and case.assistant.own_text("unknown_again", language):
             name = "unknown_again"
-    return wording.in_language(case, name, language)
+    text = wording.in_language(case, name, language)
+    if told and case.assistant.own_text(name, language) is None:
+        return FIRST_SENTENCE.sub("", text, count=1)
+    return text
 
 
 def _handed_over(case: Case, name: texts.Name, now: datetime, reason: str) -> Answer:

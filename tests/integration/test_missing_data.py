@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from shared.triage import texts
+from tasks.answers.handover import FIRST_SENTENCE
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 
-OFFER = texts.default("unknown", "en")
+OFFER = "Would you like me to hand you over to a colleague? Just answer yes, or ask me something else."
+UNKNOWN = texts.default("unknown", "en")
 OWN = texts.default("own_case", "en")
 
 
@@ -44,6 +46,21 @@ def test_a_code_that_is_not_there_is_told_and_a_person_offered(station: Station,
     assert station.rows("SELECT bot_enabled, attention FROM conversations") == [(True, "not_listed")]
 
 
+@pytest.mark.parametrize("language", sorted(texts.LANGUAGES))
+def test_an_offer_without_that_nothing_is_known_is_left_in_every_language(language: str) -> None:
+    for name in ("unknown", "unknown_again", "unknown_still"):
+        whole = texts.default(name, language)
+        left = FIRST_SENTENCE.sub("", whole, count=1)
+        assert whole.endswith(left)
+        assert len(whole) - 5 > len(left) > 5
+
+
+def test_a_number_in_the_sentence_behind_is_the_askers_order(station: Station, bot: Bot) -> None:
+    said = _ask(station, bot, "Where's my order? It's #10023841 and I'm really annoyed")
+    assert said == f"{OWN}\n{OFFER}"
+    assert _steps(station) == [("unknown", "own_case")]
+
+
 def test_a_code_that_is_not_there_beside_one_that_is_does_not_hide_it(station: Station, bot: Bot) -> None:
     station.model.text = "The AX-3306-B costs 99 EUR [1]."
     said = _ask(station, bot, "What is cheaper, ax 3306 b or AX-9999-Z?")
@@ -72,7 +89,7 @@ def test_a_customers_order_without_a_model_is_not_answered_from_a_policy_alone(s
     said = _ask(station, bot, "Where is my parcel, when does the order arrive?")
     assert said.startswith(f"{OWN}\n{texts.default('found', 'en')}")
     assert "tracking link" in said
-    assert said.endswith(f"\n\n{OFFER}")
+    assert said.endswith(f"\n\n{UNKNOWN}")
     assert _steps(station) == [("unknown", "own_case")]
 
 
@@ -84,7 +101,7 @@ def test_how_something_is_done_is_a_question_like_others(station: Station, bot: 
 
 def test_a_policy_to_hand_over_at_once_does_so_with_the_reason(station: Station, bot: Bot) -> None:
     station.inbox.owner.run("UPDATE assistants SET on_miss = 'at_once' WHERE company_id = %s", (bot.company_id,))
-    assert _ask(station, bot, "Where is my order 10023841?").startswith(f"{OWN}\n{texts.default('missed', 'en')}")
+    assert _ask(station, bot, "Where is my order 10023841?").startswith(f"{OWN}\n{texts.default('person', 'en')}")
     assert _steps(station) == [("handover", "own_case")]
 
 

@@ -61,3 +61,50 @@ def test_what_is_not_said_of_the_rows_is_not_quoted_beside_the_one_that_is() -> 
     said = quote([passage(text)], "How much is a double room in March?", "")
     assert "month: March; single: 80; double: 120" in said
     assert "May" not in said
+
+
+PRICES = (
+    "Service price list 2026\n\nAll prices net, plus VAT.\n\n| Service | Price EUR |\n|---|---|\n"
+    "| Emergency call at night | 240 |\n| Cleaning of a tank | 310 |"
+)
+HOURS = "Opening hours\n\n| Day | Opens |\n|---|---|\n| Monday | 8 |\n| Saturday | 9 |"
+
+
+@pytest.mark.parametrize("question", ["service price list 2026", "Wieviel kostet ein Notdienst in der Nacht?"])
+def test_a_title_is_no_answer_and_a_short_table_is_quoted_whole_where_no_row_is_meant(question: str) -> None:
+    assert quote([passage(PRICES)], question, "") == (
+        "\n“All prices net, plus VAT. – Service: Emergency call at night; Price EUR: 240; "
+        "Service: Cleaning of a tank; Price EUR: 310” [1]"
+    )
+
+
+def test_a_row_that_is_meant_is_quoted_alone_under_a_title() -> None:
+    assert quote([passage(PRICES)], "What does a tank cleaning cost?", "") == (
+        "\n“All prices net, plus VAT. – Service: Cleaning of a tank; Price EUR: 310” [1]"
+    )
+
+
+def test_a_question_in_another_language_is_given_all_rows_and_not_the_first() -> None:
+    assert quote([passage(HOURS)], "Ist die Werkstatt samstags geöffnet?", "") == (
+        "\n“Opening hours – Day: Monday; Opens: 8; Day: Saturday; Opens: 9” [1]"
+    )
+
+
+@pytest.mark.parametrize("text", ["# Service price list 2026", "Parts", "## Prices\n\n### Services"])
+def test_titles_alone_are_not_quoted(text: str) -> None:
+    assert quote([passage(text)], "service price list 2026", "Found:") == ""
+    assert quote([passage(text), passage("We serve.", relevance=0.8)], "service", "Found:") == (
+        "Found:\n“We serve.” [2]"
+    )
+
+
+def test_a_caption_stands_once_before_several_rows_and_is_no_sentence_beside_them() -> None:
+    caption = "Delivery in working days. All prices net."
+    text = f"{caption}\n\n| Part | Price |\n|---|---|\n| ET 5003/1 | 12 |\n| ET 5006/2 | 9 |\n| ET 5007/2 | 8 |"
+    said = quote([passage(text)], "prices net and delivery in working days: ET 5003/1 and ET 5006/2", "")
+    assert said == f"\n“{caption} – Part: ET 5003/1; Price: 12; Part: ET 5006/2; Price: 9” [1]"
+
+
+def test_a_long_table_of_which_no_row_is_meant_is_quoted_within_the_limit() -> None:
+    rows = "\n".join(f"| thing {n} | {n} |" for n in range(100))
+    assert len(quote([passage(f"| Name | Price |\n|---|---|\n{rows}")], "Wieviel?", "")) < QUOTE_MAX_CHARS
