@@ -136,6 +136,16 @@ def missing(question: str, held: AbstractSet[str]) -> tuple[str, ...]:
     return _missing(readings, taken)
 
 
+def missing_of_lines(lines: Sequence[str], held: AbstractSet[str]) -> tuple[str, ...]:
+    """The same for several messages. A number in one is the asker's order's where another asks for that order."""
+    gone = tuple(dict.fromkeys(code for line in lines for code in missing(line, held)))
+    whole = "\n".join(lines)
+    if not gone or own_case.judge(whole) is None:
+        return gone
+    together = missing(whole, held)
+    return tuple(code for code in gone if code in together)
+
+
 def resolve(asked: Asked, held: Mapping[int, AbstractSet[str]], *, complete: bool = True) -> Found:
     """Decide what was found. held: the keys and marks of each chunk that comes into question. complete: all documents
     have their keys; else nothing is missing for sure."""

@@ -249,7 +249,7 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     understood, found = r.ask(question, understand, case.embedding_models)
     case.ms["search"] = _ms(started) - case.ms["embed"]
     held = {text for passage in found for text in passage.identifiers}
-    unlisted = tuple(dict.fromkeys(code for line in lines for code in asked_identifiers.missing(line, held)))
+    unlisted = asked_identifiers.missing_of_lines(lines, held)
     if unlisted:
         with r.db.transaction(claim.company_id) as conn:
             unlisted = unlisted if identified.is_complete(conn, claim.company_id) else ()

@@ -61,6 +61,10 @@ def test_a_number_in_the_sentence_behind_is_the_askers_order(station: Station, b
     assert _steps(station) == [("unknown", "own_case")]
 
 
+def test_a_number_in_the_message_behind_is_the_askers_order(station: Station, bot: Bot) -> None:
+    assert "We do not list" not in _ask(station, bot, "Where's my order?", "It's #10023841")
+
+
 def test_a_code_that_is_not_there_beside_one_that_is_does_not_hide_it(station: Station, bot: Bot) -> None:
     station.model.text = "The AX-3306-B costs 99 EUR [1]."
     said = _ask(station, bot, "What is cheaper, ax 3306 b or AX-9999-Z?")
