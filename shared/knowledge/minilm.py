@@ -137,10 +137,10 @@ def _folder() -> Path:
 
 def _open(folder: Path) -> tuple[Any, Any]:
     """Load tokenizer and session. Imports stand here, because a process that embeds nothing should not load them."""
+    _check(folder)
     import onnxruntime
     from tokenizers import Tokenizer
 
-    _check(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(TOKENS_MAX)
     tokenizer.no_padding()

@@ -15,6 +15,7 @@ from shared.store.operations import partitions
 
 SMALL_PART = {
     "webhook_events_dead_letters": "the key begins alike and holds the whole ledger; this one what waits for a person",
+    "documents_unidentified": "what a job has to do is looked for every ten minutes; none of all documents, once done",
     "channels_needing_reauth": "asked by every scrape; a handful of rows beside every channel",
     "turns_open": "turns_of_conversation holds every turn there ever was; a claim asks what is open, which is few",
 }

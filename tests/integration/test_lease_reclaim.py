@@ -87,7 +87,8 @@ def test_a_part_that_was_leaving_has_an_unknown_outcome_at_once_and_what_is_reco
     station: Station, bot: Bot
 ) -> None:
     station.queue(bot, "one")
-    [begun] = deliver.take_due(station.r, 0, ClaimCapacity(5)).pieces
+    [taken] = deliver.take_due(station.r, 0, ClaimCapacity(5)).pieces
+    begun = taken.settled
     assert isinstance(begun, recording.Begun)
     _dies(station)
 
