@@ -56,12 +56,13 @@ def piece(name: str, key: str | None = None, /, **ids: Id | None) -> Iterator[No
     key: the same for each attempt at the same work, so that a retry is seen as one; None: of this piece alone. ids
     that are None are left out. Without ended(), failed() or retried() it has succeeded, or failed if the block raises.
     """
-    if _report is None:
+    report = _report  # the same at its end, also where the process has begun to close meanwhile
+    if report is None:
         yield
         return
     known = {kind: value for kind, value in ids.items() if value is not None}
     told = Piece(name, known, key or uuid.uuid4().hex, cause=_cause.get())
-    _report(told)
+    report(told)
     started = time.perf_counter()
     outer = _piece.set(told)
     try:
@@ -73,17 +74,18 @@ def piece(name: str, key: str | None = None, /, **ids: Id | None) -> Iterator[No
         _piece.reset(outer)
         told.ending = told.ending or "succeeded"
         told.runtime_s = time.perf_counter() - started
-        _report(told)
+        report(told)
 
 
 def tell(name: str, ending: Ending, code: str, took_s: float, /, **ids: Id) -> None:
     """Tell of a piece that has ended already: one of which nobody knew before that there was anything to do."""
-    if _report is None:
+    report = _report
+    if report is None:
         return
     told = Piece(name, ids, uuid.uuid4().hex, cause=_cause.get(), began_at=time.time() - took_s)
-    _report(told)
+    report(told)
     told.ending, told.code, told.runtime_s = ending, code, took_s
-    _report(told)
+    report(told)
 
 
 @contextmanager

@@ -87,6 +87,14 @@ def test_what_has_ended_already_is_told_with_when_it_began(told: list[Piece]) ->
     assert (ended.ids, began.began_at) == ({"stream": "j-0", "requests": 3}, ended.began_at)
 
 
+def test_a_piece_that_outlives_its_listener_ends_as_it_began(told: list[Piece]) -> None:
+    """A process that closes stops listening while a task still runs."""
+    with work.piece("knowledge.embed_due"):
+        work.report_to(None)
+
+    assert [one.ending for one in told] == [None, "succeeded"]
+
+
 def test_without_a_listener_nothing_is_told_and_work_goes_on() -> None:
     with work.piece("answers.answer_turn", company=1):
         work.about(turn=2)
