@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 from shared.store.db.pool import Conn, columns
 from shared.store.inbox import moving
 from shared.store.inbox.conversations import ChatKey
-from shared.store.inbox.merging import Rows, take
+from shared.store.inbox.joined_rows import Rows, take
 from shared.store.inbox.moving import MovedChat
 
 _LOCKS = 512

@@ -17,14 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, LiteralString
+from typing import Any
 
-from psycopg import sql
 from psycopg.rows import class_row, tuple_row
 from psycopg.types.range import Range
 
 from shared.store.db.pool import Conn, columns
 from shared.store.inbox.conversations import Locked
+from shared.store.inbox.joined_rows import Rows, take
 
 Numbers = tuple[int, int]
 """Of messages or of customers' messages: behind the first, up to the second."""
@@ -318,69 +318,12 @@ def _move_archive(conn: Conn, first: Locked, second: Locked, plan: _Plan) -> Non
 
 # ------------------------------------------------------------------ what there is one of
 
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows `t` of a table that name their owner in one column. within: which of them; same: which row `n` of the other
-    owner means the same, so that there is to be one of both; better: when `t` is kept of the two, otherwise `n` is."""
-
-    table: LiteralString
-    owner: LiteralString
-    same: LiteralString
-    within: LiteralString = "true"
-    better: LiteralString = "false"
-
-
 EARLY_CHANGES = Rows(
     "early_changes", "conversation_id", "n.external_id = t.external_id",
     better="(t.deleted_at IS NOT NULL, coalesce(t.edited_at, '-infinity'))"
     " > (n.deleted_at IS NOT NULL, coalesce(n.edited_at, '-infinity'))",
 )  # fmt: skip
 FILTERS = Rows("chat_filters", "conversation_id", "true")
-
-GIVE_WAY = """
-    /* merging.give_way */
-    DELETE FROM {table} n
-    USING {table} t
-    WHERE n.company_id = %(company)s
-      AND n.{owner} = %(to)s
-      AND t.company_id = n.company_id
-      AND t.{owner} = %(from)s
-      AND {within}
-      AND {same}
-      AND {better}
-"""
-TAKE = """
-    /* merging.take */
-    UPDATE {table} t
-    SET {owner} = %(to)s
-    WHERE t.company_id = %(company)s
-      AND t.{owner} = %(from)s
-      AND {within}
-      AND NOT EXISTS (
-          SELECT 1
-          FROM {table} n
-          WHERE n.company_id = t.company_id
-            AND n.{owner} = %(to)s
-            AND {same}
-      )
-"""
-DROP_LEFT = """
-    /* merging.drop_left */
-    DELETE FROM {table} t
-    WHERE t.company_id = %(company)s
-      AND t.{owner} = %(from)s
-      AND {within}
-"""
-
-
-def take(conn: Conn, rows: Rows, company_id: int, before: int | str, now: int | str, **values: object) -> None:
-    """Give rows another owner; of two that mean the same one stays."""
-    names = {name: sql.SQL(getattr(rows, name)) for name in ("same", "within", "better")}
-    names |= {"table": sql.SQL(rows.table), "owner": sql.SQL(rows.owner)}
-    for statement in (GIVE_WAY, TAKE, DROP_LEFT):
-        conn.execute(sql.SQL(statement).format(**names), {"company": company_id, "from": before, "to": now, **values})
-
 
 # ------------------------------------------------------------------ the conversations' rows
 

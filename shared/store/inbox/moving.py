@@ -15,7 +15,7 @@ from shared.errors import DatabaseUnavailable
 from shared.store.db.pool import Conn, columns
 from shared.store.inbox import conversations, merging
 from shared.store.inbox.conversations import ChatKey, Locked
-from shared.store.inbox.merging import Rows, take
+from shared.store.inbox.joined_rows import Rows, take
 
 
 @dataclass(frozen=True, slots=True)
