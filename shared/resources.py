@@ -164,6 +164,18 @@ class Resources:
         await self.outside.aclose()
 
 
+def _http(connections: int, within_s: float, *, connect_s: float) -> httpx.AsyncClient:
+    """Return a client that keeps all of its connections. within_s: for each read or write."""
+    return httpx.AsyncClient(
+        verify=transport.tls(),
+        mounts=transport.mounts(connections, KEEPALIVE_S),
+        limits=httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S
+        ),
+        timeout=httpx.Timeout(within_s, connect=connect_s, pool=2.0),
+    )
+
+
 def open_resources(settings: Settings, *, name: str, clock: Clock | None = None) -> Resources:
     """Open a worker's resources and check the database role. Raises SettingsError, DatabaseUnavailable."""
     clock = clock or SystemClock()
@@ -180,16 +192,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     cache = connect(settings.need("CACHE_URL"), socket_timeout_s=1.0)
     loop = Loop()
     loop.start()
-    llm_http = httpx.AsyncClient(
-        verify=transport.tls(),
-        mounts=transport.mounts(settings.llm.connections, KEEPALIVE_S),
-        limits=httpx.Limits(
-            max_connections=settings.llm.connections,
-            max_keepalive_connections=settings.llm.connections,
-            keepalive_expiry=KEEPALIVE_S,
-        ),
-        timeout=httpx.Timeout(settings.llm.call_deadline_s, connect=5.0, pool=2.0),
-    )
+    llm_http = _http(settings.llm.connections, settings.llm.call_deadline_s, connect_s=5.0)
     breakers = SharedBreakers(
         connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
         probe_ttl_s=settings.llm.call_deadline_s + PROBE_MARGIN_S,
@@ -206,16 +209,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         limiter=Limiter(cache, clock),
         _vault=Vault(settings.system.fernet_keys) if settings.system.fernet_keys else None,
         loop=loop,
-        http=httpx.AsyncClient(
-            verify=transport.tls(),
-            mounts=transport.mounts(PLATFORM_CONNECTIONS, KEEPALIVE_S),
-            limits=httpx.Limits(
-                max_connections=PLATFORM_CONNECTIONS,
-                max_keepalive_connections=PLATFORM_CONNECTIONS,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-            timeout=httpx.Timeout(settings.delivery.send_deadline_s, connect=3.0, pool=2.0),
-        ),
+        http=_http(PLATFORM_CONNECTIONS, settings.delivery.send_deadline_s, connect_s=3.0),
         egress=Egress(settings.egress.openings),
         # for files of the platforms' APIs, which the settings name: bounded, and judged where they lead elsewhere
         egress_ours=Egress(settings.egress.openings, trusted=settings.channels.api_urls),
