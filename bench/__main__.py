@@ -1,5 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, load, safety, vectors,
-upkeep, large, years, indexing, knowledge. Without a name all but the last four, which take more than an hour."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, models, load, safety,
+vectors, upkeep, large, years, indexing, knowledge. Without a name all but the last four, which take over an hour."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ SECTIONS = {
     "store": Section("bench.store", 420.0, scales=True),
     "journey": Section("bench.journey", 300.0),
     "fairness": Section("bench.fairness", 600.0),
+    "models": Section("bench.models", 900.0, scales=True),
     "load": Section("bench.customers", 420.0),
     "safety": Section("bench.safety", 300.0),
     "vectors": Section("bench.vectors", 180.0),

@@ -38,7 +38,7 @@ MODEL_MS = """
 """
 
 
-def _question(number: int) -> str:
+def question(number: int) -> str:
     """Another one each time: what was asked before is remembered, and this measures those that were not."""
     return f"How many days do I have to return shoes of order {number}?"
 
@@ -50,7 +50,7 @@ def _idle(system: System) -> tuple[float, float]:
     quiet_s = system.config.answers.quiet_window_s
     spent_ms = []
     for chat in range(1, IDLE_MESSAGES + 1):
-        system.post_until_accepted(bot, update(_question(chat), chat=chat))
+        system.post_until_accepted(bot, update(question(chat), chat=chat))
         accepted_s = time.time()
         [message] = system.standin.wait_messages(1, chat_id=chat, token=bot.token, timeout_s=20)
         spent_ms.append((float(message["at"]) - accepted_s - quiet_s) * 1000)
@@ -84,7 +84,7 @@ def _cpu_s(system: System) -> dict[str, float]:
     return spent
 
 
-def _post_all(system: System, work: list[tuple[Bot, dict[str, Any]]]) -> None:
+def post_all(system: System, work: list[tuple[Bot, dict[str, Any]]]) -> None:
     """Over one connection, as a platform does. Not with the tests' client, which costs as much as the gateway does."""
     connection = http.client.HTTPConnection("127.0.0.1", system.config.gateway.port, timeout=10)
     for bot, body in work:
@@ -101,11 +101,11 @@ def throughput(system: System) -> Throughput:
     system.standin.set_latency(first_byte_s=LLM_S)
     bots = [system.new_bot() for _ in range(10)]
     before = system.standin.wait_count(0, 1, target="telegram", kind="message")
-    work = [(bots[n % 10], update(_question(10_000 + n), chat=10_000 + n)) for n in range(CONVERSATIONS)]
+    work = [(bots[n % 10], update(question(10_000 + n), chat=10_000 + n)) for n in range(CONVERSATIONS)]
     before_s = _cpu_s(system)
     began_s = time.perf_counter()
     with ThreadPoolExecutor(POSTERS) as pool:
-        list(pool.map(partial(_post_all, system), [work[n::POSTERS] for n in range(POSTERS)]))
+        list(pool.map(partial(post_all, system), [work[n::POSTERS] for n in range(POSTERS)]))
     system.standin.wait_count(before + CONVERSATIONS, WITHIN_S, target="telegram", kind="message")
     seconds = time.perf_counter() - began_s - system.config.answers.quiet_window_s
     after_s = _cpu_s(system)
