@@ -40,6 +40,11 @@ FallbackStep = Literal[
 told that nothing is known; a person gets the conversation, or was told because we failed; a fixed notice (nothing but
 attachments arrived, which nobody here can read); the model asked back what was meant. And what needs no answer of
 substance: a courtesy in return; a welcome; nothing at all."""
+Purpose = Literal[
+    "answer", "cheaper", "triage", "summary", "intent", "memory", "tools", "rerank", "embedding", "transcription",
+]  # fmt: skip
+"""What a model is called for."""
+
 BotMove = Literal["hands_over", "pauses", "resumes"]
 """What an answer does to its conversation besides: a person gets it; the bot is silent from now on, or no longer."""
 

@@ -182,6 +182,23 @@ def test_keys_rotate_seals_everything_anew_and_finds_nothing_left(
     assert opened == [(bot.secret, bot.token) for bot in bots]
 
 
+def test_keys_rotate_seals_the_keys_of_model_providers_anew(
+    run: Run, monkeypatch: pytest.MonkeyPatch, station: Station, bot: Bot
+) -> None:
+    sealed = Vault([ENCRYPTION_KEY]).seal({"api_key": "sk-1"})
+    for company, name in ((None, "house"), (bot.company_id, "own")):
+        station.execute(
+            "INSERT INTO model_providers (company_id, name, base_url, credentials, paid)"
+            " VALUES (%s, %s, 'https://models.example/v1', %s, true)", company, name, sealed,
+        )  # fmt: skip
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{NEW_KEY},{ENCRYPTION_KEY}")
+
+    run("keys", "rotate")
+
+    rows = station.rows("SELECT credentials FROM model_providers")
+    assert [Vault([NEW_KEY]).open(credentials) for (credentials,) in rows] == [{"api_key": "sk-1"}] * 2
+
+
 def test_keys_rotate_goes_on_where_it_was_ended_and_names_what_no_key_opens(
     run: Run, monkeypatch: pytest.MonkeyPatch, station: Station, bot: Bot
 ) -> None:

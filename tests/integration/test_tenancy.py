@@ -46,7 +46,7 @@ LOOKS_OVER_THE_FENCE = {
     "ops_counts", "ops_dead_letter", "ops_dead_letters", "ops_discard", "ops_hours", "ops_unknown_outcomes",
     "overdue", "quiet_handovers",
     "overdue_by_company", "popular_commonest", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",
-    "unidentified_companies",
+    "unidentified_companies", "models_routed_companies",
 }  # fmt: skip
 """SECURITY DEFINER functions that the application role may call."""
 
@@ -119,6 +119,14 @@ def _seed(conn: Conn, bot: Bot) -> None:
     conn.execute(
         "INSERT INTO merged_conversations (company_id, id, merged_into)"
         " SELECT company_id, 0, id FROM conversations WHERE company_id = %s", (company,),
+    )  # fmt: skip
+    conn.execute(
+        "INSERT INTO model_providers (company_id, name, base_url, paid) VALUES (%s, 'a', 'https://a.example', true)",
+        (company,),
+    )
+    conn.execute(
+        "INSERT INTO model_routes (company_id, purpose, ordinal, provider_id, model)"
+        " SELECT company_id, 'answer', 1, id, 'm' FROM model_providers WHERE company_id = %s", (company,),
     )  # fmt: skip
     imports.note(conn, company, source="a", name="a", folder=None, document_id=document, reason=None)
     index_audit.record(conn, company, recall=0.9, questions=1, ef_search=200)

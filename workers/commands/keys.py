@@ -23,7 +23,7 @@ def keys() -> None:
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @as_json_option
 def rotate(batch: int, dry_run: bool, as_json: bool) -> None:
-    """Encrypt apps' secrets and channels' credentials again with the first key of ENCRYPTION_KEYS.
+    """Encrypt apps' secrets, channels' credentials and model providers' keys again with the first of ENCRYPTION_KEYS.
 
     Put the new key in front, restart everything, run this, then take the old key out. Running it again does what
     is left. Exits 1 while something is sealed by another key than the first.
@@ -40,6 +40,6 @@ def rotate(batch: int, dry_run: bool, as_json: bool) -> None:
         if done.moved:
             click.echo(f"changed by somebody else meanwhile {done.moved}: run it again")
         for place in done.sealed_shut:
-            click.echo(f"NO KEY DECRYPTS {place}: put its key back into ENCRYPTION_KEYS, or connect the channel again")
+            click.echo(f"NO KEY DECRYPTS {place}: put its key back into ENCRYPTION_KEYS, or give the secret again")
     if left:
         raise SystemExit(1)

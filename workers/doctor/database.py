@@ -144,7 +144,7 @@ def sealed(visit: DoctorContext) -> Iterator[Finding]:
         return
     if seen.sealed_shut:
         yield fail("credentials", f"no key decrypts {', '.join(seen.sealed_shut[:5])}",
-                   "put their key back into ENCRYPTION_KEYS, or connect the channels again")  # fmt: skip
+                   "put their key back into ENCRYPTION_KEYS, or give these credentials again")  # fmt: skip
     if seen.changed:
         yield warn("credentials", f"{seen.changed} are encrypted with an older key", "./switchboard keys rotate")
     if not seen.sealed_shut and not seen.changed:

@@ -11,7 +11,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 
 from shared.store.db.pool import Conn
 
-SealedTable = Literal["apps", "verify_tokens", "channels"]
+SealedTable = Literal["apps", "verify_tokens", "channels", "model_providers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +272,24 @@ _SEALED: dict[SealedTable, tuple[LiteralString, LiteralString]] = {
         """
         /* registry.replace_sealed */
         UPDATE channels
+        SET credentials = %s
+        WHERE id = %s
+          AND credentials = %s
+        """,
+    ),
+    "model_providers": (
+        """
+        /* registry.sealed */
+        SELECT id, credentials
+        FROM model_providers
+        WHERE credentials IS NOT NULL
+          AND id > %s
+        ORDER BY id
+        LIMIT %s
+        """,
+        """
+        /* registry.replace_sealed */
+        UPDATE model_providers
         SET credentials = %s
         WHERE id = %s
           AND credentials = %s
