@@ -11,6 +11,7 @@ import httpx
 import redis
 
 from shared import channels as platforms_registry
+from shared.cache.invalidation import Invalidations
 from shared.cache.two_level import TwoLevel
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
@@ -78,6 +79,7 @@ class Resources:
     reranker: Reranker | None
     platforms: dict[str, Platform]
     live: Publisher
+    invalidations: Invalidations
     vectors: TwoLevel
     results: Results
     load_shedding: LoadShedding
@@ -152,6 +154,7 @@ class Resources:
         self.loop.stop()
         self.db.close()
         self.live.close()
+        self.invalidations.close()
         self.cache.close()
         self.lease_records.close()
 
@@ -229,6 +232,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         reranker=rerank.from_settings(settings, llm_http, loop, breakers),
         platforms=platforms_registry.build(settings.channels, clock),
         live=Publisher(cache, clock),
+        invalidations=Invalidations(cache),
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
         load_shedding=LoadShedding(settings.processes.reply_threads, clock),

@@ -23,6 +23,7 @@ from gateway.http.strangers import Strangers
 from gateway.http.streams import Streams
 from shared import channels as platforms_registry
 from shared import faults
+from shared.cache.invalidation import Invalidations
 from shared.channels.base import Platform
 from shared.clock import Clock, SystemClock
 from shared.errors import DatabaseUnavailable
@@ -61,6 +62,7 @@ class Edge:
     cache: Redis
     limits: Limits
     live: Publisher
+    invalidations: Invalidations
     watching: AsyncRedis
     hub: Hub
     streams: Streams
@@ -83,6 +85,7 @@ class Edge:
         await self.watching.aclose()
         self.limits.close()
         self.live.close()
+        self.invalidations.close()
         self.cache.close()
         await self.redis.aclose()
         await self.probing.aclose()
@@ -139,6 +142,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         cache=cache,
         limits=Limits(Limiter(cache, clock), clock),
         live=Publisher(cache, clock),
+        invalidations=Invalidations(cache),
         watching=watching,
         hub=Hub(watching),
         streams=Streams(

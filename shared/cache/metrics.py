@@ -9,3 +9,8 @@ CACHE = Counter(
     ("cache", "where"),
 )  # fmt: skip
 CACHE_BACKOFFS = Counter("cache_backoffs_total", "Times that a cache paused its use of Redis after a failure.")
+INVALIDATIONS = Counter(
+    "cache_invalidations_total",
+    "What was told of changes to cached values: told, untold (Redis was away), heard (from others), subscribed.",
+    ("event",),
+)
