@@ -40,6 +40,8 @@ FETCH = Policy(attempts=3, base_s=0.25, cap_s=2.0, worthwhile_s=0.5, patience_s=
 STORE = Policy(attempts=3, base_s=0.2, cap_s=1.0, patience_s=2.0)
 """The media store's bucket."""
 ALERT = Policy(attempts=3, base_s=0.5, cap_s=2.0, worthwhile_s=0.5, patience_s=4.0)
+SEND = Policy(attempts=2, base_s=0.1, cap_s=0.3, worthwhile_s=1.0, patience_s=1.5)
+"""A part that its platform certainly has not taken (tasks/delivery/sending.py). The wait holds a thread of delivery."""
 RERANK = Policy(attempts=2, base_s=0.05, cap_s=0.1, worthwhile_s=0.2, patience_s=0.5)
 
 

@@ -1,4 +1,9 @@
-"""Sends a part behind its account's breaker, and judges what an outcome says about the platform."""
+"""Sends a part behind its account's breaker, and judges what an outcome says about the platform.
+
+Within one attempt a request is made a second time (retries.SEND) only if it is certain that the platform has not taken
+the first: it never left this machine, or the answer was 429 with a short time to wait. Whatever may have arrived is
+left to the row.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,10 @@ import time
 from dataclasses import replace
 
 from shared import faults
-from shared.errors import Permanent, ServiceFailed
+from shared.errors import Permanent, ServiceFailed, Transient
 from shared.model import Outgoing, SendOutcome
+from shared.resilience import retries
+from shared.resilience.breaker import BreakerOpen
 from shared.resilience.outside import MARGIN_S
 from shared.resilience.shared_breaker import SharedBreaker
 from shared.store.delivery.outbound import Outbound
@@ -33,27 +40,88 @@ class _Refusal(Permanent):
         self.outcome = outcome
 
 
+class _NotTaken(Transient):
+    """The platform has certainly not taken the part. outcome: of the request that says so."""
+
+    def __init__(self, outcome: SendOutcome) -> None:
+        super().__init__(outcome.meaning, retry_after_s=outcome.retry_after_s)
+        self.outcome = outcome
+        self.retry = True
+
+
 def breaker_of(r: DeliveryResources, part: Outbound) -> SharedBreaker:
     return r.outside.sends.of(part.platform, str(part.channel_id))
 
 
 def request(r: DeliveryResources, part: Outbound, outgoing: Outgoing) -> tuple[SendOutcome, int]:
-    """Send the request to the platform. Returns the outcome and how many milliseconds it took. Raises BreakerOpen if it
-    was not made."""
-    platform = r.platforms[part.platform]
+    """Send the part to the platform. Returns the outcome and how many milliseconds it took, all within SEND_DEADLINE_S.
+    Raises BreakerOpen if no request was made."""
     deadline_s = r.settings.delivery.send_deadline_s
-    started = time.monotonic()
+    began_s = time.monotonic()
+    first: _NotTaken | None = None
+
+    def once() -> SendOutcome:
+        nonlocal first
+        left_s = began_s + deadline_s - time.monotonic()
+        if first is not None:
+            faults.reach("deliver.before_retry")
+            if not _may_again(r, part, first.outcome, left_s):
+                raise _final(first)
+        try:
+            outcome = _request(r, part, outgoing, left_s)
+        except BreakerOpen:
+            if first is None:
+                raise
+            raise _final(first) from None  # a request was made, and that is what came of it
+        if is_not_taken(outcome):
+            first = _NotTaken(outcome)
+            raise first
+        return outcome
+
+    try:
+        outcome = retries.retrying_here(retries.SEND, deadline_s, stopping=r.stopping)(once)
+    except _NotTaken as e:
+        outcome = e.outcome
+    faults.reach("deliver.before_record")
+    return outcome, _ms_since(began_s)
+
+
+def is_not_taken(outcome: SendOutcome) -> bool:
+    """Whether the platform has certainly not taken what was sent, and may take it in a moment."""
+    asked_to_wait = outcome.http_status == 429 and outcome.retry_after_s is not None
+    return outcome.status == "retry" and (outcome.meaning == "no_connection" or asked_to_wait)
+
+
+def _may_again(r: DeliveryResources, part: Outbound, first: SendOutcome, left_s: float) -> bool:
+    """Whether there is still time: this process may have been stopped while it waited, and the attempt be another's by
+    now. The platform has counted a request that it answered, so that the next one is taken from its rates anew."""
+    if left_s < retries.SEND.worthwhile_s:
+        return False
+    rates = r.platforms[part.platform].rates(str(part.channel_id), part.chat)
+    return first.http_status is None or r.limiter.take(rates) == 0
+
+
+def _final(error: _NotTaken) -> _NotTaken:
+    error.retry = False
+    return error
+
+
+def _request(r: DeliveryResources, part: Outbound, outgoing: Outgoing, deadline_s: float) -> SendOutcome:
+    platform = r.platforms[part.platform]
+    began_s = time.monotonic()
     try:
         outcome = r.loop.run(_guarded(r, part, outgoing, deadline_s), timeout_s=deadline_s + MARGIN_S)
     except TimeoutError:
         outcome = SendOutcome("unknown_outcome", "timeout")
     if outcome.status == "unknown_outcome" and platform.idempotent:
         outcome = replace(outcome, status="retry")
-    faults.reach("deliver.before_record")
-    duration_ms = round((time.monotonic() - started) * 1000)
     metrics.SENDS.inc(part.platform, outcome.status, outcome.meaning)
-    metrics.SEND.observe(duration_ms / 1000, part.platform)
-    return outcome, duration_ms
+    metrics.SEND.observe(_ms_since(began_s) / 1000, part.platform)
+    return outcome
+
+
+def _ms_since(began_s: float) -> int:
+    return round((time.monotonic() - began_s) * 1000)
 
 
 async def _guarded(r: DeliveryResources, part: Outbound, outgoing: Outgoing, deadline_s: float) -> SendOutcome:

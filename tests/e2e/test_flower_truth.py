@@ -48,7 +48,7 @@ def _faults(system: System) -> None:
     for chat in BLOCKED:
         system.standin.chat_state(1000 + chat, "blocked")
     for chat in LIMITED:
-        system.standin.fault("telegram", "status", status=429, retry_after=1, chat_id=str(1000 + chat))
+        system.standin.fault("telegram", "status", status=429, retry_after=3, chat_id=str(1000 + chat))
     for chat in LOST:
         system.standin.fault("telegram", "timeout_after_effect", chat_id=str(1000 + chat))
 

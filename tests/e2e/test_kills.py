@@ -37,7 +37,7 @@ UNKNOWABLE = [
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     # Nothing here can wait for a lease or a deadline to end: whoever lives on notices who died.
-    with private_system(LEASE_S=50.0, RECORD_DEADLINE_S=50.0) as system:
+    with private_system(LEASE_S=50.0, SEND_DEADLINE_S=10.0, RECORD_DEADLINE_S=50.0) as system:
         _start(system, *FLEET)
         yield system
 
@@ -96,6 +96,19 @@ def test_a_part_killed_between_send_and_record_has_an_unknown_outcome_and_is_nev
     _check(system, customers)
     arrived = len(system.standin.messages(token=system.bots[-1].token))
     assert arrived == (0 if point == "deliver.before_write" else 1)
+
+
+def test_a_part_killed_before_its_second_request_is_never_sent_again(system: System) -> None:
+    """Its process knew that the platform had not taken it, and nobody else does."""
+    unknown_before = system.balance().outbound.get("unknown_outcome", 0)
+    system.standin.fault("telegram", "status", status=429, retry_after=1)
+
+    customers = _kill_at(system, "deliver", "deliver.before_retry")
+
+    found = system.wait_at_rest()
+    assert found.outbound.get("unknown_outcome", 0) - unknown_before == 1
+    _check(system, customers)
+    assert system.standin.messages(token=system.bots[-1].token) == []
 
 
 @pytest.mark.parametrize("station", ["intake", "reply", "deliver"])

@@ -33,11 +33,12 @@ Meanwhile = Callable[[], object]
 
 LEAVES_OPEN = "leaves_open"
 DROPS = "drops"
+NOT_REACHED = "not_reached"
 
 
 class FakeTelegram:
-    """Accepts what is sent, unless a script says otherwise: (status, body), LEAVES_OPEN or DROPS, first in first
-    out. sent: (token, chat, text) of what was accepted; topics: the topic that each went to, None outside of any.
+    """Accepts what is sent, unless a script says otherwise: (status, body), LEAVES_OPEN, DROPS or NOT_REACHED, first in
+    first out. sent: (token, chat, text) of what was accepted; topics: the topic that each went to, None outside of any.
     asked: how many sends were tried. typing: set once somebody was shown that an answer is being written."""
 
     def __init__(self) -> None:
@@ -59,6 +60,8 @@ class FakeTelegram:
             await asyncio.to_thread(happens)
         body = json.loads(request.content)
         said = self.script.popleft() if self.script else None
+        if said == NOT_REACHED:
+            raise httpx.ConnectError("nobody listens")
         if said is None or isinstance(said, str):
             self.sent.append((token, str(body["chat_id"]), body["text"]))
             self.topics.append(body.get("message_thread_id"))

@@ -74,13 +74,30 @@ def _run(folder: Path, chosen: list[Fault], *, quick: bool, as_json: bool, keep:
         if not as_json:
             click.echo(scorecard.head())
         for fault in chosen:
-            score = play(system, bots, numbers, fault, quick=quick)
+            told = _Told(fault)
+            try:
+                score = play(system, bots, numbers, fault, quick=quick, say=told.say)
+            except (KeyboardInterrupt, SystemExit):
+                click.echo(f"interrupted: no verdict on {fault.name}, which was at: {told.last}", err=True)
+                raise
             _show(score, as_json)
             if not score.passed:
                 failed.append(fault.name)
     if not (failed or keep):
         DataFolder(folder).open().discard()
     return failed
+
+
+class _Told:
+    """What is done now, for whoever waits at a terminal; faults that wait for a breaker take two minutes."""
+
+    def __init__(self, fault: Fault) -> None:
+        self._fault, self.last = fault, "the beginning"
+
+    def say(self, words: str) -> None:
+        self.last = words
+        if sys.stderr.isatty():
+            click.echo(f"  {self._fault.name}: {words}", err=True)
 
 
 def _bots(system: Drilled) -> list[Bot]:

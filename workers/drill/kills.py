@@ -28,6 +28,7 @@ POINTS = {
     "deliver.claimed": "a sender that has just leased a part",
     "deliver.before_write": "a sender that has said that the request leaves, before it does",
     "deliver.after_write": "a sender whose request has left",
+    "deliver.before_retry": "a sender that its platform asked to wait, before it sends again",
     "deliver.before_record": "a sender with the platform's answer, before it is written down",
     "deliver.after_record": "a sender after it is written down",
 }
@@ -41,10 +42,15 @@ def _at(point: str) -> Callable[[Stage], None]:
     def play(stage: Stage) -> None:
         before = stage.system.restarts()
         mark = faults.arm(stage.system.marks, point)
+        if point == "deliver.before_retry":
+            stage.system.control(
+                "POST", "faults", target="telegram", kind="status", status=429, retry_after=1, count=None
+            )
         try:
             stage.wait(mark.exists, f"{point} is reached")
         finally:
             faults.disarm(stage.system.marks, point)
+            stage.system.control("DELETE", "faults")
         stage.struck(mark.stat().st_ctime)  # when it was renamed
         stage.wait(lambda: stage.system.restarts() > before, "the victim is started again")
 

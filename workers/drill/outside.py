@@ -88,10 +88,11 @@ def _hangs(stage: Stage) -> None:
     try:
         stage.wait(partial(_suffers, stage, "telegram", before), "telegram says nothing")
         stage.struck()
+        stage.say("telegram says nothing, and many of its customers write")
         began = time.time()
         for number in range(HANGING):
             stage.traffic.write(bots[number % len(bots)], "When are your shops open?")
-        stage.hold(6.0, 20.0)
+        stage.hold(6.0, 14.0)  # longer than a send may take
         while_s = _p95_s(stage, others, began, time.time() - 2.0)
     finally:
         stage.system.control("DELETE", "faults")
@@ -253,7 +254,7 @@ FAULTS = (
     Fault("platform is away", "the platform answers 503", _failing("telegram", 1.5, 10.0, kind="status", status=503)),
     Fault("platform says nothing", "the platform takes messages and its answers never come",
           _failing("telegram", 1.5, 5.0, kind=SILENT), unknown_outcomes=True),
-    Fault("platform hangs", "a platform says nothing while many of its customers write; the others go on", _hangs,
+    Fault("platform hangs", "a platform says nothing while many write; its breaker opens, the others go on", _hangs,
           unknown_outcomes=True),
     Fault("others say nothing", "the other platforms take messages and never answer", _others_say_nothing, short=True),
     Fault("webhooks again", "webhooks that come three times, and in the wrong order", _webhooks_again, short=True),

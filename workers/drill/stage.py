@@ -72,11 +72,12 @@ class Score:
 
 @dataclass(slots=True)
 class Stage:
-    """What a fault may change."""
+    """What a fault may change. say: tells whoever waits what is done now."""
 
     system: Drilled
     traffic: Traffic
     quick: bool
+    say: Callable[[str], None]
     struck_at: float | None = None
     note: str = ""
 
@@ -97,11 +98,15 @@ class Stage:
         self.wait(lambda: self.traffic.accepted >= wanted, f"{count} more messages are accepted")
 
 
-def play(system: Drilled, bots: list[Bot], numbers: itertools.count[int], fault: Fault, *, quick: bool) -> Score:
-    """Run one fault to its end. What does not recover is in the score."""
+def play(
+    system: Drilled, bots: list[Bot], numbers: itertools.count[int], fault: Fault, *, quick: bool,
+    say: Callable[[str], None] = lambda words: None,
+) -> Score:  # fmt: skip
+    """Run one fault to its end. What does not recover is in the score. say: is told what is done now."""
     score = Score(fault.name, kill=fault.kill)
     traffic = Traffic(system.http, bots, numbers, a_second=8.0 if quick else 10.0)
-    stage = Stage(system, traffic, quick)
+    stage = Stage(system, traffic, quick, say)
+    say(fault.what)
     try:
         with traffic:
             stage.more_accepted(5)
@@ -110,6 +115,7 @@ def play(system: Drilled, bots: list[Bot], numbers: itertools.count[int], fault:
     except NotReached as e:
         score.wrong.append(f"not reached: {str(e)[:300]}")
         stage.struck_at = stage.struck_at or time.time()
+    say(f"{stage.note or 'done'}; waiting until no work is left, for {fault.rest_within_s:g} s at most")
     _settle(system, fault, stage, score)
     score.posts = sum(customer.posts for customer in traffic.customers)
     score.tally = _tally(system, traffic, fault)
