@@ -356,9 +356,19 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that a model asks to be called. arguments: JSON as the model wrote it, not checked."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a model wrote. step: `full` if the first provider did, `cheaper` if a later one. estimated: the tokens are
-    counted by us, because the provider did not say."""
+    counted by us, because the provider did not say. tool_calls: what it asks for before it goes on; the text may then
+    be empty."""
 
     text: str
     model: str
@@ -367,6 +377,7 @@ class Completion:
     attempts: tuple[ModelAttempt, ...] = ()
     step: FallbackStep = "full"
     estimated: bool = False
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

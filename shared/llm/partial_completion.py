@@ -17,7 +17,8 @@ from shared.llm.api import CallFailed, meaning, parsed
 from shared.llm.parameters import CONTEXT_CODES
 from shared.llm.reasoning import ReasoningFilter
 from shared.llm.sse import Event
-from shared.model import Usage
+from shared.llm.tool_calls import ToolCalls
+from shared.model import ToolCall, Usage
 from shared.text import storable
 
 MAX_ANSWER_CHARS = 20_000
@@ -52,10 +53,13 @@ class PartialCompletion:
     """Collects one call's events.
 
     streamed: whether it came as events. done: whether the last one came. showing: what is known of the model when the
-    call begins, and then of the call; from WHOLE it never changes.
+    call begins, and then of the call; from WHOLE it never changes. tools: whether the model was offered any.
     """
 
-    def __init__(self, messages: Sequence[dict[str, Any]], model: str, showing: Showing) -> None:
+    def __init__(
+        self, messages: Sequence[dict[str, Any]], model: str, showing: Showing, *, tools: bool = False
+    ) -> None:
+        self._tools, self._tool_calls = tools, ToolCalls()
         self.done = False
         self.streamed = False
         self.reasoning = ReasoningFilter()
@@ -80,6 +84,11 @@ class PartialCompletion:
     def model(self) -> str:
         """The model that answers, by its own word."""
         return self._model
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What the model asks for; empty where it was offered nothing."""
+        return self._tool_calls.calls if self._tools else ()
 
     @property
     def usage(self) -> Usage:
@@ -140,7 +149,7 @@ class PartialCompletion:
         self._check_ending()
         rest = self._show(self.reasoning.end())
         text = self.reasoning.answer.strip()
-        if not text:
+        if not text and not self.tool_calls:
             raise CallFailed("empty", retry=False)
         if len(text) > MAX_ANSWER_CHARS:
             raise CallFailed("too_long", retry=False)
@@ -154,8 +163,10 @@ class PartialCompletion:
             raise Permanent("llm_rejected")
         if ending in _TRUNCATED:
             raise CallFailed("truncated", retry=True)
+        if ending in _TOOL and not self.tool_calls:
+            raise CallFailed("tool_call", retry=False)  # nobody offered one, or it does not say which
         if ending in _TOOL:
-            raise CallFailed("tool_call", retry=False)  # nobody offered one
+            return
         if ending not in _COMPLETE:
             raise CallFailed("cut_short", retry=True)
 
@@ -179,6 +190,7 @@ class PartialCompletion:
         self._finish = finish or self._finish
         self._refusal = self._refusal or bool(message.get("refusal"))
         self._hear_reasoning(message)
+        self._write(self._tool_calls.hear(message))
         content = self._joined(_text_of(message.get("content")))
         self._write(content)
         return self._show(self.reasoning.feed(content))
