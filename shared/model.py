@@ -321,11 +321,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request to a model. estimated: counted by us, because the provider did not say."""
+    """Tokens of one request to a model. estimated: counted by us, because the provider did not say. cached_in: those of
+    tokens_in that the provider had in its cache. reasoning_out: those of tokens_out that are not part of the answer.
+    """
 
     tokens_in: int = 0
     tokens_out: int = 0
     estimated: bool = False
+    cached_in: int = 0
+    reasoning_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +337,9 @@ class ModelAttempt:
     """One request to a model, for the receipt. outcome: `ok` or a static word for the failure.
 
     step: which fallback step it was for. offset_ms: when it began, since the models were first asked.
-    estimated: the tokens are counted by us, because the provider did not say.
+    estimated: the tokens are counted by us, because the provider did not say. cached_in, reasoning_out: as in Usage.
+    purpose: what the model was called for. paid: whether its provider asks for money, so that a call without a price
+    costs an unknown sum; on machines of our own it costs nothing.
     """
 
     provider: str
@@ -345,6 +351,10 @@ class ModelAttempt:
     step: FallbackStep = "full"
     offset_ms: int = 0
     estimated: bool = False
+    cached_in: int = 0
+    reasoning_out: int = 0
+    purpose: Purpose = "answer"
+    paid: bool = True
 
 
 @dataclass(frozen=True, slots=True)

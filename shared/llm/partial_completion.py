@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 from shared.errors import ModelUnavailable, Permanent
-from shared.llm import tokens
+from shared.llm import said_usage, tokens
 from shared.llm.api import CallFailed, meaning, parsed
 from shared.llm.parameters import CONTEXT_CODES
 from shared.llm.reasoning import ReasoningFilter
@@ -25,8 +26,6 @@ MAX_ANSWER_CHARS = 20_000
 MAX_WRITTEN_CHARS = 400_000
 """With its reasoning."""
 MODEL_CHARS = 200
-TOKENS_MAX = 10_000_000
-"""A larger count is an error of the server's."""
 DONE = "[DONE]"
 _COMPLETE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed")
 _TRUNCATED = ("length", "max_tokens", "max_output_tokens", "model_length")
@@ -73,7 +72,7 @@ class PartialCompletion:
         self._refusal = False
         self._chars = 0
         self._written: list[str] = []
-        self._tokens_in = self._tokens_out = 0
+        self._said = Usage()
 
     @property
     def ended(self) -> bool:
@@ -93,11 +92,12 @@ class PartialCompletion:
     @property
     def usage(self) -> Usage:
         """Tokens so far. What the provider does not say, or says is nothing, is estimated: unknown is never zero."""
-        estimated = not self._tokens_in or (not self._tokens_out and bool(self._written))
-        return Usage(
-            self._tokens_in or tokens.of_messages(self._messages),
-            self._tokens_out or tokens.estimate("".join(self._written)),
-            estimated=estimated,
+        said = self._said
+        return replace(
+            said,
+            tokens_in=said.tokens_in or tokens.of_messages(self._messages),
+            tokens_out=said.tokens_out or tokens.estimate("".join(self._written)),
+            estimated=not said.tokens_in or (not said.tokens_out and bool(self._written)),
         )
 
     def hear(self, event: Event) -> str:
@@ -174,15 +174,14 @@ class PartialCompletion:
         model = body.get("model")
         if model != self._model and isinstance(model, str) and model:
             self._model = storable(model)[:MODEL_CHARS]
-        usage = body.get("usage")
-        if not usage:  # as in all but the last event
-            return
-        self._tokens_in = _plausible(usage.get("prompt_tokens")) or self._tokens_in
-        self._tokens_out = _plausible(usage.get("completion_tokens")) or self._tokens_out
+        if body.get("usage"):  # as a rule in the last event
+            self._said = said_usage.later(self._said, said_usage.of_chat(body["usage"]))
 
     def _hear_choice(self, choice: dict[str, Any]) -> str:
         if choice.get("error"):
             raise _error_of(choice)
+        if choice.get("usage"):  # as Moonshot tells it
+            self._hear_usage({"usage": choice["usage"]})
         message = choice.get("delta") or choice.get("message") or {}
         finish = choice.get("finish_reason")
         if finish is not None and not isinstance(finish, str):
@@ -238,12 +237,6 @@ class PartialCompletion:
     def _learn(self, showing: Showing) -> None:
         if self.showing is not Showing.WHOLE:
             self.showing = showing
-
-
-def _plausible(tokens: Any) -> int:
-    """A count of tokens; 0, which is unknown, for one that no call has."""
-    count = int(tokens or 0)
-    return count if 0 < count <= TOKENS_MAX else 0
 
 
 def _text_of(content: Any) -> str:

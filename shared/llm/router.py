@@ -203,6 +203,8 @@ def _record(
         step=step,
         offset_ms=round((began_s - asked_s) * 1000),
         estimated=usage.estimated,
+        cached_in=usage.cached_in,
+        reasoning_out=usage.reasoning_out,
     )
     attempts.append(attempt)
     _count(attempt)

@@ -34,8 +34,8 @@ class Case:
     that an overload leaves. embedding_models: those that there were when the turn was claimed; None: not looked up.
     embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since a person did.
     misses: its replies in a row that nothing is known. ahead_s, day_ahead_s, silenced, language, status, handle,
-    return_untold: as in Loaded. unlisted: codes of the question that no document has. triage: what the burst is; None
-    until it is judged, and of one that holds nothing readable."""
+    return_untold, contact_id: as in Loaded. unlisted: codes of the question that no document has. triage: what the
+    burst is; None until it is judged, and of one that holds nothing readable."""
 
     turn: Turn
     company: Company
@@ -63,6 +63,7 @@ class Case:
     status: str = "open"
     handle: str | None = None
     return_untold: bool = False
+    contact_id: int | None = None
     unlisted: tuple[str, ...] = ()
 
     @property
@@ -146,4 +147,5 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int, models: Sequence[E
         status=loaded.status,
         handle=loaded.handle,
         return_untold=loaded.return_untold,
+        contact_id=loaded.contact_id,
     )

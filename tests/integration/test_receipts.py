@@ -5,7 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from shared.store.answers import usage
+from shared.money import Price
+from shared.store.models import prices
 from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot
 from tests.integration.command_line import Run
@@ -27,9 +28,9 @@ def bot(station: Station) -> Bot:
     return bot
 
 
-def _price(station: Station, *price: object) -> None:
+def _price(station: Station, model: str, in_micros: int, out_micros: int) -> None:
     with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
-        usage.set_price(conn, usage.Price(*price))  # type: ignore[arg-type]
+        prices.set_prices(conn, [prices.Named(model, "", Price(in_micros, out_micros))])
 
 
 def _answered(station: Station, bot: Bot) -> int:
@@ -136,7 +137,8 @@ def test_prices_and_budgets_are_set_from_the_command_line(run: Run, station: Sta
     assert run("price", "list").out == "no model has a price\n"
     assert run("price", "set", "small", "0.15", "0.6").out == "small: 0.15 in, 0.6 out, a million tokens\n"
     run("price", "set", "small", "1", "2.5")
-    assert run("price", "list", "--json").json == [{"model": "small", "in_micros": 1_000_000, "out_micros": 2_500_000}]
+    [held] = run("price", "list", "--json").json
+    assert (held["model"], held["in_micros"], held["out_micros"]) == ("small", 1_000_000, 2_500_000)
     assert run("budget", "1000", "--company", "shoe-shop").out == "shoe-shop: 1000 tokens a day\n"
     assert station.rows("SELECT daily_token_budget FROM companies") == [(1000,)]
     assert run("budget", "none", "--company", "shoe-shop").code == 0

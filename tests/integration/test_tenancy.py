@@ -158,6 +158,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
             "%s, (SELECT min(channel_id) FROM contacts), 'a', (SELECT min(id) FROM contacts), 'a'",
         ),
         ("daily_limit_overrides", "company_id, kind, per_company", "%s, 'images', 1"),
+        ("model_price_overrides", "company_id, model, in_micros, out_micros", "%s, 'm', 1, 1"),
         ("daily_uses", "company_id, day, kind, used", "%s, current_date, 'images', 1"),
         ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),
     ):

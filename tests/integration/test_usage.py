@@ -10,8 +10,10 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
+from shared.money import Price
 from shared.resources import open_resources
 from shared.store.answers import usage
+from shared.store.models import prices
 from standin.process import StandinProcess
 from tasks.answers import reply
 from tasks.answers.leases import Leases
@@ -35,10 +37,9 @@ def bot(station: Station) -> Bot:
     return bot
 
 
-def _price(station: Station, *prices: tuple[str, int, int]) -> None:
+def _price(station: Station, model: str, in_micros: int, out_micros: int) -> None:
     with psycopg.connect(station.inbox.server.admin_url, autocommit=True) as conn:
-        for price in prices:
-            usage.set_price(conn, usage.Price(*price))
+        prices.set_prices(conn, [prices.Named(model, "", Price(in_micros, out_micros))])
 
 
 def _budget(station: Station, bot: Bot, tokens: int | None) -> None:
@@ -144,7 +145,7 @@ def test_a_real_provider_that_is_down_is_left_alone_by_the_whole_fleet(
 
 
 def test_an_answer_s_cost_stands_on_its_receipt_and_in_the_company_s_day(station: Station, bot: Bot) -> None:
-    _price(station, ("small", 150_000, 600_000))
+    _price(station, "small", 150_000, 600_000)
     for chat in (1, 2):
         station.receive(bot, QUESTION, chat=chat)
         station.answer()
@@ -168,7 +169,7 @@ def test_a_model_without_a_price_costs_an_unknown_sum_and_an_answer_without_a_mo
 
 
 def test_an_answer_that_was_overtaken_is_paid_for_too(station: Station, bot: Bot) -> None:
-    _price(station, ("small", 1_000_000, 1_000_000))
+    _price(station, "small", 1_000_000, 1_000_000)
     station.model.meanwhile.append(lambda: station.receive(bot, "I mean on Sundays"))
     station.receive(bot, QUESTION)
     assert station.answer() is Result.CANCELLED

@@ -95,7 +95,7 @@ COMMANDS = {
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome is unknown."),
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn was made, station by station."),
-    "price": Lazy("workers.commands.receipts:price", "What models cost."),
+    "price": Lazy("workers.commands.prices:price", "What models cost."),
     "budget": Lazy("workers.commands.receipts:budget", "How many tokens a company may use a day."),
     "dead-letters": Lazy(
         "workers.commands.ops:dead_letters", "List, show, redrive or discard what could not be handled."

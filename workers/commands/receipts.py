@@ -1,10 +1,9 @@
-"""Commands about how answers were made and what they cost: receipts, turns, prices, budgets."""
+"""Commands about how answers were made: receipts, turns, budgets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
@@ -15,12 +14,11 @@ from shared.store.answers import receipts as store
 from shared.store.answers import turns, usage
 from shared.store.answers.receipts import Story
 from tasks.answers import trace
+from workers.commands.amounts import money
 from workers.commands.naming import ID, company_id_of, company_of, company_option
 from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
 from workers.commands.setup import as_owner
 
-MICROS = 1_000_000
-MODEL_CHARS = 200
 _BOT = {
     "hands_over": "a person gets the conversation",
     "pauses": "silent from now on, as the customer wants it",
@@ -63,13 +61,13 @@ def _head(story: Story) -> list[str]:
         lines += [
             f"step      {story.receipt['step']}, reason {story.receipt['reason']}",
             f"fallback  {left or story.receipt['step']}",
-            f"cost      {_money(story.receipt['cost_micros'])}   tokens {story.receipt['tokens_in']} in,"
+            f"cost      {money(story.receipt['cost_micros'])}   tokens {story.receipt['tokens_in']} in,"
             f" {story.receipt['tokens_out']} out{_estimated(story.receipt['attempts'])}",
         ]
         if story.receipt["bot"] is not None:
             lines.append(f"bot       {_BOT[story.receipt['bot']]}")
     if story.overtaken["calls"]:
-        lines.append(f"overtaken {story.overtaken['calls']} calls, {_money(story.overtaken['cost_micros'])}")
+        lines.append(f"overtaken {story.overtaken['calls']} calls, {money(story.overtaken['cost_micros'])}")
     return lines
 
 
@@ -90,10 +88,6 @@ def _passages(story: Story) -> list[str]:
             f"{passage['title']}"
         )
     return lines
-
-
-def _money(micros: int | None) -> str:
-    return "unknown: `price set` the model" if micros is None else f"{Decimal(micros) / MICROS:f}"
 
 
 @click.group("turns")
@@ -117,59 +111,6 @@ def _turn_line(row: turns.Listed) -> str:
     step = f"{row.step} ({row.reason})" if row.step else row.error or ""
     return (f"{row.id}  conversation {row.company_id}/{row.conversation_id}  {row.state:<11}  {step}"
                    f"  {row.received_at:%Y-%m-%d %H:%M:%S}")  # fmt: skip
-
-
-class _Amount(click.ParamType):  # type: ignore[type-arg]
-    """An amount of money, kept in millionths."""
-
-    name = "amount"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            micros = Decimal(str(value)) * MICROS
-            if not 0 <= micros <= 10**15 or micros != micros.to_integral_value():
-                raise InvalidOperation
-        except InvalidOperation:
-            self.fail(f"{value!r} is not an amount: a number from 0 on with at most six decimals", param, ctx)
-        return int(micros)
-
-
-@click.group()
-def price() -> None:
-    """What models cost. An answer's cost is computed with the price at its time."""
-
-
-@price.command("set", context_settings={"ignore_unknown_options": True})
-@click.argument("model")
-@click.argument("in_micros", metavar="IN", type=_Amount())
-@click.argument("out_micros", metavar="OUT", type=_Amount())
-@as_json_option
-def price_set(model: str, in_micros: int, out_micros: int, as_json: bool) -> None:
-    """Set the price of a million tokens IN and OUT, in any one currency: `price set gpt-4o-mini 0.15 0.60`."""
-    if not model.strip() or not model.isprintable() or len(model) > MODEL_CHARS:
-        raise click.UsageError(f"MODEL should be a model's name, of up to {MODEL_CHARS} characters")
-    priced = usage.Price(model.strip(), in_micros, out_micros)
-    with as_owner(settings.load()) as conn:
-        if priced in usage.prices(conn):
-            raise NothingDone("price", f"{priced.model} has this price already")
-        usage.set_price(conn, priced)
-    print_result(asdict(priced), f"{priced.model}: {_money(in_micros)} in, {_money(out_micros)} out, a million tokens",
-                 as_json=as_json)  # fmt: skip
-
-
-@price.command("list")
-@as_json_option
-def price_list(as_json: bool) -> None:
-    """List the models that have a price."""
-    with as_owner(settings.load()) as conn:
-        rows = usage.prices(conn)
-    if as_json:
-        print_json([asdict(row) for row in rows])
-        return
-    for row in rows:
-        click.echo(f"{row.model}  {_money(row.in_micros)} in  {_money(row.out_micros)} out")
-    if not rows:
-        click.echo("no model has a price")
 
 
 @click.command()

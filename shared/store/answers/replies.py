@@ -132,18 +132,23 @@ MAKE = one_line(
         )
         SELECT %(company)s, ended.id, %(epoch)s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step,
             a.outcome, a.duration_ms, a.tokens_in, a.tokens_out, a.estimated,
-            CASE
-                WHEN a.tokens_in + a.tokens_out = 0 THEN 0
-                ELSE round(
-                    (a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000
-                )::bigint
-            END
+            coalesce(
+                model_cost(
+                    a.tokens_in, a.cached_in, a.tokens_out, a.reasoning_out, p.in_micros, p.out_micros,
+                    p.cached_in_micros, p.reasoning_micros, p.request_micros
+                ),
+                CASE WHEN NOT a.paid THEN 0 END
+            )
         FROM ended
         CROSS JOIN unnest(
             %(providers)s::text[], %(models)s::text[], %(steps)s::text[], %(outcomes)s::text[], %(durations)s::int[],
-            %(tokens_in)s::int[], %(tokens_out)s::int[], %(estimated)s::boolean[]
-        ) WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out, estimated, n)
-        LEFT JOIN model_prices p ON p.model = a.model
+            %(tokens_in)s::int[], %(tokens_out)s::int[], %(estimated)s::boolean[], %(cached_in)s::int[],
+            %(reasoning_out)s::int[], %(paid)s::boolean[]
+        ) WITH ORDINALITY AS a (
+            provider, model, step, outcome, duration_ms, tokens_in, tokens_out, estimated, cached_in, reasoning_out,
+            paid, n
+        )
+        LEFT JOIN LATERAL price_of(%(company)s, a.provider, a.model, NULL) p ON true
         RETURNING cost_micros
     ),
     cost AS (

@@ -39,7 +39,8 @@ class Loaded:
     turns have answered. bot_step, bot_step_at, misses: as in conversations. ahead_s,
     day_ahead_s: how far the bot's answers are ahead of their paces. silenced: it gives none for now, because they
     were too far ahead. language: the platform's code of the sender, as ISO 639-1. status, return_untold: as in
-    conversations. handle: the channel's name on its platform, where it has one. assistant: the channel's."""
+    conversations. handle: the channel's name on its platform, where it has one. assistant: the channel's. contact_id:
+    who wrote the turn's last message; None if they were erased."""
 
     turn: Turn
     company: Company
@@ -57,6 +58,7 @@ class Loaded:
     status: str = "open"
     handle: str | None = None
     return_untold: bool = False
+    contact_id: int | None = None
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
 
@@ -90,7 +92,17 @@ LOAD = """
         c.bot_step, c.bot_step_at, c.misses, c.language, c.status, c.return_untold,
         coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,
         coalesce(extract(epoch FROM c.day_answers_until - now())::float8, 0) AS day_ahead_s,
-        coalesce(c.silent_until > now(), false) AS silenced
+        coalesce(c.silent_until > now(), false) AS silenced,
+        coalesce(
+            (
+                SELECT m.contact_id
+                FROM messages m
+                WHERE m.company_id = t.company_id
+                  AND m.conversation_id = t.conversation_id
+                  AND m.seq = t.last_seq
+            ),
+            c.contact_id
+        ) AS contact_id
     FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)
     CROSS JOIN LATERAL (
         SELECT *
@@ -148,7 +160,7 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
             bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"], ahead_s=row["ahead_s"],
             day_ahead_s=row["day_ahead_s"],
             silenced=row["silenced"], language=row["language"], status=row["status"], handle=row["handle"],
-            return_untold=row["return_untold"],
+            return_untold=row["return_untold"], contact_id=row["contact_id"],
         )  # fmt: skip
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found

@@ -1,4 +1,4 @@
-"""Stores what models cost: calls, prices, each company's daily usage and budget."""
+"""Stores what models cost: calls, each company's daily usage and budget."""
 
 from __future__ import annotations
 
@@ -14,15 +14,6 @@ NOT_MADE = ("breaker_open", "saturated")
 """Outcomes of attempts in which nothing was sent to the provider."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Price of a million tokens, in millionths of the currency."""
-
-    model: str
-    in_micros: int
-    out_micros: int
-
-
 ADD_CALLS = """
     /* usage.add_calls */
     WITH added AS (
@@ -30,18 +21,24 @@ ADD_CALLS = """
             company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms, tokens_in,
             tokens_out, estimated, cost_micros
         )
-        SELECT %s, %s, %s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step, a.outcome,
-            a.duration_ms, a.tokens_in, a.tokens_out, a.estimated,
-            CASE
-                WHEN a.tokens_in + a.tokens_out = 0 THEN 0
-                ELSE round(
-                    (a.tokens_in::numeric * p.in_micros + a.tokens_out::numeric * p.out_micros) / 1000000
-                )::bigint
-            END
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
-            %s::boolean[]) WITH ORDINALITY AS a (provider, model, step, outcome, duration_ms, tokens_in, tokens_out,
-            estimated, n)
-        LEFT JOIN model_prices p ON p.model = a.model
+        SELECT %(company)s, %(turn)s, %(epoch)s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step,
+            a.outcome, a.duration_ms, a.tokens_in, a.tokens_out, a.estimated,
+            coalesce(
+                model_cost(
+                    a.tokens_in, a.cached_in, a.tokens_out, a.reasoning_out, p.in_micros, p.out_micros,
+                    p.cached_in_micros, p.reasoning_micros, p.request_micros
+                ),
+                CASE WHEN NOT a.paid THEN 0 END
+            )
+        FROM unnest(
+            %(providers)s::text[], %(models)s::text[], %(steps)s::text[], %(outcomes)s::text[], %(durations)s::int[],
+            %(tokens_in)s::int[], %(tokens_out)s::int[], %(estimated)s::boolean[], %(cached_in)s::int[],
+            %(reasoning_out)s::int[], %(paid)s::boolean[]
+        ) WITH ORDINALITY AS a (
+            provider, model, step, outcome, duration_ms, tokens_in, tokens_out, estimated, cached_in, reasoning_out,
+            paid, n
+        )
+        LEFT JOIN LATERAL price_of(%(company)s, a.provider, a.model, NULL) p ON true
         RETURNING cost_micros
     )
     SELECT CASE WHEN count(*) = count(cost_micros) THEN sum(cost_micros)::bigint END
@@ -53,12 +50,12 @@ def add_calls(conn: Conn, company_id: int, turn_id: int, epoch: int, attempts: S
     """Record the attempts. Returns their cost in millionths, None if they include tokens of a model without a price."""
     if not attempts:
         return 0
-    values = (company_id, turn_id, epoch, *columns(attempts).values())
+    values = {"company": company_id, "turn": turn_id, "epoch": epoch, **columns(attempts)}
     return conn.cursor(row_factory=scalar_row).execute(ADD_CALLS, values).fetchone()
 
 
 def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
-    """Return the attempts by column, in the order in which add_calls() takes them."""
+    """Return the attempts by column."""
     return {
         "providers": [a.provider for a in attempts],
         "models": [a.model for a in attempts],
@@ -68,6 +65,9 @@ def columns(attempts: Sequence[ModelAttempt]) -> dict[str, list[object]]:
         "tokens_in": [a.tokens_in for a in attempts],
         "tokens_out": [a.tokens_out for a in attempts],
         "estimated": [a.estimated for a in attempts],
+        "cached_in": [a.cached_in for a in attempts],
+        "reasoning_out": [a.reasoning_out for a in attempts],
+        "paid": [a.paid for a in attempts],
     }
 
 
@@ -137,31 +137,3 @@ def set_budget(conn: Conn, company_id: int, tokens: int | None) -> None:
         """,
         (tokens, company_id),
     )
-
-
-def set_price(conn: Conn, price: Price) -> None:
-    """Set a model's price for answers from now on. For the owner role."""
-    conn.execute(
-        """
-        /* usage.set_price */
-        INSERT INTO model_prices (model, in_micros, out_micros)
-        VALUES (%s, %s, %s)
-        ON CONFLICT (model) DO UPDATE
-        SET in_micros = excluded.in_micros, out_micros = excluded.out_micros, updated_at = now()
-        """,
-        (price.model, price.in_micros, price.out_micros),
-    )
-
-
-def prices(conn: Conn) -> list[Price]:
-    """List the prices by model."""
-    cursor = conn.cursor(row_factory=class_row(Price))
-    cursor.execute(
-        """
-        /* usage.prices */
-        SELECT model, in_micros, out_micros
-        FROM model_prices
-        ORDER BY model
-        """
-    )
-    return cursor.fetchall()
