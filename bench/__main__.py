@@ -1,5 +1,5 @@
 """`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, models, load, safety,
-vectors, upkeep, large, years, indexing, knowledge. Without a name all but the last four, which take over an hour."""
+vectors, upkeep, limits, large, years, indexing, knowledge. Without a name all but the last four, which take over an hour."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ SECTIONS = {
     "safety": Section("bench.safety", 300.0),
     "vectors": Section("bench.vectors", 180.0),
     "upkeep": Section("bench.upkeep", 420.0, scales=True),
+    "limits": Section("bench.limits", 600.0, scales=True),
     "large": Section("bench.large", 1800.0, scales=True, asked_for=True),
     "years": Section("bench.years", 2400.0, scales=True, asked_for=True),
     "indexing": Section("bench.indexing", 1200.0, scales=True, asked_for=True),

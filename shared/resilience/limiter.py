@@ -97,7 +97,7 @@ class Limiter:
         return found
 
     def _ask(self, limits: Sequence[Limit], token: str) -> Decision:
-        numbers: list[str | int] = [number for limit in limits for number in _arguments(limit)]
+        numbers: list[str | int] = [number for limit in limits for number in arguments(limit)]
         told = cast(list[Any], self._script(keys=[name_of(limit) for limit in limits], args=[*numbers, token]))
         wait_us, *stands = map(int, told)
         return decision(limits, wait_us, list(zip(stands[::2], stands[1::2], strict=True)))
@@ -148,7 +148,8 @@ class Limiter:
             log.info("limiter_shares_again")
 
 
-def _arguments(limit: Limit) -> tuple[str | int, ...]:
+def arguments(limit: Limit) -> tuple[str | int, ...]:
+    """What the script is told of a limit."""
     if isinstance(limit, Rate):
         return "rate", step_us(limit), step_us(limit) * (limit.burst - 1), 0
     if isinstance(limit, Window):
