@@ -1,5 +1,5 @@
 """`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, models, load, safety,
-vectors, upkeep, limits, large, years, indexing, knowledge. Without a name all but the last four, which take over an hour."""
+vectors, upkeep, limits, large, years, indexing, knowledge. Without a name all but the last four: over an hour."""
 
 from __future__ import annotations
 
