@@ -1,5 +1,5 @@
-"""`python -m bench [--scale SHARE] [SECTION …]`: receivers, servers, store, journey, fairness, models, load, safety,
-vectors, upkeep, limits, large, years, indexing, knowledge. Without a name all but the last four: over an hour."""
+"""`python -m bench [--scale SHARE] [SECTION …]`: the sections are listed below and by `--help`. Without a name all but
+those that are `asked_for`, which take more than an hour."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ SECTIONS = {
     "journey": Section("bench.journey", 300.0),
     "fairness": Section("bench.fairness", 600.0),
     "models": Section("bench.models", 900.0, scales=True),
+    "rerank": Section("bench.reranking", 180.0),
     "load": Section("bench.customers", 420.0),
     "safety": Section("bench.safety", 300.0),
     "vectors": Section("bench.vectors", 180.0),

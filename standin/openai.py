@@ -234,8 +234,27 @@ def _embeddings(world: World, attempt: Record, body: Body, fault: Fault | None) 
     return Reply(200, orjson.dumps(answer), latency=world.latency("openai", model))
 
 
+def _rerank(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:
+    """How many of the query's words each text has, in the form in which it was asked: Cohere's (`documents`) or that of
+    text-embeddings-inference (`texts`)."""
+    query, texts = body.get("query"), body.get("documents", body.get("texts"))
+    if not isinstance(query, str) or not isinstance(texts, list) or not texts:
+        raise Refused(400, "'query' and a non-empty list of 'documents' or 'texts' are required.", param="query")
+    asked = extractive.words(query)
+    shown = [str(text.get("text", "")) if isinstance(text, dict) else str(text) for text in texts]
+    scores = [len(asked & extractive.words(text)) / max(1, len(asked)) for text in shown]
+    ranked = sorted(enumerate(scores), key=lambda row: -row[1])  # stable: among equals the earlier text
+    world.effects.append(target="openai", kind="rerank", model=body.get("model"), key=attempt["key"], inputs=len(texts))
+    latency = world.latency("openai", str(body.get("model") or "rerank"))
+    if "texts" in body:
+        return Reply(200, orjson.dumps([{"index": at, "score": score} for at, score in ranked]), latency=latency)
+    rows = [{"index": at, "relevance_score": score} for at, score in ranked[: body.get("top_n") or None]]
+    return Reply(200, orjson.dumps({"model": body.get("model"), "results": rows}), latency=latency)
+
+
 ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[World, Record, Body, Fault | None], Reply]]] = {
     ("POST", "/v1/chat/completions"): ("chat.completions", _complete),
     ("POST", "/v1/embeddings"): ("embeddings", _embeddings),
+    ("POST", "/v1/rerank"): ("rerank", _rerank),
     ("GET", "/v1/models"): ("models", _models),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -16,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 WORDS_MIN = 3
 """`opening hours` says no more to a reader than to an index."""
+_WORDS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff\uf900-\ufaff]{1,2}|\S+")
+"""Words between spaces; of scripts that write none, two characters count as one."""
 
 
 class Reranker(Protocol):
@@ -32,7 +35,7 @@ def reranked(
     They keep their order without a reranker, if it fails, and for questions of two words or fewer (unless a filter has
     already narrowed the search). Relevance does not change, because it is compared with a threshold.
     """
-    short = len(question.split()) < WORDS_MIN and not filtered
+    short = len(_WORDS.findall(question)) < WORDS_MIN and not filtered
     if reranker is None or short or len(passages) < 2:
         return list(passages)
     try:

@@ -46,6 +46,8 @@ QUESTION_LINES_MAX = 20
 QUESTION_LINE_CHARS = 1_000
 """Somebody who pastes a book or sends a thousand messages in a burst gets an answer to the end of it."""
 PASSAGES = 6
+RERANKED = 48
+"""Passages that a reranker chooses from: a reader finds what words and vectors ranked too low."""
 PASSAGES_TOKENS = 4_000
 PUT_BACK_WITHIN_S = 1.0
 
@@ -245,7 +247,8 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
         case.ms["embed"] = _ms(embedding)
         return found
 
-    question = Question(claim.company_id, lines, 2 * PASSAGES, before, case.where)
+    candidates = RERANKED if r.reranker is not None else 2 * PASSAGES
+    question = Question(claim.company_id, lines, candidates, before, case.where)
     understood, found = r.ask(question, understand, case.embedding_models)
     case.ms["search"] = _ms(started) - case.ms["embed"]
     held = {text for passage in found for text in passage.identifiers}

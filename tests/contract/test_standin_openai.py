@@ -205,6 +205,22 @@ def test_an_empty_input_has_no_vector(caller: Caller) -> None:
     assert (response.status_code, response.json()["error"]["param"]) == (400, "input")
 
 
+@pytest.mark.parametrize("style", ["cohere", "tei"])
+def test_texts_are_ranked_by_the_words_they_share_with_the_query(caller: Caller, style: str) -> None:
+    texts, query = [SHIPPING, RETURNS, "Umbrellas"], "How long can I return shoes?"
+    asked = {"model": "standin-rerank", "documents": texts} if style == "cohere" else {"texts": texts}
+    answer = caller.openai("rerank", query=query, **asked).json()
+    rows = answer["results"] if style == "cohere" else answer
+    score = "relevance_score" if style == "cohere" else "score"
+    assert rows[0]["index"] == 1
+    assert sorted(row["index"] for row in rows) == [0, 1, 2]
+    assert [row[score] for row in rows] == sorted((row[score] for row in rows), reverse=True)
+
+
+def test_a_query_without_texts_is_refused(caller: Caller) -> None:
+    assert caller.openai("rerank", query="Shoes?", documents=[]).status_code == 400
+
+
 def test_models_are_listed_for_a_known_key(standin: Standin, caller: Caller) -> None:
     response = caller.http.get(f"{standin.openai_url}/models", headers={"Authorization": f"Bearer {KEY}"})
     assert "standin-chat" in [row["id"] for row in response.json()["data"]]

@@ -138,6 +138,19 @@ def test_each_passage_is_judged_with_its_title_and_those_of_one_score_keep_their
     assert [(p.text, p.score) for p in ranked] == [("b", 0.9), ("a", 0.5), ("c", 0.5)]
 
 
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("退货", 0), ("退货时间", 0), ("鞋子可以退货多少天", 1), ("เปิดกี่โมงครับวันนี้", 1), ("返品できますか", 1),
+        ("how long", 0), ("반품 기간", 0), ("반품 기간이 얼마나 되나요", 1),
+    ],
+)  # fmt: skip
+def test_scripts_without_spaces_have_words_too(question: str, asked: int) -> None:
+    told = Told(0.5, 0.6)
+    reranked(told, question, passages("a", "b"))
+    assert len(told.asked) == asked
+
+
 def test_three_words_and_two_passages_are_enough_to_ask() -> None:
     for question, count, asked in (("how long does", 2, 1), ("how long", 2, 0), ("how long does", 1, 0)):
         told = Told(*[0.5] * count)
