@@ -126,7 +126,8 @@ class Platform(Protocol):
     async def locate(self, http: httpx.AsyncClient, place: Destination, attachment: Attachment) -> Location:
         """Where an attachment's bytes are; platforms that give only an id are asked. The caller sets the deadline.
 
-        Raises AttachmentGone, or Transient when the platform cannot say just now.
+        Raises AttachmentGone, Transient when the platform does not say just now, and ServiceFailed when that is its own
+        fault.
         """
         ...
 

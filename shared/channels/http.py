@@ -11,6 +11,7 @@ import httpx
 from shared import faults
 from shared.channels.body import decode_object
 from shared.channels.fields import number_id
+from shared.errors import ServiceFailed, Transient
 from shared.model import SendOutcome
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -41,6 +42,13 @@ class Response:
         """How long the header asks us to wait, at most a day; None if it does not say in seconds."""
         asked = number_id((self.retry_after or "").strip())
         return None if asked is None else min(max(float(asked), 0.0), RETRY_AFTER_MAX_S)
+
+
+def not_said(what: str, response: Response, retry_after_s: float | None = None) -> Transient:
+    """What it means that a platform does not say now what it was asked: a fault of its own (5xx), or a refusal."""
+    kind = ServiceFailed if response.status >= 500 else Transient
+    asked_s = response.retry_after_s if retry_after_s is None else retry_after_s
+    return kind(f"{what}: answered {response.status}", retry_after_s=asked_s)
 
 
 async def exchange(

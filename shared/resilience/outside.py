@@ -7,6 +7,7 @@ platform and the account, or the host; metrics count them by kind.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import redis.asyncio
@@ -16,7 +17,9 @@ from shared.errors import ServiceFailed, Transient
 from shared.resilience import retries
 from shared.resilience.breaker import BreakerOpen
 from shared.resilience.egress import Fetched
-from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
+from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreaker, SharedBreakers
+
+T = TypeVar("T")
 
 REFRESH_S = 5.0
 """How long a process relies on what it saw of one: there are many, and asking as often as for a model would cost a
@@ -45,7 +48,8 @@ def is_neutral(error: BaseException) -> bool:
 
 
 class Outside:
-    """sends: by platform and channel. sites, media: by host. send_deadline_s, fetch_deadline_s: of one call."""
+    """sends: by platform and channel. sites: by host. media: by host, and by platform and channel where the platform is
+    asked for an attachment's address. send_deadline_s, fetch_deadline_s: of one call."""
 
     def __init__(
         self, client: redis.asyncio.Redis, clock: Clock, *, send_deadline_s: float, fetch_deadline_s: float
@@ -65,28 +69,18 @@ class Outside:
             await breakers.aclose()
 
 
-async def fetch(
-    breakers: SharedBreakers, url: str, get: Callable[[float], Awaitable[Fetched]], *, deadline_s: float
-) -> Fetched:
-    """Fetch a URL behind the breaker of its host, again after what may pass (retries.FETCH), all within deadline_s.
+async def call(breaker: SharedBreaker, once: Callable[[], Awaitable[T]], *, ends_at_s: float) -> T:
+    """Make a call behind a breaker, again after what may pass (retries.FETCH). ends_at_s: by the monotonic clock.
 
-    get(within_s): fetches once. Raises BreakerOpen, and what the last `get` raised; returns a 429 or 5xx that stays.
+    Raises BreakerOpen if no call was made, and what the last one raised.
     """
-    clock = SystemClock()
-    ends_at_s = clock.monotonic_s() + deadline_s
-
     failed: Exception | None = None
 
-    async def once() -> Fetched:
+    async def guarded() -> T:
         nonlocal failed
         try:
-            async with breakers.of(host_of(url)).guarding():
-                fetched = await get(max(0.0, ends_at_s - clock.monotonic_s()))
-                if fetched.status >= 500:
-                    raise _Faulty(fetched)
-                if fetched.status == 429:
-                    raise _Answered(fetched)
-                return fetched
+            async with breaker.guarding():
+                return await once()
         except BreakerOpen:
             if failed is None:
                 raise
@@ -97,8 +91,29 @@ async def fetch(
             failed = e
             raise
 
+    return await retries.retrying(retries.FETCH, ends_at_s)(guarded)
+
+
+async def fetch(
+    breakers: SharedBreakers, url: str, get: Callable[[float], Awaitable[Fetched]], *, deadline_s: float
+) -> Fetched:
+    """Fetch a URL behind the breaker of its host, again after what may pass, all within deadline_s.
+
+    get(within_s): fetches once. Raises BreakerOpen, and what the last `get` raised; returns a 429 or 5xx that stays.
+    """
+    clock = SystemClock()
+    ends_at_s = clock.monotonic_s() + deadline_s
+
+    async def once() -> Fetched:
+        fetched = await get(max(0.0, ends_at_s - clock.monotonic_s()))
+        if fetched.status >= 500:
+            raise _Faulty(fetched)
+        if fetched.status == 429:
+            raise _Answered(fetched)
+        return fetched
+
     try:
-        return await retries.retrying(retries.FETCH, ends_at_s)(once)
+        return await call(breakers.of(host_of(url)), once, ends_at_s=ends_at_s)
     except _Answered as e:
         return e.fetched
 

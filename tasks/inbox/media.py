@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import mimetypes
 import shlex
 import subprocess
+import time
 from datetime import datetime
 from enum import Enum
 
 import structlog
 
 from shared.errors import AttachmentGone, DatabaseUnavailable, Permanent, SwitchboardError, Transient
-from shared.model import Attachment, Destination
+from shared.model import Attachment, Destination, Location
 from shared.resilience import outside
 from shared.resilience.backoff import delay_s
 from shared.resilience.breaker import BreakerOpen
@@ -124,7 +126,7 @@ def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
     place = Destination(wanted.account, r.vault.open_credentials(wanted.credentials), wanted.chat)
 
     async def fetch() -> Fetched:
-        location = await r.platforms[wanted.platform].locate(r.http, place, wanted.attachment)
+        location = await _located(r, wanted, place)
         client = r.egress_ours if location.ours else r.egress
 
         async def get(within_s: float) -> Fetched:
@@ -139,6 +141,18 @@ def _bytes(r: InboxResources, wanted: Wanted) -> Fetched:
         return r.loop.run(fetch(), timeout_s=settings.media.deadline_s + 5)
     except TimeoutError as e:
         raise Transient("deadline") from e
+
+
+async def _located(r: InboxResources, wanted: Wanted, place: Destination) -> Location:
+    """Ask the platform where the bytes are. The deadline stands inside the breaker: silence counts as a failure."""
+    deadline_s = min(r.settings.media.deadline_s, r.settings.delivery.send_deadline_s)
+
+    async def once() -> Location:
+        async with asyncio.timeout(deadline_s):
+            return await r.platforms[wanted.platform].locate(r.http, place, wanted.attachment)
+
+    breaker = r.outside.media.of(wanted.platform, str(wanted.channel_id))
+    return await outside.call(breaker, once, ends_at_s=time.monotonic() + deadline_s)
 
 
 def _mime(fetched: Fetched, attachment: Attachment) -> str:

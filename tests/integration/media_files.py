@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from tests.integration.station import Station
 PICTURE = b"\x89PNG planted bytes of a picture"
 SHA = hashlib.sha256(PICTURE).hexdigest()
 Answer = Callable[[httpx.Request], httpx.Response]
+Said = tuple[int, dict[str, Any]]
+FOUND: Said = (200, {"ok": True, "result": {"file_path": "photos/file_1.png"}})
 
 
 def picture(_: httpx.Request) -> httpx.Response:
@@ -23,12 +26,18 @@ def picture(_: httpx.Request) -> httpx.Response:
 
 
 class Files:
-    """Telegram's file server behind the station. asked: the paths of the files that were fetched."""
+    """Telegram's file server behind the station. asked: the paths of the files that were fetched. located: how often
+    the API was asked where one is. get_file: its answer; None: it says nothing."""
 
     def __init__(self, station: Station) -> None:
         self.answer: Answer = picture
         self.asked: list[str] = []
-        self.get_file: tuple[int, dict[str, Any]] = (200, {"ok": True, "result": {"file_path": "photos/file_1.png"}})
+        self.located = 0
+        self._next: Said | None = None
+        self.get_file: tuple[int, dict[str, Any]] | None = (
+            200,
+            {"ok": True, "result": {"file_path": "photos/file_1.png"}},
+        )
         station.r.http = httpx.AsyncClient(transport=httpx.MockTransport(self._api))
         station.r.egress_ours = self._client(trusted=station.r.settings.channels.api_urls)
 
@@ -41,9 +50,18 @@ class Files:
     def judged(self) -> Egress:
         return self._client()
 
+    def after_next(self, answer: Said) -> None:
+        """The API's answer once it has given its next one."""
+        self._next = answer
+
     async def _api(self, request: httpx.Request) -> httpx.Response:
         assert request.url.path.endswith("/getFile")
-        return httpx.Response(self.get_file[0], json=self.get_file[1])
+        self.located += 1
+        answer, self.get_file = self.get_file, self._next or self.get_file
+        if answer is None:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody answers")
+        return httpx.Response(answer[0], json=answer[1])
 
     async def _file(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)

@@ -14,7 +14,7 @@ from shared.embedded import Database
 from tasks.inbox import media as flow
 from tasks.inbox.media import Result
 from tests.factories import Bot
-from tests.integration.media_files import Files, fetch, picture, rows
+from tests.integration.media_files import FOUND, Files, Said, fetch, picture, rows
 from tests.integration.station import Station
 
 
@@ -113,3 +113,63 @@ def test_what_our_own_workers_came_to_late_is_tried_several_times_all_the_same(
     tried_until_it_ends(station)
 
     assert rows(station)[0][:3] == ("failed", "unreachable", flow.ATTEMPTS_MIN)
+
+
+def _fail_to_locate(station: Station, files: Files, bot: Bot, said: Said | None) -> None:
+    """So often that the account's breaker opens."""
+    files.get_file = said
+    while not any(state == "open" for state in station.r.outside.media.states().values()):
+        assert files.located < 10
+        station.receive(bot, None)
+        assert fetch(station) is Result.RETRY
+        station.execute("UPDATE media SET due_at = now() + interval '1 hour'")
+    files.get_file = FOUND
+
+
+@pytest.mark.parametrize("said", [(503, {"ok": False}), None], ids=["503", "silence"])
+def test_an_account_that_does_not_say_where_files_are_is_left_alone_and_no_attempt_is_used(
+    database: Database, redis_url: str, bot: Bot, said: Said | None
+) -> None:
+    station = Station(database, redis_url, MEDIA_DEADLINE_S=5.0, SEND_DEADLINE_S=0.3)
+    try:
+        files = Files(station)
+        _fail_to_locate(station, files, bot, said)
+        asked = files.located
+        station.execute("DELETE FROM media")
+        station.receive(bot, None)
+
+        assert fetch(station) is Result.RETRY
+
+        assert (files.located, files.asked) == (asked, [])
+        assert rows(station)[0][:3] == ("waiting", "breaker_open", 0)
+        [(due_s,)] = station.rows("SELECT extract(epoch FROM due_at - now())::float8 FROM media")
+        assert 50 < due_s <= 60
+        station.let_breakers_try()
+        station.execute("UPDATE media SET due_at = now()")
+        assert fetch(station) is Result.STORED
+    finally:
+        station.close()
+
+
+def test_a_platform_that_fails_once_is_asked_where_a_file_is_within_the_same_attempt(
+    station: Station, files: Files, bot: Bot
+) -> None:
+    files.get_file = (502, {})
+    files.after_next(FOUND)
+    station.receive(bot, None)
+
+    assert fetch(station) is Result.STORED
+    assert (files.located, rows(station)[0][:3]) == (2, ("stored", None, 1))
+
+
+@pytest.mark.parametrize("refusal", [(429, {"ok": False}), (401, {"ok": False}), (400, {"ok": False})], ids=str)
+def test_what_a_platform_says_of_a_file_opens_no_breaker(
+    station: Station, files: Files, bot: Bot, refusal: Said
+) -> None:
+    files.get_file = refusal
+    for _ in range(6):
+        station.receive(bot, None)
+        fetch(station)
+
+    assert files.located == 6
+    assert set(station.r.outside.media.states().values()) == {"closed"}

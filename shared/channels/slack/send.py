@@ -16,7 +16,7 @@ from shared.channels.fields import bounded, inner, opaque_id, written
 from shared.channels.http import Response
 from shared.channels.markup import to_mrkdwn
 from shared.channels.slack.update import split_address
-from shared.errors import AttachmentGone, Transient
+from shared.errors import AttachmentGone, ServiceFailed
 from shared.model import Attachment, ChannelHealth, Destination, Location, Outgoing, SendOutcome
 from shared.text import storable
 
@@ -195,10 +195,10 @@ async def _asked(http: httpx.AsyncClient, url: str, place: Destination, file_id:
     try:
         response = await wire.post(http, url, urlencode({"file": file_id}).encode(), form)
     except wire.BROKEN as e:
-        raise Transient(type(e).__name__) from e
+        raise ServiceFailed(type(e).__name__) from e
     if response.body.get("error") in ("file_not_found", "file_deleted", "access_denied", "not_visible"):
         raise AttachmentGone
     if response.body.get("ok") is not True:
-        raise Transient("files.info refused", retry_after_s=response.retry_after_s)
+        raise wire.not_said("files.info", response)
     file = inner(response.body, "file")
     return written(file.get("url_private_download"), 2048) or written(file.get("url_private"), 2048)

@@ -9,14 +9,14 @@ import httpx
 
 from shared.channels.base import Platform
 from shared.channels.fields import inner
-from shared.channels.http import BROKEN
+from shared.channels.http import BROKEN, not_said
 from shared.channels.markup import to_html
 from shared.channels.parts import split_utf16
 from shared.channels.signature import equals_any
 from shared.channels.telegram import health as telegram_health
 from shared.channels.telegram import send as telegram_send
 from shared.channels.telegram import update as telegram_update
-from shared.errors import AttachmentGone, Transient
+from shared.errors import AttachmentGone, ServiceFailed
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 from shared.text import storable
 
@@ -98,13 +98,13 @@ class Telegram(Platform):
         try:
             response = await telegram_send.call(http, url, {"file_id": attachment.id})
         except BROKEN as e:
-            raise Transient(type(e).__name__) from e
+            raise ServiceFailed(type(e).__name__) from e
         path = inner(response.body, "result").get("file_path")
         if response.status == 200 and isinstance(path, str):
             return Location(telegram_send.file_url(self.api_url, token, path), ours=True)
         if response.status == 400:  # too big for bots, or an id that is none any more
             raise AttachmentGone
-        raise Transient(f"getFile answered {response.status}", retry_after_s=telegram_send.retry_after_s(response))
+        raise not_said("getFile", response, telegram_send.retry_after_s(response))
 
     async def health(self, http: httpx.AsyncClient, place: Destination) -> ChannelHealth:
         url = telegram_send.method_url(self.api_url, _token(place), "getWebhookInfo")

@@ -19,7 +19,7 @@ import httpx
 
 from shared.channels.base import Platform
 from shared.channels.fields import opaque_id, written
-from shared.channels.http import BROKEN, get
+from shared.channels.http import BROKEN, get, not_said
 from shared.channels.markup import to_whatsapp
 from shared.channels.meta import graph as meta
 from shared.channels.parts import split_utf16
@@ -27,7 +27,7 @@ from shared.channels.whatsapp import webhook as whatsapp_webhook
 from shared.channels.whatsapp.numbers import one_spelling, spellings
 from shared.channels.whatsapp.values import list_of
 from shared.clock import Clock, SystemClock
-from shared.errors import AttachmentGone, Transient
+from shared.errors import AttachmentGone, ServiceFailed
 from shared.model import Attachment, ChannelHealth, Destination, InboundEvent, Location, Me, Outgoing, Rate, SendOutcome
 from shared.text import storable
 
@@ -125,13 +125,13 @@ class WhatsApp(Platform):
         try:
             answer = await get(http, url, token)
         except (*BROKEN, UnicodeError) as e:
-            raise Transient(type(e).__name__) from e
+            raise ServiceFailed(type(e).__name__) from e
         found = written(answer.body.get("url"), 4096)
         if answer.status == 200 and found is not None:
             return self._location(found, token)
         if answer.status in (400, 404):
             raise AttachmentGone
-        raise Transient(f"the media's address: {answer.status}", retry_after_s=answer.retry_after_s)
+        raise not_said("the media's address", answer)
 
     def _location(self, url: str, token: Mapping[str, str]) -> Location:
         """Only Meta's own servers see the token."""
