@@ -28,8 +28,9 @@ CREATE TABLE budget_resets (
 );
 SELECT switchboard_isolate('budget_resets');
 
--- A contact's day in the ledger: what its calls cost. A company's day stands in usage_daily. Of both, a contact's is
--- written first: whoever writes holds the company's for no longer than the rest of one statement.
+-- A contact's day in the ledger: what its calls cost, kept for as long as it counts (models.check_budgets). A company's day
+-- stands in usage_daily. Of both, a contact's is written first: whoever writes holds the company's for no longer than the
+-- rest of one statement.
 CREATE TABLE contact_days (
     company_id  bigint NOT NULL,
     contact_id  bigint NOT NULL,
@@ -38,7 +39,6 @@ CREATE TABLE contact_days (
     PRIMARY KEY (company_id, contact_id, day)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 SELECT switchboard_isolate('contact_days');
-INSERT INTO retention_policies (subject, days) VALUES ('contact_days', 90);
 
 -- Requests to models that are under way, each with the most that it is expected to cost. It counts until it is settled;
 -- one that is not settled by expires_at is charged as if it had cost so much, because its process died and nobody knows

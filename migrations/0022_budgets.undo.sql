@@ -1,3 +1,2 @@
 DROP FUNCTION IF EXISTS reserve_budget, budget_state, budget_days_of;
 DROP TABLE budget_reservations, contact_days, budget_resets, budgets;
-DELETE FROM retention_policies WHERE subject = 'contact_days';

@@ -27,13 +27,16 @@ _PLACE = struct.Struct("<qqqq")
 _SUFFIX = ".held"
 _READY = 100
 """In the first place, which no lease has."""
-_KINDS: tuple[Literal["turn", "part"], ...] = ("turn", "part")
+Kind = Literal["turn", "part", "budget"]
+_KINDS: tuple[Kind, ...] = ("turn", "part", "budget")
+RESERVED, ASKED = 0, 1
+"""In place of an epoch, of a reservation in a budget: no model was asked yet; one may have been, and bills it."""
 
 
 class LeaseRecord(NamedTuple):
-    """One lease."""
+    """One lease, or a reservation in a budget, which has RESERVED or ASKED for its epoch."""
 
-    kind: Literal["turn", "part"]
+    kind: Kind
     company_id: int
     id: int
     epoch: int

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from shared.resilience.lease_records import LeaseRecord, Left, reclaim_from_dead
+from shared.resilience.lease_records import ASKED, LeaseRecord, Left, reclaim_from_dead
 from shared.store.answers import turns
 from shared.store.delivery import outbound
+from shared.store.models import budgets
 from tasks.delivery import metrics, recording
 from tasks.delivery.resources import DeliveryResources
 
@@ -29,7 +30,8 @@ def reclaim_dead(r: DeliveryResources, may_serve: Callable[[str], bool] = lambda
     """Release the leases of this machine's dead processes.
 
     Their turns are due at once, and so are parts whose sending had not begun. A part whose sending had begun gets an
-    unknown outcome, because nobody will record its result. may_serve: whether the caller can do a station's work; the
+    unknown outcome, because nobody will record its result. What they had reserved in a budget is free again where no
+    model was asked yet, and charged where one may have been. may_serve: whether the caller can do a station's work; the
     record of a dead process whose work it cannot do is left for others. Raises DatabaseUnavailable.
     """
     reclaimed = Reclaimed()
@@ -54,11 +56,13 @@ def _release(r: DeliveryResources, pieces: Sequence[LeaseRecord], reclaimed: Rec
         return True
     held_turns = [turns.Claim(*piece[1:]) for piece in pieces if piece.kind == "turn"]
     held_parts = [outbound.Claim(*piece[1:]) for piece in pieces if piece.kind == "part"]
+    reserved = [piece for piece in pieces if piece.kind == "budget"]
     with r.db.transaction(*{piece.company_id for piece in pieces}) as conn:
+        ended = budgets.end(conn, [(piece.company_id, piece.id, piece.epoch == ASKED) for piece in reserved])
         freed_turns = turns.reclaim(conn, held_turns)
         freed_parts = outbound.reclaim(conn, held_parts)
         still_held = 0
-        if freed_turns + freed_parts < len(pieces):
+        if freed_turns + freed_parts < len(held_turns) + len(held_parts):
             still_held = turns.still_held(conn, held_turns) + outbound.still_held(conn, held_parts)
     if freed_parts:
         recording.expire_unrecorded(r)
@@ -66,6 +70,7 @@ def _release(r: DeliveryResources, pieces: Sequence[LeaseRecord], reclaimed: Rec
     reclaimed.parts += freed_parts
     metrics.LEASES_RECLAIMED.inc("turn", by=freed_turns)
     metrics.LEASES_RECLAIMED.inc("part", by=freed_parts)
+    metrics.LEASES_RECLAIMED.inc("budget", by=ended)
     if freed_turns or freed_parts or not still_held:
         log.warning("leases_reclaimed", held=len(pieces), turns=freed_turns, parts=freed_parts, locked=still_held)
     return still_held == 0

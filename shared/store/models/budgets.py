@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row
 
-from shared.store.db.pool import Conn
+from shared.store.db.pool import Conn, columns
 
 WINDOW_DAYS = 30
 """As in the function budget_days_of."""
@@ -77,6 +77,47 @@ def reserve(
     if found.id is not None:
         return Reservation(company_id, found.id, contact_id or 0, micros)
     return OverBudget(found.scope, found.bound, found.used, found.frees_at)
+
+
+END_UNASKED = """
+    /* budgets.end_unasked */
+    DELETE FROM budget_reservations r
+    USING (
+        SELECT o.company_id, o.id
+        FROM budget_reservations o
+        JOIN unnest(%s::bigint[], %s::bigint[]) AS k (company_id, id) ON k.company_id = o.company_id AND k.id = o.id
+        WHERE o.charged_at IS NULL
+        FOR UPDATE OF o SKIP LOCKED
+    ) k
+    WHERE r.company_id = k.company_id
+      AND r.id = k.id
+"""
+END_ASKED = """
+    /* budgets.end_asked */
+    UPDATE budget_reservations r
+    SET expires_at = least(r.expires_at, clock_timestamp())
+    FROM (
+        SELECT o.company_id, o.id
+        FROM budget_reservations o
+        JOIN unnest(%s::bigint[], %s::bigint[]) AS k (company_id, id) ON k.company_id = o.company_id AND k.id = o.id
+        WHERE o.charged_at IS NULL
+        FOR UPDATE OF o SKIP LOCKED
+    ) k
+    WHERE r.company_id = k.company_id
+      AND r.id = k.id
+"""
+
+
+def end(conn: Conn, held: Sequence[tuple[int, int, bool]]) -> int:
+    """End a dead process' reservations, (company, id, whether a model may have been asked): what was not asked is free
+    again, the rest expires now and is charged. Returns how many. It waits for nobody; one that is locked expires later.
+    In a transaction of their companies."""
+    ended = 0
+    for statement, asked in ((END_UNASKED, False), (END_ASKED, True)):
+        ids = [(company_id, id_) for company_id, id_, was_asked in held if was_asked is asked]
+        if ids:
+            ended += conn.execute(statement, columns(ids)).rowcount
+    return ended
 
 
 # ------------------------------------------------------------------ what there is
