@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -55,10 +54,6 @@ class EmbeddingsProvider(_Provider):
     baseline: float = Field(0.2, ge=0, lt=1)
 
 
-def _read_amount(value: Any) -> Any:
-    return None if isinstance(value, str) and value.strip().lower() == "none" else value
-
-
 def _both_or_neither(prefix: str, base_url: str | None, model: str | None) -> list[str]:
     if bool(base_url) == bool(model):
         return []
@@ -84,16 +79,14 @@ class LLMSettings(Domain):
     """The most tokens that an answer may have."""
     connections: int = Field(default=200, alias="LLM_CONNECTIONS", gt=0)
     """Open connections to models, per process."""
-    contact_budget_usd: Annotated[Decimal | None, BeforeValidator(_read_amount)] = Field(
-        default=Decimal(10), alias="CONTACT_BUDGET_USD", ge=0, le=1_000_000_000
-    )
-    """What models may cost for one contact in 30 days, where `budget set` says nothing else; in the currency of the
-    prices. `none`: as much as they cost."""
+    contact_budget_usd: float = Field(default=10.0, alias="CONTACT_BUDGET_USD", ge=0, le=1e9)
+    """What models may cost for one contact in 30 days, where no `budget set` says something else; in the currency of
+    the prices."""
 
     @property
-    def contact_budget_micros(self) -> int | None:
-        """CONTACT_BUDGET_USD in millionths, None for no limit."""
-        return None if self.contact_budget_usd is None else int(self.contact_budget_usd * 1_000_000)
+    def contact_budget_micros(self) -> int:
+        """CONTACT_BUDGET_USD in millionths."""
+        return round(self.contact_budget_usd * 1_000_000)
 
     @property
     def providers(self) -> tuple[ModelProvider, ...]:

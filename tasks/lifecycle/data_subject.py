@@ -37,6 +37,7 @@ def export(work: Work, contact: Contact) -> dict[str, Any]:
             "conversations": conversations,
             "attachments": data_subjects.attachments(conn, contact, message_ids),
             "reactions": data_subjects.reactions(conn, contact),
+            "costs": data_subjects.costs(conn, contact),
         }  # fmt: skip
 
 
@@ -58,6 +59,7 @@ def erase(work: Work, contact: Contact, *, by: str) -> Counts:
         left = {
             "message_reactions": erasure.erase_reactions(conn, contact),
             "daily_uses": erasure.erase_uses(conn, contact),
+            **erasure.erase_budget(conn, contact),
         }
         _receive(work, contact, by, {"contacts": 1, **left}, total)
     return total

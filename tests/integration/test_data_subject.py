@@ -125,6 +125,29 @@ def test_a_person_s_own_conversation_goes_with_all_that_belongs_to_it(work: Work
     assert {k: v for k, v in receipt.counts.items() if v} == {k: v for k, v in counts.items() if v}
 
 
+def test_what_somebody_s_questions_cost_leads_to_nobody_afterwards(work: Work, bot: Bot) -> None:
+    """The company has spent it all the same."""
+    history.write(work.conn, bot, ANN, 20)
+    ann = _contact(work.conn, ANN)
+    at = (bot.company_id, ann.id)
+    work.conn.execute("INSERT INTO contact_days VALUES (%s, %s, '2031-01-01', 7)", at)
+    work.conn.execute("INSERT INTO budgets VALUES (%s, 'contact', %s, 100)", at)
+    work.conn.execute("INSERT INTO budget_resets VALUES (%s, %s, '2031-01-01', 0)", at)
+    work.conn.execute("INSERT INTO usage_daily (company_id, day, cost_micros) VALUES (%s, '2031-01-01', 7)", at[:1])
+    work.conn.execute(
+        "INSERT INTO budget_reservations (company_id, contact_id, micros, purpose, day, expires_at)"
+        " VALUES (%s, %s, 5, 'answer', '2031-01-01', now())", at,
+    )  # fmt: skip
+    assert data_subject.export(work, ann)["costs"] == [{"day": "2031-01-01", "cost_micros": 7}]
+
+    counts = data_subject.erase(work, ann, by="hand")
+
+    assert (counts["contact_days"], counts["budgets"], counts["budget_resets"]) == (1, 1, 1)
+    assert work.conn.execute("SELECT count(*) FROM contact_days").fetchone() == (0,)
+    assert work.conn.execute("SELECT contact_id, micros FROM budget_reservations").fetchall() == [(0, 5)]
+    assert work.conn.execute("SELECT cost_micros FROM usage_daily").fetchall() == [(7,)]
+
+
 def test_among_others_words_and_person_go_and_places_stay(work: Work, bot: Bot) -> None:
     conversation = history.write(work.conn, bot, ANN, 300)
     _in_a_group(work.conn, bot, conversation)

@@ -112,6 +112,37 @@ def test_two_conversations_that_turn_out_to_be_one_keep_what_was_read_and_asked(
     assert station.answer() is Result.NOTHING_DUE
 
 
+def test_what_two_contacts_spent_and_have_reserved_counts_together_once_they_are_one(
+    station: Station, number: Bot
+) -> None:
+    """The nearer limit of the one that stays holds, and the newer reset."""
+    _receive(station, number, _says("alone", None, USER), _says("plain", NUMBER))
+    first, second = (id_ for (id_,) in station.rows("SELECT id FROM contacts ORDER BY id"))
+    company = number.company_id
+    for contact, ago, micros in ((first, 0, 5), (first, 3, 7), (second, 0, 10), (second, 1, 20)):
+        station.execute("INSERT INTO contact_days VALUES (%s, %s, current_date - %s::int, %s)", company, contact, ago,
+                        micros)  # fmt: skip
+        station.execute("INSERT INTO budget_reservations (company_id, contact_id, micros, purpose, day, expires_at)"
+                        " VALUES (%s, %s, 1, 'answer', current_date, now())", company, contact)  # fmt: skip
+    for contact, bound, ago in ((first, 100, 2), (second, 200, 1)):
+        station.execute("INSERT INTO budgets VALUES (%s, 'contact', %s, %s)", company, contact, bound)
+        station.execute("INSERT INTO budget_resets VALUES (%s, %s, current_date - %s::int, 3)", company, contact, ago)
+    station.execute("INSERT INTO budgets VALUES (%s, 'contacts', 0, 1)", company)
+
+    _receive(station, number, _says("both", NUMBER, USER))
+
+    [(left,)] = station.rows("SELECT id FROM contacts")
+    assert station.rows("SELECT contact_id, current_date - day, cost_micros FROM contact_days ORDER BY 2") == [
+        (left, 0, 15), (left, 1, 20), (left, 3, 7),
+    ]  # fmt: skip
+    assert station.rows("SELECT contact_id, sum(micros) FROM budget_reservations GROUP BY 1") == [(left, 4)]
+    bound = {first: 100, second: 200}[left]
+    assert station.rows("SELECT scope, contact_id, limit_micros FROM budgets ORDER BY 1") == [
+        ("contact", left, bound), ("contacts", 0, 1),
+    ]  # fmt: skip
+    assert station.rows("SELECT contact_id, current_date - day, micros FROM budget_resets") == [(left, 1, 3)]
+
+
 def test_an_echo_in_the_other_format_is_the_same_customer(station: Station, number: Bot) -> None:
     _receive(station, number, _says("hello?", NUMBER))
     _receive(

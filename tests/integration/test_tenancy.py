@@ -160,6 +160,13 @@ def _seed(conn: Conn, bot: Bot) -> None:
         ("daily_limit_overrides", "company_id, kind, per_company", "%s, 'images', 1"),
         ("model_price_overrides", "company_id, model, in_micros, out_micros", "%s, 'm', 1, 1"),
         ("daily_uses", "company_id, day, kind, used", "%s, current_date, 'images', 1"),
+        ("budgets", "company_id, scope, limit_micros", "%s, 'company', 1"),
+        ("budget_resets", "company_id, day, micros", "%s, current_date, 0"),
+        ("contact_days", "company_id, contact_id, day, cost_micros", "%s, 1, current_date, 1"),
+        (
+            "budget_reservations", "company_id, micros, purpose, day, expires_at",
+            "%s, 1, 'answer', current_date, now() + interval '1 hour'",
+        ),
         ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),
     ):
         conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})".encode(), (company,))

@@ -140,8 +140,9 @@ def link(conn: Conn, links: Mapping[Identity, tuple[int, str]]) -> None:
 
 
 def join(conn: Conn, company_id: int, channel_id: int, survivor: Known, other: Known) -> MovedChat:
-    """Make two contacts one: `other`'s conversation, messages, reactions and identities become `survivor`'s, and its
-    row goes; also what is in the archive. The identities are held alone."""
+    """Make two contacts one: `other`'s conversation, messages, reactions, identities and spending become `survivor`'s,
+    and its row goes; also what is in the archive. Of two limits of their own `survivor`'s holds. The identities are
+    held alone."""
     there = ChatKey(company_id, channel_id, other.external_id)
     moved = moving.move_chat(conn, there, survivor.external_id)
     values = {
@@ -151,6 +152,8 @@ def join(conn: Conn, company_id: int, channel_id: int, survivor: Known, other: K
     for statement in _JOINS:
         conn.execute(statement, values)
     take(conn, REACTIONS_OF_PERSON, company_id, other.external_id, survivor.external_id, channel=channel_id)
+    for rows in (BUDGETS_OF_CONTACT, RESETS_OF_CONTACT):
+        take(conn, rows, company_id, other.contact_id, survivor.contact_id)
     return moved
 
 
@@ -227,6 +230,40 @@ REACTIONS_OF_PERSON = Rows(
     "n.channel_id = t.channel_id AND n.target = t.target AND n.chat = t.chat AND n.name = t.name",
     within="t.channel_id = %(channel)s", better="t.at > n.at",
 )  # fmt: skip
+# What both spent counts together; a reservation goes before what it becomes, as whoever settles one takes them.
+JOIN_RESERVATIONS = """
+    /* identities.join_reservations */
+    UPDATE budget_reservations
+    SET contact_id = %(contact)s
+    WHERE company_id = %(company)s
+      AND contact_id = %(other)s
+"""
+HOLD_DAYS = """
+    /* identities.hold_days */
+    SELECT 1
+    FROM contact_days
+    WHERE company_id = %(company)s
+      AND contact_id IN (%(contact)s, %(other)s)
+    ORDER BY contact_id, day
+    FOR UPDATE
+"""
+JOIN_DAYS = """
+    /* identities.join_days */
+    WITH gone AS (
+        DELETE FROM contact_days
+        WHERE company_id = %(company)s
+          AND contact_id = %(other)s
+        RETURNING day, cost_micros
+    )
+    INSERT INTO contact_days AS d (company_id, contact_id, day, cost_micros)
+    SELECT %(company)s, %(contact)s, day, cost_micros
+    FROM gone
+    ORDER BY day
+    ON CONFLICT (company_id, contact_id, day) DO UPDATE
+    SET cost_micros = d.cost_micros + excluded.cost_micros
+"""
+BUDGETS_OF_CONTACT = Rows("budgets", "contact_id", "n.scope = t.scope", within="t.scope = 'contact'")
+RESETS_OF_CONTACT = Rows("budget_resets", "contact_id", "true", better="t.day > n.day")
 JOIN_NAME = """
     /* identities.join_name */
     UPDATE contacts c
@@ -251,7 +288,10 @@ DELETE_OTHER = """
     WHERE o.company_id = %(company)s
       AND o.id = %(other)s
 """
-_JOINS = (JOIN_MESSAGES, JOIN_ARCHIVED, JOIN_CONVERSATIONS, JOIN_NAME, JOIN_IDENTITIES, DELETE_OTHER)
+_JOINS = (
+    JOIN_MESSAGES, JOIN_ARCHIVED, JOIN_CONVERSATIONS, JOIN_RESERVATIONS, HOLD_DAYS, JOIN_DAYS, JOIN_NAME,
+    JOIN_IDENTITIES, DELETE_OTHER,
+)  # fmt: skip
 
 
 def of_contacts(conn: Conn, company_id: int, contact_ids: Iterable[int]) -> dict[int, list[str]]:

@@ -204,3 +204,19 @@ def reactions(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
             """,
             (contact.company_id, contact.channel_id, contact.external_id),
         ).fetchall()
+
+
+def costs(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
+    """Return what models cost for them lately: day (UTC), cost_micros."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* data_subjects.costs */
+            SELECT jsonb_build_object('day', day, 'cost_micros', cost_micros)
+            FROM contact_days
+            WHERE company_id = %s
+              AND contact_id = %s
+            ORDER BY day
+            """,
+            (contact.company_id, contact.id),
+        ).fetchall()

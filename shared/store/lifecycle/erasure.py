@@ -244,6 +244,32 @@ def erase_uses(conn: Conn, contact: Contact) -> int:
     ).rowcount
 
 
+LEAVE_RESERVATIONS = """
+    /* erasure.leave_reservations */
+    UPDATE budget_reservations
+    SET contact_id = 0
+    WHERE company_id = %(company)s
+      AND contact_id = %(contact)s
+"""
+ERASE_BUDGET = """
+    /* erasure.erase_budget */
+    DELETE FROM {}
+    WHERE company_id = %(company)s
+      AND contact_id = %(contact)s
+"""
+
+
+def erase_budget(conn: Conn, contact: Contact) -> Counts:
+    """Delete what their questions cost by day, and their limits; returns the rows by table. What is reserved for calls
+    under way, and what the company spent, stays, and leads to nobody. In the caller's transaction."""
+    at = {"company": contact.company_id, "contact": contact.id}
+    conn.execute(LEAVE_RESERVATIONS, at)
+    return {
+        table: conn.execute(sql.SQL(ERASE_BUDGET).format(sql.Identifier(table)), at).rowcount
+        for table in ("contact_days", "budgets", "budget_resets")
+    }
+
+
 DELETE_CONTACT = """
     /* erasure.delete_contact */
     DELETE FROM contacts
