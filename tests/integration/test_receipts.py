@@ -139,9 +139,9 @@ def test_prices_and_budgets_are_set_from_the_command_line(run: Run, station: Sta
     run("price", "set", "small", "1", "2.5")
     [held] = run("price", "list", "--json").json
     assert (held["model"], held["in_micros"], held["out_micros"]) == ("small", 1_000_000, 2_500_000)
-    assert run("budget", "1000", "--company", "shoe-shop").out == "shoe-shop: 1000 tokens a day\n"
+    assert run("budget", "tokens", "1000", "--company", "shoe-shop").out == "shoe-shop: 1000 tokens a day\n"
     assert station.rows("SELECT daily_token_budget FROM companies") == [(1000,)]
-    assert run("budget", "none", "--company", "shoe-shop").code == 0
+    assert run("budget", "tokens", "none", "--company", "shoe-shop").code == 0
     assert station.rows("SELECT daily_token_budget FROM companies") == [(None,)]
 
 
@@ -150,8 +150,8 @@ MISTAKES = {
     "there is no turn 99 of company 1": ("receipt", "99", "--company", "1"),
     "is not an amount: a number from 0 on with at most six decimals": ("price", "set", "m", "1", "0.0000001"),
     "is not an amount": ("price", "set", "m", "NaN", "1"),
-    "should be a number of tokens, or none": ("budget", "many", "--company", "shoe-shop"),
-    "no company has the slug or id 'nobody'": ("budget", "5", "--company", "nobody"),
+    "should be a number of tokens, or none": ("budget", "tokens", "many", "--company", "shoe-shop"),
+    "no company has the slug or id 'nobody'": ("budget", "tokens", "5", "--company", "nobody"),
     "Invalid value for '--state'": ("turns", "list", "--state", "lost"),
 }
 

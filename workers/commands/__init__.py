@@ -96,7 +96,7 @@ COMMANDS = {
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn was made, station by station."),
     "price": Lazy("workers.commands.prices:price", "What models cost."),
-    "budget": Lazy("workers.commands.receipts:budget", "How many tokens a company may use a day."),
+    "budget": Lazy("workers.commands.budgets:budget", "What models may cost a company and its contacts."),
     "dead-letters": Lazy(
         "workers.commands.ops:dead_letters", "List, show, redrive or discard what could not be handled."
     ),

@@ -103,7 +103,10 @@ receipt 41
 price list
 price set gpt-4o-mini 0.15 0.60
 price unset gpt-4o-mini
-budget 1000000 --company acme
+budget reset --contact acme/52
+budget set 50 --company acme
+budget show --company acme
+budget tokens 1000000 --company acme
 dead-letters discard 2026-01-01/s/1-0/0 --reason spam
 dead-letters list
 dead-letters redrive 2026-01-01/s/1-0/0

@@ -34,8 +34,8 @@ RENAMED = (
     Renamed("spaces", "embedding-models"),
     Renamed("channel connect-telegram", "channel connect telegram --company COMPANY --slug SLUG"),
     Renamed("archive terms COMPANY", "archive terms --company COMPANY"),
-    Renamed("budget COMPANY N", "budget N --company COMPANY"),
-    Renamed("budget COMPANY none", "budget none --company COMPANY"),
+    Renamed("budget N", "budget tokens N --company COMPANY"),
+    Renamed("budget none", "budget tokens none --company COMPANY"),
     Renamed("conversations list COMPANY", "conversations list --company COMPANY"),
     *(
         Renamed(f"conversations {name} {NUMBER} {NUMBER}", f"conversations {name} COMPANY/ID")
