@@ -164,7 +164,8 @@ def _seed(conn: Conn, bot: Bot) -> None:
         ("budget_resets", "company_id, day, micros", "%s, current_date, 0"),
         ("contact_days", "company_id, contact_id, day, cost_micros", "%s, 1, current_date, 1"),
         (
-            "budget_reservations", "company_id, micros, purpose, day, expires_at",
+            "budget_reservations",
+            "company_id, micros, purpose, day, expires_at",
             "%s, 1, 'answer', current_date, now() + interval '1 hour'",
         ),
         ("deletion_receipts", "company_id, kind, subject, requested_by, counts", "%s, 'archive', 'a', 'hand', '{}'"),

@@ -1,4 +1,4 @@
-"""Commands about how answers were made: receipts, turns, budgets."""
+"""Commands about how answers were made: receipts and turns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from shared import settings
-from shared.errors import NotFound, NothingDone, Permanent
+from shared.errors import NotFound
 from shared.store.answers import receipts as store
-from shared.store.answers import turns, usage
+from shared.store.answers import turns
 from shared.store.answers.receipts import Story
 from tasks.answers import trace
 from workers.commands.amounts import money
-from workers.commands.naming import ID, company_id_of, company_of, company_option
-from workers.commands.printing import as_json_option, limit_option, print_json, print_result, print_rows
+from workers.commands.naming import ID, company_id_of, company_option
+from workers.commands.printing import as_json_option, limit_option, print_json, print_rows
 from workers.commands.setup import as_owner
 
 _BOT = {
@@ -111,27 +111,3 @@ def _turn_line(row: turns.Listed) -> str:
     step = f"{row.step} ({row.reason})" if row.step else row.error or ""
     return (f"{row.id}  conversation {row.company_id}/{row.conversation_id}  {row.state:<11}  {step}"
                    f"  {row.received_at:%Y-%m-%d %H:%M:%S}")  # fmt: skip
-
-
-@click.command()
-@click.argument("tokens", metavar="TOKENS|none")
-@company_option()
-@as_json_option
-def budget(tokens: str, company: str, as_json: bool) -> None:
-    """Limit the tokens that a company's answers may use a day (UTC); above it passages are quoted. none: no limit.
-    `budget 1000000 --company acme`"""
-    if not (tokens == "none" or (tokens.isascii() and tokens.isdigit() and len(tokens) < 19)):
-        raise Permanent("budget", f"{tokens!r} should be a number of tokens, or none")
-    with as_owner(settings.load()) as conn:
-        found = company_of(conn, company)
-        bound = None if tokens == "none" else int(tokens)
-        if found.daily_token_budget == bound:
-            raise NothingDone("budget", f"{found.slug}: {_bound(bound)} already")
-        usage.set_budget(conn, found.id, bound)
-    print_result({"company_id": found.id, "daily_token_budget": bound},
-                 f"{found.slug}: {_bound(bound)}",
-                 as_json=as_json)  # fmt: skip
-
-
-def _bound(tokens: int | None) -> str:
-    return "no budget" if tokens is None else f"{tokens} tokens a day"

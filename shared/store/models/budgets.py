@@ -185,8 +185,10 @@ class Limit:
 def limits(conn: Conn, company_id: int | None = None, *, after: int = 0, most: int = 200) -> list[Limit]:
     """List the limits that were set, of one company or of all; of single contacts those behind `after`, `most` at
     most. In a transaction of the company, or as the owner."""
-    return conn.cursor(row_factory=class_row(Limit)).execute(
-        """
+    return (
+        conn.cursor(row_factory=class_row(Limit))
+        .execute(
+            """
         /* budgets.limits */
         SELECT company_id, scope, contact_id, limit_micros
         FROM budgets
@@ -195,8 +197,10 @@ def limits(conn: Conn, company_id: int | None = None, *, after: int = 0, most: i
         ORDER BY company_id, contact_id, scope
         LIMIT %(most)s
         """,
-        {"company": company_id, "after": after, "most": most},
-    ).fetchall()
+            {"company": company_id, "after": after, "most": most},
+        )
+        .fetchall()
+    )
 
 
 # ------------------------------------------------------------------ setting them

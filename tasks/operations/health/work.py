@@ -179,9 +179,8 @@ def overload(visit: CheckContext) -> CheckResult:
 def budgets(visit: CheckContext) -> CheckResult:
     """Report companies that have used up their tokens of the day (UTC)."""
     found = usage.budgets_today(need(visit.conn), visit.settings.answers.budget_cheaper_share)
-    words = (
-        f"{found.beyond} companies have used up their tokens of the day and get quoted passages: ./switchboard budget tokens"
-    )
+    used_up = f"{found.beyond} companies have used up their tokens of the day"
+    words = f"{used_up} and get quoted passages: ./switchboard budget tokens"
     return CheckResult(asdict(found), (Problem("beyond", words),) if found.beyond else ())
 
 
