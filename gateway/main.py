@@ -17,8 +17,8 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.api import (
-    assistants,
     automatic_replies,
+    described,
     health,
     inbox,
     knowledge,
@@ -28,10 +28,14 @@ from gateway.api import (
     operations,
     search,
 )
+from gateway.api.routers import ROUTERS
 from gateway.api.searching import Searcher
 from gateway.http import refused
 from gateway.http.edge import Edge, open_edge
+from gateway.http.moved import moved
 from gateway.http.timing import timed
+from gateway.rest import docs
+from gateway.rest.dispatch import Api
 from gateway.webhooks.endpoint import Webhooks
 from gateway.widget import endpoint as widget
 from shared import settings
@@ -50,31 +54,41 @@ ROUTES = [
     *health.ROUTES,
     *metrics.ROUTES,
     *inbox.ROUTES,
-    *assistants.ROUTES,
     *automatic_replies.ROUTES,
     *knowledge.ROUTES,
     *search.ROUTES,
     *widget.ROUTES,
     *media.ROUTES,
     *operations.ROUTES,
+    *described.ROUTES,
+    *docs.ROUTES,
 ]
+GONE = [
+    *operations.MOVED,
+    *moved("/assistants", "/api/v1/assistants"),
+]
+"""Addresses of former versions."""
 
 
 class Gateway:
-    """`/webhooks/…` goes straight to its handler; other paths and the lifespan go to Starlette."""
+    """`/webhooks/…` goes straight to its handler, `/api/…` to its operations; other paths and the lifespan go to
+    Starlette."""
 
     def __init__(self, load: Callable[[], settings.Settings] = settings.load) -> None:
         self._load = load
         self._webhooks: Webhooks | None = None
         self._pages = Starlette(
-            routes=[*ROUTES, *operations.MOVED],
+            routes=[*ROUTES, *GONE],
             lifespan=self._lifespan,
             exception_handlers=refused.EXCEPTION_HANDLERS,
         )
+        self._api = Api(ROUTERS, self._pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/webhooks/") and self._webhooks is not None:
             await self._webhooks(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith("/api/v1/") and scope["path"] != described.PATH:
+            await self._api(scope, receive, timed(scope, send))
         else:
             try:
                 await self._pages(scope, receive, timed(scope, send) if scope["type"] == "http" else send)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from fastapi import Security
+from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
 from gateway.http.edge import Edge
 from gateway.http.limits import address_of
 from gateway.http.parameters import ID_MAX, Field, query_number
 from gateway.http.refused import Refused
+from gateway.rest.callers import Caller
 from shared.store.db.pool import Conn
 from shared.store.inbox import merged
 
@@ -32,6 +35,7 @@ class Agent:
     request: Request
     edge: Edge
     company_id: int
+    scopes: frozenset[str] = frozenset()
 
     async def work(self, work: Callable[[Conn, int], T]) -> T:
         """Run `work(conn, company_id)` in a transaction of the agent's company."""
@@ -67,7 +71,21 @@ async def agent(request: Request) -> Agent:
         raise Refused(401, "send Authorization: Bearer and the agent's API key")
     address = address_of(request, edge.settings.gateway.forwarded_hops)
     holder = await edge.keys.holder(key.strip(), address)
-    return Agent(request, edge, holder.company_id)
+    return Agent(request, edge, holder.company_id, holder.scopes)
+
+
+class _Key(Caller):
+    async def __call__(self, request: Request, scopes: SecurityScopes) -> Agent:
+        found = await agent(request)
+        lacking = [scope for scope in scopes.scopes if scope not in found.scopes]
+        if lacking:
+            raise Refused(403, f"this API key may not do this: it lacks the scope {', '.join(lacking)}")
+        return found
+
+
+KEY = _Key("api-key", "A company's API key. Its scopes say what it may do.")
+Reader = Annotated[Agent, Security(KEY, scopes=["read"])]
+Writer = Annotated[Agent, Security(KEY, scopes=["write"])]
 
 
 def no_such_conversation() -> Refused:

@@ -2,145 +2,154 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from fastapi import APIRouter, Query
+from pydantic import Field
 
-from gateway.api.agents import AFTER_ID, Agent, agent, limit
-from gateway.http.json import as_json
-from gateway.http.parameters import ID_MAX, Field, Parameters, Wrong, body_number, called
+from gateway.api.agents import Reader, Writer
 from gateway.http.refused import Refused
-from gateway.http.resource import Operation, Resource
+from gateway.rest import cursors
+from gateway.rest.endpoint import Endpoint
+from gateway.rest.given import Given, Id, Page, id_of
+from gateway.rest.representation import IfMatch
 from shared.store.assistants import assistants, policies
 from shared.store.assistants.assistants import Assistant
 from shared.store.db.pool import Conn
-from shared.text import storable
 from shared.triage import texts
 
 WORD_CHARS = 500
-LIMIT = limit(100)
-UNSET: Any = object()
+BUILT_IN: dict[str, str] = {name: texts.default(name, texts.FALLBACK) for name in texts.NAMES}
+
+ROUTER = APIRouter(prefix="/api/v1/assistants", tags=["assistants"], route_class=Endpoint)
+
+Word = Annotated[str, Field(max_length=WORD_CHARS)]
 
 
-def _word(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Wrong(f"should be a text, not {called(value)}")
-    if len(value) > WORD_CHARS:
-        raise Wrong(f"should have up to {WORD_CHARS} characters")
-    return storable(value)
+@dataclass(frozen=True, slots=True)
+class Listed:
+    id: int
+    kind: str
+    is_default: bool
+    name: str
+    language: str | None
+    on_miss: str
+    misses_max: int
+    on_wish: str
+    return_after_s: int | None
+    hours: str
+    time_zone: str
+    channels: list[int]
 
 
-def _number(value: Any) -> int:
-    if type(value) is not int:
-        raise Wrong(f"should be a number, not {called(value)}")
-    return value
+@dataclass(frozen=True, slots=True)
+class Assistants:
+    assistants: list[Listed]
+    next_cursor: str | None
 
 
-def _texts(value: Any) -> dict[str, dict[str, str | None]]:
-    """Which names and languages there are is for policies.changes to say."""
-    if not isinstance(value, dict) or not all(isinstance(by_language, dict) for by_language in value.values()):
-        raise Wrong('should be an object such as {"welcome": {"en": "Hello!", "*": null}}')
-    found = {name: dict(by_language) for name, by_language in value.items()}
-    if not all(one is None or isinstance(one, str) for by_language in found.values() for one in by_language.values()):
-        raise Wrong("should hold texts, or null for the built-in ones")
-    return {
-        storable(name): {storable(language): None if text is None else storable(text) for language, text in own.items()}
-        for name, own in found.items()
-    }
+@dataclass(frozen=True, slots=True)
+class Shown(Listed):
+    texts: Mapping[str, Mapping[str, str]]
+    built_in: Mapping[str, str]
 
 
-FIELDS: dict[str, Field[Any]] = {
-    "name": Field("name", _word, UNSET),
-    "language": Field("language", lambda value: None if value is None else _word(value), UNSET),
-    "on_miss": Field("on_miss", _word, UNSET),
-    "misses_max": Field("misses_max", _number, UNSET),
-    "on_wish": Field("on_wish", _word, UNSET),
-    "return_after_s": Field("return_after_s", lambda value: None if value is None else _number(value), UNSET),
-    "hours": Field("hours", _word, UNSET),
-    "time_zone": Field("time_zone", _word, UNSET),
-}
-TEXTS = Field[dict[str, dict[str, str | None]]]("texts", _texts, {})
-CHANNEL = body_number("channel", 1, ID_MAX)
+class Change(Given):
+    name: Word = ""
+    """1 to 100 characters; customers may call it so."""
+    language: Word | None = None
+    """As ISO 639-1, for who writes in a language that has no texts; null: the built-in choice."""
+    on_miss: Word = ""
+    """What happens where nothing relevant is known: `offer`, `at_once`, `after_misses`."""
+    misses_max: int = 0
+    """After so many misses in a row, 1 to 20, with `after_misses`."""
+    on_wish: Word = ""
+    """What happens where a person is wished for: `hand_over`, `tell`."""
+    return_after_s: int | None = None
+    """After a handover the bot answers again once nobody has written for so long; null: never by itself."""
+    hours: Word = ""
+    """When the team is there, such as `Mon-Fri 09:00-17:00`; empty: at all times."""
+    time_zone: Word = ""
+    texts: dict[str, dict[str, str | None]] = Field({}, examples=[{"welcome": {"en": "Hello!", "*": None}}])
+    """`{name: {language: text}}`; null: the built-in text again."""
 
 
-async def list_(agent: Agent, asked: Parameters) -> Response:
+class Bind(Given):
+    channel: id_of("channel")  # type: ignore[valid-type]
+    """A channel or widget of the company."""
+
+
+@ROUTER.get("", summary="List assistants")
+async def list_(agent: Reader, query: Annotated[Page, Query()]) -> Assistants:
     """The company's assistants with their policies, and the channels bound to each; texts are on each one's page."""
-    after_id, most = asked.query[AFTER_ID], asked.query[LIMIT]
+    after_id = cursors.after_id(query.cursor)
 
-    def work(conn: Conn, company_id: int) -> list[dict[str, Any]]:
+    def work(conn: Conn, company_id: int) -> Assistants:
         bound = assistants.channels(conn, company_id)
-        found = assistants.of_company(conn, company_id, after_id=after_id, limit=most)
-        shown = [_shown(one, bound.get(one.id, [])) for one in found]
-        return [{name: value for name, value in one.items() if name != "texts"} for one in shown]
+        found = assistants.of_company(conn, company_id, after_id=after_id, limit=query.limit)
+        return Assistants(
+            [Listed(**_policies(one, bound.get(one.id, []))) for one in found],
+            cursors.next_cursor(found, query.limit, "id"),
+        )
 
-    return as_json({"assistants": await agent.work(work)})
+    return await agent.work(work)
 
 
-async def show(agent: Agent, asked: Parameters) -> Response:
+@ROUTER.get("/{assistant:id}", summary="Show an assistant")
+async def show(agent: Reader, assistant: Id) -> Shown:
     """One, and `built_in`: what each text says in English where it has no words of its own."""
-
-    def work(conn: Conn, company_id: int) -> dict[str, Any]:
-        found = _found(conn, company_id, _id(agent))
-        return _shown(found, assistants.channels(conn, company_id).get(found.id, []))
-
-    built_in = {name: texts.default(name, texts.FALLBACK) for name in texts.NAMES}
-    return as_json({**await agent.work(work), "built_in": built_in})
+    return await agent.work(lambda conn, company_id: _shown(conn, company_id, assistant))
 
 
-async def change(agent: Agent, asked: Parameters) -> Response:
-    """Any of the policies, and texts as `{name: {language: text}}`; null: the built-in text again. All or nothing."""
-    given = {name: asked.body[field] for name, field in FIELDS.items() if asked.body.has(field)}
-    own = asked.body[TEXTS]
+@ROUTER.patch("/{assistant:id}", summary="Change an assistant")
+async def change(agent: Writer, assistant: Id, given: Change, match: IfMatch) -> Shown:
+    """Any of the policies, and texts, from the next answer on: all of it or nothing."""
+    changes = given.given(*policies.POLICIES)
 
-    def work(conn: Conn, company_id: int) -> dict[str, Any]:
-        before = _found(conn, company_id, _id(agent))
+    def work(conn: Conn, company_id: int) -> Shown:
+        before = _found(conn, company_id, assistant)
+        match.check(lambda: _shown(conn, company_id, assistant))
         try:
-            changed, words = policies.changes(before, given, own)
+            changed, words = policies.changes(before, changes, given.texts)
             if changed:
                 assistants.update(conn, company_id, before.id, changed)
         except ValueError as e:
             raise Refused(422, str(e)) from None
         if words != before.texts:
             assistants.set_texts(conn, company_id, before.id, words)
-        now = _found(conn, company_id, before.id)
-        return _shown(now, assistants.channels(conn, company_id).get(now.id, []))
+        return _shown(conn, company_id, assistant)
 
-    return as_json(await agent.work(work))
+    return await agent.work(work)
 
 
-async def bind(agent: Agent, asked: Parameters) -> Response:
-    """`{"channel": 3}`: that channel or widget is answered by this assistant from the next answer on."""
-    channel = asked.body[CHANNEL]
+@ROUTER.post("/{assistant:id}/bind", summary="Bind a channel to an assistant")
+async def bind(agent: Writer, assistant: Id, given: Bind) -> Shown:
+    """That channel or widget is answered by this assistant from the next answer on."""
 
-    def work(conn: Conn, company_id: int) -> dict[str, Any]:
-        found = _found(conn, company_id, _id(agent))
-        if not assistants.bind(conn, company_id, channel, found.id):
+    def work(conn: Conn, company_id: int) -> Shown:
+        found = _found(conn, company_id, assistant)
+        if not assistants.bind(conn, company_id, given.channel, found.id):
             raise Refused(404, "this company has no such channel")
-        return _shown(found, assistants.channels(conn, company_id).get(found.id, []))
+        return _shown(conn, company_id, assistant)
 
-    return as_json(await agent.work(work))
-
-
-def _id(agent: Agent) -> int:
-    return int(agent.request.path_params["assistant"])
+    return await agent.work(work)
 
 
 def _found(conn: Conn, company_id: int, assistant_id: int) -> Assistant:
+    """Locked until the transaction ends."""
     found = assistants.by_id(conn, company_id, assistant_id)
     if found is None:
         raise Refused(404, "this company has no such assistant")
     return found
 
 
-def _shown(one: Assistant, channels: list[int]) -> dict[str, Any]:
-    return {**asdict(one), "channels": channels}
+def _shown(conn: Conn, company_id: int, assistant_id: int) -> Shown:
+    found = _found(conn, company_id, assistant_id)
+    bound = assistants.channels(conn, company_id).get(found.id, [])
+    return Shown(**_policies(found, bound), texts=found.texts, built_in=BUILT_IN)
 
 
-ROUTES = [
-    Resource("/assistants", {"GET": Operation(list_, agent, query=(AFTER_ID, LIMIT))}),
-    Resource("/assistants/{assistant:id}", {
-        "GET": Operation(show, agent), "PATCH": Operation(change, agent, body=(*FIELDS.values(), TEXTS)),
-    }),
-    Resource("/assistants/{assistant:id}/bind", {"POST": Operation(bind, agent, body=(CHANNEL,))}),
-]  # fmt: skip
+def _policies(one: Assistant, channels: list[int]) -> dict[str, Any]:
+    return {**{name: value for name, value in asdict(one).items() if name != "texts"}, "channels": channels}

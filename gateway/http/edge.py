@@ -11,6 +11,7 @@ from typing import TypeVar
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from gateway.http.allowance import Allowance, Unlimited
 from gateway.http.answer_counts import AnswerCounts
 from gateway.http.apps import AppDirectory
 from gateway.http.bodies import Bodies
@@ -73,6 +74,7 @@ class Edge:
     bodies: Bodies
     wrong_tokens: Failures
     attempts: Failures
+    allowance: Allowance
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking database work beside the event loop."""
@@ -157,6 +159,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         ),
         wrong_tokens=Failures(settings.gateway.wrong_keys_limit, clock),
         attempts=Failures(settings.widget.attempts_limit, clock),
+        allowance=Unlimited(),
     )
 
 

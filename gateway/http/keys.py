@@ -18,12 +18,15 @@ from shared.store.tenants import companies
 GOOD_MAX = 10_000
 BAD_MAX = 10_000
 BAD_TTL_S = 5.0
+AGENT_SCOPES = frozenset({"read", "write"})
+"""What an agent's key may do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
     company_id: int
     agent_id: int
+    scopes: frozenset[str] = AGENT_SCOPES
 
 
 class Keys:

@@ -36,7 +36,7 @@ _BOM = "\ufeff"
 _MISSING: Any = object()
 
 
-class Wrong(Exception):
+class Wrong(ValueError):
     """What is wrong with a value; the field's name stands before it."""
 
 
@@ -99,7 +99,7 @@ def read_query(pairs: Iterable[tuple[str, str]], fields: Sequence[Field[Any]]) -
 
 def read_body(raw: bytes, fields: Sequence[Field[Any]]) -> Values:
     """Raises Refused(404, 422)."""
-    return _read([] if not raw.strip() else _pairs(raw), fields, "a field", empty=not raw.strip())
+    return _read(body_pairs(raw)[0] if raw.strip() else [], fields, "a field", empty=not raw.strip())
 
 
 def read_object(value: Any, fields: Sequence[Field[Any]], name: str) -> dict[str, Any]:
@@ -114,16 +114,7 @@ def read_object(value: Any, fields: Sequence[Field[Any]], name: str) -> dict[str
 
 
 def _read(pairs: Iterable[tuple[str, Any]], fields: Sequence[Field[Any]], what: str, *, empty: bool = False) -> Values:
-    known = {field.name: field for field in fields}
-    given: dict[str, Any] = {}
-    mistakes: list[str] = []
-    for name, value in pairs:
-        if name not in known:
-            # a likeness to what there is costs time, so it is looked for only where it is told
-            mistakes.append(_unknown(name, list(known), what) if len(mistakes) < NAMED_MAX else "")
-        elif name in given:
-            mistakes.append(f"{name} is given twice")
-        given[name] = value
+    given, mistakes = named(pairs, [field.name for field in fields], what)
     values: dict[str, Any] = {}
     no_such: list[str] = []
     for field in fields:
@@ -133,14 +124,33 @@ def _read(pairs: Iterable[tuple[str, Any]], fields: Sequence[Field[Any]], what: 
             mistakes.append(f"{field.name} {e}")
         except NoSuch as e:
             no_such.append(str(e))
-    if mistakes:
-        left = len(mistakes) - NAMED_MAX
-        more = f"; and {left} more" if left > 0 else ""
-        said = "the body is empty: " if empty else ""
-        raise Refused(422, said + "; ".join(mistakes[:NAMED_MAX]) + more)
-    if no_such:
-        raise Refused(404, no_such[0])
+    if mistakes or no_such:
+        raise refuse(mistakes, next(iter(no_such), None), empty=empty)
     return Values(values, given)
+
+
+def named(pairs: Iterable[tuple[str, Any]], known: Sequence[str], what: str) -> tuple[dict[str, Any], list[str]]:
+    """What was given, by name, and what is wrong with the names: those that nobody knows, and those that come twice."""
+    given: dict[str, Any] = {}
+    mistakes: list[str] = []
+    for name, value in pairs:
+        if name not in known:
+            # a likeness to what there is costs time, so it is looked for only where it is told
+            mistakes.append(unknown_name(name, known, what) if len(mistakes) < NAMED_MAX else "")
+        elif name in given:
+            mistakes.append(f"{name} is given twice")
+        given[name] = value
+    return given, mistakes
+
+
+def refuse(mistakes: Sequence[str], no_such: str | None, *, empty: bool = False) -> Refused:
+    """All mistakes in one refusal; where there is none, what cannot exist is not found."""
+    if not mistakes:
+        return Refused(404, no_such or "there is no such thing")
+    left = len(mistakes) - NAMED_MAX
+    more = f"; and {left} more" if left > 0 else ""
+    said = "the body is empty: " if empty else ""
+    return Refused(422, said + "; ".join(mistakes[:NAMED_MAX]) + more)
 
 
 def _value(field: Field[Any], given: dict[str, Any]) -> Any:
@@ -151,7 +161,7 @@ def _value(field: Field[Any], given: dict[str, Any]) -> Any:
     return field.default
 
 
-def _unknown(name: str, known: Sequence[str], what: str) -> str:
+def unknown_name(name: str, known: Sequence[str], what: str) -> str:
     said = f"{name[:NAME_CHARS]!r} is not {what} that this takes"
     near = get_close_matches(name[:NAME_CHARS].lower(), known, n=1, cutoff=0.6)
     if near:
@@ -159,7 +169,7 @@ def _unknown(name: str, known: Sequence[str], what: str) -> str:
     return f"{said}: there is {', '.join(known)}" if known else f"{said}: it takes none"
 
 
-def _pairs(raw: bytes) -> list[tuple[str, Any]]:
+def body_pairs(raw: bytes) -> tuple[list[tuple[str, Any]], list[str]]:
     """The top level of a JSON object, names that come twice included. Raises Refused(422) saying where it breaks."""
     parsed = _Parsed()
     try:
@@ -175,7 +185,8 @@ def _pairs(raw: bytes) -> list[tuple[str, Any]]:
         raise Refused(422, "the body is nested too deeply to be read") from None
     if not isinstance(value, _Object):
         raise Refused(422, f"the body should be a JSON object, not {called(value)}")
-    return value.pairs
+    parsed.twice.pop(id(value), None)
+    return value.pairs, list(parsed.twice.values())
 
 
 class _Object(dict[str, Any]):
@@ -198,13 +209,19 @@ class _Parsed:
 
     def __init__(self) -> None:
         self._count = 0
+        self.twice: dict[int, str] = {}
+        """A name that comes twice, by the object (its id) that holds it; each object lives as long as the parsing."""
 
     def an_object(self, pairs: list[tuple[str, Any]]) -> _Object:
         """Raises Refused(422)."""
         self._one_more()
         if len(pairs) > NAMES_MAX:
             raise Refused(422, f"an object in the body may have {NAMES_MAX} fields")
-        return _Object(pairs)
+        found = _Object(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            self.twice[id(found)] = next(name for place, name in enumerate(names) if name in names[:place])
+        return found
 
     def an_integer(self, digits: str) -> int:
         """Raises Refused(422)."""

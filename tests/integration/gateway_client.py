@@ -18,6 +18,7 @@ from gateway.main import Gateway
 from shared.embedded import Database as Server
 from shared.resilience.loop import Loop
 from shared.settings import Settings
+from tests import api_description
 from tests.factories import Bot
 from tests.services import Services
 
@@ -71,7 +72,9 @@ class RunningGateway:
 
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         assert self._http is not None
-        return await self._http.request(method, path, **options)
+        answer = await self._http.request(method, path, **options)
+        api_description.check(answer.request, answer)
+        return answer
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self.run(self.ask(method, path, **options))

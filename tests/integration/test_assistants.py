@@ -187,23 +187,23 @@ def agent(gateway: RunningGateway, inbox: Inbox, bot: Bot) -> Agent:
 
 
 def test_agents_read_and_change_their_company_s_assistant(agent: Agent, place: str, bot: Bot) -> None:
-    [listed] = agent.ask("GET", "/assistants").json()["assistants"]
+    [listed] = agent.ask("GET", "/api/v1/assistants").json()["assistants"]
     assert (listed["kind"], listed["channels"], listed["on_miss"]) == ("support", [bot.channel_id], "offer")
 
-    changed = agent.ask("PATCH", f"/assistants/{_id(place)}", {
+    changed = agent.ask("PATCH", f"/api/v1/assistants/{_id(place)}", {
         "on_miss": "at_once", "return_after_s": None, "hours": "Sat 10:00-14:00", "time_zone": "Asia/Tokyo",
         "texts": {"welcome": {"*": "Hi!", "ja": "ようこそ"}},
     })  # fmt: skip
 
     assert changed.status_code == 200
-    now = agent.ask("GET", f"/assistants/{_id(place)}").json()
+    now = agent.ask("GET", f"/api/v1/assistants/{_id(place)}").json()
     assert [now[name] for name in ("on_miss", "return_after_s", "hours", "time_zone", "texts")] == [
         "at_once", None, "Sat 10:00-14:00", "Asia/Tokyo", {"welcome": {"*": "Hi!", "ja": "ようこそ"}},
     ]  # fmt: skip
     assert now["built_in"]["person"] == texts.default("person", "en")
-    assert changed.json() == {name: value for name, value in now.items() if name != "built_in"}
-    agent.ask("PATCH", f"/assistants/{_id(place)}", {"texts": {"welcome": {"*": None, "ja": None}}})
-    assert agent.ask("GET", f"/assistants/{_id(place)}").json()["texts"] == {}
+    assert changed.json() == now
+    agent.ask("PATCH", f"/api/v1/assistants/{_id(place)}", {"texts": {"welcome": {"*": None, "ja": None}}})
+    assert agent.ask("GET", f"/api/v1/assistants/{_id(place)}").json()["texts"] == {}
 
 
 @pytest.mark.parametrize(
@@ -213,13 +213,13 @@ def test_agents_read_and_change_their_company_s_assistant(agent: Agent, place: s
         ({"return_after_s": 5}, "from 60 to"), ({"hours": "always"}, "days and times"), ({"hours": 9}, "a text"),
         ({"time_zone": "../etc"}, "not a time zone"), ({"language": "xx"}, "no texts in"), ({"name": ""}, "be seen"),
         ({"texts": {"nonsense": {"*": "x"}}}, "no text"), ({"texts": {"welcome": {"xx": "x"}}}, "no texts in"),
-        ({"texts": {"welcome": "x"}}, "should be an object"), ({"texts": {"welcome": {"*": 7}}}, "texts, or null"),
+        ({"texts": {"welcome": "x"}}, "should be an object"), ({"texts": {"welcome": {"*": 7}}}, "be a text"),
         ({"texts": {"welcome": {"*": "x" * 3_000}}}, "2000 characters"), ({"kind": "sales"}, "kind"),
         ({"texts": {"welcome": {"*": "{0.__class__}"}}}, "stands for nothing"), ({"on_wish": None}, "a text"),
     ],
 )  # fmt: skip
 def test_a_change_that_cannot_be_is_refused_whole(agent: Agent, place: str, body: dict[str, Any], says: str) -> None:
-    path = f"/assistants/{_id(place)}"
+    path = f"/api/v1/assistants/{_id(place)}"
     before = agent.ask("GET", path).json()
 
     refused = agent.ask("PATCH", path, {"texts": {"thanks": {"*": "Sure!"}}, "misses_max": 7, **body})
@@ -229,7 +229,7 @@ def test_a_change_that_cannot_be_is_refused_whole(agent: Agent, place: str, body
 
 
 def test_all_that_is_wrong_is_named_at_once(agent: Agent, place: str) -> None:
-    refused = agent.ask("PATCH", f"/assistants/{_id(place)}", {
+    refused = agent.ask("PATCH", f"/api/v1/assistants/{_id(place)}", {
         "on_miss": "never", "misses_max": 0, "language": "tlh", "hours": "Mon 25:00-26:00", "time_zone": "UTC",
         "texts": {"welcom": {"en": "Hi"}, "thanks": {"xx": "Hi"}},
     })  # fmt: skip
@@ -247,12 +247,15 @@ def test_another_company_s_assistant_is_not_there(
     stranger = Agent(gateway, inbox.server.admin_url, other.company_id)
 
     for method, path, body in (
-        ("GET", f"/assistants/{_id(place)}", None), ("PATCH", f"/assistants/{_id(place)}", {"on_miss": "at_once"}),
-        ("POST", f"/assistants/{_id(place)}/bind", {"channel": other.channel_id}),
+        ("GET", f"/api/v1/assistants/{_id(place)}", None),
+        ("PATCH", f"/api/v1/assistants/{_id(place)}", {"on_miss": "at_once"}),
+        ("POST", f"/api/v1/assistants/{_id(place)}/bind", {"channel": other.channel_id}),
     ):  # fmt: skip
         assert stranger.ask(method, path, body).status_code == 404
-    assert agent.ask("POST", f"/assistants/{_id(place)}/bind", {"channel": other.channel_id}).status_code == 404
-    assert [one["channels"] for one in stranger.ask("GET", "/assistants").json()["assistants"]] == [[other.channel_id]]
+    assert agent.ask("POST", f"/api/v1/assistants/{_id(place)}/bind", {"channel": other.channel_id}).status_code == 404
+    assert [one["channels"] for one in stranger.ask("GET", "/api/v1/assistants").json()["assistants"]] == [
+        [other.channel_id]
+    ]
 
 
 def test_an_agent_closes_a_conversation_and_the_customer_opens_it(agent: Agent, inbox: Inbox, bot: Bot) -> None:

@@ -89,7 +89,7 @@ OTHERWISE = {
         "budget show",
         "archive stats", "archive receipts", "backup list", "contact find", "contact export",
         "outbound unknown-outcomes list", "turns list", "receipt", "price list", "dead-letters list",
-        "dead-letters show", "parse",
+        "dead-letters show", "parse", "openapi",
     },
 }  # fmt: skip
 """Commands that the table leaves out, by the reason."""

@@ -11,17 +11,16 @@ import pytest
 
 from gateway.http import parameters as asked
 from gateway.http.refused import Refused
-from gateway.http.resource import Operation
 from shared.embedded import Database
 from tests.factories import settings_for
 from tests.integration.gateway_client import running_gateway
 from tests.integration.visitor import make_widget
-from tests.security.test_unknown_fields import operations
+from tests.operations import operations
 
 QUERY_BYTES = 64 * 1024
 PARSED_MAX = 5_000
 NAMES = {"short": "%x", "like one that there is": "unti%x", "long": "x" * 500 + "%x"}
-OPERATIONS = {f"{method} {path}": operation for path, method, operation in operations()}
+OPERATIONS = {f"{each.method} {each.path}": each for each in operations()}
 
 
 @pytest.fixture
@@ -73,13 +72,13 @@ def _refused(work: Callable[[], object]) -> Refused:
 @pytest.mark.parametrize("shape", NAMES)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_body_of_made_up_names_is_refused_after_a_few(compared: list[str], name: str, shape: str) -> None:
-    operation: Operation[Any] = OPERATIONS[name]
+    operation = OPERATIONS[name]
     names = _made_up(NAMES[shape], min(operation.body_max_bytes, 256 * 1024))
     for few in (names, names[:100]):
         given = dict.fromkeys(few, 1)
-        bodies = [given, *({field.name: given} for field in operation.body)]
+        bodies = [given, *({field: given} for field in operation.body)]
         for body in bodies:
-            assert _refused(lambda body=body: asked.read_body(json.dumps(body).encode(), operation.body)).status == 422  # type: ignore[misc]
+            assert _refused(lambda body=body: operation.read(json.dumps(body).encode())).status == 422  # type: ignore[misc]
     assert len(compared) <= asked.NAMED_MAX * 2 * (1 + len(operation.body))
     assert all(len(one) <= asked.NAME_CHARS for one in compared)
 

@@ -10,20 +10,18 @@ import httpx
 import psycopg
 import pytest
 
-from gateway.http.moved import Moved
-from gateway.http.resource import Operation, Resource
-from gateway.main import Gateway
 from shared.embedded import Database
 from tasks.tenants import onboarding
 from tests.factories import make_bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.visitor import Visitor, make_widget
+from tests.operations import operations
 from tests.services import Services
 
 TOKEN = "the-operators-token"
 FILLED = {
     "{conversation:id}": "1", "{document:id}": "1", "{place:path}": "2026-01-01/s/1-0/0", "{company:id}": "1",
-    "{message:id}": "1", "{ordinal:id}": "0", "{assistant:id}": "1",
+    "{message:id}": "1", "{ordinal:id}": "0", "{assistant:id}": "1", "{name}": "start.js",
 }  # fmt: skip
 NEEDED = {"/knowledge/documents": {"name": "a.txt"}}
 
@@ -35,18 +33,6 @@ def gateway(module_database: Database, services: Services) -> Iterator[RunningGa
         running_gateway(settings_for(module_database, url, OPS_TOKEN=TOKEN)) as running,
     ):
         yield running
-
-
-def operations() -> list[tuple[str, str, Operation[Any]]]:
-    routes = [route for route in Gateway()._pages.routes if not isinstance(route, Moved)]
-    assert all(isinstance(route, Resource) for route in routes), "every route is declared as a Resource"
-    return [
-        (route.path, method, operation)
-        for route in routes
-        if isinstance(route, Resource)
-        for method, operation in route.operations.items()
-        if method != "HEAD"
-    ]
 
 
 class Callers:
@@ -79,28 +65,28 @@ def callers(gateway: RunningGateway, module_database: Database) -> Callers:
     return Callers(gateway, module_database)
 
 
-@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in operations()])
+@pytest.mark.parametrize(("path", "method"), [(each.path, each.method) for each in operations()])
 def test_every_route_refuses_what_it_does_not_know_by_name(callers: Callers, path: str, method: str) -> None:
-    operation = next(each for other, way, each in operations() if (other, way) == (path, method))
+    operation = next(each for each in operations() if (each.path, each.method) == (path, method))
     needed = NEEDED.get(path, {}) if method == "POST" else {}
 
     answer = callers.ask(method, path, {**needed, "sttus": "open"}, {})
     assert (answer.status_code, "'sttus'" in answer.json()["error"]) == (422, True), answer.text
-    for field in operation.query:
-        answer = callers.ask(method, path, {**needed, field.name: ["1", "1"]}, {})
-        assert (answer.status_code, f"{field.name} is given twice" in answer.json()["error"]) == (422, True)
+    for name in operation.query:
+        answer = callers.ask(method, path, {**needed, name: ["1", "1"]}, {})
+        assert (answer.status_code, f"{name} is given twice" in answer.json()["error"]) == (422, True)
     if method != "GET" and not operation.file:
         answer = callers.ask(method, path, needed, {"privat": True})
         assert (answer.status_code, "'privat'" in answer.json()["error"]) == (422, True), answer.text
-        for field in operation.body:
-            answer = callers.ask(method, path, needed, {"privat": True, field.name: None})
+        for name in operation.body:
+            answer = callers.ask(method, path, needed, {"privat": True, name: None})
             assert (answer.status_code, "'privat'" in answer.json()["error"]) == (422, True), answer.text
 
 
 EVENTS = "/widget/{channel}/events"
 
 
-@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in operations() if path != EVENTS])
+@pytest.mark.parametrize(("path", "method"), [(each.path, each.method) for each in operations() if each.path != EVENTS])
 def test_a_token_in_the_address_is_refused_everywhere_but_at_the_events(
     callers: Callers, path: str, method: str
 ) -> None:

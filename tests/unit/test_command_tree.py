@@ -22,6 +22,7 @@ WITHOUT_JSON = {
     "up": "stays until it is stopped and tells what goes on",
     "demo": "shows a conversation to people",
     "worker": "becomes another process, whose log is JSON",
+    "openapi": "prints JSON alone",
 }
 ITS_OBJECT = {"company show", "company rename", "company texts"}
 """The commands whose object is a company: they take it as their first argument, all others with --company."""

@@ -13,10 +13,10 @@ import pytest
 
 import beat_schedule
 from bench.__main__ import SECTIONS
-from gateway.main import ROUTES
 from scripts import settings_page
 from shared import queues
 from shared.settings import PROJECT_ROOT, VARIABLES, Settings
+from tests.operations import operations
 from workers import fleet
 from workers.commands import switchboard
 from workers.commands.drill import FAULTS
@@ -221,7 +221,8 @@ WEBHOOKS = {("GET", "/webhooks/{}/{}"), ("POST", "/webhooks/{}/{}")}
 @cache
 def routes() -> frozenset[tuple[str, str]]:
     """(method, path) of every request that the gateway answers, with {} for what a caller fills in."""
-    answered = {(method, re.sub(r"{[^}]*}", "{}", route.path)) for route in ROUTES for method in route.operations}
+    answered = {(each.method, re.sub(r"{[^}]*}", "{}", each.path)) for each in operations()}
+    answered |= {("HEAD", path) for method, path in answered if method == "GET"}
     return frozenset(answered | WEBHOOKS)
 
 

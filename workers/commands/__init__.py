@@ -101,6 +101,7 @@ COMMANDS = {
         "workers.commands.ops:dead_letters", "List, show, redrive or discard what could not be handled."
     ),
     "eval": Lazy("workers.commands.evaluate:evaluate", "Measure how well passages are found, on your own data."),
+    "openapi": Lazy("workers.commands.openapi:openapi", "Print the description of the HTTP API (OpenAPI 3.1)."),
     "parse": Lazy("workers.commands.parse:parse", "Show what a webhook's body means, without storing anything."),
 }
 

@@ -112,6 +112,7 @@ dead-letters list
 dead-letters redrive 2026-01-01/s/1-0/0
 dead-letters show 2026-01-01/s/1-0/0 --content
 eval retrieval --corpus corpus.jsonl --queries queries.jsonl --out run.jsonl
+openapi
 parse telegram --me @acme_bot < webhook.json
 """
 """As they follow `./switchboard`, a line each."""

@@ -1,0 +1,9 @@
+"""Every router of /api/v1."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from gateway.api import assistants
+
+ROUTERS: tuple[APIRouter, ...] = (assistants.ROUTER,)
