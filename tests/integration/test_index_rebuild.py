@@ -9,8 +9,9 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.embedded import Database
-from shared.store.operations import indexes
+from shared.store.operations import indexes, vitals
 from tasks.operations import jobs
+from tasks.operations.alerts import KEEP_SIZES
 from tasks.operations.indexes import REBUILD
 from tasks.operations.jobs import Work
 from tests.factories import settings_for
@@ -93,6 +94,51 @@ def test_a_graph_with_deleted_vectors_is_rebuilt(work: Work) -> None:
     assert ran is not None
     assert ran.rows == 1
     assert _size(work.conn, "vectors_graph") < before / 2
+
+
+def _words(conn: psycopg.Connection, below: int) -> None:
+    """Rows with three words each, of which one is only theirs."""
+    conn.execute(
+        "INSERT INTO texts SELECT n, ARRAY['word' || n % 50, 'term' || n % 7000, 'own' || n]"
+        f" FROM generate_series({below - ROWS}, {below}) n".encode()
+    )
+    conn.execute("VACUUM ANALYZE texts")
+
+
+def test_a_gin_index_is_rebuilt_once_it_takes_twice_what_it_took_a_row(work: Work) -> None:
+    work.conn.execute("CREATE TABLE texts (id int, words text[])")
+    _words(work.conn, 60_000)
+    work.conn.execute("CREATE INDEX texts_words ON texts USING gin (words) WITH (fastupdate = off)")
+    jobs.run(KEEP_SIZES, work, slot=None, by="hand")
+    assert "index texts_words" not in vitals.sizes_on_newest_day(work.conn).bytes
+    assert indexes.worn(work.conn) == []
+    for below in range(120_000, 240_001, 60_000):  # the words of rows that went leave their places empty
+        work.conn.execute("DELETE FROM texts")
+        _words(work.conn, below)
+    before = _size(work.conn, "texts_words")
+    [found] = indexes.worn(work.conn)
+    assert (found.name, found.bloat > 0.5) == ("texts_words", True)
+
+    ran = jobs.run(REBUILD, work, slot=None, by="hand")
+
+    assert ran is not None
+    assert (ran.outcome, ran.rows) == ("done", 1)
+    assert _size(work.conn, "texts_words") < before / 2
+    assert indexes.worn(work.conn) == []
+
+
+def test_a_gin_index_whose_rows_have_become_longer_is_not_rebuilt_for_ever(work: Work) -> None:
+    work.conn.execute("CREATE TABLE texts (id int, words text[])")
+    _words(work.conn, 60_000)
+    work.conn.execute("CREATE INDEX texts_words ON texts USING gin (words) WITH (fastupdate = off)")
+    work.conn.execute("INSERT INTO table_sizes VALUES (current_date, 'index texts_words', 60000, 60000)")
+    assert [index.name for index in indexes.worn(work.conn)] == ["texts_words"]
+
+    jobs.run(REBUILD, work, slot=None, by="hand")
+
+    assert indexes.worn(work.conn) == []
+    jobs.run(KEEP_SIZES, work, slot=None, by="hand")
+    assert indexes.worn(work.conn) == []
 
 
 def test_what_a_killed_rebuild_left_is_dropped(work: Work, database: Database) -> None:

@@ -13,6 +13,8 @@ from shared.store.db.pool import Conn
 SIZE_MIN_BYTES = 50 * 1024 * 1024
 BLOAT_MIN_SHARE = 0.3
 """A B-tree that grew by itself is a tenth empty, and one with random keys up to a third."""
+GIN_BLOAT_MIN_SHARE = 0.5
+"""A GIN index that grew by itself is up to a third emptier than one that was built at once."""
 MEMORY_MAX_MB = 1024
 
 
@@ -37,7 +39,7 @@ WORN = """
             c.relname,
             t.relname AS table_name,
             am.amname,
-            c.reltuples,
+            CASE WHEN am.amname = 'gin' THEN t.reltuples ELSE c.reltuples END AS reltuples,
             pg_relation_size(c.oid) AS size,
             coalesce((SELECT substr(o, 3)::int FROM unnest(c.reloptions) o WHERE o LIKE 'm=%%'), 16) AS links,
             coalesce(s.n_dead_tup / nullif(s.n_live_tup + s.n_dead_tup, 0)::float8, 0) AS dead
@@ -48,10 +50,10 @@ WORN = """
         LEFT JOIN pg_stat_all_tables s ON s.relid = i.indrelid
         WHERE c.relnamespace = 'public'::regnamespace
           AND c.relkind = 'i'
-          AND am.amname IN ('btree', 'hnsw')
+          AND am.amname IN ('btree', 'hnsw', 'gin')
           AND i.indisvalid
           AND NOT i.indisexclusion
-          AND c.reltuples >= 0
+          AND least(c.reltuples, t.reltuples) >= 0
           AND pg_relation_size(c.oid) >= %(size_min)s
     ),
     entries AS (
@@ -71,10 +73,18 @@ WORN = """
           AND NOT s.inherited
         GROUP BY 1
     ),
+    leanest AS (
+        SELECT name, min(bytes::float8 / rows) AS entry
+        FROM table_sizes
+        WHERE name LIKE 'index %%'
+          AND rows > 0
+        GROUP BY 1
+    ),
     estimated AS (
         SELECT
             l.*,
             CASE
+                WHEN l.amname = 'gin' THEN n.entry
                 WHEN l.amname = 'hnsw' THEN
                     -- An element (76 bytes, its vector), its links on the lowest layer (6 bytes each) and two line
                     -- pointers, of which as many as fit stand in a page.
@@ -82,27 +92,31 @@ WORN = """
                 WHEN e.known THEN
                     -- A line pointer, a header and the columns, aligned; nine tenths of a page are filled.
                     (12 + 8 * ceil(e.width / 8)) / 0.9 * 8192 / 8150
-            END AS entry
+            END AS entry,
+            CASE WHEN l.amname = 'gin' THEN %(gin_bloat_min)s ELSE %(bloat_min)s END AS allowed
         FROM large l
         JOIN entries e USING (indexrelid)
+        LEFT JOIN leanest n ON n.name = 'index ' || l.relname
     )
     SELECT relname::text AS name, size, greatest(0, 1 - (reltuples * entry + 16384) / size)::float8 AS bloat, dead
     FROM estimated
     WHERE NOT relname = ANY (%(but)s)
-      AND (1 - (reltuples * entry + 16384) / size > %(bloat_min)s OR amname = 'hnsw' AND dead > %(bloat_min)s)
+      AND (1 - (reltuples * entry + 16384) / size > allowed OR amname = 'hnsw' AND dead > allowed)
     ORDER BY size * greatest(1 - (reltuples * entry) / size, dead) DESC, 1
 """
 
 
 def worn(conn: Conn, *, but: list[str] | None = None, size_min: int = SIZE_MIN_BYTES) -> list[WornIndex]:
     """List the indexes that are to be rebuilt, those first that waste most: B-trees and vector indexes of at least
-    size_min bytes of which more than BLOAT_MIN_SHARE is estimated to be empty, and vector indexes with as many deleted
-    rows. but: names to leave out.
+    size_min bytes of which more than BLOAT_MIN_SHARE is estimated to be empty, vector indexes with as many deleted
+    rows, and GIN indexes of which GIN_BLOAT_MIN_SHARE is empty. but: names to leave out.
 
     The estimate goes by what ANALYZE and VACUUM have seen. An index whose columns have no statistics is left out, and
-    one with many equal keys, which a B-tree stores once, looks fuller than it is.
+    one with many equal keys, which a B-tree stores once, looks fuller than it is. How full a GIN index is no statistics
+    tell: it is compared with what it took a row when it was leanest, by the sizes of each day (vitals.keep_sizes).
     """
-    values = {"but": but or [], "size_min": size_min, "bloat_min": BLOAT_MIN_SHARE}
+    shares = {"bloat_min": BLOAT_MIN_SHARE, "gin_bloat_min": GIN_BLOAT_MIN_SHARE}
+    values = {"but": but or [], "size_min": size_min, **shares}
     with conn.cursor(row_factory=class_row(WornIndex)) as cursor:
         return cursor.execute(WORN, values).fetchall()
 
@@ -148,6 +162,14 @@ def bound(conn: Conn, *, wait_s: float, within_s: float, size: int = 0) -> None:
     conn.execute(BOUND, (str(round(1000 * wait_s)), str(round(1000 * within_s)), f"{memory_mb}MB"))
 
 
+# What it takes a row is learnt anew: were it compared with leaner days for ever, it would be rebuilt each week.
+FORGET_SIZES = """
+    /* indexes.forget_sizes */
+    DELETE FROM table_sizes
+    WHERE name = 'index ' || %s
+"""
+
+
 def rebuild(conn: Conn, name: str) -> int:
     """Build an index again beside its readers and writers. In autocommit. Returns how many bytes it became smaller.
 
@@ -155,6 +177,7 @@ def rebuild(conn: Conn, name: str) -> int:
     """
     before = _size(conn, name)
     conn.execute(sql.SQL("/* indexes.rebuild */ REINDEX INDEX CONCURRENTLY {}").format(sql.Identifier("public", name)))
+    conn.execute(FORGET_SIZES, (name,))
     return before - _size(conn, name)
 
 

@@ -60,22 +60,34 @@ def sizes_on_newest_day(conn: Conn) -> Day:
             SELECT day, name, bytes
             FROM table_sizes
             WHERE day = (SELECT max(day) FROM table_sizes)
+              AND name NOT LIKE 'index %'
             """
         ).fetchall()
     return Day(rows[0]["day"] if rows else None, {row["name"]: row["bytes"] for row in rows})
 
 
 def keep_sizes(conn: Conn, day: date) -> int:
-    """Keep the tables' sizes of today; the first call of a day counts. Returns how many tables. For the owner role."""
+    """Keep the tables' sizes of today, and those of GIN indexes as `index NAME` with their tables' rows; the first call
+    of a day counts. Returns how many. For the owner role."""
     return conn.execute(
         """
         /* vitals.keep_sizes */
         INSERT INTO table_sizes (day, name, bytes, rows)
-        SELECT %s, name, bytes, rows
+        SELECT %(day)s, name, bytes, rows
         FROM switchboard_table_sizes()
+        UNION ALL
+        SELECT %(day)s, 'index ' || c.relname, pg_relation_size(c.oid), t.reltuples
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indexrelid
+        JOIN pg_class t ON t.oid = i.indrelid
+        JOIN pg_am am ON am.oid = c.relam
+        WHERE c.relnamespace = 'public'::regnamespace
+          AND c.relkind = 'i'
+          AND am.amname = 'gin'
+          AND t.reltuples > 0
         ON CONFLICT DO NOTHING
         """,
-        (day,),
+        {"day": day},
     ).rowcount
 
 
