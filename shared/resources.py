@@ -45,6 +45,7 @@ from shared.store.db.redis import connect, connect_async
 from shared.store.db.vault import Vault
 from shared.store.inbound.journal import Reader
 from shared.store.knowledge.embedding_models import EmbeddingModel
+from shared.store.tenants.limit_table import LimitTable
 
 PLATFORM_CONNECTIONS = 100
 KEEPALIVE_S = 5.0
@@ -80,6 +81,7 @@ class Resources:
     platforms: dict[str, Platform]
     live: Publisher
     invalidations: Invalidations
+    rate_limits: LimitTable
     vectors: TwoLevel
     results: Results
     load_shedding: LoadShedding
@@ -202,6 +204,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         clock=clock,
         neutral=is_neutral,
     )
+    invalidations = Invalidations(cache)
     return Resources(
         settings=settings,
         clock=clock,
@@ -232,7 +235,8 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         reranker=rerank.from_settings(settings, llm_http, loop, breakers),
         platforms=platforms_registry.build(settings.channels, clock),
         live=Publisher(cache, clock),
-        invalidations=Invalidations(cache),
+        invalidations=invalidations,
+        rate_limits=LimitTable(db, clock, invalidations),
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
         load_shedding=LoadShedding(settings.processes.reply_threads, clock),

@@ -38,6 +38,7 @@ from shared.store.db.pool import Database
 from shared.store.db.redis import connect, connect_async
 from shared.store.db.vault import Vault
 from shared.store.inbound.journal_writer import Writer
+from shared.store.tenants.limit_table import LimitTable
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ class Edge:
     limits: Limits
     live: Publisher
     invalidations: Invalidations
+    rate_limits: LimitTable
     watching: AsyncRedis
     hub: Hub
     streams: Streams
@@ -117,6 +119,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
     )
     threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
     cache = connect(settings.need("CACHE_URL"), socket_timeout_s=CACHE_TIMEOUT_S)
+    invalidations = Invalidations(cache)
     writer = Writer(
         client,
         settings.journal.shards,
@@ -144,7 +147,8 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         cache=cache,
         limits=Limits(Limiter(cache, clock), clock),
         live=Publisher(cache, clock),
-        invalidations=Invalidations(cache),
+        invalidations=invalidations,
+        rate_limits=LimitTable(db, clock, invalidations),
         watching=watching,
         hub=Hub(watching),
         streams=Streams(

@@ -37,7 +37,7 @@ def take(
         raise NotAllowed(
             "daily_limit",
             f"{kind}: {spent.used} of {spent.bound} a day are used by this {spent.scope}, until 00:00 UTC:"
-            " ./switchboard limits set",
+            " ./switchboard limit set",
             retry_after_s=until_tomorrow_s(now) + spread * SPREAD_S,
         )
 

@@ -259,10 +259,10 @@ def test_days_and_limits_go_back_to_the_built_in_ones(run: Run, inbox: Inbox) ->
         assert retention.policies(conn) == retention.DEFAULT_DAYS
         assert {b.kind: (b.per_company, b.per_contact) for b in limits.all_bounds(conn)} == limits.DEFAULTS
     run("retention", "set", "llm_calls", 30)
-    run("limits", "set", "media_fetches", "--per-contact", "none")
+    run("limit", "set", "media_fetches", "--per-contact", "none")
 
     assert run("retention", "unset", "llm_calls").lines == ["llm_calls  90 days"]
-    assert run("limits", "unset", "media_fetches").lines == [
+    assert run("limit", "reset", "media_fetches").lines == [
         "media_fetches  everybody: now a company 20000, a contact 300 a day"
     ]
     with psycopg.connect(inbox.server.admin_url) as conn:

@@ -103,27 +103,27 @@ def test_a_refusal_says_what_and_until_when(database: Database, owner: Conn, bot
     first, second = take(), take()
 
     assert (first.reason, first.retry_after_s) == ("daily_limit", 3 * 3600 + 450)
-    assert str(first) == "images: 0 of 0 a day are used by this company, until 00:00 UTC: ./switchboard limits set"
+    assert str(first) == "images: 0 of 0 a day are used by this company, until 00:00 UTC: ./switchboard limit set"
     assert second.reason == "rate"
     assert 0 < (second.retry_after_s or 0) <= 60
 
 
 def test_limits_by_hand(run: Run, bot: Bot) -> None:
-    assert run("limits", "set", "images", "--company", "Acme", "--per-company", "none").code == 0
-    assert run("limits", "set", "images", "--per-contact", "2").out == (
+    assert run("limit", "set", "images", "--company", "Acme", "--per-company", "none").code == 0
+    assert run("limit", "set", "images", "--per-contact", "2").out == (
         "images  everybody: a company 3, a contact 2 a day\n"
     )
 
     shown = {(b["kind"], b["company_id"]): (b["per_company"], b["per_contact"])
-             for b in run("limits", "show", "--json").json["bounds"]}  # fmt: skip
+             for b in run("limit", "list", "--json").json["daily_limits"]}  # fmt: skip
     assert shown["images", None] == (3, 2)
     assert shown["images", bot.company_id] == (None, None)
-    assert f"company {bot.company_id}: a company none, a contact none" in run("limits", "show").out
+    assert f"company {bot.company_id}: a company none, a contact none" in run("limit", "list").out
 
-    assert run("limits", "unset", "images", "--company", "Acme").out.startswith("images  Acme: now a company 3")
-    nothing_done(run("limits", "set", "coffees", "--per-company", "1"), "coffees", "media_fetches")
-    misused(run("limits", "set", "images"), "--per-company", "--per-contact")
+    assert run("limit", "reset", "images", "--company", "Acme").out.startswith("images  Acme: now a company 3")
+    nothing_done(run("limit", "set", "coffees", "--per-company", "1"), "coffees", "media_fetches")
+    misused(run("limit", "set", "images"), "--per-company", "--per-contact")
     for company in ((), ("--company", "Acme")):
-        asked = ("limits", "set", "images", *company, "--per-company", "11")
+        asked = ("limit", "set", "images", *company, "--per-company", "11")
         assert run(*asked).code == 0  # also where everybody's is the same
         nothing_done(run(*asked), "images", "a company 11", "already")

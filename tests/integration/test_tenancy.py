@@ -125,6 +125,10 @@ def _seed(conn: Conn, bot: Bot) -> None:
         (company,),
     )
     conn.execute(
+        "INSERT INTO rate_limits (company_id, purpose, per_hour) VALUES (%s, 'answers', 5)",
+        (company,),
+    )
+    conn.execute(
         "INSERT INTO model_routes (company_id, purpose, ordinal, provider_id, model)"
         " SELECT company_id, 'answer', 1, id, 'm' FROM model_providers WHERE company_id = %s", (company,),
     )  # fmt: skip
@@ -229,6 +233,7 @@ def test_every_tenant_table_and_its_partitions_have_row_level_security(tables: T
 def test_another_company_s_rows_cannot_be_seen_changed_or_deleted(tables: Tables, app: Conn) -> None:
     set_companies(app, [tables.foreign.company_id])
     own = {"companies", "channels", "company_totals", "assistants"}  # the foreign company has rows of its own here
+    own |= {"rate_limits"}  # and sees the defaults, which are nobody's
 
     for table in tables.names:
         for statement in (

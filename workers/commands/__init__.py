@@ -88,7 +88,10 @@ COMMANDS = {
     "balance": Lazy("workers.commands.ops:balance", "Check that no received event is missing."),
     "job": Lazy("workers.commands.jobs:job", "Scheduled jobs: list them, see what ran, run one now."),
     "retention": Lazy("workers.commands.retention:retention", "How long logs are kept, also for one company."),
-    "limits": Lazy("workers.commands.limits:limits", "Daily limits on costly work."),
+    "limit": Lazy(
+        "workers.commands.limits:limit",
+        "Rate limits of contacts, users and addresses, and daily limits on costly work.",
+    ),
     "archive": Lazy("workers.commands.archive:archive", "Old messages: preview, move, restore, statistics."),
     "backup": Lazy("workers.commands.backups:backup", "Backups: make one, list them, test one, restore one."),
     "contact": Lazy("workers.commands.contacts:contact", "A data subject's data: find, export, erase."),

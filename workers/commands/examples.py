@@ -78,9 +78,10 @@ job run lifecycle.archive_messages --dry-run
 retention set webhook_events 30 --company acme
 retention show
 retention unset webhook_events --company acme
-limits set media_fetches --company acme --per-company 50000 --per-contact none
-limits show
-limits unset media_fetches --company acme
+limit list
+limit reset media_fetches --company acme
+limit set answers --company acme --per-hour 120
+limit set media_fetches --company acme --per-company 50000 --per-contact none
 archive delete --older-than 730 --dry-run
 archive preview --company acme
 archive receipts

@@ -41,6 +41,10 @@ RENAMED = (
         Renamed(f"conversations {name} {NUMBER} {NUMBER}", f"conversations {name} COMPANY/ID")
         for name in ("show", "take-over", "hand-back", "mark-read")
     ),
+    Renamed("limits show", "limit list"),
+    Renamed("limits set", "limit set"),
+    Renamed("limits unset", "limit reset"),
+    Renamed("limits", "limit"),
     Renamed("company texts", "assistant texts COMPANY/ID"),
     Renamed("documents delete N", "documents delete COMPANY/ID"),
 )
