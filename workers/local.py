@@ -28,7 +28,7 @@ from shared.model import Me
 from shared.resilience import disk
 from shared.settings import RUN_ENV, Settings
 from shared.store.db.vault import Vault
-from shared.store.tenants import channels, companies, registry
+from shared.store.tenants import api_keys, channels, companies, registry
 from tasks.tenants import onboarding, rotation
 from workers.commands.data import add_file
 from workers.commands.setup import as_owner, prepare
@@ -365,5 +365,5 @@ def _agent_name(conn: psycopg.Connection, company_id: int) -> str:
 
 def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> None:
     """A data folder's key must decrypt what is in the database that it is used with."""
-    if companies.agent_of_key(conn, api_key) is None:
-        companies.add_agent(conn, company_id, _agent_name(conn, company_id), api_key)
+    if api_keys.holder_of(conn, api_key) is None:
+        onboarding.make_agent(conn, company_id, _agent_name(conn, company_id), api_key)

@@ -11,9 +11,11 @@ from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
 from gateway.http.edge import Edge
+from gateway.http.keys import Holder
 from gateway.http.limits import address_of
 from gateway.http.parameters import ID_MAX, Field, query_number
 from gateway.http.refused import Refused
+from gateway.http.resource import lacks_scope
 from gateway.rest.callers import Caller
 from shared.store.db.pool import Conn
 from shared.store.inbox import merged
@@ -30,12 +32,13 @@ def limit(default: int) -> Field[int]:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """The agent whose key a request carries."""
+    """Whose key a request carries: an agent's or a program's. scopes: what it may do."""
 
     request: Request
     edge: Edge
     company_id: int
-    scopes: frozenset[str] = frozenset()
+    scopes: frozenset[str]
+    key: Holder
 
     async def work(self, work: Callable[[Conn, int], T]) -> T:
         """Run `work(conn, company_id)` in a transaction of the agent's company."""
@@ -68,10 +71,10 @@ async def agent(request: Request) -> Agent:
     edge: Edge = request.app.state.edge
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise Refused(401, "send Authorization: Bearer and the agent's API key")
+        raise Refused(401, "send Authorization: Bearer and an API key")
     address = address_of(request, edge.settings.gateway.forwarded_hops)
     holder = await edge.keys.holder(key.strip(), address)
-    return Agent(request, edge, holder.company_id, holder.scopes)
+    return Agent(request, edge, holder.company_id, holder.scopes, holder)
 
 
 class _Key(Caller):
@@ -79,13 +82,14 @@ class _Key(Caller):
         found = await agent(request)
         lacking = [scope for scope in scopes.scopes if scope not in found.scopes]
         if lacking:
-            raise Refused(403, f"this API key may not do this: it lacks the scope {', '.join(lacking)}")
+            raise lacks_scope(lacking[0])
         return found
 
 
 KEY = _Key("api-key", "A company's API key. Its scopes say what it may do.")
 Reader = Annotated[Agent, Security(KEY, scopes=["read"])]
 Writer = Annotated[Agent, Security(KEY, scopes=["write"])]
+Admin = Annotated[Agent, Security(KEY, scopes=["admin"])]
 
 
 def no_such_conversation() -> Refused:

@@ -139,7 +139,7 @@ def _foreign() -> Refused:
 
 
 ROUTES = [
-    Resource("/knowledge/search", {"POST": Operation(search, agent, body=(QUESTION, LIMIT, WHERE))}),
+    Resource("/knowledge/search", {"POST": Operation(search, agent, body=(QUESTION, LIMIT, WHERE), scope="read")}),
     Resource("/inbox/conversations/{conversation:id}/filter", {
         "GET": Operation(show_filter, agent), "PUT": Operation(set_filter, agent, body=(CHAT_FILTER,)),
     }),

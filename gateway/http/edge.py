@@ -85,6 +85,7 @@ class Edge:
     async def close(self) -> None:
         await self.hub.close()
         await self.tally.close()
+        await self.keys.uses.close()
         await self.load_shedder.close()
         await self.watching.aclose()
         self.limits.close()

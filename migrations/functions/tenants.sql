@@ -46,10 +46,36 @@ END $$;
 CREATE OR REPLACE TRIGGER companies_slug BEFORE INSERT OR UPDATE ON companies
     FOR EACH ROW WHEN (NEW.slug IS NULL) EXECUTE FUNCTION companies_slug();
 
--- Who holds this API key (given as its SHA-256).
+-- Who holds this API key (given as its SHA-256), while it works. unnoted: its use was last written over a minute ago.
+CREATE OR REPLACE FUNCTION holder_of_key(hash bytea)
+RETURNS TABLE (company_id bigint, key_id bigint, agent_id bigint, scopes text[], expires_at timestamptz, unnoted boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT k.company_id, k.id, k.agent_id, k.scopes, k.expires_at,
+           k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute'
+    FROM api_keys k
+    WHERE k.key_hash = hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+$$;
+
+-- What gateways of the version before ask while they are being replaced. They know no scopes, so only agents' keys with
+-- all of an agent's rights are good there.
 CREATE OR REPLACE FUNCTION agent_of_key(hash bytea) RETURNS TABLE (company_id bigint, agent_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT a.company_id, a.id FROM agents a WHERE a.key_hash = hash AND a.disabled_at IS NULL
+    SELECT h.company_id, h.agent_id FROM holder_of_key(hash) h
+    WHERE h.agent_id IS NOT NULL AND h.scopes @> ARRAY['read', 'write']
+$$;
+
+-- Write that these keys were used now. A row that another process holds is just being written.
+CREATE OR REPLACE FUNCTION note_keys_used(of_companies bigint[], of_keys bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH due AS (
+        SELECT k.company_id, k.id
+        FROM unnest(of_companies, of_keys) u (company_id, id)
+        JOIN api_keys k ON k.company_id = u.company_id AND k.id = u.id
+        WHERE k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute'
+        ORDER BY k.company_id, k.id
+        FOR UPDATE OF k SKIP LOCKED
+    )
+    UPDATE api_keys k SET last_used_at = now() FROM due WHERE k.company_id = due.company_id AND k.id = due.id
 $$;
 
 -- Every company's id, for jobs that go from one to the next.
@@ -146,7 +172,7 @@ BEGIN
 END $$;
 
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION slug_of, companies_slug, agent_of_key, company_ids, routes_of, disabled_routes_of,
-    channels_to_watch, add_daily, take_daily FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION agent_of_key, company_ids, routes_of, disabled_routes_of, channels_to_watch,
-    take_daily TO switchboard_app;
+REVOKE ALL ON FUNCTION slug_of, companies_slug, holder_of_key, agent_of_key, note_keys_used, company_ids, routes_of,
+    disabled_routes_of, channels_to_watch, add_daily, take_daily FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION holder_of_key, agent_of_key, note_keys_used, company_ids, routes_of, disabled_routes_of,
+    channels_to_watch, take_daily TO switchboard_app;

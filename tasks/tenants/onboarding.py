@@ -14,7 +14,7 @@ from shared.model import Me
 from shared.store.db.pool import Conn
 from shared.store.db.vault import Vault
 from shared.store.inbound import drops
-from shared.store.tenants import channels, companies
+from shared.store.tenants import api_keys, channels, companies
 
 SECRET_BYTES = 24
 """Telegram takes 1 to 256 characters of A-Z a-z 0-9 _ -, which is what token_urlsafe writes."""
@@ -32,11 +32,16 @@ def new_agent(conn: Conn, company_id: int, name: str) -> str:
     return make_agent(conn, company_id, name)[0]
 
 
-def make_agent(conn: Conn, company_id: int, name: str) -> tuple[str, int]:
-    """Make an agent; returns its API key, which is stored only as a hash (this is the one time it is seen), and its id.
-    Raises as companies.add_agent does."""
-    key = f"sbk_{secrets.token_urlsafe(32)}"
-    return key, companies.add_agent(conn, company_id, name, key)
+def make_agent(conn: Conn, company_id: int, name: str, key: str | None = None) -> tuple[str, int]:
+    """Make an agent; returns the API key, which is stored only as a hash (this is the one time it is seen), and the
+    agent's id. key: this one instead of a new one. Raises as companies.add_agent and api_keys.add do."""
+    key = key or api_keys.new_key()
+    with conn.transaction():
+        agent_id = companies.add_agent(conn, company_id, name)
+        api_keys.add(
+            conn, company_id, name, key, api_keys.AGENT_SCOPES, created_by=api_keys.OPERATOR, agent_id=agent_id
+        )
+    return key, agent_id
 
 
 def new_secret() -> str:

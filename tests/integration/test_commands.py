@@ -71,7 +71,7 @@ def test_a_company_is_made_once_with_a_slug_and_a_key(run: Run, inbox: Inbox) ->
     assert (made["name"], made["slug"]) == ("Bücher & mehr", "bucher-mehr")
     nothing_done(again, "bucher-mehr", "agent create NAME --company bucher-mehr")
     assert inbox.rows("SELECT name, slug FROM companies") == [("Bücher & mehr", "bucher-mehr")]
-    [(stored,)] = inbox.rows("SELECT key_hash FROM agents")
+    [(stored,)] = inbox.rows("SELECT key_hash FROM api_keys")
     assert made["api_key"].encode() not in bytes(stored)
 
 

@@ -75,7 +75,8 @@ def test_the_real_server_keeps_its_promises_and_its_log_tells_nothing(
     path = f"/webhooks/telegram/{bot.slug}"
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         conn.execute(
-            "CREATE OR REPLACE FUNCTION agent_of_key(hash bytea) RETURNS TABLE (company_id bigint, agent_id bigint)"
+            "CREATE OR REPLACE FUNCTION holder_of_key(hash bytea) RETURNS TABLE (company_id bigint, key_id bigint,"
+            " agent_id bigint, scopes text[], expires_at timestamptz, unnoted boolean)"
             f" LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{PLANTED}'; END $$"
         )
     with _gateway_process(database, redis_url, tmp_path) as (process, address):

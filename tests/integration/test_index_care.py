@@ -77,7 +77,7 @@ def test_every_table_of_many_rows_leads_its_indexes_by_the_company(owner: Conn) 
     ).fetchall()
 
     assert {str(name) for (name,) in rows} == {
-        "agents_key_hash_key", "channels_app_id_external_id_key",  # who asks is not known yet
+        "api_keys_key_hash_key", "channels_app_id_external_id_key",  # who asks is not known yet
         "channels_one_of_an_app", "channels_one_of_an_account",  # one owner among all companies
         "webhook_events_pkey", "webhook_events_dead_letters",  # by the journal's entry
         "outbound_sending", "outbound_unknown_outcome", "indexing_due",  # few rows, all companies at once

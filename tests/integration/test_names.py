@@ -67,12 +67,12 @@ def test_names_that_differ_only_in_case_or_form_are_the_same(database: Database,
 def test_a_free_agents_name_is_one_that_the_index_takes(database: Database, taken: str, wanted: str) -> None:
     with psycopg.connect(database.admin_url, autocommit=True) as conn:
         company_id = companies.create(conn, "Acme").id
-        companies.add_agent(conn, company_id, taken, "a key")
+        companies.add_agent(conn, company_id, taken)
 
         assert companies.free_agent_name(conn, company_id, wanted) == f"{wanted} 2"
 
-        for n, expected in enumerate([f"{wanted} 2", f"{wanted} 3"]):
+        for expected in (f"{wanted} 2", f"{wanted} 3"):
             free = companies.free_agent_name(conn, company_id, wanted)
-            companies.add_agent(conn, company_id, free, f"key {n}")
+            companies.add_agent(conn, company_id, free)
             assert free == expected
         assert companies.free_agent_name(conn, company_id, "Somebody else") == "Somebody else"

@@ -19,7 +19,7 @@ from shared.store.delivery import statuses
 from shared.store.inbox import changes, conversations
 from shared.store.knowledge import embeddings, imports, index_audit
 from shared.store.lifecycle import retention  # fmt: skip
-from shared.store.tenants import companies
+from tasks.tenants import onboarding
 from tests.factories import Bot, Inbox, make_bot, update
 from tests.integration.claims import begin_send, claim_part, claim_turn
 
@@ -40,7 +40,8 @@ LOOKS_OVER_THE_FENCE = {
     "channels_to_watch", "claim_imports", "claim_indexing", "claim_media",
     "claim_parts", "claim_turns", "company_ids", "count_answers", "disabled_routes_of",
     "add_embedding_model", "ensure_embedding_model",
-    "expire_sending", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_resolve",
+    "expire_sending", "holder_of_key", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_resolve",
+    "note_keys_used",
     "operations_background", "operations_budgets", "operations_channels", "operations_dropped", "operations_recall",
     "operations_embedding_models", "operations_state", "note_dropped", "operations_attention",
     "ops_counts", "ops_dead_letter", "ops_dead_letters", "ops_discard", "ops_hours", "ops_unknown_outcomes",
@@ -96,7 +97,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
     """What a webhook alone does not fill."""
     company = bot.company_id
     set_companies(conn, [company])
-    companies.add_agent(conn, company, "Ann", "key")
+    onboarding.make_agent(conn, company, "Ann")
     retention.set_override(conn, company, "webhook_events", 30)
     model_id = embeddings.ensure_model(conn, "small", 2)
     document = knowledge.add(

@@ -22,6 +22,8 @@ TWICE = {
     "assistant reset-text": "assistant reset-text shoe-shop/{assistant} welcome",
     "agent create": "agent create Bob --company shoe-shop",
     "agent disable": "agent disable shoe-shop/{agent}",
+    "key add": "key add Backend --company shoe-shop --scope read",
+    "key revoke": "key revoke shoe-shop/{key}",
     "app disable": "app disable {app}",
     "app enable": "app enable {app}",
     "app drop-old-secret": "app drop-old-secret {app}",
@@ -86,7 +88,7 @@ OTHERWISE = {
     "shows the receipt of the first time": {"contact erase"},
     "only shows, or writes a file": {
         "company list", "company show", "assistant list", "assistant show", "assistant texts",
-        "agent list", "app list", "app show", "channel list", "channel show",
+        "agent list", "key list", "app list", "app show", "channel list", "channel show",
         "channel health", "channel kinds", "documents list", "documents progress", "documents search",
         "embedding-models list", "embedding-models progress", "conversations list", "conversations show", "doctor",
         "request", "balance", "job list", "job history", "retention show", "limit list", "archive preview",
@@ -114,8 +116,9 @@ def test_the_same_thing_twice_exits_1_with_one_line(run: Run, inbox: Inbox, tmp_
     (tmp_path / "hours.txt").write_text("We open at nine.")
     [(conversation,)] = inbox.rows("SELECT id FROM conversations")
     made = run("agent", "create", "Ada", "--company", "shoe-shop", "--json").json
-    names = {"agent": made["id"], "app": bot.slug, "channel": bot.channel_id, "folder": tmp_path, "document": 1,
-             "conversation": conversation, **_assistants(inbox, bot)}  # fmt: skip
+    key = run("key", "add", "Shop", "--company", "shoe-shop", "--scope", "admin", "--json").json["id"]
+    names = {"agent": made["id"], "key": key, "app": bot.slug, "channel": bot.channel_id, "folder": tmp_path,
+             "document": 1, "conversation": conversation, **_assistants(inbox, bot)}  # fmt: skip
 
     wrong = []
     for name, said in TWICE.items():

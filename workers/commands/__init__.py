@@ -73,6 +73,7 @@ COMMANDS = {
     "company": Lazy("workers.commands.companies:company", "Add, list, show and rename companies."),
     "assistant": Lazy("workers.commands.assistants:assistant", "How turns are answered: policies and texts."),
     "agent": Lazy("workers.commands.companies:agent", "The people who answer, each with an API key."),
+    "key": Lazy("workers.commands.api_keys:key", "API keys with scopes, for programs and agents."),
     "app": Lazy("workers.commands.channels:app", "Webhook addresses and their secrets: rotate, disable."),
     "channel": Lazy("workers.commands.channels:channel", "Connect a page, number or bot to a company."),
     "keys": Lazy("workers.commands.keys:keys", "Encrypt credentials again with the newest key."),

@@ -28,6 +28,9 @@ assistant texts acme/1 --language de
 agent create Ada --company acme
 agent disable acme/3
 agent list --company acme
+key add "Shop backend" --company acme --scope read --scope write --days 365
+key list --company acme
+key revoke acme/3
 app disable acme-bot
 app drop-old-secret acme-bot
 app enable acme-bot

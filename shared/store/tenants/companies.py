@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -167,25 +166,20 @@ def ids_after(conn: Conn, company_id: int, *, limit: int) -> list[int]:
         ).fetchall()
 
 
-def hash_key(api_key: str) -> bytes:
-    """Hash an API key. Keys are 256 random bits, so one round of SHA-256 is enough: there is nothing to guess."""
-    return hashlib.sha256(api_key.encode()).digest()
-
-
-def add_agent(conn: Conn, company_id: int, name: str, api_key: str) -> int:
-    """Add an agent; returns its id. Raises NameTaken if an agent with a valid key has the name, ValueError for an
-    invalid name. For the owner role."""
+def add_agent(conn: Conn, company_id: int, name: str) -> int:
+    """Add an agent, without an API key yet; returns its id. Raises NameTaken if an agent who is not disabled has the
+    name, ValueError for an invalid name. For the owner role."""
     name = name_of(name)
     try:
         with conn.transaction():
             row = conn.execute(
                 """
                 /* companies.add_agent */
-                INSERT INTO agents (company_id, name, key_hash)
-                VALUES (%s, %s, %s)
+                INSERT INTO agents (company_id, name)
+                VALUES (%s, %s)
                 RETURNING id
                 """,
-                (company_id, name, hash_key(api_key)),
+                (company_id, name),
             ).fetchone()
     except errors.UniqueViolation as e:
         if e.diag.constraint_name != "agents_name_once":
@@ -216,15 +210,7 @@ _FREE_AGENT_NAME = """
 
 
 def free_agent_name(conn: Conn, company_id: int, name: str) -> str:
-    """Return this name, with a number where an agent with a working key has it."""
+    """Return this name, with a number where an agent who is not disabled has it."""
     row = conn.execute(_FREE_AGENT_NAME, {"company": company_id, "name": name}).fetchone()
     assert row is not None
     return str(row[0])
-
-
-def agent_of_key(conn: Conn, api_key: str) -> tuple[int, int] | None:
-    """Return (company_id, agent_id) of a working key, None otherwise."""
-    row = conn.execute(
-        "/* companies.agent_of_key */ SELECT company_id, agent_id FROM agent_of_key(%s)", (hash_key(api_key),)
-    ).fetchone()
-    return (int(str(row[0])), int(str(row[1]))) if row else None

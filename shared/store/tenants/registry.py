@@ -28,7 +28,7 @@ class CompanyLine:
 
 @dataclass(frozen=True, slots=True)
 class AgentLine:
-    """company: its slug. disabled_at: None while the agent's key opens the inbox."""
+    """company: its slug. disabled_at: None while the agent's keys work."""
 
     company_id: int
     id: int
@@ -104,19 +104,29 @@ def agents(conn: Conn, company_id: int | None = None) -> list[AgentLine]:
         ).fetchall()
 
 
+DISABLE_AGENT = """
+    /* registry.disable_agent */
+    UPDATE agents
+    SET disabled_at = now()
+    WHERE company_id = %s
+      AND id = %s
+      AND disabled_at IS NULL
+"""
+REVOKE_OF_AGENT = """
+    /* registry.revoke_of_agent */
+    UPDATE api_keys
+    SET revoked_at = now()
+    WHERE company_id = %s
+      AND agent_id = %s
+      AND revoked_at IS NULL
+"""
+
+
 def disable_agent(conn: Conn, company_id: int, agent_id: int) -> bool:
-    """Disable an agent's key. Returns False if there is no such agent, or it was disabled before."""
-    cursor = conn.execute(
-        """
-        /* registry.disable_agent */
-        UPDATE agents
-        SET disabled_at = now()
-        WHERE company_id = %s
-          AND id = %s
-          AND disabled_at IS NULL
-        """,
-        (company_id, agent_id),
-    )
+    """Disable an agent and revoke the agent's keys. False: there is no such agent, or it was disabled before."""
+    with conn.transaction():
+        cursor = conn.execute(DISABLE_AGENT, (company_id, agent_id))
+        conn.execute(REVOKE_OF_AGENT, (company_id, agent_id))
     return cursor.rowcount == 1
 
 
