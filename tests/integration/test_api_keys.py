@@ -231,7 +231,8 @@ def test_a_key_that_may_read_writes_nothing_and_the_other_way_round(
     for method, path in (
         ("POST", "/inbox/conversations/1/messages"), ("POST", "/inbox/conversations/1/close"),
         ("DELETE", "/knowledge/documents/1"), ("POST", "/knowledge/documents?name=a.txt"),
-        ("PATCH", "/assistants/1"), ("PUT", "/inbox/conversations/1/filter"),
+        ("PATCH", "/api/v1/assistants/1"),
+        ("PUT", "/inbox/conversations/1/filter"),
     ):  # fmt: skip
         assert (path, status(gateway, reading, method, path)) == (path, 403)
         assert status(gateway, others, method, path) == 403
@@ -251,8 +252,8 @@ def test_a_key_of_one_company_finds_nothing_of_another(
     [(channel,)] = conn.execute("SELECT id FROM channels WHERE company_id = %s", (bot.company_id,)).fetchall()
 
     for method, path, body in (
-        ("GET", f"/assistants/{assistant}", None),
-        ("POST", f"/assistants/{assistant}/bind", {"channel": channel}),
+        ("GET", f"/api/v1/assistants/{assistant}", None),
+        ("POST", f"/api/v1/assistants/{assistant}/bind", {"channel": channel}),
         ("GET", f"/inbox/channels/{channel}/automatic-replies", None),
     ):
         assert (path, status(gateway, theirs, method, path, json=body)) == (path, 404)
@@ -276,7 +277,7 @@ def test_what_one_gateway_s_operator_revokes_another_refuses_with_the_next_reque
 def test_a_request_under_way_ends_and_the_next_is_refused(gateway: RunningGateway, conn: Conn, bot: Bot) -> None:
     key = make(conn, bot.company_id, "write")
     [(assistant,)] = conn.execute("SELECT id FROM assistants WHERE company_id = %s", (bot.company_id,)).fetchall()
-    path = f"/assistants/{assistant}"
+    path = f"/api/v1/assistants/{assistant}"
 
     async def speak() -> tuple[int, int]:
         sending = asyncio.Event()

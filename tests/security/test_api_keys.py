@@ -182,7 +182,7 @@ def test_no_log_and_no_error_shows_a_key(database: Database, redis_url: str, tmp
         said = []
         for key in (good, gone, mistyped, unknown):
             said.append(http.get(CONVERSATIONS, headers=bearer(key)).text)
-            said.append(http.post("/assistants/1/bind", headers=bearer(key), content=b"{").text)
+            said.append(http.post("/api/v1/assistants/1/bind", headers=bearer(key), content=b"{").text)
             said.append(http.get("/health", headers=bearer(key)).text)
             said.append(http.get(CONVERSATIONS, headers={"authorization": key}).text)
         conn.execute("ALTER TABLE api_keys RENAME TO away")
