@@ -15,7 +15,7 @@ import orjson
 
 from shared.clock import Clock
 from shared.errors import ModelUnavailable, Permanent
-from shared.llm.parameters import CONTEXT_CODES
+from shared.llm.parameters import CONTEXT_CODES, is_about_length
 from shared.resilience.transport import tls
 
 CONNECT_TIMEOUT_S = 5.0
@@ -27,13 +27,16 @@ RETRY_AFTER_MAX_S = 86_400.0
 """A longer wait is not believed."""
 ABOUT_THE_CALL = ("saturated", "empty", "truncated", "refused", "tool_call", "reasoning_shown")
 """Outcomes that say nothing about the provider's health: our own pool is full, or this prompt has such an answer."""
+ABOUT_THE_REQUEST = ("llm_rejected", "context_too_long", "address_refused")
+"""Reasons of refusals that say nothing about it either; the last one is ours, and nothing was sent."""
 
 
 class CallFailed(ModelUnavailable):
     """One call that gave no answer.
 
-    outcome: a static word (timeout, connect, transport, rate_limited, http_5xx, malformed, cut_short, truncated, empty,
-    refused, tool_call, reasoning_shown, too_long, saturated). retry: whether the same provider may be asked again.
+    outcome: a static word (timeout, slow_start, stalled, connect, transport, rate_limited, http_5xx, malformed,
+    cut_short, truncated, empty, refused, tool_call, reasoning_shown, too_long, saturated). retry: whether the same
+    provider may be asked again.
     """
 
     def __init__(self, outcome: str, *, retry: bool, retry_after_s: float | None = None) -> None:
@@ -46,7 +49,7 @@ def is_neutral(error: BaseException) -> bool:
     """Whether a failure says nothing about the provider's health: for the breaker."""
     if isinstance(error, CallFailed):
         return error.outcome in ABOUT_THE_CALL
-    return isinstance(error, Permanent) and error.reason == "llm_rejected"
+    return isinstance(error, Permanent) and error.reason in ABOUT_THE_REQUEST
 
 
 def http_client(connections: int) -> httpx.AsyncClient:
@@ -113,7 +116,10 @@ def _loaded(text: str) -> Any:
 
 def meaning_of(response: httpx.Response, body: bytes, clock: Clock) -> ModelUnavailable | Permanent:
     """What a refused request means."""
-    return meaning(response.status_code, _error_code(body), _retry_after_s(response.headers, clock))
+    found = meaning(response.status_code, _error_code(body), _retry_after_s(response.headers, clock))
+    if isinstance(found, Permanent) and found.reason == "llm_rejected" and is_about_length(body):
+        return Permanent("context_too_long", f"context_too_long (HTTP {response.status_code})")
+    return found
 
 
 def meaning(status: int, code: str | None, retry_after_s: float | None = None) -> ModelUnavailable | Permanent:
@@ -129,6 +135,8 @@ def meaning(status: int, code: str | None, retry_after_s: float | None = None) -
         return CallFailed("http_5xx", retry=True, retry_after_s=retry_after_s)
     if status in (404, 405) and code not in CONTEXT_CODES:
         return Permanent("llm_not_found", f"llm_not_found (HTTP {status})")
+    if code in CONTEXT_CODES:
+        return Permanent("context_too_long", f"context_too_long (HTTP {status})")
     if 400 <= status < 500:
         return Permanent("llm_rejected", f"llm_rejected (HTTP {status})")
     return CallFailed("malformed", retry=False)  # redirects and other answers that this API does not give

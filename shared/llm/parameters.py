@@ -133,6 +133,11 @@ class Parameters:
         return next(found, None), message
 
 
+def is_about_length(body: bytes) -> bool:
+    """Whether a refusal says that the prompt is longer than the model reads."""
+    return _CONTEXT.search(_complaint(body)[1]) is not None
+
+
 def _complaint(body: bytes) -> tuple[set[str], str]:
     """(fields that the refusal names, its words), from the forms of OpenAI and of FastAPI."""
     text = body[:_READ_CHARS].decode("utf-8", "replace")

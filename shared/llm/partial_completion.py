@@ -75,6 +75,11 @@ class PartialCompletion:
         self._said = Usage()
 
     @property
+    def begun(self) -> bool:
+        """Whether anything was written, reasoning included, or the answer ended without."""
+        return self._chars > 0 or self.ended
+
+    @property
     def ended(self) -> bool:
         """Whether the answer has its ending; only the call's tokens may still come."""
         return self._finish is not None
@@ -276,7 +281,7 @@ def _error_of(body: dict[str, Any] | None) -> ModelUnavailable | Permanent:
         if 400 <= number <= 599:
             return meaning(number, code if isinstance(code, str) else None)
     if code in CONTEXT_CODES:
-        return Permanent("llm_rejected")
+        return Permanent("context_too_long")
     if code == "insufficient_quota":
         return meaning(429, code)
     if code in ("rate_limit_exceeded", "rate_limit_error", "rate_limited"):

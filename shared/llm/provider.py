@@ -19,7 +19,6 @@ import structlog
 from shared.clock import Clock, SystemClock
 from shared.errors import SettingsError
 from shared.llm.api import (
-    CONNECT_TIMEOUT_S,
     MAX_BODY_BYTES,
     POOL_TIMEOUT_S,
     CallFailed,
@@ -29,6 +28,7 @@ from shared.llm.api import (
     plain_pieces,
     whole_body,
 )
+from shared.llm.deadlines import USUAL, Deadlines, Watch
 from shared.llm.parameters import Parameters
 from shared.llm.partial_completion import PartialCompletion, Showing
 from shared.llm.sse import Event, EventDecoder
@@ -96,22 +96,28 @@ class Provider:
         deadline_s: float,
         on_text: OnText | None = None,
         *,
+        deadlines: Deadlines = USUAL,
+        max_tokens: int | None = None,
         more_room: bool = False,
         meter: Meter | None = None,
     ) -> Completion:
-        """The model's answer within deadline_s of wall-clock time. on_text: hears it come. more_room: for an answer
-        that was cut off at its limit the first time. meter: is told what was used.
+        """The model's answer within deadline_s and these deadlines. on_text: hears it come. max_tokens: other than
+        usual. more_room: for an answer that was cut off at its limit the first time. meter: is told what was used.
 
-        Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'llm_rejected'), the last if
-        this prompt will never be accepted. Cancelling closes the connection.
+        Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'context_too_long' |
+        'llm_rejected'), the last two if this prompt will never be accepted. Cancelling closes the connection.
         """
-        max_tokens = self._max_tokens * MORE_ROOM if more_room else self._max_tokens
+        deadlines = deadlines.within(deadline_s)
+        most = max_tokens or self._max_tokens
         known = self._parameters
+        watch: Watch | None = None
         try:
-            async with asyncio.timeout(deadline_s):
-                return await self._ask(messages, max_tokens, deadline_s, on_text, meter or Meter())
+            async with asyncio.timeout(deadlines.total_s) as timeout:
+                watch = Watch(deadlines, timeout)
+                room = most * MORE_ROOM if more_room else most
+                return await self._ask(messages, room, deadlines, on_text, meter or Meter(), watch)
         except TimeoutError as e:
-            raise CallFailed("timeout", retry=False) from e
+            raise CallFailed((watch and watch.outcome) or "timeout", retry=False) from e
         except httpx.PoolTimeout as e:
             raise CallFailed("saturated", retry=False) from e
         except (httpx.ConnectError, httpx.ConnectTimeout) as e:
@@ -121,6 +127,8 @@ class Provider:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
             raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
         finally:
+            if watch is not None:
+                watch.end()
             if self._parameters != known:
                 learnt = self._parameters.learnt
                 log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=learnt)
@@ -132,27 +140,25 @@ class Provider:
         Raises as complete() does, except for what one token cannot be: an answer that is whole.
         """
         try:
-            async with asyncio.timeout(deadline_s):
-                await self._ask([{"role": "user", "content": "Hi"}], 1, deadline_s, None, Meter())
+            await self.complete([{"role": "user", "content": "Hi"}], deadline_s, max_tokens=1)
         except CallFailed as failed:
             if failed.outcome not in ("truncated", "empty"):
                 raise
-        except (TimeoutError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
-            raise CallFailed("timeout" if isinstance(e, TimeoutError) else "connect", retry=False) from e
         return self._parameters.learnt
 
     async def _ask(
         self,
         messages: Sequence[dict[str, Any]],
         max_tokens: int,
-        deadline_s: float,
+        deadlines: Deadlines,
         on_text: OnText | None,
         meter: Meter,
+        watch: Watch,
     ) -> Completion:
         """Ask, and once more for each parameter of ours that the provider refuses; what it takes is remembered."""
         parameters = self._parameters
         for _ in range(LEARNT_AT_ONCE):
-            refused = await self._stream(parameters, messages, max_tokens, deadline_s, on_text, meter)
+            refused = await self._stream(parameters, messages, max_tokens, deadlines, on_text, meter, watch)
             if isinstance(refused, Completion):
                 return refused
             parameters = refused
@@ -163,13 +169,15 @@ class Provider:
         parameters: Parameters,
         messages: Sequence[dict[str, Any]],
         max_tokens: int,
-        deadline_s: float,
+        deadlines: Deadlines,
         on_text: OnText | None,
         meter: Meter,
+        watch: Watch,
     ) -> Completion | Parameters:
         """The completion, or how to ask instead because a parameter was refused."""
         body = {"model": self.model, "messages": list(messages), **parameters.body(max_tokens)}
-        timeout = httpx.Timeout(deadline_s, connect=min(CONNECT_TIMEOUT_S, deadline_s), pool=POOL_TIMEOUT_S)
+        total_s = deadlines.total_s
+        timeout = httpx.Timeout(total_s, connect=min(deadlines.connect_s, total_s), pool=POOL_TIMEOUT_S)
         # Encoded here, in ASCII: a lone surrogate in the prompt would make httpx raise an error that carries it.
         content = json.dumps(body).encode()
         async with self._http.stream(
@@ -184,7 +192,7 @@ class Provider:
             self._parameters = parameters  # it took them: only now is known that the refused one was the reason
             partial = PartialCompletion(messages, self.model, self._showing)
             try:
-                await _hear(partial, response, on_text)
+                await _hear(partial, _watched(plain_pieces(response), watch), on_text, watch)
                 text, rest = partial.finish()
             finally:
                 meter.usage = partial.usage
@@ -198,16 +206,26 @@ class Provider:
         return Completion(text, partial.model, usage.tokens_in, usage.tokens_out, estimated=usage.estimated)
 
 
-async def _hear(partial: PartialCompletion, response: httpx.Response, on_text: OnText | None) -> None:
+async def _watched(pieces: AsyncIterator[bytes], watch: Watch) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        watch.heard()
+        yield piece
+
+
+async def _hear(
+    partial: PartialCompletion, pieces: AsyncIterator[bytes], on_text: OnText | None, watch: Watch
+) -> None:  # fmt: skip
     """Read an answer to its end, whatever its label says: some servers label a stream as JSON, or JSON as text."""
-    pieces = plain_pieces(response)
     first = await _first_bytes(pieces)
     if first.lstrip(_BLANK)[:1] in (b"{", b"["):
+        watch.begin()  # it writes first and answers then
         partial.hear_whole(parsed(await whole_body(pieces, first)))  # no pieces: the answer itself is what comes
         return
     events = _events(pieces, first)
     async for event in events:
         _take(partial, event, on_text)
+        if partial.begun:
+            watch.begin()
         if partial.done:
             await _finish(events)
             return

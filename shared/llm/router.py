@@ -1,4 +1,4 @@
-"""Chooses the model that answers: the providers in order, each behind its breaker, within one deadline."""
+"""Asks the models of a route in their order, each behind its breaker, within one deadline."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import structlog
 
 from shared.clock import Clock, SystemClock
 from shared.errors import ModelUnavailable, Permanent
-from shared.llm import metrics
+from shared.llm import deadlines, metrics
 from shared.llm.api import ABOUT_THE_CALL, CallFailed, is_neutral
+from shared.llm.deadlines import USUAL, Deadlines
 from shared.llm.provider import Meter, Provider
 from shared.model import Completion, FallbackStep, ModelAttempt, Usage
 from shared.resilience import retries
@@ -54,31 +55,58 @@ class NoModelAnswered(ModelUnavailable):
         self.attempts = attempts
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One model of a route. step: which fallback step its answers are. max_tokens: of an answer, None: as the provider
+    usually is asked. barred: the word for why it is not asked, None: it is. paid: it may cost money. breakers, service:
+    where its breaker stands and under which name, None: with the router's others, under the provider's. label: what
+    metrics count it under, None: its own names."""
+
+    provider: Provider
+    step: FallbackStep = "full"
+    max_tokens: int | None = None
+    barred: str | None = None
+    paid: bool = False
+    breakers: Breakers | SharedBreakers | None = None
+    service: str | None = None
+    label: str | None = None
+
+
+def in_order(providers: Sequence[Provider]) -> tuple[Step, ...]:
+    """Answers of the first one are `full`, those of the others `cheaper`."""
+    return tuple(Step(provider, "cheaper" if number else "full") for number, provider in enumerate(providers))
+
+
 class Router:
-    """providers: the first that answers wins; an answer of a later one is the fallback step `cheaper`. breakers:
-    shared by all routers of a process, and with SharedBreakers by the fleet; made with neutral=api.is_neutral.
-    call_deadline_s: for one call."""
+    """steps: the first that answers wins; providers alone are taken as in_order() has them. breakers: shared by all
+    routers of a process, and with SharedBreakers by the fleet; made with neutral=api.is_neutral. deadlines: of one
+    call."""
 
     def __init__(
         self,
-        providers: Sequence[Provider],
+        steps: Sequence[Provider] | Sequence[Step],
         breakers: Breakers | SharedBreakers | None = None,
         *,
-        call_deadline_s: float = 30.0,
+        deadlines: Deadlines = USUAL,
         clock: Clock | None = None,
         rng: Random | None = None,
     ) -> None:
-        if not providers:
+        if not steps:
             raise ValueError("a router needs a provider")
+        given = [step for step in steps if isinstance(step, Step)]
+        self.steps = tuple(given) or in_order([each for each in steps if isinstance(each, Provider)])
         self._clock = clock or SystemClock()
-        self._providers = tuple(providers)
         self._breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
-        self._call_deadline_s = call_deadline_s
+        self._deadlines = deadlines
         self._rng = rng or Random()
 
     @property
     def has_cheaper(self) -> bool:
-        return len(self._providers) > 1
+        return any(step.step == "cheaper" and step.barred is None for step in self.steps)
+
+    def over(self, steps: Sequence[Step], deadlines: Deadlines) -> Router:
+        """A router of other steps, with these breakers."""
+        return Router(steps, self._breakers, deadlines=deadlines, clock=self._clock, rng=self._rng)
 
     async def complete(
         self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None, *,
@@ -86,38 +114,39 @@ class Router:
     ) -> Completion:  # fmt: skip
         """Return an answer within deadline_s, retries and fallbacks included, with all attempts.
 
-        listener: gets the answer as it is generated, from the beginning with each attempt. cheaper: skip the first
-        provider. Raises NoModelAnswered for any failure, because the caller's next fallback step is the same.
+        listener: gets the answer as it is generated, from the beginning with each attempt. cheaper: ask the cheaper
+        steps alone. Raises NoModelAnswered for any failure, because the caller's next fallback step is the same.
         """
         ends_at_s = self._clock.monotonic_s() + deadline_s
         attempts: list[ModelAttempt] = []
         room = _Room()
         waits: list[float] = []
         began_s = time.monotonic()
-        for number, provider in enumerate(self._providers):
-            if cheaper and not number:
+        steps = [step for step in self.steps if step.step == "cheaper" or not cheaper]
+        for number, step in enumerate(steps):
+            record = partial(_record, attempts, step, began_s)
+            if step.barred is not None:
+                record(time.monotonic(), step.barred, Usage())
                 continue
-            if self._left_s(ends_at_s) < (WORTHWHILE_S if number else 1e-3):
+            if self._left_s(ends_at_s) < (WORTHWHILE_S if attempts else 1e-3):
                 break
-            step: FallbackStep = "cheaper" if number else "full"
-            record = partial(_record, attempts, provider, step, began_s)
             try:
-                last = number == len(self._providers) - 1
+                last = all(later.barred for later in steps[number + 1 :])
                 patience_s = math.inf if last else PATIENCE_S
-                completion = await self._ask(provider, messages, ends_at_s, record, patience_s, listener, room)
+                completion = await self._ask(step, messages, ends_at_s, record, patience_s, listener, room)
             except (ModelUnavailable, Permanent) as error:
                 if isinstance(error, ModelUnavailable) and error.retry_after_s is not None:
                     waits.append(error.retry_after_s)
                 if room.full:
                     break
                 continue
-            return replace(completion, attempts=tuple(attempts), step=step)
+            return replace(completion, attempts=tuple(attempts), step=step.step)
         outcomes = ", ".join(attempt.outcome for attempt in attempts)
         raise NoModelAnswered(f"no model answered ({outcomes})", tuple(attempts), min(waits, default=None))
 
     async def _ask(
         self,
-        provider: Provider,
+        step: Step,
         messages: Sequence[dict[str, Any]],
         ends_at_s: float,
         record: Record,
@@ -125,30 +154,34 @@ class Router:
         listener: Listener | None,
         room: _Room,
     ) -> Completion:
-        """Call one provider. Retries are outside and the breaker inside, so that it sees each attempt and may refuse
+        """Call one model. Retries are outside and the breaker inside, so that it sees each attempt and may refuse
         it."""
         policy = retries.Policy(ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S, WORTHWHILE_S, patience_s)
         retrying = retries.retrying(policy, ends_at_s, clock=self._clock, rng=self._rng, at_once=_is_about_the_call)
-        return await retrying(self._attempt, provider, messages, ends_at_s, record, listener, room)
+        return await retrying(self._attempt, step, messages, ends_at_s, record, listener, room)
 
     async def _attempt(
         self,
-        provider: Provider,
+        step: Step,
         messages: Sequence[dict[str, Any]],
         ends_at_s: float,
         record: Record,
         listener: Listener | None,
         room: _Room,
     ) -> Completion:
-        began_s, meter = time.monotonic(), Meter()
-        deadline_s = max(0.0, min(self._call_deadline_s, self._left_s(ends_at_s)))
+        began_s, meter, provider = time.monotonic(), Meter(), step.provider
+        deadline_s = max(0.0, min(self._deadlines.total_s, self._left_s(ends_at_s)))
         outcome = "cancelled"
         try:
-            async with self._breakers.of(provider.name, provider.model).guarding():
+            breakers = step.breakers or self._breakers
+            async with breakers.of(step.service or provider.name, provider.model).guarding():
                 if listener is not None:
                     listener.restart()
                 on_text = listener.piece if listener is not None else None
-                completion = await provider.complete(messages, deadline_s, on_text, more_room=room.more, meter=meter)
+                completion = await provider.complete(
+                    messages, deadline_s, on_text, deadlines=self._deadlines, max_tokens=step.max_tokens,
+                    more_room=room.more, meter=meter,
+                )  # fmt: skip
             outcome = "ok"
             return completion
         except BreakerOpen:
@@ -190,33 +223,32 @@ class _Room:
 
 
 def _record(
-    attempts: list[ModelAttempt], provider: Provider, step: FallbackStep, asked_s: float,
-    began_s: float, outcome: str, usage: Usage,
+    attempts: list[ModelAttempt], step: Step, asked_s: float, began_s: float, outcome: str, usage: Usage
 ) -> None:  # fmt: skip
     attempt = ModelAttempt(
-        provider=provider.name,
-        model=provider.model,
+        provider=step.provider.name,
+        model=step.provider.model,
         outcome=outcome,
         duration_ms=round((time.monotonic() - began_s) * 1000),
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
-        step=step,
+        step=step.step,
         offset_ms=round((began_s - asked_s) * 1000),
         estimated=usage.estimated,
         cached_in=usage.cached_in,
         reasoning_out=usage.reasoning_out,
     )
     attempts.append(attempt)
-    _count(attempt)
+    _count(attempt, step.label or attempt.provider, step.label or attempt.model)
     if outcome != "ok":
         log.info("model_call_failed", provider=attempt.provider, model=attempt.model, outcome=outcome)
 
 
-def _count(attempt: ModelAttempt) -> None:
-    metrics.MODEL_ATTEMPTS.inc(attempt.provider, attempt.model, attempt.outcome)
-    metrics.MODEL_ATTEMPT.observe(attempt.duration_ms / 1000, attempt.provider, attempt.model)
-    metrics.TOKENS.inc(attempt.provider, attempt.model, "in", by=attempt.tokens_in)
-    metrics.TOKENS.inc(attempt.provider, attempt.model, "out", by=attempt.tokens_out)
+def _count(attempt: ModelAttempt, provider: str, model: str) -> None:
+    metrics.MODEL_ATTEMPTS.inc(provider, model, attempt.outcome)
+    metrics.MODEL_ATTEMPT.observe(attempt.duration_ms / 1000, provider, model)
+    metrics.TOKENS.inc(provider, model, "in", by=attempt.tokens_in)
+    metrics.TOKENS.inc(provider, model, "out", by=attempt.tokens_out)
 
 
 def from_settings(
@@ -234,4 +266,4 @@ def from_settings(
         )
         for configured in settings.llm.providers
     ]
-    return Router(providers, breakers, call_deadline_s=settings.llm.call_deadline_s) if providers else None
+    return Router(providers, breakers, deadlines=deadlines.of(settings, "answer")) if providers else None

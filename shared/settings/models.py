@@ -75,6 +75,15 @@ class LLMSettings(Domain):
     """A JSON list of `{"base_url", "api_key", "model", "name"?}`, asked in order when the first one fails."""
     call_deadline_s: float = Field(default=30.0, alias="LLM_CALL_DEADLINE_S", gt=0)
     """Wall clock for one call of a model."""
+    short_call_deadline_s: float = Field(default=10.0, alias="LLM_SHORT_CALL_DEADLINE_S", gt=0)
+    """The same for calls that stand before an answer: triage, intent, transcription."""
+    connect_deadline_s: float = Field(default=5.0, alias="LLM_CONNECT_DEADLINE_S", gt=0)
+    """How long connecting to a model may take."""
+    first_token_deadline_s: float = Field(default=20.0, alias="LLM_FIRST_TOKEN_DEADLINE_S", gt=0)
+    """How long a model may take to begin: until the first piece of its text or reasoning. Then the next model of the
+    route is asked."""
+    stall_deadline_s: float = Field(default=10.0, alias="LLM_STALL_DEADLINE_S", gt=0)
+    """How long an answer that has begun may go without another byte. Then the next model of the route is asked."""
     max_tokens: int = Field(default=600, alias="LLM_MAX_TOKENS", gt=0)
     """The most tokens that an answer may have."""
     connections: int = Field(default=200, alias="LLM_CONNECTIONS", gt=0)

@@ -10,6 +10,7 @@ import pytest
 
 from shared.llm import router as module
 from shared.llm.api import http_client, is_neutral
+from shared.llm.deadlines import Deadlines
 from shared.llm.provider import Provider
 from shared.llm.router import NoModelAnswered, Router, from_settings
 from shared.model import Completion
@@ -142,7 +143,7 @@ def test_a_call_that_hangs_ends_with_the_calls_deadline() -> None:
         async with listening, http_client(2) as http:
             url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
             provider = Provider(http, name="one", base_url=url, api_key="", model="m", max_tokens=9)
-            await Router([provider], call_deadline_s=0.1).complete(MESSAGES, 10)
+            await Router([provider], deadlines=Deadlines(total_s=0.1)).complete(MESSAGES, 10)
 
     with pytest.raises(NoModelAnswered) as caught:
         run(talk())
@@ -236,7 +237,7 @@ def test_the_only_provider_is_asked_again_after_a_wait_for_which_others_would_be
 
 def test_breakers_of_its_own_stand_by_its_clock_and_pass_over_rejected_prompts() -> None:
     world = World("one")
-    router = Router(world.router._providers, clock=world.clock)
+    router = Router(world.router.steps, clock=world.clock)
     world.answers["one"] = lambda number: httpx.Response(400)
     for _ in range(6):
         with pytest.raises(NoModelAnswered):

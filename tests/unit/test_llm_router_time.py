@@ -11,6 +11,7 @@ import pytest
 
 from shared.llm import router as module
 from shared.llm.api import is_neutral
+from shared.llm.deadlines import Deadlines
 from shared.llm.provider import MORE_ROOM, Provider
 from shared.llm.router import NoModelAnswered, Router, from_settings
 from shared.model import Completion
@@ -98,7 +99,7 @@ def test_a_call_has_no_more_time_than_the_answer_has_left() -> None:
     world = World("one")
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: ANSWER))
     provider = Timed(http, name="one", base_url="http://one/v1", api_key="k", model="m", max_tokens=9)
-    router = Router([provider], world.breakers, clock=world.clock, call_deadline_s=30.0)
+    router = Router([provider], world.breakers, clock=world.clock, deadlines=Deadlines(total_s=30.0))
     run(router.complete(MESSAGES, 55.0))
     run(router.complete(MESSAGES, 7.0))
     run(Router([provider], world.breakers, clock=world.clock).complete(MESSAGES, 55.0))
@@ -148,7 +149,7 @@ def test_an_answer_that_was_cut_is_asked_for_once_more_with_more_room_and_at_onc
         room.append(json.loads(request.content)["max_tokens"])
         return world._answer(request)
 
-    world.router._providers[0]._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    world.router.steps[0].provider._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     world.answers["one"] = lambda number: ANSWER if number > 1 else CUT
     assert outcomes(world.ask()) == [("one", "truncated"), ("one", "ok")]
     assert room == [9, 9 * MORE_ROOM]

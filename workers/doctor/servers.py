@@ -29,6 +29,8 @@ MODEL_REFUSALS = {
     "llm_credentials": "the API refuses the key",
     "llm_quota": "the account has no credit left",
     "llm_not_found": "the API does not know this model, or the address does not end in /v1",
+    "context_too_long": "the model reads less than our shortest prompt",
+    "address_refused": "the address lies inside a private network, or on a port that EGRESS_ALLOW does not open",
     "llm_rejected": "the API refuses the request itself",
 }
 
