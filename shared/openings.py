@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Literal, get_args
 
-Purpose = Literal["send", "media", "site"]
+Purpose = Literal["send", "media", "site", "model"]
 """send: posting answers to a company's own program. media: fetching customers' attachments. site: reading the websites
-that companies name."""
+that companies name. model: asking the models of providers that companies added."""
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 PUBLIC = "public"
 """As a host: every public address, for a port that is not the web's."""

@@ -22,12 +22,15 @@ from shared.knowledge.embed import Embedder
 from shared.knowledge.embedding_models import EmbeddingModels, Understood
 from shared.knowledge.gathered import GatheredEmbedder
 from shared.knowledge.remembered import RememberingEmbedder, Results
-from shared.knowledge.reranked import Reranker
+from shared.knowledge.reranked import Reranker as Scorer
 from shared.knowledge.search import questions_of
 from shared.live.publisher import Publisher
 from shared.llm import rerank
 from shared.llm import router as llm_router
+from shared.llm import routes as llm_routes
 from shared.llm.api import is_neutral
+from shared.llm.call import ModelCall
+from shared.llm.routes import Routes
 from shared.model import Passage
 from shared.resilience import transport
 from shared.resilience.egress import Egress
@@ -69,15 +72,18 @@ class Resources:
     http: httpx.AsyncClient
     egress: Egress
     egress_ours: Egress
+    egress_models: Egress
     objects: Objects
     llm_http: httpx.AsyncClient
     breakers: SharedBreakers
+    own_breakers: SharedBreakers
     outside: Outside
+    routes: Routes
     router: llm_router.Router | None
     embedder: Embedder
     other_embedders: list[Embedder]
     embedding_models: EmbeddingModels
-    reranker: Reranker | None
+    reranker: rerank.Reranker | None
     platforms: dict[str, Platform]
     live: Publisher
     invalidations: Invalidations
@@ -95,6 +101,15 @@ class Resources:
     def vault(self) -> Vault:
         """Raises SettingsError in a process that holds no ENCRYPTION_KEYS."""
         return self._vault or Vault(())
+
+    def router_for(self, call: ModelCall) -> llm_router.Router | None:
+        """Return who answers a call of a chat model: by the company's route, the installation's or the environment's.
+        None: there is no model for it. Not from the event loop. Raises DatabaseUnavailable."""
+        return self.routes.router(call, self.router)
+
+    def reranker_for(self, company_id: int) -> Scorer | None:
+        """Return what reorders a company's passages. Not from the event loop. Raises DatabaseUnavailable."""
+        return self.routes.reranker(company_id, self.reranker)
 
     @property
     def embedders(self) -> dict[str, Embedder]:
@@ -164,8 +179,10 @@ class Resources:
         await self.http.aclose()
         await self.egress.aclose()
         await self.egress_ours.aclose()
+        await self.egress_models.aclose()
         await self.llm_http.aclose()
         await self.breakers.aclose()
+        await self.own_breakers.aclose()
         await self.outside.aclose()
 
 
@@ -178,6 +195,7 @@ def _http(connections: int, within_s: float, *, connect_s: float) -> httpx.Async
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S
         ),
         timeout=httpx.Timeout(within_s, connect=connect_s, pool=2.0),
+        cookies=transport.no_cookies(),
     )
 
 
@@ -198,13 +216,15 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     loop = Loop()
     loop.start()
     llm_http = _http(settings.llm.connections, settings.llm.call_deadline_s, connect_s=5.0)
-    breakers = SharedBreakers(
-        connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
-        probe_ttl_s=settings.llm.call_deadline_s + PROBE_MARGIN_S,
-        clock=clock,
-        neutral=is_neutral,
-    )
     invalidations = Invalidations(cache)
+    egress_models = Egress(settings.egress.openings, connections=settings.llm.connections)
+    breakers, own_breakers = (_model_breakers(settings, clock, kind) for kind in (None, "company_model"))
+    vault = Vault(settings.system.fernet_keys) if settings.system.fernet_keys else None
+    routes = Routes(
+        settings, db, TwoLevel(cache, clock, ttl_s=llm_routes.TTL_S, entries=llm_routes.ENTRIES),
+        lambda: vault or Vault(()), loop, http=llm_http, guarded=egress_models.client("model"), breakers=breakers,
+        own_breakers=own_breakers, invalidations=invalidations, clock=clock,
+    )  # fmt: skip
     return Resources(
         settings=settings,
         clock=clock,
@@ -213,15 +233,18 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         journal=Reader(connect(settings.need("JOURNAL_URL")), settings.journal.shards),
         cache=cache,
         limiter=Limiter(cache, clock),
-        _vault=Vault(settings.system.fernet_keys) if settings.system.fernet_keys else None,
+        _vault=vault,
         loop=loop,
         http=_http(PLATFORM_CONNECTIONS, settings.delivery.send_deadline_s, connect_s=3.0),
         egress=Egress(settings.egress.openings),
         # for files of the platforms' APIs, which the settings name: bounded, and judged where they lead elsewhere
         egress_ours=Egress(settings.egress.openings, trusted=settings.channels.api_urls),
+        egress_models=egress_models,
         objects=objects.from_settings(settings, stopping),
         llm_http=llm_http,
         breakers=breakers,
+        own_breakers=own_breakers,
+        routes=routes,
         outside=Outside(
             connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
             clock,
@@ -241,6 +264,17 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
         load_shedding=LoadShedding(settings.processes.reply_threads, clock),
         stopping=stopping,
+    )
+
+
+def _model_breakers(settings: Settings, clock: Clock, kind: str | None) -> SharedBreakers:
+    """kind: what metrics count them under; None: each under its own name."""
+    return SharedBreakers(
+        connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
+        probe_ttl_s=settings.llm.call_deadline_s + PROBE_MARGIN_S,
+        clock=clock,
+        neutral=is_neutral,
+        kind=kind,
     )
 
 

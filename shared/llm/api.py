@@ -16,7 +16,7 @@ import orjson
 from shared.clock import Clock
 from shared.errors import ModelUnavailable, Permanent
 from shared.llm.parameters import CONTEXT_CODES, is_about_length
-from shared.resilience.transport import tls
+from shared.resilience.transport import no_cookies, tls
 
 CONNECT_TIMEOUT_S = 5.0
 POOL_TIMEOUT_S = 2.0
@@ -58,7 +58,8 @@ def http_client(connections: int) -> httpx.AsyncClient:
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_EXPIRY_S
     )
-    return httpx.AsyncClient(verify=tls(), limits=limits, timeout=httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S))
+    timeout = httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S)
+    return httpx.AsyncClient(verify=tls(), limits=limits, timeout=timeout, cookies=no_cookies())
 
 
 async def whole_body(pieces: AsyncIterator[bytes], first: bytes = b"") -> str:

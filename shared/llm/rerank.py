@@ -12,7 +12,7 @@ from typing import Any, Literal
 import httpx
 
 from shared.clock import Clock, SystemClock
-from shared.errors import Cancelled, ModelUnavailable, SettingsError
+from shared.errors import Cancelled, ModelUnavailable, Permanent, SettingsError
 from shared.llm.api import CONNECT_TIMEOUT_S, CallFailed, error_body, is_neutral, meaning_of, plain_pieces, whole_body
 from shared.resilience import retries
 from shared.resilience.breaker import Breakers
@@ -37,6 +37,7 @@ class Reranker:
     def __init__(
         self, http: httpx.AsyncClient, loop: Loop, *, base_url: str, api_key: str, model: str, style: Style = "cohere",
         breakers: Breakers | SharedBreakers | None = None, clock: Clock | None = None, deadline_s: float = DEADLINE_S,
+        service: str | None = None,
     ) -> None:  # fmt: skip
         api_key = api_key.strip()
         if not (api_key.isascii() and api_key.isprintable()):
@@ -49,22 +50,24 @@ class Reranker:
         self._clock = clock or SystemClock()
         self._deadline_s = deadline_s
         breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
-        self._breaker = breakers.of(f"rerank:{httpx.URL(base_url).host}", model)
+        self._breakers, self._service = breakers, service or f"rerank:{httpx.URL(base_url).host}"
 
-    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+    def scores(self, question: str, texts: Sequence[str], *, deadline_s: float | None = None) -> list[float]:
         """Return how well each text answers, in the order of the texts; higher is better. Not to be called on the
         loop's own thread.
 
-        Batches are sent in parallel, within one deadline. Raises ModelUnavailable, Permanent.
+        Batches are sent in parallel, within one deadline, the reranker's own if none is given. Raises ModelUnavailable,
+        Permanent.
         """
+        within_s = self._deadline_s if deadline_s is None else deadline_s
         try:
-            return self._loop.run(self._scores(question, texts), timeout_s=self._deadline_s)
+            return self._loop.run(self._scores(question, texts, within_s), timeout_s=within_s)
         except (TimeoutError, Cancelled) as e:
             raise ModelUnavailable("no new order within the deadline") from e
 
-    async def _scores(self, question: str, texts: Sequence[str]) -> list[float]:
+    async def _scores(self, question: str, texts: Sequence[str], within_s: float) -> list[float]:
         batches = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
-        ends_at_s = self._clock.monotonic_s() + self._deadline_s
+        ends_at_s = self._clock.monotonic_s() + within_s
         calls = [asyncio.ensure_future(self._batch(question, batch, ends_at_s)) for batch in batches]
         try:
             return [score for found in await asyncio.gather(*calls) for score in found]
@@ -77,7 +80,7 @@ class Reranker:
         return await retrying(self._attempt, question, texts, ends_at_s)
 
     async def _attempt(self, question: str, texts: Sequence[str], ends_at_s: float) -> list[float]:
-        async with self._breaker.guarding():
+        async with self._breakers.of(self._service, self._model).guarding():
             try:
                 async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
                     return _read(await self._post(question, texts), len(texts))
@@ -100,6 +103,27 @@ class Reranker:
                 return json.loads(await whole_body(plain_pieces(response)))
             except (ValueError, RecursionError):
                 raise CallFailed("malformed", retry=False) from None
+
+
+class Rerankers:
+    """Several rerankers, asked in order within one deadline: the first that answers wins."""
+
+    def __init__(self, rerankers: Sequence[Reranker], *, clock: Clock | None = None) -> None:
+        self._rerankers, self._clock = tuple(rerankers), clock or SystemClock()
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """As a reranker's. Raises what the last one raised."""
+        ends_at_s = self._clock.monotonic_s() + DEADLINE_S
+        failed: ModelUnavailable | Permanent = ModelUnavailable("no reranker")
+        for reranker in self._rerankers:
+            left_s = ends_at_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                break
+            try:
+                return reranker.scores(question, texts, deadline_s=left_s)
+            except (ModelUnavailable, Permanent) as e:
+                failed = e
+        raise failed
 
 
 def _read(answer: Any, count: int) -> list[float]:

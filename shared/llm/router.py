@@ -104,10 +104,6 @@ class Router:
     def has_cheaper(self) -> bool:
         return any(step.step == "cheaper" and step.barred is None for step in self.steps)
 
-    def over(self, steps: Sequence[Step], deadlines: Deadlines) -> Router:
-        """A router of other steps, with these breakers."""
-        return Router(steps, self._breakers, deadlines=deadlines, clock=self._clock, rng=self._rng)
-
     async def complete(
         self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None, *,
         cheaper: bool = False,

@@ -20,7 +20,7 @@ import httpx
 from shared.errors import Permanent, ServiceFailed
 from shared.openings import PUBLIC, PURPOSES, Opening, Purpose
 from shared.resilience.addresses import Address, is_public, is_written_as_number, parsed
-from shared.resilience.transport import tls
+from shared.resilience.transport import no_cookies, tls
 
 WEB_PORTS = (80, 443)
 """Other ports only by EGRESS_ALLOW: a public address may be ours, with a database on another port."""
@@ -177,6 +177,7 @@ class Egress:
                 timeout=httpx.Timeout(30.0, connect=_CONNECT_S, pool=_CONNECT_S),
                 follow_redirects=False,
                 trust_env=False,
+                cookies=no_cookies(),
             )
             for purpose in PURPOSES
         }

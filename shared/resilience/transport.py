@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
 import httpx
@@ -23,6 +24,12 @@ def tls() -> ssl.SSLContext:
     """Return one TLS context for all HTTP clients of the process: reading the certificates takes 50 ms of CPU, and a
     process has six clients."""
     return httpx.create_ssl_context()
+
+
+def no_cookies() -> CookieJar:
+    """Return a jar that takes nothing, for clients with which many companies talk to one server: a cookie of one must
+    not go out with the requests of another, and a server could fill a process' memory with them."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def mounts(connections: int, keepalive_s: float) -> dict[str, httpx.AsyncBaseTransport] | None:

@@ -35,7 +35,8 @@ class EgressSettings(Domain):
 
     allow: str = Field(default="", alias="EGRESS_ALLOW")
     """What addresses given by others may lead to besides ports 80 and 443 of the public network:
-    `purpose:host:port`, separated by commas; the purpose is `send`, `media` or `site`."""
+    `purpose:host:port`, separated by commas; the purpose is `send`, `media`, `site` or
+    `model`."""
 
     @property
     def openings(self) -> tuple[Opening, ...]:

@@ -10,6 +10,8 @@ from time import perf_counter
 from shared.errors import ModelUnavailable, Permanent
 from shared.knowledge.quote import quote
 from shared.llm import prompt
+from shared.llm.call import ModelCall
+from shared.llm.router import Router
 from shared.model import Answer, Completion, ModelAttempt, Passage
 from shared.triage.classify import claims_nothing
 from tasks.answers import fallback, handover, manners, wording
@@ -43,17 +45,19 @@ def compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
         tried = fallback.without_models("overload", "handover")
         return Answer(wording.text(case, "overload"), "handover", "overload", fallback_steps=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.answers.relevance_threshold]
+    router = r.router_for(ModelCall(case.turn.company_id, None, "answer", case.turn.id))
     if not relevant:
         if manners.says_little(case):
             return manners.unclear(case)
         lacking, said = _lacking(case)
-        modelless = r.router is None or case.over_budget or case.step == "passages"
+        modelless = router is None or case.over_budget or case.step == "passages"
         if lacking or modelless or not manners.may_ask_nothing(case):
             return handover.unknown(case, lacking or "nothing_relevant", r.clock.now(), case.passages, said=said)
-    if r.router is None or case.over_budget or case.step == "passages":
-        reason = "no_model" if r.router is None else "budget" if case.over_budget else "overload"
+    if router is None or case.over_budget or case.step == "passages":
+        reason = "no_model" if router is None else "budget" if case.over_budget else "overload"
         return manners.unclear(case) if manners.says_little(case) else _quote(case, relevant, reason, r.clock.now())
-    return _by_model(r, lease, case, relevant, passed_over=_passed_over(case) if r.router.has_cheaper else None)
+    passed_over = _passed_over(case) if router.has_cheaper else None
+    return _by_model(r, router, lease, case, relevant, passed_over=passed_over)
 
 
 def _without_passages(case: Case, now: datetime, attempts: tuple[ModelAttempt, ...]) -> Answer:
@@ -64,12 +68,13 @@ def _without_passages(case: Case, now: datetime, attempts: tuple[ModelAttempt, .
 
 
 def _by_model(
-    r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Passage], *, passed_over: str | None
-) -> Answer:
+    r: AnswerResources, router: Router, lease: Lease, case: Case, relevant: Sequence[Passage], *,
+    passed_over: str | None,
+) -> Answer:  # fmt: skip
     """What the model wrote, or what stands in for it."""
     started = perf_counter()
     try:
-        completion = generate(r, lease, case, relevant, cheaper=passed_over is not None)
+        completion = generate(r, router, lease, case, relevant, cheaper=passed_over is not None)
     except (ModelUnavailable, Permanent, TimeoutError) as e:
         reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
         attempts = tuple(getattr(e, "attempts", ()))

@@ -9,6 +9,7 @@ from typing import Any
 from shared import faults
 from shared.errors import SettingsError
 from shared.llm import prompt
+from shared.llm.router import Router
 from shared.model import Completion, Destination, Passage
 from tasks.answers import manners
 from tasks.answers.cited_pieces import CitedPieces
@@ -19,17 +20,18 @@ from tasks.answers.turn_context import Case
 PROMPT_BUDGET_CHARS = 24_000
 
 
-def generate(r: AnswerResources, lease: Lease, case: Case, relevant: Sequence[Passage], *, cheaper: bool) -> Completion:
-    """Ask the model; ends at once when the lease is lost, and at the latest with the turn's deadline. cheaper: not the
-    first one."""
-    assert r.router is not None
+def generate(
+    r: AnswerResources, router: Router, lease: Lease, case: Case, relevant: Sequence[Passage], *, cheaper: bool
+) -> Completion:
+    """Ask the models of the route; ends at once when the lease is lost, and at the latest with the turn's deadline.
+    cheaper: its cheaper steps alone."""
     lines = prompt.build(
         case.burst, case.history, relevant, case.company.name, PROMPT_BUDGET_CHARS, boundary=prompt.new_boundary(),
         may_ask_nothing=manners.may_ask_nothing(case),
         unlisted=case.unlisted,
     )  # fmt: skip
     listener = CitedPieces(case.stream, relevant) if case.stream is not None else None
-    completion = r.router.complete(
+    completion = router.complete(
         lines, deadline_s=r.settings.answers.turn_deadline_s, listener=listener, cheaper=cheaper
     )
     call = r.loop.spawn(_with_typing(r, case, completion))

@@ -257,7 +257,8 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
         with r.db.transaction(claim.company_id) as conn:
             unlisted = unlisted if identified.is_complete(conn, claim.company_id) else ()
     # the connection is back: a reranker is somebody else's HTTP, too
-    found = reranked(r.reranker, "\n".join(lines), found, filtered=case.where is not None)
+    reranker = r.reranker_for(claim.company_id)
+    found = reranked(reranker, "\n".join(lines), found, filtered=case.where is not None)
     passages = tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
     return replace(case, passages=passages, embedding_model=understood.embedding_model, unlisted=unlisted)
 

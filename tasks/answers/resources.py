@@ -15,6 +15,7 @@ from shared.knowledge.conversation import Said
 from shared.knowledge.embedding_models import EmbeddingModels, Understood
 from shared.knowledge.reranked import Reranker
 from shared.live.publisher import Publisher
+from shared.llm.call import ModelCall
 from shared.llm.router import Router
 from shared.model import Passage
 from shared.resilience.lease_records import LeaseRecords
@@ -61,14 +62,12 @@ class AnswerResources(Protocol):
     @property
     def load_shedding(self) -> LoadShedding: ...
 
-    @property
-    def reranker(self) -> Reranker | None: ...
+    def reranker_for(self, company_id: int) -> Reranker | None: ...
 
     @property
     def rng(self) -> random.Random: ...
 
-    @property
-    def router(self) -> Router | None: ...
+    def router_for(self, call: ModelCall) -> Router | None: ...
 
     @property
     def settings(self) -> Settings: ...

@@ -1,7 +1,7 @@
 """Stores model providers: an address, a sealed key, and the models that are asked there.
 
 company_id None: the installation's own, which every company may use and only the owner role writes. Changes are told
-by the topics of `topic` after the commit (shared/cache/invalidation.py).
+by the topics of `changed_topics` after the commit (shared/cache/invalidation.py).
 """
 
 from __future__ import annotations
@@ -23,12 +23,18 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 State = Literal["active", "disabled"]
 MODELS_MAX = 200
 """Of one provider."""
-TOPIC = "models"
+TOPIC = "model_routes"
 
 
-def topic(company_id: int | None) -> str:
-    """What is told when a company's providers or routes changed; without a company, when the installation's did."""
-    return TOPIC if company_id is None else f"{TOPIC}:{company_id}"
+def topic(company_id: int) -> str:
+    """The topic of a company's own routes."""
+    return f"{TOPIC}:{company_id}"
+
+
+def changed_topics(company_id: int | None) -> tuple[str, ...]:
+    """What is told after the commit when a company's providers or routes changed (which companies have routes of their
+    own concerns everybody), or without a company the installation's."""
+    return (TOPIC,) if company_id is None else (topic(company_id), f"{TOPIC}:all")
 
 
 @dataclass(frozen=True, slots=True)
