@@ -9,7 +9,10 @@ from typing import Any
 from standin.forms import FORMS
 
 BEFORE_EFFECT = ("latency", "status", "timeout_before_effect", "drop_before_effect")
-AFTER_EFFECT = ("timeout_after_effect", "drop_after_effect", "drop_midway", "drip", "malformed", "empty", "form")
+AFTER_EFFECT = (
+    "timeout_after_effect", "drop_after_effect", "drop_midway", "stall_midway", "slow_start", "drip", "malformed",
+    "empty", "form",
+)  # fmt: skip
 KINDS = (*BEFORE_EFFECT, *AFTER_EFFECT)
 
 # Without a method a fault means the call that matters: a courtesy such as `typing` must not use it up.
@@ -31,6 +34,8 @@ class Fault:
                              closed after `seconds`;  timeout_after_effect: the same, once it is done
       drop_before_effect     connection closed, nothing done;  drop_after_effect: done, then closed
       drop_midway            done, closed after `cut_after_bytes` of the body
+      stall_midway           done, nothing more after `cut_after_bytes` of the body until the client leaves
+      slow_start             a stream of comments, one every `interval_s`, instead of its pieces
       drip                   done, the body leaves `bytes_each` bytes every `interval_s`
       malformed              done, the answer is a 200 of `variant` not_json or wrong_shape
       empty                  a completion without text

@@ -15,6 +15,9 @@ from standin.world import NO_LATENCY, Latency, World
 REGISTERING = ("setWebhook", "deleteWebhook", "subscribed_apps")
 """Methods that change where webhooks go."""
 
+COMMENT = b": waiting\n\n"
+COMMENTS_MAX = 10_000
+
 Act = Callable[[Fault | None], "Reply"]
 Refuse = Callable[[Fault], "Reply"]
 
@@ -68,8 +71,11 @@ async def _suffer(fault: Fault, exchange: Exchange, act: Act, refuse: Refuse) ->
     await _leave_unanswered(fault, exchange)
     if fault.kind == "drip":
         exchange.drip = (fault.bytes_each, fault.interval_s)
-    elif fault.kind == "drop_midway":
-        exchange.cut_after_bytes = fault.cut_after_bytes
+    elif fault.kind in ("drop_midway", "stall_midway"):
+        exchange.cut_after_bytes, exchange.stalls = fault.cut_after_bytes, fault.kind == "stall_midway"
+    elif fault.kind == "slow_start":
+        waiting = Latency(chunk_s=fault.interval_s)
+        return replace(reply, pieces=(COMMENT,) * COMMENTS_MAX, latency=waiting)
     elif fault.kind == "malformed":
         return _malformed(reply, fault)
     return reply

@@ -37,7 +37,8 @@ class Exchange:
     """One request and the way back.
 
     dropped: we closed the connection ourselves. drip: (bytes, seconds), the body leaves in pieces of so many
-    bytes with so long after each. cut_after_bytes: the connection is closed once so much body has left.
+    bytes with so long after each. cut_after_bytes: the connection is closed once so much body has left, or where
+    it stalls says nothing more.
     Every method that waits or writes raises Gone when the client has left.
     """
 
@@ -46,6 +47,7 @@ class Exchange:
         self.dropped = False
         self.drip: tuple[int, float] | None = None
         self.cut_after_bytes: int | None = None
+        self.stalls = False
         self._connection = connection
         self._body_bytes = 0
 
@@ -71,6 +73,8 @@ class Exchange:
         if self.cut_after_bytes is not None and self._body_bytes + len(body) > self.cut_after_bytes:
             self._connection.send(h11.Data(data=body[: self.cut_after_bytes - self._body_bytes]))
             self._connection.flush()
+            if self.stalls:
+                await self.sleep(None)
             self.drop()
         self._body_bytes += len(body)
         size, pause_s = self.drip or (len(body) or 1, None)
