@@ -17,10 +17,10 @@ class Lines:
         self._read: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._follow, daemon=True).start()
 
-    def wait_for(self, beginning: str) -> str:
-        """Return the next line with this beginning; those before it are dropped. Raises queue.Empty after 20 s."""
+    def wait_for(self, beginning: str, within_s: float = WITHIN_S) -> str:
+        """Return the next line with this beginning; those before it are dropped. Raises queue.Empty after so long."""
         while True:
-            line = self._read.get(timeout=WITHIN_S)
+            line = self._read.get(timeout=within_s)
             if line.startswith(beginning):
                 return line
 

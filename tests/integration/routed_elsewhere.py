@@ -1,7 +1,7 @@
 """`python -m tests.integration.routed_elsewhere COMPANY`: a process that resolves a company's route for answers.
 
-It prints `forgot TOPIC` after each change that it is told of, and for each line on its standard input the models that it
-would ask, in order.
+It prints `forgot TOPIC` after each change that it is told of, and for each line on its standard input the models that
+it would ask, in order.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from shared.resources import open_resources
 from shared.store.models.providers import TOPIC
 from tests.integration.lines import WITHIN_S, Lines
 
+START_S = 90.0
+"""Four processes import all that a worker does."""
+
 
 class Elsewhere:
     """The process as its parent sees it."""
@@ -25,6 +28,9 @@ class Elsewhere:
         self._process = process
         assert process.stdout is not None
         self._lines = Lines(process.stdout)
+
+    def ready(self) -> None:
+        self._lines.wait_for("ready", START_S)
 
     def asks(self) -> str:
         assert self._process.stdin is not None
@@ -42,7 +48,10 @@ def elsewhere(count: int, company_id: int, environment: Mapping[str, str]) -> It
     argv = [sys.executable, "-m", "tests.integration.routed_elsewhere", str(company_id)]
     started = [Popen(argv, stdin=PIPE, stdout=PIPE, env=dict(environment)) for _ in range(count)]
     try:
-        yield [Elsewhere(process) for process in started]
+        found = [Elsewhere(process) for process in started]
+        for each in found:
+            each.ready()
+        yield found
     finally:
         for process in started:
             process.kill()
@@ -55,6 +64,7 @@ def main(company_id: int) -> None:
     r.router_for(call)  # from here on it hears of changes
     r.invalidations.on(TOPIC, lambda topic: _say(f"forgot {topic}"))
     r.invalidations.wait_connected(WITHIN_S)
+    _say("ready")
     for _ in sys.stdin:
         router = r.router_for(call)
         names = [] if router is None else [f"{one.provider.name}/{one.provider.model}" for one in router.steps]
