@@ -247,7 +247,8 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
         case.ms["embed"] = _ms(embedding)
         return found
 
-    candidates = RERANKED if r.reranker is not None else 2 * PASSAGES
+    reranker = r.reranker_for(claim.company_id)
+    candidates = RERANKED if reranker is not None else 2 * PASSAGES
     question = Question(claim.company_id, lines, candidates, before, case.where)
     understood, found = r.ask(question, understand, case.embedding_models)
     case.ms["search"] = _ms(started) - case.ms["embed"]
@@ -257,7 +258,6 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
         with r.db.transaction(claim.company_id) as conn:
             unlisted = unlisted if identified.is_complete(conn, claim.company_id) else ()
     # the connection is back: a reranker is somebody else's HTTP, too
-    reranker = r.reranker_for(claim.company_id)
     found = reranked(reranker, "\n".join(lines), found, filtered=case.where is not None)
     passages = tuple(trim.fitting(found, PASSAGES, PASSAGES_TOKENS))
     return replace(case, passages=passages, embedding_model=understood.embedding_model, unlisted=unlisted)
