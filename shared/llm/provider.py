@@ -90,6 +90,11 @@ class Provider:
         self._showing = Showing.UNPROVEN
         self._clock = clock or SystemClock()
 
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """How it wants to be asked where that differs from the usual; for people."""
+        return self._parameters.learnt
+
     async def complete(
         self,
         messages: Sequence[dict[str, Any]],
@@ -144,7 +149,7 @@ class Provider:
         except CallFailed as failed:
             if failed.outcome not in ("truncated", "empty"):
                 raise
-        return self._parameters.learnt
+        return self.learnt
 
     async def _ask(
         self,

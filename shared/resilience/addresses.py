@@ -87,3 +87,12 @@ def is_written_as_number(host: str) -> bool:
     """Return whether a resolver may read this as an IPv4 address: its last label is a number, decimal, octal or hex."""
     last = host.rstrip(".").rpartition(".")[2].lower()
     return last.isdigit() or (last.startswith("0x") and set(last[2:]) <= set("0123456789abcdef"))
+
+
+def is_local(host: str) -> bool:
+    """Return whether a host is one of our own by its name: a loopback or private address, or a name of one label."""
+    host = host.rstrip(".").lower()
+    address = parsed(host)
+    if address is not None:
+        return not is_public(address)
+    return not is_written_as_number(host) and ("." not in host or host.endswith(".localhost"))

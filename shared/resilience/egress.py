@@ -117,6 +117,14 @@ class _Guard(httpx.AsyncBaseTransport):
         request.extensions = {**request.extensions, "sni_hostname": host}
         return await self._inner.handle_async_request(request)
 
+    async def check(self, url: httpx.URL) -> None:
+        """Raises EgressRefused for an address that no request may go to; httpx.ConnectError for one that there is not."""
+        if url.scheme not in ("http", "https"):
+            raise EgressRefused("not a web address")
+        await self._judged(
+            url.raw_host.decode("ascii").lower(), _usual_port(url.scheme) if url.port is None else url.port
+        )
+
     async def _judged(self, host: str, port: int) -> str:
         openings = [one for one in self._openings if one.port == port]
         if port not in WEB_PORTS and not openings:
@@ -171,9 +179,13 @@ class Egress:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         inner = transport or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, trust_env=False)
         origins = [origin_of(url) for url in trusted]
+        self._guards = {
+            purpose: _Guard(inner, [one for one in openings if one.purpose == purpose], origins, resolver)
+            for purpose in PURPOSES
+        }
         self._clients = {
             purpose: httpx.AsyncClient(
-                transport=_Guard(inner, [one for one in openings if one.purpose == purpose], origins, resolver),
+                transport=self._guards[purpose],
                 timeout=httpx.Timeout(30.0, connect=_CONNECT_S, pool=_CONNECT_S),
                 follow_redirects=False,
                 trust_env=False,
@@ -186,6 +198,17 @@ class Egress:
         """Return a guarded client, for callers that bound time and size themselves. Its requests raise EgressRefused,
         too."""
         return self._clients[purpose]
+
+    async def check(self, url: str, purpose: Purpose, *, deadline_s: float = _CONNECT_S) -> None:
+        """Look whether a request to this address would be let through. Raises EgressRefused; Unreachable if its name
+        has no address just now."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._guards[purpose].check(httpx.URL(url))
+        except httpx.InvalidURL:
+            raise EgressRefused("not a valid address") from None
+        except (TimeoutError, httpx.ConnectError) as e:
+            raise Unreachable(type(e).__name__, sent=False) from e
 
     async def post(
         self,

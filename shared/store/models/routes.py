@@ -167,3 +167,17 @@ def asking_provider(conn: Conn, provider_id: int) -> list[tuple[int | None, str]
         (provider_id,),
     ).fetchall()
     return [(None if company is None else int(str(company)), str(purpose)) for company, purpose in rows]
+
+
+def asked_models(conn: Conn, provider_id: int) -> set[str]:
+    """Return the models that routes ask a provider for, as far as this role sees them."""
+    rows = conn.execute(
+        """
+        /* model_routes.asked_models */
+        SELECT DISTINCT model
+        FROM model_routes
+        WHERE provider_id = %s
+        """,
+        (provider_id,),
+    ).fetchall()
+    return {str(model) for (model,) in rows}
