@@ -118,7 +118,7 @@ class _Guard(httpx.AsyncBaseTransport):
         return await self._inner.handle_async_request(request)
 
     async def check(self, url: httpx.URL) -> None:
-        """Raises EgressRefused for an address that no request may go to; httpx.ConnectError for one that there is not."""
+        """Raises EgressRefused for an address that no request may go to; httpx.ConnectError for a name without one."""
         if url.scheme not in ("http", "https"):
             raise EgressRefused("not a web address")
         await self._judged(

@@ -111,7 +111,7 @@ async def check_reachable(config: Settings, company_id: int | None, base_url: st
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to change; None: as it is. api_key: the empty text takes it away. models: instead of all; add, drop: besides."""
+    """What is to change; None: as it is. api_key: empty, it goes. models: all of them; add, drop: some."""
 
     base_url: str | None = None
     api_key: str | None = None
