@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -33,11 +34,12 @@ class Step(Task):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
         outcome = "failed"
-        with work.piece(self.name, self.request.id), work.caused_by(self.request.id):
+        with self.told():
             try:
                 result = super().__call__(*args, **kwargs)
                 outcome = "ok"
-                work.ended(result if isinstance(result, str) else "done")
+                if isinstance(result, str):
+                    work.ended(result)
                 return result
             except Exception as e:
                 duration_ms = round((time.perf_counter() - started) * 1000)
@@ -49,6 +51,10 @@ class Step(Task):
             finally:
                 metrics.TASKS.inc(self.name, outcome)
                 metrics.TASK.observe(time.perf_counter() - started, self.name)
+
+    def told(self) -> AbstractContextManager[None]:
+        """Tell of this run; where it only looks for work, once it has found some."""
+        return work.wakeup(self.name, self.request.id)
 
     @property
     def process(self) -> context.Process:

@@ -30,7 +30,8 @@ from shared.telemetry import log_files
 USER = "admin"
 STATE_SAVED_EVERY_MS = 60_000
 OFFLINE_WORKERS_KEPT_S = 300
-COLUMNS = "name,uuid,state,result,exception,received,runtime,worker"
+COLUMNS = "state,name,result,exception,received,runtime,uuid,worker"
+"""A phone shows the first two, the rest is scrolled to."""
 
 
 @tornado.web.stream_request_body

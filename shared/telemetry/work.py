@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Ending = Literal["succeeded", "failed", "retried"]
@@ -35,11 +35,13 @@ class Piece:
     ending: Ending | None = None
     code: str = ""
     runtime_s: float = 0.0
+    untold: bool = False
 
 
 _report: Callable[[Piece], None] | None = None
 _cause: ContextVar[str | None] = ContextVar("cause", default=None)
 _piece: ContextVar[Piece | None] = ContextVar("piece", default=None)
+_wakeup: ContextVar[Piece | None] = ContextVar("wakeup", default=None)
 
 
 def report_to(report: Callable[[Piece], None] | None) -> None:
@@ -56,13 +58,45 @@ def piece(name: str, key: str | None = None, /, **ids: Id | None) -> Iterator[No
     key: the same for each attempt at the same work, so that a retry is seen as one; None: of this piece alone. ids
     that are None are left out. Without ended(), failed() or retried() it has succeeded, or failed if the block raises.
     """
+    _tell_wakeup()
+    known = {kind: value for kind, value in ids.items() if value is not None}
+    with _told(Piece(name, known, key or uuid.uuid4().hex, cause=_cause.get())):
+        yield
+
+
+@contextmanager
+def wakeup(name: str, task_id: str) -> Iterator[None]:
+    """Tell of a Celery task that looks for work, and have the pieces of this block told as caused by it.
+
+    It is told of when the first piece begins, and at its end if it failed or ended with a code. One that found nothing
+    to do is told to nobody: every few seconds there is such a one.
+    """
+    told = Piece(name, {}, task_id, untold=True)
+    outer = _wakeup.set(told)
+    try:
+        with caused_by(task_id), _told(told):
+            yield
+            if not told.untold:
+                _end(told, "succeeded", "done")
+    finally:
+        _wakeup.reset(outer)
+
+
+def _tell_wakeup() -> None:
+    report, waking = _report, _wakeup.get()
+    if report is not None and waking is not None and waking.untold:
+        waking.untold = False
+        report(waking)
+
+
+@contextmanager
+def _told(told: Piece) -> Iterator[None]:
     report = _report  # the same at its end, also where the process has begun to close meanwhile
     if report is None:
         yield
         return
-    known = {kind: value for kind, value in ids.items() if value is not None}
-    told = Piece(name, known, key or uuid.uuid4().hex, cause=_cause.get())
-    report(told)
+    if not told.untold:
+        report(told)
     started = time.perf_counter()
     outer = _piece.set(told)
     try:
@@ -72,9 +106,13 @@ def piece(name: str, key: str | None = None, /, **ids: Id | None) -> Iterator[No
         raise
     finally:
         _piece.reset(outer)
+        if told.untold and (told.code or told.ending == "failed"):
+            told.untold = False
+            report(replace(told, ending=None, code=""))
         told.ending = told.ending or "succeeded"
         told.runtime_s = time.perf_counter() - started
-        report(told)
+        if not told.untold:
+            report(told)
 
 
 def tell(name: str, ending: Ending, code: str, took_s: float, /, **ids: Id) -> None:
@@ -82,6 +120,7 @@ def tell(name: str, ending: Ending, code: str, took_s: float, /, **ids: Id) -> N
     report = _report
     if report is None:
         return
+    _tell_wakeup()
     told = Piece(name, ids, uuid.uuid4().hex, cause=_cause.get(), began_at=time.time() - took_s)
     report(told)
     told.ending, told.code, told.runtime_s = ending, code, took_s
@@ -99,7 +138,8 @@ def caused_by(task_id: str | None) -> Iterator[None]:
 
 
 def cause() -> str | None:
-    """Return the id of the Celery task that leads to what is done here."""
+    """Return the id of the Celery task that leads to what is done here. Whoever asks is about to do something."""
+    _tell_wakeup()
     return _cause.get()
 
 

@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.resources import Resources
 from shared.settings import Settings
 from shared.store.db import timed
+from shared.telemetry import work
 from tasks.app import app
 from tasks.base import Step
 from tasks.operations import jobs
@@ -34,6 +35,12 @@ class JobTask(Step):
 
     abstract = True
     job: Job
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell of this run from its beginning: it may take an hour."""
+        with work.piece(self.name, self.request.id), work.caused_by(self.request.id):
+            yield
 
     def run_job(self) -> str:
         """Run the job if its hour has come, and wake itself again where its time was over before its work: other jobs'

@@ -11,18 +11,20 @@ from tasks.operations.job_task import LONG, open_work, task_of
 from tasks.wakeups import wake_up
 
 
-@app.task(base=Step, bind=True, name="operations.catch_up", runs_on=queues.MAINTENANCE)
-def catch_up(self: Step) -> str:
+# Each minute; Celery's own events, which the worker of this queue sends, would fill Flower's first page with them. The
+# jobs that they wake are shown, and their failures are logged and counted.
+@app.task(base=Step, bind=True, name="operations.catch_up", runs_on=queues.MAINTENANCE, send_events=False)
+def catch_up(self: Step) -> str | None:
     """Wake the tasks of the jobs that still owe an hour which has come some time ago. Waking one twice runs it once."""
     r = self.process.resources
     with open_work(r.settings, r.clock) as work:
         late = timetable.late(work.conn, r.clock.now())
     for one in late:
         wake_up(app.tasks[one.name])
-    return f"woke {len(late)}"
+    return f"woke {len(late)}" if late else None
 
 
-@app.task(base=Step, bind=True, name="operations.record_queue_depths", runs_on=queues.MAINTENANCE)
+@app.task(base=Step, bind=True, name="operations.record_queue_depths", runs_on=queues.MAINTENANCE, send_events=False)
 def note_depths(self: Step) -> None:
     """Note what waits in every queue, so that operators see when each will be empty."""
     clearing.note(self.process.resources)

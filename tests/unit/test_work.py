@@ -100,3 +100,53 @@ def test_without_a_listener_nothing_is_told_and_work_goes_on() -> None:
         work.about(turn=2)
         work.ended("full")
     work.tell("inbound.store_batch", "succeeded", "stored", 0.1)
+
+
+def test_a_wakeup_that_finds_nothing_to_do_is_told_to_nobody(told: list[Piece]) -> None:
+    with work.wakeup("knowledge.embed_due", "7"):
+        pass
+
+    assert told == []
+
+
+def test_a_wakeup_is_told_once_it_leads_to_a_piece_and_before_it(told: list[Piece]) -> None:
+    with work.wakeup("delivery.send_due", "7"):
+        assert told == []
+        with work.piece("delivery.send_part", "part-1-2"):
+            pass
+        with work.piece("delivery.send_part", "part-1-3"):
+            pass
+
+    assert [(one.key, one.ending) for one in told] == [
+        ("7", None), ("part-1-2", None), ("part-1-2", "succeeded"), ("part-1-3", None), ("part-1-3", "succeeded"),
+        ("7", "succeeded"),
+    ]  # fmt: skip
+    assert {one.cause for one in told[1:5]} == {"7"}
+    assert told[-1].code == "done"
+
+
+def test_a_wakeup_whose_pieces_are_done_by_other_threads_is_told_when_the_first_is_handed_on(told: list[Piece]) -> None:
+    with work.wakeup("delivery.send_due", "7"):
+        assert work.cause() == "7"
+        assert [one.key for one in told] == ["7"]
+
+
+def test_a_wakeup_that_fails_or_has_something_to_say_is_told_at_its_end(told: list[Piece]) -> None:
+    with pytest.raises(ZeroDivisionError), work.wakeup("knowledge.embed_due", "7"):
+        raise ZeroDivisionError
+    with work.wakeup("operations.catch_up", "8"):
+        work.ended("woke 2")
+
+    assert [(one.key, one.ending, one.code) for one in told] == [
+        ("7", None, ""), ("7", "failed", "ZeroDivisionError"), ("8", None, ""), ("8", "succeeded", "woke 2"),
+    ]  # fmt: skip
+    assert all(one.runtime_s > 0 for one in told if one.ending)
+
+
+def test_a_wakeup_inside_another_is_told_by_itself(told: list[Piece]) -> None:
+    with work.wakeup("outer", "7"):
+        with work.wakeup("inner", "8"), work.piece("piece", "9"):
+            pass
+        assert [one.key for one in told] == ["8", "9", "9", "8"]
+
+    assert work.cause() is None
