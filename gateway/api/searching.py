@@ -14,6 +14,7 @@ from shared.knowledge.asking import Question, ask
 from shared.knowledge.embed import Embedder
 from shared.knowledge.embedding_models import EmbeddingModels, Understood, active, understood
 from shared.knowledge.remembered import RememberingEmbedder, Results
+from shared.llm import made_calls
 from shared.llm.api import http_client, is_neutral
 from shared.model import Passage
 from shared.resilience.loop import Loop
@@ -57,11 +58,12 @@ class Searcher:
         opened, edge = self._open(), self._edge
         deadline_s = edge.settings.embeddings.deadline_s
         known = opened.directory.every()
-        return ask(
-            edge.db, Question(company_id, [question], limit, where=where), opened.results,
-            active(known, opened.embedders),
-            lambda: understood(known, opened.embedders, [question], clock=edge.clock, deadline_s=deadline_s),
-        )  # fmt: skip
+        with made_calls.recorded(edge.db, company_id):
+            return ask(
+                edge.db, Question(company_id, [question], limit, where=where), opened.results,
+                active(known, opened.embedders),
+                lambda: understood(known, opened.embedders, [question], clock=edge.clock, deadline_s=deadline_s),
+            )  # fmt: skip
 
     def _open(self) -> _Open:
         with self._lock:

@@ -1,5 +1,8 @@
--- What models cost. Both functions are plain SQL, so that a statement which asks for many prices is planned as if their
--- text stood in it.
+-- What models cost, and what was used of them.
+
+-- ------------------------------------------------------------------ prices
+-- price_of and model_cost are plain SQL, so that a statement which asks for many prices is planned as if their text stood
+-- in it.
 
 -- The price of a model at a provider for a company, now or at a time; no row: it has none. First what the company pays,
 -- then what was set by hand, then what the list says; of two the one that names the provider. The list names makers:
@@ -46,6 +49,82 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         + reasoning_out::numeric * coalesce(reasoning_micros, out_micros))))::bigint END
 $$;
 
+-- ------------------------------------------------------------------ the ledger
+-- Record calls of models, [{"purpose", "provider", "model", "step", "outcome", "duration_ms", "tokens_in", …}], with what
+-- they cost now, and add them to the sums. Returns the cost, null if a call used tokens that have no price. For a company
+-- of the transaction. The sums are written one after the other, a contact's day first and the company's last: nobody
+-- takes them in another order, and what everybody waits for is held for the shortest time.
+CREATE OR REPLACE FUNCTION add_model_calls(of_company bigint, of_turn bigint, of_epoch int, of_contact bigint, these jsonb)
+RETURNS bigint
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    on_day date := (now() AT TIME ZONE 'UTC')::date;
+    total bigint;
+BEGIN
+    IF these = '[]' THEN
+        RETURN 0;
+    END IF;
+    WITH added AS (
+        INSERT INTO llm_calls (company_id, turn_id, epoch, attempt, day, contact_id, purpose, provider, model, step,
+                               outcome, duration_ms, tokens_in, cached_in, tokens_out, reasoning_out, estimated,
+                               cost_micros)
+        SELECT of_company, of_turn, of_epoch, a.n, on_day, of_contact, a.purpose, a.provider, a.model, a.step,
+               a.outcome, a.duration_ms, a.tokens_in, a.cached_in, a.tokens_out, a.reasoning_out, a.estimated,
+               coalesce(model_cost(a.tokens_in, a.cached_in, a.tokens_out, a.reasoning_out, p.in_micros, p.out_micros,
+                                   p.cached_in_micros, p.reasoning_micros, p.request_micros),
+                        CASE WHEN NOT a.paid THEN 0 END)
+        FROM ROWS FROM (jsonb_to_recordset(these) AS (
+                 purpose text, provider text, model text, step text, outcome text, duration_ms int, tokens_in int,
+                 cached_in int, tokens_out int, reasoning_out int, estimated boolean, paid boolean))
+             WITH ORDINALITY AS a (purpose, provider, model, step, outcome, duration_ms, tokens_in, cached_in,
+                                   tokens_out, reasoning_out, estimated, paid, n)
+        LEFT JOIN LATERAL price_of(of_company, a.provider, a.model, NULL) p ON true
+        RETURNING llm_calls.purpose, llm_calls.provider, llm_calls.model, llm_calls.outcome, llm_calls.tokens_in,
+                  llm_calls.cached_in, llm_calls.tokens_out, llm_calls.reasoning_out, llm_calls.cost_micros
+    ),
+    made AS (  -- what was sent to a provider
+        SELECT * FROM added WHERE outcome NOT IN ('breaker_open', 'saturated', 'price_unknown')
+    ),
+    contact AS (
+        INSERT INTO contact_days AS d (company_id, contact_id, day, cost_micros)
+        SELECT of_company, of_contact, on_day, coalesce(sum(m.cost_micros), 0) FROM made m
+        WHERE of_contact IS NOT NULL HAVING count(*) > 0
+        ON CONFLICT (company_id, contact_id, day) DO UPDATE SET cost_micros = d.cost_micros + excluded.cost_micros
+        RETURNING 1
+    ),
+    models AS (
+        INSERT INTO usage_models AS u (company_id, day, purpose, provider, model, calls, failed, unpriced, tokens_in,
+                                       cached_in, tokens_out, reasoning_out, cost_micros)
+        SELECT of_company, on_day, m.purpose, m.provider, m.model, count(*), count(*) FILTER (WHERE m.outcome <> 'ok'),
+               count(*) FILTER (WHERE m.cost_micros IS NULL), sum(m.tokens_in), sum(m.cached_in), sum(m.tokens_out),
+               sum(m.reasoning_out), coalesce(sum(m.cost_micros), 0)
+        FROM made m, (SELECT count(*) FROM contact) before
+        GROUP BY m.purpose, m.provider, m.model ORDER BY m.purpose, m.provider, m.model
+        ON CONFLICT (company_id, day, purpose, provider, model) DO UPDATE
+        SET calls = u.calls + excluded.calls, failed = u.failed + excluded.failed,
+            unpriced = u.unpriced + excluded.unpriced, tokens_in = u.tokens_in + excluded.tokens_in,
+            cached_in = u.cached_in + excluded.cached_in, tokens_out = u.tokens_out + excluded.tokens_out,
+            reasoning_out = u.reasoning_out + excluded.reasoning_out,
+            cost_micros = u.cost_micros + excluded.cost_micros
+        RETURNING 1
+    ),
+    today AS (  -- tokens of models that write: the others' count against no budget of tokens
+        INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out, cost_micros)
+        SELECT of_company, on_day, count(*) FILTER (WHERE m.writes), coalesce(sum(m.tokens_in) FILTER (WHERE m.writes), 0),
+               coalesce(sum(m.tokens_out) FILTER (WHERE m.writes), 0), coalesce(sum(m.cost_micros), 0)
+        FROM (SELECT *, purpose NOT IN ('embedding', 'rerank', 'transcription') AS writes FROM made) m,
+             (SELECT count(*) FROM models) before
+        HAVING count(*) > 0
+        ON CONFLICT (company_id, day) DO UPDATE
+        SET calls = u.calls + excluded.calls, tokens_in = u.tokens_in + excluded.tokens_in,
+            tokens_out = u.tokens_out + excluded.tokens_out, cost_micros = u.cost_micros + excluded.cost_micros
+        RETURNING 1
+    )
+    SELECT CASE WHEN count(*) = count(a.cost_micros) THEN coalesce(sum(a.cost_micros), 0) END INTO total
+    FROM added a, (SELECT count(*) FROM today) before;
+    RETURN total;
+END $$;
+
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION price_of, model_cost FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION price_of, model_cost TO switchboard_app;
+REVOKE ALL ON FUNCTION price_of, model_cost, add_model_calls FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION price_of, model_cost, add_model_calls TO switchboard_app;

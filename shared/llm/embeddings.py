@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, Permanent, SettingsError
+from shared.llm import made_calls, said_usage, tokens
 from shared.llm.api import (
     CONNECT_TIMEOUT_S,
     POOL_TIMEOUT_S,
@@ -24,8 +26,10 @@ from shared.llm.api import (
     plain_pieces,
     whole_body,
 )
+from shared.llm.money import is_paid
+from shared.model import ModelAttempt
 from shared.resilience import retries
-from shared.resilience.breaker import Breakers
+from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import SharedBreakers
 
@@ -67,7 +71,8 @@ class RemoteEmbedder:
         self._clock = clock or SystemClock()
         self._rng = rng or Random()
         breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
-        self._breaker = breakers.of(f"embeddings:{httpx.URL(base_url).host}", model)
+        self._provider, self._paid = httpx.URL(base_url).host, is_paid(base_url)
+        self._breaker = breakers.of(f"embeddings:{self._provider}", model)
         self._dimension: int | None = None
 
     def prepare(self) -> None:
@@ -78,39 +83,72 @@ class RemoteEmbedder:
         loop's own thread. passages: makes no difference to such a model.
 
         Raises ModelUnavailable; Permanent with the meanings of a chat call, or 'embedding_dimension' if the API returns
-        another dimension than before.
+        another dimension than before. made_calls is told of each call, whatever came of it.
         """
+        made: list[ModelAttempt] = []
         try:
-            return self._loop.run(self._embed(texts, deadline_s), timeout_s=deadline_s)
+            return self._loop.run(self._embed(texts, deadline_s, made), timeout_s=deadline_s)
         except (TimeoutError, Cancelled) as e:
             raise ModelUnavailable("no embedding within the deadline") from e
+        finally:
+            for attempt in made:
+                made_calls.note(attempt)
 
     def trust(self, text: str) -> float:
         """Return 1: what languages such a model knows cannot be told here."""
         return 1.0
 
-    async def _embed(self, texts: Sequence[str], deadline_s: float) -> list[Sequence[float]]:
+    async def _embed(self, texts: Sequence[str], deadline_s: float, made: list[ModelAttempt]) -> list[Sequence[float]]:
         ends_at_s = self._clock.monotonic_s() + deadline_s
         found: list[Sequence[float]] = []
         for begin in range(0, len(texts), TEXTS_MAX):
             retrying = retries.retrying(POLICY, ends_at_s, clock=self._clock, rng=self._rng)
-            found += await retrying(self._attempt, texts[begin : begin + TEXTS_MAX], ends_at_s)
+            found += await retrying(self._attempt, texts[begin : begin + TEXTS_MAX], ends_at_s, made)
         return found
 
-    async def _attempt(self, texts: Sequence[str], ends_at_s: float) -> list[Sequence[float]]:
+    async def _attempt(self, texts: Sequence[str], ends_at_s: float, made: list[ModelAttempt]) -> list[Sequence[float]]:
         """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
-        async with self._breaker.guarding():
-            try:
-                async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
-                    return self._vectors(await self._post(texts), len(texts))
-            except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout) as e:
-                raise CallFailed("timeout", retry=False) from e
-            except httpx.PoolTimeout as e:
-                raise CallFailed("saturated", retry=False) from e
-            except (httpx.ConnectError, httpx.ConnectTimeout) as e:
-                raise CallFailed("connect", retry=True) from e
-            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
-                raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
+        began_s, outcome, said = time.monotonic(), "cancelled", 0
+        try:
+            async with self._breaker.guarding():
+                try:
+                    async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
+                        body = await self._post(texts)
+                except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout) as e:
+                    raise CallFailed("timeout", retry=False) from e
+                except httpx.PoolTimeout as e:
+                    raise CallFailed("saturated", retry=False) from e
+                except (httpx.ConnectError, httpx.ConnectTimeout) as e:
+                    raise CallFailed("connect", retry=True) from e
+                except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+                    raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
+                said = said_usage.of_input(body.get("usage"))
+                vectors = self._vectors(body, len(texts))
+            outcome = "ok"
+            return vectors
+        except BreakerOpen:
+            outcome = "breaker_open"
+            raise
+        except CallFailed as error:
+            outcome = error.outcome
+            raise
+        except Permanent as error:
+            outcome = error.reason
+            raise
+        finally:
+            read = said or (tokens.guessed(texts) if outcome in ("ok", "malformed") else 0)
+            made.append(
+                ModelAttempt(
+                    self._provider,
+                    self.model,
+                    outcome,
+                    round((time.monotonic() - began_s) * 1000),
+                    read,
+                    estimated=not said,
+                    purpose="embedding",
+                    paid=self._paid,
+                )
+            )
 
     async def _post(self, texts: Sequence[str]) -> dict[str, Any]:
         # Encoded here, in ASCII: a lone surrogate would make httpx raise an error that carries the text.

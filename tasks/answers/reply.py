@@ -21,15 +21,18 @@ from shared.knowledge.embedding_models import Understood
 from shared.knowledge.reranked import reranked
 from shared.live.stream import AnswerStream
 from shared.live.topics import AnswerId, Chat
-from shared.model import Answer
+from shared.llm import made_calls
+from shared.llm.metrics import UNRECORDED
+from shared.model import Answer, ModelAttempt
 from shared.resilience.backoff import delay_s
 from shared.resilience.lease_records import LeaseRecord
-from shared.store.answers import replies, turns, usage
+from shared.store.answers import replies, turns
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import describe
 from shared.store.inbox import conversations
 from shared.store.knowledge import identified
 from shared.store.knowledge.embedding_models import EmbeddingModel
+from shared.store.models import usage
 from shared.telemetry import work
 from tasks.answers import manners, metrics
 from tasks.answers import turn_context as cases
@@ -123,8 +126,10 @@ def answer(r: AnswerResources, leases: Leases, taken: Taken) -> Result:
     claim = taken.lease.claim
     ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
     try:
-        with ids, _told(claim), r.load_shedding.pace.piece():
-            return _answer(r, taken)
+        with ids, _told(claim), r.load_shedding.pace.piece(), made_calls.collected() as beside:
+            result = _answer(r, taken, beside)
+            _charge_left(r, taken, made_calls.taken(beside))
+            return result
     finally:
         leases.drop(taken.lease)
         r.lease_records.forget(_piece(claim))
@@ -139,8 +144,9 @@ def _piece(claim: Claim) -> LeaseRecord:
     return LeaseRecord("turn", claim.company_id, claim.turn_id, claim.epoch)
 
 
-def _answer(r: AnswerResources, taken: Taken) -> Result:
-    """Logs on the way carry turn_id and company_id, and request_id once the turn is loaded."""
+def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Result:
+    """Logs on the way carry turn_id and company_id, and request_id once the turn is loaded. beside: the calls of models
+    on the way to the answer; what is stored is taken from it."""
     lease, claim = taken.lease, taken.lease.claim
     try:
         lease.guard(None)  # a process that stops begins nothing
@@ -161,6 +167,7 @@ def _answer(r: AnswerResources, taken: Taken) -> Result:
         with _stream(r, case) as stream:
             answer = compose(r, lease, replace(case, stream=stream))
             answer = replace(manners.returned(case, answer), embedding_model=case.embedding_model)
+            answer = replace(answer, beside=made_calls.taken(beside))
             answer.ms.update(case.ms)
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
@@ -265,23 +272,34 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
 
 def _store(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
     """Make the reply; an answer that does not become one is charged all the same."""
+    calls = (*answer.attempts, *answer.beside)
     try:
         stored = _make_reply(r, claim, case, answer)
     except Cancelled:
-        _charge(r, claim, answer)
+        _charge(r, claim, case.contact_id, calls)
         raise
     if not stored:
-        _charge(r, claim, answer)
+        _charge(r, claim, case.contact_id, calls)
     return stored
 
 
-def _charge(r: AnswerResources, claim: Claim, answer: Answer) -> None:
-    if not answer.attempts:
+def _charge(r: AnswerResources, claim: Claim, contact_id: int | None, calls: Sequence[ModelAttempt]) -> None:
+    if not calls:
         return
     with r.db.transaction(claim.company_id) as conn:
-        cost_micros = usage.add_calls(conn, claim.company_id, claim.turn_id, claim.epoch, answer.attempts)
-        usage.count_day(conn, claim.company_id, answer.attempts, cost_micros)
+        cost_micros = usage.add(
+            conn, claim.company_id, calls, contact_id=contact_id, turn_id=claim.turn_id, epoch=claim.epoch
+        )
     _count_cost(cost_micros)
+
+
+def _charge_left(r: AnswerResources, taken: Taken, calls: Sequence[ModelAttempt]) -> None:
+    """Charge what was called for on the way to an answer that did not come to be."""
+    contact_id = None if taken.case is None else taken.case.contact_id
+    try:
+        _charge(r, taken.lease.claim, contact_id, calls)
+    except DatabaseUnavailable:
+        UNRECORDED.inc(by=len(calls))
 
 
 def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
@@ -304,8 +322,14 @@ def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) ->
                 raise Cancelled
             if (attention := replies.attention_of(answer)) is not None:
                 replies.silence(conn, claim, conversation.id, attention=attention, for_s=_silent_s(answer))
+            usage.add(
+                conn, claim.company_id, (*answer.attempts, *answer.beside), contact_id=case.contact_id,
+                turn_id=claim.turn_id, epoch=claim.epoch,
+            )  # fmt: skip
             return True
-        made = replies.make(conn, claim, conversation, _state(answer), answer, parts)
+        made = replies.make(
+            conn, claim, conversation, _state(answer), answer, parts, contact_id=case.contact_id
+        )  # fmt: skip
         if made is None:
             raise Cancelled
         faults.reach("reply.before_commit")

@@ -9,12 +9,16 @@ import structlog
 
 from shared import faults
 from shared.errors import DatabaseUnavailable, Permanent
+from shared.llm import made_calls
+from shared.llm.metrics import UNRECORDED
+from shared.model import ModelAttempt
 from shared.resilience.backoff import delay_s
 from shared.resilience.breaker import BreakerOpen
 from shared.store.db.pool import describe
 from shared.store.knowledge import embedding_models, embeddings
 from shared.store.knowledge.embedding_models import EmbeddingModel
 from shared.store.knowledge.embeddings import Claim
+from shared.store.models import usage
 from shared.telemetry import work
 from tasks.knowledge.resources import KnowledgeResources
 
@@ -52,13 +56,16 @@ def index_next_document(r: KnowledgeResources, after_company: int) -> tuple[Resu
 
 def _index_claimed(r: KnowledgeResources, claim: Claim, model: EmbeddingModel) -> Result:
     bound = {"company_id": claim.company_id, "document_id": claim.document_id, "embedding_model": model.name}
+    made: list[ModelAttempt] = []
     try:
-        result = _index(r, claim, model)
+        with made_calls.collected() as made:
+            result = _index(r, claim, model, made)
         work.ended(result.value)
         return result
     except DatabaseUnavailable:
         # the lease ends by itself, and the document is found again
         log.warning("index_left", **bound, reason="database_unavailable")
+        UNRECORDED.inc(by=len(made))
         work.retried("database_unavailable")
     except Exception as e:
         if isinstance(e, BreakerOpen):
@@ -66,6 +73,7 @@ def _index_claimed(r: KnowledgeResources, claim: Claim, model: EmbeddingModel) -
         wait_s = getattr(e, "retry_after_s", None) or delay_s(claim.attempts, RETRY_BASE_S, RETRY_CAP_S, r.rng)
         with r.db.transaction(claim.company_id) as conn:
             embeddings.postpone(conn, claim, delay_s=wait_s, error=describe(e))
+            usage.add(conn, claim.company_id, made_calls.taken(made))
         log.warning("index_failed", **bound, attempts=claim.attempts, exc_info=e)
         work.retried(describe(e))
     return Result.RETRY
@@ -91,8 +99,9 @@ def _workable(r: KnowledgeResources) -> dict[int, EmbeddingModel]:
     }  # fmt: skip
 
 
-def _index(r: KnowledgeResources, claim: Claim, model: EmbeddingModel) -> Result:
-    """Embed the next batch, holding no connection meanwhile. What was stored stays, even if the claim is lost."""
+def _index(r: KnowledgeResources, claim: Claim, model: EmbeddingModel, made: list[ModelAttempt]) -> Result:
+    """Embed the next batch, holding no connection meanwhile. What was stored stays, even if the claim is lost. made:
+    the calls of the embedder, of which what is stored is taken."""
     with r.db.transaction(claim.company_id) as conn:
         missing = embeddings.without_vector(conn, claim, BATCH + 1)
         if not missing:
@@ -117,6 +126,8 @@ def _index(r: KnowledgeResources, claim: Claim, model: EmbeddingModel) -> Result
             embeddings.go_on(conn, claim)
         else:
             embeddings.finish(conn, claim)
+        calls = made_calls.taken(made)
+        usage.add(conn, claim.company_id, calls)
         faults.reach("index.before_commit")
     faults.reach("index.after_commit")
     log.info(

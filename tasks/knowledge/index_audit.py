@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from shared.llm import made_calls
 from shared.store.knowledge import embeddings, index_audit
 from tasks.knowledge import metrics
 from tasks.knowledge.resources import KnowledgeResources
@@ -27,7 +28,8 @@ def audit(r: KnowledgeResources, company_id: int) -> float | None:
         questions = list(dict.fromkeys(index_audit.recent_questions(conn, company_id, QUESTIONS)))
     if not questions:
         return None
-    understood = r.understand(questions, deadline_s=EMBED_DEADLINE_S)
+    with made_calls.recorded(r.db, company_id):
+        understood = r.understand(questions, deadline_s=EMBED_DEADLINE_S)
     vectors = [meaning.vector for meaning in understood.meanings.values()]
     if understood.embedding_model is None or not vectors:
         log.warning("recall_not_measured", company_id=company_id)

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from shared.knowledge import search as knowledge
+from shared.llm import made_calls
 from shared.resources import Resources, open_resources
 from shared.store.knowledge import popular
+from shared.store.models import usage
 from shared.store.operations.jobs import Cursor
 from shared.store.tenants import companies
 from tasks.answers.reply import PASSAGES, QUESTION_LINE_CHARS
@@ -49,13 +51,15 @@ def _warm(work: Work, cursor: Cursor | None) -> Batch:
 
 def _renew(r: KnowledgeResources, company_id: int, questions: list[str]) -> None:
     """Search as an answer does at the beginning of a conversation."""
-    understood = r.understand(questions, deadline_s=EMBED_DEADLINE_S, renew=True)
+    with made_calls.collected() as made:
+        understood = r.understand(questions, deadline_s=EMBED_DEADLINE_S, renew=True)
     with r.db.transaction(company_id) as conn:
         for question in questions:
             knowledge.search(
                 conn, company_id, question, 2 * PASSAGES, understood.meanings.get(question), results=r.results,
                 renew=True,
             )  # fmt: skip
+        usage.add(conn, company_id, made)
 
 
 @contextmanager

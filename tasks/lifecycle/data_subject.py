@@ -38,6 +38,7 @@ def export(work: Work, contact: Contact) -> dict[str, Any]:
             "attachments": data_subjects.attachments(conn, contact, message_ids),
             "reactions": data_subjects.reactions(conn, contact),
             "costs": data_subjects.costs(conn, contact),
+            "model_calls": data_subjects.model_calls(conn, contact),
         }  # fmt: skip
 
 
@@ -60,6 +61,7 @@ def erase(work: Work, contact: Contact, *, by: str) -> Counts:
             "message_reactions": erasure.erase_reactions(conn, contact),
             "daily_uses": erasure.erase_uses(conn, contact),
             **erasure.erase_budget(conn, contact),
+            "llm_calls_emptied": erasure.erase_calls(conn, contact),
         }
         _receive(work, contact, by, {"contacts": 1, **left}, total)
     return total

@@ -22,8 +22,8 @@ SMALL_PART = {
 """Indexes with a condition whose columns an index without one begins with, and why there are both."""
 
 HOT = (
-    "messages", "turns", "outbound", "conversations", "company_totals", "usage_daily", "indexing", "jobs", "sweeps",
-    "journal_progress", "receipts", "media", "chunks",
+    "messages", "turns", "outbound", "conversations", "company_totals", "usage_daily", "usage_models", "indexing",
+    "jobs", "sweeps", "journal_progress", "receipts", "media", "chunks",
 )  # fmt: skip
 
 

@@ -19,10 +19,12 @@ from shared.errors import NotFound, NothingDone, Permanent
 from shared.knowledge import extract
 from shared.knowledge import search as knowledge
 from shared.knowledge.embedding_models import Understood, understood
+from shared.llm import made_calls
 from shared.store.db.pool import set_companies
 from shared.store.knowledge import documents as store
 from shared.store.knowledge import embedding_models, embeddings, names
 from shared.store.knowledge import imports as queue
+from shared.store.models import usage
 from shared.store.operations import partitions
 from tasks.knowledge import imports
 from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of, left
@@ -351,10 +353,12 @@ def search(question: str, company: str, as_json: bool) -> None:
     config = settings.load()
     with as_owner(config) as conn:
         company_id = company_of(conn, company).id
-        meaning = _understood(conn, config, question).meanings.get(question)
+        with made_calls.collected() as made:
+            meaning = _understood(conn, config, question).meanings.get(question)
         with conn.transaction():
             set_companies(conn, [company_id])
             passages = knowledge.search(conn, company_id, question, meaning=meaning)
+            usage.add(conn, company_id, made)
     needed = config.answers.relevance_threshold
     if as_json:
         print_json([{**asdict(passage), "relevant": passage.relevance >= needed} for passage in passages])

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from psycopg.rows import class_row, scalar_row
 
 from shared.model import Answer, BotMove
-from shared.store.answers import receipts, usage
+from shared.store.answers import receipts
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import Conn, one_line
 from shared.store.inbox.conversations import PREVIEW_CHARS, Locked
+from shared.store.models import usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,6 @@ def silence(conn: Conn, claim: Claim, conversation_id: int, *, attention: str, f
     )
 
 
-# `today` comes last, and nothing draws on it: others wait for the company's day.
 MAKE = one_line(
     """
     /* replies.make */
@@ -125,35 +125,11 @@ MAKE = one_line(
         FROM said, unnest(%(parts)s::text[]) WITH ORDINALITY AS p (text, part)
         ORDER BY p.part
     ),
-    calls AS (
-        INSERT INTO llm_calls (
-            company_id, turn_id, epoch, attempt, day, provider, model, step, outcome, duration_ms, tokens_in,
-            tokens_out, estimated, cost_micros
-        )
-        SELECT %(company)s, ended.id, %(epoch)s, a.n, (now() AT TIME ZONE 'UTC')::date, a.provider, a.model, a.step,
-            a.outcome, a.duration_ms, a.tokens_in, a.tokens_out, a.estimated,
-            coalesce(
-                model_cost(
-                    a.tokens_in, a.cached_in, a.tokens_out, a.reasoning_out, p.in_micros, p.out_micros,
-                    p.cached_in_micros, p.reasoning_micros, p.request_micros
-                ),
-                CASE WHEN NOT a.paid THEN 0 END
-            )
-        FROM ended
-        CROSS JOIN unnest(
-            %(providers)s::text[], %(models)s::text[], %(steps)s::text[], %(outcomes)s::text[], %(durations)s::int[],
-            %(tokens_in)s::int[], %(tokens_out)s::int[], %(estimated)s::boolean[], %(cached_in)s::int[],
-            %(reasoning_out)s::int[], %(paid)s::boolean[]
-        ) WITH ORDINALITY AS a (
-            provider, model, step, outcome, duration_ms, tokens_in, tokens_out, estimated, cached_in, reasoning_out,
-            paid, n
-        )
-        LEFT JOIN LATERAL price_of(%(company)s, a.provider, a.model, NULL) p ON true
-        RETURNING cost_micros
-    ),
     cost AS (
-        SELECT CASE WHEN count(*) = count(cost_micros) THEN coalesce(sum(cost_micros), 0)::bigint END AS micros
-        FROM calls
+        SELECT add_model_calls(
+            %(company)s, ended.id, %(epoch)s, %(contact)s, %(attempts)s::jsonb || %(beside)s::jsonb
+        ) AS micros
+        FROM ended
     ),
     receipt AS (
         INSERT INTO receipts (
@@ -206,18 +182,6 @@ MAKE = one_line(
         FROM said
         WHERE conversations.company_id = %(company)s
           AND conversations.id = %(conversation)s
-    ),
-    today AS (
-        INSERT INTO usage_daily AS u (company_id, day, calls, tokens_in, tokens_out, cost_micros)
-        SELECT %(company)s, (now() AT TIME ZONE 'UTC')::date, %(made)s, %(all_in)s, %(all_out)s,
-            coalesce(cost.micros, 0)
-        FROM said, cost
-        WHERE %(made)s > 0
-        ON CONFLICT (company_id, day) DO UPDATE
-        SET calls = u.calls + excluded.calls,
-            tokens_in = u.tokens_in + excluded.tokens_in,
-            tokens_out = u.tokens_out + excluded.tokens_out,
-            cost_micros = u.cost_micros + excluded.cost_micros
     )
     SELECT said.id AS message_id, cost.micros AS cost_micros
     FROM said, cost
@@ -235,12 +199,14 @@ _STATUS_AFTER: Mapping[BotMove, str] = {"hands_over": "handed_over", "pauses": "
 
 
 def make(
-    conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str]
-) -> Made | None:
+    conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str], *,
+    contact_id: int | None = None,
+) -> Made | None:  # fmt: skip
     """Store an answer and its parts behind the conversation's last message, all in one statement.
 
     conversation: locked by this transaction; where the answer asks for a person, it is marked for people. state: the
-    turn's, `answered` or `handed_over`. None, and nothing is written, if the lease is gone.
+    turn's, `answered` or `handed_over`. contact_id: the customer for whom models were called. None, and nothing is
+    written, if the lease is gone.
     """
     cursor = conn.cursor(row_factory=class_row(Made))
     cursor.execute(
@@ -261,8 +227,8 @@ def make(
             "preview": answer.text[:PREVIEW_CHARS],
             **_bot_columns(conn, conversation, answer),
             "parts": list(parts),
-            "made": usage.calls_made(answer.attempts),
-            **usage.columns(answer.attempts),
+            "contact": contact_id,
+            "beside": usage.as_json(answer.beside),
             **receipts.columns(answer),
         },
         prepare=True,

@@ -262,6 +262,13 @@ JOIN_DAYS = """
     ON CONFLICT (company_id, contact_id, day) DO UPDATE
     SET cost_micros = d.cost_micros + excluded.cost_micros
 """
+JOIN_CALLS = """
+    /* identities.join_calls */
+    UPDATE llm_calls
+    SET contact_id = %(contact)s
+    WHERE company_id = %(company)s
+      AND contact_id = %(other)s
+"""
 BUDGETS_OF_CONTACT = Rows("budgets", "contact_id", "n.scope = t.scope", within="t.scope = 'contact'")
 RESETS_OF_CONTACT = Rows("budget_resets", "contact_id", "true", better="t.day > n.day")
 JOIN_NAME = """
@@ -289,7 +296,8 @@ DELETE_OTHER = """
       AND o.id = %(other)s
 """
 _JOINS = (
-    JOIN_MESSAGES, JOIN_ARCHIVED, JOIN_CONVERSATIONS, JOIN_RESERVATIONS, HOLD_DAYS, JOIN_DAYS, JOIN_NAME,
+    JOIN_MESSAGES, JOIN_ARCHIVED, JOIN_CONVERSATIONS, JOIN_RESERVATIONS, HOLD_DAYS, JOIN_DAYS, JOIN_CALLS,
+    JOIN_NAME,
     JOIN_IDENTITIES, DELETE_OTHER,
 )  # fmt: skip
 

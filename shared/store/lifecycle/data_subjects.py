@@ -220,3 +220,28 @@ def costs(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
             """,
             (contact.company_id, contact.id),
         ).fetchall()
+
+
+MODEL_CALLS = """
+    /* data_subjects.model_calls */
+    SELECT jsonb_build_object(
+        'day', day,
+        'purpose', purpose,
+        'model', model,
+        'calls', count(*),
+        'tokens_in', sum(tokens_in),
+        'tokens_out', sum(tokens_out),
+        'cost_micros', sum(cost_micros)
+    )
+    FROM llm_calls
+    WHERE company_id = %s
+      AND contact_id = %s
+    GROUP BY day, purpose, model
+    ORDER BY day, purpose, model
+"""
+
+
+def model_calls(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
+    """Return what models were called for on their behalf: by day (UTC), purpose and model, as long as it is kept."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(MODEL_CALLS, (contact.company_id, contact.id)).fetchall()

@@ -46,7 +46,6 @@ OF_CHAT = """
 ROWS_OF_A_CONVERSATION = {
     "archived_keys": "message_id = ANY (%(ids)s)",
     "delivery_attempts": OF_PARTS,
-    "llm_calls": OF_TURNS,
     "receipts": OF_TURNS,
     "outbound": OF_CONVERSATION,
     "turns": OF_CONVERSATION,
@@ -58,6 +57,19 @@ ROWS_OF_A_CONVERSATION = {
     "conversations": "id = %(conversation)s",
 }
 """Which rows of each table belong to a conversation, in the order in which they are deleted."""
+FORGET_TURNS = """
+    /* erasure.forget_turns */
+    UPDATE llm_calls
+    SET turn_id = NULL, contact_id = NULL
+    WHERE company_id = %(company)s
+      AND turn_id IN (
+          SELECT id
+          FROM turns
+          WHERE company_id = %(company)s
+            AND conversation_id = %(conversation)s
+      )
+"""
+"""What models were called for and what it cost stays, as the company pays for it."""
 ERASE_ALONE = """
     /* erasure.erase_alone */
     DELETE FROM {}
@@ -87,6 +99,7 @@ def erase_alone(conn: Conn, contact: Contact, conversation_id: int) -> tuple[Cou
     counts = {"media": media.count(conn, contact.company_id, message_ids)}
     contents = media.forget(conn, contact.company_id, message_ids)
     counts |= _forget_in_logs(conn, contact.company_id, message_ids)
+    counts["llm_calls_emptied"] = conn.execute(FORGET_TURNS, at).rowcount
     for table, which in ROWS_OF_A_CONVERSATION.items():
         statement = sql.SQL(ERASE_ALONE).format(sql.Identifier(table), sql.SQL(which))
         counts[table] = conn.execute(statement, {**at, "ids": message_ids}).rowcount
@@ -268,6 +281,21 @@ def erase_budget(conn: Conn, contact: Contact) -> Counts:
         table: conn.execute(sql.SQL(ERASE_BUDGET).format(sql.Identifier(table)), at).rowcount
         for table in ("contact_days", "budgets", "budget_resets")
     }
+
+
+def erase_calls(conn: Conn, contact: Contact) -> int:
+    """Take their name from the calls of models that were made for them; returns how many. In the caller's
+    transaction."""
+    return conn.execute(
+        """
+        /* erasure.erase_calls */
+        UPDATE llm_calls
+        SET contact_id = NULL
+        WHERE company_id = %s
+          AND contact_id = %s
+        """,
+        (contact.company_id, contact.id),
+    ).rowcount
 
 
 DELETE_CONTACT = """
