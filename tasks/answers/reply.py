@@ -271,11 +271,15 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
 
 
 def _store(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
-    """Make the reply; an answer that does not become one is charged all the same."""
+    """Make the reply; an answer that does not become one is charged all the same. Where the database was lost, nobody
+    knows whether it was."""
     calls = (*answer.attempts, *answer.beside)
     try:
         stored = _make_reply(r, claim, case, answer)
-    except Cancelled:
+    except DatabaseUnavailable:
+        UNRECORDED.inc(by=len(calls))
+        raise
+    except Exception:
         _charge(r, claim, case.contact_id, calls)
         raise
     if not stored:
