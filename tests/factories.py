@@ -17,10 +17,11 @@ from pydantic import SecretStr
 from shared.embedded import Database as Server
 from shared.model import Me
 from shared.settings import Settings
-from shared.store.db.pool import Database
+from shared.store.db.pool import Conn, Database
 from shared.store.db.redis import connect
 from shared.store.inbound import journal
 from shared.store.inbound.journal import Reader
+from shared.store.tenants import api_keys
 from tasks.inbound.batch import Stored
 from tasks.inbound.drain import Drain
 from workers.sandbox.bots import Bot as Bot
@@ -76,6 +77,13 @@ def make_bot(admin_url: str, name: str | None = None, token: str | None = None) 
         admin_url, [ENCRYPTION_KEY], company=name or f"company {number}", slug=f"bot-{number}",
         token=token or f"{7000 + number}:AAtesttokentesttokentesttokentestt", username=f"bot{number}_bot",
     )  # fmt: skip
+
+
+def new_key(conn: Conn, company_id: int, *scopes: str, name: str = "program") -> str:
+    """Make a program's API key with these scopes; with all of them if none is named."""
+    key = api_keys.new_key()
+    api_keys.add(conn, company_id, name, key, scopes or api_keys.SCOPES, created_by=api_keys.OPERATOR)
+    return key
 
 
 def update(text: str | None, *, chat: int = 1, message_id: int | None = None, **more: Any) -> dict[str, Any]:

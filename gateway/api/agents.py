@@ -90,6 +90,8 @@ KEY = _Key("api-key", "A company's API key. Its scopes say what it may do.")
 Reader = Annotated[Agent, Security(KEY, scopes=["read"])]
 Writer = Annotated[Agent, Security(KEY, scopes=["write"])]
 Admin = Annotated[Agent, Security(KEY, scopes=["admin"])]
+Anyone = Annotated[Agent, Security(KEY)]
+"""Whatever the key's scopes are."""
 
 
 def no_such_conversation() -> Refused:

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from gateway.api import assistants
+from gateway.api import api_keys, assistants
 
-ROUTERS: tuple[APIRouter, ...] = (assistants.ROUTER,)
+ROUTERS: tuple[APIRouter, ...] = (assistants.ROUTER, api_keys.ROUTER)

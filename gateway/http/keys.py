@@ -60,7 +60,7 @@ class Keys:
             count(self._failures, address, "wrong API keys")
             found = await self._strange(key, hashed, address)
         if found is None:
-            raise Refused(401, "no company has this API key, or it was revoked or has expired")
+            raise no_longer()
         self._keep(hashed)
         if found.unnoted:
             self.uses.note(found.company_id, found.key_id)
@@ -88,6 +88,10 @@ class Keys:
         self._good.move_to_end(hashed)
         if len(self._good) > GOOD_MAX:
             self._good.popitem(last=False)
+
+
+def no_longer() -> Refused:
+    return Refused(401, "no company has this API key, or it was revoked or has expired")
 
 
 def _look_up(db: Database, key: str) -> api_keys.Holder | None:

@@ -12,18 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.api.agents import agent
 from gateway.http.resource import Resource
 from gateway.main import ROUTES
 from shared.embedded import Database
 from shared.store.db.pool import Conn
 from shared.store.tenants import api_keys
+from tests.api_description import description
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.test_api_keys import CONVERSATIONS, bearer, make, status
 from tests.integration.test_gateway_process import _gateway_process
 
 GUESSES = 10_000
-COMPANIES_ROUTES = ("/inbox", "/knowledge", "/assistants")
 
 
 @pytest.fixture
@@ -147,20 +148,28 @@ def test_looking_a_key_up_compares_hashes_only(conn: Conn, bot: Bot) -> None:
 
 
 def _operations() -> list[tuple[str, str, str]]:
-    """(method, path, the scope that it needs) of every operation of a company's API that has no router of its own."""
+    """(method, path, the scope that it needs) of every operation that wants an API key with a scope."""
     found = []
     for route in ROUTES:
-        if isinstance(route, Resource) and route.path.startswith(COMPANIES_ROUTES):
+        if isinstance(route, Resource):
             for method, operation in route.operations.items():
-                needed = operation.scope or ("read" if method in ("GET", "HEAD") else "write")
-                found.append((method, re.sub(r"\{\w+:id\}", "1", route.path), needed))
+                if operation.who is agent:
+                    needed = operation.scope or ("read" if method in ("GET", "HEAD") else "write")
+                    found.append((method, re.sub(r"\{\w+:id\}", "999", route.path), needed))
+    for path, operations in description()["paths"].items():
+        for method, operation in operations.items():
+            scopes = operation["security"][0].get("api-key", []) if operation.get("security") else []
+            found += [(method.upper(), re.sub(r"\{\w+\}", "999", path), needed) for needed in scopes]
     return found
 
 
 def test_no_operation_is_done_for_a_key_that_lacks_its_scope(gateway: RunningGateway, conn: Conn, bot: Bot) -> None:
     keys = {scope: make(conn, bot.company_id, scope, name=scope) for scope in api_keys.SCOPES}
+    operations = _operations()
+    assert {needed for _, _, needed in operations} >= {"read", "write", "admin"}
+
     wrong = []
-    for method, path, needed in _operations():
+    for method, path, needed in operations:
         for scope, key in keys.items():
             if scope != needed and status(gateway, key, method, path) != 403:
                 wrong.append((method, path, scope))

@@ -11,8 +11,7 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from tasks.tenants import onboarding
-from tests.factories import Bot, make_bot, settings_for
+from tests.factories import Bot, make_bot, new_key, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.visitor import Visitor, make_widget
 from tests.operations import operations
@@ -26,6 +25,7 @@ LISTINGS = {
     ("/knowledge/documents", "GET"): ("documents", 200, 4 * MB),
     ("/knowledge/imports", "GET"): ("imports", 200, 4 * MB),
     ("/api/v1/assistants", "GET"): ("assistants", 200, 1 * MB),
+    ("/api/v1/keys", "GET"): ("api_keys", 200, 1 * MB),
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
     ("/ops/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
     ("/ops/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
@@ -37,6 +37,7 @@ NO_LISTINGS = {
     ("/health/live", "GET"), ("/health/ready", "GET"), ("/health", "GET"), ("/metrics", "GET"),
     ("/inbox/conversations/{conversation:id}/filter", "GET"), ("/ops/balance", "GET"),
     ("/ops/dead-letters/{place:path}", "GET"),
+    ("/api/v1/keys/current", "GET"), ("/api/v1/keys/{key:id}", "GET"),
     ("/docs", "GET"), ("/docs/{name}", "GET"), ("/api/v1/openapi.json", "GET"),
     ("/media/{company:id}/{message:id}/{ordinal:id}", "GET"), ("/widget/{channel}/events", "GET"),
 }  # fmt: skip
@@ -63,6 +64,10 @@ ROWS = f"""
     INSERT INTO assistants (company_id, name, hours, texts)
     SELECT %(company)s, rpad(n || 'a', 100, 'x'), repeat({WORST}, 500),
         jsonb_build_object('welcome', jsonb_build_object('*', repeat('x', 4000))) FROM generate_series(1, 201) n;
+    INSERT INTO api_keys (company_id, name, prefix, key_hash, scopes, created_by, last_used_at)
+    SELECT %(company)s, rpad(n || 'ä', 100, '€'), 'sb_00000', sha256(n::text::bytea),
+        ARRAY['read', 'write', 'admin', 'models', 'end-user'], 'key 9223372036854775807', now()
+    FROM generate_series(1, 201) n;
     INSERT INTO collections (company_id, name) VALUES (%(company)s, repeat('c', 100));
     INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)
     SELECT %(company)s, (SELECT max(id) FROM collections WHERE company_id = %(company)s),
@@ -108,7 +113,7 @@ class Caller:
         of_widget = {"company": widget.company_id, "channel": widget.channel_id,
                      "visitor": self.visitor.open_session(**self.visitor.headers).json()["visitor"]}  # fmt: skip
         with psycopg.connect(database.admin_url, autocommit=True, cursor_factory=psycopg.ClientCursor) as conn:
-            self.key = onboarding.new_agent(conn, self.bot.company_id, "agent")
+            self.key = new_key(conn, self.bot.company_id)
             conn.execute(ROWS, of_bot)
             conn.execute(OF_THE_WIDGET, of_widget)
             [(self.conversation,)] = conn.execute(

@@ -11,8 +11,7 @@ import psycopg
 import pytest
 
 from shared.embedded import Database
-from tasks.tenants import onboarding
-from tests.factories import make_bot, settings_for
+from tests.factories import make_bot, new_key, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.visitor import Visitor, make_widget
 from tests.operations import operations
@@ -21,7 +20,7 @@ from tests.services import Services
 TOKEN = "the-operators-token"
 FILLED = {
     "{conversation:id}": "1", "{document:id}": "1", "{place:path}": "2026-01-01/s/1-0/0", "{company:id}": "1",
-    "{message:id}": "1", "{ordinal:id}": "0", "{assistant:id}": "1", "{name}": "start.js",
+    "{message:id}": "1", "{ordinal:id}": "0", "{assistant:id}": "1", "{key:id}": "999", "{name}": "start.js",
 }  # fmt: skip
 NEEDED = {"/knowledge/documents": {"name": "a.txt"}}
 
@@ -40,7 +39,7 @@ class Callers:
         self.gateway = gateway
         bot = make_bot(database.admin_url)
         with psycopg.connect(database.admin_url, autocommit=True) as conn:
-            self.key = onboarding.new_agent(conn, bot.company_id, "agent")
+            self.key = new_key(conn, bot.company_id)
         self.visitor = Visitor(gateway, make_widget(database.admin_url))
 
     def ask(

@@ -76,16 +76,19 @@ def list_(company: str | None, as_json: bool) -> None:
 
 @key.command("revoke")
 @place_argument("key list")
+@click.option("--with-made", is_flag=True, help="Also the keys that it made, and those that they made.")
 @as_json_option
-def revoke(place: CompanyItem, as_json: bool) -> None:
+def revoke(place: CompanyItem, with_made: bool, as_json: bool) -> None:
     """Revoke an API key: `key revoke acme/3`. No gateway takes it from the next request on."""
     with as_owner(settings.load()) as conn:
         company_id, key_id = located(conn, place)
-        if not api_keys.revoke(conn, company_id, key_id):
+        revoked = api_keys.revoke(conn, company_id, key_id, with_made=with_made)
+        if not revoked:
             if api_keys.one(conn, company_id, key_id) is not None:
                 raise NothingDone("key", f"API key {place} is revoked already")
             raise NotFound("key", f"there is no API key {place}: `key list` shows them")
-    print_result({"company_id": company_id, "id": key_id, "state": "revoked"}, f"{place}  revoked", as_json=as_json)
+    lines = [f"{place.company}/{one}  revoked" for one in revoked]
+    print_result({"company_id": company_id, "id": key_id, "revoked": revoked}, *lines, as_json=as_json)
 
 
 def _line(row: KeyLine) -> str:

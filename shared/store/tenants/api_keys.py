@@ -75,6 +75,10 @@ def scopes_of(names: Iterable[str]) -> list[str]:
     return [scope for scope in SCOPES if scope in wanted]
 
 
+class TooMany(ValueError):
+    """The company has as many keys as it may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who a key belongs to. agent_id: the person whose key it is, None: a program's. unnoted: its use was last written
@@ -137,7 +141,7 @@ def add(
     """Store a key; returns its id. agent_id: whose it is, if a person's.
 
     Raises NameTaken if a program's key that was not revoked has the name, ValueError for a bad name or scope, for an
-    agent that the company does not have, and beyond KEYS_MAX.
+    agent that the company does not have, TooMany beyond KEYS_MAX.
     """
     name = name_of(name)
     values = {
@@ -156,7 +160,7 @@ def add(
             f"the company has an API key named {name!r} already: choose another name, or revoke that one"
         ) from None
     if row is None:
-        raise ValueError(f"the company has {KEYS_MAX} working API keys already: revoke those that nobody uses")
+        raise TooMany(f"the company has {KEYS_MAX} working API keys already: revoke those that nobody uses")
     return int(str(row[0]))
 
 
@@ -190,11 +194,50 @@ REVOKE = """
       AND id = %s
       AND revoked_at IS NULL
 """
+MADE_BY = """
+    /* api_keys.made_by */
+    UPDATE api_keys
+    SET revoked_at = coalesce(revoked_at, now())
+    WHERE company_id = %(company)s
+      AND created_by = ANY(%(makers)s)
+      AND id <> ALL(%(seen)s)
+    RETURNING id, revoked_at = now()
+"""
 
 
-def revoke(conn: Conn, company_id: int, key_id: int) -> bool:
-    """Let a key work no longer. False: the company has no such key, or it was revoked before."""
-    return conn.execute(REVOKE, (company_id, key_id)).rowcount == 1
+def revoke(conn: Conn, company_id: int, key_id: int, *, with_made: bool = False) -> list[int]:
+    """Let a key work no longer; returns which keys were revoked, none where there is no such key or it was before.
+
+    with_made: also the keys that it made, and those that they made. Each is revoked before those that it made are
+    looked for, so that one that is just being made (`hold`) is found.
+    """
+    with conn.transaction():
+        revoked = [key_id] if conn.execute(REVOKE, (company_id, key_id)).rowcount == 1 else []
+        seen, makers = [key_id], [key_id] if with_made else []
+        while makers:
+            values = {"company": company_id, "makers": [f"key {maker}" for maker in makers], "seen": seen}
+            made = [(int(str(found)), bool(now)) for found, now in conn.execute(MADE_BY, values).fetchall()]
+            makers = [found for found, _ in made]
+            seen += makers
+            revoked += [found for found, now in made if now]
+    return revoked
+
+
+HOLD = """
+    /* api_keys.hold */
+    SELECT 1
+    FROM api_keys
+    WHERE company_id = %s
+      AND id = %s
+      AND revoked_at IS NULL
+      AND (expires_at IS NULL OR expires_at > now())
+    FOR SHARE
+"""
+
+
+def hold(conn: Conn, company_id: int, key_id: int) -> bool:
+    """Whether a key works; if so nobody revokes it before this transaction has ended."""
+    return conn.execute(HOLD, (company_id, key_id)).fetchone() is not None
 
 
 LIST = """
