@@ -409,9 +409,10 @@ class Answer:
 
     citations: 1-based numbers used in the text → the passage each stands for, in the order of use.
     fallback_steps: in the order in which they were tried, this one last. ms: time per stage in milliseconds.
-    embedding_model: the model whose vectors ranked the passages, None if only words were searched. beside: calls of
-    models that did not write it: embedding the question, ranking the passages. bot: None: it stays
-    as it is. opens: when the customer is told that a person replies, None where no time is told.
+    embedding_model: the model whose vectors ranked the passages, None if only words were searched. needed: the
+    relevance from which on a passage was taken. beside: calls of models that did not write it: embedding the question,
+    ranking the passages. bot: None: it stays as it is. opens: when the customer is told that a person replies, None
+    where no time is told.
     """
 
     text: str
@@ -423,6 +424,7 @@ class Answer:
     fallback_steps: tuple[Tried, ...] = ()
     ms: dict[str, int] = field(default_factory=dict)
     embedding_model: str | None = None
+    needed: float = 0.0
     beside: tuple[ModelAttempt, ...] = ()
     bot: BotMove | None = None
     opens: datetime | None = None

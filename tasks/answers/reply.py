@@ -166,8 +166,10 @@ def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Res
             case = _retrieve(r, claim, case)
         with _stream(r, case) as stream:
             answer = compose(r, lease, replace(case, stream=stream))
-            answer = replace(manners.returned(case, answer), embedding_model=case.embedding_model)
-            answer = replace(answer, beside=made_calls.taken(beside))
+            answer = replace(
+                manners.returned(case, answer), embedding_model=case.embedding_model,
+                needed=r.settings.answers.relevance_threshold, beside=made_calls.taken(beside),
+            )  # fmt: skip
             answer.ms.update(case.ms)
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)

@@ -41,7 +41,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Query:
     """A question. relevant: the ids of the passages that answer it; empty if that is not said. language: as the file
-    says, or as it was detected."""
+    says, or as it was detected. kind: the `type` that the file gives it."""
 
     id: str
     text: str
@@ -49,6 +49,7 @@ class Query:
     transcript: str | None
     relevant: tuple[str, ...] = ()
     language: str = "unknown"
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,22 @@ def read_corpus(path: Path) -> list[Row]:
 
 def read_queries(path: Path) -> list[Query]:
     """Read queries of one `{"id", "text", "history"?: [{"role", "text"}], "transcript_id"?, "relevant"?: [ids],
-    "lang"?}` per line; other fields are ignored. Raises Permanent naming the invalid line."""
+    "lang"?, "type"?}` per line; other fields are ignored. Raises Permanent naming the invalid line."""
     return [
         Query(
             _text(entry, "id"), _text(entry, "text"), history_of(entry), _optional(entry, "transcript_id"),
             tuple(map(str, entry.get("relevant") or ())),
             _optional(entry, "lang") or language.detect(_text(entry, "text")) or "unknown",
+            _optional(entry, "type") or "",
         )
         for entry in _entries(path, ("id", "text"))
     ]  # fmt: skip
+
+
+def unknown_ids(rows: Sequence[Row], queries: Sequence[Query]) -> list[str]:
+    """Return the ids that queries call relevant and no row has, each once."""
+    known = {row.id for row in rows}
+    return list(dict.fromkeys(one for query in queries for one in query.relevant if one not in known))
 
 
 def load(conn: Conn, name: str, rows: Sequence[Row], embedder: Embedder) -> Corpus:

@@ -39,6 +39,12 @@ class Asked:
     right: Collection[str]
     answerable: bool = True
 
+    def is_wrong(self, threshold: float) -> bool:
+        """Whether an answer would be given to what has none, or none of the right passages is given where there are."""
+        if not self.answerable:
+            return self.found.best >= threshold
+        return not self.found.gives(self.right, threshold) if self.right else self.found.best < threshold
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:

@@ -93,6 +93,7 @@ def test_the_command_tells_what_is_ranked_given_and_refused_by_language(
         [
             {"id": "1", "text": "When do the doors of your shops open?", "relevant": ["open"], "lang": "en"},
             {"id": "2", "text": "Wie lange kann ich Pakete zurückschicken?", "relevant": ["return"], "lang": "de"},
+            {"id": "4", "text": "Where are your shops?", "relevant": ["gone"], "lang": "en"},
         ],
     )
     nothing = write(tmp_path / "nothing.jsonl", [{"id": "3", "text": "Who wrote Hamlet?", "lang": "en"}])
@@ -100,17 +101,55 @@ def test_the_command_tells_what_is_ranked_given_and_refused_by_language(
 
     ended = run(
         "eval", "retrieval", "--corpus", corpus, "--queries", queries, "--unanswerable", nothing,
-        "--out", tmp_path / "out.jsonl", "--json",
+        "--out", tmp_path / "out.jsonl", "--show", "missed", "--json",
     )  # fmt: skip
 
     assert ended.code == 0, ended.err
     told = ended.json
-    assert (told["passages"], told["questions"], told["unanswerable"]) == (2, 2, 1)
+    assert (told["passages"], told["questions"], told["unanswerable"]) == (2, 3, 1)
     assert (told["embedding_model"], list(told["figures"])) == ("multilingual-e5-small", ["all", "de", "en"])
     english, german = told["figures"]["en"], told["figures"]["de"]
-    assert (english["ndcg_at_10"], english["right_given"], english["auc"]) == (1.0, 1.0, 1.0)
+    assert (english["ndcg_at_10"], english["right_given"], english["auc"]) == (0.5, 0.5, 1.0)
     assert (german["ndcg_at_10"], german["unanswerable"], german["auc"]) == (1.0, 0, None)
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [(line["query_id"], line["ranked"][0]) for line in lines] == [("1", "open"), ("2", "return")]
+    assert [(line["query_id"], line["ranked"][0]) for line in lines] == [
+        ("1", "open"), ("2", "return"), ("4", "open"),
+    ]  # fmt: skip
     assert all(len(line["relevance"]) == len(line["ranked"]) for line in lines)
+    assert told["unknown_relevant"] == ["gone"]
+    assert ended.err == "an id in `relevant` is not in the corpus: gone\n"
+    assert [(missed["id"], missed["relevant"]) for missed in told["missed"]] == [("4", ["gone"])]
     assert not list((tmp_path / "data").glob("eval-*"))
+
+
+def test_sets_are_measured_in_one_table_each_type_by_itself(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    shops, returns = tmp_path / "sets" / "shops", tmp_path / "sets" / "returns"
+    asked = [
+        {"id": "1", "text": "When do the doors open?", "relevant": ["open"], "type": "first"},
+        {"id": "2", "text": "And the doors?", "relevant": ["open"], "type": "follow-up"},
+    ]
+    for folder, queries in ((shops, asked), (returns, [{"id": "1", "text": "Parcels?", "relevant": ["return"]}] * 3)):
+        folder.mkdir(parents=True)
+        write(folder / "corpus.jsonl", CORPUS[:2])
+        write(folder / "queries.jsonl", queries)
+    write(shops / "queries_without_answer.jsonl", [{"id": "3", "text": "Who wrote Hamlet?"}])
+    run = command_line(monkeypatch, capsysbinary, {"DATA_DIR": str(tmp_path / "data")})
+
+    told = run("eval", "sets", tmp_path / "sets", "--at-most", 2, "--json").json["sets"]
+
+    counted = {
+        name: {kind: (each["questions"], each["unanswerable"]) for kind, each in of.items()}
+        for name, of in told.items()
+    }  # fmt: skip
+    assert counted == {
+        "returns": {"all": (2, 0)}, "shops": {"all": (2, 1), "first": (1, 0), "follow-up": (1, 0)},
+    }  # fmt: skip
+    assert told["shops"]["all"]["ndcg_at_10"] == 1.0
+
+    shown = run("eval", "sets", tmp_path / "sets", "shops")
+    assert [line.split()[0] for line in shown.lines] == ["set", "shops", "first", "follow-up"]
+
+    refused = run("eval", "sets", tmp_path / "sets", "parcels")
+    assert (refused.code, "parcels/corpus.jsonl" in refused.err) == (2, True)

@@ -56,9 +56,25 @@ def test_the_receipt_shows_the_whole_way_of_an_answer(run: Run, station: Station
     assert "full, reason model" in shown.out
     assert "0.000006   tokens 20 in, 5 out" in shown.out
     assert "model/small: ok" in shown.out
-    assert "cited  Opening hours" in shown.out
+    assert "cited    Opening hours" in shown.out
     assert QUESTION not in shown.out
     assert "nine" not in shown.out
+
+
+def test_passages_that_were_not_relevant_enough_are_told_and_so_is_that_no_model_was_asked(
+    run: Run, station: Station, bot: Bot
+) -> None:
+    station.r.router = None
+    station.receive(bot, "Who painted the portrait of Mona Lisa?")
+    station.answer()
+    [(turn,)] = station.rows("SELECT id FROM turns")
+
+    shown = run("receipt", turn)
+
+    assert "step      unknown, reason nothing_relevant" in shown.lines
+    assert "cost      none: no model was asked to write it" in shown.lines
+    assert "taken from a relevance of 0.05 on" in shown.out
+    assert "too low  Opening hours" in shown.lines[-1]
 
 
 def test_the_receipt_is_there_for_programs_too(run: Run, station: Station, bot: Bot, second: FakeModel) -> None:

@@ -79,7 +79,7 @@ TWICE = {
 OTHERWISE = {
     "again, and that is what is wanted": {
         "up", "demo", "drill", "worker", "job run", "backup run", "backup prove", "documents add-site",
-        "app rotate-secret", "app register", "keys rotate", "eval retrieval",
+        "app rotate-secret", "app register", "keys rotate", "eval retrieval", "eval sets",
     },
     "a deployment runs it whatever there is": {"migrate"},
     "a platform, an embedder or a stopped system is needed, and other tests have it": {

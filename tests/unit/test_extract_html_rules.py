@@ -176,6 +176,13 @@ def test_a_table_is_one_unless_it_only_puts_text_beside_text(table: str, text: s
     assert _text(table) == text
 
 
+def test_a_long_caption_is_a_paragraph_that_loses_nothing_and_stands_there_once() -> None:
+    said = "Rates " + "of the season " * 40 + "without tax"
+    rows = "<tr><th>a<th>b<tr><td colspan=2>x<tr><td>1<td>2<tr><td colspan=2>y<tr><td>3<td>4"
+    text = _text(f"<table><caption>{said}</caption>{rows}</table>")
+    assert text == f"{said}\n\nx\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\ny\n| a | b |\n| --- | --- |\n| 3 | 4 |"
+
+
 # ------------------------------------------------------------------ lines, controls, titles
 
 

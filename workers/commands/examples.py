@@ -115,6 +115,7 @@ dead-letters discard 2026-01-01/s/1-0/0 --reason spam
 dead-letters list
 dead-letters redrive 2026-01-01/s/1-0/0
 dead-letters show 2026-01-01/s/1-0/0 --content
+eval sets ../sets xquad-en xquad-de --at-most 100
 eval retrieval --corpus corpus.jsonl --queries queries.jsonl --out run.jsonl
 openapi
 parse telegram --me @acme_bot < webhook.json

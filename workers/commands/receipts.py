@@ -61,14 +61,20 @@ def _head(story: Story) -> list[str]:
         lines += [
             f"step      {story.receipt['step']}, reason {story.receipt['reason']}",
             f"fallback  {left or story.receipt['step']}",
-            f"cost      {money(story.receipt['cost_micros'])}   tokens {story.receipt['tokens_in']} in,"
-            f" {story.receipt['tokens_out']} out{_estimated(story.receipt['attempts'])}",
+            _cost(story.receipt),
         ]
         if story.receipt["bot"] is not None:
             lines.append(f"bot       {_BOT[story.receipt['bot']]}")
     if story.overtaken["calls"]:
         lines.append(f"overtaken {story.overtaken['calls']} calls, {money(story.overtaken['cost_micros'])}")
     return lines
+
+
+def _cost(receipt: dict[str, Any]) -> str:
+    if not receipt["attempts"] and receipt["cost_micros"] == 0:
+        return "cost      none: no model was asked to write it"
+    tokens = f"tokens {receipt['tokens_in']} in, {receipt['tokens_out']} out{_estimated(receipt['attempts'])}"
+    return f"cost      {money(receipt['cost_micros'])}   {tokens}"
 
 
 def _estimated(attempts: Sequence[dict[str, Any]]) -> str:
@@ -80,11 +86,15 @@ def _passages(story: Story) -> list[str]:
         return []
     cited = {citation["chunk"]: citation["n"] for citation in story.receipt["citations"]}
     model = story.receipt["embedding_model"]
-    lines = ["", f"passages, ranked {f'with {model}' if model else 'by words only'}"]
+    ranked = f"ranked {f'with {model}' if model else 'by words only'}"
+    needed = story.receipt["passages"][0].get("needed", 0.0)  # answers of before do not say
+    taken = f", taken from a relevance of {needed:g} on" if needed else ""
+    lines = ["", f"passages, {ranked}{taken}"]
     for number, passage in enumerate(story.receipt["passages"], 1):
-        mark = "cited" if passage["chunk"] in cited else ""
+        too_low = passage["relevance"] < needed
+        mark = "cited" if passage["chunk"] in cited else "too low" if too_low else ""
         lines.append(
-            f"  [{number}] score {passage['score']:8.3f}  relevance {passage['relevance']:.2f}  {mark:<5}  "
+            f"  [{number}] score {passage['score']:8.3f}  relevance {passage['relevance']:.2f}  {mark:<7}  "
             f"{passage['title']}"
         )
     return lines

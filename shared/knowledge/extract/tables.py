@@ -11,6 +11,7 @@ COLUMNS_MAX = 1_000
 CELLS_MAX = 1_000_000
 """Of a document's tables, the cells that merged ones cover included."""
 CAPTION_CHARS = 300
+"""A longer text above a table is a paragraph of its own: it would stand above each part of the table again."""
 _DIGIT = re.compile(r"\d")
 
 Rows = list[list[str]]
@@ -92,7 +93,8 @@ class Grid:
             captions.append(rows.pop(0)[0])
             del flagged[0], merged[0]
         header, body = _header(rows, flagged, merged)
-        return list(_parts(captions, header, rows[body:], merged[body:]))
+        lead = [" – ".join(captions)] if sum(map(len, captions)) > CAPTION_CHARS else []
+        return [*lead, *_parts([] if lead else captions, header, rows[body:], merged[body:])]
 
 
 def _is_banner(row: Sequence[str], merged: bool) -> bool:
@@ -138,7 +140,7 @@ def _parts(captions: list[str], header: list[str], rows: Rows, merged: Sequence[
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], captions: Sequence[str] = ()) -> str:
     """A table as Markdown has it, what it is called on the line above it."""
     width = max(len(header), 1)
-    lines = [" – ".join(captions)[:CAPTION_CHARS]] if captions else []
+    lines = [" – ".join(captions)] if captions else []
     lines += [_line(header), "|" + " --- |" * width]
     return joined((*lines, *(_line(row) for row in rows)), "\n")
 

@@ -23,6 +23,7 @@ def columns(answer: Answer) -> dict[str, object]:
             "title": p.title,
             "score": round(p.score, 4),
             "relevance": round(p.relevance, 4),
+            "needed": answer.needed,
             "bm25": None if p.bm25 is None else round(p.bm25, 4),
             "cosine": None if p.cosine is None else round(p.cosine, 4),
             "evidence": p.evidence,
