@@ -33,7 +33,7 @@ from shared.knowledge.identifiers import (
     shortened,
     version_of,
 )
-from shared.knowledge.told_numbers import article_before, behind_of, gives_case, is_amount, is_of_case
+from shared.knowledge.told_numbers import article_before, behind_of, gives_case, is_amount, is_of_case, is_spoken
 from shared.triage import own_case
 
 READINGS_MAX = 40
@@ -300,7 +300,7 @@ def _loose(text: str, all_pieces: Sequence[Piece], place: int, *, said_little: b
                 )
                 continue
             of_case = is_of_case(all_pieces, first + 1) or (own and gives_case(all_pieces, first))
-            sought = _looks_sought(run) and not of_case
+            sought = _looks_sought(run) and not (of_case or is_spoken(text, run))
             found.append(
                 Reading(_from(text, all_pieces, first, last), first, last, keys, EXACT, sought, CODE if sought else "")
             )

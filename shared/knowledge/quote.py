@@ -101,7 +101,8 @@ def _words(text: str) -> set[str]:
 def _best(passage: Passage, wanted: _Wanted, chars: int) -> str:
     """The statements that share most with the question, in their own order; cut with … if one is too long. Of a table's
     rows only those that share most: a row that shares less is about something else. Where no row shares more than the
-    others (the question is in another language), all of them if there is room."""
+    others (the question is in another language), all of them if there is room. Where nothing shares a word, the
+    passage's beginning, as far as there is room, with … if it goes on."""
     titles = {passage.title, *passage.title.split(" > ")}
     statements = [one for one in _statements(passage.text) if not (one.heads or one.text in titles)]
     if not statements:
@@ -109,6 +110,8 @@ def _best(passage: Passage, wanted: _Wanted, chars: int) -> str:
     counts = [wanted.count(statement.text) for statement in statements]
     order = sorted(range(len(statements)), key=lambda i: (-counts[i], i))
     chosen = _undecided(statements, counts, chars)
+    if not chosen and not counts[order[0]] and (begun := _beginning(statements, wanted, chars - len(" …"))):
+        return _joined(statements, begun, chars) + (" …" if len(begun) < len(statements) else "")
     for i in [] if chosen else order[:STATEMENTS_MAX]:
         statement = statements[i]
         if chosen and (not counts[i] or _shares_less(statement, counts[i], counts[order[0]])):
@@ -122,6 +125,17 @@ def _best(passage: Passage, wanted: _Wanted, chars: int) -> str:
         cut = statements[order[0]].text[: max(chars - 1, 0)]
         return (cut.rsplit(" ", 1)[0] if " " in cut else cut) + "…"
     return _joined(statements, chosen, chars)
+
+
+def _beginning(statements: Sequence[_Statement], wanted: _Wanted, chars: int) -> dict[int, str]:
+    """The first statements, as many as fit; empty where the first is too long."""
+    chosen: dict[int, str] = {}
+    for i, statement in enumerate(statements):
+        more = {**chosen, i: _written(statement, wanted, chars - len(_lead(statement, chars)))}
+        if len(_joined(statements, more, chars)) > chars:
+            break
+        chosen = more
+    return chosen
 
 
 def _undecided(statements: Sequence[_Statement], counts: Sequence[int], chars: int) -> dict[int, str]:

@@ -75,11 +75,13 @@ class Weights:
 class Scale:
     """An embedding model's weights. own, foreign: for passages in the question's language, and in another one, whose
     words cannot be missed. unrelated: its cosine of unrelated texts by language of the texts; "": of all others;
-    "foreign": of a question in another language. Empty: the model's baseline."""
+    "foreign": of a question in another language. Empty: the model's baseline. reach: how far texts in a language stand
+    out for a question in another one, beside texts in other languages (1)."""
 
     own: Weights
     foreign: Weights
     unrelated: Mapping[str, float] = field(default_factory=dict)
+    reach: Mapping[str, float] = field(default_factory=dict)
 
 
 class Judgement(NamedTuple):
@@ -89,10 +91,18 @@ class Judgement(NamedTuple):
     probability: float
     evidence: dict[str, tuple[float, float]]
 
+    @property
+    def log_odds(self) -> float:
+        return _log_odds(self.probability)
+
     def overruled(self, by: str, probability: float) -> Judgement:
         """Return a judgement of another probability, with what the reason adds to the log-odds as its evidence."""
-        adds = _log_odds(probability) - _log_odds(self.probability)
+        adds = _log_odds(probability) - self.log_odds
         return Judgement(probability, {**self.evidence, by: (1.0, round(adds, 4))})
+
+    def moved(self, by: str, adds: float) -> Judgement:
+        """Return a judgement to which a reason adds so many log-odds."""
+        return Judgement(_probability(self.log_odds + adds), {**self.evidence, by: (1.0, round(adds, 4))})
 
 
 E5_UNRELATED = {
@@ -101,8 +111,9 @@ E5_UNRELATED = {
 }  # fmt: skip
 E5 = Scale(
     own=Weights(3.27, 11.41, 12.09, -3.51, 0.53, 2.42, 0.0, 0.96),
-    foreign=Weights(-6.6, 21.72, 12.59, 0.0, 0.0, 0.0, 0.0, 0.0),
+    foreign=Weights(-7.11, 23.74, 9.53, 0.0, 0.0, 0.0, 0.0, 0.0),
     unrelated=E5_UNRELATED,
+    reach={"simple": 0.83, "arabic": 0.92},
 )
 OF_MODEL: Mapping[str, Scale] = {"multilingual-e5-small": E5}
 OTHER_MODEL = Scale(E5.own, E5.foreign)
@@ -150,10 +161,11 @@ def features(found: Hits, candidates: Sequence[Candidate], asked: Asked) -> dict
             usual = _unrelated(scale, hit.language, asked.baseline, foreign=foreign)
             sample = _without(found.background.get(hit.language), cosine, texts)
             mean, deviation = _moved(sample, Background(usual, DEVIATION * wide, SAMPLE_SURE))
-            excess = (cosine - mean - deviation * chance) / wide
+            excess = cosine - mean - deviation * chance
             if foreign:
                 usual, _ = _moved(sample, Background(usual, deviation, FOREIGN_SURE))
-            of_chunk = Features((cosine - usual) / wide, excess, size, share, words, unknown, phrases)
+                wide *= scale.reach.get(hit.language, 1.0)
+            of_chunk = Features((cosine - usual) / wide, excess / wide, size, share, words, unknown, phrases)
         told[candidate.chunk_id] = (of_chunk, scale.foreign if foreign else scale.own)
     return told
 
@@ -190,7 +202,11 @@ def combined(features: Features, weights: Weights) -> Judgement:
         log_odds += adds
         if adds:
             evidence[name] = (round(value, 4), round(adds, 4))
-    return Judgement(1 / (1 + math.exp(-max(-LOG_ODDS_MAX, min(LOG_ODDS_MAX, log_odds)))), evidence)
+    return Judgement(_probability(log_odds), evidence)
+
+
+def _probability(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-max(-LOG_ODDS_MAX, min(LOG_ODDS_MAX, log_odds))))
 
 
 def _log_odds(probability: float) -> float:

@@ -18,7 +18,7 @@ from shared.knowledge.identifiers import keys_of
 from shared.knowledge.language import READ_CHARS, detect
 from shared.knowledge.relevance import Judgement
 from shared.knowledge.remembered import Parts, Results, Scored
-from shared.knowledge.views import ANSWERS, NOT_RELEVANT, View, may_hang, with_before
+from shared.knowledge.views import LIGHT_MAX, NOT_RELEVANT, View, in_light, is_answered, may_hang, ranked, with_before
 from shared.knowledge.words import Candidate, weighed
 from shared.model import Passage
 from shared.store.db.pool import Conn
@@ -183,7 +183,8 @@ def _find(
     where: Filter | None,
 ) -> list[Scored]:  # fmt: skip
     """Search for a question alone, and if something was said before, in its light: that ranks. A passage is relevant
-    that answers the question alone, or, if it cannot stand alone, with the questions that it hangs on."""
+    that answers the question alone, or, if it cannot stand alone, with the questions that it hangs on. Where nothing
+    does surely, what was said before lifts it."""
     said = [part for part in before if part.words > 0]
     pair = together(question, before)
     carries = pair is not None and follow_up.carries_identifiers(question, pair)
@@ -207,8 +208,9 @@ def _find(
     if leaning is not None:
         views.append(leaning)
         chosen = list(dict.fromkeys((*chosen, *leaning.best(limit))))
-    judged = alone.judge(chosen, model, baseline)
+    judged = by_itself = alone.judge(chosen, model, baseline)
     stands = follow_up.Stands.ALONE if pair is None else follow_up.stands(question)
+    hangs = False
     if pair is not None and (carries or stands is follow_up.Stands.NOT or may_hang(alone, judged)):
         paired = look(pair, None if meaning is None else meaning.together)
         views.append(paired)
@@ -216,13 +218,12 @@ def _find(
         judged = with_before(
             alone.judge(chosen, model, baseline), paired.judge(chosen, model, baseline), carries=carries
         )
+        hangs = True
     if leaning is not None:
-        lowest = min(leaning.scores.values(), default=0.0)
-        lift = 0.0 if stands is follow_up.Stands.NOT else ANSWERS
-        scores = {
-            one: leaning.scores.get(one, lowest) + lift * (judged[one].probability if one in judged else 0.0)
-            for view in views for one in view.scores
-        }  # fmt: skip
+        says_nothing = carries or stands is follow_up.Stands.NOT
+        scores = ranked(views, alone, leaning, {} if says_nothing else by_itself)
+        if not (carries or is_answered(judged)):
+            judged = in_light(judged, leaning.judge(chosen, model, baseline), math.inf if hangs else LIGHT_MAX)
     held = {one: keys for view in views for one, keys in view.hits.held.items()}
     identified = asked_identifiers.resolve(exact, held, complete=alone.hits.complete)
     scores = rank.with_identifiers(scores, identified)

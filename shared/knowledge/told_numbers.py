@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.knowledge.identifier_words import ARTICLES, CASES, SMALL, UNITS
-from shared.knowledge.identifiers import Piece
+from shared.knowledge.identifiers import Piece, is_small
+from shared.knowledge.language import asked_in
 from shared.triage.own_case_words import CONNECTORS
 
 _VERBS_BEFORE = frozenset(("to", "i", "we", "you", "can", "could", "please", "and", "would"))
@@ -65,3 +66,11 @@ def gives_case(all_pieces: Sequence[Piece], place: int) -> bool:
         if all_pieces[back - 1].text.lower() not in _GIVING:
             return False
     return False
+
+
+def is_spoken(text: str, run: Sequence[Piece]) -> bool:
+    """Whether it is a word of the question's own language in capitals and a plain number: "we arrive AT 1200". In
+    another language it is a code: "is the ET 5004 in stock?"."""
+    if len(run) != 2 or not (is_small(run[0].text.lower()) and run[1].is_integer):
+        return False
+    return run[0].text.lower() in asked_in(text).function_words("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -10,10 +11,15 @@ from shared.knowledge.relevance import Judgement
 from shared.knowledge.words import Candidate
 from shared.store.knowledge.passages import Hits
 
-ANSWERS = 0.2
-"""What it counts beside a score in the light of the conversation that a passage answers the question alone."""
+OWN_SCORE, ANSWERS = 0.3, 0.05
+"""The surer a question is answered alone, the more its own scores count beside those in the light of the conversation,
+up to the first part; the second is added for a passage that answers it alone. Both times its probability."""
 SURE = 0.5
 """A question that a passage answers with this probability needs no earlier one."""
+LIGHT = 1.25
+"""In the light of a conversation all that is near to its subject is nearer: so many log-odds of it say nothing."""
+LIGHT_MAX = 2.0
+"""By so many log-odds at most the conversation lifts a passage for a question that can stand alone."""
 NOT_RELEVANT = Judgement(0.0, {})
 
 
@@ -34,12 +40,42 @@ class View:
         return relevance.judge(self.hits, judged, relevance.Asked(self.text, model, baseline))
 
 
+def ranked(views: Collection[View], alone: View, leaning: View, judged: Mapping[int, Judgement]) -> dict[int, float]:
+    """Score all that the views found in the light of the conversation. judged: what passages are worth to the question
+    alone, empty for one that says nothing alone."""
+    lowest, own_lowest = min(leaning.scores.values(), default=0.0), min(alone.scores.values(), default=0.0)
+    own = OWN_SCORE * max((judgement.probability for judgement in judged.values()), default=0.0)
+    return {
+        one: (1 - own) * leaning.scores.get(one, lowest) + own * alone.scores.get(one, own_lowest)
+        + ANSWERS * judged.get(one, NOT_RELEVANT).probability
+        for view in views for one in view.scores
+    }  # fmt: skip
+
+
 def may_hang(alone: View, judged: Mapping[int, Judgement]) -> bool:
     """Whether a question with a single word of its own may be about what was said before: nothing answers it alone, and
     the company's texts have its word."""
-    if any(judgement.probability >= SURE for judgement in judged.values()):
-        return False
-    return relevance.knows_a_word(alone.hits, alone.text)
+    return not is_answered(judged) and relevance.knows_a_word(alone.hits, alone.text)
+
+
+def is_answered(judged: Mapping[int, Judgement]) -> bool:
+    return any(judgement.probability >= SURE for judgement in judged.values())
+
+
+def in_light(
+    judged: Mapping[int, Judgement], leaning: Mapping[int, Judgement], most: float = math.inf
+) -> dict[int, Judgement]:
+    """Lift what passages are worth by what they are worth in the light of the conversation, by so many log-odds at
+    most."""
+    lifted = dict(judged)
+    for one, judgement in leaning.items():
+        base = judged.get(one, NOT_RELEVANT)
+        lift = judgement.log_odds - LIGHT - base.log_odds
+        if lift > most:
+            lifted[one] = base.moved("said_before", most)
+        elif lift > 0:
+            lifted[one] = judgement.moved("said_before", -LIGHT)
+    return lifted
 
 
 def with_before(

@@ -175,6 +175,9 @@ def test_a_code_that_no_chunk_has_is_missing_and_other_codes_are_no_answer(
         "in den 90ern",
         "10 bis 12 Uhr",
         "12345 Berlin",
+        "We arrive AT 1200",
+        "I will be there BY 1800 today",
+        "Wir kommen UM 1500 an",
     ],
 )
 def test_ordinary_figures_and_the_askers_own_numbers_are_never_missing(question: str) -> None:

@@ -108,3 +108,14 @@ def test_a_caption_stands_once_before_several_rows_and_is_no_sentence_beside_the
 def test_a_long_table_of_which_no_row_is_meant_is_quoted_within_the_limit() -> None:
     rows = "\n".join(f"| thing {n} | {n} |" for n in range(100))
     assert len(quote([passage(f"| Name | Price |\n|---|---|\n{rows}")], "Wieviel?", "")) < QUOTE_MAX_CHARS
+
+
+def test_where_nothing_shares_a_word_the_beginning_is_quoted_and_says_that_it_goes_on() -> None:
+    text = " ".join(f"The {name} floor holds many old things." for name in ("first", "second", "third", "fourth"))
+    assert quote([passage(text)], "Was kann man dort sehen?", "") == f"\n“{text}” [1]"
+
+    long = " ".join(f"Room {n} shows what was made in the city long ago." for n in range(40))
+    said = quote([passage(long)], "Was kann man dort sehen?", "")
+    assert said.startswith("\n“Room 0 shows what was made in the city long ago. Room 1 shows")
+    assert said.endswith("long ago. …” [1]")
+    assert 500 < len(said) <= QUOTE_MAX_CHARS

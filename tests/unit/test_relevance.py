@@ -87,6 +87,16 @@ def test_a_question_in_another_language_has_a_scale_of_its_own() -> None:
     assert weights is E5.foreign
 
 
+@pytest.mark.parametrize(("language", "told"), [("simple", True), ("arabic", True), ("russian", False)])
+def test_texts_that_stand_out_less_for_another_language_are_judged_by_as_much_less(language: str, told: bool) -> None:
+    hits = found("how long", {}, language=language, cosine=0.85)
+    asked = Asked("how long is it", "multilingual-e5-small", 0.75)
+
+    [(features_, _)] = features(hits, weighed(hits), asked).values()
+
+    assert (features_.nearness > (0.85 - relevance.E5_UNRELATED["foreign"]) / 0.25 + 0.01) == told
+
+
 def test_a_chunk_without_a_vector_is_judged_by_its_words() -> None:
     near, words = found("refund", {"refund": "1"}, cosine=0.9), found("refund", {"refund": "1"})
 
