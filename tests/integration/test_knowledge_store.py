@@ -347,6 +347,7 @@ def test_the_rarest_words_choose_the_candidates(
     assert chosen == (any_of, all_of, " | ".join(["'a'", "'b'", "'c'"][: len(counts)]))
 
 
+@pytest.mark.timeout(600)  # embeds a set: longer beside other work
 @pytest.mark.skipif(not EVALUATION.is_dir(), reason="the evaluation sets are not part of the project")
 @pytest.mark.parametrize(("name", "at_least"), [("doc2dial", 0.62), ("mtrag", 0.87)])
 def test_first_questions_find_their_passages(conn: Conn, acme: int, name: str, at_least: float) -> None:
