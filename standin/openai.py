@@ -1,12 +1,18 @@
-"""The OpenAI API: chat completions (streamed or whole), embeddings, models, with its error bodies."""
+"""The OpenAI API: chat completions (streamed or whole), embeddings, transcriptions, models, with its error bodies; and
+reranking as Cohere's API has it."""
 
 from __future__ import annotations
 
 import base64
+import io
 import re
 import struct
 import time
+import wave
 from collections.abc import Callable
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import HTTP
 from functools import partial
 from typing import Any, NoReturn
 
@@ -45,10 +51,14 @@ async def handle(world: World, exchange: Exchange) -> None:
     """One call below `/v1`."""
     request = exchange.request
     method, perform = ENDPOINTS.get((request.method, request.path), (request.path, _no_endpoint))
-    try:
-        body = orjson.loads(request.body) if request.body else {}
-    except orjson.JSONDecodeError:
-        body = None
+    body: Any
+    if perform is _transcribe:
+        body = _form_of(exchange)
+    else:
+        try:
+            body = orjson.loads(request.body) if request.body else {}
+        except orjson.JSONDecodeError:
+            body = None
     attempt = world.attempts.append(target="openai", method=method, key=_bearer(exchange), outcome="open")
     if isinstance(body, dict):
         attempt |= {"model": body.get("model"), "messages": body.get("messages"), "stream": bool(body.get("stream"))}
@@ -252,9 +262,43 @@ def _rerank(world: World, attempt: Record, body: Body, fault: Fault | None) -> R
     return Reply(200, orjson.dumps({"model": body.get("model"), "results": rows}), latency=latency)
 
 
+def _transcribe(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:
+    """Says how long the sound is, and what was scripted for it."""
+    model, sound = _model(body), body.get("file")
+    if not isinstance(sound, bytes) or not sound:
+        raise Refused(400, "file should be a sound", param="file")
+    try:
+        with wave.open(io.BytesIO(sound)) as opened:
+            seconds = opened.getnframes() / opened.getframerate()
+    except (wave.Error, EOFError, ZeroDivisionError):
+        raise Refused(400, "Invalid file format. Supported formats: ['wav']", param="file") from None
+    text = world.next_script(model) or ""
+    attempt["text"] = text
+    world.effects.append(target="openai", kind="transcription", model=model, key=attempt["key"], text=text)
+    answer = {"text": text, "duration": seconds}
+    return Reply(200, orjson.dumps(answer), latency=world.latency("openai", model))
+
+
+def _form_of(exchange: Exchange) -> Body | None:
+    """The fields of a multipart form: texts, and the bytes of files. None for anything else."""
+    kind = exchange.request.headers.get("content-type", "")
+    if not kind.startswith("multipart/form-data"):
+        return None
+    head = b"content-type: " + kind.encode() + b"\r\n\r\n"
+    message: EmailMessage = message_from_bytes(head + exchange.request.body, policy=HTTP)
+    fields: Body = {}
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            fields[name] = content if part.get_filename() else content.decode("utf-8", "replace")
+    return fields
+
+
 ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[World, Record, Body, Fault | None], Reply]]] = {
     ("POST", "/v1/chat/completions"): ("chat.completions", _complete),
     ("POST", "/v1/embeddings"): ("embeddings", _embeddings),
     ("POST", "/v1/rerank"): ("rerank", _rerank),
     ("GET", "/v1/models"): ("models", _models),
+    ("POST", "/v1/audio/transcriptions"): ("audio.transcriptions", _transcribe),
 }

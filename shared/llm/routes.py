@@ -23,7 +23,7 @@ from shared.cache.two_level import TwoLevel
 from shared.clock import Clock, SystemClock
 from shared.errors import SettingsError
 from shared.llm import deadlines
-from shared.llm.call import KIND_OF, ModelCall
+from shared.llm.call import ModelCall, why_barred
 from shared.llm.provider import Provider
 from shared.llm.rerank import Reranker, Rerankers
 from shared.llm.router import Router, Step
@@ -35,7 +35,7 @@ from shared.settings import Settings
 from shared.store.db.pool import Database
 from shared.store.db.vault import Vault
 from shared.store.models import routes as store
-from shared.store.models.providers import TOPIC, Kind, topic
+from shared.store.models.providers import TOPIC, topic
 from shared.store.models.routes import RouteStep
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,6 @@ class NamedStep:
         return self.provider if self.owner_id is None else f"{self.owner_id}.{self.provider}"
 
 
-KINDS: Mapping[str, Kind] = {str(purpose): kind for purpose, kind in KIND_OF.items()}
 _Routes = Mapping[str, tuple[NamedStep, ...]]
 
 
@@ -299,15 +298,9 @@ def _written(steps: Sequence[RouteStep]) -> dict[str, list[list[Any]]]:
         sealed = None if step.sealed is None else base64.b64encode(step.sealed).decode()
         found.setdefault(step.purpose, []).append([
             step.provider_id, step.provider, step.owner_id, step.base_url, sealed, step.paid, step.model,
-            step.max_tokens, _why_barred(step),
+            step.max_tokens, why_barred(step),
         ])  # fmt: skip
     return found
-
-
-def _why_barred(step: RouteStep) -> str | None:
-    if step.state != "active":
-        return "disabled"
-    return None if step.kind is not None and step.kind == KINDS.get(step.purpose) else "not_listed"
 
 
 def _routes_of(stored: Mapping[str, Sequence[Sequence[Any]]]) -> _Routes:

@@ -102,7 +102,9 @@ async def check_reachable(config: Settings, company_id: int | None, base_url: st
     try:
         await egress.check(base_url, "model")
     except EgressRefused as e:
-        raise Permanent("base_url", f"a company's provider cannot be there: {e}; see EGRESS_ALLOW") from None
+        raise Permanent(
+            "base_url", f"a company's provider cannot be there: {e} (EGRESS_ALLOW opens model:host:port)"
+        ) from None
     except Transient:
         pass  # no address, or no answer of the resolver
     finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from shared.errors import NothingDone, Permanent
-from shared.llm.call import KIND_OF
+from shared.llm.call import KIND_OF, why_barred
 from shared.model import Purpose
 from shared.settings import Settings
 from shared.store.db.pool import Conn
@@ -19,7 +19,6 @@ Origin = Literal["company", "installation", "environment", "none"]
 TOKENS_MAX = 200_000
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 ROUTABLE: tuple[Purpose, ...] = tuple(purpose for purpose in PURPOSES if purpose != "embedding")
-KIND_OF_ANY: dict[str, Kind] = {str(purpose): kind for purpose, kind in KIND_OF.items()}
 NO_EMBEDDING = (
     "embedding has no route: vectors of two models are never compared, so the model is changed by `embedding-models"
     " create` and `embedding-models switch`"
@@ -149,9 +148,5 @@ def _of_environment(config: Settings, kind: Kind) -> list[tuple[str, str]]:
 
 
 def _shown(step: RouteStep) -> StepShown:
-    barred = "disabled" if step.state != "active" else None
-    if barred is None and (step.kind is None or step.kind != KIND_OF_ANY.get(step.purpose)):
-        barred = "not_listed"
-    return StepShown(
-        step.provider, step.model, step.max_tokens, "installation" if step.owner_id is None else "company", barred
-    )
+    owned: Origin = "installation" if step.owner_id is None else "company"
+    return StepShown(step.provider, step.model, step.max_tokens, owned, why_barred(step))

@@ -312,6 +312,30 @@ def test_credentials_that_no_key_opens_are_a_fail_and_older_keys_a_warning(
     assert _level(run("doctor", "--json"), "credentials") == "ok"
 
 
+def test_each_model_of_a_stored_route_is_tried_and_what_bars_one_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, station: Station
+) -> None:
+    with StandinProcess() as standin:
+        standin.client.register_key("a-key")
+        url = standin.client.openai_url
+        given = {"given": b"a-key"}
+        run("model-provider", "add", "house", url, "--model", "one", "--model", "two", "--key-file", "-", **given)
+        run("model-provider", "add", "other", url, "--model", "one", "--key-file", "-", "--paid", **given)
+        run("model-route", "set", "answer", "house/one", "house/two", "other/one")
+        standin.client.fault("openai", "status", status=401, model="two")
+
+        found = [one for one in run("doctor", "--json").json if one["check"] == "model routes"]
+        run("model-provider", "change", "house", "--disable")
+        later = [one for one in run("doctor", "--json").json if one["check"] == "model routes"]
+
+    assert [(one["level"], one["found"].partition(" in ")[0]) for one in found] == [
+        ("FAIL", "other/one may cost money and has no price: it is not asked"),
+        ("ok", "house, one answers"), ("FAIL", "house, two: the API refuses the key"), ("ok", "other, one answers"),
+    ]  # fmt: skip
+    told = "the installation's route for answer: house/one is passed over: its provider is disabled"
+    assert ("warn", told) in [(one["level"], one["found"]) for one in later]
+
+
 def test_each_model_answers_a_real_call(run: Run, monkeypatch: pytest.MonkeyPatch, station: Station) -> None:
     with StandinProcess() as standin:
         standin.client.register_key("a-key")

@@ -60,6 +60,11 @@ TWICE = {
     "archive terms": "archive terms --company shoe-shop --after-days 90",
     "archive delete": "archive delete --older-than 730 --yes",
     "outbound unknown-outcomes settle": "outbound unknown-outcomes settle shoe-shop/1 --sent",
+    "model-provider add": "model-provider add house http://127.0.0.1:9/v1 --model large --no-key",
+    "model-provider change": "model-provider change house --add-model small",
+    "model-route set": "model-route set answer house/large",
+    "model-route reset": "model-route reset answer",
+    "model-provider remove": "model-provider remove house",
     "price set": "price set gpt 0.15 0.60",
     "price set --company": "price set gpt 0.15 0.60 --company shoe-shop",
     "price unset": "price unset gpt",
@@ -79,7 +84,7 @@ TWICE = {
 OTHERWISE = {
     "again, and that is what is wanted": {
         "up", "demo", "drill", "worker", "job run", "backup run", "backup prove", "documents add-site",
-        "app rotate-secret", "app register", "keys rotate", "eval retrieval", "eval sets",
+        "app rotate-secret", "app register", "keys rotate", "eval retrieval", "eval sets", "model-provider test",
     },
     "a deployment runs it whatever there is": {"migrate"},
     "a platform, an embedder or a stopped system is needed, and other tests have it": {
@@ -87,6 +92,7 @@ OTHERWISE = {
     },
     "shows the receipt of the first time": {"contact erase"},
     "only shows, or writes a file": {
+        "model-provider list", "model-route show",
         "company list", "company show", "assistant list", "assistant show", "assistant texts",
         "agent list", "key list", "app list", "app show", "channel list", "channel show",
         "channel health", "channel kinds", "documents list", "documents progress", "documents search",

@@ -99,6 +99,8 @@ COMMANDS = {
     "outbound": Lazy("workers.commands.ops:outbound_group", "List and settle sends whose outcome is unknown."),
     "turns": Lazy("workers.commands.receipts:turns_group", "List turns: what was asked and what became of it."),
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn was made, station by station."),
+    "model-provider": Lazy("workers.commands.models:provider", "Who runs models: address, key, models; try one."),
+    "model-route": Lazy("workers.commands.models:route", "Which models are asked for what, by company."),
     "price": Lazy("workers.commands.prices:price", "What models cost."),
     "budget": Lazy("workers.commands.budgets:budget", "What models may cost a company and its contacts."),
     "dead-letters": Lazy(

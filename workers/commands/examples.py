@@ -104,6 +104,14 @@ outbound unknown-outcomes list
 outbound unknown-outcomes settle acme/7 --sent
 turns list --company acme
 receipt 41
+model-provider add openai https://api.openai.com/v1 --model gpt-4o-mini --key-file openai.key
+model-provider change openai --add-model gpt-4o
+model-provider list
+model-provider remove openai --company acme
+model-provider test openai
+model-route reset answer --company acme
+model-route set answer openai/gpt-4o@800 openai/gpt-4o-mini --company acme
+model-route show --company acme
 price list
 price set gpt-4o-mini 0.15 0.60
 price unset gpt-4o-mini

@@ -9,6 +9,7 @@ import click
 from shared import settings
 from shared.store.db.vault import Vault
 from tasks.tenants import rotation
+from workers.commands.models import tell
 from workers.commands.printing import as_json_option, print_json
 from workers.commands.setup import as_owner
 
@@ -31,6 +32,8 @@ def rotate(batch: int, dry_run: bool, as_json: bool) -> None:
     config = settings.load()
     with as_owner(config) as conn:
         done = rotation.reseal_all(conn, Vault(config.system.fernet_keys), batch=batch, dry_run=dry_run)
+    if done.changed and not dry_run:
+        tell(config, None)  # what is cached is sealed by the old key
     left = done.moved + len(done.sealed_shut) + (done.changed if dry_run else 0)
     if as_json:
         print_json({**asdict(done), "dry_run": dry_run})

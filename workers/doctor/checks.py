@@ -9,7 +9,7 @@ import redis
 
 from shared.settings import Settings
 from shared.store.db.pool import describe
-from workers.doctor import database, machine, servers, work
+from workers.doctor import database, machine, models, servers, work
 from workers.doctor.context import Away, DoctorContext, Finding, warn
 
 Check = Callable[[DoctorContext], Iterable[Finding]]
@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     servers.policy,
     servers.clock,
     servers.model,
+    models.routed,
     servers.gateway,
     servers.flower,
     work.journal,

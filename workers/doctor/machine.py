@@ -27,7 +27,8 @@ def configuration(visit: DoctorContext) -> Iterator[Finding]:
     if not config.system.fernet_keys:
         yield fail("configuration", "ENCRYPTION_KEYS is not set", "set a Fernet key; ./switchboard up makes one")
     if config.llm.base_url is None:
-        yield warn("configuration", "no model: answers quote passages", "set LLM_BASE_URL and LLM_MODEL")
+        yield warn("configuration", "no model in the environment: without a route answers quote passages",
+                   "set LLM_BASE_URL and LLM_MODEL, or model-provider add and model-route set answer")  # fmt: skip
     if not config.operations.ops_token.get_secret_value():
         yield warn("configuration", "no OPS_TOKEN: GET /metrics is closed", "set OPS_TOKEN to open it")
     yield ok("configuration", "the settings fit together")
