@@ -112,15 +112,41 @@ class Provider:
         Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'context_too_long' |
         'llm_rejected'), the last two if this prompt will never be accepted. Cancelling closes the connection.
         """
+        known = self._parameters
+        try:
+            return await self.ask(
+                messages,
+                deadline_s,
+                on_text,
+                deadlines=deadlines,
+                max_tokens=max_tokens,
+                more_room=more_room,
+                meter=meter,
+            )
+        finally:
+            if self._parameters != known:
+                log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=self.learnt)
+
+    async def ask(
+        self,
+        messages: Sequence[dict[str, Any]],
+        deadline_s: float,
+        on_text: OnText | None = None,
+        *,
+        deadlines: Deadlines = USUAL,
+        max_tokens: int | None = None,
+        more_room: bool = False,
+        meter: Meter | None = None,
+    ) -> Completion:
+        """As complete(), without a line in the log: for commands, which tell people what was learnt."""
         deadlines = deadlines.within(deadline_s)
         most = max_tokens or self._max_tokens
-        known = self._parameters
         watch: Watch | None = None
         try:
             async with asyncio.timeout(deadlines.total_s) as timeout:
                 watch = Watch(deadlines, timeout)
                 room = most * MORE_ROOM if more_room else most
-                return await self._ask(messages, room, deadlines, on_text, meter or Meter(), watch)
+                return await self._ask_each_way(messages, room, deadlines, on_text, meter or Meter(), watch)
         except TimeoutError as e:
             raise CallFailed((watch and watch.outcome) or "timeout", retry=False) from e
         except httpx.PoolTimeout as e:
@@ -134,9 +160,6 @@ class Provider:
         finally:
             if watch is not None:
                 watch.end()
-            if self._parameters != known:
-                learnt = self._parameters.learnt
-                log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=learnt)
 
     async def probe(self, deadline_s: float) -> tuple[str, ...]:
         """Make a real call of one token, or of the fewest that the provider takes. Returns how it wants to be asked
@@ -145,13 +168,13 @@ class Provider:
         Raises as complete() does, except for what one token cannot be: an answer that is whole.
         """
         try:
-            await self.complete([{"role": "user", "content": "Hi"}], deadline_s, max_tokens=1)
+            await self.ask([{"role": "user", "content": "Hi"}], deadline_s, max_tokens=1)
         except CallFailed as failed:
             if failed.outcome not in ("truncated", "empty"):
                 raise
         return self.learnt
 
-    async def _ask(
+    async def _ask_each_way(
         self,
         messages: Sequence[dict[str, Any]],
         max_tokens: int,

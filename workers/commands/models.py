@@ -69,7 +69,6 @@ def add(
     """Add a provider. BASE_URL: with /v1. The key is stored encrypted and never shown again.
 
     A company's own provider has to be in the public network, or where EGRESS_ALLOW says.
-    `model-provider add openai https://api.openai.com/v1 --model gpt-4o-mini --model whisper-1:transcription`
     """
     config = settings.load()
     listed = [providers.model_of(one) for one in models]
@@ -283,8 +282,7 @@ def _step(step: StepShown) -> str:
 @as_json_option
 def set_(purpose: str, steps: Sequence[str], company: str | None, as_json: bool) -> None:
     """Say which models are asked for PURPOSE, the first one first; the next is asked when one does not answer. TOKENS:
-    the most that an answer may have. Every process follows from the next call on.
-    `model-route set answer openai/gpt-4o@800 openai/gpt-4o-mini --company acme`"""
+    the most that an answer may have. Every process follows from the next call on."""
     config = settings.load()
     asked, wanted = routing.purpose_of(purpose), [routing.step_of(one) for one in steps]
     with as_owner(config) as conn:
