@@ -271,7 +271,7 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
         api_key = folder.secret(
             "demo_api_key", lambda: onboarding.new_agent(conn, company.id, _agent_name(conn, company.id))
         )
-        _keep_agent(conn, company.id, api_key)
+        notes += _keep_agent(conn, company.id, api_key)
         if standin_url is None:
             notes += _rest_bot(conn, company.id, folder.path / RESTS_FILE)
         else:
@@ -363,7 +363,11 @@ def _agent_name(conn: psycopg.Connection, company_id: int) -> str:
     return companies.free_agent_name(conn, company_id, "demo agent")
 
 
-def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> None:
-    """A data folder's key must decrypt what is in the database that it is used with."""
-    if api_keys.holder_of(conn, api_key) is None:
-        onboarding.make_agent(conn, company_id, _agent_name(conn, company_id), api_key)
+def _keep_agent(conn: psycopg.Connection, company_id: int, api_key: str) -> list[str]:
+    """A data folder's key is known to the database that it is used with. One that was revoked there stays so."""
+    if api_keys.holder_of(conn, api_key) is not None:
+        return []
+    if api_keys.is_known(conn, api_key):
+        return ["the demo agent's API key was revoked: `agent create NAME --company COMPANY` makes another one"]
+    onboarding.make_agent(conn, company_id, _agent_name(conn, company_id), api_key)
+    return []

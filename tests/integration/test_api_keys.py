@@ -16,15 +16,17 @@ from gateway.http import key_uses
 from shared.embedded import Database
 from shared.store.db import migrate
 from shared.store.db.pool import Conn, set_companies
-from shared.store.tenants import api_keys
+from shared.store.tenants import api_keys, registry
 from shared.store.tenants.companies import NameTaken
 from tasks.tenants import onboarding
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration.command_line import Run
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.services import Services
+from workers import local
 
-CONVERSATIONS = "/inbox/conversations"
+LOOK = "/api/v1/assistants"
+"""An address for keys that may read."""
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def status(gateway: RunningGateway, key: str, method: str = "GET", path: str = CONVERSATIONS, **options: object) -> int:
+def status(gateway: RunningGateway, key: str, method: str = "GET", path: str = LOOK, **options: object) -> int:
     return gateway.request(method, path, headers=bearer(key), **options).status_code
 
 
@@ -217,6 +219,19 @@ def test_an_agent_gets_another_key_and_loses_all_when_disabled(run: Run, bot: Bo
     assert "--scope says which" in run("key", "add", "x", "--company", "acme").err
 
 
+def test_up_goes_on_where_its_own_agent_s_key_was_revoked(conn: Conn, bot: Bot) -> None:
+    key = api_keys.new_key()
+    assert local._keep_agent(conn, bot.company_id, key) == []
+    assert local._keep_agent(conn, bot.company_id, key) == []
+    [line] = api_keys.listing(conn, bot.company_id)
+    assert line.agent_id is not None
+    registry.disable_agent(conn, bot.company_id, line.agent_id)
+
+    [note] = local._keep_agent(conn, bot.company_id, key)
+    assert "was revoked" in note
+    assert api_keys.holder_of(conn, key) is None
+
+
 # ------------------------------------------------------------------ gateways
 
 
@@ -227,19 +242,13 @@ def test_a_key_that_may_read_writes_nothing_and_the_other_way_round(
     others = make(conn, bot.company_id, "admin", "models", "end-user", name="others")
 
     assert status(gateway, reading) == 200
-    assert status(gateway, reading, "POST", "/knowledge/search", json={"question": "when"}) == 200
-    for method, path in (
-        ("POST", "/inbox/conversations/1/messages"), ("POST", "/inbox/conversations/1/close"),
-        ("DELETE", "/knowledge/documents/1"), ("POST", "/knowledge/documents?name=a.txt"),
-        ("PATCH", "/api/v1/assistants/1"),
-        ("PUT", "/inbox/conversations/1/filter"),
-    ):  # fmt: skip
+    for method, path in (("PATCH", "/api/v1/assistants/999"), ("POST", "/api/v1/assistants/999/bind")):
         assert (path, status(gateway, reading, method, path)) == (path, 403)
         assert status(gateway, others, method, path) == 403
     assert status(gateway, writing) == 403
     assert status(gateway, others) == 403
-    assert status(gateway, writing, "POST", "/inbox/conversations/1/close") == 404
-    refused = gateway.get(CONVERSATIONS, headers=bearer(writing))
+    assert status(gateway, writing, "PATCH", "/api/v1/assistants/999", json={"on_miss": "offer"}) == 404
+    refused = gateway.get(LOOK, headers=bearer(writing))
     assert "lacks the scope read" in refused.text
 
 
@@ -254,7 +263,6 @@ def test_a_key_of_one_company_finds_nothing_of_another(
     for method, path, body in (
         ("GET", f"/api/v1/assistants/{assistant}", None),
         ("POST", f"/api/v1/assistants/{assistant}/bind", {"channel": channel}),
-        ("GET", f"/inbox/channels/{channel}/automatic-replies", None),
     ):
         assert (path, status(gateway, theirs, method, path, json=body)) == (path, 404)
         assert (path, status(gateway, ours, method, path, json=body)) == (path, 200)

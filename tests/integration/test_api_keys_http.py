@@ -19,7 +19,7 @@ from shared.store.tenants import api_keys
 from tasks.tenants import onboarding
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
-from tests.integration.test_api_keys import CONVERSATIONS, bearer, make, status
+from tests.integration.test_api_keys import LOOK, bearer, make, status
 
 KEYS = "/api/v1/keys"
 WITHIN_S = 20
@@ -257,6 +257,6 @@ def test_requests_of_a_key_that_made_others_are_not_held_up(gateway: RunningGate
             gateway.ask("POST", KEYS, headers=bearer(admin), json={"name": f"key {n}", "scopes": ["read"]})
             for n in range(20)
         ]
-        + [gateway.ask("GET", CONVERSATIONS, headers=bearer(admin)) for _ in range(20)]
+        + [gateway.ask("GET", LOOK, headers=bearer(admin)) for _ in range(20)]
     )
     assert [answer.status_code for answer in answers] == [201] * 20 + [200] * 20

@@ -21,7 +21,7 @@ from shared.store.tenants import api_keys
 from tests.api_description import description
 from tests.factories import Bot, make_bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
-from tests.integration.test_api_keys import CONVERSATIONS, bearer, make, status
+from tests.integration.test_api_keys import LOOK, bearer, make, status
 from tests.integration.test_gateway_process import _gateway_process
 
 GUESSES = 10_000
@@ -89,7 +89,7 @@ def test_ten_thousand_wrong_keys_cost_few_look_ups_and_keep_nobody_out(
     monkeypatch.setattr(api_keys, "holder_of", look_up)
 
     async def guess(number: int) -> int:
-        return (await gateway.ask("GET", CONVERSATIONS, headers=bearer(f"sbk_{number}"))).status_code
+        return (await gateway.ask("GET", LOOK, headers=bearer(f"sbk_{number}"))).status_code
 
     async def all_of_them() -> set[int]:
         return {await guess(number) for number in range(GUESSES)}
@@ -113,7 +113,7 @@ def test_a_mistyped_key_is_told_without_a_look_up_and_counts_as_a_wrong_one(
 
     with monkeypatch.context() as cut:
         cut.setattr(api_keys, "holder_of", look_up)
-        answers = [gateway.get(CONVERSATIONS, headers=bearer(key[:-1])) for _ in range(60)]
+        answers = [gateway.get(LOOK, headers=bearer(key[:-1])) for _ in range(60)]
 
     assert answers[0].status_code == 401
     assert "checksum does not fit" in answers[0].json()["error"]
@@ -126,7 +126,7 @@ def test_what_became_of_a_key_cannot_be_told_from_the_answer(gateway: RunningGat
     conn.execute("UPDATE api_keys SET revoked_at = now() WHERE name <> 'expired'")
     conn.execute("UPDATE api_keys SET expires_at = now() WHERE name = 'expired'")
 
-    answers = [gateway.get(CONVERSATIONS, headers=bearer(key)) for key in (*keys, api_keys.new_key(), "sbk_never")]
+    answers = [gateway.get(LOOK, headers=bearer(key)) for key in (*keys, api_keys.new_key(), "sbk_never")]
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(401, answers[0].content)}
 
@@ -190,12 +190,12 @@ def test_no_log_and_no_error_shows_a_key(database: Database, redis_url: str, tmp
     ):
         said = []
         for key in (good, gone, mistyped, unknown):
-            said.append(http.get(CONVERSATIONS, headers=bearer(key)).text)
+            said.append(http.get(LOOK, headers=bearer(key)).text)
             said.append(http.post("/api/v1/assistants/1/bind", headers=bearer(key), content=b"{").text)
             said.append(http.get("/health", headers=bearer(key)).text)
-            said.append(http.get(CONVERSATIONS, headers={"authorization": key}).text)
+            said.append(http.get(LOOK, headers={"authorization": key}).text)
         conn.execute("ALTER TABLE api_keys RENAME TO away")
-        said.append(http.get(CONVERSATIONS, headers=bearer(good)).text)
+        said.append(http.get(LOOK, headers=bearer(good)).text)
         conn.execute("ALTER TABLE away RENAME TO api_keys")
         process.terminate()
         process.wait(20)

@@ -177,6 +177,12 @@ def holder_of(conn: Conn, key: str) -> Holder | None:
         ).fetchone()
 
 
+def is_known(conn: Conn, key: str) -> bool:
+    """Whether a key was ever made here, also one that works no longer. For the owner role."""
+    query = "/* api_keys.is_known */ SELECT 1 FROM api_keys WHERE key_hash = %s"
+    return conn.execute(query, (hash_key(key),)).fetchone() is not None
+
+
 def note_used(conn: Conn, keys: Sequence[tuple[int, int]]) -> None:
     """Write that these (company_id, key_id) were used now; works without a company set. What was written within the
     last minute, or is being written by another process, stays."""
