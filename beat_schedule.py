@@ -75,6 +75,12 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(minutes=50),
         jitter=timedelta(minutes=5),
     ),
+    "models.sync_prices": Entry(
+        crontab(minute=45, hour=5),
+        why="prices change in days; before the day's traffic, and away from the hours at which everybody asks",
+        expires=timedelta(hours=20),
+        jitter=timedelta(minutes=40),
+    ),
     "answers.return_to_bot": Entry(
         crontab(minute="*/5"),
         why="hours have passed since anybody wrote, so minutes do not count; who writes meanwhile is answered at once",

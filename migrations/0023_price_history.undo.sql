@@ -1,4 +1,4 @@
-DROP FUNCTION IF EXISTS price_of, model_cost;
+DROP FUNCTION IF EXISTS price_names, price_of, model_cost;
 DELETE FROM retention_policies WHERE subject IN ('model_prices', 'model_price_overrides');
 DROP TABLE model_price_overrides;
 -- The table of before has room for one price a model: the one that holds and was set by hand.

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from standin import extractive, forms
+from standin import extractive, forms, prices
 from standin.faults import Fault
 from standin.records import Record
 from standin.serving import Reply, serve
@@ -54,6 +54,8 @@ async def handle(world: World, exchange: Exchange) -> None:
     body: Any
     if perform is _transcribe:
         body = _form_of(exchange)
+    elif perform is _prices:
+        body = dict(request.query)
     else:
         try:
             body = orjson.loads(request.body) if request.body else {}
@@ -79,7 +81,8 @@ def _act(
     fault: Fault | None,
 ) -> Reply:
     try:
-        _check_key(world, attempt["key"])
+        if perform is not _prices:
+            _check_key(world, attempt["key"])
         if not isinstance(body, dict):
             raise Refused(400, "We could not parse the JSON body of your request.")
         return perform(world, attempt, body, fault)
@@ -120,6 +123,13 @@ def _no_endpoint(world: World, attempt: Record, body: Body, fault: Fault | None)
 def _models(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:
     rows = [{"id": name, "object": "model", "created": 1700000000, "owned_by": "standin"} for name in MODELS]
     return Reply(200, orjson.dumps({"object": "list", "data": rows}))
+
+
+def _prices(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:
+    asked = str(body.get("models", prices.MODELS_DEFAULT))
+    if not asked.isdecimal() or len(asked) > 6:
+        raise Refused(400, "'models' should be a number.", param="models")
+    return Reply(200, orjson.dumps(prices.price_list(int(asked))))
 
 
 def _complete(world: World, attempt: Record, body: Body, fault: Fault | None) -> Reply:
@@ -301,4 +311,5 @@ ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[World, Record, Body, Fault
     ("POST", "/v1/rerank"): ("rerank", _rerank),
     ("GET", "/v1/models"): ("models", _models),
     ("POST", "/v1/audio/transcriptions"): ("audio.transcriptions", _transcribe),
+    ("GET", "/v1/prices"): ("prices", _prices),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery, Task
 
-DOMAINS = ("operations", "tenants", "inbox", "inbound", "delivery", "answers", "knowledge", "lifecycle")
+DOMAINS = ("operations", "tenants", "models", "inbox", "inbound", "delivery", "answers", "knowledge", "lifecycle")
 
 app = Celery("switchboard", include=[f"tasks.{domain}.tasks" for domain in DOMAINS])
 app.config_from_object("celeryconfig")  # read when first needed, not at import

@@ -6,6 +6,7 @@ from tasks.answers import returns
 from tasks.inbox import media_sweep, unread
 from tasks.knowledge import identifiers, popular, refresh, vector_indexes
 from tasks.lifecycle import archive, backup, retention
+from tasks.models import price_sync
 from tasks.operations import alerts, indexes, partitions
 from tasks.operations.jobs import Job
 
@@ -21,6 +22,7 @@ JOBS: dict[str, Job] = {
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
+        price_sync.SYNC,
         indexes.REBUILD,
         vector_indexes.BUILD_VECTOR_INDEXES,
         popular.FIND,

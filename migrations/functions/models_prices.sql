@@ -4,9 +4,17 @@
 -- price_of and model_cost are plain SQL, so that a statement which asks for many prices is planned as if their text stood
 -- in it.
 
+-- Whether a price of a list, by maker and model, is that of a provider's model. `openai` is the maker of all that a
+-- provider of that name or host sells under its own name; `openai/gpt-4o` names model and maker, whoever sells it.
+CREATE OR REPLACE FUNCTION price_names(maker text, listed text, provider text, model text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN listed = model THEN maker = '' OR strpos(translate(lower(provider), '.-_: ', ''),
+                                                              translate(lower(maker), '.-_: ', '')) > 0
+                ELSE maker || '/' || listed = model END
+$$;
+
 -- The price of a model at a provider for a company, now or at a time; no row: it has none. First what the company pays,
--- then what was set by hand, then what the list says; of two the one that names the provider. The list names makers:
--- `openai` is the maker of all that a provider of that name or host sells, and `openai/gpt-4o` names model and maker.
+-- then what was set by hand, then what the list says; of two the one that names the provider.
 CREATE OR REPLACE FUNCTION price_of(of_company bigint, of_provider text, of_model text, of_time timestamptz)
 RETURNS TABLE (in_micros bigint, out_micros bigint, cached_in_micros bigint, reasoning_micros bigint,
                request_micros bigint)
@@ -26,9 +34,7 @@ LANGUAGE sql STABLE AS $$
         WHERE m.model IN (of_model, substring(of_model FROM strpos(of_model, '/') + 1))
           AND CASE
               WHEN m.source = 'manual' THEN m.model = of_model AND m.provider IN ('', of_provider)
-              WHEN m.model = of_model THEN m.provider = '' OR strpos(translate(lower(of_provider), '.-_: ', ''),
-                                                                     translate(lower(m.provider), '.-_: ', '')) > 0
-              ELSE m.provider || '/' || m.model = of_model
+              ELSE price_names(m.provider, m.model, of_provider, of_model)
           END
           AND CASE WHEN of_time IS NULL THEN m.valid_until IS NULL
                    ELSE m.valid_from <= of_time AND coalesce(m.valid_until > of_time, true) END
@@ -127,5 +133,5 @@ BEGIN
 END $$;
 
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION price_of, model_cost, add_model_calls FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION price_of, model_cost, add_model_calls TO switchboard_app;
+REVOKE ALL ON FUNCTION price_names, price_of, model_cost, add_model_calls FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION price_names, price_of, model_cost, add_model_calls TO switchboard_app;

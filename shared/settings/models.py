@@ -88,6 +88,9 @@ class LLMSettings(Domain):
     """The most tokens that an answer may have."""
     connections: int = Field(default=200, alias="LLM_CONNECTIONS", gt=0)
     """Open connections to models, per process."""
+    prices_url: str | None = Field(default=None, alias="PRICES_URL", repr=False)
+    """A list of models' prices in OpenRouter's format, such as https://openrouter.ai/api/v1/models, which is taken over
+    once a day. Unset: prices are those of `price set`."""
     contact_budget_usd: float = Field(default=10.0, alias="CONTACT_BUDGET_USD", ge=0, le=1e9)
     """What models may cost for one contact in 30 days, where no `budget set` says something else; in the currency of
     the prices."""
@@ -106,7 +109,9 @@ class LLMSettings(Domain):
         return (first, *self.fallbacks)
 
     def problems(self) -> list[str]:
-        found = address_problems(self, LLM_BASE_URL=WEB) + _both_or_neither("LLM", self.base_url, self.model)
+        found = address_problems(self, LLM_BASE_URL=WEB, PRICES_URL=WEB) + _both_or_neither(
+            "LLM", self.base_url, self.model
+        )
         if self.fallbacks and not self.base_url:
             found.append("LLM_FALLBACKS is set but LLM_BASE_URL is not: the first provider stands there")
         known = {(provider.label, provider.model) for provider in self.providers[:1]}

@@ -100,8 +100,8 @@ OTHERWISE = {
         "request", "balance", "job list", "job history", "retention show", "limit list", "archive preview",
         "budget show",
         "archive stats", "archive receipts", "backup list", "contact find", "contact export",
-        "outbound unknown-outcomes list", "turns list", "receipt", "price list", "dead-letters list",
-        "dead-letters show", "parse", "openapi",
+        "outbound unknown-outcomes list", "turns list", "receipt", "price list", "usage", "usage reprice",
+        "dead-letters list", "dead-letters show", "parse", "openapi",
     },
 }  # fmt: skip
 """Commands that the table leaves out, by the reason."""

@@ -14,6 +14,8 @@ from shared.money import Price
 from shared.store.db.pool import Conn
 
 Source = Literal["manual", "sync"]
+TOPIC = "model_prices"
+"""Whoever has changed prices tells of it (shared/cache/invalidation.py)."""
 _MICROS = tuple(one.name for one in fields(Price))
 
 
@@ -106,6 +108,79 @@ def set_prices(conn: Conn, prices: Sequence[Named], source: Source = "manual") -
         now = _alone(conn)
         conn.execute(END, {**names, **micros, "now": now})
         return conn.execute(ADD, {**names, **micros, "now": now}).rowcount
+
+
+END_ABSENT = """
+    /* prices.end_absent */
+    UPDATE model_prices m
+    SET valid_until = clock_timestamp()
+    WHERE m.source = 'sync'
+      AND m.valid_until IS NULL
+      AND NOT EXISTS (
+          SELECT 1
+          FROM unnest(%s::text[], %s::text[]) AS k (provider, model)
+          WHERE k.provider = m.provider
+            AND k.model = m.model
+      )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How many prices of a list are new, and how many ended because it does not name their model any more."""
+
+    new: int
+    ended: int
+
+
+def sync(conn: Conn, prices: Sequence[Named], known: Sequence[tuple[str, str]]) -> Synced:
+    """Take over a list: its prices hold from now on. known: (maker, model) of all that it names, also those whose
+    price cannot be told, which keep the one of before. For the owner role, in a transaction."""
+    new = set_prices(conn, prices, "sync")
+    makers, models = [maker for maker, _ in known], [model for _, model in known]
+    return Synced(new, conn.execute(END_ABSENT, (makers, models)).rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A price from a list that holds. in_use: a call of the last days was one of this model, or a route names it."""
+
+    provider: str
+    model: str
+    in_micros: int
+    out_micros: int
+    cached_in_micros: int | None
+    reasoning_micros: int | None
+    request_micros: int
+    in_use: bool
+
+    @property
+    def price(self) -> Price:
+        return Price(*(getattr(self, name) for name in _MICROS))
+
+
+LISTED = """
+    /* prices.listed */
+    WITH used AS (
+        SELECT DISTINCT provider, model
+        FROM usage_models
+        WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s::int
+        UNION
+        SELECT p.name, r.model
+        FROM model_routes r
+        JOIN model_providers p ON p.id = r.provider_id
+    )
+    SELECT m.provider, m.model, m.in_micros, m.out_micros, m.cached_in_micros, m.reasoning_micros, m.request_micros,
+        EXISTS (SELECT 1 FROM used u WHERE price_names(m.provider, m.model, u.provider, u.model)) AS in_use
+    FROM model_prices m
+    WHERE m.source = 'sync'
+      AND m.valid_until IS NULL
+"""
+
+
+def listed(conn: Conn, used_days: int) -> list[Held]:
+    """List the prices that hold and come from a list. used_days: how many days count as use. For the owner role."""
+    return conn.cursor(row_factory=class_row(Held)).execute(LISTED, {"days": used_days}).fetchall()
 
 
 END_OF_COMPANY = """
