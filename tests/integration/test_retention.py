@@ -19,7 +19,7 @@ from shared.store.operations import partitions
 from tasks.lifecycle import retention
 from tasks.operations import jobs
 from tasks.operations.jobs import Work
-from tests.factories import Bot, Inbox, make_bot, settings_for, update
+from tests.factories import Bot, Inbox, make_bot, new_key, settings_for, update
 from tests.integration.command_line import Run, nothing_done, one_line
 
 NOW = datetime.now(UTC)
@@ -235,6 +235,21 @@ def test_runs_are_forgotten_after_theirs(work: Work) -> None:
 
     assert work.conn.execute("SELECT count(*) FROM job_runs WHERE name = 'old'").fetchone() == (0,)
     assert work.conn.execute("SELECT count(*) FROM job_runs").fetchone() != (0,)
+
+
+def test_of_api_keys_those_go_that_were_revoked_long_ago(work: Work, bots: tuple[Bot, Bot]) -> None:
+    for name in ("working", "revoked lately", "revoked long ago"):
+        new_key(work.conn, bots[0].company_id, "read", name=name)
+    work.conn.execute("UPDATE api_keys SET created_at = now() - interval '3000 days', last_used_at = created_at")
+    for name, days in (("revoked lately", 799), ("revoked long ago", 802)):
+        work.conn.execute(
+            "UPDATE api_keys SET revoked_at = now() - make_interval(days => %s) WHERE name = %s", (days, name)
+        )
+
+    _run(work)
+
+    left = work.conn.execute("SELECT name FROM api_keys ORDER BY id").fetchall()
+    assert left == [("working",), ("revoked lately",)]
 
 
 def test_what_customers_wrote_is_never_touched(work: Work, database: Database, redis_url: str) -> None:
