@@ -39,6 +39,7 @@ from shared.resilience.limiter import Limiter
 from shared.resilience.load_shedding import LoadShedding
 from shared.resilience.loop import Loop
 from shared.resilience.outside import Outside
+from shared.resilience.refusals import Refusals
 from shared.resilience.shared_breaker import ANSWER_WITHIN_S, SharedBreakers
 from shared.settings import Settings
 from shared.store.db import objects
@@ -88,6 +89,7 @@ class Resources:
     live: Publisher
     invalidations: Invalidations
     rate_limits: LimitTable
+    refusals: Refusals
     vectors: TwoLevel
     results: Results
     load_shedding: LoadShedding
@@ -172,6 +174,7 @@ class Resources:
         self.db.close()
         self.live.close()
         self.invalidations.close()
+        self.refusals.close()
         self.cache.close()
         self.lease_records.close()
 
@@ -260,6 +263,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         live=Publisher(cache, clock),
         invalidations=invalidations,
         rate_limits=LimitTable(db, clock, invalidations),
+        refusals=Refusals(cache, clock),
         vectors=TwoLevel(cache, clock, ttl_s=remembered.VECTORS_TTL_S, entries=remembered.VECTORS_ENTRIES),
         results=Results(TwoLevel(cache, clock, ttl_s=remembered.RESULTS_TTL_S, entries=remembered.RESULTS_ENTRIES)),
         load_shedding=LoadShedding(settings.processes.reply_threads, clock),

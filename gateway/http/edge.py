@@ -31,6 +31,7 @@ from shared.errors import DatabaseUnavailable
 from shared.live.hub import Hub
 from shared.live.publisher import Publisher
 from shared.resilience.limiter import Limiter
+from shared.resilience.refusals import Refusals
 from shared.settings import Settings
 from shared.store.db import objects
 from shared.store.db.objects import Objects
@@ -66,6 +67,7 @@ class Edge:
     live: Publisher
     invalidations: Invalidations
     rate_limits: LimitTable
+    refusals: Refusals
     watching: AsyncRedis
     hub: Hub
     streams: Streams
@@ -91,6 +93,7 @@ class Edge:
         self.limits.close()
         self.live.close()
         self.invalidations.close()
+        self.refusals.close()
         self.cache.close()
         await self.redis.aclose()
         await self.probing.aclose()
@@ -150,6 +153,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         live=Publisher(cache, clock),
         invalidations=invalidations,
         rate_limits=LimitTable(db, clock, invalidations),
+        refusals=Refusals(cache, clock),
         watching=watching,
         hub=Hub(watching),
         streams=Streams(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +12,13 @@ from starlette.requests import Request
 
 from shared.clock import Clock
 from shared.model import Rate
+from shared.resilience.addresses import UNKNOWN as UNKNOWN
+from shared.resilience.addresses import normal_address as normal_address
 from shared.resilience.limiter import Limiter
 from shared.settings import PerMinute, Settings
 
 THREADS = 2
 REFUSED_MAX = 10_000
-UNKNOWN = "unknown"
 
 
 def sessions_of(settings: Settings, address: str) -> tuple[Rate, ...]:
@@ -91,19 +91,6 @@ def address_in(scope: Any, forwarded_hops: int) -> str:
         seen = list(_forwarded(scope["headers"]))
         said = seen[-forwarded_hops] if len(seen) >= forwarded_hops else said
     return normal_address(said)
-
-
-def normal_address(said: str) -> str:
-    """Return one name for all addresses that count as one."""
-    try:
-        address = ipaddress.ip_address(said)
-    except ValueError:
-        return UNKNOWN
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))  # one household has that many addresses
-    return str(address)
 
 
 def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[str]:

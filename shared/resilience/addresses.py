@@ -8,7 +8,7 @@ that are called globally reachable, because they are the network's own services 
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 
@@ -96,3 +96,20 @@ def is_local(host: str) -> bool:
     if address is not None:
         return not is_public(address)
     return not is_written_as_number(host) and ("." not in host or host.endswith(".localhost"))
+
+
+UNKNOWN = "unknown"
+"""Of what is no address."""
+
+
+def normal_address(said: str) -> str:
+    """Return one name for all addresses that count as one."""
+    try:
+        address = ip_address(said)
+    except ValueError:
+        return UNKNOWN
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ip_network((address, 64), strict=False))  # one household has that many addresses
+    return str(address)

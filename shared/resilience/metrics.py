@@ -10,3 +10,9 @@ BREAKERS_OPEN = Gauge(
     "Processes in which the breaker is open; of kinds with many (send, site, media), open ones over all processes.",
     ("breaker",),
 )
+LIMIT_TAKES = Counter(
+    "limit_takes_total",
+    "What was asked of rate limits, by purpose and who asked (stranger, contact, agent, key): allowed, refused, or"
+    " refused_again before the time that they were told to wait until.",
+    ("purpose", "asker", "outcome"),
+)

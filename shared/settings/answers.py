@@ -23,9 +23,6 @@ class AnswersSettings(Domain):
     """How often newer messages may interrupt the answer to a turn."""
     turn_cancel_window_s: float = Field(default=15.0, alias="TURN_CANCEL_WINDOW_S", ge=0)
     """For how long after a turn's first message they may."""
-    conversation_answers_max: int = Field(default=12, alias="CONVERSATION_ANSWERS_MAX", ge=0)
-    """Answers at once in one conversation, and one a minute after that, up to 200 a day; more are a machine that
-    answers the bot. 0: any number."""
     # Fallback steps: how long a company's last waiting customer would still wait when each is entered. A model's
     # usual answer takes some seconds, so 15 s are felt; at 45 s people write again or leave; for what would take ten
     # minutes a person may as well be asked.

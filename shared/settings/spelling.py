@@ -30,6 +30,8 @@ BY_CONTAINERS = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP
 RENAMED = {"WEDGED_AFTER_S": "STALLED_AFTER_S", "OVERLOAD_CALM_S": "OVERLOAD_RECOVERY_S",
            "UNCERTAIN_UNBLOCK_S": "UNKNOWN_OUTCOME_UNBLOCK_S"}  # fmt: skip
 """Settings by the names that they had before."""
+GONE = {"CONVERSATION_ANSWERS_MAX": "how many answers a contact gets is set with ./switchboard limit set"}
+"""Settings that there are no more, and what stands in their place."""
 ONE_EDIT_LENGTH, TWO_EDITS_LENGTH = 8, 12
 """From which length on, without underscores, so many wrong letters still leave no doubt."""
 TOO_LONG = 64
@@ -60,6 +62,8 @@ def _judge(name: str, plain: dict[str, str], names: frozenset[str]) -> Surprise 
     """None: it is none of our business."""
     if name in RENAMED:
         return Surprise(name, f"{name} has a new name: set {RENAMED[name]}", True)
+    if name in GONE:
+        return Surprise(name, f"{name} is not a setting any more: {GONE[name]}", True)
     if ELSEWHERE.match(name):
         told = f"{name} is not a setting: how long things are kept is set with ./switchboard retention"
         return Surprise(name, told, False)

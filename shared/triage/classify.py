@@ -17,10 +17,12 @@ from typing import Literal
 from shared.triage import callbacks, courtesies, near, normal, phrases, puzzled, remarks, small_words, wishes
 from shared.triage import phrase_tree as tree
 
-Kind = Literal["question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop", "paused"]
+Kind = Literal[
+    "question", "courtesy", "acknowledgement", "remark", "command", "upset", "echo", "loop", "limit", "paused"
+]
 What = Literal[
     "question", "greeting", "thanks", "goodbye", "acknowledgement", "person", "about", "stop", "need", "decline",
-    "puzzled", "yes", "number", "unclear", "start", "help", "upset", "echo", "loop",
+    "puzzled", "yes", "number", "unclear", "start", "help", "upset", "echo", "loop", "limit",
     "paused", "accepted", "order", "received",
 ]  # fmt: skip
 
@@ -31,8 +33,8 @@ _START, _STOP, _HELPS = "/start", "/stop", ("/help", "/ask")
 _KINDS: Mapping[What, Kind] = {
     "question": "question", "greeting": "courtesy", "thanks": "courtesy", "goodbye": "courtesy",
     "acknowledgement": "acknowledgement", "start": "command", "help": "command", "stop": "command", "upset": "upset",
-    "echo": "echo", "loop": "loop", "paused": "paused", "accepted": "remark", "person": "remark", "about": "remark",
-    "need": "remark", "decline": "remark", "puzzled": "remark",
+    "echo": "echo", "loop": "loop", "limit": "limit", "paused": "paused", "accepted": "remark", "person": "remark",
+    "about": "remark", "need": "remark", "decline": "remark", "puzzled": "remark",
     "yes": "remark", "number": "remark", "unclear": "remark", "order": "remark", "received": "remark",
 }  # fmt: skip
 FIRST: tuple[What, ...] = (

@@ -21,6 +21,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             "Sorry, so many people are writing to us just now that I cannot answer in time. A colleague will reply "
             "here."
         ),
+        "limit": (
+            "You have had a lot of answers from me within an hour, so I pause here for a while. Your messages are "
+            "kept, our team can read them, and later I answer again."
+        ),
     },
     "de": {
         "paused": (
@@ -45,6 +49,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             "Entschuldigung, gerade schreiben uns so viele, dass ich nicht rechtzeitig antworten kann. Jemand aus dem "
             "Team antwortet hier."
         ),
+        "limit": (
+            "Sie haben innerhalb einer Stunde sehr viele Antworten von mir bekommen, deshalb mache ich hier eine "
+            "Pause. Ihre Nachrichten bleiben erhalten, das Team kann sie lesen, und später antworte ich wieder."
+        ),
     },
     "es": {
         "paused": (
@@ -66,6 +74,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "overload": (
             "Lo siento, nos escribe tanta gente en este momento que no puedo responder a tiempo. Una persona del "
             "equipo le responderá aquí."
+        ),
+        "limit": (
+            "Le he dado muchas respuestas en una hora, así que hago una pausa aquí. Sus mensajes se conservan, el "
+            "equipo puede leerlos y más tarde volveré a responder."
         ),
     },
     "fr": {
@@ -93,6 +105,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             "Désolé, tant de personnes nous écrivent en ce moment que je ne peux pas répondre à temps. Une personne "
             "de l'équipe vous répondra ici."
         ),
+        "limit": (
+            "Je vous ai donné beaucoup de réponses en une heure, je fais donc une pause ici. Vos messages sont "
+            "conservés, l'équipe peut les lire, et je répondrai de nouveau plus tard."
+        ),
     },
     "pt": {
         "paused": (
@@ -113,6 +129,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             "Lamento, há tanta gente a escrever-nos neste momento que não consigo responder a tempo. Uma pessoa da "
             "equipa vai responder aqui."
         ),
+        "limit": (
+            "Recebeu muitas respostas minhas numa hora, por isso faço aqui uma pausa. As suas mensagens ficam "
+            "guardadas, a equipa pode lê-las e mais tarde volto a responder."
+        ),
     },
     "it": {
         "paused": "Va bene, da ora non scrivo più. Scriva /start o mi chiami {name} quando devo rispondere di nuovo.",
@@ -132,6 +152,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             "Mi dispiace, in questo momento ci scrivono così tante persone che non riesco a rispondere in tempo. Una "
             "persona del team risponderà qui."
         ),
+        "limit": (
+            "In un'ora le ho dato molte risposte, quindi qui faccio una pausa. I suoi messaggi restano "
+            "conservati, il team può leggerli e più tardi risponderò di nuovo."
+        ),
     },
     "nl": {
         "paused": "Goed, ik schrijf vanaf nu niets meer. Schrijf /start of noem me {name} als ik weer moet antwoorden.",
@@ -149,6 +173,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "notice": "Ik kan tot nu toe alleen tekst lezen. Kunt u in woorden beschrijven wat u nodig heeft?",
         "overload": (
             "Sorry, er schrijven nu zoveel mensen dat ik niet op tijd kan antwoorden. Een collega antwoordt hier."
+        ),
+        "limit": (
+            "U hebt binnen een uur veel antwoorden van mij gekregen, daarom pauzeer ik hier even. Uw berichten "
+            "blijven bewaard, ons team kan ze lezen en later antwoord ik weer."
         ),
     },
     "pl": {
@@ -171,6 +199,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "overload": (
             "Przepraszam, pisze do nas teraz tak wiele osób, że nie zdążę odpowiedzieć. Ktoś z zespołu odpowie tutaj."
         ),
+        "limit": (
+            "W ciągu godziny padło tu bardzo wiele moich odpowiedzi, dlatego robię przerwę. Wiadomości są "
+            "zachowane, zespół może je przeczytać, a później znów odpowiem."
+        ),
     },
     "ru": {
         "paused": "Хорошо, больше я не пишу. Напишите /start или обратитесь ко мне: {name}, когда я снова понадоблюсь.",
@@ -185,6 +217,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "failed": "Что-то пошло не так, и я не смог ответить. Я сообщил сотруднику, он ответит здесь.",
         "notice": "Пока я умею читать только текст. Опишите, пожалуйста, словами, что вам нужно?",
         "overload": "Извините, сейчас нам пишет так много людей, что я не успеваю ответить. Сотрудник ответит здесь.",
+        "limit": (
+            "За час вы получили от меня очень много ответов, поэтому здесь я делаю перерыв. Ваши сообщения "
+            "сохраняются, сотрудники могут их прочитать, а позже я снова буду отвечать."
+        ),
     },
     "uk": {
         "paused": "Гаразд, відтепер я мовчу. Напишіть /start або зверніться до мене: {name}, коли я знову знадоблюся.",
@@ -200,6 +236,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "notice": "Поки що я вмію читати лише текст. Опишіть, будь ласка, словами, що вам потрібно?",
         "overload": (
             "Вибачте, зараз нам пише так багато людей, що я не встигаю відповісти. Співробітник відповість тут."
+        ),
+        "limit": (
+            "За годину ви отримали від мене дуже багато відповідей, тому тут я роблю перерву. Ваші повідомлення "
+            "зберігаються, співробітники можуть їх прочитати, а пізніше я знову відповідатиму."
         ),
     },
     "tr": {
@@ -221,6 +261,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             "Üzgünüm, şu anda bize o kadar çok kişi yazıyor ki zamanında yanıt veremiyorum. Ekipten biri burada "
             "yanıtlayacak."
         ),
+        "limit": (
+            "Bir saat içinde benden çok sayıda yanıt aldınız, bu yüzden burada bir süre ara veriyorum. "
+            "Mesajlarınız saklanıyor, ekibimiz onları okuyabilir ve daha sonra yeniden yanıt veririm."
+        ),
     },
     "ar": {
         "paused": "حسنا، لن أكتب شيئا من الآن. اكتب /start أو نادني باسم {name} عندما تريد أن أجيب من جديد.",
@@ -236,6 +280,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "overload": (
             "عذرا، يكتب إلينا الآن عدد كبير من الناس فلا أستطيع الإجابة في الوقت المناسب. سيرد أحد الزملاء هنا."
         ),
+        "limit": (
+            "تلقيت مني إجابات كثيرة خلال ساعة، لذلك أتوقف هنا لبعض الوقت. رسائلك محفوظة ويستطيع فريقنا قراءتها، "
+            "وسأجيب من جديد لاحقا."
+        ),
     },
     "hi": {
         "paused": ("ठीक है, अब से मैं कुछ नहीं लिखूँगा। जब मुझे फिर जवाब देना हो तो /start लिखिए या मुझे {name} कहकर बुलाइए।"),
@@ -250,6 +298,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "failed": "कुछ गड़बड़ हो गई और मैं जवाब नहीं दे सका। मैंने टीम के एक सदस्य को बता दिया है, वे यहीं जवाब देंगे।",
         "notice": "अभी मैं केवल लिखा हुआ पढ़ सकता हूँ। क्या आप शब्दों में बता सकते हैं कि आपको क्या चाहिए?",
         "overload": ("माफ़ कीजिए, अभी इतने लोग हमें लिख रहे हैं कि मैं समय पर जवाब नहीं दे सकता। टीम का कोई सदस्य यहीं जवाब देगा।"),
+        "limit": (
+            "एक घंटे में आपको मुझसे बहुत सारे जवाब मिल चुके हैं, इसलिए मैं यहाँ थोड़ी देर रुकता हूँ। आपके संदेश "
+            "सुरक्षित हैं, हमारी टीम उन्हें पढ़ सकती है, और बाद में मैं फिर जवाब दूँगा।"
+        ),
     },
     "id": {
         "paused": (
@@ -275,6 +327,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             "Maaf, saat ini begitu banyak orang menulis kepada kami sehingga saya tidak bisa menjawab tepat waktu. "
             "Rekan saya akan menjawab di sini."
         ),
+        "limit": (
+            "Dalam satu jam Anda sudah menerima banyak jawaban dari saya, jadi saya berhenti sejenak di sini. "
+            "Pesan Anda tetap tersimpan, tim kami dapat membacanya, dan nanti saya menjawab lagi."
+        ),
     },
     "ja": {
         "paused": (
@@ -293,6 +349,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "overload": (
             "申し訳ありません。ただいまお問い合わせが非常に多く、すぐにお答えできません。担当者がこちらでお返事します。"
         ),
+        "limit": (
+            "1時間にたくさんのお返事をしましたので、こちらでの返信をしばらくお休みします。"
+            "メッセージは保存され、担当者が読むことができます。後ほどまたお答えします。"
+        ),
     },
     "ko": {
         "paused": (
@@ -309,6 +369,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "failed": "문제가 생겨 답하지 못했습니다. 담당자에게 알렸으며 여기에서 답변드리겠습니다.",
         "notice": "지금은 글만 읽을 수 있습니다. 무엇이 필요하신지 글로 설명해 주시겠어요?",
         "overload": "죄송합니다. 지금 문의가 너무 많아 제때 답하지 못합니다. 담당자가 여기에서 답변드리겠습니다.",
+        "limit": (
+            "한 시간 동안 답변을 많이 드렸기 때문에 여기에서는 잠시 쉬겠습니다. "
+            "보내신 메시지는 보관되며 담당자가 읽을 수 있고, 나중에 다시 답변드리겠습니다."
+        ),
     },
     "zh": {
         "paused": "好的，从现在起我不再回复。需要我时，请写 /start 或叫我“{name}”。",
@@ -320,5 +384,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "failed": "出了点问题，我没能回答。我已告诉同事，他们会在这里答复。",
         "notice": "目前我只能阅读文字。您能用文字描述一下需要什么吗？",
         "overload": "抱歉，现在给我们写消息的人太多，我无法及时回答。同事会在这里答复。",
+        "limit": "一小时内我已经给您很多答复，所以我在这里先暂停一会儿。您的消息会保留，团队可以看到，稍后我会再回答。",
     },
 }

@@ -12,7 +12,7 @@ from shared.triage import data_texts, handover_texts, service_texts, talk_texts
 Name = Literal[
     "welcome", "greeting", "thanks", "goodbye", "decline", "clarify", "rephrase", "received", "about", "found",
     "model_away", "unknown", "unknown_again", "unknown_still", "missed", "person", "replies_here", "replies_at", "asked",
-    "asked_again", "paused", "help", "returned", "failed", "notice", "overload", "not_listed",
+    "asked_again", "paused", "help", "returned", "failed", "notice", "overload", "limit", "not_listed",
     "own_case",
 ]  # fmt: skip
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -45,6 +45,7 @@ PURPOSES: dict[Name, str] = {
     "failed": "Answering failed again and again; a person is told.",
     "notice": "What came cannot be read.",
     "overload": "Far more is asked than can be answered; a person is told.",
+    "limit": "They got as many answers as anybody gets in an hour; said once an hour.",
 }
 """When each is sent."""
 PLACEHOLDERS = ("company", "name")

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared.model import Answer, ChatLine, Tried
 from shared.store.answers.replies import (
-    ANSWER_EVERY_S,
+    ANSWERS_LIMIT,
     DAY_ANSWER_EVERY_S,
     DAY_ANSWERS_MAX,
     OFFER_ACCEPTED,
@@ -22,7 +22,7 @@ from tasks.answers import fallback, handover, wording
 from tasks.answers.turn_context import Case
 
 SILENT_S = 600.0
-"""So long the bot is silent in a conversation where its answers came too fast."""
+"""So long the bot is silent in a conversation where it gave more answers than people ask for in a day."""
 COURTESY_AGAIN_S = 3600.0
 """Within this a second courtesy in a row is not answered: two machines that thank each other must come to an end."""
 _AFTER_A_QUESTION = " \n0123456789[]().\"'”’»*_"
@@ -43,6 +43,7 @@ _BY_TURNS: dict[texts.Name, texts.Name] = {
 }
 """What is said to remarks, and what instead where the bot has just said it."""
 _WISHES = {"person": WANTS_PERSON, "accepted": OFFER_ACCEPTED, "order": ORDERED}
+_UNANSWERED = frozenset(("echo", "loop", "paused", "acknowledgement"))
 _ANSWERS = frozenset(("full", "cheaper", "passages"))
 _FIRST_PART = re.compile(r"([^,.!;:\n]{1,80})[,.!;:\s]*[,.!;:\n]\s*(?=\S)")
 _OF_AN_ANSWER = frozenset(("puzzled", "number"))
@@ -51,13 +52,25 @@ _WITH_WHAT_WAS_ASKED = _OF_AN_ANSWER | {"received"}
 """What is searched for together with the customer's question before it."""
 
 
-def judged(case: Case, answers_max: int) -> Case:
-    """The case with its triage; of a burst that asks something only what asks. answers_max: so many answers may come
-    at once in a conversation, and one a minute after that, up to DAY_ANSWERS_MAX of a day; 0: any number."""
+def judged(case: Case, answers_per_hour: int | None) -> Case:
+    """The case with its triage; of a burst that asks something only what asks. answers_per_hour: so many a contact may
+    have in any hour, in all of their chats together; None: any number."""
+    case = _judged(case)
+    if answers_per_hour is None or case.answers_hour < answers_per_hour or not _is_limited(case.triage):
+        return case
+    return replace(case, triage=Triage("limit", "limit"))
+
+
+def _is_limited(triage: Triage | None) -> bool:
+    """A wish for a person is granted all the same, and who wants the bot to be silent need not wait for that."""
+    return triage is None or (triage.kind not in _UNANSWERED and triage.what not in _WISHES and triage.what != "stop")
+
+
+def _judged(case: Case) -> Case:
     burst = _not_ours(case)
     if case.burst and not burst:
         return replace(case, triage=Triage("echo", "echo"))
-    if case.silenced or _too_fast(case, answers_max):
+    if case.silenced or case.day_ahead_s > (DAY_ANSWERS_MAX - 1) * DAY_ANSWER_EVERY_S:
         return replace(case, triage=Triage("loop", "loop"), burst=burst)
     written = burst
     triage, burst = of_burst(
@@ -78,13 +91,6 @@ def _may_stop(case: Case, burst: Sequence[ChatLine]) -> bool:
     """In a chat of several people only the command silences the bot for all: a word of one of them ends what they had
     asked, and nothing else."""
     return not case.shared or any(commands_stop(line.text) for line in burst if line.text)
-
-
-def _too_fast(case: Case, answers_max: int) -> bool:
-    if not answers_max:
-        return False
-    of_a_day = case.day_ahead_s > (DAY_ANSWERS_MAX - 1) * DAY_ANSWER_EVERY_S
-    return of_a_day or case.ahead_s > (answers_max - 1) * ANSWER_EVERY_S
 
 
 def _not_ours(case: Case) -> tuple[ChatLine, ...]:
@@ -236,6 +242,8 @@ def without_question(case: Case, now: datetime) -> Answer:
         return Answer(text, "notice", "no_text", fallback_steps=fallback.without_models("no_text", "notice"))
     if triage.kind == "paused":
         return handover.silence(asks=triage.asks)
+    if triage.kind == "limit":
+        return _limited(case)
     if triage.kind == "command":
         return _to_command(case, triage.what)
     if triage.kind == "upset":
@@ -249,6 +257,13 @@ def without_question(case: Case, now: datetime) -> Answer:
         return _notice(case, "about", "about") if triage.what == "about" else unclear(case)
     reason = "courtesy_again" if triage.what in _COURTESIES else triage.what
     return Answer("", "silence", reason, fallback_steps=(Tried("silence"),))
+
+
+def _limited(case: Case) -> Answer:
+    """Said once an hour: who goes on gets no answer to each message, and neither does a machine."""
+    if case.limit_told:
+        return Answer("", "silence", ANSWERS_LIMIT, fallback_steps=(Tried("silence"),))
+    return Answer(wording.text(case, "limit"), "notice", ANSWERS_LIMIT, fallback_steps=(Tried("notice"),))
 
 
 def _to_command(case: Case, what: str) -> Answer:

@@ -160,7 +160,8 @@ def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Res
         if not (case.turn.bot_enabled or case.paused):
             return _cancelled(r, claim)
         case = manners.judged(
-            replace(case, step=r.load_shedding.step(claim.company_id)), r.settings.answers.conversation_answers_max
+            replace(case, step=r.load_shedding.step(claim.company_id)),
+            r.rate_limits.of(claim.company_id, "answers").per_hour,
         )
         if is_question(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)
@@ -200,6 +201,7 @@ def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Res
         return Result.RETRY
     faults.reach("reply.after_commit")
     _count(answer, counted_before=case.return_untold)
+    _count_limit(r, case, answer)
     work.ended(answer.step, answer.step_reason)
     log.info("turn_answered", step=answer.step, reason=answer.step_reason, **_numbers(answer))
     return Result.NO_REPLY if answer.step == "silence" else Result.ANSWERED
@@ -225,6 +227,14 @@ def _count(answer: Answer, *, counted_before: bool) -> None:
         BOT_RETURNED.inc("resumed")
     for stage, ms in answer.ms.items():
         metrics.STAGE.observe(ms / 1000, stage)
+
+
+def _count_limit(r: AnswerResources, case: Case, answer: Answer) -> None:
+    if answer.step_reason == replies.ANSWERS_LIMIT:
+        who = str(case.contact_id or "")
+        r.refusals.refused("answers", "contact", case.turn.company_id, who, again=answer.step == "silence")
+    elif answer.step != "silence":
+        r.refusals.allowed("answers", "contact")
 
 
 def _state(answer: Answer) -> str:

@@ -21,10 +21,12 @@ from shared.model import Passage
 from shared.resilience.lease_records import LeaseRecords
 from shared.resilience.load_shedding import LoadShedding
 from shared.resilience.loop import Loop
+from shared.resilience.refusals import Refusals
 from shared.settings import Settings
 from shared.store.db.pool import Database
 from shared.store.db.vault import Vault
 from shared.store.knowledge.embedding_models import EmbeddingModel
+from shared.store.tenants.limit_table import LimitTable
 
 
 class AnswerResources(Protocol):
@@ -55,6 +57,12 @@ class AnswerResources(Protocol):
 
     @property
     def loop(self) -> Loop: ...
+
+    @property
+    def rate_limits(self) -> LimitTable: ...
+
+    @property
+    def refusals(self) -> Refusals: ...
 
     @property
     def platforms(self) -> dict[str, Platform]: ...

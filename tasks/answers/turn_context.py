@@ -33,9 +33,9 @@ class Case:
     most of the day's tokens are used. stream: tells who watches what is being written. step: the highest fallback step
     that an overload leaves. embedding_models: those that there were when the turn was claimed; None: not looked up.
     embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since a person did.
-    misses: its replies in a row that nothing is known. ahead_s, day_ahead_s, silenced, language, status, handle,
-    return_untold, contact_id: as in Loaded. unlisted: codes of the question that no document has. triage: what the
-    burst is; None until it is judged, and of one that holds nothing readable."""
+    misses: its replies in a row that nothing is known. day_ahead_s, silenced, language, status, handle, return_untold,
+    contact_id, answers_hour, limit_told: as in Loaded. unlisted: codes of the question that no document has. triage:
+    what the burst is; None until it is judged, and of one that holds nothing readable."""
 
     turn: Turn
     company: Company
@@ -55,7 +55,6 @@ class Case:
     bot_step: str | None = None
     bot_step_at: datetime | None = None
     misses: int = 0
-    ahead_s: float = 0.0
     day_ahead_s: float = 0.0
     silenced: bool = False
     triage: Triage | None = None
@@ -64,6 +63,8 @@ class Case:
     handle: str | None = None
     return_untold: bool = False
     contact_id: int | None = None
+    answers_hour: int = 0
+    limit_told: bool = False
     unlisted: tuple[str, ...] = ()
 
     @property
@@ -140,7 +141,6 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int, models: Sequence[E
         bot_step=loaded.bot_step,
         bot_step_at=loaded.bot_step_at,
         misses=loaded.misses,
-        ahead_s=loaded.ahead_s,
         day_ahead_s=loaded.day_ahead_s,
         silenced=loaded.silenced,
         language=loaded.language,
@@ -148,4 +148,6 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int, models: Sequence[E
         handle=loaded.handle,
         return_untold=loaded.return_untold,
         contact_id=loaded.contact_id,
+        answers_hour=loaded.answers_hour,
+        limit_told=loaded.limit_told,
     )

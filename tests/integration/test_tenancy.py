@@ -167,6 +167,11 @@ def _seed(conn: Conn, bot: Bot) -> None:
         ("daily_uses", "company_id, day, kind, used", "%s, current_date, 'images', 1"),
         ("budgets", "company_id, scope, limit_micros", "%s, 'company', 1"),
         ("budget_resets", "company_id, day, micros", "%s, current_date, 0"),
+        (
+            "contact_answers",
+            "company_id, contact_id, answered_at",
+            "%s, (SELECT min(id) FROM contacts), ARRAY[now()]",
+        ),
         ("contact_days", "company_id, contact_id, day, cost_micros", "%s, 1, current_date, 1"),
         (
             "budget_reservations",

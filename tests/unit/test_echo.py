@@ -9,7 +9,7 @@ import pytest
 
 from shared import channels
 from shared.model import Answer, ChatLine
-from shared.store.answers.replies import ANSWER_EVERY_S
+from shared.store.answers.replies import DAY_ANSWER_EVERY_S
 from shared.store.answers.turns import Turn
 from shared.store.assistants.assistants import Assistant
 from shared.store.tenants.companies import Company
@@ -38,9 +38,9 @@ def _case(*history: tuple[str, str], said: str = "", assistant: Assistant = ASSI
     return Case(TURN, COMPANY, assistant, (ChatLine("customer", said),), lines, (), b"", {}, **values)  # type: ignore[arg-type]
 
 
-def _answer(case: Case, answers_max: int = 12) -> Answer | None:
+def _answer(case: Case, per_hour: int | None = 60) -> Answer | None:
     """None: it is a question."""
-    case = manners.judged(case, answers_max)
+    case = manners.judged(case, per_hour)
     if case.triage is not None and case.triage.kind == "question":
         return None
     return manners.without_question(case, NOW)
@@ -118,16 +118,37 @@ def test_a_company_s_own_long_text_is_an_echo_before_it_was_said_and_a_short_one
     assert (welcome.step_reason, hi.step_reason) == ("echo", "greeting")
 
 
-@pytest.mark.parametrize(("answers", "reason"), [(11, "greeting"), (12, "loop")])
-def test_so_many_answers_at_once_are_given(answers: int, reason: str) -> None:
-    answer = _answer(_case(said="Hello", ahead_s=answers * ANSWER_EVERY_S - 1))
+@pytest.mark.parametrize(("answers", "reason"), [(199, "greeting"), (200, "loop")])
+def test_so_many_answers_a_day_are_given(answers: int, reason: str) -> None:
+    answer = _answer(_case(said="Hello", day_ahead_s=answers * DAY_ANSWER_EVERY_S - 1))
 
     assert answer is not None
     assert answer.step_reason == reason
 
 
-def test_no_number_of_answers_is_too_many_where_the_operator_says_so() -> None:
-    answer = _answer(_case(said="Hello", ahead_s=1e6), answers_max=0)
+@pytest.mark.parametrize(
+    ("said", "had", "told", "step", "reason"),
+    [
+        ("Hello", 59, False, "courtesy", "greeting"),
+        ("Hello", 60, False, "notice", "answers_limit"),
+        ("Hello", 61, True, "silence", "answers_limit"),
+        ("When do you open?", 60, False, "notice", "answers_limit"),
+        ("/help", 60, True, "silence", "answers_limit"),
+        ("ok", 60, False, "silence", "acknowledgement"),
+        ("I want to talk to a human", 60, True, "handover", "wants_person"),
+        ("/stop", 60, True, "notice", "stop"),
+    ],
+)
+def test_who_has_had_an_hour_s_answers_is_told_so_once(said: str, had: int, told: bool, step: str, reason: str) -> None:
+    answer = _answer(_case(said=said, answers_hour=had, limit_told=told))
+
+    assert answer is not None
+    assert (answer.step, answer.step_reason) == (step, reason)
+    assert bool(answer.text) == (step != "silence")
+
+
+def test_no_number_of_answers_is_too_many_where_the_limit_is_none() -> None:
+    answer = _answer(_case(said="Hello", answers_hour=1_000), per_hour=None)
 
     assert answer is not None
     assert answer.step_reason == "greeting"

@@ -28,7 +28,7 @@ UNITS = (
 LABELS = {
     "platform", "status", "kind", "outcome", "reason", "end", "step", "stage", "provider", "model", "direction",
     "alert", "breaker", "state", "meaning", "task", "station", "how", "thread", "process", "scheduled",
-    "handler", "statement", "sqlstate", "cache", "where", "embedding_model",
+    "handler", "statement", "sqlstate", "cache", "where", "embedding_model", "asker", "event", "purpose",
 }  # fmt: skip
 
 COUNTING = """

@@ -81,6 +81,7 @@ job run lifecycle.archive_messages --dry-run
 retention set webhook_events 30 --company acme
 retention show
 retention unset webhook_events --company acme
+limit abuse --company acme
 limit list
 limit reset media_fetches --company acme
 limit set answers --company acme --per-hour 120

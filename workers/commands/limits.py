@@ -10,10 +10,14 @@ from typing import Any
 
 import click
 import psycopg
+import redis
 
 from shared import settings
 from shared.cache.invalidation import Invalidations
-from shared.errors import NotFound, NothingDone
+from shared.clock import SystemClock
+from shared.errors import NotFound, NothingDone, Transient
+from shared.resilience.addresses import UNKNOWN, normal_address
+from shared.resilience.refusals import Refusals, Refused, shown
 from shared.store.db.redis import connect
 from shared.store.tenants import limits as daily
 from shared.store.tenants import rate_limits as rates
@@ -202,6 +206,35 @@ def _reset_daily(
         raise NothingDone("limit", f"{company} has no limit of its own for {kind}")
     after = _daily_now(conn, kind, company_id)
     return f"{kind}  {company or 'everybody'}: now {_daily_shown(after)} a day", _daily_as_json(after)
+
+
+@limit.command("abuse")
+@company_option("What this company's contacts, agents, keys and widgets asked for alone.", required=False)
+@click.option("--address", help="This address alone; IPv6 counts by /64.")
+@click.option("--limit", "most", type=click.IntRange(1, 1_000), default=20, show_default=True, help="So many of them.")
+@as_json_option
+def abuse(company: str | None, address: str | None, most: int, as_json: bool) -> None:
+    """Show who was refused most in the last day, by hour in Redis. Addresses are shown as hashes."""
+    config = settings.load()
+    company_id = None
+    if company is not None:
+        with as_owner(config) as conn:
+            company_id = company_id_of(conn, company)
+    wanted = None if address is None else normal_address(address)
+    if wanted == UNKNOWN:
+        raise click.UsageError(f"{address!r} is not an address: give one such as 203.0.113.7")
+    with connect(config.need("CACHE_URL"), socket_timeout_s=REDIS_WITHIN_S) as client:
+        try:
+            found = Refusals(client, SystemClock()).most(limit=most, company_id=company_id, address=wanted)
+        except redis.RedisError as e:
+            raise Transient(f"CACHE_URL: Redis is away ({type(e).__name__})") from e
+    lines = [f"{one.purpose}  {_who(one)}: {one.refused:,} in the last day" for one in found]
+    print_result({"refused": shown(found)}, *(lines or ["nobody was refused in the last day"]), as_json=as_json)
+
+
+def _who(one: Refused) -> str:
+    what = "address" if one.asker == "stranger" else one.asker
+    return f"{what} {one.who}" + ("" if one.company_id is None else f" of company {one.company_id}")
 
 
 def _rate_now(conn: psycopg.Connection, purpose: Purpose, company_id: int | None) -> tuple[Bounds, bool]:

@@ -31,15 +31,13 @@ ORDERED = "order"
 PAUSED_QUESTION = "paused_question"
 _WISHES = frozenset((WANTS_PERSON, OFFER_ACCEPTED, ORDERED))
 """Of the customer's own: they stand before whatever called a person first."""
-_REASONS_FOR_A_PERSON = _WISHES | {"loop", PAUSED_QUESTION}
-ANSWER_EVERY_S = 60.0
-"""The pace of the bot's answers in one conversation: each moves conversations.answers_until on by so much, and
-how far that is ahead of now tells how many came faster."""
-
+ANSWERS_LIMIT = "answers_limit"
+"""A contact has had as many answers as anybody gets in an hour."""
+_REASONS_FOR_A_PERSON = _WISHES | {"loop", PAUSED_QUESTION, ANSWERS_LIMIT}
 DAY_ANSWERS_MAX = 200
 DAY_ANSWER_EVERY_S = 86_400 / DAY_ANSWERS_MAX
-"""The same for a day, in conversations.day_answers_until: no person asks so much, and a machine that answers slower
-than once a minute is never ahead of the first pace."""
+"""The pace of the bot's answers in one conversation: each moves conversations.day_answers_until on by so much, and how
+far that is ahead of now tells how many came faster. No person asks so much in a day."""
 
 
 def attention_of(answer: Answer) -> str | None:
@@ -172,7 +170,6 @@ MAKE = one_line(
                 WHEN %(step)s IN ('full', 'cheaper', 'passages') THEN 0
                 ELSE misses
             END,
-            answers_until = greatest(coalesce(answers_until, now()), now()) + make_interval(secs => %(every_s)s),
             day_answers_until = greatest(coalesce(day_answers_until, now()), now())
                 + make_interval(secs => %(day_every_s)s),
             attention = CASE WHEN %(wish)s THEN %(attention)s ELSE coalesce(attention, %(attention)s) END,
@@ -182,6 +179,23 @@ MAKE = one_line(
         FROM said
         WHERE conversations.company_id = %(company)s
           AND conversations.id = %(conversation)s
+    ),
+    counted AS (
+        INSERT INTO contact_answers AS w (company_id, contact_id, answered_at, told_at)
+        SELECT %(company)s, %(contact)s, CASE WHEN %(limit)s THEN '{}' ELSE ARRAY[now()] END,
+            CASE WHEN %(limit)s THEN now() END
+        FROM said
+        WHERE %(contact)s::bigint IS NOT NULL
+        ON CONFLICT (company_id, contact_id) DO UPDATE
+        SET answered_at = CASE
+                WHEN %(limit)s THEN w.answered_at
+                ELSE ARRAY(
+                    SELECT a
+                    FROM unnest(w.answered_at) AS a
+                    WHERE a > now() - interval '1 hour'
+                ) || now()
+            END,
+            told_at = CASE WHEN %(limit)s THEN now() ELSE w.told_at END
     )
     SELECT said.id AS message_id, cost.micros AS cost_micros
     FROM said, cost
@@ -205,8 +219,8 @@ def make(
     """Store an answer and its parts behind the conversation's last message, all in one statement.
 
     conversation: locked by this transaction; where the answer asks for a person, it is marked for people. state: the
-    turn's, `answered` or `handed_over`. contact_id: the customer for whom models were called. None, and nothing is
-    written, if the lease is gone.
+    turn's, `answered` or `handed_over`. contact_id: the customer for whom models were called and whose hour the
+    answer counts in. None, and nothing is written, if the lease is gone.
     """
     cursor = conn.cursor(row_factory=class_row(Made))
     cursor.execute(
@@ -220,14 +234,14 @@ def make(
             "channel": conversation.channel_id,
             "seq": conversation.message_count + 1,
             "text": answer.text,
+            "contact": contact_id,
+            "limit": answer.step_reason == ANSWERS_LIMIT,
             "attention": attention_of(answer),
             "wish": answer.step_reason in _WISHES,
-            "every_s": ANSWER_EVERY_S,
             "day_every_s": DAY_ANSWER_EVERY_S,
             "preview": answer.text[:PREVIEW_CHARS],
             **_bot_columns(conn, conversation, answer),
             "parts": list(parts),
-            "contact": contact_id,
             "beside": usage.as_json(answer.beside),
             **receipts.columns(answer),
         },

@@ -36,11 +36,12 @@ class Loaded:
     """A claimed turn. credentials: its channel's, encrypted as stored. tokens_today: the company's (UTC), counted
     only where it has a budget. where: what the conversation's questions are answered from; None: all. lines: of its
     conversation as (seq, line), oldest first. answered: numbers of messages between its first and its last that other
-    turns have answered. bot_step, bot_step_at, misses: as in conversations. ahead_s,
-    day_ahead_s: how far the bot's answers are ahead of their paces. silenced: it gives none for now, because they
-    were too far ahead. language: the platform's code of the sender, as ISO 639-1. status, return_untold: as in
-    conversations. handle: the channel's name on its platform, where it has one. assistant: the channel's. contact_id:
-    who wrote the turn's last message; None if they were erased."""
+    turns have answered. bot_step, bot_step_at, misses: as in conversations. day_ahead_s: how far the bot's answers are
+    ahead of their pace. silenced: it gives none for now, because they were too far ahead. language: the platform's code
+    of the sender, as ISO 639-1. status, return_untold: as in conversations. handle: the channel's name on its platform,
+    where it has one. assistant: the channel's. contact_id: who wrote the turn's last message; None if they were erased.
+    answers_hour: how many answers they had in the last hour, in all of their chats. limit_told: in that hour they were
+    told that they had too many."""
 
     turn: Turn
     company: Company
@@ -51,7 +52,6 @@ class Loaded:
     bot_step: str | None = None
     bot_step_at: datetime | None = None
     misses: int = 0
-    ahead_s: float = 0.0
     day_ahead_s: float = 0.0
     silenced: bool = False
     language: str | None = None
@@ -59,6 +59,8 @@ class Loaded:
     handle: str | None = None
     return_untold: bool = False
     contact_id: int | None = None
+    answers_hour: int = 0
+    limit_told: bool = False
     lines: list[tuple[int, ChatLine]] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
 
@@ -90,19 +92,9 @@ LOAD = """
               AND f.conversation_id = t.conversation_id
         ) AS wanted,
         c.bot_step, c.bot_step_at, c.misses, c.language, c.status, c.return_untold,
-        coalesce(extract(epoch FROM c.answers_until - now())::float8, 0) AS ahead_s,
         coalesce(extract(epoch FROM c.day_answers_until - now())::float8, 0) AS day_ahead_s,
         coalesce(c.silent_until > now(), false) AS silenced,
-        coalesce(
-            (
-                SELECT m.contact_id
-                FROM messages m
-                WHERE m.company_id = t.company_id
-                  AND m.conversation_id = t.conversation_id
-                  AND m.seq = t.last_seq
-            ),
-            c.contact_id
-        ) AS contact_id
+        w.contact_id, coalesce(w.answers_hour, 0) AS answers_hour, coalesce(w.limit_told, false) AS limit_told
     FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS k (company_id, id, epoch)
     CROSS JOIN LATERAL (
         SELECT *
@@ -135,6 +127,34 @@ LOAD = """
         LIMIT 1
     ) a
     JOIN companies o ON o.id = t.company_id
+    CROSS JOIN LATERAL (
+        SELECT asker.contact_id, n.answers_hour, n.limit_told
+        FROM (
+            SELECT coalesce(
+                (
+                    SELECT m.contact_id
+                    FROM messages m
+                    WHERE m.company_id = t.company_id
+                      AND m.conversation_id = t.conversation_id
+                      AND m.seq = t.last_seq
+                ),
+                c.contact_id
+            ) AS contact_id
+        ) AS asker
+        LEFT JOIN LATERAL (
+            SELECT
+                (
+                    SELECT count(*)
+                    FROM unnest(k.answered_at) AS a
+                    WHERE a > now() - interval '1 hour'
+                ) AS answers_hour,
+                k.told_at > now() - interval '1 hour' AS limit_told
+            FROM contact_answers k
+            WHERE k.company_id = t.company_id
+              AND k.contact_id = asker.contact_id
+            LIMIT 1
+        ) n ON true
+    ) w
 """
 
 
@@ -157,10 +177,11 @@ def load(conn: Conn, claims: Sequence[Claim], *, history_lines: int, lines_max: 
         where = Filter.from_json(row["wanted"]) if isinstance(row["wanted"], dict) else None
         found[Claim(turn.company_id, turn.id, turn.epoch)] = Loaded(
             turn, company, assistant, bytes(row["credentials"]), int(row["tokens_today"] or 0), where,
-            bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"], ahead_s=row["ahead_s"],
+            bot_step=row["bot_step"], bot_step_at=row["bot_step_at"], misses=row["misses"],
             day_ahead_s=row["day_ahead_s"],
             silenced=row["silenced"], language=row["language"], status=row["status"], handle=row["handle"],
             return_untold=row["return_untold"], contact_id=row["contact_id"],
+            answers_hour=row["answers_hour"], limit_told=row["limit_told"],
         )  # fmt: skip
     _add_lines(conn, list(found.values()), history_lines, lines_max)
     return found

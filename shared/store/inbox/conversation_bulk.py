@@ -54,7 +54,7 @@ SET_BOTS = """
         opens_at = CASE WHEN c.status = 'handed_over' THEN c.opens_at END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
-        answers_until = NULL, day_answers_until = NULL, silent_until = NULL
+        day_answers_until = NULL, silent_until = NULL
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS b (company_id, id, reason)
     WHERE c.company_id = b.company_id
       AND c.id = b.id
@@ -130,7 +130,7 @@ RETURN_TO_BOT = """
         bot_off_reason = CASE WHEN c.paused_at IS NOT NULL THEN 'stop' END,
         bot_off_at = c.paused_at,
         return_untold = c.paused_at IS NULL,
-        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
+        bot_step = NULL, bot_step_at = NULL, misses = 0,
         day_answers_until = NULL, silent_until = NULL
     FROM unnest(%s::bigint[], %s::bigint[]) AS b (company_id, id)
     WHERE c.company_id = b.company_id

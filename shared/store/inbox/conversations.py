@@ -293,7 +293,7 @@ SET_BOT = """
         opens_at = CASE WHEN status = 'handed_over' THEN opens_at END,
         return_untold = false,
         attention = NULL, attention_since = NULL, bot_step = NULL, bot_step_at = NULL, misses = 0,
-        answers_until = NULL, day_answers_until = NULL, silent_until = NULL
+        day_answers_until = NULL, silent_until = NULL
     WHERE company_id = %(company)s
       AND id = %(id)s
     RETURNING bot_enabled

@@ -269,6 +269,20 @@ JOIN_CALLS = """
     WHERE company_id = %(company)s
       AND contact_id = %(other)s
 """
+JOIN_ANSWERS = """
+    /* identities.join_answers */
+    WITH gone AS (
+        DELETE FROM contact_answers
+        WHERE company_id = %(company)s
+          AND contact_id = %(other)s
+        RETURNING answered_at, told_at
+    )
+    INSERT INTO contact_answers AS w (company_id, contact_id, answered_at, told_at)
+    SELECT %(company)s, %(contact)s, answered_at, told_at
+    FROM gone
+    ON CONFLICT (company_id, contact_id) DO UPDATE
+    SET answered_at = w.answered_at || excluded.answered_at, told_at = greatest(w.told_at, excluded.told_at)
+"""
 BUDGETS_OF_CONTACT = Rows("budgets", "contact_id", "n.scope = t.scope", within="t.scope = 'contact'")
 RESETS_OF_CONTACT = Rows("budget_resets", "contact_id", "true", better="t.day > n.day")
 JOIN_NAME = """
@@ -297,7 +311,7 @@ DELETE_OTHER = """
 """
 _JOINS = (
     JOIN_MESSAGES, JOIN_ARCHIVED, JOIN_CONVERSATIONS, JOIN_RESERVATIONS, HOLD_DAYS, JOIN_DAYS, JOIN_CALLS,
-    JOIN_NAME,
+    JOIN_ANSWERS, JOIN_NAME,
     JOIN_IDENTITIES, DELETE_OTHER,
 )  # fmt: skip
 

@@ -378,7 +378,6 @@ MERGE_HEADS = """
         attention = CASE WHEN f.attention IS NULL THEN s.attention ELSE f.attention END,
         attention_since = CASE WHEN f.attention IS NULL THEN s.attention_since ELSE f.attention_since END,
         misses = greatest(f.misses, s.misses),
-        answers_until = greatest(f.answers_until, s.answers_until),
         day_answers_until = greatest(f.day_answers_until, s.day_answers_until),
         silent_until = greatest(f.silent_until, s.silent_until),
         referral = CASE WHEN s.referral_at > f.referral_at OR f.referral_at IS NULL THEN s.referral ELSE f.referral END,

@@ -17,7 +17,7 @@ RETURN_TO_BOT = """
         bot_off_reason = CASE WHEN paused_at IS NOT NULL THEN 'stop' END,
         bot_off_at = paused_at,
         return_untold = %s AND paused_at IS NULL,
-        bot_step = NULL, bot_step_at = NULL, misses = 0, answers_until = NULL,
+        bot_step = NULL, bot_step_at = NULL, misses = 0,
         day_answers_until = NULL, silent_until = NULL
     WHERE company_id = %s
       AND id = %s
