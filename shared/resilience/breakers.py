@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, Literal, TypeVar, cast
+from weakref import WeakSet
 
 import pybreaker
 import structlog
@@ -25,6 +26,7 @@ class Changes(pybreaker.CircuitBreakerListener):
     def __init__(self, label: str) -> None:
         self._label = label
         self._open: set[str] = set()
+        self._forgotten: WeakSet[pybreaker.CircuitBreaker] = WeakSet()
         self._lock = threading.Lock()
         metrics.BREAKERS_OPEN.set(0.0, label)
 
@@ -36,13 +38,19 @@ class Changes(pybreaker.CircuitBreakerListener):
     ) -> None:
         log.warning("breaker_changed", breaker=cb.name, state=new_state.name)
         metrics.BREAKER_CHANGES.inc(self._label, new_state.name)
-        self._keep(str(cb.name), new_state.name == pybreaker.STATE_OPEN)
+        self._keep(cb, new_state.name == pybreaker.STATE_OPEN)
 
     def forget(self, breaker: pybreaker.CircuitBreaker) -> None:
-        self._keep(str(breaker.name), False)
-
-    def _keep(self, name: str, is_open: bool) -> None:
+        """Count it no more, whatever a call that is still under way behind it does to it."""
         with self._lock:
+            self._forgotten.add(breaker)
+        self._keep(breaker, False)
+
+    def _keep(self, breaker: pybreaker.CircuitBreaker, is_open: bool) -> None:
+        name = str(breaker.name)
+        with self._lock:
+            if is_open and breaker in self._forgotten:
+                return
             (self._open.add if is_open else self._open.discard)(name)
             metrics.BREAKERS_OPEN.set(float(len(self._open)), self._label)
 

@@ -47,9 +47,14 @@ class OperationsSettings(Domain):
     """Whether workers tell Flower of each piece of work."""
     flower_host: str = Field(default="127.0.0.1", alias="FLOWER_HOST")
     """The address on which Flower listens."""
-    flower_tasks_max: int = Field(default=20_000, alias="FLOWER_TASKS_MAX", ge=100)
+    flower_tasks_max: int = Field(default=20_000, alias="FLOWER_TASKS_MAX", ge=100, le=1_000_000)
     """How many tasks and pieces of work Flower keeps, 5 KB each; the oldest go first."""
     flower_port: int = Field(default=5555, alias="FLOWER_PORT", ge=1, le=65535)
     """Flower's port."""
     flower_password: SecretStr = Field(default=SecretStr(""), alias="FLOWER_PASSWORD")
-    """Flower's password, for the user `admin`; `up` makes one."""
+    """Flower's password, for the user `admin`, in ASCII; `up` makes one."""
+
+    def problems(self) -> list[str]:
+        if not self.flower_password.get_secret_value().isascii():
+            return ["FLOWER_PASSWORD should be of ASCII characters: browsers do not agree on how others are sent"]
+        return []

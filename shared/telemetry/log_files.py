@@ -41,7 +41,8 @@ def move_output(path: Path) -> bool:
             return False
     except FileNotFoundError:
         pass  # it was renamed, and nobody has made a new one yet
-    opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    # A link or a pipe that somebody has laid there since is not written to: the old file is.
+    opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
         for output in _OUTPUTS:
             os.dup2(opened, output)

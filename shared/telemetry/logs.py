@@ -61,8 +61,11 @@ class Lines:
         if self._logger.isEnabledFor(logging.INFO):
             fixed = {**self._fixed, "event": event, "timestamp": datetime.now(UTC)}
             option = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
-            sys.stderr.buffer.write(b"".join([orjson.dumps({**line, **fixed}, option=option) for line in lines]))
-            sys.stderr.buffer.flush()
+            try:
+                sys.stderr.buffer.write(b"".join([orjson.dumps({**line, **fixed}, option=option) for line in lines]))
+                sys.stderr.buffer.flush()
+            except OSError:
+                pass  # a full disk: what happened was counted, and goes on without its lines
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:

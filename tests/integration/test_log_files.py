@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+
+import pytest
 
 from shared.settings import LOG_FILE, child_environment
 from shared.telemetry import log_files
@@ -19,11 +24,12 @@ from shared import settings
 from shared.telemetry import log_files, logs
 log_files.LOOK_EVERY_S = 0.005
 logs.configure()
+import os, structlog
+writer = "parent" if os.fork() else "child"
 log_files.follow(settings.log_file())
-import structlog
 log = structlog.get_logger("writer")
 for number in range(100_000_000):
-    log.info("line", number=number)
+    log.info("line", writer=writer, number=number)
 """
 
 
@@ -34,27 +40,42 @@ def _until(done: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_no_line_is_lost_or_doubled_while_its_file_is_renamed(tmp_path: Path) -> None:
+def test_no_line_of_two_processes_is_lost_or_doubled_while_their_file_is_renamed(tmp_path: Path) -> None:
     log = tmp_path / "writer.log"
     environment = child_environment({LOG_FILE: str(log)})
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", WRITER], env=environment, stdout=output, stderr=output, cwd=tmp_path
-        )
+            [sys.executable, "-P", "-c", WRITER], env=environment, stdout=output, stderr=output, cwd=tmp_path,
+            start_new_session=True,
+        )  # fmt: skip
     try:
         for number in range(20):
             _until(lambda: log.exists() and log.stat().st_size > 0)
             log_files.set_aside(log, DAY + timedelta(days=number % 3))
         _until(lambda: log.exists() and log.stat().st_size > 0)
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(WITHIN_S)
 
     files = [*tmp_path.glob("writer.log*")]
     lines = [line for path in files for line in path.read_bytes().splitlines(keepends=True)]
-    numbers = sorted(int(line.split(b'"number": ')[1].split(b",")[0]) for line in lines if line.endswith(b"}\n"))
+    told = [json.loads(line) for line in lines if line.endswith(b"}\n")]
     assert len(files) == 21
-    assert numbers == list(range(len(numbers)))
+    for writer in ("parent", "child"):
+        numbers = sorted(line["number"] for line in told if line["writer"] == writer)
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) > 21
+
+
+def test_a_link_or_a_pipe_at_the_log_s_name_is_not_written_to(tmp_path: Path) -> None:
+    """Whoever may lay one there; the process keeps the file that it has."""
+    elsewhere = tmp_path / "elsewhere"
+    for kind in ("dangling link", "pipe"):
+        name = tmp_path / f"{kind}.log"
+        name.symlink_to(elsewhere) if kind == "dangling link" else os.mkfifo(name)
+        with pytest.raises(OSError, match=r"symbolic links|No such device"):
+            log_files.move_output(name)
+    assert not elsewhere.exists()
 
 
 def test_logs_of_more_than_seven_days_ago_are_deleted(tmp_path: Path) -> None:

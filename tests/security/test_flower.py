@@ -132,3 +132,8 @@ def test_it_listens_at_home_and_its_command_line_tells_nothing(built: Any) -> No
     options = served(built, ask)
     assert (options.address, options.read_only, options.persistent) == ("127.0.0.1", True, True)
     assert PASSWORD not in " ".join(argv_of("flower", settings(FLOWER_PASSWORD=PASSWORD)))
+
+
+def test_a_password_that_browsers_would_send_in_different_ways_is_refused() -> None:
+    with pytest.raises(ValueError, match="FLOWER_PASSWORD should be of ASCII"):
+        settings(FLOWER_PASSWORD="pässwörd")

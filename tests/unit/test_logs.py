@@ -30,13 +30,17 @@ def fail():
 
 def _logged(script: str, level: str = "INFO") -> list[dict[str, Any]]:
     """What a process that runs this writes to its log, line by line."""
+    return [json.loads(line) for line in _raw(script, level).decode().splitlines()]
+
+
+def _raw(script: str, level: str = "INFO") -> bytes:
     ended = subprocess.run(
         [sys.executable, "-P", "-c", PROLOGUE.format(level=level) + script],
-        cwd=PROJECT_ROOT, env=child_environment({}), capture_output=True, text=True, timeout=60,
+        cwd=PROJECT_ROOT, env=child_environment({}), capture_output=True, timeout=60,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    assert PLANTED not in ended.stderr + ended.stdout
-    return [json.loads(line) for line in ended.stderr.splitlines()]
+    assert PLANTED.encode() not in ended.stderr + ended.stdout
+    return ended.stderr
 
 
 def test_a_line_is_json_with_its_event_fields_time_and_place() -> None:
@@ -150,3 +154,30 @@ db.close()
 def test_a_field_that_is_no_json_is_still_a_line() -> None:
     [line] = _logged("import pathlib; log.info('odd', path=pathlib.Path('/x'), when=object)")
     assert line["event"] == "odd"
+
+
+FULL_DISK = """
+import os, sys
+kept = os.dup(2)
+os.dup2(os.open("/dev/full", os.O_WRONLY), 2)
+lines = logs.Lines("gateway", "gateway")
+for number in range(1000):
+    lines.write("webhook_answered", [{"number": number}])
+log.info("in between")
+os.dup2(kept, 2)
+lines.write("webhook_answered", [{"number": "the disk has room"}])
+"""
+
+
+def test_a_full_disk_stops_nobody_and_later_lines_are_written() -> None:
+    lines = _logged(FULL_DISK)
+    assert lines[-1]["number"] == "the disk has room"
+
+
+def test_no_field_breaks_a_line_or_moves_a_terminal_s_cursor() -> None:
+    hostile = "a\n{}\r\x1b[2J\x9b31m\u2028\x7f\u202e"
+    raw = _raw(f"log.info('odd', field={hostile!a})")
+
+    assert raw.endswith(b"\n")
+    assert all(0x20 <= byte < 0x7F for byte in raw[:-1])
+    assert json.loads(raw)["field"] == hostile

@@ -128,3 +128,19 @@ def test_a_process_keeps_a_bounded_number_and_counts_them_by_their_kind(monkeypa
         assert set(kept.states()) == {("telegram", "2"), ("telegram", "0"), ("telegram", "another")}
         assert book.of(metrics.BREAKERS_OPEN, "send") == 2
         assert book.of(metrics.BREAKER_CHANGES, "send", "open") == 3
+
+
+def test_ten_thousand_hostile_hosts_leave_a_bounded_number_behind_and_none_that_is_counted_for_ever() -> None:
+    """Each opens its breaker by a call that is still under way when it has been forgotten for others."""
+    with counted() as book:
+        kept = Breakers(failures=1, clock=FixedClock(datetime(2030, 1, 1, tzinfo=UTC)), kind="site")
+        under_way = [(breaker, breaker.admit()) for breaker in (kept.of(f"h{n}.example") for n in range(10_000))]
+        for breaker, admitted in under_way:
+            breaker.settle(admitted, OSError())
+
+        assert len(kept.states()) == breakers.KEPT_MAX
+        assert book.of(metrics.BREAKERS_OPEN, "site") == breakers.KEPT_MAX
+        del under_way, breaker
+        for number in range(breakers.KEPT_MAX):
+            kept.of(f"good{number}.example")
+        assert book.of(metrics.BREAKERS_OPEN, "site") == 0

@@ -162,7 +162,7 @@ async def _offer(server: asyncio.StreamReader, program: asyncio.StreamWriter) ->
     while True:
         head = await server.readexactly(5)
         length = int.from_bytes(head[1:], "big") - 4
-        if length > MESSAGE_MAX_BYTES:
+        if not 0 <= length <= MESSAGE_MAX_BYTES:
             raise ConnectionError("no PostgreSQL message")
         body = await server.readexactly(length)
         if head[:1] == AUTHENTICATION and body[:4] == SASL.to_bytes(4, "big"):
