@@ -86,10 +86,23 @@ class _Key(Caller):
         return found
 
 
+class _KeyOfAny(Caller):
+    any_scope = True
+
+    async def __call__(self, request: Request, scopes: SecurityScopes) -> Agent:
+        found = await agent(request)
+        if not found.scopes.intersection(scopes.scopes):
+            raise lacks_scope(" or ".join(scopes.scopes))
+        return found
+
+
 KEY = _Key("api-key", "A company's API key. Its scopes say what it may do.")
+KEY_OF_ANY = _KeyOfAny("api-key", "A company's API key. Its scopes say what it may do.")
 Reader = Annotated[Agent, Security(KEY, scopes=["read"])]
 Writer = Annotated[Agent, Security(KEY, scopes=["write"])]
 Admin = Annotated[Agent, Security(KEY, scopes=["admin"])]
+ModelsReader = Annotated[Agent, Security(KEY_OF_ANY, scopes=["admin", "models"])]
+"""One of these scopes is enough to see which models there are."""
 Anyone = Annotated[Agent, Security(KEY)]
 """Whatever the key's scopes are."""
 

@@ -13,7 +13,9 @@ from starlette.requests import Request
 
 class Caller(SecurityBase, ABC):
     """Who calls an operation: `Annotated[Agent, Security(AGENT, scopes=["read"])]`. It is known before anything else of
-    the request is looked at but the size of its query."""
+    the request is looked at but the size of its query. any_scope: one of the scopes is enough."""
+
+    any_scope = False
 
     def __init__(self, name: str, description: str) -> None:
         self.scheme_name = name

@@ -76,6 +76,8 @@ def _complete(said: dict[str, Any], endpoint: Endpoint) -> None:
                 response["headers"] = dict(_AGAIN)
         elif endpoint.tagged:
             response.setdefault("headers", {}).update(_TAG)
+    if any(isinstance(one.call, Caller) and one.call.any_scope for one in all_of(endpoint.dependant)):
+        said["security"] = [{name: [scope]} for one in said["security"] for name, all_ in one.items() for scope in all_]
     if "GET" in endpoint.takes:
         responses["304"] = {"description": "If-None-Match names the state that there still is."}
     said["responses"] = dict(sorted(responses.items()))

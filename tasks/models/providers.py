@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from shared.errors import NothingDone, Permanent, SettingsError, Transient
+from shared.errors import NotFound, NothingDone, Permanent, SettingsError, Transient
 from shared.llm import trial
 from shared.llm.api import http_client
 from shared.llm.trial import Trial
@@ -82,6 +82,15 @@ def checked_url(base_url: str) -> str:
     return url
 
 
+def _check_secrecy(base_url: str, has_key: bool) -> None:
+    """Raises Permanent for a key that would leave our network in the clear."""
+    parts = urlsplit(base_url)
+    if has_key and parts.scheme == "http" and not is_local(parts.hostname or ""):
+        raise Permanent(
+            "base_url", "the key would go through the network in the clear: write the address with https://"
+        )
+
+
 def sealed_key(vault: Vault, api_key: str) -> tuple[bytes | None, str]:
     """(the key sealed, its last characters); nothing of an empty one. Raises Permanent for what no header can carry."""
     key = api_key.strip()
@@ -134,6 +143,7 @@ def new(
     """Read what is to be added. Raises Permanent, which says what to change."""
     url = checked_url(base_url)
     sealed, hint = sealed_key(vault, api_key)
+    _check_secrecy(url, sealed is not None)
     paid = not is_local(urlsplit(url).hostname or "") if paid is None else paid
     return NewProvider(company_id, checked_name(config, name), url, sealed, hint, checked_models(models), paid)
 
@@ -142,7 +152,7 @@ def change(conn: Conn, vault: Vault, company_id: int | None, name: str, wanted: 
     """Change a provider; in a transaction. Returns it as it is now.
 
     A key does not follow to another server: whoever may change the address and not read the key could read it there.
-    Raises Permanent; NothingDone if there is no such provider or it is as wanted already.
+    Raises Permanent; NotFound; NothingDone if it is as wanted already, or a route asks what would go.
     """
     before = found(conn, company_id, name, lock=True)
     after = _changed(vault, before, wanted)
@@ -166,6 +176,8 @@ def _changed(vault: Vault, before: Provider, wanted: Wanted) -> Provider:
     if wanted.api_key is not None and not _is_same_key(vault, before, wanted.api_key):
         sealed, hint = sealed_key(vault, wanted.api_key)
         after = replace(after, sealed=sealed, key_hint=hint)
+    if after.base_url != before.base_url or after.sealed != before.sealed:
+        _check_secrecy(after.base_url, after.sealed is not None)
     listed = list(before.models if wanted.models is None else wanted.models)
     if unknown := [one for one in wanted.drop if one not in {each.name for each in listed}]:
         raise Permanent("model", f"it has no model {unknown[0]!r}")
@@ -190,15 +202,15 @@ def opened_key(vault: Vault, provider: Provider) -> str:
 
 
 def found(conn: Conn, company_id: int | None, name: str, *, lock: bool = False) -> Provider:
-    """Raises NothingDone if a company, or without one the installation, has no such provider."""
+    """Raises NotFound if a company, or without one the installation, has no such provider."""
     provider = providers.own(conn, company_id, name, lock=lock)
     if provider is None:
-        raise NothingDone("model_provider", f"there is no provider {name!r}")
+        raise NotFound("model_provider", f"there is no provider {name!r}; `model-provider list` shows them")
     return provider
 
 
 def remove(conn: Conn, company_id: int | None, name: str) -> None:
-    """Delete a provider; in a transaction. Raises NothingDone if there is none, or a route still asks it."""
+    """Delete a provider; in a transaction. Raises NotFound; NothingDone if a route still asks it."""
     provider = found(conn, company_id, name, lock=True)
     if asking := routes.asking_provider(conn, provider.id):
         shown = ", ".join(purpose if of is None else f"{purpose} of company {of}" for of, purpose in asking[:5])

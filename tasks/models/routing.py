@@ -107,9 +107,14 @@ def _checked(conn: Conn, company_id: int | None, purpose: Purpose, number: int, 
 
 def reset(conn: Conn, company_id: int | None, purpose: Purpose) -> None:
     """Take a route away; in a transaction. Raises NothingDone if there is none."""
-    if not routes.replace_steps(conn, company_id, purpose, []):
+    if not reset_if_set(conn, company_id, purpose):
         whose = "the company" if company_id is not None else "the installation"
         raise NothingDone("model_route", f"{whose} has no route of its own for {purpose}")
+
+
+def reset_if_set(conn: Conn, company_id: int | None, purpose: Purpose) -> bool:
+    """The same; False if there is none."""
+    return routes.replace_steps(conn, company_id, purpose, [])
 
 
 def resolved(conn: Conn, config: Settings, company_id: int | None) -> list[Resolved]:

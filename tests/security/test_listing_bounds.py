@@ -26,6 +26,7 @@ LISTINGS = {
     ("/knowledge/imports", "GET"): ("imports", 200, 4 * MB),
     ("/api/v1/assistants", "GET"): ("assistants", 200, 1 * MB),
     ("/api/v1/keys", "GET"): ("api_keys", 200, 1 * MB),
+    ("/api/v1/models/providers", "GET"): ("providers", 50, 8 * MB),
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
     ("/ops/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
     ("/ops/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
@@ -38,6 +39,8 @@ NO_LISTINGS = {
     ("/inbox/conversations/{conversation:id}/filter", "GET"), ("/ops/balance", "GET"),
     ("/ops/dead-letters/{place:path}", "GET"),
     ("/api/v1/keys/current", "GET"), ("/api/v1/keys/{key:id}", "GET"),
+    ("/api/v1/models/providers/{provider:id}", "GET"), ("/api/v1/models/routes", "GET"),
+    ("/api/v1/models/routes/{purpose}", "GET"),
     ("/docs", "GET"), ("/docs/{name}", "GET"), ("/api/v1/openapi.json", "GET"),
     ("/media/{company:id}/{message:id}/{ordinal:id}", "GET"), ("/widget/{channel}/events", "GET"),
 }  # fmt: skip
@@ -68,6 +71,10 @@ ROWS = f"""
     SELECT %(company)s, rpad(n || 'ä', 100, '€'), 'sb_00000', sha256(n::text::bytea),
         ARRAY['read', 'write', 'admin', 'models', 'end-user'], 'key 9223372036854775807', now()
     FROM generate_series(1, 201) n;
+    INSERT INTO model_providers (company_id, name, base_url, models, paid)
+    SELECT %(company)s, 'p' || n, rpad('https://', 500, 'x'),
+        (SELECT jsonb_agg(jsonb_build_object('name', rpad(m || 'm', 200, '€'), 'kind', 'transcription'))
+         FROM generate_series(1, 200) m), true FROM generate_series(1, 51) n;
     INSERT INTO collections (company_id, name) VALUES (%(company)s, repeat('c', 100));
     INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)
     SELECT %(company)s, (SELECT max(id) FROM collections WHERE company_id = %(company)s),

@@ -163,6 +163,12 @@ def own(conn: Conn, company_id: int | None, name: str, *, lock: bool = False) ->
     return None if row is None else row.read()
 
 
+def by_id(conn: Conn, company_id: int, provider_id: int) -> Provider | None:
+    """Return a provider that a company may use: its own or the installation's."""
+    found = listed(conn, company_id, after_id=provider_id - 1, limit=1)
+    return found[0] if found and found[0].id == provider_id else None
+
+
 def visible(conn: Conn, company_id: int | None, name: str) -> Provider | None:
     """Return what a company means by a name: its own provider, else the installation's."""
     found = own(conn, company_id, name)
