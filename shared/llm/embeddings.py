@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -14,7 +13,7 @@ import httpx
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, Permanent, SettingsError
-from shared.llm import made_calls, said_usage, tokens
+from shared.llm import made_calls, said_usage
 from shared.llm.api import (
     CONNECT_TIMEOUT_S,
     POOL_TIMEOUT_S,
@@ -29,7 +28,7 @@ from shared.llm.api import (
 from shared.llm.money import is_paid
 from shared.model import ModelAttempt
 from shared.resilience import retries
-from shared.resilience.breaker import BreakerOpen, Breakers
+from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
 from shared.resilience.shared_breaker import SharedBreakers
 
@@ -108,8 +107,8 @@ class RemoteEmbedder:
 
     async def _attempt(self, texts: Sequence[str], ends_at_s: float, made: list[ModelAttempt]) -> list[Sequence[float]]:
         """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
-        began_s, outcome, said = time.monotonic(), "cancelled", 0
-        try:
+        asked = (self._provider, self.model, self._paid, texts)
+        with made_calls.measured(made, "embedding", *asked) as read:
             async with self._breaker.guarding():
                 try:
                     async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
@@ -122,33 +121,8 @@ class RemoteEmbedder:
                     raise CallFailed("connect", retry=True) from e
                 except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
                     raise CallFailed("transport", retry=isinstance(e, httpx.TransportError)) from e
-                said = said_usage.of_input(body.get("usage"))
-                vectors = self._vectors(body, len(texts))
-            outcome = "ok"
-            return vectors
-        except BreakerOpen:
-            outcome = "breaker_open"
-            raise
-        except CallFailed as error:
-            outcome = error.outcome
-            raise
-        except Permanent as error:
-            outcome = error.reason
-            raise
-        finally:
-            read = said or (tokens.guessed(texts) if outcome in ("ok", "malformed") else 0)
-            made.append(
-                ModelAttempt(
-                    self._provider,
-                    self.model,
-                    outcome,
-                    round((time.monotonic() - began_s) * 1000),
-                    read,
-                    estimated=not said,
-                    purpose="embedding",
-                    paid=self._paid,
-                )
-            )
+                read.tokens = said_usage.of_input(body.get("usage"))
+                return self._vectors(body, len(texts))
 
     async def _post(self, texts: Sequence[str]) -> dict[str, Any]:
         # Encoded here, in ASCII: a lone surrogate would make httpx raise an error that carries the text.

@@ -3,13 +3,17 @@ can be stored in the transaction that stores its result."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
-from shared.errors import DatabaseUnavailable
-from shared.llm import metrics
-from shared.model import ModelAttempt
+from shared.errors import DatabaseUnavailable, Permanent
+from shared.llm import metrics, tokens
+from shared.llm.api import CallFailed
+from shared.model import ModelAttempt, Purpose
+from shared.resilience.breaker import BreakerOpen
 from shared.store.db.pool import Database
 from shared.store.models import usage
 
@@ -52,6 +56,43 @@ def taken(calls: list[ModelAttempt]) -> tuple[ModelAttempt, ...]:
     found = tuple(calls)
     calls.clear()
     return found
+
+
+@dataclass(slots=True)
+class Read:
+    """How many tokens a provider says that a call read; 0 while it does not say."""
+
+    tokens: int = 0
+
+
+@contextmanager
+def measured(
+    made: list[ModelAttempt], purpose: Purpose, provider: str, model: str, paid: bool, texts: Sequence[str]
+) -> Iterator[Read]:
+    """Append a call to `made` when it ends, however that is. texts: what it reads, to tell the tokens from where the
+    provider does not say them."""
+    began_s, outcome, read = time.monotonic(), "cancelled", Read()
+    try:
+        yield read
+        outcome = "ok"
+    except BreakerOpen:
+        outcome = "breaker_open"
+        raise
+    except CallFailed as error:
+        outcome = error.outcome
+        raise
+    except Permanent as error:
+        outcome = error.reason
+        raise
+    finally:
+        guessed = tokens.guessed(texts) if outcome in ("ok", "malformed") else 0
+        ms = round((time.monotonic() - began_s) * 1000)
+        made.append(
+            ModelAttempt(
+                provider, model, outcome, ms, read.tokens or guessed, estimated=not read.tokens, purpose=purpose,
+                paid=paid,
+            )
+        )  # fmt: skip
 
 
 def note(attempt: ModelAttempt) -> None:

@@ -13,7 +13,10 @@ import httpx
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Cancelled, ModelUnavailable, Permanent, SettingsError
+from shared.llm import made_calls, said_usage
 from shared.llm.api import CONNECT_TIMEOUT_S, CallFailed, error_body, is_neutral, meaning_of, plain_pieces, whole_body
+from shared.llm.money import is_paid
+from shared.model import ModelAttempt
 from shared.resilience import retries
 from shared.resilience.breaker import Breakers
 from shared.resilience.loop import Loop
@@ -37,7 +40,7 @@ class Reranker:
     def __init__(
         self, http: httpx.AsyncClient, loop: Loop, *, base_url: str, api_key: str, model: str, style: Style = "cohere",
         breakers: Breakers | SharedBreakers | None = None, clock: Clock | None = None, deadline_s: float = DEADLINE_S,
-        service: str | None = None,
+        service: str | None = None, provider: str | None = None, paid: bool | None = None,
     ) -> None:  # fmt: skip
         api_key = api_key.strip()
         if not (api_key.isascii() and api_key.isprintable()):
@@ -51,43 +54,59 @@ class Reranker:
         self._deadline_s = deadline_s
         breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
         self._breakers, self._service = breakers, service or f"rerank:{httpx.URL(base_url).host}"
+        self._provider = provider or httpx.URL(base_url).host
+        self._paid = is_paid(base_url) if paid is None else paid
 
     def scores(self, question: str, texts: Sequence[str], *, deadline_s: float | None = None) -> list[float]:
         """Return how well each text answers, in the order of the texts; higher is better. Not to be called on the
         loop's own thread.
 
         Batches are sent in parallel, within one deadline, the reranker's own if none is given. Raises ModelUnavailable,
-        Permanent.
+        Permanent. made_calls is told of each call, whatever came of it.
         """
         within_s = self._deadline_s if deadline_s is None else deadline_s
+        made: list[ModelAttempt] = []
         try:
-            return self._loop.run(self._scores(question, texts, within_s), timeout_s=within_s)
+            return self._loop.run(self._scores(question, texts, within_s, made), timeout_s=within_s)
         except (TimeoutError, Cancelled) as e:
             raise ModelUnavailable("no new order within the deadline") from e
+        finally:
+            for attempt in made:
+                made_calls.note(attempt)
 
-    async def _scores(self, question: str, texts: Sequence[str], within_s: float) -> list[float]:
+    async def _scores(
+        self, question: str, texts: Sequence[str], within_s: float, made: list[ModelAttempt]
+    ) -> list[float]:
         batches = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
         ends_at_s = self._clock.monotonic_s() + within_s
-        calls = [asyncio.ensure_future(self._batch(question, batch, ends_at_s)) for batch in batches]
+        calls = [asyncio.ensure_future(self._batch(question, batch, ends_at_s, made)) for batch in batches]
         try:
             return [score for found in await asyncio.gather(*calls) for score in found]
         finally:
             for call in calls:
                 call.cancel()  # the first failure ends the others: half an order is none
 
-    async def _batch(self, question: str, texts: Sequence[str], ends_at_s: float) -> list[float]:
+    async def _batch(
+        self, question: str, texts: Sequence[str], ends_at_s: float, made: list[ModelAttempt]
+    ) -> list[float]:
         retrying = retries.retrying(retries.RERANK, ends_at_s, clock=self._clock)
-        return await retrying(self._attempt, question, texts, ends_at_s)
+        return await retrying(self._attempt, question, texts, ends_at_s, made)
 
-    async def _attempt(self, question: str, texts: Sequence[str], ends_at_s: float) -> list[float]:
-        async with self._breakers.of(self._service, self._model).guarding():
-            try:
-                async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
-                    return _read(await self._post(question, texts), len(texts))
-            except (TimeoutError, httpx.TimeoutException) as e:
-                raise CallFailed("rerank", retry=False) from e
-            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
-                raise CallFailed("rerank", retry=isinstance(e, httpx.TransportError)) from e
+    async def _attempt(
+        self, question: str, texts: Sequence[str], ends_at_s: float, made: list[ModelAttempt]
+    ) -> list[float]:
+        asked = (self._provider, self._model, self._paid, [question, *texts])
+        with made_calls.measured(made, "rerank", *asked) as read:
+            async with self._breakers.of(self._service, self._model).guarding():
+                try:
+                    async with asyncio.timeout(max(0.0, ends_at_s - self._clock.monotonic_s())):
+                        answer = await self._post(question, texts)
+                except (TimeoutError, httpx.TimeoutException) as e:
+                    raise CallFailed("rerank", retry=False) from e
+                except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+                    raise CallFailed("rerank", retry=isinstance(e, httpx.TransportError)) from e
+                read.tokens = said_usage.of_input(answer.get("usage") if isinstance(answer, dict) else None)
+                return _read(answer, len(texts))
 
     async def _post(self, question: str, texts: Sequence[str]) -> Any:
         cut = [text[:TEXT_CHARS] for text in texts]

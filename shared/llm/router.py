@@ -19,7 +19,7 @@ from shared.llm import deadlines, metrics
 from shared.llm.api import ABOUT_THE_CALL, CallFailed, is_neutral
 from shared.llm.deadlines import USUAL, Deadlines
 from shared.llm.provider import Meter, Provider
-from shared.model import Completion, FallbackStep, ModelAttempt, Usage
+from shared.model import Completion, FallbackStep, ModelAttempt, Purpose, Usage
 from shared.resilience import retries
 from shared.resilience.breaker import BreakerOpen, Breakers
 from shared.resilience.shared_breaker import SharedBreakers
@@ -80,7 +80,7 @@ def in_order(providers: Sequence[Provider]) -> tuple[Step, ...]:
 class Router:
     """steps: the first that answers wins; providers alone are taken as in_order() has them. breakers: shared by all
     routers of a process, and with SharedBreakers by the fleet; made with neutral=api.is_neutral. deadlines: of one
-    call."""
+    call. purpose: what the ledger has its calls under."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class Router:
         deadlines: Deadlines = USUAL,
         clock: Clock | None = None,
         rng: Random | None = None,
+        purpose: Purpose = "answer",
     ) -> None:
         if not steps:
             raise ValueError("a router needs a provider")
@@ -99,6 +100,7 @@ class Router:
         self._breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
         self._deadlines = deadlines
         self._rng = rng or Random()
+        self._purpose = purpose
 
     @property
     def has_cheaper(self) -> bool:
@@ -120,7 +122,7 @@ class Router:
         began_s = time.monotonic()
         steps = [step for step in self.steps if step.step == "cheaper" or not cheaper]
         for number, step in enumerate(steps):
-            record = partial(_record, attempts, step, began_s)
+            record = partial(_record, attempts, step, self._purpose, began_s)
             if step.barred is not None:
                 record(time.monotonic(), step.barred, Usage())
                 continue
@@ -219,7 +221,8 @@ class _Room:
 
 
 def _record(
-    attempts: list[ModelAttempt], step: Step, asked_s: float, began_s: float, outcome: str, usage: Usage
+    attempts: list[ModelAttempt], step: Step, purpose: Purpose, asked_s: float, began_s: float, outcome: str,
+    usage: Usage,
 ) -> None:  # fmt: skip
     attempt = ModelAttempt(
         provider=step.provider.name,
@@ -233,6 +236,8 @@ def _record(
         estimated=usage.estimated,
         cached_in=usage.cached_in,
         reasoning_out=usage.reasoning_out,
+        purpose=purpose,
+        paid=step.paid,
     )
     attempts.append(attempt)
     _count(attempt, step.label or attempt.provider, step.label or attempt.model)

@@ -160,7 +160,8 @@ class Routes:
             return None
         if default is not None and judged == default.steps and purpose == "answer":
             return default
-        return Router(judged, self._breakers, deadlines=deadlines.of(self._settings, purpose), clock=self._clock)
+        return Router(judged, self._breakers, deadlines=deadlines.of(self._settings, purpose), clock=self._clock,
+                      purpose=purpose)  # fmt: skip
 
     def reranker(self, company_id: int, default: Reranker | None) -> Reranker | Rerankers | None:
         """Return what reorders a company's passages."""
@@ -249,7 +250,7 @@ class Routes:
             return Reranker(
                 self._http_of(named), self._loop, base_url=named.base_url, api_key=api_key, model=named.model,
                 breakers=self._breakers if named.owner_id is None else self._own_breakers, clock=self._clock,
-                service=f"rerank:{named.service}",
+                service=f"rerank:{named.service}", provider=named.provider, paid=named.paid,
             )  # fmt: skip
 
         key = ("rerank", named.provider_id, named.provider, named.base_url, named.sealed, named.model)

@@ -45,7 +45,7 @@ def compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
         tried = fallback.without_models("overload", "handover")
         return Answer(wording.text(case, "overload"), "handover", "overload", fallback_steps=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.answers.relevance_threshold]
-    router = r.router_for(ModelCall(case.turn.company_id, None, "answer", case.turn.id))
+    router = r.router_for(ModelCall(case.turn.company_id, case.contact_id, "answer", case.turn.id))
     if not relevant:
         if manners.says_little(case):
             return manners.unclear(case)

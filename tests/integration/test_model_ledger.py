@@ -15,6 +15,7 @@ import pytest
 
 from shared.embedded import Database
 from shared.llm.embeddings import RemoteEmbedder
+from shared.llm.rerank import Reranker
 from shared.model import ModelAttempt
 from shared.money import Price
 from shared.store.db.pool import Conn, set_companies
@@ -204,6 +205,28 @@ def test_documents_and_questions_that_are_embedded_stand_in_the_ledger(station: 
     station.receive(bot, QUESTION, chat=6)  # known by now
     station.answer()
     assert len(station.rows(LEDGER)) == 4
+
+
+def test_passages_that_are_ranked_stand_in_the_ledger(station: Station) -> None:
+    bot = make_bot(station.inbox.server.admin_url)
+    station.learn(bot)
+    station.learn(bot, "The shop opens at ten on Sundays.")
+
+    async def rank(request: httpx.Request) -> httpx.Response:
+        texts = json.loads(request.content)["documents"]
+        rows = [{"index": place, "relevance_score": 1.0 - place / 10} for place in range(len(texts))]
+        return httpx.Response(200, json={"results": rows, "usage": {"total_tokens": 77}})
+
+    station.r.reranker = Reranker(
+        httpx.AsyncClient(transport=httpx.MockTransport(rank)), station.r.loop, base_url="https://api.jina.ai/v1",
+        api_key="k", model="jina-reranker",
+    )  # fmt: skip
+    station.receive(bot, QUESTION)
+
+    assert station.answer() is Result.ANSWERED
+
+    assert ("rerank", "api.jina.ai", "ok", 77, False, False, False) in station.rows(LEDGER)
+    assert station.rows("SELECT calls, tokens_in FROM usage_daily") == [(1, 20)]
 
 
 def test_an_embedder_that_fails_stands_in_the_ledger_too(station: Station) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
 from shared.embedded import Database
+from shared.llm.router import Router
 from shared.money import Price
 from shared.resources import open_resources
 from shared.store.answers import usage
@@ -159,6 +161,8 @@ def test_an_answer_s_cost_stands_on_its_receipt_and_in_the_company_s_day(station
 def test_a_model_without_a_price_costs_an_unknown_sum_and_an_answer_without_a_model_nothing(
     station: Station, bot: Bot
 ) -> None:
+    assert station.r.router is not None
+    station.r.router = Router([replace(station.r.router.steps[0], paid=True)])
     station.receive(bot, QUESTION, "Quantum chromodynamics?")
     station.answer()
     station.receive(bot, "Quantum chromodynamics?", chat=6)
@@ -166,6 +170,14 @@ def test_a_model_without_a_price_costs_an_unknown_sum_and_an_answer_without_a_mo
 
     assert station.rows("SELECT cost_micros FROM receipts ORDER BY turn_id") == [(None,), (0,)]
     assert _usage(station) == [(bot.company_id, 1, 20, 5, 0)]
+
+
+def test_a_model_of_our_own_costs_nothing_without_a_price(station: Station, bot: Bot) -> None:
+    station.receive(bot, QUESTION)
+    station.answer()
+
+    assert station.rows("SELECT cost_micros FROM receipts") == [(0,)]
+    assert station.rows("SELECT purpose, unpriced, cost_micros FROM usage_models") == [("answer", 0, 0)]
 
 
 def test_an_answer_that_was_overtaken_is_paid_for_too(station: Station, bot: Bot) -> None:

@@ -7,8 +7,10 @@ from dataclasses import asdict
 import click
 
 from shared import settings
+from shared.cache.invalidation import Invalidations
 from shared.errors import NothingDone
 from shared.money import Price
+from shared.store.db.redis import connect
 from shared.store.models import prices as store
 from workers.commands.amounts import Amount, money
 from workers.commands.naming import company_id_of, company_option
@@ -16,6 +18,7 @@ from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
 MODEL_CHARS = 200
+REDIS_WITHIN_S = 2.0
 
 
 @click.group()
@@ -47,11 +50,13 @@ def price_set(
         _name(provider, "--provider", "a provider's name") if provider else "",
         Price(in_micros, out_micros, cached_in_micros, reasoning_micros, request_micros),
     )
-    with as_owner(settings.load()) as conn:
+    config = settings.load()
+    with as_owner(config) as conn:
         company_id = company_id_of(conn, company)
         new = store.set_prices(conn, [named]) if company_id is None else store.set_own_price(conn, company_id, named)
     if not new:
         raise NothingDone("price", f"{named.model} has this price already")
+    _tell(config)
     print_result(
         {"model": named.model, "provider": named.provider, "company_id": company_id, **asdict(named.price)},
         f"{named.model}: {_words(named.price)}, a million tokens",
@@ -66,10 +71,12 @@ def price_set(
 @as_json_option
 def price_unset(model: str, provider: str, company: str | None, as_json: bool) -> None:
     """End a price that was set: the one that it stood before holds again, if there is one."""
-    with as_owner(settings.load()) as conn:
+    config = settings.load()
+    with as_owner(config) as conn:
         company_id = company_id_of(conn, company)
         if not store.end_price(conn, model, provider, company_id):
             raise NothingDone("price", f"{model} has no such price: see `price list`")
+    _tell(config)
     print_result({"model": model, "provider": provider, "company_id": company_id}, f"{model}: ended", as_json=as_json)
 
 
@@ -109,6 +116,15 @@ def _words(found: Price) -> str:
     if found.reasoning_micros is not None:
         words += f", {money(found.reasoning_micros)} reasoning"
     return words + (f", {money(found.request_micros)} a call" if found.request_micros else "")
+
+
+def _tell(config: settings.Settings) -> None:
+    """The price stands in the database; without Redis processes see it a little later."""
+    with connect(config.need("CACHE_URL"), socket_timeout_s=REDIS_WITHIN_S) as client:
+        invalidations = Invalidations(client)
+        if not invalidations.tell(store.TOPIC):
+            click.echo("note: Redis is away: processes that run see the price within ten minutes", err=True)
+        invalidations.close()
 
 
 def _name(text: str, place: str, what: str) -> str:
