@@ -144,8 +144,8 @@ def _seen(conn: Conn, corpus: evaluation.Corpus, asked: Asked, embedder: Remembe
 
 def _companies(folder: Path) -> Iterator[tuple[str, Sequence[Row], Sequence[Asked]]]:
     chance = random.Random(2)
-    bank = _elsewhere(folder / "banking77", "banking77", 3)
-    clinc = _elsewhere(folder / "clinc150", "clinc150", 4, label="oos")
+    bank = elsewhere(folder / "banking77", "banking77", 3)
+    clinc = elsewhere(folder / "clinc150", "clinc150", 4, label="oos")
     yield from _shops(chance)
     yield from _xquad(folder, chance)
     asked = _answered(folder / "stackfaq", "as written", 5)
@@ -235,7 +235,7 @@ def _answered(folder: Path, situation: str | Mapping[str, str], seed: int) -> li
     ]  # fmt: skip
 
 
-def _elsewhere(folder: Path, situation: str, seed: int, label: str | None = None) -> list[Asked]:
+def elsewhere(folder: Path, situation: str, seed: int, label: str | None = None) -> list[Asked]:
     entries = [entry for entry in _lines(folder / "labelled.jsonl") if label is None or entry["label"] == label]
     random.Random(seed).shuffle(entries)
     return [Asked(entry["text"], situation) for entry in entries[:MANY]]

@@ -24,9 +24,11 @@ def in_language(case: Case, name: texts.Name, language: str | None) -> str:
 
 
 def not_listed(case: Case, codes: Sequence[str]) -> str:
-    """That the company does not list these codes."""
+    """That the company does not list these codes, which are named also where the company's own text does not."""
     spoken_in = served(case, language(case) or of_passages(case))
     own = case.assistant.own_text("not_listed", spoken_in)
+    if own and f"{{{texts.CODES}}}" not in own:
+        own = f"{{{texts.CODES}}}: {own}"
     return filled(case, own or texts.default("not_listed", spoken_in), codes=", ".join(codes))
 
 

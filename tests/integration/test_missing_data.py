@@ -80,6 +80,11 @@ def test_the_words_for_it_are_the_companys_own_and_the_customers_language(statio
         (bot.company_id,),
     )
     assert _ask(station, bot, "Was kostet der Bohrer E157?").startswith("No E157 at ")
+    station.inbox.owner.run(
+        'UPDATE assistants SET texts = \'{"not_listed": {"*": "We are sorry."}}\' WHERE company_id = %s',
+        (bot.company_id,),
+    )
+    assert _ask(station, bot, "Was kostet der Bohrer AX-9999-Z?").startswith("AX-9999-Z: We are sorry.")
 
 
 def test_an_order_that_is_named_by_its_number_is_answered_by_no_policy(station: Station, bot: Bot) -> None:
