@@ -17,16 +17,12 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.api import (
-    automatic_replies,
     described,
     health,
-    inbox,
-    knowledge,
     liveness,
     media,
     metrics,
     operations,
-    search,
 )
 from gateway.api.routers import ROUTERS
 from gateway.api.searching import Searcher
@@ -53,19 +49,20 @@ ROUTES = [
     *liveness.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,
-    *inbox.ROUTES,
-    *automatic_replies.ROUTES,
-    *knowledge.ROUTES,
-    *search.ROUTES,
     *widget.ROUTES,
     *media.ROUTES,
-    *operations.ROUTES,
     *described.ROUTES,
     *docs.ROUTES,
 ]
 GONE = [
     *operations.MOVED,
     *moved("/assistants", "/api/v1/assistants"),
+    *moved("/inbox/conversations", "/api/v1/conversations"),
+    *moved("/inbox/channels", "/api/v1/channels"),
+    *moved("/knowledge/documents", "/api/v1/documents"),
+    *moved("/knowledge/sites", "/api/v1/sites"),
+    *moved("/knowledge/imports", "/api/v1/imports"),
+    *moved("/knowledge/search", "/api/v1/search"),
 ]
 """Addresses of former versions."""
 

@@ -13,21 +13,12 @@ from starlette.requests import Request
 from gateway.http.edge import Edge
 from gateway.http.keys import Holder
 from gateway.http.limits import address_of
-from gateway.http.parameters import ID_MAX, Field, query_number
 from gateway.http.refused import Refused
-from gateway.http.resource import lacks_scope
 from gateway.rest.callers import Caller
 from shared.store.db.pool import Conn
 from shared.store.inbox import merged
 
 T = TypeVar("T")
-
-PAGE_MAX = 200
-AFTER_ID = query_number("after_id", 0, ID_MAX)
-
-
-def limit(default: int) -> Field[int]:
-    return query_number("limit", default, PAGE_MAX, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +40,12 @@ class Agent:
 
         return await self.edge.in_thread(run)
 
-    @property
-    def conversation(self) -> int:
-        return int(self.request.path_params["conversation"])
-
-    async def in_conversation(self, work: Callable[[Conn, int, int], T | None]) -> T:
-        """Run `work(conn, company_id, conversation_id)` as `work` does, with the conversation that the address names or
-        that it became part of. Raises Refused(404) where it returns None."""
+    async def in_conversation(self, conversation_id: int, work: Callable[[Conn, int, int], T | None]) -> T:
+        """Run `work(conn, company_id, conversation_id)` as `work` does, with this conversation or the one that it
+        became part of. Raises Refused(404) where it returns None."""
 
         def run(conn: Conn, company_id: int) -> T:
-            found = merged.find(conn, company_id, self.conversation, lambda now: work(conn, company_id, now))
+            found = merged.find(conn, company_id, conversation_id, lambda now: work(conn, company_id, now))
             if found is None:
                 raise no_such_conversation()
             return found
@@ -77,12 +64,16 @@ async def agent(request: Request) -> Agent:
     return Agent(request, edge, holder.company_id, holder.scopes, holder)
 
 
+def _lacks_scope(needed: str) -> Refused:
+    return Refused(403, f"this API key may not do this: it lacks the scope {needed}")
+
+
 class _Key(Caller):
     async def __call__(self, request: Request, scopes: SecurityScopes) -> Agent:
         found = await agent(request)
         lacking = [scope for scope in scopes.scopes if scope not in found.scopes]
         if lacking:
-            raise lacks_scope(lacking[0])
+            raise _lacks_scope(lacking[0])
         return found
 
 
@@ -92,7 +83,7 @@ class _KeyOfAny(Caller):
     async def __call__(self, request: Request, scopes: SecurityScopes) -> Agent:
         found = await agent(request)
         if not found.scopes.intersection(scopes.scopes):
-            raise lacks_scope(" or ".join(scopes.scopes))
+            raise _lacks_scope(" or ".join(scopes.scopes))
         return found
 
 

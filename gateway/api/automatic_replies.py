@@ -2,71 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from starlette.responses import Response
+from fastapi import APIRouter
+from pydantic import Field
 
-from gateway.api.agents import Agent, agent
-from gateway.http.json import as_json
-from gateway.http.parameters import Field, Parameters, Wrong
+from gateway.api.agents import Reader, Writer
 from gateway.http.refused import Refused
-from gateway.http.resource import Operation, Resource
+from gateway.rest.endpoint import Endpoint
+from gateway.rest.given import Given, Id
+from gateway.rest.representation import IfMatch
 from shared.store.db.pool import Conn
 from shared.store.tenants import automatic_replies
 from shared.store.tenants.automatic_replies import APPS_MAX, WITHIN_S_MAX, AutomaticReplies
 
+ROUTER = APIRouter(prefix="/api/v1/channels", tags=["channels"], route_class=Endpoint)
 
-def _apps(given: Any) -> tuple[str, ...]:
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise Wrong(f"should be a list of up to {APPS_MAX} applications' ids, as texts")
-    return tuple(dict.fromkeys(given))
+App = Annotated[str, Field(pattern="^[0-9]{1,32}$")]
 
 
-def _within(given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= WITHIN_S_MAX:
-        raise Wrong(f"should be a number of seconds from 0 to {WITHIN_S_MAX:g}")
-    return float(given)
+class Change(Given):
+    ignored_apps: list[App] = Field([], max_length=APPS_MAX, examples=[["263902037430900"]])
+    """Ids, on the platform, of applications whose messages are no person's."""
+    within_s: float = Field(0, ge=0, le=WITHIN_S_MAX)
+    """What comes so soon after the customer's first message is a machine's; 0: nothing is by that alone."""
 
 
-IGNORED_APPS = Field[tuple[str, ...] | None]("ignored_apps", _apps, None)
-WITHIN_S = Field[float | None]("within_s", _within, None)
+@ROUTER.get("/{channel:id}/automatic-replies", summary="Show what counts as automatic")
+async def show(agent: Reader, channel: Id) -> AutomaticReplies:
+    return await agent.work(lambda conn, company_id: _found(conn, company_id, channel))
 
 
-def _channel(agent: Agent) -> int:
-    return int(agent.request.path_params["channel"])
-
-
-async def show(agent: Agent, asked: Parameters) -> Response:
-    return as_json(await agent.work(lambda conn, company_id: _found(conn, company_id, _channel(agent))))
-
-
-async def change(agent: Agent, asked: Parameters) -> Response:
-    """`{"ignored_apps": ["263902037430900"], "within_s": 2}`, either or both; answers how it is now."""
+@ROUTER.patch("/{channel:id}/automatic-replies", summary="Change what counts as automatic")
+async def change(agent: Writer, channel: Id, given: Change, match: IfMatch) -> AutomaticReplies:
+    """Either or both; answers how it is now."""
 
     def work(conn: Conn, company_id: int) -> AutomaticReplies:
-        now = _found(conn, company_id, _channel(agent))
-        apps, within_s = asked.body[IGNORED_APPS], asked.body[WITHIN_S]
+        now = automatic_replies.of_channel(conn, company_id, channel, lock=True)
+        if now is None:
+            raise _no_such_channel()
+        match.check(lambda: now)
+        given_apps = tuple(dict.fromkeys(given.ignored_apps))
         wanted = AutomaticReplies(
-            now.ignored_apps if apps is None else apps, now.within_s if within_s is None else within_s
+            given_apps if given.has("ignored_apps") else now.ignored_apps,
+            given.within_s if given.has("within_s") else now.within_s,
         )
         if wrong := automatic_replies.wrong_with(wanted):
             raise Refused(422, wrong)
-        automatic_replies.set_for(conn, company_id, _channel(agent), wanted)
+        automatic_replies.set_for(conn, company_id, channel, wanted)
         return wanted
 
-    return as_json(await agent.work(work))
+    return await agent.work(work)
 
 
 def _found(conn: Conn, company_id: int, channel_id: int) -> AutomaticReplies:
     found = automatic_replies.of_channel(conn, company_id, channel_id)
     if found is None:
-        raise Refused(404, "this company has no such channel")
+        raise _no_such_channel()
     return found
 
 
-ROUTES = [
-    Resource("/inbox/channels/{channel:id}/automatic-replies", {
-        "GET": Operation(show, agent),
-        "POST": Operation(change, agent, body=(IGNORED_APPS, WITHIN_S)),
-    }),
-]  # fmt: skip
+def _no_such_channel() -> Refused:
+    return Refused(404, "this company has no such channel")

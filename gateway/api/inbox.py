@@ -4,83 +4,139 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
 
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import APIRouter, Header, Query
+from pydantic import Field
 
 from gateway.api import media
-from gateway.api.agents import Agent, agent, limit, no_such_conversation
+from gateway.api.agents import Agent, Reader, Writer, no_such_conversation
 from gateway.http.edge import Edge
-from gateway.http.json import as_json
-from gateway.http.parameters import ID_MAX, Field, Parameters, body_text, query_number, read_time
+from gateway.http.parameters import ID_MAX
 from gateway.http.refused import Refused
-from gateway.http.resource import BODY_MAX_BYTES, Operation, Resource
+from gateway.http.resource import BODY_MAX_BYTES
+from gateway.rest import cursors
+from gateway.rest.endpoint import Endpoint
+from gateway.rest.given import Given, Id, Page, text
 from shared.live.topics import Chat, Moved, Stored
 from shared.store.db.pool import Conn
 from shared.store.delivery import statuses
 from shared.store.inbox import changes, company_totals, conversation_list, conversations, messages
 from shared.store.inbox import media as media_store
+from shared.store.inbox.messages import Shown as Message
 from tasks.delivery import tasks
 from tasks.inbox import takeover
 from tasks.wakeups import wake_up
 
 KEY_MAX = 128
+SEQ_MAX = 2**53
 
-CONVERSATIONS_LIMIT, MESSAGES_LIMIT = limit(50), limit(100)
-BEFORE = Field("before", read_time, None)
-BEFORE_ID = query_number("before_id", 0, ID_MAX)
-AFTER_SEQ = query_number("after_seq", 0, 2**53)
-UP_TO = query_number("up_to", ID_MAX, ID_MAX)
-TEXT = body_text("text", BODY_MAX_BYTES)
+ROUTER = APIRouter(prefix="/api/v1/conversations", tags=["conversations"], route_class=Endpoint)
 
-
-async def list_conversations(agent: Agent, asked: Parameters) -> Response:
-    query = asked.query
-
-    def work(conn: Conn, company_id: int) -> dict[str, Any]:
-        return {
-            "unread": company_totals.unread_total(conn, company_id),
-            "conversations": conversation_list.recent(
-                conn, company_id, limit=query[CONVERSATIONS_LIMIT], before=query[BEFORE], before_id=query[BEFORE_ID]
-            ),
-        }
-
-    return as_json(await agent.work(work))
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=KEY_MAX, description="Makes it safe to send the request again: once is enough."),
+]
 
 
-async def list_messages(agent: Agent, asked: Parameters) -> Response:
-    query, edge = asked.query, agent.edge
+class Newest(Page):
+    limit: int = Field(50, ge=1, le=200)
+    """How many at most."""
 
-    def work(conn: Conn, company_id: int, conversation_id: int) -> Any:
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    unread: int
+    conversations: list[conversation_list.Listed]
+    next_cursor: str | None
+
+
+class Behind(Page):
+    after_seq: int | None = Field(None, ge=0, le=SEQ_MAX)
+    """Only messages with a greater `seq`; not together with `cursor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    conversation: int
+    messages: list[Message]
+    last_seq: int
+    attention: str | None
+    attention_since: datetime | None
+    next_cursor: str | None
+
+
+class Seen(Given):
+    up_to: int = Field(ID_MAX, ge=0, le=ID_MAX)
+    """The listing's `customer_seq`: what came after it was shown stays unread. Without it all is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    bot_enabled: bool
+
+
+class Words(Given):
+    text: text(BODY_MAX_BYTES)  # type: ignore[valid-type]
+    """As the customer will read it; a text longer than the platform takes is sent in several parts."""
+
+
+@ROUTER.get("", summary="List conversations")
+async def list_conversations(agent: Reader, query: Annotated[Newest, Query()]) -> Conversations:
+    """The company's conversations, the one with the newest message first. `unread` counts the whole company's."""
+    after = cursors.after_time(query.cursor)
+    before, before_id = after or (None, None)
+
+    def work(conn: Conn, company_id: int) -> Conversations:
+        unread = company_totals.unread_total(conn, company_id)
+        found = conversation_list.recent(conn, company_id, limit=query.limit, before=before, before_id=before_id)
+        return Conversations(unread, found, cursors.next_cursor(found, query.limit, "last_message_at", "id"))
+
+    return await agent.work(work)
+
+
+@ROUTER.get("/{conversation:id}/messages", summary="List a conversation's messages")
+async def list_messages(agent: Reader, conversation: Id, query: Annotated[Behind, Query()]) -> Messages:
+    """Oldest first, those in the archive included. A page ends early where its texts are long. `last_seq` is the next
+    page's `after_seq`, also for what will come."""
+    if query.cursor is not None and query.after_seq is not None:
+        raise Refused(422, "give either cursor or after_seq")
+    after_seq, edge = query.after_seq or cursors.after_id(query.cursor), agent.edge
+
+    def work(conn: Conn, company_id: int, conversation_id: int) -> Messages | None:
         found = conversation_list.one(conn, company_id, conversation_id)
         if found is None:
             return None
         page = messages.page(
-            conn, company_id, conversation_id, after_seq=query[AFTER_SEQ], limit=query[MESSAGES_LIMIT],
-            chars_max=messages.PAGE_CHARS,
-        )  # fmt: skip
+            conn, company_id, conversation_id, after_seq=after_seq, limit=query.limit, chars_max=messages.PAGE_CHARS
+        )
         fetched = media_store.of_messages(conn, company_id, [m.id for m in page if m.attachments])
         sent = statuses.of_messages(conn, company_id, [m.id for m in page if m.role != "customer"])
         reactions = changes.reactions_of(conn, company_id, [m.id for m in page])
         page = [replace(m, delivery=sent.get(m.id), reactions=reactions.get(m.id, {})) for m in page]
-        shown = [_with_media(edge, company_id, message, fetched) for message in page]
-        last_seq = max((message.seq for message in page), default=query[AFTER_SEQ])
-        return {
-            "conversation": conversation_id,
-            "messages": shown,
-            "last_seq": last_seq,
-            "attention": found.attention,
-            "attention_since": found.attention_since,
-        }
+        last_seq = max((message.seq for message in page), default=after_seq)
+        return Messages(
+            conversation=conversation_id,
+            messages=[_with_media(edge, company_id, message, fetched) for message in page],
+            last_seq=last_seq,
+            attention=found.attention,
+            attention_since=found.attention_since,
+            next_cursor=cursors.cursor_of(last_seq) if page else None,
+        )
 
-    return as_json(await agent.in_conversation(work))
+    return await agent.in_conversation(conversation, work)
 
 
 def _with_media(
-    edge: Edge, company_id: int, message: messages.Shown, fetched: Mapping[tuple[int, int], media_store.Shown]
-) -> messages.Shown:
+    edge: Edge, company_id: int, message: Message, fetched: Mapping[tuple[int, int], media_store.Shown]
+) -> Message:
     """The message with what became of each of its attachments and, where one is stored, an address that shows it."""
     if not message.attachments:
         return message
@@ -98,53 +154,61 @@ def _with_media(
     return replace(message, attachments=shown)
 
 
-async def mark_read(agent: Agent, asked: Parameters) -> Response:
-    """`?up_to=` the listing's customer_seq: a message that came after it was shown stays unread. Without: all."""
-    up_to = asked.query[UP_TO]
+@ROUTER.post("/{conversation:id}/read", summary="Mark as read")
+async def mark_read(agent: Writer, conversation: Id, query: Annotated[Seen, Query()]) -> Unread:
+    """Answers how many messages of the customer are left unread. It never goes backwards."""
 
-    def work(conn: Conn, company_id: int, conversation_id: int) -> Any:
-        unread = conversations.mark_read(conn, company_id, conversation_id, up_to)
-        return None if unread is None else {"unread": unread}
+    def work(conn: Conn, company_id: int, conversation_id: int) -> Unread | None:
+        unread = conversations.mark_read(conn, company_id, conversation_id, query.up_to)
+        return None if unread is None else Unread(unread)
 
-    return as_json(await agent.in_conversation(work))
+    return await agent.in_conversation(conversation, work)
 
 
-async def take_over(agent: Agent, asked: Parameters) -> Response:
-    said = await _set_bot(agent, enabled=False)
+@ROUTER.post("/{conversation:id}/take-over", summary="Take over from the bot")
+async def take_over(agent: Writer, conversation: Id) -> Bot:
+    """Turns the bot off in this conversation; an answer that is being written is dropped."""
+    said = await _set_bot(agent, conversation, enabled=False)
     agent.edge.live.hint([Moved(agent.company_id)])  # an answer in the making ends now
     return said
 
 
-async def hand_back(agent: Agent, asked: Parameters) -> Response:
-    return await _set_bot(agent, enabled=True)
+@ROUTER.post("/{conversation:id}/hand-back", summary="Hand back to the bot")
+async def hand_back(agent: Writer, conversation: Id) -> Bot:
+    """The bot answers again, from the customer's next message on, unless the customer has silenced it."""
+    return await _set_bot(agent, conversation, enabled=True)
 
 
-async def close(agent: Agent, asked: Parameters) -> Response:
-    """Close the conversation: the bot is on again, and the customer's next message opens it."""
-    return await _set_bot(agent, enabled=True, closed=True)
+@ROUTER.post("/{conversation:id}/close", summary="Close a conversation")
+async def close(agent: Writer, conversation: Id) -> Bot:
+    """The bot is on again, and the customer's next message opens it."""
+    return await _set_bot(agent, conversation, enabled=True, closed=True)
 
 
-async def _set_bot(agent: Agent, *, enabled: bool, closed: bool = False) -> Response:
-    def work(conn: Conn, company_id: int) -> Any:
-        answers = takeover.set_bot(conn, company_id, agent.conversation, enabled=enabled, closed=closed)
+async def _set_bot(agent: Agent, conversation_id: int, *, enabled: bool, closed: bool = False) -> Bot:
+    def work(conn: Conn, company_id: int) -> Bot:
+        answers = takeover.set_bot(conn, company_id, conversation_id, enabled=enabled, closed=closed)
         if answers is None:
             raise no_such_conversation()
-        return {"bot_enabled": answers}
+        return Bot(answers)
 
-    return as_json(await agent.work(work))
+    return await agent.work(work)
 
 
-async def write(agent: Agent, asked: Parameters) -> Response:
-    """An agent's message: `{"text": "…"}`; an `Idempotency-Key` header makes sending it twice write it once. The same
-    key with another text is refused; while the first request is under way the second one waits for its answer."""
-    conversation_id, edge = agent.conversation, agent.edge
-    text, key = asked.body[TEXT], _idempotency_key(agent.request)
-    fingerprint = asked.body.fingerprint()
+@ROUTER.post("/{conversation:id}/messages", summary="Write to the customer")
+async def write(
+    agent: Writer, conversation: Id, given: Words, idempotency_key: IdempotencyKey = None
+) -> takeover.Written:
+    """As a person: it also takes the conversation over and marks it as read. The same Idempotency-Key with the same
+    body writes once and answers `repeated`; with another body it is refused. While the first request is under way the
+    second one waits for its answer."""
+    edge = agent.edge
 
     def work(conn: Conn, company_id: int) -> tuple[takeover.Written, Chat]:
         written = takeover.write(
-            conn, edge.platforms, company_id, conversation_id, text, key=key, fingerprint=fingerprint
-        )
+            conn, edge.platforms, company_id, conversation, given.text, key=idempotency_key,
+            fingerprint=given.fingerprint(),
+        )  # fmt: skip
         if written is None:
             raise no_such_conversation()
         return written, Chat(company_id, *conversations.place_of(conn, company_id, written.conversation))
@@ -158,30 +222,4 @@ async def write(agent: Agent, asked: Parameters) -> Response:
         edge.live.tell([chat], Stored())
         # not in the database's threads: a broker that hangs would hold one of them
         await asyncio.to_thread(wake_up, tasks.send_due)
-    return as_json(written)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    """Raises Refused(422)."""
-    given = request.headers.getlist("idempotency-key")
-    if len(given) > 1:
-        raise Refused(422, "Idempotency-Key is given twice")
-    if given and not 0 < len(given[0]) <= KEY_MAX:
-        raise Refused(422, f"Idempotency-Key should have 1 to {KEY_MAX} characters")
-    return given[0] if given else None
-
-
-_ONE = "/inbox/conversations/{conversation:id}"
-ROUTES = [
-    Resource("/inbox/conversations", {
-        "GET": Operation(list_conversations, agent, query=(CONVERSATIONS_LIMIT, BEFORE, BEFORE_ID)),
-    }),
-    Resource(f"{_ONE}/messages", {
-        "GET": Operation(list_messages, agent, query=(AFTER_SEQ, MESSAGES_LIMIT)),
-        "POST": Operation(write, agent, body=(TEXT,)),
-    }),
-    Resource(f"{_ONE}/read", {"POST": Operation(mark_read, agent, query=(UP_TO,))}),
-    Resource(f"{_ONE}/take-over", {"POST": Operation(take_over, agent)}),
-    Resource(f"{_ONE}/hand-back", {"POST": Operation(hand_back, agent)}),
-    Resource(f"{_ONE}/close", {"POST": Operation(close, agent)}),
-]  # fmt: skip
+    return written

@@ -1,4 +1,4 @@
-"""`/ops/…`: the balance, dead letters and sends of unknown outcome, for the bearer of OPS_TOKEN. JSON in, JSON out.
+"""Operations over HTTP: the balance, dead letters and sends of unknown outcome, for the bearer of OPS_TOKEN.
 
 What is said in a request's body is shown only when it is asked for (`?content=1`), and that it was is logged.
 """
@@ -6,45 +6,32 @@ What is said in a request's body is shown only when it is asked for (`?content=1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 import structlog
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
-from starlette.requests import Request
-from starlette.responses import Response
 
-from gateway.api.operators import operator
+from gateway.api.operators import Operator
 from gateway.http.edge import Edge
-from gateway.http.json import as_json
 from gateway.http.moved import moved
-from gateway.http.parameters import (
-    Field,
-    Parameters,
-    Values,
-    Wrong,
-    body_flag,
-    body_id,
-    body_text,
-    query_choice,
-    query_id,
-    query_number,
-    query_text,
-)
-from gateway.http.refused import Refused, answer
-from gateway.http.resource import Operation, Resource
+from gateway.http.refused import Refused
+from gateway.rest.endpoint import Endpoint
+from gateway.rest.given import Given, id_of, text
 from shared.channels import NAMES
-from shared.errors import DatabaseUnavailable, NotFound
+from shared.errors import DatabaseUnavailable, NotFound, Transient
 from shared.store.db.pool import Conn
 from shared.store.db.redis import connect
 from shared.store.delivery import send_results
 from shared.store.inbound import balance, dead_letters
+from shared.store.inbound.dead_letters import DeadLetter
 from shared.store.inbound.journal import Reader
-from shared.text import storable
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +42,10 @@ PLACES_MAX = 10_000
 ROWS_MAX = 1_000
 HOURS_MAX = 24 * 31
 STATEMENT_MS = 20_000
+TEXT_MAX = 200
+PLACE_MAX = 200
+
+ROUTER = APIRouter(prefix="/api/v1/operations", tags=["operations"], route_class=Endpoint)
 
 
 class Desk:
@@ -75,14 +66,14 @@ class Desk:
                 conn.execute("/* ops.bound */ SELECT set_config('statement_timeout', %s, true)", (str(STATEMENT_MS),))
                 return work(conn)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        return await self._in_thread(run)
 
     async def take_balance(self) -> balance.Balance:
         def run() -> balance.Balance:
             with self._edge.db.connection() as conn:
                 return balance.take(conn, self.reader)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        return await self._in_thread(run)
 
     async def settle(self, company_id: int, outbound_id: int, *, sent: bool) -> None:
         """Raises Refused: 404 where there is no such send, 409 where its outcome is known."""
@@ -93,10 +84,21 @@ class Desk:
                     return
                 state = send_results.state_of(conn, company_id, outbound_id)
             if state is None:
-                raise Refused(404, f"company {company_id} has no send {outbound_id}: /ops/unknown-outcomes shows them")
+                raise Refused(
+                    404,
+                    f"company {company_id} has no send {outbound_id}: /api/v1/operations/unknown-outcomes shows them",
+                )
             raise Refused(409, f"send {outbound_id} is {state}, not unknown_outcome: there is nothing to settle")
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        return await self._in_thread(run)
+
+    async def _in_thread(self, run: Callable[[], T]) -> T:
+        """Raises Transient where the database or the journal is away."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except (DatabaseUnavailable, RedisError) as e:
+            log.warning("ops_unavailable", error=type(e).__name__)
+            raise Transient("a service is away", retry_after_s=2.0) from None
 
     def now(self) -> datetime:
         return self._edge.clock.now()
@@ -106,80 +108,140 @@ class Desk:
         self._journal.close()
 
 
-def _operation(
-    work: Callable[[Desk, Request, Parameters], Awaitable[Any]],
-    query: tuple[Field[Any], ...] = (), body: tuple[Field[Any], ...] = (),
-) -> Operation[Request]:  # fmt: skip
-    async def handle(request: Request, asked: Parameters) -> Response:
-        try:
-            return as_json(await work(request.app.state.desk, request, asked))
-        except (DatabaseUnavailable, RedisError) as e:
-            log.warning("ops_unavailable", error=type(e).__name__)
-            return answer(Refused(503, "try again shortly", 2.0))
-
-    handle.__name__ = work.__name__
-    return Operation(handle, operator, query, body, body_max_bytes=BODY_MAX_BYTES)
+Place = Annotated[str, Field(max_length=PLACE_MAX)]
+Places = Annotated[list[Place], Field(min_length=1, max_length=PLACES_MAX)]
+Word = text(TEXT_MAX)
+App = id_of("application")
 
 
-def _place(given: Any) -> str:
-    if not isinstance(given, str) or len(given) > 200:
-        raise Wrong("should hold places: texts as /ops/dead-letters shows them")
-    return storable(given)
+class Hours(Given):
+    hours: int = Field(24, ge=1, le=HOURS_MAX)
+    limit: int = Field(5 * ROWS_MAX, ge=1, le=5 * ROWS_MAX)
 
 
-def _places(given: Any) -> list[str]:
-    if not isinstance(given, list) or not given or len(given) > PLACES_MAX:
-        raise Wrong(f"should be a list of 1 to {PLACES_MAX} places, as /ops/dead-letters shows them")
-    return [_place(place) for place in given]
+class Rows(Given):
+    limit: int = Field(100, ge=1, le=ROWS_MAX)
 
 
-def _app(given: Any) -> int:
-    """The command line shows numbers; a filter has taken them as texts as well."""
-    if isinstance(given, str):
-        read: int | None = APP.read(given)
-    else:
-        read = body_id("app", "application").read(given)
-    assert read is not None
-    return read
+class Only(Rows):
+    platform: Annotated[str, Field(max_length=TEXT_MAX)] | None = None
+    reason: Annotated[str, Field(max_length=TEXT_MAX)] | None = None
+    """The exact text that the list shows."""
+    app: App | None = None  # type: ignore[valid-type]
+    """An application's number."""
 
 
-TEXT_MAX = 200
-HOURS = query_number("hours", 24, HOURS_MAX, 1)
-LIMIT = query_number("limit", 100, ROWS_MAX, 1)
-HOURS_LIMIT = query_number("limit", 5 * ROWS_MAX, 5 * ROWS_MAX, 1)
-PLATFORM, REASON = (Field[str | None](name, query_text(name, TEXT_MAX).read, None) for name in ("platform", "reason"))
-APP = query_id("app", "application")
-CONTENT = query_choice("content", ("0", "1"), "0")
-PLACES = Field("places", _places)
-SOME_PLACES = Field[list[str] | None]("places", _places, None)
-FILTER_PLATFORM, FILTER_REASON = (
-    Field[str | None](name, body_text(name, TEXT_MAX).read, None) for name in ("platform", "reason")
-)
-FILTER_APP = Field[int | None]("app", _app, None)
-WHY = body_text("reason", TEXT_MAX)
-COMPANY_ID, OUTBOUND_ID, SENT = body_id("company_id", "company"), body_id("id", "send"), body_flag("sent")
+class Content(Given):
+    content: Literal["0", "1"] = "0"
+    """1: its words, which is logged."""
 
 
-async def show_balance(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """Return the balance: received = stored + in flight, and what became of everything."""
-    found = await desk.take_balance()
-    return {**asdict(found), "closes": found.closes, "at_rest": found.at_rest}
+class Chosen(Given):
+    """Places, or a filter."""
+
+    places: Places | None = None
+    """As the list shows them."""
+    platform: Word | None = None  # type: ignore[valid-type]
+    reason: Word | None = None  # type: ignore[valid-type]
+    app: App | None = None  # type: ignore[valid-type]
 
 
-async def show_hours(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """`?hours=24`: the ledger by channel and hour; `more` where there are more rows than the limit."""
-    hours, most, now = asked.query[HOURS], asked.query[HOURS_LIMIT], desk.now()
-    rows = await desk.ask(lambda conn: balance.hours(conn, now - timedelta(hours=hours), now, limit=most + 1))
-    return {"hours": rows[:most], "more": len(rows) > most}
+class GivenUp(Given):
+    places: Places
+    """As the list shows them."""
+    reason: Word  # type: ignore[valid-type]
 
 
-async def list_dead_letters(desk: Desk, request: Request, asked: Parameters) -> Any:
-    query = asked.query
-    only = dead_letters.Filter(query[PLATFORM], query[REASON], query[APP])
-    return {"dead_letters": await _listed(desk, only, query[LIMIT])}
+class Outcome(Given):
+    company_id: id_of("company")  # type: ignore[valid-type]
+    id: id_of("send")  # type: ignore[valid-type]
+    sent: bool
+    """Whether it arrived."""
 
 
-async def _listed(desk: Desk, only: dead_letters.Filter, limit: int) -> list[dead_letters.DeadLetter]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """received = stored + in flight, and what became of everything."""
+
+    requests_received: int
+    requests_stored: int
+    requests_in_flight: int
+    redrives: int
+    repeats: int
+    events: dict[str, int]
+    dropped: dict[str, int]
+    turns: dict[str, int]
+    outbound: dict[str, int]
+    closes: bool
+    at_rest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ByHour:
+    hours: list[balance.Hour]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    dead_letters: list[DeadLetter]
+
+
+class Shown(BaseModel):
+    place: str
+    text: str | None = None
+    """Its words, where they were asked for."""
+    shape: Any = None
+    """Otherwise: keys, numbers and the lengths of texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    redriven: list[str]
+    not_dead_letters: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    discarded: list[str]
+    not_dead_letters: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownOutcomes:
+    unknown_outcomes: list[send_results.UnknownOutcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    settled: bool
+
+
+@ROUTER.get("/balance", summary="Show the balance")
+async def show_balance(operator: Operator) -> Taken:
+    """Received = stored + in flight, and what became of everything."""
+    found = await _desk(operator).take_balance()
+    return Taken(**asdict(found), closes=found.closes, at_rest=found.at_rest)
+
+
+@ROUTER.get("/balance/hours", summary="Show the ledger by channel and hour")
+async def show_hours(operator: Operator, query: Annotated[Hours, Query()]) -> ByHour:
+    """`more`: there are more rows than the limit."""
+    desk = _desk(operator)
+    now = desk.now()
+    since = now - timedelta(hours=query.hours)
+    rows = await desk.ask(lambda conn: balance.hours(conn, since, now, limit=query.limit + 1))
+    return ByHour(rows[: query.limit], len(rows) > query.limit)
+
+
+@ROUTER.get("/dead-letters", summary="List dead letters")
+async def list_dead_letters(operator: Operator, query: Annotated[Only, Query()]) -> DeadLetters:
+    """Requests that could not be handled, oldest first."""
+    only = dead_letters.Filter(query.platform, query.reason, query.app)
+    return DeadLetters(await _listed(_desk(operator), only, query.limit))
+
+
+async def _listed(desk: Desk, only: dead_letters.Filter, limit: int) -> list[DeadLetter]:
     """Raises Refused(422) for a platform or application that does not exist."""
     try:
         return await desk.ask(
@@ -189,54 +251,62 @@ async def _listed(desk: Desk, only: dead_letters.Filter, limit: int) -> list[dea
         raise Refused(422, str(e)) from None
 
 
-async def show_dead_letter(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """One request: its shape, or with `?content=1` its words."""
-    place = storable(request.path_params["place"][:TEXT_MAX])
-    raw = await desk.ask(lambda conn: _mistakes(lambda: dead_letters.raw_body(conn, place)))
-    if raw is None:
-        raise Refused(422, f"{place}: there is no body (never a dead letter here, or purged)")
-    if asked.query[CONTENT] == "1":
-        log.warning("dead_letter_content_shown", place=place)
-        return {"place": place, "text": raw.decode("utf-8", "replace")}
-    try:
-        return {"place": place, "shape": dead_letters.redacted(orjson.loads(raw))}
-    except ValueError:
-        return {"place": place, "shape": f"{len(raw)} bytes that are not valid JSON"}
-
-
-async def redrive(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """`{"places": […]}`, or a filter `{"platform", "reason", "app"}`: through the journal again. Twice is once."""
-    places = await _chosen(desk, asked.body)
+@ROUTER.post("/dead-letters/redrive", summary="Redrive dead letters", max_body_size=BODY_MAX_BYTES)
+async def redrive(operator: Operator, given: Chosen) -> Redriven:
+    """Through the journal again: those at these places, or those that a filter finds. Twice is once."""
+    desk = _desk(operator)
+    places = await _chosen(desk, given)
 
     def work(conn: Conn) -> list[bool]:
         return [dead_letters.redrive(conn, desk.reader, place, desk.now()) for place in places]
 
-    return _sorted_out("redriven", places, await desk.ask(lambda conn: _mistakes(lambda: work(conn))))
+    return Redriven(*_sorted_out(places, await desk.ask(lambda conn: _mistakes(lambda: work(conn)))))
 
 
-async def _chosen(desk: Desk, body: Values) -> list[str]:
+async def _chosen(desk: Desk, given: Chosen) -> list[str]:
     """Raises Refused(422)."""
-    only, places = dead_letters.Filter(body[FILTER_PLATFORM], body[FILTER_REASON], body[FILTER_APP]), body[SOME_PLACES]
-    if (places is None) == (only == dead_letters.EVERY):
+    only = dead_letters.Filter(given.platform, given.reason, given.app)
+    if (given.places is None) == (only == dead_letters.EVERY):
         raise Refused(422, "name either places or a filter: platform, reason, app")
-    if places is not None:
-        return places
+    if given.places is not None:
+        return given.places
     return [row.place for row in await _listed(desk, only, PLACES_MAX)]
 
 
-def _sorted_out(name: str, places: list[str], went: list[bool]) -> dict[str, list[str]]:
+def _sorted_out(places: list[str], went: list[bool]) -> tuple[list[str], list[str]]:
+    """Those for which it went, and the others."""
     done = list(zip(places, went, strict=True))
-    return {name: [place for place, ok in done if ok], "not_dead_letters": [place for place, ok in done if not ok]}
+    return [place for place, ok in done if ok], [place for place, ok in done if not ok]
 
 
-async def discard(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """`{"places": […], "reason": "…"}`."""
-    reason, places = asked.body[WHY], asked.body[PLACES]
+@ROUTER.post("/dead-letters/discard", summary="Discard dead letters", max_body_size=BODY_MAX_BYTES)
+async def discard(operator: Operator, given: GivenUp) -> Discarded:
+    """Gives them up, with a reason."""
 
     def work(conn: Conn) -> list[bool]:
-        return [dead_letters.discard(conn, place, reason) for place in places]
+        return [dead_letters.discard(conn, place, given.reason) for place in given.places]
 
-    return _sorted_out("discarded", places, await desk.ask(lambda conn: _mistakes(lambda: work(conn))))
+    went = await _desk(operator).ask(lambda conn: _mistakes(lambda: work(conn)))
+    return Discarded(*_sorted_out(given.places, went))
+
+
+@ROUTER.get("/dead-letters/{place:path}", summary="Show a dead letter")
+async def show_dead_letter(
+    operator: Operator, place: Annotated[str, Path(description="As the list shows it.")],
+    query: Annotated[Content, Query()],
+) -> Shown:  # fmt: skip
+    """One request: its shape, or with `?content=1` its words."""
+    place = place[:PLACE_MAX]
+    raw = await _desk(operator).ask(lambda conn: _mistakes(lambda: dead_letters.raw_body(conn, place)))
+    if raw is None:
+        raise Refused(422, f"{place}: there is no body (never a dead letter here, or purged)")
+    if query.content == "1":
+        log.warning("dead_letter_content_shown", place=place)
+        return Shown(place=place, text=raw.decode("utf-8", "replace"))
+    try:
+        return Shown(place=place, shape=dead_letters.redacted(orjson.loads(raw)))
+    except ValueError:
+        return Shown(place=place, shape=f"{len(raw)} bytes that are not valid JSON")
 
 
 def _mistakes(work: Callable[[], T]) -> T:
@@ -246,30 +316,32 @@ def _mistakes(work: Callable[[], T]) -> T:
         raise Refused(422, str(e)) from None
 
 
-async def list_unknown_outcomes(desk: Desk, request: Request, asked: Parameters) -> Any:
-    most = asked.query[LIMIT]
-    return {"unknown_outcomes": await desk.ask(lambda conn: send_results.list_unknown_outcomes(conn, limit=most))}
+@ROUTER.get("/unknown-outcomes", summary="List sends of unknown outcome")
+async def list_unknown_outcomes(operator: Operator, query: Annotated[Rows, Query()]) -> UnknownOutcomes:
+    """Oldest first."""
+    return UnknownOutcomes(
+        await _desk(operator).ask(lambda conn: send_results.list_unknown_outcomes(conn, limit=query.limit))
+    )
 
 
-async def settle(desk: Desk, request: Request, asked: Parameters) -> Any:
-    """`{"company_id": 1, "id": 7, "sent": true}`: what a person found out about a send of unknown outcome."""
-    body = asked.body
-    await desk.settle(body[COMPANY_ID], body[OUTBOUND_ID], sent=body[SENT])
-    return {"settled": True}
+@ROUTER.post(
+    "/unknown-outcomes/settle", summary="Settle a send of unknown outcome", max_body_size=BODY_MAX_BYTES,
+    responses={404: {"description": "There is no such send."}, 409: {"description": "Its outcome is known."}},
+)  # fmt: skip
+async def settle(operator: Operator, given: Outcome) -> Settled:
+    """What a person found out about it: one that did not arrive is sent again."""
+    await _desk(operator).settle(given.company_id, given.id, sent=given.sent)
+    return Settled(True)
 
 
-ROUTES = [
-    Resource("/ops/balance", {"GET": _operation(show_balance)}),
-    Resource("/ops/balance/hours", {"GET": _operation(show_hours, (HOURS, HOURS_LIMIT))}),
-    Resource("/ops/dead-letters", {"GET": _operation(list_dead_letters, (PLATFORM, REASON, APP, LIMIT))}),
-    Resource("/ops/dead-letters/redrive", {
-        "POST": _operation(redrive, body=(SOME_PLACES, FILTER_PLATFORM, FILTER_REASON, FILTER_APP)),
-    }),
-    Resource("/ops/dead-letters/discard", {"POST": _operation(discard, body=(PLACES, WHY))}),
-    Resource("/ops/dead-letters/{place:path}", {"GET": _operation(show_dead_letter, (CONTENT,))}),
-    Resource("/ops/unknown-outcomes", {"GET": _operation(list_unknown_outcomes, (LIMIT,))}),
-    Resource("/ops/unknown-outcomes/settle", {"POST": _operation(settle, body=(COMPANY_ID, OUTBOUND_ID, SENT))}),
-]  # fmt: skip
+def _desk(operator: Operator) -> Desk:
+    desk: Desk = operator.app.state.desk
+    return desk
 
-MOVED = [*moved("/ops/parked", "/ops/dead-letters"), *moved("/ops/uncertain", "/ops/unknown-outcomes")]
+
+MOVED = [
+    *moved("/ops/parked", "/api/v1/operations/dead-letters"),
+    *moved("/ops/uncertain", "/api/v1/operations/unknown-outcomes"),
+    *moved("/ops", "/api/v1/operations"),
+]
 """Addresses of former versions."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hmac
+from typing import Annotated
 
+from fastapi import Security
+from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
 from gateway.http.edge import Edge
 from gateway.http.limits import address_of
 from gateway.http.refused import Refused
 from gateway.http.strangers import count
+from gateway.rest.callers import Caller
 
 
 async def operator(request: Request) -> Request:
@@ -25,3 +29,12 @@ async def operator(request: Request) -> Request:
             count(edge.wrong_tokens, address_of(request, edge.settings.gateway.forwarded_hops), "wrong tokens")
         raise Refused(401, "send Authorization: Bearer and OPS_TOKEN", headers={"www-authenticate": "Bearer"})
     return request
+
+
+class _Token(Caller):
+    async def __call__(self, request: Request, scopes: SecurityScopes) -> Request:
+        return await operator(request)
+
+
+TOKEN = _Token("operator-token", "OPS_TOKEN, of whoever runs the system.")
+Operator = Annotated[Request, Security(TOKEN)]

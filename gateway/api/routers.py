@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from gateway.api import api_keys, assistants, models
+from gateway.api import api_keys, assistants, automatic_replies, inbox, knowledge, models, operations, search
 
-ROUTERS: tuple[APIRouter, ...] = (assistants.ROUTER, api_keys.ROUTER, models.ROUTER)
+ROUTERS: tuple[APIRouter, ...] = (
+    inbox.ROUTER,
+    search.FILTERS,
+    automatic_replies.ROUTER,
+    assistants.ROUTER,
+    knowledge.DOCUMENTS,
+    knowledge.SITES,
+    knowledge.IMPORTS,
+    search.SEARCH,
+    api_keys.ROUTER,
+    models.ROUTER,
+    operations.ROUTER,
+)

@@ -1,9 +1,9 @@
 """One address of the API: for each method, who may call it, its parameters, and its handler.
 
 Every endpoint is declared as an Operation, and so none can forget to refuse what it does not know. In this order: the
-method (405), how much the query holds (414, 422), the caller (401, 404, 429), what the caller's key may do (403), ids
-that cannot be (404), the query (422), what else stands before the body (429), the body (413, 503, 422). A body is never
-read for a caller who is refused.
+method (405), how much the query holds (414, 422), the caller (401, 403, 404, 429), ids that cannot be (404), the query
+(422), what else stands before the body (429), the body (413, 503, 422). A body is never read for a caller who is
+refused.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ async def _nothing_more(caller: Any) -> None:
 
 @dataclass(frozen=True)
 class Operation(Generic[C]):
-    """who: the caller; raises Refused. before_body: what else can refuse it. file: the body is one, as it is.
-    scope: what the caller's API key must have, where that is not `read` to look and `write` for all else."""
+    """who: the caller; raises Refused. before_body: what else can refuse it. file: the body is one, as it is."""
 
     handle: Callable[[C, Parameters], Awaitable[Response]]
     who: Callable[[Request], Awaitable[C]]
@@ -62,12 +61,10 @@ class Operation(Generic[C]):
     file: bool = False
     body_max_bytes: int = BODY_MAX_BYTES
     before_body: Callable[[C], Awaitable[None]] = _nothing_more
-    scope: str | None = None
 
     async def answer(self, request: Request) -> Response:
         pairs = query_pairs(request.scope["query_string"])
         caller = await self.who(request)
-        self._permit(request.method, caller)
         for name, value in request.path_params.items():
             if isinstance(value, int) and value > ID_MAX:
                 raise Refused(404, f"there is no such {name}")
@@ -83,17 +80,6 @@ class Operation(Generic[C]):
             return await self.handle(caller, Parameters(query, body, raw if self.file else b""))
         finally:
             arriving.close()
-
-    def _permit(self, method: str, caller: C) -> None:
-        """Raises Refused(403). A caller without scopes, such as an operator, has no API key."""
-        needed = self.scope or ("read" if method in WITHOUT_BODY else "write")
-        scopes: frozenset[str] | None = getattr(caller, "scopes", None)
-        if scopes is not None and needed not in scopes:
-            raise lacks_scope(needed)
-
-
-def lacks_scope(needed: str) -> Refused:
-    return Refused(403, f"this API key may not do this: it lacks the scope {needed}")
 
 
 class Resource(Route):

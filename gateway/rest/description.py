@@ -84,9 +84,9 @@ def _complete(said: dict[str, Any], endpoint: Endpoint) -> None:
 
 
 def _problems_of(endpoint: Endpoint) -> set[int]:
-    found = {404, 414, 422, 500, 503} if endpoint.param_convertors else {414, 422, 500, 503}
+    found = {414, 422, 500, 503}
     if any(isinstance(one.call, Caller) for one in all_of(endpoint.dependant)):
-        found |= {401, 403, 429}
+        found |= {401, 403, 404, 429}
     if endpoint.tagged and "GET" not in endpoint.takes:
         found.add(412)
     if "GET" not in endpoint.takes:

@@ -31,11 +31,15 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
     def given(self, *names: str) -> dict[str, Any]:
-        """The fields that were sent, of all or of these; one that was left out is not the same as null."""
+        """The fields that were sent, of all or of these."""
         return {
             name: getattr(self, name) for name in type(self).model_fields
             if name in self.model_fields_set and (not names or name in names)
         }  # fmt: skip
+
+    def has(self, name: str) -> bool:
+        """Whether it was sent: one that was left out is not the same as null."""
+        return name in self.model_fields_set
 
     def fingerprint(self) -> bytes:
         """Equal for bodies that say the same, however their JSON is written."""

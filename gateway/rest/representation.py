@@ -34,13 +34,13 @@ class Answer:
 
 
 def as_bytes(value: Any) -> bytes:
-    """JSON of what orjson knows (dataclasses among it) and of pydantic's models."""
+    """JSON of what orjson knows, as of dataclasses, and of pydantic's models without fields that were not set."""
     return orjson.dumps(value, default=_more)
 
 
 def _more(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump()
+        return value.model_dump(by_alias=True, exclude_unset=True)
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 

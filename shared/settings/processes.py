@@ -36,7 +36,7 @@ class OperationsSettings(Domain):
     """Operations: metrics, alerts and Flower."""
 
     ops_token: SecretStr = Field(default=SecretStr(""), alias="OPS_TOKEN")
-    """Bearer token of `GET /metrics`, `GET /health` and `/ops`; unset: they answer nobody. `up` makes one."""
+    """Bearer token of `GET /metrics`, `GET /health`, `/api/v1/operations`. Unset: none answers. `up` makes one."""
     alert_webhook_url: str | None = Field(default=None, alias="ALERT_WEBHOOK_URL", repr=False)
     """Where alerts are posted. Unset: they are only logged."""
     alert_webhook_secret: SecretStr = Field(default=SecretStr(""), alias="ALERT_WEBHOOK_SECRET")

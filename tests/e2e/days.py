@@ -44,10 +44,10 @@ def inbox_view(system: System, company_id: int, day: Sequence[Step]) -> str:
         return found
 
     lines = [f"{step.at}  {step.what}" for step in day]
-    for one in sorted(get("/inbox/conversations")["conversations"], key=lambda found: found["id"]):
+    for one in sorted(get("/api/v1/conversations")["conversations"], key=lambda found: found["id"]):
         bot = "the bot answers" if one["bot_enabled"] else "a person answers"
         lines.append(f"\n{one['chat']}  {one['contact']}  unread {one['unread']}  {bot}")
-        lines += map(_line, get(f"/inbox/conversations/{one['id']}/messages")["messages"])
+        lines += map(_line, get(f"/api/v1/conversations/{one['id']}/messages")["messages"])
     return "\n".join(lines)
 
 

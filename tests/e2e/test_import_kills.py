@@ -32,16 +32,14 @@ class Company:
         self._headers = {"authorization": f"Bearer {key}"}
 
     def send(self, name: str, body: bytes) -> None:
-        answer = self.system.http.post(
-            "/knowledge/documents", params={"name": name}, content=body, headers=self._headers
-        )
+        answer = self.system.http.post("/api/v1/documents", params={"name": name}, content=body, headers=self._headers)
         assert answer.status_code == 202, answer.text
 
     def go_on(self) -> None:
         """What the dead process had claimed is taken up, as if its lease were over; and the workers are woken up."""
         self.system.do("UPDATE imports SET due_at = now() WHERE state = 'queued'")
         self.system.do("UPDATE indexing SET due_at = now() WHERE NOT done")
-        assert self.system.http.post("/knowledge/imports/retry", headers=self._headers).status_code == 200
+        assert self.system.http.post("/api/v1/imports/retry", headers=self._headers).status_code == 200
 
     def embedded(self) -> bool:
         return self.system.rows(

@@ -48,23 +48,23 @@ class Agent:
         self._headers = {"authorization": f"Bearer {key}"}
 
     def conversations(self) -> list[dict[str, Any]]:
-        found: dict[str, Any] = self._http.get("/inbox/conversations", headers=self._headers).json()
+        found: dict[str, Any] = self._http.get("/api/v1/conversations", headers=self._headers).json()
         return list(found["conversations"])
 
     def first_attachment(self, conversation: int) -> dict[str, Any]:
-        answer = self._http.get(f"/inbox/conversations/{conversation}/messages", headers=self._headers)
+        answer = self._http.get(f"/api/v1/conversations/{conversation}/messages", headers=self._headers)
         found: dict[str, Any] = answer.json()["messages"][0]["attachments"][0]
         return found
 
     def write(self, conversation: int, text: str, key: str) -> httpx.Response:
         return self._http.post(
-            f"/inbox/conversations/{conversation}/messages",
+            f"/api/v1/conversations/{conversation}/messages",
             json={"text": text},
             headers={**self._headers, "idempotency-key": key},
         )
 
     def do(self, conversation: int, what: str) -> int:
-        path = f"/inbox/conversations/{conversation}/{what}"
+        path = f"/api/v1/conversations/{conversation}/{what}"
         return self._http.post(path, headers=self._headers).status_code
 
 

@@ -242,7 +242,13 @@ def test_a_key_that_may_read_writes_nothing_and_the_other_way_round(
     others = make(conn, bot.company_id, "admin", "models", "end-user", name="others")
 
     assert status(gateway, reading) == 200
-    for method, path in (("PATCH", "/api/v1/assistants/999"), ("POST", "/api/v1/assistants/999/bind")):
+    assert status(gateway, reading, "POST", "/api/v1/search", json={"question": "when"}) == 200
+    for method, path in (
+        ("POST", "/api/v1/conversations/1/messages"), ("POST", "/api/v1/conversations/1/close"),
+        ("DELETE", "/api/v1/documents/1"), ("POST", "/api/v1/documents?name=a.txt"),
+        ("PATCH", "/api/v1/assistants/999"), ("POST", "/api/v1/assistants/999/bind"),
+        ("PUT", "/api/v1/conversations/1/filter"),
+    ):  # fmt: skip
         assert (path, status(gateway, reading, method, path)) == (path, 403)
         assert status(gateway, others, method, path) == 403
     assert status(gateway, writing) == 403
@@ -263,6 +269,7 @@ def test_a_key_of_one_company_finds_nothing_of_another(
     for method, path, body in (
         ("GET", f"/api/v1/assistants/{assistant}", None),
         ("POST", f"/api/v1/assistants/{assistant}/bind", {"channel": channel}),
+        ("GET", f"/api/v1/channels/{channel}/automatic-replies", None),
     ):
         assert (path, status(gateway, theirs, method, path, json=body)) == (path, 404)
         assert (path, status(gateway, ours, method, path, json=body)) == (path, 200)

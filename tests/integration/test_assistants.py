@@ -262,19 +262,19 @@ def test_an_agent_closes_a_conversation_and_the_customer_opens_it(agent: Agent, 
     inbox.journal(bot, update("hello", chat=5))
     inbox.drain_all()
     [(conversation,)] = inbox.rows("SELECT id FROM conversations")
-    agent.ask("POST", f"/inbox/conversations/{conversation}/take-over")
+    agent.ask("POST", f"/api/v1/conversations/{conversation}/take-over")
 
     def listed() -> tuple[Any, ...]:
-        [one] = agent.ask("GET", "/inbox/conversations").json()["conversations"]
+        [one] = agent.ask("GET", "/api/v1/conversations").json()["conversations"]
         return one["status"], one["bot_enabled"], one["bot_off_reason"], one["returns_at"] is not None
 
     assert listed() == ("handed_over", False, "agent", True)
-    assert agent.ask("POST", f"/inbox/conversations/{conversation}/close").json() == {"bot_enabled": True}
+    assert agent.ask("POST", f"/api/v1/conversations/{conversation}/close").json() == {"bot_enabled": True}
     assert listed() == ("closed", True, None, False)
     inbox.journal(bot, update("and now?", chat=5))
     inbox.drain_all()
     assert listed() == ("open", True, None, False)
-    assert agent.ask("POST", "/inbox/conversations/999/close").status_code == 404
+    assert agent.ask("POST", "/api/v1/conversations/999/close").status_code == 404
 
 
 # ------------------------------------------------------------------ moved from companies

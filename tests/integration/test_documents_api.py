@@ -48,25 +48,25 @@ def test_a_document_is_sent_read_listed_and_deleted_by_its_company_alone(
     station: Station, gateway: RunningGateway, database: Database
 ) -> None:
     ours, theirs = key_of(database), key_of(database)
-    name = "/knowledge/documents?name=returns.md&category=returns"
+    name = "/api/v1/documents?name=returns.md&category=returns"
 
     sent = ask(gateway, ours, "POST", name, b"# Returns\n\nWithin thirty days.")
     assert (sent.status_code, list(sent.json())) == (202, ["import"])
-    assert ask(gateway, ours, "GET", "/knowledge/imports").json()["counts"] == {"queued": 1}
+    assert ask(gateway, ours, "GET", "/api/v1/imports").json()["counts"] == {"queued": 1}
     assert import_next(station.r, 0)[0] is Result.DONE
 
-    [listed] = ask(gateway, ours, "GET", "/knowledge/documents").json()["documents"]
+    [listed] = ask(gateway, ours, "GET", "/api/v1/documents").json()["documents"]
     assert (listed["source"], listed["title"], listed["chunk_count"]) == ("returns.md", "Returns", 1)
-    assert ask(gateway, theirs, "GET", "/knowledge/documents").json()["documents"] == []
-    path = f"/knowledge/documents/{listed['id']}"
+    assert ask(gateway, theirs, "GET", "/api/v1/documents").json()["documents"] == []
+    path = f"/api/v1/documents/{listed['id']}"
     assert ask(gateway, theirs, "DELETE", path).status_code == 404
     assert ask(gateway, ours, "DELETE", path).json() == {"deleted": True}
     assert ask(gateway, ours, "DELETE", path).status_code == 404
-    assert ask(gateway, ours, "GET", "/knowledge/documents").json()["documents"] == []
+    assert ask(gateway, ours, "GET", "/api/v1/documents").json()["documents"] == []
 
 
 def test_a_collection_s_name_that_is_none_is_refused_by_name(gateway: RunningGateway, database: Database) -> None:
-    path = "/knowledge/documents?name=a.md&collection="
+    path = "/api/v1/documents?name=a.md&collection="
     key = key_of(database)
 
     for name, told in {"%E3%85%A4": "can be seen", "x" * 101: "at most 100", "a%E2%80%AEb": "U+202E"}.items():
@@ -77,24 +77,24 @@ def test_a_collection_s_name_that_is_none_is_refused_by_name(gateway: RunningGat
 def test_what_cannot_be_read_is_told_and_can_be_tried_again(station: Station, gateway: RunningGateway,
                                                             database: Database) -> None:  # fmt: skip
     key = key_of(database)
-    ask(gateway, key, "POST", "/knowledge/documents?name=a.pdf", b"%PDF nothing")
+    ask(gateway, key, "POST", "/api/v1/documents?name=a.pdf", b"%PDF nothing")
     assert import_next(station.r, 0)[0] is Result.FAILED
 
-    [failed] = ask(gateway, key, "GET", "/knowledge/imports?state=failed").json()["imports"]
+    [failed] = ask(gateway, key, "GET", "/api/v1/imports?state=failed").json()["imports"]
     assert "PDF" in failed["reason"]
-    assert ask(gateway, key, "POST", "/knowledge/imports/retry").json() == {"queued": 1}
+    assert ask(gateway, key, "POST", "/api/v1/imports/retry").json() == {"queued": 1}
 
 
 @pytest.mark.parametrize(
     ("path", "content", "status"),
     [
-        ("/knowledge/documents", b"x", 422),
-        ("/knowledge/documents?name=logo.png", b"x", 415),
-        ("/knowledge/documents?name=a.txt&language=klingon", b"x", 422),
-        ("/knowledge/documents?name=a.txt&date=soon", b"x", 422),
-        ("/knowledge/sites", b"[]", 422),
-        ("/knowledge/sites", json.dumps({"sitemap": "file:///etc/passwd"}).encode(), 422),
-        ("/knowledge/sites", json.dumps({"sitemap": "https://shop.example/sitemap.xml"}).encode(), 202),
+        ("/api/v1/documents", b"x", 422),
+        ("/api/v1/documents?name=logo.png", b"x", 415),
+        ("/api/v1/documents?name=a.txt&language=klingon", b"x", 422),
+        ("/api/v1/documents?name=a.txt&date=soon", b"x", 422),
+        ("/api/v1/sites", b"[]", 422),
+        ("/api/v1/sites", json.dumps({"sitemap": "file:///etc/passwd"}).encode(), 422),
+        ("/api/v1/sites", json.dumps({"sitemap": "https://shop.example/sitemap.xml"}).encode(), 202),
     ],
 )
 def test_what_is_no_document_is_refused(
@@ -123,7 +123,7 @@ def shop(station: Station, gateway: RunningGateway, monkeypatch: pytest.MonkeyPa
 
 def find(gateway: RunningGateway, key: str, **asked: object) -> httpx.Response:
     body = json.dumps({"question": "When may I visit?", **asked}).encode()
-    return ask(gateway, key, "POST", "/knowledge/search", body)
+    return ask(gateway, key, "POST", "/api/v1/search", body)
 
 
 def test_an_agent_finds_by_meaning_what_its_company_has_and_nobody_else_does(
@@ -141,7 +141,7 @@ def test_an_agent_finds_by_meaning_what_its_company_has_and_nobody_else_does(
 def test_a_filter_narrows_and_one_that_names_what_is_not_the_company_s_is_refused(
     gateway: RunningGateway, database: Database, shop: tuple[Bot, str]
 ) -> None:
-    [document] = ask(gateway, shop[1], "GET", "/knowledge/documents").json()["documents"]
+    [document] = ask(gateway, shop[1], "GET", "/api/v1/documents").json()["documents"]
     mine = {"documents": [document["id"]], "collections": ["default"]}
 
     assert len(find(gateway, shop[1], filter=mine).json()["passages"]) == 1
@@ -159,7 +159,7 @@ def test_a_conversation_s_questions_look_where_its_filter_says(
         "INSERT INTO conversations (company_id, channel_id, chat) VALUES (%s, %s, '7') RETURNING id",
         bot.company_id, bot.channel_id,
     )  # fmt: skip
-    path = f"/inbox/conversations/{conversation}/filter"
+    path = f"/api/v1/conversations/{conversation}/filter"
 
     def put(given: object, by: str = key, where: str = path) -> httpx.Response:
         return ask(gateway, by, "PUT", where, json.dumps(given).encode())
@@ -170,7 +170,7 @@ def test_a_conversation_s_questions_look_where_its_filter_says(
     assert station.rows("SELECT wanted ->> 'since' FROM chat_filters") == [("2026-01-31T12:00:00+00:00",)]
     for wrong in ({"filter": {"documents": [10_000]}}, {"filter": {"collections": ["x"]}}, {"filter": 3}, {}):
         assert put(wrong).status_code == 422, wrong
-    assert put({"filter": None}, where="/inbox/conversations/99/filter").status_code == 404
+    assert put({"filter": None}, where="/api/v1/conversations/99/filter").status_code == 404
     assert put({"filter": None}, by=key_of(database)).status_code == 404, "another company's"
     assert ask(gateway, key, "GET", path).json() == {"filter": wanted}
     assert put({"filter": None}).json() == {"filter": None} == ask(gateway, key, "GET", path).json()

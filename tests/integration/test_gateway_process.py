@@ -42,7 +42,7 @@ def _gateway_process(database: Database, redis_url: str, folder: Path) -> Iterat
         process = subprocess.Popen(argv, cwd=PROJECT_ROOT, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        ends_at = time.monotonic() + 30
+        ends_at = time.monotonic() + 90  # other work may keep the machine busy
         while not _ready(address):
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < ends_at, (folder / "log").read_text()
@@ -88,7 +88,7 @@ def test_the_real_server_keeps_its_promises_and_its_log_tells_nothing(
             assert http.post(path, content=(part for part in [body[:10], body[10:]])).status_code == 200
             assert http.post(path, content=b"x" * (5 * 1024 * 1024)).status_code == 413
             _hang_up_in_the_body(address, path, bot.secret)
-            assert http.get("/inbox/conversations", headers={"authorization": "Bearer sbk_x"}).status_code == 500
+            assert http.get("/api/v1/conversations", headers={"authorization": "Bearer sbk_x"}).status_code == 500
             assert http.post(path, content=body).status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0

@@ -194,7 +194,7 @@ def test_a_person_who_takes_over_by_http_ends_the_generation_by_the_hint_of_that
     answering = Answering(station, redis_url)
     assert model.asked.acquire(timeout=WITHIN_S)
 
-    path = f"/inbox/conversations/{station.conversation()}/take-over"
+    path = f"/api/v1/conversations/{station.conversation()}/take-over"
     taken = gateway.request("POST", path, headers={"authorization": f"Bearer {key}"}, content=b"")
 
     assert taken.status_code == 200

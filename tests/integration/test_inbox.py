@@ -34,10 +34,10 @@ class Agent:
 
     def write(self, conversation: int, text: str, **headers: str) -> httpx.Response:
         body = json.dumps({"text": text}).encode()
-        return self.post(f"/inbox/conversations/{conversation}/messages", content=body, **headers)
+        return self.post(f"/api/v1/conversations/{conversation}/messages", content=body, **headers)
 
     def listed(self, query: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = self.get(f"/inbox/conversations{query}").json()
+        found: dict[str, Any] = self.get(f"/api/v1/conversations{query}").json()
         return found
 
     def conversation_of(self, chat: int) -> int:
@@ -94,18 +94,19 @@ def test_the_list_goes_on_where_a_page_ended(inbox: Inbox, bot: Bot, agent: Agen
     for chat in range(1, 6):
         _customers_write(inbox, bot, (chat, "hello"))
 
-    seen: list[str] = []
-    query = "?limit=2"
-    while page := agent.listed(query)["conversations"]:
-        seen += [c["chat"] for c in page]
-        query = str(httpx.URL("", params={"limit": 2, "before": page[-1]["last_message_at"]}))
+    seen: list[list[str]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = agent.listed("?limit=2" + (f"&cursor={cursor}" if cursor else ""))
+        seen.append([c["chat"] for c in page["conversations"]])
+        cursor = page["next_cursor"]
 
-    assert seen == ["5", "4", "3", "2", "1"]
+    assert seen == [["5", "4"], ["3", "2"], ["1"]]
 
 
 def test_messages_come_in_pages_in_order(inbox: Inbox, bot: Bot, agent: Agent) -> None:
     _customers_write(inbox, bot, *((7, f"word {n}") for n in range(5)))
-    path = f"/inbox/conversations/{agent.conversation_of(7)}/messages"
+    path = f"/api/v1/conversations/{agent.conversation_of(7)}/messages"
 
     first = agent.get(f"{path}?limit=3").json()["messages"]
     rest = agent.get(f"{path}?after_seq={first[-1]['seq']}").json()["messages"]
@@ -118,7 +119,7 @@ def test_reading_makes_read_and_a_later_message_is_unread_again(inbox: Inbox, bo
     _customers_write(inbox, bot, (7, "one"), (7, "two"), (8, "other"))
     conversation = agent.conversation_of(7)
 
-    assert agent.post(f"/inbox/conversations/{conversation}/read").json() == {"unread": 0}
+    assert agent.post(f"/api/v1/conversations/{conversation}/read").json() == {"unread": 0}
     assert agent.listed()["unread"] == 1
 
     _customers_write(inbox, bot, (7, "three"))
@@ -129,7 +130,7 @@ def test_what_waits_for_a_person_says_so_until_one_writes(inbox: Inbox, bot: Bot
     _customers_write(inbox, bot, (7, "What is it?"))
     conversation = agent.conversation_of(7)
     inbox.owner.run("UPDATE conversations SET attention = 'nothing_relevant', attention_since = now()", ())
-    path = f"/inbox/conversations/{conversation}"
+    path = f"/api/v1/conversations/{conversation}"
 
     assert agent.listed()["conversations"][0]["attention"] == "nothing_relevant"
     assert agent.get(f"{path}/messages").json()["attention"] == "nothing_relevant"
@@ -144,7 +145,7 @@ def test_what_waits_for_a_person_says_so_until_one_writes(inbox: Inbox, bot: Bot
 
 def test_taking_over_silences_the_bot_until_it_is_handed_back(inbox: Inbox, bot: Bot, agent: Agent) -> None:
     _customers_write(inbox, bot, (7, "hello"))
-    path = f"/inbox/conversations/{agent.conversation_of(7)}"
+    path = f"/api/v1/conversations/{agent.conversation_of(7)}"
 
     assert agent.post(f"{path}/take-over").json() == {"bot_enabled": False}
     _customers_write(inbox, bot, (7, "still there?"))
@@ -165,7 +166,7 @@ def test_reading_up_to_what_was_shown_leaves_a_message_that_came_meanwhile(
     inbox.journal(bot, update("came meanwhile", chat=5))
     inbox.drain_all()
 
-    answer = agent.post(f"/inbox/conversations/{shown['id']}/read?up_to={shown['customer_seq']}")
+    answer = agent.post(f"/api/v1/conversations/{shown['id']}/read?up_to={shown['customer_seq']}")
 
     assert answer.json() == {"unread": 1}
 
@@ -200,7 +201,7 @@ def test_a_message_sent_twice_under_one_key_is_written_once(inbox: Inbox, bot: B
 def test_a_key_that_comes_again_with_another_body_is_refused(inbox: Inbox, bot: Bot, agent: Agent) -> None:
     _customers_write(inbox, bot, (7, "hello"))
     conversation = agent.conversation_of(7)
-    path, key = f"/inbox/conversations/{conversation}/messages", {"idempotency-key": "k"}
+    path, key = f"/api/v1/conversations/{conversation}/messages", {"idempotency-key": "k"}
 
     first = agent.post(path, content=b'{"text": "at nine"}', **key)
     same = agent.post(path, content=b'{ "text":"at nine" }', **key)
@@ -214,7 +215,7 @@ def test_a_key_that_comes_again_with_another_body_is_refused(inbox: Inbox, bot: 
 def test_two_requests_under_one_key_at_once_write_once(inbox: Inbox, bot: Bot, agent: Agent) -> None:
     _customers_write(inbox, bot, (7, "hello"))
     headers = {"authorization": f"Bearer {agent.key}", "idempotency-key": "k"}
-    path = f"/inbox/conversations/{agent.conversation_of(7)}/messages"
+    path = f"/api/v1/conversations/{agent.conversation_of(7)}/messages"
 
     answers = agent.gateway.together(
         [agent.gateway.ask("POST", path, headers=headers, json={"text": "at nine"}) for _ in range(4)]
@@ -234,7 +235,7 @@ def test_a_message_that_is_none_is_refused_and_changes_nothing(
 ) -> None:
     _customers_write(inbox, bot, (7, "hello"))
 
-    answer = agent.post(f"/inbox/conversations/{agent.conversation_of(7)}/messages", content=body)
+    answer = agent.post(f"/api/v1/conversations/{agent.conversation_of(7)}/messages", content=body)
 
     assert answer.status_code == status
     assert inbox.rows("SELECT bot_enabled, customer_seq - read_seq FROM conversations") == [(True, 1)]
@@ -259,11 +260,11 @@ def test_another_companys_conversation_does_not_exist(
     stranger = agent_of(inbox, gateway, make_bot(inbox.server.admin_url))
 
     headers = {"authorization": f"Bearer {stranger.key}"}
-    path = f"/inbox/conversations/{conversation}/{what}"
+    path = f"/api/v1/conversations/{conversation}/{what}"
     answer = gateway.request(method, path, headers=headers, content=b'{"text": "a stranger"}' * (what == "messages"))
 
     assert (answer.status_code, answer.json()["error"]) == (404, "this company has no such conversation")
-    assert stranger.listed() == {"unread": 0, "conversations": []}
+    assert stranger.listed() == {"unread": 0, "conversations": [], "next_cursor": None}
     assert inbox.rows("SELECT bot_enabled, customer_seq - read_seq FROM conversations") == [(True, 1)]
 
 
@@ -278,27 +279,27 @@ def test_without_a_key_in_force_nothing_is_told(gateway: RunningGateway, agent: 
         ("POST", "/1/take-over"),
         ("POST", "/1/messages"),
     ):
-        answer = gateway.request(method, f"/inbox/conversations{path}", headers=headers, content=b'{"text": "hi"}')
+        answer = gateway.request(method, f"/api/v1/conversations{path}", headers=headers, content=b'{"text": "hi"}')
         assert answer.status_code == 401
 
 
 def test_an_agent_who_was_disabled_is_out_at_once(inbox: Inbox, agent: Agent) -> None:
-    assert agent.get("/inbox/conversations").status_code == 200
+    assert agent.get("/api/v1/conversations").status_code == 200
     inbox.rows("UPDATE agents SET disabled_at = now() RETURNING 1")
 
-    assert agent.get("/inbox/conversations").status_code == 401
+    assert agent.get("/api/v1/conversations").status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/9999/messages", "/99999999999999999999/messages", "/9223372036854775807/messages"])
 def test_a_conversation_that_is_none_is_a_404(agent: Agent, path: str) -> None:
-    assert agent.get(f"/inbox/conversations{path}").status_code == 404
+    assert agent.get(f"/api/v1/conversations{path}").status_code == 404
 
 
 @pytest.mark.parametrize(
-    "query", ["?limit=201", "?limit=-1", "?limit=%C2%B2", "?limit=many", "?before=yesterday", "?limit=" + "9" * 5000]
+    "query", ["?limit=201", "?limit=-1", "?limit=%C2%B2", "?limit=many", "?cursor=yesterday", "?limit=" + "9" * 5000]
 )
 def test_a_question_that_is_none_is_a_422_that_names_it(agent: Agent, query: str) -> None:
-    answer = agent.get(f"/inbox/conversations{query}")
+    answer = agent.get(f"/api/v1/conversations{query}")
 
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(query[1:].partition("=")[0])
@@ -308,34 +309,38 @@ def test_while_the_database_is_away_agents_are_asked_to_come_back(
     services: Services, inbox: Inbox, agent: Agent
 ) -> None:
     with cut_off(services, inbox.server):
-        answer = agent.get("/inbox/conversations")
+        answer = agent.get("/api/v1/conversations")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 def test_an_agent_says_whose_messages_are_a_machine_s(inbox: Inbox, bot: Bot, agent: Agent) -> None:
-    path = f"/inbox/channels/{bot.channel_id}/automatic-replies"
+    path = f"/api/v1/channels/{bot.channel_id}/automatic-replies"
     assert agent.get(path).json() == {"ignored_apps": [], "within_s": 2.0}
 
     def change(**body: Any) -> httpx.Response:
-        return agent.post(path, content=json.dumps(body).encode(), **{"content-type": "application/json"})
+        headers = {"authorization": f"Bearer {agent.key}"}
+        return agent.gateway.request("PATCH", path, headers=headers, content=json.dumps(body).encode())
 
     assert change(ignored_apps=["263902037430900"]).json() == {"ignored_apps": ["263902037430900"], "within_s": 2.0}
     assert change(within_s=0).json() == {"ignored_apps": ["263902037430900"], "within_s": 0.0}
     for wrong in ({"ignored_apps": ["Hootsuite"]}, {"ignored_apps": "1"}, {"within_s": 61}, {"within_s": "2"}):
         assert change(**wrong).status_code == 422, wrong
     assert agent.get(path).json() == {"ignored_apps": ["263902037430900"], "within_s": 0.0}
-    assert agent.get("/inbox/channels/999999/automatic-replies").status_code == 404
+    assert agent.get("/api/v1/channels/999999/automatic-replies").status_code == 404
 
 
 def test_a_page_says_where_the_next_one_begins(inbox: Inbox, bot: Bot, agent: Agent) -> None:
     for _ in range(3):
         inbox.journal(bot, update("hello", chat=7))
     inbox.drain_all()
-    path = f"/inbox/conversations/{agent.conversation_of(7)}/messages"
+    path = f"/api/v1/conversations/{agent.conversation_of(7)}/messages"
     assert agent.get(f"{path}?limit=2").json()["last_seq"] == 2
     assert agent.get(f"{path}?limit=2&after_seq=2").json()["last_seq"] == 3
     assert agent.get(f"{path}?after_seq=3").json() == {
         "conversation": agent.conversation_of(7), "messages": [], "last_seq": 3, "attention": None,
-        "attention_since": None,
+        "attention_since": None, "next_cursor": None,
     }  # fmt: skip
+    cursor = agent.get(f"{path}?limit=2").json()["next_cursor"]
+    assert [m["seq"] for m in agent.get(f"{path}?limit=2&cursor={cursor}").json()["messages"]] == [3]
+    assert agent.get(f"{path}?cursor={cursor}&after_seq=1").status_code == 422

@@ -48,7 +48,7 @@ def attachment(station: Station, gateway: RunningGateway, bot: Bot) -> dict[str,
         name = companies.free_agent_name(conn, bot.company_id, "Ada")
         key = onboarding.new_agent(conn, bot.company_id, name)
     answer = gateway.get(
-        f"/inbox/conversations/{station.conversation()}/messages", headers={"authorization": f"Bearer {key}"}
+        f"/api/v1/conversations/{station.conversation()}/messages", headers={"authorization": f"Bearer {key}"}
     )
     found: dict[str, Any] = json.loads(answer.content)["messages"][-1]["attachments"][0]
     return found

@@ -53,7 +53,7 @@ def test_the_old_id_works_everywhere(inbox: Inbox, bot: Bot, agent: Agent) -> No
     receive(inbox, bot, went())
 
     for conversation in (first, second):
-        place = f"/inbox/conversations/{conversation}"
+        place = f"/api/v1/conversations/{conversation}"
         page = agent.get(f"{place}/messages").json()
         assert (page["conversation"], [one["text"] for one in page["messages"]][:2]) == (first, ["one?", "two?"])
         assert agent.post(f"{place}/read").json() == {"unread": 0}
@@ -63,7 +63,7 @@ def test_the_old_id_works_everywhere(inbox: Inbox, bot: Bot, agent: Agent) -> No
         assert agent.get(f"{place}/filter").json() == {"filter": None}
         assert agent.write(conversation, f"to {conversation}").json()["conversation"] == first
     assert [one["id"] for one in agent.listed()["conversations"]] == [first]
-    assert agent.get(f"/inbox/conversations/{second + 1}/messages").status_code == 404
+    assert agent.get(f"/api/v1/conversations/{second + 1}/messages").status_code == 404
 
 
 @pytest.mark.parametrize("retried_at", ["the same id", "the new id"])
@@ -98,7 +98,7 @@ def test_a_conversation_that_is_merged_twice_is_found(inbox: Inbox, bot: Bot, ag
         assert one is not None
         assert two is not None
         merging.merge(conn, one, two)
-    assert agent.get(f"/inbox/conversations/{second}/messages").json()["conversation"] == third
+    assert agent.get(f"/api/v1/conversations/{second}/messages").json()["conversation"] == third
 
 
 def test_commands_take_the_old_id_too(inbox: Inbox, bot: Bot, run: Run) -> None:

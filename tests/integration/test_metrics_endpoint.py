@@ -97,7 +97,7 @@ def test_webhooks_are_counted_by_how_they_were_answered(gateway: RunningGateway,
 
 
 def test_other_requests_are_timed_by_who_answers_them(gateway: RunningGateway, bot: Bot) -> None:
-    gateway.get("/inbox/conversations/17/messages")
+    gateway.get("/api/v1/conversations/17/messages")
     gateway.get("/nowhere/4711")
 
     shown = _shown(gateway)

@@ -33,7 +33,7 @@ def gateway(station: Station) -> Iterator[RunningGateway]:
 
 
 def _ask_inbox(gateway: RunningGateway, key: str) -> int:
-    return gateway.get("/inbox/conversations", headers={"authorization": f"Bearer {key}"}).status_code
+    return gateway.get("/api/v1/conversations", headers={"authorization": f"Bearer {key}"}).status_code
 
 
 def _post(gateway: RunningGateway, bot: Bot, secret: str) -> int:

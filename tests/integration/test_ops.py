@@ -1,4 +1,4 @@
-"""`/ops`: what operators see and do over HTTP, and that nobody else does."""
+"""Operations: what operators see and do over HTTP, and that nobody else does."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from tests.services import Services
 TOKEN = "the-operators-token"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 PLANTED = "planted words of a customer"
+OPERATIONS = "/api/v1/operations"
 PATHS = (
-    ("GET", "/ops/balance"), ("GET", "/ops/balance/hours"), ("GET", "/ops/dead-letters"),
-    ("GET", "/ops/dead-letters/a/b/c/0"), ("POST", "/ops/dead-letters/redrive"), ("POST", "/ops/dead-letters/discard"),
-    ("GET", "/ops/unknown-outcomes"), ("POST", "/ops/unknown-outcomes/settle"),
+    ("GET", f"{OPERATIONS}/balance"), ("GET", f"{OPERATIONS}/balance/hours"), ("GET", f"{OPERATIONS}/dead-letters"),
+    ("GET", f"{OPERATIONS}/dead-letters/a/b/c/0"), ("POST", f"{OPERATIONS}/dead-letters/redrive"),
+    ("POST", f"{OPERATIONS}/dead-letters/discard"), ("GET", f"{OPERATIONS}/unknown-outcomes"),
+    ("POST", f"{OPERATIONS}/unknown-outcomes/settle"),
 )  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def test_the_balance_is_the_command_lines(station: Station, bot: Bot, gateway: R
     station.receive(bot, "hello", "and more")
     make_dead_letter(station, bot)
 
-    found = get(gateway, "/ops/balance")
+    found = get(gateway, "/api/v1/operations/balance")
 
     assert (found["closes"], found["requests_received"], found["requests_stored"]) == (True, 3, 3)
     assert found["events"] == {"effected": 2, "dead_letter": 1}
@@ -81,27 +83,29 @@ def test_every_event_of_an_hour_is_with_its_channel_and_outcome(
     # what these tests journal came in May 2026
     station.execute("UPDATE webhook_events SET received_at = now()")
 
-    hours = get(gateway, "/ops/balance/hours?hours=1")["hours"]
+    hours = get(gateway, "/api/v1/operations/balance/hours?hours=1")["hours"]
 
     assert {(h["channel_id"], h["outcome"], h["reason"], h["events"]) for h in hours} == {
         (bot.channel_id, "effected", "", 1), (bot.channel_id, "dropped", "duplicate", 1),
         (other.channel_id, "effected", "", 1),
     }  # fmt: skip
-    assert gateway.get("/ops/balance/hours?hours=0", headers=BEARER).status_code == 422
+    assert gateway.get("/api/v1/operations/balance/hours?hours=0", headers=BEARER).status_code == 422
 
 
 def test_dead_letters_are_listed_by_filter_and_shown_without_their_words(
     station: Station, bot: Bot, gateway: RunningGateway
 ) -> None:
     make_dead_letter(station, bot)
-    [row] = get(gateway, "/ops/dead-letters?platform=pigeon")["dead_letters"]
-    assert get(gateway, "/ops/dead-letters?platform=telegram")["dead_letters"] == []
-    assert gateway.get("/ops/dead-letters?platform=fax", headers=BEARER).status_code == 422
-    assert get(gateway, f"/ops/dead-letters?reason={row['reason']}&app={bot.app_id}")["dead_letters"] == [row]
+    [row] = get(gateway, "/api/v1/operations/dead-letters?platform=pigeon")["dead_letters"]
+    assert get(gateway, "/api/v1/operations/dead-letters?platform=telegram")["dead_letters"] == []
+    assert gateway.get("/api/v1/operations/dead-letters?platform=fax", headers=BEARER).status_code == 422
+    assert get(gateway, f"/api/v1/operations/dead-letters?reason={row['reason']}&app={bot.app_id}")["dead_letters"] == [
+        row
+    ]
 
-    shown = gateway.get(f"/ops/dead-letters/{row['place']}", headers=BEARER)
+    shown = gateway.get(f"/api/v1/operations/dead-letters/{row['place']}", headers=BEARER)
     assert shown.json()["shape"] == {"text": f"<{len(PLANTED)} characters>"}
-    assert PLANTED in get(gateway, f"/ops/dead-letters/{row['place']}?content=1")["text"]
+    assert PLANTED in get(gateway, f"/api/v1/operations/dead-letters/{row['place']}?content=1")["text"]
 
 
 def test_a_filter_that_names_what_there_is_not_is_refused_by_name(
@@ -109,13 +113,13 @@ def test_a_filter_that_names_what_there_is_not_is_refused_by_name(
 ) -> None:
     make_dead_letter(station, bot)
     for answer in (
-        gateway.get("/ops/dead-letters?app=99", headers=BEARER),
-        post(gateway, "/ops/dead-letters/redrive", app=99),
+        gateway.get("/api/v1/operations/dead-letters?app=99", headers=BEARER),
+        post(gateway, "/api/v1/operations/dead-letters/redrive", app=99),
     ):
         assert (answer.status_code, answer.json()["error"][:27]) == (422, "no app has the number 99: `")
     for answer in (
-        gateway.get("/ops/dead-letters?platform=fax", headers=BEARER),
-        post(gateway, "/ops/dead-letters/redrive", platform="fax"),
+        gateway.get("/api/v1/operations/dead-letters?platform=fax", headers=BEARER),
+        post(gateway, "/api/v1/operations/dead-letters/redrive", platform="fax"),
     ):
         assert answer.status_code == 422
         assert "no platform is named 'fax'" in answer.json()["error"]
@@ -125,11 +129,13 @@ def test_a_filter_that_names_what_there_is_not_is_refused_by_name(
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("/ops/parked", "/ops/dead-letters"),
-        ("/ops/parked/redrive", "/ops/dead-letters"),
-        ("/ops/parked/2026-01-01/s/1-0/0?content=1", "/ops/dead-letters"),
-        ("/ops/uncertain", "/ops/unknown-outcomes"),
-        ("/ops/uncertain/settle", "/ops/unknown-outcomes"),
+        ("/ops/parked", "/api/v1/operations/dead-letters"),
+        ("/ops/parked/redrive", "/api/v1/operations/dead-letters"),
+        ("/ops/parked/2026-01-01/s/1-0/0?content=1", "/api/v1/operations/dead-letters"),
+        ("/ops/uncertain", "/api/v1/operations/unknown-outcomes"),
+        ("/ops/uncertain/settle", "/api/v1/operations/unknown-outcomes"),
+        ("/ops/balance", "/api/v1/operations"),
+        ("/ops/dead-letters/redrive", "/api/v1/operations"),
     ],
 )
 def test_an_address_of_a_former_version_names_the_new_one(
@@ -144,55 +150,59 @@ def test_an_address_of_a_former_version_names_the_new_one(
 def test_redriving_twice_is_once_and_discarding_says_why(station: Station, bot: Bot, gateway: RunningGateway) -> None:
     make_dead_letter(station, bot)
     make_dead_letter(station, bot, "another")
-    first, second = (row["place"] for row in get(gateway, "/ops/dead-letters")["dead_letters"])
+    first, second = (row["place"] for row in get(gateway, "/api/v1/operations/dead-letters")["dead_letters"])
     # whatever was wrong with the first is mended
     station.execute("UPDATE webhook_events SET platform = 'telegram' WHERE entry_id = %s", first.split("/")[2])
 
-    again = post(gateway, "/ops/dead-letters/redrive", platform="telegram")
+    again = post(gateway, "/api/v1/operations/dead-letters/redrive", platform="telegram")
     assert again.json() == {"redriven": [first], "not_dead_letters": []}
     station.inbox.drain_all()
-    again = post(gateway, "/ops/dead-letters/redrive", places=[first])
+    again = post(gateway, "/api/v1/operations/dead-letters/redrive", places=[first])
     assert again.json() == {"redriven": [], "not_dead_letters": [first]}
-    discarded = post(gateway, "/ops/dead-letters/discard", places=[second, first], reason="a test of ours")
+    discarded = post(
+        gateway, "/api/v1/operations/dead-letters/discard", places=[second, first], reason="a test of ours"
+    )
 
     assert discarded.json() == {"discarded": [second], "not_dead_letters": [first]}
     assert station.rows("SELECT reason FROM webhook_events WHERE entry_id = %s AND ordinal = 0",
                         second.split("/")[2]) == [("discarded: a test of ours",)]  # fmt: skip
-    assert get(gateway, "/ops/balance")["closes"]
+    assert get(gateway, "/api/v1/operations/balance")["closes"]
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/ops/dead-letters/redrive", {}),
-        ("/ops/dead-letters/redrive", {"places": []}),
-        ("/ops/dead-letters/redrive", {"places": ["nonsense"]}),
-        ("/ops/dead-letters/redrive", {"places": ["not/a/day/0"]}),
-        ("/ops/dead-letters/redrive", {"places": [7]}),
-        ("/ops/dead-letters/redrive", {"app": "seven"}),
-        ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"]}),
-        ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"], "reason": " "}),
-        ("/ops/unknown-outcomes/settle", {"company_id": "1", "id": 1, "sent": True}),
-        ("/ops/unknown-outcomes/settle", {"company_id": 1, "id": 1, "sent": "yes"}),
-        ("/ops/unknown-outcomes/settle", {"company_id": 1, "sent": True}),
-        ("/ops/dead-letters/redrive", {"places": ["2026-01-01/s/1-0/0"], "platform": "telegram"}),
-        ("/ops/dead-letters/discard", {"places": ["2026-01-01/s/1-0/99999999999999"], "reason": "none"}),
+        ("/api/v1/operations/dead-letters/redrive", {}),
+        ("/api/v1/operations/dead-letters/redrive", {"places": []}),
+        ("/api/v1/operations/dead-letters/redrive", {"places": ["nonsense"]}),
+        ("/api/v1/operations/dead-letters/redrive", {"places": ["not/a/day/0"]}),
+        ("/api/v1/operations/dead-letters/redrive", {"places": [7]}),
+        ("/api/v1/operations/dead-letters/redrive", {"app": "seven"}),
+        ("/api/v1/operations/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"]}),
+        ("/api/v1/operations/dead-letters/discard", {"places": ["2026-01-01/s/1-0/0"], "reason": " "}),
+        ("/api/v1/operations/unknown-outcomes/settle", {"company_id": "1", "id": 1, "sent": True}),
+        ("/api/v1/operations/unknown-outcomes/settle", {"company_id": 1, "id": 1, "sent": "yes"}),
+        ("/api/v1/operations/unknown-outcomes/settle", {"company_id": 1, "sent": True}),
+        ("/api/v1/operations/dead-letters/redrive", {"places": ["2026-01-01/s/1-0/0"], "platform": "telegram"}),
+        ("/api/v1/operations/dead-letters/discard", {"places": ["2026-01-01/s/1-0/99999999999999"], "reason": "none"}),
     ],
 )
 def test_a_mistake_is_named_and_changes_nothing(gateway: RunningGateway, path: str, body: dict[str, Any]) -> None:
     answer = post(gateway, path, **body)
-    assert (answer.status_code, answer.json()["ok"]) == (422, False)
+    assert (answer.status_code, answer.json()["status"]) == (422, 422)
     assert answer.json()["error"]
 
 
 def test_a_send_of_unknown_outcome_is_settled_by_a_person(station: Station, bot: Bot, gateway: RunningGateway) -> None:
     station.queue(bot, "a part")
     station.execute("UPDATE outbound SET state = 'unknown_outcome', unknown_since = now(), meaning = 'timeout'")
-    [row] = get(gateway, "/ops/unknown-outcomes")["unknown_outcomes"]
+    [row] = get(gateway, "/api/v1/operations/unknown-outcomes")["unknown_outcomes"]
     assert (row["company_id"], row["meaning"]) == (bot.company_id, "timeout")
 
     def settle(company_id: int, number: int) -> tuple[int, Any]:
-        answer = post(gateway, "/ops/unknown-outcomes/settle", company_id=company_id, id=number, sent=True)
+        answer = post(
+            gateway, "/api/v1/operations/unknown-outcomes/settle", company_id=company_id, id=number, sent=True
+        )
         return answer.status_code, answer.json()
 
     company_id, number = row["company_id"], row["id"]
@@ -200,18 +210,22 @@ def test_a_send_of_unknown_outcome_is_settled_by_a_person(station: Station, bot:
     assert station.rows("SELECT state FROM outbound") == [("sent",)]
 
     status, said = settle(company_id, number)
-    assert (status, said) == (
-        409, {"ok": False, "error": f"send {number} is sent, not unknown_outcome: there is nothing to settle"},
+    assert (status, said["error"]) == (
+        409, f"send {number} is sent, not unknown_outcome: there is nothing to settle",
     )  # fmt: skip
     for elsewhere in ((company_id, number + 1), (company_id + 1, number)):
         status, said = settle(*elsewhere)
-        assert (status, said["ok"]) == (404, False)
+        assert (status, said["status"]) == (404, 404)
         assert said["error"].startswith(f"company {elsewhere[0]} has no send {elsewhere[1]}")
 
 
 def test_a_database_that_is_away_is_a_503(services: Services, database: Database, gateway: RunningGateway) -> None:
     with cut_off(services, database):
-        for path in ("/ops/balance", "/ops/dead-letters", "/ops/unknown-outcomes"):
+        for path in (
+            "/api/v1/operations/balance",
+            "/api/v1/operations/dead-letters",
+            "/api/v1/operations/unknown-outcomes",
+        ):
             assert gateway.get(path, headers=BEARER).status_code == 503
 
 
@@ -228,4 +242,4 @@ def test_what_the_job_found_is_a_metric_and_what_is_missing_is_said_aloud(
     assert station.rows("SELECT received - stored - redrives - in_flight FROM balance_checks ORDER BY taken_at") == [
         (0,), (1,),
     ]  # fmt: skip
-    assert not get(gateway, "/ops/balance")["closes"]
+    assert not get(gateway, "/api/v1/operations/balance")["closes"]

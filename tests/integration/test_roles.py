@@ -220,7 +220,7 @@ def test_a_gateway_whose_database_comes_later_with_a_role_that_sees_everything_s
             _until(lambda: "refused" in gateway.get("/health/ready").json()["checks"]["database"])
 
             agent = {"authorization": "Bearer sbk_x"}
-            assert gateway.get("/inbox/conversations", headers=agent).status_code == 503
+            assert gateway.get("/api/v1/conversations", headers=agent).status_code == 503
             assert gateway.post(bot, update("hello")).status_code == 503
             assert gateway.request("POST", "/widget/shop/sessions").status_code == 503
 
@@ -228,7 +228,7 @@ def test_a_gateway_whose_database_comes_later_with_a_role_that_sees_everything_s
 
             _until(lambda: gateway.post(bot, update("hello")).status_code == 200)
             assert gateway.get("/health/ready").json()["checks"]["database"] == "ok"
-            assert gateway.get("/inbox/conversations", headers=agent).status_code == 401
+            assert gateway.get("/api/v1/conversations", headers=agent).status_code == 401
 
 
 def _until(reached: Callable[[], bool]) -> None:

@@ -58,17 +58,17 @@ def test_wrong_keys_are_limited_by_address_and_a_right_one_behind_it_passes(
     gateway: RunningGateway, database: Database, bot: Bot
 ) -> None:
     key = _key(database, bot)
-    assert gateway.get("/inbox/conversations", headers=_bearer(key)).status_code == 200
+    assert gateway.get("/api/v1/conversations", headers=_bearer(key)).status_code == 200
 
     guesses = gateway.together(
-        [gateway.ask("GET", "/inbox/conversations", headers=_bearer(f"sbk_{n}")) for n in range(200)]
+        [gateway.ask("GET", "/api/v1/conversations", headers=_bearer(f"sbk_{n}")) for n in range(200)]
     )
 
     refused = [answer for answer in guesses if answer.status_code == 429]
     assert {answer.status_code for answer in guesses} == {401, 429}
     assert len(guesses) - len(refused) <= 40
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
-    assert gateway.get("/inbox/conversations", headers=_bearer(key)).status_code == 200
+    assert gateway.get("/api/v1/conversations", headers=_bearer(key)).status_code == 200
 
 
 def test_wrong_operators_tokens_are_limited_and_the_right_one_passes(gateway: RunningGateway) -> None:
@@ -94,7 +94,7 @@ def test_strangers_look_ups_do_not_take_the_threads_of_known_callers(
     gateway: RunningGateway, database: Database, bot: Bot
 ) -> None:
     key = _key(database, bot)
-    assert gateway.get("/inbox/conversations", headers=_bearer(key)).status_code == 200
+    assert gateway.get("/api/v1/conversations", headers=_bearer(key)).status_code == 200
     edge = gateway.app._pages.state.edge
 
     async def ask_while_strangers_wait() -> int:
@@ -104,9 +104,9 @@ def test_strangers_look_ups_do_not_take_the_threads_of_known_callers(
             edge.strangers.look_up(lambda: asyncio.run_coroutine_threadsafe(free.wait(), loop).result(20))
         )
         guesses = [
-            loop.create_task(gateway.ask("GET", "/inbox/conversations", headers=_bearer(f"sbk_{n}"))) for n in range(9)
+            loop.create_task(gateway.ask("GET", "/api/v1/conversations", headers=_bearer(f"sbk_{n}"))) for n in range(9)
         ]
-        answer = await gateway.ask("GET", "/inbox/conversations", headers=_bearer(key))
+        answer = await gateway.ask("GET", "/api/v1/conversations", headers=_bearer(key))
         assert not any(guess.done() for guess in guesses)
         free.set()
         await asyncio.gather(held, *guesses)
@@ -132,8 +132,8 @@ def test_a_body_is_not_read_before_the_app_is_found_and_its_secret_fits(
 
 @pytest.mark.parametrize(
     "path",
-    ["/knowledge/documents?name=a.txt", "/knowledge/sites", "/knowledge/search", "/inbox/conversations/1/messages",
-     "/ops/dead-letters/redrive", "/widget/nobody/messages"],
+    ["/api/v1/documents?name=a.txt", "/api/v1/sites", "/api/v1/search", "/api/v1/conversations/1/messages",
+     "/api/v1/operations/dead-letters/redrive", "/widget/nobody/messages"],
 )  # fmt: skip
 def test_a_body_is_not_read_before_its_sender_is_known(gateway: RunningGateway, path: str) -> None:
     sent = gateway.run(_speak(gateway, path, _must_not_be_read))

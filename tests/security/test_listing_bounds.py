@@ -20,24 +20,24 @@ from tests.services import Services
 
 MB = 1_000_000
 LISTINGS = {
-    ("/inbox/conversations", "GET"): ("conversations", 200, 1 * MB),
-    ("/inbox/conversations/{conversation:id}/messages", "GET"): ("messages", 200, 12 * MB),
-    ("/knowledge/documents", "GET"): ("documents", 200, 4 * MB),
-    ("/knowledge/imports", "GET"): ("imports", 200, 4 * MB),
+    ("/api/v1/conversations", "GET"): ("conversations", 200, 1 * MB),
+    ("/api/v1/conversations/{conversation:id}/messages", "GET"): ("messages", 200, 12 * MB),
+    ("/api/v1/documents", "GET"): ("documents", 200, 4 * MB),
+    ("/api/v1/imports", "GET"): ("imports", 200, 4 * MB),
     ("/api/v1/assistants", "GET"): ("assistants", 200, 1 * MB),
     ("/api/v1/keys", "GET"): ("api_keys", 200, 1 * MB),
     ("/api/v1/models/providers", "GET"): ("providers", 50, 8 * MB),
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
-    ("/ops/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
-    ("/ops/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
-    ("/ops/unknown-outcomes", "GET"): ("unknown_outcomes", 1_000, 1 * MB),
+    ("/api/v1/operations/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
+    ("/api/v1/operations/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
+    ("/api/v1/operations/unknown-outcomes", "GET"): ("unknown_outcomes", 1_000, 1 * MB),
 }
 """(the answer's list, rows a page, bytes a page)"""
 NO_LISTINGS = {
-    ("/api/v1/assistants/{assistant:id}", "GET"), ("/inbox/channels/{channel:id}/automatic-replies", "GET"),
+    ("/api/v1/assistants/{assistant:id}", "GET"), ("/api/v1/channels/{channel:id}/automatic-replies", "GET"),
     ("/health/live", "GET"), ("/health/ready", "GET"), ("/health", "GET"), ("/metrics", "GET"),
-    ("/inbox/conversations/{conversation:id}/filter", "GET"), ("/ops/balance", "GET"),
-    ("/ops/dead-letters/{place:path}", "GET"),
+    ("/api/v1/conversations/{conversation:id}/filter", "GET"), ("/api/v1/operations/balance", "GET"),
+    ("/api/v1/operations/dead-letters/{place:path}", "GET"),
     ("/api/v1/keys/current", "GET"), ("/api/v1/keys/{key:id}", "GET"),
     ("/api/v1/models/providers/{provider:id}", "GET"), ("/api/v1/models/routes", "GET"),
     ("/api/v1/models/routes/{purpose}", "GET"),
@@ -132,7 +132,7 @@ class Caller:
         path = path.replace("{channel}", self.visitor.widget.slug)
         if path.startswith("/widget/"):
             return self.gateway.get(path, params=query, headers=self.visitor.headers)
-        token = TOKEN if path.startswith("/ops/") else self.key
+        token = TOKEN if path.startswith("/api/v1/operations/") else self.key
         return self.gateway.get(path, params=query, headers={"authorization": f"Bearer {token}"})
 
 

@@ -99,7 +99,7 @@ def test_a_query_has_a_bound_in_bytes_and_in_parameters_for_whoever_asks(
     widget = make_widget(database.admin_url)
     long = {path: f"{path}?" + "a" * (QUERY_BYTES - 1024) for path in ("/health/live", "/media/1/1/1", "/health")}
     many = {path: f"{path}?" + "&".join(f"unti{n}" for n in range(2_000)) for path in long}
-    for path in ("/webhooks/telegram/nobody", f"/widget/{widget.slug}/messages", "/inbox/conversations"):
+    for path in ("/webhooks/telegram/nobody", f"/widget/{widget.slug}/messages", "/api/v1/conversations"):
         long[path] = f"{path}?" + "token=" + "a" * (QUERY_BYTES - 1024)
         many[path] = f"{path}?" + "a&" * 2_000
     with running_gateway(settings_for(database, redis_url)) as gateway:

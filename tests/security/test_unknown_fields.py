@@ -23,7 +23,7 @@ FILLED = {
     "{message:id}": "1", "{ordinal:id}": "0", "{assistant:id}": "1", "{key:id}": "999", "{name}": "start.js",
     "{provider:id}": "1", "{purpose}": "answer",
 }  # fmt: skip
-NEEDED = {"/knowledge/documents": {"name": "a.txt"}}
+NEEDED = {"/api/v1/documents": {"name": "a.txt"}}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ class Callers:
         if path.startswith("/widget/"):
             headers = self.visitor.headers
         else:
-            owner = TOKEN if path.startswith(("/ops/", "/health", "/metrics")) else self.key
+            owner = TOKEN if path.startswith(("/api/v1/operations/", "/health", "/metrics")) else self.key
             headers = {"authorization": f"Bearer {owner}"}
         headers = headers if with_key else {}
         content = json.dumps(body).encode() if method != "GET" else b""
@@ -92,7 +92,7 @@ def test_a_token_in_the_address_is_refused_everywhere_but_at_the_events(
 ) -> None:
     """An address is written to logs and histories; a browser's EventSource alone cannot send a header."""
     needed = NEEDED.get(path, {}) if method == "POST" else {}
-    token = {"/widget/": callers.visitor.token, "/ops/": TOKEN}.get(f"/{path.split('/')[1]}/", callers.key)
+    token = callers.visitor.token if path.startswith("/widget/") else TOKEN if "/operations/" in path else callers.key
 
     answer = callers.ask(method, path, {**needed, "token": token}, {})
     assert (answer.status_code, "'token' is not" in answer.json()["error"]) == (422, True), answer.text
@@ -104,23 +104,30 @@ def test_a_token_in_the_address_is_refused_everywhere_but_at_the_events(
 
 
 def test_a_note_that_says_private_never_goes_to_the_customer(callers: Callers) -> None:
-    answer = callers.ask("POST", "/inbox/conversations/1/messages", {}, {"text": "a note", "private": True})
+    answer = callers.ask("POST", "/api/v1/conversations/1/messages", {}, {"text": "a note", "private": True})
     assert (answer.status_code, "'private'" in answer.json()["error"]) == (422, True)
 
 
 @pytest.mark.parametrize(
     ("path", "query", "body", "said"),
     [
-        ("/inbox/conversations", {"limt": "5"}, None, "did you mean 'limit'?"),
-        ("/knowledge/imports", {"stat": "done"}, None, "did you mean 'state'?"),
-        ("/knowledge/search", {}, {"questions": "a"}, "did you mean 'question'?"),
-        ("/knowledge/search", {}, {}, "question is missing"),
-        ("/knowledge/search", {}, {"question": 5}, "question should be a text, not a number"),
-        ("/knowledge/search", {}, {"question": "a", "filter": {"colections": []}}, "did you mean 'collections'?"),
-        ("/inbox/conversations", {"before": "2026-01-31"}, None, "before should be a time"),
-        ("/inbox/conversations", {"before": "9999-12-31T23:59:59-23:00"}, None, "before should be a time"),
-        ("/inbox/conversations", {"before_id": "9" * 30}, None, "before_id should be a number"),
-        ("/knowledge/documents", {"after_id": "x"}, None, "after_id should be a number"),
+        ("/api/v1/conversations", {"limt": "5"}, None, "did you mean 'limit'?"),
+        ("/api/v1/imports", {"stat": "done"}, None, "did you mean 'state'?"),
+        ("/api/v1/search", {}, {"questions": "a"}, "did you mean 'question'?"),
+        ("/api/v1/search", {}, {}, "question is missing"),
+        ("/api/v1/search", {}, {"question": 5}, "question should be a text, not a number"),
+        ("/api/v1/search", {}, {"question": "a", "filter": {"colections": []}}, "did you mean 'collections'?"),
+        ("/api/v1/conversations", {"cursor": "WyIyMDI2LTAxLTMxIiwxXQ"}, None, "the next_cursor of the page before"),
+        ("/api/v1/conversations", {"before": "2026-01-31"}, None, "there is limit, cursor"),
+        ("/api/v1/conversations/1/messages", {"after_seq": "9" * 30}, None, "after_seq should be a number from 0 to"),
+        ("/api/v1/documents", {"limit": "x"}, None, "limit should be a number from 1 to 200"),
+        ("/api/v1/search", {}, {"question": "a", "filter": {"since": "2026-01-31"}}, "filter.since should be a time"),
+        (
+            "/api/v1/search",
+            {},
+            {"question": "a", "filter": {"documents": [0]}},
+            "filter.documents[0] should be a number",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_what_is_right(
@@ -141,35 +148,35 @@ def test_a_mistake_is_told_with_what_is_right(
 )  # fmt: skip
 def test_json_that_is_not_valid_says_where_it_breaks(callers: Callers, raw: bytes, said: str) -> None:
     headers = {"authorization": f"Bearer {callers.key}"}
-    answer = callers.gateway.request("POST", "/knowledge/search", headers=headers, content=raw)
+    answer = callers.gateway.request("POST", "/api/v1/search", headers=headers, content=raw)
     assert (answer.status_code, said in answer.json()["error"]) == (422, True), answer.text
 
 
 def test_unknown_addresses_and_methods_have_the_one_form_of_errors(callers: Callers) -> None:
-    nowhere = callers.gateway.get("/inbox/nothing")
-    assert (nowhere.status_code, nowhere.json()["ok"]) == (404, False)
+    nowhere = callers.gateway.get("/api/v1/nothing")
+    assert (nowhere.status_code, nowhere.json()["status"]) == (404, 404)
     for method in ("DELETE", "PROPFIND"):
-        answer = callers.gateway.request(method, "/inbox/conversations/1/messages")
+        answer = callers.gateway.request(method, "/api/v1/conversations/1/messages")
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
-        assert answer.json()["ok"] is False
+        assert answer.json()["status"] == 405
 
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "99999999999999999999", "9" * 5000])
 def test_ids_beyond_64_bits_are_a_404(callers: Callers, number: str) -> None:
     asked: list[tuple[str, str, dict[str, str], dict[str, Any]]] = [
-        ("GET", f"/inbox/conversations/{number}/messages", {}, {}),
-        ("POST", f"/inbox/conversations/{number}/read", {}, {}),
-        ("GET", f"/inbox/conversations/{number}/filter", {}, {}),
-        ("DELETE", f"/knowledge/documents/{number}", {}, {}),
+        ("GET", f"/api/v1/conversations/{number}/messages", {}, {}),
+        ("POST", f"/api/v1/conversations/{number}/read", {}, {}),
+        ("GET", f"/api/v1/conversations/{number}/filter", {}, {}),
+        ("DELETE", f"/api/v1/documents/{number}", {}, {}),
         ("GET", f"/media/{number}/1/0", {}, {}),
         ("GET", f"/media/1/{number}/0", {}, {}),
         ("GET", f"/media/1/1/{number}", {}, {}),
-        ("GET", "/ops/dead-letters", {"app": number}, {}),
+        ("GET", "/api/v1/operations/dead-letters", {"app": number}, {}),
     ]
     for method, path, query, body in asked:
         answer = callers.ask(method, path, query, body)
-        assert (answer.status_code, answer.json()["ok"]) == (404, False), path[:60]
+        assert (answer.status_code, "error" in answer.json()) == (404, True), path[:60]
     headers = {"authorization": f"Bearer {TOKEN}"}
     raw = b'{"company_id": 1, "id": %s, "sent": true}' % number.encode()
-    answer = callers.gateway.request("POST", "/ops/unknown-outcomes/settle", headers=headers, content=raw)
+    answer = callers.gateway.request("POST", "/api/v1/operations/unknown-outcomes/settle", headers=headers, content=raw)
     assert answer.status_code == 404

@@ -136,7 +136,7 @@ def _introduce(system: System) -> None:
     config = system.settings
     click.echo(f"gateway     {system.gateway_url}   (health: /health/ready)")
     click.echo(f"company     {system.company_slug}   (its channels: channel list --company {system.company_slug})")
-    click.echo(f"inbox       {system.gateway_url}/inbox/conversations   API key: {system.api_key}")
+    click.echo(f"inbox       {system.gateway_url}/api/v1/conversations   API key: {system.api_key}")
     click.echo(f"widget      {system.gateway_url}/widget/{WIDGET_SLUG}/ (sessions, messages, events)")
     click.echo(
         f"flower      {system.flower_url}   user admin, password {config.operations.flower_password.get_secret_value()}"
@@ -170,7 +170,7 @@ def _suggest(system: System) -> None:
         f"    -H 'x-telegram-bot-api-secret-token: {system.webhook_secret}' -d '{update}'"
     )
     click.echo("            and an agent sees it, with the answer:")
-    click.echo(f"  curl -H 'authorization: Bearer {system.api_key}' {system.gateway_url}/inbox/conversations")
+    click.echo(f"  curl -H 'authorization: Bearer {system.api_key}' {system.gateway_url}/api/v1/conversations")
 
 
 def _plays_model(config: Settings, standin_url: str) -> str:

@@ -41,20 +41,27 @@ def _read(*, ignored_apps: list[str], within_s: float) -> AutomaticReplies:
     return AutomaticReplies(tuple(ignored_apps), within_s)
 
 
-def of_channel(conn: Conn, company_id: int, channel_id: int) -> AutomaticReplies | None:
-    """How a channel has it; None: there is no such channel."""
+OF_CHANNEL = """
+    /* automatic_replies.of_channel */
+    SELECT ignored_apps, auto_reply_s AS within_s
+    FROM channels
+    WHERE company_id = %s
+      AND id = %s
+"""
+LOCKED = """
+    /* automatic_replies.locked */
+    SELECT ignored_apps, auto_reply_s AS within_s
+    FROM channels
+    WHERE company_id = %s
+      AND id = %s
+    FOR NO KEY UPDATE
+"""
+
+
+def of_channel(conn: Conn, company_id: int, channel_id: int, *, lock: bool = False) -> AutomaticReplies | None:
+    """How a channel has it; None: there is no such channel. lock: until the transaction ends nobody else changes it."""
     cursor = conn.cursor(row_factory=kwargs_row(_read))
-    cursor.execute(
-        """
-        /* automatic_replies.of_channel */
-        SELECT ignored_apps, auto_reply_s AS within_s
-        FROM channels
-        WHERE company_id = %s
-          AND id = %s
-        """,
-        (company_id, channel_id),
-    )
-    return cursor.fetchone()
+    return cursor.execute(LOCKED if lock else OF_CHANNEL, (company_id, channel_id)).fetchone()
 
 
 @dataclass(frozen=True, slots=True)
