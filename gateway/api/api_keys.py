@@ -18,7 +18,7 @@ from gateway.rest.endpoint import Endpoint
 from gateway.rest.given import Given, Id, Page, Time, text
 from shared.store.db.pool import Conn
 from shared.store.tenants import api_keys
-from shared.store.tenants.api_keys import KeyLine
+from shared.store.tenants.api_keys import KeyLine, Scope
 from shared.store.tenants.companies import NameTaken
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class Listing(Page):
 class NewKey(Given):
     name: text(100)  # type: ignore[valid-type]
     """By which people know it; no other program's key of the company has it."""
-    scopes: list[Annotated[str, Field(max_length=20)]] = Field(min_length=1, max_length=10, examples=[["read"]])
-    """What it may do: `read`, `write`, `admin`, `models`, `end-user`. Each must be one of the caller's own."""
+    scopes: list[Scope] = Field(min_length=1, max_length=10, examples=[["read"]])
+    """What it may do. Each must be one of the caller's own."""
     expires_at: Time | None = None
     """When it stops working; never if left out. Not after the caller's own key, where that expires."""
 
@@ -87,7 +87,7 @@ async def list_(agent: Admin, query: Annotated[Listing, Query()]) -> ApiKeys:
 @ROUTER.post("", summary="Make an API key", status_code=201, responses=IN_USE)
 async def add(agent: Admin, given: NewKey) -> Made:
     """`api_key` is shown in this answer and never again. A key's name, scopes and end never change."""
-    if lacking := sorted(set(given.scopes) & api_keys.SCOPES.keys() - agent.scopes):
+    if lacking := sorted(set(given.scopes) - agent.scopes):
         raise Refused(403, f"this API key cannot give the scope {lacking[0]}, which it does not have itself")
     _check_end(agent, given.expires_at)
     key = api_keys.new_key()

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from psycopg import errors
 from psycopg.rows import class_row
@@ -19,7 +19,9 @@ from shared.names import name_of
 from shared.store.db.pool import Conn
 from shared.store.tenants.companies import NameTaken
 
-SCOPES: Final[Mapping[str, str]] = {
+Scope = Literal["read", "write", "admin", "models", "end-user"]
+
+SCOPES: Final[Mapping[Scope, str]] = {
     "read": "see conversations, messages, documents and how the company is set up",
     "write": "change them: write to customers, take conversations over, add and delete documents",
     "admin": "manage the company's API keys, model providers, routes and limits",
