@@ -75,6 +75,13 @@ def test_a_company_is_made_once_with_a_slug_and_a_key(run: Run, inbox: Inbox) ->
     assert made["api_key"].encode() not in bytes(stored)
 
 
+def _folder_of_pictures(within: Path) -> Path:
+    folder = within / "pictures"
+    folder.mkdir()
+    (folder / "logo.png").write_bytes(b"\x89PNG")
+    return folder
+
+
 def test_documents_are_added_once_listed_and_found(run: Run, tmp_path: Path, bot: Bot) -> None:
     folder = tmp_path / "knowledge"
     folder.mkdir()
@@ -87,14 +94,19 @@ def test_documents_are_added_once_listed_and_found(run: Run, tmp_path: Path, bot
     (folder / "hours.txt").write_text("We open at ten.")
     changed = run("documents", "add", folder, "--company", "shoe-shop")
 
-    assert added.lines[-1] == "2 added, 0 changed, 0 unchanged, 1 skipped, 0 failed"
+    assert added.lines[-2] == "2 added, 0 changed, 0 unchanged, 1 skipped, 0 failed"
+    assert added.lines[-1].startswith("files that are read end in .")
+    assert added.out.count(".pdf") == 1
     assert "logo.png  skipped: unknown type" in added.out
-    assert (again.code, again.lines[-1]) == (1, "0 added, 0 changed, 2 unchanged, 1 skipped, 0 failed")
+    assert (again.code, again.lines[-2]) == (0, "0 added, 0 changed, 2 unchanged, 1 skipped, 0 failed")
     assert "the same text is there already" in again.out
-    assert (changed.code, changed.lines[-1]) == (0, "0 added, 1 changed, 1 unchanged, 1 skipped, 0 failed")
+    assert (changed.code, changed.lines[-2]) == (0, "0 added, 1 changed, 1 unchanged, 1 skipped, 0 failed")
     listed = run("documents", "list", "--company", "shoe-shop", "--json").json
     assert sorted((d["source"], d["title"]) for d in listed) == [("hours.txt", "hours"), ("returns.md", "Returns")]
     assert [(d["chunk_count"], d["vectors"]) for d in listed] == [(1, 0), (1, 0)]
+    nothing_done(
+        run("documents", "add", _folder_of_pictures(tmp_path), "--company", "shoe-shop"), "no file that can be read"
+    )
     found = run("documents", "search", "How long can I return shoes?", "--company", "shoe-shop").lines
     assert found[0].startswith("[1] Returns")
     assert "30 days" in found[1]

@@ -287,5 +287,19 @@ def test_every_job_can_be_previewed_and_run_by_hand_twice(run: Run, database: Da
     assert len(run("job", "history", next(iter(JOBS)), "--json").json) == 2
 
 
-def test_a_job_that_nobody_knows_is_named_with_those_there_are(run: Run) -> None:
-    nothing_done(run("job", "run", "maintenance.make_coffee"), "maintenance.make_coffee", "operations.make_partitions")
+def test_a_job_that_nobody_knows_is_answered_with_the_nearest(run: Run) -> None:
+    nothing_done(run("job", "run", "operation.make_partition"), "did you mean operations.make_partitions?")
+    nothing_done(run("job", "pause", "backup"), "did you mean lifecycle.make_backup or lifecycle.prove_backup?")
+    nothing_done(run("job", "history", "coffee"), "`job list` shows them")
+
+
+def test_jobs_are_listed_as_a_table(run: Run) -> None:
+    assert run("job", "pause", "operations.make_partitions").code == 0
+
+    lines = run("job", "list").lines
+
+    assert len(lines) == 2 * len(JOBS)
+    [paused] = [line for line in lines if "paused since" in line]
+    assert paused.startswith("operations.make_partitions ")
+    assert paused.endswith("never ran")
+    assert {line.index("next ") for line in lines if "next " in line[:60]} == {paused.index("paused since")}

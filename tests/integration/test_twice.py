@@ -33,7 +33,6 @@ TWICE = {
     "channel disable": "channel disable shoe-shop/{channel}",
     "channel enable": "channel enable shoe-shop/{channel}",
     "channel seen": "channel seen shoe-shop/{channel}",
-    "documents add": "documents add {folder} --company shoe-shop",
     "documents retry": "documents retry --company shoe-shop",
     "documents clear-failed": "documents clear-failed --company shoe-shop",
     "documents delete": "documents delete shoe-shop/{document}",
@@ -83,7 +82,7 @@ TWICE = {
 
 OTHERWISE = {
     "again, and that is what is wanted": {
-        "up", "demo", "drill", "worker", "job run", "backup run", "backup prove", "documents add-site",
+        "up", "demo", "drill", "worker", "job run", "backup run", "backup prove", "documents add", "documents add-site",
         "app rotate-secret", "app register", "keys rotate", "eval retrieval", "eval sets", "model-provider test",
     },
     "a deployment runs it whatever there is": {"migrate"},

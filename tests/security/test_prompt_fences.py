@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -68,12 +67,9 @@ def test_other_angle_brackets_stay() -> None:
      lambda n: "&#" + "0" * n, lambda n: "&#0" * n, lambda n: "." + "'" * n, lambda n: "." * n, lambda n: "\n " * n],
 )  # fmt: skip
 def test_time_grows_with_the_length_and_not_with_its_square(attack: Callable[[int], str]) -> None:
-    """The old patterns took 5 s for 30,000 spaces; these take milliseconds for 200,000 characters."""
+    """The old patterns took 5 s for 30,000 spaces, and would not end within a test's time for these."""
     text = attack(200_000)
-    started = time.process_time()
     _said(text, history=(text,))
     prompt.check_citations(text, [_passage("a")])
     prompt._fenced(1, _passage(text, text), "b0")
     quote([_passage("a", text)], text, "")
-
-    assert time.process_time() - started < 20

@@ -20,6 +20,14 @@ Quelle est la capitale de la France ?
 Какая столица Франции?
 法国的首都是哪里？
 退货期限是多久？
+今天天气
+还有退货期限
+靴のサイズ
+ومتى تفتحون المتجر يوم الأحد؟
+diese Schuhe kaufen
+Is it possible to pay in cash?
+Do the shops open this year?
+kann ich diese Schuhe umtauschen und sie zurückgeben?
 """
 NOT = """
 And Express?
@@ -48,12 +56,29 @@ A ile kosztuje?
 А для детей?
 Peki ya fiyatı?
 那多少钱？
+多久？
+它
+这个可以退货吗？
+还有童鞋
+还有运动鞋呢？
+那个红色的
+それはいくらですか
+그럼 세일
+Is it better in this colour?
+Is it good?
+this year they open
 """
 PERHAPS = """
 What is the price?
 What is the weather?
 Gibt es Gutscheine?
 Sweden?
+وكم السعر؟
+وللأطفال؟
+童鞋
+运动鞋
+价格
+세일
 """
 
 
@@ -87,3 +112,21 @@ def test_identifiers_are_carried_to_a_line_that_names_none() -> None:
     assert carries_identifiers("Und die Lieferzeit?", f"{asked}\nUnd die Lieferzeit?")
     assert not carries_identifiers("und die KX-3100?", f"{asked}\nund die KX-3100?")
     assert not carries_identifiers("how much?", "Do you deliver to Norway?\nhow much?")
+
+
+def test_no_more_than_three_earlier_questions_are_asked_with_a_line() -> None:
+    assert together("how much?", ["in red?", "in blue?", "and that?", "Do you deliver shoes to Norway?"]) == (
+        "and that?\nin blue?\nin red?\nhow much?"
+    )
+
+
+def test_an_and_that_is_written_together_with_its_word_opens_a_line_as_one_apart_does() -> None:
+    """Arabic: "and the price?" against "the price?", "and when …" against "when …"."""
+    assert stands("وكم السعر؟") is stands("و كم السعر؟") is Stands.PERHAPS
+    assert stands("وكم؟") is stands("كم؟") is Stands.NOT
+
+
+def test_of_texts_without_spaces_three_characters_are_a_word() -> None:
+    assert [stands("鞋" * length) for length in (1, 3, 4)] == [Stands.PERHAPS, Stands.PERHAPS, Stands.ALONE]
+    assert [stands("还有" + "鞋" * length) for length in (1, 3, 4)] == [Stands.NOT, Stands.NOT, Stands.ALONE]
+    assert [stands("鞋" * length + "它") for length in (1, 3, 4)] == [Stands.NOT, Stands.NOT, Stands.ALONE]

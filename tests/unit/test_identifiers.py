@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
 import pytest
 
@@ -242,19 +241,18 @@ def test_a_name_or_figure_of_many_chunks_is_no_evidence() -> None:
 
 
 def test_hostile_texts_cost_little_and_have_few_keys() -> None:
+    """What grew with the square of a length would not end within a test's time."""
     for text in (
-        "A1" * 50_000,
-        "1-" * 50_000,
-        "a@" * 50_000,
-        "1 " * 50_000,
-        "AX 1 " * 20_000,
-        "x@" + "a." * 50_000,
-        "https://" * 10_000,
+        "A1" * 300_000,
+        "1-" * 300_000,
+        "a@" * 300_000,
+        "1 " * 300_000,
+        "AX 1 " * 100_000,
+        "x@" + "a." * 300_000,
+        "https://" * 60_000,
     ):
-        started = time.process_time()
         assert len(keys_of(text)) <= KEYS_MAX
         assert len(asked(text).keys) <= 400
-        assert time.process_time() - started < 2
 
 
 def test_keys_that_change_are_found_again_for_stored_documents() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +123,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_a_hostile_body_takes_bounded_time(name: str) -> None:
-    """Minutes where something is quadratic; the bound is far above what a loaded machine takes."""
-    began = time.process_time()
+    """Where something is quadratic it does not end within a test's time."""
     assert_storable(MESSENGER.parse(HOSTILE[name], ME))
     MESSENGER.shard_key(HOSTILE[name])
     MESSENGER.account(HOSTILE[name])
-    assert time.process_time() - began < 20

@@ -113,6 +113,7 @@ def test_call_and_the_decorator_hold_no_lock_while_the_function_runs() -> None:
 
     assert free()
     assert ours.call(free)
+    assert ours.call(lambda *given, **named: (given, named), 1, 2, three=3) == ((1, 2), {"three": 3})
 
 
 def test_a_process_keeps_a_bounded_number_and_counts_them_by_their_kind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,3 +160,13 @@ def test_the_weights_are_those_that_the_bench_fits() -> None:
         assert given <= set(names)
         assert all((getattr(weights, name) < 0) == (name in AGAINST) for name in given)
         assert written(weights) in Path(relevance.__file__).read_text("utf-8")
+
+
+def test_a_company_knows_a_word_that_one_of_its_texts_has_and_that_says_what_is_asked() -> None:
+    assert relevance.knows_a_word(found("refund", {}), "refund?")
+    assert not relevance.knows_a_word(found("xblorf", {}), "xblorf?")
+    assert relevance.knows_a_word(found("xblorf refund", {}), "xblorf refund?")
+    assert not relevance.knows_a_word(found("wie", {}, language="german"), "wie?")  # a word that only asks
+    assert not relevance.knows_a_word(found("", {}), "?")
+    unheard = Hits({}, {"english": ["refund"]}, {}, [])
+    assert not relevance.knows_a_word(unheard, "refund?")

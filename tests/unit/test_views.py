@@ -1,4 +1,4 @@
-"""What a conversation adds to what a question is worth alone: bounded, told, and only as much as it says."""
+"""What a question finds alone, weighed against what it finds with the questions before it."""
 
 from __future__ import annotations
 
@@ -6,54 +6,72 @@ import math
 
 import pytest
 
-from shared.knowledge.relevance import Judgement
-from shared.knowledge.views import LIGHT, LIGHT_MAX, NOT_RELEVANT, View, in_light, ranked
-from shared.store.knowledge.passages import Hits
+from shared.knowledge.relevance import WORDS_ONLY, Asked, Judgement, judge
+from shared.knowledge.views import SURE, View, may_hang, with_before
+from shared.knowledge.words import weighed
+from shared.store.knowledge.passages import Hit, Hits, Word
 
-LITTLE = Judgement(0.2, {"base": (1.0, math.log(0.25))})
-
-
-def judged(log_odds: float) -> Judgement:
-    return Judgement(1 / (1 + math.exp(-log_odds)), {"base": (1.0, log_odds)})
+NOBODY = math.log(1 + (100 + 0.5) / 0.5)
+"""What a word tells that none of a hundred chunks has."""
 
 
-def view(scores: dict[int, float]) -> View:
-    return View("how long?", Hits({}, {}, {}, []), {}, scores)
+def view(text: str, scores: dict[int, float], *, unknown: str = "") -> View:
+    """Return what a search found: chunks with all words of the question. unknown: a word that no text has."""
+    words = text.split()
+    heard = {("english", word): Word(NOBODY if word == unknown else 2.0, 50.0) for word in words}
+    there = {word: "1" for word in words if word != unknown}
+    found = [Hit(one, 1, one, "Guide", False, "english", 50, there, None) for one in scores]
+    hits = Hits(heard, {"english": words}, {"english": 100}, found)
+    return View(text, hits, {one.chunk_id: one for one in weighed(hits)}, scores)
 
 
-@pytest.mark.parametrize(("leaning", "lifted"), [(-9.0, -2.0), (-0.75, -2.0), (0.0, -1.25), (6.0, 0.0)])
-def test_a_conversation_lifts_what_its_light_shows_by_so_much_at_most(leaning: float, lifted: float) -> None:
-    found = in_light({1: judged(-2.0)}, {1: judged(leaning)}, LIGHT_MAX)[1]
-
-    assert found.log_odds == pytest.approx(lifted)
-    assert sum(adds for _, adds in found.evidence.values()) == pytest.approx(lifted, abs=1e-3)
+def worth(**chunks: float) -> dict[int, Judgement]:
+    return {int(name[1:]): Judgement(probability, {"of": (probability, 0.0)}) for name, probability in chunks.items()}
 
 
-def test_a_line_that_says_nothing_alone_is_judged_by_the_light_alone() -> None:
-    lifted = in_light({1: LITTLE}, {1: judged(4.0), 2: judged(3.0)})
+def test_the_best_come_first_and_of_those_that_are_alike_the_older() -> None:
+    seen = view("refund", {3: 0.5, 1: 0.5, 2: 0.9, 4: 0.1})
 
-    assert (lifted[1].log_odds, lifted[2].log_odds) == pytest.approx((4.0 - LIGHT, 3.0 - LIGHT))
-
-
-def test_a_passage_that_was_not_found_alone_stays_irrelevant_to_a_question_that_can_stand_alone() -> None:
-    assert in_light({}, {2: judged(5.0)}, LIGHT_MAX)[2].probability < 0.001
+    assert seen.best(3) == [2, 1, 3]
+    assert seen.best(9) == [2, 1, 3, 4]
 
 
-def test_the_surer_a_question_is_answered_alone_the_more_its_own_ranking_counts() -> None:
-    own, light = view({1: 0.9, 2: 0.1}), view({1: 0.4, 2: 0.6})
+def test_only_what_it_found_is_judged_and_for_its_own_text() -> None:
+    seen = view("refund boots", {1: 0.5, 2: 0.4})
 
-    unsure = ranked([own, light], own, light, {1: judged(-4.0)})
-    sure = ranked([own, light], own, light, {1: judged(4.0)})
+    judged = seen.judge([2, 7], None, 0.0)
 
-    assert unsure[1] < unsure[2]
-    assert sure[1] > sure[2]
-    assert ranked([own, light], own, light, {}) == light.scores
+    assert judged == judge(seen.hits, [seen.candidates[2]], Asked("refund boots"))
+    assert set(judged) == {2}
+    assert judged[2].evidence["base"] == (1.0, WORDS_ONLY.own.base)
 
 
-def test_what_only_the_questions_together_found_is_ranked_last() -> None:
-    own, light, together = view({1: 0.5}), view({1: 0.4, 2: 0.3}), view({3: 0.9})
+def test_a_question_that_something_answers_hangs_on_nothing() -> None:
+    seen = view("sweden", {1: 0.5})
 
-    scores = ranked([own, light, together], own, light, {1: NOT_RELEVANT})
+    assert not may_hang(seen, worth(c1=0.1, c2=SURE))
+    assert may_hang(seen, worth(c1=0.1, c2=SURE - 0.01))
+    assert may_hang(seen, {})
 
-    assert sorted(scores, key=lambda one: -scores[one])[0] == 1
-    assert scores[3] == min(scores.values())
+
+def test_a_question_whose_words_no_text_has_hangs_on_nothing() -> None:
+    assert not may_hang(view("blorf", {1: 0.5}, unknown="blorf"), {})
+
+
+def test_a_passage_is_worth_the_better_of_both_and_says_when_the_questions_before_made_it() -> None:
+    joined = with_before(worth(c1=0.3, c2=0.6, c3=0.2), worth(c1=0.5, c2=0.4, c4=0.1), carries=False)
+
+    assert {one: judgement.probability for one, judgement in joined.items()} == {1: 0.5, 2: 0.6, 3: 0.2, 4: 0.1}
+    assert {one for one, judgement in joined.items() if "asked_with_before" in judgement.evidence} == {1, 4}
+    assert joined[1].evidence == {"of": (0.5, 0.0), "asked_with_before": (1.0, 0.0)}
+
+
+def test_what_is_worth_the_same_both_ways_stands_for_itself() -> None:
+    assert with_before(worth(c1=0.5), worth(c1=0.5), carries=False) == worth(c1=0.5)
+    assert with_before({}, worth(c1=0.0), carries=False) == {}
+
+
+def test_a_line_that_is_about_an_earlier_identifier_says_nothing_alone() -> None:
+    joined = with_before(worth(c1=0.9, c2=0.6), worth(c2=0.4), carries=True)
+
+    assert {one: judgement.probability for one, judgement in joined.items()} == {2: pytest.approx(0.4)}

@@ -10,6 +10,7 @@ from typing import Literal
 from shared.knowledge import extract
 
 Kind = Literal["added", "changed", "unchanged", "skipped", "failed"]
+UNKNOWN_TYPE = "unknown type"
 OUTCOMES: tuple[Kind, ...] = ("added", "changed", "unchanged", "skipped", "failed")
 
 
@@ -99,7 +100,7 @@ def _why_not(path: Path) -> str | None:
     if not path.is_file():
         return "not a regular file"
     if path.suffix.lower() not in extract.SUFFIXES:
-        return f"unknown type: files that are read end in {', '.join(sorted(extract.SUFFIXES))}"
+        return UNKNOWN_TYPE
     size = path.stat().st_size
     if size == 0:
         return "empty"

@@ -27,7 +27,7 @@ from shared.store.knowledge import imports as queue
 from shared.store.models import usage
 from shared.store.operations import partitions
 from tasks.knowledge import imports
-from workers.commands.candidates import OUTCOMES, Candidate, Outcome, candidates_of, left
+from workers.commands.candidates import OUTCOMES, UNKNOWN_TYPE, Candidate, Outcome, candidates_of, left
 from workers.commands.embedding_models import embedders_of
 from workers.commands.naming import CompanyItem, company_of, company_option, place_argument
 from workers.commands.printing import as_json_option, counted, print_json, print_result
@@ -84,7 +84,7 @@ def add(
     `documents add handbook/ --company acme`. A file of a folder is known by its path in it. Every file is named with
     what became of it: added, changed, unchanged (the same text was there already, perhaps under another name), skipped
     or FAILED, with the reason. What has left the folder since is named, too, and with --prune deleted. Exits 1 if
-    nothing was added, changed or deleted, and if a file failed or one that was named itself was skipped.
+    no file was found that could be read, and if a file failed or one that was named itself was skipped.
     """
     config = settings.load()
     when = dated_at.replace(tzinfo=UTC).isoformat() if dated_at else None
@@ -115,6 +115,8 @@ def add(
     else:
         ending = f", {deleted} deleted" if prune else ""
         click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()) + ending)
+        if any(one.reason == UNKNOWN_TYPE for one in done):
+            click.echo(f"files that are read end in {', '.join(sorted(extract.SUFFIXES))}")
     _exit_of(done, written)
 
 
@@ -134,8 +136,8 @@ def _exit_of(done: Sequence[Outcome], written: int) -> None:
     missed = [one for one in done if one.outcome == "failed" or (one.outcome == "skipped" and one.named)]
     if missed:
         raise SystemExit(f"{len(missed)} of {len(done)} files could not be added")
-    if not written:
-        raise NothingDone("document", "nothing was added: every text that was found is already there")
+    if not written and not any(one.outcome == "unchanged" for one in done):
+        raise NothingDone("document", "nothing was added: there is no file that can be read")
 
 
 def add_candidate(

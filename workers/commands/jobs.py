@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -17,8 +18,11 @@ from tasks.operations.jobs import Job, Work
 from tasks.registry import JOBS
 from workers.commands.printing import as_json_option, limit_option, print_json, print_rows
 from workers.commands.setup import as_owner
+from workers.commands.suggest import CUTOFF
 
 NO_END_S = float("inf")
+WIDTH = max(map(len, JOBS))
+"""Of the column of names."""
 
 
 @click.group()
@@ -29,7 +33,8 @@ def job() -> None:
 @job.command("list")
 @as_json_option
 def job_list(as_json: bool) -> None:
-    """List the jobs: when each runs and why then, when it is due next, whether it is paused, and its last run."""
+    """List the jobs: when each is due next (UTC) or since when it is paused, how its last run ended, and why it runs
+    then."""
     from beat_schedule import TIMETABLE
     from tasks.operations import timetable
 
@@ -48,9 +53,9 @@ def job_list(as_json: bool) -> None:
             }
         )  # fmt: skip
         if not as_json:
-            when = f"next {next_at:%Y-%m-%d %H:%M} UTC" if since is None else f"paused since {since:%Y-%m-%d %H:%M} UTC"
-            click.echo(f"{name}  {when}: {TIMETABLE[name].why}")
-            click.echo(f"    {_line(ran) if ran else 'never ran'}")
+            when = f"next {next_at:%a %m-%d %H:%M}" if since is None else f"paused since {since:%m-%d %H:%M}"
+            click.echo(f"{name:{WIDTH}}  {when:24}  {_result(ran)}")
+            click.echo(f"    {TIMETABLE[name].why}")
     if as_json:
         print_json(rows)
 
@@ -66,6 +71,12 @@ def job_history(name: str | None, limit: int, as_json: bool) -> None:
     with as_owner(settings.load()) as conn:
         rows = store.history(conn, name, limit=limit + 1)
     print_rows(rows, _line, empty="nothing ran yet", as_json=as_json, limit=limit)
+
+
+def _result(ran: store.Run | None) -> str:
+    if ran is None:
+        return "never ran"
+    return f"{ran.outcome} {ran.started_at:%m-%d %H:%M}, {ran.rows} rows{': ' + ran.error if ran.error else ''}"
 
 
 def _line(row: store.Run) -> str:
@@ -159,5 +170,7 @@ def show_preview(found: flow.Preview, *, as_json: bool) -> None:
 def _job(name: str) -> Job:
     found = JOBS.get(name)
     if found is None:
-        raise NotFound("job", f"no job is named {name!r}: there are {', '.join(JOBS)}")
+        near = difflib.get_close_matches(name, JOBS, n=3, cutoff=CUTOFF) or [one for one in JOBS if name in one][:3]
+        hint = f"did you mean {' or '.join(near)}?" if near else "`job list` shows them"
+        raise NotFound("job", f"no job is named {name!r}: {hint}")
     return found
