@@ -288,7 +288,7 @@ def test_every_job_can_be_previewed_and_run_by_hand_twice(run: Run, database: Da
 
 
 def test_a_job_that_nobody_knows_is_answered_with_the_nearest(run: Run) -> None:
-    nothing_done(run("job", "run", "operation.make_partition"), "did you mean operations.make_partitions?")
+    nothing_done(run("job", "run", "operation.make_partition"), "did you mean operations.make_partitions")
     nothing_done(run("job", "pause", "backup"), "did you mean lifecycle.make_backup or lifecycle.prove_backup?")
     nothing_done(run("job", "history", "coffee"), "`job list` shows them")
 
