@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from gateway.api import api_keys, assistants, automatic_replies, inbox, knowledge, models, operations, search
+from gateway.api import api_keys, assistants, automatic_replies, inbox, knowledge, models, operations, search, usage
 
 ROUTERS: tuple[APIRouter, ...] = (
     inbox.ROUTER,
@@ -17,5 +17,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.SEARCH,
     api_keys.ROUTER,
     models.ROUTER,
+    usage.ROUTER,
     operations.ROUTER,
 )

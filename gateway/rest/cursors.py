@@ -45,6 +45,14 @@ def after_time(cursor: str | None) -> tuple[datetime, int] | None:
         raise _not_ours() from None
 
 
+def after_text(cursor: str | None) -> str:
+    """Where a listing by a text goes on; empty: at its beginning. Raises Refused(422)."""
+    if cursor is None:
+        return ""
+    [found] = _key(cursor, str)
+    return str(found)
+
+
 def _key(cursor: str, *types: type) -> list[Any]:
     try:
         found = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))

@@ -23,8 +23,10 @@ from shared.store.models import prices, usage
 from tasks.answers.reply import Result
 from tasks.knowledge import index
 from tests.embedder import FakeEmbedder
-from tests.factories import Bot, make_bot
+from tests.factories import Bot, make_bot, new_key, settings_for
+from tests.integration.gateway_client import running_gateway
 from tests.integration.station import Station
+from tests.services import Services
 
 QUESTION = "When does the shop open?"
 CALL = ModelAttempt("one", "m", "ok", 5, 20, 5)
@@ -156,6 +158,39 @@ def test_nothing_is_added_for_another_company(database: Database, bot: Bot) -> N
         set_companies(conn, [bot.company_id])
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             usage.add(conn, other.company_id, [CALL])
+
+
+# ------------------------------------------------------------------ over HTTP
+
+
+def test_a_company_sees_what_its_models_were_used_for_and_nobody_else_s(
+    services: Services, database: Database, owner: Conn, bot: Bot
+) -> None:
+    other = make_bot(database.admin_url)
+    _price(owner, "m", 1_000_000, 2_000_000)
+    _add(database, bot.company_id, CALL, replace(CALL, purpose="triage", outcome="timeout"), contact_id=7)
+    _add(database, bot.company_id, replace(CALL, model="new"), contact_id=8)
+    _add(database, other.company_id, CALL)
+    key = {"authorization": f"Bearer {new_key(owner, bot.company_id)}"}
+
+    with services.redis_database() as url, running_gateway(settings_for(database, url)) as gateway:
+
+        def asked(**query: Any) -> list[tuple[str, int, int, int, int]]:
+            found: list[tuple[str, int, int, int, int]] = []
+            while True:
+                page = gateway.get("/api/v1/usage", params=query, headers=key).json()
+                found += [(u["key"], u["calls"], u["failed"], u["unpriced"], u["cost_micros"]) for u in page["usage"]]
+                if page["next_cursor"] is None:
+                    return found
+                query["cursor"] = page["next_cursor"]
+
+        assert asked() == [("answer", 2, 0, 1, 30), ("triage", 1, 1, 0, 30)]
+        assert asked(by="model", limit=1) == [("one/m", 2, 1, 0, 60), ("one/new", 1, 0, 1, 0)]
+        assert asked(by="contact", limit=1) == [("7", 2, 1, 0, 60), ("8", 1, 0, 1, 0)]
+        assert [line[1:] for line in asked(by="day", days=1)] == [(3, 1, 1, 60)]
+        for query in ({"by": "company"}, {"days": 0}, {"days": 801}, {"cursor": "x"}, {"nothing": 1}):
+            assert gateway.get("/api/v1/usage", params=query, headers=key).status_code == 422
+        assert gateway.get("/api/v1/usage").status_code == 401
 
 
 # ------------------------------------------------------------------ whoever calls

@@ -27,6 +27,7 @@ LISTINGS = {
     ("/api/v1/assistants", "GET"): ("assistants", 200, 1 * MB),
     ("/api/v1/keys", "GET"): ("api_keys", 200, 1 * MB),
     ("/api/v1/models/providers", "GET"): ("providers", 50, 8 * MB),
+    ("/api/v1/usage", "GET"): ("usage", 200, 1 * MB),
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
     ("/api/v1/operations/balance/hours", "GET"): ("hours", 5_000, 10 * MB),
     ("/api/v1/operations/dead-letters", "GET"): ("dead_letters", 1_000, 2 * MB),
@@ -75,6 +76,9 @@ ROWS = f"""
     SELECT %(company)s, 'p' || n, rpad('https://', 500, 'x'),
         (SELECT jsonb_agg(jsonb_build_object('name', rpad(m || 'm', 200, '€'), 'kind', 'transcription'))
          FROM generate_series(1, 200) m), true FROM generate_series(1, 51) n;
+    INSERT INTO usage_models (company_id, day, purpose, provider, model, calls)
+    SELECT %(company)s, (now() AT TIME ZONE 'UTC')::date, rpad(n || 'p', 40, 'x'), 'p', 'm', 9223372036854775807
+    FROM generate_series(1, 201) n;
     INSERT INTO collections (company_id, name) VALUES (%(company)s, repeat('c', 100));
     INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)
     SELECT %(company)s, (SELECT max(id) FROM collections WHERE company_id = %(company)s),
