@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import redis
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from shared.clock import Clock
+from shared.model import Purpose
 from shared.settings import Settings
 from shared.store.db.pool import Conn
+from shared.store.models import usage_totals
 from shared.store.operations import jobs, state, vitals
 from shared.telemetry import metrics
 
 SIZES_KEPT_S = 60.0
 """What grows in hours: the server asks the file system for the size of every file of the database."""
+
+
+USAGE_KEPT_S = 600.0
+"""What is summed up over 30 days."""
 
 
 def gauge(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
@@ -34,6 +40,8 @@ class House:
         self._settings, self._clock = settings, clock
         self._sizes: list[Metric] = []
         self._sizes_at_s = -SIZES_KEPT_S
+        self._usage: list[Metric] = []
+        self._usage_at_s = -USAGE_KEPT_S
 
     def ask(self, conn: Conn) -> Iterator[Metric]:
         yield from _of_background(conn)
@@ -47,6 +55,9 @@ class House:
         if now_s - self._sizes_at_s >= SIZES_KEPT_S:
             self._sizes, self._sizes_at_s = list(self._of_sizes(conn)), now_s
         yield from self._sizes
+        if now_s - self._usage_at_s >= USAGE_KEPT_S:
+            self._usage, self._usage_at_s = list(_of_usage(conn)), now_s
+        yield from self._usage
 
     def _of_sizes(self, conn: Conn) -> Iterator[Metric]:
         yield single("database_size_bytes", "What the database takes on the disk.", vitals.database_bytes(conn))
@@ -90,6 +101,18 @@ def _of_jobs(conn: Conn) -> Iterator[Metric]:
         failures.add_metric([job.name], job.failures)
     yield done
     yield failures
+
+
+def _of_usage(conn: Conn) -> Iterator[Metric]:
+    cost = gauge("model_contact_month_cost_currency",
+                 "What models cost for a contact for whom one was called, in the last 30 days.", "purpose")  # fmt: skip
+    found = {one.purpose: one for one in usage_totals.month(conn)}
+    contacts = max((one.contacts for one in found.values()), default=0)
+    for purpose in dict.fromkeys((*get_args(Purpose), *found)):
+        micros = found[purpose].cost_micros if purpose in found else 0
+        cost.add_metric([purpose], micros / 1_000_000 / max(1, contacts))
+    yield cost
+    yield single("model_month_active_contacts", "Contacts for whom a model was called in the last 30 days.", contacts)
 
 
 def _of_replicas(conn: Conn) -> Iterator[Metric]:

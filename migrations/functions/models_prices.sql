@@ -132,6 +132,16 @@ BEGIN
     RETURN total;
 END $$;
 
+-- What models cost everybody in the last 30 days (UTC), by purpose, and for how many contacts one was called, for
+-- operators. Numbers alone.
+CREATE OR REPLACE FUNCTION operations_usage() RETURNS TABLE (purpose text, cost_micros numeric, contacts bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT u.purpose, sum(u.cost_micros),
+           (SELECT count(*) FROM (SELECT DISTINCT d.company_id, d.contact_id FROM contact_days d
+                                  WHERE d.day > (now() AT TIME ZONE 'UTC')::date - 30) c)
+    FROM usage_models u WHERE u.day > (now() AT TIME ZONE 'UTC')::date - 30 GROUP BY 1
+$$;
+
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION price_names, price_of, model_cost, add_model_calls FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION price_names, price_of, model_cost, add_model_calls TO switchboard_app;
+REVOKE ALL ON FUNCTION price_names, price_of, model_cost, add_model_calls, operations_usage FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION price_names, price_of, model_cost, add_model_calls, operations_usage TO switchboard_app;

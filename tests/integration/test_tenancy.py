@@ -43,7 +43,7 @@ LOOKS_OVER_THE_FENCE = {
     "expire_sending", "holder_of_key", "knowledge_nearest", "knowledge_search", "ledger_known", "ledger_resolve",
     "note_keys_used",
     "operations_background", "operations_budgets", "operations_channels", "operations_dropped", "operations_recall",
-    "operations_embedding_models", "operations_state", "note_dropped", "operations_attention",
+    "operations_embedding_models", "operations_state", "operations_usage", "note_dropped", "operations_attention",
     "ops_counts", "ops_dead_letter", "ops_dead_letters", "ops_discard", "ops_hours", "ops_unknown_outcomes",
     "overdue", "quiet_handovers",
     "overdue_by_company", "popular_commonest", "renew_turns", "routes_of", "switchboard_replicas", "take_daily",

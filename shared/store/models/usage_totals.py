@@ -89,6 +89,27 @@ def used(
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """What models cost in the last 30 days for one purpose. contacts: for how many one was called, for any purpose."""
+
+    purpose: str
+    cost_micros: int
+    contacts: int
+
+
+def month(conn: Conn) -> list[Month]:
+    """Return the last 30 days of all companies by purpose. As either role, without a company set."""
+    return conn.cursor(row_factory=class_row(Month)).execute(
+        """
+        /* usage_totals.month */
+        SELECT purpose, cost_micros::bigint AS cost_micros, contacts
+        FROM operations_usage()
+        ORDER BY purpose
+        """
+    ).fetchall()  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Repriced:
     """What calls of a model cost, and what they would cost. unpriced: how many cost an unknown sum; other_unpriced: how
     many would."""
