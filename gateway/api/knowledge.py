@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from starlette.requests import Request
 
 from gateway.api.agents import Agent, Reader, Writer
+from gateway.http.limits import Ask
 from gateway.http.parameters import Wrong, read_date
+from gateway.http.rate_headers import too_many
 from gateway.http.refused import Refused
 from gateway.rest import cursors
 from gateway.rest.endpoint import Endpoint
@@ -20,6 +22,7 @@ from gateway.rest.given import Given, Id, Page
 from shared.knowledge.extract import BYTES_MAX, FORMATS, format_of
 from shared.model import Rate
 from shared.names import name_of
+from shared.resilience.refusals import Asker
 from shared.store.db.pool import Conn
 from shared.store.knowledge import documents, embeddings, imports
 from shared.store.knowledge.documents import Document
@@ -120,10 +123,11 @@ async def within(agent: Agent, what: Literal["search", "write"]) -> None:
     """Raises Refused(429) beyond what a company's agents together may ask or send."""
     settings = agent.edge.settings
     limit = settings.knowledge.search_limit if what == "search" else settings.knowledge.write_limit
-    rate = Rate(f"knowledge:{what}:{agent.company_id}", limit.count, 60.0, burst=limit.burst)
-    wait_s = await agent.edge.limits.take((rate,))
-    if wait_s > 0:
-        raise Refused(429, f"too many requests: again in {max(1, -int(-wait_s // 1))} s", wait_s)
+    rate = Rate(f"knowledge_{what}:{agent.company_id}", limit.count, 60.0, burst=limit.burst)
+    asker: Asker = "key" if agent.key.agent_id is None else "agent"
+    decision = await agent.edge.limits.decide((Ask(f"knowledge_{what}", asker, agent.company_id, "all", rate),))
+    if not decision.allowed:
+        raise too_many(decision)
 
 
 async def may_write(agent: Writer) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from gateway.http.allowance import Allowance, Unlimited
+from gateway.http.allowance import Allowance, Counted
 from gateway.http.answer_counts import AnswerCounts
 from gateway.http.apps import AppDirectory
 from gateway.http.bodies import Bodies
@@ -124,6 +124,8 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
     threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
     cache = connect(settings.need("CACHE_URL"), socket_timeout_s=CACHE_TIMEOUT_S)
     invalidations = Invalidations(cache)
+    rate_limits, refusals = LimitTable(db, clock, invalidations), Refusals(cache, clock)
+    limits = Limits(Limiter(cache, clock), clock, rate_limits, refusals, invalidations)
     writer = Writer(
         client,
         settings.journal.shards,
@@ -149,11 +151,11 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         platforms=platforms_registry.build(settings.channels, clock),
         objects=objects.from_settings(settings),
         cache=cache,
-        limits=Limits(Limiter(cache, clock), clock),
+        limits=limits,
         live=Publisher(cache, clock),
         invalidations=invalidations,
-        rate_limits=LimitTable(db, clock, invalidations),
-        refusals=Refusals(cache, clock),
+        rate_limits=rate_limits,
+        refusals=refusals,
         watching=watching,
         hub=Hub(watching),
         streams=Streams(
@@ -168,7 +170,7 @@ def open_edge(settings: Settings, clock: Clock | None = None) -> Edge:
         ),
         wrong_tokens=Failures(settings.gateway.wrong_keys_limit, clock),
         attempts=Failures(settings.widget.attempts_limit, clock),
-        allowance=Unlimited(),
+        allowance=Counted(limits, settings.gateway.forwarded_hops),
     )
 
 

@@ -19,6 +19,7 @@ class Failures:
 
     def __init__(self, limit: PerMinute, clock: Clock) -> None:
         self._clock = clock
+        self.a_minute = limit.count
         self._step_s = 60.0 / limit.count
         self._ahead_s = self._step_s * (limit.burst - 1)
         self._idle_at_s: OrderedDict[str, float] = OrderedDict()

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from gateway.http.failures import Failures
+from gateway.http.rate_headers import used_up
 from gateway.http.refused import Refused
 from shared.errors import Transient
 from shared.store.db.pool import Database
@@ -44,4 +45,7 @@ def count(failures: Failures, address: str, what: str) -> None:
     """Count a try of this address as failed until it is given back. Raises Refused(429)."""
     wait_s = failures.take(address)
     if wait_s > 0:
-        raise Refused(429, f"too many requests with {what} from this address: wait before the next", wait_s)
+        raise Refused(
+            429, f"too many requests with {what} from this address: wait before the next", wait_s,
+            headers=used_up(what.replace(" ", "-").lower(), failures.a_minute, wait_s),
+        )  # fmt: skip

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from gateway.http import refused
 from gateway.http.bodies import ClientLeft
 from gateway.http.refused import Refused
-from gateway.rest.endpoint import Endpoint
+from gateway.rest.endpoint import ALLOWANCE, Endpoint
 from gateway.rest.representation import Answer
 from shared.errors import Transient
 
@@ -109,6 +109,8 @@ class Api:
         if isinstance(found, Response):
             await found(scope, receive, send)
             return
+        if found.status >= 400 and (left := scope.get(ALLOWANCE)):
+            found.headers.extend((name.encode(), value.encode()) for name, value in left.items())
         await send({"type": "http.response.start", "status": found.status, "headers": found.headers})
         await send({"type": "http.response.body", "body": found.body if request.method != "HEAD" else b""})
 

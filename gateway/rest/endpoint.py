@@ -32,6 +32,8 @@ from gateway.rest.representation import Answer
 from shared.text import storable
 
 WITHOUT_BODY = ("GET", "HEAD")
+ALLOWANCE = "switchboard.allowance"
+"""Where a request keeps the headers that go with its answer, a refusal as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Endpoint(APIRoute):
         for step in self._callers:
             known.append(await step.function(**_given(step, request, known, None)))
         headers = await edge.allowance.take(request, known[0]) if known else {}
+        request.scope[ALLOWANCE] = headers
         for name, value in request.path_params.items():
             if isinstance(value, int) and value > ID_MAX:
                 raise Refused(404, f"there is no such {name}")

@@ -20,6 +20,7 @@ from gateway.http.apps import KnownApp
 from gateway.http.edge import Edge
 from gateway.http.json import as_json
 from gateway.http.parameters import Field, Parameters, Wrong, body_text, called, query_number, query_text
+from gateway.http.rate_headers import too_many, used_up
 from gateway.http.refused import Refused, answer, unavailable
 from gateway.http.request_ids import new_request_id
 from gateway.http.resource import Operation, Resource
@@ -30,8 +31,8 @@ from gateway.widget.visitors import Visitor
 from shared.channels.fields import language
 from shared.errors import Transient
 from shared.live.topics import Chat
-from shared.model import Rate
 from shared.model import Route as ChannelRoute
+from shared.settings import Settings
 from shared.store.inbox import messages
 
 log = structlog.get_logger(__name__)
@@ -67,11 +68,15 @@ class Caller:
     route: ChannelRoute
     address: str
 
-    async def within(self, rates: tuple[Rate, ...], *, known: bool = True) -> None:
+    async def within(self, asks: tuple[limits.Ask, ...], *, known: bool = True) -> None:
         """Raises Refused(429)."""
-        wait_s = await self.edge.limits.take(rates, known=known)
-        if wait_s > 0:
-            raise Refused(429, "too many requests: wait before the next", wait_s)
+        decision = await self.edge.limits.decide(asks, known=known)
+        if not decision.allowed:
+            raise too_many(decision)
+
+    def counted(self, visitor: Visitor) -> tuple[Settings, int, str, str, str]:
+        """Whom a visitor's requests count against."""
+        return self.edge.settings, self.route.company_id, self.slug, visitor.id, self.address
 
     def visitor(self) -> Visitor:
         """Return the visitor that the request's token is for. Raises Refused(401, 429)."""
@@ -79,7 +84,8 @@ class Caller:
         if found is None:
             wait_s = self.edge.attempts.take(self.address)
             if wait_s > 0:
-                raise Refused(429, "too many requests: wait before the next", wait_s)
+                tries = used_up("widget_attempts", self.edge.settings.widget.attempts_limit.count, wait_s)
+                raise Refused(429, "too many requests: wait before the next", wait_s, headers=tries)
             raise Refused(401, "send Authorization: Bearer and a token of this widget's sessions")
         return found
 
@@ -108,21 +114,25 @@ class Known:
 async def _anybody(request: Request) -> Caller:
     """Return the caller that opens a session, within the limits for its address."""
     caller: Caller = request.state.caller
-    await caller.within(limits.sessions_of(caller.edge.settings, caller.address), known=False)
+    await caller.within(limits.sessions_of(caller.edge.settings, caller.route.company_id, caller.address), known=False)
     return caller
 
 
 async def _writer(request: Request) -> Known:
     caller: Caller = request.state.caller
     visitor = caller.visitor()
-    await caller.within(limits.messages_of(caller.edge.settings, caller.slug, visitor.id, caller.address))
+    await caller.within(
+        limits.messages_of(caller.edge.settings, caller.route.company_id, caller.slug, visitor.id, caller.address)
+    )
     return Known(caller, visitor)
 
 
 async def _reader(request: Request) -> Known:
     caller: Caller = request.state.caller
     visitor = caller.visitor()
-    await caller.within(limits.reads_of(caller.edge.settings, caller.slug, visitor.id, caller.address))
+    await caller.within(
+        limits.reads_of(caller.edge.settings, caller.route.company_id, caller.slug, visitor.id, caller.address)
+    )
     return Known(caller, visitor)
 
 

@@ -49,6 +49,14 @@ class Refused:
     who: str
     refused: int
 
+    @property
+    def by_address(self) -> bool:
+        return _is_address(self.purpose, self.asker)
+
+
+def _is_address(purpose: str, asker: Asker) -> bool:
+    return asker == "stranger" or purpose.startswith("address")
+
 
 class Refusals:
     """For all threads of a process. Without Redis, or while it is away, refusals count in the metrics alone."""
@@ -84,10 +92,10 @@ class Refusals:
             return
         key = f"{PREFIX}{self._hour()}"
         try:
-            salt = self._salt() if any(asker == "stranger" for _, asker, _, _ in waiting) else b""
+            salt = self._salt() if any(_is_address(purpose, asker) for purpose, asker, _, _ in waiting) else b""
             with self._client.pipeline(transaction=False) as pipe:
                 for (purpose, asker, company, who), count in waiting.items():
-                    name = _hashed(salt, who) if asker == "stranger" else who
+                    name = _hashed(salt, who) if _is_address(purpose, asker) else who
                     pipe.zincrby(key, count, f"{purpose} {asker} {company} {name}")
                 pipe.expire(key, KEPT_S)
                 pipe.zremrangebyrank(key, 0, -KEPT_MAX - 1)
@@ -110,7 +118,7 @@ class Refusals:
         return [
             row for row in rows
             if (company_id is None or row.company_id == company_id)
-            and (wanted is None or (row.asker == "stranger" and row.who == wanted))
+            and (wanted is None or (row.by_address and row.who == wanted))
         ][:limit]  # fmt: skip
 
     def close(self) -> None:

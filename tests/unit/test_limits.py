@@ -42,13 +42,17 @@ def test_an_address_is_what_the_last_proxy_of_ours_saw(
 
 def test_every_limit_is_one_and_a_visitor_meets_its_own_before_that_of_its_address() -> None:
     given = settings()
-    rates = [limits.messages_of(given, "w", "v", "a"), limits.reads_of(given, "w", "v", "a")]
-    assert all(own.burst < address.burst for own, address in rates)
-    for each in (*rates, limits.sessions_of(given, "a")):
-        assert Limiter(None).take(each) == 0.0  # no ValueError: every one is a rate
+    asks = [limits.messages_of(given, 1, "w", "v", "a"), limits.reads_of(given, 1, "w", "v", "a")]
+    for own, address in (each[:2] for each in asks):
+        assert own.rate is not None
+        assert address.rate is not None
+        assert own.rate.burst < address.rate.burst
+    for each in (*asks, limits.sessions_of(given, 1, "a")):
+        rates = [ask.rate for ask in each if ask.rate is not None]
+        assert Limiter(None).take(rates) == 0.0  # no ValueError: every one is a rate
 
 
 def test_a_limit_is_what_its_setting_says() -> None:
     given = settings(WIDGET_SESSIONS_LIMIT=PerMinute(count=6, burst=2))
 
-    assert limits.sessions_of(given, "a") == (Rate("widget:sessions:a", 6, 60.0, burst=2),)
+    assert limits.sessions_of(given, 1, "a")[0].rate == Rate("widget_sessions:a", 6, 60.0, burst=2)

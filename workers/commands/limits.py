@@ -233,7 +233,7 @@ def abuse(company: str | None, address: str | None, most: int, as_json: bool) ->
 
 
 def _who(one: Refused) -> str:
-    what = "address" if one.asker == "stranger" else one.asker
+    what = "address" if one.by_address else one.asker
     return f"{what} {one.who}" + ("" if one.company_id is None else f" of company {one.company_id}")
 
 

@@ -20,6 +20,8 @@ from shared.settings import Settings
 from shared.store.db.redis import connect
 from shared.store.inbound.balance import Balance, take
 from shared.store.inbound.journal import Reader
+from shared.store.tenants import rate_limits
+from shared.store.tenants.rate_limits import Bounds
 from workers import fleet
 from workers.commands.data import add_file
 from workers.commands.setup import prepare
@@ -201,6 +203,7 @@ def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values:
         given |= {"FAULTS": faults.ON_REQUEST, "FAULTS_DIR": marks} if armed else {}
         config = Settings.of(**given | values)
         prepare(config)
+        lift_address_limit(config)
         supervisor = Supervisor(folder, config, settings.only_environment(config))
         running.callback(supervisor.stop)
         start_standin(supervisor, standin_port, folder)
@@ -215,6 +218,12 @@ def drilled_system(data_dir: Path, *, quick: bool, armed: bool = True, **values:
         )  # fmt: skip
         running.enter_context(Told(http, standin_url, system.places))
         yield system
+
+
+def lift_address_limit(config: Settings) -> None:
+    """All customers come from one address."""
+    with psycopg.connect(config.need("DATABASE_ADMIN_URL"), autocommit=True) as conn:
+        rate_limits.set_bounds(conn, "address", None, Bounds())
 
 
 def _values(folder: DataFolder, postgres: Postgres, valkey: Valkey, standin_url: str, quick: bool) -> dict[str, Any]:
