@@ -81,8 +81,16 @@ def ours(_url: str) -> Call:
     return model_gateway.caller(MESSAGES)
 
 
+def ours_changing(url: str) -> Call:
+    """The same by a company's own stored routes, whose providers change."""
+    from bench import model_gateway
+
+    return model_gateway.changing_caller(url, MESSAGES)
+
+
 CLIENTS: dict[str, Callable[[str], Call]] = {
     "httpx": bare, "httpx over aiohttp": bare_over_aiohttp, "litellm": litellm_router, "switchboard": ours,
+    "switchboard, changing providers": ours_changing,
 }  # fmt: skip
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+
 from shared import settings
-from shared.resources import open_resources
+from shared.llm.call import ModelCall
+from shared.resources import Resources, open_resources
+from shared.store.db.vault import Vault
+from shared.store.models import providers, routes
+from shared.store.models.providers import Model, NewProvider, changed_topics
+from shared.store.models.routes import NewStep
+from shared.store.tenants import companies
 
 DEADLINE_S = 30.0
+CALLS_A_PROVIDER = 50
 
 
 def caller(messages: list[dict[str, Any]]) -> Callable[[], str]:
-    """Return what makes one call with the environment's settings."""
+    """Return what makes one call of the environment's model."""
     resources = open_resources(settings.load(), name="bench")
     router = resources.router
     assert router is not None
@@ -21,3 +31,32 @@ def caller(messages: list[dict[str, Any]]) -> Callable[[], str]:
         return resources.loop.run(router.complete(messages, DEADLINE_S), timeout_s=DEADLINE_S + 1).text
 
     return call
+
+
+def changing_caller(url: str, messages: list[dict[str, Any]]) -> Callable[[], str]:
+    """Return what makes one call by a company's stored route, which names another provider after every fifty."""
+    resources = open_resources(settings.load(), name="bench")
+    numbers = itertools.count(1)
+    with psycopg.connect(settings.load().need("DATABASE_ADMIN_URL"), autocommit=True) as conn:
+        company_id = companies.create(conn, "Bench").id
+    asked = ModelCall(company_id, None, "answer")
+
+    def call() -> str:
+        number = next(numbers)
+        if number % CALLS_A_PROVIDER == 1:
+            _change(resources, company_id, url, f"p{number}")
+        router = resources.router_for(asked)
+        assert router is not None
+        return resources.loop.run(router.complete(messages, DEADLINE_S), timeout_s=DEADLINE_S + 1).text
+
+    return call
+
+
+def _change(resources: Resources, company_id: int, url: str, name: str) -> None:
+    sealed = Vault(resources.settings.system.fernet_keys).seal({"api_key": name})
+    new = NewProvider(company_id, name, url, sealed, "", (Model(name, "chat"),), paid=False)
+    with resources.db.transaction(company_id) as conn:
+        provider_id = providers.add(conn, new)
+        routes.replace_steps(conn, company_id, "answer", [NewStep(provider_id, name)])
+    for topic in changed_topics(company_id):
+        resources.invalidations.tell(topic)

@@ -75,7 +75,8 @@ class Client:
 def server(takes_s: float = 0.0) -> Iterator[str]:
     """A chat API in a process of its own; its address with /v1."""
     argv = [sys.executable, "-P", "-m", "bench.model_server", str(takes_s)]
-    process = subprocess.Popen(argv, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
+    surroundings = child_environment({})
+    process = subprocess.Popen(argv, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, env=surroundings)
     try:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
@@ -124,14 +125,15 @@ def _costs(clients: list[Client]) -> list[str]:
 
 
 def _memory(one: Client, calls: int) -> str:
+    """Memory once the client has warmed up, and how it grows."""
     one.calls(MANY_STEP)
     first_mb, most_mb = one.memory_mb, one.memory_mb
     for _ in range(max(1, calls // MANY_STEP - 1)):
         one.calls(MANY_STEP)
         most_mb = max(most_mb, one.memory_mb)
     return (
-        f"memory over {calls:,} calls: {first_mb:.1f} MB after {MANY_STEP:,}, {one.memory_mb:.1f} MB at the end,"
-        f" at most {most_mb:.1f} MB"
+        f"memory of {one.name} over {calls:,} calls: {first_mb:.1f} MB after {MANY_STEP:,},"
+        f" {one.memory_mb:.1f} MB at the end, at most {most_mb:.1f} MB"
     )
 
 
@@ -172,5 +174,10 @@ def report(scale: float = 1.0) -> list[str]:
         clients.append(mine)
         if LITELLM_PYTHON.exists():
             clients.append(stack.enter_context(client("litellm", url, python=LITELLM_PYTHON)))
-        lines = [*_costs(clients), _memory(mine, int(MANY_CALLS * scale))]
+        port = urlsplit(url).port
+        opened = system.environment() | {"EGRESS_ALLOW": f"model:127.0.0.1:{port}"}
+        changing = stack.enter_context(client("switchboard, changing providers", url, opened))
+        clients.append(changing)
+        many = int(MANY_CALLS * scale)
+        lines = [*_costs(clients), _memory(mine, many), _memory(changing, many)]
     return [*lines, *_in_flight()]

@@ -220,7 +220,9 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     loop.start()
     llm_http = _http(settings.llm.connections, settings.llm.call_deadline_s, connect_s=5.0)
     invalidations = Invalidations(cache)
-    egress_models = Egress(settings.egress.openings, connections=settings.llm.connections)
+    egress_models = Egress(
+        settings.egress.openings, transport=transport.AiohttpTransport(settings.llm.connections, KEEPALIVE_S)
+    )
     breakers, own_breakers = (_model_breakers(settings, clock, kind) for kind in (None, "company_model"))
     vault = Vault(settings.system.fernet_keys) if settings.system.fernet_keys else None
     routes = Routes(

@@ -173,7 +173,8 @@ class Egress:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """openings: what EGRESS_ALLOW names. trusted: addresses that the operator's settings name; requests to their
-        origins (scheme, host and port) are not checked. transport: used by tests instead of sockets.
+        origins (scheme, host and port) are not checked. transport: instead of connections that are used once; it
+        keeps to the `sni_hostname` of a request.
         """
         # No connection is reused: two names with one address would share it, and with it the certificate of one name.
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)

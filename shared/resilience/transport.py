@@ -42,6 +42,9 @@ def mounts(connections: int, keepalive_s: float) -> dict[str, httpx.AsyncBaseTra
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """Used on one event loop, that of its first request.
 
+    The extension `sni_hostname` names the host whose certificate is wanted where the URL has its address; a kept
+    connection is used again for the same name alone.
+
     connections: how many requests may be under way; a further one waits up to its `pool` timeout and then gets
     PoolTimeout. keepalive_s: how long an idle connection is kept.
     Raises httpx's errors as httpcore does. ConnectError, ConnectTimeout, PoolTimeout and UnsupportedProtocol mean that
@@ -64,6 +67,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     headers=request.headers,
                     data=await request.aread() or None,
                     allow_redirects=False,
+                    server_hostname=request.extensions.get("sni_hostname"),
                     timeout=aiohttp.ClientTimeout(
                         sock_connect=timeouts.get("connect"), sock_read=timeouts.get("read"),
                     ),
