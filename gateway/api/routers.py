@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from gateway.api import api_keys, assistants, automatic_replies, inbox, knowledge, models, operations, search, usage
+from gateway.api import (
+    api_keys,
+    assistants,
+    automatic_replies,
+    inbox,
+    knowledge,
+    limits,
+    models,
+    operations,
+    search,
+    usage,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     inbox.ROUTER,
@@ -16,6 +27,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     knowledge.IMPORTS,
     search.SEARCH,
     api_keys.ROUTER,
+    limits.ROUTER,
     models.ROUTER,
     usage.ROUTER,
     operations.ROUTER,

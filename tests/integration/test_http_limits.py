@@ -13,7 +13,7 @@ from shared.embedded import Database
 from shared.store.tenants import rate_limits
 from shared.store.tenants.rate_limits import Bounds, Purpose
 from tasks.tenants import onboarding
-from tests.factories import Bot, make_bot, settings_for
+from tests.factories import Bot, make_bot, new_key, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
 from tests.integration.visitor import Visitor, make_widget
 from tests.unit.test_rate_headers import parsed
@@ -101,7 +101,7 @@ def test_a_limit_that_is_raised_lets_those_pass_whom_it_refused(
 def test_an_address_opens_ten_conversations_and_writes_ten_messages_in_ten_seconds(
     gateway: RunningGateway, database: Database
 ) -> None:
-    widget = make_widget(database.admin_url)
+    widget = make_widget(database.admin_url, lifted=False)
     visitors = [Visitor(gateway, widget) for _ in range(10)]
 
     refused = [
@@ -140,7 +140,7 @@ def test_who_is_refused_is_counted_and_an_address_is_kept_as_a_hash(
     gateway: RunningGateway, database: Database, bot: Bot
 ) -> None:
     _limit(database, bot.company_id, "api_user", Bounds(per_hour=1))
-    widget = make_widget(database.admin_url)
+    widget = make_widget(database.admin_url, lifted=False)
     caller = Caller(gateway, database, bot)
     for _ in range(4):
         caller.ask()
@@ -157,3 +157,57 @@ def test_who_is_refused_is_counted_and_an_address_is_kept_as_a_hash(
     assert "127.0.0.1" not in address.who
     assert refusals.most(limit=10, address="127.0.0.1") == [address]
     assert refusals.most(limit=10, address="203.0.113.7") == []
+
+
+# ------------------------------------------------------------------ changed over HTTP
+
+
+def _admin(database: Database, bot: Bot) -> dict[str, str]:
+    with psycopg.connect(database.admin_url, autocommit=True) as conn:
+        return {"authorization": f"Bearer {new_key(conn, bot.company_id)}"}
+
+
+def test_a_company_changes_its_own_limits_and_sees_who_was_refused(
+    gateway: RunningGateway, database: Database, bot: Bot
+) -> None:
+    admin, caller = _admin(database, bot), Caller(gateway, database, bot)
+
+    changed = gateway.request("PATCH", "/api/v1/limits/api_user", headers=admin, json={"per_hour": 1})
+
+    assert (changed.status_code, changed.json()["per_hour"], changed.json()["own"]) == (200, 1, True)
+    assert changed.json()["default"]["per_hour"] == 1_000
+    assert [caller.ask().status_code for _ in range(3)] == [200, 429, 429]
+    _edge(gateway).refusals.write()
+    refused = gateway.request("GET", "/api/v1/limits/refused", headers=admin).json()["refused"]
+    assert [(row["purpose"], row["asker"], row["refused"]) for row in refused] == [("api_user", "agent", 2)]
+
+    for _ in range(2):
+        back = gateway.request("DELETE", "/api/v1/limits/api_user", headers=admin)
+        assert (back.status_code, back.json()["per_hour"], back.json()["own"]) == (200, 1_000, False)
+    assert caller.ask().status_code == 200
+    shown = gateway.request("GET", "/api/v1/limits", headers=admin).json()["limits"]
+    assert [one["purpose"] for one in shown] == list(rate_limits.PURPOSES)
+    assert not any(one["own"] for one in shown)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "body", "status", "words"),
+    [
+        ("api_key", {"per_hour": 10_001}, 403, "an operator raises per_hour above 10,000"),
+        ("api_key", {"per_hour": None}, 403, "an operator"),
+        ("answers", {"per_hour": 1_001}, 422, "1 to 1,000"),
+        ("answers", {"per_minute": 5}, 422, "by the hour alone"),
+        ("answers", {"per_hour": 0}, 422, "per_hour"),
+        ("coffees", {"per_hour": 5}, 404, "api_user"),
+    ],
+)
+def test_what_a_company_may_not_set_is_refused_and_said(
+    gateway: RunningGateway, database: Database, bot: Bot, purpose: str, body: dict[str, int | None], status: int,
+    words: str,
+) -> None:  # fmt: skip
+    answer = gateway.request("PATCH", f"/api/v1/limits/{purpose}", headers=_admin(database, bot), json=body)
+    assert (answer.status_code, words in answer.json()["error"]) == (status, True)
+
+
+def test_only_an_admin_s_key_changes_limits(gateway: RunningGateway, database: Database, bot: Bot) -> None:
+    assert Caller(gateway, database, bot).ask("/api/v1/limits").status_code == 403

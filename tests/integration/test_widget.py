@@ -16,8 +16,6 @@ from shared.live.topics import Chat, Stored, Went
 from shared.store.db.vault import Vault
 from shared.store.inbox import moving
 from shared.store.inbox.conversations import ChatKey
-from shared.store.tenants import rate_limits
-from shared.store.tenants.rate_limits import Bounds
 from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot, settings_for
 from tests.integration.gateway_client import RunningGateway, running_gateway
@@ -27,11 +25,7 @@ from tests.integration.visitor import ORIGIN, Visitor, make_widget
 
 @pytest.fixture
 def widget(database: Database) -> Bot:
-    """All visitors of a test come from one address."""
-    made = make_widget(database.admin_url)
-    with psycopg.connect(database.admin_url, autocommit=True) as conn:
-        rate_limits.set_bounds(conn, "address", made.company_id, Bounds())
-    return made
+    return make_widget(database.admin_url)
 
 
 @pytest.fixture

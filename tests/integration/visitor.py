@@ -13,7 +13,8 @@ import httpx
 import psycopg
 
 from shared.store.db.vault import Vault
-from shared.store.tenants import companies
+from shared.store.tenants import companies, rate_limits
+from shared.store.tenants.rate_limits import Bounds
 from tasks.tenants import onboarding
 from tests.factories import ENCRYPTION_KEY, Bot
 from tests.integration.gateway_client import ANSWER_WITHIN_S, Message, RunningGateway
@@ -22,8 +23,9 @@ ORIGIN = "https://shop.example"
 _numbers = itertools.count(1)
 
 
-def make_widget(admin_url: str, *origins: str, company: str | None = None) -> Bot:
-    """A company with a widget; its pages are at ORIGIN unless others are named."""
+def make_widget(admin_url: str, *origins: str, company: str | None = None, lifted: bool = True) -> Bot:
+    """A company with a widget; its pages are at ORIGIN unless others are named. lifted: visitors' addresses are not
+    limited, as those of a test are all the same."""
     number = next(_numbers)
     with psycopg.connect(admin_url, autocommit=True) as conn:
         owner = companies.ensure(conn, company or f"widget company {number}")
@@ -31,6 +33,8 @@ def make_widget(admin_url: str, *origins: str, company: str | None = None) -> Bo
         connected = onboarding.connect_widget(
             conn, Vault([ENCRYPTION_KEY]), company_id=owner.id, slug=slug, origins=origins or (ORIGIN,)
         )
+        if lifted:
+            rate_limits.set_bounds(conn, "address", owner.id, Bounds())
     return Bot(owner.id, connected.app_id, connected.channel_id, slug, "", "")
 
 

@@ -26,6 +26,7 @@ LISTINGS = {
     ("/api/v1/imports", "GET"): ("imports", 200, 4 * MB),
     ("/api/v1/assistants", "GET"): ("assistants", 200, 1 * MB),
     ("/api/v1/keys", "GET"): ("api_keys", 200, 1 * MB),
+    ("/api/v1/limits/refused", "GET"): ("refused", 200, 1 * MB),
     ("/api/v1/models/providers", "GET"): ("providers", 50, 8 * MB),
     ("/api/v1/usage", "GET"): ("usage", 200, 1 * MB),
     ("/widget/{channel}/messages", "GET"): ("messages", 200, 4 * MB),
@@ -42,6 +43,7 @@ NO_LISTINGS = {
     ("/api/v1/keys/current", "GET"), ("/api/v1/keys/{key:id}", "GET"),
     ("/api/v1/models/providers/{provider:id}", "GET"), ("/api/v1/models/routes", "GET"),
     ("/api/v1/models/routes/{purpose}", "GET"),
+    ("/api/v1/limits", "GET"), ("/api/v1/limits/{limit}", "GET"),
     ("/docs", "GET"), ("/docs/{name}", "GET"), ("/api/v1/openapi.json", "GET"),
     ("/media/{company:id}/{message:id}/{ordinal:id}", "GET"), ("/widget/{channel}/events", "GET"),
 }  # fmt: skip
@@ -130,6 +132,11 @@ class Caller:
             [(self.conversation,)] = conn.execute(
                 "SELECT min(id) FROM conversations WHERE company_id = %s", (self.bot.company_id,)
             )
+
+        refusals = gateway.app._pages.state.edge.refusals
+        for contact in range(201):
+            refusals.refused("answers", "contact", self.bot.company_id, str(10**18 + contact))
+        refusals.write()
 
     def get(self, path: str, **query: Any) -> httpx.Response:
         path = path.replace("{conversation:id}", str(self.conversation))
