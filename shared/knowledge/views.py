@@ -16,7 +16,7 @@ OWN_SCORE, ANSWERS = 0.3, 0.05
 up to the first part; the second is added for a passage that answers it alone. Both times its probability."""
 SURE = 0.5
 """A question that a passage answers with this probability needs no earlier one."""
-LIGHT = 1.25
+LIGHT = 1.5
 """In the light of a conversation all that is near to its subject is nearer: so many log-odds of it say nothing."""
 LIGHT_MAX = 2.0
 """By so many log-odds at most the conversation lifts a passage for a question that can stand alone."""
