@@ -378,7 +378,7 @@ class ToolCall:
 class Completion:
     """What a model wrote. step: `full` if the first provider did, `cheaper` if a later one. estimated: the tokens are
     counted by us, because the provider did not say. tool_calls: what it asks for before it goes on; the text may then
-    be empty."""
+    be empty. cut: it ended at its limit of tokens."""
 
     text: str
     model: str
@@ -388,6 +388,7 @@ class Completion:
     step: FallbackStep = "full"
     estimated: bool = False
     tool_calls: tuple[ToolCall, ...] = ()
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

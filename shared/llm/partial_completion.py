@@ -19,10 +19,10 @@ from shared.llm.parameters import CONTEXT_CODES
 from shared.llm.reasoning import ReasoningFilter
 from shared.llm.sse import Event
 from shared.llm.tool_calls import ToolCalls
+from shared.llm.wishes import MAX_ANSWER_CHARS, ToolPiece
 from shared.model import ToolCall, Usage
 from shared.text import storable
 
-MAX_ANSWER_CHARS = 20_000
 MAX_WRITTEN_CHARS = 400_000
 """With its reasoning."""
 MODEL_CHARS = 200
@@ -53,12 +53,15 @@ class PartialCompletion:
 
     streamed: whether it came as events. done: whether the last one came. showing: what is known of the model when the
     call begins, and then of the call; from WHOLE it never changes. tools: whether the model was offered any.
+    may_be_cut: whether an answer that ends at its limit of tokens is one. chars_max: of an answer.
     """
 
     def __init__(
-        self, messages: Sequence[dict[str, Any]], model: str, showing: Showing, *, tools: bool = False
-    ) -> None:
+        self, messages: Sequence[dict[str, Any]], model: str, showing: Showing, *, tools: bool = False,
+        may_be_cut: bool = False, chars_max: int = MAX_ANSWER_CHARS,
+    ) -> None:  # fmt: skip
         self._tools, self._tool_calls = tools, ToolCalls()
+        self._may_be_cut, self._chars_max = may_be_cut, chars_max
         self.done = False
         self.streamed = False
         self.reasoning = ReasoningFilter()
@@ -93,6 +96,15 @@ class PartialCompletion:
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """What the model asks for; empty where it was offered nothing."""
         return self._tool_calls.calls if self._tools else ()
+
+    def fresh_tool_pieces(self) -> list[ToolPiece]:
+        """What came of tool calls since the last question; nothing where none were offered."""
+        return self._tool_calls.fresh() if self._tools else []
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended at its limit of tokens."""
+        return (self._finish or "").lower() in _TRUNCATED
 
     @property
     def usage(self) -> Usage:
@@ -154,9 +166,9 @@ class PartialCompletion:
         self._check_ending()
         rest = self._show(self.reasoning.end())
         text = self.reasoning.answer.strip()
-        if not text and not self.tool_calls:
+        if not text and not self.tool_calls and not self.cut:
             raise CallFailed("empty", retry=False)
-        if len(text) > MAX_ANSWER_CHARS:
+        if len(text) > self._chars_max:
             raise CallFailed("too_long", retry=False)
         return text, rest if self._shown_chars else text
 
@@ -166,13 +178,11 @@ class PartialCompletion:
             raise CallFailed("refused", retry=False)
         if ending in _FILTERED:
             raise Permanent("llm_rejected")
-        if ending in _TRUNCATED:
+        if ending in _TRUNCATED and not self._may_be_cut:
             raise CallFailed("truncated", retry=True)
         if ending in _TOOL and not self.tool_calls:
             raise CallFailed("tool_call", retry=False)  # nobody offered one, or it does not say which
-        if ending in _TOOL:
-            return
-        if ending not in _COMPLETE:
+        if ending not in (*_COMPLETE, *_TOOL, *_TRUNCATED):
             raise CallFailed("cut_short", retry=True)
 
     def _hear_usage(self, body: dict[str, Any]) -> None:
@@ -235,7 +245,7 @@ class PartialCompletion:
         now = "".join(self._kept) + text
         self._kept.clear()
         self._shown_chars += len(now)
-        if self._shown_chars > MAX_ANSWER_CHARS:
+        if self._shown_chars > self._chars_max:
             raise CallFailed("too_long", retry=False)
         return now
 

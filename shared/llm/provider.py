@@ -32,6 +32,8 @@ from shared.llm.deadlines import USUAL, Deadlines, Watch
 from shared.llm.parameters import Parameters
 from shared.llm.partial_completion import PartialCompletion, Showing
 from shared.llm.sse import Event, EventDecoder
+from shared.llm.wishes import USUAL as NO_WISHES
+from shared.llm.wishes import OnTool, Wishes
 from shared.model import Completion, Usage
 
 log = structlog.get_logger(__name__)
@@ -105,9 +107,12 @@ class Provider:
         max_tokens: int | None = None,
         more_room: bool = False,
         meter: Meter | None = None,
+        tools: Sequence[dict[str, Any]] = (),
+        wishes: Wishes = NO_WISHES,
     ) -> Completion:
         """The model's answer within deadline_s and these deadlines. on_text: hears it come. max_tokens: other than
         usual. more_room: for an answer that was cut off at its limit the first time. meter: is told what was used.
+        tools: what the model may ask for, as the API describes functions.
 
         Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'context_too_long' |
         'llm_rejected'), the last two if this prompt will never be accepted. Cancelling closes the connection.
@@ -122,6 +127,8 @@ class Provider:
                 max_tokens=max_tokens,
                 more_room=more_room,
                 meter=meter,
+                tools=tools,
+                wishes=wishes,
             )
         finally:
             if self._parameters != known:
@@ -137,6 +144,8 @@ class Provider:
         max_tokens: int | None = None,
         more_room: bool = False,
         meter: Meter | None = None,
+        tools: Sequence[dict[str, Any]] = (),
+        wishes: Wishes = NO_WISHES,
     ) -> Completion:
         """As complete(), without a line in the log: for commands, which tell people what was learnt."""
         deadlines = deadlines.within(deadline_s)
@@ -145,8 +154,11 @@ class Provider:
         try:
             async with asyncio.timeout(deadlines.total_s) as timeout:
                 watch = Watch(deadlines, timeout)
-                room = most * MORE_ROOM if more_room else most
-                return await self._ask_each_way(messages, room, deadlines, on_text, meter or Meter(), watch)
+                asked = _Asked(
+                    messages, most * MORE_ROOM if more_room else most, deadlines, on_text, meter or Meter(), watch,
+                    tools, wishes,
+                )  # fmt: skip
+                return await self._ask_each_way(asked)
         except TimeoutError as e:
             raise CallFailed((watch and watch.outcome) or "timeout", retry=False) from e
         except httpx.PoolTimeout as e:
@@ -174,64 +186,78 @@ class Provider:
                 raise
         return self.learnt
 
-    async def _ask_each_way(
-        self,
-        messages: Sequence[dict[str, Any]],
-        max_tokens: int,
-        deadlines: Deadlines,
-        on_text: OnText | None,
-        meter: Meter,
-        watch: Watch,
-    ) -> Completion:
+    async def _ask_each_way(self, asked: _Asked) -> Completion:
         """Ask, and once more for each parameter of ours that the provider refuses; what it takes is remembered."""
         parameters = self._parameters
         for _ in range(LEARNT_AT_ONCE):
-            refused = await self._stream(parameters, messages, max_tokens, deadlines, on_text, meter, watch)
+            refused = await self._stream(parameters, asked)
             if isinstance(refused, Completion):
                 return refused
             parameters = refused
         raise CallFailed("malformed", retry=False)
 
-    async def _stream(
-        self,
-        parameters: Parameters,
-        messages: Sequence[dict[str, Any]],
-        max_tokens: int,
-        deadlines: Deadlines,
-        on_text: OnText | None,
-        meter: Meter,
-        watch: Watch,
-    ) -> Completion | Parameters:
+    async def _stream(self, parameters: Parameters, asked: _Asked) -> Completion | Parameters:
         """The completion, or how to ask instead because a parameter was refused."""
-        body = {"model": self.model, "messages": list(messages), **parameters.body(max_tokens)}
-        total_s = deadlines.total_s
-        timeout = httpx.Timeout(total_s, connect=min(deadlines.connect_s, total_s), pool=POOL_TIMEOUT_S)
+        messages, wishes = asked.messages, asked.wishes
+        total_s = asked.deadlines.total_s
+        timeout = httpx.Timeout(total_s, connect=min(asked.deadlines.connect_s, total_s), pool=POOL_TIMEOUT_S)
         # Encoded here, in ASCII: a lone surrogate in the prompt would make httpx raise an error that carries it.
-        content = json.dumps(body).encode()
+        content = json.dumps(self._body(parameters, asked)).encode()
         async with self._http.stream(
             "POST", self._url, content=content, headers=self._headers, timeout=timeout
         ) as response:
             if response.status_code != 200:
                 refusal = await error_body(response)
-                instead = parameters.refused(response.status_code, refusal, max_tokens, messages)
+                instead = parameters.refused(response.status_code, refusal, asked.max_tokens, messages)
                 if instead is not None:
                     return instead
                 raise meaning_of(response, refusal, self._clock)
             self._parameters = parameters  # it took them: only now is known that the refused one was the reason
-            partial = PartialCompletion(messages, self.model, self._showing)
+            partial = PartialCompletion(
+                messages, self.model, self._showing, tools=bool(asked.tools), may_be_cut=wishes.may_be_cut,
+                chars_max=wishes.chars_max,
+            )  # fmt: skip
             try:
-                await _hear(partial, _watched(plain_pieces(response), watch), on_text, watch)
+                await _hear(partial, _watched(plain_pieces(response), asked.watch), asked)
                 text, rest = partial.finish()
             finally:
-                meter.usage = partial.usage
+                asked.meter.usage = partial.usage
                 if partial.reasoning.unopened:
                     self._showing = Showing.WHOLE
         if self._showing is Showing.UNPROVEN:
             self._showing = Showing.AS_IT_COMES
-        if on_text is not None and rest and partial.streamed:
-            on_text(rest)
+        if asked.on_text is not None and rest and partial.streamed:
+            asked.on_text(rest)
         usage = partial.usage
-        return Completion(text, partial.model, usage.tokens_in, usage.tokens_out, estimated=usage.estimated)
+        return Completion(
+            text, partial.model, usage.tokens_in, usage.tokens_out, estimated=usage.estimated,
+            tool_calls=partial.tool_calls, cut=partial.cut,
+        )  # fmt: skip
+
+    def _body(self, parameters: Parameters, asked: _Asked) -> dict[str, Any]:
+        body = {"model": self.model, "messages": list(asked.messages), **parameters.body(asked.max_tokens)}
+        if asked.tools:
+            body["tools"] = list(asked.tools)
+        body |= asked.wishes.parameters
+        return {name: value for name, value in body.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One call, as it was asked for."""
+
+    messages: Sequence[dict[str, Any]]
+    max_tokens: int
+    deadlines: Deadlines
+    on_text: OnText | None
+    meter: Meter
+    watch: Watch
+    tools: Sequence[dict[str, Any]]
+    wishes: Wishes
+
+    @property
+    def on_tool(self) -> OnTool | None:
+        return self.wishes.on_tool
 
 
 async def _watched(pieces: AsyncIterator[bytes], watch: Watch) -> AsyncIterator[bytes]:
@@ -240,20 +266,18 @@ async def _watched(pieces: AsyncIterator[bytes], watch: Watch) -> AsyncIterator[
         yield piece
 
 
-async def _hear(
-    partial: PartialCompletion, pieces: AsyncIterator[bytes], on_text: OnText | None, watch: Watch
-) -> None:  # fmt: skip
+async def _hear(partial: PartialCompletion, pieces: AsyncIterator[bytes], asked: _Asked) -> None:
     """Read an answer to its end, whatever its label says: some servers label a stream as JSON, or JSON as text."""
     first = await _first_bytes(pieces)
     if first.lstrip(_BLANK)[:1] in (b"{", b"["):
-        watch.begin()  # it writes first and answers then
+        asked.watch.begin()  # it writes first and answers then
         partial.hear_whole(parsed(await whole_body(pieces, first)))  # no pieces: the answer itself is what comes
         return
     events = _events(pieces, first)
     async for event in events:
-        _take(partial, event, on_text)
+        _take(partial, event, asked)
         if partial.begun:
-            watch.begin()
+            asked.watch.begin()
         if partial.done:
             await _finish(events)
             return
@@ -263,16 +287,19 @@ async def _hear(
     with suppress(TimeoutError):
         async with asyncio.timeout(LAST_WORDS_S):
             async for event in events:
-                _take(partial, event, on_text)
+                _take(partial, event, asked)
                 if partial.done:
                     await _finish(events)
                     break
 
 
-def _take(partial: PartialCompletion, event: Event, on_text: OnText | None) -> None:
+def _take(partial: PartialCompletion, event: Event, asked: _Asked) -> None:
     shown = partial.hear(event)
-    if on_text is not None and shown:
-        on_text(shown)
+    if asked.on_text is not None and shown:
+        asked.on_text(shown)
+    if asked.on_tool is not None:
+        for piece in partial.fresh_tool_pieces():
+            asked.on_tool(piece)
 
 
 async def _first_bytes(pieces: AsyncIterator[bytes]) -> bytes:

@@ -19,6 +19,8 @@ from shared.llm import deadlines, metrics
 from shared.llm.api import ABOUT_THE_CALL, CallFailed, is_neutral
 from shared.llm.deadlines import USUAL, Deadlines
 from shared.llm.provider import Meter, Provider
+from shared.llm.wishes import USUAL as NO_WISHES
+from shared.llm.wishes import ToolPiece, Wishes
 from shared.model import Completion, FallbackStep, ModelAttempt, Purpose, Usage
 from shared.resilience import retries
 from shared.resilience.breaker import BreakerOpen, Breakers
@@ -108,16 +110,18 @@ class Router:
 
     async def complete(
         self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None, *,
-        cheaper: bool = False,
+        cheaper: bool = False, attempts: list[ModelAttempt] | None = None, tools: Sequence[dict[str, Any]] = (),
+        wishes: Wishes = NO_WISHES,
     ) -> Completion:  # fmt: skip
         """Return an answer within deadline_s, retries and fallbacks included, with all attempts.
 
         listener: gets the answer as it is generated, from the beginning with each attempt. cheaper: ask the cheaper
-        steps alone. Raises NoModelAnswered for any failure, because the caller's next fallback step is the same.
+        steps alone. attempts: hears of each as it ends, also of one that is cancelled. tools: what the model may ask
+        for. Raises NoModelAnswered for any failure, because the caller's next fallback step is the same.
         """
         ends_at_s = self._clock.monotonic_s() + deadline_s
-        attempts: list[ModelAttempt] = []
-        room = _Room()
+        attempts = [] if attempts is None else attempts
+        asked = _Asked(messages, tools, wishes, listener)
         waits: list[float] = []
         began_s = time.monotonic()
         steps = [step for step in self.steps if step.step == "cheaper" or not cheaper]
@@ -131,11 +135,11 @@ class Router:
             try:
                 last = all(later.barred for later in steps[number + 1 :])
                 patience_s = math.inf if last else PATIENCE_S
-                completion = await self._ask(step, messages, ends_at_s, record, patience_s, listener, room)
+                completion = await self._ask(step, asked, ends_at_s, record, patience_s)
             except (ModelUnavailable, Permanent) as error:
                 if isinstance(error, ModelUnavailable) and error.retry_after_s is not None:
                     waits.append(error.retry_after_s)
-                if room.full:
+                if asked.full or asked.told:
                     break
                 continue
             return replace(completion, attempts=tuple(attempts), step=step.step)
@@ -143,42 +147,26 @@ class Router:
         raise NoModelAnswered(f"no model answered ({outcomes})", tuple(attempts), min(waits, default=None))
 
     async def _ask(
-        self,
-        step: Step,
-        messages: Sequence[dict[str, Any]],
-        ends_at_s: float,
-        record: Record,
-        patience_s: float,
-        listener: Listener | None,
-        room: _Room,
-    ) -> Completion:
+        self, step: Step, asked: _Asked, ends_at_s: float, record: Record, patience_s: float
+    ) -> Completion:  # fmt: skip
         """Call one model. Retries are outside and the breaker inside, so that it sees each attempt and may refuse
         it."""
         policy = retries.Policy(ATTEMPTS_MAX, BACKOFF_BASE_S, BACKOFF_CAP_S, WORTHWHILE_S, patience_s)
         retrying = retries.retrying(policy, ends_at_s, clock=self._clock, rng=self._rng, at_once=_is_about_the_call)
-        return await retrying(self._attempt, step, messages, ends_at_s, record, listener, room)
+        return await retrying(self._attempt, step, asked, ends_at_s, record)
 
-    async def _attempt(
-        self,
-        step: Step,
-        messages: Sequence[dict[str, Any]],
-        ends_at_s: float,
-        record: Record,
-        listener: Listener | None,
-        room: _Room,
-    ) -> Completion:
+    async def _attempt(self, step: Step, asked: _Asked, ends_at_s: float, record: Record) -> Completion:
         began_s, meter, provider = time.monotonic(), Meter(), step.provider
         deadline_s = max(0.0, min(self._deadlines.total_s, self._left_s(ends_at_s)))
         outcome = "cancelled"
         try:
             breakers = step.breakers or self._breakers
             async with breakers.of(step.service or provider.name, provider.model).guarding():
-                if listener is not None:
-                    listener.restart()
-                on_text = listener.piece if listener is not None else None
+                asked.begin(provider)
                 completion = await provider.complete(
-                    messages, deadline_s, on_text, deadlines=self._deadlines, max_tokens=step.max_tokens,
-                    more_room=room.more, meter=meter,
+                    asked.messages, deadline_s, asked.on_text, deadlines=self._deadlines,
+                    max_tokens=asked.wishes.max_tokens or step.max_tokens, more_room=asked.more, meter=meter,
+                    tools=asked.tools, wishes=asked.heard_wishes,
                 )  # fmt: skip
             outcome = "ok"
             return completion
@@ -188,9 +176,10 @@ class Router:
         except CallFailed as error:
             outcome = error.outcome
             if outcome == "truncated":
-                room.full = room.more
-                room.more = True
-                error.retry = not room.full
+                asked.full = asked.more
+                asked.more = True
+                error.retry = not asked.full
+            error.retry = error.retry and not asked.told
             raise
         except Permanent as error:
             outcome = error.reason
@@ -211,13 +200,36 @@ Record = Callable[[float, str, Usage], None]
 """Writes an attempt down: when it began (monotonic), how it went, what it used."""
 
 
-@dataclass(slots=True)
-class _Room:
-    """more: the next calls for this answer get more room, because it was cut off at the limit. full: it was cut off
-    with more room as well, so that asking once more, also somebody else, would cost as much for nothing."""
+class _Asked:
+    """One request, whoever is asked. more: the next calls get more room, because an answer was cut off at the limit.
+    full: it was cut off with more room as well, so that asking once more, also somebody else, would cost as much for
+    nothing. told: a piece was told that cannot be taken back."""
 
-    more: bool = False
-    full: bool = False
+    def __init__(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], wishes: Wishes,
+        listener: Listener | None,
+    ) -> None:  # fmt: skip
+        self.messages, self.tools, self.wishes = messages, tools, wishes
+        self.more = self.full = self.told = False
+        self._listener = listener
+        self.on_text = None if listener is None else self._piece
+        self.heard_wishes = wishes if wishes.on_tool is None else replace(wishes, on_tool=self._tool)
+
+    def begin(self, provider: Provider) -> None:
+        if self._listener is not None:
+            self._listener.restart()
+        if self.wishes.on_step is not None:
+            self.wishes.on_step(provider.name, provider.model)
+
+    def _piece(self, text: str) -> None:
+        assert self._listener is not None
+        self.told = self.wishes.once
+        self._listener.piece(text)
+
+    def _tool(self, piece: ToolPiece) -> None:
+        assert self.wishes.on_tool is not None
+        self.told = self.wishes.once
+        self.wishes.on_tool(piece)
 
 
 def _record(

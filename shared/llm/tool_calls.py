@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from shared.llm.api import CallFailed
+from shared.llm.wishes import ToolPiece
 from shared.model import ToolCall
 from shared.text import storable
 
@@ -26,6 +27,7 @@ class _Piece:
         self.id = identifier
         self.name = ""
         self.arguments: list[str] = []
+        self.told = False
 
 
 class ToolCalls:
@@ -34,6 +36,7 @@ class ToolCalls:
     def __init__(self) -> None:
         self._by_index: dict[int, _Piece] = {}
         self._chars = 0
+        self._fresh: list[ToolPiece] = []
 
     def __bool__(self) -> bool:
         return bool(self._by_index)
@@ -64,7 +67,24 @@ class ToolCalls:
         self._chars += len(arguments or "")
         if self._chars > ARGUMENTS_CHARS_MAX:
             raise CallFailed("too_long", retry=False)
+        self._tell(piece, arguments or "")
         return (name if isinstance(name, str) else "") + (arguments or "")
+
+    def fresh(self) -> list[ToolPiece]:
+        """What came since the last question."""
+        found, self._fresh = self._fresh, []
+        return found
+
+    def _tell(self, piece: _Piece, arguments: str) -> None:
+        """A call is told of once its name is known; servers that send the name late have sent no arguments before."""
+        if not piece.name:
+            return
+        place = list(self._by_index.values()).index(piece)
+        if piece.told:
+            self._fresh.append(ToolPiece(place, None, None, storable(arguments)))
+        else:
+            piece.told = True
+            self._fresh.append(ToolPiece(place, piece.id, piece.name, storable("".join(piece.arguments))))
 
     def _piece(self, index: Any, identifier: Any, name: Any) -> _Piece:
         """The call that a piece belongs to: by index; without one by id; without either a name begins a new call."""
