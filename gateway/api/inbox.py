@@ -23,9 +23,9 @@ from gateway.rest.given import Given, Id, Page, text
 from shared.live.topics import Chat, Moved, Stored
 from shared.store.db.pool import Conn
 from shared.store.delivery import statuses
-from shared.store.inbox import changes, company_totals, conversation_list, conversations, messages
+from shared.store.inbox import company_totals, conversation_list, conversations, message_pages, reactions
 from shared.store.inbox import media as media_store
-from shared.store.inbox.messages import Shown as Message
+from shared.store.inbox.message_pages import Shown as Message
 from tasks.delivery import tasks
 from tasks.inbox import takeover
 from tasks.wakeups import wake_up
@@ -114,13 +114,18 @@ async def list_messages(agent: Reader, conversation: Id, query: Annotated[Behind
         found = conversation_list.one(conn, company_id, conversation_id)
         if found is None:
             return None
-        page = messages.page(
-            conn, company_id, conversation_id, after_seq=after_seq, limit=query.limit, chars_max=messages.PAGE_CHARS
+        page = message_pages.page(
+            conn,
+            company_id,
+            conversation_id,
+            after_seq=after_seq,
+            limit=query.limit,
+            chars_max=message_pages.PAGE_CHARS,
         )
         fetched = media_store.of_messages(conn, company_id, [m.id for m in page if m.attachments])
         sent = statuses.of_messages(conn, company_id, [m.id for m in page if m.role != "customer"])
-        reactions = changes.reactions_of(conn, company_id, [m.id for m in page])
-        page = [replace(m, delivery=sent.get(m.id), reactions=reactions.get(m.id, {})) for m in page]
+        reacted = reactions.of_messages(conn, company_id, [m.id for m in page])
+        page = [replace(m, delivery=sent.get(m.id), reactions=reacted.get(m.id, {})) for m in page]
         last_seq = max((message.seq for message in page), default=after_seq)
         return Messages(
             conversation=conversation_id,

@@ -26,8 +26,8 @@ from gateway.http.edge import Edge
 from shared.errors import DatabaseUnavailable, Transient
 from shared.live.hub import Watcher
 from shared.live.topics import AnswerId, Chat, News, PartialAnswer, Stored, Went, Withdrawn
-from shared.store.inbox import messages
-from shared.store.inbox.messages import Line
+from shared.store.inbox import message_pages
+from shared.store.inbox.message_pages import Line
 
 HEARTBEAT_S = 15.0
 AWAY_S = 5.0
@@ -185,7 +185,9 @@ class _Events(Response):
     def _read(self) -> list[Line]:
         chat = self._chat
         with self._edge.db.transaction(chat.company_id) as conn:
-            return messages.of_chat(conn, chat.company_id, chat.channel_id, chat.chat, after_seq=self._seq, limit=PAGE)
+            return message_pages.of_chat(
+                conn, chat.company_id, chat.channel_id, chat.chat, after_seq=self._seq, limit=PAGE
+            )
 
 
 async def _left(receive: Receive) -> None:

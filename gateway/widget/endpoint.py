@@ -33,7 +33,7 @@ from shared.errors import Transient
 from shared.live.topics import Chat
 from shared.model import Route as ChannelRoute
 from shared.settings import Settings
-from shared.store.inbox import messages
+from shared.store.inbox import message_pages
 
 log = structlog.get_logger(__name__)
 
@@ -165,11 +165,11 @@ async def post_message(known: Known, asked: Parameters) -> Response:
 async def list_messages(known: Known, asked: Parameters) -> Response:
     chat, edge, query = known.chat, known.caller.edge, asked.query
 
-    def read() -> list[messages.Line]:
+    def read() -> list[message_pages.Line]:
         with edge.db.transaction(chat.company_id) as conn:
-            return messages.of_chat(
+            return message_pages.of_chat(
                 conn, chat.company_id, chat.channel_id, chat.chat, after_seq=query[AFTER_SEQ], limit=query[LIMIT],
-                chars_max=messages.PAGE_CHARS,
+                chars_max=message_pages.PAGE_CHARS,
             )  # fmt: skip
 
     return as_json({"messages": await edge.in_thread(read)})

@@ -11,7 +11,7 @@ from shared.model import ChatLine
 from shared.store.assistants import assistants
 from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
-from shared.store.inbox import conversations, messages
+from shared.store.inbox import conversations, message_pages, messages
 from shared.store.inbox import returns as quiet
 from shared.store.operations.jobs import Cursor
 from shared.store.tenants import channels, companies
@@ -72,7 +72,7 @@ def _tell(work: Work, conn: Conn, locked: conversations.Locked) -> bool:
     company = companies.by_id(conn, company_id)
     assert company is not None
     after = max(0, locked.message_count - LINES)
-    page = messages.page(conn, company_id, conversation_id, after_seq=after, limit=LINES)
+    page = message_pages.page(conn, company_id, conversation_id, after_seq=after, limit=LINES)
     lines = tuple(ChatLine("customer" if m.role == "customer" else "bot", m.text) for m in page if m.text)
     said = wording.language_of((), lines, spoken.Known(code, assistant.language))
     language = said if said in texts.LANGUAGES else assistant.language

@@ -13,7 +13,7 @@ from shared.model import Attachment
 from shared.settings import Settings
 from shared.store.answers import quiet_window
 from shared.store.db.pool import Conn
-from shared.store.inbox import changes, conversation_bulk, media, messages
+from shared.store.inbox import changes, conversation_bulk, media, messages, reactions
 from shared.store.inbox.changes import Content, Known, Target
 from tasks.inbound.batch import Batch, Placed, Stored, event_action, happened_at, targets_of
 
@@ -177,12 +177,12 @@ def _forget_media(conn: Conn, now: Now, stored: Stored) -> None:
 def react(conn: Conn, batch: Batch, stored: Stored) -> None:
     """Keep each person's newest reaction (of a name) to each message, whoever wrote that and whether it is here yet."""
     found = [
-        (p, changes.Reaction(p.home.company_id, p.home.channel_id, p.chat.chat, target, p.contact.external_id,
+        (p, reactions.Reaction(p.home.company_id, p.home.channel_id, p.chat.chat, target, p.contact.external_id,
                              None if p.event.status == "removed" else p.event.text, happened_at(p),
                              p.event.payload or ""))
         for p in batch.reactions for target in targets_of(p.event)
     ]  # fmt: skip
-    changes.react(conn, [reaction for _, reaction in found])
+    reactions.put(conn, [reaction for _, reaction in found])
     for p in batch.reactions:
         batch.effected(p)
     stored.chats |= {Chat(*astuple(p.chat)) for p, _ in found}

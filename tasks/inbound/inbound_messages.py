@@ -16,7 +16,16 @@ from shared.model import Attachment, Reason
 from shared.settings import Settings
 from shared.store.answers import quiet_window, turns
 from shared.store.db.pool import Conn
-from shared.store.inbox import changes, contacts, conversation_bulk, conversations, latest, media, messages
+from shared.store.inbox import (
+    changes,
+    contacts,
+    conversation_bulk,
+    conversations,
+    latest,
+    media,
+    messages,
+    platform_order,
+)
 from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
@@ -272,7 +281,7 @@ def _sort(ordered: list[Placed], said: Sequence[Placed], places: list[int]) -> N
 
 def _when(p: Placed) -> tuple[datetime, int]:
     assert p.event.sent_at is not None
-    return p.event.sent_at, messages.sequence_of(p.event.external_id) or 0
+    return p.event.sent_at, platform_order.sequence_of(p.event.external_id) or 0
 
 
 def _target(batch: Batch, p: Placed) -> tuple[Target, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.store.inbox import conversation_list, messages
+from shared.store.inbox import conversation_list, message_pages
 from tasks.answers.reply import Result
 from tests.factories import Bot
 from tests.integration import accounts
@@ -94,7 +94,7 @@ def test_what_a_machine_said_is_marked_for_agents_and_for_the_model(station: Sta
 
     with station.r.db.transaction(bot.company_id) as conn:
         [listed] = conversation_list.recent(conn, bot.company_id)
-        shown = messages.page(conn, bot.company_id, listed.id)
+        shown = message_pages.page(conn, bot.company_id, listed.id)
     assert [(one.role, one.automatic) for one in shown] == [("customer", None), ("agent", "at_once"), ("bot", None)]
     accounts.receive(station.inbox, bot, app.platform, app.again)
     station.answer()

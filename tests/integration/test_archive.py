@@ -13,7 +13,7 @@ from shared.clock import FixedClock
 from shared.embedded import Database
 from shared.store.answers import receipts
 from shared.store.db.pool import set_companies
-from shared.store.inbox import conversations, messages
+from shared.store.inbox import conversations, message_pages, messages
 from shared.store.lifecycle import archive_runs as store
 from shared.store.lifecycle import deletion
 from shared.store.operations import requests
@@ -168,10 +168,10 @@ def test_who_reads_notices_nothing(work: Work, database: Database, bot: Bot) -> 
             set_companies(conn, [bot.company_id])
             for seq in (0, 1, 199, 200, 201, 349, 540, 549, 550, 551, 600, 649, 650):
                 found += [
-                    messages.page(conn, bot.company_id, conversation, after_seq=seq, limit=limit)
+                    message_pages.page(conn, bot.company_id, conversation, after_seq=seq, limit=limit)
                     for limit in (1, 7, 100, 1000)
                 ]
-                found.append(messages.of_chat(conn, bot.company_id, bot.channel_id, "5", after_seq=seq))
+                found.append(message_pages.of_chat(conn, bot.company_id, bot.channel_id, "5", after_seq=seq))
             found.append(messages.id_of_key(conn, bot.company_id, bot.channel_id, "5:1"))
             found.append(messages.id_of_key(conn, bot.company_id, bot.channel_id, "5:2"))
             found.append(receipts.of_conversation(conn, bot.company_id, conversation))
@@ -222,7 +222,7 @@ def test_another_company_reads_nothing_of_it(work: Work, database: Database, bot
 
     with psycopg.connect(database.url, autocommit=True) as conn, conn.transaction():
         set_companies(conn, [foreign.company_id])
-        assert messages.page(conn, bot.company_id, conversation, limit=10) == []
+        assert message_pages.page(conn, bot.company_id, conversation, limit=10) == []
         assert messages.id_of_key(conn, bot.company_id, bot.channel_id, "5:1") is None
 
 
@@ -344,8 +344,8 @@ def test_a_conversation_whose_beginning_was_deleted_is_read_from_what_is_left(wo
     assert jobs.run(archive.deleting(older_than_days=60), work, slot=None, by="hand") is not None
 
     with work.conn.transaction():
-        assert [m.seq for m in messages.page(work.conn, bot.company_id, conversation, limit=3)] == [201, 202, 203]
-        assert len(messages.page(work.conn, bot.company_id, conversation, limit=500)) == 100
+        assert [m.seq for m in message_pages.page(work.conn, bot.company_id, conversation, limit=3)] == [201, 202, 203]
+        assert len(message_pages.page(work.conn, bot.company_id, conversation, limit=500)) == 100
 
 
 def test_the_archive_by_hand(run: Run, database: Database) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from shared.store.inbox import company_totals, conversation_list, messages
+from shared.store.inbox import company_totals, conversation_list, message_pages
 from shared.store.lifecycle import archive, archive_runs, data_subjects
 from tasks.answers.reply import Result
 from tests.factories import Bot
@@ -47,7 +47,7 @@ def _page(station: Station, bot: Bot) -> list[str | None]:
     with station.r.db.transaction(bot.company_id) as conn:
         [one] = conversation_list.recent(conn, bot.company_id)
         assert one.unread == company_totals.unread_total(conn, bot.company_id)
-        return [message.text for message in messages.page(conn, bot.company_id, one.id)]
+        return [message.text for message in message_pages.page(conn, bot.company_id, one.id)]
 
 
 def _check(station: Station, texts: list[str]) -> None:

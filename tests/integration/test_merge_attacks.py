@@ -15,7 +15,7 @@ import pytest
 
 from shared import faults
 from shared.errors import DatabaseUnavailable
-from shared.store.inbox import merged, messages, moving
+from shared.store.inbox import merged, message_pages, moving
 from shared.store.inbox.conversations import ChatKey
 from shared.store.lifecycle import archive, archive_runs
 from tasks.answers.reply import Result
@@ -149,7 +149,7 @@ def test_a_merge_while_the_archive_takes_its_messages(station: Station, bot: Bot
 
     [(conversation,)] = station.rows("SELECT id FROM conversations")
     with station.r.db.transaction(bot.company_id) as conn:
-        page = messages.page(conn, bot.company_id, conversation, limit=100)
+        page = message_pages.page(conn, bot.company_id, conversation, limit=100)
     assert sorted(one.seq for one in page) == list(range(1, 7))
     assert sorted(str(one.text) for one in page) == sorted(
         [f"old {n}: when do you open?" for n in range(3)] + [f"new {n}?" for n in range(3)]
@@ -174,7 +174,7 @@ def test_the_archive_is_not_written_anew(station: Station, bot: Bot, owner: Conn
     _move(station, bot, "elsewhere", -9)
     [(conversation,)] = station.rows("SELECT id FROM conversations")
     with station.r.db.transaction(bot.company_id) as conn:
-        page = messages.page(conn, bot.company_id, conversation, limit=100)
+        page = message_pages.page(conn, bot.company_id, conversation, limit=100)
     assert sorted(one.seq for one in page) == list(range(1, 8))
 
 
@@ -205,7 +205,7 @@ def test_who_reads_an_old_id_meanwhile_always_finds_it(station: Station, bot: Bo
         for _ in range(30):
             began.set()
             with station.r.db.transaction(bot.company_id) as conn:
-                page = merged.find(conn, bot.company_id, ids[1], lambda now: messages.page(
+                page = merged.find(conn, bot.company_id, ids[1], lambda now: message_pages.page(
                     conn, bot.company_id, now, limit=100) or None)  # fmt: skip
             found.append([one.text for one in page or []])
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from shared.store.inbox import conversations, messages
+from shared.store.inbox import conversations, message_pages
 from shared.store.lifecycle import archive, archive_restore, archive_runs
 from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot
@@ -47,7 +47,7 @@ def _settle(station: Station) -> None:
 def _texts(station: Station, bot: Bot) -> list[str | None]:
     [(conversation,)] = station.rows("SELECT id FROM conversations")
     with station.r.db.transaction(bot.company_id) as conn:
-        page = messages.page(conn, bot.company_id, conversation, limit=500)
+        page = message_pages.page(conn, bot.company_id, conversation, limit=500)
     assert [line.seq for line in page] == list(range(1, len(page) + 1))
     return [line.text for line in page]
 

@@ -18,7 +18,15 @@ from shared.store.answers import quiet_window, receipts, turn_contexts, turns
 from shared.store.db.pool import Conn, set_companies
 from shared.store.delivery import outbound, send_results, statuses
 from shared.store.inbound import balance, ledger
-from shared.store.inbox import changes, contacts, conversation_bulk, conversation_list, conversations, messages
+from shared.store.inbox import (
+    changes,
+    contacts,
+    conversation_bulk,
+    conversation_list,
+    conversations,
+    message_pages,
+    messages,
+)
 from shared.store.inbox.contacts import ContactKey
 from shared.store.inbox.conversations import ChatKey, Head
 from shared.store.operations import overdue
@@ -68,14 +76,14 @@ STATEMENTS: list[tuple[str, Use, set[str], int]] = [
         120,
     ),
     (
-        "messages.page",
-        lambda c: messages.page(c, BIG_COMPANY, ONE_CONVERSATION),
+        "message_pages.page",
+        lambda c: message_pages.page(c, BIG_COMPANY, ONE_CONVERSATION),
         {"messages_company_id_conversation_id_seq_key"},
         10,
     ),
     (
-        "messages.of_chat",
-        lambda c: messages.of_chat(c, BIG_COMPANY, BIG_CHANNEL, "7", after_seq=2),
+        "message_pages.of_chat",
+        lambda c: message_pages.of_chat(c, BIG_COMPANY, BIG_CHANNEL, "7", after_seq=2),
         {"conversations_company_id_channel_id_chat_key", "messages_company_id_conversation_id_seq_key"},
         20,
     ),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.embedded import Database
-from shared.store.inbox import company_totals, conversation_list, conversations, messages
+from shared.store.inbox import company_totals, conversation_list, conversations, message_pages
 from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot
 from tests.integration import accounts
@@ -36,10 +36,10 @@ def _shown(station: Station, bot: Bot) -> list[str | None]:
     return [one.text for one in _page(station, bot)]
 
 
-def _page(station: Station, bot: Bot, after: int = 0, limit: int = 100) -> list[messages.Shown]:
+def _page(station: Station, bot: Bot, after: int = 0, limit: int = 100) -> list[message_pages.Shown]:
     with station.r.db.transaction(bot.company_id) as conn:
         [listed] = conversation_list.recent(conn, bot.company_id)
-        return messages.page(conn, bot.company_id, listed.id, after_seq=after, limit=limit)
+        return message_pages.page(conn, bot.company_id, listed.id, after_seq=after, limit=limit)
 
 
 def _listed(station: Station, bot: Bot) -> conversation_list.Listed:

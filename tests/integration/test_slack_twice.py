@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.store.inbox import changes
+from shared.store.inbox import reactions
 from tests.factories import Bot, Inbox
 from tests.integration import accounts
 from tests.unit import fixtures_slack as slack
@@ -149,7 +149,7 @@ def test_each_emoji_of_a_person_comes_and_goes_by_itself(inbox: Inbox, bot: Bot)
         receive(inbox, bot, {"type": f"reaction_{status}", "user": slack.CUSTOMER, "reaction": name, "event_ts": at,
                              "item": {"type": "message", "channel": slack.DIRECT, "ts": slack.TS}})  # fmt: skip
         with inbox.db.transaction(company) as conn:
-            found = changes.reactions_of(conn, company, [message]).get(message, {})
+            found = reactions.of_messages(conn, company, [message]).get(message, {})
         assert found.get(slack.CUSTOMER) == shown
 
 

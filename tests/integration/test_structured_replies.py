@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.store.inbox import conversation_list, messages
+from shared.store.inbox import conversation_list, message_pages
 from shared.triage import texts
 from tasks.answers.reply import Result
 from tests.factories import Bot
@@ -22,10 +22,10 @@ def number(station: Station) -> Bot:
     return bot
 
 
-def _shown(station: Station, bot: Bot) -> tuple[conversation_list.Listed, list[messages.Shown]]:
+def _shown(station: Station, bot: Bot) -> tuple[conversation_list.Listed, list[message_pages.Shown]]:
     with station.r.db.transaction(bot.company_id) as conn:
         [listed] = conversation_list.recent(conn, bot.company_id)
-        return listed, messages.page(conn, bot.company_id, listed.id)
+        return listed, message_pages.page(conn, bot.company_id, listed.id)
 
 
 def test_a_form_is_stored_shown_and_asked_about(station: Station, number: Bot) -> None:

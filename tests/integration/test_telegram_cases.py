@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.model import Attachment
-from shared.store.inbox import changes, messages
+from shared.store.inbox import message_pages, messages, reactions
 from tests.factories import ENCRYPTION_KEY, Bot
 from tests.integration import accounts
 from tests.integration.station import Station
@@ -46,12 +46,12 @@ def play(station: Station, source: str, *names: str) -> Bot:
     return bot
 
 
-def shown(station: Station, bot: Bot) -> list[messages.Shown]:
+def shown(station: Station, bot: Bot) -> list[message_pages.Shown]:
     """Every message of the company, as the inbox shows it."""
-    found: list[messages.Shown] = []
+    found: list[message_pages.Shown] = []
     with station.r.db.transaction(bot.company_id) as conn:
         for (conversation,) in station.rows("SELECT id FROM conversations ORDER BY id"):
-            found += messages.page(conn, bot.company_id, conversation)
+            found += message_pages.page(conn, bot.company_id, conversation)
     return found
 
 
@@ -254,6 +254,6 @@ def test_each_change_of_a_reaction_counts(station: Station) -> None:
         accounts.receive(station.inbox, bot, "telegram", {"update_id": 42_000 + number, "message_reaction": reaction})
         asked = shown(station, bot)[0]
         with station.r.db.transaction(bot.company_id) as conn:
-            assert changes.reactions_of(conn, bot.company_id, [asked.id]).get(asked.id, {}) == expected
+            assert reactions.of_messages(conn, bot.company_id, [asked.id]).get(asked.id, {}) == expected
     counted = "SELECT count(*) FROM webhook_events WHERE kind = 'reaction' AND outcome = 'effected'"
     assert station.rows(counted) == [(4,)]

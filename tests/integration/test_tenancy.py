@@ -16,7 +16,7 @@ from shared.model import Answer, ModelAttempt
 from shared.store.answers import replies, turns
 from shared.store.db.pool import Conn, set_companies
 from shared.store.delivery import statuses
-from shared.store.inbox import changes, conversations
+from shared.store.inbox import changes, conversations, reactions
 from shared.store.knowledge import embeddings, imports, index_audit
 from shared.store.lifecycle import retention  # fmt: skip
 from tasks.tenants import onboarding
@@ -183,7 +183,7 @@ def _seed(conn: Conn, bot: Bot) -> None:
         conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})".encode(), (company,))
     now = datetime.now(UTC)
     changes.keep_early(conn, {(company, turn.conversation_id, "m9"): changes.Content(deleted_at=now)})
-    changes.react(conn, [changes.Reaction(company, turn.channel_id, "5", "m1", "5", "👍", now)])
+    reactions.put(conn, [reactions.Reaction(company, turn.channel_id, "5", "m1", "5", "👍", now)])
     statuses.keep_early(conn, [statuses.Early(company, turn.channel_id, "p1", "read", None, now)])
     conn.commit()
 

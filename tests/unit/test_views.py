@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from shared.knowledge.relevance import WORDS_ONLY, Asked, Judgement, judge
+from shared.knowledge.relevance import E5, WORDS_ONLY, Asked, Judgement, judge
 from shared.knowledge.views import SURE, View, may_hang, with_before
 from shared.knowledge.words import weighed
 from shared.store.knowledge.passages import Hit, Hits, Word
@@ -15,12 +15,12 @@ NOBODY = math.log(1 + (100 + 0.5) / 0.5)
 """What a word tells that none of a hundred chunks has."""
 
 
-def view(text: str, scores: dict[int, float], *, unknown: str = "") -> View:
+def view(text: str, scores: dict[int, float], *, unknown: str = "", cosine: float | None = None) -> View:
     """Return what a search found: chunks with all words of the question. unknown: a word that no text has."""
     words = text.split()
     heard = {("english", word): Word(NOBODY if word == unknown else 2.0, 50.0) for word in words}
     there = {word: "1" for word in words if word != unknown}
-    found = [Hit(one, 1, one, "Guide", False, "english", 50, there, None) for one in scores]
+    found = [Hit(one, 1, one, "Guide", False, "english", 50, there, cosine) for one in scores]
     hits = Hits(heard, {"english": words}, {"english": 100}, found)
     return View(text, hits, {one.chunk_id: one for one in weighed(hits)}, scores)
 
@@ -44,6 +44,16 @@ def test_only_what_it_found_is_judged_and_for_its_own_text() -> None:
     assert judged == judge(seen.hits, [seen.candidates[2]], Asked("refund boots"))
     assert set(judged) == {2}
     assert judged[2].evidence["base"] == (1.0, WORDS_ONLY.own.base)
+
+
+def test_a_passage_is_judged_by_the_model_s_scale_and_the_company_s_baseline() -> None:
+    seen = view("refund boots", {1: 0.5}, cosine=0.85)
+
+    judged = seen.judge([1], "multilingual-e5-small", 0.7)
+
+    assert judged == judge(seen.hits, [seen.candidates[1]], Asked("refund boots", "multilingual-e5-small", 0.7))
+    assert judged[1].evidence["base"] == (1.0, E5.own.base)
+    assert judged[1].probability != seen.judge([1], "multilingual-e5-small", 0.8)[1].probability
 
 
 def test_a_question_that_something_answers_hangs_on_nothing() -> None:

@@ -13,7 +13,7 @@ from shared.live.publisher import Publisher
 from shared.live.topics import Moved
 from shared.store.answers import receipts
 from shared.store.db.redis import connect
-from shared.store.inbox import conversation_list, media, messages
+from shared.store.inbox import conversation_list, media, message_pages
 from shared.store.inbox import conversations as store
 from tasks.inbox import takeover
 from workers.commands.naming import CompanyItem, company_of, company_option, located_now, place_argument
@@ -64,7 +64,7 @@ def show(place: CompanyItem, content: bool, as_json: bool) -> None:
         company_id, conversation_id = located_now(conn, place)
         found = _one(conn, company_id, conversation_id)
         after_seq = max(0, found.message_count - SHOWN_MESSAGES)
-        lines = messages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=SHOWN_MESSAGES)
+        lines = message_pages.page(conn, company_id, conversation_id, after_seq=after_seq, limit=SHOWN_MESSAGES)
         answers = receipts.of_conversation(conn, company_id, conversation_id)
         fetched = media.of_messages(conn, company_id, [line.id for line in lines if line.attachments])
     head = asdict(found)

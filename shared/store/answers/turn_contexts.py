@@ -14,7 +14,7 @@ from shared.model import Attachment, ChatLine
 from shared.store.answers.turns import Claim, Turn
 from shared.store.assistants.assistants import Assistant
 from shared.store.db.pool import Conn, columns
-from shared.store.inbox import messages
+from shared.store.inbox import platform_order
 from shared.store.knowledge.filters import Filter
 from shared.store.tenants.companies import Company
 
@@ -236,7 +236,7 @@ def _add_lines(conn: Conn, loaded: Sequence[Loaded], history_lines: int, lines_m
         read[place].append(_Read(seq, role, sent_at, sequence, line))
     for place, lines in read.items():
         lines.sort(key=lambda one: one.seq)
-        loaded[place - 1].lines.extend((one.seq, one.line) for one in messages.in_platform_order(lines))
+        loaded[place - 1].lines.extend((one.seq, one.line) for one in platform_order.in_platform_order(lines))
     _add_answered(conn, loaded)
 
 
