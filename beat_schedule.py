@@ -146,6 +146,12 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(days=6),
         jitter=timedelta(minutes=30),
     ),
+    "models.check_budgets": Entry(
+        crontab(minute=25),
+        why="what nobody settled counts from the beginning, so an hour until it is charged harms nobody",
+        expires=timedelta(minutes=55),
+        jitter=timedelta(minutes=5),
+    ),
     "inbox.reconcile_totals": Entry(
         crontab(minute=30, hour=3),
         why="behind retention, before anybody looks at the morning's numbers",

@@ -25,11 +25,12 @@ from shared.knowledge.remembered import RememberingEmbedder, Results
 from shared.knowledge.reranked import Reranker as Scorer
 from shared.knowledge.search import questions_of
 from shared.live.publisher import Publisher
-from shared.llm import rerank
+from shared.llm import known_prices, rerank
 from shared.llm import router as llm_router
 from shared.llm import routes as llm_routes
 from shared.llm.api import is_neutral
 from shared.llm.call import ModelCall
+from shared.llm.known_prices import KnownPrices
 from shared.llm.routes import Routes
 from shared.model import Passage
 from shared.resilience import transport
@@ -80,6 +81,7 @@ class Resources:
     own_breakers: SharedBreakers
     outside: Outside
     routes: Routes
+    prices: KnownPrices
     router: llm_router.Router | None
     embedder: Embedder
     other_embedders: list[Embedder]
@@ -225,10 +227,13 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
     )
     breakers, own_breakers = (_model_breakers(settings, clock, kind) for kind in (None, "company_model"))
     vault = Vault(settings.system.fernet_keys) if settings.system.fernet_keys else None
+    prices = KnownPrices(
+        db, TwoLevel(cache, clock, ttl_s=known_prices.TTL_S, entries=known_prices.ENTRIES), invalidations
+    )
     routes = Routes(
         settings, db, TwoLevel(cache, clock, ttl_s=llm_routes.TTL_S, entries=llm_routes.ENTRIES),
         lambda: vault or Vault(()), loop, http=llm_http, guarded=egress_models.client("model"), breakers=breakers,
-        own_breakers=own_breakers, invalidations=invalidations, clock=clock,
+        own_breakers=own_breakers, invalidations=invalidations, priced=prices, clock=clock,
     )  # fmt: skip
     return Resources(
         settings=settings,
@@ -250,6 +255,7 @@ def open_resources(settings: Settings, *, name: str, clock: Clock | None = None)
         breakers=breakers,
         own_breakers=own_breakers,
         routes=routes,
+        prices=prices,
         outside=Outside(
             connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
             clock,

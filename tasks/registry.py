@@ -6,7 +6,7 @@ from tasks.answers import returns
 from tasks.inbox import media_sweep, unread
 from tasks.knowledge import identifiers, popular, refresh, vector_indexes
 from tasks.lifecycle import archive, backup, retention
-from tasks.models import price_sync
+from tasks.models import budget_check, price_sync
 from tasks.operations import alerts, indexes, partitions
 from tasks.operations.jobs import Job
 
@@ -18,6 +18,7 @@ JOBS: dict[str, Job] = {
         retention.DROP_LOGS,
         returns.RETURN,
         unread.RECONCILE,
+        budget_check.CHECK,
         archive.MOVE_MESSAGES,
         archive.DELETE_OLD,
         alerts.KEEP_SIZES,

@@ -103,6 +103,75 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- ------------------------------------------------------------------ settling and charging
+-- Write what a reservation is charged to the ledger and to the sums, in the order of add_model_calls: a contact's day
+-- first, the company's last. sign -1: take it back.
+CREATE OR REPLACE FUNCTION book_reservation(one budget_reservations, sign int) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    micros bigint := sign * one.micros;
+BEGIN
+    INSERT INTO llm_calls (company_id, epoch, attempt, day, contact_id, purpose, provider, model, step, outcome,
+                           duration_ms, tokens_in, tokens_out, cost_micros)
+    VALUES (one.company_id, 0, 1, one.day, nullif(one.contact_id, 0), one.purpose, 'unknown', 'unknown', 'full',
+            CASE WHEN sign > 0 THEN 'unsettled' ELSE 'settled_late' END, 0, 0, 0, micros);
+    IF one.contact_id > 0 THEN
+        INSERT INTO contact_days AS d (company_id, contact_id, day, cost_micros)
+        VALUES (one.company_id, one.contact_id, one.day, micros)
+        ON CONFLICT (company_id, contact_id, day) DO UPDATE SET cost_micros = d.cost_micros + excluded.cost_micros;
+    END IF;
+    INSERT INTO usage_models AS u (company_id, day, purpose, provider, model, calls, failed, cost_micros)
+    VALUES (one.company_id, one.day, one.purpose, 'unknown', 'unknown', sign, sign, micros)
+    ON CONFLICT (company_id, day, purpose, provider, model) DO UPDATE
+    SET calls = u.calls + excluded.calls, failed = u.failed + excluded.failed,
+        cost_micros = u.cost_micros + excluded.cost_micros;
+    INSERT INTO usage_daily AS u (company_id, day, cost_micros)
+    VALUES (one.company_id, one.day, micros)
+    ON CONFLICT (company_id, day) DO UPDATE SET cost_micros = u.cost_micros + excluded.cost_micros;
+END $$;
+
+-- Settle a reservation in the transaction that writes its calls to the ledger; returns the contact that they are charged
+-- to, null: none. The reservation knows it better than who made it: contacts become one, or are erased, meanwhile. One
+-- that was charged already, because whoever settles it was slower than it may be, is charged no more.
+CREATE OR REPLACE FUNCTION settle_reservation(of_company bigint, of_reservation bigint, of_contact bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    settled budget_reservations;
+BEGIN
+    IF of_reservation IS NOT NULL THEN
+        DELETE FROM budget_reservations r WHERE r.company_id = of_company AND r.id = of_reservation
+        RETURNING r.* INTO settled;
+        IF FOUND THEN
+            of_contact := nullif(settled.contact_id, 0);
+            IF settled.charged_at IS NOT NULL THEN
+                PERFORM book_reservation(settled, -1);
+            END IF;
+        END IF;
+    END IF;
+    RETURN (SELECT c.id FROM contacts c WHERE c.company_id = of_company AND c.id = of_contact);
+END $$;
+
+-- Charge one reservation of a company that has expired; false: there is none. One a transaction, so that none holds the
+-- company's day while it waits for a contact's.
+CREATE OR REPLACE FUNCTION charge_expired_reservation(of_company bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    expired budget_reservations;
+BEGIN
+    SELECT r.* INTO expired FROM budget_reservations r
+    WHERE r.company_id = of_company AND r.charged_at IS NULL AND r.expires_at <= clock_timestamp()
+    ORDER BY r.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE budget_reservations r SET charged_at = clock_timestamp()
+    WHERE r.company_id = of_company AND r.id = expired.id;
+    PERFORM book_reservation(expired, 1);
+    RETURN true;
+END $$;
+
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION budget_days_of, budget_state, reserve_budget FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION budget_days_of, budget_state, reserve_budget TO switchboard_app;
+REVOKE ALL ON FUNCTION budget_days_of, budget_state, reserve_budget, book_reservation, settle_reservation,
+    charge_expired_reservation FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION budget_days_of, budget_state, reserve_budget, book_reservation, settle_reservation
+    TO switchboard_app;

@@ -89,8 +89,9 @@ BEGIN
                   llm_calls.cached_in, llm_calls.tokens_out, llm_calls.reasoning_out, llm_calls.cost_micros
     ),
     made AS (  -- what was sent to a provider
-        SELECT * FROM added WHERE outcome NOT IN ('breaker_open', 'saturated', 'price_unknown', 'disabled', 'not_listed',
-                                                  'key_unreadable')
+        SELECT * FROM added WHERE outcome NOT IN (
+            'breaker_open', 'saturated', 'price_unknown', 'budget_contact', 'budget_company', 'disabled', 'not_listed',
+            'key_unreadable')
     ),
     contact AS (
         INSERT INTO contact_days AS d (company_id, contact_id, day, cost_micros)

@@ -97,6 +97,11 @@ class Provider:
         """How it wants to be asked where that differs from the usual; for people."""
         return self._parameters.learnt
 
+    @property
+    def max_tokens(self) -> int:
+        """Of an answer, where a call says nothing else."""
+        return self._max_tokens
+
     async def complete(
         self,
         messages: Sequence[dict[str, Any]],

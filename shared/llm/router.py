@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -18,6 +19,7 @@ from shared.errors import ModelUnavailable, Permanent
 from shared.llm import deadlines, metrics
 from shared.llm.api import ABOUT_THE_CALL, CallFailed, is_neutral
 from shared.llm.deadlines import USUAL, Deadlines
+from shared.llm.money import is_paid
 from shared.llm.provider import Meter, Provider
 from shared.llm.wishes import USUAL as NO_WISHES
 from shared.llm.wishes import ToolPiece, Wishes
@@ -107,6 +109,16 @@ class Router:
     @property
     def has_cheaper(self) -> bool:
         return any(step.step == "cheaper" and step.barred is None for step in self.steps)
+
+    def barring(self, words: Mapping[int, str]) -> Router:
+        """The same without these steps: the number of each and the word for why it is not asked."""
+        if not words:
+            return self
+        barred = copy(self)
+        barred.steps = tuple(
+            replace(step, barred=words[number]) if number in words else step for number, step in enumerate(self.steps)
+        )
+        return barred
 
     async def complete(
         self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None, *,
@@ -268,15 +280,19 @@ def from_settings(
     settings: Settings, http: httpx.AsyncClient, breakers: Breakers | SharedBreakers | None = None
 ) -> Router | None:
     """Make the router of this process; None if no model is configured, so that passages are quoted instead."""
-    providers = [
-        Provider(
-            http,
-            name=configured.label,
-            base_url=configured.base_url,
-            api_key=configured.api_key.get_secret_value(),
-            model=configured.model,
-            max_tokens=settings.llm.max_tokens,
+    steps = [
+        Step(
+            Provider(
+                http,
+                name=configured.label,
+                base_url=configured.base_url,
+                api_key=configured.api_key.get_secret_value(),
+                model=configured.model,
+                max_tokens=settings.llm.max_tokens,
+            ),
+            "cheaper" if number else "full",
+            paid=is_paid(configured.base_url),
         )
-        for configured in settings.llm.providers
+        for number, configured in enumerate(settings.llm.providers)
     ]
-    return Router(providers, breakers, deadlines=deadlines.of(settings, "answer")) if providers else None
+    return Router(steps, breakers, deadlines=deadlines.of(settings, "answer")) if steps else None

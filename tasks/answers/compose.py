@@ -19,6 +19,7 @@ from tasks.answers.generate import generate
 from tasks.answers.leases import Lease
 from tasks.answers.resources import AnswerResources
 from tasks.answers.turn_context import Case
+from tasks.models import spending
 
 ATTEMPTS_MAX = 5
 """After so many failed attempts a person is asked: a customer waits, and the fault is ours."""
@@ -45,7 +46,8 @@ def compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
         tried = fallback.without_models("overload", "handover")
         return Answer(wording.text(case, "overload"), "handover", "overload", fallback_steps=tried)
     relevant = [p for p in case.passages if p.relevance >= r.settings.answers.relevance_threshold]
-    router = r.router_for(ModelCall(case.turn.company_id, case.contact_id, "answer", case.turn.id))
+    call = ModelCall(case.turn.company_id, case.contact_id, "answer", case.turn.id)
+    router = r.router_for(call)
     if not relevant:
         if manners.says_little(case):
             return manners.unclear(case)
@@ -57,7 +59,7 @@ def compose(r: AnswerResources, lease: Lease, case: Case) -> Answer:
         reason = "no_model" if router is None else "budget" if case.over_budget else "overload"
         return manners.unclear(case) if manners.says_little(case) else _quote(case, relevant, reason, r.clock.now())
     passed_over = _passed_over(case) if router.has_cheaper else None
-    return _by_model(r, router, lease, case, relevant, passed_over=passed_over)
+    return _by_model(r, call, router, lease, case, relevant, passed_over=passed_over)
 
 
 def _without_passages(case: Case, now: datetime, attempts: tuple[ModelAttempt, ...]) -> Answer:
@@ -68,16 +70,16 @@ def _without_passages(case: Case, now: datetime, attempts: tuple[ModelAttempt, .
 
 
 def _by_model(
-    r: AnswerResources, router: Router, lease: Lease, case: Case, relevant: Sequence[Passage], *,
+    r: AnswerResources, call: ModelCall, router: Router, lease: Lease, case: Case, relevant: Sequence[Passage], *,
     passed_over: str | None,
 ) -> Answer:  # fmt: skip
     """What the model wrote, or what stands in for it."""
     started = perf_counter()
     try:
-        completion = generate(r, router, lease, case, relevant, cheaper=passed_over is not None)
+        completion = generate(r, call, router, lease, case, relevant, cheaper=passed_over is not None)
     except (ModelUnavailable, Permanent, TimeoutError) as e:
         reason = "model_unavailable" if not isinstance(e, Permanent) else e.reason
-        attempts = tuple(getattr(e, "attempts", ()))
+        attempts = tuple(lease.attempts)
         if manners.says_little(case):
             tried = fallback.by_models(attempts, "notice", reason, passed_over=passed_over)
             answer = replace(manners.unclear(case), attempts=attempts, fallback_steps=tried)
@@ -86,7 +88,7 @@ def _by_model(
         else:
             answer = _quote(case, relevant, reason, r.clock.now(), attempts, passed_over)
         return replace(answer, ms={"model": _ms(started)})
-    answer = _taken(r, case, completion, relevant, passed_over)
+    answer = _taken(r, case, completion, relevant, passed_over or _over_budget(completion.attempts))
     tried = fallback.by_models(completion.attempts, answer.step, answer.step_reason, passed_over=passed_over)
     return replace(
         answer,
@@ -128,6 +130,11 @@ def _courteous(case: Case, text: str) -> bool:
     """Whether a model's answer without a source is a courtesy in return for one."""
     asked = case.triage
     return asked is not None and asked.polite and not asked.asks and claims_nothing(text)
+
+
+def _over_budget(attempts: Sequence[ModelAttempt]) -> str | None:
+    """Which budget had no room for a dearer model than the one that answered."""
+    return next((one.outcome for one in attempts if one.outcome in spending.OVER_BUDGET), None)
 
 
 def _passed_over(case: Case) -> str | None:

@@ -12,9 +12,11 @@ import structlog
 from shared.clock import Clock
 from shared.errors import Cancelled, DatabaseUnavailable
 from shared.live.topics import Moved
+from shared.model import ModelAttempt
 from shared.store.answers import turns
 from shared.store.answers.turns import Claim
 from shared.store.db.pool import Database, describe
+from shared.store.models.budgets import Reservation
 from tasks.answers import metrics
 
 log = structlog.get_logger(__name__)
@@ -25,12 +27,16 @@ a hint makes it look earlier."""
 
 
 class Lease:
-    """One held turn. `lost` is set when the work must end; `on_lost` cancels what is under way."""
+    """One held turn. `lost` is set when the work must end; `on_lost` cancels what is under way. reservation: what is
+    reserved for its models and not settled yet; attempts: calls of models that no answer tells of yet. Both are for the
+    thread that works on the turn."""
 
     def __init__(self, claim: Claim, now_s: float) -> None:
         self.claim = claim
         self.renewed_at_s = now_s
         self.lost = threading.Event()
+        self.reservation: Reservation | None = None
+        self.attempts: list[ModelAttempt] = []
         self._cancel: Callable[[], None] | None = None
 
     def guard(self, cancel: Callable[[], None] | None) -> None:

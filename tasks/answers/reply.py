@@ -42,6 +42,7 @@ from tasks.answers.resources import AnswerResources
 from tasks.answers.turn_context import Case
 from tasks.dispatch import ClaimCapacity, Claimed
 from tasks.inbox.metrics import BOT_LEFT, BOT_RETURNED
+from tasks.models import spending
 
 log = structlog.get_logger(__name__)
 
@@ -127,8 +128,10 @@ def answer(r: AnswerResources, leases: Leases, taken: Taken) -> Result:
     ids = bound_contextvars(turn_id=claim.turn_id, company_id=claim.company_id, request_id=None)
     try:
         with ids, _told(claim), r.load_shedding.pace.piece(), made_calls.collected() as beside:
-            result = _answer(r, taken, beside)
-            _charge_left(r, taken, made_calls.taken(beside))
+            try:
+                result = _answer(r, taken, beside)
+            finally:
+                _charge_left(r, taken, made_calls.taken(beside))
             return result
     finally:
         leases.drop(taken.lease)
@@ -174,7 +177,7 @@ def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Res
             answer.ms.update(case.ms)
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
-            if not _store(r, claim, case, answer):
+            if not _store(r, lease, case, answer):
                 metrics.TURNS.inc("cancelled", "")
                 work.ended("cancelled", "taken_over")
                 log.info("turn_cancelled", reason="taken_over")
@@ -282,48 +285,70 @@ def _retrieve(r: AnswerResources, claim: Claim, case: Case) -> Case:
     return replace(case, passages=passages, embedding_model=understood.embedding_model, unlisted=unlisted)
 
 
-def _store(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
+def _store(r: AnswerResources, lease: Lease, case: Case, answer: Answer) -> bool:
     """Make the reply; an answer that does not become one is charged all the same. Where the database was lost, nobody
-    knows whether it was."""
+    knows whether it was, and what is reserved is charged if it was not."""
     calls = (*answer.attempts, *answer.beside)
     try:
-        stored = _make_reply(r, claim, case, answer)
+        stored = _make_reply(r, lease, case, answer)
     except DatabaseUnavailable:
         UNRECORDED.inc(by=len(calls))
+        _settled(r, lease)
         raise
     except Exception:
-        _charge(r, claim, case.contact_id, calls)
+        _charge(r, lease, case.contact_id, calls)
         raise
-    if not stored:
-        _charge(r, claim, case.contact_id, calls)
+    if stored:
+        _settled(r, lease)
+    else:
+        _charge(r, lease, case.contact_id, calls)
     return stored
 
 
-def _charge(r: AnswerResources, claim: Claim, contact_id: int | None, calls: Sequence[ModelAttempt]) -> None:
-    if not calls:
+def _charge(r: AnswerResources, lease: Lease, contact_id: int | None, calls: Sequence[ModelAttempt]) -> None:
+    """Write calls to the ledger, and settle what was reserved for the turn."""
+    if not calls and lease.reservation is None:
         return
+    claim = lease.claim
     with r.db.transaction(claim.company_id) as conn:
         cost_micros = usage.add(
-            conn, claim.company_id, calls, contact_id=contact_id, turn_id=claim.turn_id, epoch=claim.epoch
-        )
+            conn, claim.company_id, calls, contact_id=contact_id, turn_id=claim.turn_id, epoch=claim.epoch,
+            reservation_id=_reserved(lease),
+        )  # fmt: skip
+    _settled(r, lease)
     _count_cost(cost_micros)
+
+
+def _reserved(lease: Lease) -> int | None:
+    return None if lease.reservation is None else lease.reservation.id
+
+
+def _settled(r: AnswerResources, lease: Lease) -> None:
+    """The turn's calls are in the ledger and what was reserved is settled, or will be charged when it expires."""
+    lease.attempts.clear()
+    if lease.reservation is not None:
+        spending.ended(r, lease.reservation)
+        lease.reservation = None
 
 
 def _charge_left(r: AnswerResources, taken: Taken, calls: Sequence[ModelAttempt]) -> None:
     """Charge what was called for on the way to an answer that did not come to be."""
-    contact_id = None if taken.case is None else taken.case.contact_id
+    lease, contact_id = taken.lease, None if taken.case is None else taken.case.contact_id
+    calls = (*lease.attempts, *calls)
     try:
-        _charge(r, taken.lease.claim, contact_id, calls)
-    except DatabaseUnavailable:
+        _charge(r, lease, contact_id, calls)
+    except Exception as e:  # noqa: BLE001  the turn has its end, and what is reserved is charged when it expires
         UNRECORDED.inc(by=len(calls))
+        log.warning("model_calls_not_recorded", calls=len(calls), error=describe(e))
+        _settled(r, lease)
 
 
-def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) -> bool:
+def _make_reply(r: AnswerResources, lease: Lease, case: Case, answer: Answer) -> bool:
     """Make the answer a reply: message, parts to deliver, receipt, heads; all or nothing, fenced by the epoch.
 
     False: a person has the conversation. Raises Cancelled when the turn is not ours any more.
     """
-    turn = case.turn
+    claim, turn = lease.claim, case.turn
     parts = r.platforms[turn.platform].split(answer.text)
     with r.db.transaction(claim.company_id) as conn:
         # the conversation first, like everybody who changes its turns
@@ -340,11 +365,12 @@ def _make_reply(r: AnswerResources, claim: Claim, case: Case, answer: Answer) ->
                 replies.silence(conn, claim, conversation.id, attention=attention, for_s=_silent_s(answer))
             usage.add(
                 conn, claim.company_id, (*answer.attempts, *answer.beside), contact_id=case.contact_id,
-                turn_id=claim.turn_id, epoch=claim.epoch,
+                turn_id=claim.turn_id, epoch=claim.epoch, reservation_id=_reserved(lease),
             )  # fmt: skip
             return True
         made = replies.make(
-            conn, claim, conversation, _state(answer), answer, parts, contact_id=case.contact_id
+            conn, claim, conversation, _state(answer), answer, parts, contact_id=case.contact_id,
+            reservation_id=_reserved(lease),
         )  # fmt: skip
         if made is None:
             raise Cancelled

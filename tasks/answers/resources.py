@@ -27,6 +27,7 @@ from shared.store.db.pool import Database
 from shared.store.db.vault import Vault
 from shared.store.knowledge.embedding_models import EmbeddingModel
 from shared.store.tenants.limit_table import LimitTable
+from tasks.models.spending import Priced
 
 
 class AnswerResources(Protocol):
@@ -71,6 +72,9 @@ class AnswerResources(Protocol):
     def load_shedding(self) -> LoadShedding: ...
 
     def reranker_for(self, company_id: int) -> Reranker | None: ...
+
+    @property
+    def prices(self) -> Priced: ...
 
     @property
     def rng(self) -> random.Random: ...

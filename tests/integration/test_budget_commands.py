@@ -51,6 +51,18 @@ def test_a_company_s_budget_and_that_of_each_of_its_contacts(run: Run, contact: 
     assert [one["scope"] for one in shown["limits"]] == ["company", "contacts"]
 
 
+def test_sums_that_are_not_the_ledger_s_are_told_and_repaired(run: Run, station: Station, contact: str) -> None:
+    station.execute(
+        "INSERT INTO llm_calls (company_id, epoch, attempt, day, provider, model, step, outcome, duration_ms,"
+        " tokens_in, tokens_out, cost_micros) VALUES (1, 0, 1, current_date, 'a', 'm', 'full', 'ok', 1, 1, 1, 7)"
+    )
+    found = run("budget", "check")
+    assert (found.code, found.lines[-1]) == (1, "2 sums are not the ledger's")
+    assert run("budget", "check", "--repair").code == 0
+    assert run("budget", "check").out == "all sums agree\n"
+    assert "0.000007 spent" in run("budget", "show", "--company", "shoe-shop").out
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -362,6 +362,24 @@ def test_each_model_answers_a_real_call(run: Run, monkeypatch: pytest.MonkeyPatc
     assert "another-key" not in refused.out + away.out
 
 
+def test_a_paid_model_without_a_price_is_a_fail_with_what_sets_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch, station: Station
+) -> None:
+    monkeypatch.setenv("LLM_BASE_URL", "https://models.invalid/v1")
+    monkeypatch.setenv("LLM_MODEL", "large")
+    local = {"base_url": "http://127.0.0.1:1/v1", "model": "ours"}
+    monkeypatch.setenv("LLM_FALLBACKS", json.dumps([local]))
+
+    ended = run("doctor", "--json")
+
+    [told] = _found(ended, "prices")
+    assert told == (
+        "FAIL", "large of models.invalid has no price: no budget can bound it, so it is not asked",
+    )  # fmt: skip
+    run("price", "set", "large", "1", "2")
+    assert _found(run("doctor", "--json"), "prices") == [("ok", "large of models.invalid has a price")]
+
+
 def test_a_check_that_breaks_ends_no_other(station: Station) -> None:
     def breaks(visit: DoctorContext) -> Iterator[Any]:
         visit.database("owner").execute("SELECT 1/0")

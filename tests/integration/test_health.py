@@ -153,7 +153,7 @@ def test_late_documents_an_overload_and_a_used_up_budget_are_told_as_the_gateway
     with psycopg.connect(database.url, autocommit=True) as app:
         found = health.examine(CheckContext(work.settings, work.clock.now(), app, None, None, None))
 
-    assert found["budgets"].data == {"bound": 2, "near": 1, "beyond": 1}
+    assert found["budgets"].data == {"bound": 2, "near": 1, "beyond": 1, "drifted": 0}
     assert found["overload"].data == {
         "clear_s": 90.0,
         "per_s": 2.0,

@@ -39,8 +39,15 @@ def owner(database: Database) -> Iterator[Conn]:
 
 
 @pytest.fixture
-def bot(database: Database) -> Bot:
-    return make_bot(database.admin_url, "Shoe shop")
+def bot(database: Database, owner: Conn) -> Bot:
+    """With customers from 1 to 7."""
+    bot = make_bot(database.admin_url, "Shoe shop")
+    owner.execute(
+        "INSERT INTO contacts (company_id, id, channel_id, external_id) OVERRIDING SYSTEM VALUE"
+        " SELECT %s, n, %s, 'customer ' || n FROM generate_series(1, 7) n",
+        (bot.company_id, bot.channel_id),
+    )
+    return bot
 
 
 def _price(conn: Conn, model: str, in_micros: int, out_micros: int) -> None:

@@ -98,7 +98,7 @@ OTHERWISE = {
         "embedding-models list", "embedding-models progress", "conversations list", "conversations show", "doctor",
         "request", "balance", "job list", "job history", "retention show", "limit list", "limit abuse",
         "archive preview",
-        "budget show",
+        "budget show", "budget check",
         "archive stats", "archive receipts", "backup list", "contact find", "contact export",
         "outbound unknown-outcomes list", "turns list", "receipt", "price list", "usage", "usage reprice",
         "dead-letters list", "dead-letters show", "parse", "openapi",

@@ -15,8 +15,11 @@ from shared.store.answers import usage
 from shared.store.lifecycle import data_subjects
 from shared.store.models import budgets as store
 from shared.store.models.budgets import Budget, Limit
+from shared.store.tenants import companies
+from tasks.models import budget_check as flow
 from workers.commands.amounts import Amount, micros_of, money
-from workers.commands.naming import CompanyItem, PlaceType, company_of, company_option, located
+from workers.commands.jobs import work_of
+from workers.commands.naming import ID_MAX, CompanyItem, PlaceType, company_of, company_option, located
 from workers.commands.printing import as_json_option, print_json, print_result
 from workers.commands.setup import as_owner
 
@@ -143,6 +146,29 @@ def reset(company: str | None, contact: CompanyItem | None, as_json: bool) -> No
         store.reset(conn, company_id, contact_id)
         found = _state(conn, config, company_id, contact_id)
     print_result(asdict(found), _line(found), as_json=as_json)
+
+
+@budget.command("check")
+@click.option("--repair", is_flag=True, help="Set what differs to what the ledger has.")
+@as_json_option
+def check(repair: bool, as_json: bool) -> None:
+    """Compare what counts against budgets with the ledger of calls, of all companies and 30 days. Exits 1 while
+    something differs: that is an error of ours."""
+    config = settings.load()
+    with as_owner(config) as conn:
+        work = work_of(conn, config)
+        every = companies.ids_after(conn, 0, limit=ID_MAX)
+        found = [one for company_id in every for one in flow.drifted(work, company_id)]
+        if repair:
+            flow.repair(work, found)
+    if as_json:
+        print_json({"drifted": [asdict(one) for one in found], "repaired": repair and bool(found)})
+    else:
+        for one in found:
+            click.echo(flow.line(one))
+        click.echo(f"{len(found)} sums {'were' if repair else 'are'} not the ledger's" if found else "all sums agree")
+    if found and not repair:
+        raise SystemExit(1)
 
 
 @budget.command("tokens")

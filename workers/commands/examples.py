@@ -118,6 +118,7 @@ price set gpt-4o-mini 0.15 0.60
 price unset gpt-4o-mini
 usage --by company --days 30
 usage reprice --days 30 --model gpt-4o-mini=0.10/0.40
+budget check
 budget reset --contact acme/52
 budget set 50 --company acme
 budget show --company acme

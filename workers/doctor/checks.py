@@ -45,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     work.webhooks,
     work.dropped,
     work.knowledge,
+    work.prices,
     work.backups,
 )
 

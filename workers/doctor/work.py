@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 import psycopg
 
 from shared.knowledge import embed, minilm
+from shared.llm.money import is_paid
 from shared.store.db.pool import describe
 from shared.store.inbound import balance as balances
 from shared.store.inbound import drops
 from shared.store.inbound.journal import Reader
 from shared.store.knowledge import embedding_models
 from shared.store.lifecycle import backups as backups_store
+from shared.store.models import prices as prices_store
+from shared.store.models import routes
 from shared.store.operations import state
 from shared.store.tenants import channel_health
 from tasks.lifecycle.backup import BackupFolder
@@ -174,6 +177,22 @@ def _embedder_of_the_active_model(visit: DoctorContext) -> Iterator[Finding]:
             f" {usable[0]} is filled questions are searched by their words only",
             f"{has}, or, once it is filled: ./switchboard embedding-models switch {usable[0]}",
         )  # fmt: skip
+
+
+def prices(visit: DoctorContext) -> Iterator[Finding]:
+    """Check that each model which may cost money has a price: without one no budget can bound it."""
+    conn, config = visit.database("owner"), visit.config
+    asked = [
+        (0, configured.label, configured.model) for configured in config.llm.providers if is_paid(configured.base_url)
+    ]
+    asked += [(step.company_id or 0, step.provider, step.model) for step in routes.every(conn) if step.paid]
+    for company_id, provider, model in dict.fromkeys(asked):
+        if prices_store.price_of(conn, company_id, provider, model) is None:
+            whose = f" in a route of company {company_id}" if company_id else ""
+            found = f"{model} of {provider}{whose} has no price: no budget can bound it, so it is not asked"
+            yield fail("prices", found, f"./switchboard price set {model} IN OUT; 0 0 if it is free")
+        else:
+            yield ok("prices", f"{model} of {provider} has a price")
 
 
 def backups(visit: DoctorContext) -> Iterator[Finding]:

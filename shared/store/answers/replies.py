@@ -125,7 +125,8 @@ MAKE = one_line(
     ),
     cost AS (
         SELECT add_model_calls(
-            %(company)s, ended.id, %(epoch)s, %(contact)s, %(attempts)s::jsonb || %(beside)s::jsonb
+            %(company)s, ended.id, %(epoch)s, settle_reservation(%(company)s, %(reservation)s, %(contact)s),
+            %(attempts)s::jsonb || %(beside)s::jsonb
         ) AS micros
         FROM ended
     ),
@@ -214,13 +215,14 @@ _STATUS_AFTER: Mapping[BotMove, str] = {"hands_over": "handed_over", "pauses": "
 
 def make(
     conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str], *,
-    contact_id: int | None = None,
+    contact_id: int | None = None, reservation_id: int | None = None,
 ) -> Made | None:  # fmt: skip
     """Store an answer and its parts behind the conversation's last message, all in one statement.
 
     conversation: locked by this transaction; where the answer asks for a person, it is marked for people. state: the
     turn's, `answered` or `handed_over`. contact_id: the customer for whom models were called and whose hour the
-    answer counts in. None, and nothing is written, if the lease is gone.
+    answer counts in. reservation_id: what was reserved for the calls in a budget, which this settles. None, and nothing
+    is written, if the lease is gone.
     """
     cursor = conn.cursor(row_factory=class_row(Made))
     cursor.execute(
@@ -242,6 +244,7 @@ def make(
             "preview": answer.text[:PREVIEW_CHARS],
             **_bot_columns(conn, conversation, answer),
             "parts": list(parts),
+            "reservation": reservation_id,
             "beside": usage.as_json(answer.beside),
             **receipts.columns(answer),
         },

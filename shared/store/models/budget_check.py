@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from shared.store.db.pool import Conn
 from shared.store.models.budgets import WINDOW_DAYS
@@ -31,8 +31,8 @@ DRIFTED = """
     /* budget_check.drifted */
     WITH kept AS (
         SELECT greatest(
-            %(today)s::date - %(days)s::int + 1,
-            %(today)s::date - coalesce(
+            (now() AT TIME ZONE 'UTC')::date - %(days)s::int + 1,
+            (now() AT TIME ZONE 'UTC')::date - coalesce(
                 (
                     SELECT o.days
                     FROM retention_overrides o
@@ -83,9 +83,9 @@ DRIFTED = """
 """
 
 
-def drifted(conn: Conn, company_id: int, today: date, *, days: int = WINDOW_DAYS) -> list[Drift]:
-    """Return a company's and its contacts' days, of the last so many, whose sums are not the ledger's."""
-    values = {"company": company_id, "today": today, "days": days}
+def drifted(conn: Conn, company_id: int) -> list[Drift]:
+    """Return a company's and its contacts' days that count and whose sums are not the ledger's."""
+    values = {"company": company_id, "days": WINDOW_DAYS}
     return conn.cursor(row_factory=class_row(Drift)).execute(DRIFTED, values).fetchall()
 
 
@@ -140,13 +140,20 @@ def recount(conn: Conn, drift: Drift) -> None:
         conn.execute(statement, values)
 
 
-KEPT_DAYS = WINDOW_DAYS + 5
-"""For a clock that jumps back."""
+def charge_expired(conn: Conn, company_id: int) -> bool:
+    """Charge one of the company's reservations that nobody has settled in time, as if it had cost what was reserved;
+    False: there is none. In a transaction of its own."""
+    query = "/* budget_check.charge_expired */ SELECT charge_expired_reservation(%s)"
+    return bool(conn.cursor(row_factory=scalar_row).execute(query, (company_id,)).fetchone())
+
+
+KEPT_DAYS = 90
+"""As the ledger is: longer than they count, for a clock that jumps ahead and back."""
 DELETE_OLD = """
     /* budget_check.delete_old */
     DELETE FROM contact_days
     WHERE company_id = %s
-      AND day < %s::date - %s::int
+      AND day < (now() AT TIME ZONE 'UTC')::date - %s::int
 """
 DELETE_CHARGED = """
     /* budget_check.delete_charged */
@@ -156,8 +163,8 @@ DELETE_CHARGED = """
 """
 
 
-def delete_old(conn: Conn, company_id: int, today: date) -> int:
+def delete_old(conn: Conn, company_id: int) -> int:
     """Delete days of contacts that count no more, and charged reservations that nobody settled late; returns how
     many rows."""
-    days = conn.execute(DELETE_OLD, (company_id, today, KEPT_DAYS)).rowcount
+    days = conn.execute(DELETE_OLD, (company_id, KEPT_DAYS)).rowcount
     return days + conn.execute(DELETE_CHARGED, (company_id,)).rowcount

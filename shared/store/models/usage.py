@@ -16,22 +16,27 @@ from shared.store.db.pool import Conn
 
 ADD = """
     /* usage.add */
-    SELECT add_model_calls(%s, %s, %s, %s, %s::jsonb)
+    SELECT add_model_calls(%(company)s, %(turn)s, %(epoch)s,
+        settle_reservation(%(company)s, %(reservation)s, %(contact)s), %(calls)s::jsonb)
 """
 
 
 def add(
     conn: Conn, company_id: int, calls: Sequence[ModelAttempt], *, contact_id: int | None = None,
-    turn_id: int | None = None, epoch: int = 0,
+    turn_id: int | None = None, epoch: int = 0, reservation_id: int | None = None,
 ) -> int | None:  # fmt: skip
     """Record calls of models; returns what they cost in millionths, None if one used tokens that have no price.
 
-    contact_id: the customer for whom they were made. turn_id, epoch: the attempt at a turn that they were part of. Last
+    contact_id: the customer for whom they were made. turn_id, epoch: the attempt at a turn that they were part of.
+    reservation_id: what was reserved for them in a budget, which is settled by this and whose contact is charged. Last
     in a transaction of the company: others wait for its day.
     """
-    if not calls:
+    if not calls and reservation_id is None:
         return 0
-    values = (company_id, turn_id, epoch, contact_id, as_json(calls))
+    values = {
+        "company": company_id, "turn": turn_id, "epoch": epoch, "contact": contact_id, "reservation": reservation_id,
+        "calls": as_json(calls),
+    }  # fmt: skip
     return conn.cursor(row_factory=scalar_row).execute(ADD, values, prepare=True).fetchone()
 
 

@@ -25,6 +25,8 @@ OVERDUE_S = 120.0
 BALANCE_S = 1_800.0
 """It is taken every five minutes."""
 WAKEUPS = 5_000
+BUDGET_CHECK = "models.check_budgets"
+"""The job whose last run tells of sums that are not the ledger's."""
 RUNNING_S = 3_600.0
 BACKGROUND_S = 1_800.0
 """Nobody waits for it to the minute."""
@@ -177,11 +179,18 @@ def overload(visit: CheckContext) -> CheckResult:
 
 
 def budgets(visit: CheckContext) -> CheckResult:
-    """Report companies that have used up their tokens of the day (UTC)."""
+    """Report companies that have used up their tokens of the day (UTC), and sums of money that are not the ledger's."""
     found = usage.budgets_today(need(visit.conn), visit.settings.answers.budget_cheaper_share)
-    used_up = f"{found.beyond} companies have used up their tokens of the day"
-    words = f"{used_up} and get quoted passages: ./switchboard budget tokens"
-    return CheckResult(asdict(found), (Problem("beyond", words),) if found.beyond else ())
+    compared = jobs_store.last_runs(need(visit.conn)).get(BUDGET_CHECK)
+    drifted = 0 if compared is None else compared.rows
+    problems = []
+    if found.beyond:
+        used_up = f"{found.beyond} companies have used up their tokens of the day"
+        problems.append(Problem("beyond", f"{used_up} and get quoted passages: ./switchboard budget tokens"))
+    if drifted:
+        words = f"{drifted} sums that count against budgets are not the ledger's: ./switchboard budget check --repair"
+        problems.append(Problem("drift", words))
+    return CheckResult({**asdict(found), "drifted": drifted}, tuple(problems))
 
 
 def jobs(visit: CheckContext) -> CheckResult:
