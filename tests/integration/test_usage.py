@@ -158,18 +158,27 @@ def test_an_answer_s_cost_stands_on_its_receipt_and_in_the_company_s_day(station
     assert _usage(station) == [(bot.company_id, 2, 40, 10, 12)]
 
 
-def test_a_model_without_a_price_costs_an_unknown_sum_and_an_answer_without_a_model_nothing(
+def test_a_model_that_may_cost_money_is_not_asked_without_a_price_and_nothing_is_charged(
     station: Station, bot: Bot
 ) -> None:
+    """No budget could bound it. The price is heard of once it is set."""
     assert station.r.router is not None
     station.r.router = Router([replace(station.r.router.steps[0], paid=True)])
-    station.receive(bot, QUESTION, "Quantum chromodynamics?")
-    station.answer()
-    station.receive(bot, "Quantum chromodynamics?", chat=6)
+    station.receive(bot, QUESTION)
     station.answer()
 
-    assert station.rows("SELECT cost_micros FROM receipts ORDER BY turn_id") == [(None,), (0,)]
-    assert _usage(station) == [(bot.company_id, 1, 20, 5, 0)]
+    assert (_steps(station), station.model.asked) == ([("passages", "model_unavailable")], [])
+    assert _fallback_steps(station) == [[("full", "price_unknown"), ("passages", None)]]
+    assert station.rows("SELECT cost_micros FROM receipts") == [(0,)]
+    assert _usage(station) == []
+
+    _price(station, "small", 150_000, 600_000)
+    station.r.invalidations.tell("model_prices")
+    station.receive(bot, QUESTION, chat=2)
+    station.answer()
+
+    assert _steps(station)[1] == ("full", "model")
+    assert _usage(station) == [(bot.company_id, 1, 20, 5, 6)]
 
 
 def test_a_model_of_our_own_costs_nothing_without_a_price(station: Station, bot: Bot) -> None:
