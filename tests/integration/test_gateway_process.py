@@ -28,13 +28,16 @@ PLANTED = "words-of-a-customer"
 
 
 @contextmanager
-def _gateway_process(database: Database, redis_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def _gateway_process(
+    database: Database, redis_url: str, folder: Path, **variables: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The process and its address, once it is ready."""
     port = choose_port(None)
     environment = child_environment(
         {
             "DATABASE_URL": database.url, "DATABASE_ADMIN_URL": database.admin_url, "REDIS_URL": redis_url,
             "ENCRYPTION_KEYS": ENCRYPTION_KEY, "GATEWAY_PORT": str(port), "DATA_DIR": str(folder),
+            **variables,
         }
     )  # fmt: skip
     argv = [sys.executable, "-P", "-m", "workers.commands", "worker", "gateway"]
