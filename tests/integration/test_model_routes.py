@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ from shared.store.models.routes import NewStep
 from standin.client import Standin
 from standin.process import StandinProcess
 from tests.factories import ENCRYPTION_KEY, make_bot, settings_for
+from tests.integration import calling_elsewhere
 from tests.integration.routed_elsewhere import elsewhere
 
 KEY = "sk-of-the-company-0123456789"
@@ -181,6 +183,38 @@ def test_a_change_is_seen_by_four_processes(world: World, database: Database) ->
         for one in others:
             one.forgot(changed_topics(world.ours)[-1])
         assert {one.asks() for one in others} == {"mine/own"}
+
+
+def test_twenty_threads_of_four_processes_open_one_breaker_and_one_of_them_tries_again(
+    world: World, database: Database
+) -> None:
+    environment = child_environment({
+        "DATABASE_URL": database.url, "REDIS_URL": world.redis_url, "ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "LOG_LEVEL": "ERROR",
+    })  # fmt: skip
+    world.route(None, "answer", (world.provider("house"), "large"))
+    with calling_elsewhere.elsewhere(4, world.ours, environment) as others:
+
+        def all_call(word: str) -> tuple[int, Counter[str]]:
+            """(how many calls the provider got, what became of each)"""
+            before = len(world.standin.attempts())
+            for one in others:
+                one.begin(word)
+            told = sum((one.told() for one in others), Counter[str]())
+            return len(world.standin.attempts()) - before, told
+
+        world.standin.fault("openai", "status", status=503, count=None)
+        asked, told = all_call("now")
+        assert told["http_5xx"] == asked  # those that were under way when the fifth one failed
+        assert told.total() == 80
+        assert all_call("now") == (0, Counter(breaker_open=80))
+        [key] = world.cache.scan_iter("sb:breaker:*}")
+        world.cache.hset(key, "opened", 1)
+        assert all_call("later") == (1, Counter(http_5xx=1, breaker_open=79))
+        world.cache.hset(key, "opened", 1)
+        world.standin.clear()
+        assert all_call("later")[1]["ok"] >= 1
+        assert all_call("now")[1] == Counter(ok=80)
 
 
 def test_keys_are_sealed_wherever_a_route_is_kept(world: World, capfd: pytest.CaptureFixture[str]) -> None:
