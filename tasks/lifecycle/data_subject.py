@@ -38,6 +38,7 @@ def export(work: Work, contact: Contact) -> dict[str, Any]:
             "attachments": data_subjects.attachments(conn, contact, message_ids),
             "reactions": data_subjects.reactions(conn, contact),
             "costs": data_subjects.costs(conn, contact),
+            "answers_of_an_hour": data_subjects.answer_times(conn, contact),
             "model_calls": data_subjects.model_calls(conn, contact),
         }  # fmt: skip
 

@@ -23,7 +23,7 @@ from tests.services import private_postgres, private_valkey, temporary_folder
 from workers.commands.setup import prepare
 from workers.holders import environment_of
 from workers.local import control_tokens, standin_openings
-from workers.sandbox.system import QUICK, lift_address_limit
+from workers.sandbox.system import QUICK, lift_limits
 from workers.sandbox.system import System as Copy
 from workers.sandbox.waiting import wait_until
 from workers.supervisor import argv_of, flower_answers, secret_environment
@@ -168,7 +168,7 @@ def private_system(
             }
         )
         prepare(config)
-        lift_address_limit(config)
+        lift_limits(config)
         base_url = f"http://127.0.0.1:{config.gateway.port}"
         http = stack.enter_context(httpx.Client(base_url=base_url, timeout=10, trust_env=False))
         system = System(

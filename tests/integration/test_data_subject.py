@@ -138,6 +138,12 @@ def test_what_somebody_s_questions_cost_leads_to_nobody_afterwards(work: Work, b
         "INSERT INTO budget_reservations (company_id, contact_id, micros, purpose, day, expires_at)"
         " VALUES (%s, %s, 5, 'answer', '2031-01-01', now())", at,
     )  # fmt: skip
+    work.conn.execute(
+        "INSERT INTO contact_answers (company_id, contact_id, answered_at)"
+        " VALUES (%s, %s, ARRAY['2031-01-01'::timestamptz])",
+        (ann.company_id, ann.id),
+    )
+    assert "2031-01-01" in str(data_subject.export(work, ann)["answers_of_an_hour"])
     assert data_subject.export(work, ann)["costs"] == [{"day": "2031-01-01", "cost_micros": 7}]
 
     counts = data_subject.erase(work, ann, by="hand")

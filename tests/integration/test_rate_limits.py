@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from shared.cache.invalidation import Invalidations
-from shared.clock import FixedClock
+from shared.clock import FixedClock, SystemClock
 from shared.embedded import Database as Server
+from shared.resilience.refusals import Refusals
 from shared.store.db.pool import Conn, Database
 from shared.store.db.redis import connect
 from shared.store.tenants import limit_table, rate_limits
@@ -167,3 +168,25 @@ def test_limits_are_set_and_reset_by_hand(run: Run, bot: Bot) -> None:
 )
 def test_what_is_no_limit_is_refused_and_said(run: Run, options: list[str], words: list[str]) -> None:
     misused(run("limit", "set", *options), *words)
+
+
+def test_who_was_refused_most_is_shown_by_hand(run: Run, redis_url: str, bot: Bot) -> None:
+    assert run("limit", "abuse").out == "nobody was refused in the last day\n"
+    refusals = Refusals(connect(redis_url), SystemClock())
+    for _ in range(3):
+        refusals.refused("answers", "contact", bot.company_id, "17")
+    refusals.refused("address", "stranger", bot.company_id + 1, "203.0.113.7")
+    refusals.write()
+
+    first, second = run("limit", "abuse").lines
+
+    assert first == f"answers  contact 17 of company {bot.company_id}: 3 in the last day"
+    assert second.startswith("address  address ")
+    assert "203.0.113.7" not in second
+    assert run("limit", "abuse", "--company", "Acme").lines == [first]
+    assert run("limit", "abuse", "--address", "203.0.113.7").lines == [second]
+    assert run("limit", "abuse", "--address", "203.0.113.8").out == "nobody was refused in the last day\n"
+    assert run("limit", "abuse", "--limit", "1", "--json").json["refused"] == [
+        {"purpose": "answers", "asker": "contact", "company_id": bot.company_id, "who": "17", "refused": 3}
+    ]
+    misused(run("limit", "abuse", "--address", "nonsense"), "203.0.113.7")

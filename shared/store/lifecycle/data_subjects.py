@@ -222,6 +222,22 @@ def costs(conn: Conn, contact: Contact) -> list[dict[str, Any]]:
         ).fetchall()
 
 
+def answer_times(conn: Conn, contact: Contact) -> dict[str, Any] | None:
+    """Return when they last had answers, as the limit of an hour counts them, and when they were told of it; None: they
+    never had one."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            """
+            /* data_subjects.answer_times */
+            SELECT jsonb_build_object('answered_at', answered_at, 'told_at', told_at)
+            FROM contact_answers
+            WHERE company_id = %s
+              AND contact_id = %s
+            """,
+            (contact.company_id, contact.id),
+        ).fetchone()
+
+
 MODEL_CALLS = """
     /* data_subjects.model_calls */
     SELECT jsonb_build_object(
