@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shared.store.inbox import conversation_list
 from tasks.answers import returns
 from tasks.answers.reply import Result
 from tasks.inbox import takeover
 from tasks.operations.jobs import Work
-from tests.factories import Bot
+from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 
 PERSON = "I want to talk to a human"
@@ -63,7 +65,15 @@ def set_bot(station: Station, bot: Bot, *, enabled: bool, closed: bool = False) 
 # ------------------------------------------------------------------ beside it
 
 
-def _write(station: Station, bot: Bot) -> int:
+def bot_that_returns(station: Station, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Bot:
+    """A bot that knows something, on a machine whose commands find the broker."""
+    monkeypatch.setenv("REDIS_URL", redis_url)  # a conversation's return wakes up delivery
+    bot = make_bot(station.inbox.server.admin_url)
+    station.learn(bot)
+    return bot
+
+
+def write(station: Station, bot: Bot) -> int:
     with station.r.db.transaction(bot.company_id) as conn:
         written = takeover.write(conn, station.r.platforms, bot.company_id, station.conversation(), "Ada here.")
     assert written is not None

@@ -15,11 +15,11 @@ from shared.hours import DAYS
 from shared.triage import texts
 from tasks.answers.reply import Result
 from tasks.inbox import takeover
-from tests.factories import Bot, make_bot
+from tests.factories import Bot
 from tests.integration.handing_over import (
     PERSON,
-    _write,
     bot_and_status,
+    bot_that_returns,
     hours_pass,
     in_the_list,
     replies,
@@ -27,16 +27,14 @@ from tests.integration.handing_over import (
     say,
     set_bot,
     set_policy,
+    write,
 )
 from tests.integration.station import Station
 
 
 @pytest.fixture
 def bot(station: Station, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Bot:
-    monkeypatch.setenv("REDIS_URL", redis_url)  # a conversation's return wakes up delivery
-    bot = make_bot(station.inbox.server.admin_url)
-    station.learn(bot)
-    return bot
+    return bot_that_returns(station, redis_url, monkeypatch)
 
 
 # ------------------------------------------------------------------ the bot comes back
@@ -103,7 +101,7 @@ def test_while_somebody_writes_the_bot_stays_away(station: Station, bot: Bot, la
     if last == "customer":
         station.receive(bot, "Hello? When does the shop open?")
     else:
-        _write(station, bot)
+        write(station, bot)
     hours_pass(station, 11)
 
     assert run_return(station) == 0
@@ -196,7 +194,7 @@ def test_an_agent_who_writes_at_the_moment_of_the_return_keeps_the_conversation(
     say(station, bot, PERSON)
     hours_pass(station, 12.1)
 
-    at_once(lambda: run_return(station), lambda: _write(station, bot))
+    at_once(lambda: run_return(station), lambda: write(station, bot))
 
     assert bot_and_status(station)[:2] == (
         False,

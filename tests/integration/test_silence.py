@@ -9,11 +9,11 @@ from tasks.answers import returns
 from tasks.answers.reply import Result
 from tasks.operations import jobs
 from tasks.operations.jobs import Work
-from tests.factories import Bot, make_bot
+from tests.factories import Bot
 from tests.integration.handing_over import (
     PERSON,
-    _write,
     bot_and_status,
+    bot_that_returns,
     hours_pass,
     in_the_list,
     replies,
@@ -21,16 +21,14 @@ from tests.integration.handing_over import (
     say,
     set_bot,
     set_policy,
+    write,
 )
 from tests.integration.station import Station
 
 
 @pytest.fixture
 def bot(station: Station, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Bot:
-    monkeypatch.setenv("REDIS_URL", redis_url)  # a conversation's return wakes up delivery
-    bot = make_bot(station.inbox.server.admin_url)
-    station.learn(bot)
-    return bot
+    return bot_that_returns(station, redis_url, monkeypatch)
 
 
 # ------------------------------------------------------------------ silenced by the customer
@@ -106,7 +104,7 @@ def test_a_silence_never_ends_by_itself(station: Station, bot: Bot) -> None:
 
 def test_a_silence_outlasts_an_agent_and_the_return_without_a_word(station: Station, bot: Bot) -> None:
     say(station, bot, "/stop")
-    _write(station, bot)
+    write(station, bot)
     assert bot_and_status(station) == (False, "handed_over", "agent")
     assert in_the_list(station, bot).returns_at is None
     hours_pass(station, 12.1)
@@ -126,7 +124,7 @@ def test_a_preview_of_the_return_leaves_out_who_is_silenced(station: Station, bo
     assert _would_return(station) == 1
 
     say(station, bot, "/stop")
-    _write(station, bot)
+    write(station, bot)
     hours_pass(station, 12.1)
 
     assert _would_return(station) == 0
@@ -141,7 +139,7 @@ def test_a_silence_outlasts_the_return_also_where_the_customer_writes_before_the
     station: Station, bot: Bot
 ) -> None:
     say(station, bot, "/stop")
-    _write(station, bot)
+    write(station, bot)
     hours_pass(station, 12.1)
 
     assert say(station, bot, "When does the shop open?") == [Result.NO_REPLY]
@@ -154,7 +152,7 @@ def test_a_silence_outlasts_the_return_also_where_the_customer_writes_before_the
 def test_a_silence_outlasts_a_hand_back_and_a_close(station: Station, bot: Bot, closed: bool, writes: bool) -> None:
     say(station, bot, "/stop")
     if writes:
-        _write(station, bot)
+        write(station, bot)
 
     assert set_bot(station, bot, enabled=True, closed=closed) is False
 

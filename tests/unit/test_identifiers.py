@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from shared.knowledge import identifiers
 from shared.knowledge.asked_identifiers import asked, missing, resolve
 from shared.knowledge.identifiers import KEYS_MAX, keys_of
 
@@ -263,3 +264,92 @@ def test_keys_that_change_are_found_again_for_stored_documents() -> None:
         "brush 105 | 0098-77-3 | F.12.300.A | #8820 | AX 3306 B | 24.12.2024 | a@b.example | THE IN 3000 SHOPS"
     )
     assert hashlib.sha256("\n".join(keys_of(sample)).encode()).hexdigest()[:16] == "37eda6b86ed158f9"
+
+
+def _piece(text: str) -> identifiers.Piece:
+    [piece] = identifiers.pieces(text)
+    return piece
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("EUR50", ("50",)), ("50EUR", ("50",)), ("15th", ("15",)), ("1'000", ("1000",)), ("1'234'567", ("1234567",)),
+        ("1.234.567", ("1234567",)), ("1.234,50", ("1234.5",)), ("1,234.50", ("1234.5",)),
+        ("1,234,567.89", ("1234567.89",)), ("0.123", ("0.123",)), ("2,5", ("2.5",)), ("12.345.67", ()), ("10-20", ()),
+        ("12ab", ()),
+    ],
+)  # fmt: skip
+def test_amounts_are_read_in_each_way_of_writing_them(text: str, numbers: tuple[str, ...]) -> None:
+    assert identifiers.numbers_of(_piece(text)) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "is_date"),
+    [
+        ("2024-05-31", True), ("31.12.2024", True), ("31.12.24", True), ("05/06/2024", True), ("1.1.2024", True),
+        ("2024-13-01", False), ("2024-05-32", False), ("13.13.24", False), ("00.12.2024", False), ("32.01.2024", False),
+        ("1.2.3", False), ("31.12.3024", False),
+    ],
+)  # fmt: skip
+def test_a_date_has_a_day_and_a_month_and_a_year(text: str, is_date: bool) -> None:
+    assert identifiers.is_date(_piece(text)) is is_date
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("v2.1", "2.1"), ("ver2.1", "2.1"), ("version2.1.3", "2.1.3"), ("1.2.3", "1.2.3"), ("1.2.3.4", "1.2.3.4"),
+        ("2.1", None), ("31.12.2024", None), ("ver", None), ("x2.1", None),
+    ],
+)  # fmt: skip
+def test_a_version_is_named_or_has_three_numbers(text: str, version: str | None) -> None:
+    assert identifiers.version_of(_piece(text)) == version
+
+
+@pytest.mark.parametrize(
+    ("text", "is_code"),
+    [
+        ("AX-2077-C", True), ("ET5003/1", True), ("2024-13-01", True), ("abc12", True), ("KX-2077-Kabel", True),
+        ("AB12", False), ("4x4", False), ("Q4-2024", False), ("a1", False), ("12345-6", False), ("31.12.2024", False),
+        ("100-200", False), ("2,5", False), ("1.2.3", False),
+    ],
+)  # fmt: skip
+def test_what_is_a_code_and_what_only_looks_like_one(text: str, is_code: bool) -> None:
+    assert identifiers.is_code(_piece(text)) is is_code
+
+
+@pytest.mark.parametrize(
+    ("text", "is_slashed"),
+    [("5003/1", True), ("5003/123", True), ("2024/1", False), ("0503/1", False), ("5003/1234", False), ("503/1", False),
+     ("5003-1", False)],
+)  # fmt: skip
+def test_a_number_with_a_part_behind_a_slash(text: str, is_slashed: bool) -> None:
+    assert identifiers.is_slashed(_piece(text)) is is_slashed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["error 12", "error code 12", "Fehler Nr. 12", "error number: 12", "error is 12", "Fehlercode 7", "code 12",
+     "kod 12", "ошибка код 12"],
+)  # fmt: skip
+def test_a_number_behind_the_word_for_an_error_is_one(text: str) -> None:
+    found = identifiers.pieces(text)
+    assert identifiers.is_error_before(found, len(found) - 1)
+
+
+def test_a_number_behind_another_word_is_no_error() -> None:
+    for text in ("page 12", "error on page 12", "12"):
+        found = identifiers.pieces(text)
+        assert not identifiers.is_error_before(found, len(found) - 1), text
+
+
+def test_a_code_is_also_known_without_the_word_that_was_written_to_it() -> None:
+    assert identifiers.shortened(_piece("KX-2077-Kabel")) == ("KX2077KABEL", "KX2077")
+    assert identifiers.shortened(_piece("Kabel-KX-2077")) == ("KABELKX2077", "KX2077")
+    assert identifiers.shortened(_piece("AX-2077-C")) == ("AX2077C",)
+
+
+def test_digits_of_other_scripts_are_digits_and_addresses_end_before_a_full_stop() -> None:
+    assert identifiers.plain("٣٤ ok ５") == "34 ok 5"
+    assert identifiers.emails("to a.b@shop.example.com. or x@y.de- now") == ["a.b@shop.example.com", "x@y.de"]
