@@ -14,49 +14,23 @@ Both conversations are locked. Doing it is one transaction's work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from psycopg.rows import class_row, tuple_row
+from psycopg.rows import class_row
 from psycopg.types.range import Range
 
 from shared.store.db.pool import Conn, columns
 from shared.store.inbox.conversations import Locked
 from shared.store.inbox.joined_rows import Rows, take
-
-Numbers = tuple[int, int]
-"""Of messages or of customers' messages: behind the first, up to the second."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """A conversation's borders, as the seq of the last message before each: of its archive, of what no open turn asks,
-    and its end. customers: how many customers' messages there are up to each. read: their numbers that are read."""
-
-    id: int
-    borders: tuple[int, int, int]
-    customers: tuple[int, int, int]
-    read: tuple[Numbers, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Messages of one conversation that keep their order: (from, to], which move by `by`; and the same of the numbers
-    of the customers' messages among them."""
-
-    conversation_id: int
-    seqs: Numbers
-    by: int
-    customers: Numbers
-    customers_by: int
+from shared.store.inbox.merge_plan import Plan, Stretch, plan_of, read_after, side_of
 
 
 def merge(conn: Conn, first: Locked, second: Locked) -> tuple[tuple[int, int], ...]:
     """All that belongs to `second` goes to `first`, and its row goes. Returns turns (id, epoch) whose answers in the
     making are cancelled, because they are asked anew."""
-    plan = _plan(_side(conn, first), _side(conn, second))
+    plan = plan_of(side_of(conn, first), side_of(conn, second))
     recalled = _move_turns(conn, first, second, plan)
     _move_messages(conn, first, second, plan)
     _move_archive(conn, first, second, plan)
@@ -64,101 +38,11 @@ def merge(conn: Conn, first: Locked, second: Locked) -> tuple[tuple[int, int], .
     take(conn, FILTERS, first.company_id, second.id, first.id)
     values = {
         "company": first.company_id, "first": first.id, "second": second.id,
-        "read": [Range(low + 1, high + 1) for low, high in _read(plan)],
+        "read": [Range(low + 1, high + 1) for low, high in read_after(plan)],
     }  # fmt: skip
     for statement in _ROWS:
         conn.execute(statement, values)
     return recalled
-
-
-# ------------------------------------------------------------------ which message becomes which
-
-SIDE = """
-    /* merging.side */
-    SELECT b.archived, b.settled, b.last, c.customer_seq - a.hot, c.customer_seq - o.open, c.customer_seq, c.read_seq,
-        c.read_beyond
-    FROM conversations c
-    CROSS JOIN LATERAL (
-        SELECT c.archived_seq AS archived, c.message_count AS last, greatest(
-            c.archived_seq,
-            least(
-                c.message_count,
-                (
-                    SELECT min(t.first_seq) - 1
-                    FROM turns t
-                    WHERE t.company_id = c.company_id
-                      AND t.conversation_id = c.id
-                      AND t.state IN ('waiting', 'answering')
-                )
-            )
-        ) AS settled
-    ) b
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS hot
-        FROM messages m
-        WHERE m.company_id = c.company_id
-          AND m.conversation_id = c.id
-          AND m.seq > b.archived
-          AND m.role = 'customer'
-    ) a
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS open
-        FROM messages m
-        WHERE m.company_id = c.company_id
-          AND m.conversation_id = c.id
-          AND m.seq > b.settled
-          AND m.role = 'customer'
-    ) o
-    WHERE c.company_id = %s
-      AND c.id = %s
-"""
-
-
-def _side(conn: Conn, one: Locked) -> _Side:
-    row: Any = conn.cursor(row_factory=tuple_row).execute(SIDE, (one.company_id, one.id)).fetchone()
-    archived, settled, last, *customers, read_seq, beyond = row
-    read = ((0, read_seq), *((part.lower - 1, part.upper - 1) for part in beyond))
-    return _Side(one.id, (archived, settled, last), (customers[0], customers[1], customers[2]), read)
-
-
-def _stretches(side: _Side) -> list[tuple[Numbers, Numbers]]:
-    """Archived, settled, open."""
-    return list(zip(pairwise((0, *side.borders)), pairwise((0, *side.customers)), strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    stretches: tuple[_Stretch, ...]
-    read: tuple[tuple[int, tuple[Numbers, ...]], ...]
-
-    def of(self, conversation_id: int) -> list[_Stretch]:
-        """Those with messages in them."""
-        here = [one for one in self.stretches if one.conversation_id == conversation_id]
-        return [one for one in here if one.seqs[0] < one.seqs[1]]
-
-    def seq(self, conversation_id: int, seq: int) -> int:
-        return next((seq + one.by for one in self.of(conversation_id) if one.seqs[0] < seq <= one.seqs[1]), seq)
-
-
-def _plan(first: _Side, second: _Side) -> _Plan:
-    order = [(side.id, *stretch) for pair in zip(_stretches(first), _stretches(second), strict=True)
-             for side, stretch in zip((first, second), pair, strict=True)]  # fmt: skip
-    seq = customer = 0
-    found = []
-    for conversation_id, seqs, customers in order:
-        found.append(_Stretch(conversation_id, seqs, seq - seqs[0], customers, customer - customers[0]))
-        seq, customer = seq + seqs[1] - seqs[0], customer + customers[1] - customers[0]
-    return _Plan(tuple(found), ((first.id, first.read), (second.id, second.read)))
-
-
-def _read(plan: _Plan) -> Iterator[Numbers]:
-    """The numbers of what is read, of both, as they are from now on."""
-    read = dict(plan.read)
-    for one in plan.stretches:
-        for part in read[one.conversation_id]:
-            low, high = max(part[0], one.customers[0]), min(part[1], one.customers[1])
-            if low < high:
-                yield low + one.customers_by, high + one.customers_by
 
 
 # ------------------------------------------------------------------ turns
@@ -233,7 +117,7 @@ class _Cancelled:
     answering: bool
 
 
-def _move_turns(conn: Conn, first: Locked, second: Locked, plan: _Plan) -> tuple[tuple[int, int], ...]:
+def _move_turns(conn: Conn, first: Locked, second: Locked, plan: Plan) -> tuple[tuple[int, int], ...]:
     own = [one for one in plan.of(first.id) if one.by]
     values: dict[str, Any] = {
         "company": first.company_id, "first": first.id, "second": second.id, "channel": first.channel_id,
@@ -256,7 +140,7 @@ def _move_turns(conn: Conn, first: Locked, second: Locked, plan: _Plan) -> tuple
     return tuple((one.id, one.epoch) for one in cancelled if one.answering)
 
 
-def _as_columns(stretches: Iterable[_Stretch]) -> dict[str, Any]:
+def _as_columns(stretches: Iterable[Stretch]) -> dict[str, Any]:
     ids, lows, highs, bys = columns((one.conversation_id, *one.seqs, one.by) for one in stretches) or ([], [], [], [])
     return {"ids": ids, "lows": lows, "highs": highs, "bys": bys}
 
@@ -294,7 +178,7 @@ STEP_BACK = """
 """
 
 
-def _move_messages(conn: Conn, first: Locked, second: Locked, plan: _Plan) -> None:
+def _move_messages(conn: Conn, first: Locked, second: Locked, plan: Plan) -> None:
     values = {"company": first.company_id, "first": first.id}
     own = [one for one in plan.of(first.id) if one.by]
     if own:
@@ -304,7 +188,7 @@ def _move_messages(conn: Conn, first: Locked, second: Locked, plan: _Plan) -> No
         conn.execute(STEP_BACK, values)
 
 
-def _move_archive(conn: Conn, first: Locked, second: Locked, plan: _Plan) -> None:
+def _move_archive(conn: Conn, first: Locked, second: Locked, plan: Plan) -> None:
     archived = next(one for one in plan.stretches if one.conversation_id == second.id)
     if archived.seqs[0] < archived.seqs[1]:
         conn.execute(
