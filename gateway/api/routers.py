@@ -8,6 +8,7 @@ from gateway.api import (
     api_keys,
     assistants,
     automatic_replies,
+    budgets,
     inbox,
     knowledge,
     limits,
@@ -30,5 +31,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     limits.ROUTER,
     models.ROUTER,
     usage.ROUTER,
+    budgets.ROUTER,
     operations.ROUTER,
 )

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.errors import Transient
+from tasks.models import spending
+from tasks.models.spending import CostLimitExceeded
 
 HTTP_TEXTS = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
@@ -55,6 +57,10 @@ def problem(refused: Refused) -> dict[str, Any]:
 
 def unavailable(error: Transient) -> Refused:
     return Refused(503, "try again shortly", error.retry_after_s or 1.0)
+
+
+def over_budget(error: CostLimitExceeded) -> Refused:
+    return Refused(429, spending.detail(error.over), error.retry_after_s, error=spending.EXCEEDED, kind="over-budget")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

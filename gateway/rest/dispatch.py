@@ -23,6 +23,7 @@ from gateway.http.refused import Refused
 from gateway.rest.endpoint import ALLOWANCE, Endpoint
 from gateway.rest.representation import Answer
 from shared.errors import Transient
+from tasks.models.spending import CostLimitExceeded
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +102,8 @@ class Api:
             return
         except Refused as e:
             found = _problem(e)
+        except CostLimitExceeded as e:
+            found = _problem(refused.over_budget(e))
         except Transient as e:
             found = _problem(refused.unavailable(e))
         except Exception as e:

@@ -43,6 +43,7 @@ NO_LISTINGS = {
     ("/api/v1/keys/current", "GET"), ("/api/v1/keys/{key:id}", "GET"),
     ("/api/v1/models/providers/{provider:id}", "GET"), ("/api/v1/models/routes", "GET"),
     ("/api/v1/models/routes/{purpose}", "GET"),
+    ("/api/v1/budgets", "GET"), ("/api/v1/budgets/contacts/{contact:id}", "GET"),
     ("/api/v1/limits", "GET"), ("/api/v1/limits/{limit}", "GET"),
     ("/docs", "GET"), ("/docs/{name}", "GET"), ("/api/v1/openapi.json", "GET"),
     ("/media/{company:id}/{message:id}/{ordinal:id}", "GET"), ("/widget/{channel}/events", "GET"),

@@ -22,6 +22,7 @@ FILLED = {
     "{conversation:id}": "1", "{document:id}": "1", "{place:path}": "2026-01-01/s/1-0/0", "{company:id}": "1",
     "{message:id}": "1", "{ordinal:id}": "0", "{assistant:id}": "1", "{key:id}": "999", "{name}": "start.js",
     "{provider:id}": "1", "{purpose}": "answer", "{limit}": "answers",
+    "{contact:id}": "1",
 }  # fmt: skip
 NEEDED = {"/api/v1/documents": {"name": "a.txt"}}
 

@@ -171,6 +171,27 @@ def state(conn: Conn, company_id: int, contact_id: int = 0, *, contact_limit_mic
     return found
 
 
+def limit_of_each(conn: Conn, company_id: int, *, contact_limit_micros: int | None = None) -> int | None:
+    """Return what each contact of a company has that has no limit of its own; None: no limit."""
+    found = [one.limit_micros for one in limits(conn, company_id, most=2) if one.scope == "contacts"]
+    return found[0] if found else contact_limit_micros
+
+
+def has_contact(conn: Conn, company_id: int, contact_id: int) -> bool:
+    """Whether there is such a contact of the company."""
+    row = conn.execute(
+        """
+        /* budgets.has_contact */
+        SELECT 1
+        FROM contacts
+        WHERE company_id = %s
+          AND id = %s
+        """,
+        (company_id, contact_id),
+    ).fetchone()
+    return row is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A limit that somebody has set. scope: `company`: the company's; `contacts`: of each of its contacts; `contact`:
