@@ -81,6 +81,18 @@ TIMETABLE: dict[str, Entry] = {
         expires=timedelta(hours=20),
         jitter=timedelta(minutes=40),
     ),
+    "models.send_digest": Entry(
+        crontab(minute=25, hour=0),
+        why="the day has just ended, so that counters of processes, which know no days, are nearly the day's",
+        expires=timedelta(hours=22),
+        jitter=timedelta(minutes=5),
+    ),
+    "models.send_report": Entry(
+        crontab(minute=30, hour=6, day_of_month=1),
+        why="the month is over; behind the night's jobs, because it reads a month of the ledger",
+        expires=timedelta(days=20),
+        jitter=timedelta(minutes=20),
+    ),
     "answers.return_to_bot": Entry(
         crontab(minute="*/5"),
         why="hours have passed since anybody wrote, so minutes do not count; who writes meanwhile is answered at once",

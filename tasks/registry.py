@@ -6,7 +6,7 @@ from tasks.answers import returns
 from tasks.inbox import media_sweep, unread
 from tasks.knowledge import identifiers, popular, refresh, vector_indexes
 from tasks.lifecycle import archive, backup, retention
-from tasks.models import budget_check, price_sync
+from tasks.models import budget_check, digest, monthly_report, price_sync
 from tasks.operations import alerts, indexes, partitions
 from tasks.operations.jobs import Job
 
@@ -24,6 +24,8 @@ JOBS: dict[str, Job] = {
         alerts.KEEP_SIZES,
         alerts.EVALUATE,
         price_sync.SYNC,
+        digest.SEND,
+        monthly_report.SEND,
         indexes.REBUILD,
         vector_indexes.BUILD_VECTOR_INDEXES,
         popular.FIND,

@@ -9,6 +9,7 @@ import hmac
 import json
 from contextlib import ExitStack
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -83,15 +84,22 @@ def tell(settings: Settings, alerts: list[Alert], now: datetime) -> None:
     Raises AlertNotTaken, EgressRefused for what is no address."""
     for alert in alerts:
         log.warning("alert_over" if alert.cleared else "alert", key=alert.key, words=alert.words)
-    if settings.operations.alert_webhook_url is None:
-        return
-    body = json.dumps(
-        {"type": "switchboard.alerts", "timestamp": now.isoformat(), "data": {"alerts": [
-            {"key": a.key, "state": "recovered" if a.cleared else "firing", "words": a.words,
-             "since": a.since.isoformat()} for a in alerts]}},
-        ensure_ascii=False,
-    ).encode()  # fmt: skip
-    asyncio.run(_post(settings, settings.operations.alert_webhook_url, body, _headers(settings, alerts, now, body)))
+    data = {"alerts": [
+        {"key": a.key, "state": "recovered" if a.cleared else "firing", "words": a.words, "since": a.since.isoformat()}
+        for a in alerts]}  # fmt: skip
+    post(settings, _id_of(alerts, now), "switchboard.alerts", data, now)
+
+
+def post(settings: Settings, id_: str, kind: str, data: dict[str, Any], now: datetime) -> bool:
+    """Post something to the alert webhook; returns False where none is set. id_: the same each time that it is sent
+    again, so that receivers can recognise a repetition. Raises AlertNotTaken, EgressRefused."""
+    url = settings.operations.alert_webhook_url
+    if url is None:
+        return False
+    said = {"type": kind, "timestamp": now.isoformat(), "data": data}
+    body = json.dumps(said, ensure_ascii=False).encode()
+    asyncio.run(_post(settings, url, body, _headers(settings, id_, now, body)))
+    return True
 
 
 async def _post(settings: Settings, url: str, body: bytes, headers: dict[str, str]) -> None:
@@ -122,11 +130,14 @@ async def _post(settings: Settings, url: str, body: bytes, headers: dict[str, st
         await breakers.aclose()
 
 
-def _headers(settings: Settings, alerts: list[Alert], now: datetime, body: bytes) -> dict[str, str]:
-    """Sign a request as Standard Webhooks does. The id stays the same while the alerts do, so that receivers can
-    recognise a repetition after a lost answer."""
+def _id_of(alerts: list[Alert], now: datetime) -> str:
+    """An id that stays the same while the alerts do."""
     told = ",".join(f"{a.id}{'-' if a.cleared else '+'}" for a in alerts)
-    id_ = "alert_" + hashlib.sha256(f"{told}:{now:%Y-%m-%d}".encode()).hexdigest()[:32]
+    return "alert_" + hashlib.sha256(f"{told}:{now:%Y-%m-%d}".encode()).hexdigest()[:32]
+
+
+def _headers(settings: Settings, id_: str, now: datetime, body: bytes) -> dict[str, str]:
+    """Sign a request as Standard Webhooks does."""
     headers = {"content-type": "application/json", "webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}
     secret = settings.operations.alert_webhook_secret.get_secret_value()
     if secret:

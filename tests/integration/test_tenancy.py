@@ -25,6 +25,7 @@ from tests.integration.claims import begin_send, claim_part, claim_turn
 
 OPERATORS_ONLY = {
     "apps", "journal_progress", "sweeps", "schema_migrations", "webhook_raw", "companies", "model_prices",
+    "reports",  # of all companies together, and the dearest by their ids
     "balance_checks",  # sums over everybody
     "embedding_models",  # which models there are
     "jobs", "job_runs", "retention_policies", "archive_runs", "table_sizes", "alerts",  # the timetable's

@@ -101,6 +101,7 @@ OTHERWISE = {
         "budget show", "budget check",
         "archive stats", "archive receipts", "backup list", "contact find", "contact export",
         "outbound unknown-outcomes list", "turns list", "receipt", "price list", "usage", "usage reprice",
+        "report list", "report show",
         "dead-letters list", "dead-letters show", "parse", "openapi",
     },
 }  # fmt: skip

@@ -101,6 +101,7 @@ COMMANDS = {
     "receipt": Lazy("workers.commands.receipts:receipt", "How the answer to a turn was made, station by station."),
     "model-provider": Lazy("workers.commands.models:provider", "Who runs models: address, key, models; try one."),
     "model-route": Lazy("workers.commands.models:route", "Which models are asked for what, by company."),
+    "report": Lazy("workers.commands.reports:report", "The daily digest and the monthly report."),
     "usage": Lazy("workers.commands.usage:usage", "What models were used for, and what it cost."),
     "price": Lazy("workers.commands.prices:price", "What models cost."),
     "budget": Lazy("workers.commands.budgets:budget", "What models may cost a company and its contacts."),

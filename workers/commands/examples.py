@@ -117,6 +117,8 @@ price list
 price set gpt-4o-mini 0.15 0.60
 price unset gpt-4o-mini
 usage --by company --days 30
+report list
+report show monthly --period 2026-10
 usage reprice --days 30 --model gpt-4o-mini=0.10/0.40
 budget check
 budget reset --contact acme/52

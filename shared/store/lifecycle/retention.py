@@ -19,7 +19,7 @@ from shared.store.db.pool import Conn
 DATED_ROWS = {
     "job_runs": "started_at", "table_sizes": "day", "balance_checks": "taken_at", "daily_uses": "day",
     "model_prices": "valid_until", "model_price_overrides": "valid_until",
-    "usage_models": "day", "api_keys": "revoked_at",
+    "usage_models": "day", "reports": "period", "api_keys": "revoked_at",
 }  # fmt: skip
 """Logs of few rows, by the column that says when: not partitioned. Of API keys those that were revoked."""
 
@@ -91,7 +91,7 @@ def policies(conn: Conn) -> dict[str, int]:
 DEFAULT_DAYS = {
     "webhook_raw": 7, "webhook_events": 90, "delivery_attempts": 90, "llm_calls": 90, "balance_checks": 90,
     "job_runs": 400, "table_sizes": 800, "daily_uses": 90, "model_prices": 800, "model_price_overrides": 800,
-    "usage_models": 800, "api_keys": 800,
+    "usage_models": 800, "reports": 800, "api_keys": 800,
 }  # fmt: skip
 """As the migrations set them."""
 

@@ -1,0 +1,2 @@
+DELETE FROM retention_policies WHERE subject = 'reports';
+DROP TABLE reports;
