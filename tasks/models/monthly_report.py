@@ -134,7 +134,7 @@ def _against(what: str, rows: Sequence[dict[str, Any]]) -> list[str]:
 def _preview(work: Work) -> Preview:
     month = last_month(work)
     if store.find(work.conn, "monthly", month) is not None:
-        return Preview(0, 0, (f"the report of {month:%Y-%m} is made already: `report show monthly`",))
+        return Preview(0, 0, (f"the report of {month:%Y-%m} is made already: see `report list`",))
     spent = digest.cost(work.conn, month, _last_of(month))
     return Preview(1, 0, (f"would make the report of {month:%Y-%m}: models cost {amount(spent['cost_micros'])}",))
 
