@@ -56,6 +56,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- ------------------------------------------------------------------ the ledger
+-- Whether something was sent to the provider.
+CREATE OR REPLACE FUNCTION model_call_made(outcome text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT outcome NOT IN ('breaker_open', 'saturated', 'price_unknown', 'budget_contact', 'budget_company', 'disabled',
+                           'not_listed', 'key_unreadable')
+$$;
+
 -- Record calls of models, [{"purpose", "provider", "model", "step", "outcome", "duration_ms", "tokens_in", …}], with what
 -- they cost now, and add them to the sums. Returns the cost, null if a call used tokens that have no price. For a company
 -- of the transaction. The sums are written one after the other, a contact's day first and the company's last: nobody
@@ -89,9 +96,7 @@ BEGIN
                   llm_calls.cached_in, llm_calls.tokens_out, llm_calls.reasoning_out, llm_calls.cost_micros
     ),
     made AS (  -- what was sent to a provider
-        SELECT * FROM added WHERE outcome NOT IN (
-            'breaker_open', 'saturated', 'price_unknown', 'budget_contact', 'budget_company', 'disabled', 'not_listed',
-            'key_unreadable')
+        SELECT * FROM added WHERE model_call_made(outcome)
     ),
     contact AS (
         INSERT INTO contact_days AS d (company_id, contact_id, day, cost_micros)
@@ -144,5 +149,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION price_names, price_of, model_cost, add_model_calls, operations_usage FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION price_names, price_of, model_cost, add_model_calls, operations_usage TO switchboard_app;
+REVOKE ALL ON FUNCTION price_names, price_of, model_cost, model_call_made, add_model_calls, operations_usage
+    FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION price_names, price_of, model_cost, model_call_made, add_model_calls, operations_usage
+    TO switchboard_app;

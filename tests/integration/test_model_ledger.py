@@ -40,11 +40,11 @@ def owner(database: Database) -> Iterator[Conn]:
 
 @pytest.fixture
 def bot(database: Database, owner: Conn) -> Bot:
-    """With customers from 1 to 7."""
+    """With customers from 1 to 8."""
     bot = make_bot(database.admin_url, "Shoe shop")
     owner.execute(
         "INSERT INTO contacts (company_id, id, channel_id, external_id) OVERRIDING SYSTEM VALUE"
-        " SELECT %s, n, %s, 'customer ' || n FROM generate_series(1, 7) n",
+        " SELECT %s, n, %s, 'customer ' || n FROM generate_series(1, 8) n",
         (bot.company_id, bot.channel_id),
     )
     return bot

@@ -65,7 +65,7 @@ OF_CALLS = """
     WHERE day BETWEEN %(since)s AND %(until)s
       AND (%(company)s::bigint IS NULL OR company_id = %(company)s)
       AND contact_id IS NOT NULL
-      AND outcome NOT IN ('breaker_open', 'saturated', 'price_unknown', 'disabled', 'not_listed', 'key_unreadable')
+      AND model_call_made(outcome)
     GROUP BY company_id, contact_id
     HAVING {key} > %(after)s
     ORDER BY {order}
