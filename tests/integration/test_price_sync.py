@@ -140,7 +140,8 @@ def test_what_is_set_by_hand_stands_before_the_list(owner: Conn, bot: Bot) -> No
 def test_usage_is_shown_by_each_of_its_sides(owner: Conn, bot: Bot, run: Run) -> None:
     prices.set_prices(owner, [prices.Named("gpt-4o-mini", "", Price(150_000, 600_000))])
     owner.execute(
-        "INSERT INTO contacts (company_id, id, channel_id, external_id) OVERRIDING SYSTEM VALUE VALUES (%s, 7, %s, 'c')",
+        "INSERT INTO contacts (company_id, id, channel_id, external_id) OVERRIDING SYSTEM VALUE"
+        " VALUES (%s, 7, %s, 'customer')",
         (bot.company_id, bot.channel_id),
     )
     local = replace(CALL, provider="here", model="local", purpose="embedding", paid=False, outcome="timeout")
