@@ -39,6 +39,9 @@ ENOUGH = 0.85
 
 MODULES = (
     "gateway/http/parameters.py",
+    "gateway/rest/cursors.py",
+    "gateway/rest/mistakes.py",
+    "gateway/rest/reading.py",
     "shared/cache/two_level.py",
     "shared/channels/body.py",
     "shared/channels/fields.py",

@@ -39,7 +39,7 @@ def _resources() -> list[Declared]:
     return [
         Declared(
             route.path, method, tuple(field.name for field in one.query), tuple(field.name for field in one.body),
-            one.file, one.body_max_bytes, lambda raw, fields=one.body: read_body(raw, fields),  # type: ignore[misc]
+            False, one.body_max_bytes, lambda raw, fields=one.body: read_body(raw, fields),  # type: ignore[misc]
         )
         for route in routes if isinstance(route, Resource) for method, one in route.operations.items()
     ]  # fmt: skip

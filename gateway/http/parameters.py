@@ -7,7 +7,6 @@ before any of it is looked at, so that made-up names cost no more than they take
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -66,18 +65,11 @@ class Values:
     def has(self, field: Field[Any]) -> bool:
         return field.name in self._given
 
-    def fingerprint(self) -> bytes:
-        """Equal for bodies that say the same, however their JSON is written."""
-        return hashlib.sha256(json.dumps(self._given, sort_keys=True).encode()).digest()
-
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """raw: the body of a request that sends a file."""
-
     query: Values
     body: Values
-    raw: bytes = b""
 
 
 NOTHING = Values({}, {})
@@ -100,17 +92,6 @@ def read_query(pairs: Iterable[tuple[str, str]], fields: Sequence[Field[Any]]) -
 def read_body(raw: bytes, fields: Sequence[Field[Any]]) -> Values:
     """Raises Refused(404, 422)."""
     return _read(body_pairs(raw)[0] if raw.strip() else [], fields, "a field", empty=not raw.strip())
-
-
-def read_object(value: Any, fields: Sequence[Field[Any]], name: str) -> dict[str, Any]:
-    """An object inside a body. Raises Wrong naming the part."""
-    if not isinstance(value, dict):
-        raise Wrong(f"should be an object, not {called(value)}")
-    try:
-        found = _read(value.items(), fields, "a part of it")
-    except Refused as e:
-        raise (NoSuch if e.status == 404 else Wrong)(f"has a mistake: {e.what}") from None
-    return {field.name: found[field] for field in fields if found.has(field)}
 
 
 def _read(pairs: Iterable[tuple[str, Any]], fields: Sequence[Field[Any]], what: str, *, empty: bool = False) -> Values:

@@ -1,9 +1,8 @@
-"""One address of the API: for each method, who may call it, its parameters, and its handler.
+"""One address outside of /api/v1: for each method, who may call it, its parameters, and its handler.
 
 Every endpoint is declared as an Operation, and so none can forget to refuse what it does not know. In this order: the
 method (405), how much the query holds (414, 422), the caller (401, 403, 404, 429), ids that cannot be (404), the query
-(422), what else stands before the body (429), the body (413, 503, 422). A body is never read for a caller who is
-refused.
+(422), the body (413, 503, 422). A body is never read for a caller who is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from starlette.routing import Route
 from gateway.http.bodies import ClientLeft
 from gateway.http.edge import Edge
 from gateway.http.limits import address_of
-from gateway.http.parameters import ID_MAX, NOTHING, Field, Parameters, Values, query_pairs, read_body, read_query
+from gateway.http.parameters import ID_MAX, NOTHING, Field, Parameters, query_pairs, read_body, read_query
 from gateway.http.refused import Refused
 
 C = TypeVar("C")
@@ -46,21 +45,15 @@ class _Id(Convertor[int]):
 register_url_convertor("id", _Id())
 
 
-async def _nothing_more(caller: Any) -> None:
-    pass
-
-
 @dataclass(frozen=True)
 class Operation(Generic[C]):
-    """who: the caller; raises Refused. before_body: what else can refuse it. file: the body is one, as it is."""
+    """who: the caller; raises Refused."""
 
     handle: Callable[[C, Parameters], Awaitable[Response]]
     who: Callable[[Request], Awaitable[C]]
     query: tuple[Field[Any], ...] = ()
     body: tuple[Field[Any], ...] = ()
-    file: bool = False
     body_max_bytes: int = BODY_MAX_BYTES
-    before_body: Callable[[C], Awaitable[None]] = _nothing_more
 
     async def answer(self, request: Request) -> Response:
         pairs = query_pairs(request.scope["query_string"])
@@ -69,15 +62,13 @@ class Operation(Generic[C]):
             if isinstance(value, int) and value > ID_MAX:
                 raise Refused(404, f"there is no such {name}")
         query = read_query(pairs, self.query)
-        await self.before_body(caller)
         if request.method in WITHOUT_BODY:
             return await self.handle(caller, Parameters(query, NOTHING))
         edge: Edge = request.app.state.edge
         arriving = edge.bodies.open(lambda: address_of(request, edge.settings.gateway.forwarded_hops), known=True)
         try:
             raw = await arriving.read(request.receive, self.body_max_bytes, request.headers.get("content-length", ""))
-            body: Values = NOTHING if self.file else read_body(raw, self.body)
-            return await self.handle(caller, Parameters(query, body, raw if self.file else b""))
+            return await self.handle(caller, Parameters(query, read_body(raw, self.body)))
         finally:
             arriving.close()
 

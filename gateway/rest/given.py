@@ -28,7 +28,9 @@ Time = Annotated[datetime, BeforeValidator(read_time)]
 class Given(BaseModel):
     """A query or a body, or an object in one. A string below a field is its description."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     def given(self, *names: str) -> dict[str, Any]:
         """The fields that were sent, of all or of these."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -32,7 +32,6 @@ from gateway.http.parameters import (
     query_text,
     read_body,
     read_date,
-    read_object,
     read_query,
     read_time,
 )  # fmt: skip
@@ -308,48 +307,6 @@ def test_the_bounds_of_a_value_are_within_them() -> None:
 )  # fmt: skip
 def test_a_value_is_called_by_a_word(value: object, name: str) -> None:
     assert called(value) == name
-
-
-def test_bodies_that_say_the_same_have_one_fingerprint_and_others_another() -> None:
-    def fingerprint(raw: bytes) -> bytes:
-        return read_body(raw, (text(), private())).fingerprint()
-
-    one = fingerprint(b'{"text": "a", "private": true}')
-    assert one == fingerprint(b'{ "private":true,"text":"\\u0061" }')
-    others = {fingerprint(raw) for raw in (b'{"text": "b", "private": true}', b'{"text": "a", "private": false}')}
-    assert len(others | {one}) == 3
-
-
-# ------------------------------------------------------------------ objects inside a body
-
-
-def test_an_object_inside_a_body_has_fields_of_its_own() -> None:
-    parts: Sequence[Field[Any]] = (text(), count())
-    assert read_object({"text": "a"}, parts, "filter") == {"text": "a"}
-    assert read_object({"text": "a", "count": 4}, parts, "filter") == {"text": "a", "count": 4}
-
-
-@pytest.mark.parametrize(
-    ("value", "kind", "said"),
-    [
-        ([], Wrong, "should be an object, not a list"),
-        ({"txt": "a", "text": "b"}, Wrong, "has a mistake: 'txt' is not a part of it that this takes: did you mean "
-         "'text'?"),
-        ({"text": 5}, Wrong, "has a mistake: text should be a text, not a number"),
-        ({"text": "a", "agent": ID_MAX + 1}, NoSuch, "has a mistake: there is no such member"),
-    ],
-)  # fmt: skip
-def test_a_mistake_in_an_object_inside_a_body_is_told_as_a_part_of_it(value: object, kind: type, said: str) -> None:
-    optional_agent = Field("agent", agent().read, None)
-    with pytest.raises(kind) as error:
-        read_object(value, (text(), optional_agent), "filter")
-    assert str(error.value) == said
-
-
-def test_a_part_that_is_given_twice_is_refused_as_a_field_is() -> None:
-    field = Field("filter", lambda value: read_object(value, (text(),), "filter"))
-    raw = b'{"filter": {"text": "a", "text": "b"}}'
-    assert _refused(lambda: read_body(raw, (field,))) == (422, "filter has a mistake: text is given twice")
 
 
 # ------------------------------------------------------------------ times
