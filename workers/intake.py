@@ -121,6 +121,8 @@ class IntakeThread(BackgroundThread):
         self._tell(stream, stored)
         self._alarm(stored)
         self._forget(stored)
+        if stored.early:
+            self._wakeups.request(answers.answer_due)
         if stored.turns:
             self._wakeups.request(answers.answer_due, due_s=stored.due_s)
         if stored.media:

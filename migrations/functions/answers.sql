@@ -30,13 +30,35 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
     RETURNING t.company_id, t.id, t.epoch
 $$;
 
+-- The same of a turn whose quiet window still runs: its answer is begun now and stored when the window has passed.
+CREATE OR REPLACE FUNCTION claim_early_turn(after_company bigint, before_company bigint, lease_s double precision)
+RETURNS TABLE (company_id bigint, id bigint, epoch int)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    WITH early AS (
+        SELECT t.company_id, t.id FROM turns t
+        WHERE t.company_id > after_company AND t.company_id < before_company
+          AND t.state = 'waiting' AND t.early
+          AND NOT EXISTS (SELECT 1 FROM turns earlier
+                          WHERE earlier.company_id = t.company_id AND earlier.conversation_id = t.conversation_id
+                            AND earlier.id < t.id AND earlier.state IN ('waiting', 'answering') OFFSET 0)
+        ORDER BY t.company_id, t.due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+    UPDATE turns t SET state = 'answering', epoch = t.epoch + 1, attempts = t.attempts + 1, early = false,
+           due_at = clock_timestamp() + make_interval(secs => lease_s), claimed_at = clock_timestamp(),
+           wanted_at = t.due_at, quiet_until = t.due_at
+    FROM early WHERE t.company_id = early.company_id AND t.id = early.id
+    RETURNING t.company_id, t.id, t.epoch
+$$;
+
 -- One wake-up stands for many turns, so a worker claims as many as it has room for, in one statement. Company by
 -- company: each step takes the next company's oldest, so that a noisy company gets no more of a batch than a quiet one
 -- while that one wants anything. An empty round from the first company on ends it.
 -- A company may hold no more than its share of a process. held: the company of each piece that the process is at;
 -- company_max: the share. Companies that have as many as they may are stepped over, however much of theirs is due.
+-- early: how many may be claimed whose quiet window still runs, once nothing is due.
 CREATE OR REPLACE FUNCTION claim_turns(after_company bigint, lim int, lease_s double precision, held bigint[],
-                                       company_max int)
+                                       company_max int, early int DEFAULT 0)
 RETURNS TABLE (company_id bigint, id bigint, epoch int)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -45,13 +67,19 @@ DECLARE
     border bigint;
     whole boolean := after_company = 0;
     found_any boolean := false;
+    begins_early boolean := false;
 BEGIN
     WHILE lim > 0 LOOP
         border := 9223372036854775807;
         IF at_share <> '{}' THEN
             SELECT coalesce(min(f), border) INTO border FROM unnest(at_share) f WHERE f > place;
         END IF;
-        SELECT c.company_id, c.id, c.epoch INTO company_id, id, epoch FROM claim_turn(place, border, lease_s) c;
+        IF begins_early THEN
+            SELECT c.company_id, c.id, c.epoch INTO company_id, id, epoch
+            FROM claim_early_turn(place, border, lease_s) c;
+        ELSE
+            SELECT c.company_id, c.id, c.epoch INTO company_id, id, epoch FROM claim_turn(place, border, lease_s) c;
+        END IF;
         IF FOUND THEN
             RETURN NEXT;
             found_any := true;
@@ -64,7 +92,11 @@ BEGIN
         ELSIF border < 9223372036854775807 THEN
             place := border;
         ELSIF whole AND NOT found_any THEN
-            RETURN;
+            EXIT WHEN begins_early OR early <= 0;
+            begins_early := true;
+            lim := least(lim, early);
+            place := after_company;
+            whole := after_company = 0;
         ELSE
             place := 0;
             whole := true;
@@ -72,6 +104,14 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- Whether a contact usually writes in bursts: three of ten turns had more than one message. history: a leading one, then
+-- a bit for each turn.
+CREATE OR REPLACE FUNCTION writes_in_bursts(history int) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT history > 1
+       AND 10 * (bit_count(history::bit(32)) - 1) >= 3 * (length(ltrim(history::bit(32)::text, '0')) - 1)
+$$;
 
 -- Renew the leases of one process in one statement; what is not returned is lost. A row that is locked just
 -- now counts as held: whoever holds the lock decides, and the next renewal sees it.
@@ -107,5 +147,5 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- ------------------------------------------------------------------ who may call what
-REVOKE ALL ON FUNCTION claim_turn, claim_turns, renew_turns, overdue_by_company FROM PUBLIC, switchboard_app;
-GRANT EXECUTE ON FUNCTION claim_turns, renew_turns, overdue_by_company TO switchboard_app;
+REVOKE ALL ON FUNCTION writes_in_bursts, claim_turn, claim_early_turn, claim_turns, renew_turns, overdue_by_company FROM PUBLIC, switchboard_app;
+GRANT EXECUTE ON FUNCTION writes_in_bursts, claim_turns, renew_turns, overdue_by_company TO switchboard_app;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Self
 
 from shared.live.publisher import Publisher
@@ -20,12 +21,14 @@ LONG_CHARS = 4_000
 
 class AnswerStream:
     """Gathers a generation's text and publishes it. `piece` and `restart` belong on an event loop's thread.
-    After the end of the `with` nothing is published any more, whatever a cancelled call still says."""
+    not_before_s: until then (time.monotonic()) nothing is published. After the end of the `with` nothing is published
+    any more, whatever a cancelled call still says."""
 
-    def __init__(self, publisher: Publisher, chat: Chat, answer: AnswerId) -> None:
+    def __init__(self, publisher: Publisher, chat: Chat, answer: AnswerId, *, not_before_s: float = 0.0) -> None:
         self._publisher = publisher
         self._chat = chat
         self._answer = answer
+        self._not_before_s = not_before_s
         self._text = ""
         self._pause_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -38,6 +41,7 @@ class AnswerStream:
         self._text += text
         if self._timer is None and not self._closed:
             pause_s = self._pause_s * (1 + len(self._text) // LONG_CHARS)
+            pause_s = max(pause_s, self._not_before_s - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._publish)
 
     def restart(self) -> None:

@@ -16,6 +16,12 @@ class AnswersSettings(Domain):
     """How long to wait for a customer's next message before answering, since the last one."""
     quiet_window_max_s: float = Field(default=5.0, alias="QUIET_WINDOW_MAX_S", ge=0)
     """The same since the first one."""
+    early_start: bool = Field(default=True, alias="EARLY_START")
+    """Whether an answer is begun while the quiet window still runs; it leaves when the window has passed. A further
+    message cancels it, and what the model had written is paid for nothing."""
+    complete_quiet_s: float = Field(default=0.25, alias="COMPLETE_QUIET_S", ge=0)
+    """The quiet window of a message that reads complete, from a customer who does not write in bursts. With
+    `EARLY_START` alone."""
     lease_s: float = Field(default=10.0, alias="LEASE_S", ge=2)
     """How long a turn waits when the machine of its worker dies; when only the worker dies, others of the
     machine release its turns at once."""

@@ -81,7 +81,7 @@ async def _with_typing(
 
 async def _show_typing(r: AnswerResources, case: Case) -> None:
     """Show that the bot is typing, again and again, until cancelled. Nothing depends on its success."""
-    loop, turn, pause_s = asyncio.get_running_loop(), case.turn, TYPING_AFTER_S
+    loop, turn, pause_s = asyncio.get_running_loop(), case.turn, TYPING_AFTER_S + case.quiet_left_s
     place: Destination | None = None
     while True:
         due_at = loop.time() + pause_s

@@ -47,6 +47,11 @@ class Lease:
                 cancel()
             raise Cancelled
 
+    def wait(self, seconds: float) -> None:
+        """Wait so long. Raises Cancelled as soon as it is lost."""
+        if seconds > 0 and self.lost.wait(seconds):
+            raise Cancelled
+
     def lose(self) -> None:
         self.lost.set()
         cancel = self._cancel

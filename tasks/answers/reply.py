@@ -102,7 +102,7 @@ def _claim(
         with r.db.transaction() as conn:
             claims = turns.claim_several(
                 conn, after_company, limit=room.slots, lease_s=r.settings.answers.lease_s, held=room.held,
-                company_max=room.company_max,
+                company_max=room.company_max, early=_early(r, room),
             )  # fmt: skip
             loaded = cases.load(r, conn, claims) if load else {}
             r.lease_records.note(map(_piece, claims))
@@ -111,6 +111,13 @@ def _claim(
             r.lease_records.forget(_piece(claim))
         raise
     return claims, loaded
+
+
+def _early(r: AnswerResources, room: ClaimCapacity) -> int:
+    """How many turns may be begun while their quiet window runs: half of the threads are kept for what is due."""
+    if not r.settings.answers.early_start:
+        return 0
+    return max(0, room.slots - r.settings.processes.reply_threads // 2)
 
 
 def answer_next_turn(r: AnswerResources, leases: Leases, after_company: int) -> tuple[Result, int]:
@@ -166,6 +173,8 @@ def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Res
             replace(case, step=r.load_shedding.step(claim.company_id)),
             r.rate_limits.of(claim.company_id, "answers").per_hour,
         )
+        if not case.may_be_drafted:
+            lease.wait(case.quiet_left_s)
         if is_question(case) and case.turn.attempts <= ATTEMPTS_MAX and case.step != "handover":
             case = _retrieve(r, claim, case)
         with _stream(r, case) as stream:
@@ -175,6 +184,7 @@ def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Res
                 needed=r.settings.answers.relevance_threshold, beside=made_calls.taken(beside),
             )  # fmt: skip
             answer.ms.update(case.ms)
+            answer.ms["quiet"] = _wait_for_quiet(r, lease, case, answer)
             answer.ms["total"] = _ms(started) + (0 if taken.case is None else case.ms["gather"])
             lease.guard(None)
             if not _store(r, lease, case, answer):
@@ -208,6 +218,20 @@ def _answer(r: AnswerResources, taken: Taken, beside: list[ModelAttempt]) -> Res
     work.ended(answer.step, answer.step_reason)
     log.info("turn_answered", step=answer.step, reason=answer.step_reason, **_numbers(answer))
     return Result.NO_REPLY if answer.step == "silence" else Result.ANSWERED
+
+
+def _wait_for_quiet(r: AnswerResources, lease: Lease, case: Case, answer: Answer) -> int:
+    """Wait until the quiet window of a turn that was claimed early has passed. Returns the milliseconds; raises
+    Cancelled when a further message comes, once what the answer took is charged."""
+    faults.reach("reply.quiet")
+    left_s = case.quiet_left_s
+    if left_s:
+        try:
+            lease.wait(left_s)
+        except Cancelled:
+            _charge(r, lease, case.contact_id, (*answer.attempts, *answer.beside))
+            raise
+    return round(left_s * 1000)
 
 
 def _cancelled(r: AnswerResources, claim: Claim) -> Result:
@@ -248,7 +272,7 @@ def _state(answer: Answer) -> str:
 def _stream(r: AnswerResources, case: Case) -> AnswerStream:
     turn = case.turn
     chat = Chat(turn.company_id, turn.channel_id, turn.chat)
-    return AnswerStream(r.live, chat, AnswerId(turn.id, turn.epoch))
+    return AnswerStream(r.live, chat, AnswerId(turn.id, turn.epoch), not_before_s=case.quiet_ends_s)
 
 
 def _numbers(answer: Answer) -> dict[str, int]:
@@ -371,6 +395,7 @@ def _make_reply(r: AnswerResources, lease: Lease, case: Case, answer: Answer) ->
         made = replies.make(
             conn, claim, conversation, _state(answer), answer, parts, contact_id=case.contact_id,
             reservation_id=_reserved(lease),
+            burst=len(case.burst) > 1,
         )  # fmt: skip
         if made is None:
             raise Cancelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,8 @@ class Case:
     embedding_model: what ranked the passages. bot_step, bot_step_at: of the bot's last reply, None since a person did.
     misses: its replies in a row that nothing is known. day_ahead_s, silenced, language, status, handle, return_untold,
     contact_id, answers_hour, limit_told: as in Loaded. unlisted: codes of the question that no document has. triage:
-    what the burst is; None until it is judged, and of one that holds nothing readable."""
+    what the burst is; None until it is judged, and of one that holds nothing readable. quiet_ends_s: when the
+    quiet window ends, by time.monotonic(); past, where the turn was not claimed early."""
 
     turn: Turn
     company: Company
@@ -66,6 +68,16 @@ class Case:
     answers_hour: int = 0
     limit_told: bool = False
     unlisted: tuple[str, ...] = ()
+    quiet_ends_s: float = 0.0
+
+    @property
+    def may_be_drafted(self) -> bool:
+        """Whether a model may be asked although a further message may make that be for nothing."""
+        return not (self.over_budget or self.near_budget) and self.step == "full"
+
+    @property
+    def quiet_left_s(self) -> float:
+        return max(0.0, self.quiet_ends_s - time.monotonic())
 
     @property
     def paused(self) -> bool:
@@ -150,4 +162,5 @@ def _case(r: AnswerResources, loaded: Loaded, gather_ms: int, models: Sequence[E
         contact_id=loaded.contact_id,
         answers_hour=loaded.answers_hour,
         limit_told=loaded.limit_told,
+        quiet_ends_s=time.monotonic() + turn.quiet_left_s if turn.quiet_left_s else 0.0,
     )

@@ -76,11 +76,11 @@ class Alert:
 class Stored:
     """What a batch came to. turns: replies now wanted, the number of wake-ups to send. media: attachments that are now
     to be fetched; forgotten: (company, hash) of those whose bytes nobody has any more. parts: sends that the batch
-    settled, behind which others may have waited. endings: how many events
-    ended with this (kind, outcome, reason). chats: those with something new to see. moved: turns whose epoch moved, and
-    companies in which a person took over. These two and the alerts are to be told after the commit. due_s: when the
-    quiet window of all these turns will be over, by time.monotonic(). bot_moves: conversations that came to the bot
-    (True) or left it, and why. went: chat → the one that it became or became part of. merged: (company,
+    settled, behind which others may have waited. endings: how many events ended with this (kind, outcome, reason).
+    chats: those with something new to see. moved: turns whose epoch moved, and companies in which a person took over.
+    These two and the alerts are to be told after the commit. due_s: when the quiet window of all these turns will be
+    over, by time.monotonic(); early: the answer of one of them may be begun before. bot_moves: conversations that came
+    to the bot (True) or left it, and why. went: chat → the one that it became or became part of. merged: (company,
     conversation) of those that took another one in, with messages known by the same ids."""
 
     requests: int = 0
@@ -90,6 +90,7 @@ class Stored:
     dead_letters: int = 0
     turns: int = 0
     due_s: float = 0.0
+    early: bool = False
     media: int = 0
     parts: int = 0
     forgotten: list[tuple[int, str]] = field(default_factory=list)

@@ -30,6 +30,7 @@ from shared.store.inbox.changes import Known, Target
 from shared.store.inbox.conversations import ChatKey, Head, Locked
 from shared.store.inbox.messages import NewMessage
 from shared.triage.classify import classify, commands_stop
+from shared.triage.complete import is_question, reads_complete
 from tasks.inbound import automatic
 from tasks.inbound.batch import Batch, Placed, Stored, happened_at
 
@@ -148,8 +149,10 @@ def store(conn: Conn, batch: Batch, settings: Settings, stored: Stored) -> None:
         quiet_max_s=settings.answers.quiet_window_max_s,
         cancels_max=settings.answers.turn_cancels_max,
         cancel_window_s=settings.answers.turn_cancel_window_s,
+        complete_quiet_s=settings.answers.complete_quiet_s if settings.answers.early_start else None,
     )
     stored.turns = len(wanted)
+    stored.early = settings.answers.early_start and any(one.early for one in wanted)
     stored.moved += [Moved(claim.company_id, claim.turn_id, claim.epoch) for claim in extended]
     stored.moved += [Moved(company) for company in sorted({company for company, _ in taken})]
     stored.chats |= {Chat(*astuple(p.chat)) for p, _ in talk.accepted}
@@ -364,6 +367,10 @@ def _newest_at(before: Head | None, at: datetime) -> datetime:
 
 
 def _wanted(p: Placed, message: NewMessage, before: quiet_window.Wanted | None) -> quiet_window.Wanted:
+    # In a chat of several people somebody else may go on, and of two messages in one batch a third may follow.
+    early = (
+        before is None and not channels.platform(p.home.platform).is_shared(p.chat.chat) and is_question(message.text)
+    )
     return quiet_window.Wanted(
         company_id=message.company_id,
         conversation_id=message.conversation_id,
@@ -372,6 +379,8 @@ def _wanted(p: Placed, message: NewMessage, before: quiet_window.Wanted | None) 
         last_seq=message.seq,
         received_at=p.entry.received_at,
         request_id=p.entry.request_id,
+        early=early,
+        complete=early and reads_complete(message.text or ""),
     )
 
 

@@ -20,6 +20,7 @@ SAFE = [
     ("intake", "wakeup.requested"),
     ("reply", "reply.claimed"),
     ("reply", "reply.asking"),
+    ("reply", "reply.quiet"),
     ("reply", "reply.before_commit"),
     ("reply", "reply.after_commit"),
     ("reply", "wakeup.requested"),

@@ -7,9 +7,11 @@ from shared.store.db.pool import Conn
 from shared.store.delivery import outbound
 
 
-def claim_turn(conn: Conn, after_company: int = 0, *, lease_s: float = 10) -> turns.Claim | None:
-    """Lease the next due turn of a company after this one; None if nothing is due."""
-    return next(iter(turns.claim_several(conn, after_company, limit=1, lease_s=lease_s)), None)
+def claim_turn(conn: Conn, after_company: int = 0, *, lease_s: float = 10, early: bool = False) -> turns.Claim | None:
+    """Lease the next due turn of a company after this one; None if nothing is due. early: or one whose quiet window
+    still runs."""
+    claims = turns.claim_several(conn, after_company, limit=1, lease_s=lease_s, early=int(early))
+    return next(iter(claims), None)
 
 
 def claim_part(

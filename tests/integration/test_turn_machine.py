@@ -17,6 +17,8 @@ from tasks.inbox import takeover
 from tests.integration.claims import claim_turn
 from tests.integration.machine import CHATS, SELDOM, WORKERS, Ground, Machine, run
 
+QUIET_S = 8
+"""Longer than the steps that let no time pass take together, so that a window ends only when one says so."""
 WAKEUPS_AT_THE_END = 100
 """More than a run has steps, so more than it can leave turns."""
 
@@ -37,34 +39,51 @@ class Turns(Machine):
         self.with_person: set[str] = set()
         self.left_to_person: set[tuple[int, int]] = set()  # (conversation, seq)
         self.known: dict[turns.Claim, int] = {}  # the last message that the answer in the making is for
+        self.drafts: set[turns.Claim] = set()  # claimed while the quiet window ran
 
-    @rule(chat=CHATS, after_s=strategies.sampled_from((0, 0, 6, 16)))
-    def customer_writes(self, chat: str, after_s: int) -> None:
+    @rule(chat=CHATS, after_s=strategies.sampled_from((0, 0, 60, 160)), early=strategies.booleans())
+    def customer_writes(self, chat: str, after_s: int, early: bool = True) -> None:
         self._pass(after_s)
         with self.ground.transaction("intake") as conn:
             locked = conversations.ensure_locked(conn, {self.key(chat): None})[self.key(chat)]
             _, seq = self.say(conn, locked, "customer")
             if locked.bot_enabled:
-                wanted = quiet_window.Wanted(self.company, locked.id, locked.channel_id, seq, seq, datetime.now(UTC))
-                quiet_window.open_or_extend(
-                    conn, [wanted], quiet_s=0.8, quiet_max_s=5, cancels_max=2, cancel_window_s=15
+                drafted = self._drafted(locked.id)
+                wanted = quiet_window.Wanted(
+                    self.company, locked.id, locked.channel_id, seq, seq, datetime.now(UTC), early=early
                 )
+                quiet_window.open_or_extend(
+                    conn, [wanted], quiet_s=QUIET_S, quiet_max_s=50, cancels_max=2, cancel_window_s=150,
+                    complete_quiet_s=QUIET_S,
+                )  # fmt: skip
+                for turn, cancels in drafted:
+                    now = conn.execute("SELECT state, cancels, early FROM turns WHERE id = %s", (turn,)).fetchall()
+                    assert now == [("waiting", cancels, False)], "a draft that is overtaken counts for nothing"
             else:
                 self.left_to_person.add((locked.id, seq))
+
+    def _drafted(self, conversation: int) -> list[tuple[int, int]]:
+        """(turn, its cancels) of one whose quiet window runs while somebody has claimed it."""
+        return self.rows(
+            "SELECT id, cancels FROM turns WHERE conversation_id = %(id)s AND state = 'answering'"
+            " AND quiet_until > clock_timestamp() + interval '2 s'",  # far enough from its end for this to hold
+            id=conversation,
+        )
 
     def _pass(self, seconds: int) -> None:
         """Time passes for all that is open; leases that nobody renews end so."""
         self.ground.owner.execute(
             "UPDATE turns SET due_at = due_at - make_interval(secs => %(s)s),"
+            " quiet_until = quiet_until - make_interval(secs => %(s)s),"
             " first_at = first_at - make_interval(secs => %(s)s) WHERE state IN ('waiting', 'answering')",
             {"s": seconds},
         )
 
-    @rule(worker=WORKERS, after_s=strategies.sampled_from((1, 1, 11)))
-    def claims_a_turn(self, worker: str, after_s: int) -> None:
+    @rule(worker=WORKERS, after_s=strategies.sampled_from((0, 1, 9, 11)), early=strategies.booleans())
+    def claims_a_turn(self, worker: str, after_s: int, early: bool = True) -> None:
         self._pass(after_s)
         with self.ground.transaction(worker, company=False) as conn:
-            claim = claim_turn(conn)
+            claim = claim_turn(conn, early=early)
         if claim is None:
             return
         earlier = self.rows(
@@ -76,11 +95,14 @@ class Turns(Machine):
         with self.ground.transaction(worker) as conn:
             turn = turns.load(conn, claim)
         assert turn is not None
+        if turn.quiet_left_s > 0:
+            assert early, "claimed before it was due"
+            self.drafts.add(claim)
         self.claims[worker].append(claim)
         self.known[claim] = turn.last_seq
 
     @precondition(lambda self: self.claims["a"] or self.claims["b"])
-    @rule(chat=CHATS, worker=WORKERS, after_s=strategies.sampled_from((0, 0, 16)), old_is_stored=strategies.booleans())
+    @rule(chat=CHATS, worker=WORKERS, after_s=strategies.sampled_from((0, 0, 160)), old_is_stored=strategies.booleans())
     def customer_interrupts_and_a_worker_claims(
         self, chat: str, worker: str, after_s: int, old_is_stored: bool
     ) -> None:
@@ -108,6 +130,8 @@ class Turns(Machine):
 
     def _store(self, worker: str, claim: turns.Claim, *, handover: bool) -> None:
         self.claims[worker].remove(claim)
+        if claim in self.drafts:  # as the reply flow waits
+            self._pass(QUIET_S)
         [(conversation,)] = self.rows("SELECT conversation_id FROM turns WHERE id = %(id)s", id=claim.turn_id)
         with self.ground.transaction(worker) as conn:
             locked = conversations.lock(conn, self.company, conversation)

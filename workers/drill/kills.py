@@ -22,6 +22,7 @@ POINTS = {
     "intake.after_commit": "intake, committed and not yet taken out of the journal",
     "reply.claimed": "a replier that has just leased a turn",
     "reply.asking": "a replier while the model writes",
+    "reply.quiet": "a replier with the answer written, which waits for the end of the quiet window",
     "reply.before_commit": "a replier with the answer written and not committed",
     "reply.after_commit": "a replier before it wakes up delivery",
     "wakeup.requested": "intake, a replier or a sender that is about to send a wake-up",

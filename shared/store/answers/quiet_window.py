@@ -6,8 +6,13 @@ What a customer's new message does to the open turn of its conversation (`open_o
     -------------------------------------------------  ------------------------------------------------------------
     none                                               a new turn, `waiting` for the quiet window
     `waiting`                                          extended: it waits for quiet again
+    `answering`, drafted within its quiet window       extended: `waiting` again; the draft is lost, and not counted
     `answering`, may be called back                    extended: `waiting` again; the answer in the making is lost
     `answering`, may not be called back                stays; a new turn waits behind it
+
+A new turn may be *early*: claimed while its quiet window still runs, so that its answer is drafted meanwhile and stored
+when the window has passed. Not where the contact usually writes in bursts, and never again once it was extended: at
+most one draft of a burst is lost.
 
 A turn may be called back while all of this holds: it was called back less than cancels_max times, its first message is
 younger than cancel_window_s, and no turn waits behind it.
@@ -22,6 +27,7 @@ What an edit or a deletion of one of its messages does to an open turn (`resched
     no customer message of it is left                  `cancelled`
     `waiting`                                          waits for quiet again
     `answering`, a message was deleted                 its answer is cancelled and begun again after the window
+    `answering`, drafted within its quiet window       the same, and not counted
     `answering`, may be called back                    the same
     `answering`, may not be called back                stays
 """
@@ -47,7 +53,8 @@ the burst is read only after this."""
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A conversation in which the newest answerable messages want a reply."""
+    """A conversation in which the newest answerable messages want a reply. early: its answer may be begun at once.
+    complete: it reads as if nothing followed."""
 
     company_id: int
     conversation_id: int
@@ -56,6 +63,8 @@ class Wanted:
     last_seq: int
     received_at: datetime
     request_id: str | None = None
+    early: bool = False
+    complete: bool = False
 
 
 # attempts: an attempt that is called back has not failed; one that waits for its retry (error is set) has.
@@ -66,14 +75,20 @@ OPEN_OR_EXTEND = """
         SELECT *
         FROM unnest(
             %(company)s::bigint[], %(conversation)s::bigint[], %(channel)s::bigint[], %(first)s::bigint[],
-            %(last)s::bigint[], %(received)s::timestamptz[], %(request)s::text[]
-        ) AS w (company_id, conversation_id, channel_id, first_seq, last_seq, received_at, request_id)
+            %(last)s::bigint[], %(received)s::timestamptz[], %(request)s::text[], %(early)s::boolean[],
+            %(own_quiet)s::float8[]
+        ) AS w (
+            company_id, conversation_id, channel_id, first_seq, last_seq, received_at, request_id, early, quiet_s
+        )
     ),
     extended AS (
         UPDATE turns t
         SET state = 'waiting',
             epoch = t.epoch + 1,
-            cancels = t.cancels + (t.state = 'answering')::int,
+            early = false,
+            quiet_until = NULL,
+            cancels = t.cancels
+                + (t.state = 'answering' AND coalesce(t.quiet_until <= clock_timestamp(), true))::int,
             attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,
             first_seq = least(t.first_seq, w.first_seq),
             last_seq = greatest(t.last_seq, w.last_seq),
@@ -88,7 +103,8 @@ OPEN_OR_EXTEND = """
                     ),
                     t.first_at + make_interval(
                         secs => CASE
-                            WHEN t.state = 'waiting' AND t.cancels = 0 THEN %(quiet_max)s
+                            WHEN t.cancels = 0 AND (t.state = 'waiting' OR t.quiet_until > clock_timestamp())
+                                THEN %(quiet_max)s
                             ELSE %(window)s
                         END
                     )
@@ -101,8 +117,13 @@ OPEN_OR_EXTEND = """
               t.state = 'waiting'
               OR (
                   t.state = 'answering'
-                  AND t.cancels < %(cancels)s
-                  AND t.first_at > clock_timestamp() - make_interval(secs => %(window)s)
+                  AND (
+                      t.quiet_until > clock_timestamp()
+                      OR (
+                          t.cancels < %(cancels)s
+                          AND t.first_at > clock_timestamp() - make_interval(secs => %(window)s)
+                      )
+                  )
                   AND NOT EXISTS (
                       SELECT 1
                       FROM turns n
@@ -116,15 +137,31 @@ OPEN_OR_EXTEND = """
     ),
     opened AS (
         INSERT INTO turns (
-            company_id, conversation_id, channel_id, first_seq, last_seq, received_at, first_at, request_id, due_at
+            company_id, conversation_id, channel_id, first_seq, last_seq, received_at, first_at, request_id, early,
+            due_at
         )
         SELECT w.company_id, w.conversation_id, w.channel_id, w.first_seq, w.last_seq, w.received_at,
-            clock_timestamp(), w.request_id,
+            clock_timestamp(), w.request_id, e.early,
             greatest(
-                now() + make_interval(secs => %(quiet)s),
-                clock_timestamp() + make_interval(secs => 0.75 * %(quiet)s)
+                now() + make_interval(secs => q.quiet_s),
+                clock_timestamp() + make_interval(secs => 0.75 * q.quiet_s)
             )
         FROM w
+        CROSS JOIN LATERAL (
+            SELECT w.early AND NOT coalesce(
+                (
+                    SELECT writes_in_bursts(k.turn_history)
+                    FROM conversations c
+                    JOIN contacts k ON k.company_id = c.company_id AND k.id = c.contact_id
+                    WHERE c.company_id = w.company_id
+                      AND c.id = w.conversation_id
+                ),
+                false
+            ) AS early
+        ) e
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN e.early THEN least(w.quiet_s, %(quiet)s) ELSE %(quiet)s END AS quiet_s
+        ) q
         WHERE NOT EXISTS (
             SELECT 1
             FROM extended e
@@ -145,12 +182,13 @@ def open_or_extend(
     quiet_max_s: float,
     cancels_max: int,
     cancel_window_s: float,
+    complete_quiet_s: float | None = None,
 ) -> list[Claim]:
     """Open a turn, or extend the open one, for each conversation (locked, each at most once).
 
-    The table above says which. Returns the turns that were extended, with their new epochs: whoever answers one of
-    them has lost its lease.
-    """
+    The table above says which. complete_quiet_s: the window of an early turn whose message reads complete; None: no
+    turn is early. Returns the turns that were extended, with their new epochs: whoever answers one of them has lost its
+    lease."""
     if not wanted:
         return []
     values = {
@@ -161,6 +199,8 @@ def open_or_extend(
         "last": [w.last_seq for w in wanted],
         "received": [w.received_at for w in wanted],
         "request": [w.request_id for w in wanted],
+        "early": [w.early and complete_quiet_s is not None for w in wanted],
+        "own_quiet": [complete_quiet_s if w.complete else None for w in wanted],
         "quiet": quiet_s,
         "quiet_max": quiet_max_s,
         "cancels": cancels_max,
@@ -213,7 +253,12 @@ RESCHEDULE_EDITED = """
     SET epoch = t.epoch + 1,
         state = CASE WHEN j.empty THEN 'cancelled' ELSE t.state END,
         finished_at = CASE WHEN j.empty THEN now() END,
-        cancels = t.cancels + (t.state = 'answering' AND NOT j.empty)::int,
+        early = false,
+        quiet_until = NULL,
+        cancels = t.cancels
+            + (
+                t.state = 'answering' AND NOT j.empty AND coalesce(t.quiet_until <= clock_timestamp(), true)
+            )::int,
         attempts = t.attempts - (t.state = 'answering' AND t.error IS NULL AND t.attempts > 0)::int,
         due_at = greatest(
             clock_timestamp(),
@@ -224,7 +269,8 @@ RESCHEDULE_EDITED = """
                 ),
                 t.first_at + make_interval(
                     secs => CASE
-                        WHEN t.state = 'waiting' AND t.cancels = 0 THEN %(quiet_max)s
+                        WHEN t.cancels = 0 AND (t.state = 'waiting' OR t.quiet_until > clock_timestamp())
+                            THEN %(quiet_max)s
                         ELSE %(window)s
                     END
                 )
@@ -237,6 +283,7 @@ RESCHEDULE_EDITED = """
           j.empty
           OR j.gone
           OR t.state = 'waiting'
+          OR t.quiet_until > clock_timestamp()
           OR (
               t.cancels < %(cancels)s
               AND t.first_at > clock_timestamp() - make_interval(secs => %(window)s)

@@ -181,6 +181,21 @@ MAKE = one_line(
         WHERE conversations.company_id = %(company)s
           AND conversations.id = %(conversation)s
     ),
+    habit AS (
+        UPDATE contacts
+        SET turn_history = n.history
+        FROM said, contacts k, LATERAL (
+            SELECT CASE
+                WHEN k.turn_history < 1024 THEN 2 * k.turn_history + %(burst)s::boolean::int
+                ELSE 1024 + mod(2 * k.turn_history + %(burst)s::boolean::int, 1024)
+            END AS history
+        ) n
+        WHERE contacts.company_id = %(company)s
+          AND contacts.id = %(contact)s::bigint
+          AND k.company_id = contacts.company_id
+          AND k.id = contacts.id
+          AND n.history <> k.turn_history
+    ),
     counted AS (
         INSERT INTO contact_answers AS w (company_id, contact_id, answered_at, told_at)
         SELECT %(company)s, %(contact)s, CASE WHEN %(limit)s THEN '{}' ELSE ARRAY[now()] END,
@@ -215,14 +230,14 @@ _STATUS_AFTER: Mapping[BotMove, str] = {"hands_over": "handed_over", "pauses": "
 
 def make(
     conn: Conn, claim: Claim, conversation: Locked, state: str, answer: Answer, parts: Sequence[str], *,
-    contact_id: int | None = None, reservation_id: int | None = None,
+    contact_id: int | None = None, reservation_id: int | None = None, burst: bool = False,
 ) -> Made | None:  # fmt: skip
     """Store an answer and its parts behind the conversation's last message, all in one statement.
 
     conversation: locked by this transaction; where the answer asks for a person, it is marked for people. state: the
     turn's, `answered` or `handed_over`. contact_id: the customer for whom models were called and whose hour the
-    answer counts in. reservation_id: what was reserved for the calls in a budget, which this settles. None, and nothing
-    is written, if the lease is gone.
+    answer counts in. reservation_id: what was reserved for the calls in a budget, which this settles. burst: whether
+    the customer wrote several messages. None, and nothing is written, if the lease is gone.
     """
     cursor = conn.cursor(row_factory=class_row(Made))
     cursor.execute(
@@ -235,6 +250,7 @@ def make(
             "conversation": conversation.id,
             "channel": conversation.channel_id,
             "seq": conversation.message_count + 1,
+            "burst": burst,
             "text": answer.text,
             "contact": contact_id,
             "limit": answer.step_reason == ANSWERS_LIMIT,

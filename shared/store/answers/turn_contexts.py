@@ -71,6 +71,7 @@ LOAD = """
     SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts, t.first_seq, t.last_seq,
         t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform, c.bot_enabled, c.message_count,
         t.request_id, h.external_id AS account, c.last_customer_message AS last_message, c.last_customer_at,
+        greatest(coalesce(extract(epoch FROM t.quiet_until - clock_timestamp())::float8, 0), 0) AS quiet_left_s,
         o.slug AS company_slug, o.name AS company_name, o.daily_token_budget AS company_daily_token_budget,
         a.id AS assistant_id, a.kind AS assistant_kind, a.is_default AS assistant_is_default,
         a.name AS assistant_name, a.language AS assistant_language, a.texts AS assistant_texts,

@@ -1,7 +1,8 @@
 """Turns: a customer's burst of messages that wants one reply.
 
 A turn is `waiting` until its quiet window has passed, then `answering` under a lease, and ends as `answered`,
-`handed_over`, `no_reply` or `cancelled`. `shared.store.answers.quiet_window` opens turns and extends them.
+`handed_over`, `no_reply` or `cancelled`. One that was claimed early is `answering` while the window still runs
+(`quiet_until`): it is being drafted. `shared.store.answers.quiet_window` opens turns and extends them.
 
 Whoever holds a lease knows the turn's epoch. A statement that takes a lease away moves the epoch on, and what the
 holder writes afterwards, with the epoch that it knows, finds no row.
@@ -32,7 +33,8 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A claimed turn with what answering it needs. account: the channel's id on the platform. last_message,
-    last_customer_at: the customer's newest message (its id on the platform, the platform's time)."""
+    last_customer_at: the customer's newest message (its id on the platform, the platform's time). quiet_left_s: how
+    long the quiet window of a turn that was claimed early still runs."""
 
     company_id: int
     id: int
@@ -52,25 +54,27 @@ class Turn:
     account: str
     last_message: str | None
     last_customer_at: datetime | None
+    quiet_left_s: float = 0.0
 
 
 def claim_several(
     conn: Conn, after_company: int, *, limit: int, lease_s: float, held: Sequence[int] = (),
-    company_max: int = NO_COMPANY_MAX,
+    company_max: int = NO_COMPANY_MAX, early: int = 0,
 ) -> list[Claim]:  # fmt: skip
     """Lease up to `limit` due turns, going round the companies from the one after after_company.
 
     Each turn is of the next company that has one due. No company gets more than company_max; its entries in `held`,
-    the companies of the turns that the caller already works on, count towards that.
+    the companies of the turns that the caller already works on, count towards that. early: how many may be turns whose
+    quiet window still runs, once nothing is due; they have `quiet_left_s`.
     """
     cursor = conn.cursor(row_factory=class_row(Claim))
     cursor.execute(
         """
         /* turns.claim */
         SELECT company_id, id AS turn_id, epoch
-        FROM claim_turns(%s, %s, %s, %s::bigint[], %s)
+        FROM claim_turns(%s, %s, %s, %s::bigint[], %s, %s)
         """,
-        (after_company, limit, lease_s, list(held), company_max),
+        (after_company, limit, lease_s, list(held), company_max, early),
         prepare=True,
     )
     return cursor.fetchall()
@@ -101,7 +105,8 @@ LOAD = """
     SELECT t.company_id, t.id, t.conversation_id, t.channel_id, t.epoch, t.attempts,
         t.first_seq, t.last_seq, t.received_at, t.due_at, coalesce(c.migrated_to, c.chat) AS chat, h.platform,
         c.bot_enabled, c.message_count, t.request_id, h.external_id AS account,
-        c.last_customer_message AS last_message, c.last_customer_at
+        c.last_customer_message AS last_message, c.last_customer_at,
+        greatest(coalesce(extract(epoch FROM t.quiet_until - clock_timestamp())::float8, 0), 0) AS quiet_left_s
     FROM turns t
     JOIN conversations c ON c.company_id = t.company_id AND c.id = t.conversation_id
     JOIN channels h ON h.company_id = t.company_id AND h.id = t.channel_id

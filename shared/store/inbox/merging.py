@@ -64,7 +64,8 @@ CANCEL_OPEN = """
       AND was.company_id = t.company_id
       AND was.id = t.id
     RETURNING t.id, t.epoch, t.conversation_id, t.first_seq, t.last_seq, t.received_at, t.first_at, t.request_id,
-        CASE was.state WHEN 'waiting' THEN was.due_at ELSE now() END AS due_at, was.state = 'answering' AS answering
+        CASE was.state WHEN 'waiting' THEN was.due_at ELSE greatest(was.quiet_until, now()) END AS due_at,
+        was.state = 'answering' AS answering
 """
 SHIFT_TURNS = """
     /* merging.shift_turns */
@@ -86,7 +87,8 @@ JOIN_WAITING = """
         last_seq = greatest(t.last_seq, %(last_seq)s),
         received_at = greatest(t.received_at, %(received_at)s),
         request_id = coalesce(%(request_id)s, t.request_id),
-        due_at = least(t.due_at, %(due_at)s)
+        due_at = least(t.due_at, %(due_at)s),
+        early = false
     WHERE t.company_id = %(company)s
       AND t.conversation_id = %(first)s
       AND t.state = 'waiting'
