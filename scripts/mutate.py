@@ -39,6 +39,7 @@ ENOUGH = 0.85
 
 MODULES = (
     "gateway/http/parameters.py",
+    "gateway/http/rate_headers.py",
     "gateway/rest/cursors.py",
     "gateway/rest/mistakes.py",
     "gateway/rest/reading.py",
@@ -105,6 +106,8 @@ MODULES = (
     "shared/resilience/addresses.py",
     "shared/resilience/backoff.py",
     "shared/resilience/breaker.py",
+    "shared/resilience/limiter_alone.py",
+    "shared/resilience/limits.py",
     "shared/resilience/load_shedding.py",
     "shared/settings/spelling.py",
     "shared/triage/ambiguous.py",
