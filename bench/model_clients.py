@@ -88,9 +88,16 @@ def ours_changing(url: str) -> Call:
     return model_gateway.changing_caller(url, MESSAGES)
 
 
+def ours_with_budgets(url: str) -> Call:
+    """By a stored route, with budgets and the ledger."""
+    from bench import model_gateway
+
+    return model_gateway.budgeted_caller(url, MESSAGES)
+
+
 CLIENTS: dict[str, Callable[[str], Call]] = {
     "httpx": bare, "httpx over aiohttp": bare_over_aiohttp, "litellm": litellm_router, "switchboard": ours,
-    "switchboard, changing providers": ours_changing,
+    "switchboard, changing providers": ours_changing, "switchboard, with budgets": ours_with_budgets,
 }  # fmt: skip
 
 

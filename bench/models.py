@@ -178,6 +178,7 @@ def report(scale: float = 1.0) -> list[str]:
         opened = system.environment() | {"EGRESS_ALLOW": f"model:127.0.0.1:{port}"}
         changing = stack.enter_context(client("switchboard, changing providers", url, opened))
         clients.append(changing)
+        clients.append(stack.enter_context(client("switchboard, with budgets", url, opened)))
         many = int(MANY_CALLS * scale)
         lines = [*_costs(clients), _memory(mine, many), _memory(changing, many)]
     return [*lines, *_in_flight()]

@@ -1,4 +1,4 @@
--- An answer may be begun while the quiet window still runs (docs/decisions/0026).
+-- An answer may be begun while the quiet window still runs (docs/decisions/0028).
 --
 -- early: the turn may be claimed before it is due. quiet_until: it was claimed so, and its answer is not stored before
 -- then; a message that comes until then is a part of the same burst.
