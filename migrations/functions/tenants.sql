@@ -54,6 +54,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
            k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute'
     FROM api_keys k
     WHERE k.key_hash = hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+      AND NOT EXISTS (SELECT 1 FROM agents a
+                      WHERE a.company_id = k.company_id AND a.id = k.agent_id AND a.disabled_at IS NOT NULL)
 $$;
 
 -- What gateways of the version before ask while they are being replaced. They know no scopes, so only agents' keys with

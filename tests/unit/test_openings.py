@@ -70,14 +70,14 @@ def test_an_entry_that_cannot_be_read_is_named(entry: str, said: str) -> None:
 
 
 EXAMPLE = "send:10.1.2.3:8500 or media:10.0.0.0/8:443"
-ALONE = "names a network alone; say for which purpose (send, media, site) and which port it is open"
+ALONE = "names a network alone; say for which purpose (send, media, site, model) and which port it is open"
 
 
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
         ("send:10.0.0.1", f"'send:10.0.0.1' should be purpose:host:port, such as {EXAMPLE}"),
-        ("Mail:10.0.0.1:25", f"'Mail:10.0.0.1:25' begins with none of send, media, site: write it as {EXAMPLE}"),
+        ("Mail:10.0.0.1:25", f"'Mail:10.0.0.1:25' begins with none of send, media, site, model: write it as {EXAMPLE}"),
         ("send:a:0", "'send:a:0' names port 0: ports are 1 to 65535"),
         ("send:a:65536", "'send:a:65536' names port 65536: ports are 1 to 65535"),
         ("send:10.0.0.0/99:443", "'send:10.0.0.0/99:443': 10.0.0.0/99 is no IPv4 address or network"),

@@ -107,7 +107,7 @@ def listed(conn: Conn, company_id: int | None, *, after_id: int = 0, limit: int 
     with conn.cursor(row_factory=class_row(_Row)) as cursor:
         rows = cursor.execute(
             """
-            /* model_providers.listed */
+            /* providers.listed */
             SELECT id, company_id, name, base_url, credentials, key_hint, models, paid, state, created_at, updated_at
             FROM model_providers
             WHERE (company_id IS NULL OR company_id = %s)
@@ -125,7 +125,7 @@ def every(conn: Conn) -> list[Provider]:
     with conn.cursor(row_factory=class_row(_Row)) as cursor:
         rows = cursor.execute(
             """
-            /* model_providers.every */
+            /* providers.every */
             SELECT id, company_id, name, base_url, credentials, key_hint, models, paid, state, created_at, updated_at
             FROM model_providers
             ORDER BY company_id NULLS FIRST, name
@@ -141,7 +141,7 @@ def own(conn: Conn, company_id: int | None, name: str, *, lock: bool = False) ->
         if lock:
             cursor.execute(
                 """
-                /* model_providers.lock */
+                /* providers.lock */
                 SELECT 1 AS id
                 FROM model_providers
                 WHERE company_id IS NOT DISTINCT FROM %s
@@ -152,7 +152,7 @@ def own(conn: Conn, company_id: int | None, name: str, *, lock: bool = False) ->
             )
         row = cursor.execute(
             """
-            /* model_providers.own */
+            /* providers.own */
             SELECT id, company_id, name, base_url, credentials, key_hint, models, paid, state, created_at, updated_at
             FROM model_providers
             WHERE company_id IS NOT DISTINCT FROM %s
@@ -180,7 +180,7 @@ def is_name_taken(conn: Conn, company_id: int | None, name: str) -> bool:
     with conn.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(
             """
-            /* model_providers.is_name_taken */
+            /* providers.is_name_taken */
             SELECT EXISTS (
                 SELECT 1
                 FROM model_providers
@@ -201,7 +201,7 @@ def add(conn: Conn, new: NewProvider) -> int:
         with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:
             found = cursor.execute(
                 """
-                /* model_providers.add */
+                /* providers.add */
                 INSERT INTO model_providers (company_id, name, base_url, credentials, key_hint, models, paid, state)
                 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
                 RETURNING id
@@ -219,7 +219,7 @@ def change(conn: Conn, changed: Provider) -> None:
     """Write a provider that was read with `lock`. Its company and name stay."""
     conn.execute(
         """
-        /* model_providers.change */
+        /* providers.change */
         UPDATE model_providers
         SET base_url = %s, credentials = %s, key_hint = %s, models = %s, paid = %s, state = %s,
             updated_at = clock_timestamp()
@@ -232,5 +232,5 @@ def change(conn: Conn, changed: Provider) -> None:
 
 def remove(conn: Conn, provider_id: int) -> bool:
     """Delete a provider. Returns False if there is none. Raises psycopg's ForeignKeyViolation while a route asks it."""
-    cursor = conn.execute("/* model_providers.remove */ DELETE FROM model_providers WHERE id = %s", (provider_id,))
+    cursor = conn.execute("/* providers.remove */ DELETE FROM model_providers WHERE id = %s", (provider_id,))
     return cursor.rowcount == 1

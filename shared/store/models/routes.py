@@ -77,7 +77,7 @@ def steps(conn: Conn, company_id: int | None, purpose: str | None = None) -> lis
     with conn.cursor(row_factory=class_row(_Row)) as cursor:
         rows = cursor.execute(
             """
-            /* model_routes.steps */
+            /* routes.steps */
             SELECT r.company_id, r.purpose, r.ordinal, r.provider_id, p.name AS provider, p.company_id AS owner_id,
                 p.base_url, p.credentials, p.paid, p.state, r.model, p.models, r.max_tokens, r.updated_at
             FROM model_routes r
@@ -96,7 +96,7 @@ def every(conn: Conn) -> list[RouteStep]:
     with conn.cursor(row_factory=class_row(_Row)) as cursor:
         rows = cursor.execute(
             """
-            /* model_routes.every */
+            /* routes.every */
             SELECT r.company_id, r.purpose, r.ordinal, r.provider_id, p.name AS provider, p.company_id AS owner_id,
                 p.base_url, p.credentials, p.paid, p.state, r.model, p.models, r.max_tokens, r.updated_at
             FROM model_routes r
@@ -112,7 +112,7 @@ def routed_companies(conn: Conn) -> list[int]:
     with conn.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(
             """
-            /* model_routes.routed_companies */
+            /* routes.routed_companies */
             SELECT models_routed_companies()
             """
         )
@@ -124,7 +124,7 @@ def replace_steps(conn: Conn, company_id: int | None, purpose: str, wanted: Sequ
     Returns False if they were its steps already. In a transaction: whoever else changes the route waits."""
     conn.execute(
         """
-        /* model_routes.lock */
+        /* routes.lock */
         SELECT pg_advisory_xact_lock(hashtextextended('model_routes ' || %s, coalesce(%s, 0)))
         """,
         (purpose, company_id),
@@ -134,7 +134,7 @@ def replace_steps(conn: Conn, company_id: int | None, purpose: str, wanted: Sequ
         return False
     conn.execute(
         """
-        /* model_routes.remove_steps */
+        /* routes.remove_steps */
         DELETE FROM model_routes
         WHERE company_id IS NOT DISTINCT FROM %s
           AND purpose = %s
@@ -143,7 +143,7 @@ def replace_steps(conn: Conn, company_id: int | None, purpose: str, wanted: Sequ
     )
     conn.execute(
         """
-        /* model_routes.add_steps */
+        /* routes.add_steps */
         INSERT INTO model_routes (company_id, purpose, ordinal, provider_id, model, max_tokens)
         SELECT %s, %s, s.ordinal, s.provider_id, s.model, s.max_tokens
         FROM unnest(%s::bigint[], %s::text[], %s::int[]) WITH ORDINALITY AS s (provider_id, model, max_tokens, ordinal)
@@ -158,7 +158,7 @@ def asking_provider(conn: Conn, provider_id: int) -> list[tuple[int | None, str]
     """Return (company, purpose) of the routes that ask a provider, as far as this role sees them."""
     rows = conn.execute(
         """
-        /* model_routes.asking_provider */
+        /* routes.asking_provider */
         SELECT DISTINCT company_id, purpose
         FROM model_routes
         WHERE provider_id = %s
@@ -173,7 +173,7 @@ def asked_models(conn: Conn, provider_id: int) -> set[str]:
     """Return the models that routes ask a provider for, as far as this role sees them."""
     rows = conn.execute(
         """
-        /* model_routes.asked_models */
+        /* routes.asked_models */
         SELECT DISTINCT model
         FROM model_routes
         WHERE provider_id = %s
