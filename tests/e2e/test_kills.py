@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from shared import faults
-from tests.e2e.checks import check_one_reply_a_turn, check_unread
+from shared.money import Price
+from shared.store.models import prices
+from tests.e2e.checks import check_one_reply_a_turn, check_spending, check_unread
 from tests.e2e.system import System, private_system, wait_until
 from tests.factories import update
 
@@ -19,6 +22,7 @@ SAFE = [
     ("intake", "intake.after_commit"),
     ("intake", "wakeup.requested"),
     ("reply", "reply.claimed"),
+    ("reply", "spending.reserved"),
     ("reply", "reply.asking"),
     ("reply", "reply.quiet"),
     ("reply", "reply.before_commit"),
@@ -39,6 +43,8 @@ UNKNOWABLE = [
 def system() -> Iterator[System]:
     # Nothing here can wait for a lease or a deadline to end: whoever lives on notices who died.
     with private_system(LEASE_S=50.0, SEND_DEADLINE_S=10.0, RECORD_DEADLINE_S=50.0) as system:
+        with psycopg.connect(str(system.config.database.admin_url), autocommit=True) as owner:
+            prices.set_prices(owner, [prices.Named("standin-1", "", Price(1_000_000, 2_000_000))])
         _start(system, *FLEET)
         yield system
 
@@ -137,3 +143,4 @@ def _check(system: System, customers: int) -> None:
     assert stored == [(customers, customers)]
     check_one_reply_a_turn(system)
     check_unread(system)
+    check_spending(system)
