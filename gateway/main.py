@@ -30,6 +30,8 @@ from gateway.http import refused
 from gateway.http.edge import Edge, open_edge
 from gateway.http.moved import moved
 from gateway.http.timing import timed
+from gateway.openai import endpoint as openai
+from gateway.openai.endpoint import OpenAi
 from gateway.rest import docs
 from gateway.rest.dispatch import Api
 from gateway.webhooks.endpoint import Webhooks
@@ -68,12 +70,13 @@ GONE = [
 
 
 class Gateway:
-    """`/webhooks/…` goes straight to its handler, `/api/…` to its operations; other paths and the lifespan go to
-    Starlette."""
+    """`/webhooks/…` goes straight to its handler, `/api/…` to its operations, `/v1/…` to models; other paths and the
+    lifespan go to Starlette."""
 
     def __init__(self, load: Callable[[], settings.Settings] = settings.load) -> None:
         self._load = load
         self._webhooks: Webhooks | None = None
+        self._openai: OpenAi | None = None
         self._pages = Starlette(
             routes=[*ROUTES, *GONE],
             lifespan=self._lifespan,
@@ -86,6 +89,8 @@ class Gateway:
             await self._webhooks(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith("/api/v1/") and scope["path"] != described.PATH:
             await self._api(scope, receive, timed(scope, send))
+        elif scope["type"] == "http" and scope["path"].startswith(openai.PREFIX) and self._openai is not None:
+            await self._openai(scope, receive, timed(scope, send))
         else:
             try:
                 await self._pages(scope, receive, timed(scope, send) if scope["type"] == "http" else send)
@@ -110,6 +115,7 @@ class Gateway:
         readiness = pages.state.readiness = liveness.Readiness(edge)
         searcher = pages.state.searcher = Searcher(edge)
         self._webhooks = Webhooks(edge)
+        self._openai = OpenAi(edge)
         edge.hub.start()
         edge.tally.start()
         edge.load_shedder.start()
@@ -123,6 +129,7 @@ class Gateway:
             looks.close()
             readiness.close()
             searcher.close()
+            await self._openai.close()
             await edge.close()
             telemetry.close()
 

@@ -64,7 +64,7 @@ def table(settings: Settings) -> dict[str, Row]:
     return {row.name: row for row in rows}
 
 
-GATEWAY_CONNECTIONS = 3
+GATEWAY_CONNECTIONS = 5
 OPERATOR_CONNECTIONS = 4
 """Left free for the command line and migrations."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -33,6 +35,7 @@ class Streams:
     of_chat: Counter[Chat] = field(default_factory=Counter)
     of_address: Counter[str] = field(default_factory=Counter)
     of_company: Counter[int] = field(default_factory=Counter)
+    _models: int = 0
 
     def tell(self) -> None:
         """Let the metrics know; by itself after each change, by the process once it counts."""
@@ -49,6 +52,18 @@ class Streams:
             raise TooMany("this gateway has no room for another event stream of this company", own=False)
         if self.total >= self.most:
             raise TooMany("this gateway has no room for another event stream", own=False)
+
+    @contextmanager
+    def of_model(self, company_id: int, address: str) -> Iterator[None]:
+        """Count the stream of a model's answer, which belongs to no visitor, while it is open. Raises TooMany."""
+        self._models += 1
+        chat = Chat(company_id, 0, f"model {self._models}")
+        self.check(chat, address)
+        self.add(chat, address, 1)
+        try:
+            yield
+        finally:
+            self.add(chat, address, -1)
 
     def add(self, chat: Chat, address: str, count: int) -> None:
         self.total += count

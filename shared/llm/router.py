@@ -114,11 +114,18 @@ class Router:
         """The same without these steps: the number of each and the word for why it is not asked."""
         if not words:
             return self
-        barred = copy(self)
-        barred.steps = tuple(
-            replace(step, barred=words[number]) if number in words else step for number, step in enumerate(self.steps)
+        return self.with_steps(
+            tuple(
+                replace(step, barred=words[number]) if number in words else step
+                for number, step in enumerate(self.steps)
+            )
         )
-        return barred
+
+    def with_steps(self, steps: tuple[Step, ...]) -> Router:
+        """The same with these steps."""
+        other = copy(self)
+        other.steps = steps
+        return other
 
     async def complete(
         self, messages: Sequence[dict[str, Any]], deadline_s: float, listener: Listener | None = None, *,

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import httpx
@@ -24,7 +25,7 @@ from shared.clock import Clock, SystemClock
 from shared.errors import SettingsError
 from shared.llm import deadlines
 from shared.llm.call import ModelCall, why_barred
-from shared.llm.provider import Provider
+from shared.llm.provider import Provider as Client
 from shared.llm.rerank import Reranker, Rerankers
 from shared.llm.router import Router, Step
 from shared.model import Purpose
@@ -34,8 +35,9 @@ from shared.resilience.shared_breaker import SharedBreakers
 from shared.settings import Settings
 from shared.store.db.pool import Database
 from shared.store.db.vault import Vault
+from shared.store.models import providers
 from shared.store.models import routes as store
-from shared.store.models.providers import TOPIC, topic
+from shared.store.models.providers import TOPIC, Provider, topic
 from shared.store.models.routes import RouteStep
 
 log = structlog.get_logger(__name__)
@@ -179,6 +181,25 @@ class Routes:
                 return own[purpose]
         return everybody.routes.get(purpose, ())
 
+    def usable(self, company_id: int) -> tuple[NamedStep, ...]:
+        """Return every chat model that a company may use by its name: of its own providers first, then of the
+        installation's. Those that the environment names are not among them."""
+        self._follow()
+
+        def make() -> bytes:
+            with self._db.transaction(company_id) as conn:
+                return orjson.dumps(_written(_by_name(providers.listed(conn, company_id))))
+
+        body = self._cache.get_or_make(f"model_names:{company_id}", make, topic=topic(company_id))
+        found: _Routes = self._read.get(body, lambda: _routes_of(orjson.loads(body)))
+        return found.get("answer", ())
+
+    def direct(self, call: ModelCall, named: NamedStep) -> Router:
+        """Return who answers a call by this model and no other."""
+        step = self._judged(call.company_id, self._step(named, "full"))
+        return Router((step,), self._breakers, deadlines=deadlines.of(self._settings, call.purpose), clock=self._clock,
+                      purpose=call.purpose)  # fmt: skip
+
     # -------------------------------------------------------------- what is stored
 
     def _follow(self) -> None:
@@ -228,15 +249,15 @@ class Routes:
             breakers=self._own_breakers if own else None, service=named.service, label=OWN if own else None,
         )  # fmt: skip
 
-    def _client(self, named: NamedStep) -> tuple[Provider, str | None]:
+    def _client(self, named: NamedStep) -> tuple[Client, str | None]:
         """(what asks it, why it cannot be asked)"""
         key = ("chat", named.provider_id, named.provider, named.base_url, named.sealed, named.model)
-        made: tuple[Provider, str | None] = self._clients.get(key, lambda: self._provider(named))
+        made: tuple[Client, str | None] = self._clients.get(key, lambda: self._provider(named))
         return made
 
-    def _provider(self, named: NamedStep) -> tuple[Provider, str | None]:
+    def _provider(self, named: NamedStep) -> tuple[Client, str | None]:
         api_key, barred = self._api_key(named)
-        provider = Provider(
+        provider = Client(
             self._http_of(named), name=named.provider, base_url=named.base_url, api_key=api_key, model=named.model,
             max_tokens=self._settings.llm.max_tokens, clock=self._clock,
         )  # fmt: skip
@@ -291,6 +312,19 @@ def _with_cheaper(full: Sequence[Step], cheaper: Sequence[Step]) -> tuple[Step, 
     asked = [(step.service or step.provider.name, step.provider.model) for step in full]
     others = [step for step in cheaper if (step.service or step.provider.name, step.provider.model) not in asked]
     return (*(replace(step, step="full") for step in full), *others)
+
+
+def _by_name(found: Sequence[Provider]) -> list[RouteStep]:
+    """Chat models as steps, a company's own first."""
+    rows = [(one, model) for one in found for model in one.models if model.kind == "chat"]
+    rows.sort(key=lambda row: row[0].company_id is None)
+    return [
+        RouteStep(
+            one.company_id, "answer", number, one.id, one.name, one.company_id, one.base_url, one.sealed, one.paid,
+            one.state, model.name, model.kind, None, one.updated_at or datetime.now(UTC),
+        )
+        for number, (one, model) in enumerate(rows)
+    ]  # fmt: skip
 
 
 def _written(steps: Sequence[RouteStep]) -> dict[str, list[list[Any]]]:

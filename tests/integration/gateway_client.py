@@ -45,7 +45,7 @@ class RunningGateway:
 
     def start(self) -> None:
         self._loop.start()
-        with _logging_as_it_was():
+        with logging_as_it_was():
             self.run(self._start())
 
     async def _start(self) -> None:
@@ -134,7 +134,7 @@ def running_gateway(settings: Settings) -> Iterator[RunningGateway]:
 
 
 @contextmanager
-def _logging_as_it_was() -> Iterator[None]:
+def logging_as_it_was() -> Iterator[None]:
     """The gateway sets up its process' logging; this process is the test run's."""
     root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = list(root.handlers), root.level

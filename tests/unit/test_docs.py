@@ -13,6 +13,7 @@ import pytest
 
 import beat_schedule
 from bench.__main__ import SECTIONS
+from gateway.openai.endpoint import ADDRESSES
 from scripts import settings_page
 from shared import queues
 from shared.settings import PROJECT_ROOT, VARIABLES, Settings
@@ -223,7 +224,7 @@ def routes() -> frozenset[tuple[str, str]]:
     """(method, path) of every request that the gateway answers, with {} for what a caller fills in."""
     answered = {(each.method, re.sub(r"{[^}]*}", "{}", each.path)) for each in operations()}
     answered |= {("HEAD", path) for method, path in answered if method == "GET"}
-    return frozenset(answered | WEBHOOKS)
+    return frozenset(answered | WEBHOOKS | ADDRESSES)
 
 
 @cache
