@@ -24,10 +24,12 @@ from shared.embedded.keeper import Keeper
 from shared.embedded.ports import LOOPBACK, Ports
 from shared.embedded.server import EmbeddedServer
 from shared.errors import SettingsError
+from shared.llm.money import is_paid
 from shared.model import Me
 from shared.resilience import disk
 from shared.settings import RUN_ENV, Settings
 from shared.store.db.vault import Vault
+from shared.store.models import prices
 from shared.store.tenants import api_keys, channels, companies, registry
 from tasks.tenants import onboarding, rotation
 from workers.commands.data import add_file
@@ -290,10 +292,21 @@ def _connect_demo(config: Settings, supervisor: Supervisor, standin_url: str | N
         )  # fmt: skip
         for path in sorted(KNOWLEDGE.glob("*.md")):
             add_file(conn, company.id, path)
+        notes += _without_price(conn, config)
     return System(
         config, folder, embedded, standin_url, company.id, company.slug, secret or "", api_key, token,
         supervisor.wait_ready, tuple(notes),
     )  # fmt: skip
+
+
+def _without_price(conn: psycopg.Connection, config: Settings) -> list[str]:
+    """Of the environment's models those that no budget can bound, because nobody knows what they cost."""
+    return [
+        f"{one.model} of {one.label} has no price and is not asked until it has one, for a million tokens in and out:"
+        f" ./switchboard price set {one.model} IN OUT"
+        for one in config.llm.providers
+        if is_paid(one.base_url) and prices.price_of(conn, 0, one.label, one.model) is None
+    ]
 
 
 def _secret_of_bot(conn: psycopg.Connection, vault: Vault, company_id: int, token: str) -> str | None:
